@@ -1,0 +1,1 @@
+"""Sealbus: Modbus, sealed."""

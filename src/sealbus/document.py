@@ -1,0 +1,118 @@
+"""A TOML document that knows its lines, so that an error can say where.
+
+`tomllib` reads the values and forgets where they stood. This module runs it, and beside it notes for each key the line
+on which it was written. It is no second parser: what `tomllib` refuses is refused, and the line finder only has to find
+table headers and `key =` at the start of a line. A key inside an inline table or array is reported at the line of the
+key that holds it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Document", "Path", "parse_document"]
+
+Path = tuple[str | int, ...]
+"""Where a value stands: `("role", 0, "allow", 1, "min")`."""
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+_PART = re.compile(r"\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+)")
+_AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Values of a TOML text and the line of each key. `file` is the name to use in errors."""
+
+    file: str
+    values: Mapping[str, Any]
+    lines: Mapping[Path, int]
+
+    def line(self, path: Path) -> int | None:
+        """The line of the nearest key at or above `path`, counted from 1."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.lines:
+                return self.lines[path[:end]]
+        return None
+
+    def error(self, path: Path, problem: str, *, mend: str = "") -> ConfigError:
+        """A ConfigError that names the file, the line and the key at `path`."""
+        return ConfigError(problem, file=self.file, line=self.line(path), key=_render(path) or None, mend=mend)
+
+
+def parse_document(text: str, *, file: str) -> Document:
+    """Parse TOML `text`. Raises ConfigError with the line of the first syntax error."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _AT_LINE.search(str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1
+        raise ConfigError(
+            f"not valid TOML: {_AT_LINE.sub('', str(error))}", file=file, line=line, mend="mend the syntax there"
+        ) from None
+    return Document(file=file, values=values, lines=_lines_of(text))
+
+
+def _lines_of(text: str) -> dict[Path, int]:
+    lines: dict[Path, int] = {}
+    arrays: dict[Path, int] = {}
+    table: Path = ()
+    open_string: str | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if open_string is None:
+            if header := _HEADER.match(line):
+                table = _table_path(_parts(header[2]), arrays, is_array=header[1] == "[[")
+                lines.setdefault(table, number)
+            elif key := _KEY.match(line):
+                lines.setdefault(table + _parts(key[1]), number)
+        open_string = _multiline_string_after(line, open_string)
+    return lines
+
+
+def _table_path(parts: Path, arrays: dict[Path, int], *, is_array: bool) -> Path:
+    path: Path = ()
+    for position, part in enumerate(parts):
+        path += (part,)
+        if is_array and position == len(parts) - 1:
+            arrays[path] = arrays.get(path, -1) + 1
+        if path in arrays:
+            path += (arrays[path],)
+    return path
+
+
+def _parts(text: str) -> Path:
+    return tuple(found[1] or found[2] or found[3] or "" for found in _PART.finditer(text))
+
+
+def _multiline_string_after(line: str, open_string: str | None) -> str | None:
+    """Which multi-line string, if any, is still open at the end of this line."""
+    rest = line
+    while True:
+        if open_string is not None:
+            _, found, rest = rest.partition(open_string)
+            if not found:
+                return open_string
+            open_string = None
+        positions = [(rest.find(quotes), quotes) for quotes in ('"""', "'''") if quotes in rest]
+        if not positions:
+            return None
+        start, open_string = min(positions)
+        if "#" in rest[:start]:
+            return None
+        rest = rest[start + 3 :]
+
+
+def _render(path: Path) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

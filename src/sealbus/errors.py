@@ -1,0 +1,112 @@
+"""Whose fault was it? Every error of Sealbus answers that by its class.
+
+LocalError: the caller asked for something that cannot be done. PeerError: the other side broke the protocol.
+ConfigError: a file or option of the operator is wrong; it names the file, the line, the key and the mend.
+DeviceException: the device answered, lawfully, that it will not. Unreachable and ResponseTimeout: nobody answered.
+
+`code` is stable and for programs; the text is for people. `outcome_unknown` is true where a write may have been
+carried out although no answer came: such a write is never repeated by Sealbus, and must not be repeated blindly by anyone.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "ConfigError",
+    "DeviceException",
+    "LocalError",
+    "PeerError",
+    "ResponseTimeout",
+    "SealbusError",
+    "Unreachable",
+]
+
+# MODBUS Application Protocol V1.1b3, section 7
+_EXCEPTION_NAMES = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "server device failure",
+    5: "acknowledge",
+    6: "server device busy",
+    8: "memory parity error",
+    10: "gateway path unavailable",
+    11: "gateway target device failed to respond",
+}
+
+
+class SealbusError(Exception):
+    """The root of all errors that Sealbus raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    outcome_unknown: bool = False
+
+
+class LocalError(SealbusError):
+    """The caller asked for something that cannot be done: a value that does not fit, a range that does not exist."""
+
+    code = "local"
+
+
+class PeerError(SealbusError):
+    """The peer sent something that the protocol does not allow."""
+
+    code = "peer"
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+        super().__init__(message)
+        self.outcome_unknown = outcome_unknown
+
+
+class ConfigError(SealbusError):
+    """Something the operator wrote cannot be used. Renders as one line: where, which key, what is wrong, how to mend it."""
+
+    code = "config"
+
+    def __init__(
+        self, problem: str, *, file: str | None = None, line: int | None = None, key: str | None = None, mend: str = ""
+    ) -> None:
+        self.problem = problem
+        self.file = file
+        self.line = line
+        self.key = key
+        self.mend = mend
+        where = file or ""
+        if line is not None:
+            where = f"{where}:{line}" if where else f"line {line}"
+        text = ": ".join(part for part in (where, key, problem) if part)
+        super().__init__(f"{text}; {mend}" if mend else text)
+
+
+class DeviceException(SealbusError):
+    """The device answered with a Modbus exception (MODBUS Application Protocol V1.1b3, section 7)."""
+
+    code = "device-exception"
+
+    def __init__(self, exception_code: int, *, function_code: int | None = None) -> None:
+        self.exception_code = exception_code
+        self.function_code = function_code
+        name = _EXCEPTION_NAMES.get(exception_code, "unknown exception")
+        asked = "" if function_code is None else f" to function {function_code}"
+        super().__init__(f"exception {exception_code:02X}{asked}: {name}")
+
+
+class ResponseTimeout(SealbusError, TimeoutError):
+    """The peer did not answer in time. After a write, `outcome_unknown` is true: it may have been carried out."""
+
+    code = "timeout"
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+        super().__init__(f"{message}; the write may or may not have been carried out" if outcome_unknown else message)
+        self.outcome_unknown = outcome_unknown
+
+
+class Unreachable(SealbusError, ConnectionError):
+    """No connection to the peer could be made or kept. After a write was sent, `outcome_unknown` is true."""
+
+    code = "unreachable"
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+        super().__init__(f"{message}; the write may or may not have been carried out" if outcome_unknown else message)
+        self.outcome_unknown = outcome_unknown
