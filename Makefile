@@ -1,0 +1,75 @@
+# Sealbus: everything that a checkout can do. `make` alone lists it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint bench lock wheel clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST_ARGS ?= -n 2
+UPGRADE ?=
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/run.stamp ## the demonstration: authority, plant, gateway and a guided tour (ARGS="..." adds options)
+	@exec $(BIN)/sealbus up --demo $(ARGS)
+
+test: $(VENV)/test.stamp ## the gate: lint, types, import contracts and every test (PYTEST_ARGS="-n 2")
+	@$(BIN)/python tests/setup test
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/test.stamp ## measure against nginx, HAProxy, stunnel and pymodbus (ARGS="..." adds options)
+	@$(BIN)/python tests/setup bench
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: $(VENV)/test.stamp ## write requirements/*.lock anew from pyproject.toml (UPGRADE=--upgrade moves the pins)
+	@test -x $(BIN)/uv || $(PIP) install uv
+	@for group in build:run test:test; do \
+		$(BIN)/uv pip compile pyproject.toml --group "pyproject.toml:$${group%:*}" $(UPGRADE) --quiet --universal \
+			--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+			--output-file "requirements/$${group#*:}.lock" || exit 1; \
+	done
+
+wheel: $(VENV)/test.stamp ## build dist/*.whl and prove it in a fresh environment outside the checkout
+	@rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@set -eu; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; lock=$$PWD/requirements/run.lock; \
+	wheel=$$(ls "$$PWD"/dist/*.whl); $(BIN)/python -m venv "$$folder/venv"; cd "$$folder"; \
+	venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r "$$lock"; \
+	venv/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-index "$$wheel"; \
+	venv/bin/python -I -c 'import sealbus'; venv/bin/sealbus --help >/dev/null; echo "proved $$wheel"
+
+clean: ## remove what make made, save var/ (the state of your plant)
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: Sealbus needs Python 3.11 or newer, $(PYTHON) is: $$($(PYTHON) -V 2>&1); name another: make PYTHON=python3.11" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(PYTHON) tests/setup venv
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# The package is installed editable and last: its build backend is in the lock too, so nothing unlocked is fetched.
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "installing what Sealbus runs on into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/test.stamp: requirements/test.lock pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "installing what Sealbus is tested with into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/test.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/run.stamp $@

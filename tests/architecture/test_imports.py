@@ -1,0 +1,45 @@
+"""Who may import whom: the contracts of pyproject.toml, and that packages are entered by the front door."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+from architecture.tree import ROOT, Module, modules
+
+
+def test_the_import_contracts_are_kept() -> None:
+    program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_outside_a_package_only_its_front_door_is_imported() -> None:
+    deep = [place for module in modules() for place in _deep_imports(module)]
+    assert not deep, "\n".join(deep)
+
+
+def test_imports_are_absolute() -> None:
+    relative = [
+        module.at(node)
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not relative, "\n".join(relative)
+
+
+def _deep_imports(module: Module) -> list[str]:
+    wrong = []
+    for node in ast.walk(module.tree):
+        targets = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            targets = [node.module]
+        elif isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        for target in targets:
+            parts = target.split(".")
+            if parts[0] == "sealbus" and len(parts) > 2 and parts[1] != module.package:
+                wrong.append(f"{module.at(node)} imports {target}")
+    return wrong

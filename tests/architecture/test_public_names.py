@@ -1,0 +1,97 @@
+"""What a module offers is said once: `__all__` equals its public names, and each of them says what it is."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from architecture.tree import Module, modules, top_level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+_DEFINITIONS = _FUNCTIONS | ast.ClassDef
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [module.name for module in modules() if len(ast.get_docstring(module.tree) or "") < 10]
+    assert not silent, "\n".join(silent)
+
+
+def test_all_equals_the_public_names() -> None:
+    wrong = [f"{module.name}: {found}" for module in modules() if (found := _disagreement(module))]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_public_functions_and_classes_have_docstrings() -> None:
+    silent = [place for module in modules() for place in _silent(module, top_level(module))]
+    assert not silent, "\n".join(silent)
+
+
+def test_every_method_of_the_public_api_has_a_docstring() -> None:
+    root = next(module for module in modules() if module.name == "sealbus")
+    offered = set(_listed(root) or ())
+    silent = [
+        place
+        for module in modules()
+        for node in top_level(module)
+        if isinstance(node, ast.ClassDef) and node.name in offered
+        for place in _silent(module, node.body)
+    ]
+    assert not silent, "\n".join(silent)
+
+
+def _silent(module: Module, body: Iterable[ast.stmt]) -> list[str]:
+    nodes = [node for node in body if isinstance(node, _DEFINITIONS) and not node.name.startswith("_")]
+    return [f"{module.at(node)} {node.name}" for node in nodes if not ast.get_docstring(node)]
+
+
+def _disagreement(module: Module) -> str:
+    listed = _listed(module)
+    if listed is None:
+        return "no __all__"
+    public = set(_defined(module)) | set(_imported(module, own=True))
+    unlisted = public - set(listed)
+    unknown = set(listed) - public - set(_imported(module, own=False))
+    twice = {name for name in listed if listed.count(name) > 1}
+    findings = {"public, but not in __all__": unlisted, "in __all__, but not here": unknown, "twice in __all__": twice}
+    return "; ".join(f"{finding}: {', '.join(sorted(names))}" for finding, names in findings.items() if names)
+
+
+def _listed(module: Module) -> list[str] | None:
+    for node in top_level(module):
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                return [str(name) for name in ast.literal_eval(value)]
+            case ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value):
+                return [str(name) for name in ast.literal_eval(value)]
+    return None
+
+
+def _defined(module: Module) -> Iterator[str]:
+    """Names that the module itself makes and does not hide."""
+    for node in top_level(module):
+        names: list[str] = []
+        if isinstance(node, _DEFINITIONS):
+            names = [node.name]
+        elif isinstance(node, ast.Assign):
+            names = [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names = [node.target.id]
+        yield from filter(_is_public, names)
+
+
+def _imported(module: Module, *, own: bool) -> Iterator[str]:
+    """Names that a package's front door brings in: from its own modules (`own`), or from elsewhere in Sealbus."""
+    if not module.is_package:
+        return
+    for node in top_level(module):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("sealbus"):
+            continue
+        if own == f"{node.module}.".startswith(f"{module.name}."):
+            yield from filter(_is_public, (alias.asname or alias.name for alias in node.names))
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith("_") or name == "__version__"

@@ -1,0 +1,31 @@
+"""What all tests share: the marker `needs`, and a last line that says which tests were skipped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from needs import NEEDS, missing
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a program that this machine lacks, and say which package brings it."""
+    asked = {str(name) for item in items for mark in item.iter_markers("needs") for name in mark.args}
+    if unknown := sorted(asked - NEEDS.keys()):
+        raise pytest.UsageError(f"needs({', '.join(unknown)}): not in the table of tests/needs.py")
+    lacking = set(missing(tuple(asked)))
+    for item in items:
+        wanted = [str(name) for mark in item.iter_markers("needs") for name in mark.args if name in lacking]
+        if wanted:
+            packages = " ".join(sorted({package for name in wanted for package in NEEDS[name].packages}))
+            item.add_marker(pytest.mark.skip(f"needs {', '.join(wanted)}: Debian package {packages}"))
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """One line, always: nobody should have to guess whether a green run left something out."""
+    names = sorted({report.nodeid.rpartition("::")[2] for report in terminalreporter.stats.get("skipped", [])})
+    count = len(terminalreporter.stats.get("skipped", []))
+    terminalreporter.write_line(f"skipped: {count}" + (f" ({', '.join(names)})" if names else ""))

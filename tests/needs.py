@@ -1,0 +1,68 @@
+"""The programs of others that tests and benchmarks judge us with: how to find each, and what Debian calls it.
+
+One table for both sides: `tests/setup` installs what is missing, and the marker `needs("mbpoll")` skips by name where
+that could not be done. Standard library only, because the set-up runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["NEEDS", "Need", "missing", "program_path"]
+
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # where daemons live; not on the PATH of a plain user
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A program on the PATH, a library that pkg-config knows, or a file; with the Debian packages that bring it."""
+
+    packages: tuple[str, ...]
+    program: str = ""
+    library: str = ""
+    file: str = ""
+    service: str = ""  # what the package would start by itself, and what the set-up stops again
+    for_tests: bool = True
+    for_bench: bool = False
+
+    def is_met(self) -> bool:
+        """Whether it is on this machine now."""
+        if self.library:
+            found = program_path("pkg-config")
+            return found is not None and subprocess.run([found, "--exists", self.library], check=False).returncode == 0
+        return program_path(self.program) is not None if self.program else Path(self.file).exists()
+
+
+NEEDS: dict[str, Need] = {
+    "gcc": Need(("gcc", "libc6-dev"), program="gcc", for_bench=True),
+    "pkg-config": Need(("pkg-config",), program="pkg-config", for_bench=True),
+    "libmodbus": Need(("libmodbus-dev",), library="libmodbus"),
+    "libssl": Need(("libssl-dev",), library="libssl", for_bench=True),
+    "openssl": Need(("openssl",), program="openssl", for_bench=True),
+    "mbpoll": Need(("mbpoll",), program="mbpoll"),
+    "tshark": Need(("tshark",), program="tshark"),
+    "ssh": Need(("openssh-client",), program="ssh"),
+    "sshd": Need(("openssh-server",), program="sshd", service="ssh"),
+    "nft": Need(("nftables",), program="nft"),
+    "systemd-analyze": Need(("systemd",), program="systemd-analyze"),
+    "nginx": Need(("nginx",), program="nginx", service="nginx", for_tests=False, for_bench=True),
+    "nginx-stream": Need(
+        ("libnginx-mod-stream",), file="/usr/lib/nginx/modules/ngx_stream_module.so", for_tests=False, for_bench=True
+    ),
+    "haproxy": Need(("haproxy",), program="haproxy", service="haproxy", for_tests=False, for_bench=True),
+    "stunnel4": Need(("stunnel4",), program="stunnel4", service="stunnel4", for_tests=False, for_bench=True),
+}
+
+
+def program_path(name: str) -> str | None:
+    """The path of a program, looked for on the PATH and where daemons live; None when it is not here."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS)))
+
+
+def missing(names: tuple[str, ...]) -> list[str]:
+    """Those of `names` that this machine lacks. KeyError for a name that is not in the table."""
+    return [name for name in names if not NEEDS[name].is_met()]
