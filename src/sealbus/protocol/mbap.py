@@ -1,0 +1,117 @@
+"""MBAP: Modbus over TCP, and inside TLS unchanged (MODBUS Messaging on TCP/IP V1.0b, 3.1.3; MODBUS/TCP Security, R-05).
+
+    transaction id u16 | protocol id u16 = 0 | length u16 | unit id u8 | PDU 1..253 bytes        all big-endian
+
+The length counts the unit id and the PDU: 2 to 254. An ADU is thus 8 to 260 bytes. TCP and TLS keep no borders between
+ADUs, so MbapStream takes any split and any joining and gives whole ADUs back. After a header that cannot be, nothing
+later in the stream can be trusted to be a header: the stream is at fault for good and its connection must be closed.
+
+`feed` is the hottest function of Sealbus. Almost always one chunk is exactly one ADU; then it is checked by comparing
+its bytes 2 to 5 with the only four that fit its size, and returned itself, uncopied.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from sealbus.errors import LocalError
+from sealbus.protocol.codes import EXCEPTION_BIT, MAX_PDU_BYTES
+from sealbus.protocol.faults import FaultKind, FrameError
+
+__all__ = ["MBAP_HEADER", "MbapStream", "encode_mbap", "exception_adu"]
+
+MBAP_HEADER: Final = struct.Struct(">HHHB")
+"""transaction id, protocol id, length, unit id"""
+
+_BEFORE_UNIT_BYTES: Final = 6
+_MIN_LENGTH: Final = 2
+_MAX_LENGTH: Final = MAX_PDU_BYTES + 1
+_MAX_ADU_BYTES: Final = _BEFORE_UNIT_BYTES + _MAX_LENGTH
+_PROTOCOL_AND_LENGTH: Final = struct.Struct(">HH")
+_EXCEPTION_LENGTH: Final = b"\x00\x03"
+
+# For each size of a chunk the protocol id and length that make it exactly one ADU; None where no ADU has that size.
+_ONE_ADU: Final[list[bytes | None]] = [
+    _PROTOCOL_AND_LENGTH.pack(0, size - _BEFORE_UNIT_BYTES) if size >= _BEFORE_UNIT_BYTES + _MIN_LENGTH else None
+    for size in range(_MAX_ADU_BYTES + 1)
+]
+
+
+class MbapStream:
+    """Bytes of one connection in, whole ADUs out.
+
+    `fault` is None until a header cannot be; from then on `feed` gives nothing. It holds back less than one ADU.
+    """
+
+    __slots__ = ("_held", "fault")
+
+    def __init__(self) -> None:
+        self.fault: FrameError | None = None
+        self._held = b""
+
+    @property
+    def partial(self) -> bool:
+        """Whether an ADU has begun and not ended: the time for a frame-assembly deadline to run."""
+        return bool(self._held)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The ADUs, 8 to 260 bytes each, that `data` completes, in order; those before a fault still come."""
+        if (
+            not self._held
+            and (size := len(data)) <= _MAX_ADU_BYTES
+            and data[2:6] == _ONE_ADU[size]
+            and self.fault is None
+        ):
+            return [data]
+        return self._split(data)
+
+    def _split(self, data: bytes) -> list[bytes]:
+        adus: list[bytes] = []
+        if self.fault is not None:
+            return adus
+        if self._held:
+            data = self._held + data
+        start, size = 0, len(data)
+        while size - start >= _BEFORE_UNIT_BYTES:
+            protocol_id, length = _PROTOCOL_AND_LENGTH.unpack_from(data, start + 2)
+            if protocol_id or not _MIN_LENGTH <= length <= _MAX_LENGTH:
+                self.fault = _fault(data[start : start + _BEFORE_UNIT_BYTES], protocol_id, length)
+                self._held = b""
+                return adus
+            end = start + _BEFORE_UNIT_BYTES + length
+            if end > size:
+                break
+            adus.append(data[start:end])
+            start = end
+        self._held = data[start:]
+        return adus
+
+
+def encode_mbap(transaction_id: int, unit_id: int, pdu: bytes) -> bytes:
+    """The ADU that carries `pdu`. LocalError where a number or the size does not fit."""
+    length = len(pdu) + 1
+    if not _MIN_LENGTH <= length <= _MAX_LENGTH:
+        raise LocalError(f"a PDU of {len(pdu)} bytes does not fit: a PDU has 1 to {MAX_PDU_BYTES} bytes")
+    try:
+        return MBAP_HEADER.pack(transaction_id, 0, length, unit_id) + pdu
+    except struct.error:
+        raise LocalError(
+            f"transaction id {transaction_id} or unit id {unit_id} does not fit: 0 to 65535 and 0 to 255"
+        ) from None
+
+
+def exception_adu(adu: bytes, exception_code: int) -> bytes:
+    """The 9 bytes that answer the request `adu` (whole, as it came from MbapStream) with an exception."""
+    return adu[:4] + _EXCEPTION_LENGTH + adu[6:7] + bytes((adu[7] | EXCEPTION_BIT, exception_code))
+
+
+def _fault(start: bytes, protocol_id: int, length: int) -> FrameError:
+    if protocol_id:
+        hint = "; this is how TLS begins" if start.startswith(b"\x16\x03") else ""
+        return FrameError(
+            FaultKind.PROTOCOL_ID, f"no Modbus: the protocol id of the MBAP header is {protocol_id}, not 0{hint}"
+        )
+    return FrameError(
+        FaultKind.LENGTH, f"the length in the MBAP header is {length}; it must be {_MIN_LENGTH} to {_MAX_LENGTH}"
+    )

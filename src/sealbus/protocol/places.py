@@ -1,0 +1,56 @@
+"""Where values stand in a device, as people write it: `holding:0-9`, `coils:3`, `input:20`.
+
+Addresses are those of the PDU, counted from 0; a range names its first and its last address.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sealbus.errors import LocalError
+from sealbus.protocol.codes import ADDRESS_SPACE, Table
+
+__all__ = ["Place", "parse_place"]
+
+_PLACE: Final = re.compile(r"([^:]*):([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
+_TABLES: Final = {str(table): table for table in Table}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`count` bits or registers of `table` from `address` (0 to 65535) on."""
+
+    table: Table
+    address: int
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise LocalError(f"{self.count} from {self.table}:{self.address} on is no place; name at least one address")
+        if self.address < 0 or self.last >= ADDRESS_SPACE:
+            raise LocalError(f"{self} goes past the table; addresses are 0 to {ADDRESS_SPACE - 1}, counted from 0")
+
+    @property
+    def last(self) -> int:
+        """The last address."""
+        return self.address + self.count - 1
+
+    def __str__(self) -> str:
+        return f"{self.table}:{self.address}" + (f"-{self.last}" if self.count > 1 else "")
+
+
+def parse_place(text: str) -> Place:
+    """The place that `text` names. LocalError, with the mend, for what names none."""
+    found = _PLACE.fullmatch(text.strip())
+    if not found:
+        raise LocalError(f"{text!r} is no place; write a table and addresses, such as holding:0-9 or coils:3")
+    table = _TABLES.get(found[1])
+    if table is None:
+        raise LocalError(f"{text!r} names no table; there are {', '.join(_TABLES)}")
+    first = int(found[2])
+    last = first if found[3] is None else int(found[3])
+    if last < first:
+        raise LocalError(f"{text!r} ends before it begins; write {found[1]}:{last}-{first}")
+    return Place(table, first, last - first + 1)
