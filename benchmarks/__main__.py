@@ -1,0 +1,9 @@
+"""`python -m benchmarks`."""
+
+import sys
+
+from benchmarks.run import main
+
+__all__: list[str] = []
+
+sys.exit(main())

@@ -1,0 +1,52 @@
+"""The server under test, in a process of its own: a thousand holding registers over plain tcp, until it is ended.
+
+`python -m benchmarks.api_server LIBRARY STYLE PORT`, LIBRARY sealbus or pymodbus, STYLE asyncio or uvloop. Both
+libraries serve the values of modbus.h from what their documentation shows first: pymodbus from its SimDevice, Sealbus
+from a mapping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_VALUES = [(address * 31 + 7) & 0xFFFF for address in range(1000)]
+
+
+async def _sealbus(port: int) -> None:
+    import sealbus
+
+    async with sealbus.serve(f"tcp://127.0.0.1:{port}", {1: {"holding": _VALUES}}):
+        await asyncio.Event().wait()
+
+
+async def _pymodbus(port: int) -> None:
+    from pymodbus.server import ModbusTcpServer
+    from pymodbus.simulator import DataType, SimData, SimDevice
+
+    registers = SimData(0, values=list(_VALUES), datatype=DataType.REGISTERS)
+    await ModbusTcpServer(SimDevice(1, simdata=[registers]), address=("127.0.0.1", port)).serve_forever()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve until the process is ended."""
+    library, style, port = arguments[0], arguments[1], int(arguments[2])
+    logging.disable(logging.WARNING)
+    work = (_sealbus if library == "sealbus" else _pymodbus)(port)
+    if style == "uvloop":
+        import uvloop
+
+        uvloop.run(work)
+    else:
+        asyncio.run(work)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

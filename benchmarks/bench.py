@@ -1,0 +1,120 @@
+"""One run: the compiled tools on their cores, the device, a peer in front of it, and the load."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.machine import Cores, NotMeasuredError, free_port, running, wait_for_port
+from benchmarks.peers import Job, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from benchmarks.certificates import Certificates
+    from benchmarks.peers import Peer
+
+__all__ = ["Bench", "Device", "Load"]
+
+_PATIENCE_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the load generator saw, and what the processes it watched used meanwhile."""
+
+    transactions: int
+    seconds: float
+    p50_us: float
+    p99_us: float
+    cpu_s: tuple[float, ...]
+    own_cpu_s: float
+    tls: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The running device."""
+
+    port: int
+    process_id: int
+
+
+@dataclass(slots=True)
+class Bench:
+    """The tools of one run, and its settings."""
+
+    folder: Path
+    load_tool: Path
+    device_tool: Path
+    certificates: Certificates
+    cores: Cores
+    rounds: int
+    seconds: float
+    warmup_s: float
+    idle_connections: int
+    tls_seen: set[str] = field(default_factory=set)
+    _started: int = 0
+
+    def new_folder(self, name: str) -> Path:
+        """A path in the folder of this run that nobody has used."""
+        self._started += 1
+        return self.folder / f"{self._started}-{name.lower()}"
+
+    @contextlib.contextmanager
+    def device(self, *, core: int | None = None) -> Iterator[Device]:
+        """A fresh device, on its own core unless another is named."""
+        port, log = free_port(), self.new_folder("device")
+        with running(
+            [str(self.device_tool), str(port)], core=self.cores.device if core is None else core, log=log
+        ) as process:
+            wait_for_port(port, process, log)
+            yield Device(port, process.pid)
+
+    @contextlib.contextmanager
+    def peer(self, peer: Peer, device: Device, *, connections: int, in_flight: int) -> Iterator[tuple[int, int]]:
+        """A fresh, probed peer in front of the device, as its port and its process id."""
+        port = free_port()
+        job = Job(self.new_folder(peer.name), self.certificates, port, device.port, connections, in_flight)
+        with serving(peer, job, core=self.cores.tested) as process:
+            yield port, process.pid
+
+    def tool(self, mode: str, port: int, connections: int, *, sealed: bool) -> list[str]:
+        """The command of the load generator on its core."""
+        files = self.certificates
+        command = ["taskset", "-c", str(self.cores.generator), str(self.load_tool), mode]
+        command += ["--port", str(port), "--connections", str(connections)]
+        if sealed:
+            command += ["--ca", str(files.anchor), "--certificate", str(files.client), "--key", str(files.client_key)]
+        return command
+
+    def load(self, port: int, connections: int, *, sealed: bool, watch: Sequence[int] = ()) -> Load:
+        """Load a port in a closed loop. NotMeasuredError when a single answer was wrong or missing."""
+        command = self.tool("load", port, connections, sealed=sealed)
+        command += ["--seconds", str(self.seconds), "--warmup", str(self.warmup_s)]
+        command += [part for process_id in watch for part in ("--account", str(process_id))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S + self.seconds)
+        if done.returncode:
+            raise NotMeasuredError(f"the load generator stopped: {done.stderr.strip()}")
+        said: dict[str, Any] = json.loads(done.stdout)
+        if sealed and (said["certificate_requests"] != connections or said["resumed"]):
+            raise NotMeasuredError(
+                f"certificates were asked for on {said['certificate_requests']} of {connections} connections"
+            )
+        if sealed:
+            self.tls_seen.add(" ".join(said["tls"].values()))
+        latency = said["latency_us"]
+        accounts = tuple(said["cpu_s"])
+        return Load(
+            said["transactions"],
+            said["seconds"],
+            latency["p50"],
+            latency["p99"],
+            accounts,
+            said["own_cpu_s"],
+            said["tls"],
+        )
