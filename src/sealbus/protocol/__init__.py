@@ -26,6 +26,7 @@ from sealbus.protocol.answers import (
     decode_answer,
     encode_answer,
 )
+from sealbus.protocol.ascii import AsciiStream, encode_ascii, lrc
 from sealbus.protocol.codes import (
     ADDRESS_SPACE,
     EXCEPTION_BIT,
@@ -60,7 +61,9 @@ from sealbus.protocol.limits import IllegalRequestError
 from sealbus.protocol.mbap import MBAP_HEADER, MbapStream, encode_mbap, exception_adu
 from sealbus.protocol.packing import pack_bits, pack_words, unpack_bits, unpack_words
 from sealbus.protocol.places import Place, parse_place
+from sealbus.protocol.registers import RegisterValue, ValueType, WordOrder, decode_registers, encode_registers
 from sealbus.protocol.requests import Request, RequestError, may_change_state, parse_request
+from sealbus.protocol.rtu import RtuRequestStream, RtuResponseStream, crc16, encode_rtu
 from sealbus.protocol.shapes import AnswerShape, answer_shape
 
 __all__ = [
@@ -78,6 +81,7 @@ __all__ = [
     "MBAP_HEADER",
     "Answer",
     "AnswerShape",
+    "AsciiStream",
     "CanopenReference",
     "CommEventCounter",
     "CommEventLog",
@@ -107,21 +111,32 @@ __all__ = [
     "ReadHoldingRegisters",
     "ReadInputRegisters",
     "ReadWriteMultipleRegisters",
+    "RegisterValue",
     "ReportServerId",
     "Request",
     "RequestError",
+    "RtuRequestStream",
+    "RtuResponseStream",
     "ServerId",
     "Table",
+    "ValueType",
+    "WordOrder",
     "WriteFileRecord",
     "WriteMultipleCoils",
     "WriteMultipleRegisters",
     "WriteSingleCoil",
     "WriteSingleRegister",
     "answer_shape",
+    "crc16",
     "decode_answer",
+    "decode_registers",
     "encode_answer",
+    "encode_ascii",
     "encode_mbap",
+    "encode_registers",
+    "encode_rtu",
     "exception_adu",
+    "lrc",
     "may_change_state",
     "pack_bits",
     "pack_words",

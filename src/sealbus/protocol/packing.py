@@ -17,7 +17,7 @@ from sealbus.errors import LocalError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["pack_bits", "pack_words", "unpack_bits", "unpack_words"]
+__all__ = ["block_of_words", "pack_bits", "pack_words", "unpack_bits", "unpack_words"]
 
 _BITS_OF_BYTE: Final[list[tuple[bool, ...]]] = [
     tuple(bool(byte >> position & 1) for position in range(8)) for byte in range(256)
@@ -63,4 +63,5 @@ def _misfit(words: Sequence[object]) -> object:
 
 @lru_cache(maxsize=256)
 def block_of_words(count: int) -> struct.Struct:
+    """The prepared struct of `count` registers."""
     return struct.Struct(f">{count}H")

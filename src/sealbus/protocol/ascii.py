@@ -1,0 +1,108 @@
+"""ASCII: Modbus in readable characters (MODBUS over Serial Line V1.02, 2.5.2).
+
+    ':' | unit id, PDU and LRC as pairs of hexadecimal digits | CR LF                         at most 513 characters
+
+A receiver waits for a colon, so what stands before one is noise and skipped; a colon inside a frame begins it anew.
+Between the two only digits may stand. Digits may be written small: the text has them large, and devices differ. The
+delimiter that diagnostics can set in place of LF (8/3) is not followed.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import Final
+
+from sealbus.errors import LocalError
+from sealbus.protocol.codes import MAX_PDU_BYTES
+from sealbus.protocol.faults import FaultKind, FrameError
+
+__all__ = ["AsciiStream", "encode_ascii", "lrc"]
+
+_COLON: Final = b":"
+_END: Final = b"\r\n"
+_MAX_DIGITS: Final = 2 * (1 + MAX_PDU_BYTES + 1)
+_MIN_FRAME_BYTES: Final = 3
+_DIGITS: Final = re.compile(rb"[0-9A-Fa-f]*")
+
+
+class AsciiStream:
+    """Bytes in, unit id and PDU out. `fault` is None until a frame cannot be; `reset` forgets it."""
+
+    __slots__ = ("_held", "fault")
+
+    def __init__(self) -> None:
+        self.fault: FrameError | None = None
+        self._held = b""
+
+    @property
+    def partial(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return bool(self._held)
+
+    def reset(self) -> None:
+        """Nothing came for long: forget a frame that has not ended, and the fault, and start anew."""
+        self.fault = None
+        self._held = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Unit id and PDU, 2 to 254 bytes, of each frame that `data` completes, in order; those before a fault come."""
+        frames: list[bytes] = []
+        if self.fault is not None:
+            return frames
+        try:
+            self._held = _split(self._held + data, frames)
+        except FrameError as fault:
+            self.fault = fault
+            self._held = b""
+        return frames
+
+
+def encode_ascii(unit_id: int, pdu: bytes) -> bytes:
+    """The frame that carries `pdu`. LocalError where the unit id or the size does not fit."""
+    if not 1 <= len(pdu) <= MAX_PDU_BYTES:
+        raise LocalError(f"a PDU of {len(pdu)} bytes does not fit: a PDU has 1 to {MAX_PDU_BYTES} bytes")
+    if not 0 <= unit_id <= 0xFF:
+        raise LocalError(f"the unit id {unit_id} does not fit: 0 to 255")
+    body = bytes((unit_id,)) + pdu
+    return _COLON + binascii.hexlify(body + bytes((lrc(body),))).upper() + _END
+
+
+def lrc(data: bytes) -> int:
+    """The longitudinal redundancy check: the two's complement of the sum of the bytes (6.2.1 of the text)."""
+    return -sum(data) & 0xFF
+
+
+def _split(data: bytes, frames: list[bytes]) -> bytes:
+    """Append the frames in `data`; return what has begun and not ended, from its colon on."""
+    start = data.find(_COLON)
+    while start >= 0:
+        found = _DIGITS.match(data, start + 1)
+        end = found.end() if found else start + 1
+        if end - start - 1 > _MAX_DIGITS:
+            raise FrameError(FaultKind.LENGTH, f"a frame has more than {_MAX_DIGITS} digits")
+        rest = data[end : end + len(_END)]
+        if rest == _END:
+            frames.append(_decode(data[start + 1 : end]))
+            start = data.find(_COLON, end)
+        elif _END.startswith(rest):
+            return data[start:]
+        elif _COLON in rest and rest.lstrip(_END[:1]).startswith(_COLON):
+            start = data.find(_COLON, end)
+        else:
+            raise FrameError(FaultKind.CHARACTER, f"{rest!r} stands in a frame where digits or CR LF are due")
+    return b""
+
+
+def _decode(digits: bytes) -> bytes:
+    if len(digits) % 2 or len(digits) < 2 * _MIN_FRAME_BYTES:
+        raise FrameError(
+            FaultKind.LENGTH, f"a frame of {len(digits)} digits; unit id, PDU and LRC have pairs, at least 3"
+        )
+    frame = binascii.unhexlify(digits)
+    body, found = frame[:-1], frame[-1]
+    if found != lrc(body):
+        raise FrameError(
+            FaultKind.CHECKSUM, f"the LRC of a frame is {found:02X}; its {len(body)} bytes make it {lrc(body):02X}"
+        )
+    return body
