@@ -1,1 +1,42 @@
-"""."""
+"""Who is at the other end, and may we believe it?
+
+Certificates, roles, revocation, TLS contexts, and an authority for plants that have none. All cryptography is
+OpenSSL's, through the standard `ssl` and `cryptography`; X.509 is parsed by `cryptography` alone. What this package
+refuses to do: to say what a peer may do (that is `policy`), to open a socket, and to skip a check for anything but an
+option named `unsafe_*`.
+"""
+
+from sealbus.security.authority import LEAF_DAYS, ROOT_DAYS, Authority, Issued, KeyFiles, RootOptions
+from sealbus.security.contexts import TlsOptions, build_client_context, build_server_context, wants_renewal
+from sealbus.security.identities import Identity, KeyPair
+from sealbus.security.peers import Peer, PeerVerifier
+from sealbus.security.private_keys import KeyKind
+from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, Role, RoleFinding, role_of
+from sealbus.security.tls_errors import explain_tls_error
+from sealbus.security.trust import Trust, TrustedCertificate
+
+__all__ = [
+    "LEAF_DAYS",
+    "LONGEST_ROLE_BYTES",
+    "ROLE_OID",
+    "ROOT_DAYS",
+    "Authority",
+    "Identity",
+    "Issued",
+    "KeyFiles",
+    "KeyKind",
+    "KeyPair",
+    "Peer",
+    "PeerVerifier",
+    "Role",
+    "RoleFinding",
+    "RootOptions",
+    "TlsOptions",
+    "Trust",
+    "TrustedCertificate",
+    "build_client_context",
+    "build_server_context",
+    "explain_tls_error",
+    "role_of",
+    "wants_renewal",
+]

@@ -1,0 +1,84 @@
+"""Files that are there whole or not at all, and keys that nobody else can read, not even for a moment.
+
+A file is written beside its final place under another name, with its final mode from the first byte on, handed to the
+disk, and only then given its name. A crash at any point leaves the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["PRIVATE", "PUBLIC", "locked", "write_atomically"]
+
+PRIVATE: Final = 0o600
+PUBLIC: Final = 0o644
+
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int, replace: bool) -> None:
+    """Write `data` to `path`. Raises ConfigError if it exists and `replace` is false, OSError if the disk refuses."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            temporary.replace(path)
+        else:
+            _give_new_name(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    _sync_directory(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`; wait for whoever holds it. The lock ends with the process, however that ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _give_new_name(temporary: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(temporary)  # unlike a rename it fails if the name is taken
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if path.exists():
+            raise _taken(path) from None
+        temporary.rename(path)
+
+
+def _taken(path: Path) -> ConfigError:
+    return ConfigError(
+        "the file exists and is not overwritten", file=str(path), mend="move it away, or name another folder"
+    )
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,100 @@
+"""Where an authority keeps its things.
+
+DIR/ca.crt    the trust anchor, for everybody
+DIR/ca.key    its key, mode 600, optionally encrypted
+DIR/ca.crl    the revocation list
+DIR/index.json, DIR/issued/SERIAL.crt    what was issued
+DIR/.lock     held by whoever changes anything
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives import serialization
+
+from sealbus.errors import ConfigError
+from sealbus.security.atomic_files import PUBLIC, locked, write_atomically
+from sealbus.security.identities import load_private_key
+from sealbus.security.pem_files import load_certificates, read_file
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from cryptography import x509
+
+    from sealbus.security.identities import PrivateKey
+
+__all__ = ["AuthorityFolder", "encode_certificates"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityFolder:
+    """The folder of one authority and the names in it."""
+
+    directory: Path
+
+    @property
+    def certificate(self) -> Path:
+        """The trust anchor."""
+        return self.directory / "ca.crt"
+
+    @property
+    def key(self) -> Path:
+        """The private key of the authority."""
+        return self.directory / "ca.key"
+
+    @property
+    def revocation_list(self) -> Path:
+        """The list of revoked certificates."""
+        return self.directory / "ca.crl"
+
+    @property
+    def index(self) -> Path:
+        """What was issued."""
+        return self.directory / "index.json"
+
+    @property
+    def issued(self) -> Path:
+        """Every certificate ever issued, by serial."""
+        return self.directory / "issued"
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Nobody else changes the authority while the block lasts."""
+        return locked(self.directory / ".lock")
+
+    def load_root(self) -> x509.Certificate:
+        """The certificate of the authority. ConfigError if there is none here."""
+        if not self.certificate.exists():
+            raise ConfigError(
+                "there is no certificate authority in this folder",
+                file=str(self.directory),
+                mend=f"make one with sealbus ca init {self.directory}",
+            )
+        return load_certificates(self.certificate, "the certificate of the authority")[0]
+
+    def key_is_encrypted(self) -> bool:
+        """Does `load_key` need a passphrase?"""
+        return b"ENCRYPTED" in read_file(self.key, "the key of the authority")
+
+    def load_key(self, root: x509.Certificate, passphrase: bytes | None) -> PrivateKey:
+        """The key of `root`. ConfigError if it cannot be had or is another's."""
+        key = load_private_key(self.key, read_file(self.key, "the key of the authority"), passphrase)
+        if key.public_key() != root.public_key():
+            raise ConfigError(
+                f"the key does not belong to {self.certificate}",
+                file=str(self.key),
+                mend="restore both from one backup",
+            )
+        return key
+
+    def keep_issued(self, serial: str, certificate: x509.Certificate) -> None:
+        """Store the certificate `serial` for good."""
+        write_atomically(self.issued / f"{serial}.crt", encode_certificates(certificate), mode=PUBLIC, replace=False)
+
+
+def encode_certificates(*certificates: x509.Certificate) -> bytes:
+    """Certificates as PEM, one after the other."""
+    return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)

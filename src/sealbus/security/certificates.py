@@ -1,0 +1,207 @@
+"""What an authority signs: the root, the leaves, the revocation list. Pure: keys and `now` are given.
+
+Root: CA:TRUE, key usage certificate and CRL signing, both critical. Leaf: CA:FALSE, key usage digital signature (and
+key encipherment for RSA, which the suites of v21 need), critical; the extended usage is clientAuth always, since every
+side of mbaps may dial, and serverAuth only where a host is named: a certificate that no client could verify by name is
+no server's. The role is a non-critical extension with one UTF8String (MODBUS/TCP Security v36, R-20 to R-22, R-65):
+marked critical it would be refused by OpenSSL, which does not know it. A leaf never outlives its root. Beginnings are
+dated back by CLOCK_SKEW, so that a device whose clock is a little slow does not refuse a new certificate.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sealbus.errors import ConfigError
+from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, encode_role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sealbus.security.identities import PrivateKey, PublicKey
+
+__all__ = [
+    "CLOCK_SKEW",
+    "LeafTemplate",
+    "Revocation",
+    "build_leaf",
+    "build_revocation_list",
+    "build_root",
+    "check_role",
+    "common_name",
+    "parse_host",
+]
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+
+
+@dataclass(frozen=True, slots=True)
+class LeafTemplate:
+    """What one leaf shall say."""
+
+    subject: x509.Name
+    public_key: PublicKey
+    serial: int
+    role: str | None
+    hosts: tuple[x509.GeneralName, ...]
+    lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One entry of a revocation list."""
+
+    serial: int
+    at: datetime
+    reason: str = "unspecified"
+
+
+def common_name(text: str) -> x509.Name:
+    """A subject of just a common name. Raises ConfigError for one that X.509 or good sense does not allow."""
+    if not text.isprintable() or not text.strip():
+        raise ConfigError("a name is empty or holds control characters", key="name", mend="use plain text")
+    if len(text) > 64:  # RFC 5280, appendix A: ub-common-name
+        raise ConfigError(f"the name {text[:20]!r}... is longer than 64 characters", key="name", mend="shorten it")
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def check_role(role: str) -> str:
+    """`role` itself. Raises ConfigError for a role that no gateway would honour, or that nobody could read."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in role):
+        raise ConfigError("the role holds control characters", key="--role", mend="use letters, digits and spaces")
+    size = len(role.encode())
+    if size > LONGEST_ROLE_BYTES:
+        raise ConfigError(
+            f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}", key="--role", mend="choose a shorter one"
+        )
+    return role
+
+
+def parse_host(text: str) -> x509.GeneralName:
+    """A host name or address as it stands in a SAN. Raises ConfigError with the mend."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return x509.IPAddress(ipaddress.ip_address(bare))
+    except ValueError:
+        pass
+    labels = text.removesuffix(".").split(".")
+    if labels[0] == "*" and len(labels) > 2:
+        labels = labels[1:]
+    looks_like_an_address = labels[-1].isdigit()
+    if looks_like_an_address or len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ConfigError(
+            f"{text!r} is neither a host name nor an IP address",
+            key="--host",
+            mend="write plc.example, 192.0.2.7 or 2001:db8::7, without port; other alphabets in their xn-- form",
+        )
+    return x509.DNSName(text.removesuffix(".").lower())
+
+
+def build_root(key: PrivateKey, subject: x509.Name, lifetime: timedelta, now: datetime) -> x509.Certificate:
+    """A self-signed root."""
+    public = key.public_key()
+    usage = _key_usage(key_cert_sign=True, crl_sign=True)
+    builder = _builder(subject, subject, public, x509.random_serial_number())
+    return (
+        builder.not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + lifetime)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def build_leaf(template: LeafTemplate, root: x509.Certificate, root_key: PrivateKey, now: datetime) -> x509.Certificate:
+    """A leaf under `root`, ending with it at the latest."""
+    is_rsa = isinstance(template.public_key, rsa.RSAPublicKey)
+    usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
+    if template.hosts:
+        usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
+    builder = _builder(template.subject, root.subject, template.public_key, template.serial)
+    builder = (
+        builder.not_valid_before(max(now - CLOCK_SKEW, root.not_valid_before_utc))
+        .not_valid_after(min(now + template.lifetime, root.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True, key_encipherment=is_rsa), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(template.public_key), critical=False)
+        .add_extension(_authority_key_identifier(root), critical=False)
+    )
+    if template.hosts:
+        builder = builder.add_extension(x509.SubjectAlternativeName(template.hosts), critical=False)
+    if template.role is not None:
+        role = x509.UnrecognizedExtension(ROLE_OID, encode_role(template.role))
+        builder = builder.add_extension(role, critical=False)
+    return builder.sign(root_key, hashes.SHA256())
+
+
+def build_revocation_list(
+    revoked: Iterable[Revocation],
+    root: x509.Certificate,
+    root_key: PrivateKey,
+    *,
+    number: int,
+    dates: Sequence[datetime],
+) -> x509.CertificateRevocationList:
+    """The list of `revoked`; `dates` are this update and the next."""
+    this_update, next_update = dates
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(root.subject)
+        .last_update(this_update)
+        .next_update(next_update)
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(_authority_key_identifier(root), critical=False)
+    )
+    for one in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(one.serial).revocation_date(one.at)
+        if one.reason != "unspecified":  # RFC 5280, 5.3.1: left out rather than said
+            entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags(one.reason)), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(root_key, hashes.SHA256())
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: PublicKey, serial: int) -> x509.CertificateBuilder:
+    named = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
+    return named.public_key(key).serial_number(serial)
+
+
+def _authority_key_identifier(root: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    try:
+        identifier = root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key())  # type: ignore[arg-type]
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+
+
+def _key_usage(
+    *,
+    digital_signature: bool = False,
+    key_encipherment: bool = False,
+    key_cert_sign: bool = False,
+    crl_sign: bool = False,
+) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        content_commitment=False,
+        key_encipherment=key_encipherment,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -1,0 +1,31 @@
+"""Names out of certificates as text that can stand in a log, a page or a terminal.
+
+A subject is written by whoever made the certificate. It may hold line breaks, terminal escapes or a NUL behind which
+something else is claimed. It never decides anything here: identity is the fingerprint, rights come from the role. It is
+only shown, on one line, with everything that is not plainly printable escaped, and cut where it grows beyond reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+__all__ = ["printable", "render_name"]
+
+_LONGEST = 256
+
+
+def printable(text: str, *, longest: int = _LONGEST) -> str:
+    """`text` on one line: what is not printable is escaped as \\xNN, \\uNNNN; cut with ... beyond `longest`."""
+    escaped = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+    return escaped if len(escaped) <= longest else escaped[: longest - 3] + "..."
+
+
+def render_name(name: x509.Name) -> str:
+    """A subject or issuer after RFC 4514, printable."""
+    text = name.rfc4514_string()
+    return printable(text) if text else "(no name)"

@@ -1,0 +1,170 @@
+"""Who is at the other end of a TLS connection, once and for as long as it lives.
+
+A full handshake verifies a chain; what it verified is read from the TLS library and becomes a `Peer`. A resumed
+handshake (R-42) verifies nothing: the library brings back the leaf it saw the first time, and neither expiry nor
+revocation nor trust is looked at again. So the verified chain is remembered by the fingerprint of its leaf. On
+resumption it is looked up, and everything is asked again (`Trust.objection`). A resumed session whose leaf this
+verifier never saw verified is refused. The role belongs to the leaf and so comes back with it (MODBUS/TCP Security
+v36, 8.4).
+
+Checked here on top of OpenSSL, for all peers alike:
+* The certificate of an authority (basic constraints CA:TRUE) cannot stand for a device or person: whoever holds the key
+  of an authority must not also be let in by accident.
+* RSA below 2048 bits, curves below 224 bits, and MD5 or SHA-1 signatures anywhere below the root. OpenSSL refuses them
+  at its security level 2; this catches them when `unsafe_null_encryption` had to lower that level.
+
+One verifier belongs to one server context and one `Trust`; a change of trust replaces all three. Memory is bounded: the
+leaf not seen for the longest time is forgotten, and its next connection has to be a full handshake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from sealbus.errors import PeerError
+from sealbus.security.names import render_name
+from sealbus.security.roles import Role, role_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sealbus.security.trust import Trust
+
+__all__ = ["Peer", "PeerVerifier", "render_serial", "weakness_of"]
+
+REMEMBERED_PEERS: Final = 20_480
+"""As many as sessions that OpenSSL keeps for one context."""
+
+_WEAK_HASHES = (hashes.MD5, hashes.SHA1)  # R-50, R-51 in spirit: they speak of HMAC, signatures are worse off
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A verified peer.
+
+    `serial` is upper-case hexadecimal, `fingerprint` the SHA-256 of the leaf in lower-case hexadecimal, `chain` DER
+    from the leaf to the root; `not_before` and `not_after` bound the time in which every certificate of the chain is
+    valid (UTC). `subject` is for showing only, already escaped.
+    """
+
+    subject: str
+    serial: str
+    fingerprint: str
+    role: Role
+    not_before: datetime
+    not_after: datetime
+    chain: tuple[bytes, ...] = field(repr=False)
+
+
+class PeerVerifier:
+    """Turns finished handshakes of one context into peers. `remembered` bounds its memory."""
+
+    def __init__(self, trust: Trust, *, remembered: int = REMEMBERED_PEERS) -> None:
+        self._trust = trust
+        self._remembered = remembered
+        self._peers: OrderedDict[str, Peer] = OrderedDict()
+
+    def peer(self, ssl_object: ssl.SSLObject | ssl.SSLSocket, now: datetime) -> Peer:
+        """The peer of a finished handshake. Raises PeerError that says why it is not let in."""
+        leaf = ssl_object.getpeercert(binary_form=True)
+        if not leaf:
+            raise PeerError("no certificate was sent")
+        fingerprint = hashlib.sha256(leaf).hexdigest()
+        if ssl_object.session_reused:
+            peer = self._peers.get(fingerprint)
+            if peer is None:
+                raise PeerError("the session to resume is not known any more; a full handshake is needed")
+        else:
+            peer = _build_peer(_verified_chain(ssl_object), fingerprint)
+        if objection := self._trust.objection(peer, now):
+            raise PeerError(objection)
+        self._remember(peer)
+        return peer
+
+    def forget(self, peer: Peer) -> None:
+        """Let no session of `peer` be resumed: after a fatal alert (R-11), or when it lost its rights."""
+        self._peers.pop(peer.fingerprint, None)
+
+    def _remember(self, peer: Peer) -> None:
+        self._peers[peer.fingerprint] = peer
+        self._peers.move_to_end(peer.fingerprint)
+        while len(self._peers) > self._remembered:
+            self._peers.popitem(last=False)
+
+
+def render_serial(serial: int) -> str:
+    """A serial number as upper-case hexadecimal with an even number of digits, as OpenSSL prints it."""
+    return serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big").hex().upper()
+
+
+def weakness_of(certificate: x509.Certificate, *, is_root: bool = False) -> str | None:
+    """What makes the key or, except in a root, the signature of a certificate too weak; None if nothing does."""
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
+        return f"its RSA key has {key.key_size} bits, fewer than 2048"
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < 224:
+        return f"its key is on a curve of {key.curve.key_size} bits, fewer than 256"
+    if not is_root and isinstance(certificate.signature_hash_algorithm, _WEAK_HASHES):
+        return f"it is signed with {certificate.signature_hash_algorithm.name.upper()}"
+    return None
+
+
+def _verified_chain(ssl_object: ssl.SSLObject | ssl.SSLSocket) -> tuple[bytes, ...]:
+    """The chain that the handshake verified, DER, leaf first.
+
+    `get_verified_chain` is public from Python 3.13 on and returns bytes. Before, the same call exists only on the
+    object underneath, and returns objects of the `_ssl` module.
+    """
+    public = getattr(ssl_object, "get_verified_chain", None)
+    if public is not None:
+        return tuple(public())
+    inner = ssl_object._sslobj  # type: ignore[union-attr]
+    der = ssl._ssl.ENCODING_DER  # type: ignore[attr-defined]
+    return tuple(certificate.public_bytes(der) for certificate in inner.get_verified_chain())
+
+
+def _build_peer(chain: tuple[bytes, ...], fingerprint: str) -> Peer:
+    try:
+        certificates = [x509.load_der_x509_certificate(der) for der in chain]
+        _refuse_unfit(certificates)
+        leaf = certificates[0]
+        return Peer(
+            subject=render_name(leaf.subject),
+            serial=render_serial(leaf.serial_number),
+            fingerprint=fingerprint,
+            role=role_of(leaf),
+            not_before=max(certificate.not_valid_before_utc for certificate in certificates),
+            not_after=min(certificate.not_valid_after_utc for certificate in certificates),
+            chain=chain,
+        )
+    except PeerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a peer's bytes, in a parser that names no closed set of exceptions
+        raise PeerError(f"its certificate cannot be parsed: {' '.join(str(error).split())[:200]}") from None
+
+
+def _refuse_unfit(chain: Sequence[x509.Certificate]) -> None:
+    for position, certificate in enumerate(chain):
+        is_root = position == len(chain) - 1
+        if weakness := weakness_of(certificate, is_root=is_root):
+            raise PeerError(f"the certificate of {render_name(certificate.subject)} is too weak: {weakness}")
+    if _is_authority(chain[0]):
+        raise PeerError("an authority's own certificate does not stand for a device or a person")
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+    except (x509.DuplicateExtension, ValueError):
+        return False  # its role cannot be read either: it is let in as the NULL role, see roles

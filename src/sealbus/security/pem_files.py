@@ -1,0 +1,105 @@
+"""Files of certificates, keys and lists: read once, refused with the file's name and the mend, lent to OpenSSL.
+
+A file is read a single time and everything later works on those bytes, so that a file which changes between two looks
+cannot give half of the old and half of the new. The standard `ssl` module takes chains, keys and revocation lists by
+path only; `lend` gives it a path to the bytes that were checked. On Linux that path leads to anonymous memory: no copy
+of a key is ever written to a disk.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["FilePath", "as_paths", "lend", "load_certificates", "load_revocation_list", "read_file"]
+
+FilePath = str | os.PathLike[str]
+
+_LARGEST_FILE_BYTES: Final = 64 * 1024 * 1024  # a revocation list of a million entries has about 40 MB
+
+
+def as_paths(paths: FilePath | Sequence[FilePath]) -> tuple[Path, ...]:
+    """One path or several, as a tuple."""
+    if isinstance(paths, (str, os.PathLike)):
+        return (Path(paths),)
+    return tuple(Path(path) for path in paths)
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """The bytes of `path`. Raises ConfigError that says `what` was to be read and why it cannot be."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"there is no such file for {what}", file=str(path), mend="name the right file") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{what} cannot be read: {error.strerror or error}", file=str(path), mend="let this user read it"
+        ) from None
+    if len(data) > _LARGEST_FILE_BYTES:
+        raise ConfigError(f"the file is too large for {what}", file=str(path), mend="name the right file")
+    return data
+
+
+def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
+    """All certificates of a PEM file (text around them is ignored) or the one of a DER file. ConfigError otherwise."""
+    data = read_file(path, what)
+    try:
+        if b"-----BEGIN" in data:
+            certificates = x509.load_pem_x509_certificates(data)
+        else:
+            certificates = [x509.load_der_x509_certificate(data)]
+        for certificate in certificates:
+            certificate.extensions  # noqa: B018 - parsed on first use: a bad one is to be found here
+    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion):
+        raise ConfigError(
+            f"{what} cannot be parsed: no certificate in PEM or DER",
+            file=str(path),
+            mend="it begins with -----BEGIN CERTIFICATE-----",
+        ) from None
+    return certificates
+
+
+def load_revocation_list(path: Path) -> x509.CertificateRevocationList:
+    """The revocation list of a PEM or DER file. ConfigError otherwise."""
+    data = read_file(path, "the revocation list")
+    load = x509.load_pem_x509_crl if b"-----BEGIN" in data else x509.load_der_x509_crl
+    try:
+        return load(data)
+    except ValueError:
+        raise ConfigError(
+            "the revocation list cannot be parsed: no CRL in PEM or DER",
+            file=str(path),
+            mend="it begins with -----BEGIN X509 CRL-----",
+        ) from None
+
+
+@contextmanager
+def lend(data: bytes) -> Iterator[str]:
+    """A path that holds `data` as long as the block lasts, readable by this user alone."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("sealbus", os.MFD_CLOEXEC)
+        try:
+            os.write(descriptor, data)
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+    else:
+        descriptor, path = tempfile.mkstemp()  # made with mode 600
+        try:
+            os.write(descriptor, data)
+            yield path
+        finally:
+            os.close(descriptor)
+            with suppress(OSError):
+                Path(path).unlink()

@@ -1,0 +1,42 @@
+"""Making and storing private keys: ECDSA P-256 unless RSA is asked for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+if TYPE_CHECKING:
+    from sealbus.security.identities import PrivateKey, PublicKey
+
+__all__ = ["KeyKind", "encode_private_key", "generate_private_key", "render_key_kind"]
+
+
+class KeyKind(StrEnum):
+    """The kinds of key that the authority makes (MODBUS/TCP Security v36: R-61 asks for P-256, R-14 speaks of RSA)."""
+
+    ECDSA_P256 = "ecdsa-p256"
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+
+
+def generate_private_key(kind: KeyKind = KeyKind.ECDSA_P256) -> PrivateKey:
+    """A new key."""
+    if kind is KeyKind.ECDSA_P256:
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048 if kind is KeyKind.RSA_2048 else 3072)
+
+
+def encode_private_key(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """`key` in PKCS 8 PEM, encrypted if a passphrase is given."""
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        encryption = serialization.BestAvailableEncryption(passphrase)
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def render_key_kind(key: PublicKey) -> str:
+    """The kind of a public key in words: "ECDSA secp256r1", "RSA 3072"."""
+    return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else f"ECDSA {key.curve.name}"
