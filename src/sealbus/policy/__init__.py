@@ -1,1 +1,36 @@
-"""."""
+"""Which role may do what? A Decision out of rules, a role and a request.
+
+The package reads policy.toml, the roles-to-rights rules database of MODBUS/TCP Security (v36, 8.4), compiles it, and
+says of each request whether the role may make it, by which rule, and why not. It is pure: text and requests in,
+values out. It refuses to know where a role comes from, to forward or to trim anything, and to have any role of its
+own: what no rule allows is denied.
+"""
+
+from sealbus.policy.decision import Decision, Verdict
+from sealbus.policy.findings import Finding, FindingKind, findings
+from sealbus.policy.functions import FUNCTION_NAMES, parse_function
+from sealbus.policy.policy import Policy, unsafe_allow_everything
+from sealbus.policy.reader import parse_policy, policy_errors
+from sealbus.policy.rights import Rights
+from sealbus.policy.rules import FunctionGrant, Limit, Role, Rule, render_place, render_ranges
+
+__all__ = [
+    "FUNCTION_NAMES",
+    "Decision",
+    "Finding",
+    "FindingKind",
+    "FunctionGrant",
+    "Limit",
+    "Policy",
+    "Rights",
+    "Role",
+    "Rule",
+    "Verdict",
+    "findings",
+    "parse_function",
+    "parse_policy",
+    "policy_errors",
+    "render_place",
+    "render_ranges",
+    "unsafe_allow_everything",
+]

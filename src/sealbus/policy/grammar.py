@@ -1,0 +1,93 @@
+"""The small texts inside a policy: unit ids and places. Each becomes a value or a ConfigError that knows the mend.
+
+The errors carry no file and line: the reader, who knows where the text stood, adds them.
+
+Places are those of the protocol (`holding:0-9`), and a whole table by its name alone. Manuals often count registers
+from 1 and put the table in front: 40101 is the 101st holding register, which travels as address 100. Such a number is
+never taken for an address, since 40101 is an address too; the error says which place was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sealbus.errors import ConfigError, LocalError
+from sealbus.protocol import Place, Table, parse_place
+
+__all__ = ["parse_read", "parse_units", "parse_write"]
+
+_WHOLE_TABLE: Final = 65536
+_LAST_UNIT: Final = 255
+_UNITS: Final = re.compile(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", re.ASCII)
+_REFERENCE: Final = re.compile(r"(?:[a-z]+\s*:\s*)?([0134])([0-9]{4,5})(?:\s*-\s*([0134])([0-9]{4,5}))?", re.ASCII)
+_REFERENCE_TABLES: Final = {"0": Table.COILS, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
+_WRITABLE: Final = {Table.COILS, Table.HOLDING}
+
+
+def parse_units(value: object) -> tuple[int, ...]:
+    """Unit ids, ascending, from `1`, `"1-10"`, `"1,3,7-9"` or a list of those. 0 is the broadcast of serial lines."""
+    entries = value if isinstance(value, list) else [value]
+    units: set[int] = set()
+    for entry in entries:
+        if isinstance(entry, bool) or not isinstance(entry, int | str):
+            raise ConfigError(f"{entry!r} is no unit id", mend='write "1-10", "1,3,7-9", a number, or a list of them')
+        for part in str(entry).split(","):
+            units.update(_unit_range(part.strip()))
+    if not units:
+        raise ConfigError("names no unit", mend="a rule needs at least one unit id, 0 to 255")
+    return tuple(sorted(units))
+
+
+def parse_read(entry: object) -> Place:
+    """A place of any table."""
+    if not isinstance(entry, str):
+        raise _no_place(entry)
+    text = entry.strip()
+    if text in set(Table):
+        return Place(Table(text), 0, _WHOLE_TABLE)
+    reference = _REFERENCE.fullmatch(text)
+    if reference and (":" not in text or len(reference[2]) == 5):
+        raise ConfigError(
+            f'"{entry}" counts from 1 as manuals do', mend=f"addresses are 0-based as on the wire: {_meant(reference)}"
+        )
+    try:
+        return parse_place(text)
+    except LocalError as error:
+        problem, _, mend = str(error).partition("; ")
+        raise ConfigError(problem, mend=mend) from None
+
+
+def parse_write(entry: object) -> Place:
+    """A place of a table that can be written."""
+    place = parse_read(entry)
+    if place.table not in _WRITABLE:
+        raise ConfigError(f'"{entry}" cannot be written', mend="only coils and holding can; grant it by read")
+    return place
+
+
+def _unit_range(text: str) -> range:
+    found = _UNITS.fullmatch(text)
+    if not found:
+        raise ConfigError(f'"{text}" is no unit id', mend='write "1-10", "1,3,7-9", a number, or a list of them')
+    first = int(found[1])
+    last = first if found[2] is None else int(found[2])
+    if last > _LAST_UNIT or first > _LAST_UNIT:
+        raise ConfigError(f'"{text}" goes too far', mend="unit ids are 0 to 255")
+    if last < first:
+        raise ConfigError(f'"{text}" ends before it begins', mend=f'write "{last}-{first}"')
+    return range(first, last + 1)
+
+
+def _no_place(entry: object) -> ConfigError:
+    mend = 'write a table and addresses: "holding:0-9"'
+    if isinstance(entry, int) and (reference := _REFERENCE.fullmatch(str(entry))):
+        mend = f"addresses are 0-based as on the wire: {_meant(reference)}"
+    return ConfigError(f"{entry!r} is no place", mend=mend)
+
+
+def _meant(reference: re.Match[str]) -> str:
+    """What a reference such as 40101, or 40101-40110, is on the wire."""
+    first = max(int(reference[2]) - 1, 0)
+    place = f"{_REFERENCE_TABLES[reference[1]]}:{first}"
+    return f"{reference[0]} is {place}" if reference[4] is None else f"{place}-{max(int(reference[4]) - 1, first)}"

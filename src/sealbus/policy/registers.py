@@ -1,0 +1,168 @@
+"""May these values be written to these holding registers?
+
+Without limits that is a question about addresses. With limits the words of the request must first be read as the
+values they are meant to be: a rule over `holding:100-109` as float32 says that five values stand there, two registers
+each, starting at 100, 102, 104, 106 and 108. A write is allowed when it can be cut into pieces such that each
+register lies in exactly one piece and each piece is either one register under a rule without limits, or one whole
+value that a rule with limits allows. So half a value is never written, and different rules may allow different parts
+of one request.
+
+Rules may overlap with different types, so where to cut is not obvious: a first cut that fits may spoil the rest. The
+cut is found by dynamic programming over the positions: what can be reached from the start, one piece at a time.
+
+NaN and infinities lie outside every limit, also where one side is open.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealbus.policy.spans import Granted, Layered, allowed_by
+from sealbus.protocol import Table, decode_registers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sealbus.policy.decision import Decision
+    from sealbus.policy.rules import Limit, Rule
+
+__all__ = ["Refusal", "RegisterWrites", "holding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a value may not be written: the rule whose limit it breaks, and the sentence that says so."""
+
+    rule: Rule
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Limited:
+    """One range of a rule with limits: values of `width` registers each, the first at `first`."""
+
+    rule: Rule
+    limit: Limit
+    first: int
+    width: int
+
+    def is_start(self, address: int) -> bool:
+        return (address - self.first) % self.width == 0
+
+    def refuse(self, address: int, words: Sequence[int]) -> str | None:
+        """Why the value in `words`, at `address`, is refused; None where the limits allow it."""
+        value = decode_registers(words, self.limit.type, self.limit.order)[0]
+        if isinstance(value, str):  # no type that a limit can have; a value that cannot be compared is not allowed
+            return f"the value at holding:{address} is text"
+        if not math.isfinite(value):
+            return f"value {value} at holding:{address} is no number that {self._rule()} could allow"
+        if self.limit.minimum is not None and value < self.limit.minimum:
+            return f"value {value} at holding:{address} is below min {self.limit.minimum} of {self._rule()}"
+        if self.limit.maximum is not None and value > self.limit.maximum:
+            return f"value {value} at holding:{address} is above max {self.limit.maximum} of {self._rule()}"
+        return None
+
+    def misaligned(self, address: int) -> str:
+        return (
+            f"the write takes a part of the {self.limit.type} value at {holding(*self._value_at(address))}, and "
+            f"{self._rule()} allows whole values only"
+        )
+
+    def _rule(self) -> str:
+        return f"rule {self.rule.label}"
+
+    def _value_at(self, address: int) -> tuple[int, int]:
+        start = address - (address - self.first) % self.width
+        return start, start + self.width - 1
+
+
+class RegisterWrites:
+    """The right to write holding registers of one unit, compiled."""
+
+    __slots__ = ("_limited", "unlimited")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        places = [(place, rule) for rule in rules for place in rule.writes if place.table is Table.HOLDING]
+        self.unlimited = Granted([((place.address, place.last), rule) for place, rule in places if rule.limit is None])
+        self._limited = Layered(
+            [
+                ((place.address, place.last), _Limited(rule, rule.limit, place.address, rule.limit.type.registers or 1))
+                for place, rule in places
+                if rule.limit is not None
+            ]
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.unlimited) or bool(self._limited)
+
+    def decide(self, address: int, words: Sequence[int]) -> Decision | Refusal | None:
+        """The decision that allows this write; the Refusal of a limit; or None where some register has no rule."""
+        simple = self.unlimited.decide(address, address + len(words) - 1)
+        if simple is not None or not self._limited:
+            return simple
+        # arrived[n]: length and rule of the last piece of a cover of the first n registers, None where there is none
+        arrived: list[tuple[int, Rule] | None] = [None] * (len(words) + 1)
+        furthest = 0
+        for position in range(len(words)):
+            if position and arrived[position] is None:
+                continue
+            furthest = position
+            for length, rule in self._pieces_from(address, words, position):
+                if arrived[position + length] is None:
+                    arrived[position + length] = (length, rule)
+        if arrived[-1] is not None:
+            return allowed_by(list(_way_to_the_end(arrived)))
+        return self._refusal(address, words, furthest)
+
+    def limit_over(self, address: int) -> Rule | None:
+        """The first rule that allows writing this register within limits."""
+        over = self._limited.over(address)
+        return over[0].rule if over else None
+
+    def missing(self, first: int, last: int) -> tuple[int, int] | None:
+        """The first stretch of registers that no rule, with or without limits, allows to write."""
+        start = next((number for number in range(first, last + 1) if not self._speaks_of(number)), None)
+        if start is None:
+            return None
+        return start, next((number for number in range(start, last) if self._speaks_of(number + 1)), last)
+
+    def _speaks_of(self, address: int) -> bool:
+        return self.unlimited.owner(address) is not None or bool(self._limited.over(address))
+
+    def _pieces_from(self, address: int, words: Sequence[int], position: int) -> Iterator[tuple[int, Rule]]:
+        owner = self.unlimited.owner(address + position)
+        if owner is not None:
+            yield 1, owner
+        for limited in self._limited.over(address + position):
+            value = words[position : position + limited.width]
+            whole = len(value) == limited.width and limited.is_start(address + position)
+            if whole and limited.refuse(address + position, value) is None:
+                yield limited.width, limited.rule
+
+    def _refusal(self, address: int, words: Sequence[int], position: int) -> Refusal | None:
+        """What stands in the way at the furthest register that was reached; a broken limit before a cut value."""
+        cut: Refusal | None = None
+        for limited in self._limited.over(address + position):
+            value = words[position : position + limited.width]
+            if len(value) < limited.width or not limited.is_start(address + position):
+                cut = cut or Refusal(limited.rule, limited.misaligned(address + position))
+            elif reason := limited.refuse(address + position, value):
+                return Refusal(limited.rule, reason)
+        return cut
+
+
+def holding(first: int, last: int) -> str:
+    """A range of holding registers as the policy spells it."""
+    return f"holding:{first}" if first == last else f"holding:{first}-{last}"
+
+
+def _way_to_the_end(arrived: Sequence[tuple[int, Rule] | None]) -> Iterator[Rule]:
+    """The rules of the pieces, from the first register to the last."""
+    rules: list[Rule] = []
+    position = len(arrived) - 1
+    while position > 0 and (piece := arrived[position]) is not None:
+        rules.append(piece[1])
+        position -= piece[0]
+    yield from reversed(rules)

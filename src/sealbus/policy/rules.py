@@ -1,0 +1,123 @@
+"""What one `[[role.allow]]` block says, once it has been understood.
+
+A Rule is legal by construction of the reader: its places exist, its limits fit their type. It keeps where it was
+written, so that every decision can name it: "Operator/2" is the second block of the role Operator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealbus.policy.decision import printable
+
+if TYPE_CHECKING:
+    from sealbus.policy.spans import Range
+    from sealbus.protocol import Place, ValueType, WordOrder
+
+__all__ = ["FunctionGrant", "Limit", "Role", "Rule", "render_place", "render_ranges"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionGrant:
+    """A function code named by a rule. Where the function has parts (sub-functions, MEI types, files, addresses of
+    queues), `first` to `last` are the parts; else both are 0. `text` is how the policy spells it."""
+
+    function_code: int
+    first: int
+    last: int
+    text: str
+
+    @property
+    def range(self) -> Range:
+        """First and last part."""
+        return self.first, self.last
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The values that may be written: minimum to maximum, both included, None where that side is open."""
+
+    minimum: int | float | None
+    maximum: int | float | None
+    type: ValueType
+    order: WordOrder
+
+    def __str__(self) -> str:
+        if self.minimum is None:
+            bounds = f"at most {self.maximum}"
+        elif self.maximum is None:
+            bounds = f"at least {self.minimum}"
+        else:
+            bounds = f"{self.minimum} to {self.maximum}"
+        type_name = "" if self.type == "uint16" else f" {self.type}"
+        order_name = "" if self.order == "ABCD" else f" {self.order}"
+        return bounds + type_name + order_name
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One allow block: what it grants on each of its units. `number` counts the blocks of its role from 1."""
+
+    role: str
+    number: int
+    file: str
+    line: int | None
+    units: tuple[int, ...]
+    reads: tuple[Place, ...] = ()
+    writes: tuple[Place, ...] = ()
+    limit: Limit | None = None
+    functions: tuple[FunctionGrant, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Role and number: `Operator/2`. The NULL role shows as `""`."""
+        return f"{printable(self.role) or _NULL_ROLE}/{self.number}"
+
+    @property
+    def where(self) -> str:
+        """File and line: `policy.toml:14`."""
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+    @property
+    def title(self) -> str:
+        """For the `rule` of a Decision: `Operator/2 at policy.toml:14`."""
+        return f"{self.name} at {self.where}"
+
+    @property
+    def label(self) -> str:
+        """For a sentence: `Operator/2 (policy.toml:14)`."""
+        return f"{self.name} ({self.where})"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One `[[role]]`: exactly the string in the certificate, and what it may do. Without rules it may do nothing."""
+
+    name: str
+    description: str
+    line: int | None
+    rules: tuple[Rule, ...]
+
+
+_NULL_ROLE = '""'
+_WHOLE_TABLE = 65536  # addresses: MODBUS Application Protocol V1.1b3, 4.4
+
+
+def render_place(place: Place) -> str:
+    """A place as the policy spells it: a whole table by its name alone."""
+    return str(place.table) if place.count == _WHOLE_TABLE else str(place)
+
+
+def render_ranges(numbers: tuple[int, ...]) -> str:
+    """Ascending numbers as the policy spells them: `1,3,7-9`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and parts[-1][-1] + 1 == number:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(str(end) for end in part) for part in parts)

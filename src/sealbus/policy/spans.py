@@ -1,0 +1,145 @@
+"""Ranges of numbers, compiled for bisection.
+
+Addresses, sub-functions and file numbers are all ranges of whole numbers, both ends included. Many rules grant many
+ranges, which overlap and touch; a request asks for one range and is allowed when every number of it is granted. So
+the ranges are cut once, when the policy is loaded, and a request costs one bisection:
+
+* `Granted`: each number belongs to the first rule that grants it, and neighbours of one rule are joined again. A
+  request inside one such piece gets the Decision that was made for it beforehand. One that runs over several pieces
+  is allowed by several rules together, and only then is text put together.
+* `Layered`: each number has all the ranges that contain it, in the order of the rules. Value limits need that: a
+  second rule may allow the value that the first refuses.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import pairwise
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from sealbus.policy.decision import Decision, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sealbus.policy.rules import Rule
+
+__all__ = ["Granted", "Layered", "Range", "allowed_by"]
+
+Range = tuple[int, int]
+"""First and last number, both included."""
+
+_T = TypeVar("_T")
+
+
+class Granted:
+    """Which rule grants which numbers, the first rule of several."""
+
+    __slots__ = ("_decisions", "_firsts", "_lasts", "_owners", "_ranges")
+
+    def __init__(self, ranges: Sequence[tuple[Range, Rule]]) -> None:
+        self._ranges = tuple(ranges)
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        self._owners: list[Rule] = []
+        for first, last, active in _pieces([extent for extent, _ in ranges]):
+            self._append(first, last, ranges[active[0]][1])
+        self._decisions = [allowed_by((owner,)) for owner in self._owners]
+
+    def __bool__(self) -> bool:
+        return bool(self._firsts)
+
+    def decide(self, first: int, last: int) -> Decision | None:
+        """The decision that allows all numbers from first to last, or None where one of them is not granted."""
+        at = bisect_right(self._firsts, first) - 1
+        if at < 0:
+            return None
+        if last <= self._lasts[at]:
+            return self._decisions[at]
+        return self._decide_together(first, last, at)
+
+    def owner(self, number: int) -> Rule | None:
+        """The first rule that grants this number."""
+        at = bisect_right(self._firsts, number) - 1
+        return self._owners[at] if at >= 0 and number <= self._lasts[at] else None
+
+    def missing(self, first: int, last: int) -> Range | None:
+        """The first stretch from first to last that no rule grants, or None where all is granted."""
+        at = bisect_right(self._firsts, first) - 1
+        while at >= 0 and first <= self._lasts[at]:
+            first = self._lasts[at] + 1
+            if first > last:
+                return None
+            if at + 1 == len(self._firsts) or self._firsts[at + 1] != first:
+                break
+            at += 1
+        end = self._firsts[at + 1] - 1 if at + 1 < len(self._firsts) else last
+        return first, min(end, last)
+
+    def _append(self, first: int, last: int, owner: Rule) -> None:
+        if self._firsts and self._lasts[-1] + 1 == first and self._owners[-1] is owner:
+            self._lasts[-1] = last
+            return
+        self._firsts.append(first)
+        self._lasts.append(last)
+        self._owners.append(owner)
+
+    def _decide_together(self, first: int, last: int, at: int) -> Decision | None:
+        if self.missing(first, last) is not None:
+            return None
+        for (from_, to), rule in self._ranges:
+            if from_ <= first and last <= to:
+                return allowed_by((rule,))
+        owners = [self._owners[at]]
+        while self._lasts[at] < last:
+            at += 1
+            owners.append(self._owners[at])
+        return allowed_by(owners)
+
+
+class Layered(Generic[_T]):
+    """All that lies over each number, in order."""
+
+    __slots__ = ("_firsts", "_lasts", "_layers")
+
+    def __init__(self, ranges: Sequence[tuple[Range, _T]]) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        self._layers: list[tuple[_T, ...]] = []
+        for first, last, active in _pieces([extent for extent, _ in ranges]):
+            self._firsts.append(first)
+            self._lasts.append(last)
+            self._layers.append(tuple(ranges[index][1] for index in active))
+
+    def __bool__(self) -> bool:
+        return bool(self._firsts)
+
+    def over(self, number: int) -> tuple[_T, ...]:
+        """What lies over this number; nothing is an empty tuple."""
+        at = bisect_right(self._firsts, number) - 1
+        return self._layers[at] if at >= 0 and number <= self._lasts[at] else ()
+
+
+def allowed_by(rules: Sequence[Rule]) -> Decision:
+    """The decision that these rules of one role, together, allow a request."""
+    unique = list({rule.number: rule for rule in rules}.values())
+    if len(unique) == 1:
+        return Decision(Verdict.ALLOW, unique[0].title, f"rule {unique[0].label} allows it")
+    labels = " and ".join(rule.label for rule in unique)
+    return Decision(Verdict.ALLOW, ", ".join(rule.title for rule in unique), f"rules {labels} allow it together")
+
+
+def _pieces(ranges: Sequence[Range]) -> Iterator[tuple[int, int, list[int]]]:
+    """Cut ranges at every end of one: (first, last, indices of the ranges that contain the piece, ascending)."""
+    starting: dict[int, list[int]] = {}
+    ending: dict[int, list[int]] = {}
+    for index, (first, last) in enumerate(ranges):
+        starting.setdefault(first, []).append(index)
+        ending.setdefault(last + 1, []).append(index)
+    active: set[int] = set()
+    cuts = sorted(starting.keys() | ending.keys())
+    for cut, following in pairwise(cuts):
+        active.difference_update(ending.get(cut, ()))
+        active.update(starting.get(cut, ()))
+        if active:
+            yield cut, following - 1, sorted(active)

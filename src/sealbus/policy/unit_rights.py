@@ -1,0 +1,67 @@
+"""The rules of one role that speak of one unit, laid together.
+
+What is read, and what is written without limits, becomes ranges for bisection; value limits become a table of their
+own; a named function becomes the range of its parts (sub-functions, files and so on, 0 where it has none).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sealbus.policy.registers import RegisterWrites
+from sealbus.policy.spans import Granted
+from sealbus.protocol import FunctionCode, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealbus.policy.rules import Rule
+
+__all__ = ["READ_TABLES", "UnitRights"]
+
+READ_TABLES: Final = {
+    FunctionCode.READ_COILS.value: Table.COILS,
+    FunctionCode.READ_DISCRETE_INPUTS.value: Table.DISCRETE,
+    FunctionCode.READ_HOLDING_REGISTERS.value: Table.HOLDING,
+    FunctionCode.READ_INPUT_REGISTERS.value: Table.INPUT,
+}
+"""Which table functions 1 to 4 read (MODBUS Application Protocol V1.1b3, 6.1 to 6.4)."""
+
+
+class UnitRights:
+    """Compiled rights on one unit. `reads` is by function code 1 to 4, `functions` by the code of a named function."""
+
+    __slots__ = ("coils", "functions", "reads", "registers")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        read = [(place, rule) for rule in rules for place in rule.reads]
+        written = [(place, rule) for rule in rules for place in rule.writes]
+        named = [(grant, rule) for rule in rules for grant in rule.functions]
+        self.reads = {
+            code: Granted([((place.address, place.last), rule) for place, rule in read if place.table is table])
+            for code, table in READ_TABLES.items()
+        }
+        self.coils = Granted(
+            [((place.address, place.last), rule) for place, rule in written if place.table is Table.COILS]
+        )
+        self.registers = RegisterWrites(rules)
+        self.functions = {
+            code: Granted([(grant.range, rule) for grant, rule in named if grant.function_code == code])
+            for code in {grant.function_code for grant, _ in named}
+        }
+
+    def may_call(self, function_code: int, part: int | None) -> bool:
+        """Whether some request of this function could be allowed; `part` is its sub-function or MEI type if known."""
+        match function_code:
+            case 1 | 2 | 3 | 4:
+                return bool(self.reads[function_code])
+            case 5 | 15:
+                return bool(self.coils)
+            case 6 | 16:
+                return bool(self.registers)
+            case 22:
+                return bool(self.registers.unlimited)
+            case 23:
+                return bool(self.registers) and bool(self.reads[3])
+        granted = self.functions.get(function_code)
+        return granted is not None and (part is None or granted.decide(part, part) is not None)
