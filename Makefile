@@ -24,8 +24,8 @@ test: $(VENV)/test.stamp ## the gate: lint, types, import contracts and every te
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check . tests/setup
+	$(BIN)/ruff format --check . tests/setup
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests
 	$(BIN)/lint-imports --no-logo
 
