@@ -8,6 +8,8 @@ import pytest
 from needs import NEEDS, missing
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from _pytest.terminal import TerminalReporter
 
 
@@ -24,8 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(f"needs {', '.join(wanted)}: Debian package {packages}"))
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """One line, always: nobody should have to guess whether a green run left something out."""
-    names = sorted({report.nodeid.rpartition("::")[2] for report in terminalreporter.stats.get("skipped", [])})
-    count = len(terminalreporter.stats.get("skipped", []))
-    terminalreporter.write_line(f"skipped: {count}" + (f" ({', '.join(names)})" if names else ""))
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> Generator[None]:
+    """After all else, one line, always: nobody should have to guess whether a green run left something out."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    names = sorted({report.nodeid.rpartition("::")[2] for report in skipped})
+    terminalreporter.write_line(f"skipped: {len(skipped)}" + (f" ({', '.join(names)})" if names else ""))
