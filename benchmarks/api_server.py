@@ -2,7 +2,7 @@
 
 `python -m benchmarks.api_server LIBRARY STYLE PORT`, LIBRARY sealbus or pymodbus, STYLE asyncio or uvloop. Both
 libraries serve the values of modbus.h from what their documentation shows first: pymodbus from its SimDevice, Sealbus
-from a mapping.
+from a Device under a policy that lets everybody read.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _VALUES = [(address * 31 + 7) & 0xFFFF for address in range(1000)]
+_POLICY = '[[role]]\nname = ""\n[[role.allow]]\nunits = "1"\nread = ["holding:0-9999"]\n'  # plain clients have no role
 
 
 async def _sealbus(port: int) -> None:
     import sealbus
 
-    async with sealbus.serve(f"tcp://127.0.0.1:{port}", {1: {"holding": _VALUES}}):
-        await asyncio.Event().wait()
+    device = sealbus.Device({"holding": list(_VALUES)})
+    policy = sealbus.parse_policy(_POLICY, file="benchmark")
+    await sealbus.serve(f"tcp://127.0.0.1:{port}", {1: device}, policy=policy).serve_forever()
 
 
 async def _pymodbus(port: int) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.certificates import ROLE
-from benchmarks.machine import NotMeasuredError, find_program, running, wait_for_port
+from benchmarks.machine import NotMeasuredError, find_program, free_port, running, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +34,7 @@ _READ_ANSWER = bytes.fromhex("0a01000000050103020007")  # the device's register 
 _WRITE = bytes.fromhex("0a0200000006010600000001")
 _DENIED = bytes.fromhex("0a0200000003018601")
 _PATIENCE_S = 5.0
+_MOST_CLIENTS = 12000  # the clients of a benchmark share one identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,11 @@ def _configure_sealbus(job: Job) -> list[str]:
 [gateway]
 name = "benchmark"
 records = "records"
+metrics = "127.0.0.1:{free_port()}"
+
+[limits]
+connections = {_MOST_CLIENTS}
+connections_per_identity = {_MOST_CLIENTS}
 
 [identity]
 certificate = "{job.certificates.server}"
