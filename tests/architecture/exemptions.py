@@ -8,9 +8,9 @@ LONG: dict[str, str] = {}
 """Modules, classes and functions past the size where a noun is missing: dotted name and reason."""
 
 BLIND_EXCEPT: dict[str, str] = {
-    "sealbus.security.peers._build_peer": "a peer's bytes, in a parser that names no closed set of exceptions; refuses",
-    "sealbus.security.roles.role_of": "a peer's bytes, in a parser that names no closed set of exceptions; the NULL role",
-    "sealbus.server.device.DeviceBackend._carry_out": "a device is the user's code; its failure is exception 04 and logged",
+    "sealbus.security.peers._build_peer": "a peer's bytes, a parser with no closed set of exceptions: refuses",
+    "sealbus.security.roles.role_of": "a peer's bytes, a parser with no closed set of exceptions: no role",
+    "sealbus.server.device.DeviceBackend._carry_out": "a device is the user's code: exception 04, and logged",
 }
 """Functions that may catch everything: foreign code and foreign bytes, and the outermost loop of a service."""
 
