@@ -1,0 +1,93 @@
+"""Accept connections for as long as the process lives.
+
+The accept loops of asyncio and uvloop log or drop what `accept` reports and know no bounds. This one stands on
+`add_reader` alone and so runs on both. Each turn takes at most 64 connections, so that a flood of new ones cannot keep
+those that are there waiting. When the process or the machine is out of descriptors or memory, the listening socket is
+left alone for 5 ms, then 10 and so on up to a second: it would be readable all the time and the loop would spin.
+Connections wait in the backlog meanwhile, sessions go on, and the first accept that works ends it. An error that we do
+not know is treated the same: this loop must not end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+__all__ = ["AcceptLoop"]
+
+_ACCEPTS_PER_TURN = 64
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 1.0
+# accept(2): the connection died in the backlog, or a firewall refused it. The next one may be well.
+_ITS_OWN_FAULT = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.EPERM,
+        errno.ENETDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+    }
+)
+
+
+class AcceptLoop:
+    """Calls `on_accept` with each new non-blocking socket and its raw address, `on_pause` with each back-off."""
+
+    __slots__ = ("_loop", "_on_accept", "_on_pause", "_pause_s", "_resumption", "_sock")
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        on_accept: Callable[[socket.socket, tuple[Any, ...]], None],
+        on_pause: Callable[[float, OSError], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock = sock
+        self._on_accept = on_accept
+        self._on_pause = on_pause
+        self._pause_s = _FIRST_PAUSE_S
+        self._resumption: asyncio.TimerHandle | None = None
+        self._loop.add_reader(sock, self._readable)
+
+    def close(self) -> None:
+        """Accept no more; what waits in the backlog is reset by the kernel."""
+        if self._sock.fileno() < 0:
+            return
+        if self._resumption is not None:
+            self._resumption.cancel()
+        self._loop.remove_reader(self._sock)
+        self._sock.close()
+
+    def _readable(self) -> None:
+        for _ in range(_ACCEPTS_PER_TURN):
+            try:
+                sock, address = self._sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _ITS_OWN_FAULT:
+                    continue
+                self._pause(error)
+                return
+            self._pause_s = _FIRST_PAUSE_S
+            sock.setblocking(False)
+            self._on_accept(sock, address)
+            if self._sock.fileno() < 0:
+                return
+
+    def _pause(self, error: OSError) -> None:
+        self._loop.remove_reader(self._sock)
+        self._resumption = self._loop.call_later(self._pause_s, self._resume)
+        paused_s, self._pause_s = self._pause_s, min(self._pause_s * 2, _LONGEST_PAUSE_S)
+        self._on_pause(paused_s, error)
+
+    def _resume(self) -> None:
+        self._resumption = None
+        self._loop.add_reader(self._sock, self._readable)

@@ -1,0 +1,61 @@
+"""What is said about a connection at the door: where it comes from, how many may wait, what happened, why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sealbus.transport.endpoint import render_authority
+
+__all__ = ["ListenerEvents", "ListenerOptions", "PeerAddress", "Refusal"]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAddress:
+    """Where a connection comes from. An IPv4 address is written as such even on a socket for both families."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return render_authority(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a connection may not stay."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerOptions:
+    """The bounds of a listener."""
+
+    handshake_timeout_s: float = 5.0
+    pending_per_address: int = 32
+    pending: int = 256
+    connections: int = 1024
+    unsafe_plain: bool = False
+    """Offer plain Modbus to the network: no encryption, no identity, everyone who reaches it is let in."""
+
+
+class ListenerEvents:
+    """What happens at the door. Override what is of interest; each is called in the event loop and must not wait."""
+
+    def accepted_pending(self, address: PeerAddress) -> None:
+        """A connection came in; nothing is known of it yet."""
+
+    def handshake_failed(self, address: PeerAddress, reason: str) -> None:
+        """It did not get through the handshake, in time or at all, or made room for a newer one."""
+
+    def refused(self, address: PeerAddress, reason: str) -> None:
+        """It was closed by the cap on connections or by `admit`."""
+
+    def established(self, address: PeerAddress) -> None:
+        """It was admitted."""
+
+    def closed(self, address: PeerAddress) -> None:
+        """An established connection ended."""
+
+    def accept_backoff(self, delay_s: float, error: OSError) -> None:
+        """No descriptors or no memory: nothing is accepted for `delay_s` seconds."""

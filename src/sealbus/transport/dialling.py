@@ -1,0 +1,139 @@
+"""Dial an endpoint: one table from scheme to how it is reached, one deadline, one kind of failure.
+
+Whatever the scheme, the caller gets a transport and its own protocol on the running loop, asyncio's or uvloop's, and
+whatever goes wrong on the way is one Unreachable with one plain sentence. The deadline covers everything: name,
+connection, TLS handshake, SSH log-in. When it passes, or the caller is cancelled, nothing stays open.
+
+mbaps: the certificate must carry the host of the URL, or the name that the URL gives with `?name=`. In TLS 1.3 a client
+has finished its handshake before the server has looked at the client's certificate. A refusal then comes after `dial`
+has returned: the protocol's `connection_lost` gets the TLS error, which `explain_tls_error` puts into words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from sealbus.errors import ConfigError, LocalError, Unreachable
+from sealbus.security import explain_tls_error
+from sealbus.transport.alerts import alerting
+from sealbus.transport.endpoint import Scheme
+from sealbus.transport.serial_port import open_serial
+from sealbus.transport.sockets import connect_socket
+from sealbus.transport.ssh_forward import open_forward
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from sealbus.transport.endpoint import Endpoint
+
+__all__ = ["CLOSE_NOTIFY_S", "dial"]
+
+CLOSE_NOTIFY_S = 2.0
+"""How long a closing side waits for the other's close_notify, in seconds."""
+
+_REASONS = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "the other side closed the connection",
+    errno.EHOSTUNREACH: "no route to the host",
+    errno.ENETUNREACH: "no route to the network",
+    errno.ETIMEDOUT: "the host does not answer",
+    errno.EMFILE: "too many files are open in this process",
+    errno.ENFILE: "too many files are open on this machine",
+}
+
+_P = TypeVar("_P", bound=asyncio.Protocol)
+
+
+async def dial(
+    endpoint: Endpoint, protocol_factory: Callable[[], _P], *, tls: ssl.SSLContext | None = None, timeout_s: float
+) -> tuple[asyncio.Transport, _P]:
+    """Connect to `endpoint` within `timeout_s` seconds and give the transport and the protocol.
+
+    `tls` is needed for mbaps and refused elsewhere, so that nobody takes a plain connection for a sealed one. Raises
+    Unreachable; ConfigError for an endpoint that cannot be dialled at all.
+    """
+    _refuse_what_cannot_be_dialled(endpoint, tls)
+    call = _Call(endpoint, protocol_factory, tls, timeout_s)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _DIALLERS[endpoint.scheme](call)
+    except TimeoutError as error:
+        raise Unreachable(f"{endpoint} cannot be reached: no answer within {timeout_s:g} s") from error
+    except socket.gaierror as error:
+        raise Unreachable(f'{endpoint} cannot be reached: there is no host "{endpoint.host}"') from error
+    except ssl.SSLError as error:
+        raise Unreachable(f"{endpoint} cannot be reached: TLS failed: {explain_tls_error(error)}") from error
+    except Unreachable:
+        raise
+    except OSError as error:
+        raise Unreachable(f"{endpoint} cannot be reached: {_reason(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[_P]):
+    endpoint: Endpoint
+    protocol_factory: Callable[[], _P]
+    tls: ssl.SSLContext | None
+    timeout_s: float
+
+
+def _refuse_what_cannot_be_dialled(endpoint: Endpoint, tls: ssl.SSLContext | None) -> None:
+    if endpoint.scheme is Scheme.RELAY:
+        raise ConfigError(f"{endpoint}: this version has no relay yet", mend="use mbaps:// or ssh+tcp://")
+    if not endpoint.scheme.is_serial and not (endpoint.host and endpoint.port):
+        raise ConfigError(f"{endpoint} can be listened on but not dialled", mend="name the host and the port")
+    if tls is not None and endpoint.scheme is not Scheme.MBAPS:
+        raise ConfigError(f"{endpoint} is not mbaps, so the certificates mean nothing", mend="use mbaps://")
+
+
+async def _dial_tcp(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+    protocol = call.protocol_factory()
+    sock = await connect_socket(call.endpoint.host, call.endpoint.port)
+    # From its first await on, create_connection owns the socket and closes it when it fails.
+    return await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
+
+
+async def _dial_mbaps(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+    if call.tls is None:
+        raise ConfigError(f"{call.endpoint} needs a certificate", mend="give certificate, key and trust")
+    if call.tls.verify_mode is not ssl.CERT_REQUIRED or not call.tls.check_hostname:
+        raise LocalError("this TLS context does not verify the server; use build_client_context")
+    protocol = call.protocol_factory()
+    sock = await connect_socket(call.endpoint.host, call.endpoint.port)
+    with alerting(call.tls, sock):
+        return await asyncio.get_running_loop().create_connection(
+            lambda: protocol,
+            sock=sock,
+            ssl=call.tls,
+            server_hostname=call.endpoint.server_name,
+            ssl_handshake_timeout=call.timeout_s,
+            ssl_shutdown_timeout=CLOSE_NOTIFY_S,
+        )
+
+
+async def _dial_serial(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+    return await open_serial(call.endpoint, call.protocol_factory)
+
+
+async def _dial_ssh(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+    return await open_forward(call.endpoint, call.protocol_factory)
+
+
+def _reason(error: OSError) -> str:
+    return _REASONS.get(error.errno or 0) or (os.strerror(error.errno) if error.errno else str(error))
+
+
+_DIALLERS: Mapping[Scheme, Callable[[_Call[_P]], Awaitable[tuple[asyncio.Transport, _P]]]] = {
+    Scheme.TCP: _dial_tcp,
+    Scheme.RTU_TCP: _dial_tcp,
+    Scheme.MBAPS: _dial_mbaps,
+    Scheme.RTU: _dial_serial,
+    Scheme.ASCII: _dial_serial,
+    Scheme.SSH_TCP: _dial_ssh,
+}

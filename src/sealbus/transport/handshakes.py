@@ -1,0 +1,120 @@
+"""Connections whose handshake is not over: bounded in number and in time, and reported when they fail.
+
+Each has a task of its own, which ends with the handshake. The deadline is for the whole handshake; a peer that trickles
+bytes does not move it. A connection that has to make room is cancelled, wherever it stands. While the handshake runs, a
+stand-in of four slots is all that is kept for a connection; its protocol is made when it is known who is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, cast
+
+from sealbus.security import explain_tls_error
+from sealbus.transport.alerts import alerting
+from sealbus.transport.dialling import CLOSE_NOTIFY_S
+from sealbus.transport.pending import PendingTable, neighbourhood
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress
+
+__all__ = ["Handshakes"]
+
+
+class Handshakes:
+    """Begins handshakes; calls `on_done` with the transport of each that succeeds. Plain TCP succeeds at once."""
+
+    __slots__ = ("_events", "_loop", "_on_done", "_pending", "_timeout_s")
+
+    def __init__(
+        self,
+        options: ListenerOptions,
+        events: ListenerEvents,
+        on_done: Callable[[asyncio.Transport, PeerAddress], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._events = events
+        self._on_done = on_done
+        self._timeout_s = options.handshake_timeout_s
+        self._pending: PendingTable[_Arrival] = PendingTable(
+            per_address=options.pending_per_address, in_all=options.pending
+        )
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def begin(self, sock: socket.socket, address: PeerAddress, tls: ssl.SSLContext | None) -> None:
+        """Take over a new connection."""
+        arrival = _Arrival(self, sock, address)
+        arrival.task = self._loop.create_task(self._shake_hands(arrival, tls))
+        victim = self._pending.add(arrival, neighbourhood(address.host))
+        if victim is not None:
+            self._drop(victim, "it made room for a newer connection: too many wait for their handshake")
+
+    async def drop_all(self, reason: str) -> None:
+        """Drop whoever waits, at once, and wait until they are gone."""
+        dropped = self._pending.clear()
+        for arrival in dropped:
+            self._drop(arrival, reason)
+        if dropped:
+            await asyncio.wait([arrival.task for arrival in dropped])
+
+    async def _shake_hands(self, arrival: _Arrival, tls: ssl.SSLContext | None) -> None:
+        sock, arrival.sock = arrival.sock, None
+        if sock is None:
+            return
+        try:
+            if tls is None:
+                await self._loop.connect_accepted_socket(lambda: arrival, sock)
+                return
+            with alerting(tls, sock):
+                await self._loop.connect_accepted_socket(
+                    lambda: arrival,
+                    sock,
+                    ssl=tls,
+                    ssl_handshake_timeout=self._timeout_s,
+                    ssl_shutdown_timeout=CLOSE_NOTIFY_S,
+                )
+        except OSError as error:
+            if self._pending.discard(arrival):
+                self._events.handshake_failed(arrival.address, self._reason(error))
+
+    def _reason(self, error: OSError) -> str:
+        # Both loops say by ConnectionAbortedError that the deadline has passed.
+        if isinstance(error, ConnectionAbortedError):
+            return f"it was not finished within {self._timeout_s:g} s"
+        if isinstance(error, ssl.SSLError):
+            return explain_tls_error(error)
+        return "the peer closed the connection"
+
+    def _drop(self, arrival: _Arrival, reason: str) -> None:
+        arrival.task.cancel()
+        if arrival.sock is not None:  # its task has not begun, and will not
+            arrival.sock.close()
+        self._events.handshake_failed(arrival.address, reason)
+
+    def _finish(self, arrival: _Arrival, transport: asyncio.Transport) -> None:
+        if self._pending.discard(arrival):
+            self._on_done(transport, arrival.address)
+        else:
+            transport.abort()
+
+
+class _Arrival(asyncio.Protocol):
+    """Stands in for the protocol until it is known which one it is to be."""
+
+    __slots__ = ("_handshakes", "address", "sock", "task")
+
+    task: asyncio.Task[None]
+
+    def __init__(self, handshakes: Handshakes, sock: socket.socket, address: PeerAddress) -> None:
+        self._handshakes = handshakes
+        self.sock: socket.socket | None = sock
+        self.address = address
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._handshakes._finish(self, cast("asyncio.Transport", transport))

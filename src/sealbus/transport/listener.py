@@ -1,0 +1,216 @@
+"""Offer Modbus on TCP or mbaps: accept, bound what waits, shake hands, ask who may stay, hand over.
+
+A connection is pending until its handshake is over; `Handshakes` bounds how many wait and how long. Then `admit`
+looks at it, once and without waiting, and gives the protocol that takes it over, or a Refusal. From there on nothing
+touches it: no bytes and no callbacks pass through the listener, no task is left, and no newcomer can push it out.
+Beyond the cap on established connections newcomers are closed.
+
+`tls` is read for each new connection: assigning another context reloads certificates without touching anyone. A
+handshake under way ends with the context that it began with, which is `Accepted.ssl_object.context`.
+
+Plain TCP takes the same way without the handshake. It is the operator's word that lets it off loopback: `unsafe_plain`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sealbus.errors import ConfigError, LocalError, PeerError
+from sealbus.transport.accepting import AcceptLoop
+from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Refusal
+from sealbus.transport.binding import bind_sockets
+from sealbus.transport.endpoint import Scheme
+from sealbus.transport.handshakes import Handshakes
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from sealbus.transport.endpoint import Endpoint
+
+__all__ = ["Accepted", "Listener"]
+
+_LISTENING = (Scheme.MBAPS, Scheme.TCP, Scheme.RTU_TCP)
+
+
+class Accepted:
+    """A connection that `admit` looks at. Its protocol calls `release` in `connection_lost` to give the place back."""
+
+    __slots__ = ("_held", "address", "transport")
+
+    def __init__(self, transport: asyncio.Transport, address: PeerAddress) -> None:
+        self._held: Listener | None = None
+        self.transport = transport
+        self.address = address
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The finished handshake; None on plain TCP."""
+        found: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
+        return found
+
+    def release(self) -> None:
+        """Give the place back. Doing it twice is once."""
+        listener, self._held = self._held, None
+        if listener is not None:
+            listener._release(self.address)
+
+
+class Listener:
+    """A listening endpoint. Made by `Listener.open`; `close` ends it, but not the connections that were admitted."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        admit: Callable[[Accepted], asyncio.Protocol | Refusal],
+        *,
+        tls: ssl.SSLContext | None,
+        options: ListenerOptions,
+        events: ListenerEvents,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._endpoint = endpoint
+        self._admit = admit
+        self._options = options
+        self._events = events
+        self._handshakes = Handshakes(options, events, self._shaken)
+        self._established = 0
+        self._empty = asyncio.Event()
+        self._accepting: list[AcceptLoop] = []
+        self._port = endpoint.port
+        self.tls = tls
+
+    @classmethod
+    async def open(
+        cls,
+        endpoint: Endpoint,
+        admit: Callable[[Accepted], asyncio.Protocol | Refusal],
+        *,
+        tls: ssl.SSLContext | None = None,
+        options: ListenerOptions | None = None,
+        events: ListenerEvents | None = None,
+    ) -> Listener:
+        """Bind a `tcp`, `mbaps` or `rtu+tcp` endpoint and begin to accept.
+
+        `admit` is called with each connection whose handshake is over; it may raise PeerError in place of giving a
+        Refusal. Raises ConfigError for what cannot be listened on, or must not be: plain Modbus off loopback.
+        """
+        if endpoint.scheme not in _LISTENING:
+            raise ConfigError(f"{endpoint} is not listened on in this way", mend="use mbaps://")
+        options = options or ListenerOptions()
+        listener = cls(endpoint, admit, tls=tls, options=options, events=events or ListenerEvents())
+        only_loopback = endpoint.scheme is not Scheme.MBAPS and not options.unsafe_plain
+        for sock in await bind_sockets(endpoint, only_loopback=only_loopback):
+            listener._port = sock.getsockname()[1]
+            listener._accepting.append(AcceptLoop(sock, listener._arrived, listener._events.accept_backoff))
+        return listener
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """The context for the next connections; assign another to reload. None exactly where the endpoint is plain."""
+        return self._tls
+
+    @tls.setter
+    def tls(self, context: ssl.SSLContext | None) -> None:
+        if (context is not None) is not (self._endpoint.scheme is Scheme.MBAPS):
+            mend = "give certificate, key and trust" if context is None else "use mbaps://"
+            raise ConfigError(f"{self._endpoint} and its certificates do not fit together", mend=mend)
+        if context is not None and context.verify_mode is not ssl.CERT_REQUIRED:
+            raise LocalError("this TLS context does not ask for a client certificate; use build_server_context")
+        self._tls = context
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also where the URL said 0."""
+        return self._port
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What is listened on, with the real port."""
+        return replace(self._endpoint, port=self._port)
+
+    @property
+    def pending(self) -> int:
+        """How many connections have not finished their handshake."""
+        return len(self._handshakes)
+
+    @property
+    def established(self) -> int:
+        """How many admitted connections have not been released."""
+        return self._established
+
+    async def close(self, *, drain_s: float = 0.0) -> int:
+        """Accept no more from now on and drop what is pending.
+
+        Waits up to `drain_s` seconds for the admitted connections to end by themselves; gives how many are left.
+        """
+        for accepting in self._accepting:
+            accepting.close()
+        await self._handshakes.drop_all("the listener was closed")
+        if drain_s and self._established:
+            self._empty.clear()
+            try:
+                async with asyncio.timeout(drain_s):
+                    await self._empty.wait()
+            except TimeoutError:
+                pass
+        return self._established
+
+    def _arrived(self, sock: socket.socket, raw_address: tuple[Any, ...]) -> None:
+        address = _peer_address(raw_address)
+        if self._is_full():
+            sock.close()
+            self._events.refused(address, self._full())
+            return
+        self._events.accepted_pending(address)
+        self._handshakes.begin(sock, address, self._tls)
+
+    def _shaken(self, transport: asyncio.Transport, address: PeerAddress) -> None:
+        if self._is_full():
+            transport.abort()
+            self._events.refused(address, self._full())
+            return
+        accepted = Accepted(transport, address)
+        verdict = self._ask(accepted)
+        if isinstance(verdict, Refusal):
+            transport.close()
+            self._events.refused(address, verdict.reason)
+            return
+        self._established += 1
+        accepted._held = self
+        transport.set_protocol(verdict)
+        self._events.established(address)
+        verdict.connection_made(transport)
+
+    def _ask(self, accepted: Accepted) -> asyncio.Protocol | Refusal:
+        try:
+            return self._admit(accepted)
+        except PeerError as error:
+            return Refusal(str(error))
+        except BaseException:
+            accepted.transport.abort()
+            raise
+
+    def _release(self, address: PeerAddress) -> None:
+        self._established -= 1
+        if self._established == 0:
+            self._empty.set()
+        self._events.closed(address)
+
+    def _is_full(self) -> bool:
+        return self._established >= self._options.connections
+
+    def _full(self) -> str:
+        return f"there are already {self._options.connections} connections"
+
+
+def _peer_address(raw: tuple[Any, ...]) -> PeerAddress:
+    host, port = raw[:2]
+    if host.startswith("::ffff:"):
+        mapped = ipaddress.IPv6Address(host).ipv4_mapped
+        host = str(mapped or host)
+    return PeerAddress(host, port)

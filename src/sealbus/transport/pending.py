@@ -1,0 +1,73 @@
+"""Who waits before the door, and who has to make room.
+
+A connection that has not proven who it is costs memory and a descriptor, so there are bounds: for each address and in
+all. Over a bound the oldest of the address, or of all, makes room for the new one. A silent flood from one address
+therefore pushes out its own connections and never the honest newcomer, who needs milliseconds. Who has proven itself
+is taken out of this table and cannot be pushed out by anyone.
+
+An IPv6 subscriber owns a whole network, so there the /64 counts as one address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Generic, TypeVar
+
+__all__ = ["PendingTable", "neighbourhood"]
+
+_W = TypeVar("_W")
+
+
+class PendingTable(Generic[_W]):
+    """Waiting connections in the order of their arrival, bounded for each neighbourhood and in all."""
+
+    __slots__ = ("_all", "_by_place", "_in_all", "_per_place")
+
+    def __init__(self, *, per_address: int, in_all: int) -> None:
+        self._per_place = per_address
+        self._in_all = in_all
+        self._all: dict[_W, str] = {}
+        self._by_place: dict[str, dict[_W, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, waiting: _W, place: str) -> _W | None:
+        """Take `waiting` in. Gives back the one that has to make room, already taken out, or None."""
+        there = self._by_place.setdefault(place, {})
+        there[waiting] = None
+        self._all[waiting] = place
+        if len(there) > self._per_place:
+            victim = next(iter(there))
+        elif len(self._all) > self._in_all:
+            victim = next(iter(self._all))
+        else:
+            return None
+        self.discard(victim)
+        return victim
+
+    def discard(self, waiting: _W) -> bool:
+        """Take `waiting` out. False if it was not in any more."""
+        place = self._all.pop(waiting, None)
+        if place is None:
+            return False
+        there = self._by_place[place]
+        del there[waiting]
+        if not there:
+            del self._by_place[place]
+        return True
+
+    def clear(self) -> list[_W]:
+        """Take all out and give them back."""
+        taken = list(self._all)
+        self._all.clear()
+        self._by_place.clear()
+        return taken
+
+
+def neighbourhood(host: str) -> str:
+    """What counts as one address: the IPv4 address itself, the /64 of an IPv6 address."""
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host.partition("%")[0])
+    return str(ipaddress.IPv6Address(int(address) >> 64 << 64)) + "/64"

@@ -1,0 +1,194 @@
+"""A URL cut at its separators, and the errors that name it.
+
+`urllib.parse` only decodes percent signs here: its splitter drops tabs and newlines and guesses schemes, and both hide
+mistakes. What is shown in an error leaves out the query and whatever stood where a password would.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from sealbus.errors import ConfigError
+from sealbus.transport.endpoint import Scheme
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["EXAMPLES", "UrlParts", "host_and_port", "is_host", "split_url"]
+
+EXAMPLES = {
+    Scheme.TCP: "tcp://host:502",
+    Scheme.MBAPS: "mbaps://host:802",
+    Scheme.RTU: "rtu:///dev/ttyUSB0?baud=19200&parity=E&stop=1",
+    Scheme.ASCII: "ascii:///dev/ttyUSB0?baud=19200&parity=E&stop=1",
+    Scheme.RTU_TCP: "rtu+tcp://host:4001",
+    Scheme.RELAY: "relay://relay-host:443/site",
+    Scheme.SSH_TCP: "ssh+tcp://user@bastion:22/host:502",
+}
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::([^:]*))?")
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f]")
+_ALSO_CALLED = {
+    "modbus": "tcp",
+    "modbus+tcp": "tcp",
+    "tls": "mbaps",
+    "modbuss": "mbaps",
+    "serial": "rtu",
+    "ssh": "ssh+tcp",
+}
+_SECRETS = frozenset({"password", "passphrase", "pass", "pwd", "secret"})
+
+
+@dataclass(frozen=True, slots=True)
+class UrlParts:
+    """A URL cut at its separators. Parsers take their options out of `options`; what stays there is unknown."""
+
+    shown: str
+    scheme: Scheme
+    user: str
+    authority: str
+    path: str
+    options: dict[str, str]
+    listening: bool
+
+    def error(self, problem: str, *, mend: str = "") -> ConfigError:
+        return ConfigError(f'"{self.shown}": {problem}', mend=mend or f"write {EXAMPLES[self.scheme]}")
+
+    def unknown_option(self, name: str, known: tuple[str, ...]) -> ConfigError:
+        if name.lower() in _SECRETS:
+            return self.error("no secret belongs in a URL", mend="use key=FILE or the ssh agent")
+        if not known:
+            return self.error(f'{self.scheme} has no option "{name}"', mend=f'leave out "{name}"')
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        mend = f'did you mean "{nearest[0]}"?' if nearest else f"the options are {', '.join(known)}"
+        return self.error(f'unknown option "{name}"', mend=mend)
+
+    def take(self, *known: str) -> Mapping[str, str]:
+        """The options, all of which must be among `known`."""
+        for name in self.options:
+            if name not in known:
+                raise self.unknown_option(name, known)
+        taken = dict(self.options)
+        self.options.clear()
+        return taken
+
+
+def split_url(url: str, *, listening: bool) -> UrlParts:
+    if bad := _UNSAFE_IN_URL.search(url):
+        raise ConfigError(
+            f"an endpoint URL with the character {bad[0]!r} in it", mend="percent-encode it or take it out"
+        )
+    scheme_text, separator, rest = url.partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme_text):
+        raise _no_scheme(url)
+    location, _, query = rest.partition("?")
+    authority, slash, path = location.partition("/")
+    userinfo, has_user, authority = authority.rpartition("@")
+    user, has_password, _ = userinfo.partition(":")
+    shown = f"{scheme_text}://{user}{has_user}{authority}{slash}{path}"
+    scheme = _scheme(scheme_text, shown, rest=f"{authority}{slash}{path}")
+    parts = UrlParts(shown, scheme, unquote(user), authority, slash + path, {}, listening)
+    if has_password:
+        raise parts.error("no password belongs in a URL", mend="use key=FILE or the ssh agent")
+    if "#" in rest:
+        raise parts.error("an endpoint has no #fragment", mend="percent-encode # as %23")
+    if has_user and scheme is not Scheme.SSH_TCP:
+        raise parts.error(f"{scheme} takes no user name", mend=f"write {scheme}://{authority}{slash}{path}")
+    parts.options.update(_options(parts, query))
+    return parts
+
+
+def _no_scheme(url: str) -> ConfigError:
+    shown = url.partition("?")[0].rpartition("@")[2]
+    if shown.startswith(("/dev/", "rtu:/dev/")):
+        return ConfigError(f'"{shown}" has no scheme', mend=f"write rtu://{shown.removeprefix('rtu:')}")
+    return ConfigError(f'"{shown}" has no scheme', mend=f"write tcp://{shown.lstrip(':/') or 'host:502'}")
+
+
+def _scheme(text: str, shown: str, *, rest: str) -> Scheme:
+    try:
+        return Scheme(text.lower())
+    except ValueError:
+        nearest = difflib.get_close_matches(text.lower(), list(Scheme), n=1, cutoff=0.7)
+        meant = _ALSO_CALLED.get(text.lower()) or (nearest[0] if nearest else "")
+        mend = f"write {meant}://{rest}" if meant else f"the schemes are {', '.join(Scheme)}"
+        raise ConfigError(f'"{shown}": unknown scheme "{text}"', mend=mend) from None
+
+
+def _options(parts: UrlParts, query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for item in query.split("&") if query else []:
+        name, _, value = item.partition("=")
+        if not name or not value:
+            raise parts.error("an option without a name or a value", mend="write name=value, joined by &")
+        if name in options:
+            raise parts.error(f'the option "{name}" is there twice', mend="say it once")
+        options[name] = unquote(value)
+    return options
+
+
+def host_and_port(parts: UrlParts, text: str, *, default_port: int | None) -> tuple[str, int]:
+    found = _AUTHORITY.fullmatch(text)
+    if found is None:
+        if _is_ipv6(text):
+            raise parts.error("an IPv6 address needs brackets", mend=parts.shown.replace(text, f"[{text}]", 1))
+        raise parts.error(f'"{text}" is not host:port')
+    bracketed, plain, port_text = found.groups()
+    host = _host(parts, bracketed, plain)
+    if port_text is None:
+        if default_port is None:
+            raise parts.error("no port, and there is no usual one")
+        return host, default_port
+    if not port_text.isascii() or not port_text.isdecimal() or int(port_text) > 65535:
+        raise parts.error(f'"{port_text}" is no port', mend="a port is a number from 1 to 65535")
+    if port_text.strip("0") == "" and not parts.listening:
+        raise parts.error("port 0 can only be listened on", mend="write the port of the device")
+    return host, int(port_text)
+
+
+def _host(parts: UrlParts, bracketed: str | None, plain: str | None) -> str:
+    if bracketed is not None:
+        address = bracketed.replace("%25", "%")
+        if not _is_ipv6(address):
+            raise parts.error(f'"[{bracketed}]" is no IPv6 address', mend="write it as [::1]")
+        return str(ipaddress.IPv6Address(address))
+    host = unquote(plain or "")
+    if not host:
+        if parts.listening:
+            return ""
+        raise parts.error("no host")
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            raise parts.error(f'"{host}" is no host name') from None
+    if not is_host(host):
+        raise parts.error(f'"{host}" is neither a host name nor an address')
+    return host.lower()
+
+
+def is_host(text: str) -> bool:
+    """A host name (RFC 1123, and the underscore that plants use) or an IPv4 address; all digits means an address."""
+    labels = text.removesuffix(".").split(".")
+    if all(label.isdecimal() for label in labels):
+        try:
+            ipaddress.IPv4Address(text)
+        except ValueError:
+            return False
+        return True
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
