@@ -11,6 +11,7 @@ from sealbus.transport.dialling import dial
 from sealbus.transport.endpoint import Endpoint, Parity, Scheme, SerialLine, SshForward
 from sealbus.transport.endpoint_url import parse_endpoint
 from sealbus.transport.listener import Accepted, Listener
+from sealbus.transport.loops import new_event_loop
 from sealbus.transport.serial_port import open_serial
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "SerialLine",
     "SshForward",
     "dial",
+    "new_event_loop",
     "open_serial",
     "parse_endpoint",
 ]

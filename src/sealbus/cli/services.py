@@ -1,0 +1,110 @@
+"""`sealbus gateway` and `sealbus wrap`: the processes that carry Modbus."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sealbus.cli.exits import one_line_errors
+from sealbus.cli.home import state_home
+from sealbus.cli.log import LogFormat, start_log
+from sealbus.errors import ConfigError
+from sealbus.gateway import (
+    DeviceTable,
+    GatewayFile,
+    GatewayTable,
+    IdentityTable,
+    ListenerTable,
+    TrustState,
+    load_gateway_file,
+    load_policy,
+    run_gateway,
+)
+from sealbus.transport import Scheme, new_event_loop, parse_endpoint
+
+if TYPE_CHECKING:
+    from sealbus.gateway import GatewayProcess
+
+__all__ = ["gateway", "wrap"]
+
+_ALL_UNITS = "0-255"
+
+
+def gateway(
+    file: Annotated[Path, typer.Argument(help="gateway.toml")],
+    check: Annotated[bool, typer.Option("--check", help="Check the file and all it names, start nothing")] = False,
+    log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
+) -> None:
+    """Stand in front of devices: mutual TLS, rights by role, a record of every write and denial."""
+    with one_line_errors():
+        loaded = load_gateway_file(file)
+        if check:
+            _check(loaded)
+            return
+        start_log(log)
+        _run(loaded, path=file)
+
+
+def wrap(
+    listen: Annotated[str, typer.Argument(help="Where the application connects: tcp://127.0.0.1:1502")],
+    device: Annotated[str, typer.Argument(help="Where the gateway is: mbaps://plant.example")],
+    certificate: Annotated[Path, typer.Option(help="Own certificate, leaf first, up to the root")],
+    key: Annotated[Path, typer.Option(help="Key of the certificate")],
+    trust: Annotated[list[Path], typer.Option(help="Certificates of the authorities to believe")],
+    crl: Annotated[list[Path], typer.Option(help="Revocation lists of those authorities")] = [],  # noqa: B006
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer", min=0.1)] = 5.0,
+    records: Annotated[Path | None, typer.Option(help="Folder of the record; default: in the state folder")] = None,
+    log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
+    unsafe_plain: Annotated[bool, typer.Option("--unsafe-plain", help="Let plain Modbus listen off loopback")] = False,
+) -> None:
+    """Stand beside an application: plain Modbus on loopback in, mutual TLS out. The far end decides what is allowed."""
+    with one_line_errors():
+        endpoint = parse_endpoint(listen)
+        if endpoint.scheme is not Scheme.TCP:
+            raise ConfigError(f"{listen} is not plain", key="LISTEN", mend="wrap listens on tcp://127.0.0.1:PORT")
+        if not endpoint.is_loopback and not unsafe_plain:
+            raise ConfigError("plain Modbus off loopback", key="LISTEN", mend="use tcp://127.0.0.1:PORT")
+        file = GatewayFile(
+            gateway=GatewayTable(name="wrap", records=str(records or state_home() / f"wrap-{endpoint.port}")),
+            identity=IdentityTable(
+                certificate=[str(certificate)], key=[str(key)], trust=list(map(str, trust)), crl=list(map(str, crl))
+            ),
+            listener=[
+                ListenerTable(
+                    url=listen,
+                    unsafe_plain=unsafe_plain,
+                    unsafe_no_policy=True,  # the far end knows the role and decides; here there is none to judge by
+                    device=[DeviceTable(units=_ALL_UNITS, url=device, timeout=timeout, in_flight=16)],
+                )
+            ],
+        )
+        start_log(log)
+        _run(file)
+
+
+def _run(file: GatewayFile, *, path: Path | None = None) -> None:
+    def ready(process: GatewayProcess) -> None:
+        for url, service in process.gateway.services.items():
+            print(f"listening on {url}, port {service.port}", file=sys.stderr)
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(run_gateway(file, path=path, ready=ready))
+
+
+def _check(file: GatewayFile) -> None:
+    if file.identity is not None:
+        state = TrustState(file.identity)
+        for warning in state.server.identity.warnings:
+            print(f"warning: {warning}")
+    for listener in file.listener:
+        rights = "everything is allowed to everybody (unsafe_no_policy)"
+        if listener.policy:
+            rights = f"{len(load_policy(listener.policy).roles)} roles in {listener.policy}"
+        print(f"{listener.url}: {rights}")
+        for device in listener.device:
+            print(f"  units {device.units} -> {device.url}")
+    print("fine")

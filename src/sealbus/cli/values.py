@@ -1,0 +1,123 @@
+"""`sealbus read` and `sealbus write`: one value or a range, over any endpoint, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sealbus import sync
+from sealbus.cli.exits import one_line_errors
+from sealbus.errors import LocalError
+from sealbus.protocol import Table, ValueType, parse_place
+from sealbus.security import Identity
+
+if TYPE_CHECKING:
+    from sealbus.client import Value
+
+__all__ = ["read", "write"]
+
+Endpoint = Annotated[str, typer.Argument(help="Where: mbaps://host, tcp://host, rtu:///dev/ttyUSB0, ssh+tcp://...")]
+Place = Annotated[
+    str, typer.Argument(help="What: holding:0-9, input:20, coils:3, discrete:0-7; addresses count from 0")
+]
+Unit = Annotated[int, typer.Option(help="Unit id", min=0, max=255)]
+Type = Annotated[
+    str, typer.Option(help="uint16, int16, uint32, int32, uint64, int64, float32, float64, string, bcd16 ...")
+]
+Order = Annotated[str, typer.Option(help="Word and byte order: ABCD, CDAB, BADC or DCBA")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer", min=0.01)]
+Certificate = Annotated[Path | None, typer.Option(help="Own certificate, leaf first, up to the root (mbaps)")]
+Key = Annotated[Path | None, typer.Option(help="Key of the certificate (mbaps)")]
+Trust = Annotated[list[Path], typer.Option(help="Certificates of the authorities to believe (mbaps)")]
+Crl = Annotated[list[Path], typer.Option(help="Revocation lists of those authorities")]
+
+
+def read(
+    endpoint: Endpoint,
+    place: Place,
+    unit: Unit = 1,
+    type: Type = "uint16",
+    order: Order = "ABCD",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+    timeout: Timeout = 3.0,
+    certificate: Certificate = None,
+    key: Key = None,
+    trust: Trust = [],  # noqa: B006 - typer reads it, nobody changes it
+    crl: Crl = [],  # noqa: B006
+) -> None:
+    """Read a value or a range."""
+    with one_line_errors(), _connect(endpoint, timeout, (certificate, key), (trust, crl)) as modbus:
+        values = modbus.read(place, type=type, order=order, unit=unit)
+    where = parse_place(place)
+    if as_json:
+        print(json.dumps({"place": place, "unit": unit, "type": _type_of(where.table, type), "value": values}))
+        return
+    if not isinstance(values, list):
+        print(_shown(values))
+        return
+    step = 1 if where.table in (Table.COILS, Table.DISCRETE) else ValueType(type).registers or 1
+    for number, value in enumerate(values):
+        print(f"{where.table}:{where.address + number * step}\t{_shown(value)}")
+
+
+def write(
+    endpoint: Endpoint,
+    place: Place,
+    values: Annotated[list[str], typer.Argument(help="Values; after -- if one is negative")],
+    unit: Unit = 1,
+    type: Type = "uint16",
+    order: Order = "ABCD",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+    timeout: Timeout = 3.0,
+    certificate: Certificate = None,
+    key: Key = None,
+    trust: Trust = [],  # noqa: B006
+    crl: Crl = [],  # noqa: B006
+) -> None:
+    """Write values to coils or holding registers. Nothing is ever sent twice."""
+    with one_line_errors():
+        parsed = [_parse_value(value, parse_place(place).table, type) for value in values]
+        with _connect(endpoint, timeout, (certificate, key), (trust, crl)) as modbus:
+            modbus.write(place, *parsed, type=type, order=order, unit=unit)
+    if as_json:
+        print(json.dumps({"place": place, "unit": unit, "written": parsed}))
+    else:
+        print(f"written: {place} = {' '.join(_shown(value) for value in parsed)}")
+
+
+def _connect(
+    endpoint: str, timeout: float, own: tuple[Path | None, Path | None], believed: tuple[list[Path], list[Path]]
+) -> sync.Connection:
+    certificate, key = own
+    if (certificate is None) != (key is None):
+        raise LocalError("--certificate and --key belong together: give both")
+    identity = Identity.load(certificate, key) if certificate is not None and key is not None else None
+    trust, crl = believed
+    return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, timeout=timeout)
+
+
+def _parse_value(text: str, table: Table, type: str) -> Value:
+    if table is Table.COILS:
+        known = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
+        if text.lower() not in known:
+            raise LocalError(f"{text!r} is no value for a coil: use on or off, 1 or 0")
+        return known[text.lower()]
+    if type == ValueType.STRING:
+        return text
+    try:
+        return float(text) if type in (ValueType.FLOAT32, ValueType.FLOAT64) else int(text, 0)
+    except ValueError:
+        raise LocalError(f"{text!r} is no {type}") from None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def _type_of(table: Table, type: str) -> str:
+    return "bit" if table in (Table.COILS, Table.DISCRETE) else type

@@ -1,0 +1,70 @@
+"""Which units are worth asking? A circuit breaker per unit id.
+
+A unit that has left several requests in a row unanswered costs everyone behind the same line a time-out each. After
+that many the breaker trips: requests for the unit fail at once, and one in a while is let through to try. Its answer
+closes the breaker, its silence doubles the wait. Pure: `now` is an argument, jitter comes with the constructor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["UnitBreaker"]
+
+_TRIPS_AFTER = 3
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 30.0
+
+
+@dataclass(slots=True)
+class _Silence:
+    failures: int = 0
+    wait_s: float = 0.0
+    next_try: float = 0.0
+
+
+class UnitBreaker:
+    """Remembers which units are silent. `jitter` gives a number in [0, 1) each time it is called."""
+
+    __slots__ = ("_jitter", "_silent")
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self._silent: dict[int, _Silence] = {}
+
+    def __bool__(self) -> bool:
+        """Whether any unit is under suspicion: the cheap question of the normal day."""
+        return bool(self._silent)
+
+    def allows(self, unit_id: int, now: float) -> bool:
+        """Whether a request for this unit may be sent now. The one let through to try counts as tried."""
+        silence = self._silent.get(unit_id)
+        if silence is None or silence.failures < _TRIPS_AFTER:
+            return True
+        if now < silence.next_try:
+            return False
+        silence.next_try = now + silence.wait_s
+        return True
+
+    def answered(self, unit_id: int) -> None:
+        """The unit answered, be it with an exception: it lives."""
+        self._silent.pop(unit_id, None)
+
+    def silent(self, unit_id: int, now: float) -> bool:
+        """The unit let a request time out. True when this trips the breaker."""
+        silence = self._silent.setdefault(unit_id, _Silence())
+        silence.failures += 1
+        if silence.failures < _TRIPS_AFTER:
+            return False
+        wait = min(silence.wait_s * 2, _LONGEST_WAIT_S) if silence.wait_s else _FIRST_WAIT_S
+        silence.wait_s = wait
+        silence.next_try = now + wait * (0.75 + 0.5 * self._jitter())
+        return silence.failures == _TRIPS_AFTER
+
+    def tripped(self) -> list[int]:
+        """The unit ids that are refused at the moment, in order."""
+        return sorted(unit for unit, silence in self._silent.items() if silence.failures >= _TRIPS_AFTER)

@@ -1,0 +1,309 @@
+"""All that goes to one device: its lines, the queue before them, and when it is not worth asking.
+
+A channel opens a line when there is something to send and no line is free, up to `connections`. It sends at once when a
+line is free and nobody waits; else the request queues, sources in turn. A request that cannot be sent in time is
+dropped, never sent late. When a connection cannot be made, all that wait are told, and for a jittered while, which grows
+with each failure, everybody is told at once.
+
+Counters are plain integers, counted in place and read by whoever shows them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sealbus.client.breaker import UnitBreaker
+from sealbus.client.fair_queue import FairQueue
+from sealbus.client.line import Framing, Line, LineState, MbapLine, SerialLine
+from sealbus.client.transaction import Failure, Transaction
+from sealbus.errors import ConfigError, Unreachable
+from sealbus.transport import Scheme, dial
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from sealbus.transport import Endpoint
+
+__all__ = ["Channel", "ChannelCounters", "ChannelHooks", "ChannelRules"]
+
+_FIRST_BACKOFF_S = 0.5
+_LONGEST_BACKOFF_S = 30.0
+_jitter = random.SystemRandom().random
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What a device asks of those who talk to it. Times in seconds; the names are those of gateway.toml."""
+
+    connections: int = 1
+    in_flight: int = 1
+    timeout_s: float = 1.0
+    gap_s: float = 0.0
+    connect_delay_s: float = 0.0
+    connect_timeout_s: float = 5.0
+    turnaround_s: float = 0.1
+    queue: int = 512
+    lenient_transaction_id: bool = False
+
+    def __post_init__(self) -> None:
+        if self.lenient_transaction_id and self.in_flight > 1:
+            raise ConfigError(
+                "a lenient transaction id needs in_flight = 1", key="lenient_transaction_id", mend="set in_flight = 1"
+            )
+
+
+@dataclass(slots=True)
+class ChannelCounters:
+    """What happened on a channel since it was made."""
+
+    sent: int = 0
+    answered: int = 0
+    silent: int = 0
+    dropped_answers: int = 0
+    connects: int = 0
+    connect_failures: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class ChannelHooks:
+    """Who wants to know: of connections made and lost, and of units that fell silent. Text for the log."""
+
+    connected: Callable[[asyncio.BaseTransport], None] = field(default=lambda transport: None)
+    lost: Callable[[str], None] = field(default=lambda reason: None)
+    silent: Callable[[int], None] = field(default=lambda unit_id: None)
+
+
+class Channel:
+    """Sends transactions to one device over up to `rules.connections` lines."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        rules: ChannelRules,
+        *,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        hooks: ChannelHooks | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.rules = rules
+        self.counters = ChannelCounters()
+        self._tls = tls
+        self._hooks = hooks or ChannelHooks()
+        self._loop = asyncio.get_running_loop()
+        self._queue = FairQueue(rules.queue)
+        self._breaker = UnitBreaker(_jitter)
+        self._lines = [self._new_line() for _ in range(self._line_count())]
+        self._ready: list[Line] = []
+        self._opening: set[asyncio.Task[None]] = set()
+        self._expiry: asyncio.TimerHandle | None = None
+        self._backoff_s = 0.0
+        self._down_until = 0.0
+        self._down_reason = ""
+        self._is_closed = False
+
+    # -- for those who ask
+
+    def submit(self, transaction: Transaction) -> None:
+        """Send it, or queue it, or fail it at once. Never blocks, never raises."""
+        if self._breaker and not self._breaker.allows(transaction.tail[0], self._loop.time()):
+            self._refuse(transaction, Failure.UNIT_SILENT)
+        elif self._ready and not self._queue:
+            self._send(self._ready[-1], transaction)
+        elif self._is_down():
+            self._refuse(transaction, Failure.UNREACHABLE, self._down_reason)
+        elif not self._queue.put(transaction):
+            self._refuse(transaction, Failure.BUSY)
+        else:
+            if self._expiry is None:
+                self._expiry = self._loop.call_at(transaction.send_by, self._drop_expired)
+            self._open_another()
+
+    def abandon(self, source: object) -> None:
+        """Whoever asked is gone: what it still waits for is not sent any more."""
+        for transaction in self._queue.drop(source):
+            self._refuse(transaction, Failure.ABANDONED)
+
+    async def open(self) -> None:
+        """Open the first line now. Raises Unreachable."""
+        line = self._lines[0]
+        if line.state is LineState.CLOSED:
+            await self._open(line)
+
+    def close(self) -> None:
+        """Close all lines; what waits or is on the wire fails."""
+        self._is_closed = True
+        for task in self._opening:
+            task.cancel()
+        for line in self._lines:
+            line.close("the channel was closed")
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for transaction in self._queue.drop_all():
+            self._refuse(transaction, Failure.ABANDONED)
+
+    def reset(self, reason: str) -> None:
+        """Close the lines and let the next request open them anew, as after a change of trust."""
+        for line in self._lines:
+            line.close(reason)
+
+    @property
+    def transports(self) -> list[asyncio.BaseTransport]:
+        """The transports of the open lines."""
+        return [line.transport for line in self._lines if line.transport is not None]
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits and nothing is on the wire."""
+        return not self._queue and not any(line.busy for line in self._lines)
+
+    @property
+    def open_lines(self) -> int:
+        return sum(line.state is LineState.OPEN for line in self._lines)
+
+    @property
+    def silent_units(self) -> list[int]:
+        return self._breaker.tripped()
+
+    # -- for the lines (LineOwner)
+
+    def line_free(self, line: Line) -> None:
+        queue = self._queue
+        while queue and line.free:
+            transaction = queue.take()
+            if transaction.send_by <= self._loop.time():
+                self._refuse(transaction, Failure.EXPIRED)
+            else:
+                self.counters.sent += 1
+                line.send(transaction)
+        if line.free and not line.is_ready:
+            line.is_ready = True
+            self._ready.append(line)
+
+    def line_lost(self, line: Line, reason: str) -> None:
+        if line.is_ready:
+            line.is_ready = False
+            self._ready.remove(line)
+        if line.is_proven:
+            self._hooks.lost(reason)
+        else:
+            self._failed_to_connect(reason)
+        if self._is_closed:
+            return
+        if self._is_down():
+            self._refuse_all(reason)
+        elif self._queue:
+            self._open_another()
+
+    def unit_answered(self, unit_id: int) -> None:
+        self.counters.answered += 1
+        self._backoff_s = 0.0
+        if self._breaker:
+            self._breaker.answered(unit_id)
+
+    def unit_silent(self, unit_id: int) -> None:
+        self.counters.silent += 1
+        if self._breaker.silent(unit_id, self._loop.time()):
+            self._hooks.silent(unit_id)
+
+    def answer_dropped(self, reason: str) -> None:
+        self.counters.dropped_answers += 1
+
+    # -- machinery
+
+    def _line_count(self) -> int:
+        return 1 if self.endpoint.scheme in (Scheme.RTU, Scheme.ASCII) else self.rules.connections
+
+    def _new_line(self) -> Line:
+        scheme = self.endpoint.scheme
+        if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
+            framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
+            return SerialLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
+        return MbapLine(self, self.rules)
+
+    def _send(self, line: Line, transaction: Transaction) -> None:
+        if transaction.send_by <= self._loop.time():
+            self._refuse(transaction, Failure.EXPIRED)
+            return
+        self.counters.sent += 1
+        line.send(transaction)
+        if not line.free:
+            line.is_ready = False
+            self._ready.remove(line)
+
+    def _refuse(self, transaction: Transaction, failure: Failure, detail: str = "") -> None:
+        self.counters.refused += 1
+        transaction.fail(failure, detail)
+
+    def _is_down(self) -> bool:
+        return self._loop.time() < self._down_until and all(line.state is LineState.CLOSED for line in self._lines)
+
+    def _open_another(self) -> None:
+        if self._loop.time() < self._down_until or len(self._opening) >= len(self._queue):
+            return
+        for line in self._lines:
+            if line.state is LineState.CLOSED:
+                task = self._loop.create_task(self._open_for_those_who_wait(line))
+                self._opening.add(task)
+                task.add_done_callback(self._opening.discard)
+                return
+
+    async def _open_for_those_who_wait(self, line: Line) -> None:
+        try:
+            await self._open(line)
+        except Unreachable as error:
+            if all(each.state is LineState.CLOSED for each in self._lines):
+                self._refuse_all(str(error))
+
+    async def _open(self, line: Line) -> None:
+        line.state = LineState.CONNECTING
+        try:
+            transport, _ = await dial(
+                self.endpoint,
+                lambda: line,
+                tls=self._tls() if self._tls else None,
+                timeout_s=self.rules.connect_timeout_s,
+            )
+        except (Unreachable, ConfigError) as error:
+            line.state = LineState.CLOSED
+            self._failed_to_connect(str(error))
+            raise Unreachable(str(error)) from error
+        except BaseException:
+            line.state = LineState.CLOSED
+            raise
+        if line.transport is None:  # lost before it could be used
+            line.state = LineState.CLOSED
+            raise Unreachable(self._down_reason or "closed by the device")
+        self.counters.connects += 1
+        self._hooks.connected(transport)
+        line.state = LineState.SETTLING
+        if self.rules.connect_delay_s:
+            self._loop.call_later(self.rules.connect_delay_s, line.opened)
+        else:
+            line.opened()
+
+    def _failed_to_connect(self, reason: str) -> None:
+        self.counters.connect_failures += 1
+        self._backoff_s = min(self._backoff_s * 2, _LONGEST_BACKOFF_S) if self._backoff_s else _FIRST_BACKOFF_S
+        self._down_until = self._loop.time() + self._backoff_s * (0.5 + 0.5 * _jitter())
+        self._down_reason = reason
+        self._hooks.lost(reason)
+
+    def _refuse_all(self, reason: str) -> None:
+        for transaction in self._queue.drop_all():
+            self._refuse(transaction, Failure.UNREACHABLE, reason)
+
+    def _drop_expired(self) -> None:
+        self._expiry = None
+        for transaction in self._queue.drop_expired(self._loop.time()):
+            self._refuse(transaction, Failure.EXPIRED)
+        if self._queue:
+            self._expiry = self._loop.call_at(self._queue.earliest(), self._drop_expired)

@@ -1,0 +1,88 @@
+"""Who is next? Sources take turns; within one source, first come first served.
+
+A client that sends a thousand requests waits behind its own, not in front of the others. The queue is bounded; what
+does not fit is refused at once, so that nobody waits for a place that will not come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sealbus.client.transaction import Transaction
+
+__all__ = ["FairQueue"]
+
+
+class FairQueue:
+    """A bounded queue of transactions with one turn per source."""
+
+    __slots__ = ("_length", "_limit", "_of_source", "_turns")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._length = 0
+        self._turns: deque[deque[Transaction]] = deque()
+        self._of_source: dict[object, deque[Transaction]] = {}
+
+    def __len__(self) -> int:
+        return self._length
+
+    def put(self, transaction: Transaction) -> bool:
+        """False when the queue is full."""
+        if self._length >= self._limit:
+            return False
+        waiting = self._of_source.get(transaction.source)
+        if waiting is None:
+            waiting = self._of_source[transaction.source] = deque()
+            self._turns.append(waiting)
+        waiting.append(transaction)
+        self._length += 1
+        return True
+
+    def take(self) -> Transaction:
+        """The next one. Only when the queue is not empty."""
+        waiting = self._turns.popleft()
+        transaction = waiting.popleft()
+        self._length -= 1
+        if waiting:
+            self._turns.append(waiting)
+        else:
+            del self._of_source[transaction.source]
+        return transaction
+
+    def drop(self, source: object) -> list[Transaction]:
+        """Take out all that this source still waits for."""
+        waiting = self._of_source.pop(source, None)
+        if waiting is None:
+            return []
+        self._turns.remove(waiting)
+        self._length -= len(waiting)
+        return list(waiting)
+
+    def drop_expired(self, now: float) -> list[Transaction]:
+        """Take out all whose time to be sent has passed."""
+        expired = [each for waiting in self._turns for each in waiting if each.send_by <= now]
+        if expired:
+            gone = set(map(id, expired))
+            kept = [each for waiting in self._turns for each in waiting if id(each) not in gone]
+            self._rebuild(kept)
+        return expired
+
+    def drop_all(self) -> list[Transaction]:
+        """Take out everything."""
+        everything = [each for waiting in self._turns for each in waiting]
+        self._rebuild([])
+        return everything
+
+    def earliest(self) -> float:
+        """The first `send_by` of all that wait. Only when the queue is not empty."""
+        return min(each.send_by for waiting in self._turns for each in waiting)
+
+    def _rebuild(self, transactions: list[Transaction]) -> None:
+        self._length = 0
+        self._turns.clear()
+        self._of_source.clear()
+        for each in transactions:
+            self.put(each)

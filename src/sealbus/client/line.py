@@ -1,0 +1,333 @@
+"""One connection to a device: what is on the wire, what came back, and whether the two belong together.
+
+A line sends a transaction under a transaction id of its own, never the client's, so that requests of many clients can
+share it. What comes back is matched by that id and then checked against its request (unit, function, echo, length)
+before anybody sees it. An answer that nobody waits for is late or a duplicate and is dropped; it can never become the
+answer to the next request (MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 4.4.2.2). An answer that has the right
+id and the wrong content means that the two sides no longer talk of the same thing: the line is closed and opened anew.
+
+Nothing is ever sent twice. Whatever was sent when the line broke fails as sent; what it means is for the one who asked.
+
+`SerialLine` is the same for RTU and ASCII frames, which have no transaction id: one request at a time, and after a
+silence nothing is sent before the line has been quiet, or, over TCP, has been opened anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from sealbus.client.transaction import Failure
+from sealbus.protocol import (
+    AsciiStream,
+    MbapStream,
+    RtuResponseStream,
+    encode_ascii,
+    encode_mbap,
+    encode_rtu,
+)
+from sealbus.security import explain_tls_error
+
+if TYPE_CHECKING:
+    from sealbus.client.transaction import Transaction
+
+__all__ = ["Framing", "Line", "LineOwner", "LineRules", "LineState", "MbapLine", "SerialLine"]
+
+_BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
+_RESETS_AFTER_SILENCES = 3
+
+
+class Framing(Enum):
+    """How a PDU is wrapped on this line."""
+
+    MBAP = "mbap"
+    RTU = "rtu"
+    ASCII = "ascii"
+
+
+class LineState(Enum):
+    """CLOSED -> CONNECTING -> SETTLING (connect delay) -> OPEN -> CLOSED; any state may go to CLOSED."""
+
+    CLOSED = "closed"
+    CONNECTING = "connecting"
+    SETTLING = "settling"
+    OPEN = "open"
+
+
+class LineRules(Protocol):
+    """What a device asks of those who talk to it. Times in seconds."""
+
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def timeout_s(self) -> float: ...
+    @property
+    def gap_s(self) -> float: ...
+    @property
+    def turnaround_s(self) -> float: ...
+    @property
+    def lenient_transaction_id(self) -> bool: ...
+
+
+class LineOwner(Protocol):
+    """Who is told what happens on a line: the channel."""
+
+    def line_free(self, line: Line) -> None: ...
+    def line_lost(self, line: Line, reason: str) -> None: ...
+    def unit_answered(self, unit_id: int) -> None: ...
+    def unit_silent(self, unit_id: int) -> None: ...
+    def answer_dropped(self, reason: str) -> None: ...
+
+
+class Line(asyncio.Protocol):
+    """What both kinds of line share: life, deadlines, gap. `free` is whether a transaction may be sent now."""
+
+    __slots__ = (
+        "_hold_timer",
+        "_loop",
+        "_owner",
+        "_pending",
+        "_rules",
+        "_silences",
+        "_timer",
+        "is_proven",
+        "is_ready",
+        "state",
+        "transport",
+    )
+
+    def __init__(self, owner: LineOwner, rules: LineRules) -> None:
+        self._owner = owner
+        self._rules = rules
+        self._loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport | None = None
+        self._pending: dict[int, Transaction] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._hold_timer: asyncio.TimerHandle | None = None
+        self._silences = 0
+        self.state = LineState.CLOSED
+        self.is_ready = False
+        """Whether the owner keeps this line among those that can send: the owner's mark."""
+        self.is_proven = False
+        """Whether the device has answered anything on this connection."""
+
+    @property
+    def free(self) -> bool:
+        return self.state is LineState.OPEN and self._hold_timer is None and len(self._pending) < self._rules.in_flight
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is on the wire."""
+        return bool(self._pending)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # streams only
+        self._silences = 0
+        self.is_proven = False
+
+    def opened(self) -> None:
+        """The connect delay is over: the line may be used."""
+        if self.transport is None:
+            return  # lost while it settled
+        self.state = LineState.OPEN
+        self._owner.line_free(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed(f"closed by the device: {explain_tls_error(exc)}" if exc else "closed by the device")
+
+    def send(self, transaction: Transaction) -> None:
+        """Put it on the wire. Only when `free`."""
+        timeout_s = transaction.timeout_s or self._rules.timeout_s
+        transaction.expires = self._loop.time() + timeout_s
+        self._transmit(transaction)
+        if self._timer is None:
+            self._timer = self._loop.call_at(transaction.expires, self._expire)
+        elif transaction.timeout_s is not None and transaction.expires < self._timer.when():
+            self._timer.cancel()
+            self._timer = self._loop.call_at(transaction.expires, self._expire)
+        if self._rules.gap_s and self._rules.in_flight > 1:
+            self._hold(self._rules.gap_s)
+
+    def close(self, reason: str = "closed") -> None:
+        """Close the connection; what is on the wire fails as sent."""
+        transport, self.transport = self.transport, None
+        if transport is not None:
+            transport.abort()
+        self._closed(reason)
+
+    # -- what the two kinds do differently
+
+    def _transmit(self, transaction: Transaction) -> None:
+        raise NotImplementedError
+
+    def _after_silence(self) -> None:
+        """A request timed out."""
+        raise NotImplementedError
+
+    # -- shared machinery
+
+    def _answered(self, transaction: Transaction, answer: bytes) -> None:
+        objection = "" if answer[4] == transaction.tail[0] else f"it came from unit {answer[4]}"
+        if not objection:
+            objection = transaction.shape.fits(answer[5:]) or ""
+        if objection:
+            transaction.fail(Failure.WRONG_ANSWER, objection)
+            self.close(f"the device's answer does not fit its request: {objection}")
+            return
+        self._silences = 0
+        self.is_proven = True
+        self._owner.unit_answered(transaction.tail[0])
+        transaction.settle(answer)
+
+    def _freed(self) -> None:
+        if self.state is not LineState.OPEN:
+            return
+        if self._rules.gap_s and self._rules.in_flight == 1:
+            self._hold(self._rules.gap_s)
+        elif self._hold_timer is None:
+            self._owner.line_free(self)
+
+    def _hold(self, seconds: float) -> None:
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+        self._hold_timer = self._loop.call_later(seconds, self._release)
+
+    def _release(self) -> None:
+        self._hold_timer = None
+        if self.free:
+            self._owner.line_free(self)
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        late = [number for number, each in self._pending.items() if each.expires <= now]
+        for number in late:
+            transaction = self._pending.pop(number)
+            self._owner.unit_silent(transaction.tail[0])
+            transaction.fail(Failure.NO_ANSWER)
+        if self._pending:
+            self._timer = self._loop.call_at(min(each.expires for each in self._pending.values()), self._expire)
+        if late:
+            self._silences += 1
+            self._after_silence()
+            self._freed()
+
+    def _closed(self, reason: str) -> None:
+        if self.state is LineState.CLOSED:
+            return
+        self.state = LineState.CLOSED
+        self.transport = None
+        for timer in (self._timer, self._hold_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._hold_timer = None
+        lost, self._pending = self._pending, {}
+        for transaction in lost.values():
+            transaction.fail(Failure.CONNECTION_LOST, reason)
+        self._owner.line_lost(self, reason)
+
+
+class MbapLine(Line):
+    """MBAP over TCP or TLS: up to `in_flight` requests at once, matched by transaction id."""
+
+    __slots__ = ("_stream", "_transaction_id")
+
+    def __init__(self, owner: LineOwner, rules: LineRules) -> None:
+        super().__init__(owner, rules)
+        self._stream = MbapStream()
+        self._transaction_id = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._stream = MbapStream()
+        super().connection_made(transport)
+
+    def _transmit(self, transaction: Transaction) -> None:
+        number = self._transaction_id = (self._transaction_id + 1) & 0xFFFF
+        self._pending[number] = transaction
+        tail = transaction.tail
+        self.transport.write(  # type: ignore[union-attr]  # a free line has a transport
+            b"%c%c\0\0\0%c%b" % (number >> 8, number & 0xFF, len(tail), tail)
+        )
+
+    def data_received(self, data: bytes) -> None:
+        pending = self._pending
+        for adu in self._stream.feed(data):
+            transaction = pending.pop(adu[0] << 8 | adu[1], None)
+            if transaction is None:
+                if not (self._rules.lenient_transaction_id and len(pending) == 1):
+                    self._owner.answer_dropped(f"nobody waits for transaction {adu[0] << 8 | adu[1]}")
+                    continue
+                _, transaction = pending.popitem()
+            self._answered(transaction, adu[2:])
+            if self.state is not LineState.OPEN:
+                return
+        if self._stream.fault is not None:
+            self.close(f"the device does not speak Modbus: {self._stream.fault}")
+        else:
+            self._freed()
+
+    def _after_silence(self) -> None:
+        # With a lenient id a late answer could pass for the next one, so the silence must end the connection.
+        if self._rules.lenient_transaction_id:
+            self.close("opened anew: a late answer could not be told from the next one")
+        elif self._silences >= _RESETS_AFTER_SILENCES and not self._pending:
+            self.close(f"opened anew after {self._silences} time-outs in a row")
+
+
+class SerialLine(Line):
+    """RTU or ASCII frames, on a serial line or over TCP: one request at a time (MODBUS over Serial Line V1.02, 2.4)."""
+
+    __slots__ = ("_encode", "_over_tcp", "_stream")
+
+    def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
+        super().__init__(owner, rules)
+        self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
+        self._stream: RtuResponseStream | AsciiStream = (
+            AsciiStream() if framing is Framing.ASCII else RtuResponseStream()
+        )
+        self._over_tcp = over_tcp
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._stream.reset()
+        super().connection_made(transport)
+
+    def send(self, transaction: Transaction) -> None:
+        if transaction.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
+            self._stream.reset()
+            self._write(transaction)
+            self._hold(self._rules.turnaround_s)
+            transaction.fail(Failure.BROADCAST)  # all that can be known of it is that it was sent (2.2)
+            return
+        super().send(transaction)
+
+    def _transmit(self, transaction: Transaction) -> None:
+        self._stream.reset()
+        self._pending[0] = transaction
+        self._write(transaction)
+
+    def _write(self, transaction: Transaction) -> None:
+        frame = self._encode(transaction.tail[0], transaction.tail[1:])
+        self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
+
+    def data_received(self, data: bytes) -> None:
+        for frame in self._stream.feed(data):
+            transaction = self._pending.get(0)
+            if transaction is None or frame[0] != transaction.tail[0]:
+                # An answer of another unit leaves the timer running (2.4.1).
+                self._owner.answer_dropped(f"nobody waits for unit {frame[0]}")
+                continue
+            del self._pending[0]
+            self._answered(transaction, encode_mbap(0, frame[0], frame[1:])[2:])
+        if self._stream.fault is not None:
+            # A damaged frame is as good as none: the timer of the request goes on (2.4.1).
+            self._owner.answer_dropped(str(self._stream.fault))
+            self._stream.reset()
+        if not self._pending:
+            self._freed()
+
+    def _after_silence(self) -> None:
+        if self._over_tcp:
+            self.close("opened anew: a late answer could not be told from the next one")
+        elif self._rules.turnaround_s:
+            self._hold(self._rules.turnaround_s)

@@ -1,0 +1,81 @@
+"""One request on its way to a device and back.
+
+A transaction is settled exactly once: with the answer of the device, or with a `Failure` that says how far it came.
+That difference is the point: what was not sent may be asked again by whoever wants to, what was sent and not answered
+has an unknown outcome, and nothing in Sealbus ever sends it a second time.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from sealbus.protocol import ExceptionCode
+
+if TYPE_CHECKING:
+    from sealbus.protocol import AnswerShape
+
+__all__ = ["Failure", "Transaction"]
+
+
+class Failure(Enum):
+    """Why a transaction has no answer: text, whether it was sent, and the exception a gateway answers for it.
+
+    The codes follow the MODBUS Application Protocol V1.1b3, section 7: 0A no path to the target, 0B the target did not
+    respond, 06 busy.
+    """
+
+    EXPIRED = ("its time ran out before it could be sent", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    UNREACHABLE = ("the device cannot be reached", False, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
+    BUSY = ("too many requests are waiting for the device", False, ExceptionCode.SERVER_DEVICE_BUSY)
+    UNIT_SILENT = ("the unit has not answered for a while", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    ABANDONED = ("the one who asked is gone", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    NO_ANSWER = ("the device did not answer in time", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    CONNECTION_LOST = (
+        "the connection to the device was lost",
+        True,
+        ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND,
+    )
+    BROADCAST = ("a broadcast is never answered", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    WRONG_ANSWER = ("the device's answer does not fit", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+
+    def __init__(self, text: str, was_sent: bool, exception_code: ExceptionCode) -> None:
+        self.text = text
+        self.was_sent = was_sent
+        self.exception_code = exception_code
+
+
+class Transaction:
+    """A request for one device. Those who ask subclass it and say in `settle` what an end means to them.
+
+    `tail` is the unit id and the request PDU as they go on the wire. `source` is whoever asked; sources get fair turns.
+    `send_by` is the last moment, on the loop's clock, at which it may still be sent.
+    """
+
+    __slots__ = ("expires", "may_change_state", "send_by", "shape", "source", "tail", "timeout_s")
+
+    def __init__(
+        self,
+        source: object,
+        tail: bytes,
+        shape: AnswerShape,
+        *,
+        may_change_state: bool,
+        send_by: float,
+        timeout_s: float | None = None,
+    ) -> None:
+        self.source = source
+        self.tail = tail
+        self.shape = shape
+        self.may_change_state = may_change_state
+        self.send_by = send_by
+        self.timeout_s = timeout_s
+        self.expires = 0.0
+
+    def settle(self, answer: bytes) -> None:
+        """The device answered: `answer` is its MBAP ADU without the two bytes of the transaction id."""
+        raise NotImplementedError
+
+    def fail(self, failure: Failure, detail: str = "") -> None:
+        """There is no answer, and why."""
+        raise NotImplementedError

@@ -1,0 +1,275 @@
+"""What is said of all this, and to whom: the record on disk, the log, the counters, the alarms.
+
+Everything that must be found a year later goes to the record. A write goes there before it is sent (`requested`) and
+again when its end is known (`answered`, `failed`); when the record has no room left a write is refused and a read is
+not. The log says the same to whoever watches now. An alarm stands until what raised it has gone.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sealbus.client import Failure
+from sealbus.gateway.described import describe
+from sealbus.gateway.metrics import GatewayCounters
+from sealbus.gateway.trust_state import digest_of
+from sealbus.records import (
+    ALARM_NAME,
+    Alarm,
+    AlarmState,
+    Connected,
+    Denied,
+    Disconnected,
+    FileRead,
+    HandshakeFailed,
+    Outcome,
+    Limits,
+    RecordLog,
+    RecordsFull,
+    RecordState,
+    RefusedConnection,
+    Reloaded,
+    ReloadFailed,
+    SessionEnded,
+    Started,
+    Stopped,
+    WriteOutcome,
+    WriteRequested,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sealbus.gateway.config import GatewayTable
+    from sealbus.records import Record
+    from sealbus.server import Ruling, Session
+
+__all__ = ["Audit"]
+
+_log = logging.getLogger("sealbus.gateway")
+_EXCEPTION_BIT = 0x80
+_MIB = 1024 * 1024
+_ACCEPT_ALARM = "accepting connections"
+
+
+class Audit:
+    """Observes the services and keeps the journal of writes of one gateway."""
+
+    def __init__(self, table: GatewayTable) -> None:
+        """Open the record of the gateway. Raises ConfigError where it cannot be kept there."""
+        self._unsafe_write_without_record = table.unsafe_write_without_record
+        self.counters = GatewayCounters()
+        self.alarms: dict[str, str] = {}
+        self.records = RecordLog.open(
+            table.records,
+            gateway=table.name,
+            limits=Limits(bound_bytes=table.records_mib * _MIB),
+            on_change=self.record_state_changed,
+        )
+
+    # -- sessions (Observer)
+
+    def opened(self, session: Session) -> None:
+        self.counters.connections += 1
+        peer, transport = session.peer, session.transport
+        if peer is None or transport is None:
+            self._append(Connected(listener=session.listener, connection=session.number, peer=session.address))
+            return
+        tls = transport.get_extra_info("ssl_object")
+        cipher = tls.cipher()
+        self._append(
+            Connected(
+                listener=session.listener,
+                connection=session.number,
+                peer=session.address,
+                subject=peer.subject,
+                serial=peer.serial,
+                fingerprint=peer.fingerprint,
+                role=peer.role.value,
+                role_finding=_finding_of(session),
+                tls_version=tls.version(),
+                cipher=cipher[0] if cipher else None,
+                resumed=bool(tls.session_reused),
+            )
+        )
+        _log.info("%s connected as %s, role %r", session.address, peer.subject, peer.role.value)
+        if peer.role.detail:
+            _log.warning("%s: %s has no role: %s", session.address, peer.subject, peer.role.detail)
+
+    def closed(self, session: Session) -> None:
+        self.counters.requests += session.requests
+        self._append(
+            Disconnected(
+                connection=session.number,
+                reason=session.end_reason,
+                requests=session.requests,
+                duration_s=round(session.age_s, 3),
+            )
+        )
+        _log.info("%s disconnected: %s", session.address, session.end_reason)
+
+    def lost_entitlement(self, session: Session, reason: str) -> None:
+        peer = session.peer
+        if peer is not None:
+            self._append(
+                SessionEnded(
+                    connection=session.number,
+                    peer=session.address,
+                    subject=peer.subject,
+                    serial=peer.serial,
+                    reason=reason,
+                )
+            )
+            _log.warning("%s: the session of %s ends: %s", session.address, peer.subject, reason)
+
+    def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None:
+        self.counters.denials += 1
+        asked = describe(ruling.request, adu[7:])
+        peer = session.peer
+        self._append(
+            Denied(
+                connection=session.number,
+                peer=session.address,
+                unit=adu[6],
+                function=adu[7],
+                reason=ruling.decision.reason,
+                subject=peer.subject if peer else None,
+                serial=peer.serial if peer else None,
+                role=peer.role.value if peer else None,
+                table=asked.table,
+                address=asked.address,
+                count=asked.count,
+                pdu=asked.pdu,
+                rule=ruling.decision.rule,
+            )
+        )
+        _log.warning("%s denied: %s", session.address, ruling.decision.reason)
+
+    def handshake_failed(self, listener: str, address: str, reason: str) -> None:
+        self.counters.handshake_failures += 1
+        self._append(HandshakeFailed(listener=listener, peer=address, reason=reason))
+        _log.warning("%s: handshake with %s failed: %s", listener, address, reason)
+
+    def refused(self, listener: str, address: str, reason: str) -> None:
+        self.counters.refused_connections += 1
+        self._append(RefusedConnection(listener=listener, peer=address, reason=reason))
+        _log.warning("%s: %s refused: %s", listener, address, reason)
+
+    def cannot_accept(self, listener: str, reason: str) -> None:
+        self.counters.accept_pauses += 1
+        self.raise_alarm(_ACCEPT_ALARM, f"{listener}: {reason}")
+
+    def accepts_again(self, listener: str) -> None:
+        self.clear_alarm(_ACCEPT_ALARM)
+
+    # -- writes (WriteJournal)
+
+    def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
+        asked = describe(ruling.request, adu[7:])
+        peer = session.peer
+        record = WriteRequested(
+            connection=session.number,
+            peer=session.address,
+            unit=adu[6],
+            function=adu[7],
+            device=device,
+            subject=peer.subject if peer else None,
+            serial=peer.serial if peer else None,
+            role=peer.role.value if peer else None,
+            table=asked.table,
+            address=asked.address,
+            count=asked.count,
+            values=asked.values,
+            pdu=asked.pdu,
+            rule=ruling.decision.rule,
+        )
+        try:
+            number = self.records.append(record)
+        except RecordsFull:
+            self.counters.writes_not_recorded += 1
+            if self._unsafe_write_without_record:
+                return 0
+            _log.error("%s: a write was refused because it cannot be recorded", session.address)
+            return None
+        self.counters.writes += 1
+        return number
+
+    def answered(self, record: int, answer: bytes) -> None:
+        if answer[5] & _EXCEPTION_BIT:
+            self._conclude(record, Outcome.EXCEPTION, exception_code=answer[6])
+        else:
+            self._conclude(record, Outcome.DONE)
+
+    def failed(self, record: int, failure: Failure, detail: str) -> None:
+        why = f"{failure.text}: {detail}" if detail else failure.text
+        if not failure.was_sent:
+            self._conclude(record, Outcome.NOT_SENT, why=why)
+        elif failure is Failure.WRONG_ANSWER:
+            self._conclude(record, Outcome.MISMATCH, why=why)
+        else:
+            self._conclude(record, Outcome.UNKNOWN, why=why)
+            _log.warning("the outcome of the write in record %d is unknown: %s", record, why)
+
+    # -- the gateway's own life
+
+    def started(self, version: str, listeners: Iterable[str], files: Iterable[str], unsafe: Iterable[str]) -> None:
+        self._append(Started(version=version, listeners=tuple(listeners), files=_read(files), unsafe=tuple(unsafe)))
+
+    def stopped(self, reason: str) -> None:
+        self._append(Stopped(reason=reason))
+        _log.info("stopped: %s", reason)
+
+    def reloaded(self, what: str, files: Iterable[str]) -> None:
+        self.counters.reloads += 1
+        self._append(Reloaded(files=_read(files)))
+        _log.info("reloaded %s", what)
+        self.clear_alarm(f"reload of {what}")
+
+    def reload_failed(self, what: str, problem: str) -> None:
+        if self.alarms.get(f"reload of {what}") == problem:
+            return  # said once; the old state goes on
+        self.counters.reload_failures += 1
+        self._append(ReloadFailed(file=what, problem=problem))
+        self.raise_alarm(f"reload of {what}", problem)
+
+    def raise_alarm(self, name: str, text: str) -> None:
+        if name not in self.alarms:
+            self._append(Alarm(name=name, state=AlarmState.RAISED, text=text))
+            _log.error("alarm: %s: %s", name, text)
+        self.alarms[name] = text
+
+    def clear_alarm(self, name: str) -> None:
+        if self.alarms.pop(name, None) is not None:
+            self._append(Alarm(name=name, state=AlarmState.CLEARED, text=""))
+            _log.warning("alarm cleared: %s", name)
+
+    def record_state_changed(self, state: RecordState, reason: str) -> None:
+        """The record has more or less room than before. It records that itself; here it is said aloud."""
+        if state is RecordState.OK:
+            self.alarms.pop(ALARM_NAME, None)
+            _log.warning("alarm cleared: %s", ALARM_NAME)
+        else:
+            self.alarms[ALARM_NAME] = reason
+            _log.error("alarm: %s: %s", ALARM_NAME, reason)
+
+    # -- machinery
+
+    def _conclude(
+        self, request: int, outcome: Outcome, *, exception_code: int | None = None, why: str | None = None
+    ) -> None:
+        self._append(WriteOutcome(request=request, outcome=outcome, exception_code=exception_code, why=why))
+
+    def _append(self, record: Record) -> None:
+        self.records.append(record)  # what it cannot keep it counts, and says so when it can
+
+
+def _finding_of(session: Session) -> str:
+    role = session.peer.role if session.peer else None
+    if role is None:
+        return ""
+    return f"{role.finding.value}: {role.detail}" if role.detail else role.finding.value
+
+
+def _read(files: Iterable[str]) -> tuple[FileRead, ...]:
+    return tuple(FileRead(file=file, fingerprint=digest_of([file])) for file in files)

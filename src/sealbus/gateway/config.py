@@ -1,0 +1,296 @@
+"""gateway.toml: from the operator's text to values that are legal, or one error that says where and how to mend it.
+
+Everything that can be wrong in the file itself is found here and by `--check`: unknown keys, units that two devices
+claim, a plain listener off loopback, two listeners that describe one device differently. Paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from sealbus.client import ChannelRules
+from sealbus.document import parse_document
+from sealbus.errors import ConfigError
+from sealbus.policy import parse_units
+from sealbus.transport import Endpoint, Scheme, parse_endpoint
+
+if TYPE_CHECKING:
+    from sealbus.document import Document
+
+__all__ = [
+    "DeviceTable",
+    "GatewayFile",
+    "GatewayTable",
+    "IdentityTable",
+    "LimitsTable",
+    "ListenerTable",
+    "load_gateway_file",
+    "parse_gateway_file",
+]
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
+Timeout = Annotated[float, msgspec.Meta(gt=0.0, le=3_600.0)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class GatewayTable(_Table, frozen=True):
+    """[gateway]: its name, where the records go, where the metrics are."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = "gateway"
+    records: str = "records"
+    records_mib: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] = 512
+    metrics: str = ""
+    unsafe_write_without_record: bool = False
+
+
+class IdentityTable(_Table, frozen=True):
+    """[identity]: certificate and key (one, or a list of each to offer ECDSA and RSA), anchors, revocation lists."""
+
+    certificate: str | list[str]
+    key: str | list[str]
+    trust: Annotated[list[str], msgspec.Meta(min_length=1)]
+    crl: list[str] = []
+    passphrase_file: str = ""
+    unsafe_v21_cbc: bool = False
+    unsafe_null_encryption: bool = False
+
+
+class LimitsTable(_Table, frozen=True):
+    """[limits]: what one client, one address and all of them may take. Times in seconds, 0 for idle means never."""
+
+    connections: Count = 1024
+    connections_per_identity: Count = 32
+    pending: Count = 256
+    pending_per_address: Count = 64
+    handshake: Timeout = 5.0
+    first_request: Timeout = 30.0
+    frame: Timeout = 5.0
+    idle: Seconds = 0.0
+    stalled: Timeout = 15.0
+    in_flight: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+
+
+class DeviceTable(_Table, frozen=True):
+    """[[listener.device]]: which unit ids go where, and what the device can bear. Times in seconds."""
+
+    units: str | int | list[str | int]
+    url: str
+    connections: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    in_flight: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    timeout: Timeout = 1.0
+    deadline: Seconds = 0.0
+    gap: Seconds = 0.0
+    connect_delay: Seconds = 0.0
+    connect_timeout: Timeout = 5.0
+    turnaround: Seconds = 0.1
+    queue: Count = 512
+    lenient_transaction_id: bool = False
+
+    @property
+    def rules(self) -> ChannelRules:
+        return ChannelRules(
+            connections=self.connections,
+            in_flight=self.in_flight,
+            timeout_s=self.timeout,
+            gap_s=self.gap,
+            connect_delay_s=self.connect_delay,
+            connect_timeout_s=self.connect_timeout,
+            turnaround_s=self.turnaround,
+            queue=self.queue,
+            lenient_transaction_id=self.lenient_transaction_id,
+        )
+
+    @property
+    def patience_s(self) -> float:
+        """How long a request may wait to be sent: the deadline (two time-outs unless set), less one time-out to answer."""
+        return max((self.deadline or 2 * self.timeout) - self.timeout, 0.0)
+
+
+class ListenerTable(_Table, frozen=True):
+    """[[listener]]: where to listen, the policy that holds there, and the devices behind it."""
+
+    url: str
+    device: Annotated[list[DeviceTable], msgspec.Meta(min_length=1)]
+    policy: str = ""
+    unsafe_plain: bool = False
+    unsafe_no_policy: bool = False
+
+
+class GatewayFile(_Table, frozen=True):
+    """A whole gateway.toml. `identity` may be left out only when nothing in the file needs it."""
+
+    listener: Annotated[list[ListenerTable], msgspec.Meta(min_length=1)]
+    gateway: GatewayTable = GatewayTable()
+    identity: IdentityTable | None = None
+    limits: LimitsTable = LimitsTable()
+
+
+def load_gateway_file(path: Path) -> GatewayFile:
+    """Read and check a gateway.toml. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"cannot be read: {reason}", file=str(path), mend="name a readable gateway.toml") from None
+    return parse_gateway_file(text, path=path)
+
+
+def parse_gateway_file(text: str, *, path: Path) -> GatewayFile:
+    """Parse the text of a gateway.toml that stands at `path`. Raises ConfigError."""
+    document = parse_document(text, file=str(path))
+    try:
+        file = msgspec.convert(document.values, GatewayFile)
+    except msgspec.ValidationError as error:
+        raise _explain(document, str(error)) from None
+    _check_metrics(document, file.gateway.metrics)
+    _check_listeners(document, file)
+    return _with_paths_from(file, path.parent)
+
+
+def _check_metrics(document: Document, address: str) -> None:
+    if not address:
+        return
+    where = ("gateway", "metrics")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise document.error(where, f"{address!r} is not HOST:PORT", mend='write metrics = "127.0.0.1:9802"')
+    if host not in ("127.0.0.1", "[::1]", "localhost"):
+        raise document.error(where, f"{host} is off loopback", mend="metrics are served in the clear: use 127.0.0.1")
+
+
+def _check_listeners(document: Document, file: GatewayFile) -> None:
+    rules_of_url: dict[str, ChannelRules] = {}
+    for number, listener in enumerate(file.listener):
+        at: tuple[str | int, ...] = ("listener", number)
+        endpoint = _endpoint(document, (*at, "url"), listener.url, listening=True)
+        needs_identity = endpoint.scheme is Scheme.MBAPS
+        if endpoint.scheme is Scheme.TCP and not endpoint.is_loopback and not listener.unsafe_plain:
+            raise document.error(
+                (*at, "url"),
+                "plain Modbus off loopback",
+                mend="listen with mbaps://, or on 127.0.0.1, or say unsafe_plain = true",
+            )
+        if bool(listener.policy) == listener.unsafe_no_policy:
+            raise document.error(
+                (*at, "policy"),
+                "no policy, so nothing would be allowed" if not listener.policy else "a policy and unsafe_no_policy",
+                mend='write policy = "policy.toml"; unsafe_no_policy = true, alone, lets everybody do everything',
+            )
+        taken: dict[int, int] = {}
+        for device_number, device in enumerate(listener.device):
+            where = (*at, "device", device_number)
+            needs_identity |= _check_device(document, where, device, rules_of_url)
+            for unit in _units(document, (*where, "units"), device.units):
+                if unit in taken:
+                    raise document.error(
+                        (*where, "units"),
+                        f"unit {unit} already goes to device {taken[unit] + 1} of this listener",
+                        mend="give each unit id to one device",
+                    )
+                taken[unit] = device_number
+        if needs_identity and file.identity is None:
+            raise document.error(
+                (*at, "url"), "mbaps needs an [identity]", mend="add [identity] with certificate, key and trust"
+            )
+
+
+def _check_device(
+    document: Document, where: tuple[str | int, ...], device: DeviceTable, rules_of_url: dict[str, ChannelRules]
+) -> bool:
+    endpoint = _endpoint(document, (*where, "url"), device.url, listening=False)
+    if device.deadline and device.deadline < device.timeout:
+        raise document.error(
+            (*where, "deadline"),
+            f"{device.deadline} is shorter than timeout {device.timeout}",
+            mend="the deadline holds the wait for the device and its answer: make it longer than timeout",
+        )
+    try:
+        rules = device.rules
+    except ConfigError as error:
+        raise document.error((*where, error.key or ""), error.problem, mend=error.mend) from None
+    if rules_of_url.setdefault(str(endpoint), rules) != rules:
+        raise document.error(
+            (*where, "url"),
+            "this device is described differently by another listener",
+            mend="give it the same connections, in_flight, timeout and so on wherever it stands",
+        )
+    return endpoint.scheme is Scheme.MBAPS
+
+
+def _endpoint(document: Document, where: tuple[str | int, ...], url: str, *, listening: bool) -> Endpoint:
+    try:
+        endpoint = parse_endpoint(url)
+    except ConfigError as error:
+        raise document.error(where, error.problem, mend=error.mend) from None
+    if listening and endpoint.scheme not in (Scheme.TCP, Scheme.MBAPS):
+        raise document.error(where, f"a gateway does not listen on {endpoint.scheme}", mend="use mbaps:// or tcp://")
+    if endpoint.scheme is Scheme.RELAY:
+        raise document.error(where, "this version has no relay", mend="use tcp://, mbaps://, rtu:// or ssh+tcp://")
+    return endpoint
+
+
+def _units(document: Document, where: tuple[str | int, ...], units: str | int | list[str | int]) -> tuple[int, ...]:
+    try:
+        return parse_units(units)
+    except ConfigError as error:
+        raise document.error(where, error.problem, mend=error.mend) from None
+
+
+def _explain(document: Document, message: str) -> ConfigError:
+    problem, _, path_text = message.partition(" - at ")
+    path: list[str | int] = [
+        int(part[1:-1]) if part.startswith("[") else part.lstrip(".")
+        for part in re.findall(r"\.[^.\[\]`]+|\[\d+\]", path_text)
+    ]
+    if unknown := re.search(r"unknown field `([^`]*)`", problem):
+        near = get_close_matches(unknown[1], _KNOWN_KEYS, 1)
+        return document.error(
+            (*path, unknown[1]), "unknown key", mend=f"did you mean {near[0]}?" if near else "remove it"
+        )
+    if missing := re.search(r"missing required field `([^`]*)`", problem):
+        return document.error(tuple(path), f"{missing[1]} is missing", mend=f"add {missing[1]} = ...")
+    return document.error(tuple(path), problem[:1].lower() + problem[1:], mend="correct the value")
+
+
+def _with_paths_from(file: GatewayFile, folder: Path) -> GatewayFile:
+    def absolute(name: str) -> str:
+        return str(folder / name) if name else ""
+
+    def each(names: str | list[str]) -> list[str]:
+        return [absolute(name) for name in ([names] if isinstance(names, str) else names)]
+
+    identity = file.identity
+    if identity is not None:
+        identity = msgspec.structs.replace(
+            identity,
+            certificate=each(identity.certificate),
+            key=each(identity.key),
+            trust=each(identity.trust),
+            crl=each(identity.crl),
+            passphrase_file=absolute(identity.passphrase_file),
+        )
+    return msgspec.structs.replace(
+        file,
+        gateway=msgspec.structs.replace(file.gateway, records=absolute(file.gateway.records)),
+        identity=identity,
+        listener=[msgspec.structs.replace(each, policy=absolute(each.policy)) for each in file.listener],
+    )
+
+
+_KNOWN_KEYS = [
+    *GatewayFile.__struct_fields__,
+    *GatewayTable.__struct_fields__,
+    *IdentityTable.__struct_fields__,
+    *LimitsTable.__struct_fields__,
+    *ListenerTable.__struct_fields__,
+    *DeviceTable.__struct_fields__,
+]

@@ -1,0 +1,235 @@
+"""The gateway as a whole: from a checked gateway.toml to listeners, policies, devices, records; and their changes.
+
+Each device URL has one channel, whatever listeners lead to it, so a serial line or a PLC that bears one connection has
+one owner. Each listener has a policy of its own. What can change while it runs is read again by `reload`: certificates,
+keys, anchors, revocation lists and policies. Each of them is taken up alone and whole, or not at all: a broken policy
+does not hold back a revocation list, and whatever is broken leaves the last good state in force, recorded and alarmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealbus.client import Channel, ChannelHooks
+from sealbus.errors import ConfigError, PeerError
+from sealbus.gateway.forwarder import Forwarder, Route
+from sealbus.gateway.trust_state import TrustState, digest_of
+from sealbus.policy import parse_policy, parse_units, unsafe_allow_everything
+from sealbus.security import PeerVerifier
+from sealbus.server import Access, Service, ServiceLimits, SessionLimits
+from sealbus.transport import ListenerOptions, Scheme, parse_endpoint
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable, Mapping
+
+    from sealbus.gateway.audit import Audit
+    from sealbus.gateway.config import DeviceTable, GatewayFile, LimitsTable, ListenerTable
+    from sealbus.policy import Policy
+    from sealbus.security import Peer
+    from sealbus.transport import Endpoint
+
+__all__ = ["Gateway", "load_policy"]
+
+_log = logging.getLogger("sealbus.gateway")
+_DRAIN_S = 10.0
+_DAY = timedelta(days=1)
+
+
+class Gateway:
+    """Builds everything from `file` and runs it. Make it, and use it, within a running event loop.
+
+    Raises ConfigError when a file it names cannot be used.
+    """
+
+    def __init__(self, file: GatewayFile, audit: Audit) -> None:
+        self._file = file
+        self._audit = audit
+        self._trust = TrustState(file.identity) if file.identity is not None else None
+        self._servers: dict[str, Peer] = {}
+        self.channels: dict[str, Channel] = {}
+        self.services: dict[str, Service] = {}
+        self._policy_digests: dict[str, str] = {}
+        for listener in file.listener:
+            service = self._build_service(listener)
+            self.services[str(service.endpoint)] = service
+
+    # -- life
+
+    async def start(self) -> None:
+        """Listen everywhere, or nowhere: when one listener cannot, the others are closed again. Raises ConfigError."""
+        try:
+            for service in self.services.values():
+                await service.start()
+        except BaseException:
+            await self.stop(drain_s=0.0)
+            raise
+
+    async def stop(self, *, drain_s: float = _DRAIN_S) -> None:
+        """Accept nobody any more, let what is under way end within `drain_s` seconds, then close everything."""
+        await asyncio.gather(*(service.stop(drain_s=drain_s) for service in self.services.values()))
+        for channel in self.channels.values():
+            channel.close()
+
+    def tend(self) -> None:
+        """What must be looked at now and then whatever happens: what is about to expire."""
+        now = datetime.now(UTC)
+        for expiry in self._trust.expiries if self._trust else ():
+            name = f"{expiry.file}: {expiry.kind} of {expiry.subject}"
+            if expiry.is_near(now):
+                self._audit.raise_alarm(name, expiry.sentence(now))
+            else:
+                self._audit.clear_alarm(name)
+
+    def days_left(self) -> Mapping[str, float]:
+        """Days until the first certificate or list of each file expires."""
+        now, left = datetime.now(UTC), {}
+        for expiry in self._trust.expiries if self._trust else ():
+            left[expiry.file] = min(left.get(expiry.file, float("inf")), (expiry.not_after - now) / _DAY)
+        return left
+
+    # -- change
+
+    @property
+    def watched(self) -> list[str]:
+        """The files whose change is taken up while the gateway runs."""
+        policies = [listener.policy for listener in self._file.listener if listener.policy]
+        return [*(self._trust.files if self._trust else []), *dict.fromkeys(policies)]
+
+    def reload(self) -> None:
+        """Take up every change of certificates, anchors, revocation lists and policies that can be taken up."""
+        self._reload_trust()
+        for listener in self._file.listener:
+            if listener.policy:
+                self._reload_policy(listener)
+
+    def _reload_trust(self) -> None:
+        if self._trust is None:
+            return
+        try:
+            if not self._trust.reload():
+                return
+        except ConfigError as error:
+            self._audit.reload_failed("identity", str(error))
+            return
+        for service in self.services.values():
+            if service.security is not None:
+                service.replace_security(self._trust.server)
+        self._reset_unentitled_servers()
+        self._audit.reloaded("identity", self._trust.files)
+
+    def _reload_policy(self, listener: ListenerTable) -> None:
+        digest = digest_of([listener.policy])
+        if self._policy_digests[listener.url] == digest:
+            return
+        try:
+            policy = load_policy(listener.policy)
+        except ConfigError as error:
+            self._audit.reload_failed(listener.policy, str(error))
+            return
+        self._policy_digests[listener.url] = digest
+        self.services[str(parse_endpoint(listener.url))].replace_access(Access(policy))
+        self._audit.reloaded(listener.policy, [listener.policy])
+
+    # -- building
+
+    def _build_service(self, listener: ListenerTable) -> Service:
+        endpoint = parse_endpoint(listener.url)
+        if str(endpoint) in self.services:
+            raise ConfigError(f"{endpoint} is listened on twice", key="listener.url", mend="give each listener its own")
+        if listener.policy:
+            policy = load_policy(listener.policy)
+            self._policy_digests[listener.url] = digest_of([listener.policy])
+        else:
+            policy = unsafe_allow_everything()
+        return Service(
+            endpoint,
+            Access(policy),
+            Forwarder(self._routes(listener.device), self._audit),
+            observer=self._audit,
+            security=self._trust.server if self._trust and endpoint.scheme is Scheme.MBAPS else None,
+            limits=_service_limits(self._file.limits, unsafe_plain=listener.unsafe_plain),
+        )
+
+    def _routes(self, devices: Iterable[DeviceTable]) -> dict[int, Route]:
+        routes: dict[int, Route] = {}
+        for device in devices:
+            endpoint = parse_endpoint(device.url)
+            route = Route(self._channel(endpoint, device), device.patience_s)
+            routes.update((unit, route) for unit in parse_units(device.units))
+        return routes
+
+    def _channel(self, endpoint: Endpoint, device: DeviceTable) -> Channel:
+        url = str(endpoint)
+        if url not in self.channels:
+            hooks = ChannelHooks(
+                connected=lambda transport: self._device_connected(url, transport),
+                lost=lambda reason: self._device_lost(url, reason),
+                silent=lambda unit_id: _log.warning("%s: unit %d does not answer", url, unit_id),
+            )
+            tls = self._client_context if endpoint.scheme is Scheme.MBAPS else None
+            self.channels[url] = Channel(endpoint, device.rules, tls=tls, hooks=hooks)
+        return self.channels[url]
+
+    def _client_context(self) -> ssl.SSLContext:
+        if self._trust is None:
+            raise ConfigError("mbaps needs an [identity]", mend="add [identity] with certificate, key and trust")
+        return self._trust.client_context
+
+    # -- the devices' side
+
+    def _device_connected(self, url: str, transport: asyncio.BaseTransport) -> None:
+        self._audit.clear_alarm(f"{url} unreachable")
+        ssl_object = transport.get_extra_info("ssl_object")
+        if ssl_object is None or self._trust is None:
+            return
+        try:
+            self._servers[url] = PeerVerifier(self._trust.server.trust).peer(ssl_object, datetime.now(UTC))
+        except PeerError as error:
+            asyncio.get_running_loop().call_soon(self.channels[url].reset, str(error))
+
+    def _device_lost(self, url: str, reason: str) -> None:
+        self._audit.raise_alarm(f"{url} unreachable", reason)
+
+    def _reset_unentitled_servers(self) -> None:
+        if self._trust is None:
+            return
+        now = datetime.now(UTC)
+        for url, peer in list(self._servers.items()):
+            if (objection := self._trust.server.trust.objection(peer, now)) is not None:
+                del self._servers[url]
+                self.channels[url].reset(objection)
+
+
+def load_policy(file: str) -> Policy:
+    """Read a policy file. Raises ConfigError."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"cannot be read: {reason}", file=file, mend="name a readable policy file") from None
+    return parse_policy(text, file=file)
+
+
+def _service_limits(limits: LimitsTable, *, unsafe_plain: bool) -> ServiceLimits:
+    return ServiceLimits(
+        session=SessionLimits(
+            in_flight=limits.in_flight,
+            first_request_s=limits.first_request,
+            idle_s=limits.idle,
+            frame_s=limits.frame,
+            stalled_s=limits.stalled,
+        ),
+        listener=ListenerOptions(
+            connections=limits.connections,
+            pending=limits.pending,
+            pending_per_address=limits.pending_per_address,
+            handshake_timeout_s=limits.handshake,
+            unsafe_plain=unsafe_plain,
+        ),
+        sessions_per_identity=limits.connections_per_identity,
+    )

@@ -1,0 +1,157 @@
+"""The life of a gateway process: start, watch, reload, drain, stop.
+
+SIGTERM and SIGINT drain and stop; SIGHUP reloads; a changed file is reloaded without being asked. A second SIGTERM does
+not wait any more. gateway.toml itself is read once: what stands in it is the shape of the process, and a restart is what
+changes that; a reload says so when it finds the file changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealbus.gateway.audit import Audit
+from sealbus.gateway.gateway import Gateway
+from sealbus.gateway.metrics import GatewayMetrics, MetricsServer
+from sealbus.gateway.notify import notify, watchdog_interval_s
+from sealbus.gateway.trust_state import digest_of
+from sealbus.gateway.watch import FileWatch
+from sealbus.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sealbus.gateway.config import GatewayFile
+
+__all__ = ["GatewayProcess", "run_gateway"]
+
+_log = logging.getLogger("sealbus.gateway")
+_TEND_S = 1.0
+_EXPIRY_EVERY = 3600
+
+
+class GatewayProcess:
+    """One gateway with its record, metrics and watch. `path` is the file it came from, if it came from one."""
+
+    def __init__(self, file: GatewayFile, *, path: Path | None = None) -> None:
+        self._file = file
+        self._path = path
+        self._digest = digest_of([str(path)]) if path else ""
+        self.audit = Audit(file.gateway)
+        try:
+            self.gateway = Gateway(file, self.audit)
+            self._metrics = self._serve_metrics()
+        except BaseException:
+            self.audit.records.close()
+            raise
+        self._watch = FileWatch(lambda: self.gateway.watched, self.reload)
+        self._timers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Listen, and begin to watch. Raises ConfigError where that cannot be."""
+        try:
+            await self.gateway.start()
+        except BaseException:
+            self._close()
+            raise
+        self.audit.started(
+            __version__, self.gateway.services, [*self._own_files(), *self.gateway.watched], self._unsafe_switches()
+        )
+        self.gateway.tend()
+        self._watch.start()
+        loop = asyncio.get_running_loop()
+        self._timers = [
+            loop.create_task(_every(_TEND_S, self._tend)),
+            loop.create_task(_every(_EXPIRY_EVERY, self.gateway.tend)),
+        ]
+        if (interval_s := watchdog_interval_s()) is not None:
+            self._timers.append(loop.create_task(_every(interval_s, lambda: notify("WATCHDOG=1"))))
+
+    async def stop(self, reason: str) -> None:
+        """Drain, close, and write the last record."""
+        notify("STOPPING=1")
+        self._watch.stop()
+        for timer in self._timers:
+            timer.cancel()
+        await self.gateway.stop()
+        self.audit.stopped(reason)
+        self._close()
+
+    def reload(self) -> None:
+        """Take up what changed on disk."""
+        notify("RELOADING=1")
+        self.gateway.reload()
+        self.gateway.tend()
+        if self._path is not None and digest_of([str(self._path)]) != self._digest:
+            _log.warning("%s has changed: a restart takes it up", self._path)
+        notify("READY=1")
+
+    def _tend(self) -> None:
+        self.audit.records.tend(time.monotonic())
+
+    def _serve_metrics(self) -> MetricsServer | None:
+        if not self._file.gateway.metrics:
+            return None
+        return MetricsServer(
+            self._file.gateway.metrics,
+            GatewayMetrics(
+                counters=self.audit.counters,
+                services=self.gateway.services,
+                channels=self.gateway.channels,
+                days_left=self.gateway.days_left,
+                records_state=lambda: self.audit.records.state.name.lower(),
+                alarms=self.audit.alarms,
+            ),
+        )
+
+    def _own_files(self) -> list[str]:
+        return [str(self._path)] if self._path else []
+
+    def _unsafe_switches(self) -> list[str]:
+        tables = (self._file.gateway, self._file.identity, *self._file.listener)
+        return sorted(
+            {
+                name
+                for table in tables
+                if table is not None
+                for name in table.__struct_fields__
+                if name.startswith("unsafe_") and getattr(table, name)
+            }
+        )
+
+    def _close(self) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
+        self.audit.records.close()
+
+
+async def run_gateway(file: GatewayFile, *, path: Path | None = None, ready: Callable[[GatewayProcess], None]) -> None:
+    """Run until a signal ends it. `ready` is called once it listens. Raises ConfigError where it cannot start."""
+    process = GatewayProcess(file, path=path)
+    await process.start()
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[str] = loop.create_future()
+
+    def end(name: str) -> None:
+        if ended.done():
+            raise SystemExit(1)  # asked twice: do not wait
+        ended.set_result(name)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, signal.Signals(number).name)
+    loop.add_signal_handler(signal.SIGHUP, process.reload)
+    ready(process)
+    notify("READY=1")
+    await process.stop(await ended)
+
+
+async def _every(seconds: float, work: Callable[[], None]) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            await asyncio.sleep(seconds)
+            work()

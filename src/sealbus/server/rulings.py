@@ -1,0 +1,103 @@
+"""From the bytes of a request to what may be done with it, once per kind of request and not once per request.
+
+A ruling is a pure function of the role's rights, the unit id and the PDU. Masters poll: the same bytes come again every
+second. So a ruling on an allowed read is remembered by those bytes, and the next time one look-up replaces parsing and
+deciding. Denials and everything that may change state are judged anew each time; the memory is bounded and is thrown
+away with the policy it came from.
+
+Authorization stands before everything else: a request that is malformed is told so only when the role might call that
+function on that unit at all, so that a denial never tells more than exception 01 (MODBUS/TCP Security v36, R-31).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sealbus.protocol import ExceptionCode, RequestError, answer_shape, may_change_state, parse_request
+
+if TYPE_CHECKING:
+    from sealbus.policy import Decision, Policy, Rights
+    from sealbus.protocol import AnswerShape, Request
+
+__all__ = ["Access", "RoleRulings", "Ruling"]
+
+_REMEMBERED = 4096
+
+
+class Ruling:
+    """What may be done with one request. `refusal` is the exception to answer, or None when it may go on."""
+
+    __slots__ = ("decision", "may_change_state", "refusal", "request", "shape")
+
+    def __init__(
+        self,
+        decision: Decision,
+        refusal: ExceptionCode | None,
+        *,
+        request: Request | None,
+        shape: AnswerShape | None,
+        may_change_state: bool,
+    ) -> None:
+        self.decision = decision
+        self.refusal = refusal
+        self.request = request
+        self.shape = shape
+        self.may_change_state = may_change_state
+
+
+class RoleRulings:
+    """The rulings for one role under one policy. `known` maps unit id and PDU to the ruling on an allowed read."""
+
+    __slots__ = ("_rights", "known")
+
+    def __init__(self, rights: Rights) -> None:
+        self._rights = rights
+        self.known: dict[bytes, Ruling] = {}
+
+    def judge(self, tail: bytes) -> Ruling:
+        """The ruling on a request that is not among the `known`. `tail` is the unit id and the PDU."""
+        unit_id, pdu = tail[0], tail[1:]
+        try:
+            request = parse_request(pdu)
+        except RequestError as error:
+            return self._judge_malformed(unit_id, pdu, error)
+        decision = self._rights.decide(unit_id, request)
+        refusal = None if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
+        ruling = Ruling(
+            decision,
+            refusal,
+            request=request,
+            shape=answer_shape(pdu),
+            may_change_state=may_change_state(pdu),
+        )
+        if refusal is None and not ruling.may_change_state:
+            if len(self.known) >= _REMEMBERED:
+                self.known.clear()
+            self.known[tail] = ruling
+        return ruling
+
+    def _judge_malformed(self, unit_id: int, pdu: bytes, error: RequestError) -> Ruling:
+        decision = self._rights.may_call(unit_id, pdu)
+        refusal = error.exception_code if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
+        return Ruling(decision, refusal, request=None, shape=None, may_change_state=may_change_state(pdu))
+
+
+class Access:
+    """The policy of one listener, and the rulings of each role under it."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._of_role: dict[str, RoleRulings] = {}
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy
+
+    def rulings_of(self, role: str) -> RoleRulings:
+        """The rulings for `role`, as in the certificate; "" is the NULL role."""
+        rulings = self._of_role.get(role)
+        if rulings is None:
+            rulings = RoleRulings(self._policy.rights_of(role))
+            if role in {each.name for each in self._policy.roles}:
+                self._of_role[role] = rulings  # only known roles are kept: strangers cannot fill the memory
+        return rulings

@@ -1,0 +1,163 @@
+"""A device in ten lines: `async with sealbus.serve(url, device, ...)`.
+
+Secure by default: mbaps needs identity, trust and a policy; a plain endpoint is for loopback. Where nobody is to be
+checked at all, the caller says so with `unsafe_no_policy=True`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealbus.errors import ConfigError
+from sealbus.policy import Policy, parse_policy, unsafe_allow_everything
+from sealbus.security import Identity, TlsOptions, Trust
+from sealbus.server.device import Device, DeviceBackend
+from sealbus.server.rulings import Access
+from sealbus.server.service import ServerSecurity, Service, ServiceLimits
+from sealbus.transport import Scheme, parse_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from sealbus.server.rulings import Ruling
+    from sealbus.server.session import Session
+
+__all__ = ["Server", "serve"]
+
+_log = logging.getLogger("sealbus.server")
+_EVERY_UNIT = range(256)
+
+
+class Server:
+    """A device, or several by unit id, listening on one endpoint. Made by `serve`; use it with `async with`."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; what port 0 became."""
+        return self._service.port
+
+    async def start(self) -> None:
+        """Listen. Raises ConfigError where that cannot be."""
+        await self._service.start()
+
+    async def stop(self) -> None:
+        """End all sessions and listen no more."""
+        await self._service.stop()
+
+    async def serve_forever(self) -> None:
+        """Serve until cancelled."""
+        async with self:
+            await asyncio.get_running_loop().create_future()
+
+    async def __aenter__(self) -> Server:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+def serve(
+    url: str,
+    device: Device | Mapping[int, Device],
+    *,
+    policy: Policy | str | Path | None = None,
+    identity: Identity | None = None,
+    trust: Trust | str | Path | Sequence[str | Path] | None = None,
+    crl: str | Path | Sequence[str | Path] = (),
+    tls_options: TlsOptions | None = None,
+    limits: ServiceLimits | None = None,
+    unsafe_no_policy: bool = False,
+    unsafe_plain: bool = False,
+) -> Server:
+    """A server at `url` that answers from `device` (any unit id) or from a mapping of unit ids to devices.
+
+    `policy` is a policy file or a `Policy`; nothing is allowed but what it allows. mbaps needs `identity` and `trust`
+    too. `unsafe_no_policy` allows everything to everybody who gets in, `unsafe_plain` lets plain Modbus listen off
+    loopback. Raises ConfigError for what cannot work. Call it within a running event loop.
+    """
+    endpoint = parse_endpoint(url)
+    security = None
+    if endpoint.scheme is Scheme.MBAPS:
+        if identity is None or trust is None:
+            missing = "identity" if identity is None else "trust"
+            raise ConfigError(f"{url} needs {missing}", key=missing, mend="mbaps is mutual: give identity and trust")
+        if not isinstance(trust, Trust):
+            trust = Trust.load(_as_list(trust), _as_list(crl))
+        security = ServerSecurity(identity, trust, tls_options or TlsOptions())
+    devices = {unit: device for unit in _EVERY_UNIT} if isinstance(device, Device) else device
+    return Server(
+        Service(
+            endpoint,
+            Access(_policy(policy, unsafe_no_policy=unsafe_no_policy)),
+            DeviceBackend(devices),
+            observer=_LogObserver(),
+            security=security,
+            limits=_allowing_plain(limits or ServiceLimits()) if unsafe_plain else limits,
+        )
+    )
+
+
+def _policy(policy: Policy | str | Path | None, *, unsafe_no_policy: bool) -> Policy:
+    if unsafe_no_policy:
+        return unsafe_allow_everything()
+    if policy is None:
+        raise ConfigError(
+            "no policy",
+            key="policy",
+            mend="give policy='policy.toml', or say unsafe_no_policy=True to let everybody do everything",
+        )
+    if isinstance(policy, Policy):
+        return policy
+    try:
+        return parse_policy(Path(policy).read_text(encoding="utf-8"), file=str(policy))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", file=str(policy), mend="name a readable policy"
+        ) from None
+
+
+def _allowing_plain(limits: ServiceLimits) -> ServiceLimits:
+    return replace(limits, listener=replace(limits.listener, unsafe_plain=True))
+
+
+def _as_list(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [paths] if isinstance(paths, str | Path) else list(paths)
+
+
+class _LogObserver:
+    """Says in the log what happens at the server."""
+
+    def opened(self, session: Session) -> None:
+        _log.info("%s connected as %s", session.address, session.peer.subject if session.peer else "nobody")
+
+    def closed(self, session: Session) -> None:
+        _log.info("%s disconnected: %s", session.address, session.end_reason)
+
+    def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None:
+        _log.warning("%s denied function %d on unit %d: %s", session.address, adu[7], adu[6], ruling.decision.reason)
+
+    def handshake_failed(self, listener: str, address: str, reason: str) -> None:
+        _log.warning("%s: handshake with %s failed: %s", listener, address, reason)
+
+    def refused(self, listener: str, address: str, reason: str) -> None:
+        _log.warning("%s: %s refused: %s", listener, address, reason)
+
+    def cannot_accept(self, listener: str, reason: str) -> None:
+        _log.error("%s: cannot accept connections: %s", listener, reason)
+
+    def accepts_again(self, listener: str) -> None:
+        _log.info("%s: accepts connections again", listener)
+
+    def lost_entitlement(self, session: Session, reason: str) -> None:
+        _log.warning("%s: the session ends: %s", session.address, reason)

@@ -1,0 +1,233 @@
+"""One listening endpoint, its sessions, and what holds for them: policy, trust, limits.
+
+A service can change its policy and its trust while it runs. A new policy holds from the next request on. New trust means
+a new TLS context, so that tickets given under the old one die with it (a resumed session would skip the check against
+the new revocation list), and a look at every session: whoever is no longer entitled is ended, everybody else stays.
+The same look is taken every second for what only time changes: certificates that expire, deadlines that pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from sealbus.errors import PeerError
+from sealbus.security import PeerVerifier, build_server_context
+from sealbus.server.session import Session, SessionLimits
+from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Refusal
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from sealbus.security import Identity, Peer, TlsOptions, Trust
+    from sealbus.server.rulings import Access, Ruling
+    from sealbus.server.session import Backend
+    from sealbus.transport import Accepted, Endpoint, PeerAddress
+
+__all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
+
+_SWEEP_S = 1.0
+
+
+class ServerSecurity:
+    """Who we are and whom we believe, as one TLS context. Made anew whenever any part changes."""
+
+    def __init__(self, identity: Identity, trust: Trust, options: TlsOptions) -> None:
+        self.identity = identity
+        self.trust = trust
+        self.context: ssl.SSLContext = build_server_context(identity, trust, options)
+        self.verifier = PeerVerifier(trust)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """The bounds of a service: of each session, of those that have not yet shown who they are, and of each identity."""
+
+    session: SessionLimits = field(default_factory=SessionLimits)
+    listener: ListenerOptions = field(default_factory=ListenerOptions)
+    sessions_per_identity: int = 32
+
+
+class Observer(Protocol):
+    """Who is told what happens at a service: the audit of a gateway, the log of a server."""
+
+    def opened(self, session: Session) -> None: ...
+    def closed(self, session: Session) -> None: ...
+    def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
+    def lost_entitlement(self, session: Session, reason: str) -> None: ...
+    def handshake_failed(self, listener: str, address: str, reason: str) -> None: ...
+    def refused(self, listener: str, address: str, reason: str) -> None: ...
+    def cannot_accept(self, listener: str, reason: str) -> None: ...
+    def accepts_again(self, listener: str) -> None: ...
+
+
+class Service(ListenerEvents):
+    """Listens on one endpoint and answers from one backend. `security` is None on a plain endpoint."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        access: Access,
+        backend: Backend,
+        *,
+        observer: Observer,
+        security: ServerSecurity | None = None,
+        limits: ServiceLimits | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.backend = backend
+        self.sessions: set[Session] = set()
+        self._access = access
+        self._observer = observer
+        self._security = security
+        self._limits = limits or ServiceLimits()
+        self._of_identity: dict[str, int] = {}
+        self._numbers = 0
+        self._listener: Listener | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    # -- life
+
+    async def start(self) -> None:
+        """Listen. Raises ConfigError where that cannot be."""
+        self._listener = await Listener.open(
+            self.endpoint,
+            self._admit,
+            tls=self._security.context if self._security else None,
+            options=self._limits.listener,
+            events=self,
+        )
+        self._sweep()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; what port 0 became."""
+        return self._listener.port if self._listener else 0
+
+    async def stop(self, *, drain_s: float = 0.0) -> None:
+        """Accept nobody any more, give what is under way up to `drain_s` seconds to end, then end the sessions."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        if self._listener is not None:
+            await self._listener.close()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + drain_s
+        while any(session.in_flight for session in self.sessions) and loop.time() < until:
+            await asyncio.sleep(0.02)
+        for session in list(self.sessions):
+            session.end("the service stopped")
+        for _ in range(50):  # the goodbyes of TLS take a turn or two of the loop
+            if not self.sessions:
+                break
+            await asyncio.sleep(0.02)
+        for session in list(self.sessions):
+            session.abort("the service stopped")
+
+    # -- change
+
+    @property
+    def access(self) -> Access:
+        return self._access
+
+    @property
+    def security(self) -> ServerSecurity | None:
+        return self._security
+
+    def replace_access(self, access: Access) -> None:
+        """Let this policy hold from the next request on."""
+        self._access = access
+        for session in self.sessions:
+            if session.rulings is not None:
+                session.rulings = access.rulings_of(session.role)
+
+    def replace_security(self, security: ServerSecurity) -> None:
+        """Let this identity and trust hold from the next handshake on, and end the sessions they do not entitle."""
+        self._security = security
+        if self._listener is not None:
+            self._listener.tls = security.context
+        self._end_unentitled()
+
+    # -- for the sessions (SessionOwner)
+
+    @property
+    def limits(self) -> SessionLimits:
+        return self._limits.session
+
+    def session_closed(self, session: Session) -> None:
+        self.sessions.discard(session)
+        if session.peer is not None:
+            left = self._of_identity[session.peer.fingerprint] - 1
+            if left:
+                self._of_identity[session.peer.fingerprint] = left
+            else:
+                del self._of_identity[session.peer.fingerprint]
+        self._observer.closed(session)
+
+    def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None:
+        self._observer.denied(session, adu, ruling)
+
+    # -- for the listener (ListenerEvents)
+
+    def handshake_failed(self, address: PeerAddress, reason: str) -> None:
+        self._observer.handshake_failed(str(self.endpoint), str(address), reason)
+
+    def refused(self, address: PeerAddress, reason: str) -> None:
+        self._observer.refused(str(self.endpoint), str(address), reason)
+
+    def accept_backoff(self, delay_s: float, error: OSError) -> None:
+        self._observer.cannot_accept(str(self.endpoint), error.strerror or str(error))
+
+    # -- machinery
+
+    def _admit(self, accepted: Accepted) -> Session | Refusal:
+        peer = None
+        if self._security is not None and accepted.ssl_object is not None:
+            peer = self._security.verifier.peer(accepted.ssl_object, datetime.now(UTC))
+            if not self._has_room_for(peer):
+                return Refusal(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
+            self._of_identity[peer.fingerprint] = self._of_identity.get(peer.fingerprint, 0) + 1
+        self._numbers += 1
+        session = Session(self, accepted, peer, number=self._numbers)
+        session.rulings = self._access.rulings_of(session.role)
+        self.sessions.add(session)
+        self._observer.opened(session)
+        return session
+
+    def _has_room_for(self, peer: Peer) -> bool:
+        return self._of_identity.get(peer.fingerprint, 0) < self._limits.sessions_per_identity
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for session in list(self.sessions):
+            if (reason := session.overdue(now)) is not None:
+                session.abort(reason)
+        self._end_expired()
+        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
+
+    def _end_expired(self) -> None:
+        now = datetime.now(UTC)
+        for session in list(self.sessions):
+            if session.peer is not None and session.peer.not_after < now:
+                self._end(session, "its certificate has expired")
+
+    def _end_unentitled(self) -> None:
+        if self._security is None:
+            return
+        now = datetime.now(UTC)
+        judged: dict[str, str | None] = {}
+        for session in list(self.sessions):
+            peer = session.peer
+            if peer is None:
+                continue
+            if peer.fingerprint not in judged:
+                judged[peer.fingerprint] = self._security.trust.objection(peer, now)
+            if (objection := judged[peer.fingerprint]) is not None:
+                self._end(session, objection)
+
+    def _end(self, session: Session, reason: str) -> None:
+        self._observer.lost_entitlement(session, reason)
+        session.end(reason)

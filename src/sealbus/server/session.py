@@ -1,0 +1,289 @@
+"""One client's connection: bytes in, requests judged one by one, answers out.
+
+Every ADU is taken out of the stream and judged alone, whatever came with it in the same record: a write behind a read is
+judged as a write. Nothing is guessed: bytes that cannot be MBAP end the session (MODBUS Messaging on TCP/IP
+Implementation Guide V1.0b, 3.1.3). At most `in_flight` requests of one session are under way; one more is answered with
+exception 06.
+
+A client that does not read its answers is no longer read from, and is cut off when that lasts. A client that is denied
+again and again is answered at a bounded rate, because each denial is recorded and nobody may flood the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from sealbus.protocol import ExceptionCode, MbapStream, exception_adu
+
+if TYPE_CHECKING:
+    from sealbus.security import Peer
+    from sealbus.server.rulings import RoleRulings, Ruling
+    from sealbus.transport import Accepted, Endpoint
+
+__all__ = ["Backend", "Session", "SessionLimits", "SessionOwner"]
+
+_HIGH_WATER_BYTES = 16 * 1024
+_DENIALS_PER_SECOND = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """The bounds of one session. Times in seconds; 0 switches the idle limit off."""
+
+    in_flight: int = 16
+    first_request_s: float = 30.0
+    idle_s: float = 0.0
+    frame_s: float = 5.0
+    stalled_s: float = 15.0
+
+
+class Backend(Protocol):
+    """Who answers. Must end each submitted request with exactly one of `session.answer`, `refuse` or `let_go`."""
+
+    def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
+
+    def gone(self, session: Session) -> None:
+        """The client is gone: what it still waits for need not be done."""
+
+
+class SessionOwner(Protocol):
+    """The service a session belongs to."""
+
+    @property
+    def limits(self) -> SessionLimits: ...
+    @property
+    def backend(self) -> Backend: ...
+    @property
+    def endpoint(self) -> Endpoint: ...
+    def session_closed(self, session: Session) -> None: ...
+    def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
+
+
+class Session(asyncio.Protocol):
+    """The protocol of one accepted connection. `peer` is None on a plain listener."""
+
+    __slots__ = (
+        "_accepted",
+        "_backlog",
+        "_denials",
+        "_denials_since",
+        "_in_flight_limit",
+        "_is_paused",
+        "_loop",
+        "_owner",
+        "_partial_since",
+        "_stalled_since",
+        "_stream",
+        "_submit",
+        "_throttled",
+        "end_reason",
+        "in_flight",
+        "last_heard",
+        "number",
+        "opened_at",
+        "peer",
+        "requests",
+        "rulings",
+        "transport",
+    )
+
+    def __init__(self, owner: SessionOwner, accepted: Accepted, peer: Peer | None, *, number: int) -> None:
+        self._owner = owner
+        self._accepted = accepted
+        self._loop = asyncio.get_running_loop()
+        self._stream = MbapStream()
+        self._submit = owner.backend.submit
+        self._in_flight_limit = owner.limits.in_flight
+        self._backlog: deque[bytes] | None = None
+        self._denials = 0
+        self._denials_since = 0.0
+        self._is_paused = False
+        self._throttled = False
+        self._partial_since: float | None = None
+        self._stalled_since: float | None = None
+        self.transport: asyncio.Transport | None = accepted.transport
+        self.rulings: RoleRulings | None = None
+        """None before the session is judged by a policy and after its end: then nothing is answered."""
+        self.peer = peer
+        self.number = number
+        self.in_flight = 0
+        self.requests = 0
+        self.opened_at = self.last_heard = self._loop.time()
+        self.end_reason = ""
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        if self.rulings is None:
+            return
+        now = self.last_heard = self._loop.time()
+        adus = self._stream.feed(data)
+        if not self._stream.partial:
+            self._partial_since = None
+        elif adus or self._partial_since is None:
+            self._partial_since = now
+        if self._is_paused:
+            self._keep(adus)
+        else:
+            self._handle(adus)
+        if self._stream.fault is not None:
+            self.end(f"not Modbus: {self._stream.fault}")
+
+    def eof_received(self) -> None:
+        self.end_reason = self.end_reason or "closed by the client"
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self.rulings = None
+        self._backlog = None
+        self.end_reason = self.end_reason or (f"lost: {exc}" if exc else "closed by the client")
+        self._accepted.release()
+        self._owner.backend.gone(self)
+        self._owner.session_closed(self)
+
+    def pause_writing(self) -> None:
+        self._stalled_since = self._loop.time()
+        self._pause()
+
+    def resume_writing(self) -> None:
+        self._stalled_since = None
+        self._resume()
+
+    # -- for the backend
+
+    def answer(self, adu: bytes, answer: bytes) -> None:
+        """Answer the request `adu`: `answer` is the device's ADU without its transaction id."""
+        self.in_flight -= 1
+        if self.transport is not None:
+            self.transport.write(adu[:2] + answer)
+
+    def refuse(self, adu: bytes, exception_code: int) -> None:
+        """Answer the request `adu` with an exception."""
+        self.in_flight -= 1
+        self._write_exception(adu, exception_code)
+
+    def let_go(self) -> None:
+        """One request ends without an answer, as a broadcast does."""
+        self.in_flight -= 1
+
+    # -- for the service
+
+    def end(self, reason: str) -> None:
+        """Close the session; answers already written are still delivered. The reason is the first one given."""
+        self.end_reason = self.end_reason or reason
+        self.rulings = None
+        self._backlog = None
+        if self.transport is not None:
+            self.transport.close()
+
+    @property
+    def role(self) -> str:
+        """The role of the peer, "" for the NULL role; on a plain listener nobody has one."""
+        return self.peer.role.value if self.peer is not None else ""
+
+    @property
+    def address(self) -> str:
+        """Where it comes from: HOST:PORT."""
+        return str(self._accepted.address)
+
+    @property
+    def listener(self) -> str:
+        """The URL it came in by."""
+        return str(self._owner.endpoint)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was opened."""
+        return self._loop.time() - self.opened_at
+
+    def overdue(self, now: float) -> str | None:
+        """Which deadline of the session has passed, if any."""
+        limits = self._owner.limits
+        if self._stalled_since is not None and now - self._stalled_since > limits.stalled_s:
+            return "it does not read its answers"
+        if self._partial_since is not None and now - self._partial_since > limits.frame_s:
+            return "a frame was begun and not ended"
+        if self.requests == 0:
+            return "no request came" if now - self.opened_at > limits.first_request_s else None
+        if limits.idle_s and not self.in_flight and now - self.last_heard > limits.idle_s:
+            return "idle"
+        return None
+
+    def abort(self, reason: str) -> None:
+        """Cut the session off without waiting for the client to read."""
+        self.end_reason = self.end_reason or reason
+        if self.transport is not None:
+            self.transport.abort()
+
+    # -- machinery
+
+    def _handle(self, adus: list[bytes]) -> None:
+        for position, adu in enumerate(adus):
+            rulings = self.rulings
+            if rulings is None or self._is_paused:
+                self._keep(adus[position:])
+                return
+            self.requests += 1
+            tail = adu[6:]
+            ruling = rulings.known.get(tail)
+            if ruling is None:
+                ruling = rulings.judge(tail)
+                if ruling.refusal is not None:
+                    self._turn_down(adu, ruling, ruling.refusal)
+                    continue
+            if self.in_flight >= self._in_flight_limit:
+                self._write_exception(adu, ExceptionCode.SERVER_DEVICE_BUSY)
+            else:
+                self.in_flight += 1
+                self._submit(self, adu, ruling)
+
+    def _turn_down(self, adu: bytes, ruling: Ruling, exception_code: ExceptionCode) -> None:
+        if not ruling.decision.allowed:
+            self._owner.denied(self, adu, ruling)
+            self._count_denial()
+        self._write_exception(adu, exception_code)
+
+    def _write_exception(self, adu: bytes, exception_code: int) -> None:
+        if self.transport is not None:
+            self.transport.write(exception_adu(adu, exception_code))
+
+    def _count_denial(self) -> None:
+        now = self._loop.time()
+        if now - self._denials_since >= 1.0:
+            self._denials_since, self._denials = now, 0
+        self._denials += 1
+        if self._denials >= _DENIALS_PER_SECOND and not self._throttled:
+            self._throttled = True
+            self._pause()
+            self._loop.call_later(1.0, self._end_throttle)
+
+    def _end_throttle(self) -> None:
+        self._throttled = False
+        self._resume()
+
+    def _keep(self, adus: list[bytes]) -> None:
+        if self.rulings is not None and adus:
+            if self._backlog is None:
+                self._backlog = deque()
+            self._backlog.extend(adus)
+
+    def _pause(self) -> None:
+        self._is_paused = True
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self.transport is None or self.rulings is None or self._throttled or self._stalled_since is not None:
+            return
+        self._is_paused = False
+        if self._backlog:
+            adus, self._backlog = list(self._backlog), None
+            self._handle(adus)
+        if not self._is_paused:
+            self.transport.resume_reading()
