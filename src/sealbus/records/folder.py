@@ -1,0 +1,56 @@
+"""Who may write here? One process at a time, into a directory that nobody else may write to."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sealbus.errors import ConfigError
+from sealbus.records.segments import LOCK_NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["lock_folder"]
+
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def lock_folder(directory: Path) -> int:
+    """Make the directory (mode 700) where it is missing, and lock it. The descriptor holds the lock until it is closed.
+
+    Raises ConfigError: it cannot be made, others may write to it, or another process holds the lock.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = directory.stat().st_mode
+        if mode & _OTHERS_MAY_WRITE:
+            raise ConfigError(
+                f"others than the owner may write to the records (mode {stat.S_IMODE(mode):o})",
+                file=str(directory),
+                mend=f"chmod 700 {directory}",
+            )
+        lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"records cannot be kept here: {error.strerror}",
+            file=str(directory),
+            mend="name a directory that this user may write to",
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise ConfigError(
+            f"another process writes its records here{f' (process {holder})' if holder else ''}",
+            file=str(directory),
+            mend="stop it, or give each gateway its own directory of records",
+        ) from None
+    with suppress(OSError):  # a full disk does not keep us from locking; the number is for the message above only
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    return lock

@@ -1,0 +1,54 @@
+"""What the log asks of the machine it runs on, in one place, so that a test can be a machine whose disk is full."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Host", "Limits"]
+
+_SMALLEST_SEGMENT = 65536  # bytes: a few of the longest lines, and what is kept behind them
+_FEWEST_SEGMENTS = 5  # one closed, one told to go, the current one, the reserve, and one to spare
+
+
+def _allocate(fd: int, size_bytes: int) -> None:
+    os.posix_fallocate(fd, 0, size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Each raises OSError as the system call does. `time_ns` is the wall clock, nanoseconds since 1970.
+
+    `sync_delay_s` is how long after a record the sync begins, so that one sync serves many records.
+    """
+
+    allocate: Callable[[int, int], None] = _allocate
+    write: Callable[[int, bytes, int], int] = os.pwrite
+    sync: Callable[[int], None] = os.fdatasync
+    time_ns: Callable[[], int] = time.time_ns
+    sync_delay_s: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large one segment is, and how large all files of the log together may be."""
+
+    segment_bytes: int = 4 * 1024 * 1024
+    bound_bytes: int = 512 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError when they leave no room to work in."""
+        if self.segment_bytes < _SMALLEST_SEGMENT:
+            raise ConfigError(f"a segment of records has at least {_SMALLEST_SEGMENT} bytes, not {self.segment_bytes}")
+        if self.bound_bytes < _FEWEST_SEGMENTS * self.segment_bytes:
+            raise ConfigError(
+                f"the bound on records leaves no room for {_FEWEST_SEGMENTS} segments",
+                mend=f"allow at least {_FEWEST_SEGMENTS * self.segment_bytes} bytes",
+            )

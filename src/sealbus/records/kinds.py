@@ -1,0 +1,289 @@
+"""What is recorded? One frozen struct per kind of record.
+
+A record is read a year later by somebody who has nothing else, so each says who and what without a look at another:
+a denial names the peer again, although its connection did. Two records are bound by number: a `WriteOutcome` names the
+sequence number of its `WriteRequested`. `connection` counts from 1 in each run of the gateway, that is, between one
+`Started` and the next. Fields that do not apply are left out of the stored line.
+
+Names: `peer` is a network address ("203.0.113.7:50123"), `address` a 0-based place in a table as in the PDU, `function`
+the function code, `pdu` raw bytes in hexadecimal. `rule` names the line of the policy that decided, None when none did.
+Sequence number, time and hash belong to the stored line, not to the record.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations when it builds the decoder
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+__all__ = [
+    "RANKS",
+    "Alarm",
+    "AlarmState",
+    "Connected",
+    "Denied",
+    "Disconnected",
+    "FileRead",
+    "HandshakeFailed",
+    "Outcome",
+    "Rank",
+    "Record",
+    "RecordsLost",
+    "Recovered",
+    "RefusedConnection",
+    "ReloadFailed",
+    "Reloaded",
+    "SegmentRemoved",
+    "SessionEnded",
+    "Started",
+    "Stopped",
+    "WriteOutcome",
+    "WriteRequested",
+    "kind_of",
+]
+
+
+class Outcome(StrEnum):
+    """How a write ended. UNKNOWN: it may have been carried out or not. MISMATCH: the device echoed something else."""
+
+    DONE = "done"
+    EXCEPTION = "exception"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+    MISMATCH = "mismatch"
+
+
+class AlarmState(StrEnum):
+    RAISED = "raised"
+    CLEARED = "cleared"
+
+
+class FileRead(msgspec.Struct, frozen=True, gc=False):
+    """A file in force: its path and the SHA-256 of its bytes in hexadecimal."""
+
+    file: str
+    fingerprint: str
+
+
+class _Kind(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="kind"):
+    """What all kinds share: how they are written."""
+
+
+class Started(_Kind, frozen=True, kw_only=True, tag="started"):
+    """The gateway began to serve: with which files, and which `unsafe_*` switches."""
+
+    version: str
+    listeners: tuple[str, ...]
+    files: tuple[FileRead, ...] = ()
+    unsafe: tuple[str, ...] = ()
+
+
+class Stopped(_Kind, frozen=True, kw_only=True, tag="stopped"):
+    """The gateway ended in order. The last record of a run; a run without it was cut off."""
+
+    reason: str
+
+
+class Connected(_Kind, frozen=True, kw_only=True, tag="connected"):
+    """A client is in. On a plain listener there is no identity: those fields are left out."""
+
+    listener: str
+    connection: int
+    peer: str
+    subject: str | None = None
+    serial: str | None = None
+    fingerprint: str | None = None
+    role: str | None = None
+    role_finding: str | None = None
+    tls_version: str | None = None
+    cipher: str | None = None
+    resumed: bool | None = None
+
+
+class Disconnected(_Kind, frozen=True, kw_only=True, tag="disconnected"):
+    connection: int
+    reason: str
+    requests: int
+    duration_s: float
+
+
+class HandshakeFailed(_Kind, frozen=True, kw_only=True, tag="handshake_failed"):
+    listener: str
+    peer: str
+    reason: str
+
+
+class RefusedConnection(_Kind, frozen=True, kw_only=True, tag="refused_connection"):
+    """Closed because of a cap: per address before the handshake, per identity after it."""
+
+    listener: str
+    peer: str
+    reason: str
+    subject: str | None = None
+    serial: str | None = None
+
+
+class SessionEnded(_Kind, frozen=True, kw_only=True, tag="session_ended"):
+    """A live session lost its entitlement: revoked, expired, its authority no longer trusted."""
+
+    connection: int
+    peer: str
+    subject: str
+    serial: str
+    reason: str
+
+
+class Denied(_Kind, frozen=True, kw_only=True, tag="denied"):
+    """A request that the policy did not allow. `pdu` where it could not be read as a place in a table.
+
+    `times` counts the same request of the same connection when the gateway told several denials in one record.
+    """
+
+    connection: int
+    peer: str
+    unit: int
+    function: int
+    reason: str
+    subject: str | None = None
+    serial: str | None = None
+    role: str | None = None
+    table: str | None = None
+    address: int | None = None
+    count: int | None = None
+    pdu: str | None = None
+    rule: str | None = None
+    times: int = 1
+
+
+class WriteRequested(_Kind, frozen=True, kw_only=True, tag="write_requested"):
+    """A write was allowed and is about to be sent. `values` are registers, or coils as 0 and 1; else there is `pdu`."""
+
+    connection: int
+    peer: str
+    unit: int
+    function: int
+    device: str
+    subject: str | None = None
+    serial: str | None = None
+    role: str | None = None
+    table: str | None = None
+    address: int | None = None
+    count: int | None = None
+    values: tuple[int, ...] | None = None
+    pdu: str | None = None
+    rule: str | None = None
+
+
+class WriteOutcome(_Kind, frozen=True, kw_only=True, tag="write_outcome"):
+    """How the write recorded under the sequence number `request` ended. Each has exactly one."""
+
+    request: int
+    outcome: Outcome
+    exception_code: int | None = None
+    why: str | None = None
+
+
+class Reloaded(_Kind, frozen=True, kw_only=True, tag="reloaded"):
+    """These files are in force from here on."""
+
+    files: tuple[FileRead, ...]
+
+
+class ReloadFailed(_Kind, frozen=True, kw_only=True, tag="reload_failed"):
+    """This file cannot be used; what was in force stays in force."""
+
+    file: str
+    problem: str
+
+
+class Alarm(_Kind, frozen=True, kw_only=True, tag="alarm"):
+    name: str
+    state: AlarmState
+    text: str
+
+
+class RecordsLost(_Kind, frozen=True, kw_only=True, tag="records_lost"):
+    """Records that were counted but not stored, and why."""
+
+    count: int
+    since: datetime
+    until: datetime
+    by_kind: dict[str, int]
+    reason: str
+
+
+class SegmentRemoved(_Kind, frozen=True, kw_only=True, tag="segment_removed"):
+    """The bound on the directory removes its oldest segment. `last_hash` is what the next segment's header names."""
+
+    segment: int
+    first_sequence: int
+    last_sequence: int
+    last_hash: str
+    size_bytes: int
+
+
+class Recovered(_Kind, frozen=True, kw_only=True, tag="recovered"):
+    """The last run ended without closing the log. Up to a second of records before this may be missing.
+
+    `dropped_bytes` of a torn line were dropped; `problem` is set when the segment was damaged and a new one was begun.
+    """
+
+    segment: int
+    dropped_bytes: int
+    problem: str | None = None
+
+
+Record = (
+    Started
+    | Stopped
+    | Connected
+    | Disconnected
+    | HandshakeFailed
+    | RefusedConnection
+    | SessionEnded
+    | Denied
+    | WriteRequested
+    | WriteOutcome
+    | Reloaded
+    | ReloadFailed
+    | Alarm
+    | RecordsLost
+    | SegmentRemoved
+    | Recovered
+)
+
+
+class Rank(IntEnum):
+    """Who may use the room that is left when the disk is full. Higher may use more of it."""
+
+    ORDINARY = 0  # a peer causes these at will: counted, not stored, from the first moment the disk is full
+    ESSENTIAL = 1  # stored in the reserve
+    LAST_WORDS = 2  # stored in the small part kept behind it
+    OUTCOME = 3  # its room is kept for it from the moment its write is recorded
+
+
+RANKS: dict[type, Rank] = {
+    Started: Rank.ESSENTIAL,
+    Stopped: Rank.LAST_WORDS,
+    Connected: Rank.ORDINARY,
+    Disconnected: Rank.ORDINARY,
+    HandshakeFailed: Rank.ORDINARY,
+    RefusedConnection: Rank.ORDINARY,
+    SessionEnded: Rank.ORDINARY,
+    Denied: Rank.ORDINARY,
+    WriteRequested: Rank.ESSENTIAL,
+    WriteOutcome: Rank.OUTCOME,
+    Reloaded: Rank.ESSENTIAL,
+    ReloadFailed: Rank.ESSENTIAL,
+    Alarm: Rank.LAST_WORDS,
+    RecordsLost: Rank.LAST_WORDS,
+    SegmentRemoved: Rank.LAST_WORDS,
+    Recovered: Rank.ESSENTIAL,
+}
+"""The rank of every kind."""
+
+
+def kind_of(record: Record | type[Record]) -> str:
+    """The name of a record's kind, as it stands in the stored line."""
+    return str(record.__struct_config__.tag)

@@ -1,0 +1,256 @@
+"""The record log: every write is in it before it is on the wire, and it says when it could not keep something.
+
+One process writes, from one thread. `append` hands the record to the operating system and returns; a thread brings it
+to the disk within a second. The space is taken ahead: behind the current segment stands a reserve, allocated whole, so
+that a full disk is first an alarm and only much later a refusal.
+
+    OK        the reserve stands. Everything is stored.
+    RESERVE   the current segment is the last one the disk has room for. What a peer can cause at will (connections,
+              handshakes, denials) is counted and told once a minute; writes, alarms and reloads are stored.
+    FULL      no room for another write and its outcome: writes are refused. Outcomes of writes already recorded have
+              their room kept for them, and behind it a little is left for alarms and the last record of the run.
+    FAILED    the disk fails, or does not answer. As FULL, until it works again and all was written once more.
+
+The way back is the log's own: `tend`, called once a second, tries again. The first record then tells what was lost.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealbus.errors import ConfigError
+from sealbus.records.chain import FRAME_BYTES, encode_record
+from sealbus.records.folder import lock_folder
+from sealbus.records.host import Host, Limits
+from sealbus.records.kinds import (
+    RANKS,
+    Alarm,
+    AlarmState,
+    Outcome,
+    Rank,
+    Record,
+    Recovered,
+    Stopped,
+    WriteOutcome,
+    WriteRequested,
+    kind_of,
+)
+from sealbus.records.losses import Losses
+from sealbus.records.segments import LONGEST_LINE
+from sealbus.records.state import ADMITTED, RecordsFull, RecordState
+from sealbus.records.store import SegmentStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ALARM_NAME", "RecordLog"]
+
+ALARM_NAME = "records"
+
+_OUTCOME_LINE = 512
+_LAST_WORDS_BYTES = 16384
+_TELL_LOSSES_EVERY_S = 60.0
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CUT_OFF = "the gateway ended before the outcome was recorded"
+
+
+class RecordLog:
+    """An append-only log in a directory. Not for several threads; the syncing thread is its own business."""
+
+    def __init__(
+        self, store: SegmentStore, lock: int, *, host: Host, on_change: Callable[[RecordState, str], None] | None
+    ) -> None:
+        """Use `open`."""
+        self._store = store
+        self._lock = lock
+        self._time_ns = host.time_ns
+        self._on_change = on_change
+        self._losses = Losses()
+        self._losses_told_at = 0.0
+        self._unsettled: set[int] = set()
+        self._state = self._announced = RecordState.OK
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | Path,
+        *,
+        gateway: str,
+        limits: Limits | None = None,
+        host: Host | None = None,
+        on_change: Callable[[RecordState, str], None] | None = None,
+    ) -> RecordLog:
+        """Open the log in `directory`, made if missing, and go on where the last run ended.
+
+        `on_change` is called with each new state and why, in the call that finds it. Raises ConfigError: another
+        process writes there, others may write there, or the files cannot be read.
+        """
+        folder = Path(directory).absolute()
+        limits, host = limits or Limits(), host or Host()
+        lock = lock_folder(folder)
+        try:
+            store = SegmentStore(folder, gateway=gateway, limits=limits, host=host)
+        except OSError as error:
+            os.close(lock)
+            raise ConfigError(
+                f"the records cannot be read: {error.strerror}", file=str(folder), mend="check the disk and the owner"
+            ) from error
+        log = cls(store, lock, host=host, on_change=on_change)
+        log._take_up()
+        return log
+
+    @property
+    def state(self) -> RecordState:
+        """As of the last `append` or `tend`."""
+        return self._state
+
+    @property
+    def reason(self) -> str:
+        """The state in words, with what the operating system said."""
+        cause = self._store.failure or self._store.no_reserve_because
+        if cause is None or self._state is RecordState.OK:
+            return self._state.value
+        return f"{self._state.value}: {cause.strerror}"
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Sequence number and hash of the last line: what to note elsewhere to prove later that nothing was changed."""
+        return self._store.sequence, self._store.digest.hex()
+
+    @property
+    def lost(self) -> int:
+        """How many records were counted instead of stored since the log was opened."""
+        return self._losses.total
+
+    @property
+    def room_for_write(self) -> bool:
+        """Whether a write can be recorded now, and its outcome after it. Cheap: ask before every write."""
+        state = self._state
+        if state is RecordState.FULL or state is RecordState.FAILED or self._store.failure is not None:
+            return False
+        return self._has_room()
+
+    def append(self, record: Record) -> int:
+        """Store `record` and return its sequence number: it was handed to the operating system.
+
+        0 when it was counted instead (RESERVE, FULL, FAILED). Raises RecordsFull for a `WriteRequested` that cannot be
+        stored, and for nothing else: the loss of any other record must not stop what it tells of.
+        """
+        if self._store.failure is not None:
+            self._settle()
+        if isinstance(record, Stopped):
+            self._tell_losses(Rank.LAST_WORDS)
+        sequence = self._put(record, RANKS[type(record)])
+        if not sequence:
+            self._settle()
+            self._losses.add(kind_of(record), self._time_ns(), self._state)
+        if isinstance(record, WriteRequested) and sequence:
+            self._unsettled.add(sequence)
+        elif isinstance(record, WriteOutcome):
+            self._unsettled.discard(record.request)
+        if self._store.failure is not None or not self._store.has_reserve:
+            self._settle()
+        self._announce()
+        if not sequence and isinstance(record, WriteRequested):
+            raise RecordsFull(self.reason)
+        return sequence
+
+    def tend(self, now: float) -> None:
+        """Call once a second with the monotonic clock, in seconds: allocates, mends, removes, tells what was lost."""
+        self._store.tend(now)
+        self._settle()
+        if self._losses and (
+            self._state is RecordState.OK
+            or (self._state is RecordState.RESERVE and now - self._losses_told_at >= _TELL_LOSSES_EVERY_S)
+        ):
+            self._losses_told_at = now
+            self._tell_losses(Rank.ESSENTIAL)
+            self._settle()
+        self._announce()
+
+    def sync(self) -> None:
+        """Wait until all records are on the disk, or the disk has failed (`state`). Blocks: not for the event loop."""
+        self._store.flush()
+        self._settle()
+        self._announce()
+
+    def close(self) -> None:
+        """Tell what was lost, sync, and let another process write here."""
+        self._tell_losses(Rank.LAST_WORDS)
+        self._store.close()
+        os.close(self._lock)
+
+    def _take_up(self) -> None:
+        """The first records after an earlier run: how it was found, and the writes it left without an outcome."""
+        tip = self._store.tip
+        self._unsettled.update(tip.unsettled)
+        if not tip.was_closed:
+            problem = None
+            if tip.broken is not None:
+                problem = f"segment {tip.broken.segment}, line {tip.broken.line}: {tip.broken.problem}"
+            self.append(Recovered(segment=tip.segment, dropped_bytes=tip.dropped_bytes, problem=problem))
+        for request in tip.unsettled:
+            self.append(WriteOutcome(request=request, outcome=Outcome.UNKNOWN, why=_CUT_OFF))
+        self._settle()
+        self._announce()
+
+    def _put(self, record: Record, rank: Rank) -> int:
+        if rank < ADMITTED[self._state]:
+            return 0
+        store = self._store
+        payload = encode_record(record, (_OUTCOME_LINE if rank is Rank.OUTCOME else LONGEST_LINE) - FRAME_BYTES)
+        floor = self._floor(rank)
+        if not store.fits(payload, floor=floor):
+            if not store.roll():
+                return 0
+            if rank < ADMITTED[self._judge()]:
+                return 0
+            floor = self._floor(rank)
+        return store.put(payload, floor=floor)
+
+    def _floor(self, rank: Rank) -> int:
+        """Bytes of the current segment that a record of this rank must leave free."""
+        if rank is Rank.OUTCOME or self._store.has_reserve:
+            return 0
+        outcomes = len(self._unsettled) * _OUTCOME_LINE
+        return outcomes if rank is Rank.LAST_WORDS else outcomes + _LAST_WORDS_BYTES
+
+    def _has_room(self) -> bool:
+        outcomes = (len(self._unsettled) + 1) * _OUTCOME_LINE
+        return self._store.room >= LONGEST_LINE + outcomes + _LAST_WORDS_BYTES
+
+    def _judge(self) -> RecordState:
+        failure = self._store.failure
+        if failure is not None:
+            return RecordState.FULL if failure.errno in _NO_SPACE else RecordState.FAILED
+        if self._store.has_reserve:
+            return RecordState.OK
+        if self._state is RecordState.FULL or not self._has_room():
+            return RecordState.FULL
+        return RecordState.RESERVE
+
+    def _settle(self) -> None:
+        """Take up the state that the store is in, and record the change. What was lost is told before all is well."""
+        while (state := self._judge()) is not self._state:
+            self._state = state
+            if state is RecordState.OK and not self._tell_losses(Rank.LAST_WORDS):
+                continue
+            alarm = AlarmState.CLEARED if state is RecordState.OK else AlarmState.RAISED
+            self._put(Alarm(name=ALARM_NAME, state=alarm, text=self.reason), Rank.LAST_WORDS)
+
+    def _tell_losses(self, rank: Rank) -> bool:
+        if not self._losses:
+            return True
+        if not self._put(self._losses.record(), rank):
+            return False
+        self._losses.told()
+        return True
+
+    def _announce(self) -> None:
+        if self._announced is not self._state:
+            self._announced = self._state
+            if self._on_change is not None:
+                self._on_change(self._state, self.reason)

@@ -1,0 +1,34 @@
+"""How is the log, and what does it still admit?"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from sealbus.errors import LocalError
+from sealbus.records.kinds import Rank
+
+__all__ = ["ADMITTED", "RecordState", "RecordsFull"]
+
+
+class RecordState(Enum):
+    """The states of `RecordLog`. The value is the text of the alarm."""
+
+    OK = "records are kept"
+    RESERVE = "there is no room for the next segment of records; connections and denials are only counted"
+    FULL = "the reserve for records is used up; writes are refused"
+    FAILED = "the disk with the records fails; writes are refused"
+
+
+ADMITTED = {
+    RecordState.OK: Rank.ORDINARY,
+    RecordState.RESERVE: Rank.ESSENTIAL,
+    RecordState.FULL: Rank.LAST_WORDS,
+    RecordState.FAILED: Rank.LAST_WORDS,
+}
+"""The lowest rank that is still stored. What ranks lower is counted."""
+
+
+class RecordsFull(LocalError):
+    """A write cannot be recorded, so it must not be sent."""
+
+    code = "records-full"

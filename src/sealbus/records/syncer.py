@@ -1,0 +1,104 @@
+"""A thread that brings written records to the disk, so that nobody waits for the disk but it.
+
+The log asks for a sync after each record; the first request of a while wakes the thread, which waits a moment for more
+and then syncs everything written so far. A sync that fails is reported in `failure`, and the thread does nothing more
+until the log has written the bytes again and says `retry`: a second sync alone would succeed without their being there.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import Condition, Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sealbus.records.open_segment import OpenSegment
+
+__all__ = ["Syncer"]
+
+
+class Syncer:
+    """One daemon thread. `segments` is replaced whole by the log: those retired and not yet closed, then the current."""
+
+    def __init__(self, directory_fd: int, *, sync: Callable[[int], None], delay_s: float) -> None:
+        self.segments: tuple[OpenSegment, ...] = ()
+        self.directory_changed = False
+        self.failure: OSError | None = None
+        self.busy = False
+        self._directory_fd = directory_fd
+        self._sync = sync
+        self._delay_s = delay_s
+        self._condition = Condition()
+        self._wanted = False
+        self._hurried = False
+        self._stopping = False
+        self._passes = 0
+        self._thread = Thread(target=self._run, name="sealbus-records-sync", daemon=True)
+        self._thread.start()
+
+    def request(self) -> None:
+        """Sync soon. Cheap when that was asked already."""
+        if not self._wanted:
+            with self._condition:
+                self._wanted = True
+                self._condition.notify_all()
+
+    def retry(self) -> None:
+        """What failed was written again: sync it."""
+        self.failure = None
+        self.request()
+
+    def flush(self) -> None:
+        """Sync now all that was written so far, and wait until that is done or has failed."""
+        with self._condition:
+            target = self._passes + (2 if self.busy else 1)
+            self._wanted = self._hurried = True
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: self._passes >= target)
+
+    def stop(self) -> None:
+        """Sync once more and end the thread."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._wanted or self._stopping)
+                self._condition.wait_for(lambda: self._hurried or self._stopping, timeout=self._delay_s)
+                stopping = self._stopping
+                self._wanted = self._hurried = False
+                self.busy = True
+            if self.failure is None:
+                self._pass()
+            with self._condition:
+                self.busy = False
+                self._passes += 1
+                self._condition.notify_all()
+            if stopping:
+                return
+
+    def _pass(self) -> None:
+        segments = [segment for segment in self.segments if not segment.closed]
+        marks = [(segment, segment.end, segment.retired) for segment in segments]
+        directory_changed = self.directory_changed
+        try:
+            for segment, end, retired in marks:
+                if retired or segment.synced < end:
+                    self._sync(segment.fd)
+            if directory_changed:
+                self.directory_changed = False
+                self._sync(self._directory_fd)
+        except OSError as error:
+            self.directory_changed = directory_changed
+            self.failure = error
+            return
+        for segment, end, retired in marks:
+            segment.synced = end
+            if retired:
+                os.close(segment.fd)
+                segment.closed = True
