@@ -6,11 +6,25 @@ refuses to do: to say what a peer may do (that is `policy`), to open a socket, a
 option named `unsafe_*`.
 """
 
-from sealbus.security.authority import LEAF_DAYS, ROOT_DAYS, Authority, Issued, KeyFiles, RootOptions
+from sealbus.security.authority import Authority
+from sealbus.security.certificates import REASONS
 from sealbus.security.contexts import TlsOptions, build_client_context, build_server_context, wants_renewal
+from sealbus.security.expiry import Expiry, ExpiryKind, certificates_near_expiry, expiries_of
 from sealbus.security.identities import Identity, KeyPair
+from sealbus.security.names import printable
+from sealbus.security.orders import (
+    LEAF_DAYS,
+    ROOT_DAYS,
+    AuthorityStatus,
+    CertificateState,
+    Issued,
+    IssuedCertificate,
+    KeyFiles,
+    RootOptions,
+)
 from sealbus.security.peers import Peer, PeerVerifier
 from sealbus.security.private_keys import KeyKind
+from sealbus.security.requests import SigningRequest
 from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, Role, RoleFinding, role_of
 from sealbus.security.tls_errors import explain_tls_error
 from sealbus.security.trust import Trust, TrustedCertificate
@@ -18,11 +32,17 @@ from sealbus.security.trust import Trust, TrustedCertificate
 __all__ = [
     "LEAF_DAYS",
     "LONGEST_ROLE_BYTES",
+    "REASONS",
     "ROLE_OID",
     "ROOT_DAYS",
     "Authority",
+    "AuthorityStatus",
+    "CertificateState",
+    "Expiry",
+    "ExpiryKind",
     "Identity",
     "Issued",
+    "IssuedCertificate",
     "KeyFiles",
     "KeyKind",
     "KeyPair",
@@ -31,12 +51,16 @@ __all__ = [
     "Role",
     "RoleFinding",
     "RootOptions",
+    "SigningRequest",
     "TlsOptions",
     "Trust",
     "TrustedCertificate",
     "build_client_context",
     "build_server_context",
+    "certificates_near_expiry",
+    "expiries_of",
     "explain_tls_error",
+    "printable",
     "role_of",
     "wants_renewal",
 ]

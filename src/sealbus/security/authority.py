@@ -10,11 +10,10 @@ long as the root unless the operator wants it fresher: a list that ran out close
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -23,7 +22,7 @@ from msgspec import structs
 from sealbus.errors import ConfigError
 from sealbus.security.atomic_files import PRIVATE, PUBLIC, write_atomically
 from sealbus.security.authority_folder import AuthorityFolder, encode_certificates
-from sealbus.security.authority_index import Index, IndexEntry, load_index, save_index
+from sealbus.security.authority_index import Index, IndexEntry, find_entries, load_index, save_index, unused_serial
 from sealbus.security.certificates import (
     CLOCK_SKEW,
     LeafTemplate,
@@ -31,64 +30,42 @@ from sealbus.security.certificates import (
     build_leaf,
     build_revocation_list,
     build_root,
+    check_reason,
     check_role,
     common_name,
     parse_host,
+    role_notes,
 )
-from sealbus.security.identities import issued, load_private_key
 from sealbus.security.names import render_name
+from sealbus.security.orders import (
+    LEAF_DAYS,
+    AuthorityStatus,
+    Issued,
+    IssuedCertificate,
+    KeyFiles,
+    Order,
+    RootOptions,
+    check_lifetime,
+    check_name,
+    refuse_foreign_certificate,
+    refuse_foreign_key,
+    take_key,
+)
 from sealbus.security.peers import render_serial
-from sealbus.security.pem_files import load_certificates, read_file
-from sealbus.security.private_keys import KeyKind, encode_private_key, generate_private_key
+from sealbus.security.pem_files import load_revocation_list
+from sealbus.security.private_keys import encode_private_key, generate_private_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sealbus.security.identities import PrivateKey, PublicKey
+    from sealbus.security.identities import PrivateKey
     from sealbus.security.pem_files import FilePath
+    from sealbus.security.requests import SigningRequest
 
-__all__ = ["LEAF_DAYS", "ROOT_DAYS", "Authority", "Issued", "KeyFiles", "RootOptions", "check_name"]
+__all__ = ["Authority"]
 
-ROOT_DAYS: Final = 7305
-"""Twenty years: as long as a plant."""
-
-LEAF_DAYS: Final = 397
-"""A year and a month: renewed every year at the same time, with a month to be late."""
-
-_NAME = re.compile(r"[\w@+][\w@+. -]{0,62}[\w@+-]|\w")
-_LOOKS_LIKE_A_SERIAL = re.compile(r"[0-9A-Fa-f]{16,}")
-_LONG_ROLE = 64
-
-
-@dataclass(frozen=True, slots=True)
-class RootOptions:
-    """How a new authority is made. `crl_days` None: the revocation list lasts as long as the root."""
-
-    key_kind: KeyKind = KeyKind.ECDSA_P256
-    days: int = ROOT_DAYS
-    crl_days: int | None = None
-    passphrase: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFiles:
-    """Where NAME.crt and NAME.key go (None: the authority's folder), which key (None: the existing, or ECDSA)."""
-
-    directory: Path | None = None
-    kind: KeyKind | None = None
-    replace: bool = False
-    passphrase: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """What came of an order. `key` is None after signing a request; `notes` are sentences for the operator."""
-
-    serial: str
-    certificate: Path
-    key: Path | None
-    not_after: datetime
-    notes: tuple[str, ...] = ()
+_DEFAULT_ROOT = RootOptions()
+_DEFAULT_FILES = KeyFiles()
 
 
 def _utc_now() -> datetime:
@@ -105,20 +82,20 @@ class Authority:
         self._passphrase = passphrase
 
     @classmethod
-    def create(cls, directory: FilePath, name: str, options: RootOptions = RootOptions()) -> Authority:
+    def create(cls, directory: FilePath, name: str, options: RootOptions = _DEFAULT_ROOT) -> Authority:
         """Make an authority in `directory`. Raises ConfigError if there is one already."""
         folder = AuthorityFolder(Path(directory))
         subject = common_name(name)
-        folder.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lifetime = check_lifetime(options.days)
+        folder.make()
         with folder.locked():
-            _refuse_existing(folder)
-            folder.issued.mkdir(exist_ok=True)
+            folder.refuse_existing()
             key = generate_private_key(options.key_kind)
-            root = build_root(key, subject, _lifetime(options.days), _utc_now())
-            write_atomically(folder.key, encode_private_key(key, options.passphrase), mode=PRIVATE, replace=False)
+            root = build_root(key, subject, lifetime, _utc_now())
             authority = cls(folder, root, options.passphrase)
-            authority._renew_revocation_list(Index(crl_days=options.crl_days), key)
-            # last: the folder is an authority from this moment on
+            write_atomically(folder.key, encode_private_key(key, options.passphrase), mode=PRIVATE, replace=False)
+            authority._write_revocation_list(Index(crl_days=options.crl_days), key)
+            # last: from this moment on the folder is an authority
             write_atomically(folder.certificate, encode_certificates(root), mode=PUBLIC, replace=False)
         return authority
 
@@ -135,37 +112,123 @@ class Authority:
         role: str | None = None,
         hosts: Sequence[str] = (),
         days: int = LEAF_DAYS,
-        files: KeyFiles = KeyFiles(),
+        files: KeyFiles = _DEFAULT_FILES,
     ) -> Issued:
         """Issue NAME.crt and NAME.key. An existing key of NAME is used again unless `files.replace`.
 
         Raises ConfigError for a name, role or host that cannot stand in a certificate, and for files in the way.
         """
         subject = common_name(check_name(name))
-        general_names = tuple(parse_host(host) for host in hosts)
+        general_names = _check_wishes(role, hosts, days)
         directory = files.directory or self.folder.directory
+        key_path = directory / f"{name}.key"
         with self.folder.locked():
             signer = self._load_key()
             directory.mkdir(parents=True, exist_ok=True)
-            _refuse_foreign(directory / f"{name}.crt", self.root)
-            key_path = directory / f"{name}.key"
-            key, notes = _take_key(key_path, files)
-            order = _Order(name, subject, key.public_key(), role, general_names, days)
-            return replace(self._carry_out(order, signer, directory), key=key_path, notes=notes)
+            refuse_foreign_certificate(directory / f"{name}.crt", self.root)
+            key, notes = take_key(key_path, files)
+            order = Order(name, subject, key.public_key(), role, general_names, days)
+            done = self._carry_out(order, signer, directory)
+        return replace(done, key=key_path, notes=notes + done.notes)
 
-    def _carry_out(self, order: _Order, signer: PrivateKey, directory: Path) -> Issued:
+    def sign(
+        self,
+        request: SigningRequest,
+        *,
+        role: str | None = None,
+        days: int = LEAF_DAYS,
+        directory: Path | None = None,
+    ) -> Issued:
+        """Sign a request: NAME.crt with its subject, its hosts and this `role`. Show what it asks for before.
+
+        Raises ConfigError as `issue` does, and where NAME.crt would be torn from its key.
+        """
+        check_name(request.name)
+        general_names = _check_wishes(role, request.hosts, days)
+        directory = directory or self.folder.directory
+        with self.folder.locked():
+            signer = self._load_key()
+            directory.mkdir(parents=True, exist_ok=True)
+            refuse_foreign_certificate(directory / f"{request.name}.crt", self.root)
+            refuse_foreign_key(directory / f"{request.name}.key", request.public_key)
+            order = Order(request.name, request.subject, request.public_key, role, general_names, days)
+            return self._carry_out(order, signer, directory)
+
+    def revoke(self, name_or_serial: str, *, reason: str = "unspecified") -> tuple[IssuedCertificate, ...]:
+        """Revoke every certificate of a name, or the one of a serial, and write ca.crl anew.
+
+        Returns those that were not revoked before. Raises ConfigError if none has that name or serial.
+        """
+        check_reason(reason)
+        with self.folder.locked():
+            signer = self._load_key()
+            index = load_index(self.folder.index)
+            meant = find_entries(index, name_or_serial)
+            if not meant:
+                raise ConfigError(
+                    f"no certificate has the name or serial {name_or_serial!r}",
+                    file=str(self.folder.directory),
+                    mend=f"sealbus ca list {self.folder.directory} shows them",
+                )
+            now = self.clock()
+            revoked = {
+                entry.serial: structs.replace(entry, revoked_at=now, reason=reason)
+                for entry in meant
+                if entry.revoked_at is None
+            }
+            entries = tuple(revoked.get(entry.serial, entry) for entry in index.entries)
+            self._write_revocation_list(structs.replace(index, entries=entries), signer)
+        return tuple(IssuedCertificate.of(entry, now, exists=True) for entry in revoked.values())
+
+    def renew_revocation_list(self, crl_days: int | None = None) -> datetime:
+        """Write ca.crl anew; returns its end. `crl_days` is kept: 0 for as long as the root, None for as before."""
+        with self.folder.locked():
+            signer = self._load_key()
+            index = load_index(self.folder.index)
+            if crl_days is not None:
+                index = structs.replace(index, crl_days=crl_days or None)
+            return self._write_revocation_list(index, signer)
+
+    def list(self) -> tuple[IssuedCertificate, ...]:
+        """All certificates ever issued, in order of issue. Needs no key."""
+        now = self.clock()
+        return tuple(
+            IssuedCertificate.of(entry, now, exists=self.folder.has_issued(entry.serial))
+            for entry in load_index(self.folder.index).entries
+        )
+
+    def status(self) -> AuthorityStatus:
+        """How the authority itself is doing. Needs no key."""
+        number = load_index(self.folder.index).crl_number
+        renew = f"run sealbus ca renew-crl {self.folder.directory}"
+        problems: list[str] = []
+        end = None
+        try:
+            crl = load_revocation_list(self.folder.revocation_list)
+            end = crl.next_update_utc
+            if crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number != number:
+                problems.append(f"{self.folder.revocation_list} is older than the last revocation; {renew}")
+            if end is not None and self.clock() > end:
+                problems.append(
+                    f"{self.folder.revocation_list} is out of date: whoever uses it lets nobody in; {renew}"
+                )
+        except (ConfigError, x509.ExtensionNotFound):
+            problems.append(f"{self.folder.revocation_list} cannot be used; {renew}")
+        return AuthorityStatus(render_name(self.root.subject), self.root.not_valid_after_utc, end, tuple(problems))
+
+    def _carry_out(self, order: Order, signer: PrivateKey, directory: Path) -> Issued:
         """Under the lock: into the index, into `issued`, to NAME.crt, in this order."""
         now = self.clock()
+        self._refuse_expired(now)
         index = load_index(self.folder.index)
         template = LeafTemplate(
             subject=order.subject,
             public_key=order.public_key,
-            serial=_unused_serial(index),
-            role=None if order.role is None else check_role(order.role),
+            serial=unused_serial(index),
+            role=order.role,
             hosts=order.hosts,
-            lifetime=_lifetime(order.days),
+            lifetime=check_lifetime(order.days),
         )
-        self._refuse_expired(now)
         certificate = build_leaf(template, self.root, signer, now)
         entry = IndexEntry(
             serial=render_serial(template.serial),
@@ -179,7 +242,21 @@ class Authority:
         self.folder.keep_issued(entry.serial, certificate)
         path = directory / f"{order.name}.crt"
         write_atomically(path, encode_certificates(certificate, self.root), mode=PUBLIC, replace=True)
-        return Issued(entry.serial, path, None, entry.not_after)
+        return Issued(entry.serial, path, None, entry.not_after, self._notes(order, index, now))
+
+    def _notes(self, order: Order, index: Index, now: datetime) -> tuple[str, ...]:
+        notes = list(role_notes(order.role))
+        if now + check_lifetime(order.days) > self.root.not_valid_after_utc:
+            notes.append(
+                f"it ends with its authority on {self.root.not_valid_after_utc:%Y-%m-%d}, sooner than asked for"
+            )
+        notes += [
+            f"the earlier certificate {entry.serial} of {entry.name} stays valid until {entry.not_after:%Y-%m-%d}; "
+            f"to end it: sealbus ca revoke {self.folder.directory} {entry.serial}"
+            for entry in index.entries
+            if entry.name == order.name and entry.revoked_at is None and now <= entry.not_after
+        ]
+        return tuple(notes)
 
     def _load_key(self) -> PrivateKey:
         return self.folder.load_key(self.root, self._passphrase)
@@ -192,13 +269,13 @@ class Authority:
                 mend="make a new one with sealbus ca init, and trust both until the change is over",
             )
 
-    def _renew_revocation_list(self, index: Index, signer: PrivateKey) -> None:
-        """Under the lock: into the index first, then to ca.crl."""
+    def _write_revocation_list(self, index: Index, signer: PrivateKey) -> datetime:
+        """Under the lock: into the index first, then to ca.crl. Returns the next update."""
         now = self.clock()
         self._refuse_expired(now)
         end = self.root.not_valid_after_utc
         if index.crl_days is not None:
-            end = min(end, now + _lifetime(index.crl_days))
+            end = min(end, now + check_lifetime(index.crl_days, "--crl-days"))
         index = structs.replace(index, crl_number=index.crl_number + 1)
         save_index(self.folder.index, index)
         revoked = (
@@ -206,70 +283,15 @@ class Authority:
             for entry in index.entries
             if entry.revoked_at is not None
         )
-        dates = (now - CLOCK_SKEW, end)
-        crl = build_revocation_list(revoked, self.root, signer, number=index.crl_number, dates=dates)
+        crl = build_revocation_list(revoked, self.root, signer, number=index.crl_number, dates=(now - CLOCK_SKEW, end))
         pem = crl.public_bytes(serialization.Encoding.PEM)
         write_atomically(self.folder.revocation_list, pem, mode=PUBLIC, replace=True)
+        return end
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    name: str
-    subject: x509.Name
-    public_key: PublicKey
-    role: str | None
-    hosts: tuple[x509.GeneralName, ...]
-    days: int
-
-
-def check_name(name: str) -> str:
-    """`name` itself. Raises ConfigError if it is not safe as a file name or could be taken for something else."""
-    if not _NAME.fullmatch(name) or name.lower() == "ca" or _LOOKS_LIKE_A_SERIAL.fullmatch(name):
-        raise ConfigError(
-            f"{name!r} cannot be the name of a certificate",
-            key="NAME",
-            mend="use at most 64 letters, digits, spaces and . _ - @ +; not ca, nothing like a serial number",
-        )
-    return name
-
-
-def _refuse_existing(folder: AuthorityFolder) -> None:
-    for path in (folder.certificate, folder.key, folder.index):
-        if path.exists():
-            raise ConfigError(
-                "there is an authority in this folder already, or one was begun",
-                file=str(path),
-                mend="name another folder; nothing is ever overwritten here",
-            )
-
-
-def _refuse_foreign(path: Path, root: x509.Certificate) -> None:
-    if path.exists() and not issued(load_certificates(path, "the certificate in the way")[0], by=root):
-        raise ConfigError(
-            "the file holds a certificate of another authority and is not overwritten",
-            file=str(path),
-            mend="move it away, or name another folder with --out",
-        )
-
-
-def _take_key(path: Path, files: KeyFiles) -> tuple[PrivateKey, tuple[str, ...]]:
-    if path.exists() and not files.replace:
-        key = load_private_key(path, read_file(path, "the key"), files.passphrase)
-        return key, (f"{path} exists and was kept; the new certificate belongs to it (--replace makes a new key)",)
-    key = generate_private_key(files.kind or KeyKind.ECDSA_P256)
-    write_atomically(path, encode_private_key(key, files.passphrase), mode=PRIVATE, replace=files.replace)
-    return key, ()
-
-
-def _unused_serial(index: Index) -> int:
-    used = {entry.serial for entry in index.entries}
-    serial = x509.random_serial_number()  # 159 bits: the loop is a promise, not a need
-    while render_serial(serial) in used:
-        serial = x509.random_serial_number()
-    return serial
-
-
-def _lifetime(days: int) -> timedelta:
-    if days < 1:
-        raise ConfigError(f"a life of {days} days", key="--days", mend="give at least 1")
-    return timedelta(days=days)
+def _check_wishes(role: str | None, hosts: Sequence[str], days: int) -> tuple[x509.GeneralName, ...]:
+    """Refuse what cannot be certified before anything is written; the hosts as they stand in a certificate."""
+    if role is not None:
+        check_role(role)
+    check_lifetime(days)
+    return tuple(dict.fromkeys(parse_host(host) for host in hosts))

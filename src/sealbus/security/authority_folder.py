@@ -61,6 +61,21 @@ class AuthorityFolder:
         """Every certificate ever issued, by serial."""
         return self.directory / "issued"
 
+    def make(self) -> None:
+        """Make the folder, closed to others, unless it exists."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.issued.mkdir(exist_ok=True)
+
+    def refuse_existing(self) -> None:
+        """Raises ConfigError if there is an authority here, whole or begun."""
+        for path in (self.certificate, self.key, self.index):
+            if path.exists():
+                raise ConfigError(
+                    "there is an authority in this folder already, or one was begun",
+                    file=str(path),
+                    mend="name another folder; nothing is ever overwritten here",
+                )
+
     def locked(self) -> AbstractContextManager[None]:
         """Nobody else changes the authority while the block lasts."""
         return locked(self.directory / ".lock")
@@ -93,6 +108,10 @@ class AuthorityFolder:
     def keep_issued(self, serial: str, certificate: x509.Certificate) -> None:
         """Store the certificate `serial` for good."""
         write_atomically(self.issued / f"{serial}.crt", encode_certificates(certificate), mode=PUBLIC, replace=False)
+
+    def has_issued(self, serial: str) -> bool:
+        """Was the certificate `serial` ever written?"""
+        return (self.issued / f"{serial}.crt").exists()
 
 
 def encode_certificates(*certificates: x509.Certificate) -> bytes:

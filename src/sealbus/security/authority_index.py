@@ -14,15 +14,17 @@ from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from cryptography import x509
 
 from sealbus.errors import ConfigError
 from sealbus.security.atomic_files import PRIVATE, write_atomically
+from sealbus.security.peers import render_serial
 from sealbus.security.pem_files import read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Index", "IndexEntry", "load_index", "save_index"]
+__all__ = ["Index", "IndexEntry", "find_entries", "load_index", "save_index", "unused_serial"]
 
 
 class IndexEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,3 +64,19 @@ def save_index(path: Path, index: Index) -> None:
     write_atomically(
         path, msgspec.json.format(msgspec.json.encode(index), indent=1) + b"\n", mode=PRIVATE, replace=True
     )
+
+
+def find_entries(index: Index, name_or_serial: str) -> list[IndexEntry]:
+    """All entries of a name, else the one of a serial, in whichever way that is written."""
+    named = [entry for entry in index.entries if entry.name == name_or_serial]
+    serial = name_or_serial.replace(":", "").upper().removeprefix("0X").lstrip("0")
+    return named or [entry for entry in index.entries if entry.serial.lstrip("0") == serial]
+
+
+def unused_serial(index: Index) -> int:
+    """A random serial that the index does not know."""
+    used = {entry.serial for entry in index.entries}
+    serial = x509.random_serial_number()  # 159 bits: the loop is a promise, not a need
+    while render_serial(serial) in used:
+        serial = x509.random_serial_number()
+    return serial

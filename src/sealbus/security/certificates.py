@@ -26,24 +26,31 @@ from sealbus.errors import ConfigError
 from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, encode_role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
     from sealbus.security.identities import PrivateKey, PublicKey
 
 __all__ = [
     "CLOCK_SKEW",
+    "REASONS",
     "LeafTemplate",
     "Revocation",
     "build_leaf",
     "build_revocation_list",
     "build_root",
+    "check_reason",
     "check_role",
     "common_name",
     "parse_host",
+    "role_notes",
 ]
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
 
+REASONS: Final = ("unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation")
+"""Why a certificate may be revoked: those of RFC 5280, 5.3.1 that fit a plant."""
+
+_LONG_ROLE = 64
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
@@ -79,6 +86,8 @@ def common_name(text: str) -> x509.Name:
 
 def check_role(role: str) -> str:
     """`role` itself. Raises ConfigError for a role that no gateway would honour, or that nobody could read."""
+    if not role:
+        raise ConfigError("the role is empty", key="--role", mend="leave it out for a certificate without a role")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in role):
         raise ConfigError("the role holds control characters", key="--role", mend="use letters, digits and spaces")
     size = len(role.encode())
@@ -87,6 +96,23 @@ def check_role(role: str) -> str:
             f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}", key="--role", mend="choose a shorter one"
         )
     return role
+
+
+def role_notes(role: str | None) -> Iterator[str]:
+    """What an operator should know about a role that is allowed but rarely meant."""
+    if role is None:
+        return
+    if len(role) > _LONG_ROLE:
+        yield f"the role has {len(role)} characters; other vendors may not take so long a one"
+    if role != role.strip():
+        yield "the role begins or ends with a space, which belongs to it"
+
+
+def check_reason(reason: str) -> str:
+    """`reason` itself. Raises ConfigError if RFC 5280, 5.3.1 does not know it or it does not fit a revocation."""
+    if reason not in REASONS:
+        raise ConfigError(f"{reason!r} is no reason", key="--reason", mend=f"choose one of {', '.join(REASONS)}")
+    return reason
 
 
 def parse_host(text: str) -> x509.GeneralName:
@@ -154,7 +180,7 @@ def build_revocation_list(
     root_key: PrivateKey,
     *,
     number: int,
-    dates: Sequence[datetime],
+    dates: tuple[datetime, datetime],
 ) -> x509.CertificateRevocationList:
     """The list of `revoked`; `dates` are this update and the next."""
     this_update, next_update = dates

@@ -23,8 +23,10 @@ its context. It costs about 10 KB each, so `wants_renewal` tells when a context 
 No early data: it is never enabled, a write could be replayed (OpenSSL has it off, Python cannot switch it on). The
 order of the TLS 1.3 suites and the maximum fragment length of a client cannot be set from Python.
 
-VERIFY_X509_STRICT stays off: it refuses certificates without authority or subject key identifiers, which `openssl x509
--req` makes by default and other authorities in plants do too. What it would add is no gain in who is let in.
+VERIFY_X509_STRICT stays off: it refuses lawful chains of other authorities, among them the root that `openssl req
+-x509` makes by default (no key usage) and intermediates whose basic constraints are not marked critical. What OpenSSL
+checks without it, signatures, authority bits, path lengths, purposes, dates and name constraints, is what R-47 is
+about.
 """
 
 from __future__ import annotations

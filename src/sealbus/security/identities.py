@@ -17,12 +17,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealbus.errors import ConfigError
 from sealbus.security.names import render_name
+from sealbus.security.parsing import UNPARSABLE
 from sealbus.security.pem_files import as_paths, load_certificates, read_file
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Identity:
             )
         moment = now or datetime.now(UTC)
         pairs = tuple(_load_pair(*files, password, moment) for files in zip(certificates, keys, strict=True))
+        _refuse_two_of_a_kind(pairs)
         return cls(pairs, tuple(warning for path in keys for warning in _permission_warnings(path)))
 
     @property
@@ -121,7 +123,7 @@ def issued(certificate: x509.Certificate, *, by: x509.Certificate) -> bool:
     """Did the key of `by` sign `certificate`, under the name of `by`?"""
     try:
         certificate.verify_directly_issued_by(by)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+    except (InvalidSignature, *UNPARSABLE):
         return False
     return True
 
@@ -136,7 +138,7 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
         raise ConfigError("the key is encrypted and no password was given", file=file, mend="give its password")
     try:
         key = serialization.load_pem_private_key(pem, password if encrypted else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNPARSABLE:
         if encrypted:
             raise ConfigError("the password does not open this key", file=file, mend="give its password") from None
         raise ConfigError("no private key that can be read", file=file, mend="name the PEM file of the key") from None
@@ -201,6 +203,17 @@ def _check_validity(path: Path, chain: Sequence[x509.Certificate], now: datetime
                 f"the certificate of {subject} is not valid before {begin:%Y-%m-%d %H:%M} UTC",
                 file=str(path),
                 mend="set the clock of this machine, or wait",
+            )
+
+
+def _refuse_two_of_a_kind(pairs: Sequence[KeyPair]) -> None:
+    kinds = [isinstance(pair.chain[0].public_key(), rsa.RSAPublicKey) for pair in pairs]
+    for position, kind in enumerate(kinds):
+        if kind in kinds[:position]:
+            raise ConfigError(
+                f"a second certificate with an {'RSA' if kind else 'ECDSA'} key",
+                file=pairs[position].certificate_file,
+                mend="name at most one ECDSA and one RSA certificate",
             )
 
 

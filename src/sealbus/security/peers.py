@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealbus.errors import PeerError
 from sealbus.security.names import render_name
+from sealbus.security.parsing import UNPARSABLE, why_unparsable
 from sealbus.security.roles import Role, role_of
 
 if TYPE_CHECKING:
@@ -39,12 +40,12 @@ if TYPE_CHECKING:
 
     from sealbus.security.trust import Trust
 
-__all__ = ["Peer", "PeerVerifier", "render_serial", "weakness_of"]
+__all__ = ["WEAK_HASHES", "Peer", "PeerVerifier", "render_serial", "weakness_of"]
 
-REMEMBERED_PEERS: Final = 20_480
+_REMEMBERED_PEERS: Final = 20_480
 """As many as sessions that OpenSSL keeps for one context."""
 
-_WEAK_HASHES = (hashes.MD5, hashes.SHA1)  # R-50, R-51 in spirit: they speak of HMAC, signatures are worse off
+WEAK_HASHES = (hashes.MD5, hashes.SHA1)  # R-50, R-51 in spirit: they speak of HMAC, signatures are worse off
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Peer:
 class PeerVerifier:
     """Turns finished handshakes of one context into peers. `remembered` bounds its memory."""
 
-    def __init__(self, trust: Trust, *, remembered: int = REMEMBERED_PEERS) -> None:
+    def __init__(self, trust: Trust, *, remembered: int = _REMEMBERED_PEERS) -> None:
         self._trust = trust
         self._remembered = remembered
         self._peers: OrderedDict[str, Peer] = OrderedDict()
@@ -113,7 +114,7 @@ def weakness_of(certificate: x509.Certificate, *, is_root: bool = False) -> str 
         return f"its RSA key has {key.key_size} bits, fewer than 2048"
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < 224:
         return f"its key is on a curve of {key.curve.key_size} bits, fewer than 256"
-    if not is_root and isinstance(certificate.signature_hash_algorithm, _WEAK_HASHES):
+    if not is_root and isinstance(certificate.signature_hash_algorithm, WEAK_HASHES):
         return f"it is signed with {certificate.signature_hash_algorithm.name.upper()}"
     return None
 
@@ -148,8 +149,8 @@ def _build_peer(chain: tuple[bytes, ...], fingerprint: str) -> Peer:
         )
     except PeerError:
         raise
-    except Exception as error:  # noqa: BLE001 - a peer's bytes, in a parser that names no closed set of exceptions
-        raise PeerError(f"its certificate cannot be parsed: {' '.join(str(error).split())[:200]}") from None
+    except Exception as error:  # noqa: BLE001 - a peer's bytes must not end the task that looks at them
+        raise PeerError(f"its certificate cannot be parsed: {why_unparsable(error)}") from None
 
 
 def _refuse_unfit(chain: Sequence[x509.Certificate]) -> None:
@@ -166,5 +167,5 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
-    except (x509.DuplicateExtension, ValueError):
+    except UNPARSABLE:
         return False  # its role cannot be read either: it is let in as the NULL role, see roles

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 
 from sealbus.errors import ConfigError
+from sealbus.security.parsing import UNPARSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +62,7 @@ def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
             certificates = [x509.load_der_x509_certificate(data)]
         for certificate in certificates:
             certificate.extensions  # noqa: B018 - parsed on first use: a bad one is to be found here
-    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion):
+    except UNPARSABLE:
         raise ConfigError(
             f"{what} cannot be parsed: no certificate in PEM or DER",
             file=str(path),
@@ -76,7 +77,7 @@ def load_revocation_list(path: Path) -> x509.CertificateRevocationList:
     load = x509.load_pem_x509_crl if b"-----BEGIN" in data else x509.load_der_x509_crl
     try:
         return load(data)
-    except ValueError:
+    except UNPARSABLE:
         raise ConfigError(
             "the revocation list cannot be parsed: no CRL in PEM or DER",
             file=str(path),

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 if TYPE_CHECKING:
     from sealbus.security.identities import PrivateKey, PublicKey
 
-__all__ = ["KeyKind", "encode_private_key", "generate_private_key", "render_key_kind"]
+__all__ = ["KeyKind", "encode_private_key", "generate_private_key", "kind_of", "render_key_kind"]
 
 
 class KeyKind(StrEnum):
@@ -40,3 +40,10 @@ def encode_private_key(key: PrivateKey, passphrase: bytes | None = None) -> byte
 def render_key_kind(key: PublicKey) -> str:
     """The kind of a public key in words: "ECDSA secp256r1", "RSA 3072"."""
     return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else f"ECDSA {key.curve.name}"
+
+
+def kind_of(key: PrivateKey) -> KeyKind | None:
+    """Which kind of those that the authority makes a key is; None for another."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return {2048: KeyKind.RSA_2048, 3072: KeyKind.RSA_3072}.get(key.key_size)
+    return KeyKind.ECDSA_P256 if isinstance(key.curve, ec.SECP256R1) else None

@@ -15,11 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
 from sealbus.errors import ConfigError
 from sealbus.security.names import render_name
+from sealbus.security.parsing import UNPARSABLE
 from sealbus.security.pem_files import load_revocation_list
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class RevocationList:
         crl = load_revocation_list(path)
         try:
             serials = frozenset(entry.serial_number for entry in crl)
-        except ValueError:
+        except UNPARSABLE:
             raise ConfigError("an entry cannot be parsed", file=str(path), mend="renew the revocation list") from None
         return cls(str(path), crl, serials)
 
@@ -55,7 +56,7 @@ class RevocationList:
             return False
         try:
             return self.crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
-        except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
+        except (InvalidSignature, *UNPARSABLE):
             return False
 
     def is_in_date(self, now: datetime) -> bool:

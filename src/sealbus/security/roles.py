@@ -25,7 +25,9 @@ from typing import Final
 
 from cryptography import x509
 
-__all__ = ["LONGEST_ROLE_BYTES", "ROLE_OID", "Role", "RoleFinding", "encode_role", "role_of"]
+from sealbus.security.parsing import UNPARSABLE, why_unparsable
+
+__all__ = ["LONGEST_ROLE_BYTES", "ROLE_OID", "Role", "RoleFinding", "encode_role", "role_of", "role_of_request"]
 
 ROLE_OID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.50316.802.1")
 """MODBUS/TCP Security v36, R-21."""
@@ -56,19 +58,14 @@ class Role:
 def role_of(certificate: x509.Certificate | bytes) -> Role:
     """The role of a leaf certificate, parsed or as DER. Never raises; whatever is in doubt is the NULL role."""
     try:
-        parsed = x509.load_der_x509_certificate(certificate) if isinstance(certificate, bytes) else certificate
-        extension = parsed.extensions.get_extension_for_oid(ROLE_OID)
-    except x509.ExtensionNotFound:
-        return Role("", RoleFinding.ABSENT, "the certificate carries no role")
-    except x509.DuplicateExtension as error:
-        which = "the role" if error.oid == ROLE_OID else f"the extension {error.oid.dotted_string}"
-        return _malformed(f"{which} stands twice in the certificate")
-    except Exception as error:  # noqa: BLE001 - a peer's bytes; the parser names no closed set of exceptions
-        return _malformed(f"the certificate cannot be parsed: {_one_line(error)}")
-    value = extension.value
-    if not isinstance(value, x509.UnrecognizedExtension):
-        return _malformed("the extension of the role is read as something else")
-    return _decode_role(value.value)
+        return _role_in(x509.load_der_x509_certificate(certificate) if isinstance(certificate, bytes) else certificate)
+    except Exception as error:  # noqa: BLE001 - a peer's bytes must not end the task that looks at them
+        return _malformed(f"the certificate cannot be parsed: {why_unparsable(error)}")
+
+
+def role_of_request(request: x509.CertificateSigningRequest) -> Role:
+    """The role that a signing request asks for. Never raises."""
+    return _role_in(request)
 
 
 def encode_role(role: str) -> bytes:
@@ -78,6 +75,22 @@ def encode_role(role: str) -> bytes:
         return bytes((_UTF8_STRING_TAG, len(content))) + content
     length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
     return bytes((_UTF8_STRING_TAG, 0x80 | len(length))) + length + content
+
+
+def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> Role:
+    try:
+        extension = parsed.extensions.get_extension_for_oid(ROLE_OID)
+    except x509.ExtensionNotFound:
+        return Role("", RoleFinding.ABSENT, "it carries no role")
+    except x509.DuplicateExtension as error:
+        which = "the role" if error.oid == ROLE_OID else f"the extension {error.oid.dotted_string}"
+        return _malformed(f"{which} stands there twice")
+    except UNPARSABLE as error:
+        return _malformed(f"its extensions cannot be parsed: {why_unparsable(error)}")
+    value = extension.value
+    if not isinstance(value, x509.UnrecognizedExtension):
+        return _malformed("the extension of the role is read as something else")
+    return _decode_role(value.value)
 
 
 def _decode_role(der: bytes) -> Role:
@@ -126,7 +139,3 @@ def _role_of_content(content: bytes) -> Role:
 
 def _malformed(detail: str) -> Role:
     return Role("", RoleFinding.MALFORMED, detail)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

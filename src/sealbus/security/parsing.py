@@ -1,0 +1,32 @@
+"""What `cryptography` raises at bytes that it cannot read.
+
+It names no closed set, and a peer's certificate must never end the task that looks at it. These are the families that
+its parsers were seen to raise or say they do; each place that looks into foreign certificates catches them all.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+__all__ = ["UNPARSABLE", "why_unparsable"]
+
+UNPARSABLE: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+    UnsupportedAlgorithm,
+    x509.AttributeNotFound,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
+def why_unparsable(error: Exception) -> str:
+    """The words of the parser on one short line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

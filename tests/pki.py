@@ -1,0 +1,288 @@
+"""Certificates for tests, good and bad, made in a moment.
+
+    root = make_root()
+    good = make_leaf(root, role="Operator")
+    bad = make_leaf(root, role="Operator", not_after=YESTERDAY)
+    certificate, key = good.save(tmp_path, "good")
+
+Nothing here uses the authority under test. Every field that an attacker or a careless authority could get wrong is a
+keyword; the role can also be given as raw DER, twice, or critical. Keys are ECDSA P-256 unless another is passed; RSA
+keys are made once for each size and then shared.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import ssl
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+__all__ = [
+    "CLIENT",
+    "NOW",
+    "ROLE_OID",
+    "SERVER",
+    "TOMORROW",
+    "YESTERDAY",
+    "Credential",
+    "handshake",
+    "make_crl",
+    "make_key",
+    "make_leaf",
+    "make_root",
+    "rsa_key",
+    "save_crl",
+    "save_trust",
+    "utf8_string",
+]
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+YESTERDAY = NOW - timedelta(days=1)
+TOMORROW = NOW + timedelta(days=1)
+LONG_AGO = NOW - timedelta(days=30)
+FAR_OFF = NOW + timedelta(days=300)
+
+ROLE_OID = "1.3.6.1.4.1.50316.802.1"
+CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
+SERVER = ExtendedKeyUsageOID.SERVER_AUTH
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A chain, leaf first up to the root, and the key of its leaf."""
+
+    chain: tuple[x509.Certificate, ...]
+    key: PrivateKey = field(repr=False)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        return self.chain[0]
+
+    @property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.DER)
+
+    @property
+    def pem(self) -> bytes:
+        return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in self.chain)
+
+    def save(self, directory: Path, name: str, *, password: bytes | None = None) -> tuple[Path, Path]:
+        """Write NAME.crt with the whole chain and NAME.key; return both paths."""
+        certificate, key = directory / f"{name}.crt", directory / f"{name}.key"
+        certificate.write_bytes(self.pem)
+        key.touch(mode=0o600)
+        key.write_bytes(encode_key(self.key, password))
+        return certificate, key
+
+
+def make_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@functools.cache
+def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+def encode_key(key: PrivateKey, password: bytes | None = None) -> bytes:
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if password:
+        encryption = serialization.BestAvailableEncryption(password)
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def utf8_string(content: bytes) -> bytes:
+    """A DER UTF8String, written independently of the code under test; up to 65535 bytes of content."""
+    if len(content) < 128:
+        return b"\x0c" + bytes([len(content)]) + content
+    if len(content) < 256:
+        return b"\x0c\x81" + bytes([len(content)]) + content
+    if len(content) < 65536:
+        return b"\x0c\x82" + len(content).to_bytes(2, "big") + content
+    return b"\x0c\x83" + len(content).to_bytes(3, "big") + content
+
+
+def make_root(
+    name: str = "Test root",
+    *,
+    issuer: Credential | None = None,
+    key: PrivateKey | None = None,
+    not_before: datetime = LONG_AGO,
+    not_after: datetime = FAR_OFF,
+    path_length: int | None = None,
+    algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+) -> Credential:
+    """A root, or with `issuer` an intermediate authority."""
+    own = key or make_key()
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=path_length), True),
+        (_key_usage(authority=True), True),
+        (x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False),
+    ]
+    return _sign(name, own, issuer, extensions, not_before, not_after, algorithm)
+
+
+def make_leaf(
+    issuer: Credential | None,
+    name: str = "peer",
+    *,
+    role: str | None = None,
+    role_der: Sequence[bytes] = (),
+    role_critical: bool = False,
+    role_oid: str = ROLE_OID,
+    hosts: Iterable[str] = (),
+    usages: Sequence[x509.ObjectIdentifier] | None = (CLIENT, SERVER),
+    authority: bool = False,
+    key_usage: bool = True,
+    not_before: datetime = LONG_AGO,
+    not_after: datetime = FAR_OFF,
+    key: PrivateKey | None = None,
+    serial: int | None = None,
+    algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
+) -> Credential:
+    """A leaf of `issuer`, or self-signed. `role` is encoded well; each of `role_der` is one more extension as given."""
+    own = key or make_key()
+    extensions: list[tuple[x509.ExtensionType, bool]] = [(x509.BasicConstraints(ca=authority, path_length=None), True)]
+    if key_usage:
+        extensions.append((_key_usage(authority=False), True))
+    if usages is not None:
+        extensions.append((x509.ExtendedKeyUsage(usages), False))
+    names: list[x509.GeneralName] = [_general_name(host) for host in hosts]
+    if names:
+        extensions.append((x509.SubjectAlternativeName(names), False))
+    roles = ([] if role is None else [utf8_string(role.encode())]) + list(role_der)
+    extensions += [(x509.UnrecognizedExtension(x509.ObjectIdentifier(role_oid), der), role_critical) for der in roles]
+    extensions += extra
+    return _sign(name, own, issuer, extensions, not_before, not_after, algorithm, serial)
+
+
+def make_crl(
+    issuer: Credential,
+    revoked: Iterable[Credential] = (),
+    *,
+    last_update: datetime = LONG_AGO,
+    next_update: datetime = FAR_OFF,
+    key: PrivateKey | None = None,
+) -> x509.CertificateRevocationList:
+    """The list of `issuer`; with `key` signed by another key than the issuer's."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(last_update)
+        .next_update(next_update)
+    )
+    for one in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(last_update).build())
+    return builder.sign(key or issuer.key, hashes.SHA256())
+
+
+def save_crl(path: Path, *lists: x509.CertificateRevocationList) -> list[Path]:
+    """Write each list to a file of its own beside `path`; return the paths."""
+    paths = []
+    for number, one in enumerate(lists):
+        paths.append(path.with_name(f"{path.stem}{number}{path.suffix}"))
+        paths[-1].write_bytes(one.public_bytes(serialization.Encoding.PEM))
+    return paths
+
+
+def save_trust(path: Path, *roots: Credential) -> Path:
+    """Write the certificates of `roots` as one trust file."""
+    path.write_bytes(b"".join(root.certificate.public_bytes(serialization.Encoding.PEM) for root in roots))
+    return path
+
+
+def handshake(
+    server: ssl.SSLContext,
+    client: ssl.SSLContext,
+    *,
+    host: str | None = None,
+    session: ssl.SSLSession | None = None,
+) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    """A handshake in memory: the server's and the client's end. Raises the first error of either.
+
+    The client reads once afterwards, so that it has its TLS 1.3 session.
+    """
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server_end = server.wrap_bio(to_server, to_client, server_side=True)
+    client_end = client.wrap_bio(to_client, to_server, server_hostname=host, session=session)
+    errors: OrderedDict[ssl.SSLObject, ssl.SSLError] = OrderedDict()
+    for _ in range(6):
+        for end in (client_end, server_end):
+            if end not in errors:
+                try:
+                    end.do_handshake()
+                except ssl.SSLWantReadError:
+                    pass
+                except ssl.SSLError as error:
+                    errors[end] = error
+    if errors:
+        raise errors.popitem(last=False)[1]
+    with suppress(ssl.SSLWantReadError):
+        client_end.read(1)
+    return server_end, client_end
+
+
+def _sign(
+    name: str,
+    key: PrivateKey,
+    issuer: Credential | None,
+    extensions: Sequence[tuple[x509.ExtensionType, bool]],
+    not_before: datetime,
+    not_after: datetime,
+    algorithm: hashes.SHA256 | hashes.SHA384 | None,
+    serial: int | None = None,
+) -> Credential:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signer = issuer.key if issuer else key
+    identifiers: list[tuple[x509.ExtensionType, bool]] = []
+    if issuer is not None:
+        identifiers.append((x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), False))
+    # the constructor takes what add_extension refuses: the same extension twice
+    certificate = x509.CertificateBuilder(
+        issuer_name=issuer.certificate.subject if issuer else subject,
+        subject_name=subject,
+        public_key=key.public_key(),
+        serial_number=serial or x509.random_serial_number(),
+        not_valid_before=not_before.replace(tzinfo=None),
+        not_valid_after=not_after.replace(tzinfo=None),
+        extensions=[x509.Extension(value.oid, critical, value) for value, critical in (*extensions, *identifiers)],
+    ).sign(signer, algorithm or hashes.SHA256())
+    return Credential((certificate, *(issuer.chain if issuer else ())), key)
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=not authority,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
