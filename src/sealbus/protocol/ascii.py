@@ -87,10 +87,11 @@ def _split(data: bytes, frames: list[bytes]) -> bytes:
             start = data.find(_COLON, end)
         elif _END.startswith(rest):
             return data[start:]
-        elif _COLON in rest and rest.lstrip(_END[:1]).startswith(_COLON):
+        elif rest.lstrip(_END[:1]).startswith(_COLON):
             start = data.find(_COLON, end)
         else:
-            raise FrameError(FaultKind.CHARACTER, f"{rest!r} stands in a frame where digits or CR LF are due")
+            wrong = rest if rest.startswith(_END[:1]) else rest[:1]
+            raise FrameError(FaultKind.CHARACTER, f"{wrong!r} stands in a frame where digits or CR LF are due")
     return b""
 
 
