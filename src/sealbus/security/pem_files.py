@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -88,19 +88,13 @@ def load_revocation_list(path: Path) -> x509.CertificateRevocationList:
 @contextmanager
 def lend(data: bytes) -> Iterator[str]:
     """A path that holds `data` as long as the block lasts, readable by this user alone."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("sealbus", os.MFD_CLOEXEC)
-        try:
-            os.write(descriptor, data)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
+    if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
+        with os.fdopen(os.memfd_create("sealbus", os.MFD_CLOEXEC), "wb") as file:
+            file.write(data)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
     else:
-        descriptor, path = tempfile.mkstemp()  # made with mode 600
-        try:
-            os.write(descriptor, data)
-            yield path
-        finally:
-            os.close(descriptor)
-            with suppress(OSError):
-                Path(path).unlink()
+        with tempfile.NamedTemporaryFile() as file:  # made with mode 600, removed at the end
+            file.write(data)
+            file.flush()
+            yield file.name
