@@ -187,8 +187,8 @@ class WriteMultipleRegisters:
     values: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        check_registers(self.values)
         check_block(self.address, len(self.values), MAX_COUNT_WRITE_REGISTERS)
+        check_registers(self.values)
 
     def encode(self) -> bytes:
         """The PDU, 6 bytes and two for each register."""
@@ -242,7 +242,6 @@ class ReadWriteMultipleRegisters:
 
     def __post_init__(self) -> None:
         count = len(self.values)
-        check_registers(self.values)
         if not 1 <= self.read_count <= MAX_COUNT_READ_WRITE_READ:  # both quantities come before both addresses
             raise IllegalRequestError(
                 f"the quantity to read {self.read_count} is not in 1 to {MAX_COUNT_READ_WRITE_READ}"
@@ -251,6 +250,7 @@ class ReadWriteMultipleRegisters:
             raise IllegalRequestError(f"the quantity to write {count} is not in 1 to {MAX_COUNT_READ_WRITE_WRITE}")
         check_block(self.read_address, self.read_count, MAX_COUNT_READ_WRITE_READ)
         check_block(self.write_address, count, MAX_COUNT_READ_WRITE_WRITE)
+        check_registers(self.values)
 
     def encode(self) -> bytes:
         """The PDU, 10 bytes and two for each register to write."""

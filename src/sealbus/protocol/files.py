@@ -47,8 +47,8 @@ class FileRecord:
     words: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        check_registers(self.words)
         _check_group(self.file, self.record, len(self.words))
+        check_registers(self.words)
 
 
 @dataclass(frozen=True, slots=True)

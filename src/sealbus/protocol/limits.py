@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from sealbus.errors import LocalError
 from sealbus.protocol.codes import ADDRESS_SPACE, ExceptionCode
+from sealbus.protocol.packing import pack_words
 
 __all__ = ["IllegalRequestError", "check_address", "check_block", "check_register", "check_registers", "check_size"]
 
@@ -43,15 +44,15 @@ def check_address(address: int) -> None:
 
 def check_register(value: int) -> None:
     """Exception 03 unless the value fits 16 bits."""
-    if not 0 <= value <= 0xFFFF:
-        raise IllegalRequestError(f"the value {value} does not fit a register: 0 to 65535")
+    check_registers((value,))
 
 
 def check_registers(values: tuple[int, ...]) -> None:
     """Exception 03 unless every value fits 16 bits."""
-    if values and not (min(values) >= 0 and max(values) <= 0xFFFF):
-        check_register(min(values))
-        check_register(max(values))
+    try:
+        pack_words(values)
+    except LocalError as misfit:
+        raise IllegalRequestError(str(misfit)) from None
 
 
 def check_size(pdu: bytes, size: int) -> None:

@@ -32,7 +32,6 @@ from pymodbus.pdu.register_message import (
     WriteMultipleRegistersRequest,
     WriteSingleRegisterRequest,
 )
-from unit.protocol.vector_files import load
 
 from sealbus import protocol
 from sealbus.protocol import (
@@ -47,6 +46,7 @@ from sealbus.protocol import (
     lrc,
     parse_request,
 )
+from unit.protocol.vector_files import load
 
 if TYPE_CHECKING:
     from pymodbus.pdu import ModbusPDU

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from unit.protocol.vector_files import Vector, load, meaning, named
 
 from sealbus.errors import DeviceException, LocalError, PeerError
 from sealbus.protocol import (
@@ -34,6 +33,7 @@ from sealbus.protocol import (
     may_change_state,
     parse_request,
 )
+from unit.protocol.vector_files import Vector, load, meaning, named
 
 EXCHANGES = load("exchanges")
 MISFITS = load("misfit_answers")

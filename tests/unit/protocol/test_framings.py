@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
-from unit.protocol.vector_files import Vector, load
 
 from sealbus.errors import LocalError
 from sealbus.protocol import (
@@ -23,6 +22,7 @@ from sealbus.protocol import (
     exception_adu,
     lrc,
 )
+from unit.protocol.vector_files import Vector, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

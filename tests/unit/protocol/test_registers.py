@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-from unit.protocol.vector_files import Vector, load, named
 
 from sealbus.errors import LocalError, PeerError
 from sealbus.protocol import (
@@ -22,6 +21,7 @@ from sealbus.protocol import (
     unpack_bits,
     unpack_words,
 )
+from unit.protocol.vector_files import Vector, load, named
 
 VECTORS = load("registers")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from unit.protocol.vector_files import Vector, load, meaning, named
 
 from sealbus.errors import LocalError, PeerError
 from sealbus.protocol import (
@@ -32,6 +33,7 @@ from sealbus.protocol import (
     may_change_state,
     parse_request,
 )
+from unit.protocol.vector_files import Vector, load, meaning, named
 
 LEGAL = load("exchanges") + load("limits")
 MALFORMED = load("malformed_requests")
@@ -114,8 +116,8 @@ def test_an_address_outside_the_table_cannot_be_built(address: int) -> None:
             build()
 
 
-@pytest.mark.parametrize("value", [-1, 65536])
-def test_a_value_that_no_register_holds_cannot_be_built(value: int) -> None:
+@pytest.mark.parametrize("value", [-1, 65536, 1.5, "7", None])
+def test_a_value_that_no_register_holds_cannot_be_built(value: Any) -> None:
     for build in (
         lambda: WriteSingleRegister(0, value),
         lambda: WriteMultipleRegisters(0, (1, value, 2)),
@@ -124,7 +126,7 @@ def test_a_value_that_no_register_holds_cannot_be_built(value: int) -> None:
         lambda: MaskWriteRegister(0, value, 0),
         lambda: MaskWriteRegister(0, 0, value),
     ):
-        with pytest.raises(IllegalRequestError, match=f"{value} does not fit a register"):
+        with pytest.raises(IllegalRequestError, match=f"{value!r} does not fit a register"):
             build()
 
 
