@@ -107,7 +107,7 @@ _SHOWN_BITS: Final = 256
 
 def decode_registers(
     words: Sequence[int],
-    type: ValueType,  # noqa: A002 - the word that callers write: decode_registers(words, type=...)
+    type: ValueType,
     order: WordOrder = WordOrder.ABCD,
 ) -> list[RegisterValue]:
     """The values in `words` (0 to 65535 each): as many as there are, one where `type` is STRING.
@@ -130,7 +130,7 @@ def decode_registers(
 
 def encode_registers(
     values: Sequence[RegisterValue],
-    type: ValueType,  # noqa: A002 - as above
+    type: ValueType,
     order: WordOrder = WordOrder.ABCD,
     *,
     registers: int | None = None,
