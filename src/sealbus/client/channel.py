@@ -192,12 +192,12 @@ class Channel:
         if line.is_ready:
             line.is_ready = False
             self._ready.remove(line)
+        if self._is_closed:
+            return
         if line.is_proven:
             self._hooks.lost(reason)
         else:
             self._failed_to_connect(reason)
-        if self._is_closed:
-            return
         if self._is_down():
             self._refuse_all(reason)
         elif self._queue:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from sealbus.client.channel import Channel, ChannelRules
 from sealbus.client.transaction import Failure, Transaction
-from sealbus.errors import ConfigError, DeviceException, LocalError, PeerError, ResponseTimeout, SealbusError, Unreachable
+from sealbus.errors import (
+    ConfigError,
+    DeviceException,
+    LocalError,
+    PeerError,
+    ResponseTimeout,
+    SealbusError,
+    Unreachable,
+)
 from sealbus.protocol import (
     EXCEPTION_BIT,
     MaskWriteRegister,

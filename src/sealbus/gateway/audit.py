@@ -272,4 +272,4 @@ def _finding_of(session: Session) -> str:
 
 
 def _read(files: Iterable[str]) -> tuple[FileRead, ...]:
-    return tuple(FileRead(file=file, fingerprint=digest_of([file])) for file in files)
+    return tuple(FileRead(file=file, fingerprint=digest_of(file)) for file in files)

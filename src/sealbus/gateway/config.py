@@ -228,7 +228,7 @@ def _check_device(
 
 def _endpoint(document: Document, where: tuple[str | int, ...], url: str, *, listening: bool) -> Endpoint:
     try:
-        endpoint = parse_endpoint(url)
+        endpoint = parse_endpoint(url, listening=listening)
     except ConfigError as error:
         raise document.error(where, error.problem, mend=error.mend) from None
     if listening and endpoint.scheme not in (Scheme.TCP, Scheme.MBAPS):

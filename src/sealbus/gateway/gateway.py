@@ -97,8 +97,16 @@ class Gateway:
     @property
     def watched(self) -> list[str]:
         """The files whose change is taken up while the gateway runs."""
-        policies = [listener.policy for listener in self._file.listener if listener.policy]
-        return [*(self._trust.files if self._trust else []), *dict.fromkeys(policies)]
+        return [*(self._trust.files if self._trust else []), *self._policies]
+
+    @property
+    def public_files(self) -> list[str]:
+        """What is in force, without the secrets: certificates, anchors, revocation lists, policies."""
+        return [*(self._trust.public_files if self._trust else []), *self._policies]
+
+    @property
+    def _policies(self) -> list[str]:
+        return list(dict.fromkeys(listener.policy for listener in self._file.listener if listener.policy))
 
     def reload(self) -> None:
         """Take up every change of certificates, anchors, revocation lists and policies that can be taken up."""
@@ -120,10 +128,10 @@ class Gateway:
             if service.security is not None:
                 service.replace_security(self._trust.server)
         self._reset_unentitled_servers()
-        self._audit.reloaded("identity", self._trust.files)
+        self._audit.reloaded("identity", self._trust.public_files)
 
     def _reload_policy(self, listener: ListenerTable) -> None:
-        digest = digest_of([listener.policy])
+        digest = digest_of(listener.policy)
         if self._policy_digests[listener.url] == digest:
             return
         try:
@@ -132,18 +140,18 @@ class Gateway:
             self._audit.reload_failed(listener.policy, str(error))
             return
         self._policy_digests[listener.url] = digest
-        self.services[str(parse_endpoint(listener.url))].replace_access(Access(policy))
+        self.services[str(parse_endpoint(listener.url, listening=True))].replace_access(Access(policy))
         self._audit.reloaded(listener.policy, [listener.policy])
 
     # -- building
 
     def _build_service(self, listener: ListenerTable) -> Service:
-        endpoint = parse_endpoint(listener.url)
+        endpoint = parse_endpoint(listener.url, listening=True)
         if str(endpoint) in self.services:
             raise ConfigError(f"{endpoint} is listened on twice", key="listener.url", mend="give each listener its own")
         if listener.policy:
             policy = load_policy(listener.policy)
-            self._policy_digests[listener.url] = digest_of([listener.policy])
+            self._policy_digests[listener.url] = digest_of(listener.policy)
         else:
             policy = unsafe_allow_everything()
         return Service(

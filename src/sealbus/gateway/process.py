@@ -41,7 +41,7 @@ class GatewayProcess:
     def __init__(self, file: GatewayFile, *, path: Path | None = None) -> None:
         self._file = file
         self._path = path
-        self._digest = digest_of([str(path)]) if path else ""
+        self._digest = digest_of(str(path)) if path else ""
         self.audit = Audit(file.gateway)
         try:
             self.gateway = Gateway(file, self.audit)
@@ -60,7 +60,10 @@ class GatewayProcess:
             self._close()
             raise
         self.audit.started(
-            __version__, self.gateway.services, [*self._own_files(), *self.gateway.watched], self._unsafe_switches()
+            __version__,
+            self.gateway.services,
+            [*self._own_files(), *self.gateway.public_files],
+            self._unsafe_switches(),
         )
         self.gateway.tend()
         self._watch.start()
@@ -87,7 +90,7 @@ class GatewayProcess:
         notify("RELOADING=1")
         self.gateway.reload()
         self.gateway.tend()
-        if self._path is not None and digest_of([str(self._path)]) != self._digest:
+        if self._path is not None and digest_of(str(self._path)) != self._digest:
             _log.warning("%s has changed: a restart takes it up", self._path)
         notify("READY=1")
 

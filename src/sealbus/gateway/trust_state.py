@@ -16,8 +16,6 @@ from sealbus.server import ServerSecurity
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
-
     from sealbus.gateway.config import IdentityTable
     from sealbus.security import Expiry
 
@@ -29,7 +27,7 @@ class TrustState:
 
     def __init__(self, table: IdentityTable) -> None:
         self._table = table
-        self.digest = digest_of(self.files)
+        self._digests = [digest_of(file) for file in self.files]
         self.server, self.client_context = _load(table)
 
     @property
@@ -37,15 +35,20 @@ class TrustState:
         """Every file this state was read from."""
         table = self._table
         passphrase = [table.passphrase_file] if table.passphrase_file else []
-        return [*table.certificate, *table.key, *table.trust, *table.crl, *passphrase]
+        return [*self.public_files, *table.key, *passphrase]
+
+    @property
+    def public_files(self) -> list[str]:
+        """Those that hold no secret, and may be told by their fingerprints."""
+        return [*self._table.certificate, *self._table.trust, *self._table.crl]
 
     def reload(self) -> bool:
         """Take up what changed. False when nothing did. Raises ConfigError and keeps the old state."""
-        digest = digest_of(self.files)
-        if digest == self.digest:
+        digests = [digest_of(file) for file in self.files]
+        if digests == self._digests:
             return False
         self.server, self.client_context = _load(self._table)
-        self.digest = digest
+        self._digests = digests
         return True
 
     @property
@@ -54,16 +57,12 @@ class TrustState:
         return expiries_of(self.server.identity, self.server.trust)
 
 
-def digest_of(files: Iterable[str]) -> str:
-    """One SHA-256 over the contents of these files; a file that cannot be read counts as such."""
-    digest = hashlib.sha256()
-    for file in files:
-        try:
-            content = Path(file).read_bytes()
-        except OSError as error:
-            content = f"unreadable: {error.errno}".encode()
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()
+def digest_of(file: str) -> str:
+    """The SHA-256 of a file's bytes in hexadecimal; "unreadable" where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError:
+        return "unreadable"
 
 
 def _load(table: IdentityTable) -> tuple[ServerSecurity, ssl.SSLContext]:

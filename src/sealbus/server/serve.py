@@ -86,7 +86,7 @@ def serve(
     too. `unsafe_no_policy` allows everything to everybody who gets in, `unsafe_plain` lets plain Modbus listen off
     loopback. Raises ConfigError for what cannot work. Call it within a running event loop.
     """
-    endpoint = parse_endpoint(url)
+    endpoint = parse_endpoint(url, listening=True)
     security = None
     if endpoint.scheme is Scheme.MBAPS:
         if identity is None or trust is None:

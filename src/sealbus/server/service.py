@@ -100,6 +100,7 @@ class Service(ListenerEvents):
             options=self._limits.listener,
             events=self,
         )
+        self.endpoint = self._listener.endpoint
         self._sweep()
 
     @property

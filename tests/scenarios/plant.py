@@ -1,0 +1,342 @@
+"""A plant to try promises on: a real gateway, real TLS on loopback, a device that does as the test says.
+
+    async def test_...(plant: Plant) -> None:
+        viewer = await plant.connect(role="Viewer")
+        await viewer.send(adu(1, read_holding(0, 2)) + adu(2, write_register(0, 7)))
+        assert await viewer.receive(2) == [...]
+        assert plant.device.writes == []
+
+`Wire` is a client that has no manners: it sends any bytes in any pieces and returns whole ADUs as they come.
+`ScriptedDevice` answers like an honest device unless the test puts an `answer` function there that says otherwise.
+Everything waits with a deadline; nothing sleeps for luck.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pki
+from sealbus.gateway import GatewayProcess, load_gateway_file
+from sealbus.records import read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sealbus.records import Record, Stored
+
+__all__ = [
+    "POLICY",
+    "Plant",
+    "ScriptedDevice",
+    "Wire",
+    "adu",
+    "exception",
+    "open_plant",
+    "read_holding",
+    "until",
+    "words",
+    "write_register",
+    "write_registers",
+]
+
+PATIENCE_S = 5.0
+
+POLICY = """
+[[role]]
+name = "Viewer"
+[[role.allow]]
+units = "1-10"
+read = ["holding:0-999"]
+
+[[role]]
+name = "Operator"
+[[role.allow]]
+units = "1-10"
+read = ["coils", "discrete", "holding:0-999", "input:0-999"]
+[[role.allow]]
+units = "1-10"
+write = ["holding:100-109"]
+min = 0
+max = 1000
+[[role.allow]]
+units = "1-10"
+write = ["holding:200-299", "coils:0-99"]
+"""
+
+
+# -- bytes
+
+
+def adu(transaction_id: int, pdu: bytes, *, unit: int = 1) -> bytes:
+    """An MBAP ADU."""
+    return struct.pack(">HHHB", transaction_id, 0, len(pdu) + 1, unit) + pdu
+
+
+def read_holding(address: int, count: int) -> bytes:
+    """Function 03."""
+    return struct.pack(">BHH", 3, address, count)
+
+
+def write_register(address: int, value: int) -> bytes:
+    """Function 06."""
+    return struct.pack(">BHH", 6, address, value)
+
+
+def write_registers(address: int, *values: int) -> bytes:
+    """Function 16."""
+    return struct.pack(f">BHHB{len(values)}H", 16, address, len(values), 2 * len(values), *values)
+
+
+def words(*values: int) -> bytes:
+    """The answer to function 03."""
+    return struct.pack(f">BB{len(values)}H", 3, 2 * len(values), *values)
+
+
+def exception(function_code: int, exception_code: int) -> bytes:
+    """An exception answer."""
+    return bytes((function_code | 0x80, exception_code))
+
+
+async def until(condition: Callable[[], bool], *, within_s: float = PATIENCE_S) -> None:
+    """Wait until it holds; fails when it does not within `within_s` seconds."""
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+# -- the device
+
+
+Answer = Callable[[bytes], "bytes | list[bytes] | Awaitable[bytes | None] | None"]
+
+
+class ScriptedDevice:
+    """A plain Modbus device. Holding register n holds n until it is written.
+
+    `answer` may be replaced: it takes a request ADU and returns the bytes to send (one chunk, or several with a turn of
+    the loop between them), or None to stay silent. `requests` are all ADUs that came, `writes` those that write.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.registers: dict[int, int] = {}
+        self.answer: Answer = self.honest
+        self.connections = 0
+        self.live: set[asyncio.StreamWriter] = set()
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    @property
+    def writes(self) -> list[bytes]:
+        return [request for request in self.requests if request[7] in (5, 6, 15, 16, 21, 22, 23)]
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on loopback."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Listen no more and drop every connection."""
+        if self._server is not None:
+            self._server.close()
+        self.drop()
+        await asyncio.sleep(0)
+
+    def drop(self) -> None:
+        """Cut every connection off."""
+        for writer in list(self.live):
+            writer.transport.abort()
+
+    def honest(self, request: bytes) -> bytes:
+        """The answer of a device that behaves: functions 3, 4, 5, 6, 15, 16; others are exception 01."""
+        function_code = request[7]
+        address, value = struct.unpack_from(">HH", request, 8) if len(request) >= 12 else (0, 0)
+        if function_code in (3, 4):
+            values = [self.registers.get(place, place) for place in range(address, address + value)]
+            pdu = struct.pack(f">BB{value}H", function_code, 2 * value, *values)
+        elif function_code in (5, 6):
+            self.registers[address] = value
+            pdu = request[7:]
+        elif function_code in (15, 16):
+            if function_code == 16:
+                for place, word in enumerate(struct.unpack_from(f">{value}H", request, 13)):
+                    self.registers[address + place] = word
+            pdu = request[7:12]
+        else:
+            pdu = exception(function_code, 1)
+        return request[:4] + struct.pack(">H", len(pdu) + 1) + request[6:7] + pdu
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.live.add(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readexactly(6)
+                request = head + await reader.readexactly(int.from_bytes(head[4:6], "big"))
+                self.requests.append(request)
+                answer: Any = self.answer(request)
+                if asyncio.iscoroutine(answer):
+                    answer = await answer
+                for chunk in answer if isinstance(answer, list) else [answer]:
+                    if chunk is not None:
+                        writer.write(chunk)
+                        await asyncio.sleep(0)
+        self.live.discard(writer)
+        writer.close()
+
+
+# -- the client
+
+
+@dataclass
+class Wire:
+    """A client over a TLS (or plain) stream."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, data: bytes) -> None:
+        """Write bytes as they are."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def receive(self, count: int = 1) -> list[bytes]:
+        """The next `count` ADUs, whole. Raises IncompleteReadError when the gateway closes before."""
+        adus = []
+        async with asyncio.timeout(PATIENCE_S):
+            for _ in range(count):
+                head = await self.reader.readexactly(6)
+                adus.append(head + await self.reader.readexactly(int.from_bytes(head[4:6], "big")))
+        return adus
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send one ADU and return its answer."""
+        await self.send(request)
+        return (await self.receive())[0]
+
+    async def closed(self, *, within_s: float = PATIENCE_S) -> bytes:
+        """Wait until the gateway closes; returns what came before."""
+        async with asyncio.timeout(within_s):
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                return await self.reader.read()
+        return b""
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
+            await asyncio.wait_for(self.writer.wait_closed(), 1.0)
+
+
+# -- the plant
+
+
+@dataclass
+class Plant:
+    """A gateway in this process, its device, its authority. Made by `open_plant`."""
+
+    folder: Path
+    root: pki.Credential
+    device: ScriptedDevice
+    process: GatewayProcess
+    wires: list[Wire] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        """The port of the mbaps listener."""
+        return next(iter(self.process.gateway.services.values())).port
+
+    @property
+    def url(self) -> str:
+        return f"mbaps://127.0.0.1:{self.port}"
+
+    def issue(self, **options: Any) -> tuple[Path, Path]:
+        """A client certificate of the plant's authority, as files; the options are those of `pki.make_leaf`."""
+        leaf = pki.make_leaf(options.pop("issuer", self.root), **options)
+        return leaf.save(self.folder, f"client-{len(list(self.folder.glob('client-*.crt')))}")
+
+    def client_context(self, certificate: Path | None, key: Path | None, **limits: Any) -> ssl.SSLContext:
+        """A TLS context of a client that trusts the plant. `limits` sets attributes, such as maximum_version."""
+        context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
+        if certificate is not None:
+            context.load_cert_chain(certificate, key)
+        for name, value in limits.items():
+            setattr(context, name, value)
+        return context
+
+    async def connect(self, role: str | None = "Operator", **options: Any) -> Wire:
+        """A client with a fresh certificate with `role` (None for no role)."""
+        return await self.connect_with(*self.issue(role=role, **options))
+
+    async def connect_with(self, certificate: Path | None, key: Path | None, **limits: Any) -> Wire:
+        """A client with this certificate."""
+        context = self.client_context(certificate, key, **limits)
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context))
+        self.wires.append(wire)
+        return wire
+
+    @property
+    def stored(self) -> list[Stored]:
+        """All records so far."""
+        return list(read(self.folder / "records"))
+
+    def records(self, kind: type[Record]) -> list[Any]:
+        """All records of one kind so far."""
+        return [each.record for each in self.stored if isinstance(each.record, kind)]
+
+    def change(self, name: str, content: str | bytes) -> None:
+        """Replace a file of the plant as an editor does: whole, under a new inode."""
+        fresh = self.folder / f"{name}.new"
+        fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+        fresh.replace(self.folder / name)
+
+
+@contextlib.asynccontextmanager
+async def open_plant(
+    folder: Path, *, policy: str = POLICY, device: str = "", gateway: str = "", limits: str = "", identity: str = ""
+) -> AsyncIterator[Plant]:
+    """A plant whose gateway.toml gets these further lines in its tables [[listener.device]], [gateway], [limits] ..."""
+    root = pki.make_root()
+    pki.save_trust(folder / "ca.crt", root)
+    pki.make_leaf(root, hosts=["127.0.0.1", "localhost"]).save(folder, "gateway")
+    (folder / "policy.toml").write_text(policy)
+    scripted = ScriptedDevice()
+    await scripted.start()
+    url = "" if "url =" in device else f'url = "tcp://127.0.0.1:{scripted.port}"'
+    (folder / "gateway.toml").write_text(
+        f"""
+[gateway]
+name = "test"
+records_mib = 64
+{gateway}
+[identity]
+certificate = "gateway.crt"
+key = "gateway.key"
+trust = ["ca.crt"]
+{identity}
+[limits]
+{limits}
+[[listener]]
+url = "mbaps://127.0.0.1:0"
+policy = "policy.toml"
+[[listener.device]]
+units = "1-10"
+{url}
+{device}
+"""
+    )
+    process = GatewayProcess(load_gateway_file(folder / "gateway.toml"), path=folder / "gateway.toml")
+    await process.start()
+    plant = Plant(folder, root, scripted, process)
+    try:
+        yield plant
+    finally:
+        for wire in plant.wires:
+            await wire.close()
+        await process.stop("the test is over")
+        await scripted.stop()
