@@ -1,0 +1,61 @@
+"""`sealbus simulate`: a plant to practise on, as plain Modbus on loopback, until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sealbus.cli.exits import one_line_errors
+from sealbus.simulation import DEFAULT_PORT, PlantOptions, check_plant, render_plant, run_plant
+from sealbus.transport import new_event_loop
+
+if TYPE_CHECKING:
+    from sealbus.simulation import DeviceAddress
+
+__all__ = ["simulate"]
+
+_FASTEST = 120.0
+
+
+def simulate(
+    plant: Annotated[str, typer.Argument(help="Which plant; there is one")] = "pumping-station",
+    port: Annotated[
+        int, typer.Option(help="Port of the first device; the others follow", min=1, max=65533)
+    ] = DEFAULT_PORT,
+    speed: Annotated[float, typer.Option(help="How much faster than real time", min=0.1, max=_FASTEST)] = 1.0,
+    seed: Annotated[int, typer.Option(help="Which noise")] = 1,
+    registers: Annotated[bool, typer.Option("--registers", help="Print the register map and end")] = False,
+) -> None:
+    """Simulate a small pumping station of three devices, as plain Modbus on loopback."""
+    with one_line_errors():
+        check_plant(plant)
+        if registers:
+            print(render_plant(), end="")
+            return
+        options = PlantOptions(port=port, speed=speed, seed=seed, day_s=_seconds_since_midnight())
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(_until_stopped(options))
+
+
+async def _until_stopped(options: PlantOptions) -> None:
+    work = asyncio.ensure_future(run_plant(options, ready=_say))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+def _say(addresses: list[DeviceAddress]) -> None:
+    for address in addresses:
+        print(f"listening on {address.url}, unit {address.unit_id}: {address.name}", file=sys.stderr)
+
+
+def _seconds_since_midnight() -> float:
+    now = time.localtime()
+    return now.tm_hour * 3600.0 + now.tm_min * 60 + now.tm_sec
