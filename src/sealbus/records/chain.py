@@ -123,8 +123,9 @@ def encode_record(record: Record, limit_bytes: int) -> bytes:
     except UnicodeEncodeError:
         payload = b""
     fields = msgspec.to_builtins(record, builtin_types=(datetime,))
+    kind = fields.pop("kind")
     for longest in _CLIP_STEPS:
-        payload = _encode(_clip(fields, longest))
+        payload = _encode({"kind": kind} | {name: _clip(value, longest) for name, value in fields.items()})
         if len(payload) <= limit_bytes:
             break
     return payload

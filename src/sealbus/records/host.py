@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Host", "Limits"]
 
 _SMALLEST_SEGMENT = 65536  # bytes: a few of the longest lines, and what is kept behind them
-_FEWEST_SEGMENTS = 5  # one closed, one told to go, the current one, the reserve, and one to spare
+_FEWEST_SEGMENTS = 4  # one closed, one told to go, the current one, the reserve
 
 
 def _allocate(fd: int, size_bytes: int) -> None:

@@ -5,8 +5,9 @@ to the disk within a second. The space is taken ahead: behind the current segmen
 that a full disk is first an alarm and only much later a refusal.
 
     OK        the reserve stands. Everything is stored.
-    RESERVE   the current segment is the last one the disk has room for. What a peer can cause at will (connections,
-              handshakes, denials) is counted and told once a minute; writes, alarms and reloads are stored.
+    FLOODED   what peers can cause at will (connections, handshakes, denials) has used up its share of the log. It is
+              counted and told once a minute; everything else is stored.
+    RESERVE   the current segment is the last one the disk has room for. Stored and counted as in FLOODED.
     FULL      no room for another write and its outcome: writes are refused. Outcomes of writes already recorded have
               their room kept for them, and behind it a little is left for alarms and the last record of the run.
     FAILED    the disk fails, or does not answer. As FULL, until it works again and all was written once more.
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
+from sealbus.records.allowance import FloodAllowance
 from sealbus.records.chain import FRAME_BYTES, encode_record
 from sealbus.records.folder import lock_folder
 from sealbus.records.host import Host, Limits
@@ -61,13 +63,20 @@ class RecordLog:
     """An append-only log in a directory. Not for several threads; the syncing thread is its own business."""
 
     def __init__(
-        self, store: SegmentStore, lock: int, *, host: Host, on_change: Callable[[RecordState, str], None] | None
+        self,
+        store: SegmentStore,
+        lock: int,
+        *,
+        allowance: FloodAllowance,
+        host: Host,
+        on_change: Callable[[RecordState, str], None] | None,
     ) -> None:
         """Use `open`."""
         self._store = store
         self._lock = lock
         self._time_ns = host.time_ns
         self._on_change = on_change
+        self._allowance = allowance
         self._losses = Losses()
         self._losses_told_at = 0.0
         self._unsettled: set[int] = set()
@@ -98,7 +107,7 @@ class RecordLog:
             raise ConfigError(
                 f"the records cannot be read: {error.strerror}", file=str(folder), mend="check the disk and the owner"
             ) from error
-        log = cls(store, lock, host=host, on_change=on_change)
+        log = cls(store, lock, allowance=FloodAllowance(limits.bound_bytes), host=host, on_change=on_change)
         log._take_up()
         return log
 
@@ -136,7 +145,7 @@ class RecordLog:
     def append(self, record: Record) -> int:
         """Store `record` and return its sequence number: it was handed to the operating system.
 
-        0 when it was counted instead (RESERVE, FULL, FAILED). Raises RecordsFull for a `WriteRequested` that cannot be
+        0 when it was counted instead (any state but OK). Raises RecordsFull for a `WriteRequested` that cannot be
         stored, and for nothing else: the loss of any other record must not stop what it tells of.
         """
         if self._store.failure is not None:
@@ -151,7 +160,7 @@ class RecordLog:
             self._unsettled.add(sequence)
         elif isinstance(record, WriteOutcome):
             self._unsettled.discard(record.request)
-        if self._store.failure is not None or not self._store.has_reserve:
+        if self._allowance.exhausted or not self._store.has_reserve or self._store.failure is not None:
             self._settle()
         self._announce()
         if not sequence and isinstance(record, WriteRequested):
@@ -161,11 +170,9 @@ class RecordLog:
     def tend(self, now: float) -> None:
         """Call once a second with the monotonic clock, in seconds: allocates, mends, removes, tells what was lost."""
         self._store.tend(now)
+        self._allowance.refill(now)
         self._settle()
-        if self._losses and (
-            self._state is RecordState.OK
-            or (self._state is RecordState.RESERVE and now - self._losses_told_at >= _TELL_LOSSES_EVERY_S)
-        ):
+        if self._losses and (self._state is RecordState.OK or now - self._losses_told_at >= _TELL_LOSSES_EVERY_S):
             self._losses_told_at = now
             self._tell_losses(Rank.ESSENTIAL)
             self._settle()
@@ -178,10 +185,13 @@ class RecordLog:
         self._announce()
 
     def close(self) -> None:
-        """Tell what was lost, sync, and let another process write here."""
+        """Tell what was lost, sync, and let another process write here. A second call does nothing."""
+        if self._lock < 0:
+            return
         self._tell_losses(Rank.LAST_WORDS)
         self._store.close()
         os.close(self._lock)
+        self._lock = -1
 
     def _take_up(self) -> None:
         """The first records after an earlier run: how it was found, and the writes it left without an outcome."""
@@ -209,7 +219,10 @@ class RecordLog:
             if rank < ADMITTED[self._judge()]:
                 return 0
             floor = self._floor(rank)
-        return store.put(payload, floor=floor)
+        sequence = store.put(payload, floor=floor)
+        if sequence and rank is Rank.ORDINARY:
+            self._allowance.spend(len(payload) + FRAME_BYTES)
+        return sequence
 
     def _floor(self, rank: Rank) -> int:
         """Bytes of the current segment that a record of this rank must leave free."""
@@ -227,7 +240,7 @@ class RecordLog:
         if failure is not None:
             return RecordState.FULL if failure.errno in _NO_SPACE else RecordState.FAILED
         if self._store.has_reserve:
-            return RecordState.OK
+            return RecordState.FLOODED if self._allowance.exhausted else RecordState.OK
         if self._state is RecordState.FULL or not self._has_room():
             return RecordState.FULL
         return RecordState.RESERVE

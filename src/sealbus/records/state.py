@@ -14,6 +14,7 @@ class RecordState(Enum):
     """The states of `RecordLog`. The value is the text of the alarm."""
 
     OK = "records are kept"
+    FLOODED = "more connections and denials than a day's share of the records; they are only counted"
     RESERVE = "there is no room for the next segment of records; connections and denials are only counted"
     FULL = "the reserve for records is used up; writes are refused"
     FAILED = "the disk with the records fails; writes are refused"
@@ -21,6 +22,7 @@ class RecordState(Enum):
 
 ADMITTED = {
     RecordState.OK: Rank.ORDINARY,
+    RecordState.FLOODED: Rank.ESSENTIAL,
     RecordState.RESERVE: Rank.ESSENTIAL,
     RecordState.FULL: Rank.LAST_WORDS,
     RecordState.FAILED: Rank.LAST_WORDS,

@@ -56,6 +56,8 @@ class SegmentStore:
         self._syncer = Syncer(self._directory_fd, sync=host.sync, delay_s=host.sync_delay_s)
         self._show_segments()
         self.allocate_reserve()
+        if self._segment is None:
+            self.roll()
 
     @property
     def has_reserve(self) -> bool:

@@ -20,7 +20,7 @@ __all__ = ["Syncer"]
 
 
 class Syncer:
-    """One daemon thread. `segments` is replaced whole by the log: those retired and not yet closed, then the current."""
+    """One daemon thread. `segments` is replaced whole by the log: retired and not yet closed, then the current one."""
 
     def __init__(self, directory_fd: int, *, sync: Callable[[int], None], delay_s: float) -> None:
         self.segments: tuple[OpenSegment, ...] = ()

@@ -1,0 +1,203 @@
+"""`sealbus audit`: what a gateway recorded, and whether it is still what was recorded.
+
+Both verbs only read, take no lock, and work beside a gateway that is writing. What peers put into names and
+certificates is shown with everything escaped that a terminal would obey.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from sealbus.cli.exits import FAILED, one_line_errors
+from sealbus.errors import ConfigError
+from sealbus.records import Record, Unreadable, kind_of, newest_sequence, read
+from sealbus.records import verify as verify_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from sealbus.records import Stored, Verification
+
+__all__ = ["app", "follow", "show", "verify"]
+
+app = typer.Typer(help="Read and verify the record of a gateway.", no_args_is_help=True)
+
+_KINDS = frozenset(map(kind_of, get_args(Record)))
+_UNREADABLE = "unreadable"
+_FOLLOW_EVERY_S = 0.5
+_FOLLOW_LAST = 10
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of records")]
+
+
+@app.command()
+def verify(
+    directory: Directory,
+    noted: Annotated[
+        str, typer.Option(metavar="NUMBER:HASH", help="A last record noted earlier; it must still be there")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
+) -> None:
+    """Check every hash, and name the first bad record. Status 0 if all is well, 1 if not, 2 if there are no records."""
+    with one_line_errors():
+        head = _parse_noted(noted)
+        with _progress() as progress:
+            task = progress.add_task("")
+            found = verify_records(
+                directory, noted=head, progress=lambda at, last: progress.update(task, completed=at, total=last)
+            )
+    if as_json:
+        print(json.dumps({"good": not found.breaks, **asdict(found)}))
+    else:
+        for line in _report(found):
+            print(line)
+        for each in found.breaks:
+            print(f"sealbus: {directory}/{each}", file=sys.stderr)
+    if found.breaks:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def show(
+    directory: Directory,
+    last: Annotated[int | None, typer.Option(help="Only the last so many", min=0)] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Only this kind, such as denied; repeat it for several")
+    ] = None,
+    follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is recorded from now on")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line")] = False,
+) -> None:
+    """Show records, oldest first. It does not check them: that is what verify does."""
+    kinds = frozenset(kind or ())
+    render = _as_json if as_json else _as_text
+    with one_line_errors():
+        _check_kinds(kinds)
+        if last is None and follow_on:
+            last = _FOLLOW_LAST
+        newest = newest_sequence(directory)
+        for stored in _selected(directory, last, kinds, newest):
+            print(render(stored))
+        if follow_on:
+            for stored in follow(directory, after=newest, kinds=kinds, wait=lambda: time.sleep(_FOLLOW_EVERY_S)):
+                print(render(stored), flush=True)
+
+
+def follow(directory: Path, *, after: int, kinds: Collection[str], wait: Callable[[], None]) -> Iterator[Stored]:
+    """The records after `after` as they come, for ever; `wait` is called whenever there is none."""
+    while True:
+        for stored in read(directory, after=after):
+            after = stored.sequence
+            if not kinds or _kind(stored) in kinds:
+                yield stored
+        wait()
+
+
+def _selected(directory: Path, last: int | None, kinds: frozenset[str], newest: int) -> Iterable[Stored]:
+    """What `show` prints first: nothing after `newest`, so that `follow` neither misses nor repeats any."""
+    after = 0 if last is None or kinds else newest - last
+    chosen = (
+        stored
+        for stored in read(directory, after=max(after, 0))
+        if stored.sequence <= newest and (not kinds or _kind(stored) in kinds)
+    )
+    return chosen if last is None else deque(chosen, maxlen=last)
+
+
+def _check_kinds(kinds: Iterable[str]) -> None:
+    for kind in kinds:
+        if kind not in _KINDS:
+            raise ConfigError(f"there is no kind of record {kind!r}", key="--kind", mend=f"one of {_listed(_KINDS)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _parse_noted(text: str) -> tuple[int, str] | None:
+    if not text:
+        return None
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or len(digest) != 64:
+        raise ConfigError(
+            f"{text!r} is no number and hash", key="--noted", mend="write it as an earlier verify printed it"
+        )
+    return int(number), digest
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, nothing in a pipe."""
+    columns = (TextColumn("segment {task.completed:.0f} of {task.total:.0f}"), BarColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+
+
+def _report(found: Verification) -> Iterator[str]:
+    verdict = "good" if not found.breaks else f"BAD, {_counted(len(found.breaks), 'break')} in the chain"
+    yield f"{_safe(found.gateway)}: {verdict}"
+    span = f" in {_counted(found.segments, 'segment')}"
+    if found.first and found.last:
+        span += f", {found.first[0]} to {found.last[0]}, from {found.first[1]} to {found.last[1]}"
+    yield f"{_counted(found.records, 'good record')}{span}"
+    if found.removal_told_by is not None:
+        earlier = found.first_segment - 1
+        yield f"begins at segment {earlier + 1}: the bound removed those before, as record {found.removal_told_by} says"
+    for sequence in found.recoveries:
+        yield f"the gateway was cut off before record {sequence}; up to a second of records before it may be missing"
+    if found.unsettled_writes:
+        yield f"{_counted(found.unsettled_writes, 'write')} without an outcome, or none yet"
+    if found.clock_set_back:
+        yield f"the clock was set back {_counted(found.clock_set_back, 'time')}"
+    yield f"last record {found.head[0]}:{found.head[1]}"
+
+
+def _kind(stored: Stored) -> str:
+    return _UNREADABLE if isinstance(stored.record, Unreadable) else kind_of(stored.record)
+
+
+def _fields(stored: Stored) -> dict[str, object]:
+    """The fields that are set, `kind` first."""
+    if isinstance(stored.record, Unreadable):
+        return {"kind": _UNREADABLE, **asdict(stored.record)}
+    fields: dict[str, object] = msgspec.to_builtins(stored.record)
+    return fields
+
+
+def _as_json(stored: Stored) -> str:
+    return json.dumps({"sequence": stored.sequence, "time": stored.time, **_fields(stored)})
+
+
+def _as_text(stored: Stored) -> str:
+    fields = _fields(stored)
+    kind = fields.pop("kind")
+    said = "  ".join(f"{name}={_value(value)}" for name, value in fields.items())
+    return f"{stored.sequence:>8}  {_safe(stored.time):27}  {kind:<18}  {said}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{_value(key)}:{_value(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ",".join(map(_value, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = _safe(str(value))
+    return f'"{text}"' if not text or " " in text else text
+
+
+def _safe(text: str) -> str:
+    """No control character, no change of direction: nothing that would move a cursor or hide a word."""
+    return "".join(each if each.isprintable() and each != '"' else f"\\u{ord(each):04x}" for each in text)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,42 @@
+"""How much of the log may those fill who need no rights to fill it?
+
+Denials, failed handshakes and connections are recorded as they come, and anybody who reaches the port can cause them. A
+log with a bound forgets its oldest segments, so a flood of them would be a way to make it forget the writes. They may
+therefore take a quarter of the bound at once and another quarter each day. Past that they are counted until a sixteenth
+of the first quarter has come back: a flood needs days to turn the log over, and it is an alarm from its first minutes.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FloodAllowance"]
+
+_SHARE_AT_ONCE = 4
+_SHARE_A_DAY = 4
+_COMES_BACK_AT = 16
+_DAY_S = 86400.0
+
+
+class FloodAllowance:
+    """Counts bytes of ordinary records against their share of `bound_bytes`."""
+
+    __slots__ = ("_full", "_left", "_per_s", "_refilled_at", "exhausted")
+
+    def __init__(self, bound_bytes: int) -> None:
+        self._full = self._left = bound_bytes / _SHARE_AT_ONCE
+        self._per_s = bound_bytes / _SHARE_A_DAY / _DAY_S
+        self._refilled_at: float | None = None
+        self.exhausted = False
+
+    def spend(self, size_bytes: int) -> None:
+        """An ordinary record of this size was stored."""
+        self._left -= size_bytes
+        if self._left <= 0:
+            self.exhausted = True
+
+    def refill(self, now: float) -> None:
+        """Time went by; `now` is monotonic, in seconds."""
+        if self._refilled_at is not None:
+            self._left = min(self._full, self._left + (now - self._refilled_at) * self._per_s)
+        self._refilled_at = now
+        if self._left >= self._full / _COMES_BACK_AT:
+            self.exhausted = False

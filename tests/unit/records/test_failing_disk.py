@@ -1,0 +1,170 @@
+"""A disk that fails: what was acknowledged is written again, what was not is counted."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from unit.records.samples import SMALL, FakeDisk, denial, write
+
+from sealbus.records import (
+    Alarm,
+    Outcome,
+    RecordLog,
+    RecordsFull,
+    RecordsLost,
+    RecordState,
+    WriteOutcome,
+    read,
+    verify,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def open_log(directory: Path, disk: FakeDisk) -> RecordLog:
+    return RecordLog.open(directory, gateway="plant-7", limits=SMALL, host=disk.host())
+
+
+def tend_until(log: RecordLog, state: RecordState) -> None:
+    for second in range(10):
+        log.tend(float(second))
+        log.sync()
+        if log.state is state:
+            return
+    raise AssertionError(f"still {log.state}")
+
+
+def test_a_failed_sync_is_noticed_and_refuses_writes(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    log = open_log(tmp_path, disk)
+    request = log.append(write())
+    disk.sync_error = errno.EIO
+    log.append(denial())
+    log.sync()
+    assert log.state is RecordState.FAILED
+    assert log.reason == "the disk with the records fails; writes are refused: Input/output error"
+    assert not log.room_for_write
+    with pytest.raises(RecordsFull):
+        log.append(write())
+    assert log.append(WriteOutcome(request=request, outcome=Outcome.DONE)) > 0
+    log.close()
+
+
+def test_what_a_failed_sync_may_have_lost_is_written_again(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    log = open_log(tmp_path, disk)
+    log.append(write(value=1))
+    log.sync()
+    disk.sync_error = errno.EIO
+    log.append(write(value=4711))
+    log.sync()
+    segment = tmp_path / "records-00000001.jsonl"
+    with segment.open("r+b") as file:  # the pages that were not written are gone from memory too
+        start = segment.read_bytes().index(b'{"sequence":2')
+        file.seek(start)
+        file.write(bytes(500))
+    disk.sync_error = 0
+    tend_until(log, RecordState.OK)
+    assert verify(tmp_path).first_bad is None
+    assert b'"values":[4711]' in segment.read_bytes()
+    log.close()
+
+
+def test_a_disk_that_goes_on_failing_stays_an_alarm_and_then_tells_what_was_lost(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    log = open_log(tmp_path, disk)
+    disk.sync_error = errno.EIO
+    log.append(denial())
+    log.sync()
+    for second in range(5):
+        log.append(denial())
+        log.tend(float(second))
+        log.sync()
+        assert log.state is RecordState.FAILED
+    disk.sync_error = 0
+    tend_until(log, RecordState.OK)
+    (lost,) = [each.record for each in read(tmp_path) if isinstance(each.record, RecordsLost)]
+    assert lost.by_kind == {"denied": 5}
+    assert lost.reason == "the disk with the records fails; writes are refused"
+    log.close()
+
+
+def test_a_failed_sync_of_a_segment_that_was_closed_meanwhile_is_mended_too(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    log = open_log(tmp_path, disk)
+    log.append(write())
+    log.sync()
+    disk.sync_error = errno.EIO
+    while not (tmp_path / "records-00000002.jsonl").exists() and log.room_for_write:
+        log.append(write())
+    log.sync()
+    assert log.state is RecordState.FAILED
+    disk.sync_error = 0
+    tend_until(log, RecordState.OK)
+    assert verify(tmp_path).first_bad is None
+    log.close()
+
+
+def test_a_line_that_was_written_in_part_leaves_no_trace(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    log = open_log(tmp_path, disk)
+    log.append(denial())
+    disk.short_writes = True
+    with pytest.raises(RecordsFull):
+        log.append(write(device="x" * 900))
+    disk.short_writes = False
+    tend_until(log, RecordState.OK)
+    assert [type(each.record) for each in read(tmp_path)][1:] == [RecordsLost, Alarm]
+    assert b"xxx" not in (tmp_path / "records-00000001.jsonl").read_bytes()
+    assert verify(tmp_path).first_bad is None
+    log.close()
+
+
+def test_writing_that_fails_is_not_told_as_mended_before_it_is(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    told: list[RecordState] = []
+    log = RecordLog.open(
+        tmp_path,
+        gateway="plant-7",
+        limits=SMALL,
+        host=disk.host(),
+        on_change=lambda state, reason: told.append(state),
+    )
+    disk.write_error = errno.EIO
+    assert log.append(denial()) == 0
+    for second in range(5):
+        log.tend(float(second))
+    assert told == [RecordState.FAILED]
+    disk.write_error = 0
+    tend_until(log, RecordState.OK)
+    assert told == [RecordState.FAILED, RecordState.OK]
+    log.close()
+
+
+def test_appending_does_not_wait_for_a_slow_disk_and_a_disk_that_hangs_is_an_alarm(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    hangs, goes_on = threading.Event(), threading.Event()
+    host = disk.host()
+    slow = type(host)(
+        allocate=host.allocate,
+        write=host.write,
+        sync=lambda fd: (hangs.set(), goes_on.wait(30)) and None,  # type: ignore[func-returns-value]
+        time_ns=host.time_ns,
+        sync_delay_s=0.0,
+    )
+    log = RecordLog.open(tmp_path, gateway="plant-7", limits=SMALL, host=slow)
+    log.append(write())
+    assert hangs.wait(30)
+    assert log.append(write()) == 2
+    log.tend(100.0)
+    assert log.state is RecordState.OK
+    log.tend(111.0)
+    assert log.state is RecordState.FAILED
+    assert log.reason.endswith("the disk has not finished a sync for 10 s")
+    goes_on.set()
+    tend_until(log, RecordState.OK)
+    log.close()

@@ -1,0 +1,292 @@
+"""A disk without space: first an alarm, much later a refusal, and the way back."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+
+import pytest
+from unit.records.samples import SMALL, FakeDisk, denial, write
+
+from sealbus.records import (
+    Alarm,
+    AlarmState,
+    Denied,
+    Disconnected,
+    Outcome,
+    Record,
+    RecordLog,
+    RecordsFull,
+    RecordsLost,
+    RecordState,
+    Stopped,
+    WriteOutcome,
+    WriteRequested,
+    read,
+    verify,
+)
+
+
+class Watched:
+    """A log on a fake disk, and the states it told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.disk = FakeDisk()
+        self.told: list[RecordState] = []
+        self.log = RecordLog.open(
+            directory,
+            gateway="plant-7",
+            limits=SMALL,
+            host=self.disk.host(),
+            on_change=lambda state, reason: self.told.append(state),
+        )
+
+    def fill_until(self, state: RecordState) -> int:
+        """Write, each with its outcome, until the log is in that state. How many writes were recorded."""
+        for done in count():
+            if self.log.state is state:
+                return done
+            request = self.log.append(write())
+            self.log.append(WriteOutcome(request=request, outcome=Outcome.DONE))
+        raise AssertionError
+
+    def records(self) -> list[Record]:
+        return [each.record for each in read(self.directory)]  # type: ignore[misc]
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    return Watched(tmp_path)
+
+
+def test_a_full_disk_is_no_trouble_while_the_reserve_stands(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.log.append(write())
+    watched.log.tend(1.0)
+    assert watched.log.state is RecordState.OK
+    assert watched.told == []
+
+
+def test_a_reserve_that_cannot_be_replaced_is_an_alarm_and_writes_go_on(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.RESERVE)
+    assert watched.told == [RecordState.RESERVE]
+    assert watched.log.room_for_write
+    assert watched.log.append(write()) > 0
+    (alarm,) = [each for each in watched.records() if isinstance(each, Alarm)]
+    assert alarm.state is AlarmState.RAISED
+    assert alarm.text == (
+        "there is no room for the next segment of records; connections and denials are only counted: "
+        "No space left on device"
+    )
+
+
+def test_a_flood_of_denials_cannot_take_the_room_of_writes(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.RESERVE)
+    assert [watched.log.append(denial()) for _ in range(5000)] == [0] * 5000
+    assert watched.log.lost == 5000
+    assert watched.fill_until(RecordState.FULL) > 50
+
+
+def test_when_the_reserve_is_used_up_writes_are_refused(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.FULL)
+    assert not watched.log.room_for_write
+    with pytest.raises(RecordsFull, match="the reserve for records is used up; writes are refused: No space left"):
+        watched.log.append(write())
+    assert watched.told == [RecordState.RESERVE, RecordState.FULL]
+
+
+def test_writes_that_are_under_way_when_the_room_ends_keep_room_for_their_outcome(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.RESERVE)
+    under_way = []
+    while watched.log.room_for_write:
+        under_way.append(watched.log.append(write()))
+    for _ in range(200):
+        watched.log.append(Alarm(name="pump", state=AlarmState.RAISED, text="dry"))
+    for request in under_way:
+        assert watched.log.append(WriteOutcome(request=request, outcome=Outcome.UNKNOWN, why="\x00" * 5000)) > 0
+    assert verify(watched.directory).unsettled_writes == 0
+
+
+def test_alarms_and_the_last_word_of_the_run_are_stored_when_writes_no_longer_are(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.FULL)
+    assert watched.log.append(Alarm(name="pump", state=AlarmState.RAISED, text="dry")) > 0
+    assert watched.log.append(Stopped(reason="SIGTERM")) > 0
+
+
+def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.FULL)
+    before = len(watched.records())
+    for _ in range(3):
+        watched.log.append(denial())
+    watched.log.append(Disconnected(connection=1, reason="closed by the client", requests=4, duration_s=1.5))
+    with pytest.raises(RecordsFull):
+        watched.log.append(write())
+    watched.disk.full = False
+    watched.log.tend(1.0)
+    assert watched.log.state is RecordState.OK
+    assert watched.log.room_for_write
+    assert watched.told[-1] is RecordState.OK
+    lost, cleared = watched.records()[before:]
+    assert isinstance(lost, RecordsLost)
+    assert lost.count == 5
+    assert lost.by_kind == {"denied": 3, "disconnected": 1, "write_requested": 1}
+    assert lost.reason == "the reserve for records is used up; writes are refused"
+    assert lost.since < lost.until
+    assert isinstance(cleared, Alarm)
+    assert cleared.state is AlarmState.CLEARED
+    assert watched.log.append(denial()) > 0
+    assert verify(watched.directory).first_bad is None
+
+
+def test_what_is_only_counted_is_told_once_a_minute_so_that_a_crash_loses_no_more_than_that(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.RESERVE)
+    for second in range(200, 320):
+        watched.log.append(denial())
+        watched.log.tend(float(second))
+    assert [each.count for each in watched.records() if isinstance(each, RecordsLost)] == [1, 60]
+
+
+def test_the_last_word_of_a_run_comes_after_what_was_lost(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.RESERVE)
+    watched.log.append(denial())
+    watched.log.append(Stopped(reason="SIGTERM"))
+    watched.log.close()
+    lost, stopped = watched.records()[-2:]
+    assert isinstance(lost, RecordsLost)
+    assert isinstance(stopped, Stopped)
+
+
+def test_a_run_that_ended_on_a_full_disk_leaves_its_room_to_the_next(watched: Watched) -> None:
+    watched.disk.full = True
+    watched.fill_until(RecordState.RESERVE)
+    watched.log.append(Stopped(reason="SIGTERM"))
+    watched.log.close()
+    log = RecordLog.open(watched.directory, gateway="plant-7", limits=SMALL, host=watched.disk.host())
+    assert log.state is RecordState.RESERVE
+    assert log.append(write()) > 0
+    log.close()
+
+
+def test_a_gateway_that_starts_on_a_full_disk_refuses_writes_and_recovers(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    disk.full = True
+    log = RecordLog.open(tmp_path, gateway="plant-7", limits=SMALL, host=disk.host())
+    assert log.state is RecordState.FULL
+    assert log.append(denial()) == 0
+    disk.full = False
+    log.tend(1.0)
+    assert log.state is RecordState.OK
+    assert log.append(write()) > 0
+    log.close()
+    assert verify(tmp_path).first_bad is None
+    assert [type(each.record) for each in read(tmp_path)][0] is RecordsLost
+
+
+def test_a_flood_is_counted_once_it_has_had_its_share_so_that_it_cannot_push_the_writes_out(watched: Watched) -> None:
+    first = watched.log.append(write())
+    for turn in range(20_000):
+        watched.log.append(denial(connection=turn))
+    watched.log.tend(1.0)
+    assert watched.log.state is RecordState.FLOODED
+    assert watched.told == [RecordState.FLOODED]
+    assert watched.log.append(write()) > 0
+    assert verify(watched.directory).first == (first, "2025-03-01T12:00:00.002000Z")
+    assert len([each for each in watched.records() if isinstance(each, Denied)]) < 500
+
+
+def test_a_flood_that_has_passed_is_told_and_denials_are_stored_again(watched: Watched) -> None:
+    watched.log.tend(0.0)
+    while watched.log.append(denial()):
+        pass
+    assert watched.log.state is RecordState.FLOODED
+    watched.log.tend(3600.0)
+    assert watched.log.state is RecordState.FLOODED
+    watched.log.tend(7200.0)
+    assert watched.log.state is RecordState.OK
+    assert watched.log.append(denial()) > 0
+    assert sum(each.count for each in watched.records() if isinstance(each, RecordsLost)) == 1
+
+
+def test_a_file_system_that_breaks_its_promise_of_space_refuses_writes(watched: Watched) -> None:
+    watched.disk.write_error = errno.ENOSPC
+    with pytest.raises(RecordsFull):
+        watched.log.append(write())
+    assert watched.log.state is RecordState.FULL
+    watched.disk.write_error = 0
+    watched.log.sync()
+    watched.log.tend(1.0)
+    assert watched.log.state is RecordState.OK
+    assert [type(each) for each in watched.records()] == [RecordsLost, Alarm]
+    assert verify(watched.directory).first_bad is None
+
+
+SMALL_DISK = """
+import os, sys
+from pathlib import Path
+from sealbus.records import *
+folder = Path(sys.argv[1]) / "records"
+log = RecordLog.open(folder, gateway="plant-7", limits=Limits(segment_bytes=65536, bound_bytes=8 * 65536))
+written = 0
+def write():
+    global written
+    request = log.append(WriteRequested(connection=1, peer="p", unit=1, function=6, device="d", values=(written,)))
+    log.append(WriteOutcome(request=request, outcome=Outcome.DONE))
+    written += 1
+ballast = Path(sys.argv[1]) / "ballast"
+fd = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+try:
+    while True:
+        os.write(fd, b"x" * 4096)
+except OSError:
+    os.close(fd)
+write()
+assert log.state is RecordState.OK
+while log.state is RecordState.OK:
+    write()
+assert log.state is RecordState.RESERVE, log.state
+while log.room_for_write:
+    write()
+assert log.state is RecordState.FULL
+try:
+    write()
+except RecordsFull:
+    pass
+else:
+    raise SystemExit("a write was recorded on a full disk")
+ballast.unlink()
+log.tend(1.0)
+assert log.state is RecordState.OK, log.reason
+write()
+log.append(Stopped(reason="done"))
+log.close()
+found = verify(folder)
+assert found.first_bad is None, found.first_bad
+values = [each.record.values[0] for each in read(folder) if isinstance(each.record, WriteRequested)]
+assert values == list(range(written)), values
+print("kept", written)
+"""
+
+
+def test_a_real_disk_of_a_quarter_of_a_mebibyte_fills_up_and_recovers(tmp_path: Path) -> None:
+    mount = f"mount -t tmpfs -o size=256k tmpfs {tmp_path} && exec {sys.executable} - {tmp_path}"
+    unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    try:
+        can = subprocess.run([*unshared, f"mount -t tmpfs tmpfs {tmp_path}"], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare here")
+    if can.returncode:
+        pytest.skip(f"a small tmpfs cannot be mounted here: {can.stderr.decode().strip()}")
+    done = subprocess.run([*unshared, mount], input=SMALL_DISK, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("kept "), done.stderr
