@@ -1,8 +1,8 @@
-"""The client under test, in a process of its own: reads ten registers, one request in flight, and says what that cost.
+"""The client under test, in a process of its own: reads ten registers over plain tcp, and says what that cost.
 
-`python -m benchmarks.api_client LIBRARY STYLE PORT WARMUP_S SECONDS`, LIBRARY sealbus or pymodbus, STYLE asyncio,
-uvloop or sync. CPU time is the process's own (user and system, all threads), read at the two ends of the measured
-window.
+`python -m benchmarks.api_client LIBRARY STYLE CONNECTIONS PORT WARMUP_S SECONDS`, LIBRARY sealbus or pymodbus, STYLE
+asyncio, uvloop or sync (one connection). Each connection has one request in flight. CPU time is the process's own (user
+and system, all threads), read at the two ends of the measured window.
 """
 
 from __future__ import annotations
@@ -32,26 +32,23 @@ class _Window:
     warmup_s: float
     seconds: float
     began: float = field(default_factory=time.monotonic)
-    requests: int = 0
-    cpu_s: float = 0.0
     opened: float = 0.0
+    cpu_s: float = 0.0
+    requests: int = 0
+    report: str = ""
 
-    def still(self, requests: int) -> bool:
-        """Count the batch just done; false when the run is over."""
+    def still(self) -> bool:
+        """False when the run is over, and then `report` is there."""
         now = time.monotonic()
+        if self.report:
+            return False
         if not self.opened:
             if now - self.began >= self.warmup_s:
-                self.opened, self.cpu_s = now, time.process_time()
-            return True
-        self.requests += requests
-        if now - self.opened < self.seconds:
-            return True
-        self.cpu_s = time.process_time() - self.cpu_s
-        self.seconds = now - self.opened
-        return False
-
-    def report(self) -> str:
-        return json.dumps({"requests": self.requests, "cpu_s": self.cpu_s, "seconds": self.seconds})
+                self.opened, self.requests, self.cpu_s = now, 0, time.process_time()
+        elif now - self.opened >= self.seconds:
+            used = time.process_time() - self.cpu_s
+            self.report = json.dumps({"requests": self.requests, "cpu_s": used, "seconds": now - self.opened})
+        return not self.report
 
 
 def _check(words: Sequence[object]) -> None:
@@ -60,9 +57,10 @@ def _check(words: Sequence[object]) -> None:
 
 
 async def _repeat(read: Callable[[], Awaitable[Sequence[object]]], window: _Window) -> None:
-    while window.still(_BATCH):
+    while window.still():
         for _ in range(_BATCH):
             _check(await read())
+            window.requests += 1
 
 
 async def _sealbus(port: int, window: _Window) -> None:
@@ -76,9 +74,10 @@ def _sealbus_sync(port: int, window: _Window) -> None:
     import sealbus.sync
 
     with sealbus.sync.connect(f"tcp://127.0.0.1:{port}") as modbus:
-        while window.still(_BATCH):
+        while window.still():
             for _ in range(_BATCH):
                 _check(modbus.read_holding_registers(0, _COUNT, unit=1))
+                window.requests += 1
 
 
 async def _pymodbus(port: int, window: _Window) -> None:
@@ -101,28 +100,32 @@ def _pymodbus_sync(port: int, window: _Window) -> None:
     client = ModbusTcpClient("127.0.0.1", port=port)
     if not client.connect():  # type: ignore[no-untyped-call]
         raise ConnectionError("pymodbus did not connect")
-    while window.still(_BATCH):
+    while window.still():
         for _ in range(_BATCH):
             _check(client.read_holding_registers(0, count=_COUNT, device_id=1).registers)
+            window.requests += 1
     client.close()  # type: ignore[no-untyped-call]
+
+
+async def _together(library: str, connections: int, port: int, window: _Window) -> None:
+    one = _sealbus if library == "sealbus" else _pymodbus
+    await asyncio.gather(*(one(port, window) for _ in range(connections)))
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run one client and print its report as JSON."""
-    library, style, port = arguments[0], arguments[1], int(arguments[2])
+    library, style, connections, port = arguments[0], arguments[1], int(arguments[2]), int(arguments[3])
     logging.disable(logging.WARNING)
-    window = _Window(warmup_s=float(arguments[3]), seconds=float(arguments[4]))
+    window = _Window(warmup_s=float(arguments[4]), seconds=float(arguments[5]))
     if style == "sync":
         (_sealbus_sync if library == "sealbus" else _pymodbus_sync)(port, window)
-    else:
-        work = (_sealbus if library == "sealbus" else _pymodbus)(port, window)
-        if style == "uvloop":
-            import uvloop
+    elif style == "uvloop":
+        import uvloop
 
-            uvloop.run(work)
-        else:
-            asyncio.run(work)
-    print(window.report())
+        uvloop.run(_together(library, connections, port, window))
+    else:
+        asyncio.run(_together(library, connections, port, window))
+    print(window.report)
 
 
 if __name__ == "__main__":

@@ -83,18 +83,21 @@ class Bench:
         with serving(peer, job, core=self.cores.tested) as process:
             yield port, process.pid
 
-    def tool(self, mode: str, port: int, connections: int, *, sealed: bool) -> list[str]:
-        """The command of the load generator on its core."""
+    def tool(self, mode: str, port: int, connections: int, *, sealed: bool, core: int | None = None) -> list[str]:
+        """The command of the load generator, on its own core unless another is named."""
         files = self.certificates
-        command = ["taskset", "-c", str(self.cores.generator), str(self.load_tool), mode]
+        on = self.cores.generator if core is None else core
+        command = ["taskset", "-c", str(on), str(self.load_tool), mode]
         command += ["--port", str(port), "--connections", str(connections)]
         if sealed:
             command += ["--ca", str(files.anchor), "--certificate", str(files.client), "--key", str(files.client_key)]
         return command
 
-    def load(self, port: int, connections: int, *, sealed: bool, watch: Sequence[int] = ()) -> Load:
+    def load(
+        self, port: int, connections: int, *, sealed: bool, watch: Sequence[int] = (), core: int | None = None
+    ) -> Load:
         """Load a port in a closed loop. NotMeasuredError when a single answer was wrong or missing."""
-        command = self.tool("load", port, connections, sealed=sealed)
+        command = self.tool("load", port, connections, sealed=sealed, core=core)
         command += ["--seconds", str(self.seconds), "--warmup", str(self.warmup_s)]
         command += [part for process_id in watch for part in ("--account", str(process_id))]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S + self.seconds)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cores",
     "NotMeasuredError",
+    "Quiet",
     "choose_cores",
     "compile_tools",
     "describe_machine",
@@ -50,6 +51,28 @@ class Cores:
     generator: int
     device: int
     tested: int
+
+
+class Quiet:
+    """How much of the machine others used since this was made: what its cores did, less what our processes did."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._busy_s = self._busy() - self._ours()
+
+    def others_share(self) -> float:
+        """Of all cores, 0 to 1. Processes that still run are not yet ours."""
+        used = self._busy() - self._ours() - self._busy_s
+        return max(used, 0.0) / ((time.monotonic() - self._began_s) * (os.cpu_count() or 1))
+
+    @staticmethod
+    def _busy() -> float:
+        user, nice, system = (int(field) for field in _lines("/proc/stat")[0].split()[1:4])
+        return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+    @staticmethod
+    def _ours() -> float:
+        return sum(os.times()[:4])
 
 
 def choose_cores() -> Cores:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from benchmarks.bench import Bench
 from benchmarks.certificates import make_certificates
-from benchmarks.machine import NotMeasuredError, choose_cores, compile_tools, describe_machine, python_versions
+from benchmarks.machine import (
+    NotMeasuredError,
+    Quiet,
+    choose_cores,
+    compile_tools,
+    describe_machine,
+    python_versions,
+)
 from benchmarks.peers import PEERS
 from benchmarks.report import Report, render_json, render_markdown
 from benchmarks.rows import ROWS
@@ -25,7 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _RESULTS = Path(__file__).parent / "results"
+_QUIET_ENOUGH = 0.03
 _METHOD = """
+- {quiet}
 - Every subject in turn, rounds: {rounds}, each time a fresh process; {seconds:g} s after {warmup_s:g} s of warm-up.
   Figures are medians over the rounds, a ratio is the ratio of the medians; beside it the lowest and highest ratio of a
   single round.
@@ -53,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(given)
     try:
         with tempfile.TemporaryDirectory(prefix="sealbus-benchmark-") as folder:
-            bench = _set_up(Path(folder), options)
+            bench, quiet = _set_up(Path(folder), options), Quiet()
             tables = [measure(bench) for row in options.only for measure in ROWS[row]]
-            report = _report(bench, tables, " ".join(["python -m benchmarks", *given]))
+            report = _report(bench, tables, " ".join(["python -m benchmarks", *given]), quiet.others_share())
     except NotMeasuredError as reason:
         print(f"nothing can be measured here: {reason}", file=sys.stderr)
         return 2
@@ -107,7 +116,7 @@ def _set_up(folder: Path, options: argparse.Namespace) -> Bench:
     )
 
 
-def _report(bench: Bench, tables: Sequence[Table], command: str) -> Report:
+def _report(bench: Bench, tables: Sequence[Table], command: str, others_share: float) -> Report:
     versions = python_versions()
     for peer in PEERS:
         try:
@@ -115,11 +124,15 @@ def _report(bench: Bench, tables: Sequence[Table], command: str) -> Report:
         except NotMeasuredError as reason:
             versions[peer.name] = str(reason)
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Report(now, command, describe_machine(), versions, _method(bench), tables)
+    return Report(now, command, describe_machine(), versions, _method(bench, others_share), tables)
 
 
-def _method(bench: Bench) -> str:
+def _method(bench: Bench, others_share: float) -> str:
+    quiet = f"Other processes used {others_share:.1%} of the machine meanwhile"
+    if others_share > _QUIET_ENOUGH:
+        quiet += ": IT WAS NOT QUIET. Do not quote these figures."
     return _METHOD.strip().format(
+        quiet=quiet.rstrip(".") + ".",
         rounds=bench.rounds,
         seconds=bench.seconds,
         warmup_s=bench.warmup_s,
