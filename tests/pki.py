@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import ssl
+import subprocess
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLIENT",
+    "FAR_OFF",
+    "LONG_AGO",
     "NOW",
     "ROLE_OID",
     "SERVER",
     "TOMORROW",
     "YESTERDAY",
     "Credential",
+    "careless_client",
+    "encode_key",
     "handshake",
     "make_crl",
     "make_key",
@@ -47,6 +52,7 @@ __all__ = [
     "save_crl",
     "save_trust",
     "utf8_string",
+    "weakly_signed",
 ]
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -237,6 +243,44 @@ def handshake(
     with suppress(ssl.SSLWantReadError):
         client_end.read(1)
     return server_end, client_end
+
+
+def careless_client(
+    directory: Path,
+    credential: Credential | None,
+    *,
+    version: ssl.TLSVersion | None = None,
+    ciphers: str = "ALL",
+) -> ssl.SSLContext:
+    """A client that believes every server, takes every suite and shows any certificate, however weak, or none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    if version is not None:
+        context.minimum_version = version
+        context.maximum_version = version
+    if credential is not None:
+        context.load_cert_chain(*credential.save(directory, f"careless-{credential.certificate.serial_number:x}"))
+    return context
+
+
+def weakly_signed(directory: Path, issuer: Credential, name: str = "peer", digest: str = "sha1") -> Credential:
+    """A leaf signed with SHA-1 or MD5, which only the `openssl` program still does."""
+    leaf = make_leaf(None, name)  # the program re-signs what is self-signed
+    certificate, _ = leaf.save(directory, "weak")
+    issuer_certificate, issuer_key = issuer.save(directory, "weak-issuer")
+    weak = directory / "weakly-signed.crt"
+    subprocess.run(
+        [
+            *("openssl", "x509", "-in", str(certificate), "-out", str(weak), f"-{digest}", "-days", "30", "-clrext"),
+            *("-CA", str(issuer_certificate), "-CAkey", str(issuer_key), "-set_serial", "77"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    signed = x509.load_pem_x509_certificate(weak.read_bytes())
+    return Credential((signed, *issuer.chain), leaf.key)
 
 
 def _sign(

@@ -17,8 +17,9 @@
 
 Why no self-contained tickets: OpenSSL then keeps the session at the server. It drops it after a fatal alert (R-11),
 uses a TLS 1.3 session once only, and a client certificate of 64 KB, which does not fit into a ticket, does not break
-the handshake. TLS 1.3 clients still get a ticket; it is a reference. A session lives two hours at most and dies with
-its context. It costs about 10 KB each, so `wants_renewal` tells when a context should be built anew.
+the handshake. TLS 1.3 clients still get a ticket; it is a reference. A session lives two hours at most, dies with its
+context, and is dropped when its connection ends without a proper close. It costs about 10 KB, so `wants_renewal` tells
+when a context should be built anew.
 
 No early data: it is never enabled, a write could be replayed (OpenSSL has it off, Python cannot switch it on). The
 order of the TLS 1.3 suites and the maximum fragment length of a client cannot be set from Python.
@@ -100,11 +101,31 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
 
 def build_client_context(identity: Identity, trust: Trust, options: TlsOptions = _SAFE) -> ssl.SSLContext:
     """A context for dialling: the host name or address dialled must stand in the server's SAN, never only in its CN."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _NamingContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = True
     context.hostname_checks_common_name = False
     _configure(context, identity, trust, options)
     return context
+
+
+class _NamingContext(ssl.SSLContext):
+    """A client context that will not dial nobody in particular.
+
+    Without a server name OpenSSL has nothing to compare the certificate with and accepts any; `wrap_socket` refuses
+    that, but `wrap_bio`, which event loops use, does not.
+    """
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        if not server_hostname:
+            raise ValueError("server_hostname is needed: the name or address that the server's certificate must carry")
+        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
 
 def wants_renewal(context: ssl.SSLContext) -> bool:

@@ -56,6 +56,7 @@ _REASONS: Final = {
     "HTTPS_PROXY_REQUEST": "an HTTP proxy request came in where TLS was expected",
     "WRONG_VERSION_NUMBER": "plain bytes came in where TLS was expected",
     "NO_SHARED_CIPHER": "there is no cipher suite in common",
+    "NO_CIPHERS_AVAILABLE": "there is no cipher suite left to offer",
     "NO_SUITABLE_SIGNATURE_ALGORITHM": "there is no signature algorithm in common",
     "UNSUPPORTED_PROTOCOL": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",
     "VERSION_TOO_LOW": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",
@@ -92,8 +93,8 @@ _REASONS: Final = {
 def explain_tls_error(error: BaseException) -> str:
     """One plain sentence, without full stop, for what `ssl` or a transport raised in a handshake or after it."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        known = _VERIFICATION.get(error.verify_code)
-        return known or f"its certificate was not accepted: {error.verify_message}"
+        known = _VERIFICATION.get(getattr(error, "verify_code", 0))
+        return known or f"its certificate was not accepted: {getattr(error, 'verify_message', error)}"
     if isinstance(error, ssl.SSLError):
         return _explain_reason(error)
     if isinstance(error, TimeoutError):
@@ -108,7 +109,7 @@ def explain_tls_error(error: BaseException) -> str:
 def _explain_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "the peer closed the connection without a word"
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""  # errors that Python itself made have none
     if known := _REASONS.get(reason):
         return known
     words = reason.lower().replace("_", " ")

@@ -1,0 +1,152 @@
+"""An identity is loaded whole, or the error names the file and the mend."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from pki import FAR_OFF, NOW, TOMORROW, YESTERDAY, Credential, make_leaf, make_root, rsa_key
+from sealbus.errors import ConfigError
+from sealbus.security import Identity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOT = make_root()
+LEAF = make_leaf(ROOT, "plc")
+
+
+def test_a_good_pair_is_loaded(tmp_path: Path) -> None:
+    identity = Identity.load(*LEAF.save(tmp_path, "plc"))
+    assert identity.subject == "CN=plc"
+    assert identity.not_after == FAR_OFF
+    assert identity.warnings == ()
+    assert identity.chain_warnings([]) == []
+
+
+def test_an_identity_does_not_show_its_key(tmp_path: Path) -> None:
+    assert "PRIVATE" not in repr(Identity.load(*LEAF.save(tmp_path, "plc")))
+
+
+def test_it_ends_when_the_first_certificate_of_its_chain_does(tmp_path: Path) -> None:
+    root = make_root(not_after=TOMORROW)
+    assert Identity.load(*make_leaf(root).save(tmp_path, "plc")).not_after == TOMORROW
+
+
+def test_an_encrypted_key_opens_with_its_password(tmp_path: Path) -> None:
+    files = LEAF.save(tmp_path, "plc", password=b"secret")
+    assert Identity.load(*files, b"secret").subject == "CN=plc"
+
+
+def test_a_password_for_a_key_that_has_none_does_no_harm(tmp_path: Path) -> None:
+    assert Identity.load(*LEAF.save(tmp_path, "plc"), b"secret").subject == "CN=plc"
+
+
+def test_an_ecdsa_and_an_rsa_pair_go_together(tmp_path: Path) -> None:
+    pairs = [LEAF.save(tmp_path, "ec"), make_leaf(ROOT, "plc", key=rsa_key()).save(tmp_path, "rsa")]
+    assert len(Identity.load([pair[0] for pair in pairs], [pair[1] for pair in pairs]).pairs) == 2
+
+
+def _refusal(certificate: Path | list[Path], key: Path | list[Path], password: bytes | None = None) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        Identity.load(certificate, key, password, now=NOW)
+    assert caught.value.mend
+    return caught.value
+
+
+def test_a_second_pair_of_the_same_kind_is_refused(tmp_path: Path) -> None:
+    pairs = [LEAF.save(tmp_path, "one"), make_leaf(ROOT).save(tmp_path, "two")]
+    error = _refusal([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    assert "second certificate with an ECDSA key" in str(error)
+
+
+def test_as_many_keys_as_certificates_are_needed(tmp_path: Path) -> None:
+    certificate, key = LEAF.save(tmp_path, "plc")
+    assert "2 certificate files and 1 key files" in str(_refusal([certificate, certificate], [key]))
+    assert "0 certificate files" in str(_refusal([], []))
+
+
+@pytest.mark.parametrize("missing", ["plc.crt", "plc.key"])
+def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
+    files = LEAF.save(tmp_path, "plc")
+    (tmp_path / missing).unlink()
+    assert _refusal(*files).file == str(tmp_path / missing)
+
+
+@pytest.mark.parametrize("broken", ["plc.crt", "plc.key"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"])
+def test_a_file_that_is_not_what_it_should_be_is_named(tmp_path: Path, broken: str, content: bytes) -> None:
+    files = LEAF.save(tmp_path, "plc")
+    (tmp_path / broken).write_bytes(content)
+    assert _refusal(*files).file == str(tmp_path / broken)
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
+    _, key = LEAF.save(tmp_path, "plc")
+    assert "cannot be read: Is a directory" in str(_refusal(tmp_path, key))
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
+    certificate, _ = LEAF.save(tmp_path, "plc")
+    _, key = make_leaf(ROOT).save(tmp_path, "other")
+    error = _refusal(certificate, key)
+    assert error.file == str(key)
+    assert "does not belong to the certificate" in str(error)
+
+
+def test_a_chain_in_the_wrong_order_is_refused(tmp_path: Path) -> None:
+    files = Credential((ROOT.certificate, LEAF.certificate), LEAF.key).save(tmp_path, "plc")
+    assert "put the leaf first" in _refusal(*files).mend
+
+
+def test_a_chain_with_a_stranger_in_it_is_refused(tmp_path: Path) -> None:
+    files = Credential((LEAF.certificate, make_root("Stranger").certificate), LEAF.key).save(tmp_path, "plc")
+    assert "CN=Stranger, which did not issue it" in str(_refusal(*files))
+
+
+def test_an_encrypted_key_without_or_with_the_wrong_password_is_refused(tmp_path: Path) -> None:
+    files = LEAF.save(tmp_path, "plc", password=b"secret")
+    assert "no password was given" in str(_refusal(*files))
+    assert "does not open this key" in str(_refusal(*files, b"wrong"))
+
+
+def test_a_kind_of_key_that_no_suite_uses_is_refused(tmp_path: Path) -> None:
+    certificate, key = LEAF.save(tmp_path, "plc")
+    other = ed25519.Ed25519PrivateKey.generate()
+    key.write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert "neither ECDSA nor RSA" in str(_refusal(certificate, key))
+
+
+def test_an_expired_and_a_future_certificate_are_refused(tmp_path: Path) -> None:
+    expired = _refusal(*make_leaf(ROOT, not_after=YESTERDAY).save(tmp_path, "old"))
+    assert f"expired on {YESTERDAY:%Y-%m-%d}" in str(expired)
+    future = _refusal(*make_leaf(ROOT, not_before=TOMORROW).save(tmp_path, "new"))
+    assert f"not valid before {TOMORROW:%Y-%m-%d}" in str(future)
+
+
+def test_an_expired_issuer_in_the_chain_is_refused(tmp_path: Path) -> None:
+    issuer = make_root("Old issuer", issuer=ROOT, not_after=NOW - timedelta(seconds=1))
+    assert "CN=Old issuer expired" in str(_refusal(*make_leaf(issuer).save(tmp_path, "plc")))
+
+
+def test_a_key_that_others_can_read_is_worth_a_warning(tmp_path: Path) -> None:
+    certificate, key = LEAF.save(tmp_path, "plc")
+    key.chmod(0o640)
+    assert Identity.load(certificate, key).warnings == (
+        f"{key}: the key can be read by other users (mode 640); run chmod 600 {key}",
+    )
+
+
+def test_a_chain_that_leads_to_no_root_is_worth_a_warning_unless_the_trust_files_complete_it(tmp_path: Path) -> None:
+    identity = Identity.load(*Credential((LEAF.certificate,), LEAF.key).save(tmp_path, "plc"))
+    assert "ends at CN=Test root, which is in no file" in identity.chain_warnings([])[0]
+    assert identity.chain_warnings([ROOT.certificate]) == []
+
+
+def test_a_key_on_another_curve_is_loaded(tmp_path: Path) -> None:
+    leaf = make_leaf(ROOT, "plc", key=ec.generate_private_key(ec.SECP384R1()))
+    assert Identity.load(*leaf.save(tmp_path, "plc")).subject == "CN=plc"

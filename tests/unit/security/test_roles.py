@@ -1,0 +1,161 @@
+"""The role of a leaf is one UTF8String in one extension, whole; all else is the NULL role, and nothing raises."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pki import make_leaf, make_root, utf8_string
+from sealbus.security import LONGEST_ROLE_BYTES, Role, RoleFinding, role_of
+
+ROOT = make_root()
+PRESENT, ABSENT, MALFORMED = RoleFinding.PRESENT, RoleFinding.ABSENT, RoleFinding.MALFORMED
+
+
+def test_the_bytes_of_the_reference_certificate_are_the_operator() -> None:
+    der = bytes.fromhex("0C 08 4F 70 65 72 61 74 6F 72")
+    assert role_of(make_leaf(ROOT, role_der=[der]).certificate) == Role("Operator", PRESENT)
+
+
+def test_der_is_read_as_well_as_a_parsed_certificate() -> None:
+    assert role_of(make_leaf(ROOT, role="Operator").der) == Role("Operator", PRESENT)
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        "Operator",
+        "Operator,Admin",  # one role, never two
+        "Operator Admin",
+        " Operator ",  # another role than "Operator"
+        "operator",
+        "\u041eperator",  # a Cyrillic O: another role
+        "Bediener für Pumpe №1",
+        "e\u0301",  # not normalised
+        "*",
+        "r" * 127,
+        "r" * 128,
+        "r" * 255,
+        "r" * 256,
+        "r" * LONGEST_ROLE_BYTES,
+    ],
+)
+def test_a_role_is_the_whole_string_and_nothing_is_changed_in_it(role: str) -> None:
+    assert role_of(make_leaf(ROOT, role=role).certificate) == Role(role, PRESENT)
+
+
+def test_a_critical_role_is_read_where_a_stack_lets_it_through() -> None:
+    assert role_of(make_leaf(ROOT, role="Operator", role_critical=True).certificate).value == "Operator"
+
+
+def test_no_role_is_absent() -> None:
+    role = role_of(make_leaf(ROOT).certificate)
+    assert (role.value, role.finding) == ("", ABSENT)
+
+
+@pytest.mark.parametrize(
+    "oid",
+    [
+        "1.3.6.1.4.1.50316.802",
+        "1.3.6.1.4.1.50316.802.2",
+        "1.3.6.1.4.1.50316.802.1.1",
+        "1.3.6.1.4.1.50316.8021",
+    ],
+)
+def test_a_role_under_another_identifier_is_absent(oid: str) -> None:
+    assert role_of(make_leaf(ROOT, role="Operator", role_oid=oid).certificate).finding is ABSENT
+
+
+@pytest.mark.parametrize(
+    ("der", "detail"),
+    [
+        ("", "cut short"),
+        ("0C", "cut short"),
+        ("0C 00", "empty string"),
+        ("0C 08 4F 70", "cut short: 2 of 8 bytes"),
+        ("0C 02 4F 70 65", "1 bytes follow the role"),
+        ("0C 02 4F 70 0C 02 4F 70", "4 bytes follow the role"),
+        ("13 02 4F 70", "tag 13, not 0C"),  # PrintableString
+        ("16 02 4F 70", "tag 16"),  # IA5String
+        ("1E 04 00 4F 00 70", "tag 1E"),  # BMPString
+        ("04 02 4F 70", "tag 04"),  # OCTET STRING
+        ("2C 04 0C 02 4F 70", "tag 2C"),  # constructed
+        ("2C 80 0C 02 4F 70 00 00", "tag 2C"),  # constructed, indefinite
+        ("0C 80 4F 70 00 00", "not DER"),  # indefinite length
+        ("30 04 0C 02 4F 70", "tag 30"),  # a sequence of one role
+        ("0C 81 02 4F 70", "not DER"),  # longer than needed
+        ("0C 82 00 02 4F 70", "not DER"),
+        ("0C 82 00 80" + "41" * 128, "not DER"),
+        ("0C 81", "not DER"),
+        ("0C 82 01", "not DER"),
+        ("0C 84 FF FF FF FF 41", "cut short"),
+        ("0C 85 00 00 00 00 01 41", "not DER"),
+        ("0C FF 41", "not DER"),
+        ("0C 02 C3 28", "UTF-8"),
+        ("0C 02 C0 80", "UTF-8"),  # an overlong NUL
+        ("0C 03 ED A0 80", "UTF-8"),  # half of a surrogate pair
+        ("0C 0E 4F 70 65 72 61 74 6F 72 00 41 64 6D 69 6E", "NUL"),
+        ("0C 01 00", "NUL"),
+    ],
+)
+def test_what_is_not_one_utf8_string_is_the_null_role_and_says_why(der: str, detail: str) -> None:
+    role = role_of(make_leaf(ROOT, role_der=[bytes.fromhex(der)]).certificate)
+    assert (role.value, role.finding) == ("", MALFORMED)
+    assert detail in role.detail
+
+
+@pytest.mark.parametrize("second", ["Operator", "Admin", ""])
+def test_two_roles_are_no_role_not_even_if_they_are_equal(second: str) -> None:
+    leaf = make_leaf(ROOT, role="Operator", role_der=[utf8_string(second.encode())])
+    assert role_of(leaf.certificate) == Role("", MALFORMED, "the role stands there twice")
+
+
+@pytest.mark.parametrize("size", [LONGEST_ROLE_BYTES + 1, 4096, 65_536])
+def test_a_role_that_is_too_long_is_no_role_rather_than_a_shortened_one(size: int) -> None:
+    role = role_of(make_leaf(ROOT, role_der=[utf8_string(b"r" * size)]).certificate)
+    assert role == Role("", MALFORMED, f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}")
+
+
+def test_the_role_of_an_authority_is_not_inherited() -> None:
+    issuer = make_leaf(ROOT, "issuer", role="Admin", authority=True)
+    assert role_of(make_leaf(issuer).certificate).finding is ABSENT
+
+
+def test_bytes_that_are_no_certificate_are_the_null_role() -> None:
+    for der in (b"", b"\x30", b"\x30\x80", b"Operator", bytes(1000)):
+        assert role_of(der).finding is MALFORMED
+
+
+def test_another_extension_that_cannot_be_parsed_does_not_raise() -> None:
+    good = make_leaf(ROOT, role="Operator", hosts=["plc.example"]).der
+    broken = good.replace(b"\x82\x0bplc.example", b"\x82\x7fplc.example")
+    assert broken != good
+    assert role_of(broken).finding is MALFORMED
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=40))
+def test_any_bytes_in_the_extension_end_in_a_role_or_the_null_role(content: bytes) -> None:
+    role = role_of(make_leaf(ROOT, role_der=[content]).certificate)
+    if role.finding is PRESENT:
+        assert content == utf8_string(role.value.encode())
+        assert role.value
+    else:
+        assert role.value == ""
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(min_value=0, max_value=100_000), st.integers(min_value=0, max_value=255), st.booleans())
+def test_a_certificate_with_any_byte_changed_or_cut_never_raises(place: int, value: int, cut: bool) -> None:
+    der = bytearray(_REFERENCE)
+    der[place % len(der)] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        role = role_of(bytes(der[: place % len(der)] if cut else der))
+    assert isinstance(role, Role)
+
+
+_REFERENCE = make_leaf(ROOT, role="Operator", hosts=["plc.example", "192.0.2.7"]).der
