@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -29,6 +29,7 @@ __all__ = [
     "SUFFIX_BYTES",
     "BrokenAt",
     "Header",
+    "Number",
     "Stamp",
     "encode_record",
     "render_time",
@@ -49,21 +50,25 @@ _CLIP_STEPS = (1000, 200, 50, 10)
 _encode = msgspec.json.Encoder().encode
 
 
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""What numbers of segments and records can be; anything else in a file is damage."""
+
+
 class BrokenAt(msgspec.Struct, frozen=True):
     """Where the chain could not be followed when a new segment was begun after damage."""
 
-    segment: int
-    line: int
+    segment: Number
+    line: Number
     problem: str
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first line of a segment. `first` is the number of its first record, `previous` the hash it follows."""
 
-    format: int
+    format: Number
     gateway: str
-    segment: int
-    first: int
+    segment: Number
+    first: Number
     time: str
     previous: str
     broken: BrokenAt | None = None
@@ -76,11 +81,11 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
 class Stamp(msgspec.Struct, frozen=True, gc=False):
     """What every stored line has, whatever its kind; and the number of the write that an outcome belongs to."""
 
-    sequence: int
+    sequence: Number
     time: str
     kind: str
     hash: str
-    request: int = 0
+    request: Number = 0
 
 
 def seal(previous: bytes, body: bytes) -> tuple[bytes, bytes]:

@@ -16,7 +16,7 @@ import msgspec
 from sealbus.errors import ConfigError
 from sealbus.records.chain import Stamp
 from sealbus.records.kinds import Record
-from sealbus.records.segments import list_segments, read_bytes, read_header, segment_path
+from sealbus.records.segments import NOT_THAT_JSON, list_segments, read_bytes, read_header, segment_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +104,7 @@ def _decode(line: bytes, sequence: int) -> Stored | None:
     try:
         stamp = _decode_stamp(line)
         return Stored(stamp.sequence, stamp.time, _decode_record(line)) if stamp.sequence >= sequence else None
-    except msgspec.DecodeError:
+    except NOT_THAT_JSON:
         return None
 
 

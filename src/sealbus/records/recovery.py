@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.records.chain import GENESIS, BrokenAt, Stamp
-from sealbus.records.segments import ChainError, Walk, list_segments, read_bytes, segment_path
+from sealbus.records.segments import NOT_THAT_JSON, ChainError, Walk, list_segments, read_bytes, segment_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +118,7 @@ def _unsettled_writes(directory: Path, numbers: list[int]) -> tuple[int, ...]:
                 continue
             try:
                 stamp = _decode_stamp(line)
-            except msgspec.DecodeError:
+            except NOT_THAT_JSON:
                 continue
             if stamp.kind == "write_requested":
                 unsettled[stamp.sequence] = None

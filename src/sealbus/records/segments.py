@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LOCK_NAME",
     "LONGEST_LINE",
+    "NOT_THAT_JSON",
     "RESERVE_NAME",
     "ChainError",
     "Fault",
@@ -40,6 +41,9 @@ LOCK_NAME = "lock"
 RESERVE_NAME = "reserve"
 LONGEST_LINE = 8192
 """Bytes. No line is longer."""
+
+NOT_THAT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON of the type asked for."""
 
 _NAME = re.compile(r"records-(\d{8})\.jsonl")
 
@@ -96,7 +100,7 @@ def read_header(directory: Path, number: int) -> Header | None:
     try:
         with segment_path(directory, number).open("rb") as file:
             return _decode_header(file.readline(LONGEST_LINE))
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_THAT_JSON):
         return None
 
 
@@ -141,7 +145,7 @@ class Walk:
     def _check_header(self, line: bytes) -> None:
         try:
             header = _decode_header(line)
-        except msgspec.DecodeError:
+        except NOT_THAT_JSON:
             raise self._unreadable(line, "header") from None
         expected = None if self.sequence is None else self.sequence + 1
         if header.format != FORMAT:
@@ -162,7 +166,7 @@ class Walk:
     def _check_record(self, line: bytes) -> Stamp:
         try:
             stamp = _decode_stamp(line)
-        except msgspec.DecodeError:
+        except NOT_THAT_JSON:
             raise self._unreadable(line, "record") from None
         expected = (self.sequence or 0) + 1
         if stamp.sequence != expected:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sealbus.records.kinds import SegmentRemoved
+from sealbus.records.segments import NOT_THAT_JSON
 
 if TYPE_CHECKING:
     from sealbus.records.chain import Header, Stamp
@@ -58,8 +60,9 @@ class Tally:
             case "write_outcome":
                 self.unsettled.discard(stamp.request)
             case "segment_removed":
-                removal = _decode_removal(line)
-                self.removals[removal.segment] = (stamp.sequence, removal.last_hash)
+                with suppress(*NOT_THAT_JSON):  # a removal that cannot be read tells nothing
+                    removal = _decode_removal(line)
+                    self.removals[removal.segment] = (stamp.sequence, removal.last_hash)
             case "recovered":
                 self.recoveries.append(stamp.sequence)
 

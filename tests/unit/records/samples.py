@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 
-from sealbus.records import Denied, Host, Limits, WriteRequested
+from sealbus.records import Denied, Host, Limits, RecordLog, RecordState, WriteRequested
 
-__all__ = ["SMALL", "FakeDisk", "denial", "write"]
+__all__ = ["SMALL", "FakeDisk", "denial", "state_of", "write"]
 
 SMALL = Limits(segment_bytes=65536, bound_bytes=6 * 65536)
 
@@ -68,3 +68,8 @@ def write(*, value: int = 7, device: str = "tcp://10.0.0.5:502") -> WriteRequest
         values=(value,),
         rule="Operator/2 at policy.toml:14",
     )
+
+
+def state_of(log: RecordLog) -> RecordState:
+    """The state now. A type checker takes an attribute for what it was when it was last looked at."""
+    return log.state

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.records.samples import SMALL, FakeDisk, denial, write
 
 from sealbus.records import (
     Alarm,
@@ -20,6 +20,7 @@ from sealbus.records import (
     read,
     verify,
 )
+from unit.records.samples import SMALL, FakeDisk, denial, state_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def tend_until(log: RecordLog, state: RecordState) -> None:
     for second in range(10):
         log.tend(float(second))
         log.sync()
-        if log.state is state:
+        if state_of(log) is state:
             return
     raise AssertionError(f"still {log.state}")
 
@@ -45,7 +46,7 @@ def test_a_failed_sync_is_noticed_and_refuses_writes(tmp_path: Path) -> None:
     disk.sync_error = errno.EIO
     log.append(denial())
     log.sync()
-    assert log.state is RecordState.FAILED
+    assert state_of(log) is RecordState.FAILED
     assert log.reason == "the disk with the records fails; writes are refused: Input/output error"
     assert not log.room_for_write
     with pytest.raises(RecordsFull):
@@ -84,7 +85,7 @@ def test_a_disk_that_goes_on_failing_stays_an_alarm_and_then_tells_what_was_lost
         log.append(denial())
         log.tend(float(second))
         log.sync()
-        assert log.state is RecordState.FAILED
+        assert state_of(log) is RecordState.FAILED
     disk.sync_error = 0
     tend_until(log, RecordState.OK)
     (lost,) = [each.record for each in read(tmp_path) if isinstance(each.record, RecordsLost)]
@@ -102,7 +103,7 @@ def test_a_failed_sync_of_a_segment_that_was_closed_meanwhile_is_mended_too(tmp_
     while not (tmp_path / "records-00000002.jsonl").exists() and log.room_for_write:
         log.append(write())
     log.sync()
-    assert log.state is RecordState.FAILED
+    assert state_of(log) is RecordState.FAILED
     disk.sync_error = 0
     tend_until(log, RecordState.OK)
     assert verify(tmp_path).first_bad is None
@@ -148,22 +149,19 @@ def test_writing_that_fails_is_not_told_as_mended_before_it_is(tmp_path: Path) -
 def test_appending_does_not_wait_for_a_slow_disk_and_a_disk_that_hangs_is_an_alarm(tmp_path: Path) -> None:
     disk = FakeDisk()
     hangs, goes_on = threading.Event(), threading.Event()
-    host = disk.host()
-    slow = type(host)(
-        allocate=host.allocate,
-        write=host.write,
-        sync=lambda fd: (hangs.set(), goes_on.wait(30)) and None,  # type: ignore[func-returns-value]
-        time_ns=host.time_ns,
-        sync_delay_s=0.0,
-    )
-    log = RecordLog.open(tmp_path, gateway="plant-7", limits=SMALL, host=slow)
+
+    def hang(fd: int) -> None:
+        hangs.set()
+        goes_on.wait(30)
+
+    log = RecordLog.open(tmp_path, gateway="plant-7", limits=SMALL, host=replace(disk.host(), sync=hang))
     log.append(write())
     assert hangs.wait(30)
     assert log.append(write()) == 2
     log.tend(100.0)
-    assert log.state is RecordState.OK
+    assert state_of(log) is RecordState.OK
     log.tend(111.0)
-    assert log.state is RecordState.FAILED
+    assert state_of(log) is RecordState.FAILED
     assert log.reason.endswith("the disk has not finished a sync for 10 s")
     goes_on.set()
     tend_until(log, RecordState.OK)

@@ -6,10 +6,9 @@ import errno
 import subprocess
 import sys
 from itertools import count
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from unit.records.samples import SMALL, FakeDisk, denial, write
 
 from sealbus.records import (
     Alarm,
@@ -24,10 +23,13 @@ from sealbus.records import (
     RecordState,
     Stopped,
     WriteOutcome,
-    WriteRequested,
     read,
     verify,
 )
+from unit.records.samples import SMALL, FakeDisk, denial, state_of, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Watched:
@@ -48,7 +50,7 @@ class Watched:
     def fill_until(self, state: RecordState) -> int:
         """Write, each with its outcome, until the log is in that state. How many writes were recorded."""
         for done in count():
-            if self.log.state is state:
+            if state_of(self.log) is state:
                 return done
             request = self.log.append(write())
             self.log.append(WriteOutcome(request=request, outcome=Outcome.DONE))
@@ -67,7 +69,7 @@ def test_a_full_disk_is_no_trouble_while_the_reserve_stands(watched: Watched) ->
     watched.disk.full = True
     watched.log.append(write())
     watched.log.tend(1.0)
-    assert watched.log.state is RecordState.OK
+    assert state_of(watched.log) is RecordState.OK
     assert watched.told == []
 
 
@@ -133,7 +135,7 @@ def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watche
         watched.log.append(write())
     watched.disk.full = False
     watched.log.tend(1.0)
-    assert watched.log.state is RecordState.OK
+    assert state_of(watched.log) is RecordState.OK
     assert watched.log.room_for_write
     assert watched.told[-1] is RecordState.OK
     lost, cleared = watched.records()[before:]
@@ -174,7 +176,7 @@ def test_a_run_that_ended_on_a_full_disk_leaves_its_room_to_the_next(watched: Wa
     watched.log.append(Stopped(reason="SIGTERM"))
     watched.log.close()
     log = RecordLog.open(watched.directory, gateway="plant-7", limits=SMALL, host=watched.disk.host())
-    assert log.state is RecordState.RESERVE
+    assert state_of(log) is RecordState.RESERVE
     assert log.append(write()) > 0
     log.close()
 
@@ -183,15 +185,15 @@ def test_a_gateway_that_starts_on_a_full_disk_refuses_writes_and_recovers(tmp_pa
     disk = FakeDisk()
     disk.full = True
     log = RecordLog.open(tmp_path, gateway="plant-7", limits=SMALL, host=disk.host())
-    assert log.state is RecordState.FULL
+    assert state_of(log) is RecordState.FULL
     assert log.append(denial()) == 0
     disk.full = False
     log.tend(1.0)
-    assert log.state is RecordState.OK
+    assert state_of(log) is RecordState.OK
     assert log.append(write()) > 0
     log.close()
     assert verify(tmp_path).first_bad is None
-    assert [type(each.record) for each in read(tmp_path)][0] is RecordsLost
+    assert next(type(each.record) for each in read(tmp_path)) is RecordsLost
 
 
 def test_a_flood_is_counted_once_it_has_had_its_share_so_that_it_cannot_push_the_writes_out(watched: Watched) -> None:
@@ -199,7 +201,7 @@ def test_a_flood_is_counted_once_it_has_had_its_share_so_that_it_cannot_push_the
     for turn in range(20_000):
         watched.log.append(denial(connection=turn))
     watched.log.tend(1.0)
-    assert watched.log.state is RecordState.FLOODED
+    assert state_of(watched.log) is RecordState.FLOODED
     assert watched.told == [RecordState.FLOODED]
     assert watched.log.append(write()) > 0
     assert verify(watched.directory).first == (first, "2025-03-01T12:00:00.002000Z")
@@ -210,11 +212,11 @@ def test_a_flood_that_has_passed_is_told_and_denials_are_stored_again(watched: W
     watched.log.tend(0.0)
     while watched.log.append(denial()):
         pass
-    assert watched.log.state is RecordState.FLOODED
+    assert state_of(watched.log) is RecordState.FLOODED
     watched.log.tend(3600.0)
-    assert watched.log.state is RecordState.FLOODED
+    assert state_of(watched.log) is RecordState.FLOODED
     watched.log.tend(7200.0)
-    assert watched.log.state is RecordState.OK
+    assert state_of(watched.log) is RecordState.OK
     assert watched.log.append(denial()) > 0
     assert sum(each.count for each in watched.records() if isinstance(each, RecordsLost)) == 1
 
@@ -223,11 +225,11 @@ def test_a_file_system_that_breaks_its_promise_of_space_refuses_writes(watched: 
     watched.disk.write_error = errno.ENOSPC
     with pytest.raises(RecordsFull):
         watched.log.append(write())
-    assert watched.log.state is RecordState.FULL
+    assert state_of(watched.log) is RecordState.FULL
     watched.disk.write_error = 0
     watched.log.sync()
     watched.log.tend(1.0)
-    assert watched.log.state is RecordState.OK
+    assert state_of(watched.log) is RecordState.OK
     assert [type(each) for each in watched.records()] == [RecordsLost, Alarm]
     assert verify(watched.directory).first_bad is None
 

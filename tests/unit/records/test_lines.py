@@ -6,10 +6,10 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.records.samples import denial, write
 
 from sealbus.records import Alarm, AlarmState, Connected, Outcome, WriteOutcome
 from sealbus.records.chain import GENESIS, Header, encode_record, render_time, seal_record
+from unit.records.samples import denial, write
 
 NOON_NS = 1_740_830_400_000_000_000
 

@@ -9,12 +9,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.records.samples import SMALL, FakeDisk, denial, write
 
 from sealbus.errors import ConfigError
 from sealbus.records import (
     Limits,
     Outcome,
+    Record,
     RecordLog,
     RecordState,
     SegmentRemoved,
@@ -24,6 +24,7 @@ from sealbus.records import (
     read,
     verify,
 )
+from unit.records.samples import SMALL, FakeDisk, denial, state_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ def open_log(directory: Path, disk: FakeDisk | None = None, limits: Limits = SMA
 
 def test_records_are_numbered_from_one_and_read_back_as_they_were(tmp_path: Path) -> None:
     log = open_log(tmp_path / "records")
-    records = [
+    records: list[Record] = [
         Started(version="1.0", listeners=("mbaps://0.0.0.0:802",)),
         write(),
         WriteOutcome(request=2, outcome=Outcome.EXCEPTION, exception_code=4),
@@ -77,7 +78,7 @@ def test_files_are_for_the_owner_only(tmp_path: Path) -> None:
 
 def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o770)
-    with pytest.raises(ConfigError, match="others than the owner may write to the records .mode 770.*chmod 700"):
+    with pytest.raises(ConfigError, match=r"others than the owner may write to the records .mode 770.*chmod 700"):
         open_log(tmp_path)
 
 
@@ -147,7 +148,7 @@ def test_the_directory_never_exceeds_its_bound(tmp_path: Path) -> None:
             log.sync()
             log.tend(float(turn))
             assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALL.bound_bytes
-    assert log.state is RecordState.OK
+    assert state_of(log) is RecordState.OK
     assert verify(tmp_path).first_bad is None
     log.close()
 
