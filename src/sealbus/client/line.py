@@ -36,6 +36,7 @@ __all__ = ["Framing", "Line", "LineOwner", "LineRules", "LineState", "MbapLine",
 
 _BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
 _RESETS_AFTER_SILENCES = 3
+_MOST_UNANSWERED = 256
 
 
 class Framing(Enum):
@@ -161,8 +162,11 @@ class Line(asyncio.Protocol):
     def _transmit(self, transaction: Transaction) -> None:
         raise NotImplementedError
 
+    def _given_up(self, number: int) -> None:
+        """The request of this number timed out."""
+
     def _after_silence(self) -> None:
-        """A request timed out."""
+        """Some requests timed out."""
         raise NotImplementedError
 
     # -- shared machinery
@@ -204,6 +208,7 @@ class Line(asyncio.Protocol):
         late = [number for number, each in self._pending.items() if each.expires <= now]
         for number in late:
             transaction = self._pending.pop(number)
+            self._given_up(number)
             self._owner.unit_silent(transaction.tail[0])
             transaction.fail(Failure.NO_ANSWER)
         if self._pending:
@@ -231,46 +236,81 @@ class Line(asyncio.Protocol):
 class MbapLine(Line):
     """MBAP over TCP or TLS: up to `in_flight` requests at once, matched by transaction id."""
 
-    __slots__ = ("_stream", "_transaction_id")
+    __slots__ = ("_is_joining", "_joined", "_stream", "_transaction_id", "_unanswered")
 
     def __init__(self, owner: LineOwner, rules: LineRules) -> None:
         super().__init__(owner, rules)
         self._stream = MbapStream()
         self._transaction_id = 0
+        self._unanswered: set[int] = set()
+        self._joined: list[bytes] = []
+        self._is_joining = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._stream = MbapStream()
+        self._unanswered.clear()
+        self._joined.clear()
         super().connection_made(transport)
 
     def _transmit(self, transaction: Transaction) -> None:
-        number = self._transaction_id = (self._transaction_id + 1) & 0xFFFF
-        self._pending[number] = transaction
+        number = (self._transaction_id + 1) & 0xFFFF
+        while number in self._unanswered:  # its answer may still come, and must not pass for this one's
+            number = (number + 1) & 0xFFFF
+        self._transaction_id = number
         tail = transaction.tail
-        self.transport.write(  # type: ignore[union-attr]  # a free line has a transport
-            b"%c%c\0\0\0%c%b" % (number >> 8, number & 0xFF, len(tail), tail)
-        )
+        frame = b"%c%c\0\0\0%c%b" % (number >> 8, number & 0xFF, len(tail), tail)
+        pending = self._pending
+        pending[number] = transaction
+        if self._is_joining:
+            self._joined.append(frame)
+        elif len(pending) == 1:  # an idle line does not wait
+            self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
+        else:
+            self._is_joining = True
+            self._joined.append(frame)
+            self._loop.call_soon(self._write_joined)
+
+    def _write_joined(self) -> None:
+        """What was sent within one turn of the loop goes out in one piece: a system call costs more than all the rest."""
+        self._is_joining = False
+        if self._joined and self.transport is not None:
+            self.transport.write(b"".join(self._joined))
+            self._joined.clear()
 
     def data_received(self, data: bytes) -> None:
-        pending = self._pending
-        for adu in self._stream.feed(data):
-            transaction = pending.pop(adu[0] << 8 | adu[1], None)
-            if transaction is None:
-                if not (self._rules.lenient_transaction_id and len(pending) == 1):
-                    self._owner.answer_dropped(f"nobody waits for transaction {adu[0] << 8 | adu[1]}")
-                    continue
-                _, transaction = pending.popitem()
-            self._answered(transaction, adu[2:])
-            if self.state is not LineState.OPEN:
+        self._is_joining = True
+        try:
+            for adu in self._stream.feed(data):
+                self._take(adu)
+                if self.state is not LineState.OPEN:
+                    return
+            if self._stream.fault is not None:
+                self.close(f"the device does not speak Modbus: {self._stream.fault}")
+            else:
+                self._freed()
+        finally:
+            self._write_joined()
+
+    def _take(self, adu: bytes) -> None:
+        number = adu[0] << 8 | adu[1]
+        transaction = self._pending.pop(number, None)
+        if transaction is None:
+            self._unanswered.discard(number)
+            if not (self._rules.lenient_transaction_id and len(self._pending) == 1):
+                self._owner.answer_dropped(f"nobody waits for transaction {number}")
                 return
-        if self._stream.fault is not None:
-            self.close(f"the device does not speak Modbus: {self._stream.fault}")
-        else:
-            self._freed()
+            _, transaction = self._pending.popitem()
+        self._answered(transaction, adu[2:])
+
+    def _given_up(self, number: int) -> None:
+        self._unanswered.add(number)
 
     def _after_silence(self) -> None:
         # With a lenient id a late answer could pass for the next one, so the silence must end the connection.
         if self._rules.lenient_transaction_id:
             self.close("opened anew: a late answer could not be told from the next one")
+        elif len(self._unanswered) > _MOST_UNANSWERED:
+            self.close(f"opened anew after {len(self._unanswered)} requests that were never answered")
         elif self._silences >= _RESETS_AFTER_SILENCES and not self._pending:
             self.close(f"opened anew after {self._silences} time-outs in a row")
 

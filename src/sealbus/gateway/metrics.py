@@ -43,7 +43,7 @@ class GatewayCounters:
     reload_failures: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GatewayMetrics(Collector):
     """Everything that can be read: counters, services by URL, channels by URL, and what is asked for when scraped."""
 
