@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks.run import main
+from benchmarks.command import main
 
 __all__: list[str] = []
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = [
+    "PROJECT",
     "Cores",
     "NotMeasuredError",
     "Quiet",
@@ -35,7 +36,8 @@ __all__ = [
     "wait_for_port",
 ]
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).resolve().parent
+PROJECT = _HERE.parent
 _START_DEADLINE_S = 20.0
 _STOP_DEADLINE_S = 10.0
 
@@ -118,6 +120,7 @@ def running(command: Sequence[str], *, core: int, log: Path) -> Iterator[subproc
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["taskset", "-c", str(core), *command],
+            cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

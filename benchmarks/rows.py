@@ -8,7 +8,15 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.machine import NotMeasuredError, free_port, process_tree, proportional_set_bytes, running, wait_for_port
+from benchmarks.machine import (
+    PROJECT,
+    NotMeasuredError,
+    free_port,
+    process_tree,
+    proportional_set_bytes,
+    running,
+    wait_for_port,
+)
 from benchmarks.peers import HAPROXY, NGINX, SEALBUS, STUNNEL
 from benchmarks.table import Bound, Figure, Sample, Table, Verdict, compare, fill
 
@@ -146,7 +154,7 @@ def _compare_libraries(table: Table, role: str, target: float) -> None:
 def _client(bench: Bench, library: str, style: str, connections: int, port: int) -> Sample:
     command = ["taskset", "-c", str(bench.cores.tested), sys.executable, "-m", "benchmarks.api_client", library, style]
     command += [str(connections), str(port), str(bench.warmup_s), str(bench.seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotMeasuredError((done.stderr.strip().splitlines() or ["it said nothing"])[-1])
     said = json.loads(done.stdout)
