@@ -1,0 +1,199 @@
+"""The folder of the demonstration: an authority, three certificates, gateway.toml and policy.toml.
+
+Everything is made when it is missing and left alone when it is there; the files are for the user to edit. Only two
+things change by themselves: a certificate near its end is issued again, and the ports in gateway.toml follow the
+options, when they are given. No key here is known to anybody but this folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sealbus.cli.demonstration_files import GATEWAY_TOML, POLICY_TOML
+from sealbus.errors import ConfigError
+from sealbus.security import Authority, Identity, KeyFiles, expiries_of
+from sealbus.simulation import DEFAULT_PORT, device_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["Demonstration", "Ports", "locked_folder", "prepare"]
+
+_HOST = "127.0.0.1"
+_MBAPS_PORT = 8802
+_CERTIFICATES = (
+    ("gateway", None, ("localhost", "127.0.0.1", "::1")),
+    ("viewer", "Viewer", ()),
+    ("operator", "Operator", ()),
+)
+_URL = re.compile(r'^(\s*url\s*=\s*"(mbaps|tcp)://127\.0\.0\.1:)([0-9]{1,5})(?=")', re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the user asked for; None leaves it to the folder."""
+
+    mbaps: int | None = None
+    plant: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A folder that is ready to run, and the ports it runs on."""
+
+    folder: Path
+    mbaps_port: int
+    plant_port: int
+
+    @property
+    def url(self) -> str:
+        """Where the gateway listens."""
+        return f"mbaps://{_HOST}:{self.mbaps_port}"
+
+    @property
+    def authority(self) -> Path:
+        """The folder of the authority."""
+        return self.folder / "ca"
+
+    @property
+    def gateway_file(self) -> Path:
+        """The configuration of the gateway."""
+        return self.folder / "gateway.toml"
+
+    @property
+    def policy_file(self) -> Path:
+        """Who may do what."""
+        return self.folder / "policy.toml"
+
+    @property
+    def records(self) -> Path:
+        """What the gateway recorded."""
+        return self.folder / "records"
+
+    def certificate(self, name: str) -> Path:
+        """The certificate of the gateway, the viewer or the operator."""
+        return self.folder / f"{name}.crt"
+
+    def key(self, name: str) -> Path:
+        """The key of that certificate."""
+        return self.folder / f"{name}.key"
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Make the folder, and hold it alone. Raises ConfigError where another process has it, or it cannot be made."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be used: {error.strerror}", file=str(folder), mend="name another folder with --home"
+        ) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ConfigError(
+            "the demonstration runs here already", file=str(folder), mend="stop it, or name another folder with --home"
+        ) from None
+    finally:
+        os.close(descriptor)
+
+
+def prepare(folder: Path, ports: Ports, announce: Callable[[str], None]) -> Demonstration:
+    """Make what is missing in `folder` and see that the ports are free. Raises ConfigError."""
+    text = _gateway_text(folder / "gateway.toml", ports)
+    used = _ports_in(text)
+    demonstration = Demonstration(folder, used["mbaps"][0], used["tcp"][0])
+    _check_free([demonstration.mbaps_port], "--mbaps-port")
+    _check_free(device_ports(demonstration.plant_port), "--plant-port")
+    _make_certificates(demonstration, announce)
+    _write(demonstration.gateway_file, text)
+    if not demonstration.policy_file.exists():
+        _write(demonstration.policy_file, POLICY_TOML)
+    return demonstration
+
+
+def _gateway_text(file: Path, ports: Ports) -> str:
+    """The text of gateway.toml with the ports that are asked for."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = GATEWAY_TOML
+        ports = Ports(ports.mbaps or _MBAPS_PORT, ports.plant or DEFAULT_PORT)
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError("cannot be read", file=str(file), mend="remove it: it is written anew") from None
+    found = _ports_in(text)
+    if not found["mbaps"] or not found["tcp"]:
+        raise ConfigError(
+            "the gateway of the demonstration does not listen, or its devices are not, on 127.0.0.1",
+            file=str(file),
+            mend='put back url = "mbaps://127.0.0.1:PORT" and url = "tcp://127.0.0.1:PORT", or remove the file',
+        )
+    first = {"mbaps": (found["mbaps"][0], ports.mbaps), "tcp": (found["tcp"][0], ports.plant)}
+
+    def moved(match: re.Match[str]) -> str:
+        old, new = first[match[2]]
+        return match[1] + str(int(match[3]) + (0 if new is None else new - old))
+
+    return _URL.sub(moved, text)
+
+
+def _ports_in(text: str) -> dict[str, list[int]]:
+    ports: dict[str, list[int]] = {"mbaps": [], "tcp": []}
+    for match in _URL.finditer(text):
+        ports[match[2]].append(int(match[3]))
+    return ports
+
+
+def _check_free(ports: list[int], option: str) -> None:
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((_HOST, port))
+            except OSError as error:
+                raise ConfigError(
+                    f"port {port} on {_HOST} cannot be used: {error.strerror}",
+                    key=option,
+                    mend=f"name a free one, for example {option} {port + 10}",
+                ) from None
+
+
+def _make_certificates(demonstration: Demonstration, announce: Callable[[str], None]) -> None:
+    if (demonstration.authority / "ca.crt").exists():
+        authority = Authority.open(demonstration.authority)
+    else:
+        announce("making a certificate authority")
+        authority = Authority.create(demonstration.authority, f"Sealbus demonstration {secrets.token_hex(3)}")
+    for name, role, hosts in _CERTIFICATES:
+        if not _is_good(demonstration, name, authority):
+            announce(f"issuing a certificate for the {name}")
+            authority.issue(name, role=role, hosts=hosts, files=KeyFiles(directory=demonstration.folder))
+
+
+def _is_good(demonstration: Demonstration, name: str, authority: Authority) -> bool:
+    try:
+        identity = Identity.load(demonstration.certificate(name), demonstration.key(name))
+    except ConfigError:
+        return False
+    now = datetime.now(UTC)
+    return identity.pairs[0].chain[-1] == authority.root and not any(one.is_near(now) for one in expiries_of(identity))
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, and not at all if nothing changes."""
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(file)
