@@ -30,19 +30,16 @@ class _Silence:
 class UnitBreaker:
     """Remembers which units are silent. `jitter` gives a number in [0, 1) each time it is called."""
 
-    __slots__ = ("_jitter", "_silent")
+    __slots__ = ("_jitter", "suspects")
 
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
-        self._silent: dict[int, _Silence] = {}
-
-    def __bool__(self) -> bool:
-        """Whether any unit is under suspicion: the cheap question of the normal day."""
-        return bool(self._silent)
+        self.suspects: dict[int, _Silence] = {}
+        """The units whose last request was not answered: empty on a normal day, which is the cheap question to ask."""
 
     def allows(self, unit_id: int, now: float) -> bool:
         """Whether a request for this unit may be sent now. The one let through to try counts as tried."""
-        silence = self._silent.get(unit_id)
+        silence = self.suspects.get(unit_id)
         if silence is None or silence.failures < _TRIPS_AFTER:
             return True
         if now < silence.next_try:
@@ -52,11 +49,11 @@ class UnitBreaker:
 
     def answered(self, unit_id: int) -> None:
         """The unit answered, be it with an exception: it lives."""
-        self._silent.pop(unit_id, None)
+        self.suspects.pop(unit_id, None)
 
     def silent(self, unit_id: int, now: float) -> bool:
         """The unit let a request time out. True when this trips the breaker."""
-        silence = self._silent.setdefault(unit_id, _Silence())
+        silence = self.suspects.setdefault(unit_id, _Silence())
         silence.failures += 1
         if silence.failures < _TRIPS_AFTER:
             return False
@@ -67,4 +64,4 @@ class UnitBreaker:
 
     def tripped(self) -> list[int]:
         """The unit ids that are refused at the moment, in order."""
-        return sorted(unit for unit, silence in self._silent.items() if silence.failures >= _TRIPS_AFTER)
+        return sorted(unit for unit, silence in self.suspects.items() if silence.failures >= _TRIPS_AFTER)

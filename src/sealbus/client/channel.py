@@ -110,10 +110,13 @@ class Channel:
 
     def submit(self, transaction: Transaction) -> None:
         """Send it, or queue it, or fail it at once. Never blocks, never raises."""
-        if self._breaker and not self._breaker.allows(transaction.tail[0], self._loop.time()):
+        breaker = self._breaker
+        if breaker.suspects and not breaker.allows(transaction.tail[0], self._loop.time()):
             self._refuse(transaction, Failure.UNIT_SILENT)
-        elif self._ready and not self._queue:
+        elif self._ready and not self._queue.length:
             self._send(self._ready[-1], transaction)
+        elif self._is_closed:
+            self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         elif self._is_down():
             self._refuse(transaction, Failure.UNREACHABLE, self._down_reason)
         elif not self._queue.put(transaction):
@@ -158,12 +161,12 @@ class Channel:
 
     @property
     def waiting(self) -> int:
-        return len(self._queue)
+        return self._queue.length
 
     @property
     def is_idle(self) -> bool:
         """Nothing waits and nothing is on the wire."""
-        return not self._queue and not any(line.busy for line in self._lines)
+        return not self._queue.length and not any(line.busy for line in self._lines)
 
     @property
     def open_lines(self) -> int:
@@ -177,7 +180,7 @@ class Channel:
 
     def line_free(self, line: Line) -> None:
         queue = self._queue
-        while queue and line.free:
+        while queue.length and line.free:
             transaction = queue.take()
             if transaction.send_by <= self._loop.time():
                 self._refuse(transaction, Failure.EXPIRED)
@@ -200,14 +203,16 @@ class Channel:
             self._failed_to_connect(reason)
         if self._is_down():
             self._refuse_all(reason)
-        elif self._queue:
+        elif self._queue.length:
             self._open_another()
 
     def unit_answered(self, unit_id: int) -> None:
         self.counters.answered += 1
-        self._backoff_s = 0.0
-        if self._breaker:
+        if self._breaker.suspects:
             self._breaker.answered(unit_id)
+
+    def line_proven(self, line: Line) -> None:
+        self._backoff_s = 0.0
 
     def unit_silent(self, unit_id: int) -> None:
         self.counters.silent += 1
@@ -247,7 +252,7 @@ class Channel:
         return self._loop.time() < self._down_until and all(line.state is LineState.CLOSED for line in self._lines)
 
     def _open_another(self) -> None:
-        if self._loop.time() < self._down_until or len(self._opening) >= len(self._queue):
+        if self._loop.time() < self._down_until or len(self._opening) >= self._queue.length:
             return
         for line in self._lines:
             if line.state is LineState.CLOSED:
@@ -305,5 +310,5 @@ class Channel:
         self._expiry = None
         for transaction in self._queue.drop_expired(self._loop.time()):
             self._refuse(transaction, Failure.EXPIRED)
-        if self._queue:
+        if self._queue.length:
             self._expiry = self._loop.call_at(self._queue.earliest(), self._drop_expired)

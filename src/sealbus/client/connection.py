@@ -111,6 +111,7 @@ class Connection:
         self._endpoint = endpoint
         self._rules = rules
         self._tls = tls
+        self._patience_s = rules.connect_timeout_s + rules.connect_delay_s + rules.timeout_s
         self._channel: Channel | None = None
 
     @property
@@ -266,13 +267,8 @@ class Connection:
             raise LocalError(f"unit {unit} is no unit id: use 0 to 255")
         channel = self._channel or self._opened_channel()
         loop = asyncio.get_running_loop()
-        call = _Call(
-            None,
-            b"%c%b" % (unit, pdu),
-            answer_shape(pdu),
-            may_change_state=may_change_state(pdu),
-            send_by=loop.time() + self._rules.connect_timeout_s + self._rules.connect_delay_s + self._rules.timeout_s,
-        )
+        send_by = loop.time() + self._patience_s
+        call = _Call(None, b"%c%b" % (unit, pdu), answer_shape(pdu), may_change_state(pdu), send_by)
         call.future = loop.create_future()
         channel.submit(call)
         return await call.future

@@ -18,34 +18,31 @@ __all__ = ["FairQueue"]
 class FairQueue:
     """A bounded queue of transactions with one turn per source."""
 
-    __slots__ = ("_length", "_limit", "_of_source", "_turns")
+    __slots__ = ("_limit", "_of_source", "_turns", "length")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._length = 0
+        self.length = 0
         self._turns: deque[deque[Transaction]] = deque()
         self._of_source: dict[object, deque[Transaction]] = {}
 
-    def __len__(self) -> int:
-        return self._length
-
     def put(self, transaction: Transaction) -> bool:
         """False when the queue is full."""
-        if self._length >= self._limit:
+        if self.length >= self._limit:
             return False
         waiting = self._of_source.get(transaction.source)
         if waiting is None:
             waiting = self._of_source[transaction.source] = deque()
             self._turns.append(waiting)
         waiting.append(transaction)
-        self._length += 1
+        self.length += 1
         return True
 
     def take(self) -> Transaction:
         """The next one. Only when the queue is not empty."""
         waiting = self._turns.popleft()
         transaction = waiting.popleft()
-        self._length -= 1
+        self.length -= 1
         if waiting:
             self._turns.append(waiting)
         else:
@@ -58,7 +55,7 @@ class FairQueue:
         if waiting is None:
             return []
         self._turns.remove(waiting)
-        self._length -= len(waiting)
+        self.length -= len(waiting)
         return list(waiting)
 
     def drop_expired(self, now: float) -> list[Transaction]:
@@ -81,7 +78,7 @@ class FairQueue:
         return min(each.send_by for waiting in self._turns for each in waiting)
 
     def _rebuild(self, transactions: list[Transaction]) -> None:
-        self._length = 0
+        self.length = 0
         self._turns.clear()
         self._of_source.clear()
         for each in transactions:

@@ -75,6 +75,7 @@ class LineOwner(Protocol):
     """Who is told what happens on a line: the channel."""
 
     def line_free(self, line: Line) -> None: ...
+    def line_proven(self, line: Line) -> None: ...
     def line_lost(self, line: Line, reason: str) -> None: ...
     def unit_answered(self, unit_id: int) -> None: ...
     def unit_silent(self, unit_id: int) -> None: ...
@@ -85,12 +86,15 @@ class Line(asyncio.Protocol):
     """What both kinds of line share: life, deadlines, gap. `free` is whether a transaction may be sent now."""
 
     __slots__ = (
+        "_gap_s",
         "_hold_timer",
+        "_in_flight",
         "_loop",
         "_owner",
         "_pending",
         "_rules",
         "_silences",
+        "_timeout_s",
         "_timer",
         "is_proven",
         "is_ready",
@@ -101,6 +105,9 @@ class Line(asyncio.Protocol):
     def __init__(self, owner: LineOwner, rules: LineRules) -> None:
         self._owner = owner
         self._rules = rules
+        self._in_flight = rules.in_flight
+        self._timeout_s = rules.timeout_s
+        self._gap_s = rules.gap_s
         self._loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport | None = None
         self._pending: dict[int, Transaction] = {}
@@ -115,7 +122,7 @@ class Line(asyncio.Protocol):
 
     @property
     def free(self) -> bool:
-        return self.state is LineState.OPEN and self._hold_timer is None and len(self._pending) < self._rules.in_flight
+        return self.state is LineState.OPEN and self._hold_timer is None and len(self._pending) < self._in_flight
 
     @property
     def busy(self) -> bool:
@@ -139,16 +146,12 @@ class Line(asyncio.Protocol):
 
     def send(self, transaction: Transaction) -> None:
         """Put it on the wire. Only when `free`."""
-        timeout_s = transaction.timeout_s or self._rules.timeout_s
-        transaction.expires = self._loop.time() + timeout_s
+        transaction.expires = self._loop.time() + self._timeout_s
         self._transmit(transaction)
         if self._timer is None:
             self._timer = self._loop.call_at(transaction.expires, self._expire)
-        elif transaction.timeout_s is not None and transaction.expires < self._timer.when():
-            self._timer.cancel()
-            self._timer = self._loop.call_at(transaction.expires, self._expire)
-        if self._rules.gap_s and self._rules.in_flight > 1:
-            self._hold(self._rules.gap_s)
+        if self._gap_s and self._in_flight > 1:
+            self._hold(self._gap_s)
 
     def close(self, reason: str = "closed") -> None:
         """Close the connection; what is on the wire fails as sent."""
@@ -172,23 +175,26 @@ class Line(asyncio.Protocol):
     # -- shared machinery
 
     def _answered(self, transaction: Transaction, answer: bytes) -> None:
-        objection = "" if answer[4] == transaction.tail[0] else f"it came from unit {answer[4]}"
-        if not objection:
-            objection = transaction.shape.fits(answer[5:]) or ""
-        if objection:
+        if answer[4] == transaction.tail[0]:
+            objection = transaction.shape.fits(answer[5:])
+        else:
+            objection = f"it came from unit {answer[4]}"
+        if objection is not None:
             transaction.fail(Failure.WRONG_ANSWER, objection)
             self.close(f"the device's answer does not fit its request: {objection}")
             return
         self._silences = 0
-        self.is_proven = True
+        if not self.is_proven:
+            self.is_proven = True
+            self._owner.line_proven(self)
         self._owner.unit_answered(transaction.tail[0])
         transaction.settle(answer)
 
     def _freed(self) -> None:
         if self.state is not LineState.OPEN:
             return
-        if self._rules.gap_s and self._rules.in_flight == 1:
-            self._hold(self._rules.gap_s)
+        if self._gap_s and self._in_flight == 1:
+            self._hold(self._gap_s)
         elif self._hold_timer is None:
             self._owner.line_free(self)
 
@@ -281,9 +287,11 @@ class MbapLine(Line):
         self._is_joining = True
         try:
             for adu in self._stream.feed(data):
-                self._take(adu)
-                if self.state is not LineState.OPEN:
-                    return
+                transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._whose(adu)
+                if transaction is not None:
+                    self._answered(transaction, adu[2:])
+                    if self.state is not LineState.OPEN:
+                        return
             if self._stream.fault is not None:
                 self.close(f"the device does not speak Modbus: {self._stream.fault}")
             else:
@@ -291,16 +299,14 @@ class MbapLine(Line):
         finally:
             self._write_joined()
 
-    def _take(self, adu: bytes) -> None:
+    def _whose(self, adu: bytes) -> Transaction | None:
+        """Whose answer it is, when its id is nobody's: with a lenient id, that of the only one who waits."""
+        if self._rules.lenient_transaction_id and len(self._pending) == 1:
+            return self._pending.popitem()[1]
         number = adu[0] << 8 | adu[1]
-        transaction = self._pending.pop(number, None)
-        if transaction is None:
-            self._unanswered.discard(number)
-            if not (self._rules.lenient_transaction_id and len(self._pending) == 1):
-                self._owner.answer_dropped(f"nobody waits for transaction {number}")
-                return
-            _, transaction = self._pending.popitem()
-        self._answered(transaction, adu[2:])
+        self._unanswered.discard(number)
+        self._owner.answer_dropped(f"nobody waits for transaction {number}")
+        return None
 
     def _given_up(self, number: int) -> None:
         self._unanswered.add(number)

@@ -52,24 +52,21 @@ class Transaction:
     `send_by` is the last moment, on the loop's clock, at which it may still be sent.
     """
 
-    __slots__ = ("expires", "may_change_state", "send_by", "shape", "source", "tail", "timeout_s")
+    __slots__ = ("expires", "may_change_state", "send_by", "shape", "source", "tail")
 
     def __init__(
         self,
         source: object,
         tail: bytes,
         shape: AnswerShape,
-        *,
         may_change_state: bool,
         send_by: float,
-        timeout_s: float | None = None,
     ) -> None:
         self.source = source
         self.tail = tail
         self.shape = shape
         self.may_change_state = may_change_state
         self.send_by = send_by
-        self.timeout_s = timeout_s
         self.expires = 0.0
 
     def settle(self, answer: bytes) -> None:

@@ -9,7 +9,7 @@ before the client hears of it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from sealbus.client import Failure, Transaction
 from sealbus.protocol import ExceptionCode
@@ -89,13 +89,8 @@ class Forwarder:
                 session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
                 return
             record = recorded
-        forwarded = _Forwarded(
-            session,
-            adu[6:],
-            ruling.shape,  # type: ignore[arg-type]  # an allowed request is well formed and has one
-            may_change_state=ruling.may_change_state,
-            send_by=self._time() + route.patience_s,
-        )
+        shape = cast("AnswerShape", ruling.shape)  # an allowed request is well formed and has one
+        forwarded = _Forwarded(session, adu[6:], shape, ruling.may_change_state, self._time() + route.patience_s)
         forwarded.adu = adu
         forwarded.record = record
         forwarded.journal = self._journal

@@ -41,19 +41,16 @@ _ONE_ADU: Final[list[bytes | None]] = [
 class MbapStream:
     """Bytes of one connection in, whole ADUs out.
 
-    `fault` is None until a header cannot be; from then on `feed` gives nothing. It holds back less than one ADU.
+    `fault` is None until a header cannot be; from then on `feed` gives nothing. It holds back less than one ADU;
+    `partial` is whether one has begun and not ended: the time for a frame-assembly deadline to run.
     """
 
-    __slots__ = ("_held", "fault")
+    __slots__ = ("_held", "fault", "partial")
 
     def __init__(self) -> None:
         self.fault: FrameError | None = None
+        self.partial = False
         self._held = b""
-
-    @property
-    def partial(self) -> bool:
-        """Whether an ADU has begun and not ended: the time for a frame-assembly deadline to run."""
-        return bool(self._held)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The ADUs, 8 to 260 bytes each, that `data` completes, in order; those before a fault still come."""
@@ -78,6 +75,7 @@ class MbapStream:
             if protocol_id or not _MIN_LENGTH <= length <= _MAX_LENGTH:
                 self.fault = _fault(data[start : start + _BEFORE_UNIT_BYTES], protocol_id, length)
                 self._held = b""
+                self.partial = False
                 return adus
             end = start + _BEFORE_UNIT_BYTES + length
             if end > size:
@@ -85,6 +83,7 @@ class MbapStream:
             adus.append(data[start:end])
             start = end
         self._held = data[start:]
+        self.partial = start < size
         return adus
 
 
