@@ -6,9 +6,10 @@ values out. It refuses to know where a role comes from, to forward or to trim an
 own: what no rule allows is denied.
 """
 
-from sealbus.policy.decision import Decision, Verdict
+from sealbus.policy.decision import Decision, Verdict, quoted_role
 from sealbus.policy.findings import Finding, FindingKind, findings
 from sealbus.policy.functions import FUNCTION_NAMES, parse_function
+from sealbus.policy.grammar import parse_units
 from sealbus.policy.policy import Policy, unsafe_allow_everything
 from sealbus.policy.reader import parse_policy, policy_errors
 from sealbus.policy.rights import Rights
@@ -29,7 +30,9 @@ __all__ = [
     "findings",
     "parse_function",
     "parse_policy",
+    "parse_units",
     "policy_errors",
+    "quoted_role",
     "render_place",
     "render_ranges",
     "unsafe_allow_everything",

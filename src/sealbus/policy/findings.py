@@ -195,11 +195,9 @@ def _about_certificates(roles: Sequence[Role], certificate_roles: Collection[str
             if not role.name:
                 text = "no certificate is without a role, so the NULL role is nobody's"
             yield Finding(FindingKind.ROLE_WITHOUT_CERTIFICATE, role.line, text)
-    for name in sorted(set(certificate_roles) - set(names)):
-        close = get_close_matches(name, [other for other in names if other], n=1) if name else []
+    for name in sorted(set(certificate_roles) - {*names, ""}):  # servers have no role, and need none
+        close = get_close_matches(name, [other for other in names if other], n=1)
         text = f"a certificate carries {quoted_role(name)}, which the policy does not have: everything is denied to it"
-        if not name:
-            text = 'a certificate carries no role, and the policy has no role "": everything is denied to it'
         if close:
             text += f"; {quoted_role(close[0])} is another role"
         yield Finding(FindingKind.CERTIFICATE_WITHOUT_ROLE, None, text)

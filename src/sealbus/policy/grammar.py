@@ -90,4 +90,5 @@ def _meant(reference: re.Match[str]) -> str:
     """What a reference such as 40101, or 40101-40110, is on the wire."""
     first = max(int(reference[2]) - 1, 0)
     place = f"{_REFERENCE_TABLES[reference[1]]}:{first}"
-    return f"{reference[0]} is {place}" if reference[4] is None else f"{place}-{max(int(reference[4]) - 1, first)}"
+    end = "" if reference[4] is None else f"-{max(int(reference[4]) - 1, first)}"
+    return f"{reference[0]} is {place}{end}"

@@ -94,12 +94,12 @@ class _Reader:
             self.roles.append(role)
 
     def _read_role(self, table: Mapping[str, Any], path: Path) -> Role | None:
-        self._known_keys(table, _ROLE_KEYS, path)
+        meant = self._known_keys(table, _ROLE_KEYS, path)
         name = table.get("name")
         description = table.get("description", "")
-        if "name" not in table:
+        if "name" not in table and "name" not in meant:
             self._wrong(path, "a role needs a name", 'write name = "..." as in the certificate; "" is the NULL role')
-        elif not isinstance(name, str):
+        elif "name" in table and not isinstance(name, str):
             self._wrong(
                 (*path, "name"), f"{_shown(name)} is no text", "put it in quotes, exactly as in the certificate"
             )
@@ -115,16 +115,16 @@ class _Reader:
 
     def _read_rule(self, block: Mapping[str, Any], path: Path, role: str) -> Rule | None:
         errors_before = len(self.errors)
-        self._known_keys(block, _RULE_KEYS, path)
+        meant = self._known_keys(block, _RULE_KEYS, path)
         units: tuple[int, ...] = ()
         if "units" in block:
             units = self._parsed(parse_units, block["units"], (*path, "units")) or ()
-        else:
+        elif "units" not in meant:
             self._wrong(path, "the rule does not say for which units", 'write units = "1-10"')
         reads = self._list(parse_read, block, "read", path)
         writes = self._list(parse_write, block, "write", path)
         functions = self._list(parse_function, block, "functions", path)
-        if not block.keys() & {"read", "write", "functions"}:
+        if not (block.keys() | meant) & {"read", "write", "functions"}:
             self._wrong(path, "the rule grants nothing", "add read, write or functions")
         limit = self._read_limit(block, path, writes)
         if len(self.errors) > errors_before:
@@ -153,7 +153,7 @@ class _Reader:
         self._whole_values(writes, type_, path)
         minimum, maximum = (self._bound(block, key, type_, path) for key in ("min", "max"))
         if minimum is not None and maximum is not None and minimum > maximum:
-            self._wrong((*path, "min"), f"min {minimum} is above max {maximum}", "swap them")
+            self._wrong((*path, "min"), f"min {block['min']} is above max {block['max']}", "swap them")
         return Limit(minimum, maximum, type_, order)
 
     def _whole_values(self, writes: Sequence[Place], type_: ValueType, path: Path) -> None:
@@ -210,17 +210,21 @@ class _Reader:
         value = block[key]
         if isinstance(value, str) and value in choices:
             return choices[value]
-        close = get_close_matches(value.strip(), choices, n=1, cutoff=0.5) if isinstance(value, str) else []
-        mend = f'did you mean "{close[0]}"?' if close else f"one of {', '.join(choices)}"
+        folded = {choice.lower(): choice for choice in choices}
+        close = get_close_matches(value.strip().lower(), folded, n=1, cutoff=0.5) if isinstance(value, str) else []
+        mend = f'did you mean "{folded[close[0]]}"?' if close else f"one of {', '.join(choices)}"
         self._wrong((*path, key), f"{_shown(value)} is no {key} that limits can have", mend)
         return None
 
-    def _known_keys(self, table: Mapping[str, Any], known: Sequence[str], path: Path) -> None:
-        for key in table:
-            if key not in known:
-                close = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
-                mend = f"did you mean `{close[0]}`?" if close else f"the keys here are {', '.join(known)}"
-                self._wrong((*path, key), "this key is not known", mend)
+    def _known_keys(self, table: Mapping[str, Any], known: Sequence[str], path: Path) -> set[str]:
+        """Report keys that are not known. The result is what they were meant to be: that is not missing, too."""
+        meant: set[str] = set()
+        for key in [key for key in table if key not in known]:
+            close = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
+            mend = f"did you mean `{close[0]}`?" if close else f"the keys here are {', '.join(known)}"
+            self._wrong((*path, key), "this key is not known", mend)
+            meant.update(close)
+        return meant
 
     def _parsed(self, parse: Callable[[Any], _T], value: Any, path: Path) -> _T | None:
         try:

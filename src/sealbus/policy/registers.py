@@ -56,13 +56,16 @@ class _Limited:
         value = decode_registers(words, self.limit.type, self.limit.order)[0]
         if isinstance(value, str):  # no type that a limit can have; a value that cannot be compared is not allowed
             return f"the value at holding:{address} is text"
+        low, high = self.limit.minimum, self.limit.maximum
         if not math.isfinite(value):
-            return f"value {value} at holding:{address} is no number that {self._rule()} could allow"
-        if self.limit.minimum is not None and value < self.limit.minimum:
-            return f"value {value} at holding:{address} is below min {self.limit.minimum} of {self._rule()}"
-        if self.limit.maximum is not None and value > self.limit.maximum:
-            return f"value {value} at holding:{address} is above max {self.limit.maximum} of {self._rule()}"
-        return None
+            wrong = "no finite number, against the limits of"
+        elif low is not None and value < low:
+            wrong = f"below min {self.limit.render(low)} of"
+        elif high is not None and value > high:
+            wrong = f"above max {self.limit.render(high)} of"
+        else:
+            return None
+        return f"value {self.limit.render(value)} at holding:{address} is {wrong} {self._rule()}"
 
     def misaligned(self, address: int) -> str:
         return (
@@ -81,9 +84,10 @@ class _Limited:
 class RegisterWrites:
     """The right to write holding registers of one unit, compiled."""
 
-    __slots__ = ("_limited", "unlimited")
+    __slots__ = ("_alone", "_limited", "unlimited")
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        self._alone = {rule.number: allowed_by((rule,)) for rule in rules}
         places = [(place, rule) for rule in rules for place in rule.writes if place.table is Table.HOLDING]
         self.unlimited = Granted([((place.address, place.last), rule) for place, rule in places if rule.limit is None])
         self._limited = Layered(
@@ -113,7 +117,8 @@ class RegisterWrites:
                 if arrived[position + length] is None:
                     arrived[position + length] = (length, rule)
         if arrived[-1] is not None:
-            return allowed_by(list(_way_to_the_end(arrived)))
+            used = _rules_of(arrived)
+            return self._alone[used[0].number] if len(used) == 1 else allowed_by(used)
         return self._refusal(address, words, furthest)
 
     def limit_over(self, address: int) -> Rule | None:
@@ -158,11 +163,12 @@ def holding(first: int, last: int) -> str:
     return f"holding:{first}" if first == last else f"holding:{first}-{last}"
 
 
-def _way_to_the_end(arrived: Sequence[tuple[int, Rule] | None]) -> Iterator[Rule]:
-    """The rules of the pieces, from the first register to the last."""
-    rules: list[Rule] = []
+def _rules_of(arrived: Sequence[tuple[int, Rule] | None]) -> list[Rule]:
+    """The rules of the pieces, each once, in the order of the registers."""
+    rules: dict[int, Rule] = {}
     position = len(arrived) - 1
     while position > 0 and (piece := arrived[position]) is not None:
-        rules.append(piece[1])
+        rules.pop(piece[1].number, None)
+        rules[piece[1].number] = piece[1]
         position -= piece[0]
-    yield from reversed(rules)
+    return list(reversed(rules.values()))

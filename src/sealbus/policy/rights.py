@@ -137,9 +137,11 @@ class Rights:
     def _decide_coils(self, unit_id: int, address: int, count: int) -> Decision:
         coils = self._units.get(unit_id, _NOTHING).coils
         last = address + count - 1
+        decision = coils.decide(address, last)
+        if decision is not None:
+            return decision
         asked = _Asked("writing", Table.COILS, address, last)
-        lacking = coils.missing(address, last)
-        return coils.decide(address, last) or self._no_rule(unit_id, asked.text, asked.lacking(lacking))
+        return self._no_rule(unit_id, asked.text, asked.lacking(coils.missing(address, last)))
 
     def _decide_mask(self, unit_id: int, address: int) -> Decision:
         registers = self._units.get(unit_id, _NOTHING).registers

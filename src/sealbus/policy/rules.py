@@ -6,6 +6,8 @@ written, so that every decision can name it: "Operator/2" is the second block of
 
 from __future__ import annotations
 
+import math
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,13 +48,20 @@ class Limit:
     type: ValueType
     order: WordOrder
 
+    def render(self, value: float) -> str:
+        """A bound or a written value as people write it: 0.1, also where it is the float32 nearest to that."""
+        if self.type != "float32" or not math.isfinite(value):
+            return str(value)
+        texts = (f"{value:.{digits}g}" for digits in (6, 7, 8, 9))
+        return next((text for text in texts if struct.pack(">f", float(text)) == struct.pack(">f", value)), str(value))
+
     def __str__(self) -> str:
         if self.minimum is None:
-            bounds = f"at most {self.maximum}"
+            bounds = "any value" if self.maximum is None else f"at most {self.render(self.maximum)}"
         elif self.maximum is None:
-            bounds = f"at least {self.minimum}"
+            bounds = f"at least {self.render(self.minimum)}"
         else:
-            bounds = f"{self.minimum} to {self.maximum}"
+            bounds = f"{self.render(self.minimum)} to {self.render(self.maximum)}"
         type_name = "" if self.type == "uint16" else f" {self.type}"
         order_name = "" if self.order == "ABCD" else f" {self.order}"
         return bounds + type_name + order_name
