@@ -268,12 +268,8 @@ def test_without_a_certificate_there_is_no_peer(gate: Gate) -> None:
         gate.verifier.peer(server, NOW)
 
 
-def test_a_certificate_that_only_openssl_can_read_is_refused_not_raised(gate: Gate) -> None:
-    odd = make_leaf(
-        ROOT, extra=[(x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), b"\x30\x03\x82\x7fa"), False)]
-    )
-    try:
-        peer, _ = gate.meet(gate.client(odd))
-    except (PeerError, ssl.SSLError):
-        return
-    assert peer.role.value == ""
+def test_an_extension_that_only_openssl_can_read_gives_the_null_role(gate: Gate) -> None:
+    policies = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.32"), b"\x04\x01a")
+    peer, _ = gate.meet(gate.client(make_leaf(ROOT, role="Operator", extra=[(policies, False)])))
+    assert (peer.role.value, peer.role.finding) == ("", RoleFinding.MALFORMED)
+    assert peer.role.detail.startswith("its extensions cannot be parsed")
