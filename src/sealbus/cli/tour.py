@@ -43,8 +43,8 @@ def render_tour(demonstration: Demonstration) -> Iterator[str]:
     yield from _command(f"{program} {speed.format(750)}", operator)
     yield from _step("4. 100.0 % is outside the limits of the Operator: exception 01. The PLC itself would take it.")
     yield from _command(f"{program} {speed.format(1000)}", operator)
-    yield from _step("5. The record has it all, and proves that nobody altered it.")
-    yield from _command(f"{program} audit show {records}")
+    yield from _step("5. The record has the denials and the write, and proves that nobody altered it.")
+    yield from _command(f"{program} audit show {records}", "--kind denied --kind write_requested --kind write_outcome")
     yield from _command(f"{program} audit verify {records}")
     yield ""
     yield f"Who may do what is in {demonstration.policy_file}: change it while this runs. Ctrl-C stops everything."

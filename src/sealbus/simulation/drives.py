@@ -14,10 +14,10 @@ from sealbus.simulation.hydraulics import RATED_FLOW_M3H
 
 __all__ = ["Drive", "DriveFault"]
 
-RATED_POWER_KW = 15.0
-RATED_CURRENT_A = 28.0
-RATED_RPM = 1480.0
-RATED_HZ = 50.0
+_RATED_POWER_KW = 15.0
+_RATED_CURRENT_A = 28.0
+_RATED_RPM = 1480.0
+_RATED_HZ = 50.0
 
 _PUMP_POWER_KW = 13.0  # at full speed and rated flow
 _FRICTION_KW = 0.4
@@ -63,13 +63,13 @@ class Drive:
     @property
     def torque(self) -> float:
         """Torque as a share of the rated one."""
-        return self.shaft_kw / (self.speed * RATED_POWER_KW) if self.is_running else 0.0
+        return self.shaft_kw / (self.speed * _RATED_POWER_KW) if self.is_running else 0.0
 
     @property
     def current_a(self) -> float:
         """Motor current in ampere."""
         magnetising = _MAGNETISING_SHARE * min(self.speed / 0.1, 1.0)
-        return RATED_CURRENT_A * sqrt(magnetising**2 + (0.95 * self.torque) ** 2)
+        return _RATED_CURRENT_A * sqrt(magnetising**2 + (0.95 * self.torque) ** 2)
 
     @property
     def power_kw(self) -> float:
@@ -79,12 +79,12 @@ class Drive:
     @property
     def rpm(self) -> float:
         """Turns per minute."""
-        return self.speed * RATED_RPM
+        return self.speed * _RATED_RPM
 
     @property
     def frequency_hz(self) -> float:
         """What the converter feeds the motor with."""
-        return self.speed * RATED_HZ
+        return self.speed * _RATED_HZ
 
     def trip(self, fault: DriveFault) -> None:
         """Stop now, and stay stopped until `reset`. The first fault is kept."""
@@ -109,7 +109,7 @@ class Drive:
         self._load(flow_m3h)
         if self.is_running:
             self.run_hours += dt_s / 3600
-        share = self.current_a / RATED_CURRENT_A
+        share = self.current_a / _RATED_CURRENT_A
         self.motor_c = _towards(self.motor_c, ambient_c + _MOTOR_RISE_K * share * share, dt_s / _MOTOR_LAG_S)
         self.sink_c = _towards(self.sink_c, ambient_c + _SINK_RISE_K * share, dt_s / _SINK_LAG_S)
 

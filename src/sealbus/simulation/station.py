@@ -20,8 +20,8 @@ from sealbus.simulation.inflow import DAY_S, Inflow
 
 __all__ = ["PumpingStation"]
 
-TANK_AREA_M2 = 8.0
-TANK_HEIGHT_M = 5.0
+_TANK_AREA_M2 = 8.0
+_TANK_HEIGHT_M = 5.0
 
 _OUTLET_ABOVE_FLOOR_M = 13.0
 _INLET_CAPACITY_M3H = 400.0
@@ -78,7 +78,7 @@ class PumpingStation:
     @property
     def volume_m3(self) -> float:
         """Water in the tank."""
-        return self.level_m * TANK_AREA_M2
+        return self.level_m * _TANK_AREA_M2
 
     @property
     def power_kw(self) -> float:
@@ -148,9 +148,9 @@ class PumpingStation:
         self.head_m = point.head_m + (self.head_m - point.head_m) * kept
 
     def _fill(self, net_m3h: float) -> None:
-        level_m = self.level_m + net_m3h * _STEP_S / 3600 / TANK_AREA_M2
-        self.level_m = min(max(level_m, 0.0), TANK_HEIGHT_M)
-        self.spilled_m3 += max(level_m - TANK_HEIGHT_M, 0.0) * TANK_AREA_M2
+        level_m = self.level_m + net_m3h * _STEP_S / 3600 / _TANK_AREA_M2
+        self.level_m = min(max(level_m, 0.0), _TANK_HEIGHT_M)
+        self.spilled_m3 += max(level_m - _TANK_HEIGHT_M, 0.0) * _TANK_AREA_M2
 
     def _settle(self) -> None:
         """Begin in the middle of pumping, as a plant that was there before."""

@@ -1,0 +1,193 @@
+"""A person starts the demonstration and pastes what it prints: each command does what the tour says it does."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ports import free_ports
+from scenarios.programs import Done, Programs, run, run_sealbus, sealbus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scenarios.programs import Program
+
+_LAST_LINE = "Ctrl-C stops everything"
+_INDENT = "    "
+_PATIENCE_S = 15.0
+
+
+@dataclass(frozen=True)
+class _Home:
+    """Where a demonstration runs: a folder with a space in its name, and four ports."""
+
+    folder: Path
+    port: int
+
+    @property
+    def words(self) -> list[str]:
+        ports = ["--mbaps-port", str(self.port), "--plant-port", str(self.port + 1)]
+        return ["up", "--demo", "--home", str(self.folder), *ports]
+
+    @property
+    def gateway_file(self) -> Path:
+        return self.folder / "demo" / "gateway.toml"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> _Home:
+    return _Home(tmp_path / "my plant", free_ports(4))
+
+
+@pytest.fixture
+def programs() -> Iterator[Programs]:
+    with Programs() as programs:
+        yield programs
+
+
+def _start(programs: Programs, home: _Home) -> Program:
+    program = programs.start("demonstration", *sealbus(*home.words))
+    program.wait_for(_LAST_LINE)
+    return program
+
+
+def _commands(lines: list[str]) -> list[str]:
+    """What the tour says to paste: indented lines, joined where one ends with a backslash."""
+    pasted = "\n".join(line.removeprefix(_INDENT) for line in lines if line.startswith(_INDENT))
+    return pasted.replace("\\\n", "").splitlines()
+
+
+def _paste(folder: str, command: str) -> Done:
+    return run("sh", "-c", f"{folder} && {command}")
+
+
+def test_every_command_of_the_tour_does_what_the_tour_says(programs: Programs, home: _Home) -> None:
+    tour = _start(programs, home)
+    folder, *commands = _commands(tour.lines)
+    assert folder.startswith("cd ")
+    read, refused, accepted, outside, show, verify = [_paste(folder, command) for command in commands]
+
+    assert (read.status, read.stderr) == (0, "")
+    assert 0.5 < float(read.stdout) < 5.0
+    assert refused.status == 1
+    assert "exception 01" in refused.stderr
+    assert (accepted.status, accepted.stdout) == (0, "written: holding:100 = 750\n")
+    assert outside.status == 1
+    assert "exception 01" in outside.stderr
+    assert show.status == 0
+    assert re.search(r"denied.*Viewer", show.stdout)
+    assert re.search(r"denied.*Operator", show.stdout)
+    assert len(re.findall(r"write.requested", show.stdout)) == 1
+    assert len(re.findall(r"write.outcome.*done", show.stdout)) == 1
+    assert verify.status == 0, verify.said
+
+
+def test_what_dies_is_started_again_and_stopping_leaves_nothing_behind(programs: Programs, home: _Home) -> None:
+    demonstration = _start(programs, home)
+    for name, verb in (("gateway", "gateway"), ("plant", "simulate")):
+        (child,) = [child for child, words in _children(demonstration).items() if verb in words]
+        os.kill(child, signal.SIGKILL)
+        demonstration.wait_for(f"the {name} ended with status -9; it starts again in 0.5 s")
+        demonstration.wait_for(f"the {name} runs again")
+    read = _commands(demonstration.lines)[1]
+    assert _paste("true", read).status == 0
+    children = _children(demonstration)
+    assert len(children) == 2
+    demonstration.process.send_signal(signal.SIGINT)
+    assert demonstration.process.wait(_PATIENCE_S) == 0
+    assert not any(map(_is_alive, children))
+
+
+def test_even_a_killed_demonstration_leaves_nothing_behind(programs: Programs, home: _Home) -> None:
+    demonstration = _start(programs, home)
+    children = _children(demonstration)
+    assert len(children) == 2
+    demonstration.process.kill()
+    end = time.monotonic() + _PATIENCE_S
+    while any(map(_is_alive, children)):
+        assert time.monotonic() < end, "they live on"
+        os.sched_yield()
+
+
+def test_a_second_start_takes_what_is_there_and_asks_for_no_ports_again(programs: Programs, home: _Home) -> None:
+    first = _start(programs, home)
+    busy = run_sealbus(*home.words)
+    assert busy.status == 2
+    assert "the demonstration runs here already" in busy.stderr
+    assert first.stop() == 0
+    shown = run_sealbus("audit", "show", home.folder / "demo" / "records")
+    assert "stopped" in shown.stdout.splitlines()[-1]
+    certificate = (home.folder / "demo" / "viewer.crt").read_bytes()
+    second = programs.start("demonstration", *sealbus("up", "--demo"), environment={"SEALBUS_HOME": str(home.folder)})
+    second.wait_for(_LAST_LINE)
+    assert (home.folder / "demo" / "viewer.crt").read_bytes() == certificate
+    assert _commands(second.lines) == _commands(first.lines)
+
+
+def test_a_taken_port_is_said_with_the_option_that_moves_it(home: _Home) -> None:
+    for offset, option in ((0, "--mbaps-port"), (2, "--plant-port")):
+        with socket.create_server(("127.0.0.1", home.port + offset)):
+            done = run_sealbus(*home.words)
+        assert (done.status, done.stdout) == (2, "")
+        assert f"port {home.port + offset}" in done.stderr
+        assert option in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_gateway_that_cannot_start_is_said_in_its_own_words_and_the_plant_is_stopped(home: _Home) -> None:
+    home.gateway_file.parent.mkdir(parents=True)
+    home.gateway_file.write_text(
+        '[[listener]]\nurl = "mbaps://127.0.0.1:8802"\npolicy = "policy.toml"\n'
+        '[[listener.device]]\nunits = "900"\nurl = "tcp://127.0.0.1:5020"\n'
+    )
+    done = run_sealbus(*home.words)
+    assert (done.status, done.stdout) == (2, "")
+    assert done.stderr.startswith("sealbus: the gateway did not start: ")
+    assert "gateway.toml:5" in done.stderr
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", home.port + 1)) != 0
+
+
+def test_without_demo_it_says_what_it_can_do() -> None:
+    done = run_sealbus("up")
+    assert (done.status, done.stdout) == (2, "")
+    assert "sealbus up --demo" in done.stderr
+    assert "sealbus gateway" in done.stderr
+
+
+def test_an_unknown_plant_is_an_error_that_lists_those_there_are() -> None:
+    done = run_sealbus("simulate", "oil-rig")
+    assert done.status == 2
+    assert "known are: pumping-station" in done.stderr
+
+
+def _children(program: Program) -> dict[int, list[str]]:
+    """Process ids and words of the processes that a program has started."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            words = (stat.parent / "cmdline").read_bytes().decode().split("\0")
+        except OSError:  # it has just ended
+            continue
+        if parent == program.process.pid:
+            found[int(stat.parent.name)] = words
+    return found
+
+
+def _is_alive(process_id: int) -> bool:
+    """Whether it runs; one that nobody has buried yet does not."""
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
