@@ -1,0 +1,169 @@
+"""Programs that a scenario starts, our own and those of others: heard line by line, waited for, ended with the test.
+
+    with Programs() as programs:
+        device = programs.start("device", compiled("device"))
+        port = device.wait_for(r"port (\\d+)")[1]
+        application = programs.start("application", compiled("application"), port)
+        assert application.ask("holding 0 3") == "ok 0 0 0"
+
+A program's stdout and stderr come as one stream of lines. Nothing is found out by waiting a while: a line is waited
+for, and when it does not come the test fails with all that the program said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Done", "Program", "Programs", "compile_program", "run", "run_sealbus", "sealbus"]
+
+_PATIENCE_S = 15.0
+_FOREIGN = Path(__file__).parent / "foreign"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A program that has ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def said(self) -> str:
+        return self.stdout + self.stderr
+
+
+def sealbus(*words: object) -> list[str]:
+    """The command line of a `sealbus` verb, run by this interpreter."""
+    return [sys.executable, "-m", "sealbus", *map(str, words)]
+
+
+def run(*command: object, input: str | bytes = b"", within_s: float = _PATIENCE_S) -> Done:
+    """Run a program to its end and give all it said. Whoever wants status 0 asserts it."""
+    done = subprocess.run(
+        list(map(str, command)),
+        input=input.encode() if isinstance(input, str) else input,
+        capture_output=True,
+        timeout=within_s,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def run_sealbus(*words: object) -> Done:
+    """Run a `sealbus` verb to its end."""
+    return run(*sealbus(*words))
+
+
+def compile_program(name: str, folder: Path) -> Path:
+    """Compile foreign/NAME.c, which uses libmodbus, into `folder`."""
+    flags = run("pkg-config", "--cflags", "--libs", "libmodbus").stdout.split()
+    built = run("gcc", "-std=gnu11", "-O1", "-Wall", "-Werror", _FOREIGN / f"{name}.c", "-o", folder / name, *flags)
+    assert built.status == 0, built.said
+    return folder / name
+
+
+@dataclass
+class Program:
+    """A program that runs. `lines` are those that were read so far."""
+
+    name: str
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    _coming: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue)
+
+    def __post_init__(self) -> None:
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def wait_for(self, pattern: str, *, within_s: float = _PATIENCE_S) -> re.Match[str]:
+        """Read on until a line has `pattern` in it."""
+        end = time.monotonic() + within_s
+        while True:
+            if found := re.search(pattern, self._next(end, pattern)):
+                return found
+
+    def ask(self, line: str) -> str:
+        """Write a line to its stdin and read the next one it says."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self._next(time.monotonic() + _PATIENCE_S, f"an answer to {line!r}")
+
+    def hear(self) -> str:
+        """The next line it says."""
+        return self._next(time.monotonic() + _PATIENCE_S, "anything more")
+
+    def stop(self) -> int:
+        """Ask it to end (SIGTERM) and return its status; whoever does not end is killed."""
+        self.process.terminate()
+        try:
+            status = self.process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self._listener.join(_PATIENCE_S)
+        for stream in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                if stream is not None:
+                    stream.close()
+        return status
+
+    def _next(self, end: float, wanted: str) -> str:
+        try:
+            line = self._coming.get(timeout=max(end - time.monotonic(), 0.001))
+        except queue.Empty:
+            line = None
+        if line is None:
+            heard = "\n".join(self.lines) or "nothing"
+            pytest.fail(f"{self.name} did not say {wanted}; it said:\n{heard}")
+        self.lines.append(line)
+        return line
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._coming.put(line.rstrip("\n"))
+        self._coming.put(None)
+
+
+class Programs:
+    """The programs of one test. All of them end with it, the last first."""
+
+    def __init__(self) -> None:
+        self._running: list[Program] = []
+
+    def start(self, name: str, *command: object) -> Program:
+        """Start a program with a pipe at each end."""
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._running.append(Program(name, process))
+        return self._running[-1]
+
+    def __enter__(self) -> Programs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._running:
+            self._running.pop().stop()
