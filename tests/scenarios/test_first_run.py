@@ -127,7 +127,7 @@ def test_a_second_start_takes_what_is_there_and_asks_for_no_ports_again(programs
     shown = run_sealbus("audit", "show", home.folder / "demo" / "records")
     assert "stopped" in shown.stdout.splitlines()[-1]
     certificate = (home.folder / "demo" / "viewer.crt").read_bytes()
-    second = programs.start("demonstration", *sealbus("up", "--demo"), environment={"SEALBUS_HOME": str(home.folder)})
+    second = programs.start("demonstration", "env", f"SEALBUS_HOME={home.folder}", *sealbus("up", "--demo"))
     second.wait_for(_LAST_LINE)
     assert (home.folder / "demo" / "viewer.crt").read_bytes() == certificate
     assert _commands(second.lines) == _commands(first.lines)
