@@ -207,7 +207,7 @@ def _passphrase(file: Path | None, *, confirm: bool) -> bytes:
         return _read_passphrase(file)
     if from_environment := os.environ.get(_ENVIRONMENT):
         return from_environment.encode()
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise ConfigError(
             "a passphrase is needed and there is no terminal to ask",
             key="--passphrase-file",
@@ -227,8 +227,12 @@ def _read_passphrase(file: Path) -> bytes:
     return passphrase
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _confirm() -> None:
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise ConfigError("there is no terminal to ask", key="--yes", mend="add it once you have seen the request")
     if not typer.confirm("Sign it?"):
         quit_with("nothing was signed", FAILED)
