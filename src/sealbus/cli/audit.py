@@ -38,12 +38,12 @@ _UNREADABLE = "unreadable"
 _FOLLOW_EVERY_S = 0.5
 _FOLLOW_LAST = 10
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of records")]
+_Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of records")]
 
 
 @app.command()
 def verify(
-    directory: Directory,
+    directory: _Directory,
     noted: Annotated[
         str, typer.Option(metavar="NUMBER:HASH", help="A last record noted earlier; it must still be there")
     ] = "",
@@ -70,7 +70,7 @@ def verify(
 
 @app.command()
 def show(
-    directory: Directory,
+    directory: _Directory,
     last: Annotated[int | None, typer.Option(help="Only the last so many", min=0)] = None,
     kind: Annotated[
         list[str] | None, typer.Option(help="Only this kind, such as denied; repeat it for several")

@@ -55,6 +55,8 @@ class Outcome(StrEnum):
 
 
 class AlarmState(StrEnum):
+    """An alarm stands from RAISED to CLEARED under the same name."""
+
     RAISED = "raised"
     CLEARED = "cleared"
 
@@ -102,6 +104,8 @@ class Connected(_Kind, frozen=True, kw_only=True, tag="connected"):
 
 
 class Disconnected(_Kind, frozen=True, kw_only=True, tag="disconnected"):
+    """The end of a connection, and how many requests came over it."""
+
     connection: int
     reason: str
     requests: int
@@ -109,6 +113,8 @@ class Disconnected(_Kind, frozen=True, kw_only=True, tag="disconnected"):
 
 
 class HandshakeFailed(_Kind, frozen=True, kw_only=True, tag="handshake_failed"):
+    """Somebody could not prove who they are, or did not speak TLS."""
+
     listener: str
     peer: str
     reason: str
@@ -198,6 +204,8 @@ class ReloadFailed(_Kind, frozen=True, kw_only=True, tag="reload_failed"):
 
 
 class Alarm(_Kind, frozen=True, kw_only=True, tag="alarm"):
+    """Something needs a person, or no longer does. The log's own alarm is called `records`."""
+
     name: str
     state: AlarmState
     text: str

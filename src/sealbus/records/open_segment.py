@@ -95,10 +95,15 @@ class OpenSegment:
             self._unsynced_from = self.synced
 
     def retire(self) -> None:
-        """Nothing more will be written: give back the room that was not used. Raises OSError."""
+        """Nothing more will be written: give back the room that was not used. Raises OSError.
+
+        Once it is retired the descriptor is the syncing thread's, and may be closed and used for something else.
+        """
         self.capacity = self.stained = self.end
-        self.retired = True
-        os.ftruncate(self.fd, self.end)
+        try:
+            os.ftruncate(self.fd, self.end)
+        finally:
+            self.retired = True
 
     def _put(self, data: bytes, offset: int) -> None:
         if self.host.write(self.fd, data, offset) != len(data):

@@ -53,7 +53,8 @@ def read(directory: str | Path, *, after: int = 0) -> Iterator[Stored]:
     folder = Path(directory)
     try:
         numbers = list_segments(folder)
-        for number in numbers[_position_of(folder, numbers, after + 1) :]:
+        begin = numbers[_position_of(folder, numbers, after + 1)] if numbers else 1
+        for number in range(begin, numbers[-1] + 1 if numbers else 0):  # a listing may miss what comes while it is made
             for stored in _read_segment(folder, number):
                 if stored.sequence > after:
                     yield stored
@@ -87,7 +88,7 @@ def _position_of(folder: Path, numbers: list[int], sequence: int) -> int:
 def _read_segment(folder: Path, number: int) -> Iterator[Stored]:
     try:
         lines = read_bytes(folder, number).split(b"\n")[:-1]
-    except FileNotFoundError:  # the bound removed it since it was listed
+    except FileNotFoundError:  # the bound removed it
         return
     header = read_header(folder, number)
     sequence = header.first if header else 0

@@ -114,9 +114,8 @@ class _Check:
         first = walk = Walk(1, digest=GENESIS, sequence=0) if numbers[0] == 1 else Walk(numbers[0])
         segments = 0
         while True:
-            sound = self._follow(walk)
+            sound, after = self._follow(walk)
             segments += 1
-            after = self._segment_after(walk.number)
             if after is None:
                 break
             if after != walk.number + 1:
@@ -128,34 +127,39 @@ class _Check:
             self._check_noted(walk, *self._noted)
         return self._result(first, walk, segments, told_by)
 
-    def _follow(self, walk: Walk) -> bool:
-        """Follow one segment to its end. Whether it is sound."""
+    def _follow(self, walk: Walk) -> tuple[bool, int | None]:
+        """Follow one segment to its end. Whether it is sound, and which is the next.
+
+        A segment is known to be whole only when there was a next one before it was read.
+        """
         looks = 0
         while True:
-            newest = list_segments(self._folder)[-1]
             if self._progress is not None and not looks:
-                self._progress(walk.number, newest)
+                self._progress(walk.number, list_segments(self._folder)[-1])
             looks += 1
+            after = self._segment_after(walk.number)
             data = read_bytes(self._folder, walk.number, walk.offset)
             try:
                 for stamp, line in walk.follow(data):
                     self._tally.count(stamp, line)
             except ChainError as error:
-                if error.fault is Fault.TORN and newest == walk.number and looks < _LOOKS:
+                if error.fault is Fault.TORN and after is None and looks < _LOOKS:
                     time.sleep(_LOOK_AGAIN_S)
                     continue
                 self._break(walk.number, error)
-                return False
+                return False, after or self._segment_after(walk.number)
             finally:
                 if walk.header is not None:
                     self._tally.count_header(walk.header, walk.header_digest)
-            if newest > walk.number or self._segment_after(walk.number) is None:
-                return True
+            if after is not None or self._segment_after(walk.number) is None:
+                return True, after
 
     def _segment_after(self, number: int) -> int | None:
+        if segment_path(self._folder, number + 1).exists():
+            return number + 1
         numbers = list_segments(self._folder)
         after = [each for each in numbers if each > number]
-        if after and after[0] == numbers[0] and after[0] != number + 1:
+        if after and after[0] == numbers[0]:  # this one, and more behind it, were removed meanwhile
             raise FileNotFoundError
         return after[0] if after else None
 
