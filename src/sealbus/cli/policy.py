@@ -20,6 +20,7 @@ from sealbus.cli.policy_question import Question, Values, parse_function_option
 from sealbus.errors import ConfigError
 from sealbus.policy import findings, parse_policy, policy_errors, quoted_role, render_place, render_ranges
 from sealbus.protocol import ValueType, WordOrder
+from sealbus.security import Authority, CertificateState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ app = typer.Typer(help="Check a policy; ask what it would decide.", no_args_is_h
 
 _HEADER: Final = ("ROLE", "RULE", "UNITS", "RIGHTS")
 
-File = Annotated[Path, typer.Argument(help="The policy, such as policy.toml")]
+_File = Annotated[Path, typer.Argument(help="The policy, such as policy.toml")]
 
 
 class Example(StrEnum):
@@ -44,7 +45,7 @@ class Example(StrEnum):
 
 @app.command()
 def check(
-    file: File,
+    file: _File,
     authority: Annotated[
         Path | None, typer.Option(help="Folder of the authority: compare its certificates with the roles")
     ] = None,
@@ -72,7 +73,7 @@ def check(
 
 @app.command()
 def explain(
-    file: File,
+    file: _File,
     role: Annotated[str, typer.Option(help='The role of the certificate; "" for a certificate without one')],
     unit: Annotated[int, typer.Option(help="Unit id", min=0, max=255)],
     function: Annotated[str, typer.Option(help="Number or name: 3, write-single-register, diagnostics:4, canopen")],
@@ -144,5 +145,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _roles_in_use(authority: Path) -> frozenset[str]:
-    return frozenset()
+def _roles_in_use(directory: Path) -> frozenset[str]:
+    """The roles of the certificates that are neither revoked nor expired; "" where one has none."""
+    issued = Authority.open(directory).list()
+    return frozenset(certificate.role or "" for certificate in issued if certificate.state is CertificateState.VALID)

@@ -41,9 +41,6 @@ class _Everything(Rights):
 
     __slots__ = ()
 
-    def decide_read(self, unit_id: int, function_code: int, address: int, count: int) -> Decision:
-        return _ALLOWED
-
     def decide(self, unit_id: int, request: Request) -> Decision:
         return _ALLOWED
 

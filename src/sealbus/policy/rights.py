@@ -81,21 +81,11 @@ class Rights:
                 compiled[numbers] = UnitRights(mine)
             self._units[unit_id] = compiled[numbers]
 
-    def decide_read(self, unit_id: int, function_code: int, address: int, count: int) -> Decision:
-        """The decision on function 1, 2, 3 or 4, for whoever has the numbers and no request object."""
-        granted = self._units.get(unit_id, _NOTHING).reads[function_code]
-        last = address + count - 1
-        decision = granted.decide(address, last)
-        if decision is not None:
-            return decision
-        asked = _Asked("reading", READ_TABLES[function_code], address, last)
-        return self._no_rule(unit_id, asked.text, asked.lacking(granted.missing(address, last)))
-
     def decide(self, unit_id: int, request: Request) -> Decision:
         """The decision on a whole request to this unit."""
         match request:
             case ReadHoldingRegisters() | ReadInputRegisters() | ReadCoils() | ReadDiscreteInputs():
-                return self.decide_read(unit_id, request.function_code, request.address, request.count)
+                return self._decide_read(unit_id, request.function_code, request.address, request.count)
             case WriteSingleRegister():
                 return self._decide_registers(unit_id, request.address, (request.value,))
             case WriteMultipleRegisters():
@@ -122,6 +112,15 @@ class Rights:
             )
         what = f"function {function_code}" if part is None else name_of_part(function_code, part, part)
         return self._no_rule(unit_id, what)
+
+    def _decide_read(self, unit_id: int, function_code: int, address: int, count: int) -> Decision:
+        granted = self._units.get(unit_id, _NOTHING).reads[function_code]
+        last = address + count - 1
+        decision = granted.decide(address, last)
+        if decision is not None:
+            return decision
+        asked = _Asked("reading", READ_TABLES[function_code], address, last)
+        return self._no_rule(unit_id, asked.text, asked.lacking(granted.missing(address, last)))
 
     def _decide_registers(self, unit_id: int, address: int, words: tuple[int, ...]) -> Decision:
         registers = self._units.get(unit_id, _NOTHING).registers
@@ -159,7 +158,7 @@ class Rights:
 
     def _decide_both(self, unit_id: int, request: ReadWriteMultipleRegisters) -> Decision:
         write = self._decide_registers(unit_id, request.write_address, request.values)
-        read = self.decide_read(unit_id, FunctionCode.READ_HOLDING_REGISTERS, request.read_address, request.read_count)
+        read = self._decide_read(unit_id, FunctionCode.READ_HOLDING_REGISTERS, request.read_address, request.read_count)
         return _whole([write, read])
 
     def _decide_named(self, unit_id: int, request: Request) -> Decision:

@@ -218,15 +218,9 @@ def test_an_empty_policy_denies_everything() -> None:
     assert not policy.rights_of("Operator").decide(1, ReadCoils(0, 1)).allowed
 
 
-def test_a_read_can_be_decided_without_a_request_object() -> None:
-    assert rights("Operator").decide_read(1, 3, 0, 10) == decide(ReadHoldingRegisters(0, 10))
-    assert rights("Operator").decide_read(1, 3, 995, 10) == decide(ReadHoldingRegisters(995, 10))
-    assert not rights("Operator").decide_read(1, 1, 65535, 2).allowed
-
-
 def test_only_the_unsafe_policy_allows_everything() -> None:
     everything = unsafe_allow_everything().rights_of("anyone")
     assert everything.decide(0, WriteSingleRegister(0, 0)).rule == "unsafe_allow_everything"
-    assert everything.decide_read(9, 3, 0, 1).allowed
+    assert everything.decide(9, ReadHoldingRegisters(0, 1)).allowed
     assert everything.may_call(9, b"\x08").allowed
     assert not parse_policy("", file="policy.toml").rights_of("anyone").may_call(9, b"\x08").allowed
