@@ -94,7 +94,7 @@ class Channel:
         self.counters = ChannelCounters()
         self._tls = tls
         self._hooks = hooks or ChannelHooks()
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._queue = FairQueue(rules.queue)
         self._breaker = UnitBreaker(_jitter)
         self._lines = [self._new_line() for _ in range(self._line_count())]
@@ -111,7 +111,7 @@ class Channel:
     def submit(self, transaction: Transaction) -> None:
         """Send it, or queue it, or fail it at once. Never blocks, never raises."""
         breaker = self._breaker
-        if breaker.suspects and not breaker.allows(transaction.tail[0], self._loop.time()):
+        if breaker.suspects and not breaker.allows(transaction.tail[0], self.loop.time()):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             self._send(self._ready[-1], transaction)
@@ -123,7 +123,7 @@ class Channel:
             self._refuse(transaction, Failure.BUSY)
         else:
             if self._expiry is None:
-                self._expiry = self._loop.call_at(transaction.send_by, self._drop_expired)
+                self._expiry = self.loop.call_at(transaction.send_by, self._drop_expired)
             self._open_another()
 
     def abandon(self, source: object) -> None:
@@ -182,7 +182,7 @@ class Channel:
         queue = self._queue
         while queue.length and line.free:
             transaction = queue.take()
-            if transaction.send_by <= self._loop.time():
+            if transaction.send_by <= self.loop.time():
                 self._refuse(transaction, Failure.EXPIRED)
             else:
                 self.counters.sent += 1
@@ -216,7 +216,7 @@ class Channel:
 
     def unit_silent(self, unit_id: int) -> None:
         self.counters.silent += 1
-        if self._breaker.silent(unit_id, self._loop.time()):
+        if self._breaker.silent(unit_id, self.loop.time()):
             self._hooks.silent(unit_id)
 
     def answer_dropped(self, reason: str) -> None:
@@ -235,7 +235,7 @@ class Channel:
         return MbapLine(self, self.rules)
 
     def _send(self, line: Line, transaction: Transaction) -> None:
-        if transaction.send_by <= self._loop.time():
+        if transaction.send_by <= self.loop.time():
             self._refuse(transaction, Failure.EXPIRED)
             return
         self.counters.sent += 1
@@ -249,14 +249,14 @@ class Channel:
         transaction.fail(failure, detail)
 
     def _is_down(self) -> bool:
-        return self._loop.time() < self._down_until and all(line.state is LineState.CLOSED for line in self._lines)
+        return self.loop.time() < self._down_until and all(line.state is LineState.CLOSED for line in self._lines)
 
     def _open_another(self) -> None:
-        if self._loop.time() < self._down_until or len(self._opening) >= self._queue.length:
+        if self.loop.time() < self._down_until or len(self._opening) >= self._queue.length:
             return
         for line in self._lines:
             if line.state is LineState.CLOSED:
-                task = self._loop.create_task(self._open_for_those_who_wait(line))
+                task = self.loop.create_task(self._open_for_those_who_wait(line))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
                 return
@@ -291,14 +291,14 @@ class Channel:
         self._hooks.connected(transport)
         line.state = LineState.SETTLING
         if self.rules.connect_delay_s:
-            self._loop.call_later(self.rules.connect_delay_s, line.opened)
+            self.loop.call_later(self.rules.connect_delay_s, line.opened)
         else:
             line.opened()
 
     def _failed_to_connect(self, reason: str) -> None:
         self.counters.connect_failures += 1
         self._backoff_s = min(self._backoff_s * 2, _LONGEST_BACKOFF_S) if self._backoff_s else _FIRST_BACKOFF_S
-        self._down_until = self._loop.time() + self._backoff_s * (0.5 + 0.5 * _jitter())
+        self._down_until = self.loop.time() + self._backoff_s * (0.5 + 0.5 * _jitter())
         self._down_reason = reason
         self._hooks.lost(reason)
 
@@ -308,7 +308,7 @@ class Channel:
 
     def _drop_expired(self) -> None:
         self._expiry = None
-        for transaction in self._queue.drop_expired(self._loop.time()):
+        for transaction in self._queue.drop_expired(self.loop.time()):
             self._refuse(transaction, Failure.EXPIRED)
         if self._queue.length:
-            self._expiry = self._loop.call_at(self._queue.earliest(), self._drop_expired)
+            self._expiry = self.loop.call_at(self._queue.earliest(), self._drop_expired)

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from sealbus.protocol import DeviceIdentification, Place, Request
+    from sealbus.protocol import AnswerShape, DeviceIdentification, Place, Request
 
 __all__ = ["Connection", "Value", "connect"]
 
@@ -64,7 +64,8 @@ Value = bool | int | float | str
 """What one place of a device holds, once decoded."""
 
 _UNIT_IDS = range(256)
-_ReadsWords = ReadHoldingRegisters | ReadInputRegisters | ReadWriteMultipleRegisters
+_REMEMBERED = 1024
+_Reads = type[ReadCoils] | type[ReadDiscreteInputs] | type[ReadHoldingRegisters] | type[ReadInputRegisters]
 _ERROR_OF: dict[Failure, type[Unreachable] | type[ResponseTimeout]] = {
     Failure.UNREACHABLE: Unreachable,
     Failure.CONNECTION_LOST: Unreachable,
@@ -113,6 +114,7 @@ class Connection:
         self._tls = tls
         self._patience_s = rules.connect_timeout_s + rules.connect_delay_s + rules.timeout_s
         self._channel: Channel | None = None
+        self._asked: dict[tuple[_Reads, int, int, int], tuple[bytes, AnswerShape, bool]] = {}
 
     @property
     def endpoint(self) -> Endpoint:
@@ -142,19 +144,19 @@ class Connection:
 
     async def read_coils(self, address: int, count: int, *, unit: int = 1) -> list[bool]:
         """Function 01: 1 to 2000 coils from `address`."""
-        return await self._bits(ReadCoils(address, count), unit)
+        return unpack_bits(_data_of(await self._begin_read(ReadCoils, address, count, unit)), count)
 
     async def read_discrete_inputs(self, address: int, count: int, *, unit: int = 1) -> list[bool]:
         """Function 02: 1 to 2000 discrete inputs from `address`."""
-        return await self._bits(ReadDiscreteInputs(address, count), unit)
+        return unpack_bits(_data_of(await self._begin_read(ReadDiscreteInputs, address, count, unit)), count)
 
     async def read_holding_registers(self, address: int, count: int, *, unit: int = 1) -> list[int]:
         """Function 03: 1 to 125 holding registers from `address`, unsigned 16 bit each."""
-        return await self._words(ReadHoldingRegisters(address, count), unit)
+        return unpack_words(_data_of(await self._begin_read(ReadHoldingRegisters, address, count, unit)))
 
     async def read_input_registers(self, address: int, count: int, *, unit: int = 1) -> list[int]:
         """Function 04: 1 to 125 input registers from `address`, unsigned 16 bit each."""
-        return await self._words(ReadInputRegisters(address, count), unit)
+        return unpack_words(_data_of(await self._begin_read(ReadInputRegisters, address, count, unit)))
 
     async def write_coil(self, address: int, value: bool, *, unit: int = 1) -> None:
         """Function 05: set or clear one coil."""
@@ -181,7 +183,7 @@ class Connection:
     ) -> list[int]:
         """Function 23: write `(address, values)`, then read `(address, count)`, in one request."""
         request = ReadWriteMultipleRegisters(read[0], read[1], write[0], tuple(write[1]))
-        return await self._words(request, unit)
+        return unpack_words(_data_of(await self._begin(request, unit)))
 
     async def read_fifo_queue(self, address: int, *, unit: int = 1) -> list[int]:
         """Function 24: the up to 31 registers of the queue at `address`."""
@@ -197,8 +199,7 @@ class Connection:
 
     async def execute(self, request: Request, *, unit: int = 1) -> Any:
         """Send any request of `sealbus.protocol` and return its decoded answer; None for a write or a broadcast."""
-        pdu = request.encode()
-        answer = await self._transact(pdu, unit)
+        answer = await self._begin(request, unit)
         return decode_answer(request, answer[5:]) if answer else None
 
     # -- typed values
@@ -247,31 +248,26 @@ class Connection:
             self._channel = Channel(self._endpoint, self._rules, tls=None if tls is None else lambda: tls)
         return self._channel
 
-    async def _bits(self, request: ReadCoils | ReadDiscreteInputs, unit: int) -> list[bool]:
-        return unpack_bits(await self._data(request, unit), request.count)
+    def _begin_read(self, kind: _Reads, address: int, count: int, unit: int) -> asyncio.Future[bytes]:
+        """Who polls asks for the same places again and again: what was worked out of them once is kept."""
+        key = (kind, address, count, unit)
+        asked = self._asked.get(key)
+        if asked is None:
+            if len(self._asked) >= _REMEMBERED:
+                self._asked.clear()
+            asked = self._asked[key] = _work_out(kind(address, count), unit)
+        return self._submit(asked)
 
-    async def _words(self, request: _ReadsWords, unit: int) -> list[int]:
-        return unpack_words(await self._data(request, unit))
+    def _begin(self, request: Request, unit: int) -> asyncio.Future[bytes]:
+        return self._submit(_work_out(request, unit))
 
-    async def _data(self, request: _ReadsWords | ReadCoils | ReadDiscreteInputs, unit: int) -> bytes:
-        """The data of an answer that is known to fit its request: the line has looked at that already."""
-        answer = await self._transact(request.encode(), unit)
-        if not answer:
-            raise LocalError("a broadcast (unit 0 on a serial line) can only write")
-        if answer[5] & EXCEPTION_BIT:
-            raise DeviceException(answer[6], function_code=request.function_code)
-        return answer[7:]
-
-    async def _transact(self, pdu: bytes, unit: int) -> bytes:
-        if unit not in _UNIT_IDS:
-            raise LocalError(f"unit {unit} is no unit id: use 0 to 255")
+    def _submit(self, asked: tuple[bytes, AnswerShape, bool]) -> asyncio.Future[bytes]:
         channel = self._channel or self._opened_channel()
-        loop = asyncio.get_running_loop()
-        send_by = loop.time() + self._patience_s
-        call = _Call(None, b"%c%b" % (unit, pdu), answer_shape(pdu), may_change_state(pdu), send_by)
-        call.future = loop.create_future()
+        loop = channel.loop
+        call = _Call(None, *asked, loop.time() + self._patience_s)
+        future = call.future = loop.create_future()
         channel.submit(call)
-        return await call.future
+        return future
 
 
 def connect(
@@ -304,6 +300,23 @@ def connect(
     if not isinstance(trust, Trust):
         trust = Trust.load(_as_list(trust), _as_list(crl))
     return Connection(endpoint, rules, build_client_context(identity, trust, tls_options or TlsOptions()))
+
+
+def _work_out(request: Request, unit: int) -> tuple[bytes, AnswerShape, bool]:
+    """The unit id and PDU, the shape of their answer, and whether they may change something."""
+    if unit not in _UNIT_IDS:
+        raise LocalError(f"unit {unit} is no unit id: use 0 to 255")
+    pdu = request.encode()
+    return b"%c%b" % (unit, pdu), answer_shape(pdu), may_change_state(pdu)
+
+
+def _data_of(answer: bytes) -> bytes:
+    """The data of an answer that is known to fit its request: the line has looked at that already."""
+    if not answer:
+        raise LocalError("a broadcast (unit 0 on a serial line) can only write")
+    if answer[5] & EXCEPTION_BIT:
+        raise DeviceException(answer[6], function_code=answer[5] & ~EXCEPTION_BIT)
+    return answer[7:]
 
 
 def _as_list(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:

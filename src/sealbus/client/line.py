@@ -297,7 +297,9 @@ class MbapLine(Line):
             else:
                 self._freed()
         finally:
-            self._write_joined()
+            self._is_joining = False
+            if self._joined:
+                self._write_joined()
 
     def _whose(self, adu: bytes) -> Transaction | None:
         """Whose answer it is, when its id is nobody's: with a lenient id, that of the only one who waits."""

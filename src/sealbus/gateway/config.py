@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -20,6 +19,8 @@ from sealbus.policy import parse_units
 from sealbus.transport import Endpoint, Scheme, parse_endpoint
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sealbus.document import Document
 
 __all__ = [

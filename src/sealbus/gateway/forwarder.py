@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sealbus.client import Channel
+    from sealbus.protocol import AnswerShape
     from sealbus.server import Ruling, Session
 
 __all__ = ["Forwarder", "Route", "WriteJournal"]
-
-_EXCEPTION_BIT = 0x80
 
 
 class WriteJournal(Protocol):

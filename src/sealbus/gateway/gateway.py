@@ -87,7 +87,8 @@ class Gateway:
 
     def days_left(self) -> Mapping[str, float]:
         """Days until the first certificate or list of each file expires."""
-        now, left = datetime.now(UTC), {}
+        now = datetime.now(UTC)
+        left: dict[str, float] = {}
         for expiry in self._trust.expiries if self._trust else ():
             left[expiry.file] = min(left.get(expiry.file, float("inf")), (expiry.not_after - now) / _DAY)
         return left

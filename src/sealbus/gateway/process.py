@@ -12,7 +12,6 @@ import contextlib
 import logging
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.gateway.audit import Audit
@@ -24,6 +23,8 @@ from sealbus.gateway.watch import FileWatch
 from sealbus.version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from collections.abc import Callable
 
     from sealbus.gateway.config import GatewayFile

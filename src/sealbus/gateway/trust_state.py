@@ -16,6 +16,7 @@ from sealbus.server import ServerSecurity
 
 if TYPE_CHECKING:
     import ssl
+
     from sealbus.gateway.config import IdentityTable
     from sealbus.security import Expiry
 

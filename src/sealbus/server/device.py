@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping, MutableSequence, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Generator, MutableMapping, MutableSequence, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from sealbus.errors import DeviceException, LocalError
 from sealbus.protocol import (
@@ -31,7 +31,6 @@ from sealbus.protocol import (
     WriteSingleCoil,
     WriteSingleRegister,
     encode_answer,
-    encode_mbap,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ Cells = MutableMapping[int, int] | MutableSequence[int]
 ReadFunction = Callable[[Table, int, int, int], Sequence[int] | Awaitable[Sequence[int]]]
 """read(table, address, count, unit_id) -> `count` values."""
 
-WriteFunction = Callable[[Table, int, Sequence[int], int], None | Awaitable[None]]
+WriteFunction = Callable[[Table, int, Sequence[int], int], Awaitable[None] | None]
 """write(table, address, values, unit_id)."""
 
 _log = logging.getLogger("sealbus.server")
@@ -75,30 +74,52 @@ class Device:
     ) -> None:
         if (tables is None) == (read is None):
             raise LocalError("a device has either tables or a read function")
-        self._tables = {Table(name): cells for name, cells in (tables or {}).items()}
+        self._tables = {Table(name): (cells, isinstance(cells, Sequence)) for name, cells in (tables or {}).items()}
         self._read: ReadFunction = read or self._read_table
-        self._write = write or (self._write_table if tables is not None else None)
+        self._write: WriteFunction = write or (self._write_nothing if tables is None else self._write_table)
         self._identification = dict(identification or {})
         self.is_async = inspect.iscoroutinefunction(read) or inspect.iscoroutinefunction(write)
         """Whether answering may have to wait."""
 
-    async def carry_out(self, unit_id: int, request: Request) -> Any:
-        """Do what the request asks and return what `encode_answer` takes. Raises DeviceException."""
+    def carry_out(self, unit_id: int, request: Request) -> Any:
+        """Do what the request asks of a device that never waits; gives what `encode_answer` takes."""
+        if (table := _READS.get(type(request))) is not None:
+            return self._read(table, request.address, request.count, unit_id)  # type: ignore[union-attr]
+        steps = self._steps(unit_id, request)
+        try:
+            done = next(steps)
+            while True:
+                done = steps.send(done)
+        except StopIteration as end:
+            return end.value
+
+    async def carry_out_waiting(self, unit_id: int, request: Request) -> Any:
+        """The same for a device whose functions may be asynchronous."""
+        steps = self._steps(unit_id, request)
+        try:
+            done = next(steps)
+            while True:
+                done = steps.send(await done if inspect.isawaitable(done) else done)
+        except StopIteration as end:
+            return end.value
+
+    def _steps(self, unit_id: int, request: Request) -> Generator[Any, Any, Any]:
+        """What to read and write, one after the other: yields what a function gave, takes what came of it."""
         match request:
             case ReadHoldingRegisters() | ReadInputRegisters() | ReadCoils() | ReadDiscreteInputs():
-                return await self._get(_TABLE_OF[type(request)], request.address, request.count, unit_id)
+                return (yield self._read(_READS[type(request)], request.address, request.count, unit_id))
             case WriteSingleRegister() | WriteSingleCoil():
-                await self._set(_TABLE_OF[type(request)], request.address, [int(request.value)], unit_id)
+                yield self._write(_WRITES[type(request)], request.address, [int(request.value)], unit_id)
             case WriteMultipleRegisters() | WriteMultipleCoils():
                 values = [int(value) for value in request.values]
-                await self._set(_TABLE_OF[type(request)], request.address, values, unit_id)
+                yield self._write(_WRITES[type(request)], request.address, values, unit_id)
             case MaskWriteRegister():
-                (old,) = await self._get(Table.HOLDING, request.address, 1, unit_id)
+                (old,) = yield self._read(Table.HOLDING, request.address, 1, unit_id)
                 new = (old & request.and_mask) | (request.or_mask & ~request.and_mask & 0xFFFF)
-                await self._set(Table.HOLDING, request.address, [new], unit_id)
+                yield self._write(Table.HOLDING, request.address, [new], unit_id)
             case ReadWriteMultipleRegisters():  # the write comes first (6.17)
-                await self._set(Table.HOLDING, request.write_address, list(request.values), unit_id)
-                return await self._get(Table.HOLDING, request.read_address, request.read_count, unit_id)
+                yield self._write(Table.HOLDING, request.write_address, list(request.values), unit_id)
+                return (yield self._read(Table.HOLDING, request.read_address, request.read_count, unit_id))
             case Diagnostics(sub_function=0):
                 return request.data
             case ReadDeviceIdentification() if self._identification:
@@ -107,43 +128,33 @@ class Device:
                 raise DeviceException(ExceptionCode.ILLEGAL_FUNCTION)
         return None
 
-    async def _get(self, table: Table, address: int, count: int, unit_id: int) -> list[int]:
-        values = self._read(table, address, count, unit_id)
-        if inspect.isawaitable(values):
-            values = await values
-        return list(values)
-
-    async def _set(self, table: Table, address: int, values: list[int], unit_id: int) -> None:
-        if self._write is None:
-            raise DeviceException(ExceptionCode.ILLEGAL_FUNCTION)
-        done = self._write(table, address, values, unit_id)
-        if inspect.isawaitable(done):
-            await done
-
-    def _read_table(self, table: Table, address: int, count: int, unit_id: int) -> list[int]:
-        cells = self._cells(table, address, count)
-        if isinstance(cells, MutableSequence):
-            return [int(value) for value in cells[address : address + count]]
-        return [int(cells[place]) for place in range(address, address + count)]
+    def _read_table(self, table: Table, address: int, count: int, unit_id: int) -> Sequence[int]:
+        cells, is_list = self._find(table)
+        if is_list:
+            if address + count > len(cells):
+                raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
+            return cast("Sequence[int]", cells)[address : address + count]
+        try:
+            return [cells[place] for place in range(address, address + count)]
+        except KeyError:
+            raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS) from None
 
     def _write_table(self, table: Table, address: int, values: Sequence[int], unit_id: int) -> None:
-        cells = self._cells(table, address, len(values))
-        for place, value in enumerate(values, start=address):
+        cells, is_list = self._find(table)
+        places = range(address, address + len(values))
+        if places.stop > len(cells) if is_list else not all(place in cells for place in places):
+            raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
+        for place, value in zip(places, values, strict=True):
             cells[place] = value
 
-    def _cells(self, table: Table, address: int, count: int) -> Cells:
-        cells = self._tables.get(table)
-        if cells is None:
+    def _write_nothing(self, table: Table, address: int, values: Sequence[int], unit_id: int) -> None:
+        raise DeviceException(ExceptionCode.ILLEGAL_FUNCTION)
+
+    def _find(self, table: Table) -> tuple[Cells, bool]:
+        found = self._tables.get(table)
+        if found is None:
             raise DeviceException(ExceptionCode.ILLEGAL_FUNCTION)
-        last = address + count - 1
-        exists = (
-            last < len(cells)
-            if isinstance(cells, MutableSequence)
-            else all(place in cells for place in range(address, last + 1))
-        )
-        if not exists:
-            raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
-        return cells
+        return found
 
     def _identify(self, request: ReadDeviceIdentification) -> DeviceIdentification:
         below = {1: _BASIC_OBJECTS, 2: _REGULAR_OBJECTS, 3: 0x100}.get(request.access)
@@ -157,11 +168,13 @@ class Device:
         return DeviceIdentification(conformity=0x83, more_follows=False, next_object=0, objects=wanted)
 
 
-_TABLE_OF: dict[type, Table] = {
+_READS: dict[type, Table] = {
     ReadCoils: Table.COILS,
     ReadDiscreteInputs: Table.DISCRETE,
     ReadHoldingRegisters: Table.HOLDING,
     ReadInputRegisters: Table.INPUT,
+}
+_WRITES: dict[type, Table] = {
     WriteSingleCoil: Table.COILS,
     WriteMultipleCoils: Table.COILS,
     WriteSingleRegister: Table.HOLDING,
@@ -178,35 +191,44 @@ class DeviceBackend:
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         device = self._devices.get(adu[6])
-        if device is None:
+        if device is None or ruling.request is None:
             session.refuse(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
-            return
-        work = self._carry_out(device, session, adu, ruling)
-        if device.is_async:
-            task = asyncio.get_running_loop().create_task(work)
+        elif device.is_async:
+            task = asyncio.get_running_loop().create_task(self._wait_for(device, session, adu, ruling.request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            return
-        try:
-            work.send(None)  # a plain device never waits, so this runs to its end: no task for the common case
-        except StopIteration:
-            return
-        work.close()
-        session.refuse(adu, ExceptionCode.SERVER_DEVICE_FAILURE)
+        else:
+            try:
+                value = device.carry_out(adu[6], ruling.request)
+            except Exception as error:  # noqa: BLE001 - see _refuse
+                _refuse(session, adu, error)
+            else:
+                _answer(session, adu, ruling.request, value)
 
     def gone(self, session: Session) -> None: ...
 
-    async def _carry_out(self, device: Device, session: Session, adu: bytes, ruling: Ruling) -> None:
-        request = ruling.request
-        if request is None:  # a malformed request never comes here
-            session.refuse(adu, ExceptionCode.ILLEGAL_DATA_VALUE)
-            return
+    async def _wait_for(self, device: Device, session: Session, adu: bytes, request: Request) -> None:
         try:
-            answer = encode_answer(request, await device.carry_out(adu[6], request))
-        except DeviceException as error:
-            session.refuse(adu, error.exception_code)
-        except Exception:  # a device is the user's code: whatever it raises is a failure of the device, and said so
-            _log.exception("the device of unit %d failed", adu[6])
-            session.refuse(adu, ExceptionCode.SERVER_DEVICE_FAILURE)
+            value = await device.carry_out_waiting(adu[6], request)
+        except Exception as error:  # noqa: BLE001 - see _refuse
+            _refuse(session, adu, error)
         else:
-            session.answer(adu, encode_mbap(0, adu[6], answer)[2:])
+            _answer(session, adu, request, value)
+
+
+def _answer(session: Session, adu: bytes, request: Request, value: Any) -> None:
+    try:
+        pdu = encode_answer(request, value)
+    except LocalError as error:
+        _refuse(session, adu, error)
+    else:
+        session.answer(adu, b"\0\0\0%c%c%b" % (len(pdu) + 1, adu[6], pdu))
+
+
+def _refuse(session: Session, adu: bytes, error: Exception) -> None:
+    """A device is its user's code. Whatever it raises, the client gets an answer and the log gets the reason."""
+    if isinstance(error, DeviceException):
+        session.refuse(adu, error.exception_code)
+    else:
+        _log.error("the device of unit %d failed", adu[6], exc_info=error)
+        session.refuse(adu, ExceptionCode.SERVER_DEVICE_FAILURE)

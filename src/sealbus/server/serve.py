@@ -95,7 +95,7 @@ def serve(
         if not isinstance(trust, Trust):
             trust = Trust.load(_as_list(trust), _as_list(crl))
         security = ServerSecurity(identity, trust, tls_options or TlsOptions())
-    devices = {unit: device for unit in _EVERY_UNIT} if isinstance(device, Device) else device
+    devices = dict.fromkeys(_EVERY_UNIT, device) if isinstance(device, Device) else device
     return Server(
         Service(
             endpoint,

@@ -9,11 +9,11 @@ The same look is taken every second for what only time changes: certificates tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from sealbus.errors import PeerError
 from sealbus.security import PeerVerifier, build_server_context
 from sealbus.server.session import Session, SessionLimits
 from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Refusal
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
 
 _SWEEP_S = 1.0
+_GOODBYE_S = 1.0
 
 
 class ServerSecurity:
@@ -114,16 +115,10 @@ class Service(ListenerEvents):
             self._sweeper.cancel()
         if self._listener is not None:
             await self._listener.close()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + drain_s
-        while any(session.in_flight for session in self.sessions) and loop.time() < until:
-            await asyncio.sleep(0.02)
+        await self._wait_until(lambda: not any(session.in_flight for session in self.sessions), within_s=drain_s)
         for session in list(self.sessions):
             session.end("the service stopped")
-        for _ in range(50):  # the goodbyes of TLS take a turn or two of the loop
-            if not self.sessions:
-                break
-            await asyncio.sleep(0.02)
+        await self._wait_until(lambda: not self.sessions, within_s=_GOODBYE_S)
         for session in list(self.sessions):
             session.abort("the service stopped")
 
@@ -199,6 +194,12 @@ class Service(ListenerEvents):
 
     def _has_room_for(self, peer: Peer) -> bool:
         return self._of_identity.get(peer.fingerprint, 0) < self._limits.sessions_per_identity
+
+    async def _wait_until(self, condition: Callable[[], bool], *, within_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not condition():  # noqa: ASYNC110 - happens once in the life of a process
+                    await asyncio.sleep(0.01)
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

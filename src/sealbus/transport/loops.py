@@ -7,15 +7,19 @@ runs on whatever loop its user runs.
 from __future__ import annotations
 
 import asyncio
-
-try:
-    import uvloop
-except ImportError:  # Windows has none
-    uvloop = None
+import sys
 
 __all__ = ["new_event_loop"]
 
+if sys.platform == "win32":  # uvloop has no Windows
 
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """A new event loop, for `asyncio.Runner(loop_factory=new_event_loop)`."""
-    return asyncio.new_event_loop() if uvloop is None else uvloop.new_event_loop()
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        """A new event loop, for `asyncio.Runner(loop_factory=new_event_loop)`."""
+        return asyncio.new_event_loop()
+
+else:
+    import uvloop
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        """A new event loop, for `asyncio.Runner(loop_factory=new_event_loop)`."""
+        return uvloop.new_event_loop()
