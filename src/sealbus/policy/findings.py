@@ -108,8 +108,9 @@ def _about_rule(rule: Rule, rules: Sequence[Rule]) -> Iterator[Finding]:
 def _adds_nothing(rule: Rule, earlier: Sequence[Rule]) -> bool:
     """Whether on each of its units the rules before it grant all that it grants. May miss a case, never invents one."""
     seen: set[tuple[int, ...]] = set()
+    units = [(frozenset(other.units), other) for other in earlier]
     for unit_id in rule.units:
-        others = [other for other in earlier if unit_id in other.units]
+        others = [other for theirs, other in units if unit_id in theirs]
         key = tuple(other.number for other in others)
         if key not in seen and not _grants_all(others, rule):
             return False

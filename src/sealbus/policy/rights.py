@@ -72,10 +72,13 @@ class Rights:
     def __init__(self, role: str, rules: Sequence[Rule], *, absence: str = "") -> None:
         self.role = role
         self._absent = Decision(Verdict.DENY, None, absence) if absence else None
-        self._units: dict[int, UnitRights] = {}
+        by_unit: dict[int, list[Rule]] = {}
+        for rule in rules:
+            for unit_id in rule.units:
+                by_unit.setdefault(unit_id, []).append(rule)
         compiled: dict[tuple[int, ...], UnitRights] = {}
-        for unit_id in sorted({unit_id for rule in rules for unit_id in rule.units}):
-            mine = [rule for rule in rules if unit_id in rule.units]
+        self._units: dict[int, UnitRights] = {}
+        for unit_id, mine in by_unit.items():
             numbers = tuple(rule.number for rule in mine)
             if numbers not in compiled:
                 compiled[numbers] = UnitRights(mine)
