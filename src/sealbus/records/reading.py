@@ -8,6 +8,7 @@ that a newer version wrote, comes out as `Unreadable` under the number that belo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,7 @@ def read(directory: str | Path, *, after: int = 0) -> Iterator[Stored]:
     folder = Path(directory)
     try:
         numbers = list_segments(folder)
-        begin = numbers[_position_of(folder, numbers, after + 1)] if numbers else 1
-        for number in range(begin, numbers[-1] + 1 if numbers else 0):  # a listing may miss what comes while it is made
+        for number in _without_gaps(folder, numbers[_position_of(folder, numbers, after + 1) :]):
             for stored in _read_segment(folder, number):
                 if stored.sequence > after:
                     yield stored
@@ -83,6 +83,16 @@ def _position_of(folder: Path, numbers: list[int], sequence: int) -> int:
         if header is not None and header.first <= sequence:
             return position
     return 0
+
+
+def _without_gaps(folder: Path, listed: list[int]) -> Iterator[int]:
+    """The listed segments, and those between them: a listing may miss one that came while it was made."""
+    for number, next_listed in pairwise([*listed, 0]):
+        yield number
+        between = number + 1
+        while between < next_listed and segment_path(folder, between).exists():
+            yield between
+            between += 1
 
 
 def _read_segment(folder: Path, number: int) -> Iterator[Stored]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 
 from sealbus.records import Denied, Host, Limits, RecordLog, RecordState, WriteRequested
 
@@ -20,7 +21,7 @@ class FakeDisk:
         self.write_error = 0
         self.short_writes = False
         self.sync_error = 0
-        self.syncs = 0
+        self.synced = threading.Event()
         self.now_ns = 1_740_830_400_000_000_000  # 2025-03-01T12:00:00Z
 
     def host(self) -> Host:
@@ -41,7 +42,7 @@ class FakeDisk:
     def _sync(self, fd: int) -> None:
         if self.sync_error:
             raise OSError(self.sync_error, os.strerror(self.sync_error))
-        self.syncs += 1
+        self.synced.set()
 
     def _time_ns(self) -> int:
         self.now_ns += 1_000_000
