@@ -206,19 +206,19 @@ class Wire:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def receive(self, count: int = 1) -> list[bytes]:
+    async def receive(self, count: int = 1, *, within_s: float = PATIENCE_S) -> list[bytes]:
         """The next `count` ADUs, whole. Raises IncompleteReadError when the gateway closes before."""
         adus = []
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             for _ in range(count):
                 head = await self.reader.readexactly(6)
                 adus.append(head + await self.reader.readexactly(int.from_bytes(head[4:6], "big")))
         return adus
 
-    async def ask(self, request: bytes) -> bytes:
+    async def ask(self, request: bytes, *, within_s: float = PATIENCE_S) -> bytes:
         """Send one ADU and return its answer."""
         await self.send(request)
-        return (await self.receive())[0]
+        return (await self.receive(within_s=within_s))[0]
 
     async def closed(self, *, within_s: float = PATIENCE_S) -> bytes:
         """Wait until the gateway closes; returns what came before."""
@@ -280,6 +280,14 @@ class Plant:
         self.wires.append(wire)
         return wire
 
+    async def attempt(self, certificate: Path | None, key: Path | None, **limits: Any) -> bytes:
+        """What a client with this certificate is answered when it asks for a register; b"" when it is not let in."""
+        try:
+            wire = await self.connect_with(certificate, key, **limits)
+            return await wire.ask(adu(1, read_holding(0, 1)))
+        except (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError):
+            return b""
+
     @property
     def stored(self) -> list[Stored]:
         """All records so far."""
@@ -298,16 +306,28 @@ class Plant:
 
 @contextlib.asynccontextmanager
 async def open_plant(
-    folder: Path, *, policy: str = POLICY, device: str = "", gateway: str = "", limits: str = "", identity: str = ""
+    folder: Path,
+    *,
+    policy: str = POLICY,
+    device: str = "",
+    gateway: str = "",
+    limits: str = "",
+    identity: str = "",
+    root: pki.Credential | None = None,
 ) -> AsyncIterator[Plant]:
-    """A plant whose gateway.toml gets these further lines in its tables [[listener.device]], [gateway], [limits] ..."""
-    root = pki.make_root()
+    """A plant whose gateway.toml gets these further lines in its tables [[listener.device]], [gateway], [limits] ...
+
+    With lines for `identity` that name a certificate, that one takes the place of the plant's own; `root` signs what it
+    is given before the plant is opened.
+    """
+    root = root or pki.make_root()
     pki.save_trust(folder / "ca.crt", root)
     pki.make_leaf(root, hosts=["127.0.0.1", "localhost"]).save(folder, "gateway")
     (folder / "policy.toml").write_text(policy)
     scripted = ScriptedDevice()
     await scripted.start()
     url = "" if "url =" in device else f'url = "tcp://127.0.0.1:{scripted.port}"'
+    own = "" if "certificate =" in identity else 'certificate = "gateway.crt"\nkey = "gateway.key"'
     (folder / "gateway.toml").write_text(
         f"""
 [gateway]
@@ -315,8 +335,7 @@ name = "test"
 records_mib = 64
 {gateway}
 [identity]
-certificate = "gateway.crt"
-key = "gateway.key"
+{own}
 trust = ["ca.crt"]
 {identity}
 [limits]
