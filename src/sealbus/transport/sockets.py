@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["connect_socket", "tune"]
+__all__ = ["AddressInfo", "connect_first", "connect_socket", "tune"]
 
 _NEXT_ATTEMPT_S = 0.25
 _OPTIONS = (
@@ -36,7 +36,8 @@ _OPTIONS = (
 )
 
 _Address = tuple[Any, ...]
-_AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, _Address]
+AddressInfo = tuple[int, int, int, str, _Address]
+"""As `getaddrinfo` gives it: family, type, protocol, canonical name, address."""
 
 
 def tune(sock: socket.socket) -> None:
@@ -51,35 +52,43 @@ async def connect_socket(host: str, port: int) -> socket.socket:
 
     The caller sets the deadline by cancelling; whatever was begun is closed then.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    waiting = _families_in_turn(found)
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return await connect_first(_families_in_turn(found))
+
+
+async def connect_first(addresses: Sequence[AddressInfo]) -> socket.socket:
+    """The first of `addresses` to connect, those in front with a lead. As `connect_socket`."""
+    waiting = list(addresses)
     attempts: list[asyncio.Task[socket.socket]] = []
-    winner: socket.socket | None = None
+    winner: asyncio.Task[socket.socket] | None = None
     try:
         while winner is None:
             if waiting:
-                attempts.append(loop.create_task(_connect_one(waiting.pop(0))))
+                attempts.append(asyncio.create_task(_connect_one(waiting.pop(0))))
             running = [attempt for attempt in attempts if not attempt.done()]
             if running:
                 patience_s = _NEXT_ATTEMPT_S if waiting else None
                 await asyncio.wait(running, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-            winner = next((it.result() for it in attempts if it.done() and it.exception() is None), None)
+            winner = next((it for it in attempts if it.done() and it.exception() is None), None)
             if winner is None and not waiting and all(attempt.done() for attempt in attempts):
                 raise attempts[0].exception() or OSError(errno.EHOSTUNREACH, "no address")
-        return winner
+        return winner.result()
     finally:
-        await _close_others(attempts, winner)
+        # No await from here on: a second cancellation would tear the winner away from whoever waits for it.
+        for attempt in attempts:
+            if attempt is not winner:
+                attempt.cancel()
+                attempt.add_done_callback(_close)
 
 
-def _families_in_turn(found: Sequence[_AddressInfo]) -> list[_AddressInfo]:
+def _families_in_turn(found: Sequence[AddressInfo]) -> list[AddressInfo]:
     """The addresses in their order, but the two families by turns, so that a broken one costs only one pause."""
     first = [info for info in found if info[0] == found[0][0]]
     second = [info for info in found if info[0] != found[0][0]]
     return [info for pair in itertools.zip_longest(first, second) for info in pair if info is not None]
 
 
-async def _connect_one(info: _AddressInfo) -> socket.socket:
+async def _connect_one(info: AddressInfo) -> socket.socket:
     family, kind, protocol, _, address = info
     sock = socket.socket(family, kind, protocol)
     try:
@@ -95,12 +104,6 @@ async def _connect_one(info: _AddressInfo) -> socket.socket:
     return sock
 
 
-async def _close_others(attempts: list[asyncio.Task[socket.socket]], winner: socket.socket | None) -> None:
-    for attempt in attempts:
-        attempt.cancel()
-    if attempts:
-        await asyncio.wait(attempts)
-    for attempt in attempts:
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            if (sock := attempt.result()) is not winner:
-                sock.close()
+def _close(attempt: asyncio.Task[socket.socket]) -> None:
+    with contextlib.suppress(asyncio.CancelledError, OSError):
+        attempt.result().close()

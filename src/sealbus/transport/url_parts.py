@@ -81,6 +81,7 @@ class UrlParts:
 
 
 def split_url(url: str, *, listening: bool) -> UrlParts:
+    """Cut `url` at its separators. Raises ConfigError for what no endpoint URL may contain, a password above all."""
     if bad := _UNSAFE_IN_URL.search(url):
         raise ConfigError(
             f"an endpoint URL with the character {bad[0]!r} in it", mend="percent-encode it or take it out"
@@ -135,6 +136,7 @@ def _options(parts: UrlParts, query: str) -> dict[str, str]:
 
 
 def host_and_port(parts: UrlParts, text: str, *, default_port: int | None) -> tuple[str, int]:
+    """The host and port in `text`: a name, an IPv4 address, or an IPv6 address in brackets."""
     found = _AUTHORITY.fullmatch(text)
     if found is None:
         if _is_ipv6(text):

@@ -1,0 +1,241 @@
+"""Dialling: what is reached, what is said when it is not, and that nothing stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.errors import ConfigError, LocalError, Unreachable
+from sealbus.transport import Listener, dial, parse_endpoint
+from sealbus.transport.sockets import AddressInfo, connect_first
+from unit.transport.ends import Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate, open_sockets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_open() -> Iterator[None]:
+    """The loop is closed after this fixture, so its own descriptors are there both times."""
+    before = open_sockets()
+    yield
+    assert open_sockets() == before
+
+
+async def _listen(contexts: Contexts, host: str = "127.0.0.1") -> Listener:
+    endpoint = parse_endpoint(f"mbaps://{host}:0", listening=True)
+    return await Listener.open(endpoint, admit_echo, tls=contexts.server)
+
+
+async def _echoes(transport: asyncio.Transport, client: Recorder) -> bool:
+    transport.write(b"hello")
+    await client.wait(lambda it: it.received == b"hello")
+    transport.close()
+    return await client.wait_lost() is None
+
+
+def _deaf() -> tuple[socket.socket, int]:
+    """A listening socket that nobody accepts from: connections are made and never answered."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    return sock, _port(sock)
+
+
+def _port(sock: socket.socket) -> int:
+    port: int = sock.getsockname()[1]
+    return port
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return _port(sock)
+
+
+def _info(port: int) -> AddressInfo:
+    return socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)
+
+
+def _black_hole() -> tuple[socket.socket, list[socket.socket]]:
+    """A listening socket whose backlog is full, and what fills it: Linux drops further attempts without a word."""
+    silent = socket.create_server(("127.0.0.1", 0), backlog=0)
+    crowd = []
+    while True:
+        sock = socket.socket()
+        sock.settimeout(0.1)
+        crowd.append(sock)
+        try:
+            sock.connect(silent.getsockname())
+        except TimeoutError:
+            return silent, crowd
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_the_address_or_name_dialled_is_the_one_in_the_certificate(contexts: Contexts, host: str) -> None:
+    listener = await _listen(contexts)
+    endpoint = parse_endpoint(f"mbaps://{host}:{listener.port}")
+    assert await _echoes(*await dial(endpoint, Recorder, tls=contexts.client, timeout_s=5))
+    await listener.close(drain_s=5)
+
+
+async def test_a_server_whose_certificate_names_another_host_is_refused(contexts: Contexts) -> None:
+    listener = await _listen(contexts, "127.0.0.2")
+    here = str(listener.endpoint)
+    with pytest.raises(Unreachable, match="TLS failed"):
+        await dial(parse_endpoint(here), Recorder, tls=contexts.client, timeout_s=5)
+    named = parse_endpoint(f"{here}?name=plant.example")
+    assert await _echoes(*await dial(named, Recorder, tls=contexts.client, timeout_s=5))
+    with pytest.raises(Unreachable, match="TLS failed"):
+        await dial(parse_endpoint(f"{here}?name=other.example"), Recorder, tls=contexts.client, timeout_s=5)
+    await listener.close(drain_s=5)
+
+
+async def test_a_server_that_we_refuse_learns_why(contexts: Contexts) -> None:
+    book = Doorbook()
+    endpoint = parse_endpoint("mbaps://127.0.0.2:0", listening=True)
+    listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
+    with pytest.raises(Unreachable):
+        await dial(listener.endpoint, Recorder, tls=contexts.client, timeout_s=5)
+    # RFC 8446, 6.2: bad_certificate, and not merely the end of the connection
+    assert (await book.wait("failed")) != ["the peer closed the connection"]
+    await listener.close()
+
+
+async def test_a_refusal_by_a_tls_1_2_server_is_known_when_dialling(contexts: Contexts) -> None:
+    listener = await _listen(contexts)
+    client = no_certificate(contexts, ssl.TLSVersion.TLSv1_2)
+    with pytest.raises(Unreachable, match="TLS failed"):
+        await dial(listener.endpoint, Recorder, tls=client, timeout_s=5)
+    await listener.close()
+
+
+async def test_a_refusal_by_a_tls_1_3_server_comes_with_the_first_read(contexts: Contexts) -> None:
+    listener = await _listen(contexts)
+    _, client = await dial(listener.endpoint, Recorder, tls=no_certificate(contexts), timeout_s=5)
+    lost = await client.wait_lost()
+    assert isinstance(lost, ssl.SSLError)
+    assert lost.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    await listener.close()
+
+
+async def test_a_plain_device_on_an_mbaps_port_is_said(contexts: Contexts) -> None:
+    class Plc(Echo):
+        def data_received(self, data: bytes) -> None:
+            self.accepted.transport.write(b"\x00\x01\x00\x00\x00\x03\x01\x83\x02")
+
+    listener = await Listener.open(parse_endpoint("tcp://127.0.0.1:0", listening=True), Plc)
+    with pytest.raises(Unreachable, match="TLS failed: "):
+        await dial(parse_endpoint(f"mbaps://127.0.0.1:{listener.port}"), Recorder, tls=contexts.client, timeout_s=5)
+    await listener.close(drain_s=5)
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "mbaps", "rtu+tcp"])
+async def test_a_closed_port_is_said_to_refuse(contexts: Contexts, scheme: str) -> None:
+    endpoint = parse_endpoint(f"{scheme}://127.0.0.1:{_free_port()}")
+    tls = contexts.client if scheme == "mbaps" else None
+    with pytest.raises(Unreachable) as caught:
+        await dial(endpoint, Recorder, tls=tls, timeout_s=5)
+    assert str(caught.value) == f"{endpoint} cannot be reached: connection refused"
+
+
+async def test_a_host_that_does_not_exist_is_named() -> None:
+    with pytest.raises(Unreachable, match=r'there is no host "nowhere\.invalid"'):
+        await dial(parse_endpoint("tcp://nowhere.invalid"), Recorder, timeout_s=5)
+
+
+async def test_a_server_that_never_answers_costs_the_deadline_and_no_more(contexts: Contexts) -> None:
+    deaf, port = _deaf()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(Unreachable, match=r"no answer within 0\.2 s"):
+        await dial(parse_endpoint(f"mbaps://127.0.0.1:{port}"), Recorder, tls=contexts.client, timeout_s=0.2)
+    assert loop.time() - began < 2
+    deaf.close()
+
+
+async def test_cancelling_a_handshake_closes_it(contexts: Contexts) -> None:
+    deaf, port = _deaf()
+    deaf.setblocking(False)
+    dialling = asyncio.ensure_future(
+        dial(parse_endpoint(f"mbaps://127.0.0.1:{port}"), Recorder, tls=contexts.client, timeout_s=60)
+    )
+    loop = asyncio.get_running_loop()
+    sock, _ = await loop.sock_accept(deaf)
+    assert (await loop.sock_recv(sock, 1)) == b"\x16"  # the handshake has begun
+    dialling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dialling
+    while await loop.sock_recv(sock, 4096):
+        pass
+    sock.close()
+    deaf.close()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89])
+async def test_cancelled_at_any_moment_nothing_stays_open(contexts: Contexts, turns: int) -> None:
+    book = Doorbook()
+    endpoint = parse_endpoint("mbaps://127.0.0.1:0", listening=True)
+    listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
+    dialling = asyncio.ensure_future(dial(listener.endpoint, Recorder, tls=contexts.client, timeout_s=5))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    dialling.cancel()
+    (outcome,) = await asyncio.gather(dialling, return_exceptions=True)
+    if isinstance(outcome, tuple):
+        outcome[0].abort()
+    assert await listener.close(drain_s=5) == 0
+
+
+async def test_an_address_that_refuses_and_one_that_is_silent_do_not_hold_up_the_one_that_answers() -> None:
+    answering = socket.create_server(("127.0.0.1", 0))
+    silent, crowd = _black_hole()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    connected = await connect_first([_info(_free_port()), _info(silent.getsockname()[1]), _info(_port(answering))])
+    assert connected.getpeername() == answering.getsockname()
+    assert 0.2 < loop.time() - began < 2
+    for sock in (connected, answering, silent, *crowd):
+        sock.close()
+
+
+async def test_when_no_address_connects_the_first_says_why() -> None:
+    with pytest.raises(ConnectionRefusedError):
+        await connect_first([_info(_free_port()), _info(_free_port())])
+
+
+async def test_cancelling_closes_every_attempt() -> None:
+    silent, crowd = _black_hole()
+    trying = asyncio.ensure_future(connect_first([_info(_port(silent))] * 2))
+    await asyncio.sleep(0)
+    trying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await trying
+    for sock in (silent, *crowd):
+        sock.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("relay://relay.example/site-7", "no relay yet"),
+        ("tcp://127.0.0.1:0", "can be listened on but not dialled"),
+        ("tcp://:502", "can be listened on but not dialled"),
+    ],
+)
+async def test_what_cannot_be_dialled_is_a_matter_of_configuration(url: str, problem: str) -> None:
+    endpoint = parse_endpoint(url, listening=True)
+    with pytest.raises(ConfigError, match=problem):
+        await dial(endpoint, Recorder, timeout_s=5)
+
+
+async def test_certificates_are_needed_for_mbaps_and_refused_elsewhere(contexts: Contexts) -> None:
+    with pytest.raises(ConfigError, match="needs a certificate"):
+        await dial(parse_endpoint("mbaps://127.0.0.1"), Recorder, timeout_s=5)
+    with pytest.raises(ConfigError, match="the certificates mean nothing"):
+        await dial(parse_endpoint("tcp://127.0.0.1"), Recorder, tls=contexts.client, timeout_s=5)
+    for careless in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()):
+        careless.check_hostname = False
+        with pytest.raises(LocalError, match="does not verify the server"):
+            await dial(parse_endpoint("mbaps://127.0.0.1"), Recorder, tls=careless, timeout_s=5)

@@ -1,0 +1,391 @@
+"""Listening: who gets in, who is told why not, and who has to make room, on asyncio and on uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.errors import ConfigError, LocalError, PeerError
+from sealbus.transport import Accepted, Listener, ListenerOptions, Refusal, dial, parse_endpoint
+from unit.transport.ends import Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+LOOPBACK = parse_endpoint("mbaps://127.0.0.1:0", listening=True)
+PLAIN = parse_endpoint("tcp://127.0.0.1:0", listening=True)
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    contexts: Contexts,
+    book: Doorbook,
+    admit: Callable[[Accepted], asyncio.Protocol | Refusal] = admit_echo,
+    options: ListenerOptions | None = None,
+) -> AsyncIterator[Listener]:
+    listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, options=options, events=book)
+    try:
+        yield listener
+    finally:
+        await listener.close()
+
+
+async def call(listener: Listener, contexts: Contexts) -> tuple[asyncio.Transport, Recorder]:
+    return await dial(listener.endpoint, Recorder, tls=contexts.client, timeout_s=5)
+
+
+async def silent(listener: Listener) -> socket.socket:
+    """A connection that says nothing."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", listener.port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+async def is_closed(sock: socket.socket) -> bool:
+    """Wait for the other side to close; bytes that come before, such as an alert, are passed over."""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(5):
+            while await asyncio.get_running_loop().sock_recv(sock, 4096):
+                pass
+    sock.close()
+    return True
+
+
+async def test_a_client_with_a_certificate_is_admitted_and_served(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book) as listener:
+        transport, client = await call(listener, contexts)
+        transport.write(b"hello")
+        await client.wait(lambda it: it.received == b"hello")
+        assert listener.established == 1
+        assert listener.pending == 0
+        transport.close()
+        await client.wait_lost()
+        await book.wait("closed")
+        assert [name for name, _ in book.entries] == ["pending", "established", "closed"]
+        assert listener.established == 0
+        assert {address.host for address in book.addresses} == {"127.0.0.1"}
+
+
+async def test_admit_sees_the_finished_handshake_and_the_address(contexts: Contexts) -> None:
+    seen: list[Accepted] = []
+
+    def admit(accepted: Accepted) -> asyncio.Protocol:
+        seen.append(accepted)
+        assert accepted.ssl_object is not None
+        assert accepted.ssl_object.getpeercert(binary_form=True)
+        assert accepted.ssl_object.context is contexts.server
+        return Echo(accepted)
+
+    book = Doorbook()
+    async with listening(contexts, book, admit) as listener:
+        transport, _ = await call(listener, contexts)
+        await book.wait("established")
+        assert str(seen[0].address) == "{}:{}".format(*transport.get_extra_info("sockname"))
+        transport.abort()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reason_is_told(
+    contexts: Contexts, version: ssl.TLSVersion
+) -> None:
+    book = Doorbook()
+    async with listening(contexts, book) as listener:
+        loop = asyncio.get_running_loop()
+
+        def knock() -> str:
+            with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as sock:
+                try:
+                    with no_certificate(contexts, version).wrap_socket(sock, server_hostname="localhost") as tls:
+                        return f"read {tls.recv(1)!r}"
+                except ssl.SSLError as error:
+                    return error.reason
+
+        # RFC 5246, 7.2.2: handshake_failure (40); RFC 8446, 6.2: certificate_required (116)
+        alert = {
+            ssl.TLSVersion.TLSv1_2: "SSLV3_ALERT_HANDSHAKE_FAILURE",
+            ssl.TLSVersion.TLSv1_3: "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        }[version]
+        assert await loop.run_in_executor(None, knock) == alert
+        assert "certificate" in (await book.wait("failed"))[0]
+        assert listener.pending == listener.established == 0
+
+
+async def test_a_certificate_of_a_foreign_authority_is_refused_with_its_reason(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book) as listener:
+        _, client = await dial(listener.endpoint, Recorder, tls=contexts.foreign, timeout_s=5)
+        # TLS 1.3: this client believed in its handshake; the refusal comes at its first read
+        lost = await client.wait_lost()
+        assert isinstance(lost, ssl.SSLError)
+        assert lost.reason == "TLSV1_ALERT_UNKNOWN_CA"
+        assert len(await book.wait("failed")) == 1
+        assert book.count("established") == 0
+
+
+async def test_plain_bytes_on_a_tls_port_are_refused_with_a_reason(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book) as listener:
+        sock = await silent(listener)
+        await asyncio.get_running_loop().sock_sendall(sock, b"\x00\x01\x00\x00\x00\x06\x01\x03\x00\x00\x00\x0a")
+        assert await is_closed(sock)
+        assert (await book.wait("failed"))[0]
+        assert listener.pending == 0
+
+
+async def test_a_client_that_goes_away_during_the_handshake_is_noted(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book) as listener:
+        (await silent(listener)).close()
+        assert await book.wait("failed") == ["the peer closed the connection"]
+
+
+async def test_a_trickling_handshake_ends_at_the_deadline(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book, options=ListenerOptions(handshake_timeout_s=0.3)) as listener:
+        loop = asyncio.get_running_loop()
+        sock = await silent(listener)
+        began = loop.time()
+        # the head of a record that promises 512 bytes of ClientHello, and then a byte now and then
+        await loop.sock_sendall(sock, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        with contextlib.suppress(ConnectionError):
+            while not book.count("failed"):
+                await loop.sock_sendall(sock, b"\x00")
+                await asyncio.sleep(0.02)
+        assert book.said("failed") == ["it was not finished within 0.3 s"]
+        assert 0.25 < loop.time() - began < 2
+        assert await is_closed(sock)
+
+
+async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book) as listener:
+        crowd = [await silent(listener) for _ in range(300)]
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        transport, client = await call(listener, contexts)
+        transport.write(b"hello")
+        await client.wait(lambda it: it.received == b"hello")
+        assert loop.time() - began < 1
+        assert listener.pending <= 32
+        assert set(book.said("failed")) == {"it made room for a newer connection: too many wait for their handshake"}
+        # and the crowd cannot push out who is in
+        crowd += [await silent(listener) for _ in range(100)]
+        transport.write(b" again")
+        await client.wait(lambda it: it.received == b"hello again")
+        assert not client.lost
+        transport.abort()
+        for sock in crowd:
+            sock.close()
+
+
+async def test_those_who_make_room_are_the_oldest(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book, options=ListenerOptions(pending_per_address=2)) as listener:
+        first, second, third = [await silent(listener) for _ in range(3)]
+        await book.wait("failed")
+        assert await is_closed(first)
+        assert listener.pending == 2
+        second.close()
+        third.close()
+        await book.wait("failed", times=3)
+
+
+async def test_beyond_the_cap_newcomers_are_closed_and_the_established_stay(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book, options=ListenerOptions(connections=2)) as listener:
+        inside = [await call(listener, contexts) for _ in range(2)]
+        sock = await silent(listener)
+        assert await is_closed(sock)
+        assert book.said("refused") == ["there are already 2 connections"]
+        for transport, client in inside:
+            transport.write(b"still here")
+            await client.wait(lambda it: it.received == b"still here")
+        inside[0][0].close()
+        await book.wait("closed")
+        transport, client = await call(listener, contexts)
+        transport.write(b"room again")
+        await client.wait(lambda it: it.received == b"room again")
+        inside[1][0].abort()
+        transport.abort()
+
+
+@pytest.mark.parametrize("by_error", [False, True])
+async def test_who_is_not_admitted_is_closed_with_the_reason(contexts: Contexts, by_error: bool) -> None:
+    def admit(accepted: Accepted) -> Refusal:
+        if by_error:
+            raise PeerError("revoked")
+        accepted.release()  # a place that was never given cannot be given back
+        return Refusal("revoked")
+
+    book = Doorbook()
+    async with listening(contexts, book, admit) as listener:
+        _, client = await call(listener, contexts)
+        await client.wait_lost()
+        assert book.said("refused") == ["revoked"]
+        assert listener.established == 0
+
+
+async def test_another_context_is_for_the_next_connection_and_leaves_the_others_alone(contexts: Contexts) -> None:
+    used: list[ssl.SSLContext] = []
+
+    def admit(accepted: Accepted) -> asyncio.Protocol:
+        assert accepted.ssl_object is not None
+        used.append(accepted.ssl_object.context)
+        return Echo(accepted)
+
+    book = Doorbook()
+    async with listening(contexts, book, admit) as listener:
+        before, old = await call(listener, contexts)
+        await book.wait("established")
+        listener.tls = contexts.renewed
+        after, new = await call(listener, contexts)
+        await book.wait("established", times=2)
+        assert used == [contexts.server, contexts.renewed]
+        for transport, client in ((before, old), (after, new)):
+            transport.write(b"hello")
+            await client.wait(lambda it: it.received == b"hello")
+            transport.abort()
+
+
+async def test_a_listener_cannot_lose_its_certificates_or_stop_asking_for_theirs(contexts: Contexts) -> None:
+    async with listening(contexts, Doorbook()) as listener:
+        with pytest.raises(ConfigError):
+            listener.tls = None
+        with pytest.raises(LocalError):
+            listener.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        assert listener.tls is contexts.server
+
+
+async def test_a_closed_listener_takes_nobody_and_drops_who_waits_but_not_who_is_in(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book) as listener:
+        transport, client = await call(listener, contexts)
+        waiting = await silent(listener)
+        await book.wait("pending", times=2)
+        assert await listener.close() == 1
+        assert await is_closed(waiting)
+        assert book.said("failed") == ["the listener was closed"]
+        with pytest.raises(ConnectionRefusedError):
+            await silent(listener)
+        transport.write(b"still here")
+        await client.wait(lambda it: it.received == b"still here")
+        draining = asyncio.ensure_future(listener.close(drain_s=5))
+        transport.close()
+        assert await draining == 0
+
+
+async def test_draining_ends_with_its_time(contexts: Contexts) -> None:
+    book = Doorbook()
+    async with listening(contexts, book) as listener:
+        transport, _ = await call(listener, contexts)
+        await book.wait("established")
+        assert await listener.close(drain_s=0.01) == 1
+        transport.abort()
+
+
+async def test_plain_tcp_is_served_on_loopback() -> None:
+    book = Doorbook()
+    listener = await Listener.open(PLAIN, admit_echo, events=book)
+    transport, client = await dial(listener.endpoint, Recorder, timeout_s=5)
+    transport.write(b"hello")
+    await client.wait(lambda it: it.received == b"hello")
+    accepted = transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    transport.close()
+    await book.wait("closed")
+    await listener.close()
+
+
+async def test_accepted_sockets_notice_a_dead_peer() -> None:
+    options: dict[str, int] = {}
+
+    def admit(accepted: Accepted) -> Refusal:
+        sock = accepted.transport.get_extra_info("socket")
+        options["keepalive"] = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        options["idle"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        options["unacknowledged"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        options["no delay"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        return Refusal("seen enough")
+
+    listener = await Listener.open(PLAIN, admit)
+    _, client = await dial(listener.endpoint, Recorder, timeout_s=5)
+    await client.wait_lost()
+    await listener.close()
+    assert options == {"keepalive": 1, "idle": 30, "unacknowledged": 50_000, "no delay": 1}
+
+
+@pytest.mark.parametrize("url", ["tcp://0.0.0.0:0", "tcp://:0", "tcp://[::]:0", "rtu+tcp://0.0.0.0:0"])
+async def test_plain_modbus_off_loopback_is_refused_unless_the_operator_insists(url: str) -> None:
+    endpoint = parse_endpoint(url, listening=True)
+    with pytest.raises(ConfigError, match="offers plain Modbus to the network"):
+        await Listener.open(endpoint, admit_echo)
+    listener = await Listener.open(endpoint, admit_echo, options=ListenerOptions(unsafe_plain=True))
+    transport, _ = await dial(parse_endpoint(f"tcp://127.0.0.1:{listener.port}"), Recorder, timeout_s=5)
+    transport.abort()
+    await listener.close()
+
+
+async def test_one_socket_for_both_families_says_ipv4_addresses_as_such(contexts: Contexts) -> None:
+    book = Doorbook()
+    endpoint = parse_endpoint("mbaps://:0", listening=True)
+    listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
+    here = parse_endpoint(f"mbaps://127.0.0.1:{listener.port}")
+    transport, _ = await dial(here, Recorder, tls=contexts.client, timeout_s=5)
+    await book.wait("established")
+    assert {address.host for address in book.addresses} == {"127.0.0.1"}
+    transport.abort()
+    await listener.close()
+
+
+async def test_localhost_listens_and_answers_under_its_name(contexts: Contexts) -> None:
+    endpoint = parse_endpoint("mbaps://localhost:0", listening=True)
+    listener = await Listener.open(endpoint, admit_echo, tls=contexts.server)
+    assert str(listener.endpoint) == f"mbaps://localhost:{listener.port}"
+    transport, client = await dial(listener.endpoint, Recorder, tls=contexts.client, timeout_s=5)
+    transport.write(b"hello")
+    await client.wait(lambda it: it.received == b"hello")
+    transport.abort()
+    await listener.close()
+
+
+async def test_a_taken_port_is_said_with_the_mend() -> None:
+    listener = await Listener.open(PLAIN, admit_echo)
+    with pytest.raises(ConfigError) as caught:
+        await Listener.open(listener.endpoint, admit_echo)
+    assert str(caught.value) == (
+        f"tcp://127.0.0.1:{listener.port}: another program listens on this port; stop it, or choose another port"
+    )
+    await listener.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("tcp://192.0.2.1:0", "this machine has no such address"),
+        ("tcp://nowhere.invalid:0", 'there is no host "nowhere.invalid"'),
+        ("rtu:///dev/ttyS0", "is not listened on in this way"),
+    ],
+)
+async def test_what_cannot_be_listened_on_is_said(url: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        await Listener.open(parse_endpoint(url, listening=True), admit_echo, options=ListenerOptions(unsafe_plain=True))
+
+
+async def test_certificates_and_scheme_have_to_fit(contexts: Contexts) -> None:
+    with pytest.raises(ConfigError):
+        await Listener.open(LOOPBACK, admit_echo)
+    with pytest.raises(ConfigError):
+        await Listener.open(PLAIN, admit_echo, tls=contexts.server)
+    with pytest.raises(LocalError):
+        await Listener.open(LOOPBACK, admit_echo, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))

@@ -1,0 +1,47 @@
+"""Who waits before the door, and who makes room."""
+
+from __future__ import annotations
+
+import pytest
+
+from sealbus.transport.pending import PendingTable, neighbourhood
+
+
+def test_over_the_bound_of_an_address_its_own_oldest_makes_room() -> None:
+    table: PendingTable[str] = PendingTable(per_address=2, in_all=10)
+    assert table.add("other", "10.0.0.9") is None
+    assert table.add("first", "10.0.0.1") is None
+    assert table.add("second", "10.0.0.1") is None
+    assert table.add("third", "10.0.0.1") == "first"
+    assert table.add("fourth", "10.0.0.1") == "second"
+    assert len(table) == 3
+
+
+def test_over_the_bound_of_all_the_oldest_of_all_makes_room() -> None:
+    table: PendingTable[str] = PendingTable(per_address=2, in_all=3)
+    assert [table.add(name, name) for name in ("a", "b", "c", "d", "e")] == [None, None, None, "a", "b"]
+    assert len(table) == 3
+
+
+def test_who_left_makes_no_room_and_leaves_no_trace() -> None:
+    table: PendingTable[str] = PendingTable(per_address=1, in_all=2)
+    table.add("first", "10.0.0.1")
+    assert table.discard("first")
+    assert not table.discard("first")
+    assert table.add("second", "10.0.0.1") is None
+    assert table.clear() == ["second"]
+    assert len(table) == 0
+    assert not table.discard("second")
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_an_ipv6_network_counts_as_one_address(host: str, place: str) -> None:
+    assert neighbourhood(host) == place
