@@ -1,8 +1,9 @@
 """The client under test, in a process of its own: reads ten registers over plain tcp, and says what that cost.
 
-`python -m benchmarks.api_client LIBRARY STYLE CONNECTIONS PORT WARMUP_S SECONDS`, LIBRARY sealbus or pymodbus, STYLE
-asyncio, uvloop or sync (one connection). Each connection has one request in flight. CPU time is the process's own (user
-and system, all threads), read at the two ends of the measured window.
+`python -m benchmarks.api_client LIBRARY STYLE CONNECTIONS CALLERS PORT WARMUP_S SECONDS`, LIBRARY sealbus or pymodbus,
+STYLE asyncio, uvloop or sync (one connection). So many callers share each connection; Sealbus has as many requests in
+flight on it, pymodbus one. CPU time is the process's own (user and system, all threads), read at the two ends of the
+measured window.
 """
 
 from __future__ import annotations
@@ -63,11 +64,16 @@ async def _repeat(read: Callable[[], Awaitable[Sequence[object]]], window: _Wind
             window.requests += 1
 
 
-async def _sealbus(port: int, window: _Window) -> None:
+async def _sealbus(port: int, callers: int, window: _Window) -> None:
     import sealbus
 
-    async with sealbus.connect(f"tcp://127.0.0.1:{port}") as modbus:
-        await _repeat(lambda: modbus.read_holding_registers(0, _COUNT, unit=1), window)
+    rules = sealbus.ChannelRules(in_flight=callers)
+    async with sealbus.connect(f"tcp://127.0.0.1:{port}", rules=rules) as modbus:
+
+        async def read() -> Sequence[object]:
+            return await modbus.read_holding_registers(0, _COUNT, unit=1)
+
+        await asyncio.gather(*(_repeat(read, window) for _ in range(callers)))
 
 
 def _sealbus_sync(port: int, window: _Window) -> None:
@@ -80,7 +86,7 @@ def _sealbus_sync(port: int, window: _Window) -> None:
                 window.requests += 1
 
 
-async def _pymodbus(port: int, window: _Window) -> None:
+async def _pymodbus(port: int, callers: int, window: _Window) -> None:
     from pymodbus.client import AsyncModbusTcpClient
 
     client = AsyncModbusTcpClient("127.0.0.1", port=port)
@@ -90,7 +96,7 @@ async def _pymodbus(port: int, window: _Window) -> None:
     async def read() -> Sequence[object]:
         return (await client.read_holding_registers(0, count=_COUNT, device_id=1)).registers
 
-    await _repeat(read, window)
+    await asyncio.gather(*(_repeat(read, window) for _ in range(callers)))
     client.close()
 
 
@@ -107,24 +113,25 @@ def _pymodbus_sync(port: int, window: _Window) -> None:
     client.close()  # type: ignore[no-untyped-call]
 
 
-async def _together(library: str, connections: int, port: int, window: _Window) -> None:
+async def _together(library: str, connections: int, callers: int, port: int, window: _Window) -> None:
     one = _sealbus if library == "sealbus" else _pymodbus
-    await asyncio.gather(*(one(port, window) for _ in range(connections)))
+    await asyncio.gather(*(one(port, callers, window) for _ in range(connections)))
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run one client and print its report as JSON."""
-    library, style, connections, port = arguments[0], arguments[1], int(arguments[2]), int(arguments[3])
+    library, style = arguments[:2]
+    connections, callers, port = (int(text) for text in arguments[2:5])
     logging.disable(logging.WARNING)
-    window = _Window(warmup_s=float(arguments[4]), seconds=float(arguments[5]))
+    window = _Window(warmup_s=float(arguments[5]), seconds=float(arguments[6]))
     if style == "sync":
         (_sealbus_sync if library == "sealbus" else _pymodbus_sync)(port, window)
     elif style == "uvloop":
         import uvloop
 
-        uvloop.run(_together(library, connections, port, window))
+        uvloop.run(_together(library, connections, callers, port, window))
     else:
-        asyncio.run(_together(library, connections, port, window))
+        asyncio.run(_together(library, connections, callers, port, window))
     print(window.report)
 
 
