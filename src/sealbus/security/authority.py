@@ -52,7 +52,7 @@ from sealbus.security.orders import (
     take_key,
 )
 from sealbus.security.peers import render_serial
-from sealbus.security.pem_files import load_revocation_list
+from sealbus.security.pem_files import load_revocation_lists
 from sealbus.security.private_keys import encode_private_key, generate_private_key
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class Authority:
         problems: list[str] = []
         end = None
         try:
-            crl = load_revocation_list(self.folder.revocation_list)
+            crl = load_revocation_lists(self.folder.revocation_list)[0]
             end = crl.next_update_utc
             if crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number != number:
                 problems.append(f"{self.folder.revocation_list} is older than the last revocation; {renew}")
@@ -229,6 +229,7 @@ class Authority:
             hosts=order.hosts,
             lifetime=check_lifetime(order.days),
         )
+        key_notes = self._check_key_history(order, index)
         certificate = build_leaf(template, self.root, signer, now)
         entry = IndexEntry(
             serial=render_serial(template.serial),
@@ -242,7 +243,25 @@ class Authority:
         self.folder.keep_issued(entry.serial, certificate)
         path = directory / f"{order.name}.crt"
         write_atomically(path, encode_certificates(certificate, self.root), mode=PUBLIC, replace=True)
-        return Issued(entry.serial, path, None, entry.not_after, self._notes(order, index, now))
+        return Issued(entry.serial, path, None, entry.not_after, key_notes + self._notes(order, index, now))
+
+    def _check_key_history(self, order: Order, index: Index) -> tuple[str, ...]:
+        """Refuse a key that is known to be in foreign hands, and tell of one that may be."""
+        for entry in index.entries:
+            if entry.revoked_at is None or not self.folder.has_issued(entry.serial):
+                continue
+            if self.folder.load_issued(entry.serial).public_key() != order.public_key:
+                continue
+            if entry.reason == "keyCompromise":
+                raise ConfigError(
+                    f"its key was revoked as compromised, with the certificate {entry.serial}",
+                    key=order.name,
+                    mend="make a new key: --replace, or a new request",
+                )
+            return (
+                f"its key is that of the revoked certificate {entry.serial}; if others may have it, make a new one",
+            )
+        return ()
 
     def _notes(self, order: Order, index: Index, now: datetime) -> tuple[str, ...]:
         notes = list(role_notes(order.role))

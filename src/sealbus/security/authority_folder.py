@@ -109,6 +109,10 @@ class AuthorityFolder:
         """Store the certificate `serial` for good."""
         write_atomically(self.issued / f"{serial}.crt", encode_certificates(certificate), mode=PUBLIC, replace=False)
 
+    def load_issued(self, serial: str) -> x509.Certificate:
+        """The certificate `serial`. ConfigError if it was never written."""
+        return load_certificates(self.issued / f"{serial}.crt", "an issued certificate")[0]
+
     def has_issued(self, serial: str) -> bool:
         """Was the certificate `serial` ever written?"""
         return (self.issued / f"{serial}.crt").exists()

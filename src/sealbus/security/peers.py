@@ -10,8 +10,8 @@ v36, 8.4).
 Checked here on top of OpenSSL, for all peers alike:
 * The certificate of an authority (basic constraints CA:TRUE) cannot stand for a device or person: whoever holds the key
   of an authority must not also be let in by accident.
-* RSA below 2048 bits, curves below 224 bits, and MD5 or SHA-1 signatures anywhere below the root. OpenSSL refuses them
-  at its security level 2; this catches them when `unsafe_null_encryption` had to lower that level.
+* RSA below 2048 bits, curves below 256 bits (R-61), and MD5 or SHA-1 signatures anywhere below the root. OpenSSL
+  refuses them at its security level 2; this catches them when `unsafe_null_encryption` had to lower that level.
 
 One verifier belongs to one server context and one `Trust`; a change of trust replaces all three. Memory is bounded: the
 leaf not seen for the longest time is forgotten, and its next connection has to be a full handshake.
@@ -112,7 +112,7 @@ def weakness_of(certificate: x509.Certificate, *, is_root: bool = False) -> str 
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
         return f"its RSA key has {key.key_size} bits, fewer than 2048"
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < 224:
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < 256:
         return f"its key is on a curve of {key.curve.key_size} bits, fewer than 256"
     if not is_root and isinstance(certificate.signature_hash_algorithm, WEAK_HASHES):
         return f"it is signed with {certificate.signature_hash_algorithm.name.upper()}"

@@ -9,6 +9,7 @@ of a key is ever written to a disk.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +23,11 @@ from sealbus.security.parsing import UNPARSABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FilePath", "as_paths", "lend", "load_certificates", "load_revocation_list", "read_file"]
+__all__ = ["FilePath", "as_paths", "lend", "load_certificates", "load_revocation_lists", "read_file"]
 
 FilePath = str | os.PathLike[str]
 
+_PEM_LISTS = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----\r?\n?", re.DOTALL)
 _LARGEST_FILE_BYTES: Final = 64 * 1024 * 1024  # a revocation list of a million entries has about 40 MB
 
 
@@ -71,12 +73,14 @@ def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
     return certificates
 
 
-def load_revocation_list(path: Path) -> x509.CertificateRevocationList:
-    """The revocation list of a PEM or DER file. ConfigError otherwise."""
+def load_revocation_lists(path: Path) -> list[x509.CertificateRevocationList]:
+    """All revocation lists of a PEM file (text around them is ignored) or the one of a DER file. ConfigError otherwise."""
     data = read_file(path, "the revocation list")
-    load = x509.load_pem_x509_crl if b"-----BEGIN" in data else x509.load_der_x509_crl
+    blocks = _PEM_LISTS.findall(data)
     try:
-        return load(data)
+        if not blocks:
+            return [x509.load_der_x509_crl(data)]
+        return [x509.load_pem_x509_crl(block) for block in blocks]
     except UNPARSABLE:
         raise ConfigError(
             "the revocation list cannot be parsed: no CRL in PEM or DER",

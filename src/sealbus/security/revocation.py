@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from sealbus.errors import ConfigError
 from sealbus.security.names import render_name
 from sealbus.security.parsing import UNPARSABLE
-from sealbus.security.pem_files import load_revocation_list
+from sealbus.security.pem_files import load_revocation_lists
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,14 +41,15 @@ class RevocationList:
     serials: frozenset[int] = field(repr=False)
 
     @classmethod
-    def load(cls, path: Path) -> RevocationList:
-        """Read a list in PEM or DER. Its signature is checked later, against the issuer that a peer presents."""
-        crl = load_revocation_list(path)
+    def load(cls, path: Path) -> tuple[RevocationList, ...]:
+        """Read the lists of a file. Their signatures are checked later, against the issuers that peers present."""
         try:
-            serials = frozenset(entry.serial_number for entry in crl)
+            return tuple(
+                cls(str(path), crl, frozenset(entry.serial_number for entry in crl))
+                for crl in load_revocation_lists(path)
+            )
         except UNPARSABLE:
             raise ConfigError("an entry cannot be parsed", file=str(path), mend="renew the revocation list") from None
-        return cls(str(path), crl, serials)
 
     def is_signed_by(self, issuer: x509.Certificate) -> bool:
         """Does this list stand under the name of `issuer`, signed with its key?"""

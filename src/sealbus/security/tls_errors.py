@@ -58,6 +58,7 @@ _REASONS: Final = {
     "NO_SHARED_CIPHER": "there is no cipher suite in common",
     "NO_CIPHERS_AVAILABLE": "there is no cipher suite left to offer",
     "NO_SUITABLE_SIGNATURE_ALGORITHM": "there is no signature algorithm in common",
+    "WRONG_CURVE": "the key of its certificate is on a curve that is not allowed here",
     "UNSUPPORTED_PROTOCOL": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",
     "VERSION_TOO_LOW": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",
     "WRONG_SSL_VERSION": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",

@@ -71,7 +71,8 @@ class Trust:
                 file=str(paths[0]),
                 mend=f"add the certificate of {render_name(certificates[-1].certificate.issuer)}",
             )
-        return cls(certificates, RevocationLists(tuple(RevocationList.load(path) for path in as_paths(crl))), roots)
+        lists = tuple(one for path in as_paths(crl) for one in RevocationList.load(path))
+        return cls(certificates, RevocationLists(lists), roots)
 
     @property
     def anchors(self) -> tuple[TrustedCertificate, ...]:

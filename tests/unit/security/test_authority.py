@@ -277,6 +277,21 @@ def test_revoking_a_serial_revokes_that_one_however_it_is_written(authority: Aut
     assert first.serial not in _revoked(authority)
 
 
+def test_a_key_in_foreign_hands_is_not_certified_again(authority: Authority) -> None:
+    stolen = authority.issue("op")
+    authority.revoke("op", reason="keyCompromise")
+    with pytest.raises(ConfigError, match="revoked as compromised"):
+        authority.issue("op")
+    assert authority.issue("op", files=KeyFiles(replace=True)).serial != stolen.serial
+
+
+def test_a_key_that_was_revoked_for_no_given_reason_is_worth_a_note(authority: Authority) -> None:
+    old = authority.issue("op")
+    authority.revoke("op")
+    notes = authority.issue("op").notes
+    assert any(f"its key is that of the revoked certificate {old.serial}" in note for note in notes)
+
+
 def test_revoking_again_changes_nothing_but_writes_the_list_anew(authority: Authority) -> None:
     done = authority.issue("op")
     authority.revoke("op")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,6 @@ from sealbus.security import (
     build_client_context,
     build_server_context,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.needs("openssl")
 
@@ -143,3 +141,14 @@ def test_a_weakly_signed_request_is_refused(authority: OpensslAuthority, digest:
     path = authority.request("weak", key="rsa:2048", more=f"-{digest}")
     with pytest.raises(ConfigError, match=f"signed with {digest.upper()}"):
         SigningRequest.load(path)
+
+
+def test_the_commands_of_the_document_make_what_it_says(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs/certificates.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    subprocess.run(["sh", "-e"], input=commands, cwd=tmp_path, text=True, check=True, capture_output=True)
+    trust = Trust.load(tmp_path / "root.crt")
+    server = build_server_context(Identity.load(tmp_path / "server.crt", tmp_path / "server.key"), trust)
+    client = build_client_context(Identity.load(tmp_path / "operator.crt", tmp_path / "operator.key"), trust)
+    end, _ = handshake(server, client, host="192.0.2.7")
+    assert PeerVerifier(trust).peer(end, datetime.now(UTC)).role.value == "Operator"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki import (
     FAR_OFF,
@@ -37,6 +38,7 @@ from sealbus.security import (
     Trust,
     build_client_context,
     build_server_context,
+    explain_tls_error,
 )
 
 if TYPE_CHECKING:
@@ -235,6 +237,16 @@ def test_a_short_key_is_refused_even_if_null_encryption_lowered_the_guard(
     with pytest.raises(PeerError, match="its RSA key has 1024 bits"):
         gate.meet(gate.client(make_leaf(ROOT, key=rsa_key(1024)), version))
     gate.meet(gate.client(OPERATOR, version))
+
+
+def test_a_curve_below_p_256_is_refused(gate: Gate) -> None:
+    key = ec.generate_private_key(ec.SECP224R1())
+    with pytest.raises(ssl.SSLError) as caught:
+        gate.meet(gate.client(make_leaf(ROOT, key=key), ssl.TLSVersion.TLSv1_2))
+    assert explain_tls_error(caught.value) == "the key of its certificate is on a curve that is not allowed here"
+    below = make_leaf(make_root("Small issuer", issuer=ROOT, key=key))
+    with pytest.raises(PeerError, match="CN=Small issuer is too weak: its key is on a curve of 224 bits"):
+        gate.meet(gate.client(below, ssl.TLSVersion.TLSv1_2))
 
 
 @pytest.mark.needs("openssl")

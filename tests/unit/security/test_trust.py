@@ -141,6 +141,15 @@ def test_each_issuer_of_a_chain_needs_a_list(tmp_path: Path) -> None:
     assert trust.objection(_peer(make_leaf(ISSUER)), NOW) == "there is no revocation list of CN=Test issuer"
 
 
+def test_a_file_may_hold_several_lists(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.crl"
+    lists = save_crl(tmp_path / "ca.crl", make_crl(ROOT), make_crl(ISSUER))
+    bundle.write_bytes(b"a comment\n" + b"".join(path.read_bytes() for path in lists))
+    trust = Trust.load(_trust(tmp_path, ROOT), bundle)
+    assert len(trust.revocation.lists) == 2
+    assert trust.objection(_peer(make_leaf(ISSUER)), NOW) is None
+
+
 def test_a_list_that_another_key_signed_does_not_count(tmp_path: Path) -> None:
     leaf = make_leaf(ROOT)
     forged = make_crl(ROOT, [leaf], key=make_key())
