@@ -1,0 +1,120 @@
+"""`openssl s_client` as a client of the plant: a TLS stack that is set up by its command line and tells all it saw.
+
+    talk = await s_client(plant, "-tls1_2", identity=plant.issue(role="Viewer"), requests=[adu(1, read_holding(0, 1))])
+    assert talk.cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
+    assert talk.answers == [adu(1, words(0))]
+
+It trusts the plant's authority, sends what it is given once the handshake is over, and ends when all is answered. A
+client that is refused ends by itself; `alert` is then the number of the fatal alert that it was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from asyncio.subprocess import DEVNULL, PIPE
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from scenarios.plant import Plant
+
+__all__ = ["Talk", "openssl", "s_client"]
+
+_PATIENCE_S = 10.0
+_HEADER_BYTES = 6
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What s_client printed, and the answers among it."""
+
+    output: bytes
+    answers: list[bytes]
+
+    @property
+    def text(self) -> str:
+        return self.output.decode("latin-1")
+
+    @property
+    def alert(self) -> int | None:
+        """The fatal alert that it got, by number."""
+        found = re.search(r"SSL alert number (\d+)", self.text)
+        return int(found[1]) if found else None
+
+    @property
+    def version(self) -> str:
+        return self._negotiated(1)
+
+    @property
+    def cipher(self) -> str:
+        return self._negotiated(2)
+
+    @property
+    def resumed(self) -> bool:
+        return "\nReused, " in self.text
+
+    @property
+    def received_records(self) -> list[tuple[int, int]]:
+        """Content type and length in bytes of each record that came, as its header says; needs the option -msg."""
+        headers = re.findall(r"<<< .*RecordHeader .*\n +(\w\w) \w\w \w\w (\w\w) (\w\w)", self.text)
+        return [(int(kind, 16), int(high + low, 16)) for kind, high, low in headers]
+
+    def handshake_messages(self, direction: str = "<<<") -> list[str]:
+        """The names of the handshake messages that came (or with ">>>" went); needs the option -msg."""
+        return re.findall(rf"{direction} .*Handshake .*, (\w+)", self.text)
+
+    def _negotiated(self, group: int) -> str:
+        found = re.search(r"(?:New|Reused), (TLSv[\d.]+|\(NONE\)), Cipher is (\S+)", self.text)
+        assert found, self.text
+        return found[group]
+
+
+async def s_client(
+    plant: Plant,
+    *options: str | Path,
+    identity: tuple[Path, Path] | None = None,
+    requests: Iterable[bytes] = (),
+) -> Talk:
+    """Connect with these options and send `requests` in one go; give up what is not answered in time."""
+    own = ("-cert", identity[0], "-key", identity[1]) if identity else ()
+    words = ("openssl", "s_client", "-connect", f"127.0.0.1:{plant.port}", "-CAfile", plant.folder / "ca.crt")
+    process = await asyncio.create_subprocess_exec(
+        *map(str, (*words, *own, *options)), stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    wanted = list(requests)
+    output, answers = b"", list[bytes]()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(b"".join(wanted))
+    async with asyncio.timeout(_PATIENCE_S):
+        while chunk := await process.stdout.read(65536):
+            output += chunk
+            answers = [answer for request in wanted if (answer := _answer(output, request))]
+            if wanted and len(answers) == len(wanted):
+                process.stdin.close()
+        process.stdin.close()
+        await process.wait()
+    return Talk(output, answers)
+
+
+async def openssl(*words: str | Path) -> str:
+    """Run another openssl command and give its stdout."""
+    process = await asyncio.create_subprocess_exec("openssl", *map(str, words), stdin=DEVNULL, stdout=PIPE)
+    stdout, _ = await process.communicate()
+    assert process.returncode == 0
+    return stdout.decode()
+
+
+def _answer(output: bytes, request: bytes) -> bytes | None:
+    """The ADU with the transaction id of `request`: s_client prints what comes as it is, between its own words."""
+    start = output.find(request[:4])
+    if start < 0 or len(output) < start + _HEADER_BYTES:
+        return None
+    end = start + _HEADER_BYTES + int.from_bytes(output[start + 4 : start + _HEADER_BYTES], "big")
+    return output[start:end] if len(output) >= end else None
