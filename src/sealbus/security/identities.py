@@ -161,10 +161,10 @@ def _load_pair(certificate_path: Path, key_path: Path, password: bytes | None, n
 def _check_key_belongs(
     certificate_path: Path, key_path: Path, chain: Sequence[x509.Certificate], key: PrivateKey
 ) -> None:
-    public = key.public_key()
-    if chain[0].public_key() == public:
+    belongs = [_has_key(certificate, key.public_key()) for certificate in chain]
+    if belongs[0]:
         return
-    if any(certificate.public_key() == public for certificate in chain[1:]):
+    if any(belongs):
         raise ConfigError(
             "the certificate of the key is not the first one in the file",
             file=str(certificate_path),
@@ -175,6 +175,13 @@ def _check_key_belongs(
         file=str(key_path),
         mend="name the key that the certificate was issued for",
     )
+
+
+def _has_key(certificate: x509.Certificate, key: PublicKey) -> bool:
+    try:
+        return certificate.public_key() == key
+    except UNPARSABLE:
+        return False
 
 
 def _check_order(path: Path, chain: Sequence[x509.Certificate]) -> None:

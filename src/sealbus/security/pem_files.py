@@ -63,7 +63,8 @@ def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
         else:
             certificates = [x509.load_der_x509_certificate(data)]
         for certificate in certificates:
-            certificate.extensions  # noqa: B018 - parsed on first use: a bad one is to be found here
+            # parsed on first use: what cannot be parsed is to be found here
+            _ = certificate.subject, certificate.issuer, certificate.not_valid_after_utc, certificate.extensions
     except UNPARSABLE:
         raise ConfigError(
             f"{what} cannot be parsed: no certificate in PEM or DER",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -184,6 +185,28 @@ def test_a_forgotten_peer_has_to_make_a_full_handshake(gate: Gate, version: ssl.
     with pytest.raises(PeerError, match="a full handshake is needed"):
         gate.meet(client, session)
     assert gate.meet(client)[0] == peer
+
+
+@both_versions
+def test_no_session_is_resumed_after_a_fatal_alert(gate: Gate, version: ssl.TLSVersion) -> None:
+    client = gate.client(OPERATOR, version)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = gate.context.wrap_bio(to_server, to_client, server_side=True)
+    end = client.wrap_bio(to_client, to_server)
+    for _ in range(4):
+        for side in (end, server):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    with suppress(ssl.SSLWantReadError):
+        end.read(1)
+    session = end.session
+    assert session is not None
+    gate.verifier.peer(server, NOW)
+    to_server.write(bytes.fromhex("17 03 03 00 20") + bytes(32))  # a record that nobody encrypted
+    with pytest.raises(ssl.SSLError, match="DECRYPTION_FAILED_OR_BAD_RECORD_MAC"):
+        server.read(1)
+    again, _ = handshake(gate.context, client, session=session)
+    assert again.session_reused is False
 
 
 def test_the_memory_of_a_verifier_is_bounded_and_keeps_who_came_last(gate: Gate) -> None:
