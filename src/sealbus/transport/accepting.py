@@ -4,8 +4,9 @@ The accept loops of asyncio and uvloop log or drop what `accept` reports and kno
 `add_reader` alone and so runs on both. Each turn takes at most 64 connections, so that a flood of new ones cannot keep
 those that are there waiting. When the process or the machine is out of descriptors or memory, the listening socket is
 left alone for 5 ms, then 10 and so on up to a second: it would be readable all the time and the loop would spin.
-Connections wait in the backlog meanwhile, sessions go on, and the first accept that works ends it. An error that we do
-not know is treated the same: this loop must not end.
+Connections wait in the backlog meanwhile, sessions go on, and the first accept that works ends it; so does one that finds
+nobody waiting, because Linux takes the descriptor first. An error that we do not know is treated the same: this loop
+must not end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+
+    from sealbus.transport.admission import ListenerEvents
 
 __all__ = ["AcceptLoop"]
 
@@ -38,20 +41,20 @@ _ITS_OWN_FAULT = frozenset(
 
 
 class AcceptLoop:
-    """Calls `on_accept` with each new non-blocking socket and its raw address, `on_pause` with each back-off."""
+    """Calls `on_accept` with each new non-blocking socket and its raw address; tells `events` of each back-off."""
 
-    __slots__ = ("_loop", "_on_accept", "_on_pause", "_pause_s", "_resumption", "_sock")
+    __slots__ = ("_events", "_loop", "_on_accept", "_pause_s", "_resumption", "_sock")
 
     def __init__(
         self,
         sock: socket.socket,
         on_accept: Callable[[socket.socket, tuple[Any, ...]], None],
-        on_pause: Callable[[float, OSError], None],
+        events: ListenerEvents,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._on_accept = on_accept
-        self._on_pause = on_pause
+        self._events = events
         self._pause_s = _FIRST_PAUSE_S
         self._resumption: asyncio.TimerHandle | None = None
         self._loop.add_reader(sock, self._readable)
@@ -70,13 +73,14 @@ class AcceptLoop:
             try:
                 sock, address = self._sock.accept()
             except (BlockingIOError, InterruptedError):
+                self._has_worked()
                 return
             except OSError as error:
                 if error.errno in _ITS_OWN_FAULT:
                     continue
                 self._pause(error)
                 return
-            self._pause_s = _FIRST_PAUSE_S
+            self._has_worked()
             sock.setblocking(False)
             self._on_accept(sock, address)
             if self._sock.fileno() < 0:
@@ -86,8 +90,14 @@ class AcceptLoop:
         self._loop.remove_reader(self._sock)
         self._resumption = self._loop.call_later(self._pause_s, self._resume)
         paused_s, self._pause_s = self._pause_s, min(self._pause_s * 2, _LONGEST_PAUSE_S)
-        self._on_pause(paused_s, error)
+        self._events.accept_backoff(paused_s, error)
 
     def _resume(self) -> None:
         self._resumption = None
         self._loop.add_reader(self._sock, self._readable)
+        self._readable()
+
+    def _has_worked(self) -> None:
+        if self._pause_s != _FIRST_PAUSE_S:
+            self._pause_s = _FIRST_PAUSE_S
+            self._events.accept_resumed()

@@ -59,3 +59,6 @@ class ListenerEvents:
 
     def accept_backoff(self, delay_s: float, error: OSError) -> None:
         """No descriptors or no memory: nothing is accepted for `delay_s` seconds."""
+
+    def accept_resumed(self) -> None:
+        """Accepting works again."""

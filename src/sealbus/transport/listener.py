@@ -106,7 +106,7 @@ class Listener:
         only_loopback = endpoint.scheme is not Scheme.MBAPS and not options.unsafe_plain
         for sock in await bind_sockets(endpoint, only_loopback=only_loopback):
             listener._port = sock.getsockname()[1]
-            listener._accepting.append(AcceptLoop(sock, listener._arrived, listener._events.accept_backoff))
+            listener._accepting.append(AcceptLoop(sock, listener._arrived, listener._events))
         return listener
 
     @property

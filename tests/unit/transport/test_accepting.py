@@ -17,8 +17,11 @@ from sealbus.transport import Listener, ListenerEvents, parse_endpoint
 class Events(ListenerEvents):
     def __init__(self):
         self.pauses = []
+        self.resumed = 0
     def accept_backoff(self, delay_s, error):
         self.pauses.append((delay_s, error.errno))
+    def accept_resumed(self):
+        self.resumed += 1
 
 class Echo(asyncio.Protocol):
     def __init__(self, accepted):
@@ -63,6 +66,7 @@ async def main():
     assert await say(outside) == b"ping"
     assert await say(inside) == b"ping"
     assert listener.established == 2
+    assert events.resumed == 1
     inside.close()
     outside.close()
     assert await listener.close(drain_s=5) == 0

@@ -117,7 +117,7 @@ async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reaso
             ssl.TLSVersion.TLSv1_3: "TLSV13_ALERT_CERTIFICATE_REQUIRED",
         }[version]
         assert await loop.run_in_executor(None, knock) == alert
-        assert "certificate" in (await book.wait("failed"))[0]
+        assert await book.wait("failed") == ["no certificate was sent"]
         assert listener.pending == listener.established == 0
 
 
@@ -129,7 +129,7 @@ async def test_a_certificate_of_a_foreign_authority_is_refused_with_its_reason(c
         lost = await client.wait_lost()
         assert isinstance(lost, ssl.SSLError)
         assert lost.reason == "TLSV1_ALERT_UNKNOWN_CA"
-        assert len(await book.wait("failed")) == 1
+        assert await book.wait("failed") == ["its authority is unknown: the root of its chain is not trusted here"]
         assert book.count("established") == 0
 
 
@@ -139,7 +139,7 @@ async def test_plain_bytes_on_a_tls_port_are_refused_with_a_reason(contexts: Con
         sock = await silent(listener)
         await asyncio.get_running_loop().sock_sendall(sock, b"\x00\x01\x00\x00\x00\x06\x01\x03\x00\x00\x00\x0a")
         assert await is_closed(sock)
-        assert (await book.wait("failed"))[0]
+        assert await book.wait("failed") == ["plain bytes came in where TLS was expected"]
         assert listener.pending == 0
 
 
