@@ -17,6 +17,7 @@ pytestmark = pytest.mark.needs("openssl")
 
 REQUESTS = [adu(0x5E00 + number, read_holding(100 * number, 125)) for number in range(6)]
 ANSWERS = [adu(0x5E00 + number, words(*range(100 * number, 100 * number + 125))) for number in range(6)]
+APPLICATION_DATA = 23
 ENCRYPTION_BYTES = 24
 """What is added to a record at most: explicit nonce and tag in TLS 1.2 with GCM, content type and tag in TLS 1.3."""
 
@@ -43,6 +44,12 @@ async def test_without_the_agreement_records_are_longer_than_a_small_peer_could_
     plant: Plant, version: str
 ) -> None:
     assert longest(await talk_of(plant, version)) > 512 + ENCRYPTION_BYTES
+
+
+async def test_each_answer_goes_in_a_record_of_its_own(plant: Plant) -> None:
+    talk = await talk_of(plant, "-tls1_2")
+    lengths = [length for kind, length in talk.received_records if kind == APPLICATION_DATA]
+    assert lengths == [len(answer) + ENCRYPTION_BYTES for answer in ANSWERS]
 
 
 async def test_the_gateway_says_in_its_hello_that_it_agrees(plant: Plant) -> None:
