@@ -9,6 +9,8 @@ connection, in raw IPv4 packets without any link layer.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,12 +18,15 @@ from typing import TYPE_CHECKING
 from scenarios.programs import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["TO_CLIENT", "TO_SERVER", "Conversation", "Packet", "dissect"]
+__all__ = ["TO_CLIENT", "TO_SERVER", "Conversation", "Packet", "Said", "dissect", "overheard"]
 
 TO_SERVER, TO_CLIENT = True, False
+
+Said = list[tuple[bool, bytes]]
+"""Pieces of a conversation with their directions."""
 
 Packet = dict[str, list[str]]
 """The fields of a packet that are there, each with all its values in the order of their bytes."""
@@ -69,6 +74,29 @@ class Conversation:
         ip = struct.pack(">BBHHHBBH", 0x45, 0, length, len(self._packets), 0x4000, 64, 6, 0) + addresses
         self._packets.append(ip + tcp + data)
         self._sequence[direction] += len(data) + (1 if flags & _SYN else 0)
+
+
+@contextlib.asynccontextmanager
+async def overheard(port: int) -> AsyncIterator[tuple[int, Said]]:
+    """A port on loopback that leads to `port`, and all that is said over it, as it came."""
+    said: Said = []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: bool) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(16384):
+                said.append((direction, data))
+                writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, far_writer, TO_SERVER), carry(far_reader, writer, TO_CLIENT))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], said
+    finally:
+        server.close()
 
 
 def dissect(
