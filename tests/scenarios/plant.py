@@ -136,9 +136,9 @@ class ScriptedDevice:
     def writes(self) -> list[bytes]:
         return [request for request in self.requests if request[7] in (5, 6, 15, 16, 21, 22, 23)]
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on loopback."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+    async def start(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on loopback, plain or with this context of a server."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
