@@ -327,6 +327,7 @@ async def open_plant(
     scripted = ScriptedDevice()
     await scripted.start()
     url = "" if "url =" in device else f'url = "tcp://127.0.0.1:{scripted.port}"'
+    units = "" if "units =" in device else 'units = "1-10"'
     own = "" if "certificate =" in identity else 'certificate = "gateway.crt"\nkey = "gateway.key"'
     (folder / "gateway.toml").write_text(
         f"""
@@ -344,7 +345,7 @@ trust = ["ca.crt"]
 url = "mbaps://127.0.0.1:0"
 policy = "policy.toml"
 [[listener.device]]
-units = "1-10"
+{units}
 {url}
 {device}
 """
