@@ -1,6 +1,7 @@
 """Modbus, sealed: a client and a server that are secure by default, and the parts the Sealbus gateway is made of.
 
-    async with sealbus.connect("mbaps://plant.example", identity=Identity.load("op.crt", "op.key"), trust="ca.crt") as modbus:
+    operator = Identity.load("op.crt", "op.key")
+    async with sealbus.connect("mbaps://plant.example", identity=operator, trust="ca.crt") as modbus:
         words = await modbus.read_holding_registers(0, 10, unit=1)
         level = await modbus.read("holding:20", type="float32", order="CDAB", unit=1)
         await modbus.write_register(100, 42, unit=1)

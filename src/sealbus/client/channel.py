@@ -114,7 +114,7 @@ class Channel:
         if breaker.suspects and not breaker.allows(transaction.tail[0], self.loop.time()):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
-            self._send(self._ready[-1], transaction)
+            self._send(self._ready[-1], transaction)  # its time cannot have run out: it has just been asked
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         elif self._is_down():
@@ -235,9 +235,6 @@ class Channel:
         return MbapLine(self, self.rules)
 
     def _send(self, line: Line, transaction: Transaction) -> None:
-        if transaction.send_by <= self.loop.time():
-            self._refuse(transaction, Failure.EXPIRED)
-            return
         self.counters.sent += 1
         line.send(transaction)
         if not line.free:

@@ -23,9 +23,8 @@ from sealbus.gateway.watch import FileWatch
 from sealbus.version import __version__
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from collections.abc import Callable
+    from pathlib import Path
 
     from sealbus.gateway.config import GatewayFile
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from sealbus.security import PeerVerifier, build_server_context
+from sealbus.security import PeerVerifier, build_server_context, wants_renewal
 from sealbus.server.session import Session, SessionLimits
 from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Refusal
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
 
 _SWEEP_S = 1.0
+_BUFFER_BYTES = 64 * 1024
 _GOODBYE_S = 1.0
 
 
@@ -39,8 +40,13 @@ class ServerSecurity:
     def __init__(self, identity: Identity, trust: Trust, options: TlsOptions) -> None:
         self.identity = identity
         self.trust = trust
+        self._options = options
         self.context: ssl.SSLContext = build_server_context(identity, trust, options)
         self.verifier = PeerVerifier(trust)
+
+    def renewed(self) -> ServerSecurity:
+        """The same, with no session to resume kept yet."""
+        return ServerSecurity(self.identity, self.trust, self._options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class Service(ListenerEvents):
     ) -> None:
         self.endpoint = endpoint
         self.backend = backend
+        self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         self.sessions: set[Session] = set()
         self._access = access
         self._observer = observer
@@ -141,9 +148,7 @@ class Service(ListenerEvents):
 
     def replace_security(self, security: ServerSecurity) -> None:
         """Let this identity and trust hold from the next handshake on, and end the sessions they do not entitle."""
-        self._security = security
-        if self._listener is not None:
-            self._listener.tls = security.context
+        self._use(security)
         self._end_unentitled()
 
     # -- for the sessions (SessionOwner)
@@ -208,7 +213,14 @@ class Service(ListenerEvents):
             if (reason := session.overdue(now)) is not None:
                 session.abort(reason)
         self._end_expired()
+        if self._security is not None and wants_renewal(self._security.context):
+            self._use(self._security.renewed())
         self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
+
+    def _use(self, security: ServerSecurity) -> None:
+        self._security = security
+        if self._listener is not None:
+            self._listener.tls = security.context
 
     def _end_expired(self) -> None:
         now = datetime.now(UTC)

@@ -57,19 +57,28 @@ class SessionOwner(Protocol):
     @property
     def backend(self) -> Backend: ...
     @property
+    def buffer(self) -> memoryview: ...
+    @property
     def endpoint(self) -> Endpoint: ...
     def session_closed(self, session: Session) -> None: ...
     def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
 
-class Session(asyncio.Protocol):
-    """The protocol of one accepted connection. `peer` is None on a plain listener."""
+class Session(asyncio.BufferedProtocol):
+    """The protocol of one accepted connection. `peer` is None on a plain listener.
+
+    It is read into the buffer of its service, which all sessions share: what was read is taken out of it at once, in the
+    same call of the loop. Left to itself, the event loop makes a new buffer of 256 KiB for each request.
+    """
 
     __slots__ = (
         "_accepted",
         "_backlog",
+        "_buffer",
         "_denials",
         "_denials_since",
+        "_heard",
+        "_heard_at",
         "_in_flight_limit",
         "_is_paused",
         "_loop",
@@ -81,7 +90,6 @@ class Session(asyncio.Protocol):
         "_throttled",
         "end_reason",
         "in_flight",
-        "last_heard",
         "number",
         "opened_at",
         "peer",
@@ -95,6 +103,7 @@ class Session(asyncio.Protocol):
         self._accepted = accepted
         self._loop = asyncio.get_running_loop()
         self._stream = MbapStream()
+        self._buffer = owner.buffer
         self._submit = owner.backend.submit
         self._in_flight_limit = owner.limits.in_flight
         self._backlog: deque[bytes] | None = None
@@ -111,29 +120,33 @@ class Session(asyncio.Protocol):
         self.number = number
         self.in_flight = 0
         self.requests = 0
-        self.opened_at = self.last_heard = self._loop.time()
+        self.opened_at = self._heard_at = self._loop.time()
+        self._heard = 0
         self.end_reason = ""
 
-    # -- asyncio.Protocol
+    # -- asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)  # type: ignore[attr-defined]
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self.rulings is None:
             return
-        now = self.last_heard = self._loop.time()
-        adus = self._stream.feed(data)
-        if not self._stream.partial:
+        stream = self._stream
+        adus = stream.feed(bytes(self._buffer[:nbytes]))
+        if not stream.partial:
             self._partial_since = None
         elif adus or self._partial_since is None:
-            self._partial_since = now
+            self._partial_since = self._loop.time()
         if self._is_paused:
             self._keep(adus)
         else:
             self._handle(adus)
-        if self._stream.fault is not None:
-            self.end(f"not Modbus: {self._stream.fault}")
+        if stream.fault is not None:
+            self.end(f"not Modbus: {stream.fault}")
 
     def eof_received(self) -> None:
         self.end_reason = self.end_reason or "closed by the client"
@@ -203,7 +216,7 @@ class Session(asyncio.Protocol):
         return self._loop.time() - self.opened_at
 
     def overdue(self, now: float) -> str | None:
-        """Which deadline of the session has passed, if any."""
+        """Which deadline of the session has passed, if any. Asked every second, which is also how idleness is measured."""
         limits = self._owner.limits
         if self._stalled_since is not None and now - self._stalled_since > limits.stalled_s:
             return "it does not read its answers"
@@ -211,7 +224,9 @@ class Session(asyncio.Protocol):
             return "a frame was begun and not ended"
         if self.requests == 0:
             return "no request came" if now - self.opened_at > limits.first_request_s else None
-        if limits.idle_s and not self.in_flight and now - self.last_heard > limits.idle_s:
+        if self.in_flight or self.requests != self._heard:
+            self._heard, self._heard_at = self.requests, now
+        elif limits.idle_s and now - self._heard_at > limits.idle_s:
             return "idle"
         return None
 

@@ -66,7 +66,7 @@ class Listener:
     def __init__(
         self,
         endpoint: Endpoint,
-        admit: Callable[[Accepted], asyncio.Protocol | Refusal],
+        admit: Callable[[Accepted], asyncio.BaseProtocol | Refusal],
         *,
         tls: ssl.SSLContext | None,
         options: ListenerOptions,
@@ -88,7 +88,7 @@ class Listener:
     async def open(
         cls,
         endpoint: Endpoint,
-        admit: Callable[[Accepted], asyncio.Protocol | Refusal],
+        admit: Callable[[Accepted], asyncio.BaseProtocol | Refusal],
         *,
         tls: ssl.SSLContext | None = None,
         options: ListenerOptions | None = None,
@@ -186,7 +186,7 @@ class Listener:
         self._events.established(address)
         verdict.connection_made(transport)
 
-    def _ask(self, accepted: Accepted) -> asyncio.Protocol | Refusal:
+    def _ask(self, accepted: Accepted) -> asyncio.BaseProtocol | Refusal:
         try:
             return self._admit(accepted)
         except PeerError as error:
