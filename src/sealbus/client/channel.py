@@ -253,6 +253,7 @@ class Channel:
             return
         for line in self._lines:
             if line.state is LineState.CLOSED:
+                line.state = LineState.CONNECTING  # now, not when the task begins: the next request is in this turn
                 task = self.loop.create_task(self._open_for_those_who_wait(line))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
