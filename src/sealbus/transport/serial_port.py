@@ -72,7 +72,9 @@ async def open_serial(endpoint: Endpoint, protocol_factory: Callable[[], _P]) ->
     except (serial.SerialException, termios.error, OSError, ValueError) as error:
         raise Unreachable(f"{endpoint} cannot be opened: {_reason(error)}") from error
     protocol = protocol_factory()
-    return SerialTransport(loop, port, protocol), protocol
+    transport = SerialTransport(loop, port, protocol)
+    transport._begin()  # whoever dials may count on a protocol that has its transport, as with every other scheme
+    return transport, protocol
 
 
 def _open(line: SerialLine) -> serial.Serial:
@@ -123,7 +125,6 @@ class SerialTransport(asyncio.Transport):
         self._high, self._low = 65536, 16384
         self._paused = self._reading = False
         self._phase = _Phase.OPEN
-        loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._protocol.connection_made(self)
