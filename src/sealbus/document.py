@@ -51,6 +51,7 @@ class Document:
 
 def parse_document(text: str, *, file: str) -> Document:
     """Parse TOML `text`. Raises ConfigError with the line of the first syntax error."""
+    text = text.removeprefix("\ufeff")  # some editors begin a file with a byte order mark
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -59,6 +60,8 @@ def parse_document(text: str, *, file: str) -> Document:
         raise ConfigError(
             f"not valid TOML: {_AT_LINE.sub('', str(error))}", file=file, line=line, mend="mend the syntax there"
         ) from None
+    except (ValueError, RecursionError):  # numbers of a thousand digits, brackets a thousand deep
+        raise ConfigError("nests too deep, or has an endless number", file=file, mend="mend it") from None
     return Document(file=file, values=values, lines=_lines_of(text))
 
 

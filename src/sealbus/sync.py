@@ -43,6 +43,7 @@ class Connection:
 
     @property
     def endpoint(self) -> Endpoint:
+        """What it is connected to."""
         return self._connection.endpoint
 
     def open(self) -> None:

@@ -10,7 +10,8 @@ LONG: dict[str, str] = {}
 BLIND_EXCEPT: dict[str, str] = {
     "sealbus.security.peers._build_peer": "a peer's bytes, a parser with no closed set of exceptions: refuses",
     "sealbus.security.roles.role_of": "a peer's bytes, a parser with no closed set of exceptions: no role",
-    "sealbus.server.device.DeviceBackend._carry_out": "a device is the user's code: exception 04, and logged",
+    "sealbus.server.device.DeviceBackend._wait_for": "a device is the user's code: exception 04, and logged",
+    "sealbus.server.device.DeviceBackend.submit": "a device is the user's code: exception 04, and logged",
 }
 """Functions that may catch everything: foreign code and foreign bytes, and the outermost loop of a service."""
 

@@ -47,19 +47,19 @@ _ENVIRONMENT: Final = "SEALBUS_CA_PASSPHRASE"
 _SOON_DAYS: Final = 30
 _HEADER: Final = ("NAME", "ROLE", "STATE", "ENDS", "DAYS LEFT", "SERIAL")
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the authority")]
-Role = Annotated[str | None, typer.Option(help="The role; leave it out for none", metavar="ROLE")]
-Hosts = Annotated[list[str] | None, typer.Option("--host", help="Host name or IP address; repeat it for several")]
-Days = Annotated[int, typer.Option(help="Days until it expires, never later than the authority")]
-Out = Annotated[Path | None, typer.Option(metavar="DIR2", help="Folder for what is made (DIR)")]
-PassphraseFile = Annotated[
+_Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the authority")]
+_Role = Annotated[str | None, typer.Option(help="The role; leave it out for none", metavar="ROLE")]
+_Hosts = Annotated[list[str] | None, typer.Option("--host", help="Host name or IP address; repeat it for several")]
+_Days = Annotated[int, typer.Option(help="Days until it expires, never later than the authority")]
+_Out = Annotated[Path | None, typer.Option(metavar="DIR2", help="Folder for what is made (DIR)")]
+_PassphraseFile = Annotated[
     Path | None, typer.Option(help=f"File with the passphrase of ca.key (else {_ENVIRONMENT}, else asked for)")
 ]
 
 
 @app.command()
 def init(
-    directory: Directory,
+    directory: _Directory,
     name: Annotated[str | None, typer.Option(help="Name of the authority")] = None,
     key: Annotated[KeyKind, typer.Option(help="Kind of key")] = KeyKind.ECDSA_P256,
     days: Annotated[int, typer.Option(help="Days until the authority expires")] = ROOT_DAYS,
@@ -67,7 +67,7 @@ def init(
         int | None, typer.Option(help="Days until ca.crl must be renewed (as long as the authority)")
     ] = None,
     encrypt: Annotated[bool, typer.Option("--encrypt", help="Encrypt ca.key with a passphrase")] = False,
-    passphrase_file: PassphraseFile = None,
+    passphrase_file: _PassphraseFile = None,
 ) -> None:
     """Make an authority: its certificate, its key and an empty revocation list."""
     with _errors():
@@ -83,16 +83,16 @@ def init(
 
 @app.command()
 def issue(
-    directory: Directory,
+    directory: _Directory,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the certificate and of its files")],
-    role: Role = None,
-    host: Hosts = None,
-    days: Days = LEAF_DAYS,
-    out: Out = None,
+    role: _Role = None,
+    host: _Hosts = None,
+    days: _Days = LEAF_DAYS,
+    out: _Out = None,
     key: Annotated[KeyKind | None, typer.Option(help="Kind of key (ecdsa-p256)")] = None,
     replace_key: Annotated[bool, typer.Option("--replace", help="Make a new key in place of the one there")] = False,
     key_passphrase_file: Annotated[Path | None, typer.Option(help="File with a passphrase for NAME.key")] = None,
-    passphrase_file: PassphraseFile = None,
+    passphrase_file: _PassphraseFile = None,
 ) -> None:
     """Issue NAME.crt, up to the root, and NAME.key."""
     with _errors():
@@ -104,15 +104,15 @@ def issue(
 
 @app.command()
 def sign(
-    directory: Directory,
+    directory: _Directory,
     request: Annotated[Path, typer.Argument(metavar="REQUEST", help="The signing request")],
-    role: Role = None,
-    host: Hosts = None,
-    days: Days = LEAF_DAYS,
-    out: Out = None,
+    role: _Role = None,
+    host: _Hosts = None,
+    days: _Days = LEAF_DAYS,
+    out: _Out = None,
     name: Annotated[str | None, typer.Option(help="Name of the certificate (that of the file)")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Sign without asking; needed where no terminal is")] = False,
-    passphrase_file: PassphraseFile = None,
+    passphrase_file: _PassphraseFile = None,
 ) -> None:
     """Show what a request asks for, and sign it. Its role is ignored: only --role gives one."""
     with _errors():
@@ -129,12 +129,12 @@ def sign(
 
 @app.command()
 def revoke(
-    directory: Directory,
+    directory: _Directory,
     name_or_serial: Annotated[
         str, typer.Argument(metavar="NAME|SERIAL", help="A name, for all its certificates, or one serial number")
     ],
     reason: Annotated[str, typer.Option(help=f"One of {', '.join(REASONS)}")] = REASONS[0],
-    passphrase_file: PassphraseFile = None,
+    passphrase_file: _PassphraseFile = None,
 ) -> None:
     """Revoke certificates and write ca.crl anew."""
     with _errors():
@@ -149,7 +149,7 @@ def revoke(
 
 @app.command("list")
 def list_certificates(
-    directory: Directory,
+    directory: _Directory,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
 ) -> None:
     """List all certificates: role, state, end, days left and serial number."""
@@ -169,11 +169,11 @@ def list_certificates(
 
 @app.command("renew-crl")
 def renew_crl(
-    directory: Directory,
+    directory: _Directory,
     crl_days: Annotated[
         int | None, typer.Option(help="Days until it must be renewed, from now on (0: as long as the authority)")
     ] = None,
-    passphrase_file: PassphraseFile = None,
+    passphrase_file: _PassphraseFile = None,
 ) -> None:
     """Write ca.crl anew, with a new date."""
     with _errors():

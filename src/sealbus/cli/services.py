@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,7 +63,7 @@ def wrap(
 ) -> None:
     """Stand beside an application: plain Modbus on loopback in, mutual TLS out. The far end decides what is allowed."""
     with one_line_errors():
-        endpoint = parse_endpoint(listen)
+        endpoint = parse_endpoint(listen, listening=True)
         if endpoint.scheme is not Scheme.TCP:
             raise ConfigError(f"{listen} is not plain", key="LISTEN", mend="wrap listens on tcp://127.0.0.1:PORT")
         if not endpoint.is_loopback and not unsafe_plain:
@@ -98,7 +98,7 @@ def _run(file: GatewayFile, *, path: Path | None = None) -> None:
 def _check(file: GatewayFile) -> None:
     if file.identity is not None:
         state = TrustState(file.identity)
-        for warning in state.server.identity.warnings:
+        for warning in state.warnings:
             print(f"warning: {warning}")
     for listener in file.listener:
         rights = "everything is allowed to everybody (unsafe_no_policy)"

@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "write"]
 
-Endpoint = Annotated[str, typer.Argument(help="Where: mbaps://host, tcp://host, rtu:///dev/ttyUSB0, ssh+tcp://...")]
-Place = Annotated[
+_Endpoint = Annotated[str, typer.Argument(help="Where: mbaps://host, tcp://host, rtu:///dev/ttyUSB0, ssh+tcp://...")]
+_Place = Annotated[
     str, typer.Argument(help="What: holding:0-9, input:20, coils:3, discrete:0-7; addresses count from 0")
 ]
-Unit = Annotated[int, typer.Option(help="Unit id", min=0, max=255)]
-Type = Annotated[
+_Unit = Annotated[int, typer.Option(help="Unit id", min=0, max=255)]
+_Type = Annotated[
     str, typer.Option(help="uint16, int16, uint32, int32, uint64, int64, float32, float64, string, bcd16 ...")
 ]
-Order = Annotated[str, typer.Option(help="Word and byte order: ABCD, CDAB, BADC or DCBA")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer", min=0.01)]
-Certificate = Annotated[Path | None, typer.Option(help="Own certificate, leaf first, up to the root (mbaps)")]
-Key = Annotated[Path | None, typer.Option(help="Key of the certificate (mbaps)")]
-Trust = Annotated[list[Path], typer.Option(help="Certificates of the authorities to believe (mbaps)")]
-Crl = Annotated[list[Path], typer.Option(help="Revocation lists of those authorities")]
+_Order = Annotated[str, typer.Option(help="Word and byte order: ABCD, CDAB, BADC or DCBA")]
+_Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer", min=0.01)]
+_Certificate = Annotated[Path | None, typer.Option(help="Own certificate, leaf first, up to the root (mbaps)")]
+_Key = Annotated[Path | None, typer.Option(help="Key of the certificate (mbaps)")]
+_Trust = Annotated[list[Path], typer.Option(help="Certificates of the authorities to believe (mbaps)")]
+_Crl = Annotated[list[Path], typer.Option(help="Revocation lists of those authorities")]
 
 
 def read(
-    endpoint: Endpoint,
-    place: Place,
-    unit: Unit = 1,
-    type: Type = "uint16",
-    order: Order = "ABCD",
+    endpoint: _Endpoint,
+    place: _Place,
+    unit: _Unit = 1,
+    type: _Type = "uint16",
+    order: _Order = "ABCD",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
-    timeout: Timeout = 3.0,
-    certificate: Certificate = None,
-    key: Key = None,
-    trust: Trust = [],  # noqa: B006 - typer reads it, nobody changes it
-    crl: Crl = [],  # noqa: B006
+    timeout: _Timeout = 3.0,
+    certificate: _Certificate = None,
+    key: _Key = None,
+    trust: _Trust = [],  # noqa: B006 - typer reads it, nobody changes it
+    crl: _Crl = [],  # noqa: B006
 ) -> None:
     """Read a value or a range."""
     with one_line_errors(), _connect(endpoint, timeout, (certificate, key), (trust, crl)) as modbus:
@@ -64,18 +64,18 @@ def read(
 
 
 def write(
-    endpoint: Endpoint,
-    place: Place,
+    endpoint: _Endpoint,
+    place: _Place,
     values: Annotated[list[str], typer.Argument(help="Values; after -- if one is negative")],
-    unit: Unit = 1,
-    type: Type = "uint16",
-    order: Order = "ABCD",
+    unit: _Unit = 1,
+    type: _Type = "uint16",
+    order: _Order = "ABCD",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
-    timeout: Timeout = 3.0,
-    certificate: Certificate = None,
-    key: Key = None,
-    trust: Trust = [],  # noqa: B006
-    crl: Crl = [],  # noqa: B006
+    timeout: _Timeout = 3.0,
+    certificate: _Certificate = None,
+    key: _Key = None,
+    trust: _Trust = [],  # noqa: B006
+    crl: _Crl = [],  # noqa: B006
 ) -> None:
     """Write values to coils or holding registers. Nothing is ever sent twice."""
     with one_line_errors():

@@ -23,6 +23,7 @@ _LONGEST_WAIT_S = 30.0
 @dataclass(slots=True)
 class _Silence:
     failures: int = 0
+    is_tried: bool = False
     wait_s: float = 0.0
     next_try: float = 0.0
 
@@ -45,6 +46,7 @@ class UnitBreaker:
         if now < silence.next_try:
             return False
         silence.next_try = now + silence.wait_s
+        silence.is_tried = True
         return True
 
     def answered(self, unit_id: int) -> None:
@@ -55,8 +57,9 @@ class UnitBreaker:
         """The unit let a request time out. True when this trips the breaker."""
         silence = self.suspects.setdefault(unit_id, _Silence())
         silence.failures += 1
-        if silence.failures < _TRIPS_AFTER:
-            return False
+        if silence.failures < _TRIPS_AFTER or (silence.failures > _TRIPS_AFTER and not silence.is_tried):
+            return False  # not yet, or one of those that were on their way when it tripped
+        silence.is_tried = False
         wait = min(silence.wait_s * 2, _LONGEST_WAIT_S) if silence.wait_s else _FIRST_WAIT_S
         silence.wait_s = wait
         silence.next_try = now + wait * (0.75 + 0.5 * self._jitter())
@@ -64,4 +67,5 @@ class UnitBreaker:
 
     def tripped(self) -> list[int]:
         """The unit ids that are refused at the moment, in order."""
-        return sorted(unit for unit, silence in self.suspects.items() if silence.failures >= _TRIPS_AFTER)
+        suspects = list(self.suspects.items())  # in one step: the thread that serves the metrics asks too
+        return sorted(unit for unit, silence in suspects if silence.failures >= _TRIPS_AFTER)

@@ -101,6 +101,7 @@ class Channel:
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._expiry: asyncio.TimerHandle | None = None
+        self._expires = 0.0
         self._backoff_s = 0.0
         self._down_until = 0.0
         self._down_reason = ""
@@ -122,8 +123,8 @@ class Channel:
         elif not self._queue.put(transaction):
             self._refuse(transaction, Failure.BUSY)
         else:
-            if self._expiry is None:
-                self._expiry = self.loop.call_at(transaction.send_by, self._drop_expired)
+            if self._expiry is None or transaction.send_by < self._expires:
+                self._expect(transaction.send_by)
             self._open_another()
 
     def abandon(self, source: object) -> None:
@@ -133,9 +134,8 @@ class Channel:
 
     async def open(self) -> None:
         """Open the first line now. Raises Unreachable."""
-        line = self._lines[0]
-        if line.state is LineState.CLOSED:
-            await self._open(line)
+        if self._lines[0].state is LineState.CLOSED:
+            await self._open(self._connecting_line(0))
 
     def close(self) -> None:
         """Close all lines; what waits or is on the wire fails."""
@@ -191,16 +191,16 @@ class Channel:
             line.is_ready = True
             self._ready.append(line)
 
-    def line_lost(self, line: Line, reason: str) -> None:
+    def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
         if line.is_ready:
             line.is_ready = False
             self._ready.remove(line)
         if self._is_closed:
             return
-        if line.is_proven:
-            self._hooks.lost(reason)
-        else:
+        if is_refusal:
             self._failed_to_connect(reason)
+        else:
+            self._hooks.lost(reason)
         if self._is_down():
             self._refuse_all(reason)
         elif self._queue.length:
@@ -212,12 +212,15 @@ class Channel:
             self._breaker.answered(unit_id)
 
     def line_proven(self, line: Line) -> None:
-        self._backoff_s = 0.0
+        self._backoff_s = self._down_until = 0.0
+        self._hooks.answering()
 
     def unit_silent(self, unit_id: int) -> None:
         self.counters.silent += 1
         if self._breaker.silent(unit_id, self.loop.time()):
             self._hooks.silent(unit_id)
+            for transaction in self._queue.drop_unit(unit_id):
+                self._refuse(transaction, Failure.UNIT_SILENT)
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
@@ -251,13 +254,17 @@ class Channel:
     def _open_another(self) -> None:
         if self.loop.time() < self._down_until or len(self._opening) >= self._queue.length:
             return
-        for line in self._lines:
+        for place, line in enumerate(self._lines):
             if line.state is LineState.CLOSED:
-                line.state = LineState.CONNECTING  # now, not when the task begins: the next request is in this turn
-                task = self.loop.create_task(self._open_for_those_who_wait(line))
+                task = self.loop.create_task(self._open_for_those_who_wait(self._connecting_line(place)))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
                 return
+
+    def _connecting_line(self, place: int) -> Line:
+        line = self._lines[place] = self._new_line()
+        line.state = LineState.CONNECTING  # now, not when it is dialled: the next request is in this turn
+        return line
 
     async def _open_for_those_who_wait(self, line: Line) -> None:
         try:

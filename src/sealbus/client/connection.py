@@ -118,6 +118,7 @@ class Connection:
 
     @property
     def endpoint(self) -> Endpoint:
+        """What it is connected to."""
         return self._endpoint
 
     async def open(self) -> None:

@@ -10,6 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sealbus.client.transaction import Transaction
 
 __all__ = ["FairQueue"]
@@ -60,12 +62,11 @@ class FairQueue:
 
     def drop_expired(self, now: float) -> list[Transaction]:
         """Take out all whose time to be sent has passed."""
-        expired = [each for waiting in self._turns for each in waiting if each.send_by <= now]
-        if expired:
-            gone = set(map(id, expired))
-            kept = [each for waiting in self._turns for each in waiting if id(each) not in gone]
-            self._rebuild(kept)
-        return expired
+        return self._drop_all_that(lambda each: each.send_by <= now)
+
+    def drop_unit(self, unit_id: int) -> list[Transaction]:
+        """Take out all that are for this unit."""
+        return self._drop_all_that(lambda each: each.tail[0] == unit_id)
 
     def drop_all(self) -> list[Transaction]:
         """Take out everything."""
@@ -76,6 +77,15 @@ class FairQueue:
     def earliest(self) -> float:
         """The first `send_by` of all that wait. Only when the queue is not empty."""
         return min(each.send_by for waiting in self._turns for each in waiting)
+
+    def _drop_all_that(self, goes: Callable[[Transaction], bool]) -> list[Transaction]:
+        gone, kept = [], []
+        for waiting in self._turns:
+            for each in waiting:
+                (gone if goes(each) else kept).append(each)
+        if gone:
+            self._rebuild(kept)
+        return gone
 
     def _rebuild(self, transactions: list[Transaction]) -> None:
         self.length = 0

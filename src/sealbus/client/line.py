@@ -4,7 +4,10 @@ A line sends a transaction under a transaction id of its own, never the client's
 share it. What comes back is matched by that id and then checked against its request (unit, function, echo, length)
 before anybody sees it. An answer that nobody waits for is late or a duplicate and is dropped; it can never become the
 answer to the next request (MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 4.4.2.2). An answer that has the right
-id and the wrong content means that the two sides no longer talk of the same thing: the line is closed and opened anew.
+id and the wrong content means that the two sides no longer talk of the same thing, and bytes that are left over or
+missing would be taken for the beginning of the next answer: the line is closed and a new one opened.
+
+A line is one connection. When it is closed it stays closed, so nothing that still comes from it meets another one.
 
 Nothing is ever sent twice. Whatever was sent when the line broke fails as sent; what it means is for the one who asked.
 
@@ -48,7 +51,7 @@ class Framing(Enum):
 
 
 class LineState(Enum):
-    """CLOSED -> CONNECTING -> SETTLING (connect delay) -> OPEN -> CLOSED; any state may go to CLOSED."""
+    """CONNECTING -> SETTLING (connect delay) -> OPEN -> CLOSED; any state may go to CLOSED. A new line is CLOSED."""
 
     CLOSED = "closed"
     CONNECTING = "connecting"
@@ -76,7 +79,9 @@ class LineOwner(Protocol):
 
     def line_free(self, line: Line) -> None: ...
     def line_proven(self, line: Line) -> None: ...
-    def line_lost(self, line: Line, reason: str) -> None: ...
+    def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
+        """`is_refusal`: the device closed it before it had answered anything."""
+
     def unit_answered(self, unit_id: int) -> None: ...
     def unit_silent(self, unit_id: int) -> None: ...
     def answer_dropped(self, reason: str) -> None: ...
@@ -87,6 +92,7 @@ class Line(asyncio.Protocol):
 
     __slots__ = (
         "_gap_s",
+        "_held_until",
         "_hold_timer",
         "_in_flight",
         "_loop",
@@ -113,6 +119,7 @@ class Line(asyncio.Protocol):
         self._pending: dict[int, Transaction] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._hold_timer: asyncio.TimerHandle | None = None
+        self._held_until = 0.0
         self._silences = 0
         self.state = LineState.CLOSED
         self.is_ready = False
@@ -131,8 +138,6 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # streams only
-        self._silences = 0
-        self.is_proven = False
 
     def opened(self) -> None:
         """The connect delay is over: the line may be used."""
@@ -142,7 +147,8 @@ class Line(asyncio.Protocol):
         self._owner.line_free(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._closed(f"closed by the device: {explain_tls_error(exc)}" if exc else "closed by the device")
+        reason = f"closed by the device: {explain_tls_error(exc)}" if exc else "closed by the device"
+        self._closed(reason, is_refusal=not self.is_proven)
 
     def send(self, transaction: Transaction) -> None:
         """Put it on the wire. Only when `free`."""
@@ -158,7 +164,7 @@ class Line(asyncio.Protocol):
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.abort()
-        self._closed(reason)
+        self._closed(reason, is_refusal=False)
 
     # -- what the two kinds do differently
 
@@ -199,9 +205,13 @@ class Line(asyncio.Protocol):
             self._owner.line_free(self)
 
     def _hold(self, seconds: float) -> None:
+        until = self._loop.time() + seconds
         if self._hold_timer is not None:
+            if self._held_until >= until:
+                return
             self._hold_timer.cancel()
-        self._hold_timer = self._loop.call_later(seconds, self._release)
+        self._held_until = until
+        self._hold_timer = self._loop.call_at(until, self._release)
 
     def _release(self) -> None:
         self._hold_timer = None
@@ -224,7 +234,7 @@ class Line(asyncio.Protocol):
             self._after_silence()
             self._freed()
 
-    def _closed(self, reason: str) -> None:
+    def _closed(self, reason: str, *, is_refusal: bool) -> None:
         if self.state is LineState.CLOSED:
             return
         self.state = LineState.CLOSED
@@ -236,7 +246,7 @@ class Line(asyncio.Protocol):
         lost, self._pending = self._pending, {}
         for transaction in lost.values():
             transaction.fail(Failure.CONNECTION_LOST, reason)
-        self._owner.line_lost(self, reason)
+        self._owner.line_lost(self, reason, is_refusal=is_refusal)
 
 
 class MbapLine(Line):
@@ -251,12 +261,6 @@ class MbapLine(Line):
         self._unanswered: set[int] = set()
         self._joined: list[bytes] = []
         self._is_joining = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._stream = MbapStream()
-        self._unanswered.clear()
-        self._joined.clear()
-        super().connection_made(transport)
 
     def _transmit(self, transaction: Transaction) -> None:
         number = (self._transaction_id + 1) & 0xFFFF
@@ -294,6 +298,8 @@ class MbapLine(Line):
                         return
             if self._stream.fault is not None:
                 self.close(f"the device does not speak Modbus: {self._stream.fault}")
+            elif self._stream.partial and not self._pending:
+                self.close("the device sent something behind its answer")
             else:
                 self._freed()
         finally:
@@ -319,6 +325,8 @@ class MbapLine(Line):
             self.close("opened anew: a late answer could not be told from the next one")
         elif len(self._unanswered) > _MOST_UNANSWERED:
             self.close(f"opened anew after {len(self._unanswered)} requests that were never answered")
+        elif self._stream.partial and (self._silences > 1 or not self._pending):
+            self.close("the device began an answer and did not end it")
         elif self._silences >= _RESETS_AFTER_SILENCES and not self._pending:
             self.close(f"opened anew after {self._silences} time-outs in a row")
 
@@ -330,15 +338,12 @@ class SerialLine(Line):
 
     def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
         super().__init__(owner, rules)
+        self._in_flight = 1  # whatever the rules say: without a transaction id there is no telling two answers apart
         self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
         self._stream: RtuResponseStream | AsciiStream = (
             AsciiStream() if framing is Framing.ASCII else RtuResponseStream()
         )
         self._over_tcp = over_tcp
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._stream.reset()
-        super().connection_made(transport)
 
     def send(self, transaction: Transaction) -> None:
         if transaction.tail[0] == _BROADCAST_UNIT and not self._over_tcp:

@@ -34,9 +34,9 @@ __all__ = [
     "parse_gateway_file",
 ]
 
-Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
-Timeout = Annotated[float, msgspec.Meta(gt=0.0, le=3_600.0)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
+_Timeout = Annotated[float, msgspec.Meta(gt=0.0, le=3_600.0)]
+_Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -68,15 +68,15 @@ class IdentityTable(_Table, frozen=True):
 class LimitsTable(_Table, frozen=True):
     """[limits]: what one client, one address and all of them may take. Times in seconds, 0 for idle means never."""
 
-    connections: Count = 1024
-    connections_per_identity: Count = 32
-    pending: Count = 256
-    pending_per_address: Count = 64
-    handshake: Timeout = 5.0
-    first_request: Timeout = 30.0
-    frame: Timeout = 5.0
-    idle: Seconds = 0.0
-    stalled: Timeout = 15.0
+    connections: _Count = 1024
+    connections_per_identity: _Count = 32
+    pending: _Count = 256
+    pending_per_address: _Count = 64
+    handshake: _Timeout = 5.0
+    first_request: _Timeout = 30.0
+    frame: _Timeout = 5.0
+    idle: _Seconds = 0.0
+    stalled: _Timeout = 15.0
     in_flight: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
 
 
@@ -87,13 +87,13 @@ class DeviceTable(_Table, frozen=True):
     url: str
     connections: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
     in_flight: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
-    timeout: Timeout = 1.0
-    deadline: Seconds = 0.0
-    gap: Seconds = 0.0
-    connect_delay: Seconds = 0.0
-    connect_timeout: Timeout = 5.0
-    turnaround: Seconds = 0.1
-    queue: Count = 512
+    timeout: _Timeout = 1.0
+    deadline: _Seconds = 0.0
+    gap: _Seconds = 0.0
+    connect_delay: _Seconds = 0.0
+    connect_timeout: _Timeout = 5.0
+    turnaround: _Seconds = 0.1
+    queue: _Count = 512
     lenient_transaction_id: bool = False
 
     @property

@@ -50,6 +50,7 @@ class Gateway:
         self._file = file
         self._audit = audit
         self._trust = TrustState(file.identity) if file.identity is not None else None
+        self._warn()
         self._servers: dict[str, Peer] = {}
         self.channels: dict[str, Channel] = {}
         self.services: dict[str, Service] = {}
@@ -130,6 +131,7 @@ class Gateway:
                 service.replace_security(self._trust.server)
         self._reset_unentitled_servers()
         self._audit.reloaded("identity", self._trust.public_files)
+        self._warn()
 
     def _reload_policy(self, listener: ListenerTable) -> None:
         digest = digest_of(listener.policy)
@@ -143,6 +145,10 @@ class Gateway:
         self._policy_digests[listener.url] = digest
         self.services[str(parse_endpoint(listener.url, listening=True))].replace_access(Access(policy))
         self._audit.reloaded(listener.policy, [listener.policy])
+
+    def _warn(self) -> None:
+        for warning in self._trust.warnings if self._trust else ():
+            _log.warning("%s", warning)
 
     # -- building
 

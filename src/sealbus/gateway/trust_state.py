@@ -53,6 +53,12 @@ class TrustState:
         return True
 
     @property
+    def warnings(self) -> list[str]:
+        """What the operator should read: nothing that hinders, but nothing that is meant either."""
+        identity, trust = self.server.identity, self.server.trust
+        return [*identity.warnings, *identity.chain_warnings(each.certificate for each in trust.anchors), *trust.warnings]
+
+    @property
     def expiries(self) -> list[Expiry]:
         """Everything of this state that runs out one day."""
         return expiries_of(self.server.identity, self.server.trust)

@@ -67,9 +67,6 @@ class _Reader:
         except ConfigError as error:
             self.errors.append(error)
             return
-        except (RecursionError, ValueError):  # brackets a thousand deep, numbers of a thousand digits
-            self.errors.append(ConfigError("nests too deep, or has an endless number", file=file, mend="mend it"))
-            return
         self._read_document()
 
     def errors_by_line(self) -> list[ConfigError]:

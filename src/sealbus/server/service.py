@@ -181,6 +181,9 @@ class Service(ListenerEvents):
     def accept_backoff(self, delay_s: float, error: OSError) -> None:
         self._observer.cannot_accept(str(self.endpoint), error.strerror or str(error))
 
+    def accept_resumed(self) -> None:
+        self._observer.accepts_again(str(self.endpoint))
+
     # -- machinery
 
     def _admit(self, accepted: Accepted) -> Session | Refusal:
