@@ -88,8 +88,8 @@ def wrap(
 
 def _run(file: GatewayFile, *, path: Path | None = None) -> None:
     def ready(process: GatewayProcess) -> None:
-        for url, service in process.gateway.services.items():
-            print(f"listening on {url}, port {service.port}", file=sys.stderr)
+        for service in process.gateway.services.values():
+            print(f"listening on {service.endpoint}", file=sys.stderr)
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(run_gateway(file, path=path, ready=ready))
@@ -103,7 +103,8 @@ def _check(file: GatewayFile) -> None:
     for listener in file.listener:
         rights = "everything is allowed to everybody (unsafe_no_policy)"
         if listener.policy:
-            rights = f"{len(load_policy(listener.policy).roles)} roles in {listener.policy}"
+            count = len(load_policy(listener.policy).roles)
+            rights = f"{count} role{'s' if count != 1 else ''} in {listener.policy}"
         print(f"{listener.url}: {rights}")
         for device in listener.device:
             print(f"  units {device.units} -> {device.url}")

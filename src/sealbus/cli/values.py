@@ -13,6 +13,7 @@ from sealbus.cli.exits import one_line_errors
 from sealbus.errors import LocalError
 from sealbus.protocol import Table, ValueType, parse_place
 from sealbus.security import Identity
+from sealbus.transport import Scheme, parse_endpoint
 
 if TYPE_CHECKING:
     from sealbus.client import Value
@@ -94,6 +95,8 @@ def _connect(
     certificate, key = own
     if (certificate is None) != (key is None):
         raise LocalError("--certificate and --key belong together: give both")
+    if parse_endpoint(endpoint).scheme is Scheme.MBAPS and not (certificate and believed[0]):
+        raise LocalError(f"{endpoint} is mutual: give --certificate and --key to be known by, and --trust to believe by")
     identity = Identity.load(certificate, key) if certificate is not None and key is not None else None
     trust, crl = believed
     return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, timeout=timeout)

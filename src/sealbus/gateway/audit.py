@@ -75,6 +75,7 @@ class Audit:
         peer, transport = session.peer, session.transport
         if peer is None or transport is None:
             self._append(Connected(listener=session.listener, connection=session.number, peer=session.address))
+            _log.info("%s connected to %s", session.address, session.listener)
             return
         tls = transport.get_extra_info("ssl_object")
         cipher = tls.cipher()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.client import Channel, ChannelHooks
-from sealbus.errors import ConfigError, PeerError
+from sealbus.errors import ConfigError
 from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.gateway.trust_state import TrustState, digest_of
 from sealbus.policy import parse_policy, parse_units, unsafe_allow_everything
@@ -183,7 +183,9 @@ class Gateway:
         if url not in self.channels:
             hooks = ChannelHooks(
                 connected=lambda transport: self._device_connected(url, transport),
-                lost=lambda reason: self._device_lost(url, reason),
+                answering=lambda: self._audit.clear_alarm(f"{url} unreachable"),
+                lost=lambda reason: _log.info("%s: %s", url, reason),
+                unreachable=lambda reason: self._audit.raise_alarm(f"{url} unreachable", reason),
                 silent=lambda unit_id: _log.warning("%s: unit %d does not answer", url, unit_id),
             )
             tls = self._client_context if endpoint.scheme is Scheme.MBAPS else None
@@ -198,17 +200,11 @@ class Gateway:
     # -- the devices' side
 
     def _device_connected(self, url: str, transport: asyncio.BaseTransport) -> None:
-        self._audit.clear_alarm(f"{url} unreachable")
+        """Look at the server as it looks at us. Raises PeerError: then nothing is sent to it."""
         ssl_object = transport.get_extra_info("ssl_object")
         if ssl_object is None or self._trust is None:
             return
-        try:
-            self._servers[url] = PeerVerifier(self._trust.server.trust).peer(ssl_object, datetime.now(UTC))
-        except PeerError as error:
-            asyncio.get_running_loop().call_soon(self.channels[url].reset, str(error))
-
-    def _device_lost(self, url: str, reason: str) -> None:
-        self._audit.raise_alarm(f"{url} unreachable", reason)
+        self._servers[url] = PeerVerifier(self._trust.server.trust).peer(ssl_object, datetime.now(UTC))
 
     def _reset_unentitled_servers(self) -> None:
         if self._trust is None:
