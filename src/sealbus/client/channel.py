@@ -19,7 +19,7 @@ from sealbus.client.breaker import UnitBreaker
 from sealbus.client.fair_queue import FairQueue
 from sealbus.client.line import Framing, Line, LineState, MbapLine, SerialLine
 from sealbus.client.transaction import Failure, Transaction
-from sealbus.errors import ConfigError, Unreachable
+from sealbus.errors import ConfigError, PeerError, Unreachable
 from sealbus.transport import Scheme, dial
 
 if TYPE_CHECKING:
@@ -71,10 +71,16 @@ class ChannelCounters:
 
 @dataclass(slots=True)
 class ChannelHooks:
-    """Who wants to know: of connections made and lost, and of units that fell silent. Text for the log."""
+    """Who wants to know: of connections made and lost, and of units that fell silent. Text for the log.
+
+    `connected` may raise PeerError: then nothing is sent on this connection. `answering` is called with the first answer
+    on each connection, `lost` when one is closed by whomever, `unreachable` when none can be had.
+    """
 
     connected: Callable[[asyncio.BaseTransport], None] = field(default=lambda transport: None)
+    answering: Callable[[], None] = field(default=lambda: None)
     lost: Callable[[str], None] = field(default=lambda reason: None)
+    unreachable: Callable[[str], None] = field(default=lambda reason: None)
     silent: Callable[[int], None] = field(default=lambda unit_id: None)
 
 
@@ -162,11 +168,6 @@ class Channel:
     @property
     def waiting(self) -> int:
         return self._queue.length
-
-    @property
-    def is_idle(self) -> bool:
-        """Nothing waits and nothing is on the wire."""
-        return not self._queue.length and not any(line.busy for line in self._lines)
 
     @property
     def open_lines(self) -> int:
@@ -274,7 +275,6 @@ class Channel:
                 self._refuse_all(str(error))
 
     async def _open(self, line: Line) -> None:
-        line.state = LineState.CONNECTING
         try:
             transport, _ = await dial(
                 self.endpoint,
@@ -289,11 +289,11 @@ class Channel:
         except BaseException:
             line.state = LineState.CLOSED
             raise
-        if line.transport is None:  # lost before it could be used
-            line.state = LineState.CLOSED
+        if line.state is not LineState.CONNECTING:  # lost, or closed by us, before it could be used
+            transport.abort()
             raise Unreachable(self._down_reason or "closed by the device")
         self.counters.connects += 1
-        self._hooks.connected(transport)
+        self._ask_whether_it_may_be_used(line, transport)
         line.state = LineState.SETTLING
         if self.rules.connect_delay_s:
             self.loop.call_later(self.rules.connect_delay_s, line.opened)
@@ -305,7 +305,16 @@ class Channel:
         self._backoff_s = min(self._backoff_s * 2, _LONGEST_BACKOFF_S) if self._backoff_s else _FIRST_BACKOFF_S
         self._down_until = self.loop.time() + self._backoff_s * (0.5 + 0.5 * _jitter())
         self._down_reason = reason
-        self._hooks.lost(reason)
+        if not self.open_lines:
+            self._hooks.unreachable(reason)
+
+    def _ask_whether_it_may_be_used(self, line: Line, transport: asyncio.BaseTransport) -> None:
+        try:
+            self._hooks.connected(transport)
+        except PeerError as error:
+            self._failed_to_connect(str(error))
+            line.close(str(error))
+            raise Unreachable(str(error)) from error
 
     def _refuse_all(self, reason: str) -> None:
         for transaction in self._queue.drop_all():
@@ -316,4 +325,10 @@ class Channel:
         for transaction in self._queue.drop_expired(self.loop.time()):
             self._refuse(transaction, Failure.EXPIRED)
         if self._queue.length:
-            self._expiry = self.loop.call_at(self._queue.earliest(), self._drop_expired)
+            self._expect(self._queue.earliest())
+
+    def _expect(self, expires: float) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expires = expires
+        self._expiry = self.loop.call_at(expires, self._drop_expired)

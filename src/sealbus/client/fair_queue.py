@@ -79,7 +79,8 @@ class FairQueue:
         return min(each.send_by for waiting in self._turns for each in waiting)
 
     def _drop_all_that(self, goes: Callable[[Transaction], bool]) -> list[Transaction]:
-        gone, kept = [], []
+        gone: list[Transaction] = []
+        kept: list[Transaction] = []
         for waiting in self._turns:
             for each in waiting:
                 (gone if goes(each) else kept).append(each)

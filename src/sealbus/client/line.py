@@ -131,11 +131,6 @@ class Line(asyncio.Protocol):
     def free(self) -> bool:
         return self.state is LineState.OPEN and self._hold_timer is None and len(self._pending) < self._in_flight
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything is on the wire."""
-        return bool(self._pending)
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # streams only
 
