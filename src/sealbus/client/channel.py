@@ -126,7 +126,7 @@ class Channel:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         elif self._is_down():
             self._refuse(transaction, Failure.UNREACHABLE, self._down_reason)
-        elif not self._queue.put(transaction):
+        elif not (self._queue.put(transaction) or self._put_in_place_of_another(transaction)):
             self._refuse(transaction, Failure.BUSY)
         else:
             if self._expiry is None or transaction.send_by < self._expires:
@@ -244,6 +244,13 @@ class Channel:
         if not line.free:
             line.is_ready = False
             self._ready.remove(line)
+
+    def _put_in_place_of_another(self, transaction: Transaction) -> bool:
+        crowded_out = self._queue.crowd_out(transaction.source)
+        if crowded_out is None:
+            return False
+        self._refuse(crowded_out, Failure.BUSY)
+        return self._queue.put(transaction)
 
     def _refuse(self, transaction: Transaction, failure: Failure, detail: str = "") -> None:
         self.counters.refused += 1

@@ -1,7 +1,8 @@
 """Who is next? Sources take turns; within one source, first come first served.
 
 A client that sends a thousand requests waits behind its own, not in front of the others. The queue is bounded; what
-does not fit is refused at once, so that nobody waits for a place that will not come.
+does not fit is refused at once, so that nobody waits for a place that will not come. Nor can anybody keep the others out
+by filling it: when it is full, the source with the longest row gives up its last place to one that waits for less.
 """
 
 from __future__ import annotations
@@ -39,6 +40,14 @@ class FairQueue:
         waiting.append(transaction)
         self.length += 1
         return True
+
+    def crowd_out(self, source: object) -> Transaction | None:
+        """Take out the last of the longest row if `source` would still wait for less with one more; None if not."""
+        longest = max(self._turns, key=len, default=None)
+        if longest is None or len(longest) <= len(self._of_source.get(source, ())) + 1:
+            return None
+        self.length -= 1
+        return longest.pop()
 
     def take(self) -> Transaction:
         """The next one. Only when the queue is not empty."""

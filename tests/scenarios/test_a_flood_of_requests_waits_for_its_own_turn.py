@@ -1,0 +1,122 @@
+"""Whoever sends ten thousand requests at once waits behind its own; everybody else is served as if it were not there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios.plant import (
+    Plant,
+    ScriptedDevice,
+    adu,
+    exception,
+    open_plant,
+    read_holding,
+    until,
+    words,
+    write_register,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sealbus.server import Session
+
+FLOOD = 10_000
+
+
+def sessions_of(plant: Plant) -> set[Session]:
+    (service,) = plant.process.gateway.services.values()
+    return service.sessions
+
+
+class BusyDevice:
+    """Makes a device take a turn of the loop for each answer, and counts how many requests it holds at once."""
+
+    def __init__(self, device: ScriptedDevice) -> None:
+        self.most_at_once = 0
+        self._device = device
+        self._answered = 0
+        device.answer = self._answer
+
+    async def _answer(self, request: bytes) -> bytes:
+        self.most_at_once = max(self.most_at_once, len(self._device.requests) - self._answered)
+        await asyncio.sleep(0.001)
+        self._answered += 1
+        return self._device.honest(request)
+
+
+async def test_ten_thousand_pipelined_requests_are_answered_in_order_or_refused_as_busy(plant: Plant) -> None:
+    device = BusyDevice(plant.device)
+    flooder = await plant.connect(role="Viewer")
+    await flooder.send(b"".join(adu(number, read_holding(number % 1000, 1)) for number in range(FLOOD)))
+    answers = await flooder.receive(FLOOD, within_s=20.0)
+    assert sorted(int.from_bytes(answer[:2], "big") for answer in answers) == list(range(FLOOD))
+    served = [answer for answer in answers if answer[7] == 3]
+    assert [int.from_bytes(answer[:2], "big") for answer in served] == sorted(
+        int.from_bytes(answer[:2], "big") for answer in served
+    )
+    for answer in answers:
+        number = int.from_bytes(answer[:2], "big")
+        assert answer in (adu(number, words(number % 1000)), adu(number, exception(3, 6)))
+    assert len(served) == len(plant.device.requests) >= 16
+    assert device.most_at_once == 1  # in_flight of the device
+
+
+async def test_another_client_is_served_meanwhile_within_its_turn(plant: Plant) -> None:
+    BusyDevice(plant.device)
+    flooder, other = await plant.connect(role="Viewer"), await plant.connect(role="Operator")
+    await flooder.send(b"".join(adu(number, read_holding(number % 1000, 1)) for number in range(FLOOD)))
+    await until(lambda: len(plant.device.requests) > 0)
+    for number in range(10):
+        before = len(plant.device.requests)
+        assert await other.ask(adu(number, write_register(100, number)), within_s=1.0) == adu(
+            number, write_register(100, number)
+        )
+        assert len(plant.device.requests) - before <= 4  # one on the wire, one of the flood's turn, its own, the next
+
+
+@pytest.mark.parametrize(
+    ("kind", "pdu", "at_least"),
+    [("answered", read_holding(0, 1), FLOOD), ("malformed", b"\x03", FLOOD), ("denied", b"\x06\0\0\0\0", 50)],
+)
+async def test_no_flood_holds_the_gateway_for_more_than_a_moment(
+    plant: Plant, kind: str, pdu: bytes, at_least: int
+) -> None:
+    flooder = await plant.connect(role="Viewer")
+    await flooder.ask(adu(0, read_holding(0, 1)))
+    (session,) = sessions_of(plant)
+    flooder.writer.write(b"".join(adu(number, pdu) for number in range(FLOOD)))
+    reading = asyncio.ensure_future(flooder.receive(FLOOD))
+    most, before = 0, session.requests
+    async with asyncio.timeout(10.0):
+        while session.requests <= at_least:
+            await asyncio.sleep(0)  # one turn of the loop, in which others can be served
+            most, before = max(most, session.requests - before), session.requests
+    reading.cancel()
+    assert most <= 64, f"{most} requests to be {kind} were judged while everybody else had to wait"
+
+
+async def test_one_identity_cannot_fill_the_queue_of_a_device(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="queue = 64\ntimeout = 3.0\ndeadline = 20.0") as plant:
+        hold = asyncio.Event()
+
+        async def answer(request: bytes) -> bytes:
+            await hold.wait()
+            return plant.device.honest(request)
+
+        plant.device.answer = answer
+        greedy = plant.issue(role="Viewer", name="greedy")
+        for _ in range(6):
+            wire = await plant.connect_with(*greedy)
+            await wire.send(b"".join(adu(number, read_holding(0, 1)) for number in range(16)))
+        (channel,) = plant.process.gateway.channels.values()
+        await until(lambda: channel.waiting == 64)
+        operator = await plant.connect(role="Operator")
+        await operator.send(adu(1, write_register(100, 7)))
+        await until(lambda: any(session.in_flight == 1 for session in sessions_of(plant)))
+        hold.set()
+        assert await operator.receive(within_s=2.0) == [adu(1, write_register(100, 7))]
+        assert len(plant.device.requests) < 20  # its turn came before that of the sixteen of each other connection
