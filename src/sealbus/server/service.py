@@ -188,7 +188,9 @@ class Service(ListenerEvents):
 
     def _admit(self, accepted: Accepted) -> Session | Refusal:
         peer = None
-        if self._security is not None and accepted.ssl_object is not None:
+        if self._security is not None:
+            if accepted.ssl_object is None:
+                return Refusal("it came without TLS")
             peer = self._security.verifier.peer(accepted.ssl_object, datetime.now(UTC))
             if not self._has_room_for(peer):
                 return Refusal(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
@@ -228,7 +230,7 @@ class Service(ListenerEvents):
     def _end_expired(self) -> None:
         now = datetime.now(UTC)
         for session in list(self.sessions):
-            if session.peer is not None and session.peer.not_after < now:
+            if session.rulings is not None and session.peer is not None and session.peer.not_after < now:
                 self._end(session, "its certificate has expired")
 
     def _end_unentitled(self) -> None:
@@ -238,8 +240,8 @@ class Service(ListenerEvents):
         judged: dict[str, str | None] = {}
         for session in list(self.sessions):
             peer = session.peer
-            if peer is None:
-                continue
+            if peer is None or session.rulings is None:
+                continue  # on a plain listener nobody has an identity to lose; or it is ending already
             if peer.fingerprint not in judged:
                 judged[peer.fingerprint] = self._security.trust.objection(peer, now)
             if (objection := judged[peer.fingerprint]) is not None:

@@ -6,7 +6,10 @@ Implementation Guide V1.0b, 3.1.3). At most `in_flight` requests of one session 
 exception 06.
 
 A client that does not read its answers is no longer read from, and is cut off when that lasts. A client that is denied
-again and again is answered at a bounded rate, because each denial is recorded and nobody may flood the record.
+again and again is answered at a bounded rate, because each denial is recorded and nobody may flood the record. A client
+that sends thousands of requests at once has a few of them judged each time; between two times everybody else is served.
+
+Whoever is not read from is not timed either: a frame that began before the pause has its full time after it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from sealbus.protocol import ExceptionCode, MbapStream, exception_adu
@@ -27,6 +31,8 @@ __all__ = ["Backend", "Session", "SessionLimits", "SessionOwner"]
 
 _HIGH_WATER_BYTES = 16 * 1024
 _DENIALS_PER_SECOND = 50
+_REQUESTS_PER_TURN = 64
+_GOODBYE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +46,21 @@ class SessionLimits:
     stalled_s: float = 15.0
 
 
+class _Hold(Enum):
+    """Why a session is not read from at the moment."""
+
+    UNREAD = "its answers pile up"
+    DENIED = "it was denied too often within a second"
+    TURN = "it had its turn, and the others are next"
+
+
 class Backend(Protocol):
     """Who answers. Must end each submitted request with exactly one of `session.answer`, `refuse` or `let_go`."""
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
     def gone(self, session: Session) -> None:
-        """The client is gone: what it still waits for need not be done."""
+        """The client is gone or has no rights any more: what still waits to be done for it must not be done."""
 
 
 class SessionOwner(Protocol):
@@ -75,19 +89,19 @@ class Session(asyncio.BufferedProtocol):
         "_accepted",
         "_backlog",
         "_buffer",
+        "_closing_since",
         "_denials",
         "_denials_since",
         "_heard",
         "_heard_at",
+        "_holds",
         "_in_flight_limit",
-        "_is_paused",
         "_loop",
         "_owner",
         "_partial_since",
         "_stalled_since",
         "_stream",
         "_submit",
-        "_throttled",
         "end_reason",
         "in_flight",
         "number",
@@ -109,8 +123,8 @@ class Session(asyncio.BufferedProtocol):
         self._backlog: deque[bytes] | None = None
         self._denials = 0
         self._denials_since = 0.0
-        self._is_paused = False
-        self._throttled = False
+        self._holds: set[_Hold] = set()
+        self._closing_since: float | None = None
         self._partial_since: float | None = None
         self._stalled_since: float | None = None
         self.transport: asyncio.Transport | None = accepted.transport
@@ -141,8 +155,11 @@ class Session(asyncio.BufferedProtocol):
             self._partial_since = None
         elif adus or self._partial_since is None:
             self._partial_since = self._loop.time()
-        if self._is_paused:
+        if self._holds:
             self._keep(adus)
+        elif len(adus) > _REQUESTS_PER_TURN:
+            self._keep(adus)
+            self._let_others_go_first()
         else:
             self._handle(adus)
         if stream.fault is not None:
@@ -162,11 +179,11 @@ class Session(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._stalled_since = self._loop.time()
-        self._pause()
+        self._hold(_Hold.UNREAD)
 
     def resume_writing(self) -> None:
         self._stalled_since = None
-        self._resume()
+        self._release(_Hold.UNREAD)
 
     # -- for the backend
 
@@ -188,11 +205,16 @@ class Session(asyncio.BufferedProtocol):
     # -- for the service
 
     def end(self, reason: str) -> None:
-        """Close the session; answers already written are still delivered. The reason is the first one given."""
+        """Close the session; answers already written are still delivered, what waits for a device is not sent to it.
+
+        The reason is the first one given.
+        """
         self.end_reason = self.end_reason or reason
         self.rulings = None
         self._backlog = None
-        if self.transport is not None:
+        self._owner.backend.gone(self)
+        if self.transport is not None and self._closing_since is None:
+            self._closing_since = self._loop.time()
             self.transport.close()
 
     @property
@@ -218,9 +240,11 @@ class Session(asyncio.BufferedProtocol):
     def overdue(self, now: float) -> str | None:
         """Which deadline of the session has passed, if any. Asked every second, which is also how idleness is measured."""
         limits = self._owner.limits
+        if self._closing_since is not None:
+            return self.end_reason if now - self._closing_since > _GOODBYE_S else None
         if self._stalled_since is not None and now - self._stalled_since > limits.stalled_s:
             return "it does not read its answers"
-        if self._partial_since is not None and now - self._partial_since > limits.frame_s:
+        if self._partial_since is not None and not self._holds and now - self._partial_since > limits.frame_s:
             return "a frame was begun and not ended"
         if self.requests == 0:
             return "no request came" if now - self.opened_at > limits.first_request_s else None
@@ -241,8 +265,8 @@ class Session(asyncio.BufferedProtocol):
     def _handle(self, adus: list[bytes]) -> None:
         for position, adu in enumerate(adus):
             rulings = self.rulings
-            if rulings is None or self._is_paused:
-                self._keep(adus[position:])
+            if rulings is None or self._holds:
+                self._put_back(adus[position:])
                 return
             self.requests += 1
             tail = adu[6:]
@@ -273,14 +297,9 @@ class Session(asyncio.BufferedProtocol):
         if now - self._denials_since >= 1.0:
             self._denials_since, self._denials = now, 0
         self._denials += 1
-        if self._denials >= _DENIALS_PER_SECOND and not self._throttled:
-            self._throttled = True
-            self._pause()
-            self._loop.call_later(1.0, self._end_throttle)
-
-    def _end_throttle(self) -> None:
-        self._throttled = False
-        self._resume()
+        if self._denials >= _DENIALS_PER_SECOND and _Hold.DENIED not in self._holds:
+            self._hold(_Hold.DENIED)
+            self._loop.call_later(1.0, self._release, _Hold.DENIED)
 
     def _keep(self, adus: list[bytes]) -> None:
         if self.rulings is not None and adus:
@@ -288,17 +307,34 @@ class Session(asyncio.BufferedProtocol):
                 self._backlog = deque()
             self._backlog.extend(adus)
 
-    def _pause(self) -> None:
-        self._is_paused = True
+    def _put_back(self, adus: list[bytes]) -> None:
+        later = self._backlog or ()
+        self._backlog = None
+        self._keep([*adus, *later])
+
+    def _let_others_go_first(self) -> None:
+        self._hold(_Hold.TURN)
+        self._loop.call_soon(self._release, _Hold.TURN)
+
+    def _hold(self, why: _Hold) -> None:
+        self._holds.add(why)
         if self.transport is not None:
             self.transport.pause_reading()
 
-    def _resume(self) -> None:
-        if self.transport is None or self.rulings is None or self._throttled or self._stalled_since is not None:
+    def _release(self, why: _Hold) -> None:
+        self._holds.discard(why)
+        if self._holds or self.rulings is None or self.transport is None or self.transport.is_closing():
             return
-        self._is_paused = False
+        if backlog := self._backlog:
+            self._handle([backlog.popleft() for _ in range(min(len(backlog), _REQUESTS_PER_TURN))])
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._holds or self.rulings is None or self.transport is None:
+            return
         if self._backlog:
-            adus, self._backlog = list(self._backlog), None
-            self._handle(adus)
-        if not self._is_paused:
-            self.transport.resume_reading()
+            self._let_others_go_first()
+            return
+        if self._partial_since is not None:
+            self._partial_since = self._loop.time()
+        self.transport.resume_reading()
