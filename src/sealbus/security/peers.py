@@ -80,12 +80,14 @@ class PeerVerifier:
         if not leaf:
             raise PeerError("no certificate was sent")
         fingerprint = hashlib.sha256(leaf).hexdigest()
+        peer = self._peers.get(fingerprint)
         if ssl_object.session_reused:
-            peer = self._peers.get(fingerprint)
             if peer is None:
                 raise PeerError("the session to resume is not known any more; a full handshake is needed")
         else:
-            peer = _build_peer(_verified_chain(ssl_object), fingerprint)
+            chain = _verified_chain(ssl_object)
+            if peer is None or peer.chain != chain:  # else: it has been here before, by the same way
+                peer = _build_peer(chain, fingerprint)
         if objection := self._trust.objection(peer, now):
             raise PeerError(objection)
         self._remember(peer)
