@@ -88,7 +88,7 @@ class SealedLine:
             trust = ("--trust", self._ca("ca.crt"), "--crl", self._ca("ca.crl"))
             place = (f"mbaps://127.0.0.1:{self.gateway_port}", "--records", self.folder / f"records of {name}")
             wrap = self.programs.start(f"wrap {name}", *sealbus("wrap", "tcp://127.0.0.1:0", *place, *own, *trust))
-            self._wraps[name] = wrap.wait_for(r"listening on .*, port (\d+)")[1]
+            self._wraps[name] = wrap.wait_for(r"listening on .*:(\d+)")[1]
         return self._wraps[name]
 
     @property
@@ -109,7 +109,7 @@ def open_sealed_line(folder: Path, device_program: Path) -> Iterator[SealedLine]
         (folder / "policy.toml").write_text(POLICY)
         (folder / "gateway.toml").write_text(GATEWAY.format(port=port))
         gateway = programs.start("gateway", *sealbus("gateway", folder / "gateway.toml"))
-        gateway_port = gateway.wait_for(r"listening on mbaps.*, port (\d+)")[1]
+        gateway_port = gateway.wait_for(r"listening on mbaps.*:(\d+)")[1]
         yield SealedLine(folder, programs, device, port, gateway, gateway_port)
 
 

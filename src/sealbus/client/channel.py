@@ -24,7 +24,7 @@ from sealbus.transport import Scheme, dial
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sealbus.transport import Endpoint
 
@@ -207,10 +207,12 @@ class Channel:
         elif self._queue.length:
             self._open_another()
 
+    @property
+    def suspects(self) -> Mapping[int, object]:
+        return self._breaker.suspects
+
     def unit_answered(self, unit_id: int) -> None:
-        self.counters.answered += 1
-        if self._breaker.suspects:
-            self._breaker.answered(unit_id)
+        self._breaker.answered(unit_id)
 
     def line_proven(self, line: Line) -> None:
         self._backoff_s = self._down_until = 0.0
@@ -243,7 +245,10 @@ class Channel:
         line.send(transaction)
         if not line.free:
             line.is_ready = False
-            self._ready.remove(line)
+            if self._ready[-1] is line:
+                self._ready.pop()
+            else:
+                self._ready.remove(line)
 
     def _put_in_place_of_another(self, transaction: Transaction) -> bool:
         crowded_out = self._queue.crowd_out(transaction.source)
@@ -307,14 +312,6 @@ class Channel:
         else:
             line.opened()
 
-    def _failed_to_connect(self, reason: str) -> None:
-        self.counters.connect_failures += 1
-        self._backoff_s = min(self._backoff_s * 2, _LONGEST_BACKOFF_S) if self._backoff_s else _FIRST_BACKOFF_S
-        self._down_until = self.loop.time() + self._backoff_s * (0.5 + 0.5 * _jitter())
-        self._down_reason = reason
-        if not self.open_lines:
-            self._hooks.unreachable(reason)
-
     def _ask_whether_it_may_be_used(self, line: Line, transport: asyncio.BaseTransport) -> None:
         try:
             self._hooks.connected(transport)
@@ -322,6 +319,14 @@ class Channel:
             self._failed_to_connect(str(error))
             line.close(str(error))
             raise Unreachable(str(error)) from error
+
+    def _failed_to_connect(self, reason: str) -> None:
+        self.counters.connect_failures += 1
+        self._backoff_s = min(self._backoff_s * 2, _LONGEST_BACKOFF_S) if self._backoff_s else _FIRST_BACKOFF_S
+        self._down_until = self.loop.time() + self._backoff_s * (0.5 + 0.5 * _jitter())
+        self._down_reason = reason
+        if not self.open_lines:
+            self._hooks.unreachable(reason)
 
     def _refuse_all(self, reason: str) -> None:
         for transaction in self._queue.drop_all():

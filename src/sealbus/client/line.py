@@ -33,9 +33,11 @@ from sealbus.protocol import (
 from sealbus.security import explain_tls_error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sealbus.client.transaction import Transaction
 
-__all__ = ["Framing", "Line", "LineOwner", "LineRules", "LineState", "MbapLine", "SerialLine"]
+__all__ = ["Framing", "Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapLine", "SerialLine"]
 
 _BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
 _RESETS_AFTER_SILENCES = 3
@@ -74,8 +76,20 @@ class LineRules(Protocol):
     def lenient_transaction_id(self) -> bool: ...
 
 
+class LineCounters(Protocol):
+    """What a line counts."""
+
+    answered: int
+
+
 class LineOwner(Protocol):
     """Who is told what happens on a line: the channel."""
+
+    @property
+    def counters(self) -> LineCounters: ...
+    @property
+    def suspects(self) -> Mapping[int, object]:
+        """The units that left a request unanswered: empty on a normal day."""
 
     def line_free(self, line: Line) -> None: ...
     def line_proven(self, line: Line) -> None: ...
@@ -92,6 +106,7 @@ class Line(asyncio.Protocol):
 
     __slots__ = (
         "_gap_s",
+        "_counters",
         "_held_until",
         "_hold_timer",
         "_in_flight",
@@ -100,6 +115,7 @@ class Line(asyncio.Protocol):
         "_pending",
         "_rules",
         "_silences",
+        "_suspects",
         "_timeout_s",
         "_timer",
         "is_proven",
@@ -110,6 +126,8 @@ class Line(asyncio.Protocol):
 
     def __init__(self, owner: LineOwner, rules: LineRules) -> None:
         self._owner = owner
+        self._counters = owner.counters
+        self._suspects = owner.suspects
         self._rules = rules
         self._in_flight = rules.in_flight
         self._timeout_s = rules.timeout_s
@@ -147,12 +165,7 @@ class Line(asyncio.Protocol):
 
     def send(self, transaction: Transaction) -> None:
         """Put it on the wire. Only when `free`."""
-        transaction.expires = self._loop.time() + self._timeout_s
-        self._transmit(transaction)
-        if self._timer is None:
-            self._timer = self._loop.call_at(transaction.expires, self._expire)
-        if self._gap_s and self._in_flight > 1:
-            self._hold(self._gap_s)
+        raise NotImplementedError
 
     def close(self, reason: str = "closed") -> None:
         """Close the connection; what is on the wire fails as sent."""
@@ -163,9 +176,6 @@ class Line(asyncio.Protocol):
 
     # -- what the two kinds do differently
 
-    def _transmit(self, transaction: Transaction) -> None:
-        raise NotImplementedError
-
     def _given_up(self, number: int) -> None:
         """The request of this number timed out."""
 
@@ -174,6 +184,13 @@ class Line(asyncio.Protocol):
         raise NotImplementedError
 
     # -- shared machinery
+
+    def _watch(self, transaction: Transaction) -> None:
+        """It was put on the wire: wait for its answer, and for the gap behind it."""
+        if self._timer is None:
+            self._timer = self._loop.call_at(transaction.expires, self._expire)
+        if self._gap_s and self._in_flight > 1:
+            self._hold(self._gap_s)
 
     def _answered(self, transaction: Transaction, answer: bytes) -> None:
         if answer[4] == transaction.tail[0]:
@@ -188,7 +205,9 @@ class Line(asyncio.Protocol):
         if not self.is_proven:
             self.is_proven = True
             self._owner.line_proven(self)
-        self._owner.unit_answered(transaction.tail[0])
+        self._counters.answered += 1
+        if self._suspects:
+            self._owner.unit_answered(transaction.tail[0])
         transaction.settle(answer)
 
     def _freed(self) -> None:
@@ -257,7 +276,8 @@ class MbapLine(Line):
         self._joined: list[bytes] = []
         self._is_joining = False
 
-    def _transmit(self, transaction: Transaction) -> None:
+    def send(self, transaction: Transaction) -> None:
+        transaction.expires = self._loop.time() + self._timeout_s
         number = (self._transaction_id + 1) & 0xFFFF
         while number in self._unanswered:  # its answer may still come, and must not pass for this one's
             number = (number + 1) & 0xFFFF
@@ -274,6 +294,8 @@ class MbapLine(Line):
             self._is_joining = True
             self._joined.append(frame)
             self._loop.call_soon(self._write_joined)
+        if self._timer is None or self._gap_s:
+            self._watch(transaction)
 
     def _write_joined(self) -> None:
         """What was sent within one turn of the loop goes out in one piece: a system call costs more than all the rest."""
@@ -295,8 +317,10 @@ class MbapLine(Line):
                 self.close(f"the device does not speak Modbus: {self._stream.fault}")
             elif self._stream.partial and not self._pending:
                 self.close("the device sent something behind its answer")
-            else:
+            elif self._gap_s:
                 self._freed()
+            else:
+                self._owner.line_free(self)
         finally:
             self._is_joining = False
             if self._joined:
@@ -347,12 +371,11 @@ class SerialLine(Line):
             self._hold(self._rules.turnaround_s)
             transaction.fail(Failure.BROADCAST)  # all that can be known of it is that it was sent (2.2)
             return
-        super().send(transaction)
-
-    def _transmit(self, transaction: Transaction) -> None:
+        transaction.expires = self._loop.time() + self._timeout_s
         self._stream.reset()
         self._pending[0] = transaction
         self._write(transaction)
+        self._watch(transaction)
 
     def _write(self, transaction: Transaction) -> None:
         frame = self._encode(transaction.tail[0], transaction.tail[1:])

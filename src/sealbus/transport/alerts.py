@@ -46,6 +46,9 @@ class _AlertingObject(ssl.SSLObject):
     def _create(cls, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **options: Any) -> _AlertingObject:
         made: _AlertingObject = super()._create(incoming, outgoing, *args, **options)  # type: ignore[misc]
         made._outgoing, made._raw = outgoing, _socket.get()
+        # What the loop calls for each record goes to OpenSSL's object: the methods of SSLObject only pass it on.
+        inner = made._sslobj  # type: ignore[attr-defined]
+        made.read, made.write, made.pending = inner.read, inner.write, inner.pending  # type: ignore[method-assign]
         return made
 
     def do_handshake(self) -> None:
