@@ -1,0 +1,168 @@
+"""A serial line without a wire: a pseudo-terminal, and an RTU device at its far end that does as the test says.
+
+    async with RtuDevice() as device:
+        ...  # device.url is where a gateway finds it
+        device.answer = lambda request: device.honest(request)[:-1] + b"?"      # a damaged frame
+
+The device keeps its own checksum and knows a request by it, so that nothing here leans on the code under test. It
+answers as `answer` says: with bytes as they go on the line, with several pieces one after the other, or with silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import struct
+import tty
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+__all__ = ["PtyPair", "RtuDevice", "RtuRequest", "checksum", "joined", "rtu_frame"]
+
+
+def checksum(data: bytes) -> bytes:
+    """CRC-16 bit by bit, low byte first (MODBUS over Serial Line V1.02, 6.2.2)."""
+    value = 0xFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ 0xA001 if value & 1 else value >> 1
+    return value.to_bytes(2, "little")
+
+
+def rtu_frame(unit: int, pdu: bytes) -> bytes:
+    return (body := bytes((unit,)) + pdu) + checksum(body)
+
+
+class PtyPair:
+    """A pseudo-terminal in raw mode. `near` is the path for whoever opens a serial line, `far` the other end."""
+
+    def __init__(self) -> None:
+        self.far, self._near = os.openpty()
+        tty.setraw(self._near)
+        os.set_blocking(self.far, False)
+        self.near = os.ttyname(self._near)
+
+    def close(self) -> None:
+        """Hang up, as an adapter does that is pulled out."""
+        for descriptor in (self.far, self._near):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+class RtuRequest:
+    """A request as it came over the line, and when, in seconds of the loop's clock."""
+
+    def __init__(self, frame: bytes, came_at: float) -> None:
+        self.unit = frame[0]
+        self.pdu = frame[1:-2]
+        self.came_at = came_at
+
+    def __repr__(self) -> str:
+        return f"<unit {self.unit} {self.pdu.hex()}>"
+
+
+Answer = Callable[[RtuRequest], "bytes | list[bytes] | None"]
+
+
+class RtuDevice:
+    """Several slaves on one line: any unit but 0. Holding register n of unit u holds 100 * u + n until it is written.
+
+    `delay_s` is how long it thinks. `overlaps` counts requests that came while it still owed an answer: a master that
+    keeps to the text makes none.
+    """
+
+    def __init__(self) -> None:
+        self.pty = PtyPair()
+        self.requests: list[RtuRequest] = []
+        self.registers: dict[tuple[int, int], int] = {}
+        self.answer: Answer = self.honest
+        self.delay_s = 0.0
+        self.overlaps = 0
+        self._owes = False
+        self._held = b""
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def url(self) -> str:
+        return f"rtu://{self.pty.near}"
+
+    def honest(self, request: RtuRequest) -> bytes | None:
+        """Functions 3, 6 and 16; exception 01 for others; a broadcast is carried out and not answered."""
+        function_code = request.pdu[0]
+        address, value = struct.unpack_from(">HH", request.pdu, 1)
+        pdu = request.pdu[:5]
+        if function_code == 3:
+            words = [self.registers.get((request.unit, at), 100 * request.unit + at) for at in _span(address, value)]
+            pdu = struct.pack(f">BB{value}H", 3, 2 * value, *words)
+        elif function_code in (6, 16):
+            written = [value] if function_code == 6 else struct.unpack_from(f">{value}H", request.pdu, 6)
+            for unit in range(1, 248) if request.unit == 0 else [request.unit]:
+                self.registers.update({(unit, address + place): word for place, word in enumerate(written)})
+        else:
+            pdu = bytes((function_code | 0x80, 1))
+        return None if request.unit == 0 else rtu_frame(request.unit, pdu)
+
+    def say(self, data: bytes) -> None:
+        """Put bytes on the line, asked or not."""
+        os.write(self.pty.far, data)
+
+    async def __aenter__(self) -> RtuDevice:
+        self._loop.add_reader(self.pty.far, self._readable)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.unplug()
+
+    def unplug(self) -> None:
+        self._loop.remove_reader(self.pty.far)
+        self.pty.close()
+
+    def _readable(self) -> None:
+        try:
+            self._held += os.read(self.pty.far, 4096)
+        except OSError:  # nobody has the other end open at the moment
+            return
+        if len(self._held) > 3 and checksum(self._held[:-2]) == self._held[-2:]:
+            request, self._held = RtuRequest(self._held, self._loop.time()), b""
+            self.overlaps += self._owes
+            self.requests.append(request)
+            answer = self.answer(request)
+            if answer is not None:
+                self._owes = True
+                self._loop.call_later(self.delay_s, self._reply, answer if isinstance(answer, list) else [answer])
+
+    def _reply(self, pieces: list[bytes]) -> None:
+        self._owes = False
+        for number, piece in enumerate(pieces):
+            self._loop.call_later(0.002 * number, self.say, piece)
+
+
+@contextlib.contextmanager
+def joined(first: PtyPair, second: PtyPair) -> Iterator[None]:
+    """Two pseudo-terminals whose far ends are one wire, so that a program may open each near end by its path."""
+    loop = asyncio.get_running_loop()
+    ends = ((first.far, second.far), (second.far, first.far))
+    for source, target in ends:
+        loop.add_reader(source, _carry, source, target)
+    try:
+        yield
+    finally:
+        for source, _ in ends:
+            loop.remove_reader(source)
+
+
+def _carry(source: int, target: int) -> None:
+    with contextlib.suppress(OSError):
+        os.write(target, os.read(source, 4096))
+
+
+def _span(address: int, count: int) -> range:
+    return range(address, address + count)
