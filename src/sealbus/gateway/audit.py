@@ -227,6 +227,15 @@ class Audit:
         _log.info("reloaded %s", what)
         self.clear_alarm(f"reload of {what}")
 
+    def is_in_force(self, what: str) -> None:
+        """What stands on disk is what is in force, or is so again: whoever broke it has put it back."""
+        self.clear_alarm(f"reload of {what}")
+
+    @property
+    def has_failed_reload(self) -> bool:
+        """Whether something on disk could not be taken up and still differs from what is in force."""
+        return any(name.startswith("reload of ") for name in self.alarms)
+
     def reload_failed(self, what: str, problem: str) -> None:
         if self.alarms.get(f"reload of {what}") == problem:
             return  # said once; the old state goes on

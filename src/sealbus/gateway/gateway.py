@@ -25,7 +25,7 @@ from sealbus.transport import ListenerOptions, Scheme, parse_endpoint
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sealbus.gateway.audit import Audit
     from sealbus.gateway.config import DeviceTable, GatewayFile, LimitsTable, ListenerTable
@@ -112,30 +112,39 @@ class Gateway:
 
     def reload(self) -> None:
         """Take up every change of certificates, anchors, revocation lists and policies that can be taken up."""
-        self._reload_trust()
+        if self._trust is not None:
+            trust = self._trust
+            self._reload_half("trust", trust.reload_trust, trust.trust_files)
+            self._reload_half("identity", trust.reload_identity, trust.certificate_files)
         for listener in self._file.listener:
             if listener.policy:
                 self._reload_policy(listener)
 
-    def _reload_trust(self) -> None:
-        if self._trust is None:
-            return
+    def _reload_half(self, what: str, reload: Callable[[], bool], files: list[str]) -> None:
         try:
-            if not self._trust.reload():
-                return
+            has_changed = reload()
         except ConfigError as error:
-            self._audit.reload_failed("identity", str(error))
+            self._audit.reload_failed(what, str(error))
+            return
+        if not has_changed:
+            self._audit.is_in_force(what)
+            return
+        self._use_trust()
+        self._audit.reloaded(what, files)
+
+    def _use_trust(self) -> None:
+        if self._trust is None:
             return
         for service in self.services.values():
             if service.security is not None:
                 service.replace_security(self._trust.server)
         self._reset_unentitled_servers()
-        self._audit.reloaded("identity", self._trust.public_files)
         self._warn()
 
     def _reload_policy(self, listener: ListenerTable) -> None:
         digest = digest_of(listener.policy)
         if self._policy_digests[listener.url] == digest:
+            self._audit.is_in_force(listener.policy)
             return
         try:
             policy = load_policy(listener.policy)

@@ -96,6 +96,8 @@ class GatewayProcess:
 
     def _tend(self) -> None:
         self.audit.records.tend(time.monotonic())
+        if self.audit.has_failed_reload:  # what held it back may pass and leave the file as it is: descriptors, rights
+            self.gateway.reload()
 
     def _serve_metrics(self) -> MetricsServer | None:
         if not self._file.gateway.metrics:

@@ -1,7 +1,8 @@
 """Who the gateway is and whom it believes, read from files, and read again when they change.
 
-A reload is all or nothing: only when every file can be read and fits the others does the new state replace the old one.
-A broken file keeps the last good state; what was wrong with it is for the caller to record and to raise as an alarm.
+Who we are and whom we believe are two halves, and each is reloaded alone: all or nothing, only when every file of it can
+be read and fits the others. A broken file keeps the last good state of its half; what was wrong with it is for the caller
+to record and to raise as an alarm. So a botched renewal of the own certificate never holds back a revocation list.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sealbus.server import ServerSecurity
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
 
     from sealbus.gateway.config import IdentityTable
     from sealbus.security import Expiry
@@ -26,42 +28,77 @@ __all__ = ["TrustState", "digest_of"]
 class TrustState:
     """The identity and trust of one gateway: a server context, a client context, and when their parts expire."""
 
+    server: ServerSecurity
+    client_context: ssl.SSLContext
+
     def __init__(self, table: IdentityTable) -> None:
         self._table = table
-        self._digests = [digest_of(file) for file in self.files]
-        self.server, self.client_context = _load(table)
+        self._options = TlsOptions(
+            unsafe_v21_cbc=table.unsafe_v21_cbc, unsafe_null_encryption=table.unsafe_null_encryption
+        )
+        self._identity_digests = _digests(self._identity_files)
+        self._trust_digests = _digests(self.trust_files)
+        self._use(_load_identity(table), Trust.load(table.trust, table.crl))
 
     @property
     def files(self) -> list[str]:
         """Every file this state was read from."""
-        table = self._table
-        passphrase = [table.passphrase_file] if table.passphrase_file else []
-        return [*self.public_files, *table.key, *passphrase]
+        return [*self._identity_files, *self.trust_files]
 
     @property
     def public_files(self) -> list[str]:
         """Those that hold no secret, and may be told by their fingerprints."""
-        return [*self._table.certificate, *self._table.trust, *self._table.crl]
+        return [*self.certificate_files, *self.trust_files]
 
-    def reload(self) -> bool:
-        """Take up what changed. False when nothing did. Raises ConfigError and keeps the old state."""
-        digests = [digest_of(file) for file in self.files]
-        if digests == self._digests:
+    @property
+    def certificate_files(self) -> list[str]:
+        return list(self._table.certificate)
+
+    @property
+    def trust_files(self) -> list[str]:
+        return [*self._table.trust, *self._table.crl]
+
+    def reload_identity(self) -> bool:
+        """Take up another certificate or key. False when nothing changed. Raises ConfigError and keeps the old ones."""
+        digests = _digests(self._identity_files)
+        if digests == self._identity_digests:
             return False
-        self.server, self.client_context = _load(self._table)
-        self._digests = digests
+        self._use(_load_identity(self._table), self.server.trust)
+        self._identity_digests = digests
+        return True
+
+    def reload_trust(self) -> bool:
+        """Take up other anchors or lists. False when nothing changed. Raises ConfigError and keeps the old ones."""
+        digests = _digests(self.trust_files)
+        if digests == self._trust_digests:
+            return False
+        self._use(self.server.identity, Trust.load(self._table.trust, self._table.crl))
+        self._trust_digests = digests
         return True
 
     @property
     def warnings(self) -> list[str]:
         """What the operator should read: nothing that hinders, but nothing that is meant either."""
         identity, trust = self.server.identity, self.server.trust
-        return [*identity.warnings, *identity.chain_warnings(each.certificate for each in trust.anchors), *trust.warnings]
+        return [
+            *identity.warnings,
+            *identity.chain_warnings(each.certificate for each in trust.anchors),
+            *trust.warnings,
+        ]
 
     @property
     def expiries(self) -> list[Expiry]:
         """Everything of this state that runs out one day."""
         return expiries_of(self.server.identity, self.server.trust)
+
+    @property
+    def _identity_files(self) -> list[str]:
+        table = self._table
+        return [*table.certificate, *table.key, *([table.passphrase_file] if table.passphrase_file else [])]
+
+    def _use(self, identity: Identity, trust: Trust) -> None:
+        client_context = build_client_context(identity, trust, self._options)
+        self.server, self.client_context = ServerSecurity(identity, trust, self._options), client_context
 
 
 def digest_of(file: str) -> str:
@@ -72,7 +109,11 @@ def digest_of(file: str) -> str:
         return "unreadable"
 
 
-def _load(table: IdentityTable) -> tuple[ServerSecurity, ssl.SSLContext]:
+def _digests(files: Iterable[str]) -> list[str]:
+    return [digest_of(file) for file in files]
+
+
+def _load_identity(table: IdentityTable) -> Identity:
     password = None
     if table.passphrase_file:
         try:
@@ -81,7 +122,4 @@ def _load(table: IdentityTable) -> tuple[ServerSecurity, ssl.SSLContext]:
             raise ConfigError(
                 f"cannot be read: {error.strerror}", file=table.passphrase_file, mend="name a readable file"
             ) from None
-    identity = Identity.load(table.certificate, table.key, password)
-    trust = Trust.load(table.trust, table.crl)
-    options = TlsOptions(unsafe_v21_cbc=table.unsafe_v21_cbc, unsafe_null_encryption=table.unsafe_null_encryption)
-    return ServerSecurity(identity, trust, options), build_client_context(identity, trust, options)
+    return Identity.load(table.certificate, table.key, password)

@@ -1,0 +1,99 @@
+"""Rights change while people work: from the next request on, for everybody connected, and nobody is thrown out for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios.plant import POLICY, Plant, adu, exception, read_holding, until, words, write_register
+from sealbus.records import Alarm, AlarmState, Denied, Disconnected, Reloaded, ReloadFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
+WRITE = adu(2, write_register(100, 7))
+DENIED = adu(2, exception(6, 1))
+
+WITHOUT_WRITES = POLICY[: POLICY.index('[[role.allow]]\nunits = "1-10"\nwrite')]
+FOR_VIEWERS = POLICY.replace('read = ["holding:0-999"]', 'read = ["holding:0-999"]\nwrite = ["holding:100"]')
+VIEWERS_ONLY = POLICY[: POLICY.index('[[role]]\nname = "Operator"')]
+
+
+async def test_a_right_taken_away_is_gone_and_a_right_given_is_there_on_the_same_connection(plant: Plant) -> None:
+    operator, viewer = await plant.connect(role="Operator"), await plant.connect(role="Viewer")
+    assert [await operator.ask(WRITE), await viewer.ask(WRITE)] == [WRITE, DENIED]
+    plant.change("policy.toml", WITHOUT_WRITES)
+    await until(lambda: len(plant.records(Reloaded)) == 1, within_s=1.0)
+    assert [await operator.ask(READ), await operator.ask(WRITE)] == [ANSWER, DENIED]
+    plant.change("policy.toml", FOR_VIEWERS)
+    await until(lambda: len(plant.records(Reloaded)) == 2, within_s=1.0)
+    assert [await operator.ask(WRITE), await viewer.ask(WRITE)] == [WRITE, WRITE]
+    assert plant.records(Disconnected) == []
+    assert [each.function for each in plant.records(Denied)] == [6, 6]
+
+
+async def test_a_role_that_is_struck_out_keeps_its_connection_and_loses_every_right(plant: Plant) -> None:
+    operator, viewer = await plant.connect(role="Operator"), await plant.connect(role="Viewer")
+    assert await operator.ask(READ) == ANSWER  # a read that was allowed is remembered; it must be forgotten now
+    plant.change("policy.toml", VIEWERS_ONLY)
+    await until(lambda: bool(plant.records(Reloaded)))
+    assert [await operator.ask(READ), await operator.ask(WRITE)] == [adu(1, exception(3, 1)), DENIED]
+    assert await viewer.ask(READ) == ANSWER
+    assert 'role "Operator" is not in' in plant.records(Denied)[0].reason
+    plant.change("policy.toml", POLICY)
+    await until(lambda: len(plant.records(Reloaded)) == 2)
+    assert await operator.ask(WRITE) == WRITE
+    assert plant.records(Disconnected) == []
+
+
+async def test_an_empty_policy_is_a_policy_and_denies_everything(plant: Plant) -> None:
+    operator = await plant.connect(role="Operator")
+    assert await operator.ask(READ) == ANSWER
+    plant.change("policy.toml", "")
+    await until(lambda: bool(plant.records(Reloaded)))
+    assert [await operator.ask(READ), await operator.ask(WRITE)] == [adu(1, exception(3, 1)), DENIED]
+
+
+def break_the_text(plant: Plant) -> None:
+    plant.change("policy.toml", POLICY + "\n[[role]\n")
+
+
+def break_a_key(plant: Plant) -> None:
+    plant.change("policy.toml", POLICY.replace("max = 1000", "maximum = 1000"))
+
+
+def delete(plant: Plant) -> None:
+    (plant.folder / "policy.toml").unlink()
+
+
+def fill_with_noise(plant: Plant) -> None:
+    plant.change("policy.toml", b"\xff\xfe\0\x16")
+
+
+BREAKS = [break_the_text, break_a_key, delete, fill_with_noise]
+
+
+@pytest.mark.parametrize("break_it", BREAKS)
+@pytest.mark.parametrize("mended", [POLICY, WITHOUT_WRITES], ids=["put back", "mended"])
+async def test_a_policy_broken_by_an_edit_leaves_the_last_good_one_in_force(
+    plant: Plant, break_it: Callable[[Plant], None], mended: str
+) -> None:
+    operator = await plant.connect(role="Operator")
+    assert await operator.ask(READ) == ANSWER
+    break_it(plant)
+    await until(lambda: bool(plant.records(ReloadFailed)), within_s=1.0)
+    assert [await operator.ask(READ), await operator.ask(WRITE)] == [ANSWER, WRITE]
+    newcomer = await plant.connect(role="Viewer")
+    assert [await newcomer.ask(READ), await newcomer.ask(WRITE)] == [ANSWER, DENIED]
+    (failed,) = plant.records(ReloadFailed)
+    assert failed.file == str(plant.folder / "policy.toml")
+    (raised,) = plant.records(Alarm)
+    assert (raised.state, raised.text) == (AlarmState.RAISED, failed.problem)
+    plant.change("policy.toml", mended)
+    await until(lambda: len(plant.records(Alarm)) == 2, within_s=1.0)
+    assert [each.state for each in plant.records(Alarm)] == [AlarmState.RAISED, AlarmState.CLEARED]
+    assert plant.process.audit.alarms == {}
+    assert await operator.ask(WRITE) == (WRITE if mended == POLICY else DENIED)
+    assert plant.records(Disconnected) == []

@@ -1,0 +1,131 @@
+"""A certificate that is revoked, whose authority is dismissed, or that expires, ends what it opened; nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+import pki
+from scenarios.blocking_client import dial_blocking
+from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words, write_register
+from sealbus.records import Disconnected, HandshakeFailed, Outcome, Reloaded, SessionEnded, WriteOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+WITHIN_S = 1.0
+READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
+
+
+def list_of(root: pki.Credential, *revoked: pki.Credential) -> bytes:
+    return pki.make_crl(root, revoked).public_bytes(Encoding.PEM)
+
+
+async def connect(plant: Plant, credential: pki.Credential, name: str) -> Wire:
+    return await plant.connect_with(*credential.save(plant.folder, name))
+
+
+@pytest.fixture
+async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+    root = pki.make_root()
+    (tmp_path / "ca.crl").write_bytes(list_of(root))
+    device = "timeout = 3.0\ndeadline = 20.0"
+    async with open_plant(tmp_path, root=root, identity='crl = ["ca.crl"]', device=device) as plant:
+        yield plant
+
+
+async def test_a_revoked_client_is_out_and_another_stays(plant: Plant) -> None:
+    lost, kept = (pki.make_leaf(plant.root, name, role="Operator") for name in ("lost", "kept"))
+    theirs, another = await connect(plant, lost, "lost"), await connect(plant, lost, "lost")
+    other = await connect(plant, kept, "kept")
+    for wire in (theirs, another, other):
+        assert await wire.ask(READ) == ANSWER
+    plant.change("ca.crl", list_of(plant.root, lost))
+    for wire in (theirs, another):
+        assert await wire.closed(within_s=WITHIN_S) == b""
+    assert await other.ask(READ, within_s=WITHIN_S) == ANSWER
+    ended = plant.records(SessionEnded)
+    assert [(each.subject, each.reason) for each in ended] == [
+        ("CN=lost", "the certificate of CN=lost was revoked"),
+        ("CN=lost", "the certificate of CN=lost was revoked"),
+    ]
+    assert await plant.attempt(*lost.save(plant.folder, "lost")) == b""
+    assert plant.records(HandshakeFailed)[-1].reason == "its certificate was revoked"
+    assert await plant.attempt(*kept.save(plant.folder, "kept")) == adu(1, words(0))
+
+
+async def test_clients_of_a_dismissed_authority_are_out_and_those_of_another_stay(tmp_path: Path) -> None:
+    async with open_plant(tmp_path) as plant:
+        second = pki.make_root("Second root")
+        plant.change("ca.crt", pki.save_trust(tmp_path / "both", plant.root, second).read_bytes())
+        await until(lambda: bool(plant.records(Reloaded)))
+        theirs = await plant.connect(role="Operator", issuer=second, name="theirs")
+        ours = await plant.connect(role="Operator")
+        assert [await theirs.ask(READ), await ours.ask(READ)] == [ANSWER, ANSWER]
+        plant.change("ca.crt", pki.save_trust(tmp_path / "one", plant.root).read_bytes())
+        assert await theirs.closed(within_s=WITHIN_S) == b""
+        assert await ours.ask(READ, within_s=WITHIN_S) == ANSWER
+        (ended,) = plant.records(SessionEnded)
+        assert (ended.subject, ended.reason) == ("CN=theirs", "the root of its chain is not trusted")
+        assert await plant.attempt(*plant.issue(role="Operator", issuer=second)) == b""
+        assert "unknown" in plant.records(HandshakeFailed)[-1].reason
+
+
+async def test_what_a_revoked_client_left_in_the_queue_is_not_sent(plant: Plant) -> None:
+    lost = pki.make_leaf(plant.root, "lost", role="Operator")
+    hold = asyncio.Event()
+
+    async def answer(request: bytes) -> bytes:
+        await hold.wait()
+        return plant.device.honest(request)
+
+    plant.device.answer = answer
+    wire = await connect(plant, lost, "lost")
+    await wire.send(b"".join(adu(number, write_register(100, number)) for number in range(6)))
+    await until(lambda: len(plant.device.requests) == 1)
+    plant.change("ca.crl", list_of(plant.root, lost))
+    await until(lambda: bool(plant.records(SessionEnded)), within_s=WITHIN_S)
+    hold.set()
+    await until(lambda: len(plant.records(WriteOutcome)) == 6)
+    assert [write[7:] for write in plant.device.writes] == [write_register(100, 0)]
+    outcomes = [each.outcome for each in plant.records(WriteOutcome)]
+    assert sorted(outcomes) == sorted([Outcome.DONE, *[Outcome.NOT_SENT] * 5])
+
+
+async def test_a_revoked_client_that_ignores_the_goodbye_gets_nothing_done(plant: Plant) -> None:
+    lost = pki.make_leaf(plant.root, "lost", role="Operator")
+    context = plant.client_context(*lost.save(plant.folder, "lost"))
+    stubborn = await asyncio.to_thread(dial_blocking, plant.port, context)
+    try:
+        await asyncio.to_thread(stubborn.sendall, READ)
+        assert await asyncio.to_thread(stubborn.recv, 260) == ANSWER
+        plant.change("ca.crl", list_of(plant.root, lost))
+        await until(lambda: bool(plant.records(SessionEnded)), within_s=WITHIN_S)
+        await asyncio.to_thread(stubborn.sendall, adu(2, write_register(100, 1)))
+        await until(lambda: bool(plant.records(Disconnected)))
+    finally:
+        stubborn.close()
+    assert plant.device.writes == []
+    assert len(plant.records(SessionEnded)) == 1
+
+
+async def test_a_certificate_that_expires_ends_its_session(plant: Plant) -> None:
+    brief = pki.make_leaf(
+        plant.root,
+        "brief",
+        role="Operator",
+        not_after=(datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0),
+    )
+    wire, other = await connect(plant, brief, "brief"), await plant.connect(role="Operator")
+    assert await wire.ask(READ) == ANSWER
+    left_s = (brief.certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds()
+    assert await wire.closed(within_s=left_s + 1.2) == b""
+    assert datetime.now(UTC) >= brief.certificate.not_valid_after_utc
+    (ended,) = plant.records(SessionEnded)
+    assert (ended.subject, ended.reason) == ("CN=brief", "its certificate has expired")
+    assert await other.ask(READ) == ANSWER
