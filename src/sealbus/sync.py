@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sealbus.client import connect as _connect
 from sealbus.errors import LocalError
-from sealbus.transport import new_event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -38,7 +37,7 @@ class Connection:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._loop = new_event_loop()
+        self._loop = asyncio.new_event_loop()  # not uvloop: it is slow to start and stop, and this does so for each call
         self._turn = threading.Lock()
 
     @property
