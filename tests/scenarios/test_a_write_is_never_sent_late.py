@@ -1,0 +1,108 @@
+"""What could not be sent in time is not sent: not when the device comes back, not when nobody waits for it any more.
+
+client    gateway                 device
+  |--read--->|--read------------->| stalls
+  |--write-->| (waits)            |
+  |<---0B----| its deadline       |
+  |          |<------------read---| is back
+  |          | ... no write ...   |
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios.plant import Plant, adu, exception, open_plant, read_holding, until, words, write_register
+from sealbus.records import Outcome, WriteOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+class Stall:
+    """A device that answers nothing until it is let go."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._device = plant.device
+        self._over = asyncio.Event()
+        self._device.answer = self._answer
+
+    def end(self) -> None:
+        self._over.set()
+        self._device.answer = self._device.honest
+
+    async def _answer(self, request: bytes) -> bytes:
+        await self._over.wait()
+        return self._device.honest(request)
+
+
+@pytest.fixture
+async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+    async with open_plant(tmp_path, device="timeout = 1.0\ndeadline = 1.1") as plant:
+        yield plant
+
+
+async def test_a_write_whose_deadline_passed_in_the_queue_is_answered_and_never_sent(plant: Plant) -> None:
+    reader, operator = await plant.connect(), await plant.connect()
+    stall = Stall(plant)
+    await reader.send(adu(1, read_holding(10, 1)))
+    await until(lambda: len(plant.device.requests) == 1)
+    assert await operator.ask(adu(2, write_register(100, 7))) == adu(2, exception(6, 0x0B))
+    stall.end()
+    assert await reader.receive() == [adu(1, words(10))]
+    assert await operator.ask(adu(3, write_register(101, 8))) == adu(3, write_register(101, 8))
+    assert [each[7:] for each in plant.device.writes] == [write_register(101, 8)]
+    not_sent, done = plant.records(WriteOutcome)
+    assert (not_sent.outcome, not_sent.why) == (Outcome.NOT_SENT, "its time ran out before it could be sent")
+    assert done.outcome is Outcome.DONE
+
+
+async def test_the_queued_write_of_a_client_that_is_gone_is_never_sent(plant: Plant) -> None:
+    reader, operator = await plant.connect(), await plant.connect()
+    stall = Stall(plant)
+    await reader.send(adu(1, read_holding(10, 1)))
+    await until(lambda: len(plant.device.requests) == 1)
+    await operator.send(adu(2, write_register(100, 7)))
+    (channel,) = plant.process.gateway.channels.values()
+    await until(lambda: channel.waiting == 1)
+    operator.writer.transport.abort()
+    await until(lambda: channel.waiting == 0)
+    stall.end()
+    assert await reader.receive() == [adu(1, words(10))]
+    assert await reader.ask(adu(3, read_holding(100, 1))) == adu(3, words(100))
+    assert plant.device.writes == []
+    (outcome,) = plant.records(WriteOutcome)
+    assert (outcome.outcome, outcome.why) == (Outcome.NOT_SENT, "the one who asked is gone")
+
+
+async def test_a_write_for_a_device_that_is_away_is_not_sent_when_it_is_back(plant: Plant) -> None:
+    operator = await plant.connect()
+    port = plant.device.port
+    await plant.device.stop()
+    assert await operator.ask(adu(1, write_register(100, 7))) == adu(1, exception(6, 0x0A))
+    await plant.device.start(port)
+    async with asyncio.timeout(5):
+        while await operator.ask(adu(2, read_holding(100, 1))) != adu(2, words(100)):
+            await asyncio.sleep(0.02)
+    assert plant.device.writes == []
+    (outcome,) = plant.records(WriteOutcome)
+    assert outcome.outcome is Outcome.NOT_SENT
+
+
+async def test_writes_that_wait_when_the_gateway_stops_are_never_sent(plant: Plant) -> None:
+    reader, operator = await plant.connect(), await plant.connect()
+    stall = Stall(plant)
+    await reader.send(adu(1, read_holding(10, 1)))
+    await until(lambda: len(plant.device.requests) == 1)
+    await operator.send(adu(2, write_register(100, 7)))
+    (channel,) = plant.process.gateway.channels.values()
+    await until(lambda: channel.waiting == 1)
+    await plant.process.gateway.stop(drain_s=0.0)
+    stall.end()
+    assert plant.device.writes == []
+    (outcome,) = plant.records(WriteOutcome)
+    assert outcome.outcome is Outcome.NOT_SENT
