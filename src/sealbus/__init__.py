@@ -9,6 +9,7 @@
 `sealbus.sync.connect` is the same without `await`. `sealbus.serve` offers a `Device` under a policy.
 """
 
+from sealbus import sync
 from sealbus.client import ChannelRules, Connection, connect
 from sealbus.errors import (
     ConfigError,
@@ -50,4 +51,5 @@ __all__ = [
     "connect",
     "parse_policy",
     "serve",
+    "sync",
 ]

@@ -87,6 +87,8 @@ def serve(
     loopback. Raises ConfigError for what cannot work. Call it within a running event loop.
     """
     endpoint = parse_endpoint(url, listening=True)
+    if endpoint.scheme not in (Scheme.TCP, Scheme.MBAPS):
+        raise ConfigError(f"a server does not listen on {endpoint.scheme}", key="url", mend="use mbaps:// or tcp://")
     security = None
     if endpoint.scheme is Scheme.MBAPS:
         if identity is None or trust is None:
