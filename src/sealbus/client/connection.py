@@ -90,6 +90,9 @@ class _Call(Transaction):
         if failure is Failure.BROADCAST:
             self.future.set_result(b"")
             return
+        if failure is Failure.BROADCAST_READ:
+            self.future.set_exception(LocalError("a broadcast (unit 0 on a serial line) can only write"))
+            return
         unknown = failure.was_sent and self.may_change_state
         message = detail or failure.text
         if failure is Failure.WRONG_ANSWER:
@@ -313,8 +316,6 @@ def _work_out(request: Request, unit: int) -> tuple[bytes, AnswerShape, bool]:
 
 def _data_of(answer: bytes) -> bytes:
     """The data of an answer that is known to fit its request: the line has looked at that already."""
-    if not answer:
-        raise LocalError("a broadcast (unit 0 on a serial line) can only write")
     if answer[5] & EXCEPTION_BIT:
         raise DeviceException(answer[6], function_code=answer[5] & ~EXCEPTION_BIT)
     return answer[7:]

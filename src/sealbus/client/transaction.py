@@ -37,6 +37,7 @@ class Failure(Enum):
         ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND,
     )
     BROADCAST = ("a broadcast is never answered", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    BROADCAST_READ = ("nothing can be read by a broadcast", False, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
     WRONG_ANSWER = ("the device's answer does not fit", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
 
     def __init__(self, text: str, was_sent: bool, exception_code: ExceptionCode) -> None:
