@@ -37,7 +37,9 @@ class Connection:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._loop = asyncio.new_event_loop()  # not uvloop: it is slow to start and stop, and this does so for each call
+        self._loop = (
+            asyncio.new_event_loop()
+        )  # not uvloop: it is slow to start and stop, and this does so for each call
         self._turn = threading.Lock()
 
     @property

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+import sys
+from typing import Annotated, Any, Final
 
 import typer
 
 from sealbus.cli import audit, ca, policy
+from sealbus.cli.exits import FAILED, WRONG_USAGE, quit_with
 from sealbus.cli.services import gateway, wrap
 from sealbus.cli.simulate import simulate
 from sealbus.cli.up import up
@@ -14,6 +17,9 @@ from sealbus.cli.values import read, write
 from sealbus.version import __version__
 
 __all__ = ["app", "main"]
+
+_USAGE_ERROR: Final[Any] = typer.BadParameter.__mro__[1]  # typer has its own or click's, and exports only what is below
+_NEGATIVE: Final = re.compile(r"-\.?\d")
 
 app = typer.Typer(
     name="sealbus",
@@ -44,5 +50,21 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. Wrong usage is one line on stderr and status 2, like a wrong configuration."""
+    try:
+        status = app(standalone_mode=False)
+    except _USAGE_ERROR as error:
+        message = error.format_message()
+        if "\n" in message.strip():  # a verb without a word behind it: what it said is its help
+            print(message, file=sys.stderr)
+            raise SystemExit(WRONG_USAGE) from None
+        quit_with(f"{message[:1].lower()}{message[1:].rstrip('.')}; {_mend(error)}", WRONG_USAGE)
+    except typer.Abort:
+        quit_with("interrupted", FAILED)
+    raise SystemExit(status)
+
+
+def _mend(error: Any) -> str:
+    if _NEGATIVE.match(getattr(error, "option_name", "") or ""):
+        return "write -- before values if one is negative"
+    return f"see {error.ctx.command_path} --help" if error.ctx else "see sealbus --help"

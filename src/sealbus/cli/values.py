@@ -96,7 +96,9 @@ def _connect(
     if (certificate is None) != (key is None):
         raise LocalError("--certificate and --key belong together: give both")
     if parse_endpoint(endpoint).scheme is Scheme.MBAPS and not (certificate and believed[0]):
-        raise LocalError(f"{endpoint} is mutual: give --certificate and --key to be known by, and --trust to believe by")
+        raise LocalError(
+            f"{endpoint} is mutual: give --certificate and --key to be known by, and --trust to believe by"
+        )
     identity = Identity.load(certificate, key) if certificate is not None and key is not None else None
     trust, crl = believed
     return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, timeout=timeout)

@@ -15,9 +15,11 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
 from sealbus.client.fair_queue import FairQueue
-from sealbus.client.line import Framing, Line, LineState, MbapLine, SerialLine
+from sealbus.client.line import Line, LineState, MbapLine
+from sealbus.client.serial_line import Framing, SerialLine
 from sealbus.client.transaction import Failure, Transaction
 from sealbus.errors import ConfigError, PeerError, Unreachable
 from sealbus.transport import Scheme, dial
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelCounters", "ChannelHooks", "ChannelRules"]
 
-_FIRST_BACKOFF_S = 0.5
-_LONGEST_BACKOFF_S = 30.0
 _jitter = random.SystemRandom().random
 
 
@@ -103,14 +103,12 @@ class Channel:
         self.loop = asyncio.get_running_loop()
         self._queue = FairQueue(rules.queue)
         self._breaker = UnitBreaker(_jitter)
-        self._lines = [self._new_line() for _ in range(self._line_count())]
+        self._lines = [self._new_line() for _ in range(1 if endpoint.scheme.is_serial else rules.connections)]
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._expiry: asyncio.TimerHandle | None = None
         self._expires = 0.0
-        self._backoff_s = 0.0
-        self._down_until = 0.0
-        self._down_reason = ""
+        self._backoff = Backoff(_jitter)
         self._is_closed = False
 
     # -- for those who ask
@@ -125,7 +123,7 @@ class Channel:
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         elif self._is_down():
-            self._refuse(transaction, Failure.UNREACHABLE, self._down_reason)
+            self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
         elif not (self._queue.put(transaction) or self._put_in_place_of_another(transaction)):
             self._refuse(transaction, Failure.BUSY)
         else:
@@ -159,11 +157,6 @@ class Channel:
         """Close the lines and let the next request open them anew, as after a change of trust."""
         for line in self._lines:
             line.close(reason)
-
-    @property
-    def transports(self) -> list[asyncio.BaseTransport]:
-        """The transports of the open lines."""
-        return [line.transport for line in self._lines if line.transport is not None]
 
     @property
     def waiting(self) -> int:
@@ -215,7 +208,7 @@ class Channel:
         self._breaker.answered(unit_id)
 
     def line_proven(self, line: Line) -> None:
-        self._backoff_s = self._down_until = 0.0
+        self._backoff.succeeded()
         self._hooks.answering()
 
     def unit_silent(self, unit_id: int) -> None:
@@ -229,9 +222,6 @@ class Channel:
         self.counters.dropped_answers += 1
 
     # -- machinery
-
-    def _line_count(self) -> int:
-        return 1 if self.endpoint.scheme in (Scheme.RTU, Scheme.ASCII) else self.rules.connections
 
     def _new_line(self) -> Line:
         scheme = self.endpoint.scheme
@@ -262,10 +252,10 @@ class Channel:
         transaction.fail(failure, detail)
 
     def _is_down(self) -> bool:
-        return self.loop.time() < self._down_until and all(line.state is LineState.CLOSED for line in self._lines)
+        return self._backoff.waits(self.loop.time()) and all(line.state is LineState.CLOSED for line in self._lines)
 
     def _open_another(self) -> None:
-        if self.loop.time() < self._down_until or len(self._opening) >= self._queue.length:
+        if self._backoff.waits(self.loop.time()) or len(self._opening) >= self._queue.length:
             return
         for place, line in enumerate(self._lines):
             if line.state is LineState.CLOSED:
@@ -303,7 +293,7 @@ class Channel:
             raise
         if line.state is not LineState.CONNECTING:  # lost, or closed by us, before it could be used
             transport.abort()
-            raise Unreachable(self._down_reason or "closed by the device")
+            raise Unreachable(self._backoff.reason or "closed by the device")
         self.counters.connects += 1
         self._ask_whether_it_may_be_used(line, transport)
         line.state = LineState.SETTLING
@@ -322,9 +312,7 @@ class Channel:
 
     def _failed_to_connect(self, reason: str) -> None:
         self.counters.connect_failures += 1
-        self._backoff_s = min(self._backoff_s * 2, _LONGEST_BACKOFF_S) if self._backoff_s else _FIRST_BACKOFF_S
-        self._down_until = self.loop.time() + self._backoff_s * (0.5 + 0.5 * _jitter())
-        self._down_reason = reason
+        self._backoff.failed(self.loop.time(), reason)
         if not self.open_lines:
             self._hooks.unreachable(reason)
 

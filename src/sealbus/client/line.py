@@ -11,8 +11,6 @@ A line is one connection. When it is closed it stays closed, so nothing that sti
 
 Nothing is ever sent twice. Whatever was sent when the line broke fails as sent; what it means is for the one who asked.
 
-`SerialLine` is the same for RTU and ASCII frames, which have no transaction id: one request at a time, and after a
-silence nothing is sent before the line has been quiet, or, over TCP, has been opened anew.
 """
 
 from __future__ import annotations
@@ -22,14 +20,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from sealbus.client.transaction import Failure
-from sealbus.protocol import (
-    AsciiStream,
-    MbapStream,
-    RtuResponseStream,
-    encode_ascii,
-    encode_mbap,
-    encode_rtu,
-)
+from sealbus.protocol import MbapStream
 from sealbus.security import explain_tls_error
 
 if TYPE_CHECKING:
@@ -37,19 +28,10 @@ if TYPE_CHECKING:
 
     from sealbus.client.transaction import Transaction
 
-__all__ = ["Framing", "Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapLine", "SerialLine"]
+__all__ = ["Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapLine"]
 
-_BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
 _RESETS_AFTER_SILENCES = 3
 _MOST_UNANSWERED = 256
-
-
-class Framing(Enum):
-    """How a PDU is wrapped on this line."""
-
-    MBAP = "mbap"
-    RTU = "rtu"
-    ASCII = "ascii"
 
 
 class LineState(Enum):
@@ -105,8 +87,8 @@ class Line(asyncio.Protocol):
     """What both kinds of line share: life, deadlines, gap. `free` is whether a transaction may be sent now."""
 
     __slots__ = (
-        "_gap_s",
         "_counters",
+        "_gap_s",
         "_held_until",
         "_hold_timer",
         "_in_flight",
@@ -348,57 +330,3 @@ class MbapLine(Line):
             self.close("the device began an answer and did not end it")
         elif self._silences >= _RESETS_AFTER_SILENCES and not self._pending:
             self.close(f"opened anew after {self._silences} time-outs in a row")
-
-
-class SerialLine(Line):
-    """RTU or ASCII frames, on a serial line or over TCP: one request at a time (MODBUS over Serial Line V1.02, 2.4)."""
-
-    __slots__ = ("_encode", "_over_tcp", "_stream")
-
-    def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
-        super().__init__(owner, rules)
-        self._in_flight = 1  # whatever the rules say: without a transaction id there is no telling two answers apart
-        self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
-        self._stream: RtuResponseStream | AsciiStream = (
-            AsciiStream() if framing is Framing.ASCII else RtuResponseStream()
-        )
-        self._over_tcp = over_tcp
-
-    def send(self, transaction: Transaction) -> None:
-        if transaction.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
-            self._stream.reset()
-            self._write(transaction)
-            self._hold(self._rules.turnaround_s)
-            transaction.fail(Failure.BROADCAST)  # all that can be known of it is that it was sent (2.2)
-            return
-        transaction.expires = self._loop.time() + self._timeout_s
-        self._stream.reset()
-        self._pending[0] = transaction
-        self._write(transaction)
-        self._watch(transaction)
-
-    def _write(self, transaction: Transaction) -> None:
-        frame = self._encode(transaction.tail[0], transaction.tail[1:])
-        self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
-
-    def data_received(self, data: bytes) -> None:
-        for frame in self._stream.feed(data):
-            transaction = self._pending.get(0)
-            if transaction is None or frame[0] != transaction.tail[0]:
-                # An answer of another unit leaves the timer running (2.4.1).
-                self._owner.answer_dropped(f"nobody waits for unit {frame[0]}")
-                continue
-            del self._pending[0]
-            self._answered(transaction, encode_mbap(0, frame[0], frame[1:])[2:])
-        if self._stream.fault is not None:
-            # A damaged frame is as good as none: the timer of the request goes on (2.4.1).
-            self._owner.answer_dropped(str(self._stream.fault))
-            self._stream.reset()
-        if not self._pending:
-            self._freed()
-
-    def _after_silence(self) -> None:
-        if self._over_tcp:
-            self.close("opened anew: a late answer could not be told from the next one")
-        elif self._rules.turnaround_s:
-            self._hold(self._rules.turnaround_s)

@@ -54,6 +54,22 @@ class _Hold(Enum):
     TURN = "it had its turn, and the others are next"
 
 
+class _Denials:
+    """How often a session was denied within the second: kept for those that are denied at all."""
+
+    __slots__ = ("count", "since")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.since = 0.0
+
+    def is_too_many(self, now: float) -> bool:
+        if now - self.since >= 1.0:
+            self.since, self.count = now, 0
+        self.count += 1
+        return self.count >= _DENIALS_PER_SECOND
+
+
 class Backend(Protocol):
     """Who answers. Must end each submitted request with exactly one of `session.answer`, `refuse` or `let_go`."""
 
@@ -91,7 +107,6 @@ class Session(asyncio.BufferedProtocol):
         "_buffer",
         "_closing_since",
         "_denials",
-        "_denials_since",
         "_heard",
         "_heard_at",
         "_holds",
@@ -121,8 +136,7 @@ class Session(asyncio.BufferedProtocol):
         self._submit = owner.backend.submit
         self._in_flight_limit = owner.limits.in_flight
         self._backlog: deque[bytes] | None = None
-        self._denials = 0
-        self._denials_since = 0.0
+        self._denials: _Denials | None = None
         self._holds: set[_Hold] = set()
         self._closing_since: float | None = None
         self._partial_since: float | None = None
@@ -266,7 +280,7 @@ class Session(asyncio.BufferedProtocol):
         for position, adu in enumerate(adus):
             rulings = self.rulings
             if rulings is None or self._holds:
-                self._put_back(adus[position:])
+                self._keep(adus[position:], in_front=True)
                 return
             self.requests += 1
             tail = adu[6:]
@@ -293,24 +307,15 @@ class Session(asyncio.BufferedProtocol):
             self.transport.write(exception_adu(adu, exception_code))
 
     def _count_denial(self) -> None:
-        now = self._loop.time()
-        if now - self._denials_since >= 1.0:
-            self._denials_since, self._denials = now, 0
-        self._denials += 1
-        if self._denials >= _DENIALS_PER_SECOND and _Hold.DENIED not in self._holds:
+        self._denials = self._denials or _Denials()
+        if self._denials.is_too_many(self._loop.time()) and _Hold.DENIED not in self._holds:
             self._hold(_Hold.DENIED)
             self._loop.call_later(1.0, self._release, _Hold.DENIED)
 
-    def _keep(self, adus: list[bytes]) -> None:
-        if self.rulings is not None and adus:
-            if self._backlog is None:
-                self._backlog = deque()
-            self._backlog.extend(adus)
-
-    def _put_back(self, adus: list[bytes]) -> None:
-        later = self._backlog or ()
-        self._backlog = None
-        self._keep([*adus, *later])
+    def _keep(self, adus: list[bytes], *, in_front: bool = False) -> None:
+        if self.rulings is not None:
+            kept = list(self._backlog or ())
+            self._backlog = deque(adus + kept if in_front else kept + adus)
 
     def _let_others_go_first(self) -> None:
         self._hold(_Hold.TURN)

@@ -17,7 +17,7 @@ _PLC, _DRIVES, _METER = PUMPING_STATION
 async def _ask(station: PumpingStation, points: tuple[Point, ...], pdu: str) -> bytes:
     device = PointDevice(station, points)
     request = parse_request(bytes.fromhex(pdu))
-    return encode_answer(request, await Device(read=device.read, write=device.write).carry_out(1, request))
+    return encode_answer(request, Device(read=device.read, write=device.write).carry_out(1, request))
 
 
 async def _refusal(station: PumpingStation, points: tuple[Point, ...], pdu: str) -> int:

@@ -1,0 +1,43 @@
+"""When is it worth trying to connect again? After each failure later, and never all at the same moment.
+
+Pure: `now` is an argument, jitter comes with the constructor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Backoff"]
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0
+
+
+class Backoff:
+    """Remembers how often connecting has failed. `jitter` gives a number in [0, 1) each time it is called."""
+
+    __slots__ = ("_jitter", "_until", "_wait_s", "reason")
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self._wait_s = 0.0
+        self._until = 0.0
+        self.reason = ""
+        """Why the last attempt failed."""
+
+    def waits(self, now: float) -> bool:
+        """Whether it is too early to try again."""
+        return now < self._until
+
+    def failed(self, now: float, reason: str) -> None:
+        """An attempt failed: wait twice as long as before, less up to half of it by chance."""
+        self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S) if self._wait_s else _FIRST_WAIT_S
+        self._until = now + self._wait_s * (0.5 + 0.5 * self._jitter())
+        self.reason = reason
+
+    def succeeded(self) -> None:
+        """The device answers: the next failure is the first."""
+        self._wait_s = self._until = 0.0

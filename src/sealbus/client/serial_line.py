@@ -1,0 +1,91 @@
+"""One connection to devices that speak RTU or ASCII, on a serial line or over TCP.
+
+These frames have no transaction id, so one request is on the wire at a time (MODBUS over Serial Line V1.02, 2.4), and
+after a silence nothing is sent before the line has been quiet, or, over TCP, has been opened anew: a late answer could not be
+told from the next one.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from sealbus.client.line import Line
+from sealbus.client.transaction import Failure
+from sealbus.protocol import AsciiStream, FunctionCode, RtuResponseStream, encode_ascii, encode_mbap, encode_rtu
+
+if TYPE_CHECKING:
+    from sealbus.client.line import LineOwner, LineRules
+    from sealbus.client.transaction import Transaction
+
+__all__ = ["Framing", "SerialLine"]
+
+_BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
+
+
+class Framing(Enum):
+    """How a PDU is wrapped on such a line."""
+
+    RTU = "rtu"
+    ASCII = "ascii"
+
+
+class SerialLine(Line):
+    """RTU or ASCII frames, on a serial line or over TCP: one request at a time (MODBUS over Serial Line V1.02, 2.4)."""
+
+    __slots__ = ("_encode", "_over_tcp", "_stream")
+
+    def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
+        super().__init__(owner, rules)
+        self._in_flight = 1  # whatever the rules say: without a transaction id there is no telling two answers apart
+        self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
+        self._stream: RtuResponseStream | AsciiStream = (
+            AsciiStream() if framing is Framing.ASCII else RtuResponseStream()
+        )
+        self._over_tcp = over_tcp
+
+    def send(self, transaction: Transaction) -> None:
+        if transaction.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
+            self._broadcast(transaction)
+            return
+        transaction.expires = self._loop.time() + self._timeout_s
+        self._stream.reset()
+        self._pending[0] = transaction
+        self._write(transaction)
+        self._watch(transaction)
+
+    def _broadcast(self, transaction: Transaction) -> None:
+        """Only what writes and nothing else is for everybody; that it was sent is all that can be known of it (2.2)."""
+        if not transaction.may_change_state or transaction.tail[1] == FunctionCode.READ_WRITE_MULTIPLE_REGISTERS:
+            transaction.fail(Failure.BROADCAST_READ)
+            return
+        self._stream.reset()
+        self._write(transaction)
+        self._hold(self._rules.turnaround_s)
+        transaction.fail(Failure.BROADCAST)
+
+    def _write(self, transaction: Transaction) -> None:
+        frame = self._encode(transaction.tail[0], transaction.tail[1:])
+        self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
+
+    def data_received(self, data: bytes) -> None:
+        for frame in self._stream.feed(data):
+            transaction = self._pending.get(0)
+            if transaction is None or frame[0] != transaction.tail[0]:
+                # An answer of another unit leaves the timer running (2.4.1).
+                self._owner.answer_dropped(f"nobody waits for unit {frame[0]}")
+                continue
+            del self._pending[0]
+            self._answered(transaction, encode_mbap(0, frame[0], frame[1:])[2:])
+        if self._stream.fault is not None:
+            # A damaged frame is as good as none: the timer of the request goes on (2.4.1).
+            self._owner.answer_dropped(str(self._stream.fault))
+            self._stream.reset()
+        if not self._pending:
+            self._freed()
+
+    def _after_silence(self) -> None:
+        if self._over_tcp:
+            self.close("opened anew: a late answer could not be told from the next one")
+        elif self._rules.turnaround_s:
+            self._hold(self._rules.turnaround_s)
