@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from architecture.tree import ROOT
 from needs import program_path
 

@@ -6,6 +6,7 @@ import re
 import tomllib
 
 import pytest
+
 from architecture.tree import ROOT
 
 _LOCKS = ("run.lock", "test.lock")

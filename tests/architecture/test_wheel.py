@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from architecture.tree import ROOT, files
 
 _PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"

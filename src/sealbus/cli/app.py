@@ -19,7 +19,7 @@ from sealbus.version import __version__
 __all__ = ["app", "main"]
 
 _USAGE_ERROR: Final[Any] = typer.BadParameter.__mro__[1]  # typer has its own or click's, and exports only what is below
-_NEGATIVE: Final = re.compile(r"-\.?\d")
+_NEGATIVE: Final = re.compile(r"-(?:\.?\d|$)")
 
 app = typer.Typer(
     name="sealbus",
@@ -55,9 +55,10 @@ def main() -> None:
         status = app(standalone_mode=False)
     except _USAGE_ERROR as error:
         message = error.format_message()
-        if "\n" in message.strip():  # a verb without a word behind it: what it said is its help
+        if message.startswith("Usage:"):  # a group of verbs without a verb: this is its whole help
             print(message, file=sys.stderr)
             raise SystemExit(WRONG_USAGE) from None
+        message = " ".join(message.split())
         quit_with(f"{message[:1].lower()}{message[1:].rstrip('.')}; {_mend(error)}", WRONG_USAGE)
     except typer.Abort:
         quit_with("interrupted", FAILED)

@@ -1,8 +1,8 @@
 """One connection to devices that speak RTU or ASCII, on a serial line or over TCP.
 
 These frames have no transaction id, so one request is on the wire at a time (MODBUS over Serial Line V1.02, 2.4), and
-after a silence nothing is sent before the line has been quiet, or, over TCP, has been opened anew: a late answer could not be
-told from the next one.
+after a silence nothing is sent before the line has been quiet, or, over TCP, has been opened anew: a late answer could
+not be told from the next one.
 """
 
 from __future__ import annotations
