@@ -19,7 +19,7 @@ from sealbus.version import __version__
 __all__ = ["app", "main"]
 
 _USAGE_ERROR: Final[Any] = typer.BadParameter.__mro__[1]  # typer has its own or click's, and exports only what is below
-_NEGATIVE: Final = re.compile(r"-(?:\.?\d|$)")
+_NEGATIVE: Final = re.compile(r"-[.\d]")
 
 app = typer.Typer(
     name="sealbus",

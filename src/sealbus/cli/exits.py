@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sealbus.errors import ConfigError, LocalError, SealbusError
 
@@ -36,7 +36,7 @@ def one_line_errors() -> Iterator[None]:
         raise SystemExit(FAILED) from None
 
 
-def quit_with(message: str, status: int) -> None:
+def quit_with(message: str, status: int) -> NoReturn:
     """End the program with this line on stderr."""
     print(f"sealbus: {message}", file=sys.stderr)
     raise SystemExit(status)
