@@ -250,6 +250,13 @@ def test_a_suite_that_encrypts_goes_before_one_that_does_not(tmp_path: Path) -> 
     assert (end.cipher() or ("",))[0] == "AES128-SHA256"
 
 
+def test_a_client_that_offers_both_puts_the_suite_without_encryption_last(tmp_path: Path) -> None:
+    options = TlsOptions(unsafe_v21_cbc=True, unsafe_null_encryption=True)
+    client = build_client_context(_identity(tmp_path, OPERATOR), _trust(tmp_path), options)
+    assert client.get_ciphers()[-1]["name"] == "NULL-SHA256"
+    assert "NULL-SHA256" not in {suite["name"] for suite in _client(tmp_path).get_ciphers()}
+
+
 @pytest.mark.parametrize("switch", ["unsafe_v21_cbc", "unsafe_null_encryption"])
 def test_a_switch_that_cannot_work_without_an_rsa_certificate_says_so(tmp_path: Path, switch: str) -> None:
     options = TlsOptions(unsafe_v21_cbc=switch == "unsafe_v21_cbc", unsafe_null_encryption=switch != "unsafe_v21_cbc")
