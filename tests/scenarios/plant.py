@@ -37,6 +37,7 @@ __all__ = [
     "Wire",
     "adu",
     "exception",
+    "open_device",
     "open_plant",
     "read_holding",
     "until",
@@ -189,6 +190,17 @@ class ScriptedDevice:
                         await asyncio.sleep(0)
         self.live.discard(writer)
         writer.close()
+
+
+@contextlib.asynccontextmanager
+async def open_device(*, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedDevice]:
+    """A device beside that of the plant."""
+    device = ScriptedDevice()
+    await device.start(tls=tls)
+    try:
+        yield device
+    finally:
+        await device.stop()
 
 
 # -- the client

@@ -14,9 +14,9 @@ import pytest
 import pki
 from scenarios.plant import (
     Plant,
-    ScriptedDevice,
     adu,
     exception,
+    open_device,
     open_plant,
     read_holding,
     until,
@@ -190,10 +190,10 @@ async def test_a_wrong_answer_over_tls_costs_one_request_and_leaves_one_connecti
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(trust))
     tls.load_cert_chain(certificate, key)
     tls.verify_mode = ssl.CERT_REQUIRED
-    device = ScriptedDevice()
-    await device.start(tls=tls)
-    url = f'url = "mbaps://127.0.0.1:{device.port}"'
-    async with open_plant(tmp_path, root=root, device=f"{url}\n{FAST}") as plant:
+    async with (
+        open_device(tls=tls) as device,
+        open_plant(tmp_path, root=root, device=f'url = "mbaps://127.0.0.1:{device.port}"\n{FAST}') as plant,
+    ):
         client, other = await plant.connect(), await plant.connect()
         assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
         others_wait = asyncio.Event()
@@ -214,7 +214,6 @@ async def test_a_wrong_answer_over_tls_costs_one_request_and_leaves_one_connecti
         assert await client.ask(adu(5, read_holding(50, 1))) == adu(5, words(50))
         await until(lambda: len(device.live) == 1)
         assert device.connections == 2
-    await device.stop()
 
 
 async def test_an_answer_that_nobody_asked_for_is_dropped_while_the_line_is_idle(plant: Plant) -> None:

@@ -1,0 +1,196 @@
+"""How many connections, how many requests at once, how soon after the last one and after connecting: never more.
+
+Times are taken where they count, at the device, on the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios.plant import Plant, Wire, adu, open_device, open_plant, read_holding, until, words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CLOCK_S = 0.002  # the loop's clock counts milliseconds
+
+
+class Watched:
+    """The device, and when what came and went. `under_way` counts requests that are not answered yet."""
+
+    def __init__(self, plant: Plant, *, takes_s: float = 0.0) -> None:
+        self._device = plant.device
+        self._device.answer = self._answer
+        self._takes_s = takes_s
+        self.arrivals: list[float] = []
+        self.answers: list[float] = []
+        self.most_connections = 0
+
+    async def _answer(self, request: bytes) -> bytes:
+        self.arrivals.append(time.monotonic())
+        self.most_connections = max(self.most_connections, len(self._device.live))
+        await asyncio.sleep(self._takes_s)
+        self.answers.append(time.monotonic())
+        return self._device.honest(request)
+
+
+async def flood(plant: Plant, *, clients: int, each: int) -> None:
+    """All clients ask for registers at once; every answer is checked."""
+
+    async def client(number: int) -> None:
+        wire = await plant.connect()
+        asked = range(number * each, (number + 1) * each)
+        await wire.send(b"".join(adu(address, read_holding(address, 1)) for address in asked))
+        assert sorted(await wire.receive(each)) == [adu(address, words(address)) for address in asked]
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+
+
+class Pipelined:
+    """A device that keeps what it is asked and answers when the test says, in any order."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._device = plant.device
+        self._device.answer = self._keep
+        self.held: list[bytes] = []
+
+    def _keep(self, request: bytes) -> None:
+        self.held.append(request)
+
+    def answer(self, *places: int) -> None:
+        """Answer these of the held requests, in this order."""
+        (writer,) = self._device.live
+        for place in places:
+            writer.write(self._device.honest(self.held[place]))
+
+
+async def test_one_in_flight_means_that_there_are_never_two_on_the_wire(tmp_path: Path) -> None:
+    async with open_plant(tmp_path) as plant:
+        watched = Watched(plant, takes_s=0.003)
+        await flood(plant, clients=4, each=8)
+        assert len(watched.arrivals) == 32
+        assert all(answered <= asked for answered, asked in zip(watched.answers, watched.arrivals[1:], strict=False))
+        assert plant.device.connections == 1
+
+
+async def test_four_in_flight_are_sent_together_and_a_fifth_waits(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="in_flight = 4") as plant:
+        device = Pipelined(plant)
+        clients = [await plant.connect() for _ in range(6)]
+        for number, client in enumerate(clients):
+            await client.send(adu(7, read_holding(number, 1)))
+        (channel,) = plant.process.gateway.channels.values()
+        await until(lambda: len(device.held) == 4 and channel.waiting == 2)
+        device.answer(2)
+        await until(lambda: len(device.held) == 5)
+        assert channel.waiting == 1
+        device.answer(4, 0, 3, 1)
+        await until(lambda: len(device.held) == 6)
+        device.answer(5)
+        answers = [await client.receive() for client in clients]
+        assert answers == [[adu(7, words(number))] for number in range(6)]
+
+
+@pytest.mark.parametrize("order", [(3, 2, 1, 0), (1, 3, 0, 2), (2, 0, 3, 1)])
+async def test_answers_in_any_order_go_to_the_one_who_asked(tmp_path: Path, order: tuple[int, ...]) -> None:
+    async with open_plant(tmp_path, device="in_flight = 4") as plant:
+        device = Pipelined(plant)
+        first, second = await plant.connect(), await plant.connect()
+        await first.send(adu(1, read_holding(10, 1)) + adu(2, read_holding(20, 1)))
+        await second.send(adu(1, read_holding(30, 1)) + adu(2, read_holding(40, 1)))
+        await until(lambda: len(device.held) == 4)
+        assert len({request[:2] for request in device.held}) == 4, "each has a transaction id of its own"
+        device.answer(*order)
+        assert sorted(await first.receive(2)) == [adu(1, words(10)), adu(2, words(20))]
+        assert sorted(await second.receive(2)) == [adu(1, words(30)), adu(2, words(40))]
+
+
+async def test_the_same_transaction_id_twice_from_one_client_is_answered_twice(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="in_flight = 4") as plant:
+        device = Pipelined(plant)
+        client = await plant.connect()
+        await client.send(adu(5, read_holding(10, 1)) + adu(5, read_holding(20, 1)))
+        await until(lambda: len(device.held) == 2)
+        device.answer(1, 0)
+        assert await client.receive(2) == [adu(5, words(20)), adu(5, words(10))]
+
+
+async def test_two_connections_are_used_and_never_a_third(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="connections = 2") as plant:
+        watched = Watched(plant, takes_s=0.003)
+        await flood(plant, clients=5, each=6)
+        assert (plant.device.connections, watched.most_connections) == (2, 2)
+        assert len(watched.arrivals) == 30
+
+
+async def test_one_connection_is_made_however_many_ask_at_once(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="in_flight = 16") as plant:
+        Watched(plant)
+        await flood(plant, clients=8, each=2)
+        assert plant.device.connections == 1
+
+
+async def test_the_gap_lies_between_an_answer_and_the_next_request(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="gap = 0.04\ndeadline = 10.0") as plant:
+        watched = Watched(plant)
+        await flood(plant, clients=2, each=4)
+        gaps = [asked - answered for answered, asked in zip(watched.answers, watched.arrivals[1:], strict=False)]
+        assert len(gaps) == 7
+        assert min(gaps) >= 0.04 - _CLOCK_S
+
+
+async def test_with_several_in_flight_the_gap_lies_between_requests(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="gap = 0.04\nin_flight = 4\ndeadline = 10.0") as plant:
+        watched = Watched(plant)
+        await flood(plant, clients=2, each=4)
+        gaps = [later - earlier for earlier, later in zip(watched.arrivals, watched.arrivals[1:], strict=False)]
+        assert len(gaps) == 7
+        assert min(gaps) >= 0.04 - _CLOCK_S
+
+
+async def test_nothing_is_sent_before_the_connect_delay_is_over(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="connect_delay = 0.15") as plant:
+        connected: list[float] = []
+        watched = Watched(plant)
+        client = await plant.connect()
+        (channel,) = plant.process.gateway.channels.values()
+        for turn in range(2):
+            await client.send(adu(turn, read_holding(10, 1)))
+            await until(lambda turn=turn: plant.device.connections == turn + 1)  # type: ignore[misc]
+            connected.append(time.monotonic())
+            assert await client.receive() == [adu(turn, words(10))]
+            plant.device.drop()
+            await until(lambda: not channel.open_lines)
+        waits = [asked - made for made, asked in zip(connected, watched.arrivals, strict=True)]
+        assert min(waits) >= 0.15 - 0.01 - _CLOCK_S, "`until` looks every 5 ms"
+
+
+async def test_two_listeners_that_name_one_device_share_its_one_connection(tmp_path: Path) -> None:
+    async with open_device() as device:
+        device_table = f'units = "1-10"\nurl = "tcp://127.0.0.1:{device.port}"'
+        second = (
+            f'[[listener]]\nurl = "tcp://127.0.0.1:0"\nunsafe_no_policy = true\n[[listener.device]]\n{device_table}'
+        )
+        async with open_plant(tmp_path, device=f"{device_table}\n{second}") as plant:
+            sealed = await plant.connect()
+            _, plain_service = plant.process.gateway.services.values()
+            plain = Wire(*await asyncio.open_connection("127.0.0.1", plain_service.port))
+            plant.wires.append(plain)
+            await sealed.send(adu(1, read_holding(10, 1)))
+            await plain.send(adu(1, read_holding(20, 1)))
+            assert await sealed.receive() == [adu(1, words(10))]
+            assert await plain.receive() == [adu(1, words(20))]
+            assert device.connections == 1
+
+
+async def test_what_many_clients_ask_comes_back_to_each_of_them(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device="in_flight = 8\nconnections = 2") as plant:
+        await flood(plant, clients=10, each=16)
+        counted = Counter(request[8:10] for request in plant.device.requests)
+        assert set(counted.values()) == {1}
+        assert len(counted) == 160
