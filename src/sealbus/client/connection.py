@@ -293,6 +293,12 @@ def connect(
     endpoint = parse_endpoint(url)
     rules = rules or ChannelRules(timeout_s=timeout)
     if not endpoint.is_encrypted or endpoint.scheme is Scheme.SSH_TCP:
+        if identity is not None or trust is not None:  # so that nobody takes a plain connection for a sealed one
+            raise ConfigError(
+                f"{url} is not mbaps, so identity and trust mean nothing",
+                key="url",
+                mend="use mbaps://, or leave them out",
+            )
         return Connection(endpoint, rules, None)
     if identity is None or trust is None:
         missing = "identity" if identity is None else "trust"
