@@ -221,8 +221,8 @@ class Line(asyncio.Protocol):
         for number in late:
             transaction = self._pending.pop(number)
             self._given_up(number)
-            self._owner.unit_silent(transaction.tail[0])
             transaction.fail(Failure.NO_ANSWER)
+            self._owner.unit_silent(transaction.tail[0])
         if self._pending:
             self._timer = self._loop.call_at(min(each.expires for each in self._pending.values()), self._expire)
         if late:

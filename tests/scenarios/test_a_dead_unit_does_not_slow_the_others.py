@@ -1,0 +1,115 @@
+"""Behind one line to a device stand many units. One that is dead costs a few time-outs and then nothing.
+
+Unit 2 is dead, unit 1 is alive. The time-out is long against everything else, so that waiting shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios.plant import Plant, Wire, adu, exception, open_plant, read_holding, until, words, write_register
+from sealbus.records import Outcome, WriteOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+TIMEOUT_S = 0.15
+SILENT = exception(3, 0x0B)
+
+
+@pytest.fixture
+async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+    async with open_plant(tmp_path, device=f"timeout = {TIMEOUT_S}\ndeadline = 5.0") as plant:
+        kill(plant, 2)
+        yield plant
+
+
+def kill(plant: Plant, *units: int) -> None:
+    plant.device.answer = lambda request: None if request[6] in units else plant.device.honest(request)
+
+
+async def trip(client: Wire) -> None:
+    """Three requests for unit 2 in a row that are not answered."""
+    for transaction_id in range(3):
+        asked = adu(transaction_id, read_holding(1, 1), unit=2)
+        assert await client.ask(asked) == adu(transaction_id, SILENT, unit=2)
+
+
+async def test_after_a_few_time_outs_a_dead_unit_is_answered_for_at_once(plant: Plant) -> None:
+    client = await plant.connect()
+    await trip(client)
+    seen = len(plant.device.requests)
+    began = time.monotonic()
+    for transaction_id in range(10):
+        asked = adu(transaction_id, read_holding(1, 1), unit=2)
+        assert await client.ask(asked) == adu(transaction_id, SILENT, unit=2)
+    assert time.monotonic() - began < TIMEOUT_S
+    assert len(plant.device.requests) == seen
+    (channel,) = plant.process.gateway.channels.values()
+    assert channel.silent_units == [2]
+
+
+async def test_the_living_are_answered_while_the_dead_are_held_back(plant: Plant) -> None:
+    client, other = await plant.connect(), await plant.connect()
+    await trip(client)
+    began = time.monotonic()
+    for transaction_id in range(10):
+        asked = adu(transaction_id, read_holding(transaction_id, 1))
+        await client.send(adu(transaction_id, read_holding(1, 1), unit=2))
+        assert await other.ask(asked) == adu(transaction_id, words(transaction_id))
+    assert time.monotonic() - began < TIMEOUT_S
+
+
+async def test_a_dead_unit_alone_behind_a_line_does_not_make_the_line_unreachable(plant: Plant) -> None:
+    client = await plant.connect()
+    await trip(client)
+    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+
+
+async def test_requests_already_waiting_for_a_dead_unit_end_when_it_is_given_up(plant: Plant) -> None:
+    client, other = await plant.connect(), await plant.connect()
+    await client.send(b"".join(adu(number, read_holding(1, 1), unit=2) for number in range(10)))
+    await until(lambda: len(plant.device.requests) == 1)
+    began = time.monotonic()
+    await other.send(b"".join(adu(number, read_holding(number, 1)) for number in range(10)))
+    assert await client.receive(10) == [adu(number, SILENT, unit=2) for number in range(10)]
+    assert await other.receive(10) == [adu(number, words(number)) for number in range(10)]
+    assert time.monotonic() - began < 4 * TIMEOUT_S
+    assert [request[6] for request in plant.device.requests].count(2) == 3
+
+
+async def test_a_write_for_a_dead_unit_is_not_sent_and_recorded_so(plant: Plant) -> None:
+    client = await plant.connect()
+    await trip(client)
+    assert await client.ask(adu(4, write_register(100, 7), unit=2)) == adu(4, exception(6, 0x0B), unit=2)
+    assert plant.device.writes == []
+    (outcome,) = plant.records(WriteOutcome)
+    assert (outcome.outcome, outcome.why) == (Outcome.NOT_SENT, "the unit has not answered for a while")
+
+
+async def test_a_unit_that_comes_back_is_found(plant: Plant) -> None:
+    client = await plant.connect()
+    await trip(client)
+    kill(plant)
+    async with asyncio.timeout(4.0):
+        while await client.ask(adu(5, read_holding(1, 1), unit=2)) != adu(5, words(1), unit=2):
+            await asyncio.sleep(0.02)
+    (channel,) = plant.process.gateway.channels.values()
+    assert channel.silent_units == []
+
+
+async def test_many_requests_that_time_out_together_count_as_one_try(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device=f"timeout = {TIMEOUT_S}\nin_flight = 16") as plant:
+        kill(plant, 2)
+        client = await plant.connect()
+        await client.send(b"".join(adu(number, read_holding(1, 1), unit=2) for number in range(16)))
+        assert len(await client.receive(16)) == 16
+        kill(plant)
+        async with asyncio.timeout(4.0):  # one first wait, not the longest one
+            while await client.ask(adu(5, read_holding(1, 1), unit=2)) != adu(5, words(1), unit=2):
+                await asyncio.sleep(0.02)
