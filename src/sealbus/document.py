@@ -23,6 +23,8 @@ __all__ = ["Document", "Path", "parse_document"]
 Path = tuple[str | int, ...]
 """Where a value stands: `("role", 0, "allow", 1, "min")`."""
 
+_DEEPEST = 32
+
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
 _PART = re.compile(r"\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+)")
@@ -52,6 +54,7 @@ class Document:
 def parse_document(text: str, *, file: str) -> Document:
     """Parse TOML `text`. Raises ConfigError with the line of the first syntax error."""
     text = text.removeprefix("\ufeff")  # some editors begin a file with a byte order mark
+    values: dict[str, Any] | None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -61,8 +64,23 @@ def parse_document(text: str, *, file: str) -> Document:
             f"not valid TOML: {_AT_LINE.sub('', str(error))}", file=file, line=line, mend="mend the syntax there"
         ) from None
     except (ValueError, RecursionError):  # numbers of a thousand digits, brackets a thousand deep
-        raise ConfigError("nests too deep, or has an endless number", file=file, mend="mend it") from None
+        values = None
+    if values is None or _is_deeper(values, _DEEPEST):
+        raise ConfigError("nests too deep, or has an endless number", file=file, mend="mend it")
     return Document(file=file, values=values, lines=_lines_of(text))
+
+
+def _is_deeper(values: Mapping[str, Any], levels: int) -> bool:
+    """Whether tables and arrays nest deeper than that. What is read here is walked by functions that call themselves."""
+    found: list[Any] = [values]
+    for _ in range(levels):
+        found = [
+            inner
+            for each in found
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(found)
 
 
 def _lines_of(text: str) -> dict[Path, int]:

@@ -37,11 +37,11 @@ class FileWatch:
             self._timer.cancel()
 
     def _turn(self) -> None:
+        self.start()  # first: whatever comes of a change, the next one is seen
         marks = self._look()
         if marks != self._marks:
             self._marks = marks
             self._changed()
-        self.start()
 
     def _look(self) -> dict[str, _Mark | None]:
         return {file: _mark(file) for file in self._files()}

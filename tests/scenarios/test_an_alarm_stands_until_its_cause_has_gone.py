@@ -1,0 +1,95 @@
+"""What needs a person is said once, stands while it is so, and ends by itself: on record, in the log, in the metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pki
+from scenarios.plant import POLICY, Plant, adu, exception, open_plant, read_holding, until, words
+from sealbus.records import Alarm, AlarmState, ReloadFailed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+RAISED_AND_CLEARED = [AlarmState.RAISED, AlarmState.CLEARED]
+
+
+@pytest.fixture
+async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+    async with open_plant(tmp_path) as plant:
+        yield plant
+
+
+def told(plant: Plant, what: str) -> list[AlarmState]:
+    """What was said of the alarm whose name has `what` in it."""
+    return [each.state for each in plant.records(Alarm) if what in each.name]
+
+
+@pytest.mark.parametrize("name", ["policy.toml", "ca.crt", "gateway.crt", "gateway.key"])
+async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_as_it_was(plant: Plant, name: str) -> None:
+    alarms = plant.process.audit.alarms
+    good = (plant.folder / name).read_bytes()
+    plant.change(name, "broken")
+    await until(lambda: len(alarms) == 1)
+    plant.change(name, good)
+    await until(lambda: not alarms)
+    assert told(plant, "reload of") == RAISED_AND_CLEARED
+    assert len(plant.records(ReloadFailed)) == 1
+
+
+async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_mended(plant: Plant) -> None:
+    alarms = plant.process.audit.alarms
+    plant.change("policy.toml", "[[role]")
+    await until(lambda: len(alarms) == 1)
+    plant.change("policy.toml", POLICY + "\n# mended\n")
+    await until(lambda: not alarms)
+    assert told(plant, "policy.toml") == RAISED_AND_CLEARED
+
+
+async def test_a_file_that_is_broken_in_one_way_after_another_is_one_alarm(plant: Plant) -> None:
+    for times, broken in enumerate(("[[role]", "role = 5", "[[rule]]"), start=1):
+        plant.change("policy.toml", broken)
+        await until(lambda times=times: len(plant.records(ReloadFailed)) == times)  # type: ignore[misc]
+    assert told(plant, "policy.toml") == [AlarmState.RAISED]
+    assert len(plant.process.audit.alarms) == 1
+
+
+@pytest.mark.parametrize(
+    "monster",
+    [
+        "x = " + "[" * 20_000,
+        ".".join("a" * 2_000) + " = 1",
+        "x = " + "9" * 6_000,
+        "\0",
+        '"\\ud800" = 1',
+        "[[role]]\n" * 500,
+    ],
+    ids=["brackets", "dots", "digits", "NUL", "surrogate", "roles without a name"],
+)
+async def test_no_file_is_so_broken_that_the_next_change_goes_unnoticed(plant: Plant, monster: str) -> None:
+    viewer = await plant.connect(role="Viewer")
+    plant.change("policy.toml", monster)
+    await until(lambda: bool(plant.records(ReloadFailed)))
+    assert await viewer.ask(adu(1, read_holding(10, 1))) == adu(1, words(10)), "the last good policy is in force"
+    plant.change("policy.toml", POLICY.replace('"holding:0-999"', '"holding:500-999"'))
+    await until(lambda: not plant.process.audit.alarms)
+    assert await viewer.ask(adu(2, read_holding(10, 1))) == adu(2, exception(3, 1))
+
+
+async def test_a_certificate_near_its_end_is_an_alarm_until_there_is_a_new_one(tmp_path: Path) -> None:
+    root = pki.make_root()
+    for name, not_after in (("old", pki.TOMORROW), ("new", pki.FAR_OFF)):
+        pki.make_leaf(root, hosts=["127.0.0.1"], not_after=not_after).save(tmp_path, name)
+    (tmp_path / "own.crt").write_bytes((tmp_path / "old.crt").read_bytes())
+    (tmp_path / "own.key").write_bytes((tmp_path / "old.key").read_bytes())
+    (tmp_path / "own.key").chmod(0o600)
+    own = 'certificate = "own.crt"\nkey = "own.key"'
+    async with open_plant(tmp_path, root=root, identity=own) as plant:
+        assert told(plant, "own.crt") == [AlarmState.RAISED]
+        plant.change("own.key", (tmp_path / "new.key").read_bytes())
+        plant.change("own.crt", (tmp_path / "new.crt").read_bytes())
+        await until(lambda: not plant.process.audit.alarms)
+        assert told(plant, "own.crt") == RAISED_AND_CLEARED
