@@ -97,6 +97,7 @@ async def overheard(port: int) -> AsyncIterator[tuple[int, Said]]:
         yield server.sockets[0].getsockname()[1], said
     finally:
         server.close()
+        await asyncio.sleep(0)
 
 
 def dissect(

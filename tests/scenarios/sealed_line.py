@@ -65,7 +65,7 @@ policy = "policy.toml"
 [[listener.device]]
 units = "1-5"
 url = "tcp://127.0.0.1:{port}"
-timeout = 0.5
+timeout = 1.0
 """
 
 

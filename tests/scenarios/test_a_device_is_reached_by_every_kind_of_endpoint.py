@@ -96,9 +96,10 @@ async def open_converter(folder: Path) -> AsyncIterator[tuple[Plant, Converter]]
     converter = Converter()
     server = await asyncio.start_server(converter.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with open_plant(folder, device=f'url = "rtu+tcp://127.0.0.1:{port}"\ntimeout = 0.2') as plant:
+    async with open_plant(folder, device=f'url = "rtu+tcp://127.0.0.1:{port}"\ntimeout = 0.4') as plant:
         yield plant, converter
     server.close()
+    await asyncio.sleep(0)
 
 
 async def test_a_late_answer_over_rtu_and_tcp_cannot_become_the_next_one(tmp_path: Path) -> None:

@@ -117,8 +117,7 @@ class Shell:
 async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
     server = ModbusTcpServer([pymodbus_device()], address=("127.0.0.1", 0))
     async with serving(server) as port:
-        device = f'url = "tcp://127.0.0.1:{port}"\ntimeout = 0.2'
-        async with open_plant(tmp_path, policy=POLICY, device=device) as plant:
+        async with open_plant(tmp_path, policy=POLICY, device=f'url = "tcp://127.0.0.1:{port}"') as plant:
             yield Shell(plant)
 
 
