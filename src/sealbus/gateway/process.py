@@ -159,4 +159,4 @@ async def _every(seconds: float, work: Callable[[], None]) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         while True:
             await asyncio.sleep(seconds)
-            work()
+            asyncio.get_running_loop().call_soon(work)  # what goes wrong in it is logged, and does not end this
