@@ -166,8 +166,8 @@ class Gateway:
         if str(endpoint) in self.services:
             raise ConfigError(f"{endpoint} is listened on twice", key="listener.url", mend="give each listener its own")
         if listener.policy:
+            self._policy_digests[listener.url] = digest_of(listener.policy)  # first: what changes now is seen later
             policy = load_policy(listener.policy)
-            self._policy_digests[listener.url] = digest_of(listener.policy)
         else:
             policy = unsafe_allow_everything()
         return Service(

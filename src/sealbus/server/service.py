@@ -213,6 +213,7 @@ class Service(ListenerEvents):
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)  # first: whatever fails below must not end it
         now = loop.time()
         for session in list(self.sessions):
             if (reason := session.overdue(now)) is not None:
@@ -220,7 +221,6 @@ class Service(ListenerEvents):
         self._end_expired()
         if self._security is not None and wants_renewal(self._security.context):
             self._use(self._security.renewed())
-        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
 
     def _use(self, security: ServerSecurity) -> None:
         self._security = security
