@@ -240,9 +240,16 @@ class Wire:
         return b""
 
     async def close(self) -> None:
+        """Say goodbye. Whoever does not let us go in time is left without one; closing twice is closing once."""
+        if self.writer.is_closing():
+            return
         self.writer.close()
-        with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
+        try:
             await asyncio.wait_for(self.writer.wait_closed(), 1.0)
+        except TimeoutError:
+            self.writer.transport.abort()
+        except (ConnectionError, ssl.SSLError):
+            pass
 
 
 # -- the plant
@@ -362,13 +369,13 @@ policy = "policy.toml"
 {device}
 """
     )
-    process = GatewayProcess(load_gateway_file(folder / "gateway.toml"), path=folder / "gateway.toml")
-    await process.start()
-    plant = Plant(folder, root, scripted, process)
-    try:
-        yield plant
-    finally:
-        for wire in plant.wires:
-            await wire.close()
-        await process.stop("the test is over")
-        await scripted.stop()
+    async with contextlib.AsyncExitStack() as closing:
+        closing.push_async_callback(scripted.stop)
+        process = GatewayProcess(load_gateway_file(folder / "gateway.toml"), path=folder / "gateway.toml")
+        await process.start()
+        closing.push_async_callback(process.stop, "the test is over")
+        plant = Plant(folder, root, scripted, process)
+        try:
+            yield plant
+        finally:
+            await asyncio.gather(*(wire.close() for wire in plant.wires))
