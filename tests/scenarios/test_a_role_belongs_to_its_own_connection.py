@@ -1,0 +1,58 @@
+"""Whoever else is connected, came before, comes after or goes: each request is judged by the role of its own connection."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+import pki
+from scenarios.plant import Plant, Wire, adu, exception, read_holding, words, write_register
+
+READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
+WRITE = adu(2, write_register(100, 7))
+NOT_READ, NOT_WRITTEN = adu(1, exception(3, 1)), adu(2, exception(6, 1))
+
+EXPECTED: dict[str | None, tuple[bytes, bytes]] = {
+    "Operator": (ANSWER, WRITE),
+    "Viewer": (ANSWER, NOT_WRITTEN),
+    "Nobody": (NOT_READ, NOT_WRITTEN),
+    None: (NOT_READ, NOT_WRITTEN),
+}
+
+
+async def judged(wire: Wire, role: str | None) -> None:
+    assert (await wire.ask(READ), await wire.ask(WRITE)) == EXPECTED[role]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_sessions_of_all_roles_interleaved_keep_to_their_own(plant: Plant, seed: int) -> None:
+    dice = random.Random(seed)
+    wires: list[tuple[str | None, Wire]] = []
+    for _ in range(60):
+        if len(wires) < 4 or dice.random() < 0.3:
+            role = dice.choice(list(EXPECTED))
+            wires.append((role, await plant.connect(role=role)))
+        elif dice.random() < 0.2:
+            _, gone = wires.pop(dice.randrange(len(wires)))
+            await gone.close()
+        role, wire = dice.choice(wires)
+        await judged(wire, role)
+
+
+async def test_one_key_and_one_name_in_two_certificates_do_not_share_their_roles(plant: Plant) -> None:
+    key = pki.make_key()
+    first = {role: plant.issue(role=role, name="station 7", key=key) for role in ("Viewer", "Operator", None)}
+    wires = {role: await plant.connect_with(*files) for role, files in first.items()}
+    for _ in range(3):
+        for role, wire in wires.items():
+            await judged(wire, role)
+
+
+async def test_requests_that_wait_together_for_one_device_are_each_judged_by_their_own(plant: Plant) -> None:
+    operator, viewer = await plant.connect(role="Operator"), await plant.connect(role="Viewer")
+    for wire in (operator, viewer, operator, viewer):
+        wire.writer.write(READ + WRITE)
+    assert sorted(await operator.receive(4)) == sorted([ANSWER, WRITE] * 2)
+    assert sorted(await viewer.receive(4)) == sorted([ANSWER, NOT_WRITTEN] * 2)
+    assert len(plant.device.writes) == 2
