@@ -1,0 +1,149 @@
+"""Out of descriptors the gateway serves who is in, says so, and goes on by itself as soon as it can."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+import pki
+from scenarios.plant import POLICY, ScriptedDevice, Wire, adu, exception, read_holding, until, words, write_register
+from scenarios.programs import Programs, sealbus
+from sealbus.records import Alarm, AlarmState, ReloadFailed, SessionEnded, WriteOutcome, read, verify
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from sealbus.records import Record
+
+DESCRIPTORS = 48
+READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
+WRITE = adu(2, write_register(100, 7))
+WITHOUT_WRITES = POLICY[: POLICY.index('[[role.allow]]\nunits = "1-10"\nwrite')]
+
+GATEWAY = """
+[gateway]
+records = "records"
+records_mib = 16
+[identity]
+certificate = "gateway.crt"
+key = "gateway.key"
+trust = ["ca.crt"]
+crl = ["ca.crl"]
+[limits]
+handshake = 600.0
+[[listener]]
+url = "mbaps://127.0.0.1:0"
+policy = "policy.toml"
+[[listener.device]]
+units = "1-10"
+url = "tcp://127.0.0.1:{port}"
+"""
+
+
+class SmallGateway:
+    """`sealbus gateway` as a program that may open few files, with a device of its own."""
+
+    def __init__(self, folder: Path, root: pki.Credential, device: ScriptedDevice, port: int) -> None:
+        self.folder = folder
+        self.root = root
+        self.device = device
+        self.port = port
+        self.clients: list[Wire] = []
+
+    async def connect(self, credential: pki.Credential) -> Wire:
+        context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
+        context.load_cert_chain(*credential.save(self.folder, "client"))
+        self.clients.append(Wire(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context)))
+        return self.clients[-1]
+
+    def records(self, kind: type[Record]) -> list[Record]:
+        return [each.record for each in read(self.folder / "records") if isinstance(each.record, kind)]
+
+    def alarms(self, name: str) -> list[AlarmState]:
+        return [each.state for each in self.records(Alarm) if isinstance(each, Alarm) and each.name == name]
+
+    def write(self, name: str, content: bytes | str) -> None:
+        fresh = self.folder / f"{name}.new"
+        fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+        fresh.replace(self.folder / name)
+
+    def revoke(self, *revoked: pki.Credential) -> None:
+        self.write("ca.crl", pki.make_crl(self.root, revoked).public_bytes(Encoding.PEM))
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[SmallGateway]:
+    root = pki.make_root()
+    device = ScriptedDevice()
+    await device.start()
+    pki.save_trust(tmp_path / "ca.crt", root)
+    pki.make_leaf(root, hosts=["127.0.0.1"]).save(tmp_path, "gateway")
+    (tmp_path / "policy.toml").write_text(POLICY)
+    (tmp_path / "gateway.toml").write_text(GATEWAY.format(port=device.port))
+    small = SmallGateway(tmp_path, root, device, 0)
+    small.revoke()
+    with Programs() as programs:
+        limited = ("sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh")
+        program = programs.start("gateway", *limited, *sealbus("gateway", tmp_path / "gateway.toml"))
+        small.port = int(program.wait_for(r"listening on mbaps://127\.0\.0\.1:(\d+)")[1])
+        try:
+            yield small
+        finally:
+            await asyncio.gather(*(wire.close() for wire in small.clients))
+            await asyncio.to_thread(program.stop)
+            await device.stop()
+    assert verify(tmp_path / "records").first_bad is None
+
+
+@contextlib.contextmanager
+def all_descriptors_taken(port: int) -> Iterator[None]:
+    """Silent connections, more than the gateway can have; they are closed at the end."""
+    with contextlib.ExitStack() as closing:
+        for _ in range(DESCRIPTORS + 10):
+            sock = closing.enter_context(socket.socket())
+            sock.connect(("127.0.0.1", port))
+        yield
+
+
+async def test_who_is_in_works_on_and_who_waits_comes_in_when_there_is_room(gateway: SmallGateway) -> None:
+    operator = await gateway.connect(pki.make_leaf(gateway.root, role="Operator"))
+    assert await operator.ask(WRITE) == WRITE
+    with all_descriptors_taken(gateway.port):
+        await until(lambda: gateway.alarms("accepting connections") == [AlarmState.RAISED])
+        for _ in range(20):
+            assert await operator.ask(READ, within_s=1.0) == ANSWER
+            assert await operator.ask(WRITE, within_s=1.0) == WRITE
+        waiting = asyncio.ensure_future(gateway.connect(pki.make_leaf(gateway.root, role="Viewer")))
+        await asyncio.wait([waiting], timeout=0.2)
+        assert not waiting.done()
+    newcomer = await asyncio.wait_for(waiting, 3.0)
+    assert await newcomer.ask(READ) == ANSWER
+    await until(lambda: gateway.alarms("accepting connections")[-1:] == [AlarmState.CLEARED])
+    assert await operator.ask(WRITE) == WRITE
+    assert len(gateway.records(WriteOutcome)) == 22
+
+
+async def test_a_change_that_could_not_be_read_meanwhile_is_taken_up_afterwards(gateway: SmallGateway) -> None:
+    lost = pki.make_leaf(gateway.root, "lost", role="Operator")
+    theirs = await gateway.connect(lost)
+    operator = await gateway.connect(pki.make_leaf(gateway.root, role="Operator"))
+    assert [await theirs.ask(WRITE), await operator.ask(WRITE)] == [WRITE, WRITE]
+    with all_descriptors_taken(gateway.port):
+        await until(lambda: gateway.alarms("accepting connections") == [AlarmState.RAISED])
+        gateway.revoke(lost)
+        gateway.write("policy.toml", WITHOUT_WRITES)
+        await until(lambda: len(gateway.records(ReloadFailed)) >= 2)
+        assert await operator.ask(WRITE) == WRITE  # the last good state holds
+    assert await theirs.closed(within_s=3.0) == b""
+    await until(lambda: gateway.alarms("reload of trust")[-1:] == [AlarmState.CLEARED])
+    await until(lambda: gateway.alarms(f"reload of {gateway.folder / 'policy.toml'}")[-1:] == [AlarmState.CLEARED])
+    assert [each.subject for each in gateway.records(SessionEnded) if isinstance(each, SessionEnded)] == ["CN=lost"]
+    assert await operator.ask(WRITE) == adu(2, exception(6, 1))
+    assert await operator.ask(READ) == ANSWER
