@@ -1,7 +1,7 @@
 """Accept connections for as long as the process lives.
 
 The accept loops of asyncio and uvloop log or drop what `accept` reports and know no bounds. This one stands on
-`add_reader` alone and so runs on both. Each turn takes at most 64 connections, so that a flood of new ones cannot keep
+`add_reader` alone and so runs on both. Each turn takes at most 16 connections, so that a flood of new ones cannot keep
 those that are there waiting. When the process or the machine is out of descriptors or memory, the listening socket is
 left alone for 5 ms, then 10 and so on up to a second: it would be readable all the time and the loop would spin.
 Connections wait in the backlog meanwhile, sessions go on, and the first accept that works ends it; so does one that finds
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AcceptLoop"]
 
-_ACCEPTS_PER_TURN = 64
+_ACCEPTS_PER_TURN = 16
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 1.0
 # accept(2): the connection died in the backlog, or a firewall refused it. The next one may be well.

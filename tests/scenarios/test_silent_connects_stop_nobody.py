@@ -1,0 +1,141 @@
+"""A thousand connections that say nothing, or say it byte by byte, are bounded and reaped; honest clients do not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words, write_register
+from sealbus.records import Disconnected, HandshakeFailed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from sealbus.transport import Listener
+
+HANDSHAKE_S = 1.0
+A_MOMENT_S = 1.0
+READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
+WRITE = adu(2, write_register(100, 7))
+ELSEWHERE = "127.0.0.2"
+
+
+@pytest.fixture
+async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+    async with open_plant(tmp_path, limits=f"handshake = {HANDSHAKE_S}") as plant:
+        yield plant
+
+
+def listener_of(plant: Plant) -> Listener:
+    (service,) = plant.process.gateway.services.values()
+    assert service._listener is not None
+    return service._listener
+
+
+@contextlib.contextmanager
+def silent_connects(port: int, count: int, *, source: str) -> Iterator[list[socket.socket]]:
+    """Connections of one address that never say a word."""
+    socks = []
+    try:
+        for _ in range(count):
+            sock = socket.socket()
+            socks.append(sock)
+            sock.bind((source, 0))
+            sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                sock.connect(("127.0.0.1", port))
+        yield socks
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+@pytest.mark.parametrize("source", [ELSEWHERE, "127.0.0.1"], ids=["from another address", "from the same address"])
+async def test_an_operator_works_and_another_comes_in_beside_a_thousand_silent_connects(
+    plant: Plant, source: str
+) -> None:
+    operator = await plant.connect(role="Operator")
+    assert await operator.ask(READ) == ANSWER
+    with silent_connects(plant.port, 1000, source=source) as socks:
+        assert await operator.ask(WRITE, within_s=A_MOMENT_S) == WRITE
+        async with asyncio.timeout(A_MOMENT_S):
+            newcomer = await plant.connect(role="Viewer")
+            assert await newcomer.ask(READ) == ANSWER
+        await until(lambda: len(plant.records(HandshakeFailed)) == 1000, within_s=HANDSHAKE_S + A_MOMENT_S + 1.0)
+        assert listener_of(plant).pending == 0
+        loop = asyncio.get_running_loop()
+        for sock in socks:
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.wait_for(loop.sock_recv(sock, 1), 0.1) == b""
+        assert [await operator.ask(READ), await newcomer.ask(READ)] == [ANSWER, ANSWER]
+    reasons = {each.reason for each in plant.records(HandshakeFailed)}
+    assert reasons == {
+        "it made room for a newer connection: too many wait for their handshake",
+        f"it was not finished within {HANDSHAKE_S:g} s",
+    }
+    assert plant.records(Disconnected) == []
+
+
+async def test_while_they_keep_coming_honest_clients_keep_coming_in(plant: Plant) -> None:
+    operator = await plant.connect(role="Operator")
+    flooding = True
+
+    async def flood() -> int:
+        count = 0
+        while flooding:
+            with silent_connects(plant.port, 30, source=ELSEWHERE):
+                count += 30
+                await asyncio.sleep(0.01)
+        return count
+
+    coming = asyncio.ensure_future(flood())
+    for _ in range(10):
+        assert await operator.ask(WRITE, within_s=A_MOMENT_S) == WRITE
+        async with asyncio.timeout(A_MOMENT_S):
+            honest = await plant.connect(role="Viewer")
+            assert await honest.ask(READ) == ANSWER
+    flooding = False
+    assert await coming >= 100
+    assert plant.records(Disconnected) == []
+
+
+async def test_their_descriptors_and_places_come_back(plant: Plant) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with silent_connects(plant.port, 300, source=ELSEWHERE):
+            await until(lambda: listener_of(plant).pending > 0)
+        await until(lambda: listener_of(plant).pending == 0)
+    await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+
+
+HELLO_AND_MORE = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(range(190))
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param(HELLO_AND_MORE, id="a hello byte by byte"),
+        pytest.param(b"\x16\x03\x01\x40\x00\x01\x00\xff\xff" + bytes(180), id="a huge hello byte by byte"),
+    ],
+)
+async def test_a_handshake_that_trickles_does_not_move_its_deadline(plant: Plant, beginning: bytes) -> None:
+    slow = Wire(*await asyncio.open_connection("127.0.0.1", plant.port))
+    began = asyncio.get_running_loop().time()
+    closed = asyncio.ensure_future(slow.closed())
+    for byte in beginning:
+        slow.writer.write(bytes((byte,)))
+        done, _ = await asyncio.wait([closed], timeout=0.02)
+        if done:
+            break
+    assert await closed == b""
+    assert HANDSHAKE_S * 0.9 < asyncio.get_running_loop().time() - began < HANDSHAKE_S + A_MOMENT_S
+    (failed,) = plant.records(HandshakeFailed)
+    assert failed.reason == f"it was not finished within {HANDSHAKE_S:g} s"
+    assert await (await plant.connect(role="Viewer")).ask(READ) == ANSWER
+    await slow.close()
