@@ -145,6 +145,16 @@ async def test_noise_before_an_answer_is_no_reason_to_take_a_wrong_one(plant: Pl
     assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, words(103))
 
 
+async def test_a_damaged_frame_leaves_the_right_one_its_time(plant: Plant, line: RtuDevice) -> None:
+    viewer = await plant.connect(role="Viewer")
+    (channel,) = plant.process.gateway.channels.values()
+    line.answer = lambda request: damaged(line.honest(request))
+    await viewer.send(adu(1, read_holding(3, 1)))
+    await until(lambda: channel.counters.dropped_answers == 1)
+    line.say(line.honest(line.requests[0]) or b"")
+    assert await viewer.receive() == [adu(1, words(103))]
+
+
 async def test_an_answer_in_pieces_is_put_together(plant: Plant, line: RtuDevice) -> None:
     viewer = await plant.connect(role="Viewer")
     line.answer = lambda request: [bytes((byte,)) for byte in line.honest(request) or b""]
