@@ -32,6 +32,7 @@ __all__ = ["GatewayProcess", "run_gateway"]
 
 _log = logging.getLogger("sealbus.gateway")
 _TEND_S = 1.0
+_TRY_AGAIN_S = 5.0  # not sooner: an encrypted key takes a tenth of a second to open
 _EXPIRY_EVERY = 3600
 
 
@@ -70,6 +71,7 @@ class GatewayProcess:
         loop = asyncio.get_running_loop()
         self._timers = [
             loop.create_task(_every(_TEND_S, self._tend)),
+            loop.create_task(_every(_TRY_AGAIN_S, self._try_again)),
             loop.create_task(_every(_EXPIRY_EVERY, self.gateway.tend)),
         ]
         if (interval_s := watchdog_interval_s()) is not None:
@@ -96,6 +98,8 @@ class GatewayProcess:
 
     def _tend(self) -> None:
         self.audit.records.tend(time.monotonic())
+
+    def _try_again(self) -> None:
         if self.audit.has_failed_reload:  # what held it back may pass and leave the file as it is: descriptors, rights
             self.gateway.reload()
 
