@@ -116,9 +116,11 @@ class Shell:
 @pytest.fixture
 async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
     server = ModbusTcpServer([pymodbus_device()], address=("127.0.0.1", 0))
-    async with serving(server) as port:
-        async with open_plant(tmp_path, policy=POLICY, device=f'url = "tcp://127.0.0.1:{port}"') as plant:
-            yield Shell(plant)
+    async with (
+        serving(server) as port,
+        open_plant(tmp_path, policy=POLICY, device=f'url = "tcp://127.0.0.1:{port}"') as plant,
+    ):
+        yield Shell(plant)
 
 
 # -- done
