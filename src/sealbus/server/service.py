@@ -117,17 +117,20 @@ class Service(ListenerEvents):
         return self._listener.port if self._listener else 0
 
     async def stop(self, *, drain_s: float = 0.0) -> None:
-        """Accept nobody any more, give what is under way up to `drain_s` seconds to end, then end the sessions."""
+        """Accept nobody and no request any more, give what is under way up to `drain_s` seconds, then end the sessions."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         if self._listener is not None:
             await self._listener.close()
+        for session in self.sessions:
+            session.hear_no_more()
         await self._wait_until(lambda: not any(session.in_flight for session in self.sessions), within_s=drain_s)
         for session in list(self.sessions):
             session.end("the service stopped")
         await self._wait_until(lambda: not self.sessions, within_s=_GOODBYE_S)
         for session in list(self.sessions):
             session.abort("the service stopped")
+        await self._wait_until(lambda: not self.sessions, within_s=_GOODBYE_S)
 
     # -- change
 

@@ -184,8 +184,7 @@ class Session(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
-        self.rulings = None
-        self._backlog = None
+        self.hear_no_more()
         self.end_reason = self.end_reason or (f"lost: {exc}" if exc else "closed by the client")
         self._accepted.release()
         self._owner.backend.gone(self)
@@ -218,14 +217,14 @@ class Session(asyncio.BufferedProtocol):
 
     # -- for the service
 
-    def end(self, reason: str) -> None:
-        """Close the session; answers already written are still delivered, what waits for a device is not sent to it.
+    def hear_no_more(self) -> None:
+        """Take no further request. What is under way is still answered."""
+        self.rulings = self._backlog = None
 
-        The reason is the first one given.
-        """
+    def end(self, reason: str) -> None:
+        """Close it, for the first reason given; what is written still goes out, what waits for a device does not."""
         self.end_reason = self.end_reason or reason
-        self.rulings = None
-        self._backlog = None
+        self.hear_no_more()
         self._owner.backend.gone(self)
         if self.transport is not None and self._closing_since is None:
             self._closing_since = self._loop.time()
