@@ -62,7 +62,26 @@ async def test_ten_thousand_pipelined_requests_are_answered_in_order_or_refused_
         number = int.from_bytes(answer[:2], "big")
         assert answer in (adu(number, words(number % 1000)), adu(number, exception(3, 6)))
     assert len(served) == len(plant.device.requests) >= 16
+    assert plant.device.connections == 1
     assert device.most_at_once == 1  # in_flight of the device
+
+
+async def test_sixteen_requests_of_a_session_are_under_way_at_once_and_one_more_is_busy(plant: Plant) -> None:
+    hold = asyncio.Event()
+
+    async def answer(request: bytes) -> bytes:
+        await hold.wait()
+        return plant.device.honest(request)
+
+    plant.device.answer = answer
+    eager, other = await plant.connect(role="Viewer"), await plant.connect(role="Viewer")
+    await eager.send(b"".join(adu(number, read_holding(number, 1)) for number in range(20)))
+    assert await eager.receive(4) == [adu(number, exception(3, 6)) for number in range(16, 20)]
+    await other.send(adu(1, read_holding(500, 1)))
+    hold.set()
+    assert await other.receive() == [adu(1, words(500))]
+    assert await eager.receive(16) == [adu(number, words(number)) for number in range(16)]
+    assert await eager.ask(adu(20, read_holding(20, 1))) == adu(20, words(20))
 
 
 async def test_another_client_is_served_meanwhile_within_its_turn(plant: Plant) -> None:
