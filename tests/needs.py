@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +20,21 @@ _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # where daemons liv
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A program on the PATH, a library that pkg-config knows, or a file; with the Debian packages that bring it."""
+    """A program on the PATH, a library that pkg-config knows, a file, or a host's name; and the Debian packages for it."""
 
     packages: tuple[str, ...]
     program: str = ""
     library: str = ""
     file: str = ""
+    host: str = ""
     service: str = ""  # what the package would start by itself, and what the set-up stops again
     for_tests: bool = True
     for_bench: bool = False
 
     def is_met(self) -> bool:
         """Whether it is on this machine now."""
+        if self.host:
+            return _resolves(self.host)
         if self.library:
             found = program_path("pkg-config")
             return found is not None and subprocess.run([found, "--exists", self.library], check=False).returncode == 0
@@ -42,6 +46,7 @@ NEEDS: dict[str, Need] = {
     "pkg-config": Need(("pkg-config",), program="pkg-config", for_bench=True),
     "libmodbus": Need(("libmodbus-dev",), library="libmodbus"),
     "libssl": Need(("libssl-dev",), library="libssl", for_bench=True),
+    "localhost": Need((), host="localhost"),  # its name, which a machine without /etc/hosts does not know
     "openssl": Need(("openssl",), program="openssl", for_bench=True),
     "mbpoll": Need(("mbpoll",), program="mbpoll"),
     "tshark": Need(("tshark",), program="tshark"),
@@ -61,6 +66,13 @@ NEEDS: dict[str, Need] = {
 def program_path(name: str) -> str | None:
     """The path of a program, looked for on the PATH and where daemons live; None when it is not here."""
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS)))
+
+
+def _resolves(host: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except socket.gaierror:
+        return False
 
 
 def missing(names: tuple[str, ...]) -> list[str]:

@@ -16,6 +16,7 @@ Nothing is ever sent twice. Whatever was sent when the line broke fails as sent;
 from __future__ import annotations
 
 import asyncio
+import ssl
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -142,7 +143,8 @@ class Line(asyncio.Protocol):
         self._owner.line_free(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        reason = f"closed by the device: {explain_tls_error(exc)}" if exc else "closed by the device"
+        said = explain_tls_error(exc) if isinstance(exc, ssl.SSLError | ConnectionError) else str(exc or "")
+        reason = f"closed by the device: {said}" if said else "closed by the device"
         self._closed(reason, is_refusal=not self.is_proven)
 
     def send(self, transaction: Transaction) -> None:

@@ -72,7 +72,7 @@ def _black_hole() -> tuple[socket.socket, list[socket.socket]]:
             return silent, crowd
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("localhost", marks=pytest.mark.needs("localhost"))])
 async def test_the_address_or_name_dialled_is_the_one_in_the_certificate(contexts: Contexts, host: str) -> None:
     listener = await _listen(contexts)
     endpoint = parse_endpoint(f"mbaps://{host}:{listener.port}")

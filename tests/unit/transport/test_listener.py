@@ -348,6 +348,7 @@ async def test_one_socket_for_both_families_says_ipv4_addresses_as_such(contexts
     await listener.close()
 
 
+@pytest.mark.needs("localhost")
 async def test_localhost_listens_and_answers_under_its_name(contexts: Contexts) -> None:
     endpoint = parse_endpoint("mbaps://localhost:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server)
