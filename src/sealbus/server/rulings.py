@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Access", "RoleRulings", "Ruling"]
 
 _REMEMBERED = 4096
+_ROLES_REMEMBERED = 256
 
 
 class Ruling:
@@ -87,6 +88,7 @@ class Access:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._named = frozenset(role.name for role in policy.roles)
         self._of_role: dict[str, RoleRulings] = {}
 
     @property
@@ -98,6 +100,8 @@ class Access:
         rulings = self._of_role.get(role)
         if rulings is None:
             rulings = RoleRulings(self._policy.rights_of(role))
-            if role in {each.name for each in self._policy.roles}:
-                self._of_role[role] = rulings  # only known roles are kept: strangers cannot fill the memory
+            # All sessions of a role share one memory. Roles that the policy does not name come from certificates, and
+            # certificates must not decide how much is remembered: only so many of them are kept.
+            if role in self._named or len(self._of_role) < _ROLES_REMEMBERED:
+                self._of_role[role] = rulings
         return rulings

@@ -1,0 +1,45 @@
+"""A ruling is worked out once for a kind of request; what is remembered of it is bounded, whoever asks."""
+
+from __future__ import annotations
+
+from sealbus.policy import parse_policy, unsafe_allow_everything
+from sealbus.server import Access
+
+READ = bytes.fromhex("01 03 0000 0001")
+WRITE = bytes.fromhex("01 06 0000 0007")
+POLICY = """
+[[role]]
+name = "Viewer"
+[[role.allow]]
+units = "1"
+read = ["holding"]
+"""
+
+
+def test_all_sessions_of_a_role_share_what_is_remembered() -> None:
+    access = Access(parse_policy(POLICY, file="policy.toml"))
+    assert access.rulings_of("Viewer") is access.rulings_of("Viewer")
+    assert access.rulings_of("Viewer") is not access.rulings_of("Operator")
+
+
+def test_where_everything_is_allowed_all_clients_of_a_plain_listener_share_it_too() -> None:
+    access = Access(unsafe_allow_everything())
+    assert access.rulings_of("") is access.rulings_of("")
+
+
+def test_roles_of_strangers_do_not_fill_the_memory_nor_keep_a_named_role_out() -> None:
+    access = Access(parse_policy(POLICY, file="policy.toml"))
+    for number in range(300):
+        access.rulings_of(f"stranger {number}")
+    assert len(access._of_role) == 256
+    assert access.rulings_of("Viewer") is access.rulings_of("Viewer")
+
+
+def test_only_a_read_that_was_allowed_is_remembered_and_only_so_many() -> None:
+    rulings = Access(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
+    for tail in (WRITE, b"\1\3", b"\2" + READ[1:]):
+        assert rulings.judge(tail).refusal is not None
+    assert rulings.known == {}
+    for address in range(5000):
+        rulings.judge(b"\1\3" + address.to_bytes(2, "big") + b"\0\1")
+        assert len(rulings.known) <= 4096
