@@ -170,9 +170,13 @@ def _check_metrics(document: Document, address: str) -> None:
 
 def _check_listeners(document: Document, file: GatewayFile) -> None:
     rules_of_url: dict[str, ChannelRules] = {}
+    listened: set[str] = set()
     for number, listener in enumerate(file.listener):
         at: tuple[str | int, ...] = ("listener", number)
         endpoint = _endpoint(document, (*at, "url"), listener.url, listening=True)
+        if str(endpoint) in listened:
+            raise document.error((*at, "url"), f"{endpoint} is listened on twice", mend="give each listener its own")
+        listened.add(str(endpoint))
         needs_identity = endpoint.scheme is Scheme.MBAPS
         if endpoint.scheme is Scheme.TCP and not endpoint.is_loopback and not listener.unsafe_plain:
             raise document.error(

@@ -163,8 +163,6 @@ class Gateway:
 
     def _build_service(self, listener: ListenerTable) -> Service:
         endpoint = parse_endpoint(listener.url, listening=True)
-        if str(endpoint) in self.services:
-            raise ConfigError(f"{endpoint} is listened on twice", key="listener.url", mend="give each listener its own")
         if listener.policy:
             self._policy_digests[listener.url] = digest_of(listener.policy)  # first: what changes now is seen later
             policy = load_policy(listener.policy)
