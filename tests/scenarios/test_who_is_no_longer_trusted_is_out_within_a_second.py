@@ -76,6 +76,21 @@ async def test_clients_of_a_dismissed_authority_are_out_and_those_of_another_sta
         assert "unknown" in plant.records(HandshakeFailed)[-1].reason
 
 
+async def test_of_two_ways_to_one_certificate_the_one_that_is_left_keeps_its_session(tmp_path: Path) -> None:
+    async with open_plant(tmp_path) as plant:
+        second, key = pki.make_root("Second root"), pki.make_key()
+        one, other = (pki.make_root("Between", issuer=root, key=key) for root in (plant.root, second))
+        leaf = pki.make_leaf(one, "station 7", role="Operator")
+        by_the_other = pki.Credential((leaf.certificate, *other.chain), leaf.key)
+        plant.change("ca.crt", pki.save_trust(tmp_path / "both", plant.root, second).read_bytes())
+        await until(lambda: bool(plant.records(Reloaded)))
+        lost, kept = await connect(plant, by_the_other, "other"), await connect(plant, leaf, "one")
+        assert [await lost.ask(READ), await kept.ask(READ)] == [ANSWER, ANSWER]
+        plant.change("ca.crt", pki.save_trust(tmp_path / "one", plant.root).read_bytes())
+        assert await lost.closed(within_s=WITHIN_S) == b""
+        assert await kept.ask(READ, within_s=WITHIN_S) == ANSWER
+
+
 async def test_what_a_revoked_client_left_in_the_queue_is_not_sent(plant: Plant) -> None:
     lost = pki.make_leaf(plant.root, "lost", role="Operator")
     hold = asyncio.Event()

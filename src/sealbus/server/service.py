@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -32,6 +33,8 @@ __all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
 _SWEEP_S = 1.0
 _BUFFER_BYTES = 64 * 1024
 _GOODBYE_S = 1.0
+
+_numbers = itertools.count(1)  # of the process: the record knows a connection by it, whatever listener it came in by
 
 
 class ServerSecurity:
@@ -93,7 +96,6 @@ class Service(ListenerEvents):
         self._security = security
         self._limits = limits or ServiceLimits()
         self._of_identity: dict[str, int] = {}
-        self._numbers = 0
         self._listener: Listener | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -198,8 +200,7 @@ class Service(ListenerEvents):
             if not self._has_room_for(peer):
                 return Refusal(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
             self._of_identity[peer.fingerprint] = self._of_identity.get(peer.fingerprint, 0) + 1
-        self._numbers += 1
-        session = Session(self, accepted, peer, number=self._numbers)
+        session = Session(self, accepted, peer, number=next(_numbers))
         session.rulings = self._access.rulings_of(session.role)
         self.sessions.add(session)
         self._observer.opened(session)
@@ -240,14 +241,14 @@ class Service(ListenerEvents):
         if self._security is None:
             return
         now = datetime.now(UTC)
-        judged: dict[str, str | None] = {}
+        judged: dict[tuple[bytes, ...], str | None] = {}  # one leaf may have come by two chains, of which one is left
         for session in list(self.sessions):
             peer = session.peer
             if peer is None or session.rulings is None:
                 continue  # on a plain listener nobody has an identity to lose; or it is ending already
-            if peer.fingerprint not in judged:
-                judged[peer.fingerprint] = self._security.trust.objection(peer, now)
-            if (objection := judged[peer.fingerprint]) is not None:
+            if peer.chain not in judged:
+                judged[peer.chain] = self._security.trust.objection(peer, now)
+            if (objection := judged[peer.chain]) is not None:
                 self._end(session, objection)
 
     def _end(self, session: Session, reason: str) -> None:

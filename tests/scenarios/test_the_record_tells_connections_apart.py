@@ -1,0 +1,39 @@
+"""A number in the record means one connection of the run, whatever listener it came in by and whoever else is there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from scenarios.plant import Wire, adu, exception, open_plant, until, write_register
+from sealbus.records import Connected, Denied, Disconnected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WRITE, DENIED = adu(1, write_register(100, 7)), adu(1, exception(6, 1))
+
+SECOND_LISTENER = """
+[[listener]]
+url="mbaps://localhost:0"
+policy = "policy.toml"
+[[listener.device]]
+units="1-10"
+url="tcp://127.0.0.1:9"
+"""
+
+
+async def test_connections_of_two_listeners_have_numbers_of_their_own(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, device=SECOND_LISTENER) as plant:
+        first, second = (service.port for service in plant.process.gateway.services.values())
+        context = plant.client_context(*plant.issue(role="Viewer"))
+        for port in (first, second, first, second):
+            wire = Wire(*await asyncio.open_connection("localhost", port, ssl=context))
+            assert await wire.ask(WRITE) == DENIED
+            await wire.close()
+        await until(lambda: len(plant.records(Disconnected)) == 4)
+        connected = {each.connection: each.listener for each in plant.records(Connected)}
+        assert len(set(connected.values())) == 2
+        assert len(connected) == 4
+        assert [each.connection for each in plant.records(Denied)] == list(connected)
+        assert sorted(each.connection for each in plant.records(Disconnected)) == sorted(connected)
