@@ -1,0 +1,85 @@
+"""Somebody sets the clock, a year back or a year ahead: deadlines do not notice, and certificates mean what they say.
+
+The gateway runs with a wall clock that is off by as much as a file says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios.gateway_program import GatewayProgram, open_gateway_program
+from scenarios.plant import adu, exception, read_holding, until, words, write_register
+from scenarios.programs import run
+from sealbus.records import Alarm, Disconnected, SessionEnded, WriteRequested, verify
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.needs("gcc")
+
+YEAR_S = 365 * 24 * 3600
+TIMEOUT_S = 0.4
+
+
+def preloaded(folder: Path) -> Path:
+    library = folder / "wall_clock.so"
+    source = Path(__file__).parent / "foreign" / "wall_clock.c"
+    built = run("gcc", "-std=gnu11", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", library)
+    assert built.status == 0, built.said
+    return library
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[GatewayProgram]:
+    set_clock(tmp_path, 0)
+    environment = {"LD_PRELOAD": str(preloaded(tmp_path)), "WALL_CLOCK_OFF_BY": str(tmp_path / "off by")}
+    async with open_gateway_program(tmp_path, environment=environment, device=f"timeout = {TIMEOUT_S}") as gateway:
+        yield gateway
+
+
+def set_clock(folder: Path, seconds: int) -> None:
+    fresh = folder / "off by.new"
+    fresh.write_text(f"{seconds}\n")
+    fresh.replace(folder / "off by")
+
+
+@pytest.mark.parametrize("seconds", [-YEAR_S, -3600, 3600])
+async def test_a_time_out_is_as_long_as_ever(gateway: GatewayProgram, seconds: int) -> None:
+    client = await gateway.connect()
+    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    gateway.device.answer = lambda request: None
+    began = time.monotonic()
+    await client.send(adu(2, read_holding(20, 1)))
+    await until(lambda: len(gateway.device.requests) == 2)
+    set_clock(gateway.folder, seconds)
+    assert await client.receive() == [adu(2, exception(3, 0x0B))]
+    assert TIMEOUT_S * 0.9 < time.monotonic() - began < TIMEOUT_S + 1.0
+    gateway.device.answer = gateway.device.honest
+    assert await client.ask(adu(3, write_register(100, 7))) == adu(3, write_register(100, 7))
+    assert gateway.records(Alarm) == []
+    found = verify(gateway.folder / "records")
+    assert not found.breaks
+    assert found.clock_set_back == (1 if seconds < 0 else 0)
+    assert len(gateway.records(WriteRequested)) == 1
+
+
+async def test_a_clock_that_goes_past_the_end_of_a_certificate_ends_its_session(gateway: GatewayProgram) -> None:
+    client = await gateway.connect()
+    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    set_clock(gateway.folder, 2 * YEAR_S)
+    assert await client.closed(within_s=3.0) == b""
+    (ended,) = gateway.records(SessionEnded)
+    assert "expired" in ended.reason
+    with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+        newcomer = await gateway.connect()
+        await newcomer.ask(adu(2, read_holding(10, 1)))
+    set_clock(gateway.folder, 0)
+    again = await gateway.connect()
+    assert await again.ask(adu(3, read_holding(10, 1))) == adu(3, words(10))
+    assert [each.duration_s < 10 for each in gateway.records(Disconnected)] == [True]
