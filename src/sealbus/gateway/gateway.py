@@ -76,6 +76,10 @@ class Gateway:
         for channel in self.channels.values():
             channel.close()
 
+    def tend_servers(self) -> None:
+        """Once a second: a device whose certificate has expired is asked no more."""
+        self._reset_unentitled_servers(only_expired=True)
+
     def tend(self) -> None:
         """What must be looked at now and then whatever happens: what is about to expire."""
         now = datetime.now(UTC)
@@ -213,11 +217,13 @@ class Gateway:
             return
         self._servers[url] = PeerVerifier(self._trust.server.trust).peer(ssl_object, datetime.now(UTC))
 
-    def _reset_unentitled_servers(self) -> None:
+    def _reset_unentitled_servers(self, *, only_expired: bool = False) -> None:
         if self._trust is None:
             return
         now = datetime.now(UTC)
         for url, peer in list(self._servers.items()):
+            if only_expired and now <= peer.not_after:
+                continue
             if (objection := self._trust.server.trust.objection(peer, now)) is not None:
                 del self._servers[url]
                 self.channels[url].reset(objection)

@@ -98,6 +98,7 @@ class GatewayProcess:
 
     def _tend(self) -> None:
         self.audit.records.tend(time.monotonic())
+        self.gateway.tend_servers()
 
     def _try_again(self) -> None:
         if self.audit.has_failed_reload:  # what held it back may pass and leave the file as it is: descriptors, rights
