@@ -119,7 +119,11 @@ class Channel:
         if breaker.suspects and not breaker.allows(transaction.tail[0], self.loop.time()):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
-            self._send(self._ready[-1], transaction)  # its time cannot have run out: it has just been asked
+            line = self._ready[-1]
+            self.counters.sent += 1
+            line.send(transaction)  # its time cannot have run out: it has just been asked
+            if not line.free:
+                self._not_ready(line)
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         elif self._is_down():
@@ -187,8 +191,7 @@ class Channel:
 
     def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
         if line.is_ready:
-            line.is_ready = False
-            self._ready.remove(line)
+            self._not_ready(line)
         if self._is_closed:
             return
         if is_refusal:
@@ -230,15 +233,12 @@ class Channel:
             return SerialLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
         return MbapLine(self, self.rules)
 
-    def _send(self, line: Line, transaction: Transaction) -> None:
-        self.counters.sent += 1
-        line.send(transaction)
-        if not line.free:
-            line.is_ready = False
-            if self._ready[-1] is line:
-                self._ready.pop()
-            else:
-                self._ready.remove(line)
+    def _not_ready(self, line: Line) -> None:
+        line.is_ready = False
+        if self._ready[-1] is line:  # the usual case, and no search
+            self._ready.pop()
+        else:
+            self._ready.remove(line)
 
     def _put_in_place_of_another(self, transaction: Transaction) -> bool:
         crowded_out = self._queue.crowd_out(transaction.source)
