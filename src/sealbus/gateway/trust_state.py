@@ -72,7 +72,15 @@ class TrustState:
         digests = _digests(self.trust_files)
         if digests == self._trust_digests:
             return False
-        self._use(self.server.identity, Trust.load(self._table.trust, self._table.crl))
+        trust = Trust.load(self._table.trust, self._table.crl)
+        if lost := trust.lists_lost_since(self.server.trust):
+            # Somebody else's list, or a forged one: taken up, it would end every session and let nobody in.
+            raise ConfigError(
+                f"no revocation list is signed by {lost[0]} any more",
+                file=self._table.crl[0],
+                mend="put the list of that authority back, or a newer one",
+            )
+        self._use(self.server.identity, trust)
         self._trust_digests = digests
         return True
 

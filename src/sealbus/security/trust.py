@@ -94,7 +94,16 @@ class Trust:
             f"{anchor.file}: no revocation list of {render_name(anchor.certificate.subject)} is configured; "
             "its peers are refused until one is"
             for anchor in self.anchors
-            if not any(one.is_signed_by(anchor.certificate) for one in self.revocation.lists)
+            if not self._has_list_of(anchor)
+        ]
+
+    def lists_lost_since(self, before: Trust) -> list[str]:
+        """The anchors that `before` had a revocation list of, and that are still anchors and have none now."""
+        had = {_fingerprint(anchor.certificate) for anchor in before.anchors if before._has_list_of(anchor)}
+        return [
+            render_name(anchor.certificate.subject)
+            for anchor in self.anchors
+            if _fingerprint(anchor.certificate) in had and not self._has_list_of(anchor)
         ]
 
     def objection(self, peer: Peer, now: datetime) -> str | None:
@@ -108,6 +117,9 @@ class Trust:
         if not self.revocation.lists:
             return None
         return self._revocation_objection([x509.load_der_x509_certificate(der) for der in peer.chain], now)
+
+    def _has_list_of(self, anchor: TrustedCertificate) -> bool:
+        return any(one.is_signed_by(anchor.certificate) for one in self.revocation.lists)
 
     def _revocation_objection(self, chain: Sequence[x509.Certificate], now: datetime) -> str | None:
         issuers: Iterable[x509.Certificate] = (*chain[1:], chain[-1])

@@ -1,0 +1,114 @@
+"""Trust or revocation lists that cannot be read, or that somebody else signed, change nothing but the alarm they raise."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+import pki
+from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words
+from sealbus.records import Alarm, AlarmState, HandshakeFailed, ReloadFailed, SessionEnded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
+
+ROOT = pki.make_root()
+LOST = pki.make_leaf(ROOT, "lost", role="Operator")
+GOOD_LIST = pki.make_crl(ROOT, [LOST]).public_bytes(Encoding.PEM)
+
+
+@pytest.fixture
+async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+    (tmp_path / "ca.crl").write_bytes(GOOD_LIST)
+    async with open_plant(tmp_path, root=ROOT, identity='crl = ["ca.crl"]') as plant:
+        yield plant
+
+
+def list_cut_short(plant: Plant) -> None:
+    plant.change("ca.crl", GOOD_LIST[:200])
+
+
+def list_emptied(plant: Plant) -> None:
+    plant.change("ca.crl", "")
+
+
+def list_deleted(plant: Plant) -> None:
+    (plant.folder / "ca.crl").unlink()
+
+
+def list_is_a_web_page(plant: Plant) -> None:
+    plant.change("ca.crl", "<html>404</html>")
+
+
+def list_of_another_authority(plant: Plant) -> None:
+    plant.change("ca.crl", pki.make_crl(pki.make_root("Another root")).public_bytes(Encoding.PEM))
+
+
+def list_that_somebody_forged(plant: Plant) -> None:
+    plant.change("ca.crl", pki.make_crl(ROOT, key=pki.make_key()).public_bytes(Encoding.PEM))
+
+
+def trust_emptied(plant: Plant) -> None:
+    plant.change("ca.crt", "")
+
+
+def trust_without_a_root(plant: Plant) -> None:
+    between = pki.make_root("Intermediate", issuer=ROOT)
+    plant.change("ca.crt", between.certificate.public_bytes(Encoding.PEM))
+
+
+def trust_cut_short(plant: Plant) -> None:
+    plant.change("ca.crt", (plant.folder / "ca.crt").read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        list_cut_short,
+        list_emptied,
+        list_deleted,
+        list_is_a_web_page,
+        list_of_another_authority,
+        list_that_somebody_forged,
+        trust_emptied,
+        trust_without_a_root,
+        trust_cut_short,
+    ],
+)
+async def test_it_is_said_and_everything_goes_on_as_it_was(plant: Plant, break_it: Callable[[Plant], None]) -> None:
+    trust = (plant.folder / "ca.crt").read_bytes()
+    newcomer, stolen = plant.issue(role="Viewer"), LOST.save(plant.folder, "lost")
+    contexts = [plant.client_context(*files) for files in (newcomer, stolen)]
+    inside = await plant.connect(role="Viewer")
+    assert await inside.ask(READ) == ANSWER
+    break_it(plant)
+    await until(lambda: bool(plant.records(ReloadFailed)), within_s=1.0)
+    (raised,) = plant.records(Alarm)
+    assert (raised.name, raised.state) == ("reload of trust", AlarmState.RAISED)
+    assert str(plant.folder / "ca.cr") in raised.text
+    assert await inside.ask(READ) == ANSWER
+    assert [await answer_to(plant, context) for context in contexts] == [ANSWER, b""]
+    assert plant.records(HandshakeFailed)[-1].reason == "its certificate was revoked"
+    plant.change("ca.crt", trust)
+    plant.change("ca.crl", GOOD_LIST)
+    await until(lambda: plant.process.audit.alarms == {}, within_s=1.5)
+    assert plant.records(Alarm)[-1].state is AlarmState.CLEARED
+    assert await inside.ask(READ) == ANSWER
+    assert plant.records(SessionEnded) == []
+
+
+async def answer_to(plant: Plant, context: ssl.SSLContext) -> bytes:
+    try:
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", plant.port, ssl=context))
+        plant.wires.append(wire)
+        return await wire.ask(READ)
+    except (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError):
+        return b""
