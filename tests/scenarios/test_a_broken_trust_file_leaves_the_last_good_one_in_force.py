@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +14,7 @@ from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, w
 from sealbus.records import Alarm, AlarmState, HandshakeFailed, ReloadFailed, SessionEnded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
