@@ -84,6 +84,11 @@ class _Call(Transaction):
         if not self.future.done():
             self.future.set_result(answer)
 
+    def waits_no_more(self, future: asyncio.Future[bytes]) -> None:
+        """Whoever awaited it was cancelled: its time to be sent is over."""
+        if future.cancelled():
+            self.send_by = 0.0
+
     def fail(self, failure: Failure, detail: str = "") -> None:
         if self.future.done():
             return
@@ -271,6 +276,8 @@ class Connection:
         call = _Call(None, *asked, loop.time() + self._patience_s)
         future = call.future = loop.create_future()
         channel.submit(call)
+        if not call.expires and not future.done():  # it waits for its turn
+            future.add_done_callback(call.waits_no_more)
         return future
 
 
