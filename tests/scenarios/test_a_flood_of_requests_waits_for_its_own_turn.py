@@ -118,6 +118,25 @@ async def test_no_flood_holds_the_gateway_for_more_than_a_moment(
     assert most <= 64, f"{most} requests to be {kind} were judged while everybody else had to wait"
 
 
+async def test_twenty_connections_of_one_identity_have_one_turn_between_them(plant: Plant) -> None:
+    async def answer(request: bytes) -> bytes:
+        await asyncio.sleep(0.05)  # a serial line takes as long
+        return plant.device.honest(request)
+
+    plant.device.answer = answer
+    greedy = plant.issue(role="Viewer", name="greedy")
+    for _ in range(20):
+        wire = await plant.connect_with(*greedy)
+        await wire.send(b"".join(adu(number, read_holding(0, 1)) for number in range(16)))
+    operator = await plant.connect(role="Operator")
+    await until(lambda: len(plant.device.requests) > 0)
+    for number in range(5):
+        before = len(plant.device.requests)
+        request = adu(number, write_register(100, number))
+        assert await operator.ask(request, within_s=1.0) == request
+        assert len(plant.device.requests) - before <= 3
+
+
 async def test_one_identity_cannot_fill_the_queue_of_a_device(tmp_path: Path) -> None:
     async with open_plant(tmp_path, device="queue = 64\ntimeout = 3.0\ndeadline = 20.0") as plant:
         hold = asyncio.Event()

@@ -241,7 +241,7 @@ class Channel:
             self._ready.remove(line)
 
     def _put_in_place_of_another(self, transaction: Transaction) -> bool:
-        crowded_out = self._queue.crowd_out(transaction.source)
+        crowded_out = self._queue.crowd_out(transaction)
         if crowded_out is None:
             return False
         self._refuse(crowded_out, Failure.BUSY)

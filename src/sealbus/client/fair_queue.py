@@ -1,8 +1,9 @@
-"""Who is next? Sources take turns; within one source, first come first served.
+"""Who is next? Clients take turns; so do the connections of one client; within one connection, first come first served.
 
-A client that sends a thousand requests waits behind its own, not in front of the others. The queue is bounded; what
-does not fit is refused at once, so that nobody waits for a place that will not come. Nor can anybody keep the others out
-by filling it: when it is full, the source with the longest row gives up its last place to one that waits for less.
+A client that sends a thousand requests, over one connection or over thirty, waits behind its own, not in front of the
+others. The queue is bounded; what does not fit is refused at once, so that nobody waits for a place that will not come.
+Nor can anybody keep the others out by filling it: when it is full, whoever has most in it gives up his last place to one
+who waits for less.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sealbus.client.transaction import Transaction
 
@@ -19,55 +20,56 @@ __all__ = ["FairQueue"]
 
 
 class FairQueue:
-    """A bounded queue of transactions with one turn per source."""
+    """A bounded queue of transactions with one turn per client."""
 
-    __slots__ = ("_limit", "_of_source", "_turns", "length")
+    __slots__ = ("_limit", "_of_client", "_turns", "length")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.length = 0
-        self._turns: deque[deque[Transaction]] = deque()
-        self._of_source: dict[object, deque[Transaction]] = {}
+        self._turns: deque[_Client] = deque()
+        self._of_client: dict[object, _Client] = {}
 
     def put(self, transaction: Transaction) -> bool:
         """False when the queue is full."""
         if self.length >= self._limit:
             return False
-        waiting = self._of_source.get(transaction.source)
-        if waiting is None:
-            waiting = self._of_source[transaction.source] = deque()
-            self._turns.append(waiting)
-        waiting.append(transaction)
+        name = transaction.client
+        client = self._of_client.get(name)
+        if client is None:
+            client = self._of_client[name] = _Client(name)
+            self._turns.append(client)
+        client.put(transaction)
         self.length += 1
         return True
 
-    def crowd_out(self, source: object) -> Transaction | None:
-        """Take out the last of the longest row if `source` would still wait for less with one more; None if not."""
-        longest = max(self._turns, key=len, default=None)
-        if longest is None or len(longest) <= len(self._of_source.get(source, ())) + 1:
-            return None
-        self.length -= 1
-        return longest.pop()
+    def crowd_out(self, transaction: Transaction) -> Transaction | None:
+        """Take out the last of whoever has most, if this one would still wait behind less; None if it would not."""
+        own = self._of_client.get(transaction.client)
+        longest = max(self._turns, key=_length, default=None)
+        crowded_out = None
+        if longest is not None and longest.length > (own.length if own else 0) + 1:
+            crowded_out = longest.give_up()
+        elif own is not None:
+            crowded_out = own.give_up_for(transaction.source)
+        if crowded_out is not None:
+            self.length -= 1
+        return crowded_out
 
     def take(self) -> Transaction:
         """The next one. Only when the queue is not empty."""
-        waiting = self._turns.popleft()
-        transaction = waiting.popleft()
+        client = self._turns.popleft()
+        transaction = client.take()
         self.length -= 1
-        if waiting:
-            self._turns.append(waiting)
+        if client.length:
+            self._turns.append(client)
         else:
-            del self._of_source[transaction.source]
+            del self._of_client[client.name]
         return transaction
 
     def drop(self, source: object) -> list[Transaction]:
         """Take out all that this source still waits for."""
-        waiting = self._of_source.pop(source, None)
-        if waiting is None:
-            return []
-        self._turns.remove(waiting)
-        self.length -= len(waiting)
-        return list(waiting)
+        return self._drop_all_that(lambda each: each.source is source) if self.length else []
 
     def drop_expired(self, now: float) -> list[Transaction]:
         """Take out all whose time to be sent has passed."""
@@ -79,20 +81,19 @@ class FairQueue:
 
     def drop_all(self) -> list[Transaction]:
         """Take out everything."""
-        everything = [each for waiting in self._turns for each in waiting]
+        everything = list(self._all())
         self._rebuild([])
         return everything
 
     def earliest(self) -> float:
         """The first `send_by` of all that wait. Only when the queue is not empty."""
-        return min(each.send_by for waiting in self._turns for each in waiting)
+        return min(each.send_by for each in self._all())
 
     def _drop_all_that(self, goes: Callable[[Transaction], bool]) -> list[Transaction]:
         gone: list[Transaction] = []
         kept: list[Transaction] = []
-        for waiting in self._turns:
-            for each in waiting:
-                (gone if goes(each) else kept).append(each)
+        for each in self._all():
+            (gone if goes(each) else kept).append(each)
         if gone:
             self._rebuild(kept)
         return gone
@@ -100,6 +101,64 @@ class FairQueue:
     def _rebuild(self, transactions: list[Transaction]) -> None:
         self.length = 0
         self._turns.clear()
-        self._of_source.clear()
+        self._of_client.clear()
         for each in transactions:
             self.put(each)
+
+    def _all(self) -> Iterator[Transaction]:
+        for client in self._turns:
+            yield from client.all()
+
+
+class _Client:
+    """What one client waits for: a row for each of its connections, which take turns too."""
+
+    __slots__ = ("_rows", "_turns", "length", "name")
+
+    def __init__(self, name: object) -> None:
+        self.name = name
+        self.length = 0
+        self._turns: deque[deque[Transaction]] = deque()
+        self._rows: dict[object, deque[Transaction]] = {}
+
+    def put(self, transaction: Transaction) -> None:
+        row = self._rows.get(transaction.source)
+        if row is None:
+            row = self._rows[transaction.source] = deque()
+            self._turns.append(row)
+        row.append(transaction)
+        self.length += 1
+
+    def take(self) -> Transaction:
+        row = self._turns.popleft()
+        transaction = row.popleft()
+        self.length -= 1
+        if row:
+            self._turns.append(row)
+        else:
+            del self._rows[transaction.source]
+        return transaction
+
+    def give_up(self) -> Transaction:
+        """Take out the last of its longest row."""
+        row = max(self._turns, key=len)
+        transaction = row.pop()
+        self.length -= 1
+        if not row:
+            self._turns.remove(row)
+            del self._rows[transaction.source]
+        return transaction
+
+    def give_up_for(self, source: object) -> Transaction | None:
+        """The same, if this source would still wait for less with one more."""
+        if len(max(self._turns, key=len)) <= len(self._rows.get(source, ())) + 1:
+            return None
+        return self.give_up()
+
+    def all(self) -> Iterator[Transaction]:
+        for row in self._turns:
+            yield from row
+
+
+def _length(client: _Client) -> int:
+    return client.length

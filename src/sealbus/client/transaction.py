@@ -49,7 +49,8 @@ class Failure(Enum):
 class Transaction:
     """A request for one device. Those who ask subclass it and say in `settle` what an end means to them.
 
-    `tail` is the unit id and the request PDU as they go on the wire. `source` is whoever asked; sources get fair turns.
+    `tail` is the unit id and the request PDU as they go on the wire. `source` is the connection that asked. Clients get
+    fair turns, and then the sources of one client.
     `send_by` is the last moment, on the loop's clock, at which it may still be sent.
     """
 
@@ -69,6 +70,11 @@ class Transaction:
         self.may_change_state = may_change_state
         self.send_by = send_by
         self.expires = 0.0
+
+    @property
+    def client(self) -> object:
+        """Who asked, where several sources may be one client; asked only of those that have to wait."""
+        return self.source
 
     def settle(self, answer: bytes) -> None:
         """The device answered: `answer` is its MBAP ADU without the two bytes of the transaction id."""

@@ -53,6 +53,11 @@ class _Forwarded(Transaction):
     record: int
     journal: WriteJournal
 
+    @property
+    def client(self) -> object:
+        peer = self.source.peer
+        return self.source if peer is None else peer.fingerprint
+
     def settle(self, answer: bytes) -> None:
         if self.record:
             self.journal.answered(self.record, answer)

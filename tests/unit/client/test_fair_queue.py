@@ -1,4 +1,4 @@
-"""Sources take turns, and a full queue is taken from whoever has most in it."""
+"""Clients take turns, then their connections, and a full queue is taken from whoever has most in it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from sealbus.protocol import answer_shape
 READ = bytes.fromhex("03 0000 0001")
 
 
+class Asked(Transaction):
+    """Asked by a connection whose first letter says whose it is: a1 and a2 are two connections of a."""
+
+    @property
+    def client(self) -> object:
+        return str(self.source)[0]
+
+
 def ask(source: str) -> Transaction:
-    return Transaction(source, b"\1" + READ, answer_shape(READ), False, 0.0)
+    return Asked(source, b"\1" + READ, answer_shape(READ), False, 0.0)
 
 
 def queue_of(limit: int, *sources: str) -> FairQueue:
@@ -36,16 +44,53 @@ def test_a_full_queue_takes_no_more() -> None:
 
 def test_a_source_with_little_waiting_takes_the_last_place_of_the_one_with_most() -> None:
     queue = queue_of(5, "a", "a", "a", "b", "b")
-    crowded_out = queue.crowd_out("c")
+    newcomer = ask("c")
+    crowded_out = queue.crowd_out(newcomer)
     assert crowded_out is not None
     assert crowded_out.source == "a"
-    assert queue.put(ask("c"))
+    assert queue.put(newcomer)
     assert order(queue) == ["a", "b", "c", "a", "b"]
 
 
 def test_nobody_is_crowded_out_for_one_who_would_have_as_much() -> None:
     queue = queue_of(4, "a", "a", "b", "b")
-    assert queue.crowd_out("a") is None
-    assert queue.crowd_out("b") is None
-    assert queue_of(2, "a", "b").crowd_out("c") is None
-    assert FairQueue(1).crowd_out("a") is None
+    assert queue.crowd_out(ask("a")) is None
+    assert queue.crowd_out(ask("b")) is None
+    assert queue_of(2, "a", "b").crowd_out(ask("c")) is None
+    assert FairQueue(1).crowd_out(ask("a")) is None
+
+
+def test_many_connections_of_one_client_have_one_turn_between_them() -> None:
+    queue = queue_of(9, "a1", "a2", "a3", "a1", "b1", "b1", "c1")
+    assert order(queue) == ["a1", "b1", "c1", "a2", "b1", "a3", "a1"]
+
+
+def test_many_connections_of_one_client_are_crowded_out_as_one() -> None:
+    queue = queue_of(4, "a1", "a2", "a3", "a4")
+    for expected in ("a1", "a2"):
+        newcomer = ask("b1")
+        crowded_out = queue.crowd_out(newcomer)
+        assert crowded_out is not None
+        assert crowded_out.source == expected
+        assert queue.put(newcomer)
+    assert queue.crowd_out(ask("b1")) is None
+    assert order(queue) == ["a3", "b1", "a4", "b1"]
+
+
+def test_within_a_client_the_connection_with_most_gives_up_its_place() -> None:
+    queue = queue_of(4, "a1", "a1", "a1", "a2")
+    newcomer = ask("a3")
+    crowded_out = queue.crowd_out(newcomer)
+    assert crowded_out is not None
+    assert crowded_out.source == "a1"
+    assert queue.put(newcomer)
+    assert queue.crowd_out(ask("a2")) is None
+    assert order(queue) == ["a1", "a2", "a3", "a1"]
+
+
+def test_what_a_connection_waits_for_is_dropped_and_nothing_else() -> None:
+    queue = queue_of(9, "a1", "a2", "a1", "b1")
+    assert [each.source for each in queue.drop("a1")] == ["a1", "a1"]
+    assert queue.drop("c1") == []
+    assert (queue.length, order(queue)) == (2, ["a2", "b1"])
+    assert queue.drop("a2") == []
