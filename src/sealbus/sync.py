@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "connect"]
 
 _Result = TypeVar("_Result")
+_TURNS = 8  # from the socket through TLS to the line
 
 
 class Connection:
@@ -139,6 +140,8 @@ class Connection:
     def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         with self._turn:
             try:
+                if self._connection._has_news():
+                    self._loop.run_until_complete(_take_up_news())
                 return self._loop.run_until_complete(work)
             except RuntimeError as error:
                 work.close()
@@ -148,6 +151,9 @@ class Connection:
                     raise LocalError(
                         "sealbus.sync was called inside an event loop: await sealbus.connect there"
                     ) from error
+                raise
+            except KeyboardInterrupt:
+                self._loop.run_until_complete(_give_up())
                 raise
 
 
@@ -165,6 +171,20 @@ def connect(
     return Connection(
         _connect(url, identity=identity, trust=trust, crl=crl, timeout=timeout, rules=rules, tls_options=tls_options)
     )
+
+
+async def _give_up() -> None:
+    """End the call that was interrupted: left alone, it would go on with the next one, and a write be sent by then."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _take_up_news() -> None:
+    """Let the loop see what came in since it last ran, such as the end of a connection that was idle for long."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _is_in_a_loop() -> bool:

@@ -8,6 +8,7 @@ the error says that its outcome is unknown, and what to do about that is for the
 from __future__ import annotations
 
 import asyncio
+import select
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -250,6 +251,13 @@ class Connection:
                else self.write_registers(where.address, words, unit=unit))  # fmt: skip
 
     # -- machinery
+
+    def _has_news(self) -> bool:
+        """Whether bytes, or the end of a connection, wait for a loop that does not run all the time."""
+        lines = self._channel._lines if self._channel else ()
+        transports = [line.transport for line in lines if line.transport is not None]
+        sockets = [sock for each in transports if (sock := each.get_extra_info("socket")) is not None]
+        return bool(sockets) and bool(select.select(sockets, (), (), 0)[0])
 
     def _opened_channel(self) -> Channel:
         if self._channel is None:
