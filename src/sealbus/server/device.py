@@ -78,26 +78,22 @@ class Device:
         self._read: ReadFunction = read or self._read_table
         self._write: WriteFunction = write or (self._write_nothing if tables is None else self._write_table)
         self._identification = dict(identification or {})
-        self.is_async = inspect.iscoroutinefunction(read) or inspect.iscoroutinefunction(write)
-        """Whether answering may have to wait."""
 
     def carry_out(self, unit_id: int, request: Request) -> Any:
-        """Do what the request asks of a device that never waits; gives what `encode_answer` takes."""
+        """Do what the request asks; gives what `encode_answer` takes, or something to await that gives it."""
         if (table := _READS.get(type(request))) is not None:
             return self._read(table, request.address, request.count, unit_id)  # type: ignore[union-attr]
         steps = self._steps(unit_id, request)
         try:
             done = next(steps)
-            while True:
+            while not inspect.isawaitable(done):
                 done = steps.send(done)
         except StopIteration as end:
             return end.value
+        return self._go_on(steps, done)
 
-    async def carry_out_waiting(self, unit_id: int, request: Request) -> Any:
-        """The same for a device whose functions may be asynchronous."""
-        steps = self._steps(unit_id, request)
+    async def _go_on(self, steps: Generator[Any, Any, Any], done: Any) -> Any:
         try:
-            done = next(steps)
             while True:
                 done = steps.send(await done if inspect.isawaitable(done) else done)
         except StopIteration as end:
@@ -117,7 +113,9 @@ class Device:
                 (old,) = yield self._read(Table.HOLDING, request.address, 1, unit_id)
                 new = (old & request.and_mask) | (request.or_mask & ~request.and_mask & 0xFFFF)
                 yield self._write(Table.HOLDING, request.address, [new], unit_id)
-            case ReadWriteMultipleRegisters():  # the write comes first (6.17)
+            case ReadWriteMultipleRegisters():  # the write comes first (6.17), unless the read is known to fail
+                if self._tables:
+                    self._read_table(Table.HOLDING, request.read_address, request.read_count, unit_id)
                 yield self._write(Table.HOLDING, request.write_address, list(request.values), unit_id)
                 return (yield self._read(Table.HOLDING, request.read_address, request.read_count, unit_id))
             case Diagnostics(sub_function=0):
@@ -193,24 +191,25 @@ class DeviceBackend:
         device = self._devices.get(adu[6])
         if device is None or ruling.request is None:
             session.refuse(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
-        elif device.is_async:
-            task = asyncio.get_running_loop().create_task(self._wait_for(device, session, adu, ruling.request))
+            return
+        try:
+            value = device.carry_out(adu[6], ruling.request)
+        except Exception as error:  # noqa: BLE001 - see _refuse
+            _refuse(session, adu, error)
+            return
+        if type(value) is not list and inspect.isawaitable(value):
+            task = asyncio.get_running_loop().create_task(self._wait_for(value, session, adu, ruling.request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            try:
-                value = device.carry_out(adu[6], ruling.request)
-            except Exception as error:  # noqa: BLE001 - see _refuse
-                _refuse(session, adu, error)
-            else:
-                _answer(session, adu, ruling.request, value)
+            _answer(session, adu, ruling.request, value)
 
     def gone(self, session: Session) -> None: ...
 
-    async def _wait_for(self, device: Device, session: Session, adu: bytes, request: Request) -> None:
+    async def _wait_for(self, work: Awaitable[Any], session: Session, adu: bytes, request: Request) -> None:
         try:
-            value = await device.carry_out_waiting(adu[6], request)
-        except Exception as error:  # noqa: BLE001 - see _refuse
+            value = await work
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see _refuse
             _refuse(session, adu, error)
         else:
             _answer(session, adu, request, value)
@@ -225,7 +224,7 @@ def _answer(session: Session, adu: bytes, request: Request, value: Any) -> None:
         session.answer(adu, b"\0\0\0%c%c%b" % (len(pdu) + 1, adu[6], pdu))
 
 
-def _refuse(session: Session, adu: bytes, error: Exception) -> None:
+def _refuse(session: Session, adu: bytes, error: BaseException) -> None:
     """A device is its user's code. Whatever it raises, the client gets an answer and the log gets the reason."""
     if isinstance(error, DeviceException):
         session.refuse(adu, error.exception_code)
