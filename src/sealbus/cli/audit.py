@@ -86,6 +86,8 @@ def show(
         if last is None and follow_on:
             last = _FOLLOW_LAST
         newest = newest_sequence(directory)
+        if not newest:
+            raise ConfigError("there are no records here", file=str(directory), mend="name a directory of records")
         for stored in _selected(directory, last, kinds, newest):
             print(render(stored))
         if follow_on:

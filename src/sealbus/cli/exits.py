@@ -14,10 +14,11 @@ from sealbus.errors import ConfigError, LocalError, SealbusError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FAILED", "WRONG_USAGE", "one_line_errors", "quit_with"]
+__all__ = ["FAILED", "INTERRUPTED", "WRONG_USAGE", "one_line_errors", "quit_with"]
 
 FAILED = 1
 WRONG_USAGE = 2
+INTERRUPTED = 130
 
 
 @contextmanager
@@ -30,10 +31,12 @@ def one_line_errors() -> Iterator[None]:
     except SealbusError as error:
         quit_with(str(error), FAILED)
     except KeyboardInterrupt:
-        quit_with("interrupted", 130)
+        quit_with("interrupted", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
         raise SystemExit(FAILED) from None
+    except OSError as error:
+        quit_with(f"{error.filename or 'the output'}: {error.strerror}", FAILED)
 
 
 def quit_with(message: str, status: int) -> NoReturn:

@@ -55,6 +55,7 @@ def wrap(
     certificate: Annotated[Path, typer.Option(help="Own certificate, leaf first, up to the root")],
     key: Annotated[Path, typer.Option(help="Key of the certificate")],
     trust: Annotated[list[Path], typer.Option(help="Certificates of the authorities to believe")],
+    passphrase_file: Annotated[Path | None, typer.Option(help="File with the passphrase of an encrypted key")] = None,
     crl: Annotated[list[Path], typer.Option(help="Revocation lists of those authorities")] = [],  # noqa: B006
     timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer", min=0.1)] = 5.0,
     records: Annotated[Path | None, typer.Option(help="Folder of the record; default: in the state folder")] = None,
@@ -66,12 +67,18 @@ def wrap(
         endpoint = parse_endpoint(listen, listening=True)
         if endpoint.scheme is not Scheme.TCP:
             raise ConfigError(f"{listen} is not plain", key="LISTEN", mend="wrap listens on tcp://127.0.0.1:PORT")
+        if parse_endpoint(device).scheme is not Scheme.MBAPS:
+            raise ConfigError(f"{device} is not mbaps", key="DEVICE", mend="wrap seals, and only to mbaps://HOST")
         if not endpoint.is_loopback and not unsafe_plain:
             raise ConfigError("plain Modbus off loopback", key="LISTEN", mend="use tcp://127.0.0.1:PORT")
         file = GatewayFile(
             gateway=GatewayTable(name="wrap", records=str(records or state_home() / f"wrap-{endpoint.port}")),
             identity=IdentityTable(
-                certificate=[str(certificate)], key=[str(key)], trust=list(map(str, trust)), crl=list(map(str, crl))
+                certificate=[str(certificate)],
+                key=[str(key)],
+                trust=list(map(str, trust)),
+                crl=list(map(str, crl)),
+                passphrase_file=str(passphrase_file or ""),
             ),
             listener=[
                 ListenerTable(

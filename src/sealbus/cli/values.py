@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sealbus import sync
-from sealbus.cli.exits import one_line_errors
+from sealbus.cli.exits import INTERRUPTED, one_line_errors, quit_with
+from sealbus.client import ChannelRules
 from sealbus.errors import LocalError
 from sealbus.protocol import Table, ValueType, parse_place
 from sealbus.security import Identity
@@ -32,8 +34,18 @@ _Order = Annotated[str, typer.Option(help="Word and byte order: ABCD, CDAB, BADC
 _Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer", min=0.01)]
 _Certificate = Annotated[Path | None, typer.Option(help="Own certificate, leaf first, up to the root (mbaps)")]
 _Key = Annotated[Path | None, typer.Option(help="Key of the certificate (mbaps)")]
+_PassphraseFile = Annotated[Path | None, typer.Option(help="File with the passphrase of an encrypted key")]
 _Trust = Annotated[list[Path], typer.Option(help="Certificates of the authorities to believe (mbaps)")]
 _Crl = Annotated[list[Path], typer.Option(help="Revocation lists of those authorities")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What we are known by, as the options gave it."""
+
+    certificate: Path | None
+    key: Path | None
+    passphrase_file: Path | None
 
 
 def read(
@@ -46,11 +58,15 @@ def read(
     timeout: _Timeout = 3.0,
     certificate: _Certificate = None,
     key: _Key = None,
+    passphrase_file: _PassphraseFile = None,
     trust: _Trust = [],  # noqa: B006 - typer reads it, nobody changes it
     crl: _Crl = [],  # noqa: B006
 ) -> None:
     """Read a value or a range."""
-    with one_line_errors(), _connect(endpoint, timeout, (certificate, key), (trust, crl)) as modbus:
+    with (
+        one_line_errors(),
+        _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
+    ):
         values = modbus.read(place, type=type, order=order, unit=unit)
     where = parse_place(place)
     if as_json:
@@ -75,33 +91,39 @@ def write(
     timeout: _Timeout = 3.0,
     certificate: _Certificate = None,
     key: _Key = None,
+    passphrase_file: _PassphraseFile = None,
     trust: _Trust = [],  # noqa: B006
     crl: _Crl = [],  # noqa: B006
 ) -> None:
     """Write values to coils or holding registers. Nothing is ever sent twice."""
     with one_line_errors():
         parsed = [_parse_value(value, parse_place(place).table, type) for value in values]
-        with _connect(endpoint, timeout, (certificate, key), (trust, crl)) as modbus:
-            modbus.write(place, *parsed, type=type, order=order, unit=unit)
+        with _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus:
+            try:
+                modbus.write(place, *parsed, type=type, order=order, unit=unit)
+            except KeyboardInterrupt:
+                quit_with("interrupted; the write may or may not have been carried out", INTERRUPTED)
     if as_json:
         print(json.dumps({"place": place, "unit": unit, "written": parsed}))
     else:
         print(f"written: {place} = {' '.join(_shown(value) for value in parsed)}")
 
 
-def _connect(
-    endpoint: str, timeout: float, own: tuple[Path | None, Path | None], believed: tuple[list[Path], list[Path]]
-) -> sync.Connection:
-    certificate, key = own
+def _connect(endpoint: str, timeout: float, own: _Own, believed: tuple[list[Path], list[Path]]) -> sync.Connection:
+    certificate, key = own.certificate, own.key
     if (certificate is None) != (key is None):
         raise LocalError("--certificate and --key belong together: give both")
     if parse_endpoint(endpoint).scheme is Scheme.MBAPS and not (certificate and believed[0]):
         raise LocalError(
             f"{endpoint} is mutual: give --certificate and --key to be known by, and --trust to believe by"
         )
-    identity = Identity.load(certificate, key) if certificate is not None and key is not None else None
+    identity = None
+    if certificate is not None and key is not None:
+        password = own.passphrase_file.read_bytes().rstrip(b"\r\n") if own.passphrase_file else None
+        identity = Identity.load(certificate, key, password)
     trust, crl = believed
-    return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, timeout=timeout)
+    rules = ChannelRules(timeout_s=timeout, connect_timeout_s=timeout)
+    return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, rules=rules)
 
 
 def _parse_value(text: str, table: Table, type: str) -> Value:

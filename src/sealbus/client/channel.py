@@ -22,7 +22,7 @@ from sealbus.client.line import Line, LineState, MbapLine
 from sealbus.client.serial_line import Framing, SerialLine
 from sealbus.client.transaction import Failure, Transaction
 from sealbus.errors import ConfigError, PeerError, Unreachable
-from sealbus.transport import Scheme, dial
+from sealbus.transport import Outbox, Scheme, dial
 
 if TYPE_CHECKING:
     import ssl
@@ -98,6 +98,7 @@ class Channel:
         self.endpoint = endpoint
         self.rules = rules
         self.counters = ChannelCounters()
+        self.outbox = Outbox()
         self._tls = tls
         self._hooks = hooks or ChannelHooks()
         self.loop = asyncio.get_running_loop()

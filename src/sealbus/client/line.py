@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sealbus.client.transaction import Transaction
+    from sealbus.transport import Outbox
 
 __all__ = ["Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapLine"]
 
@@ -71,6 +72,8 @@ class LineOwner(Protocol):
     @property
     def counters(self) -> LineCounters: ...
     @property
+    def outbox(self) -> Outbox: ...
+    @property
     def suspects(self) -> Mapping[int, object]:
         """The units that left a request unanswered: empty on a normal day."""
 
@@ -94,6 +97,7 @@ class Line(asyncio.Protocol):
         "_hold_timer",
         "_in_flight",
         "_loop",
+        "_outbox",
         "_owner",
         "_pending",
         "_rules",
@@ -111,6 +115,7 @@ class Line(asyncio.Protocol):
         self._owner = owner
         self._counters = owner.counters
         self._suspects = owner.suspects
+        self._outbox = owner.outbox
         self._rules = rules
         self._in_flight = rules.in_flight
         self._timeout_s = rules.timeout_s
@@ -273,7 +278,7 @@ class MbapLine(Line):
         if self._is_joining:
             self._joined.append(frame)
         elif len(pending) == 1:  # an idle line does not wait
-            self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
+            self._outbox.write(self.transport, frame)  # type: ignore[arg-type]  # a free line has a transport
         else:
             self._is_joining = True
             self._joined.append(frame)

@@ -135,7 +135,9 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
         raise ConfigError("no private key in PEM", file=file, mend="it begins with -----BEGIN PRIVATE KEY-----")
     encrypted = b"ENCRYPTED" in pem
     if encrypted and not password:
-        raise ConfigError("the key is encrypted and no password was given", file=file, mend="give its password")
+        raise ConfigError(
+            "the key is encrypted and no passphrase was given", file=file, mend="name a passphrase_file that holds it"
+        )
     try:
         key = serialization.load_pem_private_key(pem, password if encrypted else None)
     except UNPARSABLE:

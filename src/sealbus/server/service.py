@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sealbus.security import PeerVerifier, build_server_context, wants_renewal
 from sealbus.server.session import Session, SessionLimits
-from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Refusal
+from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Outbox, Refusal
 
 if TYPE_CHECKING:
     import ssl
@@ -90,6 +90,7 @@ class Service(ListenerEvents):
         self.endpoint = endpoint
         self.backend = backend
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self.outbox = Outbox()
         self.sessions: set[Session] = set()
         self._access = access
         self._observer = observer

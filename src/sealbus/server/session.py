@@ -25,7 +25,7 @@ from sealbus.protocol import ExceptionCode, MbapStream, exception_adu
 if TYPE_CHECKING:
     from sealbus.security import Peer
     from sealbus.server.rulings import RoleRulings, Ruling
-    from sealbus.transport import Accepted, Endpoint
+    from sealbus.transport import Accepted, Endpoint, Outbox
 
 __all__ = ["Backend", "Session", "SessionLimits", "SessionOwner"]
 
@@ -89,6 +89,8 @@ class SessionOwner(Protocol):
     @property
     def buffer(self) -> memoryview: ...
     @property
+    def outbox(self) -> Outbox: ...
+    @property
     def endpoint(self) -> Endpoint: ...
     def session_closed(self, session: Session) -> None: ...
     def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
@@ -112,6 +114,7 @@ class Session(asyncio.BufferedProtocol):
         "_holds",
         "_in_flight_limit",
         "_loop",
+        "_outbox",
         "_owner",
         "_partial_since",
         "_stalled_since",
@@ -133,6 +136,7 @@ class Session(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._stream = MbapStream()
         self._buffer = owner.buffer
+        self._outbox = owner.outbox
         self._submit = owner.backend.submit
         self._in_flight_limit = owner.limits.in_flight
         self._backlog: deque[bytes] | None = None
@@ -204,7 +208,7 @@ class Session(asyncio.BufferedProtocol):
         """Answer the request `adu`: `answer` is the device's ADU without its transaction id."""
         self.in_flight -= 1
         if self.transport is not None:
-            self.transport.write(adu[:2] + answer)
+            self._outbox.write(self.transport, adu[:2] + answer)
 
     def refuse(self, adu: bytes, exception_code: int) -> None:
         """Answer the request `adu` with an exception."""
@@ -228,6 +232,7 @@ class Session(asyncio.BufferedProtocol):
         self._owner.backend.gone(self)
         if self.transport is not None and self._closing_since is None:
             self._closing_since = self._loop.time()
+            self._outbox.flush()
             self.transport.close()
 
     @property
@@ -303,7 +308,7 @@ class Session(asyncio.BufferedProtocol):
 
     def _write_exception(self, adu: bytes, exception_code: int) -> None:
         if self.transport is not None:
-            self.transport.write(exception_adu(adu, exception_code))
+            self._outbox.write(self.transport, exception_adu(adu, exception_code))
 
     def _count_denial(self) -> None:
         self._denials = self._denials or _Denials()

@@ -12,6 +12,7 @@ from sealbus.transport.endpoint import Endpoint, Parity, Scheme, SerialLine, Ssh
 from sealbus.transport.endpoint_url import parse_endpoint
 from sealbus.transport.listener import Accepted, Listener
 from sealbus.transport.loops import new_event_loop
+from sealbus.transport.outbox import Outbox
 from sealbus.transport.serial_port import open_serial
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Listener",
     "ListenerEvents",
     "ListenerOptions",
+    "Outbox",
     "Parity",
     "PeerAddress",
     "Refusal",

@@ -126,7 +126,9 @@ async def _dial_ssh(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
 
 
 def _reason(error: OSError) -> str:
-    return _REASONS.get(error.errno or 0) or (os.strerror(error.errno) if error.errno else str(error))
+    if error.errno:
+        return _REASONS.get(error.errno) or os.strerror(error.errno)
+    return str(error) or "the other side closed the connection during the handshake; is its port plain Modbus (tcp://)?"
 
 
 _DIALLERS: Mapping[Scheme, Callable[[_Call[_P]], Awaitable[tuple[asyncio.Transport, _P]]]] = {

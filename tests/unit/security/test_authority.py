@@ -190,7 +190,7 @@ def test_an_encrypted_key_of_a_leaf_opens_with_its_passphrase(authority: Authori
     assert done.key is not None
     assert b"ENCRYPTED" in done.key.read_bytes()
     assert Identity.load(done.certificate, done.key, b"secret").subject == "CN=op"
-    with pytest.raises(ConfigError, match="no password was given"):
+    with pytest.raises(ConfigError, match="no passphrase was given"):
         authority.issue("op")
 
 
@@ -198,7 +198,7 @@ def test_an_encrypted_authority_signs_only_with_its_passphrase_and_lists_without
     Authority.create(tmp_path / "ca", "Plant", RootOptions(passphrase=b"secret"))
     assert b"ENCRYPTED" in (tmp_path / "ca/ca.key").read_bytes()
     assert Authority.open(tmp_path / "ca").list() == ()
-    with pytest.raises(ConfigError, match="no password was given"):
+    with pytest.raises(ConfigError, match="no passphrase was given"):
         Authority.open(tmp_path / "ca").issue("op")
     with pytest.raises(ConfigError, match="does not open this key"):
         Authority.open(tmp_path / "ca", b"wrong").issue("op")

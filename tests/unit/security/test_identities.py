@@ -110,7 +110,7 @@ def test_a_chain_with_a_stranger_in_it_is_refused(tmp_path: Path) -> None:
 
 def test_an_encrypted_key_without_or_with_the_wrong_password_is_refused(tmp_path: Path) -> None:
     files = LEAF.save(tmp_path, "plc", password=b"secret")
-    assert "no password was given" in str(_refusal(*files))
+    assert "no passphrase was given" in str(_refusal(*files))
     assert "does not open this key" in str(_refusal(*files, b"wrong"))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from sealbus.policy import unsafe_allow_everything
 from sealbus.server import Access, Session, SessionLimits
-from sealbus.transport import Accepted, PeerAddress, parse_endpoint
+from sealbus.transport import Accepted, Outbox, PeerAddress, parse_endpoint
 
 if TYPE_CHECKING:
     from sealbus.server import Ruling
@@ -69,6 +69,7 @@ class Owner:
     limits: SessionLimits = LIMITS
     endpoint: Endpoint = field(default_factory=lambda: parse_endpoint("tcp://127.0.0.1:1502", listening=True))
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(65536)))
+    outbox: Outbox = field(default_factory=Outbox)
 
     def session_closed(self, session: Session) -> None: ...
 
