@@ -99,8 +99,7 @@ class SessionOwner(Protocol):
 class Session(asyncio.BufferedProtocol):
     """The protocol of one accepted connection. `peer` is None on a plain listener.
 
-    It is read into the buffer of its service, which all sessions share: what was read is taken out of it at once, in the
-    same call of the loop. Left to itself, the event loop makes a new buffer of 256 KiB for each request.
+    It is read into the buffer of its service, shared by all and emptied at once: the loop's own is 256 KiB, and new each time.
     """
 
     __slots__ = (
