@@ -99,7 +99,7 @@ class SessionOwner(Protocol):
 class Session(asyncio.BufferedProtocol):
     """The protocol of one accepted connection. `peer` is None on a plain listener.
 
-    It is read into the buffer of its service, shared by all and emptied at once: the loop's own is 256 KiB, and new each time.
+    It is read into one buffer of its service, shared by all and emptied at once; the loop's own are 256 KiB each time.
     """
 
     __slots__ = (
