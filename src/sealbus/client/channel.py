@@ -149,10 +149,7 @@ class Channel:
     def close(self) -> None:
         """Close all lines; what waits or is on the wire fails."""
         self._is_closed = True
-        for task in self._opening:
-            task.cancel()
-        for line in self._lines:
-            line.close("the channel was closed")
+        self.reset("the channel was closed")
         if self._expiry is not None:
             self._expiry.cancel()
         for transaction in self._queue.drop_all():
@@ -160,6 +157,9 @@ class Channel:
 
     def reset(self, reason: str) -> None:
         """Close the lines and let the next request open them anew, as after a change of trust."""
+        opening, self._opening = self._opening, set()
+        for task in opening:
+            task.cancel()
         for line in self._lines:
             line.close(reason)
 

@@ -138,6 +138,9 @@ class Line(asyncio.Protocol):
         return self.state is LineState.OPEN and self._hold_timer is None and len(self._pending) < self._in_flight
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self.state is LineState.CLOSED:  # while it was being dialled
+            transport.abort()  # type: ignore[attr-defined]  # streams only
+            return
         self.transport = transport  # type: ignore[assignment]  # streams only
 
     def opened(self) -> None:

@@ -1,0 +1,433 @@
+"""One device and its connections: what is dialled when, what waits, what is sent where, and that each ends once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from sealbus.client import Channel, ChannelHooks, ChannelRules, Failure
+from sealbus.errors import ConfigError, PeerError, Unreachable
+from sealbus.transport import parse_endpoint
+from unit.client.fakes import Asked, Dialler, FakeTransport, adu, read, turns, words, write
+
+REFUSED = Unreachable("connection refused")
+
+
+@pytest.fixture
+def dialler(monkeypatch: pytest.MonkeyPatch) -> Dialler:
+    """What the channel dials with; the jitter of its waits is none."""
+    dialler = Dialler()
+    monkeypatch.setattr("sealbus.client.channel.dial", dialler)
+    monkeypatch.setattr("sealbus.client.channel._jitter", lambda: 1.0)
+    return dialler
+
+
+def channel_of(*, hooks: ChannelHooks | None = None, **rules: float) -> Channel:
+    return Channel(parse_endpoint("tcp://device.example"), ChannelRules(**rules), hooks=hooks)  # type: ignore[arg-type]
+
+
+async def connected(dialler: Dialler) -> FakeTransport:
+    """Let the last attempt succeed."""
+    await turns()
+    transport = dialler.attempts[-1].succeed()
+    await turns()
+    return transport
+
+
+async def submit(channel: Channel, *asked: Asked) -> None:
+    for each in asked:
+        channel.submit(each)
+    await turns()
+
+
+def answer(transport: FakeTransport, number: int, pdu: bytes) -> None:
+    transport.protocol.data_received(adu(number, pdu))
+
+
+# -- dialling
+
+
+async def test_many_requests_in_one_turn_dial_once(dialler: Dialler) -> None:
+    channel = channel_of()
+    asked = [Asked(read(number)) for number in range(5)]
+    await submit(channel, *asked)
+    assert len(dialler.attempts) == 1
+    transport = await connected(dialler)
+    assert transport.adus == [adu(1, read(0))]
+    for number in range(5):
+        answer(transport, number + 1, words(number))
+        await turns()
+    assert [each.end for each in asked] == [words(number) for number in range(5)]
+
+
+async def test_as_many_connections_are_made_as_are_needed_and_no_more_than_allowed(dialler: Dialler) -> None:
+    channel = channel_of(connections=3)
+    await submit(channel, Asked(read(1)), Asked(read(2)))
+    assert len(dialler.attempts) == 2
+    await submit(channel, Asked(read(3)), Asked(read(4)), Asked(read(5)))
+    assert len(dialler.attempts) == 3
+
+
+async def test_when_dialling_fails_all_who_wait_are_told_and_then_everybody_at_once(dialler: Dialler) -> None:
+    told: list[str] = []
+    channel = channel_of(hooks=ChannelHooks(unreachable=told.append))
+    first, second, third = Asked(read(1)), Asked(write(2, 2)), Asked(read(3))
+    await submit(channel, first, second)
+    dialler.attempts[0].fail(REFUSED)
+    await turns()
+    await submit(channel, third)
+    assert (first.end, second.end, third.end) == (Failure.UNREACHABLE,) * 3
+    assert (len(dialler.attempts), told) == (1, ["connection refused"])
+
+
+async def test_after_its_wait_the_device_is_dialled_again(dialler: Dialler) -> None:
+    channel = channel_of()
+    await submit(channel, Asked(read(1)))
+    dialler.attempts[0].fail(REFUSED)
+    await asyncio.sleep(0.51)
+    again = Asked(read(2))
+    await submit(channel, again)
+    transport = await connected(dialler)
+    answer(transport, 1, words(2))
+    assert again.end == words(2)
+
+
+async def test_a_device_that_accepts_and_closes_is_waited_for_longer_and_longer(dialler: Dialler) -> None:
+    channel = channel_of()
+    for seconds in (0.5, 1.0, 2.0):
+        asked, early = Asked(read(1)), Asked(read(2))
+        await submit(channel, asked)
+        (await connected(dialler)).lose()
+        assert asked.end is Failure.CONNECTION_LOST
+        await asyncio.sleep(seconds - 0.01)
+        await submit(channel, early)
+        assert early.end is Failure.UNREACHABLE
+        await asyncio.sleep(0.02)
+
+
+async def test_a_second_connection_that_is_refused_does_not_make_the_device_unreachable(dialler: Dialler) -> None:
+    told: list[str] = []
+    channel = channel_of(hooks=ChannelHooks(unreachable=told.append), connections=2)
+    first, second = Asked(read(1)), Asked(read(2))
+    await submit(channel, first)
+    transport = await connected(dialler)
+    await submit(channel, second)
+    dialler.attempts[1].fail(REFUSED)
+    await turns()
+    answer(transport, 1, words(1))
+    await turns()
+    answer(transport, 2, words(2))
+    assert (first.end, second.end, told) == (words(1), words(2), [])
+
+
+async def test_who_is_connected_may_be_turned_down_before_anything_is_sent(dialler: Dialler) -> None:
+    def look_at(transport: asyncio.BaseTransport) -> None:
+        raise PeerError("revoked")
+
+    channel = channel_of(hooks=ChannelHooks(connected=look_at))
+    asked = Asked(write(1, 1))
+    await submit(channel, asked)
+    transport = await connected(dialler)
+    assert (transport.written, transport.is_open, asked.end) == ([], False, Failure.UNREACHABLE)
+    assert channel.open_lines == 0
+
+
+async def test_a_connection_that_is_lost_at_once_is_no_connection(dialler: Dialler) -> None:
+    channel = channel_of()
+    asked = Asked(read(1))
+    await submit(channel, asked)
+    dialler.attempts[0].succeed().lose()
+    await turns()
+    assert (asked.end, channel.open_lines) == (Failure.UNREACHABLE, 0)
+
+
+# -- lines that are closed and opened anew
+
+
+@pytest.mark.parametrize("goodbye_turns", [1, 2, 3, 5])
+async def test_the_late_goodbye_of_a_connection_does_not_touch_the_next(dialler: Dialler, goodbye_turns: int) -> None:
+    channel = channel_of()
+    first, second, third = Asked(read(1)), Asked(read(2)), Asked(read(3))
+    channel.submit(first)
+    await turns()
+    old = dialler.attempts[0].succeed(goodbye_turns=goodbye_turns)
+    await turns()
+    channel.submit(second)
+    answer(old, 1, words(1, 1))
+    await asyncio.sleep(0)
+    dialler.attempts[1].succeed(goodbye_turns=goodbye_turns)
+    await submit(channel, third)
+    assert (first.end, len(dialler.attempts), channel.open_lines) == (Failure.WRONG_ANSWER, 2, 1)
+    new = await_transport(channel)
+    answer(new, 1, words(2))
+    await turns()
+    answer(new, 2, words(3))
+    assert (second.end, third.end) == (words(2), words(3))
+
+
+def await_transport(channel: Channel) -> FakeTransport:
+    (line,) = [line for line in channel._lines if line.transport is not None]
+    assert isinstance(line.transport, FakeTransport)
+    return line.transport
+
+
+async def test_a_reset_while_dialling_leaves_one_connection(dialler: Dialler) -> None:
+    channel = channel_of()
+    asked = Asked(read(1))
+    await submit(channel, asked)
+    channel.reset("the trust changed")
+    await turns()
+    assert dialler.attempts[0].outcome.cancelled()
+    assert len(dialler.attempts) == 2, "who waits is still served"
+    new = await connected(dialler)
+    assert new.adus == [adu(1, read(1))]
+    answer(new, 1, words(1))
+    assert asked.end == words(1)
+
+
+async def test_who_waits_when_a_connection_is_lost_is_served_by_the_next(dialler: Dialler) -> None:
+    channel = channel_of()
+    done, under_way, waiting = Asked(read(1)), Asked(read(2)), Asked(read(3))
+    await submit(channel, done, under_way, waiting)
+    transport = await connected(dialler)
+    answer(transport, 1, words(1))
+    await turns()
+    transport.lose()
+    assert (under_way.end, waiting.end) == (Failure.CONNECTION_LOST, None)
+    again = await connected(dialler)
+    assert again.adus == [adu(1, read(3))]
+
+
+async def test_nothing_is_sent_before_the_connect_delay_is_over_not_even_after_a_reset(dialler: Dialler) -> None:
+    channel = channel_of(connect_delay_s=2.0)
+    await submit(channel, Asked(read(1), send_by=100.0))
+    first = await connected(dialler)
+    await asyncio.sleep(1.5)
+    channel.reset("the trust changed")
+    second = await connected(dialler)
+    await asyncio.sleep(1.0)
+    assert (first.written, second.written) == ([], [])
+    await asyncio.sleep(1.1)
+    assert second.adus == [adu(1, read(1))]
+
+
+# -- who waits
+
+
+async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) -> None:
+    channel = channel_of(timeout_s=10.0)
+    under_way, late = Asked(read(1)), Asked(write(2, 2), send_by=1.0)
+    await submit(channel, under_way, late)
+    transport = await connected(dialler)
+    await asyncio.sleep(1.1)
+    assert late.end is Failure.EXPIRED
+    answer(transport, 1, words(1))
+    await turns()
+    assert len(transport.adus) == 1
+
+
+async def test_the_shortest_time_counts_whoever_came_first(dialler: Dialler) -> None:
+    channel = channel_of(timeout_s=50.0)
+    patient, hasty = Asked(read(2), send_by=30.0), Asked(read(3), send_by=1.0)
+    await submit(channel, Asked(read(1)), patient, hasty)
+    await connected(dialler)
+    await asyncio.sleep(1.1)
+    assert (hasty.end, patient.end) == (Failure.EXPIRED, None)
+    await asyncio.sleep(29.0)
+    assert patient.end is Failure.EXPIRED
+
+
+async def test_what_does_not_fit_is_busy(dialler: Dialler) -> None:
+    channel = channel_of(queue=2)
+    asked = [Asked(read(number)) for number in range(4)]
+    await submit(channel, *asked)
+    assert [each.end for each in asked] == [None, None, Failure.BUSY, Failure.BUSY]
+
+
+async def test_whoever_is_gone_takes_only_its_own_along(dialler: Dialler) -> None:
+    channel = channel_of()
+    gone, stays = Asked(write(1, 1), source="gone"), Asked(read(2), source="stays")
+    await submit(channel, gone, stays)
+    channel.abandon("gone")
+    transport = await connected(dialler)
+    assert (gone.end, transport.adus) == (Failure.ABANDONED, [adu(1, read(2))])
+
+
+async def test_a_unit_that_is_given_up_takes_those_who_wait_for_it_along(dialler: Dialler) -> None:
+    channel = channel_of(timeout_s=1.0)
+    dead = [Asked(read(number), unit=9) for number in range(5)]
+    alive = Asked(read(7), unit=1, source="another")
+    await submit(channel, dead[0])
+    transport = await connected(dialler)
+    await submit(channel, *dead[1:], alive)
+    await asyncio.sleep(2.1)
+    answer(transport, 3, words(7))
+    await asyncio.sleep(1.1)
+    silent, given_up = Failure.NO_ANSWER, Failure.UNIT_SILENT
+    assert [each.end for each in dead] == [silent, silent, silent, given_up, given_up]
+    assert alive.end == words(7)
+    assert channel.silent_units == [9]
+
+
+# -- the end
+
+
+async def test_closing_ends_everybody_and_nobody_comes_in_afterwards(dialler: Dialler) -> None:
+    channel = channel_of()
+    under_way, waiting, late = Asked(write(1, 1)), Asked(write(2, 2)), Asked(read(3))
+    await submit(channel, under_way, waiting)
+    transport = await connected(dialler)
+    channel.close()
+    await submit(channel, late)
+    assert (under_way.end, waiting.end, late.end) == (
+        Failure.CONNECTION_LOST,
+        Failure.ABANDONED,
+        Failure.UNREACHABLE,
+    )
+    assert (transport.is_open, len(dialler.attempts)) == (False, 1)
+
+
+async def test_closing_while_dialling_leaves_nothing_open(dialler: Dialler) -> None:
+    channel = channel_of()
+    asked = Asked(read(1))
+    await submit(channel, asked)
+    channel.close()
+    await turns()
+    assert asked.end is Failure.ABANDONED
+    assert dialler.attempts[0].outcome.cancelled()
+
+
+async def test_opening_by_hand_raises_what_went_wrong(dialler: Dialler) -> None:
+    channel = channel_of()
+    opening = asyncio.ensure_future(channel.open())
+    await turns()
+    dialler.attempts[0].fail(ConfigError("no such thing"))
+    with pytest.raises(Unreachable, match="no such thing"):
+        await opening
+
+
+def test_a_lenient_id_with_several_under_way_is_no_rule() -> None:
+    with pytest.raises(ConfigError, match="in_flight = 1"):
+        ChannelRules(in_flight=2, lenient_transaction_id=True)
+
+
+# -- whatever happens
+
+
+class Turmoil:
+    """A device and a network that do anything at any moment, and what must hold all the same."""
+
+    def __init__(self, seed: int, dialler: Dialler) -> None:
+        self.dice = random.Random(seed)
+        self.dialler = dialler
+        self.asked: list[Asked] = []
+        self.transports: list[FakeTransport] = []
+        rules = {
+            "connections": self.dice.choice([1, 1, 2, 3]),
+            "in_flight": self.dice.choice([1, 1, 4]),
+            "timeout_s": self.dice.choice([0.5, 2.0]),
+            "gap_s": self.dice.choice([0.0, 0.0, 0.2]),
+            "connect_delay_s": self.dice.choice([0.0, 0.3]),
+            "queue": self.dice.choice([3, 50]),
+        }
+        self.rules = rules
+        self.channel = channel_of(**rules)  # type: ignore[arg-type]
+
+    async def run(self, steps: int) -> None:
+        deeds = [self.ask] * 6 + [self.connect] * 3 + [self.reply] * 6 + [self.misbehave, self.lose, self.refuse]
+        deeds += [self.leave, self.reset]
+        for _ in range(steps):
+            self.dice.choice(deeds)()
+            for _ in range(self.dice.choice([0, 1, 3])):
+                await asyncio.sleep(0)
+            if self.dice.random() < 0.2:
+                await asyncio.sleep(self.dice.choice([0.05, 0.4, 1.5]))
+            self.check()
+        self.channel.close()
+        await turns()
+
+    def ask(self) -> None:
+        number, now = len(self.asked), self.channel.loop.time()
+        pdu = write(number, 7) if self.dice.random() < 0.4 else read(number)
+        source, unit = self.dice.choice("abc"), self.dice.choice([1, 1, 2])
+        self.asked.append(Asked(pdu, unit=unit, source=source, send_by=now + 1.0, name=f"request {number}"))
+        self.channel.submit(self.asked[-1])
+
+    def connect(self) -> None:
+        for attempt in self.dialler.attempts:
+            if not attempt.outcome.done():
+                self.transports.append(attempt.succeed(goodbye_turns=self.dice.choice([1, 2, 4])))
+                return
+
+    def refuse(self) -> None:
+        for attempt in self.dialler.attempts:
+            if not attempt.outcome.done():
+                attempt.fail(REFUSED)
+                return
+
+    def some(self) -> FakeTransport | None:
+        alive = [each for each in self.transports if each.is_open]
+        return self.dice.choice(alive) if alive else None
+
+    def reply(self) -> None:
+        transport = self.some()
+        if transport and transport.adus:
+            request = self.dice.choice(transport.adus[-4:])
+            transport.protocol.data_received(honest(request))
+
+    def misbehave(self) -> None:
+        transport = self.some()
+        if transport and transport.adus:
+            right = honest(transport.adus[-1])
+            wrong = self.dice.choice(
+                [right[:5], right + b"\0", right[:6] + b"\x09" + right[7:], right * 2, b"\xff" * 9]
+            )
+            transport.protocol.data_received(wrong)
+
+    def lose(self) -> None:
+        transport = self.some()
+        if transport:
+            transport.lose()
+
+    def leave(self) -> None:
+        self.channel.abandon(self.dice.choice("abc"))
+
+    def reset(self) -> None:
+        if self.dice.random() < 0.3:
+            self.channel.reset("whatever")
+
+    def check(self) -> None:
+        """While it runs: never more connections than allowed, none forgotten, each request ended at most once."""
+        alive = [each for each in self.transports if each.is_open]
+        held = [line.transport for line in self.channel._lines]
+        assert len([each for each in alive if each in held]) <= self.rules["connections"]
+        for each in self.asked:
+            assert len(each.ends) <= 1, each.name
+
+
+def honest(request: bytes) -> bytes:
+    """The right answer: a register holds its own address."""
+    address = int.from_bytes(request[8:10], "big")
+    pdu = words(address) if request[7] == 3 else request[7:]
+    return request[:4] + (len(pdu) + 1).to_bytes(2, "big") + request[6:7] + pdu
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_each_request_ends_once_is_sent_at_most_once_and_gets_its_own_answer(dialler: Dialler, seed: int) -> None:
+    turmoil = Turmoil(seed, dialler)
+    await turmoil.run(400)
+    await asyncio.sleep(5.0)
+    sent = [request[6:] for transport in turmoil.transports for request in transport.adus]
+    for number, each in enumerate(turmoil.asked):
+        assert len(each.ends) == 1, f"{each.name} ended {len(each.ends)} times"
+        times = sent.count(each.tail)
+        if isinstance(each.end, bytes):
+            assert times == 1
+            assert each.end in (words(number), each.tail[1:])
+        else:
+            assert each.end is not None
+            assert times <= (1 if each.end.was_sent else 0), f"{each.name}: {each.end}"
+    assert not [each for each in turmoil.transports if each.is_open], "no connection is left behind"
+    assert turmoil.channel.waiting == 0

@@ -1,0 +1,333 @@
+"""One connection to a device, byte by byte: whose answer is it, does it fit, and when is the line no longer to be used."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.client import ChannelCounters, ChannelRules, Failure
+from sealbus.client.line import LineState, MbapLine
+from sealbus.client.serial_line import Framing, SerialLine
+from sealbus.protocol import encode_rtu
+from sealbus.transport import Outbox
+from unit.client.fakes import Asked, FakeTransport, adu, read, turns, words, write
+
+if TYPE_CHECKING:
+    from sealbus.client.line import Line
+
+
+class Owner:
+    """Hears what happens on a line. `waiting` is sent when the line is free."""
+
+    def __init__(self) -> None:
+        self.counters = ChannelCounters()
+        self.outbox = Outbox()
+        self.suspects: dict[int, object] = {}
+        self.waiting: list[Asked] = []
+        self.lost: list[tuple[str, bool]] = []
+        self.silent: list[int] = []
+        self.dropped = 0
+        self.proven = 0
+
+    def line_free(self, line: Line) -> None:
+        while self.waiting and line.free:
+            line.send(self.waiting.pop(0))
+
+    def line_proven(self, line: Line) -> None:
+        self.proven += 1
+
+    def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
+        self.lost.append((reason, is_refusal))
+
+    def unit_answered(self, unit_id: int) -> None: ...
+
+    def unit_silent(self, unit_id: int) -> None:
+        self.silent.append(unit_id)
+
+    def answer_dropped(self, reason: str) -> None:
+        self.dropped += 1
+
+
+def open_line(**rules: float) -> tuple[MbapLine, FakeTransport, Owner]:
+    """A line that is open; the rules are those of ChannelRules."""
+    owner = Owner()
+    line = MbapLine(owner, ChannelRules(**rules))  # type: ignore[arg-type]
+    return line, _connect(line), owner
+
+
+def open_serial_line(*, over_tcp: bool = False, **rules: float) -> tuple[SerialLine, FakeTransport, Owner]:
+    owner = Owner()
+    line = SerialLine(owner, ChannelRules(**rules), framing=Framing.RTU, over_tcp=over_tcp)  # type: ignore[arg-type]
+    return line, _connect(line), owner
+
+
+def _connect(line: Line) -> FakeTransport:
+    transport = FakeTransport(line)
+    line.state = LineState.CONNECTING
+    line.connection_made(transport)
+    line.opened()
+    return transport
+
+
+async def sent(line: Line, *asked: Asked) -> None:
+    for each in asked:
+        assert line.free
+        line.send(each)
+    await turns()
+
+
+async def test_requests_get_ids_of_the_line_and_answers_find_their_request() -> None:
+    line, transport, _ = open_line(in_flight=3)
+    first, second = Asked(read(10)), Asked(read(20), unit=2)
+    await sent(line, first, second)
+    assert transport.adus == [adu(1, read(10)), adu(2, read(20), unit=2)]
+    line.data_received(adu(2, words(20), unit=2))
+    line.data_received(adu(1, words(10)))
+    assert (first.end, second.end) == (words(10), words(20))
+
+
+async def test_a_line_is_free_for_as_many_as_it_may_have_under_way() -> None:
+    line, _, _ = open_line(in_flight=2)
+    await sent(line, Asked(read(1)), Asked(read(2)))
+    assert not line.free
+    line.data_received(adu(1, words(1)))
+    assert line.free
+
+
+async def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
+    line, _, owner = open_line()
+    asked = Asked(read(1))
+    await sent(line, asked)
+    line.data_received(adu(7, words(666)))
+    assert (asked.end, owner.dropped, line.state) == (None, 1, LineState.OPEN)
+    line.data_received(adu(1, words(1)) + adu(1, words(1)))
+    assert (asked.end, owner.dropped) == (words(1), 2)
+
+
+async def test_a_late_answer_is_dropped_and_the_id_is_not_used_again_before_it_came() -> None:
+    line, transport, owner = open_line(in_flight=2, timeout_s=1.0)
+    late = Asked(read(1))
+    await sent(line, late)
+    await asyncio.sleep(1.5)
+    assert (late.end, owner.silent) == (Failure.NO_ANSWER, [1])
+    for number in range(2, 65_538):
+        asked = Asked(read(2))
+        line.send(asked)
+        transaction_id = number & 0xFFFF
+        if number == 65_537:  # it would be 1 again, which may still be answered
+            transaction_id = 2
+        line.data_received(adu(transaction_id, words(2)))
+        assert asked.end == words(2)
+    line.data_received(adu(1, words(666)))
+    assert owner.dropped == 1
+    await turns()
+    assert transport.is_open
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [adu(1, words(1), unit=2), adu(1, words(1, 2)), adu(1, b"\x04\x02\x00\x01"), adu(1, b"\x84\x02"), adu(1, b"\x83")],
+    ids=["unit", "length", "function", "exception of another", "exception without code"],
+)
+async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes) -> None:
+    line, transport, owner = open_line(in_flight=2)
+    asked, other = Asked(read(1)), Asked(write(2, 2))
+    await sent(line, asked, other)
+    line.data_received(answer)
+    assert (asked.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
+    assert not transport.is_open
+    ((reason, is_refusal),) = owner.lost
+    assert "does not fit its request" in reason
+    assert not is_refusal
+
+
+async def test_what_comes_after_a_wrong_answer_in_the_same_piece_is_nobodys() -> None:
+    line, _, _ = open_line(in_flight=2)
+    asked, other = Asked(read(1)), Asked(read(2))
+    await sent(line, asked, other)
+    line.data_received(adu(1, words(1), unit=9) + adu(2, words(2)))
+    assert (asked.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
+
+
+async def test_bytes_that_are_not_modbus_end_the_connection() -> None:
+    line, transport, owner = open_line()
+    asked = Asked(read(1))
+    await sent(line, asked)
+    line.data_received(b"HTTP/1.1 400 Bad Request\r\n")
+    assert (asked.end, transport.is_open) == (Failure.CONNECTION_LOST, False)
+    assert "does not speak Modbus" in owner.lost[0][0]
+
+
+async def test_something_left_over_behind_an_answer_ends_the_connection_before_the_next_request() -> None:
+    line, transport, owner = open_line()
+    asked = Asked(read(1))
+    await sent(line, asked)
+    line.data_received(adu(1, words(1)) + b"\r\n")
+    assert (asked.end, transport.is_open, line.free) == (words(1), False, False)
+    assert "behind its answer" in owner.lost[0][0]
+
+
+async def test_the_beginning_of_another_answer_behind_an_answer_is_waited_for() -> None:
+    line, transport, _ = open_line(in_flight=2)
+    first, second = Asked(read(1)), Asked(read(2))
+    await sent(line, first, second)
+    line.data_received(adu(1, words(1)) + adu(2, words(2))[:5])
+    assert (first.end, second.end, transport.is_open) == (words(1), None, True)
+    line.data_received(adu(2, words(2))[5:])
+    assert second.end == words(2)
+
+
+async def test_an_answer_that_is_begun_and_not_ended_ends_the_connection_at_its_time_out() -> None:
+    line, transport, owner = open_line(timeout_s=1.0)
+    asked = Asked(read(1))
+    await sent(line, asked)
+    line.data_received(adu(1, words(1))[:9])
+    await asyncio.sleep(1.1)
+    assert (asked.end, transport.is_open) == (Failure.NO_ANSWER, False)
+    assert "did not end it" in owner.lost[0][0]
+
+
+async def test_with_others_under_way_it_takes_two_time_outs() -> None:
+    line, transport, _ = open_line(in_flight=3, timeout_s=1.0)
+    await sent(line, Asked(read(1)))
+    line.data_received(adu(1, words(1))[:9])
+    await asyncio.sleep(0.5)
+    await sent(line, Asked(read(2)))
+    await asyncio.sleep(0.4)
+    await sent(line, Asked(read(3)))
+    await asyncio.sleep(0.2)
+    assert transport.is_open
+    await asyncio.sleep(0.5)
+    assert not transport.is_open
+
+
+async def test_three_time_outs_in_a_row_end_the_connection_and_an_answer_begins_the_count_again() -> None:
+    line, transport, _ = open_line(timeout_s=1.0)
+    for number in range(1, 3):
+        await sent(line, Asked(read(number)))
+        await asyncio.sleep(1.1)
+    answered = Asked(read(3))
+    await sent(line, answered)
+    line.data_received(adu(3, words(3)))
+    for number in range(4, 7):
+        assert transport.is_open
+        await sent(line, Asked(read(number)))
+        await asyncio.sleep(1.1)
+    assert not transport.is_open
+
+
+async def test_a_connection_that_is_lost_says_whether_it_ever_answered() -> None:
+    line, transport, owner = open_line()
+    asked = Asked(write(1, 1))
+    await sent(line, asked)
+    transport.lose(ConnectionResetError("reset"))
+    assert asked.end is Failure.CONNECTION_LOST
+    assert owner.lost == [("closed by the device: the peer closed the connection without a word", True)]
+
+    line, transport, owner = open_line()
+    await sent(line, Asked(read(1)))
+    line.data_received(adu(1, words(1)))
+    transport.lose()
+    assert owner.lost == [("closed by the device", False)]
+    assert owner.proven == 1
+
+
+async def test_a_line_that_is_closed_stays_closed_whatever_still_comes() -> None:
+    line, transport, owner = open_line()
+    line.close("enough")
+    await turns()
+    line.data_received(adu(1, words(1)))
+    transport.lose()
+    line.opened()
+    assert (line.state, line.free, owner.lost) == (LineState.CLOSED, False, [("enough", False)])
+
+
+async def test_a_gap_begins_with_the_answer() -> None:
+    line, transport, owner = open_line(gap_s=2.0)
+    loop = asyncio.get_running_loop()
+    await sent(line, Asked(read(1)))
+    await asyncio.sleep(0.5)
+    line.data_received(adu(1, words(1)))
+    owner.waiting.append(Asked(read(2)))
+    assert not line.free
+    began = loop.time()
+    while len(transport.adus) == 1:
+        await asyncio.sleep(0.1)
+    assert loop.time() - began == pytest.approx(2.0, abs=0.11)
+
+
+async def test_an_answer_that_nobody_asked_for_does_not_shorten_a_gap() -> None:
+    line, transport, owner = open_line(gap_s=2.0)
+    await sent(line, Asked(read(1)))
+    line.data_received(adu(1, words(1)))
+    owner.waiting.append(Asked(read(2)))
+    await asyncio.sleep(1.0)
+    line.data_received(adu(1, words(1)))
+    await asyncio.sleep(0.9)
+    assert len(transport.adus) == 1
+
+
+async def test_with_a_lenient_id_the_only_one_who_waits_gets_the_answer() -> None:
+    line, _, owner = open_line(lenient_transaction_id=True)
+    asked = Asked(read(1))
+    await sent(line, asked)
+    line.data_received(adu(0, words(1)) + adu(0, words(1)))
+    assert (asked.end, owner.dropped) == (words(1), 1)
+
+
+async def test_with_a_lenient_id_a_time_out_ends_the_connection() -> None:
+    line, transport, _ = open_line(lenient_transaction_id=True, timeout_s=1.0)
+    await sent(line, Asked(read(1)))
+    await asyncio.sleep(1.1)
+    assert not transport.is_open
+
+
+# -- RTU
+
+
+async def test_a_serial_line_has_one_request_under_way_whatever_the_rules_say() -> None:
+    line, transport, _ = open_serial_line(in_flight=4)
+    first, second = Asked(read(1)), Asked(read(2))
+    await sent(line, first)
+    assert not line.free
+    line.data_received(encode_rtu(1, words(1)))
+    await sent(line, second)
+    line.data_received(encode_rtu(1, words(2)))
+    assert (first.end, second.end) == (words(1), words(2))
+    assert transport.written == [encode_rtu(1, read(1)), encode_rtu(1, read(2))]
+
+
+async def test_an_answer_of_another_unit_leaves_the_request_waiting() -> None:
+    line, _, owner = open_serial_line()
+    asked = Asked(read(1))
+    await sent(line, asked)
+    line.data_received(encode_rtu(2, words(666)))
+    assert (asked.end, owner.dropped) == (None, 1)
+    line.data_received(encode_rtu(1, words(1)))
+    assert asked.end == words(1)
+
+
+async def test_a_time_out_over_tcp_ends_the_connection_and_on_a_serial_line_keeps_it_quiet() -> None:
+    line, transport, _ = open_serial_line(over_tcp=True, timeout_s=1.0)
+    await sent(line, Asked(read(1)))
+    await asyncio.sleep(1.1)
+    assert not transport.is_open
+
+    line, transport, _ = open_serial_line(timeout_s=1.0, turnaround_s=0.5, gap_s=0.1)
+    await sent(line, Asked(read(1)))
+    await asyncio.sleep(1.4)
+    assert (transport.is_open, line.free) == (True, False), "the shorter gap does not end the turn-around"
+    await asyncio.sleep(0.2)
+    assert line.free
+
+
+async def test_a_broadcast_is_sent_and_is_followed_by_a_pause() -> None:
+    line, transport, _ = open_serial_line(turnaround_s=0.5)
+    everybody = Asked(write(1, 1), unit=0)
+    await sent(line, everybody)
+    assert (everybody.end, line.free) == (Failure.BROADCAST, False)
+    assert transport.written == [encode_rtu(0, write(1, 1))]
+    await asyncio.sleep(0.6)
+    assert line.free
