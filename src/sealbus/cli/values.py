@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -134,10 +135,18 @@ def _parse_value(text: str, table: Table, type: str) -> Value:
         return known[text.lower()]
     if type == ValueType.STRING:
         return text
+    is_float = type in (ValueType.FLOAT32, ValueType.FLOAT64)
     try:
-        return float(text) if type in (ValueType.FLOAT32, ValueType.FLOAT64) else int(text, 0)
+        value = float(text) if is_float else int(text, 0)
     except ValueError:
-        raise LocalError(f"{text!r} is no {type}") from None
+        value = math.nan
+    if not math.isfinite(value) or not text.isascii() or "_" in text:  # 1e400, nan, 7_00: nobody means to write these
+        raise LocalError(f"{_short(text)} is no {type}" + ("" if is_float else "; for 1.5 give --type float32"))
+    return value
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,28 @@
+"""What a tired person types as a value is written as meant, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from sealbus.cli.app import app
+
+runner = CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("text", "value_type", "said"),
+    [
+        ("1e400", "float32", "'1e400' is no float32"),
+        ("nan", "float64", "'nan' is no float64"),
+        ("7_00", "uint16", "'7_00' is no uint16"),
+        ("٧٠٠", "uint16", "is no uint16"),  # noqa: RUF001 - the digits 700 in Arabic script
+        ("1.5", "uint16", "for 1.5 give --type float32"),
+        ("9" * 5000, "float32", "999...' is no float32"),
+    ],
+)
+def test_a_value_that_nobody_means_is_refused_before_anything_connects(text: str, value_type: str, said: str) -> None:
+    done = runner.invoke(app, ["write", "tcp://127.0.0.1:9", "holding:0", text, "--type", value_type])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
