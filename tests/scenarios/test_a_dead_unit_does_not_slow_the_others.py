@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TIMEOUT_S = 0.15
+TIMEOUT_S = 0.3
 SILENT = exception(3, 0x0B)
 
 

@@ -167,7 +167,7 @@ async def test_nothing_is_sent_before_the_connect_delay_is_over(tmp_path: Path) 
             plant.device.drop()
             await until(lambda: not channel.open_lines)
         waits = [asked - made for made, asked in zip(connected, watched.arrivals, strict=True)]
-        assert min(waits) >= 0.15 - 0.01 - _CLOCK_S, "`until` looks every 5 ms"
+        assert min(waits) >= 0.1, "the test notices a connection a little after it was made"
 
 
 async def test_two_listeners_that_name_one_device_share_its_one_connection(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-LENIENT = "lenient_transaction_id = true\ntimeout = 0.15"
+LENIENT = "lenient_transaction_id = true\ntimeout = 0.3"
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def test_answers_with_id_0_are_right_for_many_clients(plant: Plant) -> Non
 
 
 async def test_without_the_quirk_an_answer_with_id_0_is_nobodys(tmp_path: Path) -> None:
-    async with open_plant(tmp_path, device="timeout = 0.15") as plant:
+    async with open_plant(tmp_path, device="timeout = 0.3") as plant:
         plant.device.answer = lambda request: without_id(plant, request)
         client = await plant.connect()
         assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, exception(3, 0x0B))

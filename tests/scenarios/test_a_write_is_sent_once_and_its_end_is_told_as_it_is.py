@@ -39,7 +39,7 @@ WRITES = {
 
 @pytest.fixture
 async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    async with open_plant(tmp_path, device="timeout = 0.15") as plant:
+    async with open_plant(tmp_path, device="timeout = 0.3") as plant:
         yield plant
 
 

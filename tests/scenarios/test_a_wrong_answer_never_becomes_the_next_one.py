@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-FAST = "timeout = 0.15"
+FAST = "timeout = 0.3"
 NO_ANSWER = exception(3, 0x0B)
 
 

@@ -23,7 +23,7 @@ Samples = dict[str, dict[str, float]]
 @pytest.fixture
 async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
     metrics = f'metrics = "127.0.0.1:{free_ports(1)}"'
-    async with open_plant(tmp_path, gateway=metrics, device="timeout = 0.15") as plant:
+    async with open_plant(tmp_path, gateway=metrics, device="timeout = 0.3") as plant:
         yield plant
 
 

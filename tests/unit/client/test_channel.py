@@ -11,6 +11,7 @@ from sealbus.client import Channel, ChannelHooks, ChannelRules, Failure
 from sealbus.errors import ConfigError, PeerError, Unreachable
 from sealbus.transport import parse_endpoint
 from unit.client.fakes import Asked, Dialler, FakeTransport, adu, read, turns, words, write
+from unit.client.jumping_loop import stall
 
 REFUSED = Unreachable("connection refused")
 
@@ -226,6 +227,16 @@ async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) ->
     answer(transport, 1, words(1))
     await turns()
     assert len(transport.adus) == 1
+
+
+async def test_what_expired_while_the_loop_was_busy_is_not_sent(dialler: Dialler) -> None:
+    channel = channel_of(timeout_s=10.0)
+    late = Asked(write(2, 2), send_by=1.0)
+    await submit(channel, Asked(read(1)), late)
+    transport = await connected(dialler)
+    stall(1.5)
+    answer(transport, 1, words(1))
+    assert (late.end, len(transport.adus)) == (Failure.EXPIRED, 1)
 
 
 async def test_the_shortest_time_counts_whoever_came_first(dialler: Dialler) -> None:
