@@ -15,7 +15,7 @@ WRITE, DENIED = adu(1, write_register(100, 7)), adu(1, exception(6, 1))
 
 SECOND_LISTENER = """
 [[listener]]
-url="mbaps://localhost:0"
+url="mbaps://127.0.0.2:0"
 policy = "policy.toml"
 [[listener.device]]
 units="1-10"
@@ -27,8 +27,8 @@ async def test_connections_of_two_listeners_have_numbers_of_their_own(tmp_path: 
     async with open_plant(tmp_path, device=SECOND_LISTENER) as plant:
         first, second = (service.port for service in plant.process.gateway.services.values())
         context = plant.client_context(*plant.issue(role="Viewer"))
-        for port in (first, second, first, second):
-            wire = Wire(*await asyncio.open_connection("localhost", port, ssl=context))
+        for host, port in 2 * (("127.0.0.1", first), ("127.0.0.2", second)):
+            wire = Wire(*await asyncio.open_connection(host, port, ssl=context, server_hostname="127.0.0.1"))
             assert await wire.ask(WRITE) == DENIED
             await wire.close()
         await until(lambda: len(plant.records(Disconnected)) == 4)
