@@ -88,7 +88,7 @@ def _lines_of(text: str) -> dict[Path, int]:
     arrays: dict[Path, int] = {}
     table: Path = ()
     open_string: str | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if open_string is None:
             if header := _HEADER.match(line):
                 table = _table_path(_parts(header[2]), arrays, is_array=header[1] == "[[")
