@@ -1,0 +1,90 @@
+"""What ends up in the record and among the alarms, and how often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.client import Failure
+from sealbus.gateway import GatewayTable
+from sealbus.gateway.audit import Audit
+from sealbus.records import Alarm, Outcome, ReloadFailed, WriteOutcome, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sealbus.records import Record
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Iterator[Audit]:
+    audit = Audit(GatewayTable(name="plant-7", records=str(tmp_path / "records"), records_mib=16))
+    yield audit
+    audit.records.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "records"
+
+
+def kept(folder: Path, kind: type[Record]) -> list[Record]:
+    return [each.record for each in read(folder) if isinstance(each.record, kind)]
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (Failure.EXPIRED, Outcome.NOT_SENT),
+        (Failure.UNREACHABLE, Outcome.NOT_SENT),
+        (Failure.BUSY, Outcome.NOT_SENT),
+        (Failure.UNIT_SILENT, Outcome.NOT_SENT),
+        (Failure.ABANDONED, Outcome.NOT_SENT),
+        (Failure.BROADCAST_READ, Outcome.NOT_SENT),
+        (Failure.NO_ANSWER, Outcome.UNKNOWN),
+        (Failure.CONNECTION_LOST, Outcome.UNKNOWN),
+        (Failure.BROADCAST, Outcome.UNKNOWN),
+        (Failure.WRONG_ANSWER, Outcome.MISMATCH),
+    ],
+)
+def test_a_failure_of_a_write_is_recorded_as_what_is_known_of_it(
+    audit: Audit, folder: Path, failure: Failure, outcome: Outcome
+) -> None:
+    audit.failed(3, failure, "a detail")
+    assert kept(folder, WriteOutcome) == [WriteOutcome(request=3, outcome=outcome, why=f"{failure.text}: a detail")]
+
+
+def test_every_failure_has_its_row_above() -> None:
+    assert len(Failure) == 10
+
+
+def test_an_answer_is_done_and_an_exception_is_the_device_s_word(audit: Audit, folder: Path) -> None:
+    audit.answered(3, bytes.fromhex("0000 0006 01 06 0064 0007"))
+    audit.answered(4, bytes.fromhex("0000 0003 01 86 02"))
+    assert kept(folder, WriteOutcome) == [
+        WriteOutcome(request=3, outcome=Outcome.DONE),
+        WriteOutcome(request=4, outcome=Outcome.EXCEPTION, exception_code=2),
+    ]
+
+
+def test_an_alarm_is_recorded_once_until_it_is_cleared(audit: Audit, folder: Path) -> None:
+    audit.raise_alarm("pump", "away")
+    audit.raise_alarm("pump", "still away")
+    assert audit.alarms == {"pump": "still away"}
+    audit.clear_alarm("pump")
+    audit.clear_alarm("pump")
+    assert [(each.state, each.text) for each in kept(folder, Alarm) if isinstance(each, Alarm)] == [
+        ("raised", "away"),
+        ("cleared", ""),
+    ]
+
+
+def test_a_reload_that_fails_again_in_the_same_way_is_said_once(audit: Audit, folder: Path) -> None:
+    for problem in ("line 1", "line 1", "line 2", "line 2"):
+        audit.reload_failed("policy.toml", problem)
+    assert len(kept(folder, ReloadFailed)) == audit.counters.reload_failures == 2
+    assert len(kept(folder, Alarm)) == 1
+    audit.is_in_force("policy.toml")
+    assert audit.alarms == {}

@@ -1,0 +1,140 @@
+"""Record, then send; tell the record, then the client; and leave nothing under way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from sealbus.client import Failure
+from sealbus.gateway.forwarder import Forwarder, Route
+from sealbus.policy import unsafe_allow_everything
+from sealbus.server import Access
+
+if TYPE_CHECKING:
+    from sealbus.client import Channel, Transaction
+    from sealbus.server import Ruling, Session
+
+READ = bytes.fromhex("0007 0000 0006 01 03 0000 0001")
+WRITE = bytes.fromhex("0008 0000 0006 01 06 0064 0007")
+RULINGS = Access(unsafe_allow_everything()).rulings_of("")
+
+
+class Story:
+    """What happened, in its order, and the fakes that tell it."""
+
+    def __init__(self, record: int | None = 5) -> None:
+        self.told: list[tuple[object, ...]] = []
+        self.record = record
+        self.submitted: list[Transaction] = []
+        self.peer = None
+        self.endpoint = "tcp://device"
+        self.forwarder = Forwarder({1: Route(cast("Channel", self), 2.0)}, self)
+
+    # the channel
+
+    def submit(self, transaction: Transaction) -> None:
+        self.told.append(("sent", transaction.tail))
+        self.submitted.append(transaction)
+
+    def abandon(self, source: object) -> None:
+        self.told.append(("abandoned", source))
+
+    # the journal
+
+    def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
+        self.told.append(("recorded", device))
+        return self.record
+
+    def answered(self, record: int, answer: bytes) -> None:
+        self.told.append(("record answered", record))
+
+    def failed(self, record: int, failure: Failure, detail: str) -> None:
+        self.told.append(("record failed", record, failure, detail))
+
+    # the session
+
+    def answer(self, adu: bytes, answer: bytes) -> None:
+        self.told.append(("answered", adu[:2] + answer))
+
+    def refuse(self, adu: bytes, exception_code: int) -> None:
+        self.told.append(("refused", adu[:2], exception_code))
+
+    def let_go(self) -> None:
+        self.told.append(("let go",))
+
+    def forward(self, adu: bytes) -> None:
+        self.forwarder.submit(cast("Session", self), adu, RULINGS.judge(adu[6:]))
+
+
+async def test_a_read_is_sent_without_a_record() -> None:
+    story = Story()
+    story.forward(READ)
+    story.submitted[0].settle(bytes.fromhex("0000 0005 01 03 02 002a"))
+    assert story.told == [("sent", READ[6:]), ("answered", bytes.fromhex("0007 0000 0005 01 03 02 002a"))]
+
+
+async def test_a_write_is_recorded_before_it_is_sent_and_its_end_before_it_is_told() -> None:
+    story = Story()
+    story.forward(WRITE)
+    story.submitted[0].settle(WRITE[2:])
+    assert story.told == [
+        ("recorded", "tcp://device"),
+        ("sent", WRITE[6:]),
+        ("record answered", 5),
+        ("answered", WRITE),
+    ]
+
+
+async def test_a_write_that_cannot_be_recorded_is_busy_and_not_sent() -> None:
+    story = Story(record=None)
+    story.forward(WRITE)
+    assert story.told == [("recorded", "tcp://device"), ("refused", b"\0\x08", 6)]
+
+
+async def test_a_write_that_may_go_without_a_record_goes() -> None:
+    story = Story(record=0)
+    story.forward(WRITE)
+    story.submitted[0].fail(Failure.NO_ANSWER)
+    assert story.told == [("recorded", "tcp://device"), ("sent", WRITE[6:]), ("refused", b"\0\x08", 11)]
+
+
+@pytest.mark.parametrize("failure", [each for each in Failure if each is not Failure.BROADCAST])
+async def test_every_failure_is_recorded_and_then_answered_with_its_exception(failure: Failure) -> None:
+    story = Story()
+    story.forward(WRITE)
+    story.submitted[0].fail(failure, "why")
+    assert story.told[2:] == [
+        ("record failed", 5, failure, "why"),
+        ("refused", b"\0\x08", int(failure.exception_code)),
+    ]
+
+
+async def test_a_broadcast_is_recorded_and_not_answered() -> None:
+    story = Story()
+    story.forward(WRITE)
+    story.submitted[0].fail(Failure.BROADCAST)
+    assert story.told[2:] == [("record failed", 5, Failure.BROADCAST, ""), ("let go",)]
+
+
+async def test_a_unit_that_leads_nowhere_is_0a_and_is_not_recorded() -> None:
+    story = Story()
+    story.forward(WRITE[:6] + b"\x09" + WRITE[7:])
+    assert story.told == [("refused", b"\0\x08", 10)]
+
+
+async def test_when_a_client_is_gone_each_device_is_told() -> None:
+    story = Story()
+    story.forwarder.gone(cast("Session", story))
+    assert story.told == [("abandoned", story)]
+
+
+def test_what_was_not_sent_is_told_apart_from_what_may_have_been_done() -> None:
+    assert {each for each in Failure if not each.was_sent} == {
+        Failure.EXPIRED,
+        Failure.UNREACHABLE,
+        Failure.BUSY,
+        Failure.UNIT_SILENT,
+        Failure.ABANDONED,
+        Failure.BROADCAST_READ,
+    }
