@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from scenarios.plant import Plant, open_plant
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -25,3 +26,13 @@ def pytest_asyncio_loop_factories(
 async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
     async with open_plant(tmp_path) as plant:
         yield plant
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_wrong_unheard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """An error that ends in the event loop, where nobody hears of it, fails the test."""
+    yield
+    heard = [
+        record for record in caplog.get_records("call") if record.name == "asyncio" and record.levelno >= logging.ERROR
+    ]
+    assert not heard, "\n".join(record.getMessage() for record in heard)
