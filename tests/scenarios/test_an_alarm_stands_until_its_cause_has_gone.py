@@ -79,10 +79,11 @@ async def test_no_file_is_so_broken_that_the_next_change_goes_unnoticed(plant: P
     assert await viewer.ask(adu(2, read_holding(10, 1))) == adu(2, exception(3, 1))
 
 
-async def test_a_certificate_near_its_end_is_an_alarm_until_there_is_a_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("successor", ["gateway", "another name"])
+async def test_a_certificate_near_its_end_is_an_alarm_until_there_is_a_new_one(tmp_path: Path, successor: str) -> None:
     root = pki.make_root()
-    for name, not_after in (("old", pki.TOMORROW), ("new", pki.FAR_OFF)):
-        pki.make_leaf(root, hosts=["127.0.0.1"], not_after=not_after).save(tmp_path, name)
+    pki.make_leaf(root, "gateway", hosts=["127.0.0.1"], not_after=pki.TOMORROW).save(tmp_path, "old")
+    pki.make_leaf(root, successor, hosts=["127.0.0.1"]).save(tmp_path, "new")
     (tmp_path / "own.crt").write_bytes((tmp_path / "old.crt").read_bytes())
     (tmp_path / "own.key").write_bytes((tmp_path / "old.key").read_bytes())
     (tmp_path / "own.key").chmod(0o600)
@@ -93,3 +94,17 @@ async def test_a_certificate_near_its_end_is_an_alarm_until_there_is_a_new_one(t
         plant.change("own.crt", (tmp_path / "new.crt").read_bytes())
         await until(lambda: not plant.process.audit.alarms)
         assert told(plant, "own.crt") == RAISED_AND_CLEARED
+
+
+async def test_an_old_root_beside_its_successor_of_the_same_name_is_an_alarm(tmp_path: Path) -> None:
+    old, new = pki.make_root(not_after=pki.TOMORROW), pki.make_root()
+    async with open_plant(tmp_path, root=new) as plant:
+        pki.save_trust(tmp_path / "both.crt", old, new)
+        plant.change("ca.crt", (tmp_path / "both.crt").read_bytes())
+        await until(lambda: bool(told(plant, "trust anchor")))
+        plant.process.gateway.tend()
+        assert told(plant, "trust anchor") == [AlarmState.RAISED]
+        pki.save_trust(tmp_path / "new.crt", new)
+        plant.change("ca.crt", (tmp_path / "new.crt").read_bytes())
+        await until(lambda: not plant.process.audit.alarms)
+        assert told(plant, "trust anchor") == RAISED_AND_CLEARED

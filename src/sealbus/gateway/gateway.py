@@ -19,7 +19,7 @@ from sealbus.errors import ConfigError
 from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.gateway.trust_state import TrustState, digest_of
 from sealbus.policy import parse_policy, parse_units, unsafe_allow_everything
-from sealbus.security import PeerVerifier
+from sealbus.security import PeerVerifier, certificates_near_expiry
 from sealbus.server import Access, Service, ServiceLimits, SessionLimits
 from sealbus.transport import ListenerOptions, Scheme, parse_endpoint
 
@@ -52,6 +52,7 @@ class Gateway:
         self._trust = TrustState(file.identity) if file.identity is not None else None
         self._warn()
         self._servers: dict[str, Peer] = {}
+        self._expiring: set[str] = set()
         self.channels: dict[str, Channel] = {}
         self.services: dict[str, Service] = {}
         self._policy_digests: dict[str, str] = {}
@@ -83,12 +84,13 @@ class Gateway:
     def tend(self) -> None:
         """What must be looked at now and then whatever happens: what is about to expire."""
         now = datetime.now(UTC)
-        for expiry in self._trust.expiries if self._trust else ():
-            name = f"{expiry.file}: {expiry.kind} of {expiry.subject}"
-            if expiry.is_near(now):
-                self._audit.raise_alarm(name, expiry.sentence(now))
-            else:
-                self._audit.clear_alarm(name)
+        near = certificates_near_expiry(self._trust.expiries, now) if self._trust else ()
+        alarms = {f"{each.file}: {each.kind} of {each.subject}": each.sentence(now) for each in near}
+        for name in self._expiring - alarms.keys():  # what it was about has gone, or has a successor
+            self._audit.clear_alarm(name)
+        for name, text in alarms.items():
+            self._audit.raise_alarm(name, text)
+        self._expiring = set(alarms)
 
     def days_left(self) -> Mapping[str, float]:
         """Days until the first certificate or list of each file expires."""
