@@ -11,12 +11,14 @@ client    gateway                 device
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from scenarios.gateway_program import open_gateway_program
 from scenarios.plant import Plant, adu, exception, open_plant, read_holding, until, words, write_register
-from sealbus.records import Outcome, WriteOutcome
+from sealbus.records import Outcome, WriteOutcome, WriteRequested
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -106,3 +108,29 @@ async def test_writes_that_wait_when_the_gateway_stops_are_never_sent(plant: Pla
     assert plant.device.writes == []
     (outcome,) = plant.records(WriteOutcome)
     assert outcome.outcome is Outcome.NOT_SENT
+
+
+async def test_a_gateway_that_was_stopped_for_a_while_sends_nothing_that_is_late(tmp_path: Path) -> None:
+    async with open_gateway_program(tmp_path, device="timeout = 1.0\ndeadline = 1.4") as gateway:
+        reader, operator = await gateway.connect(), await gateway.connect()
+        over = asyncio.Event()
+
+        async def stall(request: bytes) -> bytes:
+            await over.wait()
+            return gateway.device.honest(request)
+
+        gateway.device.answer = stall
+        await reader.send(adu(1, read_holding(10, 1)))
+        await until(lambda: len(gateway.device.requests) == 1)
+        await operator.send(adu(2, write_register(100, 7)))
+        await until(lambda: bool(gateway.records(WriteRequested)))
+        gateway.program.process.send_signal(signal.SIGSTOP)
+        over.set()
+        await asyncio.sleep(0.6)
+        gateway.program.process.send_signal(signal.SIGCONT)
+        assert await operator.receive() == [adu(2, exception(6, 0x0B))]
+        gateway.device.answer = gateway.device.honest
+        assert await operator.ask(adu(3, read_holding(100, 1))) == adu(3, words(100))
+        assert gateway.device.writes == []
+        (outcome,) = gateway.records(WriteOutcome)
+        assert outcome.outcome is Outcome.NOT_SENT

@@ -8,6 +8,8 @@ import time
 
 __all__ = ["notify", "watchdog_interval_s"]
 
+_PATIENCE_S = 0.5
+
 
 def notify(state: str) -> None:
     """Send one state, such as "READY=1". Errors are nobody's business: the service runs with or without systemd."""
@@ -18,6 +20,7 @@ def notify(state: str) -> None:
         state += f"\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.settimeout(_PATIENCE_S)  # a manager that does not read must not stop us
             channel.connect("\0" + address[1:] if address.startswith("@") else address)
             channel.send(state.encode())
     except OSError:

@@ -1,0 +1,67 @@
+"""What systemd is told, and that nobody waits for it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.gateway.notify import notify, watchdog_interval_s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield manager
+
+
+def test_a_state_is_one_datagram(manager: socket.socket) -> None:
+    notify("READY=1")
+    assert manager.recv(100) == b"READY=1"
+
+
+def test_a_reload_carries_its_moment(manager: socket.socket) -> None:
+    before = time.monotonic_ns() // 1000
+    notify("RELOADING=1")
+    state, _, moment = manager.recv(100).decode().partition("\nMONOTONIC_USEC=")
+    assert state == "RELOADING=1"
+    assert before <= int(moment) <= time.monotonic_ns() // 1000
+
+
+def test_a_manager_that_does_not_read_holds_nobody_up(manager: socket.socket) -> None:
+    began = time.monotonic()
+    manager.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as talker:
+        talker.setblocking(False)
+        talker.connect(manager.getsockname())
+        with pytest.raises(BlockingIOError):
+            while True:
+                talker.send(b"x")
+    notify("WATCHDOG=1")
+    assert time.monotonic() - began < 5.0
+
+
+def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    notify("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    notify("READY=1")
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "seconds"),
+    [("30000000", 15.0), ("1", 5e-07), ("0", None), ("", None), ("soon", None), ("-5", None)],
+)
+def test_a_sign_of_life_is_due_twice_in_the_time_allowed(
+    monkeypatch: pytest.MonkeyPatch, microseconds: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", microseconds)
+    assert watchdog_interval_s() == seconds
