@@ -48,10 +48,9 @@ def other_id(request: bytes, by: int) -> bytes:
     return ((int.from_bytes(request[:2], "big") + by) & 0xFFFF).to_bytes(2, "big")
 
 
-async def a_few_turns() -> None:
-    """Let what is on its way over loopback arrive."""
-    for _ in range(20):
-        await asyncio.sleep(0)
+async def a_moment() -> None:
+    """Let what is on its way over loopback arrive: nothing else tells, where it is dropped without a trace."""
+    await asyncio.sleep(0.1)
 
 
 # What the device sends in place of the answer to a read of one register.
@@ -125,7 +124,7 @@ async def test_what_comes_besides_the_answer_is_dropped_and_the_next_request_is_
     plant.device.answer = lambda request: TOO_MUCH[surplus](request, plant.device.honest(request))
     assert await client.ask(adu(2, read_holding(20, 1))) == adu(2, words(20))
     plant.device.answer = plant.device.honest
-    await asyncio.sleep(0.1)  # what came behind has come: nothing else tells, where it is dropped without a trace
+    await a_moment()
     assert await client.ask(adu(3, read_holding(30, 1))) == adu(3, words(30))
     assert await client.ask(adu(4, read_holding(40, 1))) == adu(4, words(40))
     assert len(plant.device.requests) == (3 if first else 4), "no request was repeated"
