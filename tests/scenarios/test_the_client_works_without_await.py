@@ -15,7 +15,7 @@ import pytest
 
 import pki
 import sealbus
-from scenarios.plant import ScriptedDevice
+from scenarios.plant import ScriptedDevice, until
 from scenarios.programs import run
 from sealbus import DeviceException, Identity, LocalError, ResponseTimeout, Unreachable
 
@@ -54,7 +54,8 @@ def device(elsewhere: Elsewhere) -> Iterator[ScriptedDevice]:
     elsewhere.run(device.start())
     yield device
     elsewhere.run(device.stop())
-    elsewhere.run(asyncio.sleep(0.01))  # its connections end
+    elsewhere.run(until(lambda: not device.live))
+    elsewhere.run(asyncio.sleep(0.01))  # its last connection ends
 
 
 @pytest.fixture
