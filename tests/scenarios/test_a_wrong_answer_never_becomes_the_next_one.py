@@ -48,11 +48,6 @@ def other_id(request: bytes, by: int) -> bytes:
     return ((int.from_bytes(request[:2], "big") + by) & 0xFFFF).to_bytes(2, "big")
 
 
-async def a_moment() -> None:
-    """Let what is on its way over loopback arrive: nothing else tells, where it is dropped without a trace."""
-    await asyncio.sleep(0.1)
-
-
 # What the device sends in place of the answer to a read of one register.
 WRONG: dict[str, Callable[[bytes], list[bytes]]] = {
     "the id of the request before": lambda it: [other_id(it, -1) + framed(it, words(666))[2:]],
@@ -83,19 +78,25 @@ WRONG: dict[str, Callable[[bytes], list[bytes]]] = {
     "nothing": lambda it: [],
 }
 
-# What the device sends besides the right answer: `it` is the request, `right` that answer.
-TOO_MUCH: dict[str, Callable[[bytes, bytes], list[bytes]]] = {
-    "the same answer twice": lambda it, right: [right, right],
-    "the same answer twice in one piece": lambda it, right: [right + right],
-    "an answer that nobody asked for before it": lambda it, right: [other_id(it, 9) + right[2:], right],
-    "an answer to the request to come behind it": lambda it, right: [right, other_id(it, 1) + right[2:]],
-    "the same twice, then that to the request to come": lambda it, right: [right + right + other_id(it, 1) + right[2:]],
-    "a byte behind it": lambda it, right: [right + b"\0"],
-    "a carriage return and a line feed behind it": lambda it, right: [right, b"\r\n"],
-    "half a frame behind it": lambda it, right: [right + right[:7]],
-    "half a frame behind it, a moment later": lambda it, right: [right, right[:7]],
-    "garbage behind it": lambda it, right: [right + b"\xff" * 9],
-    "itself byte by byte": lambda it, right: [bytes((byte,)) for byte in right],
+# What the device sends besides the right answer: `it` is the request, `right` that answer. What is whole is dropped: so
+# many answers; a piece of a frame, which the next answer would be taken to end, costs the connection.
+DROPPED: dict[str, tuple[int, Callable[[bytes, bytes], list[bytes]]]] = {
+    "the same answer twice": (1, lambda it, right: [right, right]),
+    "the same answer twice in one piece": (1, lambda it, right: [right + right]),
+    "an answer that nobody asked for before it": (1, lambda it, right: [other_id(it, 9) + right[2:], right]),
+    "an answer to the request to come behind it": (1, lambda it, right: [right, other_id(it, 1) + right[2:]]),
+    "the same twice, then that to the request to come": (
+        2,
+        lambda it, right: [right + right + other_id(it, 1) + right[2:]],
+    ),
+    "nothing, but itself byte by byte": (0, lambda it, right: [bytes((byte,)) for byte in right]),
+}
+ENDS_THE_CONNECTION: dict[str, Callable[[bytes], list[bytes]]] = {
+    "a byte behind it": lambda right: [right + b"\0"],
+    "a carriage return and a line feed behind it": lambda right: [right, b"\r\n"],
+    "half a frame behind it": lambda right: [right + right[:7]],
+    "half a frame behind it, a moment later": lambda right: [right, right[:7]],
+    "garbage behind it": lambda right: [right + b"\xff" * 9],
 }
 
 
@@ -114,20 +115,43 @@ async def test_a_wrong_answer_is_no_answer_and_the_next_request_is_right(plant: 
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["on a fresh connection", "on a used connection"])
-@pytest.mark.parametrize("surplus", TOO_MUCH)
-async def test_what_comes_besides_the_answer_is_dropped_and_the_next_request_is_right(
+@pytest.mark.parametrize("surplus", DROPPED)
+async def test_an_answer_besides_the_right_one_is_dropped_and_the_next_request_is_right(
     plant: Plant, surplus: str, first: bool
 ) -> None:
     client = await plant.connect()
     if not first:
         assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
-    plant.device.answer = lambda request: TOO_MUCH[surplus](request, plant.device.honest(request))
+    count, pieces = DROPPED[surplus]
+    plant.device.answer = lambda request: pieces(request, plant.device.honest(request))
     assert await client.ask(adu(2, read_holding(20, 1))) == adu(2, words(20))
     plant.device.answer = plant.device.honest
-    await a_moment()
+    (channel,) = plant.process.gateway.channels.values()
+    await until(lambda: channel.counters.dropped_answers == count)
     assert await client.ask(adu(3, read_holding(30, 1))) == adu(3, words(30))
     assert await client.ask(adu(4, read_holding(40, 1))) == adu(4, words(40))
     assert len(plant.device.requests) == (3 if first else 4), "no request was repeated"
+    assert channel.counters.dropped_answers == count
+    assert plant.device.connections == 1
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["on a fresh connection", "on a used connection"])
+@pytest.mark.parametrize("surplus", ENDS_THE_CONNECTION)
+async def test_bytes_behind_the_answer_end_the_connection_and_the_next_request_is_right(
+    plant: Plant, surplus: str, first: bool
+) -> None:
+    client = await plant.connect()
+    if not first:
+        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    plant.device.answer = lambda request: ENDS_THE_CONNECTION[surplus](plant.device.honest(request))
+    assert await client.ask(adu(2, read_holding(20, 1))) == adu(2, words(20))
+    plant.device.answer = plant.device.honest
+    (channel,) = plant.process.gateway.channels.values()
+    await until(lambda: channel.open_lines == 0)
+    assert await client.ask(adu(3, read_holding(30, 1))) == adu(3, words(30))
+    assert await client.ask(adu(4, read_holding(40, 1))) == adu(4, words(40))
+    assert len(plant.device.requests) == (3 if first else 4), "no request was repeated"
+    assert plant.device.connections == 2
 
 
 async def test_a_late_answer_is_dropped_and_the_next_request_gets_its_own(plant: Plant) -> None:
