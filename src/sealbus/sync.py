@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from sealbus.client import ChannelRules, Value
     from sealbus.client import Connection as AsyncConnection
+    from sealbus.endpoints import Endpoint
     from sealbus.protocol import DeviceIdentification, Request
     from sealbus.security import Identity, TlsOptions, Trust
-    from sealbus.transport import Endpoint
 
 __all__ = ["Connection", "connect"]
 

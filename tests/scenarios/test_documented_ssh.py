@@ -12,7 +12,7 @@ import pytest
 
 import sealbus
 from needs import program_path
-from sealbus.transport import parse_endpoint
+from sealbus.endpoints import parse_endpoint
 from unit.transport.openssh import Bastion, running_bastion
 
 if TYPE_CHECKING:

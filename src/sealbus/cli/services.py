@@ -12,6 +12,7 @@ import typer
 from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
 from sealbus.cli.log import LogFormat, start_log
+from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.gateway import (
     DeviceTable,
@@ -24,7 +25,7 @@ from sealbus.gateway import (
     load_policy,
     run_gateway,
 )
-from sealbus.transport import Scheme, new_event_loop, parse_endpoint
+from sealbus.transport import new_event_loop
 
 if TYPE_CHECKING:
     from sealbus.gateway import GatewayProcess

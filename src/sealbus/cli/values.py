@@ -13,10 +13,10 @@ import typer
 from sealbus import sync
 from sealbus.cli.exits import INTERRUPTED, one_line_errors, quit_with
 from sealbus.client import ChannelRules
+from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import LocalError
 from sealbus.protocol import Table, ValueType, parse_place
 from sealbus.security import Identity
-from sealbus.transport import Scheme, parse_endpoint
 
 if TYPE_CHECKING:
     from sealbus.client import Value

@@ -21,14 +21,15 @@ from sealbus.client.fair_queue import FairQueue
 from sealbus.client.line import Line, LineState, MbapLine
 from sealbus.client.serial_line import Framing, SerialLine
 from sealbus.client.transaction import Failure, Transaction
+from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, PeerError, Unreachable
-from sealbus.transport import Outbox, Scheme, dial
+from sealbus.transport import Outbox, dial
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
-    from sealbus.transport import Endpoint
+    from sealbus.endpoints import Endpoint
 
 __all__ = ["Channel", "ChannelCounters", "ChannelHooks", "ChannelRules"]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealbus.client.channel import Channel, ChannelRules
 from sealbus.client.transaction import Failure, Transaction
+from sealbus.endpoints import Endpoint, Scheme, parse_endpoint
 from sealbus.errors import (
     ConfigError,
     DeviceException,
@@ -50,7 +51,6 @@ from sealbus.protocol import (
     unpack_words,
 )
 from sealbus.security import Identity, TlsOptions, Trust, build_client_context
-from sealbus.transport import Endpoint, Scheme, parse_endpoint
 
 if TYPE_CHECKING:
     import ssl

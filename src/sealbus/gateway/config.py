@@ -14,9 +14,9 @@ import msgspec
 
 from sealbus.client import ChannelRules
 from sealbus.document import parse_document
+from sealbus.endpoints import Endpoint, Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.policy import parse_units
-from sealbus.transport import Endpoint, Scheme, parse_endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

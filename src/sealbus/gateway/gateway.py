@@ -15,23 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.client import Channel, ChannelHooks
+from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.gateway.trust_state import TrustState, digest_of
 from sealbus.policy import parse_policy, parse_units, unsafe_allow_everything
 from sealbus.security import PeerVerifier, certificates_near_expiry
 from sealbus.server import Access, Service, ServiceLimits, SessionLimits
-from sealbus.transport import ListenerOptions, Scheme, parse_endpoint
+from sealbus.transport import ListenerOptions
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Mapping
 
+    from sealbus.endpoints import Endpoint
     from sealbus.gateway.audit import Audit
     from sealbus.gateway.config import DeviceTable, GatewayFile, LimitsTable, ListenerTable
     from sealbus.policy import Policy
     from sealbus.security import Peer
-    from sealbus.transport import Endpoint
 
 __all__ = ["Gateway", "load_policy"]
 

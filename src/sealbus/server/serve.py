@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.policy import Policy, parse_policy, unsafe_allow_everything
 from sealbus.security import Identity, TlsOptions, Trust
 from sealbus.server.device import Device, DeviceBackend
 from sealbus.server.rulings import Access
 from sealbus.server.service import ServerSecurity, Service, ServiceLimits
-from sealbus.transport import Scheme, parse_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

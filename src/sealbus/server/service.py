@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from sealbus.endpoints import Endpoint
     from sealbus.security import Identity, Peer, TlsOptions, Trust
     from sealbus.server.rulings import Access, Ruling
     from sealbus.server.session import Backend
-    from sealbus.transport import Accepted, Endpoint, PeerAddress
+    from sealbus.transport import Accepted, PeerAddress
 
 __all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
 

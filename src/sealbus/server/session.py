@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Protocol
 from sealbus.protocol import ExceptionCode, MbapStream, exception_adu
 
 if TYPE_CHECKING:
+    from sealbus.endpoints import Endpoint
     from sealbus.security import Peer
     from sealbus.server.rulings import RoleRulings, Ruling
-    from sealbus.transport import Accepted, Endpoint, Outbox
+    from sealbus.transport import Accepted, Outbox
 
 __all__ = ["Backend", "Session", "SessionLimits", "SessionOwner"]
 

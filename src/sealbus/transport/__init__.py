@@ -1,6 +1,6 @@
 """How do bytes get from here to a device, and from a client to here?
 
-Endpoint URLs, dialling and listening: tcp, mbaps, rtu, ascii, rtu+tcp and ssh+tcp, on asyncio and uvloop alike. Every
+Dialling and listening: tcp, mbaps, rtu, ascii, rtu+tcp and ssh+tcp, on asyncio and uvloop alike. Every
 deadline and every bound before a peer has proven itself is here. What this package refuses to do: to know what a frame
 is, to judge a certificate or a role (it shakes hands with contexts that `security` built, and asks), and to offer plain
 Modbus off loopback unless it is told so by an option named `unsafe_plain`.
@@ -8,8 +8,6 @@ Modbus off loopback unless it is told so by an option named `unsafe_plain`.
 
 from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Refusal
 from sealbus.transport.dialling import dial
-from sealbus.transport.endpoint import Endpoint, Parity, Scheme, SerialLine, SshForward
-from sealbus.transport.endpoint_url import parse_endpoint
 from sealbus.transport.listener import Accepted, Listener
 from sealbus.transport.loops import new_event_loop
 from sealbus.transport.outbox import Outbox
@@ -17,19 +15,13 @@ from sealbus.transport.serial_port import open_serial
 
 __all__ = [
     "Accepted",
-    "Endpoint",
     "Listener",
     "ListenerEvents",
     "ListenerOptions",
     "Outbox",
-    "Parity",
     "PeerAddress",
     "Refusal",
-    "Scheme",
-    "SerialLine",
-    "SshForward",
     "dial",
     "new_event_loop",
     "open_serial",
-    "parse_endpoint",
 ]

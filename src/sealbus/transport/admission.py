@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sealbus.transport.endpoint import render_authority
+from sealbus.endpoints import render_authority
 
 __all__ = ["ListenerEvents", "ListenerOptions", "PeerAddress", "Refusal"]
 

@@ -12,12 +12,12 @@ import errno
 import socket
 from typing import TYPE_CHECKING, Any
 
+from sealbus.endpoints import is_loopback_address
 from sealbus.errors import ConfigError
-from sealbus.transport.endpoint import is_loopback_address
 from sealbus.transport.sockets import tune
 
 if TYPE_CHECKING:
-    from sealbus.transport.endpoint import Endpoint
+    from sealbus.endpoints import Endpoint
 
 __all__ = ["bind_sockets"]
 

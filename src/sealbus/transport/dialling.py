@@ -19,10 +19,10 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, LocalError, Unreachable
 from sealbus.security import explain_tls_error
 from sealbus.transport.alerts import alerting
-from sealbus.transport.endpoint import Scheme
 from sealbus.transport.serial_port import open_serial
 from sealbus.transport.sockets import connect_socket
 from sealbus.transport.ssh_forward import open_forward
@@ -30,7 +30,7 @@ from sealbus.transport.ssh_forward import open_forward
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from sealbus.transport.endpoint import Endpoint
+    from sealbus.endpoints import Endpoint
 
 __all__ = ["CLOSE_NOTIFY_S", "dial"]
 

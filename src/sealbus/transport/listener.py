@@ -19,18 +19,18 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.transport.accepting import AcceptLoop
 from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Refusal
 from sealbus.transport.binding import bind_sockets
-from sealbus.transport.endpoint import Scheme
 from sealbus.transport.handshakes import Handshakes
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from sealbus.transport.endpoint import Endpoint
+    from sealbus.endpoints import Endpoint
 
 __all__ = ["Accepted", "Listener"]
 

@@ -28,7 +28,7 @@ from sealbus.errors import LocalError, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealbus.transport.endpoint import Endpoint, SerialLine
+    from sealbus.endpoints import Endpoint, SerialLine
 
 __all__ = ["SerialTransport", "open_serial"]
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import asyncssh
 
+from sealbus.endpoints import render_authority
 from sealbus.errors import LocalError, Unreachable
-from sealbus.transport.endpoint import render_authority
 from sealbus.transport.sockets import connect_socket
 from sealbus.transport.ssh_transport import SshSession
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from sealbus.transport.endpoint import Endpoint, SshForward
+    from sealbus.endpoints import Endpoint, SshForward
     from sealbus.transport.ssh_transport import SshTransport
 
 __all__ = ["open_forward"]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sealbus.client.line import Line
+    from sealbus.endpoints import Endpoint
     from sealbus.errors import SealbusError
-    from sealbus.transport import Endpoint
 
 __all__ = ["Asked", "Attempt", "Dialler", "FakeTransport", "adu", "read", "turns", "words", "write"]
 

@@ -8,8 +8,8 @@ import random
 import pytest
 
 from sealbus.client import Channel, ChannelHooks, ChannelRules, Failure
+from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, PeerError, Unreachable
-from sealbus.transport import parse_endpoint
 from unit.client.fakes import Asked, Dialler, FakeTransport, adu, read, turns, words, write
 from unit.client.jumping_loop import stall
 

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.core import CounterMetricFamily
 
 from sealbus.client import Channel, ChannelRules
+from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.gateway.config import (
     DeviceTable,
@@ -23,7 +24,6 @@ from sealbus.gateway.config import (
 )
 from sealbus.gateway.metrics import GatewayCounters, GatewayMetrics
 from sealbus.records import RecordState
-from sealbus.transport import parse_endpoint
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

@@ -6,13 +6,14 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from sealbus.endpoints import parse_endpoint
 from sealbus.policy import unsafe_allow_everything
 from sealbus.server import Access, Session, SessionLimits
-from sealbus.transport import Accepted, Outbox, PeerAddress, parse_endpoint
+from sealbus.transport import Accepted, Outbox, PeerAddress
 
 if TYPE_CHECKING:
+    from sealbus.endpoints import Endpoint
     from sealbus.server import Ruling
-    from sealbus.transport import Endpoint
 
 READ = bytes.fromhex("0001 0000 0006 01 03 0000 0001")
 LIMITS = SessionLimits(frame_s=5.0, stalled_s=15.0, first_request_s=30.0)

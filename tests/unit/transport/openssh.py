@@ -18,12 +18,12 @@ import asyncssh
 import pytest
 
 from needs import program_path
-from sealbus.transport import parse_endpoint
+from sealbus.endpoints import parse_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sealbus.transport import Endpoint
+    from sealbus.endpoints import Endpoint
 
 __all__ = ["Bastion", "free_port", "running_bastion"]
 

@@ -12,7 +12,8 @@ import pytest
 _PLAY = """
 import asyncio, errno, os, resource, socket, sys
 import uvloop
-from sealbus.transport import Listener, ListenerEvents, parse_endpoint
+from sealbus.endpoints import parse_endpoint
+from sealbus.transport import Listener, ListenerEvents
 
 class Events(ListenerEvents):
     def __init__(self):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, Unreachable
-from sealbus.transport import Listener, dial, parse_endpoint
+from sealbus.transport import Listener, dial
 from sealbus.transport.sockets import AddressInfo, connect_first
 from unit.transport.ends import Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate, open_sockets
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, PeerError
-from sealbus.transport import Accepted, Listener, ListenerOptions, Refusal, dial, parse_endpoint
+from sealbus.transport import Accepted, Listener, ListenerOptions, Refusal, dial
 from unit.transport.ends import Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealbus.endpoints import Endpoint, parse_endpoint
 from sealbus.errors import LocalError, Unreachable
-from sealbus.transport import Endpoint, dial, open_serial, parse_endpoint
+from sealbus.transport import dial, open_serial
 from unit.transport.ends import Recorder
 
 if TYPE_CHECKING:

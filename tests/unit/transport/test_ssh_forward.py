@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealbus.endpoints import parse_endpoint
 from sealbus.errors import Unreachable
-from sealbus.transport import Listener, dial, parse_endpoint
+from sealbus.transport import Listener, dial
 from unit.transport.ends import Recorder, admit_echo, open_sockets
 from unit.transport.openssh import Bastion, free_port, running_bastion
 

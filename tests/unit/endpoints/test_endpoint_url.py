@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
+from sealbus.endpoints import Endpoint, Parity, Scheme, SerialLine, SshForward, parse_endpoint
 from sealbus.errors import ConfigError, LocalError
-from sealbus.transport import Endpoint, Parity, Scheme, SerialLine, SshForward, parse_endpoint
 
 READ_BACK = {
     "tcp://10.0.0.5": "tcp://10.0.0.5:502",

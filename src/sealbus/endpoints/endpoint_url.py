@@ -13,13 +13,13 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from sealbus.transport.endpoint import Endpoint, Parity, Scheme, SerialLine, SshForward
-from sealbus.transport.url_parts import EXAMPLES, host_and_port, is_host, split_url
+from sealbus.endpoints.endpoint import Endpoint, Parity, Scheme, SerialLine, SshForward
+from sealbus.endpoints.url_parts import EXAMPLES, host_and_port, is_host, split_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sealbus.transport.url_parts import UrlParts
+    from sealbus.endpoints.url_parts import UrlParts
 
 __all__ = ["parse_endpoint"]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from sealbus.endpoints.endpoint import Scheme
 from sealbus.errors import ConfigError
-from sealbus.transport.endpoint import Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
