@@ -52,6 +52,7 @@ NEEDS: dict[str, Need] = {
     "tshark": Need(("tshark",), program="tshark"),
     "ssh": Need(("openssh-client",), program="ssh"),
     "sshd": Need(("openssh-server",), program="sshd", service="ssh"),
+    "redis": Need(("redis-server",), program="redis-server", service="redis-server"),
     "nft": Need(("nftables",), program="nft"),
     "systemd-analyze": Need(("systemd",), program="systemd-analyze"),
     "nginx": Need(("nginx",), program="nginx", service="nginx", for_tests=False, for_bench=True),
