@@ -1,3 +1,63 @@
-"""How do values get from devices into the plant's memory, and orders to them? Poll plans, schedules, decoding, execution."""
+"""What do the devices say, how good is it, and what is asked of them besides? The collector's engine.
 
-__all__: list[str] = []
+A plan comes in, samples go out: polls are merged, scheduled and decoded, quality is judged, and orders (test, read now,
+scan) go ahead of polls. The package knows neither where its plan comes from nor where its samples go, and refuses to:
+it has no database, no web framework and no bus of its own. It also refuses to dial what the plan's networks do not allow.
+"""
+
+from sealbus.acquisition.orders import (
+    ConnectionTested,
+    DiscoverSunSpec,
+    Finding,
+    ModelFound,
+    Order,
+    OrderProgress,
+    OrderResult,
+    OrderState,
+    RangeFound,
+    ReadNow,
+    RegistersScanned,
+    ScanRegisters,
+    ScanUnits,
+    Step,
+    StepTaken,
+    SunSpecFound,
+    TestConnection,
+    UnitAnswer,
+    UnitsScanned,
+    ValueRead,
+    ValuesRead,
+    WriteTag,
+)
+from sealbus.acquisition.plan import CalculatedPlan, ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
+
+__all__ = [
+    "CalculatedPlan",
+    "ConnectionPlan",
+    "ConnectionTested",
+    "DevicePlan",
+    "DiscoverSunSpec",
+    "Finding",
+    "LinearRange",
+    "ModelFound",
+    "Order",
+    "OrderProgress",
+    "OrderResult",
+    "OrderState",
+    "Plan",
+    "RangeFound",
+    "ReadNow",
+    "RegistersScanned",
+    "ScanRegisters",
+    "ScanUnits",
+    "Step",
+    "StepTaken",
+    "SunSpecFound",
+    "TagPlan",
+    "TestConnection",
+    "UnitAnswer",
+    "UnitsScanned",
+    "ValueRead",
+    "ValuesRead",
+    "WriteTag",
+]
