@@ -8,6 +8,8 @@ LONG: dict[str, str] = {}
 """Modules, classes and functions past the size where a noun is missing: dotted name and reason."""
 
 BLIND_EXCEPT: dict[str, str] = {
+    "sealbus.bus.exchange.Exchange._work": "a handler is the user's code: refused, and logged",
+    "sealbus.bus.redis_link.RedisLink._run": "the outermost loop over a server's bytes: told, and connected again",
     "sealbus.security.peers._build_peer": "a peer's bytes, a parser with no closed set of exceptions: refuses",
     "sealbus.security.roles.role_of": "a peer's bytes, a parser with no closed set of exceptions: no role",
     "sealbus.server.device.DeviceBackend._wait_for": "a device is the user's code: exception 04, and logged",

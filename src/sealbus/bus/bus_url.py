@@ -1,0 +1,167 @@
+"""Which bus? `local:` or `redis://user:password@host:6379/0`, and `rediss://` for TLS.
+
+What `unsafe_plain_redis` is for: whoever can reach a Redis without a password, or read the password off the wire, can
+fake live values and hints. So a server off loopback needs both TLS and a password, unless that option says otherwise.
+Loopback is what is written as such (127.0.0.0/8, ::1, localhost): a name that only happens to lead there may lead
+elsewhere tomorrow. What is shown of a URL never holds the password.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from urllib.parse import unquote
+
+from sealbus.errors import ConfigError
+
+__all__ = ["BusEngine", "BusUrl", "parse_bus_url"]
+
+_EXAMPLE = "write local: or rediss://user:password@host:6379/0"
+_DEFAULT_PORT = 6379
+_MOST_DATABASES = 1024
+_UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f]")
+_AUTHORITY = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
+_OPTIONS = ("trust", "unsafe_plain_redis")
+
+
+class BusEngine(Enum):
+    """What carries the messages."""
+
+    LOCAL = "local"
+    REDIS = "redis"
+
+
+@dataclass(frozen=True, slots=True)
+class BusUrl:
+    """Where the bus is. The fields after `engine` are empty on a local bus.
+
+    `trust` is a PEM file of authorities; without it those of the machine are trusted.
+    """
+
+    engine: BusEngine
+    host: str = ""
+    port: int = 0
+    tls: bool = False
+    user: str = ""
+    password: str = field(default="", repr=False)
+    database: int = 0
+    trust: Path | None = None
+    unsafe_plain_redis: bool = False
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is written as this machine."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        """What may be shown: no user, no password, no option."""
+        if self.engine is BusEngine.LOCAL:
+            return "local:"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.database}"
+
+
+def parse_bus_url(text: str) -> BusUrl:
+    """Raises ConfigError, which names the mend, for what is no bus and for a Redis that anyone could use."""
+    if _UNSAFE_IN_URL.search(text):
+        raise ConfigError("a bus URL with a space or control character in it", mend="percent-encode it or take it out")
+    scheme, _, rest = text.partition(":")
+    if scheme == "local":
+        if rest:
+            raise ConfigError("local: takes nothing behind it", mend="write local: (its folder is named elsewhere)")
+        return BusUrl(BusEngine.LOCAL)
+    if scheme not in ("redis", "rediss") or not rest.startswith("//"):
+        raise ConfigError("no bus is named like this", mend=_EXAMPLE)
+    url = _parse_redis(scheme, rest[2:])
+    _refuse_open(url)
+    return url
+
+
+def _parse_redis(scheme: str, rest: str) -> BusUrl:
+    if "#" in rest:
+        raise ConfigError("a bus URL has no #fragment", mend="percent-encode # as %23")
+    location, _, query = rest.partition("?")
+    userinfo, at, location = location.rpartition("@")
+    if "/" in userinfo:
+        raise ConfigError("a / in the user or password of the bus URL", mend="percent-encode / as %2F")
+    authority, _, path = location.partition("/")
+    found = _AUTHORITY.fullmatch(authority)
+    if found is None:
+        raise ConfigError(f'"{authority}" is not host:port', mend=_EXAMPLE)
+    host = (found["host"] or _ipv6(found["six"])).lower()
+    user, _, password = userinfo.partition(":")
+    if at and not password:
+        raise ConfigError("a user without a password in the bus URL", mend="write redis://user:password@host")
+    options = _parse_options(query)
+    return BusUrl(
+        BusEngine.REDIS,
+        host=host,
+        port=_number(found["port"] or str(_DEFAULT_PORT), "port", 1, 65535),
+        tls=scheme == "rediss",
+        user=unquote(user),
+        password=unquote(password),
+        database=_number(path or "0", "database", 0, _MOST_DATABASES - 1),
+        trust=_trust_file(options.get("trust"), tls=scheme == "rediss"),
+        unsafe_plain_redis=_switch(options.get("unsafe_plain_redis")),
+    )
+
+
+def _ipv6(text: str) -> str:
+    try:
+        return str(ipaddress.IPv6Address(text))
+    except ValueError:
+        raise ConfigError(f'"[{text}]" is no IPv6 address', mend="write it as [::1]") from None
+
+
+def _parse_options(query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for item in query.split("&") if query else []:
+        name, _, value = item.partition("=")
+        if name not in _OPTIONS:
+            raise ConfigError(f'a bus has no option "{name}"', mend=f"the options are {', '.join(_OPTIONS)}")
+        if not value or name in options:
+            raise ConfigError(f'the option "{name}" without a value, or twice', mend=f"write {name}=value, once")
+        options[name] = unquote(value)
+    return options
+
+
+def _number(text: str, what: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 6 or not low <= int(text) <= high:
+        raise ConfigError(f'"{text}" is no {what}', mend=f"a {what} is a number from {low} to {high}")
+    return int(text)
+
+
+def _trust_file(text: str | None, *, tls: bool) -> Path | None:
+    if text is None:
+        return None
+    if not tls:
+        raise ConfigError("trust= without TLS proves nothing", mend="write rediss://")
+    if not Path(text).is_absolute():
+        raise ConfigError(f"trust={text}: whose folder is that in?", mend="write the whole path")
+    if not Path(text).is_file():
+        raise ConfigError("there is no such file", file=text, mend="name a PEM file of the authorities to trust")
+    return Path(text)
+
+
+def _switch(text: str | None) -> bool:
+    if text not in (None, "0", "1"):
+        raise ConfigError(f'unsafe_plain_redis is 1 or 0, not "{text}"', mend="leave it out, or write 1")
+    return text == "1"
+
+
+def _refuse_open(url: BusUrl) -> None:
+    if url.is_loopback or url.unsafe_plain_redis:
+        return
+    mend = "; or write unsafe_plain_redis=1 when nobody else can reach that network"
+    if not url.tls:
+        raise ConfigError(f'"{url}" would send its password and values unsealed', mend=f"write rediss://{mend}")
+    if not url.password:
+        raise ConfigError(f'"{url}" has no password', mend=f"write rediss://user:password@{url.host}{mend}")

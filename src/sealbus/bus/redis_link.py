@@ -1,0 +1,163 @@
+"""The bus of several machines: Redis or Valkey, publish and subscribe.
+
+One task connects, carries, and connects again, first soon and then at most every two seconds, never all processes at the
+same moment. While the server is away nothing is kept for it: what is published is dropped and counted. When it returns,
+the task subscribes again before it calls the link connected. A start with the server away is a start like any other; a
+server that must not be used (it lets anyone in, or does not let us in) stops the start, and later it is not used and
+`problem` says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sealbus.bus.message import decode_ask
+from sealbus.bus.redis_connection import connect, refuse_open_server
+from sealbus.bus.redis_session import Outgoing, RedisSession, answer_channel, ask_channel, topic_channel
+from sealbus.bus.state import Connectivity
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sealbus.bus.bus_url import BusUrl
+    from sealbus.bus.link import Receiver
+    from sealbus.bus.state import Counters
+
+__all__ = ["RedisLink"]
+
+_FIRST_TRY_S = 3.0
+_SHORTEST_WAIT_S = 0.1
+_LONGEST_WAIT_S = 2.0
+
+_log = logging.getLogger("sealbus.bus")
+
+
+class RedisLink:
+    """A process on a Redis bus."""
+
+    def __init__(self, url: BusUrl, sender: int, *, receiver: Receiver, counters: Counters) -> None:
+        self.connectivity = Connectivity(counters)
+        self._url = url
+        self._receiver = receiver
+        self._counters = counters
+        self._channels = {answer_channel(sender)}
+        self._session: RedisSession | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wait_s = _SHORTEST_WAIT_S
+
+    async def open(self) -> None:
+        """Try to connect for a moment. Raises ConfigError for a server that must not be used."""
+        first_try: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(first_try), name="redis link")
+        try:
+            async with asyncio.timeout(_FIRST_TRY_S):
+                await asyncio.shield(first_try)
+        except TimeoutError:
+            self.connectivity.went_down(f"{self._url} does not answer")
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _run(self, first_try: asyncio.Future[None]) -> None:
+        while True:
+            try:
+                await self._connect_and_carry(first_try)
+            except ConfigError as error:
+                if not first_try.done():
+                    first_try.set_exception(error)
+                    return
+                self._went_down(str(error))
+            except Exception as error:  # noqa: BLE001
+                self._went_down(f"{self._url}: {_reason(error)}")
+            if not first_try.done():
+                first_try.set_result(None)
+            await asyncio.sleep(self._wait_s * (0.5 + 0.5 * random.random()))  # noqa: S311  not for secrets
+            self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
+
+    async def _connect_and_carry(self, first_try: asyncio.Future[None]) -> None:
+        await refuse_open_server(self._url)
+        hears = await connect(self._url)
+        try:
+            tells = await connect(self._url)
+            try:
+                session = RedisSession(hears, tells, receiver=self._receiver, counters=self._counters)
+                await session.begin(self._channels)
+                await self._carry(session, first_try)
+            finally:
+                await tells.disconnect(nowait=True)
+        finally:
+            await hears.disconnect(nowait=True)
+
+    async def _carry(self, session: RedisSession, first_try: asyncio.Future[None]) -> None:
+        self._session = session
+        session.want(self._channels)  # what was wished for while it began
+        self._wait_s = _SHORTEST_WAIT_S
+        self.connectivity.came_up()
+        if not first_try.done():
+            first_try.set_result(None)
+        try:
+            await session.run()
+        finally:
+            self._session = None
+            session.close()
+
+    def _went_down(self, problem: str) -> None:
+        if self.connectivity.connected:
+            _log.warning("the bus is away: %s", problem)
+            self._receiver.cut_off(problem)
+        self.connectivity.went_down(problem)
+
+    def publish(self, topic: str, frame: bytes) -> bool:
+        """False while the server is away."""
+        return self._put(Outgoing(topic_channel(topic), frame))
+
+    def ask(self, topic: str, frame: bytes) -> bool:
+        """False while the server is away."""
+        ask = decode_ask(frame)
+        return ask is not None and self._put(Outgoing(ask_channel(topic), frame, ask.request_id))
+
+    def answer(self, sender: int, frame: bytes) -> bool:
+        """False while the server is away."""
+        return self._put(Outgoing(answer_channel(sender), frame))
+
+    def _put(self, outgoing: Outgoing) -> bool:
+        if self._session is None:
+            return False
+        self._session.put(outgoing)
+        return True
+
+    def listen(self, topic: str) -> None:
+        """Hear of the topic from now on."""
+        self._channels.add(topic_channel(topic))
+        self._tell_wishes()
+
+    def unlisten(self, topic: str) -> None:
+        """Hear of it no more."""
+        self._channels.discard(topic_channel(topic))
+        self._tell_wishes()
+
+    def offer(self, topic: str) -> None:
+        """Be asked about the topic from now on."""
+        self._channels.add(ask_channel(topic))
+        self._tell_wishes()
+
+    def _tell_wishes(self) -> None:
+        if self._session is not None:
+            self._session.want(self._channels)
+
+    async def close(self) -> None:
+        """End it."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError, ConfigError):
+                await self._task
+        self.connectivity.went_down("it was closed")
+
+
+def _reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__

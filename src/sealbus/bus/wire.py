@@ -1,0 +1,125 @@
+"""One ZeroMQ socket in the event loop, asyncio's or uvloop's: whole messages come in by callback, sending never waits.
+
+A ZeroMQ socket has a descriptor that says "look again", and looking is what arms it; any call on the socket may take that
+word away. So whoever sends or subscribes also looks, within the same turn or the next. A long queue is emptied in
+portions, so that the loop serves others in between. pyzmq's own asyncio sockets make a future for each message, which
+costs several times what this does.
+
+Whether a socket is connected, its monitor tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["QUEUE_MESSAGES", "Wire", "prepare"]
+
+QUEUE_MESSAGES = 500
+"""What may wait in a socket for one peer, at either end."""
+
+_AT_ONCE = 200
+_LINGER_MS = 200  # to send what a process said last
+_RECONNECT_MS = 20
+_RECONNECT_MOST_MS = 500
+_HEARTBEAT_MS = 2000  # a peer that is stopped, not dead, keeps its socket open
+_SILENCE_MS = 5000
+_HANDSHAKE_MS = 5000
+
+
+def prepare(socket: zmq.Socket[bytes], *, most_bytes: int) -> None:
+    """Set the bounds that every socket of ours has."""
+    socket.setsockopt(zmq.LINGER, _LINGER_MS)
+    socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
+    socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
+    socket.setsockopt(zmq.MAXMSGSIZE, most_bytes)
+    socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MOST_MS)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _SILENCE_MS)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+
+
+class Wire:
+    """Owns the socket: `close` closes it."""
+
+    def __init__(self, socket: zmq.Socket[bytes], receive: Callable[[list[bytes]], None] | None) -> None:
+        self.is_up = False
+        """Whether a peer has shaken hands. Known only after `watch`."""
+        self._socket = socket
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._monitor: Wire | None = None
+        self._changed: Callable[[], None] | None = None
+        self._will_look = False
+        self._closed = False
+        if receive is not None:
+            self._fd = int(socket.getsockopt(zmq.FD))
+            self._loop.add_reader(self._fd, self._look)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called when `is_up` changes. Before the socket connects."""
+        self._changed = changed
+        events = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
+        self._monitor = Wire(self._socket.get_monitor_socket(events), self._see)
+        self._monitor.look()
+
+    def _see(self, frames: list[bytes]) -> None:
+        event = parse_monitor_message(frames)["event"]
+        self.is_up = event == zmq.Event.HANDSHAKE_SUCCEEDED
+        if self._changed is not None:
+            self._changed()
+
+    def send(self, *frames: bytes) -> bool:
+        """Hand a message to the socket; False when it cannot be taken now. Never waits."""
+        if self._closed:
+            return False
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.ZMQError:  # full, or nobody there
+            return False
+        finally:
+            self.look()
+        return True
+
+    def set(self, option: int, value: bytes) -> None:
+        """Set an option: what to subscribe to."""
+        self._socket.setsockopt(option, value)
+        self.look()
+
+    def look(self) -> None:
+        """Look for messages in the next turn of the loop."""
+        if self._receive is not None and not self._will_look and not self._closed:
+            self._will_look = True
+            self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._will_look = False
+        receive = self._receive
+        for _ in range(_AT_ONCE):
+            if self._closed or receive is None:
+                return
+            try:
+                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.ZMQError:  # empty, or the peer left in the middle
+                return
+            receive(frames)
+        self.look()
+
+    def close(self) -> None:
+        """Close the socket; what was handed to it is sent for a moment longer."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._receive is not None:
+            self._loop.remove_reader(self._fd)
+        if self._monitor is not None:
+            self._monitor.close()
+            self._socket.disable_monitor()
+        self._socket.close()
