@@ -108,6 +108,9 @@ class Endpoint:
     line: SerialLine | None = None
     forward: SshForward | None = None
     site: str = ""
+    address: str = ""
+    """What the host was looked up to, where that has been done and judged: then this is dialled. The host stays the name
+    that a certificate or a host key is compared with."""
 
     def __post_init__(self) -> None:
         parts = (self.line is not None, self.forward is not None, bool(self.site))

@@ -94,7 +94,7 @@ def _refuse_what_cannot_be_dialled(endpoint: Endpoint, tls: ssl.SSLContext | Non
 
 async def _dial_tcp(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
     protocol = call.protocol_factory()
-    sock = await connect_socket(call.endpoint.host, call.endpoint.port)
+    sock = await connect_socket(call.endpoint.address or call.endpoint.host, call.endpoint.port)
     # From its first await on, create_connection owns the socket and closes it when it fails.
     return await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
 
@@ -105,7 +105,7 @@ async def _dial_mbaps(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
     if call.tls.verify_mode is not ssl.CERT_REQUIRED or not call.tls.check_hostname:
         raise LocalError("this TLS context does not verify the server; use build_client_context")
     protocol = call.protocol_factory()
-    sock = await connect_socket(call.endpoint.host, call.endpoint.port)
+    sock = await connect_socket(call.endpoint.address or call.endpoint.host, call.endpoint.port)
     with alerting(call.tls, sock):
         return await asyncio.get_running_loop().create_connection(
             lambda: protocol,

@@ -48,7 +48,7 @@ async def open_forward(endpoint: Endpoint, protocol_factory: Callable[[], _P]) -
         credentials = _load_credentials(forward)
     except (OSError, ValueError) as error:
         raise _failed(endpoint, _reason(error)) from error
-    sock = await connect_socket(endpoint.host, endpoint.port)
+    sock = await connect_socket(endpoint.address or endpoint.host, endpoint.port)
     connection = await _log_in(endpoint, forward, credentials, sock)
     try:
         return await _open_channel(forward, connection, protocol_factory)

@@ -1,0 +1,268 @@
+"""An expression, parsed once and evaluated as often as its inputs change.
+
+Precedence, from loosest: if-else, or, and, not, comparisons (not chained), + and -, * / // %, the sign, ** (which
+binds to the right). `and`, `or` and `if` evaluate only what they need. The parser climbs by one call for each level;
+how deep parentheses and signs may nest and how many parts there may be is bounded, and nothing loops, so an evaluation
+takes no longer than its expression is long. Each part becomes a closure over those below it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeAlias
+
+from sealbus.errors import SealbusError
+from sealbus.expressions.functions import FUNCTIONS, OPERATORS, negated
+from sealbus.expressions.tokens import ExpressionError, Kind, Token, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+__all__ = ["Expression", "NotComputable", "check_expression", "parse_expression"]
+
+_Value: TypeAlias = bool | int | float | str
+_Part: TypeAlias = "Callable[[Mapping[str, _Value]], object]"
+
+_DEEPEST = 32
+_MOST_PARTS = 300
+_WORDS = ("and", "or", "not", "if", "else", "true", "false")
+_CONSTANTS: dict[str, _Value] = {"true": True, "false": False, "pi": math.pi}
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+_LARGEST_WHOLE = 2**64
+
+
+class NotComputable(SealbusError):
+    """With these inputs the expression has no value."""
+
+    code = "not-computable"
+
+
+class Expression:
+    """A parsed expression. `names` are the inputs that it uses."""
+
+    __slots__ = ("_part", "names", "text")
+
+    def __init__(self, text: str, names: frozenset[str], part: _Part) -> None:
+        self.text = text
+        self.names = names
+        self._part = part
+
+    def evaluate(self, values: Mapping[str, _Value]) -> _Value:
+        """Its value. Raises NotComputable, which says why there is none."""
+        try:
+            value = self._part(values)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise NotComputable(str(error) or type(error).__name__) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotComputable("the result is not finite")
+        if isinstance(value, int) and not -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
+            return float(value)
+        return value  # type: ignore[return-value]  # what goes in and what operations give are values
+
+
+def parse_expression(text: str, names: Collection[str]) -> Expression:
+    """Read an expression over these inputs. Raises ExpressionError that names the column and the mend."""
+    return _Parser(cut(text), names).whole(text)
+
+
+def check_expression(text: str, names: Collection[str]) -> frozenset[str]:
+    """The inputs that the expression uses. Raises ExpressionError as `parse_expression`, and for a name of no input."""
+    for name in names:
+        if name in _WORDS or name in _CONSTANTS or name in FUNCTIONS or not (name.isascii() and name.isidentifier()):
+            raise ExpressionError(
+                f'an input cannot be called "{name}"', column=1, mend="use letters, digits and _, and no word of ours"
+            )
+    return parse_expression(text, names).names
+
+
+class _Parser:
+    def __init__(self, tokens: list[Token], names: Collection[str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._names = names
+        self._used: set[str] = set()
+        self._depth = 0
+        self._parts = 0
+
+    def whole(self, text: str) -> Expression:
+        part = self._choice()
+        if self._next.kind is not Kind.END:
+            raise self._error(f'"{self._next.text}" is one too many here', mend="join two values with an operator")
+        return Expression(text, frozenset(self._used), part)
+
+    # -- words
+
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._at]
+
+    def _take(self, *texts: str) -> str:
+        """The next word if it is one of these, else nothing."""
+        token = self._next
+        if token.kind in (Kind.SIGN, Kind.NAME) and token.text in texts:
+            self._at += 1
+            return token.text
+        return ""
+
+    def _expect(self, text: str, mend: str) -> None:
+        if not self._take(text):
+            raise self._error(f'"{text}" is missing', mend=mend)
+
+    def _error(self, problem: str, *, mend: str, column: int = 0) -> ExpressionError:
+        return ExpressionError(problem, column=column or self._next.column, mend=mend)
+
+    def _counted(self, part: _Part) -> _Part:
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise self._error(f"more than {_MOST_PARTS} parts", mend="calculate in two tags")
+        return part
+
+    def _deeper(self, parse: Callable[[], _Part]) -> _Part:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise self._error(f"nested more than {_DEEPEST} deep", mend="calculate in two tags")
+        part = parse()
+        self._depth -= 1
+        return part
+
+    # -- levels, loosest first
+
+    def _choice(self) -> _Part:
+        then = self._either()
+        if not self._take("if"):
+            return then
+        condition = self._either()
+        self._expect("else", "write a if condition else b")
+        other = self._deeper(self._choice)
+        return self._counted(lambda values: then(values) if _truth(condition(values)) else other(values))
+
+    def _either(self) -> _Part:
+        part = self._both()
+        while self._take("or"):
+            part = self._counted(_or(part, self._both()))
+        return part
+
+    def _both(self) -> _Part:
+        part = self._negation()
+        while self._take("and"):
+            part = self._counted(_and(part, self._negation()))
+        return part
+
+    def _negation(self) -> _Part:
+        if not self._take("not"):
+            return self._comparison()
+        part = self._deeper(self._negation)
+        return self._counted(lambda values: not _truth(part(values)))
+
+    def _comparison(self) -> _Part:
+        part = self._sum()
+        if sign := self._take(*_COMPARISONS):
+            part = self._counted(_apply(sign, part, self._sum()))
+            if self._next.text in _COMPARISONS:
+                raise self._error("comparisons are not chained", mend="write a < b and b < c")
+        return part
+
+    def _sum(self) -> _Part:
+        part = self._product()
+        while sign := self._take("+", "-"):
+            part = self._counted(_apply(sign, part, self._product()))
+        return part
+
+    def _product(self) -> _Part:
+        part = self._signed()
+        while sign := self._take("*", "/", "//", "%"):
+            part = self._counted(_apply(sign, part, self._signed()))
+        return part
+
+    def _signed(self) -> _Part:
+        if self._take("-"):
+            part = self._deeper(self._signed)
+            return self._counted(lambda values: negated(part(values)))
+        if self._take("+"):
+            return self._deeper(self._signed)
+        part = self._atom()
+        if self._take("**"):
+            return self._counted(_apply("**", part, self._deeper(self._signed)))
+        return part
+
+    def _atom(self) -> _Part:
+        token = self._next
+        if self._take("("):
+            part = self._deeper(self._choice)
+            self._expect(")", "close what is open")
+            return part
+        if token.kind is Kind.NUMBER:
+            self._at += 1
+            return self._constant(_number(token))
+        if token.kind is Kind.TEXT:
+            self._at += 1
+            return self._constant(token.text[1:-1])
+        if token.kind is Kind.NAME and token.text not in _WORDS[:5]:
+            self._at += 1
+            return self._named(token)
+        found = f'"{token.text}" stands where' if token.text else "the expression ends where"
+        raise self._error(f"{found} a value should be", mend="write a number, the name of an input or ( ... )")
+
+    def _named(self, token: Token) -> _Part:
+        name = token.text
+        if self._take("("):
+            return self._call(token)
+        if name in _CONSTANTS:
+            return self._constant(_CONSTANTS[name])
+        if name not in self._names:
+            mend = (
+                f"write {name}(...)"
+                if name in FUNCTIONS
+                else f"the inputs are {', '.join(sorted(self._names)) or 'none'}"
+            )
+            raise self._error(f'there is no input "{name}"', mend=mend, column=token.column)
+        self._used.add(name)
+        return self._counted(lambda values: values[name])
+
+    def _call(self, token: Token) -> _Part:
+        function = FUNCTIONS.get(token.text)
+        if function is None:
+            mend = f"the functions are {', '.join(FUNCTIONS)}"
+            raise self._error(f'there is no function "{token.text}"', mend=mend, column=token.column)
+        arguments: list[_Part] = []
+        while not self._take(")"):
+            if arguments:
+                self._expect(",", "part arguments by a comma and close with )")
+            arguments.append(self._deeper(self._choice))
+        if not function.fewest <= len(arguments) <= function.most:
+            some = str(function.fewest) if function.fewest == function.most else f"{function.fewest} to {function.most}"
+            problem = f"{token.text} takes {some} and got {len(arguments)}"
+            raise self._error(problem, mend=f"give it {some}", column=token.column)
+        call = function.call
+        return self._counted(lambda values: call(*(argument(values) for argument in arguments)))
+
+    def _constant(self, value: _Value) -> _Part:
+        return self._counted(lambda values: value)
+
+
+def _number(token: Token) -> int | float:
+    if token.text[:2] in ("0x", "0X"):
+        return int(token.text, 16)
+    value = float(token.text) if set(token.text) & set(".eE") else int(token.text)
+    if not -1.7976931348623157e308 <= value <= 1.7976931348623157e308:
+        raise ExpressionError("this number is too large", column=token.column, mend="write one below 1.8e308")
+    return value
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, str):
+        raise TypeError("a text is neither true nor false")
+    return bool(value)
+
+
+def _apply(sign: str, left: _Part, right: _Part) -> _Part:
+    operation = OPERATORS[sign]
+    return lambda values: operation(left(values), right(values))
+
+
+def _or(left: _Part, right: _Part) -> _Part:
+    return lambda values: _truth(left(values)) or _truth(right(values))
+
+
+def _and(left: _Part, right: _Part) -> _Part:
+    return lambda values: _truth(left(values)) and _truth(right(values))

@@ -1,0 +1,198 @@
+"""Expressions: what they are worth, what is said about those that are none, and that nothing gets out or never ends."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sealbus.errors import ConfigError
+from sealbus.expressions import (
+    FUNCTION_NAMES,
+    LONGEST_EXPRESSION,
+    ExpressionError,
+    NotComputable,
+    check_expression,
+    parse_expression,
+)
+
+INPUTS: dict[str, bool | int | float | str] = {"a": 3, "b": 4.5, "on": True, "mode": "auto"}
+
+WORTH = {
+    "a + b * 2": 12.0,
+    "(a + b) * 2": 15.0,
+    "-a ** 2": -9,
+    "2 ** -1": 0.5,
+    "2 ** 3 ** 2": 512,
+    "7 // 2 * 2 + 7 % 2": 7,
+    "- - a": 3,
+    "1 - 2 - 3": -4,
+    "a if b > 4 else 1 / 0": 3,
+    "1 / 0 if a > b else 2": 2,
+    "1 if a > b else 2 if a > 2 else 3": 2,
+    "on and a >= 3": True,
+    "not on or a < 3": False,
+    "not not on": True,
+    "false and 1 / 0 > 1": False,
+    "true or 1 / 0 > 1": True,
+    "on + 1": 2,
+    'mode == "auto"': True,
+    "mode != 'auto'": False,
+    '"hand" if mode == "off" else mode': "auto",
+    "0xFF + 1e2 + .5": 355.5,
+    "min(a, b, 1)": 1,
+    "max(a, b)": 4.5,
+    "avg(a, b)": 3.75,
+    "abs(-a)": 3,
+    "clamp(b, 0, 4)": 4,
+    "bit(0x8000, 15) and not bit(0x8000, 14)": True,
+    "round(b / 7, 2)": 0.64,
+    "round(2.5)": 2,
+    "floor(b) + ceil(b)": 9,
+    "sqrt(16) + exp(0) + log(1) + sin(0) + cos(0)": 6.0,
+    "log(8, 2)": 3.0,
+    "pi > 3.14": True,
+}
+
+
+@pytest.mark.parametrize(("text", "value"), WORTH.items())
+def test_an_expression_has_its_value(text: str, value: object) -> None:
+    found = parse_expression(text, INPUTS).evaluate(INPUTS)
+    assert found == pytest.approx(value) if isinstance(value, float) else found == value
+    assert isinstance(found, bool) == isinstance(value, bool)
+
+
+WITHOUT_A_VALUE = [
+    "1 / 0",
+    "1 % 0",
+    "sqrt(-1)",
+    "(-8) ** 0.5",
+    "log(0)",
+    "9 ** 9 ** 9",
+    "9 ** (9 ** 9)",
+    "1e308 * 10",
+    "exp(1000)",
+    "10 ** 300 * 10 ** 300",
+    "mode + 1",
+    "mode > 1",
+    "mode == 1",
+    "-mode",
+    "not mode",
+    "a if mode else b",
+    "bit(b, 0)",
+    "bit(a, 64)",
+    "round(a, 99)",
+    "clamp(a, 5, 1)",
+    "floor(1e308 * 10)",
+]
+
+
+@pytest.mark.parametrize("text", WITHOUT_A_VALUE)
+def test_where_there_is_no_value_there_is_none_and_never_zero(text: str) -> None:
+    with pytest.raises(NotComputable):
+        parse_expression(text, INPUTS).evaluate(INPUTS)
+
+
+WRONG = {
+    "": (1, "write a number"),
+    "a +": (4, "write a number"),
+    "a b": (3, "join two values"),
+    "(a": (3, "close what is open"),
+    "a)": (2, "join two values"),
+    "c * 2": (1, "the inputs are a, b, mode, on"),
+    "a.real": (2, "there are no attributes"),
+    "a[0]": (2, "there are no lists"),
+    "a = 3": (3, "write == to compare"),
+    "a && on": (3, "write and"),
+    "a | 1": (3, "write or"),
+    "!on": (1, "write not"),
+    "a ^ 2": (3, "write **"),
+    "a < b < 5": (7, "write a < b and b < c"),
+    "a if on": (8, "write a if condition else b"),
+    "open('x')": (1, "the functions are"),
+    "__import__('os')": (1, "the functions are"),
+    "sqrt": (1, "write sqrt(...)"),
+    "sqrt(1, 2)": (1, "give it 1"),
+    "min(1)": (1, "give it 2 to 32"),
+    "a(1)": (1, "the functions are"),
+    "'open": (1, "close the text"),
+    "1e999": (1, "below 1.8e308"),
+    "lambda: 1": (7, "write numbers"),
+    "and": (1, "write a number"),
+    "a ä b": (3, "write numbers"),
+    "+".join("a" * 400): (600, "calculate in two tags"),
+    "(" * 40 + "a" + ")" * 40: (34, "calculate in two tags"),
+    "-" * 40 + "a": (34, "calculate in two tags"),
+    "not " * 40 + "a": (133, "calculate in two tags"),
+    "9" * 60: (1, "up to 40 digits"),
+    f'"{"x" * 120}" == mode': (1, "up to 100 characters"),
+    "a" * (LONGEST_EXPRESSION + 1): (LONGEST_EXPRESSION + 1, "two tags"),
+}
+
+
+@pytest.mark.parametrize(("text", "place", "mend"), [(text, *told) for text, told in WRONG.items()])
+def test_what_is_no_expression_is_told_with_its_column_and_the_mend(text: str, place: int, mend: str) -> None:
+    with pytest.raises(ExpressionError) as told:
+        parse_expression(text, INPUTS)
+    assert mend in told.value.mend
+    if not text.startswith("a+a"):
+        assert told.value.column == place
+    assert isinstance(told.value, ConfigError)
+    assert f"column {told.value.column}" in str(told.value)
+
+
+def test_the_inputs_that_are_used_are_known() -> None:
+    assert check_expression("a + b if on else a", INPUTS) == {"a", "b", "on"}
+    assert check_expression("1 + 1", ()) == frozenset()
+
+
+@pytest.mark.parametrize("name", ["and", "true", "pi", "sqrt", "2a", "a b", "", "é"])
+def test_an_input_whose_name_means_something_else_is_refused(name: str) -> None:
+    with pytest.raises(ExpressionError):
+        check_expression("1", [name])
+
+
+def test_the_worst_that_fits_is_evaluated_in_no_time() -> None:
+    worst = ["*".join("a" * 150), "**".join("9" * 33), "+".join(["9**323"] * 75), "-".join(["exp(b)"] * 100)]
+    for text in worst:
+        began = time.perf_counter()
+        with contextlib.suppress(NotComputable):
+            parse_expression(text, INPUTS).evaluate({**INPUTS, "a": 2**64})
+        assert time.perf_counter() - began < 0.1
+
+
+_WORDS = [
+    "**",
+    "//",
+    "==",
+    "if",
+    "else",
+    "and",
+    "or",
+    "not",
+    "1",
+    "0",
+    "2.5",
+    "9",
+    " ",
+    "1e300",
+    "__class__",
+    "\n",
+    "é",
+]
+_ALPHABET = [*INPUTS, *FUNCTION_NAMES, *"+-*/%()<>=!,.'\"[]{}&|^", *_WORDS]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_ALPHABET), max_size=60))
+def test_any_text_ends_in_a_value_or_in_one_of_two_errors(words: list[str]) -> None:
+    try:
+        value = parse_expression(" ".join(words), INPUTS).evaluate(INPUTS)
+    except (ExpressionError, NotComputable):
+        return
+    assert isinstance(value, bool | int | float | str)
+    assert not isinstance(value, float) or math.isfinite(value)
