@@ -10,6 +10,7 @@ from architecture.tree import Module, modules, top_level
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_SETTINGS = "sealbus.web.config.settings"  # Django reads every name in capitals there
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _DEFINITIONS = _FUNCTIONS | ast.ClassDef
 
@@ -20,7 +21,11 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_all_equals_the_public_names() -> None:
-    wrong = [f"{module.name}: {found}" for module in modules() if (found := _disagreement(module))]
+    wrong = [
+        f"{module.name}: {found}"
+        for module in modules()
+        if module.name != _SETTINGS and (found := _disagreement(module))
+    ]
     assert not wrong, "\n".join(wrong)
 
 

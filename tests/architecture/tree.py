@@ -47,6 +47,8 @@ def modules() -> tuple[Module, ...]:
     """Every module of the package, in order of name."""
     found = []
     for path in sorted(_SOURCE.rglob("*.py")):
+        if path.parent.name == "migrations":  # written by Django
+            continue
         parts = path.relative_to(_SOURCE).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         text = path.read_text(encoding="utf-8")

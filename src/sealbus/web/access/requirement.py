@@ -1,0 +1,103 @@
+"""What a view asks of its caller. Each view declares it for each method or action; what it does not declare is closed.
+
+A plain view carries it as `view.requirement` (set by `requires`), a REST view as the class attribute `access`, keyed
+by the name of the action (`list`, `create`, ...) or of the HTTP method. Views of libraries stand in a table by URL
+name, kept by `accounts`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sealbus.web.access.actions import GLOBAL_ACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sealbus.web.access.actions import Action
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["EVERYBODY", "PEOPLE", "SIGNED_IN", "Requirement", "Verdict", "may", "requirement_of", "requires"]
+
+_View = TypeVar("_View", bound="Callable[..., Any]")
+
+
+class Verdict(StrEnum):
+    """What the gate says."""
+
+    ALLOWED = "allowed"
+    SIGN_IN = "sign in"
+    SECOND_FACTOR = "second factor needed"
+    REFUSED = "refused"
+    NOT_FOR_TOKENS = "not for tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`action` None: no right is needed beyond `signed_in`. A right in any one group opens the door; which objects
+    are then seen and changed is narrowed to the groups by the view's queryset and `check_group`.
+    """
+
+    signed_in: bool = True
+    action: Action | None = None
+    people_only: bool = False
+    """Not by token: passwords, second factors, sessions and tokens are a person's own business."""
+    before_second_factor: bool = False
+    """Open also to whoever still has to add the second factor that his role demands."""
+
+    def judge(self, subject: Subject) -> Verdict:
+        """Whether this caller may enter."""
+        if not self.signed_in:
+            return Verdict.ALLOWED
+        if not subject.is_signed_in:
+            return Verdict.SIGN_IN
+        if subject.needs_second_factor and not self.before_second_factor:
+            return Verdict.SECOND_FACTOR
+        if self.people_only and subject.is_token:
+            return Verdict.NOT_FOR_TOKENS
+        if self.action is None:
+            return Verdict.ALLOWED
+        rights = subject.rights
+        allowed = (
+            rights.allows(self.action, None) if self.action in GLOBAL_ACTIONS else rights.allows_anywhere(self.action)
+        )
+        return Verdict.ALLOWED if allowed else Verdict.REFUSED
+
+
+EVERYBODY = Requirement(signed_in=False)
+"""Open to nobody in particular: logging in, health, static files."""
+SIGNED_IN = Requirement()
+"""Any user or token."""
+PEOPLE = Requirement(people_only=True, before_second_factor=True)
+"""Any user in a session, about himself."""
+
+
+def may(action: Action, *, people_only: bool = False) -> Requirement:
+    """Asks for this right in some group."""
+    return Requirement(action=action, people_only=people_only)
+
+
+def requires(requirement: Requirement) -> Callable[[_View], _View]:
+    """Declare what a plain view asks for, whatever the method."""
+
+    def declare(view: _View) -> _View:
+        view.requirement = requirement  # type: ignore[attr-defined]  # a mark on a function
+        return view
+
+    return declare
+
+
+def requirement_of(view: Callable[..., Any], method: str) -> Requirement | None:
+    """What this view declares for this HTTP method; None where it declares nothing, which closes it."""
+    plain = getattr(view, "requirement", None)
+    if isinstance(plain, Requirement):
+        return plain
+    cls = getattr(view, "cls", None) or getattr(view, "view_class", None)
+    table: Mapping[str, Requirement] = getattr(cls, "access", None) or {}
+    lookup = "GET" if method == "HEAD" else method
+    actions: Mapping[str, str] | None = getattr(view, "actions", None)
+    if actions is not None:
+        return table.get(actions.get(lookup.lower(), ""))
+    return table.get(lookup)

@@ -1,0 +1,113 @@
+"""Append to the audit. One function, called by whatever does something, within the transaction that does it.
+
+A refusal has no transaction of its own to live in: it is appended outside of any, so that it stays when the request
+is rolled back. The head of the chain is locked while an entry is added; the lock is short, because nothing is
+computed under it but one hash.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from sealbus.web.audit.chain import hash_of
+from sealbus.web.audit.models import ChainHead, Entry, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sealbus.web.access.subject import Actor
+
+__all__ = ["Event", "Target", "append", "append_all"]
+
+_LONGEST_NAME = 200
+_LONGEST_TEXT = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What it was done to, in words that outlive it."""
+
+    kind: str
+    id: int | str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is to be recorded. `detail` holds JSON values; changes as `old` and `new`; never a secret."""
+
+    actor: Actor
+    action: str
+    target: Target = Target("")
+    result: Result = Result.DONE
+    detail: Mapping[str, Any] | None = None
+
+
+def append(event: Event) -> Entry:
+    """Add one event to the chain."""
+    return append_all([event])[0]
+
+
+def append_all(events: Sequence[Event]) -> list[Entry]:
+    """Add events to the chain, in this order, whole or not at all."""
+    entries = []
+    with transaction.atomic():
+        head = _locked_head()
+        for event in events:
+            entry = _entry(event, head.sequence + 1)
+            entry.previous_hash = head.hash
+            entry.hash = hash_of(entry, head.hash)
+            head.sequence, head.hash = entry.sequence, entry.hash
+            entries.append(entry)
+        Entry.objects.bulk_create(entries)
+        head.save(update_fields=("sequence", "hash"))
+    return entries
+
+
+def _locked_head() -> ChainHead:
+    ChainHead.objects.get_or_create(id=1)
+    return ChainHead.objects.select_for_update().get(id=1)
+
+
+def _entry(event: Event, sequence: int) -> Entry:
+    return Entry(
+        sequence=sequence,
+        time=timezone.now(),
+        actor_kind=event.actor.kind.value,
+        actor_id=event.actor.id,
+        actor_name=_clean(event.actor.name, _LONGEST_NAME),
+        address=_clean(event.actor.address, 64),
+        action=event.action,
+        target_kind=event.target.kind,
+        target_id=_clean(str(event.target.id), 64),
+        target_name=_clean(event.target.name, _LONGEST_NAME),
+        result=event.result.value,
+        detail=_storable(event.detail or {}),
+    )
+
+
+def _clean(text: str, longest: int) -> str:
+    """NUL, which PostgreSQL cannot store, and halves of characters become visible; what is too long is cut."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:longest]
+
+
+def _storable(value: Any) -> Any:
+    """As JSON gives it back from either database, so that it hashes the same then."""
+    match value:
+        case str():
+            return _clean(value, _LONGEST_TEXT)
+        case bool() | int() | None:
+            return value
+        case float():
+            return value if value == value and abs(value) != float("inf") else str(value)
+        case dict():
+            return {_clean(str(key), _LONGEST_NAME): _storable(each) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_storable(each) for each in value]
+        case _:
+            return _clean(json.dumps(value, default=str).strip('"'), _LONGEST_TEXT)

@@ -1,0 +1,109 @@
+"""The configuration database as a URL: SQLite on one machine, PostgreSQL beyond. What is unsafe on a network is
+refused (W5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sealbus.endpoints import is_loopback_address
+from sealbus.errors import ConfigError
+
+__all__ = ["Database", "parse_database"]
+
+_SHORTEST_PASSWORD = 12
+_SAFE_MODES = ("verify-full", "verify-ca")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the configuration lives. `options` are libpq's."""
+
+    path: Path | None = None
+    host: str = ""
+    port: int = 5432
+    name: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_server(self) -> bool:
+        """PostgreSQL rather than a file."""
+        return self.path is None
+
+    def django(self) -> dict[str, Any]:
+        """As Django's DATABASES has it."""
+        if self.path is not None:
+            pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=10000;"
+            return {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": str(self.path),
+                "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": pragmas, "timeout": 10},
+            }
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": self.name,
+            "USER": self.user,
+            "PASSWORD": self.password,
+            "HOST": self.host,
+            "PORT": self.port,
+            "CONN_HEALTH_CHECKS": True,
+            "CONN_MAX_AGE": 60,
+            "OPTIONS": {"connect_timeout": 5, **dict(self.options)},
+        }
+
+
+def parse_database(url: str, key: str) -> Database:
+    """The database of a URL. Raises ConfigError that names `key`; never shows the password."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        path = Path(unquote(parts.path))
+        if not path.is_absolute():
+            raise ConfigError("names no absolute path", key=key, mend="write sqlite:////absolute/path or leave it out")
+        return Database(path=path)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ConfigError(
+            f"cannot use {parts.scheme or 'it'}",
+            key=key,
+            mend="write postgresql://USER:PASSWORD@HOST/NAME or leave it out",
+        )
+    try:
+        host, port = unquote(parts.hostname or ""), parts.port or 5432
+    except ValueError:
+        raise ConfigError("has no such port", key=key, mend="write HOST:PORT") from None
+    options = dict(parse_qsl(parts.query))
+    unsafe = options.pop("unsafe_plain_database", "") == "1"
+    name, password = parts.path.strip("/"), unquote(parts.password or "")
+    if not name or not parts.username:
+        raise ConfigError("names no user or no database", key=key, mend="write postgresql://USER:PASSWORD@HOST/NAME")
+    if not _is_local(options.get("host", host)) and not unsafe:
+        _check_remote(password, options, key)
+    return Database(
+        host=options.pop("host", host),
+        port=port,
+        name=unquote(name),
+        user=unquote(parts.username),
+        password=password,
+        options=tuple(sorted(options.items())),
+    )
+
+
+def _is_local(host: str) -> bool:
+    return host in ("", "localhost") or host.startswith("/") or is_loopback_address(host)
+
+
+def _check_remote(password: str, options: dict[str, str], key: str) -> None:
+    if len(password) < _SHORTEST_PASSWORD:
+        raise ConfigError(
+            f"the password is shorter than {_SHORTEST_PASSWORD} characters", key=key, mend="give the user a strong one"
+        )
+    if options.get("sslmode") not in _SAFE_MODES:
+        raise ConfigError(
+            "the connection would not be encrypted and checked",
+            key=key,
+            mend="add ?sslmode=verify-full&sslrootcert=FILE, or unsafe_plain_database=1 on a network of its own",
+        )

@@ -1,0 +1,226 @@
+"""What the operator sets: one typed reader for all of it. Every variable is `SEALBUS_*`, every secret also `*_FILE`.
+
+Nothing has an insecure default. What is missing is made (the key of the server), what is wrong is a ConfigError that
+names the variable and the mend. Where a value weakens something, it has a name that begins with `unsafe_`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sealbus.errors import ConfigError
+from sealbus.web.config.databases import Database, parse_database
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Environment", "OidcProvider", "Proxies", "load_environment"]
+
+_SHORTEST_KEY = 32
+_KEY_FILE = "web-secret.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """The networks of reverse proxies whose word on the caller's address counts."""
+
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    def contains(self, address: str) -> bool:
+        """Whether this is a trusted proxy."""
+        try:
+            asked = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(asked in network for network in self.networks)
+
+
+@dataclass(frozen=True, slots=True)
+class OidcProvider:
+    """An OpenID Connect provider that people may sign in with."""
+
+    name: str
+    server_url: str
+    client_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """All that can be set from outside."""
+
+    home: Path
+    database: Database
+    history: str
+    """URL of the history store."""
+    bus: str
+    public_url: str
+    listen_host: str
+    listen_port: int
+    tls_certificate: Path | None
+    tls_key: Path | None
+    trusted_proxies: Proxies
+    secret_key: str
+    time_zone: str
+    oidc: OidcProvider | None
+
+    @property
+    def public_host(self) -> str:
+        """The host of the public URL."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach it by HTTPS: here, or at a proxy."""
+        return self.public_url.startswith("https://")
+
+
+class _Variables:
+    """The environment, read by name; `*_FILE` names a file that holds the value."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str, default: str = "") -> str:
+        file = self._variables.get(f"{name}_FILE", "")
+        value = self._variables.get(name, "")
+        if file and value:
+            raise ConfigError("is set beside its file", key=name, mend=f"set {name} or {name}_FILE, not both")
+        if not file:
+            return value or default
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+            raise ConfigError(
+                f"cannot be read: {reason}", file=file, key=f"{name}_FILE", mend="mend the path"
+            ) from None
+
+    def path(self, name: str) -> Path | None:
+        value = self._variables.get(name, "")
+        return Path(value) if value else None
+
+
+def load_environment(variables: Mapping[str, str]) -> Environment:
+    """Read it all. Raises ConfigError for the first thing that is wrong."""
+    given = _Variables(variables)
+    home = given.path("SEALBUS_HOME")
+    if home is None:
+        raise ConfigError(
+            "is not set", key="SEALBUS_HOME", mend="name the state folder, or start with sealbus web --home"
+        )
+    database = parse_database(
+        given.text("SEALBUS_DATABASE", f"sqlite:///{home / 'sealbus.sqlite3'}"), "SEALBUS_DATABASE"
+    )
+    host, port = _listen(given.text("SEALBUS_LISTEN", "127.0.0.1:8000"))
+    public_url = _public_url(given.text("SEALBUS_PUBLIC_URL", f"http://127.0.0.1:{port}"))
+    default_history = given.text("SEALBUS_DATABASE") if database.is_server else f"sqlite:///{home / 'history.sqlite3'}"
+    return Environment(
+        home=home,
+        database=database,
+        history=given.text("SEALBUS_HISTORY", default_history),
+        bus=given.text("SEALBUS_BUS", "local:"),
+        public_url=public_url,
+        listen_host=host,
+        listen_port=port,
+        tls_certificate=given.path("SEALBUS_TLS_CERTIFICATE"),
+        tls_key=given.path("SEALBUS_TLS_KEY"),
+        trusted_proxies=_proxies(given.text("SEALBUS_TRUSTED_PROXIES")),
+        secret_key=_secret_key(given, home),
+        time_zone=_time_zone(given.text("SEALBUS_TIME_ZONE", "UTC")),
+        oidc=_oidc(given),
+    )
+
+
+def _listen(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ConfigError(
+            f"{text!r} is no address", key="SEALBUS_LISTEN", mend="write HOST:PORT, for example 127.0.0.1:8000"
+        )
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or "*" in parts.netloc:
+        raise ConfigError(
+            f"{text!r} is no address of a site",
+            key="SEALBUS_PUBLIC_URL",
+            mend="write https://HOST or https://HOST:PORT",
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _proxies(text: str) -> Proxies:
+    try:
+        return Proxies(tuple(ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip()))
+    except ValueError as error:
+        raise ConfigError(
+            str(error), key="SEALBUS_TRUSTED_PROXIES", mend="write addresses or networks, with commas"
+        ) from None
+
+
+def _secret_key(given: _Variables, home: Path) -> str:
+    """Given, or made at the first start and kept in the state folder for nobody else to read."""
+    key = given.text("SEALBUS_SECRET_KEY")
+    file = home / _KEY_FILE
+    if not key:
+        try:
+            key = file.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            key = _make_key(file)
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(
+                "cannot be read", file=str(file), mend="make it readable, or remove it: all sign in again"
+            ) from None
+    if len(key) < _SHORTEST_KEY or len(set(key)) < 8:
+        raise ConfigError(
+            f"the key is too weak: it needs {_SHORTEST_KEY} characters",
+            key="SEALBUS_SECRET_KEY",
+            mend="leave it out: one is made at the first start",
+        )
+    return key
+
+
+def _make_key(file: Path) -> str:
+    import os
+
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = secrets.token_urlsafe(48)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:  # another process was faster
+        return file.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(key)
+    return key
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(
+            f"no time zone {name!r}", key="SEALBUS_TIME_ZONE", mend="write one like Europe/Berlin"
+        ) from None
+    return name
+
+
+def _oidc(given: _Variables) -> OidcProvider | None:
+    url = given.text("SEALBUS_OIDC_URL")
+    if not url:
+        return None
+    values = {name: given.text(f"SEALBUS_OIDC_{name}") for name in ("CLIENT_ID", "SECRET")}
+    for name, value in values.items():
+        if not value:
+            raise ConfigError("is not set", key=f"SEALBUS_OIDC_{name}", mend="the provider gives it to its clients")
+    if urlsplit(url).scheme != "https" and not url.startswith(("http://127.0.0.1:", "http://localhost:")):
+        raise ConfigError("is not https", key="SEALBUS_OIDC_URL", mend="write https://...")
+    return OidcProvider(given.text("SEALBUS_OIDC_NAME", "Single sign-on"), url, values["CLIENT_ID"], values["SECRET"])

@@ -1,0 +1,209 @@
+"""Django's settings, all derived from `Environment`. DEBUG is never on; what is not loopback is HTTPS."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONCE, NONE, SELF
+
+from sealbus.web.config.environment import load_environment
+
+__all__: list[str] = []
+
+SEALBUS = load_environment(os.environ)
+_HTTPS = SEALBUS.is_https
+
+DEBUG = False
+SECRET_KEY = SEALBUS.secret_key
+ALLOWED_HOSTS = [SEALBUS.public_host]
+if SEALBUS.public_host in ("127.0.0.1", "localhost", "::1"):
+    ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [SEALBUS.public_url]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.headless",
+    "knox",
+    "rest_framework",
+    "drf_spectacular",
+    "csp",
+    "sealbus.web.access.apps.AccessApp",
+    "sealbus.web.audit.apps.AuditApp",
+    "sealbus.web.accounts.apps.AccountsApp",
+    "sealbus.web.devices.apps.DevicesApp",
+    "sealbus.web.trends.apps.TrendsApp",
+    "sealbus.web.api.apps.ApiApp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "sealbus.web.config.headers.HeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "sealbus.web.accounts.middleware.SubjectMiddleware",
+    "sealbus.web.access.gate.Gate",
+]
+
+ROOT_URLCONF = "sealbus.web.config.urls"
+ASGI_APPLICATION = "sealbus.web.config.asgi.application"
+DATABASES: dict[str, Any] = {"default": SEALBUS.database.django()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "web_cache"},
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+if SEALBUS.bus.startswith(("redis://", "rediss://")):
+    CACHES["default"] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": SEALBUS.bus}
+    CACHES["process"] = CACHES["default"]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = SEALBUS.time_zone
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = SEALBUS.home / "static"
+
+# -- signing in
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.SocialAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key", "reauthenticate": "10/m/user"}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Sealbus"
+HEADLESS_ONLY = True
+HEADLESS_CLIENTS = ("browser",)
+HEADLESS_FRONTEND_URLS = {"socialaccount_login_error": "/login", "account_signup": "/login"}
+USERSESSIONS_TRACK_ACTIVITY = True
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if SEALBUS.oidc is not None:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": SEALBUS.oidc.name,
+                "client_id": SEALBUS.oidc.client_id,
+                "secret": SEALBUS.oidc.secret,
+                "settings": {"server_url": SEALBUS.oidc.server_url},
+            }
+        ],
+    }
+
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - a name
+REST_KNOX = {
+    "TOKEN_MODEL": "accounts.ApiToken",
+    "AUTH_HEADER_PREFIX": "Token",
+    "AUTO_REFRESH": False,
+    "TOKEN_PREFIX": "sealbus_",
+    "TOKEN_TTL": timedelta(days=90),
+}
+
+# -- what the browser is told
+
+SESSION_COOKIE_NAME = "__Host-sealbus" if _HTTPS else "sealbus"
+CSRF_COOKIE_NAME = "__Host-sealbus-csrf" if _HTTPS else "sealbus-csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SECURE_SSL_REDIRECT = False  # there is no plain port; a proxy that has one redirects
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # the other services of the host are not ours
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if SEALBUS.trusted_proxies.networks:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["sealbus.web.access.authentication.SubjectAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["sealbus.web.access.authentication.GatePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["sealbus.web.access.pages.ProblemRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "sealbus.web.access.pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["sealbus.web.access.throttles.SubjectThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"subject": "1200/min", "nobody": "120/min"},
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "sealbus.web.access.errors.answer_problem",
+    "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": 0,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Sealbus",
+    "DESCRIPTION": "Devices, tags, live values, history, orders, accounts and the audit of a Sealbus site.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "incremental": True,
+    "loggers": {"django.security.DisallowedHost": {"level": "ERROR"}},
+}
+SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W005", "security.W021"]
+"""W008: there is no plain port that could redirect. W005, W021: HSTS for the host's other names is not ours to promise."""

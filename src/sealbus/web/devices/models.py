@@ -1,0 +1,3 @@
+"""Connections, devices, tags, templates and commands."""
+
+__all__: list[str] = []

@@ -1,0 +1,14 @@
+"""The app's name for Django."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+__all__ = ["TrendsApp"]
+
+
+class TrendsApp(AppConfig):
+    """`sealbus.web.trends`."""
+
+    name = "sealbus.web.trends"
+    label = "trends"

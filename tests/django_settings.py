@@ -1,0 +1,24 @@
+"""The settings of the web server as tests and the type checker load them: a state folder that is nobody's.
+
+SEALBUS_TEST_DATABASE=postgresql://... lets the same tests run on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+if "SEALBUS_HOME" not in os.environ:
+    _home = tempfile.mkdtemp(prefix="sealbus-tests-")
+    atexit.register(shutil.rmtree, _home, ignore_errors=True)
+    os.environ["SEALBUS_HOME"] = _home
+if _database := os.environ.get("SEALBUS_TEST_DATABASE"):
+    os.environ["SEALBUS_DATABASE"] = _database
+
+from sealbus.web.config import settings
+
+globals().update({name: value for name, value in vars(settings).items() if name.isupper()})
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 takes its time on purpose
