@@ -27,7 +27,7 @@ from sealbus.transport import Outbox, dial
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from sealbus.endpoints import Endpoint
 
@@ -74,10 +74,11 @@ class ChannelCounters:
 class ChannelHooks:
     """Who wants to know: of connections made and lost, and of units that fell silent. Text for the log.
 
-    `connected` may raise PeerError: then nothing is sent on this connection. `answering` is called with the first answer
+    `locate`, where there is one, is asked before each connection what to dial, and may raise Unreachable. `connected` may raise PeerError: then nothing is sent on this connection. `answering` is called with the first answer
     on each connection, `lost` when one is closed by whomever, `unreachable` when none can be had.
     """
 
+    locate: Callable[[Endpoint], Awaitable[Endpoint]] | None = None
     connected: Callable[[asyncio.BaseTransport], None] = field(default=lambda transport: None)
     answering: Callable[[], None] = field(default=lambda: None)
     lost: Callable[[str], None] = field(default=lambda reason: None)
@@ -117,20 +118,18 @@ class Channel:
 
     def submit(self, transaction: Transaction) -> None:
         """Send it, or queue it, or fail it at once. Never blocks, never raises."""
-        breaker = self._breaker
-        if breaker.suspects and not breaker.allows(transaction.tail[0], self.loop.time()):
+        if self._breaker.suspects and not self._breaker.allows(transaction.tail[0], self.loop.time()):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             line = self._ready[-1]
             self.counters.sent += 1
-            line.send(transaction)  # its time cannot have run out: it has just been asked
-            if not line.free:
+            if not line.send(transaction):  # its time cannot have run out: it has just been asked
                 self._not_ready(line)
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         elif self._is_down():
             self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
-        elif not (self._queue.put(transaction) or self._put_in_place_of_another(transaction)):
+        elif not self._finds_a_place(transaction):
             self._refuse(transaction, Failure.BUSY)
         else:
             if self._expiry is None or transaction.send_by < self._expires:
@@ -179,15 +178,16 @@ class Channel:
     # -- for the lines (LineOwner)
 
     def line_free(self, line: Line) -> None:
-        queue = self._queue
-        while queue.length and line.free:
-            transaction = queue.take()
-            if transaction.send_by <= self.loop.time():
-                self._refuse(transaction, Failure.EXPIRED)
-            else:
+        is_free = line.free
+        while is_free and self._queue.length:
+            transaction = self._queue.take()
+            if transaction.send_by > self.loop.time():
                 self.counters.sent += 1
-                line.send(transaction)
-        if line.free and not line.is_ready:
+                is_free = line.send(transaction)
+            else:
+                self._refuse(transaction, Failure.EXPIRED)
+                is_free = line.free
+        if is_free and not line.is_ready:
             line.is_ready = True
             self._ready.append(line)
 
@@ -242,12 +242,14 @@ class Channel:
         else:
             self._ready.remove(line)
 
-    def _put_in_place_of_another(self, transaction: Transaction) -> bool:
+    def _finds_a_place(self, transaction: Transaction) -> bool:
+        transaction.has_to_wait(self.loop.time())
+        if self._queue.put(transaction):
+            return True
         crowded_out = self._queue.crowd_out(transaction)
-        if crowded_out is None:
-            return False
-        self._refuse(crowded_out, Failure.BUSY)
-        return self._queue.put(transaction)
+        if crowded_out is not None:
+            self._refuse(crowded_out, Failure.BUSY)
+        return crowded_out is not None and self._queue.put(transaction)
 
     def _refuse(self, transaction: Transaction, failure: Failure, detail: str = "") -> None:
         self.counters.refused += 1
@@ -280,8 +282,9 @@ class Channel:
 
     async def _open(self, line: Line) -> None:
         try:
+            locate = self._hooks.locate
             transport, _ = await dial(
-                self.endpoint,
+                self.endpoint if locate is None else await locate(self.endpoint),
                 lambda: line,
                 tls=self._tls() if self._tls else None,
                 timeout_s=self.rules.connect_timeout_s,

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import struct
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.client.transaction import Failure
 from sealbus.protocol import MbapStream
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapLine"]
 
+_BEFORE_UNIT: Final = struct.Struct(">HHH").pack  # transaction id, protocol id, length
 _RESETS_AFTER_SILENCES = 3
 _MOST_UNANSWERED = 256
 
@@ -43,6 +45,9 @@ class LineState(Enum):
     CONNECTING = "connecting"
     SETTLING = "settling"
     OPEN = "open"
+
+
+_OPEN: Final = LineState.OPEN  # for what is asked with each answer: a member of an Enum costs as much as a call
 
 
 class LineRules(Protocol):
@@ -135,7 +140,7 @@ class Line(asyncio.Protocol):
 
     @property
     def free(self) -> bool:
-        return self.state is LineState.OPEN and self._hold_timer is None and len(self._pending) < self._in_flight
+        return self.state is _OPEN and self._hold_timer is None and len(self._pending) < self._in_flight
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.state is LineState.CLOSED:  # while it was being dialled
@@ -155,8 +160,8 @@ class Line(asyncio.Protocol):
         reason = f"closed by the device: {said}" if said else "closed by the device"
         self._closed(reason, is_refusal=not self.is_proven)
 
-    def send(self, transaction: Transaction) -> None:
-        """Put it on the wire. Only when `free`."""
+    def send(self, transaction: Transaction) -> bool:
+        """Put it on the wire. Only when `free`; returns whether it still is."""
         raise NotImplementedError
 
     def close(self, reason: str = "closed") -> None:
@@ -185,14 +190,13 @@ class Line(asyncio.Protocol):
             self._hold(self._gap_s)
 
     def _answered(self, transaction: Transaction, answer: bytes) -> None:
-        if answer[4] == transaction.tail[0]:
-            objection = transaction.shape.fits(answer[5:])
-        else:
-            objection = f"it came from unit {answer[4]}"
-        if objection is not None:
-            transaction.fail(Failure.WRONG_ANSWER, objection)
-            self.close(f"the device's answer does not fit its request: {objection}")
-            return
+        head = transaction.head
+        if head is None or not answer.startswith(head):
+            objection = _objection(transaction, answer)
+            if objection is not None:
+                transaction.fail(Failure.WRONG_ANSWER, objection)
+                self.close(f"the device's answer does not fit its request: {objection}")
+                return
         self._silences = 0
         if not self.is_proven:
             self.is_proven = True
@@ -268,14 +272,14 @@ class MbapLine(Line):
         self._joined: list[bytes] = []
         self._is_joining = False
 
-    def send(self, transaction: Transaction) -> None:
+    def send(self, transaction: Transaction) -> bool:
         transaction.expires = self._loop.time() + self._timeout_s
         number = (self._transaction_id + 1) & 0xFFFF
         while number in self._unanswered:  # its answer may still come, and must not pass for this one's
             number = (number + 1) & 0xFFFF
         self._transaction_id = number
         tail = transaction.tail
-        frame = b"%c%c\0\0\0%c%b" % (number >> 8, number & 0xFF, len(tail), tail)
+        frame = _BEFORE_UNIT(number, 0, len(tail)) + tail
         pending = self._pending
         pending[number] = transaction
         if self._is_joining:
@@ -288,6 +292,7 @@ class MbapLine(Line):
             self._loop.call_soon(self._write_joined)
         if self._timer is None or self._gap_s:
             self._watch(transaction)
+        return len(pending) < self._in_flight and self._hold_timer is None
 
     def _write_joined(self) -> None:
         """What was sent within one turn of the loop goes out in one piece: a system call costs more than all the rest."""
@@ -303,7 +308,7 @@ class MbapLine(Line):
                 transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._whose(adu)
                 if transaction is not None:
                     self._answered(transaction, adu[2:])
-                    if self.state is not LineState.OPEN:
+                    if self.state is not _OPEN:
                         return
             if self._stream.fault is not None:
                 self.close(f"the device does not speak Modbus: {self._stream.fault}")
@@ -340,3 +345,10 @@ class MbapLine(Line):
             self.close("the device began an answer and did not end it")
         elif self._silences >= _RESETS_AFTER_SILENCES and not self._pending:
             self.close(f"opened anew after {self._silences} time-outs in a row")
+
+
+def _objection(transaction: Transaction, answer: bytes) -> str | None:
+    """Why this cannot be the answer; None if it can."""
+    if answer[4] != transaction.tail[0]:
+        return f"it came from unit {answer[4]}"
+    return transaction.shape.fits(answer[5:])

@@ -44,15 +44,16 @@ class SerialLine(Line):
         )
         self._over_tcp = over_tcp
 
-    def send(self, transaction: Transaction) -> None:
+    def send(self, transaction: Transaction) -> bool:
         if transaction.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
             self._broadcast(transaction)
-            return
+            return self.free
         transaction.expires = self._loop.time() + self._timeout_s
         self._stream.reset()
         self._pending[0] = transaction
         self._write(transaction)
         self._watch(transaction)
+        return False
 
     def _broadcast(self, transaction: Transaction) -> None:
         """Only what writes and nothing else is for everybody; that it was sent is all that can be known of it (2.2)."""

@@ -8,7 +8,7 @@ has an unknown outcome, and nothing in Sealbus ever sends it a second time.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sealbus.protocol import ExceptionCode
 
@@ -51,10 +51,11 @@ class Transaction:
 
     `tail` is the unit id and the request PDU as they go on the wire. `source` is the connection that asked. Clients get
     fair turns, and then the sources of one client.
-    `send_by` is the last moment, on the loop's clock, at which it may still be sent.
+    `send_by` is the last moment, on the loop's clock, at which it may still be sent: read of those that have to wait.
+    `head` is how the answer begins behind its transaction id, where whatever begins so has the right `shape`.
     """
 
-    __slots__ = ("expires", "may_change_state", "send_by", "shape", "source", "tail")
+    __slots__ = ("expires", "head", "may_change_state", "send_by", "shape", "source", "tail")
 
     def __init__(
         self,
@@ -69,12 +70,16 @@ class Transaction:
         self.shape = shape
         self.may_change_state = may_change_state
         self.send_by = send_by
+        self.head: bytes | None = None
         self.expires = 0.0
 
     @property
     def client(self) -> object:
         """Who asked, where several sources may be one client; asked only of those that have to wait."""
         return self.source
+
+    def has_to_wait(self, now: float) -> None:
+        """It cannot be sent at once: the last moment to set `send_by`."""
 
     def settle(self, answer: bytes) -> None:
         """The device answered: `answer` is its MBAP ADU without the two bytes of the transaction id."""

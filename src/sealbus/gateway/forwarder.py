@@ -8,8 +8,7 @@ before the client hears of it.
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from sealbus.client import Failure, Transaction
 from sealbus.protocol import ExceptionCode
@@ -46,10 +45,11 @@ class Route:
 
 
 class _Forwarded(Transaction):
-    __slots__ = ("adu", "journal", "record")
+    __slots__ = ("adu", "journal", "patience_s", "record")
 
     source: Session
     adu: bytes
+    patience_s: float
     record: int
     journal: WriteJournal
 
@@ -57,6 +57,9 @@ class _Forwarded(Transaction):
     def client(self) -> object:
         peer = self.source.peer
         return self.source if peer is None else peer.fingerprint
+
+    def has_to_wait(self, now: float) -> None:
+        self.send_by = now + self.patience_s
 
     def settle(self, answer: bytes) -> None:
         if self.record:
@@ -79,7 +82,6 @@ class Forwarder:
         self._routes = routes
         self._journal = journal
         self._channels = {route.channel for route in routes.values()}
-        self._time = asyncio.get_running_loop().time
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         route = self._routes.get(adu[6])
@@ -93,8 +95,10 @@ class Forwarder:
                 session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
                 return
             record = recorded
-        shape = cast("AnswerShape", ruling.shape)  # an allowed request is well formed and has one
-        forwarded = _Forwarded(session, adu[6:], shape, ruling.may_change_state, self._time() + route.patience_s)
+        shape: AnswerShape = ruling.shape  # type: ignore[assignment]  # an allowed request is well formed and has one
+        forwarded = _Forwarded(session, ruling.tail, shape, ruling.may_change_state, 0.0)
+        forwarded.head = ruling.head
+        forwarded.patience_s = route.patience_s
         forwarded.adu = adu
         forwarded.record = record
         forwarded.journal = self._journal

@@ -10,6 +10,7 @@ byte of bits, and the object count of function 43/14: the text's own example cou
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerShape", "answer_shape", "identification_objects"]
 
+_PROTOCOL_LENGTH_UNIT: Final = struct.Struct(">HHB")
 _EXCEPTION_BYTES: Final = 2
 _EVENT_LOG_HEAD_BYTES: Final = 6
 _MAX_EVENTS: Final = 64
@@ -60,6 +62,15 @@ class AnswerShape:
         if len(pdu) == self.length and pdu.startswith(self.prefix) and self.structure is None:
             return None
         return self._why_not(pdu)
+
+    def head(self, unit_id: int) -> bytes | None:
+        """How the MBAP ADU of the answer begins behind its transaction id, if that says all: whatever begins so, fits.
+
+        For ADUs as they come from MbapStream, whose length is what their header says. None where there is more to check.
+        """
+        if self.length is None or self.structure is not None:
+            return None
+        return _PROTOCOL_LENGTH_UNIT.pack(0, self.length + 1, unit_id) + self.prefix
 
     def _why_not(self, pdu: bytes) -> str | None:
         function_code = self.prefix[0]

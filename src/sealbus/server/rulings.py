@@ -26,24 +26,30 @@ _ROLES_REMEMBERED = 256
 
 
 class Ruling:
-    """What may be done with one request. `refusal` is the exception to answer, or None when it may go on."""
+    """What may be done with one request. `refusal` is the exception to answer, or None when it may go on.
 
-    __slots__ = ("decision", "may_change_state", "refusal", "request", "shape")
+    `tail` is the unit id and the PDU it is about; a malformed one has no `request` and no `shape`. `head` is how its
+    answer begins, where that is all there is to check.
+    """
+
+    __slots__ = ("decision", "head", "may_change_state", "refusal", "request", "shape", "tail")
 
     def __init__(
         self,
+        tail: bytes,
         decision: Decision,
         refusal: ExceptionCode | None,
         *,
-        request: Request | None,
-        shape: AnswerShape | None,
-        may_change_state: bool,
+        request: Request | None = None,
+        shape: AnswerShape | None = None,
     ) -> None:
+        self.tail = tail
         self.decision = decision
         self.refusal = refusal
         self.request = request
         self.shape = shape
-        self.may_change_state = may_change_state
+        self.head = shape.head(tail[0]) if shape is not None else None
+        self.may_change_state = may_change_state(tail[1:])
 
 
 class RoleRulings:
@@ -61,26 +67,20 @@ class RoleRulings:
         try:
             request = parse_request(pdu)
         except RequestError as error:
-            return self._judge_malformed(unit_id, pdu, error)
+            return self._judge_malformed(tail, error)
         decision = self._rights.decide(unit_id, request)
         refusal = None if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
-        ruling = Ruling(
-            decision,
-            refusal,
-            request=request,
-            shape=answer_shape(pdu),
-            may_change_state=may_change_state(pdu),
-        )
+        ruling = Ruling(tail, decision, refusal, request=request, shape=answer_shape(pdu))
         if refusal is None and not ruling.may_change_state:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
             self.known[tail] = ruling
         return ruling
 
-    def _judge_malformed(self, unit_id: int, pdu: bytes, error: RequestError) -> Ruling:
-        decision = self._rights.may_call(unit_id, pdu)
+    def _judge_malformed(self, tail: bytes, error: RequestError) -> Ruling:
+        decision = self._rights.may_call(tail[0], tail[1:])
         refusal = error.exception_code if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
-        return Ruling(decision, refusal, request=None, shape=None, may_change_state=may_change_state(pdu))
+        return Ruling(tail, decision, refusal)
 
 
 class Access:

@@ -168,18 +168,17 @@ class Session(asyncio.BufferedProtocol):
         if self.rulings is None:
             return
         stream = self._stream
-        adus = stream.feed(bytes(self._buffer[:nbytes]))
+        adus = stream.feed(self._buffer[:nbytes].tobytes())
         if not stream.partial:
             self._partial_since = None
         elif adus or self._partial_since is None:
             self._partial_since = self._loop.time()
-        if self._holds:
-            self._keep(adus)
-        elif len(adus) > _REQUESTS_PER_TURN:
-            self._keep(adus)
-            self._let_others_go_first()
-        else:
+        if not self._holds and len(adus) <= _REQUESTS_PER_TURN:
             self._handle(adus)
+        else:
+            self._keep(adus)
+            if not self._holds:
+                self._let_others_go_first()
         if stream.fault is not None:
             self.end(f"not Modbus: {stream.fault}")
 
@@ -281,10 +280,11 @@ class Session(asyncio.BufferedProtocol):
     # -- machinery
 
     def _handle(self, adus: list[bytes]) -> None:
-        for position, adu in enumerate(adus):
+        rest = iter(adus)
+        for adu in rest:
             rulings = self.rulings
             if rulings is None or self._holds:
-                self._keep(adus[position:], in_front=True)
+                self._keep([adu, *rest], in_front=True)
                 return
             self.requests += 1
             tail = adu[6:]

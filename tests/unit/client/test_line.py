@@ -90,7 +90,8 @@ async def test_requests_get_ids_of_the_line_and_answers_find_their_request() -> 
 
 async def test_a_line_is_free_for_as_many_as_it_may_have_under_way() -> None:
     line, _, _ = open_line(in_flight=2)
-    await sent(line, Asked(read(1)), Asked(read(2)))
+    assert line.send(Asked(read(1)))
+    assert not line.send(Asked(read(2)))
     assert not line.free
     line.data_received(adu(1, words(1)))
     assert line.free
@@ -131,9 +132,11 @@ async def test_a_late_answer_is_dropped_and_the_id_is_not_used_again_before_it_c
     [adu(1, words(1), unit=2), adu(1, words(1, 2)), adu(1, b"\x04\x02\x00\x01"), adu(1, b"\x84\x02"), adu(1, b"\x83")],
     ids=["unit", "length", "function", "exception of another", "exception without code"],
 )
-async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes) -> None:
+@pytest.mark.parametrize("head", [None, bytes.fromhex("0000 0005 01 03 02")], ids=["by its shape", "by its head"])
+async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes, head: bytes | None) -> None:
     line, transport, owner = open_line(in_flight=2)
     asked, other = Asked(read(1)), Asked(write(2, 2))
+    asked.head = head
     await sent(line, asked, other)
     line.data_received(answer)
     assert (asked.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
@@ -141,6 +144,16 @@ async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes) ->
     ((reason, is_refusal),) = owner.lost
     assert "does not fit its request" in reason
     assert not is_refusal
+
+
+@pytest.mark.parametrize("pdu", [words(7), b"\x83\x02"], ids=["value", "exception"])
+async def test_with_a_head_what_fits_is_an_answer(pdu: bytes) -> None:
+    line, _, _ = open_line()
+    asked = Asked(read(1))
+    asked.head = bytes.fromhex("0000 0005 01 03 02")
+    line.send(asked)
+    line.data_received(adu(1, pdu))
+    assert asked.end == pdu
 
 
 async def test_what_comes_after_a_wrong_answer_in_the_same_piece_is_nobodys() -> None:

@@ -74,6 +74,19 @@ async def test_a_read_is_sent_without_a_record() -> None:
     assert story.told == [("sent", READ[6:]), ("answered", bytes.fromhex("0007 0000 0005 01 03 02 002a"))]
 
 
+async def test_how_long_a_request_may_wait_counts_from_when_it_has_to() -> None:
+    story = Story()
+    story.forward(READ)
+    story.submitted[0].has_to_wait(100.0)
+    assert story.submitted[0].send_by == 102.0
+
+
+async def test_the_head_of_the_answer_goes_with_the_request() -> None:
+    story = Story()
+    story.forward(READ)
+    assert story.submitted[0].head == bytes.fromhex("0000 0005 01 03 02")
+
+
 async def test_a_write_is_recorded_before_it_is_sent_and_its_end_before_it_is_told() -> None:
     story = Story()
     story.forward(WRITE)

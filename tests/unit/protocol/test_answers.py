@@ -30,6 +30,7 @@ from sealbus.protocol import (
     answer_shape,
     decode_answer,
     encode_answer,
+    encode_mbap,
     may_change_state,
     parse_request,
 )
@@ -47,6 +48,24 @@ def test_the_answer_of_the_text_fits_its_request(vector: Vector) -> None:
     assert shape.fits(answer) is None
     assert answer.startswith(shape.prefix)
     assert shape.length in (None, len(answer))
+
+
+@pytest.mark.parametrize("vector", EXCHANGES + MISFITS, ids=named)
+def test_where_the_head_of_an_answer_says_all_it_says_what_the_shape_says(vector: Vector) -> None:
+    shape, answer = answer_shape(bytes.fromhex(vector["request"])), bytes.fromhex(vector["answer"])
+    if not answer or (head := shape.head(7)) is None:
+        return
+    is_exception = answer[0] & 0x80
+    adu = encode_mbap(1, 7, answer)[2:]
+    assert adu.startswith(head) == (shape.fits(answer) is None and not is_exception)
+    assert not encode_mbap(1, 8, answer)[2:].startswith(head)
+
+
+def test_a_head_is_protocol_length_unit_and_how_the_pdu_begins_and_none_where_there_is_more_to_check() -> None:
+    assert answer_shape(bytes.fromhex("03 0000 0002")).head(7) == bytes.fromhex("0000 0007 07 03 04")
+    assert answer_shape(bytes.fromhex("06 0001 0003")).head(7) == bytes.fromhex("0000 0006 07 06 0001 0003")
+    assert answer_shape(bytes.fromhex("14 07 06 0004 0001 0002")).head(7) is None  # its groups have a structure
+    assert answer_shape(bytes.fromhex("41 00")).head(7) is None  # nobody knows how long it is
 
 
 @pytest.mark.parametrize("vector", EXCHANGES, ids=named)
