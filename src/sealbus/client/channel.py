@@ -74,8 +74,9 @@ class ChannelCounters:
 class ChannelHooks:
     """Who wants to know: of connections made and lost, and of units that fell silent. Text for the log.
 
-    `locate`, where there is one, is asked before each connection what to dial, and may raise Unreachable. `connected` may raise PeerError: then nothing is sent on this connection. `answering` is called with the first answer
-    on each connection, `lost` when one is closed by whomever, `unreachable` when none can be had.
+    `locate`, where there is one, is asked before each connection what to dial, and may raise Unreachable; how long it takes
+    is its own affair. `connected` may raise PeerError: then nothing is sent on this connection. `answering` is called with
+    the first answer on each connection, `lost` when one is closed by whomever, `unreachable` when none can be had.
     """
 
     locate: Callable[[Endpoint], Awaitable[Endpoint]] | None = None
@@ -118,7 +119,7 @@ class Channel:
 
     def submit(self, transaction: Transaction) -> None:
         """Send it, or queue it, or fail it at once. Never blocks, never raises."""
-        if self._breaker.suspects and not self._breaker.allows(transaction.tail[0], self.loop.time()):
+        if self._breaker.suspects and not self._may_be_asked(transaction):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             line = self._ready[-1]
@@ -227,6 +228,10 @@ class Channel:
         self.counters.dropped_answers += 1
 
     # -- machinery
+
+    def _may_be_asked(self, transaction: Transaction) -> bool:
+        """What is urgent is asked of a silent unit too: whoever waits for it wants to know how it is now."""
+        return transaction.is_urgent or self._breaker.allows(transaction.tail[0], self.loop.time())
 
     def _new_line(self) -> Line:
         scheme = self.endpoint.scheme

@@ -4,6 +4,9 @@ A client that sends a thousand requests, over one connection or over thirty, wai
 others. The queue is bounded; what does not fit is refused at once, so that nobody waits for a place that will not come.
 Nor can anybody keep the others out by filling it: when it is full, whoever has most in it gives up his last place to one
 who waits for less.
+
+What is urgent goes ahead of all of this, first come first served, and takes the place of something that is not when the
+queue is full. Only who asks on his own behalf may call something urgent: nothing that comes from a client of a gateway is.
 """
 
 from __future__ import annotations
@@ -22,11 +25,12 @@ __all__ = ["FairQueue"]
 class FairQueue:
     """A bounded queue of transactions with one turn per client."""
 
-    __slots__ = ("_limit", "_of_client", "_turns", "length")
+    __slots__ = ("_limit", "_of_client", "_turns", "_urgent", "length")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.length = 0
+        self._urgent: deque[Transaction] = deque()
         self._turns: deque[_Client] = deque()
         self._of_client: dict[object, _Client] = {}
 
@@ -34,6 +38,10 @@ class FairQueue:
         """False when the queue is full."""
         if self.length >= self._limit:
             return False
+        if transaction.is_urgent:
+            self._urgent.append(transaction)
+            self.length += 1
+            return True
         name = transaction.client
         client = self._of_client.get(name)
         if client is None:
@@ -48,8 +56,11 @@ class FairQueue:
         own = self._of_client.get(transaction.client)
         longest = max(self._turns, key=_length, default=None)
         crowded_out = None
-        if longest is not None and longest.length > (own.length if own else 0) + 1:
+        if longest is not None and (transaction.is_urgent or longest.length > (own.length if own else 0) + 1):
             crowded_out = longest.give_up()
+            if not longest.length:
+                self._turns.remove(longest)
+                del self._of_client[longest.name]
         elif own is not None:
             crowded_out = own.give_up_for(transaction.source)
         if crowded_out is not None:
@@ -58,6 +69,9 @@ class FairQueue:
 
     def take(self) -> Transaction:
         """The next one. Only when the queue is not empty."""
+        if self._urgent:
+            self.length -= 1
+            return self._urgent.popleft()
         client = self._turns.popleft()
         transaction = client.take()
         self.length -= 1
@@ -100,12 +114,14 @@ class FairQueue:
 
     def _rebuild(self, transactions: list[Transaction]) -> None:
         self.length = 0
+        self._urgent.clear()
         self._turns.clear()
         self._of_client.clear()
         for each in transactions:
             self.put(each)
 
     def _all(self) -> Iterator[Transaction]:
+        yield from self._urgent
         for client in self._turns:
             yield from client.all()
 

@@ -57,6 +57,9 @@ class Transaction:
 
     __slots__ = ("expires", "head", "may_change_state", "send_by", "shape", "source", "tail")
 
+    is_urgent: ClassVar[bool] = False
+    """Whether it goes ahead of all that are not: for what a person waits for, on a line that is polled."""
+
     def __init__(
         self,
         source: object,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +14,9 @@ from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, PeerError, Unreachable
 from unit.client.fakes import Asked, Dialler, FakeTransport, adu, read, turns, words, write
 from unit.client.jumping_loop import stall
+
+if TYPE_CHECKING:
+    from sealbus.endpoints import Endpoint
 
 REFUSED = Unreachable("connection refused")
 
@@ -442,3 +447,73 @@ async def test_each_request_ends_once_is_sent_at_most_once_and_gets_its_own_answ
             assert times <= (1 if each.end.was_sent else 0), f"{each.name}: {each.end}"
     assert not [each for each in turmoil.transports if each.is_open], "no connection is left behind"
     assert turmoil.channel.waiting == 0
+
+
+# -- where to dial, and what goes ahead
+
+
+class Urgent(Asked):
+    is_urgent = True
+
+
+async def test_what_is_urgent_is_on_the_wire_next(dialler: Dialler) -> None:
+    channel = channel_of()
+    polls = [Asked(read(number)) for number in range(5)]
+    await submit(channel, *polls)
+    transport = await connected(dialler)
+    order = Urgent(read(99))
+    await submit(channel, order)
+    answer(transport, 1, words(0))
+    await turns()
+    assert transport.adus == [adu(1, read(0)), adu(2, read(99))]
+
+
+async def test_what_is_urgent_is_sent_to_a_unit_that_is_refused_to_others_for_its_silence(dialler: Dialler) -> None:
+    channel = channel_of(timeout_s=1.0)
+    silent = [Asked(read(number)) for number in range(3)]
+    await submit(channel, *silent)
+    await connected(dialler)
+    await asyncio.sleep(3.1)
+    assert [each.end for each in silent] == [Failure.NO_ANSWER] * 3
+    refused, order = Asked(read(7)), Urgent(read(8))
+    await submit(channel, refused, order)
+    assert refused.end is Failure.UNIT_SILENT
+    transport = await connected(dialler)  # opened anew after three silences
+    answer(transport, 1, words(8))
+    await turns()
+    assert order.end == words(8)
+    again = Asked(read(9))
+    await submit(channel, again)
+    answer(transport, 2, words(9))
+    assert again.end == words(9)
+
+
+async def test_what_the_hook_locates_is_dialled_each_time_anew(
+    dialler: Dialler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialled: list[object] = []
+
+    async def dial(endpoint: Endpoint, *given: Any, **options: Any) -> object:
+        dialled.append((endpoint.address, endpoint.host))
+        raise REFUSED
+
+    async def locate(endpoint: Endpoint) -> Endpoint:
+        return dataclasses.replace(endpoint, address=f"10.0.0.{len(dialled)}")
+
+    monkeypatch.setattr("sealbus.client.channel.dial", dial)
+    channel = channel_of(hooks=ChannelHooks(locate=locate))
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            await channel.open()
+    assert dialled == [("10.0.0.0", "device.example"), ("10.0.0.1", "device.example")]
+
+
+async def test_what_the_hook_refuses_is_never_dialled_and_all_who_wait_are_told_why(dialler: Dialler) -> None:
+    async def locate(endpoint: Endpoint) -> Endpoint:
+        raise Unreachable("not allowed")
+
+    told: list[str] = []
+    channel = channel_of(hooks=ChannelHooks(locate=locate, unreachable=told.append))
+    asked = Asked(read(1))
+    await submit(channel, asked)
+    assert (asked.end, told, dialler.attempts) == (Failure.UNREACHABLE, ["not allowed"], [])

@@ -94,3 +94,50 @@ def test_what_a_connection_waits_for_is_dropped_and_nothing_else() -> None:
     assert queue.drop("c1") == []
     assert (queue.length, order(queue)) == (2, ["a2", "b1"])
     assert queue.drop("a2") == []
+
+
+class Urgent(Asked):
+    is_urgent = True
+
+
+def urgent(source: str) -> Transaction:
+    return Urgent(source, b"\1" + READ, answer_shape(READ), False, 0.0)
+
+
+def test_what_is_urgent_goes_ahead_of_everything_else_in_its_own_order() -> None:
+    queue = queue_of(9, "a", "a", "b")
+    assert queue.put(urgent("u1"))
+    assert queue.put(urgent("u2"))
+    assert queue.put(ask("c"))
+    assert order(queue) == ["u1", "u2", "a", "b", "c", "a"]
+    assert queue.length == 0
+
+
+def test_what_is_urgent_takes_the_place_of_something_that_is_not_however_little_that_waits() -> None:
+    queue = queue_of(2, "a", "b")
+    newcomer = urgent("a")
+    crowded_out = queue.crowd_out(newcomer)
+    assert crowded_out is not None
+    assert crowded_out.source == "a"
+    assert queue.put(newcomer)
+    assert order(queue) == ["a", "b"]
+    assert queue_of(1, "a").put(ask("a")) is False
+
+
+def test_a_queue_full_of_urgent_ones_takes_no_more_of_them() -> None:
+    queue = FairQueue(2)
+    assert queue.put(urgent("u"))
+    assert queue.put(urgent("u"))
+    assert not queue.put(urgent("v"))
+    assert queue.crowd_out(urgent("v")) is None
+    assert queue.crowd_out(ask("a")) is None
+    assert queue.length == 2
+
+
+def test_what_is_urgent_is_dropped_like_anything_else() -> None:
+    queue = queue_of(9, "a")
+    queue.put(urgent("u"))
+    queue.put(urgent("v"))
+    assert [each.source for each in queue.drop("u")] == ["u"]
+    assert [each.source for each in queue.drop_unit(1)] == ["v", "a"]
+    assert queue.length == 0
