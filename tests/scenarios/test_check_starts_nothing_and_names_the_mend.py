@@ -53,6 +53,17 @@ def test_good_files_are_fine_and_nothing_is_started(folder: Path, check: Callabl
     assert sorted(folder.iterdir()) == before, "no folder of records, no lock"
 
 
+def test_a_unit_that_no_rule_speaks_of_is_named(folder: Path, check: Callable[[], Done]) -> None:
+    assert "warning" not in check().stdout
+    edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10,200"')
+    assert "speaks of unit 200: nobody may ask it anything" in check().stdout
+
+
+def test_a_value_of_the_wrong_kind_is_said_in_words_of_the_file(folder: Path, check: Callable[[], Done]) -> None:
+    edit(folder, "gateway.toml", "[gateway]", "[gateway]\nrecords_mib = 1.5")
+    assert "gateway.records_mib: needs a whole number, and is a number with a point; correct" in check().stderr
+
+
 def test_a_port_that_is_taken_is_no_matter_of_a_check(folder: Path, check: Callable[[], Done]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -25,6 +25,7 @@ from sealbus.gateway import (
     load_policy,
     run_gateway,
 )
+from sealbus.policy import parse_units
 from sealbus.transport import new_event_loop
 
 if TYPE_CHECKING:
@@ -109,11 +110,17 @@ def _check(file: GatewayFile) -> None:
         for warning in state.warnings:
             print(f"warning: {warning}")
     for listener in file.listener:
+        reached: set[int] = set()
         rights = "everything is allowed to everybody (unsafe_no_policy)"
         if listener.policy:
-            count = len(load_policy(listener.policy).roles)
+            policy = load_policy(listener.policy)
+            count = len(policy.roles)
             rights = f"{count} role{'s' if count != 1 else ''} in {listener.policy}"
+            reached = {unit for role in policy.roles for rule in role.rules for unit in rule.units}
         print(f"{listener.url}: {rights}")
         for device in listener.device:
             print(f"  units {device.units} -> {device.url}")
+            if listener.policy and (idle := [unit for unit in parse_units(device.units) if unit not in reached]):
+                units = ", ".join(map(str, idle[:8])) + (" ..." if len(idle) > 8 else "")
+                print(f"warning: no rule of {listener.policy} speaks of unit {units}: nobody may ask it anything")
     print("fine")

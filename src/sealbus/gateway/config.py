@@ -263,6 +263,10 @@ def _explain(document: Document, message: str) -> ConfigError:
         )
     if missing := re.search(r"missing required field `([^`]*)`", problem):
         return document.error(tuple(path), f"{missing[1]} is missing", mend=f"add {missing[1]} = ...")
+    if wrong := re.fullmatch(r"Expected `([^`]*)`, got `([^`]*)`", problem):
+        needed = " or ".join(_WORDS.get(each, each) for each in wrong[1].split(" | "))
+        got = "a number with a point" if wrong[2] == "float" else _WORDS.get(wrong[2], wrong[2])
+        return document.error(tuple(path), f"needs {needed}, and is {got}", mend="correct the value")
     return document.error(tuple(path), problem[:1].lower() + problem[1:], mend="correct the value")
 
 
@@ -290,6 +294,17 @@ def _with_paths_from(file: GatewayFile, folder: Path) -> GatewayFile:
         listener=[msgspec.structs.replace(each, policy=absolute(each.policy)) for each in file.listener],
     )
 
+
+_WORDS = {
+    "str": "a text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list in [ ]",
+    "object": "a table",
+    "null": "nothing",
+}
+"""What msgspec calls a kind of value, and what an operator calls it."""
 
 _KNOWN_KEYS = [
     *GatewayFile.__struct_fields__,
