@@ -60,8 +60,7 @@ def test_a_unit_that_no_rule_speaks_of_is_named(folder: Path, check: Callable[[]
 
 
 def test_a_value_of_the_wrong_kind_is_said_in_words_of_the_file(folder: Path, check: Callable[[], Done]) -> None:
-    edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10"
-in_flight = 1.5')
+    edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10"\nin_flight = 1.5')
     assert "device[1].in_flight: needs a whole number, and is a number with a point; correct" in check().stderr
 
 
