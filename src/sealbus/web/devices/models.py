@@ -1,3 +1,0 @@
-"""Connections, devices, tags, templates and commands."""
-
-__all__: list[str] = []

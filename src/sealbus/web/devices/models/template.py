@@ -1,0 +1,34 @@
+"""A device's map as it can be used again: versioned, so that it is always known what a device was made from."""
+
+from __future__ import annotations
+
+from django.db import models
+
+__all__ = ["Template"]
+
+
+class Template(models.Model):
+    """One version of a template; a change is a new version. `shipped` ones come with Sealbus and are renewed by it."""
+
+    name = models.CharField(max_length=100)
+    number = models.PositiveIntegerField(default=1)
+    """Its version."""
+    manufacturer = models.CharField(max_length=100, blank=True)
+    model = models.CharField(max_length=100, blank=True)
+    text = models.CharField(max_length=1000, blank=True)
+    body = models.JSONField()
+    """The members of `template_body`: device settings, tags, sources."""
+    shipped = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        app_label = "devices"
+        ordering = ("name", "-number")
+        constraints = (
+            models.UniqueConstraint(fields=["name", "number"], name="devices_template_version"),
+            models.CheckConstraint(condition=models.Q(number__gte=1), name="devices_template_number"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.number}"

@@ -1,0 +1,142 @@
+"""What the collector is told is what it understands, in few statements, and says whenever it is something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from sealbus.acquisition import ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
+from sealbus.endpoints import NetworkRules
+from sealbus.web.devices import queries
+from sealbus.web.devices.models import Tag
+from web.plant_rows import a_connection, a_device, a_tag
+
+pytestmark = pytest.mark.django_db
+
+
+def _plan() -> Plan:
+    return msgspec.convert(queries.plan(), Plan, strict=True)
+
+
+def test_the_plan_fits_the_collector() -> None:
+    device = a_device(unit_id=247, forbidden=["holding:100-119"])
+    power = a_tag(
+        device, place="holding:20", type="float32", order="CDAB", raw_low=0, raw_high=10, scaled_low=-1, scaled_high=1,
+        sentinels=[-32768], low=-2, high=2, interval_s=0.05,
+    )  # fmt: skip
+    twice = a_tag(device, "twice", expression="2 * p", inputs={"p": power.pk}, interval_s=None, type="")
+    plan = _plan()
+    [line] = plan.connections
+    [meter] = line.devices
+    [tag] = meter.tags
+    assert (line.url, meter.unit_id, meter.forbidden) == ("tcp://10.0.0.5:502", 247, ("holding:100-119",))
+    assert (tag.id, tag.place, tag.type, tag.order, tag.interval_s) == (power.pk, "holding:20", "float32", "CDAB", 0.05)
+    assert tag.linear == LinearRange(raw_low=0, raw_high=10, low=-1, high=1)
+    assert (tag.low, tag.high, tag.sentinels) == (-2, 2, (-32768,))
+    assert [(each.id, each.expression, each.inputs) for each in plan.calculated] == [
+        (twice.pk, "2 * p", {"p": power.pk})
+    ]
+
+
+def test_the_plan_has_no_member_that_the_collector_does_not_know() -> None:
+    a_tag(a_device())
+    plan = queries.plan()
+    [line] = plan["connections"]
+    [device] = line["devices"]
+    [tag] = device["tags"]
+    for row, kind in ((plan, Plan), (line, ConnectionPlan), (device, DevicePlan), (tag, TagPlan)):
+        known = {field.name for field in msgspec.structs.fields(kind)}
+        assert set(row) == known, kind
+
+
+def test_what_is_archived_is_not_collected_and_what_is_off_says_so() -> None:
+    on, off, gone = a_device("on"), a_device("off", enabled=False), a_device("gone", archived_at=timezone.now())
+    for device in (on, off, gone):
+        a_tag(device)
+        a_tag(device, "old", archived_at=timezone.now())
+        a_tag(device, "sum", expression="1", type="")
+    plan = _plan()
+    found = {device.name: device for line in plan.connections for device in line.devices}
+    assert {name: (device.enabled, len(device.tags)) for name, device in found.items()} == {
+        "on": (True, 1),
+        "off": (False, 1),
+    }
+    assert sorted(each.enabled for each in plan.calculated) == [False, True]
+
+
+def test_a_device_without_connection_has_only_calculated_tags() -> None:
+    a_tag(a_device("sums", connection=None), expression="1", type="")
+    plan = _plan()
+    assert (plan.connections, len(plan.calculated)) == ((), 1)
+
+
+def test_the_plan_takes_seven_statements_however_many_tags() -> None:
+    line = a_connection()
+    for number in range(3):
+        device = a_device(f"device {number}", connection=line)
+        for name in range(40):
+            a_tag(device, f"tag {name}", place=f"input:{name}")
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        plan = _plan()
+    assert sum(len(device.tags) for device in plan.connections[0].devices) == 120
+    assert len(asked) == 7
+
+
+def test_the_shipped_networks_are_private_and_leave_out_this_machine() -> None:
+    rules = NetworkRules.parse(queries.allowed_lines())
+    assert rules.judge("192.168.1.5", 502) is None
+    assert rules.judge("fd00::1", 802) is None
+    assert rules.judge_device("/dev/ttyUSB0") is None
+    for address, port in (("127.0.0.1", 502), ("169.254.169.254", 502), ("8.8.8.8", 502), ("10.0.0.1", 22)):
+        assert rules.judge(address, port) is not None, address
+
+
+def test_retention_is_what_the_history_keeps() -> None:
+    tag = a_tag(a_device())
+    assert [each["name"] for each in queries.retention_classes()] == ["standard", "long", "short"]
+    assert set(queries.retention_classes()[0]) == {"name", "raw_days", "minute_days", "hour_days", "day_days", "hold_s"}
+    assert queries.retention_of_tags() == {tag.pk: "standard"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"place": "holding:1", "expression": "1"},
+        {"place": "", "type": ""},
+        {"place": "input:1", "writable": True},
+        {"raw_low": 1.0},
+        {"raw_low": 1.0, "raw_high": 1.0, "scaled_low": 0.0, "scaled_high": 1.0},
+        {"scale": 0.0},
+        {"interval_s": 0.01},
+        {"interval_s": None},
+        {"bit": 64},
+        {"low": 2.0, "high": 1.0},
+        {"write_min": 2.0, "write_max": 1.0},
+        {"write_step": 0.0},
+        {"order": "ACBD"},
+        {"dead_band": -1.0},
+        {"decimals": 13},
+    ],
+)
+def test_the_database_refuses_a_tag_that_cannot_be(fields: dict[str, Any]) -> None:
+    device = a_device()
+    a_tag(device, "lawful")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        a_tag(device, "unlawful", **fields)
+    assert Tag.objects.count() == 1
+
+
+def test_a_name_is_there_once_until_it_is_archived() -> None:
+    device = a_device()
+    first = a_tag(device)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        a_tag(device)
+    Tag.objects.filter(pk=first.pk).update(archived_at=timezone.now())
+    assert a_tag(device).pk != first.pk
