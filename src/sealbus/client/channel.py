@@ -107,7 +107,7 @@ class Channel:
         self.loop = asyncio.get_running_loop()
         self._queue = FairQueue(rules.queue)
         self._breaker = UnitBreaker(_jitter)
-        self._lines = [self._new_line() for _ in range(1 if endpoint.scheme.is_serial else rules.connections)]
+        self._lines = [_new_line(self) for _ in range(1 if endpoint.scheme.is_serial else rules.connections)]
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._expiry: asyncio.TimerHandle | None = None
@@ -233,13 +233,6 @@ class Channel:
         """What is urgent is asked of a silent unit too: whoever waits for it wants to know how it is now."""
         return transaction.is_urgent or self._breaker.allows(transaction.tail[0], self.loop.time())
 
-    def _new_line(self) -> Line:
-        scheme = self.endpoint.scheme
-        if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
-            framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
-            return SerialLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
-        return MbapLine(self, self.rules)
-
     def _not_ready(self, line: Line) -> None:
         line.is_ready = False
         if self._ready[-1] is line:  # the usual case, and no search
@@ -274,7 +267,7 @@ class Channel:
                 return
 
     def _connecting_line(self, place: int) -> Line:
-        line = self._lines[place] = self._new_line()
+        line = self._lines[place] = _new_line(self)
         line.state = LineState.CONNECTING  # now, not when it is dialled: the next request is in this turn
         return line
 
@@ -342,3 +335,11 @@ class Channel:
             self._expiry.cancel()
         self._expires = expires
         self._expiry = self.loop.call_at(expires, self._drop_expired)
+
+
+def _new_line(channel: Channel) -> Line:
+    scheme = channel.endpoint.scheme
+    if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
+        framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
+        return SerialLine(channel, channel.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
+    return MbapLine(channel, channel.rules)
