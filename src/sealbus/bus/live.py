@@ -1,0 +1,194 @@
+"""What the collector tells of values, and how it is asked for all of them: the payloads of `live` and `snapshot`.
+
+On the topic `live` it publishes what changed, in columns: tag ids, times, values, qualities, reasons. It does so at least
+every `SIGN_OF_LIFE_S`, with nothing in it if nothing changed: an empty batch means that all it said before still holds,
+and silence means that nobody vouches for anything.
+
+A question about `snapshot` carries the tag id where to begin; the answer is the latest sample of each tag from there on,
+in order of ids, as many as fit, and whether there are more. Ids need not be known to the one who asks.
+
+Whole numbers travel exactly within 64 bits, and as floats beyond. Reading takes any bytes and ends in samples or PeerError.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from sealbus.errors import PeerError
+from sealbus.samples import Quality, Reason, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sealbus.samples import SampleValue
+
+__all__ = [
+    "LIVE_TOPIC",
+    "SIGN_OF_LIFE_S",
+    "SNAPSHOT_TOPIC",
+    "SnapshotPage",
+    "decode_samples",
+    "decode_snapshot_page",
+    "decode_snapshot_request",
+    "encode_samples",
+    "encode_snapshot_page",
+    "encode_snapshot_request",
+]
+
+LIVE_TOPIC = "live"
+SNAPSHOT_TOPIC = "snapshot"
+SIGN_OF_LIFE_S = 1.0
+"""The collector publishes on `live` at least this often."""
+
+_MESSAGE_BYTES = 512 * 1024
+_MOST_IN_MESSAGE = 20_000
+_PAGE_BYTES = 4 * 1024 * 1024
+_MOST_IN_PAGE = 100_000
+_MOST_TEXT_BYTES = 16 * 1024  # a string tag has 125 registers at most; what is calculated is no longer
+_SAMPLE_BYTES = 48  # the most that the numbers of one sample take
+_LARGEST_INTEGER, _SMALLEST_INTEGER = (1 << 64) - 1, -(1 << 63)
+
+_Value = bool | int | float | str | None
+_TagId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Time = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+
+
+class _Columns(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
+    tag_ids: list[_TagId]
+    times_us: list[_Time]
+    values: list[_Value]
+    qualities: list[Quality]
+    reasons: list[Reason]
+
+
+class _Page(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
+    columns: _Columns
+    next_tag_id: _TagId | None
+
+
+class SnapshotPage(msgspec.Struct, frozen=True):
+    """Latest samples in order of tag ids. `next_tag_id` is where the next page begins; None: this was the last."""
+
+    samples: tuple[Sample, ...]
+    next_tag_id: int | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_columns_decoder = msgspec.msgpack.Decoder(_Columns)
+_page_decoder = msgspec.msgpack.Decoder(_Page)
+_request_decoder = msgspec.msgpack.Decoder(_TagId)
+
+
+def encode_samples(samples: Sequence[Sample]) -> list[bytes]:
+    """Payloads for `live`, none longer than 512 KiB. No samples make one payload, a sign of life."""
+    payloads, start = [], 0
+    while start < len(samples):
+        end = _fitting(samples, start, _MOST_IN_MESSAGE, _MESSAGE_BYTES)
+        payloads.append(_encoder.encode(_columns(samples[start:end])))
+        start = end
+    return payloads or [_encoder.encode(_columns(()))]
+
+
+def decode_samples(payload: bytes) -> list[Sample]:
+    """The samples of a `live` payload. Raises PeerError for what is none."""
+    try:
+        columns = _columns_decoder.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise PeerError(f"no live values: {error}") from None
+    return _samples(columns, _MOST_IN_MESSAGE)
+
+
+def encode_snapshot_request(first_tag_id: int) -> bytes:
+    """Asks for the samples of tags from this id on."""
+    return _encoder.encode(first_tag_id)
+
+
+def decode_snapshot_request(payload: bytes) -> int:
+    """The tag id where to begin. Raises PeerError."""
+    try:
+        return _request_decoder.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise PeerError(f"no request for a snapshot: {error}") from None
+
+
+def encode_snapshot_page(samples: Iterable[Sample], first_tag_id: int) -> bytes:
+    """The answer to a request: of all latest samples those from `first_tag_id` on, as many as fit."""
+    wanted = sorted((each for each in samples if each.tag_id >= first_tag_id), key=lambda each: each.tag_id)
+    end = _fitting(wanted, 0, _MOST_IN_PAGE, _PAGE_BYTES)
+    following = wanted[end].tag_id if end < len(wanted) else None
+    return _encoder.encode(_Page(_columns(wanted[:end]), following))
+
+
+def decode_snapshot_page(payload: bytes) -> SnapshotPage:
+    """Raises PeerError for what is no page, and for one that does not lead on."""
+    try:
+        page = _page_decoder.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise PeerError(f"no snapshot: {error}") from None
+    samples = _samples(page.columns, _MOST_IN_PAGE)
+    if page.next_tag_id is not None and (not samples or page.next_tag_id <= samples[-1].tag_id):
+        raise PeerError("a snapshot that does not lead on")
+    return SnapshotPage(tuple(samples), page.next_tag_id)
+
+
+def _fitting(samples: Sequence[Sample], start: int, most: int, most_bytes: int) -> int:
+    """The end of what fits; at least one sample, whose text is bounded."""
+    left, end = most_bytes, min(len(samples), start + most)
+    for index in range(start, end):
+        value = samples[index].value
+        left -= _SAMPLE_BYTES + (4 * min(len(value), _MOST_TEXT_BYTES) if isinstance(value, str) else 0)
+        if left < 0 and index > start:
+            return index
+    return end
+
+
+def _columns(samples: Sequence[Sample]) -> _Columns:
+    sendable = [_sendable(each) for each in samples]
+    return _Columns(
+        [each.tag_id for each in sendable],
+        [each.time_us for each in sendable],
+        [each.value for each in sendable],
+        [each.quality for each in sendable],
+        [each.reason for each in sendable],
+    )
+
+
+def _sendable(sample: Sample) -> Sample:
+    """As it is, but for text that is too long or no text, and numbers that have no place on the wire."""
+    value: SampleValue | None = sample.value
+    if isinstance(value, str):
+        text = value.encode("utf-8", "replace")[:_MOST_TEXT_BYTES].decode("utf-8", "ignore")
+        return sample if text == value else replace(sample, value=text)
+    if isinstance(value, int) and not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+        value = _as_float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        value = None
+    if value is None and sample.value is not None:
+        return replace(sample, value=None, quality=Quality.BAD, reason=Reason.NOT_DECODABLE)
+    return sample if value is sample.value else replace(sample, value=value)
+
+
+def _as_float(value: int) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def _samples(columns: _Columns, most: int) -> list[Sample]:
+    count = len(columns.tag_ids)
+    others = (columns.times_us, columns.values, columns.qualities, columns.reasons)
+    if count > most or any(len(other) != count for other in others):
+        raise PeerError("live values whose columns do not fit")
+    if any(isinstance(value, float) and not math.isfinite(value) for value in columns.values):
+        raise PeerError("a live value that is not finite")
+    samples = [Sample(*row) for row in zip(columns.tag_ids, *others, strict=True)]
+    for sample in samples:
+        has_none = sample.value is None
+        if has_none != (sample.quality is Quality.BAD) and not (has_none and sample.quality is Quality.STALE):
+            raise PeerError("a live value whose quality does not fit")
+    return samples
