@@ -61,7 +61,7 @@ def parse_database(url: str, key: str) -> Database:
     """The database of a URL. Raises ConfigError that names `key`; never shows the password."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        path = Path(unquote(parts.path))
+        path = Path(unquote(parts.path[1:]))  # sqlite:////absolute, as others write it
         if not path.is_absolute():
             raise ConfigError("names no absolute path", key=key, mend="write sqlite:////absolute/path or leave it out")
         return Database(path=path)

@@ -115,6 +115,7 @@ def load_environment(variables: Mapping[str, str]) -> Environment:
         raise ConfigError(
             "is not set", key="SEALBUS_HOME", mend="name the state folder, or start with sealbus web --home"
         )
+    home = home.absolute()
     database = parse_database(
         given.text("SEALBUS_DATABASE", f"sqlite:///{home / 'sealbus.sqlite3'}"), "SEALBUS_DATABASE"
     )
