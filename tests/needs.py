@@ -15,7 +15,12 @@ from pathlib import Path
 
 __all__ = ["NEEDS", "Need", "missing", "program_path"]
 
-_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # where daemons live; not on the PATH of a plain user
+_SYSTEM_FOLDERS = (  # where daemons live; not on the PATH of a plain user
+    "/usr/local/sbin",
+    "/usr/sbin",
+    "/sbin",
+    *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ NEEDS: dict[str, Need] = {
     "tshark": Need(("tshark",), program="tshark"),
     "ssh": Need(("openssh-client",), program="ssh"),
     "sshd": Need(("openssh-server",), program="sshd", service="ssh"),
+    "postgres": Need(("postgresql",), program="initdb", service="postgresql", for_bench=True),
     "redis": Need(("redis-server",), program="redis-server", service="redis-server"),
     "nft": Need(("nftables",), program="nft"),
     "systemd-analyze": Need(("systemd",), program="systemd-analyze"),
