@@ -1,0 +1,118 @@
+"""Which source answers, and the answer.
+
+Raw samples serve where they are still kept and few enough to be looked through at once; else the coarsest rollup whose
+buckets are no longer than a pixel and a half. What reaches back before a source is kept is served by a coarser one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sealbus.errors import LocalError
+from sealbus.history.block import TEXT, quality_of
+from sealbus.history.decimation import Frame, draw
+from sealbus.history.folding import Rows, fold, of_rows, of_samples
+from sealbus.history.local_days import edges
+from sealbus.history.shapes import Aggregates, Bucket, Series, Source
+from sealbus.samples import Quality, Reason, Sample
+
+if TYPE_CHECKING:
+    from sealbus.history.block import Block
+    from sealbus.history.rolling import Folder
+
+__all__ = ["aggregates", "latest", "series"]
+
+_MOST_BUCKETS = 200_000
+_FINEST_FIRST = (Source.RAW, Source.MINUTE, Source.HOUR, Source.DAY)
+_PIXELS_A_BUCKET = 1.5
+_FOREVER_US = 1 << 62
+
+
+def series(folder: Folder, frame: Frame, most_samples: int) -> Series:
+    """One tag at the width of the frame, from raw samples if these are at most `most_samples`."""
+    source = _choose(folder, frame, most_samples)
+    if source is Source.RAW:
+        return _from_samples(folder, frame)
+    bucket = Bucket(source.value)
+    cuts = edges(bucket, frame.start_us, frame.end_us, folder.zone)
+    rows = folder.rows(bucket, int(cuts[0]), int(cuts[-1]))
+    before = folder.row_before(int(rows.starts_us[0]) if len(rows) else frame.start_us)
+    return draw(folder.tag_id, source, Rows.joined([before, rows]), frame)
+
+
+def aggregates(folder: Folder, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
+    """The buckets that meet [start, end). Raises LocalError: there are too many of them."""
+    if (end_us - start_us) // bucket.usual_us > _MOST_BUCKETS:
+        raise LocalError(
+            f"more than {_MOST_BUCKETS} {bucket.value}s at once; ask for a shorter range, or a longer bucket"
+        )
+    cuts = edges(bucket, start_us, end_us, folder.zone)
+    stored = folder.rows(bucket, int(cuts[0]), int(cuts[-1]))
+    before = folder.row_before(int(stored.starts_us[0]) if len(stored) else int(cuts[0]))
+    pieces = of_rows(Rows.joined([before, stored]), hold_us=folder.hold_us, now_us=folder.now_us)
+    rows = fold(pieces, cuts, empty=True)
+    return Aggregates(
+        tag_id=folder.tag_id,
+        bucket=bucket,
+        starts_us=rows.starts_us,
+        ends_us=rows.ends_us,
+        minimums=rows.minimums,
+        maximums=rows.maximums,
+        means=rows.means,
+        lasts=rows.lasts,
+        counts=rows.counts,
+        known_us=rows.known_us,
+        bad_us=rows.bad_us,
+        qualities=quality_of(rows.worsts),
+    )
+
+
+def latest(folder: Folder) -> Sample | None:
+    """The last sample of a tag; of one whose samples are deleted, what the rollups still say of it."""
+    if found := list(folder.statements.sample_before(folder.tag_id, _FOREVER_US).samples()):
+        return found[0]
+    row = folder.row_before(_FOREVER_US)
+    if not len(row):
+        return None
+    value, status = float(row.lasts[0]), int(row.statuses[0])
+    return Sample(
+        folder.tag_id,
+        int(row.last_times_us[0]),
+        None if np.isnan(value) else value,
+        Quality(status & 3),
+        Reason((status & 255) >> 2),
+    )
+
+
+def _choose(folder: Folder, frame: Frame, most_samples: int) -> Source:
+    floors = folder.statements.floors(folder.tag_id)
+    reach = max(frame.start_us, min(floors.of(source) for source in _FINEST_FIRST))
+    kept = [source for source in _FINEST_FIRST if floors.of(source) <= reach]
+    if kept[0] is Source.RAW:
+        if not folder.statements.is_longer(folder.tag_id, frame.start_us, frame.end_us, most_samples):
+            return Source.RAW
+        kept = kept[1:]
+    longest_us = _PIXELS_A_BUCKET * (frame.end_us - frame.start_us) / frame.width
+    fitting = [source for source in kept if Bucket(source.value).usual_us <= longest_us]
+    return fitting[-1] if fitting else kept[0]
+
+
+def _from_samples(folder: Folder, frame: Frame) -> Series:
+    block = folder.statements.samples(folder.tag_id, frame.start_us, frame.end_us)
+    before = folder.row_before(frame.start_us)
+    rows = of_samples(block, hold_us=folder.hold_us, now_us=folder.now_us)
+    rows = Rows.joined([before, replace(rows, ends_us=rows.starts_us)])
+    drawn = draw(folder.tag_id, Source.RAW, rows, frame)
+    if not (rows.statuses & TEXT).any():
+        return drawn
+    return replace(drawn, texts=_texts(folder, frame, block, drawn))
+
+
+def _texts(folder: Folder, frame: Frame, block: Block, drawn: Series) -> tuple[str | None, ...]:
+    known: dict[int, str] = {}
+    for part in (folder.statements.sample_before(folder.tag_id, frame.start_us), block):
+        known |= {int(part.times_us[index]): text for index, text in part.texts.items()}
+    return tuple(known.get(time_us) for time_us in drawn.times_us.tolist())

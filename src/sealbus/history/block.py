@@ -1,0 +1,160 @@
+"""Samples as columns: how they are spooled, stored and read. One conversion from objects, none after it.
+
+Status is one number: quality in the two lowest bits, the reason above, and TEXT where the value is text. Numbers are
+float64 (whole numbers above 2^53 are rounded), no value is NaN.
+
+Encoded for the spool a block is: count, tags, times, values, statuses, then the texts as MessagePack.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from sealbus.errors import LocalError
+from sealbus.samples import Quality, Reason, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["LAST_US", "TEXT", "Block", "is_storable", "quality_of", "reason_of"]
+
+TEXT = 256
+LAST_US = 1 << 53  # the year 2255
+_LAST_TAG = (1 << 31) - 1
+_COUNT = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Columns of the same length. `texts` holds the text values by their index."""
+
+    tag_ids: NDArray[np.int64]
+    times_us: NDArray[np.int64]
+    values: NDArray[np.float64]
+    statuses: NDArray[np.int64]
+    texts: Mapping[int, str]
+
+    def __len__(self) -> int:
+        return len(self.times_us)
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Block:
+        """Raises LocalError for a sample that cannot be stored."""
+        for sample in samples:
+            if not is_storable(sample):
+                raise LocalError(f"sample of tag {sample.tag_id} at {sample.time_us} cannot be stored")
+        count = len(samples)
+        texts = {index: _clean(each.value) for index, each in enumerate(samples) if isinstance(each.value, str)}
+        return cls(
+            np.fromiter((each.tag_id for each in samples), np.int64, count),
+            np.fromiter((each.time_us for each in samples), np.int64, count),
+            np.fromiter((_number(each.value) for each in samples), np.float64, count),
+            np.fromiter((_status(each) for each in samples), np.int64, count),
+            texts,
+        )
+
+    @classmethod
+    def joined(cls, blocks: Sequence[Block]) -> Block:
+        """One block of several, in order."""
+        texts: dict[int, str] = {}
+        offset = 0
+        for block in blocks:
+            texts |= {index + offset: text for index, text in block.texts.items()}
+            offset += len(block)
+        return cls(
+            np.concatenate([block.tag_ids for block in blocks]),
+            np.concatenate([block.times_us for block in blocks]),
+            np.concatenate([block.values for block in blocks]),
+            np.concatenate([block.statuses for block in blocks]),
+            texts,
+        )
+
+    def chosen(self, mask: NDArray[np.bool_]) -> Block:
+        """Those of the samples where the mask is set."""
+        texts: dict[int, str] = {}
+        if self.texts:
+            places = np.cumsum(mask) - 1
+            texts = {int(places[index]): text for index, text in self.texts.items() if mask[index]}
+        return Block(self.tag_ids[mask], self.times_us[mask], self.values[mask], self.statuses[mask], texts)
+
+    def samples(self) -> Iterator[Sample]:
+        """As objects. Numbers are floats."""
+        columns = zip(
+            self.tag_ids.tolist(), self.times_us.tolist(), self.values.tolist(), self.statuses.tolist(), strict=True
+        )
+        for index, (tag_id, time_us, value, status) in enumerate(columns):
+            shown = self.texts.get(index) if status & TEXT else None if math.isnan(value) else value
+            yield Sample(tag_id, time_us, shown, Quality(status & 3), Reason((status & 255) >> 2))
+
+    def encode(self) -> bytes:
+        """As bytes for the spool."""
+        columns = (
+            self.tag_ids.astype("<i4"),
+            self.times_us.astype("<i8"),
+            self.values.astype("<f8"),
+            self.statuses.astype("<i2"),
+        )
+        texts = msgspec.msgpack.encode(dict(self.texts))
+        return b"".join((_COUNT.pack(len(self)), *(column.tobytes() for column in columns), texts))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Block:
+        """The opposite of `encode`. Raises ValueError."""
+        (count,) = _COUNT.unpack_from(data)
+        columns: list[NDArray[np.int64] | NDArray[np.float64]] = []
+        offset = _COUNT.size
+        for kind, width in (("<i4", 4), ("<i8", 8), ("<f8", 8), ("<i2", 2)):
+            columns.append(np.frombuffer(data, kind, count, offset))
+            offset += count * width
+        texts = msgspec.msgpack.decode(data[offset:], type=dict[int, str])
+        tags, times, values, statuses = columns
+        return cls(
+            tags.astype(np.int64),
+            times.astype(np.int64),
+            values.astype(np.float64),
+            statuses.astype(np.int64),
+            texts,
+        )
+
+
+def is_storable(sample: Sample) -> bool:
+    """Whether the store has room for such a number of tag and such a time."""
+    return 0 <= sample.tag_id <= _LAST_TAG and 0 <= sample.time_us < LAST_US
+
+
+def quality_of(statuses: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The numbers of `Quality`."""
+    return (statuses & 3).astype(np.uint8)
+
+
+def reason_of(statuses: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The numbers of `Reason`."""
+    return ((statuses & 255) >> 2).astype(np.uint8)
+
+
+def _status(sample: Sample) -> int:
+    status = int(sample.quality) | int(sample.reason) << 2
+    return status | TEXT if isinstance(sample.value, str) else status
+
+
+def _number(value: object) -> float:
+    if value is None or isinstance(value, str):
+        return math.nan
+    try:
+        number = float(value)  # type: ignore[arg-type]  # bool, int or float by now
+    except OverflowError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _clean(text: object) -> str:
+    """No NUL, which PostgreSQL has no place for, and no half of a surrogate pair."""
+    return str(text).replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,0 +1,110 @@
+"""A series at the width of a screen. Pure arithmetic on columns.
+
+The range is cut into as many columns as there are pixels. Each gives its least and its greatest value in the order in
+which they came, so no peak is lost; a column in which nothing was good gives a gap. Where nothing follows for a while, the
+last value is added, since it is what holds; where it held no longer, a gap. So a drawer of steps has at most two points a
+pixel, save for those at the edge of a silence, and never draws a line over a time that nobody knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sealbus.history.block import quality_of, reason_of
+from sealbus.history.folding import worst
+from sealbus.history.shapes import Series, Source
+from sealbus.samples import Quality, Reason
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sealbus.history.folding import Rows
+
+__all__ = ["Frame", "draw"]
+
+_NOBODY_LOOKED = int(Quality.BAD) | int(Reason.NOT_COLLECTED) << 2
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is drawn: from when to when, on how many pixels; what has happened until `now_us`; how long a value holds."""
+
+    start_us: int
+    end_us: int
+    width: int
+    now_us: int
+    hold_us: int
+
+
+def draw(tag_id: int, source: Source, rows: Rows, frame: Frame) -> Series:
+    """Rows in order of time, raw ones with no length, the one before the start first, as points."""
+    if not len(rows):
+        return _series(tag_id, source, *_nothing())
+    columns = _columns(rows, frame)
+    firsts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1]))
+    groups = np.repeat(np.arange(len(firsts)), np.diff(np.append(firsts, len(rows))))
+    least, least_us = _extreme(rows.minimums, np.fmin, firsts, groups, rows.starts_us)
+    most, most_us = _extreme(rows.maximums, np.fmax, firsts, groups, rows.starts_us)
+    middle_us = (rows.starts_us + (rows.ends_us - rows.starts_us) // 2)[firsts]
+    most_us = np.where((most_us == least_us) & (most != least), np.maximum(middle_us, least_us), most_us)
+    lasts = np.append(firsts[1:], len(rows)) - 1
+    last, last_us, status = rows.lasts[lasts], rows.last_times_us[lasts], rows.statuses[lasts]
+    rising = least_us <= most_us
+    second = np.where(rising, most, least)
+    flat = (least == most) | np.isnan(least)
+    alone = np.append(np.diff(columns[firsts]) > 1, True)
+    limit_us = min(frame.end_us, frame.now_us)
+    gap_us = last_us + frame.hold_us
+    silent = gap_us < np.append(rows.starts_us[firsts][1:], max(limit_us, 0))
+    worsts = worst(rows.worsts, firsts)
+    bad = _is_bad(status)
+    times = np.stack((np.minimum(least_us, most_us), np.maximum(least_us, most_us), last_us, gap_us), axis=1)
+    values = np.stack((np.where(rising, least, most), second, last, np.full(len(last), np.nan)), axis=1)
+    statuses = np.stack((worsts, worsts, status, np.full(len(last), _NOBODY_LOOKED)), axis=1)
+    differs = (last != np.where(flat, least, second)) & ~(np.isnan(last) & np.isnan(least))
+    shown = np.stack((np.ones(len(last), bool), ~flat, (alone | bad) & differs, silent), axis=1)
+    return _series(tag_id, source, np.maximum.accumulate(times[shown]), values[shown], statuses[shown])
+
+
+def _columns(rows: Rows, frame: Frame) -> NDArray[np.int64]:
+    """The pixel of each row; rows that are fewer than the points we may give keep one of their own."""
+    raw = bool(rows.starts_us[-1] == rows.ends_us[-1])
+    if len(rows) <= frame.width * (2 if raw else 1):
+        apart = rows.starts_us[1:] > rows.ends_us[:-1]
+        return np.append(0, np.cumsum(1 + apart))
+    span = max(frame.end_us - frame.start_us, 1)
+    inside = np.where(rows.ends_us < frame.start_us, -1.0, np.maximum(rows.starts_us - frame.start_us, 0))
+    return np.floor(inside * (frame.width / span)).astype(np.int64)
+
+
+def _extreme(
+    values: NDArray[np.float64],
+    choose: np.ufunc,
+    firsts: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    times_us: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The extreme value of each group, and when it was first reached; of a group without values, when it began."""
+    extremes = choose.reduceat(values, firsts)
+    at = times_us[firsts].copy()
+    reached = np.flatnonzero(values == extremes[groups])[::-1]
+    at[groups[reached]] = times_us[reached]  # backwards: the first one is written last
+    return extremes, at
+
+
+def _is_bad(statuses: NDArray[np.int64]) -> NDArray[np.bool_]:
+    bad: NDArray[np.bool_] = (statuses & 3 == Quality.BAD) | (statuses & 3 == Quality.STALE)
+    return bad
+
+
+def _nothing() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    return np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64)
+
+
+def _series(
+    tag_id: int, source: Source, times: NDArray[np.int64], values: NDArray[np.float64], statuses: NDArray[np.int64]
+) -> Series:
+    return Series(tag_id, source, times, values, quality_of(statuses), reason_of(statuses))

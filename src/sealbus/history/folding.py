@@ -1,0 +1,216 @@
+"""Samples into buckets, and buckets into longer ones. Pure arithmetic on columns.
+
+A sample's value is in force from its time until the next sample, but no longer than the tag's hold; what comes after
+that nobody knows. So a tag's history is a row of *pieces* of time, each with what was in force in it. A piece of one
+constant value is cut at the edges of buckets; a bucket is what its pieces come to. Only buckets with a sample in them are
+stored; what the ones between held follows from the last value of the one before, as between two samples.
+
+Everything therefore follows from the samples alone, whatever their order of arrival: a late sample means that the
+buckets it touches are folded again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sealbus.samples import Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from sealbus.history.block import Block
+
+__all__ = ["EMPTY", "Rows", "fold", "holding", "of_rows", "of_samples", "worst"]
+
+_RANK = np.zeros(4, np.int64)
+_RANK[[Quality.GOOD, Quality.UNCERTAIN, Quality.STALE, Quality.BAD]] = [0, 1, 2, 3]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Buckets or pieces: what was in force between `starts_us` and `ends_us`.
+
+    `lasts` is the value at the end, of a sample at `last_times_us` with `statuses`; `worsts` is the worst status.
+    """
+
+    starts_us: NDArray[np.int64]
+    ends_us: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    minimums: NDArray[np.float64]
+    maximums: NDArray[np.float64]
+    means: NDArray[np.float64]
+    lasts: NDArray[np.float64]
+    last_times_us: NDArray[np.int64]
+    known_us: NDArray[np.int64]
+    bad_us: NDArray[np.int64]
+    statuses: NDArray[np.int64]
+    worsts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts_us)
+
+    def columns(self) -> tuple[NDArray[np.int64] | NDArray[np.float64], ...]:
+        """All of them, in the order of the fields."""
+        return tuple(getattr(self, name) for name in Rows.__slots__)
+
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Rows:
+        """Those that `which` picks."""
+        return Rows(*(column[which] for column in self.columns()))  # type: ignore[arg-type]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """In order of their beginnings."""
+        columns = [np.concatenate(each) for each in zip(*(part.columns() for part in parts), strict=True)]
+        order = np.argsort(columns[0], kind="stable")
+        return cls(*(column[order] for column in columns))
+
+
+def _empty() -> Rows:
+    ints, floats = np.empty(0, np.int64), np.empty(0, np.float64)
+    return Rows(ints, ints, ints, floats, floats, floats, floats, ints, ints, ints, ints, ints)
+
+
+EMPTY = _empty()
+
+
+def of_samples(block: Block, *, hold_us: int, now_us: int) -> Rows:
+    """The pieces of one tag's samples, in order of time. What has not happened by `now_us` is no part of them."""
+    if not len(block):
+        return EMPTY
+    times = block.times_us
+    ends = np.minimum(np.append(times[1:], np.iinfo(np.int64).max), times + hold_us)
+    ends = np.maximum(np.minimum(ends, now_us), times + 1)
+    return _constant(times, ends, block.values, times, block.statuses, np.ones(len(block), np.int64))
+
+
+def of_rows(rows: Rows, *, hold_us: int, now_us: int) -> Rows:
+    """The pieces of stored buckets: each of them, and what its last value held before the next one began."""
+    if not len(rows):
+        return EMPTY
+    nexts = np.append(rows.starts_us[1:], np.iinfo(np.int64).max)
+    ends = np.minimum(np.minimum(nexts, rows.last_times_us + hold_us), now_us)
+    gaps = ends > rows.ends_us
+    held = rows.chosen(gaps)
+    return Rows.joined([rows, holding(held, ends[gaps])]) if len(held) else rows
+
+
+def holding(rows: Rows, ends_us: NDArray[np.int64]) -> Rows:
+    """The last value of each row, from its end to another."""
+    none = np.zeros(len(rows), np.int64)
+    return _constant(rows.ends_us, ends_us, rows.lasts, rows.last_times_us, rows.statuses, none)
+
+
+def fold(pieces: Rows, edges: NDArray[np.int64], *, empty: bool = False) -> Rows:
+    """The buckets between these edges, from pieces in order. Without samples in it a bucket is left out, unless `empty`.
+
+    A piece of constant value is cut at the edges; another belongs to the bucket that it begins in.
+    """
+    pieces = _cut(pieces, edges)
+    bucket = np.searchsorted(edges, pieces.starts_us, "right") - 1
+    inside = (bucket >= 0) & (bucket < len(edges) - 1)
+    if not inside.all():
+        pieces, bucket = pieces.chosen(inside), bucket[inside]
+    if not len(pieces):
+        return EMPTY
+    firsts = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1]))
+    rows = _folded(pieces, firsts, edges, bucket[firsts])
+    return rows if empty else rows.chosen(rows.counts > 0)
+
+
+def worst(statuses: NDArray[np.int64], firsts: NDArray[np.intp]) -> NDArray[np.int64]:
+    """The status of the worst quality in each group; `firsts` are the indices where groups begin."""
+    ranked: NDArray[np.int64] = np.maximum.reduceat(_RANK[statuses & 3] << 16 | statuses, firsts) & 0xFFFF
+    return ranked
+
+
+def _folded(pieces: Rows, firsts: NDArray[np.intp], edges: NDArray[np.int64], bucket: NDArray[np.intp]) -> Rows:
+    ends = np.append(firsts[1:], len(pieces)) - 1
+    known = np.add.reduceat(pieces.known_us, firsts)
+    weighted = np.add.reduceat(np.where(np.isnan(pieces.means), 0.0, pieces.means) * pieces.known_us, firsts)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        means = weighted / np.where(known > 0, known, np.nan)
+    minimums, maximums = np.fmin.reduceat(pieces.minimums, firsts), np.fmax.reduceat(pieces.maximums, firsts)
+    return Rows(
+        starts_us=edges[bucket],
+        ends_us=edges[bucket + 1],
+        counts=np.add.reduceat(pieces.counts, firsts),
+        minimums=minimums,
+        maximums=maximums,
+        means=np.clip(means, minimums, maximums),
+        lasts=pieces.lasts[ends],
+        last_times_us=pieces.last_times_us[ends],
+        known_us=known,
+        bad_us=np.add.reduceat(pieces.bad_us, firsts),
+        statuses=pieces.statuses[ends],
+        worsts=worst(pieces.worsts, firsts),
+    )
+
+
+def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
+    """Cut what crosses an edge. A stored bucket is never cut: it is not constant, and mostly crosses none."""
+    begin = np.searchsorted(edges, pieces.starts_us, "right") - 1
+    end = np.searchsorted(edges, pieces.ends_us, "left") - 1
+    length = pieces.ends_us - pieces.starts_us
+    same = (pieces.minimums == pieces.maximums) | np.isnan(pieces.minimums)
+    throughout = (pieces.known_us == length) | (pieces.bad_us == length)
+    parts = np.where(same & throughout & (pieces.counts <= 1), np.maximum(end - begin, 0) + 1, 1)
+    if (parts == 1).all():
+        return pieces
+    source = np.repeat(np.arange(len(pieces)), parts)
+    turn = np.arange(len(source)) - np.repeat(np.cumsum(parts) - parts, parts)
+    cut = pieces.chosen(source)
+    place = begin[source] + turn
+    whole = parts[source] == 1
+    lower, upper = np.clip(place, 0, len(edges) - 1), np.clip(place + 1, 0, len(edges) - 1)
+    starts = np.where(whole | (turn == 0), cut.starts_us, edges[lower])
+    ends = np.where(whole | (turn == parts[source] - 1), cut.ends_us, edges[upper])
+    share = _constant(starts, ends, cut.lasts, cut.last_times_us, cut.statuses, np.where(turn == 0, cut.counts, 0))
+    return Rows(
+        starts,
+        ends,
+        share.counts,
+        cut.minimums,
+        cut.maximums,
+        cut.means,
+        cut.lasts,
+        cut.last_times_us,
+        np.where(whole, cut.known_us, share.known_us),
+        np.where(whole, cut.bad_us, share.bad_us),
+        cut.statuses,
+        cut.worsts,
+    )
+
+
+def _constant(
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    values: NDArray[np.float64],
+    times: NDArray[np.int64],
+    statuses: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> Rows:
+    """Pieces in which one sample was in force. A STALE one repeats an old value: that is shown, and counts as bad time."""
+    bad = (statuses & 3 == Quality.BAD) | (statuses & 3 == Quality.STALE)
+    usable = np.where(bad, np.nan, values)
+    length = ends - starts
+    zero = np.zeros_like(length)
+    known = np.where(bad, zero, length)
+    return Rows(
+        starts,
+        ends,
+        counts,
+        usable,
+        usable,
+        usable,
+        usable,
+        times,
+        known,
+        np.where(bad, length, zero),
+        statuses,
+        statuses,
+    )

@@ -1,0 +1,52 @@
+"""Where buckets begin and end.
+
+A minute and an hour are multiples since 1970 in UTC. A day begins at the first instant of a local date, so it has 23,
+24 or 25 hours. A midnight that the clocks leap over is the instant of the leap; of a midnight that comes twice the first
+begins the day.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from sealbus.history.shapes import Bucket
+from sealbus.samples import US_PER_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["edges", "floor_us"]
+
+
+def edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> NDArray[np.int64]:
+    """The beginnings of all buckets that meet [start, end), and the end of the last."""
+    if bucket is not Bucket.DAY:
+        step = bucket.usual_us
+        return np.arange(floor_us(bucket, start_us, zone), end_us + step, step, dtype=np.int64)
+    info = ZoneInfo(zone)
+    day = _date(start_us, info)
+    days: list[int] = []
+    while not days or days[-1] < end_us:
+        days.append(_midnight_us(day, info))
+        day += timedelta(days=1)
+    return np.array(days, dtype=np.int64)
+
+
+def floor_us(bucket: Bucket, time_us: int, zone: str) -> int:
+    """The beginning of the bucket that holds this time."""
+    if bucket is Bucket.DAY:
+        info = ZoneInfo(zone)
+        return _midnight_us(_date(time_us, info), info)
+    return time_us - time_us % bucket.usual_us
+
+
+def _date(time_us: int, zone: ZoneInfo) -> date:
+    return datetime.fromtimestamp(time_us // US_PER_S, UTC).astimezone(zone).date()
+
+
+def _midnight_us(day: date, zone: ZoneInfo) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * US_PER_S

@@ -1,0 +1,227 @@
+"""History in PostgreSQL, in a schema of its own: samples and minutes in partitions by time, samples in by COPY.
+
+Samples are copied into a temporary table and inserted from there where they are not yet, so what is repeated after a lost
+connection is stored once. Appenders share an advisory lock that rolling and deleting take for themselves alone. A result
+comes as one array for each column: a hundred thousand samples are one row.
+
+All waiting has an end: to connect, for a lock, for a statement, for a network that has gone silent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import psycopg
+
+from sealbus.history.block import TEXT
+from sealbus.history.pool import Pool
+from sealbus.history.postgres_codec import FloatArrayLoader, IntArrayLoader, copy_rows
+from sealbus.history.postgres_schema import PARTITION_US, drop_partitions, make_partitions, prepare
+from sealbus.history.shapes import HistoryUnavailable, Source
+from sealbus.history.store import TABLES, Statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from sealbus.history.block import Block
+    from sealbus.history.folding import Rows
+
+__all__ = ["PostgreSQLStore"]
+
+_LOCK = 0x5EA1B001  # appenders share it
+_INT8_ARRAY, _FLOAT8_ARRAY = 1016, 1022  # pg_type.oid
+_OPTIONS = (
+    "-c search_path=history,pg_temp -c lock_timeout=10s -c statement_timeout=60s"
+    " -c idle_in_transaction_session_timeout=120s -c timezone=UTC"
+)
+_STAGING = """create temporary table if not exists staging
+    (tag_id integer, time_us bigint, value double precision, status smallint, text text) on commit delete rows"""
+_STORE = """insert into sample (tag_id, time_us, value, status, text)
+    select tag_id, time_us, value, status, text from staging on conflict do nothing"""
+_ROW_KINDS = (">i8", ">i8", ">i8", ">f8", ">f8", ">f8", ">f8", ">i8", ">i8", ">i8", ">i2", ">i2")
+_ROW_COLUMNS = "tag_id, start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"
+
+
+class PostgreSQLStore:
+    """A database on a server. Who may write makes the schema; a reader of one that is not there hears HistoryUnavailable."""
+
+    def __init__(self, url: str, *, read_only: bool, zone: str) -> None:
+        self._url = url
+        self._zone = zone
+        self._read_only = read_only
+        self._ready = False
+        self._partitions: set[tuple[str, int]] = set()
+        self._pool: Pool[psycopg.Connection[Any]] = Pool(self._connect, psycopg.Connection.close)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Statements]:
+        with self._transaction("begin isolation level repeatable read read only") as statements:
+            yield statements
+
+    @contextlib.contextmanager
+    def appending(self) -> Iterator[Statements]:
+        with self._transaction("begin", f"select pg_advisory_xact_lock_shared({_LOCK})") as statements:
+            yield statements
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Statements]:
+        with self._transaction("begin", f"select pg_advisory_xact_lock({_LOCK})") as statements:
+            yield statements
+
+    @property
+    def drops(self) -> frozenset[Source]:
+        return frozenset({Source.RAW, Source.MINUTE})
+
+    def give_back(self, cutoffs: dict[Source, int]) -> int:
+        """Drop partitions that lie wholly before the cutoff of their table; how many these were."""
+        self._refuse_reader()
+        before = {TABLES[source]: cutoff for source, cutoff in cutoffs.items() if TABLES[source] in PARTITION_US}
+        with _told(), self._pool.borrowed() as connection:
+            dropped = drop_partitions(connection, before)
+        self._partitions -= dropped
+        return len(dropped)
+
+    def size_bytes(self) -> int:
+        sql = """select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'history' and c.relkind = 'r'"""
+        with _told(), self._pool.borrowed() as connection:
+            found = connection.execute(sql).fetchone()
+        return int(found[0]) if found else 0
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextlib.contextmanager
+    def _transaction(self, *begin: str) -> Iterator[Statements]:
+        if "read only" not in begin[0]:
+            self._refuse_reader()
+        with _told(), self._pool.borrowed() as connection:
+            try:
+                for statement in begin:
+                    connection.execute(statement.encode())
+                yield Statements(_Connection(connection, self._partitions))
+                connection.execute("commit")
+            except BaseException:
+                self._partitions.clear()  # what was made in this transaction is no more
+                raise
+
+    def _refuse_reader(self) -> None:
+        if self._read_only:
+            raise HistoryUnavailable("history was opened to read only")
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(
+            self._url,
+            autocommit=True,
+            connect_timeout=5,
+            options=_OPTIONS,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=10_000,
+            application_name="sealbus history",
+        )
+        try:
+            if not self._ready:
+                prepare(connection, read_only=self._read_only, zone=self._zone)
+                self._ready = True
+            connection.adapters.register_loader(_INT8_ARRAY, IntArrayLoader)
+            connection.adapters.register_loader(_FLOAT8_ARRAY, FloatArrayLoader)
+            if not self._read_only:
+                connection.execute(_STAGING)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class _Connection:
+    """Statements with `?`, results as arrays, and COPY."""
+
+    __slots__ = ("_connection", "_partitions")
+
+    def __init__(self, connection: psycopg.Connection[Any], partitions: set[tuple[str, int]]) -> None:
+        self._connection = connection
+        self._partitions = partitions
+
+    def columns(self, sql: str, parameters: Sequence[object], kinds: str) -> tuple[NDArray[np.int64], ...]:
+        with self._connection.cursor(binary=True) as cursor:
+            cursor.execute(_by_columns(sql, kinds), parameters)
+            row = cursor.fetchone() or (None,) * len(kinds)
+        types = {"i": np.int64, "f": np.float64}
+        found = (np.empty(0, types[kind]) if each is None else each for each, kind in zip(row, kinds, strict=True))
+        return cast("tuple[NDArray[np.int64], ...]", tuple(found))
+
+    def texts(self, sql: str, parameters: Sequence[object]) -> list[tuple[int, str]]:
+        return self._connection.execute(_placed(sql), parameters).fetchall()
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        return self._connection.execute(_placed(sql), parameters).rowcount
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_placed(sql), rows)
+
+    def insert_samples(self, block: Block) -> int:
+        self._have_partitions("sample", block.times_us)
+        text = (block.statuses & TEXT) > 0
+        if text.any():
+            self._stage_texts(block.chosen(text))
+            block = block.chosen(~text)
+        if len(block):
+            with self._connection.cursor() as cursor, cursor.copy(_COPY_STAGING) as copy:
+                columns = (block.tag_ids, block.times_us, block.values, block.statuses)
+                copy.write(copy_rows(list(zip(columns, (">i4", ">i8", ">f8", ">i2"), strict=True))))
+        return self._connection.execute(_STORE).rowcount
+
+    def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
+        if table in PARTITION_US:
+            self._have_partitions(table, rows.starts_us)
+        tags = np.full(len(rows), tag_id, np.int64)
+        columns = [(tags, ">i4"), *zip(rows.columns(), _ROW_KINDS, strict=True)]
+        sql = f"copy {table} ({_ROW_COLUMNS}) from stdin (format binary)".encode()
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            copy.write(copy_rows(columns))
+
+    def _stage_texts(self, block: Block) -> None:
+        rows = zip(block.tag_ids.tolist(), block.times_us.tolist(), block.statuses.tolist(), strict=True)
+        with self._connection.cursor() as cursor, cursor.copy(_COPY_TEXTS) as copy:
+            for index, (tag_id, time_us, status) in enumerate(rows):
+                copy.write_row((tag_id, time_us, "NaN", status, block.texts[index]))
+
+    def _have_partitions(self, table: str, times_us: NDArray[np.int64]) -> None:
+        wanted = {(table, number) for number in np.unique(times_us // PARTITION_US[table]).tolist()}
+        if missing := wanted - self._partitions:
+            make_partitions(self._connection, missing)
+            self._partitions |= missing
+
+
+_COPY_STAGING = b"copy staging (tag_id, time_us, value, status) from stdin (format binary)"
+_COPY_TEXTS = b"copy staging (tag_id, time_us, value, status, text) from stdin"
+
+
+@functools.lru_cache(maxsize=256)
+def _placed(sql: str) -> bytes:
+    return sql.replace("?", "%s").encode()
+
+
+@functools.lru_cache(maxsize=256)
+def _by_columns(sql: str, kinds: str) -> bytes:
+    types = {"i": "bigint", "f": "double precision"}
+    arrays = ", ".join(f"array_agg(c{index}::{types[kind]})" for index, kind in enumerate(kinds))
+    names = ", ".join(f"c{index}" for index in range(len(kinds)))
+    return _placed(f"select {arrays} from ({sql}) as found ({names})")  # noqa: S608
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        text = " ".join(str(error).split())
+        raise HistoryUnavailable(f"PostgreSQL: {text or type(error).__name__}") from error

@@ -1,0 +1,124 @@
+"""Rollups from samples: what is stored of an hour when it is over, and what is asked of one that is not.
+
+Both fold the samples of whole hours the same way, so an answer never depends on whether an hour was rolled already. Days
+are folded from hours; where a day begins within an hour (zones of half and quarter hours), that hour is taken by minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sealbus.history.block import Block
+from sealbus.history.folding import EMPTY, Rows, fold, of_rows, of_samples
+from sealbus.history.local_days import edges, floor_us
+from sealbus.history.shapes import Bucket, Source
+from sealbus.history.store import HOUR_US
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sealbus.history.store import Statements
+
+__all__ = ["Folder", "runs"]
+
+_LONGEST_RUN = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Folds the history of one tag, within one transaction."""
+
+    statements: Statements
+    tag_id: int
+    hold_us: int
+    now_us: int
+    zone: str
+    open_us: int | None = None
+    """Marked hours from here on are not folded on the fly; None: all are."""
+
+    def from_samples(self, bucket: Bucket, start_us: int, end_us: int) -> Rows:
+        """The minutes or hours of whole hours, from samples."""
+        return fold(self._pieces(start_us, end_us), edges(bucket, start_us, end_us, self.zone))
+
+    def rows(self, bucket: Bucket, start_us: int, end_us: int) -> Rows:
+        """The buckets that begin in [start, end), those of marked hours folded on the fly. Start and end are edges."""
+        if bucket is Bucket.DAY:
+            return self._days(start_us, end_us)
+        stored = self.statements.rows(Source(bucket.value), self.tag_id, start_us, end_us)
+        first, end = start_us - start_us % HOUR_US, end_us if self.open_us is None else min(end_us, self.open_us)
+        for begin, stop in runs(self.statements.marks(self.tag_id, first, end)):
+            fresh = self.from_samples(bucket, begin, stop)
+            fresh = fresh.chosen((fresh.starts_us >= start_us) & (fresh.starts_us < end_us))
+            kept = stored.chosen((stored.starts_us < begin) | (stored.starts_us >= stop))
+            stored = Rows.joined([kept, fresh])
+        return stored
+
+    def days_from_hours(self, start_us: int, end_us: int) -> Rows:
+        """The days that begin in [start, end), both midnights, from hours."""
+        cuts = edges(Bucket.DAY, start_us, end_us, self.zone)
+        first, last = int(cuts[0]), int(cuts[-1])
+        ragged = cuts[cuts % HOUR_US != 0].tolist()
+        hours = self.rows(Bucket.HOUR, floor_us(Bucket.HOUR, first, self.zone), last)
+        parts = [hours]
+        for cut in ragged:
+            hour = cut - cut % HOUR_US
+            if len(minutes := self.rows(Bucket.MINUTE, hour, hour + HOUR_US)):
+                parts = [Rows.joined(parts)]
+                parts = [parts[0].chosen(parts[0].starts_us != hour), minutes]
+        before = self.row_before(hours.starts_us[0] if len(hours) else first)
+        return fold(of_rows(Rows.joined([before, *parts]), hold_us=self.hold_us, now_us=self.now_us), cuts)
+
+    def row_before(self, time_us: int) -> Rows:
+        """What the last sample before a time left behind, as a row without length."""
+        sample = self.statements.sample_before(self.tag_id, int(time_us))
+        if len(sample):
+            rows = of_samples(sample, hold_us=self.hold_us, now_us=self.now_us)
+            return _without_length(rows, int(sample.times_us[0]))
+        for source in (Source.MINUTE, Source.HOUR, Source.DAY):
+            row = self.statements.row_before(source, self.tag_id, int(time_us))
+            if len(row) and row.ends_us[0] <= time_us:
+                return _without_length(row, int(row.last_times_us[0]))
+        return EMPTY
+
+    def _days(self, start_us: int, end_us: int) -> Rows:
+        if self.statements.days_are_stale(self.tag_id):
+            return self.days_from_hours(start_us, end_us)
+        rows = self.statements.rows(Source.DAY, self.tag_id, start_us, end_us)
+        done = start_us
+        for hour in self.statements.marks(self.tag_id, start_us - HOUR_US + 1, end_us):
+            cuts = edges(Bucket.DAY, max(hour, start_us), hour + HOUR_US, self.zone)
+            begin, stop = max(int(cuts[0]), done), min(int(cuts[-1]), end_us)
+            if begin < stop:
+                kept = rows.chosen((rows.starts_us < begin) | (rows.starts_us >= stop))
+                rows, done = Rows.joined([kept, self.days_from_hours(begin, stop)]), stop
+        return rows
+
+    def _pieces(self, start_us: int, end_us: int) -> Rows:
+        block = self.statements.samples(self.tag_id, start_us, end_us)
+        before = self.statements.sample_before(self.tag_id, start_us)
+        return of_samples(Block.joined([before, block]), hold_us=self.hold_us, now_us=self.now_us)
+
+
+def runs(hours: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Hours in order as spans without a gap, none longer than two days."""
+    start = end = None
+    for hour in hours:
+        if start is not None and end is not None and (hour != end or end - start >= _LONGEST_RUN * HOUR_US):
+            yield start, end
+            start = None
+        start = hour if start is None else start
+        end = hour + HOUR_US
+    if start is not None and end is not None:
+        yield start, end
+
+
+def _without_length(rows: Rows, time_us: int) -> Rows:
+    """The last value of a row, at its time, for what comes after it."""
+    none = np.zeros(1, np.int64)
+    at = np.array([time_us], np.int64)
+    return Rows(
+        at, at, none, rows.lasts, rows.lasts, rows.lasts, rows.lasts, at, none, none, rows.statuses, rows.statuses
+    )

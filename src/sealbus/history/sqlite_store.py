@@ -1,0 +1,224 @@
+"""History in one SQLite file: write-ahead log, one writer at a time, readers that nobody waits for.
+
+A commit is synced to the disk. Tables are kept in the order of tag and time, so a range of one tag is one piece of the
+file. Space that was deleted is given back in small portions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from sealbus.errors import ConfigError
+from sealbus.history.pool import Pool
+from sealbus.history.shapes import HistoryUnavailable
+from sealbus.history.store import Statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from sealbus.history.block import Block
+    from sealbus.history.folding import Rows
+    from sealbus.history.shapes import Source
+
+__all__ = ["SQLiteStore"]
+
+_VERSION = 1
+_PATIENCE_S = 10.0
+_PAGES_AT_ONCE = 2000
+_ROLLUP = """create table {0} (
+    tag_id integer not null, start_us integer not null, end_us integer not null, count integer not null,
+    minimum real, maximum real, mean real, last real, last_us integer not null,
+    known_us integer not null, bad_us integer not null, status integer not null, worst integer not null,
+    primary key (tag_id, start_us)) without rowid, strict"""
+_SCHEMA = (
+    "create table meta (id integer primary key, value text not null) strict",
+    """create table tag (tag_id integer primary key, raw_from integer not null default 0,
+    minute_from integer not null default 0, hour_from integer not null default 0, day_from integer not null default 0,
+    days_stale integer not null default 0) strict""",
+    """create table mark (tag_id integer not null, hour_us integer not null,
+    primary key (tag_id, hour_us)) without rowid, strict""",
+    """create table sample (tag_id integer not null, time_us integer not null, value real, status integer not null,
+    text text, primary key (tag_id, time_us)) without rowid, strict""",
+    *(_ROLLUP.format(name) for name in ("minute", "hour", "day")),
+)
+_INSERT_ROW = "insert or ignore into {0} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class SQLiteStore:
+    """A file. It is made by who may write; a reader of one that is not there hears HistoryUnavailable."""
+
+    def __init__(self, path: Path, *, read_only: bool, zone: str) -> None:
+        self._path = path
+        self._zone = zone
+        self._read_only = read_only
+        self._ready = False
+        self._write_lock = threading.Lock()
+        self._pool = Pool(self._connect, sqlite3.Connection.close)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Statements]:
+        with self._transaction("begin") as statements:
+            yield statements
+
+    @contextlib.contextmanager
+    def appending(self) -> Iterator[Statements]:
+        with self._changing() as statements:
+            yield statements
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Statements]:
+        with self._changing() as statements:
+            yield statements
+
+    @property
+    def drops(self) -> frozenset[Source]:
+        return frozenset()
+
+    def give_back(self, cutoffs: dict[Source, int]) -> int:
+        """Some of the free pages; how many these were."""
+        with self._write_lock, _told(self._path), self._pool.borrowed() as connection:
+            (free,) = connection.execute("pragma freelist_count").fetchone()
+            if free:
+                connection.execute(f"pragma incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+            return min(int(free), _PAGES_AT_ONCE)
+
+    def size_bytes(self) -> int:
+        names = ("", "-wal")
+        paths = [self._path.with_name(self._path.name + suffix) for suffix in names]
+        return sum(path.stat().st_size for path in paths if path.exists())
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[Statements]:
+        if self._read_only:
+            raise HistoryUnavailable(f"{self._path}: opened to read only")
+        with self._write_lock, self._transaction("begin immediate") as statements:
+            yield statements
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[Statements]:
+        with _told(self._path), self._pool.borrowed() as connection:
+            connection.execute(begin)
+            try:
+                yield Statements(_Connection(connection))
+                connection.execute("commit")
+            except BaseException:
+                if connection.in_transaction:  # a full disk has undone it already
+                    connection.execute("rollback")
+                raise
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._read_only and not self._path.exists():
+            raise HistoryUnavailable(f"{self._path}: there is no history yet; the collector makes it")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+        try:
+            if not self._ready:
+                self._prepare(connection)
+                self._ready = True
+            connection.execute("pragma synchronous = full")
+            connection.execute("pragma temp_store = memory")
+            connection.execute("pragma cache_size = -32768")
+            connection.execute("pragma journal_size_limit = 67108864")
+            if self._read_only:
+                connection.execute("pragma query_only = on")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables, once, whoever comes first."""
+        (version,) = connection.execute("pragma user_version").fetchone()
+        if version > _VERSION:
+            raise ConfigError(
+                f"history of version {version} is newer than this program",
+                file=str(self._path),
+                mend="update Sealbus, or name another file",
+            )
+        if version == _VERSION:
+            return
+        if self._read_only:
+            raise HistoryUnavailable(f"{self._path}: there is no history yet; the collector makes it")
+        connection.execute("pragma auto_vacuum = incremental")
+        connection.execute("pragma journal_mode = wal").fetchone()
+        connection.execute("begin immediate")
+        try:
+            if connection.execute("pragma user_version").fetchone() == (0,):
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                connection.execute("insert into meta values (1, '1'), (2, ?)", (self._zone,))
+                connection.execute(f"pragma user_version = {_VERSION}")
+            connection.execute("commit")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            raise
+
+
+class _Connection:
+    """Columns out of rows, and rows out of columns."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def columns(self, sql: str, parameters: Sequence[object], kinds: str) -> tuple[NDArray[np.int64], ...]:
+        rows = self._connection.execute(sql, tuple(parameters)).fetchall()
+        columns = zip(*rows, strict=True) if rows else ((),) * len(kinds)
+        types = {"i": np.int64, "f": np.float64}
+        found = tuple(np.array(column, types[kind]) for column, kind in zip(columns, kinds, strict=True))
+        return cast("tuple[NDArray[np.int64], ...]", found)
+
+    def texts(self, sql: str, parameters: Sequence[object]) -> list[tuple[int, str]]:
+        return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        return self._connection.execute(sql, tuple(parameters)).rowcount
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def insert_samples(self, block: Block) -> int:
+        texts: list[str | None] = [None] * len(block)
+        for index, text in block.texts.items():
+            texts[index] = text
+        before = self._connection.total_changes
+        self._connection.executemany(
+            "insert or ignore into sample values (?, ?, ?, ?, ?)",
+            zip(
+                block.tag_ids.tolist(),
+                block.times_us.tolist(),
+                block.values.tolist(),
+                block.statuses.tolist(),
+                texts,
+                strict=True,
+            ),
+        )
+        return self._connection.total_changes - before
+
+    def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
+        tags = [tag_id] * len(rows)
+        columns = (column.tolist() for column in rows.columns())
+        self._connection.executemany(_INSERT_ROW.format(table), zip(tags, *columns, strict=True))
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise HistoryUnavailable(f"{path}: {error}") from error
+    except OSError as error:
+        raise HistoryUnavailable(f"{path}: {error.strerror or error}") from error

@@ -1,0 +1,272 @@
+"""What an engine must be able to do, and the statements that all engines share.
+
+A `Connection` runs SQL with `?` for a parameter, and gives columns as arrays. `Statements` says in SQL what history needs;
+one of them lives as long as one transaction. What the engines do differently (bulk insertion, partitions, giving space
+back) is in `Connection` and `Store`.
+
+Marks: an hour of a tag that has samples which its rollups do not know yet is marked, in the transaction that stores the
+samples. Who reads folds marked hours on the fly; `rolling` folds those that are over and takes the mark away. A mark, once
+set, stays until its hour is rolled, so a writer remembers what it has marked as long as `epoch` stays the same: each
+rolling moves it. Rolling excludes appending, and the other way round; neither excludes reading.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from sealbus.history.block import TEXT, Block
+from sealbus.history.folding import Rows
+from sealbus.history.shapes import Bucket, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+__all__ = ["HOUR_US", "TABLES", "Connection", "Floors", "Meta", "Statements", "Store"]
+
+HOUR_US = Bucket.HOUR.usual_us
+TABLES = {Source.RAW: "sample", Source.MINUTE: "minute", Source.HOUR: "hour", Source.DAY: "day"}
+_TIME = {Source.RAW: "time_us", Source.MINUTE: "start_us", Source.HOUR: "start_us", Source.DAY: "start_us"}
+_ROW = (
+    "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst",
+    "iiiffffiiiii",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What holds for the whole store."""
+
+    epoch: int
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """From when on a tag's samples and rollups are kept; what was before has been deleted. 0: nothing was."""
+
+    raw: int = 0
+    minute: int = 0
+    hour: int = 0
+    day: int = 0
+
+    def of(self, source: Source) -> int:
+        """That of one source."""
+        return {Source.RAW: self.raw, Source.MINUTE: self.minute, Source.HOUR: self.hour, Source.DAY: self.day}[source]
+
+
+class Connection(Protocol):
+    """One connection within a transaction. Raises what its driver raises."""
+
+    def columns(self, sql: str, parameters: Sequence[object], kinds: str) -> tuple[NDArray[np.int64], ...]:
+        """The result by columns; `kinds` has a letter for each: i for int64, f for float64."""
+        ...
+
+    def texts(self, sql: str, parameters: Sequence[object]) -> list[tuple[int, str]]:
+        """A result of pairs."""
+        ...
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """The number of rows that were touched."""
+        ...
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """The same statement for each of the rows."""
+        ...
+
+    def insert_samples(self, block: Block) -> int:
+        """Store those that are not there; how many these were."""
+        ...
+
+    def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
+        """Store rollups where there are none."""
+        ...
+
+
+class Store(Protocol):
+    """An engine. Each transaction is committed at the end of its block, undone when it ends by an error.
+
+    Raises HistoryUnavailable for whatever the engine cannot do now.
+    """
+
+    def reading(self) -> AbstractContextManager[Statements]:
+        """A steady view."""
+        ...
+
+    def appending(self) -> AbstractContextManager[Statements]:
+        """May go on beside other appenders, not beside a changing one."""
+        ...
+
+    def changing(self) -> AbstractContextManager[Statements]:
+        """Alone."""
+        ...
+
+    @property
+    def drops(self) -> frozenset[Source]:
+        """What it drops by the piece, so that it need not be deleted row by row."""
+        ...
+
+    def give_back(self, cutoffs: dict[Source, int]) -> int:
+        """Give space back to the system: drop what is wholly before the cutoffs, as far as that is cheap."""
+        ...
+
+    def size_bytes(self) -> int:
+        """What the store takes on disk."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        ...
+
+
+class Statements:
+    """What history asks of a database, within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def meta(self) -> Meta:
+        """What holds for the whole store."""
+        pairs = dict(self._connection.texts("select id, value from meta", ()))
+        return Meta(epoch=int(pairs[1]), zone=pairs[2])
+
+    def bump(self) -> None:
+        """Make appenders forget what they remember."""
+        self._connection.run("update meta set value = cast(cast(value as integer) + 1 as text) where id = 1")
+
+    def set_zone(self, zone: str) -> None:
+        """The zone that days are cut in."""
+        self._connection.run("update meta set value = ? where id = 2", (zone,))
+
+    def insert(self, block: Block) -> int:
+        """Store samples that are not there yet; how many these were."""
+        return self._connection.insert_samples(block)
+
+    def mark(self, tag_hours: Sequence[tuple[int, int]]) -> None:
+        """Mark hours of tags; those that are marked stay so."""
+        self._connection.run_many("insert into mark (tag_id, hour_us) values (?, ?) on conflict do nothing", tag_hours)
+
+    def add_tags(self, tag_ids: Sequence[int]) -> None:
+        """Know these tags."""
+        rows = [(tag_id,) for tag_id in tag_ids]
+        self._connection.run_many("insert into tag (tag_id) values (?) on conflict do nothing", rows)
+
+    def tags(self) -> dict[int, Floors]:
+        """All tags that ever had a sample."""
+        sql = "select tag_id, raw_from, minute_from, hour_from, day_from from tag"
+        columns = self._connection.columns(sql, (), "iiiii")
+        return {row[0]: Floors(*row[1:]) for row in zip(*(column.tolist() for column in columns), strict=True)}
+
+    def floors(self, tag_id: int) -> Floors:
+        """From when on what is kept of one."""
+        sql = "select raw_from, minute_from, hour_from, day_from from tag where tag_id = ?"
+        columns = [column.tolist() for column in self._connection.columns(sql, (tag_id,), "iiii")]
+        return Floors(*(column[0] for column in columns)) if columns[0] else Floors()
+
+    def set_floor(self, source: Source, tag_id: int, floor_us: int) -> None:
+        """Nothing of this source is kept before."""
+        self._connection.run(f"update tag set {source.value}_from = ? where tag_id = ?", (floor_us, tag_id))  # noqa: S608
+
+    def marks(self, tag_id: int, start_us: int, end_us: int) -> list[int]:
+        """The marked hours of a tag that begin in [start, end), in order."""
+        sql = "select hour_us from mark where tag_id = ? and hour_us >= ? and hour_us < ? order by hour_us"
+        found: list[int] = self._connection.columns(sql, (tag_id, start_us, end_us), "i")[0].tolist()
+        return found
+
+    def marks_before(self, hour_us: int, limit: int) -> list[tuple[int, int]]:
+        """Marked hours of any tags before one: tag and hour, those of a tag together."""
+        sql = "select tag_id, hour_us from mark where hour_us < ? order by tag_id, hour_us limit ?"
+        tags, hours = self._connection.columns(sql, (hour_us, limit), "ii")
+        return list(zip(tags.tolist(), hours.tolist(), strict=True))
+
+    def unmark(self, tag_id: int, start_us: int, end_us: int) -> None:
+        """Take the marks of these hours away."""
+        sql = "delete from mark where tag_id = ? and hour_us >= ? and hour_us < ?"
+        self._connection.run(sql, (tag_id, start_us, end_us))
+
+    def samples(self, tag_id: int, start_us: int, end_us: int, limit: int | None = None) -> Block:
+        """Samples of one tag in [start, end), in order of time."""
+        where = "tag_id = ? and time_us >= ? and time_us < ? order by time_us"
+        parameters: tuple[object, ...] = (tag_id, start_us, end_us)
+        if limit is not None:
+            where, parameters = f"{where} limit ?", (*parameters, limit)
+        return self._block(tag_id, where, parameters)
+
+    def sample_before(self, tag_id: int, time_us: int) -> Block:
+        """The last sample before a time, if there is one."""
+        return self._block(tag_id, "tag_id = ? and time_us < ? order by time_us desc limit 1", (tag_id, time_us))
+
+    def is_longer(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
+        """Whether there are more samples than this in [start, end)."""
+        sql = "select time_us from sample where tag_id = ? and time_us >= ? and time_us < ?"
+        sql = f"{sql} order by time_us limit 1 offset ?"
+        return bool(len(self._connection.columns(sql, (tag_id, start_us, end_us, count), "i")[0]))
+
+    def rows(self, source: Source, tag_id: int, start_us: int, end_us: int) -> Rows:
+        """Rollups of one tag that begin in [start, end), in order."""
+        sql = f"select {_ROW[0]} from {TABLES[source]} where tag_id = ? and start_us >= ? and start_us < ? order by start_us"  # noqa: S608
+        return Rows(*self._connection.columns(sql, (tag_id, start_us, end_us), _ROW[1]))  # type: ignore[arg-type]
+
+    def row_before(self, source: Source, tag_id: int, time_us: int) -> Rows:
+        """The last rollup that begins before a time, if there is one."""
+        sql = f"select {_ROW[0]} from {TABLES[source]} where tag_id = ? and start_us < ? order by start_us desc limit 1"  # noqa: S608
+        return Rows(*self._connection.columns(sql, (tag_id, time_us), _ROW[1]))  # type: ignore[arg-type]
+
+    def first_row(self, source: Source, tag_id: int) -> int | None:
+        """When the first rollup begins."""
+        sql = f"select start_us from {TABLES[source]} where tag_id = ? order by start_us limit 1"  # noqa: S608
+        found = self._connection.columns(sql, (tag_id,), "i")[0]
+        return int(found[0]) if len(found) else None
+
+    def replace(self, source: Source, tag_id: int, span: tuple[int, int], rows: Rows) -> None:
+        """Let these be the rollups that begin in the span."""
+        self._connection.run(
+            f"delete from {TABLES[source]} where tag_id = ? and start_us >= ? and start_us < ?",  # noqa: S608
+            (tag_id, *span),
+        )
+        if len(rows):
+            self._connection.insert_rows(TABLES[source], tag_id, rows)
+
+    def delete(self, source: Source, tag_id: int, before_us: int, limit: int) -> int:
+        """Delete the oldest, at most `limit` of them; how many these were."""
+        table, column = TABLES[source], _TIME[source]
+        sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} limit 1 offset ?"  # noqa: S608
+        found = self._connection.columns(sql, (tag_id, before_us, limit), "i")[0]
+        end = int(found[0]) if len(found) else before_us
+        return self._connection.run(f"delete from {table} where tag_id = ? and {column} < ?", (tag_id, end))  # noqa: S608
+
+    def stale_days(self, limit: int) -> list[int]:
+        """Tags whose days are cut in another zone than the store's."""
+        sql = "select tag_id from tag where days_stale = 1 limit ?"
+        found: list[int] = self._connection.columns(sql, (limit,), "i")[0].tolist()
+        return found
+
+    def make_days_stale(self) -> None:
+        """The days of all tags are to be cut anew."""
+        self._connection.run("update tag set days_stale = 1")
+
+    def days_are_stale(self, tag_id: int) -> bool:
+        """Whether those of this tag still are."""
+        sql = "select tag_id from tag where tag_id = ? and days_stale = 1"
+        return bool(len(self._connection.columns(sql, (tag_id,), "i")[0]))
+
+    def days_are_done(self, tag_id: int) -> None:
+        """They are cut in the store's zone."""
+        self._connection.run("update tag set days_stale = 0 where tag_id = ?", (tag_id,))
+
+    def _block(self, tag_id: int, where: str, parameters: Sequence[object]) -> Block:
+        sql = f"select time_us, value, status from sample where {where}"  # noqa: S608
+        times, values, statuses = self._connection.columns(sql, parameters, "ifi")
+        texts: dict[int, str] = {}
+        if len(statuses) and (statuses & TEXT).any():
+            sql = f"select time_us, coalesce(text, '') from sample where {where}"  # noqa: S608
+            pairs = self._connection.texts(sql, parameters)
+            texts = {index: text for index, (_, text) in enumerate(pairs) if int(statuses[index]) & TEXT}
+        return Block(np.full(len(times), tag_id, np.int64), times, values, statuses, texts)  # type: ignore[arg-type]

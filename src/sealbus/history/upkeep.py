@@ -1,0 +1,164 @@
+"""What a store needs from time to time: hours that are over are rolled up, what is past keeping is deleted.
+
+All in small steps, each a transaction of its own, so that samples need not wait long. Several processes may do it beside
+each other. Samples are deleted only after their hours are rolled, and a little later than they are refused, so that the
+first hour that is kept still knows what it began with.
+
+When the zone has changed, the days of each tag are folded again from hours. Days from before the oldest hour that is
+kept cannot be, and stay as they are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING
+
+from sealbus.history.local_days import edges, floor_us
+from sealbus.history.rolling import Folder, runs
+from sealbus.history.rules import DAY_US
+from sealbus.history.shapes import Bucket, Source, Tended
+from sealbus.history.store import HOUR_US
+from sealbus.samples import US_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealbus.history.rules import HistoryRules, RetentionClass
+    from sealbus.history.store import Statements, Store
+
+__all__ = ["Upkeep"]
+
+_GRACE_US = 120 * US_PER_S
+_HOURS_AT_ONCE = 200
+_TAGS_AT_ONCE = 20
+_ROWS_AT_ONCE = 20_000
+
+
+class Upkeep:
+    """Does one step at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._due: list[tuple[Source, int]] = []
+        self._retained_hour = -1
+
+    def step(self, rules: HistoryRules, now_us: int) -> Tended:
+        """One step of what is most needed. Raises HistoryUnavailable."""
+        with self._lock:
+            rolled = self._roll(rules, now_us)
+            if rolled:
+                return Tended(rolled, 0, more=True)
+            if self._cut_days(rules, now_us):
+                return Tended(0, 0, more=True)
+            return self._retain(rules, now_us)
+
+    def _roll(self, rules: HistoryRules, now_us: int) -> int:
+        open_us = now_us - _GRACE_US
+        open_us -= open_us % HOUR_US
+        with self._store.changing() as statements:
+            if statements.meta().zone != rules.zone:
+                statements.set_zone(rules.zone)
+                statements.make_days_stale()
+            marks = statements.marks_before(open_us, _HOURS_AT_ONCE)
+            for tag_id, hours in itertools.groupby(marks, key=lambda mark: mark[0]):
+                hold_us = rules.of(tag_id).hold_us
+                folder = Folder(statements, tag_id, hold_us, now_us, rules.zone, open_us)
+                _roll_tag(folder, [hour for _, hour in hours])
+            if marks:
+                statements.bump()
+        return len(marks)
+
+    def _cut_days(self, rules: HistoryRules, now_us: int) -> int:
+        with self._store.changing() as statements:
+            tags = statements.stale_days(_TAGS_AT_ONCE)
+            for tag_id in tags:
+                _cut_days(Folder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone))
+        return len(tags)
+
+    def _retain(self, rules: HistoryRules, now_us: int) -> Tended:
+        if not self._due:
+            if self._retained_hour == now_us // HOUR_US:
+                return Tended(0, 0, more=False)
+            with self._store.reading() as statements:
+                known = statements.tags()
+            self._due = [
+                (source, tag_id)
+                for tag_id, floors in sorted(known.items())
+                for source in Source
+                if floors.of(source) < _target_us(rules.of(tag_id), source, now_us)
+            ]
+        batch, self._due = self._due[:_TAGS_AT_ONCE], self._due[_TAGS_AT_ONCE:]
+        deleted = 0
+        if batch:
+            with self._store.changing() as statements:
+                for source, tag_id in batch:
+                    count = self._delete(statements, rules, (source, tag_id), now_us)
+                    deleted += count
+                    if count >= _ROWS_AT_ONCE:
+                        self._due.append((source, tag_id))
+                statements.bump()
+        if not self._due:
+            self._retained_hour = now_us // HOUR_US
+        given = self._store.give_back({source: _dropped_us(rules, source, now_us) for source in Source})
+        return Tended(0, deleted, more=bool(self._due or (given and deleted)))
+
+    def _delete(self, statements: Statements, rules: HistoryRules, what: tuple[Source, int], now_us: int) -> int:
+        source, tag_id = what
+        kept = rules.of(tag_id)
+        target_us = _target_us(kept, source, now_us)
+        if source is Source.RAW and statements.marks(tag_id, 0, target_us):
+            return 0  # somebody brought late samples meanwhile: first their hours are rolled
+        statements.set_floor(source, tag_id, target_us)
+        if target_us <= _dropped_us(rules, source, now_us) + DAY_US and source in self._store.drops:
+            return 0  # it goes with its partition
+        end_us = target_us - (kept.hold_us if source is Source.RAW else 0)
+        return statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
+
+
+def _roll_tag(folder: Folder, hours: Sequence[int]) -> None:
+    statements, tag_id = folder.statements, folder.tag_id
+    kept_from = statements.floors(tag_id).raw
+    for begin, end in runs([hour for hour in hours if hour >= kept_from]):
+        for bucket in (Bucket.MINUTE, Bucket.HOUR):
+            rows = folder.from_samples(bucket, begin, end)
+            statements.replace(Source(bucket.value), tag_id, (begin, end), rows)
+    for begin, end in runs(hours):
+        statements.unmark(tag_id, begin, end)
+    done = 0
+    for begin, end in runs(hours):
+        cuts = edges(Bucket.DAY, max(begin, done), end, folder.zone)
+        if end > done:
+            first, done = int(cuts[0]), int(cuts[-1])
+            statements.replace(Source.DAY, tag_id, (first, done), folder.days_from_hours(first, done))
+
+
+def _cut_days(folder: Folder) -> None:
+    statements, tag_id = folder.statements, folder.tag_id
+    oldest = statements.first_row(Source.HOUR, tag_id)
+    if oldest is not None:
+        first_us = floor_us(Bucket.DAY, oldest, folder.zone)
+        if first_us < statements.floors(tag_id).hour:  # its beginning is deleted: that day stays as it was
+            first_us = int(edges(Bucket.DAY, oldest, oldest + 1, folder.zone)[-1])
+        end_us = int(edges(Bucket.DAY, folder.now_us, folder.now_us + 1, folder.zone)[-1])
+        rows = folder.days_from_hours(first_us, max(end_us, first_us + 1))
+        statements.replace(Source.DAY, tag_id, (first_us - DAY_US + HOUR_US, end_us + DAY_US), rows)
+    statements.days_are_done(tag_id)
+
+
+def _days(kept: RetentionClass, source: Source) -> int | None:
+    days = {Source.RAW: kept.raw_days, Source.MINUTE: kept.minute_days, Source.HOUR: kept.hour_days}
+    return days.get(source, kept.day_days)
+
+
+def _target_us(kept: RetentionClass, source: Source, now_us: int) -> int:
+    """What is before is past keeping; a whole hour."""
+    days = _days(kept, source)
+    target_us = 0 if days is None else max(now_us - days * DAY_US, 0)
+    return target_us - target_us % HOUR_US
+
+
+def _dropped_us(rules: HistoryRules, source: Source, now_us: int) -> int:
+    """What is before is past keeping for every class."""
+    return min(_target_us(kept, source, now_us) - kept.hold_us for kept in rules.classes)
