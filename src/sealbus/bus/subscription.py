@@ -62,6 +62,13 @@ class Subscription:
             self._let_go(self)
             self._wake()
 
+    def __len__(self) -> int:
+        """How many messages wait for the reader."""
+        return len(self._waiting)
+
+    def __bool__(self) -> bool:
+        return True
+
     def _wake(self) -> None:
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)

@@ -1,0 +1,102 @@
+"""A real Redis for tests: on loopback, in a folder of its own, saving nothing; killed and started again at will.
+
+    with RedisServer(tmp_path, password="secret") as redis:
+        url = redis.url
+        redis.kill()
+        redis.start()  # on the same port
+
+With `certificate` and `key` it speaks TLS and nothing else.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from needs import program_path
+from ports import free_ports
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["RedisServer"]
+
+_PATIENCE_S = 15.0
+
+
+@dataclass
+class RedisServer:
+    """Runs from `start` to `kill` or `stop`; as a context from the first line to the last."""
+
+    folder: Path
+    password: str = ""
+    certificate: Path | None = None
+    key: Path | None = None
+    lines: tuple[str, ...] = ()
+    """More lines of redis.conf."""
+    port: int = field(default_factory=lambda: free_ports(1))
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """For whoever may do everything."""
+        login = f":{self.password}@" if self.password else ""
+        return f"{'rediss' if self.certificate else 'redis'}://{login}127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config = self.folder / "redis.conf"
+        config.write_text("\n".join(self._config()) + "\n", encoding="utf-8")
+        with (self.folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program_path("redis-server") or "redis-server", config],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait_until_it_listens()
+
+    def _config(self) -> list[str]:
+        config = ["bind 127.0.0.1", "daemonize no", 'save ""', "appendonly no", f"dir {self.folder}", *self.lines]
+        if self.certificate:
+            config += ["port 0", f"tls-port {self.port}", f"tls-cert-file {self.certificate}"]
+            config += [f"tls-key-file {self.key}", f"tls-ca-cert-file {self.certificate}", "tls-auth-clients no"]
+        else:
+            config.append(f"port {self.port}")
+        return [*config, f'requirepass "{self.password}"'] if self.password else config
+
+    def _wait_until_it_listens(self) -> None:
+        assert self._process is not None
+        end = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                break
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.02)
+        log = (self.folder / "redis.log").read_text(errors="replace")
+        self.kill()
+        raise RuntimeError(f"redis-server did not come up on port {self.port}:\n{log}")
+
+    def kill(self) -> None:
+        """As with kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()

@@ -1,0 +1,46 @@
+"""Both engines on both event loops, and no error that nobody hears of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+import uvloop
+
+from redis_server import RedisServer
+from unit.bus.engines import Engine, LocalEngine, RedisEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.needs("redis"))])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """One of the engines, its hub or server running in a process of its own."""
+    engine = (
+        LocalEngine(tmp_path / "bus")
+        if request.param == "local"
+        else RedisEngine(RedisServer(tmp_path / "redis", password="seal it"))
+    )
+    engine.start()
+    yield engine
+    engine.kill()
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_wrong_unheard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """An error that ends in the event loop, where nobody hears of it, fails the test."""
+    yield
+    heard = [
+        record for record in caplog.get_records("call") if record.name == "asyncio" and record.levelno >= logging.ERROR
+    ]
+    assert not heard, "\n".join(record.getMessage() for record in heard)

@@ -1,0 +1,139 @@
+"""The two engines as a test sees them: something in another process that can be killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+import zmq
+from redis import Redis
+
+from sealbus.bus import open_bus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from redis_server import RedisServer
+    from sealbus.bus import Bus, Subscription
+
+__all__ = ["PATIENCE_S", "Engine", "LocalEngine", "RedisEngine", "end_process", "meet", "start_process", "until"]
+
+PATIENCE_S = 15.0
+_MARKER = b"that was the last of it"
+
+_HUB = """
+import asyncio, pathlib, sys
+from sealbus.bus import open_bus
+
+async def main():
+    async with open_bus("local:", folder=pathlib.Path(sys.argv[1]), is_hub=True):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+class Engine(Protocol):
+    """What carries the bus of a test."""
+
+    def start(self) -> None:
+        """Start it, or start it again."""
+
+    def kill(self) -> None:
+        """Kill it as with kill -9."""
+
+    def open(self) -> AbstractAsyncContextManager[Bus]:
+        """A process on this bus, which need not be connected yet."""
+
+    def send_garbage(self, topic: str, data: bytes) -> None:
+        """Put bytes where a message on the topic is expected."""
+
+
+def start_process(program: str, *words: object) -> subprocess.Popen[bytes]:
+    """Start a Python program and wait until it says that it is ready."""
+    process = subprocess.Popen([sys.executable, "-c", program, *map(str, words)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """Kill it and take its pipe down."""
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+class LocalEngine:
+    """A hub in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.hub: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.hub = start_process(_HUB, self.folder)
+
+    def kill(self) -> None:
+        if self.hub is not None:
+            end_process(self.hub)
+            self.hub = None
+
+    def open(self) -> AbstractAsyncContextManager[Bus]:
+        return open_bus("local:", folder=self.folder)
+
+    def send_garbage(self, topic: str, data: bytes) -> None:
+        with zmq.Context() as context, context.socket(zmq.XPUB) as publisher:
+            publisher.connect(f"ipc://{self.folder}/publish.ipc")
+            assert publisher.poll(int(PATIENCE_S * 1000)), "nobody subscribes"
+            publisher.send(topic.encode() + b"\0" + data)
+
+
+class RedisEngine:
+    """A server with a password."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+
+    def start(self) -> None:
+        self.server.start()
+
+    def kill(self) -> None:
+        self.server.kill()
+
+    def open(self) -> AbstractAsyncContextManager[Bus]:
+        url = f"redis://:{quote(self.server.password)}@127.0.0.1:{self.server.port}"
+        return open_bus(url, folder=self.server.folder)
+
+    def send_garbage(self, topic: str, data: bytes) -> None:
+        with Redis(port=self.server.port, password=self.server.password) as client:
+            client.publish(f"sealbus:topic:{topic}", data)
+
+
+async def meet(speaker: Bus, subscription: Subscription, topic: str) -> None:
+    """Publish until it is heard, then read all of that: from here on nothing is in the way."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            speaker.publish(topic, b"do you hear me")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await anext(subscription)
+                    break
+        speaker.publish(topic, _MARKER)
+        while (await anext(subscription)).payload != _MARKER:
+            pass
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Look again and again until it is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.01)

@@ -1,0 +1,356 @@
+"""What both engines promise: the same tests, with the hub or server in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.bus import ANSWER_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, RequestRefused
+from sealbus.errors import LocalError, ResponseTimeout, Unreachable
+from unit.bus.engines import PATIENCE_S, Engine, meet, until
+
+if TYPE_CHECKING:
+    from sealbus.bus import Bus, Subscription
+
+
+async def _read(subscription: Subscription, count: int) -> list[bytes]:
+    async with asyncio.timeout(PATIENCE_S):
+        return [(await anext(subscription)).payload for _ in range(count)]
+
+
+async def _open(stack: AsyncExitStack, engine: Engine) -> Bus:
+    bus = await stack.enter_async_context(engine.open())
+    assert await bus.wait_connected(PATIENCE_S)
+    return bus
+
+
+async def _ask(bus: Bus, topic: str, payload: bytes) -> bytes:
+    """Ask until the one who serves has been heard of."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await bus.request(topic, payload, timeout_s=PATIENCE_S)
+            except Unreachable:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_message_reaches_all_who_listen_to_its_topic_and_nobody_else(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        speaker, one, two = [await _open(stack, engine) for _ in range(3)]
+        listeners = [one.subscribe("live", depth=10), two.subscribe("live", "plan", depth=10)]
+        stranger = two.subscribe("lively", depth=10)
+        for listener in listeners:
+            await meet(speaker, listener, "live")
+        await meet(speaker, stranger, "lively")
+        speaker.publish("live", b"\0 level \xff")
+        speaker.publish("lively", b"other")
+        for listener in listeners:
+            async with asyncio.timeout(PATIENCE_S):
+                message = await anext(listener)
+                while message.payload != b"\0 level \xff":  # what was said to make the other listener's acquaintance
+                    message = await anext(listener)
+            assert message.topic == "live"
+        assert await _read(stranger, 1) == [b"other"]
+
+
+async def test_messages_of_one_sender_arrive_in_order_and_whole(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        subscription = listener.subscribe("live", depth=1000)
+        await meet(speaker, subscription, "live")
+        payloads = [b"", b"\0", bytes(range(256)) * 4096, *(str(number).encode() for number in range(300))]
+        for payload in payloads:
+            speaker.publish("live", payload)
+        assert len(payloads[2]) == PAYLOAD_LIMIT_BYTES
+        assert await _read(subscription, len(payloads)) == payloads
+        assert subscription.lost == 0
+        assert listener.state().malformed == 0
+
+
+async def test_what_is_longer_than_the_bus_carries_is_dropped_and_counted(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        bus = await _open(stack, engine)
+        before = bus.state().dropped
+        bus.publish("live", bytes(PAYLOAD_LIMIT_BYTES + 1))
+        assert bus.state().dropped == before + 1
+        with pytest.raises(LocalError, match="more than"):
+            await bus.request("live", bytes(PAYLOAD_LIMIT_BYTES + 1), timeout_s=1)
+
+
+@pytest.mark.parametrize("topic", ["", "Live", "live ", "a//b", "a\nb", "/a", "*", "a" * 101, "\u0661"])
+async def test_what_is_no_topic_is_refused(engine: Engine, topic: str) -> None:
+    async def answer(question: bytes) -> bytes:
+        return question
+
+    async with engine.open() as bus:
+        with pytest.raises(LocalError, match="no topic"):
+            bus.publish(topic, b"")
+        with pytest.raises(LocalError, match="no topic"):
+            bus.subscribe("live", topic, depth=1)
+        with pytest.raises(LocalError, match="no topic"):
+            bus.serve(topic, answer)
+        with pytest.raises(LocalError, match="no topic"):
+            await bus.request(topic, b"", timeout_s=1)
+
+
+async def test_a_reader_that_never_reads_loses_the_oldest_and_costs_the_others_nothing(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        lazy, keen = listener.subscribe("live", depth=5), listener.subscribe("live", depth=1000)
+        await meet(speaker, keen, "live")
+        for number in range(400):
+            speaker.publish("live", b"%d" % number)
+        assert await _read(keen, 400) == [b"%d" % number for number in range(400)]
+        assert keen.lost == 0
+        assert await _read(lazy, 5) == [b"%d" % number for number in range(395, 400)]
+        assert lazy.lost >= 395
+        assert listener.state().lost == lazy.lost
+
+
+async def test_who_closes_a_subscription_hears_no_more_and_may_come_back(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        async with listener.subscribe("live", depth=10) as first:
+            await meet(speaker, first, "live")
+        assert [message async for message in first] == []
+        control = listener.subscribe("plan", depth=10)
+        await meet(speaker, control, "plan")
+        second = listener.subscribe("live", depth=10)
+        await meet(speaker, second, "live")
+        assert first.lost == 0
+
+
+async def test_each_of_many_questions_gets_its_own_answer(engine: Engine) -> None:
+    arrived: list[bytes] = []
+    all_here = asyncio.Event()
+
+    async def answer_last_first(question: bytes) -> bytes:
+        if question == b"ready?":
+            return b"yes"
+        arrived.append(question)
+        if len(arrived) == 30:
+            all_here.set()
+        await all_here.wait()
+        await asyncio.sleep((30 - int(question)) / 1000)
+        return b"answer to " + question
+
+    async with AsyncExitStack() as stack:
+        server, one, two = [await _open(stack, engine) for _ in range(3)]
+        server.serve("snapshot", answer_last_first)
+        assert await _ask(one, "snapshot", b"ready?") == b"yes"
+        questions = [(one, two)[number % 2].request("snapshot", b"%d" % number, timeout_s=9) for number in range(30)]
+        assert await asyncio.gather(*questions) == [b"answer to %d" % number for number in range(30)]
+
+
+async def test_an_answer_may_be_long_and_not_longer(engine: Engine) -> None:
+    async def answer(question: bytes) -> bytes:
+        return bytes(int(question))
+
+    async with AsyncExitStack() as stack:
+        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server.serve("snapshot", answer)
+        assert len(await _ask(asker, "snapshot", b"%d" % ANSWER_LIMIT_BYTES)) == ANSWER_LIMIT_BYTES
+        with pytest.raises(RequestRefused, match="more than"):
+            await asker.request("snapshot", b"%d" % (ANSWER_LIMIT_BYTES + 1), timeout_s=9)
+
+
+async def test_a_handler_that_fails_tells_its_reason_and_no_traceback(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answer(question: bytes) -> bytes:
+        if question == b"ours":
+            raise LocalError("there is no such device; name one that exists")
+        raise KeyError("the secret of the house")
+
+    async with AsyncExitStack() as stack:
+        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server.serve("snapshot", answer)
+        with pytest.raises(RequestRefused) as told:
+            await _ask(asker, "snapshot", b"ours")
+        assert str(told.value) == "there is no such device; name one that exists"
+        with pytest.raises(RequestRefused) as told:
+            await asker.request("snapshot", b"theirs", timeout_s=9)
+        assert str(told.value) == "the responder failed (KeyError)"
+        assert "the secret of the house" in caplog.text
+
+
+async def test_silence_ends_a_question_in_time_and_its_handler_too(engine: Engine) -> None:
+    ended = asyncio.Event()
+
+    async def never(question: bytes) -> bytes:
+        if question:
+            return b"here"
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return b""
+
+    async with AsyncExitStack() as stack:
+        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server.serve("snapshot", never)
+        await _ask(asker, "snapshot", b"there?")
+        with pytest.raises(ResponseTimeout, match=r'"snapshot" within 0\.2 s'):
+            await asker.request("snapshot", b"", timeout_s=0.2)
+        async with asyncio.timeout(PATIENCE_S):
+            await ended.wait()
+
+
+async def test_a_question_that_nobody_serves_ends_at_once(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        asker = await _open(stack, engine)
+        begun = time.monotonic()
+        with pytest.raises(Unreachable, match='nobody answers questions about "snapshot"'):
+            await asker.request("snapshot", b"", timeout_s=PATIENCE_S)
+        assert time.monotonic() - begun < PATIENCE_S / 2
+
+
+async def test_a_topic_is_served_once(engine: Engine) -> None:
+    async def answer(question: bytes) -> bytes:
+        return question
+
+    async with engine.open() as bus:
+        bus.serve("snapshot", answer)
+        with pytest.raises(LocalError, match="served already"):
+            bus.serve("snapshot", answer)
+
+
+async def test_too_many_questions_at_once_are_refused_and_the_others_answered(engine: Engine) -> None:
+    running = most = 0
+    go_on = asyncio.Event()
+
+    async def answer(question: bytes) -> bytes:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await go_on.wait()
+        running -= 1
+        return question
+
+    async with AsyncExitStack() as stack:
+        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server.serve("snapshot", answer)
+        first = asyncio.create_task(_ask(asker, "snapshot", b"first"))
+        await until(lambda: running == 1)
+        crowd = [asyncio.create_task(asker.request("snapshot", b"more", timeout_s=30)) for _ in range(300)]
+        await until(lambda: sum(task.done() for task in crowd) == 300 - 255)
+        go_on.set()
+        done = await asyncio.gather(*crowd, return_exceptions=True)
+        assert await first == b"first"
+    assert done.count(b"more") == 255
+    assert {str(one) for one in done if one != b"more"} == {"too many questions at once; ask again later"}
+    assert most == 32
+
+
+async def test_a_bus_that_dies_and_comes_back_is_used_again_by_all(engine: Engine) -> None:
+    waits = asyncio.Event()
+
+    async def answer(question: bytes) -> bytes:
+        if question == b"wait":
+            waits.set()
+            await asyncio.Event().wait()
+        return question
+
+    async with AsyncExitStack() as stack:
+        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        subscription = listener.subscribe("live", depth=100)
+        listener.serve("snapshot", answer)
+        await meet(speaker, subscription, "live")
+        assert await _ask(speaker, "snapshot", b"1") == b"1"
+        unanswered = asyncio.create_task(speaker.request("snapshot", b"wait", timeout_s=PATIENCE_S))
+        async with asyncio.timeout(PATIENCE_S):
+            await waits.wait()
+        connected = speaker.state()
+        engine.kill()
+        with pytest.raises(Unreachable, match="went away"):
+            await unanswered
+        await until(lambda: not speaker.state().connected and not listener.state().connected)
+        away = speaker.state()
+        assert away.problem
+        assert away.since > connected.since
+        begun = time.monotonic()
+        for _ in range(1000):
+            speaker.publish("live", bytes(1000))
+        assert time.monotonic() - begun < 1.0
+        assert speaker.state().dropped == away.dropped + 1000
+        assert speaker.state().published == away.published
+        with pytest.raises(Unreachable, match="cannot be reached"):
+            await speaker.request("snapshot", b"2", timeout_s=0.1)
+        engine.start()
+        await meet(speaker, subscription, "live")
+        assert await _ask(speaker, "snapshot", b"3") == b"3"
+        assert speaker.state().connected
+        assert speaker.state().reconnects == 1
+        assert subscription.lost >= 1000
+
+
+async def test_a_process_may_start_before_the_bus(engine: Engine) -> None:
+    engine.kill()
+    async with engine.open() as speaker, engine.open() as listener:
+        subscription = listener.subscribe("live", depth=10)
+        assert not speaker.state().connected
+        assert not await speaker.wait_connected(0.05)
+        speaker.publish("live", b"nobody hears this")
+        assert speaker.state().dropped == 1
+        engine.start()
+        await meet(speaker, subscription, "live")
+        assert speaker.state().reconnects == 0
+
+
+@pytest.mark.parametrize("garbage", [b"", b"SB", b"SB\x01" + bytes(15), b"\xff" * 40, b"SB\x03" + bytes(40)])
+async def test_garbage_is_dropped_and_counted_and_stops_nothing(engine: Engine, garbage: bytes) -> None:
+    async with AsyncExitStack() as stack:
+        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        subscription = listener.subscribe("live", depth=10)
+        await meet(speaker, subscription, "live")
+        await asyncio.to_thread(engine.send_garbage, "live", garbage)
+        await until(lambda: listener.state().malformed == 1)
+        speaker.publish("live", b"still here")
+        assert await _read(subscription, 1) == [b"still here"]
+
+
+async def test_any_thread_may_publish(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        subscription = listener.subscribe("plan", depth=1000)
+        await meet(speaker, subscription, "plan")
+        threads = [threading.Thread(target=speaker.publish, args=("plan", b"%d" % number)) for number in range(50)]
+        for thread in threads:
+            thread.start()
+        heard = await _read(subscription, 50)
+        for thread in threads:
+            thread.join()
+        assert sorted(heard, key=int) == [b"%d" % number for number in range(50)]
+
+
+async def test_a_closed_bus_ends_its_readers_and_takes_nothing(engine: Engine) -> None:
+    async with engine.open() as bus:
+        assert await bus.wait_connected(PATIENCE_S)
+        subscription = bus.subscribe("live", depth=10)
+        reader = asyncio.create_task(anext(subscription, None))
+        await asyncio.sleep(0)
+    assert await reader is None
+    before = bus.state()
+    bus.publish("live", b"too late")
+    assert bus.state().dropped == before.dropped + 1
+    assert not bus.state().connected
+    with pytest.raises(Unreachable):
+        await bus.request("snapshot", b"", timeout_s=0.05)
+
+
+async def test_ten_thousand_messages_in_a_row_are_all_heard(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        subscription = listener.subscribe("live", depth=20_000)
+        await meet(speaker, subscription, "live")
+        for number in range(10_000):
+            speaker.publish("live", b"%d" % number)
+            if number % 50 == 49:
+                await until(lambda so_far=number: len(subscription) > so_far - 300)  # type: ignore[misc]
+        assert await _read(subscription, 10_000) == [b"%d" % number for number in range(10_000)]
+        assert subscription.lost == 0
