@@ -18,14 +18,19 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-def start_log(log_format: LogFormat) -> None:
-    """Send the log of Sealbus to stderr."""
+def start_log(log_format: LogFormat, *, also: tuple[str, ...] = ()) -> None:
+    """Send the log of Sealbus to stderr, and warnings of the libraries named in `also`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format is LogFormat.JSON else _Plain())
     logger = logging.getLogger("sealbus")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    for name in also:
+        library = logging.getLogger(name)
+        library.handlers = [handler]
+        library.setLevel(logging.WARNING)
+        library.propagate = False
 
 
 class _Plain(logging.Formatter):

@@ -28,6 +28,7 @@ from sealbus.security.requests import SigningRequest
 from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, Role, RoleFinding, role_of
 from sealbus.security.tls_errors import explain_tls_error
 from sealbus.security.trust import Trust, TrustedCertificate
+from sealbus.security.web_contexts import build_site_context, build_verifying_context
 
 __all__ = [
     "LEAF_DAYS",
@@ -57,6 +58,8 @@ __all__ = [
     "TrustedCertificate",
     "build_client_context",
     "build_server_context",
+    "build_site_context",
+    "build_verifying_context",
     "certificates_near_expiry",
     "expiries_of",
     "explain_tls_error",

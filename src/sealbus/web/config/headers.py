@@ -1,22 +1,36 @@
-"""Headers that every response has, errors included, and that no setting of Django brings."""
+"""Headers that every response has, errors included: whoever makes it.
+
+Django's middleware sets them on what passes through it, with a policy that a page may widen for its own scripts. The
+front (`front.py`) adds what is missing to everything else: errors, static files, what the server itself answers.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-__all__ = ["HeadersMiddleware"]
+__all__ = ["HeadersMiddleware", "complete_headers", "default_headers"]
 
 _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-get=(self)",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Permitted-Cross-Domain-Policies": "none",
 }
+_ELSEWHERE = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_HSTS = "max-age=31536000"
+_DROPPED = frozenset({b"server", b"x-powered-by"})
 
 
 class HeadersMiddleware:
@@ -32,3 +46,18 @@ class HeadersMiddleware:
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def default_headers(*, is_https: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """What a response gets that sets none of them itself, as ASGI has headers."""
+    values = _HEADERS | _ELSEWHERE | ({"Strict-Transport-Security": _HSTS} if is_https else {})
+    return tuple((name.lower().encode(), value.encode()) for name, value in values.items())
+
+
+def complete_headers(
+    given: Iterable[tuple[bytes, bytes]], defaults: Iterable[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
+    """What a response says itself, and behind it what it does not. What tells of the software is taken out."""
+    kept = [(name.lower(), value) for name, value in given if name.lower() not in _DROPPED]
+    present = {name for name, _ in kept}
+    return kept + [(name, value) for name, value in defaults if name not in present]

@@ -1,0 +1,61 @@
+"""How do people reach the site, and may they? Plain HTTP is for loopback; whatever else is HTTPS, or does not start."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sealbus.endpoints import is_loopback_address
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sealbus.web.config.environment import Environment
+
+__all__ = ["Exposure", "exposure_of", "is_loopback_host"]
+
+
+class Exposure(StrEnum):
+    """The four ways."""
+
+    PLAIN_LOOPBACK = "plain, on loopback only"
+    OWN_CERTIFICATE = "HTTPS with a certificate of its own authority"
+    GIVEN_CERTIFICATE = "HTTPS with the given certificate"
+    BEHIND_PROXY = "plain, to the declared proxies only, which speak HTTPS"
+
+
+def exposure_of(environment: Environment) -> Exposure:
+    """Which way the environment asks for. Raises ConfigError for one that would leave people without HTTPS."""
+    _check_pair(environment)
+    if environment.tls_certificate is not None:
+        _check_https(environment, "a certificate is given, but the public address is not https")
+        return Exposure.GIVEN_CERTIFICATE
+    if environment.trusted_proxies.networks:
+        _check_https(environment, "a proxy is declared, but the public address is not https")
+        return Exposure.BEHIND_PROXY
+    if environment.is_https:
+        return Exposure.OWN_CERTIFICATE
+    for key, host in (("SEALBUS_LISTEN", environment.listen_host), ("SEALBUS_PUBLIC_URL", environment.public_host)):
+        if not is_loopback_host(host):
+            raise ConfigError(
+                f"plain HTTP off loopback ({host})",
+                key=key,
+                mend="set SEALBUS_PUBLIC_URL=https://HOST: a certificate is made at the start, or give yours with "
+                "SEALBUS_TLS_CERTIFICATE and SEALBUS_TLS_KEY, or declare the proxy in front with SEALBUS_TRUSTED_PROXIES",
+            )
+    return Exposure.PLAIN_LOOPBACK
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether the host is written as this machine."""
+    return host == "localhost" or is_loopback_address(host)
+
+
+def _check_pair(environment: Environment) -> None:
+    if (environment.tls_certificate is None) != (environment.tls_key is None):
+        missing = "SEALBUS_TLS_KEY" if environment.tls_key is None else "SEALBUS_TLS_CERTIFICATE"
+        raise ConfigError("is not set, but its other half is", key=missing, mend="set both, or neither")
+
+
+def _check_https(environment: Environment, problem: str) -> None:
+    if not environment.is_https:
+        raise ConfigError(problem, key="SEALBUS_PUBLIC_URL", mend="write https://HOST or https://HOST:PORT")

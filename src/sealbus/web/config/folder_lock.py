@@ -1,0 +1,47 @@
+"""One process at a time in a part of the state folder. The lock ends with the process, however that ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["locked_folder", "own_folder"]
+
+
+def own_folder(home: Path) -> None:
+    """Make the state folder, for this user alone. Raises ConfigError where others could read the keys in it."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = home.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"the state folder cannot be used: {error.strerror}", file=str(home), mend="name another with --home"
+        ) from None
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        home.chmod(0o700)
+    elif found.st_uid != os.geteuid() and found.st_mode & 0o077:
+        raise ConfigError(
+            "the state folder belongs to another user, and more than he can use it",
+            file=str(home),
+            mend="run as its owner, or let him chmod 700 it",
+        )
+
+
+@contextmanager
+def locked_folder(home: Path, name: str) -> Iterator[None]:
+    """Hold the lock file `name` in the state folder; wait for whoever holds it."""
+    own_folder(home)
+    descriptor = os.open(home / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,143 @@
+"""What stands between the server and Django: what Django cannot do, or does too late.
+
+In this order: is it for this site (`callers`), is its body within bounds (`bodies`), is there a lane (`lanes`); then
+Django answers. Every response, whoever made it, leaves with the security headers of the site (`headers`), and a caller
+who does not read is let go. Sockets are judged in the same way and go to the live consumers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from sealbus.web.access.problems import CONTENT_TYPE, problem_body
+from sealbus.web.config.bodies import BodyBudget, BodyRefused, Gone
+from sealbus.web.config.callers import Refusal
+from sealbus.web.config.headers import complete_headers
+from sealbus.web.config.lanes import Busy, Lanes
+from sealbus.web.config.lifespan import running_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from sealbus.web.config.callers import Callers
+
+    Receive = Callable[[], Awaitable[Any]]
+    Send = Callable[[Any], Awaitable[None]]
+    Application = Callable[[Any, Receive, Send], Awaitable[None]]
+
+__all__ = ["Front"]
+
+_log = logging.getLogger(__name__)
+
+_READ_WITHIN_S = 30.0
+_RETRY_AFTER_S = 2
+_UNAVAILABLE = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
+
+
+class Front:
+    """The ASGI application of the process. `http` and `websocket` are what it leads to."""
+
+    def __init__(
+        self, http: Application, websocket: Application | None, callers: Callers, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        self._http = http
+        self._websocket = websocket
+        self._callers = callers
+        self._headers = headers
+        self._budget = BodyBudget()
+        self._lanes: Lanes | None = None
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, self._socket_sender(send))
+        elif scope["type"] == "http":
+            await self._serve_http(scope, receive, self._sender(send))
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with running_parts():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        if self._lanes is not None:
+            self._lanes.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve_http(self, scope: Any, receive: Receive, send: Send) -> None:
+        refusal = self._callers.judge(scope)
+        if refusal is not None:
+            await _answer(scope, send, refusal)
+            return
+        try:
+            body = await self._budget.take(scope, receive)
+        except Gone:
+            return
+        except BodyRefused as refused:
+            await _answer(scope, send, Refusal(refused.status, refused.status.phrase))
+            return
+        self._lanes = self._lanes or Lanes()
+        try:
+            async with self._lanes.one():
+                await self._http(scope, body.receive, send)
+        except Busy:
+            await _answer(scope, send, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "busy"))
+        except TimeoutError:
+            _log.info("let go of a caller who did not read what he asked for")
+            raise
+        finally:
+            self._budget.give_back(body)
+
+    async def _serve_socket(self, scope: Any, receive: Receive, send: Send) -> None:
+        refusal = self._callers.judge(scope)
+        if refusal is None and self._websocket is not None:
+            await self._websocket(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+
+    def _sender(self, send: Send) -> Send:
+        async def complete(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": complete_headers(message.get("headers", ()), self._headers)}
+            async with asyncio.timeout(_READ_WITHIN_S):
+                await send(message)
+
+        return complete
+
+    def _socket_sender(self, send: Send) -> Send:
+        """A socket that is refused before it opens is answered as HTTP, with all headers."""
+        has_opened = False
+
+        async def complete(message: Any) -> None:
+            nonlocal has_opened
+            if message["type"] in ("websocket.accept", "websocket.http.response.start"):
+                has_opened = True
+                message = {**message, "headers": complete_headers(message.get("headers", ()), self._headers)}
+            elif message["type"] == "websocket.close" and not has_opened:
+                has_opened = True
+                headers = complete_headers([(b"content-length", b"0")], self._headers)
+                await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
+                message = {"type": "websocket.http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        return complete
+
+
+async def _answer(scope: Any, send: Send, refusal: Refusal) -> None:
+    status = refusal.status
+    kind = status.phrase.lower().replace(" ", "-")
+    content = json.dumps(problem_body(status.value, kind, refusal.reason)).encode()
+    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(content)).encode())]
+    headers.append((b"connection", b"close"))
+    if refusal.location:
+        headers.append((b"location", refusal.location.encode("ascii", "replace")))
+    if status in _UNAVAILABLE:
+        headers.append((b"retry-after", str(_RETRY_AFTER_S).encode()))
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})

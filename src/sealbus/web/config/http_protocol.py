@@ -1,0 +1,184 @@
+"""One HTTP connection, with the deadlines and sizes that uvicorn leaves open.
+
+| what | bound |
+| --- | --- |
+| from the connect, or the first byte of a further request, to the end of its head | 10 s |
+| from there to the end of its body | 60 s |
+| idle between requests | uvicorn's keep-alive time |
+| the head as a whole; the URL; the number of headers | 32 KiB; 8 KiB; 100 |
+| requests sent ahead of their answers | 8 |
+| after the last byte that the caller should read | 30 s, then the connection is cut |
+
+What is answered here, to bytes that are no request or come too slowly, has the headers of the site like all else.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from sealbus.web.config.admission import Admission
+
+__all__ = ["GuardedHttp"]
+
+_HEAD_S = 10.0
+_BODY_S = 60.0
+_READ_S = 30.0
+_LONGEST_HEAD = 32 * 1024
+_LONGEST_URL = 8 * 1024
+_MOST_HEADERS = 100
+_MOST_AHEAD = 8
+
+
+class _TooMuch(Exception):  # noqa: N818 - ends the parsing of a head that is refused
+    """Raised within the parser."""
+
+
+class GuardedHttp(HttpToolsProtocol):
+    """uvicorn's protocol on httptools, bounded."""
+
+    def __init__(
+        self, *args: Any, admission: Admission, site_headers: Sequence[tuple[bytes, bytes]], **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._admission = admission
+        self._site_headers = site_headers
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_in_head = True
+        self._head_bytes = 0
+        self._refusal = HTTPStatus.BAD_REQUEST
+
+    # -- the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Admit it, and give it its first deadline."""
+        super().connection_made(transport)
+        if self._admission.admit(self):
+            self._within(_HEAD_S)
+        else:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._admission.forget(self)
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def leave(self) -> None:
+        """Make room for somebody else."""
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and count what belongs to a head that has no end yet."""
+        if self.parser is None or self.transport.is_closing():  # what comes behind a refusal
+            return
+        super().data_received(data)
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _LONGEST_HEAD and not self.transport.is_closing():
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def handle_websocket_upgrade(self) -> None:
+        """It is a socket from here on, with deadlines of its own; it keeps its place."""
+        self._stop_clock()
+        self._admission.serve(self)
+        super().handle_websocket_upgrade()
+
+    # -- what the parser finds
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._is_in_head, self._head_bytes = True, 0
+        self._admission.ask(self)
+        self._within(_HEAD_S)
+
+    def on_url(self, url: bytes) -> None:
+        """A part of its URL."""
+        super().on_url(url)
+        if len(self.url) > _LONGEST_URL:
+            self._refusal = HTTPStatus.REQUEST_URI_TOO_LONG
+            raise _TooMuch
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One of its headers."""
+        super().on_header(name, value)
+        if len(self.headers) > _MOST_HEADERS or len(name) + len(value) > _LONGEST_HEAD:
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise _TooMuch
+
+    def on_headers_complete(self) -> None:
+        """Its head is whole."""
+        self._is_in_head = False
+        self._within(_BODY_S)
+        if len(self.pipeline) >= _MOST_AHEAD:
+            raise _TooMuch
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """It is whole: from now on it is our turn."""
+        self._stop_clock()
+        self._admission.serve(self)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """It is answered; what we wrote is to be read in time."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._cut_within(_READ_S)
+        else:
+            self._admission.ask(self)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """It was idle for long."""
+        super().timeout_keep_alive_handler()
+        self._cut_within(_READ_S)
+
+    # -- refusals
+
+    def send_400_response(self, msg: str) -> None:
+        """What the parser cannot read, or what was refused within it."""
+        self._refuse(self._refusal)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        content = status.phrase.encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(content)).encode()),
+            (b"connection", b"close"),
+            *self._site_headers,
+        ]
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        self._stop_clock()
+        self.transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status.value, content, b"".join(lines), content))
+        self.transport.close()
+        self._cut_within(_READ_S)
+
+    # -- the clock
+
+    def _within(self, seconds: float) -> None:
+        self._stop_clock()
+        self._deadline = self.loop.call_later(seconds, self._too_slow)
+
+    def _cut_within(self, seconds: float) -> None:
+        self._stop_clock()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        if self._is_in_head and not self._head_bytes:
+            self.transport.abort()  # who never said a word gets none
+        elif self.cycle is None or self.cycle.response_complete or self._is_in_head:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.transport.abort()

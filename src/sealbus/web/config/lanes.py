@@ -1,0 +1,75 @@
+"""Where requests wait for a thread: a fixed number of lanes, each with one thread and so with one database connection.
+
+Django runs each request of an ASGI server in a thread of its own that ends with it, and opens a database connection
+in it. Here a request borrows a lane instead, which is what Django calls a thread-sensitive context: the outermost one
+counts. So connections are kept from one request to the next, and what a crowd asks for at once waits here, in a queue
+with a bound, not in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+__all__ = ["Busy", "Lanes"]
+
+_LANES = 16
+_MOST_WAITING = 256
+_LONGEST_WAIT_S = 10.0
+
+
+class Busy(Exception):  # noqa: N818 - not an error of anybody's
+    """No lane became free in time, or too many wait already."""
+
+
+class Lanes:
+    """`async with lanes.one():` runs what Django does within it in a thread of its own, one after the other."""
+
+    def __init__(self, count: int = _LANES, *, most_waiting: int = _MOST_WAITING) -> None:
+        self._lanes = [ThreadSensitiveContext() for _ in range(count)]
+        self._free: asyncio.LifoQueue[ThreadSensitiveContext] = asyncio.LifoQueue()
+        self._waiting = 0
+        self._most_waiting = most_waiting
+        for lane in self._lanes:
+            self._free.put_nowait(lane)
+
+    @property
+    def busy(self) -> int:
+        """How many are taken."""
+        return len(self._lanes) - self._free.qsize()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncGenerator[None]:
+        """Borrow one. Raises Busy."""
+        lane = await self._take()
+        token = SyncToAsync.thread_sensitive_context.set(lane)
+        try:
+            yield
+        finally:
+            SyncToAsync.thread_sensitive_context.reset(token)
+            self._free.put_nowait(lane)
+
+    async def _take(self) -> ThreadSensitiveContext:
+        if self._waiting >= self._most_waiting:
+            raise Busy
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT_S):
+                return await self._free.get()
+        except TimeoutError:
+            raise Busy from None
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """End the threads that do nothing; the others end with their work."""
+        for lane in self._lanes:
+            executor = SyncToAsync.context_to_thread_executor.pop(lane, None)
+            if executor is not None:
+                executor.shutdown(wait=False)

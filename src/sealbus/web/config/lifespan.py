@@ -1,0 +1,27 @@
+"""What runs in the web process besides requests: started before the first of them, ended after the last.
+
+Each part is an async context manager that takes nothing; one line in `_PARTS` adds it. They are entered in order and
+left in the opposite one, each within its time.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+__all__ = ["running_parts"]
+
+_PARTS: tuple[Callable[[], AbstractAsyncContextManager[object]], ...] = ()
+
+
+@asynccontextmanager
+async def running_parts() -> AsyncGenerator[None]:
+    """All parts run within it."""
+    async with AsyncExitStack() as stack:
+        for part in _PARTS:
+            await stack.enter_async_context(part())
+        yield

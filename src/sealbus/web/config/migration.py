@@ -1,0 +1,93 @@
+"""Bring the database to the shape that this version works with. One process at a time; never backwards.
+
+On one machine a lock file keeps a second process out, on PostgreSQL an advisory lock those of other machines as well.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+
+from sealbus.errors import ConfigError
+from sealbus.web.config.folder_lock import locked_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sealbus.web.config.environment import Environment
+
+__all__ = ["explained_database", "has_pending_migrations", "migrate_database"]
+
+_LOCK = 0x5EA1B5  # of pg_advisory_lock; any number that nobody else takes
+_KEY = "SEALBUS_DATABASE"
+
+
+def migrate_database() -> None:
+    """Create or update all tables. Raises ConfigError where the database is away, refuses us, or is newer than we are."""
+    environment: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
+    with explained_database(environment), locked_folder(environment.home, "migrate.lock"), _locked_database():
+        _refuse_newer()
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+
+
+def has_pending_migrations() -> bool:
+    """Whether tables are missing or older than this version. Raises Django's errors where the database is away."""
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _refuse_newer() -> None:
+    """Raises ConfigError for a database that a newer version has changed."""
+    loader = MigrationLoader(connection)
+    ours = {app for app, _ in loader.disk_migrations}
+    unknown = sorted(key for key in loader.applied_migrations if key[0] in ours and key not in loader.disk_migrations)
+    unknown = [key for key in unknown if key not in loader.replacements]
+    if unknown:
+        app, name = unknown[-1]
+        raise ConfigError(
+            f"the database is newer than this program: it has {app}.{name}",
+            key=_KEY,
+            mend="start the newer version again, or restore the backup made before it",
+        )
+
+
+@contextmanager
+def explained_database(environment: Environment) -> Iterator[None]:
+    """Within it, what the database driver raises becomes a ConfigError that names the place and never the password."""
+    database = environment.database
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        reason = " ".join(str(error).split())
+        if database.password:
+            reason = reason.replace(database.password, "***")
+        where = f"{database.host or 'the local socket'}:{database.port}/{database.name}" if database.is_server else None
+        raise ConfigError(
+            f"the database at {where} does not do what is asked: {reason}" if where else f"the database: {reason}",
+            file=None if where else str(database.path),
+            key=_KEY,
+            mend="see that it runs, that the address is right and that the user may sign in and create tables"
+            if where
+            else "let this user write the file and its folder, and see that the disk has room",
+        ) from None
+
+
+@contextmanager
+def _locked_database() -> Iterator[None]:
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
