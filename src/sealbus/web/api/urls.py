@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.urls import path
+
+from sealbus.web.api.health_views import HealthView
+
 if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
 
 __all__ = ["urlpatterns"]
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("health", HealthView.as_view(), name="health"),
+]

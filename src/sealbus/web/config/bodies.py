@@ -21,7 +21,7 @@ _LARGEST_OF_STRANGERS = 64 * 1024
 _ALL_TOGETHER = 128 * 1024 * 1024
 
 
-class BodyRefused(Exception):  # noqa: N818 - a refusal, with the status that tells of it
+class BodyRefused(Exception):
     """This body is not taken."""
 
     def __init__(self, status: HTTPStatus) -> None:
@@ -29,7 +29,7 @@ class BodyRefused(Exception):  # noqa: N818 - a refusal, with the status that te
         self.status = status
 
 
-class Gone(Exception):  # noqa: N818 - nobody's error
+class Gone(Exception):
     """The caller went away."""
 
 

@@ -49,7 +49,7 @@ class Callers:
 
     def judge(self, scope: Any) -> Refusal | None:
         """None where the request may go on; then what a stranger says of himself is taken out of the scope."""
-        peer = (scope.get("client") or ("", 0))[0]
+        peer = _unmapped((scope.get("client") or ("", 0))[0])
         is_proxy = self.proxies.contains(peer)
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         is_check = scope["path"].startswith(_HEALTH) and is_loopback_host(peer)
@@ -78,6 +78,11 @@ class Callers:
         path = scope.get("raw_path", b"").decode("ascii", "replace")
         query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
         return Refusal(HTTPStatus.PERMANENT_REDIRECT, "only by https", f"{self.public_url}{path}{query}")
+
+
+def _unmapped(address: str) -> str:
+    """An IPv4 caller of an IPv6 socket by his own address."""
+    return address.removeprefix("::ffff:") if "." in address else address
 
 
 def _speaks_for_others(name: bytes) -> bool:

@@ -36,7 +36,7 @@ _MOST_HEADERS = 100
 _MOST_AHEAD = 8
 
 
-class _TooMuch(Exception):  # noqa: N818 - ends the parsing of a head that is refused
+class _TooMuch(Exception):
     """Raised within the parser."""
 
 
@@ -76,7 +76,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what belongs to a head that has no end yet."""
-        if self.parser is None or self.transport.is_closing():  # what comes behind a refusal
+        if self.transport.is_closing():  # what comes behind a refusal
             return
         super().data_received(data)
         if self._is_in_head:
@@ -175,10 +175,15 @@ class GuardedHttp(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    @property
+    def _has_answered(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, whatever its annotation says
+        return cycle is None or bool(cycle.response_complete)
+
     def _too_slow(self) -> None:
         if self._is_in_head and not self._head_bytes:
             self.transport.abort()  # who never said a word gets none
-        elif self.cycle is None or self.cycle.response_complete or self._is_in_head:
+        elif self._is_in_head or self._has_answered:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.transport.abort()

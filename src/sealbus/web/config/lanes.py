@@ -24,7 +24,7 @@ _MOST_WAITING = 256
 _LONGEST_WAIT_S = 10.0
 
 
-class Busy(Exception):  # noqa: N818 - not an error of anybody's
+class Busy(Exception):
     """No lane became free in time, or too many wait already."""
 
 

@@ -22,6 +22,8 @@ ALLOWED_HOSTS = [SEALBUS.public_host]
 if SEALBUS.public_host in ("127.0.0.1", "localhost", "::1"):
     ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SEALBUS.public_url]
+CSRF_FAILURE_VIEW = "sealbus.web.config.error_pages.csrf_failure"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -15,7 +15,6 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -28,6 +27,7 @@ from sealbus.web.config.folder_lock import locked_folder
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
 
     from sealbus.web.config.environment import Environment
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-__all__ = ["urlpatterns"]
+from sealbus.web.api.health_views import live, ready
+
+__all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
+
+handler400 = "sealbus.web.config.error_pages.bad_request"
+handler403 = "sealbus.web.config.error_pages.permission_denied"
+handler404 = "sealbus.web.config.error_pages.not_found"
+handler500 = "sealbus.web.config.error_pages.server_error"
 
 urlpatterns = [
+    path("health/live", live, name="health-live"),
+    path("health/ready", ready, name="health-ready"),
     path("api/v1/", include("sealbus.web.api.urls")),
     path("_allauth/", include("allauth.headless.urls")),
 ]

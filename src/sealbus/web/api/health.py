@@ -1,0 +1,125 @@
+"""Does it work? The answer of `/health/ready`, made of the probes of all parts.
+
+A stranger gets one word, an administrator the list. Whoever asks often gets what was found a moment ago: the probes run
+at most every two seconds, one round at a time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from sealbus.web.access.models import Heartbeat
+from sealbus.web.access.probes import PROBES
+from sealbus.web.audit.chain_state import head_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Health", "Part", "current_health"]
+
+_GOOD_FOR_S = 2.0
+_LEAST_FREE_BYTES = 256 * 1024 * 1024
+_HISTORY_WITHIN_S = 3
+_AWAY = "the database does not answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that must work; `problem` is empty where it does."""
+
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All of them."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all work."""
+        return not any(part.problem for part in self.parts)
+
+
+class _Rounds:
+    """The last round, and the lock of the next."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._health: Health | None = None
+        self._asked_at = 0.0
+
+    def current(self) -> Health:
+        with self._lock:
+            if self._health is None or time.monotonic() - self._asked_at > _GOOD_FOR_S:
+                self._health = _ask_all()
+                self._asked_at = time.monotonic()
+            return self._health
+
+
+_rounds = _Rounds()
+
+
+def current_health() -> Health:
+    """How it is now, or was two seconds ago."""
+    return _rounds.current()
+
+
+def _ask_all() -> Health:
+    own: dict[str, Callable[[], str]] = {
+        "database": _database, "audit": head_problem, "collector": _collector, "history": _history, "disk": _disk
+    }  # fmt: skip
+    parts = []
+    for name, probe in {**own, **PROBES}.items():
+        try:
+            parts.append(Part(name, probe()))
+        except (DatabaseError, InterfaceError):
+            parts.append(Part(name, _AWAY))
+    return Health(tuple(parts))
+
+
+def _database() -> str:
+    connection.close_if_unusable_or_obsolete()
+    executor = MigrationExecutor(connection)
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(pending)} migrations are pending" if pending else ""
+
+
+def _collector() -> str:
+    return "" if Heartbeat.is_alive("collector") else "the collector does not show a sign of life"
+
+
+def _history() -> str:
+    url: str = settings.SEALBUS.history  # type: ignore[misc]  # ours
+    try:
+        if urlsplit(url).scheme == "sqlite":
+            path = unquote(urlsplit(url).path)
+            opened = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_HISTORY_WITHIN_S)
+            try:
+                opened.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            finally:
+                opened.close()
+        else:
+            with psycopg.connect(url.partition("?")[0], connect_timeout=_HISTORY_WITHIN_S) as other:
+                other.execute("SELECT 1")
+    except (sqlite3.Error, psycopg.Error):
+        return "the history store does not answer"
+    return ""
+
+
+def _disk() -> str:
+    free = shutil.disk_usage(settings.SEALBUS.home).free  # type: ignore[misc]  # ours
+    return "" if free >= _LEAST_FREE_BYTES else f"{free // 1_000_000} MB are left in the state folder"

@@ -1,0 +1,85 @@
+"""What Django answers when no view does: a problem under /api, a plain small page elsewhere. Nothing of what happened.
+
+What failed inside is logged under an id that the answer names, so that who reports it can be helped. A database that is
+away is no fault of the program: 503, and when to come again.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse
+from django.utils.html import escape
+
+from sealbus.web.access.problems import problem
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+__all__ = ["bad_request", "csrf_failure", "not_found", "permission_denied", "server_error"]
+
+_log = logging.getLogger(__name__)
+
+_RETRY_AFTER_S = 5
+_PROGRAMS = ("/api/", "/_allauth/", "/health/", "/ws/")
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{status} {title}</title>
+<h1>{title}</h1>
+<p>{detail}</p>
+<p><a href="/">To the start page</a></p>
+</html>
+"""
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400."""
+    return _answer(request, HTTPStatus.BAD_REQUEST, "bad-request", "This request cannot be understood.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403."""
+    return _answer(request, HTTPStatus.FORBIDDEN, "no-right", "You do not have the right to do this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a request that a page of somebody else may have sent."""
+    return _answer(
+        request, HTTPStatus.FORBIDDEN, "csrf", "This request does not show that it comes from here. Load the page anew."
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404."""
+    return _answer(request, HTTPStatus.NOT_FOUND, "not-found", "There is nothing here.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500; 503 where the database is away."""
+    error = sys.exc_info()[1]
+    if isinstance(error, OperationalError | InterfaceError):
+        _log.error("the database did not serve %s %s: %s", request.method, request.path, type(error).__name__)
+        detail = "The database does not answer. It is being waited for: try again in a moment."
+        response = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail)
+        response["Retry-After"] = str(_RETRY_AFTER_S)
+    else:
+        number = secrets.token_hex(6)
+        _log.error("error %s in %s %s", number, request.method, request.path, exc_info=error)
+        detail = f"Something went wrong here. It is in the log as error {number}."
+        response = _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django need not log it again
+    return response
+
+
+def _answer(request: HttpRequest, status: HTTPStatus, type: str, detail: str) -> HttpResponse:
+    if request.path.startswith(_PROGRAMS):
+        return problem(status.value, type, detail)
+    page = _PAGE.format(status=status.value, title=escape(status.phrase), detail=escape(detail))
+    return HttpResponse(page, status=status.value)
