@@ -1,8 +1,9 @@
 """What the collector is asked to do once, and what it says while it does it and in the end.
 
-An order is a tagged struct, so that a JSON column of a database becomes one by `msgspec.convert(value, Order)`: the key
-`kind` says which. It has an id, which comes back in every `OrderProgress` and in its one `OrderResult`, and `within_s`, the
-time it may take from the moment the collector is given it, on the monotonic clock; what is not done by then has expired.
+An order is a tagged struct, so that a JSON column of a database becomes one by `msgspec.convert(value, Order)`: the
+key `kind` says which. It has an id, which comes back in every `OrderProgress` and in its one `OrderResult`, and
+`within_s`, the time it may take from the moment the collector is given it, on the monotonic clock; what is not done by
+then has expired.
 
 The connection is one of the plan, by its id, or one that is in no plan yet, whole: so it can be tried before it is
 stored. Both are held against the allowed networks alike.
@@ -74,8 +75,6 @@ class ScanUnits(_Order, frozen=True, kw_only=True, tag="scan_units"):
     first: int = 1
     last: int = 247
     place: str = "holding:0"
-    patience_s: float = 0.3
-    """How long to wait for each; no longer than the time-out of the connection."""
 
 
 class ScanRegisters(_Order, frozen=True, kw_only=True, tag="scan_registers"):
@@ -84,6 +83,8 @@ class ScanRegisters(_Order, frozen=True, kw_only=True, tag="scan_registers"):
     unit_id: int
     place: str
     """A range such as "holding:0-999"."""
+    max_requests: int = 2000
+    """A device that lacks most of the range is asked many times; here it ends."""
 
 
 class DiscoverSunSpec(_Order, frozen=True, kw_only=True, tag="sunspec"):

@@ -1,9 +1,9 @@
 """What is to be collected: the plan, as whoever keeps the configuration hands it over.
 
-Frozen structs of plain values, so that rows of a database become a plan by `msgspec.convert(rows, Plan)`. They are loose on
-purpose: a place, a type or an expression is text here. One tag that cannot be used must not keep ten thousand others
-from being read, so each tag, device and connection is judged alone when the plan is applied; what is wrong with it
-stands in `CollectorState.problems`, and its tags are BAD, NOT_COLLECTED.
+Frozen structs of plain values, so that rows of a database become a plan by `msgspec.convert(rows, Plan)`. They are
+loose on purpose: a place, a type or an expression is text here. One tag that cannot be used must not keep ten thousand
+others from being read, so each tag, device and connection is judged alone when the plan is applied; what is wrong with
+it stands in `CollectorState.problems`, and its tags are BAD, NOT_COLLECTED.
 
 Two plans are compared by their values: what is equal in both is not touched when a new plan is applied. So a version
 number tells plans apart, but nothing is decided by it.

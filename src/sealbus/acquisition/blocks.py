@@ -1,0 +1,118 @@
+"""One request that is sent again and again, and what its answers mean for the tags that it serves.
+
+Most answers of most devices are the same as the ones before, byte by byte. Then nothing is decoded and no tag is
+looked at; that is what makes ten thousand tags cheap. When bytes differ, all raw values are unpacked at once, and only
+the tags whose own raw value differs are touched.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from sealbus.acquisition.decoder import build_decoder
+from sealbus.protocol import FunctionCode, Table, answer_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealbus.acquisition.conversion import Raw
+    from sealbus.acquisition.planner import PlannedBlock
+    from sealbus.acquisition.points import Point
+    from sealbus.protocol import Place
+    from sealbus.samples import Reason, Sample
+
+__all__ = ["Block", "read_pdu"]
+
+_FUNCTIONS: Final = {
+    Table.COILS: FunctionCode.READ_COILS,
+    Table.DISCRETE: FunctionCode.READ_DISCRETE_INPUTS,
+    Table.HOLDING: FunctionCode.READ_HOLDING_REGISTERS,
+    Table.INPUT: FunctionCode.READ_INPUT_REGISTERS,
+}
+
+
+def read_pdu(place: Place) -> bytes:
+    """The request PDU that reads a place."""
+    return bytes((_FUNCTIONS[place.table],)) + place.address.to_bytes(2, "big") + place.count.to_bytes(2, "big")
+
+
+class Block:
+    """A request of one unit and its tags. Samples that are to be told are appended to the list that is passed in."""
+
+    __slots__ = (
+        "_data",
+        "_decode",
+        "_raws",
+        "_repeat_at",
+        "_stale_after_s",
+        "planned",
+        "points",
+        "read_at",
+        "read_us",
+        "shape",
+        "tail",
+    )
+
+    def __init__(self, planned: PlannedBlock, points: Sequence[Point], unit_id: int) -> None:
+        self.planned = planned
+        self.points = tuple(points)
+        pdu = read_pdu(planned.place)
+        self.tail = bytes((unit_id,)) + pdu
+        self.shape = answer_shape(pdu)
+        self._decode = build_decoder(planned)
+        self._data: bytes | None = None
+        self._raws: Sequence[Raw] | None = None
+        self._repeat_at = 0.0
+        self._stale_after_s = min(tag.stale_after_s for tag in planned.tags)
+        self.read_at = -math.inf
+        self.read_us = 0
+        for point in self.points:
+            point.block = self
+
+    def begins(self, now: float, time_us: int, before: Block | None = None) -> None:
+        """From now on its tags can grow stale, or rather from when they were last read in another block."""
+        self.read_at, self.read_us = (before.read_at, before.read_us) if before else (now, time_us)
+
+    def take(self, data: bytes, time_us: int, now: float, told: list[Sample]) -> None:
+        """The device answered with `data`, which has the right length."""
+        self.read_us, self.read_at = time_us, now
+        if data != self._data:
+            raws = self._decode(data)
+            self._take_raws(raws, time_us, now, told)
+            self._data, self._raws = data, raws
+        if now >= self._repeat_at:
+            self.repeat(now, told)
+
+    def _take_raws(self, raws: Sequence[Raw], time_us: int, now: float, told: list[Sample]) -> None:
+        before = self._raws
+        if before is None:
+            for point, raw in zip(self.points, raws, strict=True):
+                if (sample := point.take(raw, time_us, now)) is not None:
+                    told.append(sample)
+            return
+        for point, raw, last in zip(self.points, raws, before, strict=True):
+            if raw != last and (sample := point.take(raw, time_us, now)) is not None:
+                told.append(sample)
+
+    def repeat(self, now: float, told: list[Sample]) -> None:
+        """Say again what has not been said for its time."""
+        samples = (point.repeat(self.read_us, now) for point in self.points)
+        told.extend(sample for sample in samples if sample is not None)
+        self._repeat_at = min(point.repeat_at for point in self.points)
+
+    def fail(self, reason: Reason, time_us: int, now: float, told: list[Sample]) -> None:
+        """There is no answer, or a refusal."""
+        self._data = self._raws = None
+        samples = (point.fail(reason, time_us, now) for point in self.points)
+        told.extend(sample for sample in samples if sample is not None)
+
+    def sweep(self, now: float, told: list[Sample]) -> None:
+        """Once in a while: what has not been read for too long is stale."""
+        age_s = now - self.read_at
+        if age_s < self._stale_after_s:
+            return
+        for point, tag in zip(self.points, self.planned.tags, strict=True):
+            if age_s >= tag.stale_after_s and (sample := point.grow_stale(self.read_us, now)) is not None:
+                told.append(sample)
+                self._data = self._raws = None  # so that the next answer makes it good again

@@ -1,0 +1,204 @@
+"""The collector: a plan in, samples out, orders in between.
+
+    collector = Collector(ports)
+    collector.apply(plan)                       # and again whenever it has changed
+    collector.submit(ReadNow(id=1, ...))        # what comes of it goes to ports.report
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(collector.run())      # until `close`
+
+Everything happens on one event loop, and nothing here waits for a sink, a database or a bus. `apply` takes effect
+before it returns; the first request of a new device is due within a second. `run` looks after what nothing else would
+notice: identities whose files have changed, certificates that have expired, tags that have grown stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from sealbus.acquisition.calculated import Calculations
+from sealbus.acquisition.clock import SampleClock
+from sealbus.acquisition.errands import Errands
+from sealbus.acquisition.fleet import Fleet
+from sealbus.acquisition.identities import IdentityFolder
+from sealbus.acquisition.link import Reach
+from sealbus.acquisition.locating import Locator, resolve
+from sealbus.acquisition.outgoing import Outgoing
+from sealbus.acquisition.plan import Plan
+from sealbus.acquisition.state import CollectorState, Problem
+from sealbus.endpoints import NetworkRules
+from sealbus.errors import ConfigError
+from sealbus.samples import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from sealbus.acquisition.locating import Resolver
+    from sealbus.acquisition.orders import Order, OrderProgress, OrderResult
+    from sealbus.acquisition.outgoing import SampleStore
+    from sealbus.samples import Sample
+
+__all__ = ["LAG_BOUNDS_S", "Collector", "CollectorPorts"]
+
+_TEND_S: Final = 0.5
+_IDENTITIES_EVERY: Final = 4
+LAG_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Upper bounds of `Collector.lags`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorPorts:
+    """What the collector is connected to. All of these are called on its loop and must return at once."""
+
+    store: SampleStore
+    publish: Callable[[Sequence[Sample]], object]
+    report: Callable[[OrderProgress | OrderResult], object]
+    identities: Path
+    """The folder with a folder for each identity."""
+    resolve: Resolver = resolve
+    clock: SampleClock = field(default_factory=SampleClock)
+
+
+class Collector:
+    """Make it within a running event loop."""
+
+    def __init__(self, ports: CollectorPorts) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.clock = ports.clock
+        self.lags = [0] * (len(LAG_BOUNDS_S) + 1)
+        """How many rounds began how late after they were due, by `LAG_BOUNDS_S`; the last are those beyond."""
+        self._plan = Plan()
+        self._identities = IdentityFolder(ports.identities)
+        self._locator = Locator(ports.resolve)
+        reach = Reach(self._locator, self._identities, ports.clock)
+        self._fleet = Fleet(reach, self)
+        self._calculations = Calculations((), {}, {}, self.loop.time())
+        self._outgoing = Outgoing(self.loop, store=ports.store, publish=ports.publish, complete=self._complete)
+        self._errands = Errands(self._fleet, reach, ports.report)
+        self._problems: list[Problem] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._closed = asyncio.Event()
+
+    # -- life
+
+    async def run(self) -> None:
+        """Look after everything until `close` is called."""
+        turn = 0
+        while not self._closed.is_set():
+            turn += 1
+            self._tend(look_at_files=turn % _IDENTITIES_EVERY == 0)
+            try:
+                async with asyncio.timeout(_TEND_S):
+                    await self._closed.wait()
+            except TimeoutError:
+                continue
+
+    async def close(self) -> None:
+        """Stop polling, end all orders, hand over what is left."""
+        self._closed.set()
+        await self._errands.close()
+        self._fleet.close()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._outgoing.flush()
+        await asyncio.sleep(0)  # lets transports say goodbye
+
+    def apply(self, plan: Plan) -> None:
+        """Collect what this plan says, without touching what is the same in the plan before."""
+        self._problems = []
+        self._use_networks(plan.networks)
+        if plan.networks != self._plan.networks:
+            for link in self._fleet.links.values():
+                link.recheck()
+        self._fleet.apply(plan.connections)
+        self._identities.keep({each.identity for each in plan.connections if each.identity})
+        if plan.calculated != self._plan.calculated or plan.connections != self._plan.connections:
+            self._use_calculated(plan)
+        self._plan = plan
+
+    def submit(self, order: Order) -> None:
+        """Carry out an order. Its progress and its one result go to `ports.report`, the result of a refusal at once."""
+        self._errands.submit(order)
+
+    # -- what is known
+
+    def latest(self, tag_ids: Iterable[int] | None = None) -> list[Sample]:
+        """What tags say now, each at the time at which it was last read: all of them, or those of these that are known."""
+        points = {**self._fleet.points, **self._calculations.points}
+        wanted = points.values() if tag_ids is None else (points[each] for each in tag_ids if each in points)
+        return [sample for point in wanted if (sample := point.current()) is not None]
+
+    def state(self) -> CollectorState:
+        """How everything is."""
+        calculated = (
+            Problem(what="calculated", id=number, text=str(error))
+            for number, error in self._calculations.problems.items()
+        )
+        return CollectorState(
+            plan_version=self._plan.version,
+            connections=tuple(link.state() for link in self._fleet.links.values()),
+            problems=(*self._problems, *self._fleet.problems, *calculated),
+            tags=len(self._fleet.points) + len(self._calculations.points),
+            samples=self._outgoing.samples,
+            sample_losses=self._outgoing.losses,
+            orders_under_way=self._errands.under_way,
+            clock_set_back=self.clock.set_back,
+            clock_ahead_s=self.clock.ahead_us / 1e6,
+        )
+
+    # -- for polls (Surroundings)
+
+    def told(self) -> list[Sample]:
+        return self._outgoing.told()
+
+    def lagged(self, seconds: float) -> None:
+        self.lags[bisect_left(LAG_BOUNDS_S, seconds)] += 1
+
+    # -- machinery
+
+    def _tend(self, *, look_at_files: bool) -> None:
+        changed = self._identities.changed() if look_at_files else set()
+        for link in self._fleet.links.values():
+            link.tend(self.loop, changed=changed)
+        self._calculations.sweep(self.loop.time(), self._outgoing.told())
+
+    def _use_networks(self, lines: Sequence[str]) -> None:
+        """One line that is none must not close the way to all devices: the others hold."""
+        good = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                NetworkRules.parse([line])
+            except ConfigError as error:
+                self._problems.append(Problem(what="networks", id=number, text=str(error)))
+            else:
+                good.append(line)
+        self._locator.rules = NetworkRules.parse(good)
+
+    def _use_calculated(self, plan: Plan) -> None:
+        before, now = self._calculations.points, self.loop.time()
+        self._calculations = Calculations(plan.calculated, self._fleet.points, before, now)
+        time_us, told = self.clock.now_us(), self._outgoing.told()
+        unusable = [self._calculations.points[number] for number in self._calculations.problems]
+        gone = [point for number, point in before.items() if number not in self._calculations.points]
+        for point in (*unusable, *gone):
+            if (sample := point.fail(Reason.NOT_COLLECTED, time_us, now)) is not None:
+                told.append(sample)
+        self._calculations.refresh(now, time_us, told)
+        self._set_alarm()
+
+    def _complete(self, batch: list[Sample]) -> None:
+        self._calculations.complete(batch, self.loop.time(), self.clock.now_us())
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        due = self._calculations.next_due
+        self._alarm = None if due is None else self.loop.call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        """A calculated tag with an interval of its own is due."""
+        self._outgoing.flush()
+        self._set_alarm()

@@ -1,0 +1,211 @@
+"""From the raw value of registers to the value of a tag: sentinels, bits, scale.
+
+`build_conversion` gives a function for one tag, with only the steps that this tag needs. It returns the value or raises
+`NoValue` with the reason. It never returns 0 for something else: a sentinel is NOT_AVAILABLE, what is not finite or no
+text NOT_DECODABLE.
+
+A scale such as 0.1 is applied as a division by 10, because 3 / 10 is 0.3 and 3 * 0.1 is not.
+
+Sentinels of SunSpec: the SunSpec Information Model Specification, "Point types": a type's own pattern means that the
+device does not implement the point. An accumulator, an address and a string mean it by zeros; a bit field by all bits
+set, and when only its highest is set nothing else counts.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from sealbus.errors import ConfigError, PeerError
+from sealbus.protocol import ValueType, decode_registers, unpack_words
+from sealbus.samples import Reason, SampleValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sealbus.acquisition.plan import LinearRange
+    from sealbus.acquisition.tags import Tag
+
+__all__ = ["Conversion", "NoValue", "Raw", "build_conversion"]
+
+Raw: TypeAlias = bool | int | float | bytes
+"""A number or a bit; a string, or what has to be decoded further, as its bytes in the order of reading."""
+
+Conversion: TypeAlias = "Callable[[Raw], SampleValue]"
+
+_NAN: Final = math.nan
+_SUNSPEC: Final[dict[str, tuple[int | float, ...]]] = {
+    "int16": (0x8000,),
+    "uint16": (0xFFFF,),
+    "int32": (0x80000000,),
+    "uint32": (0xFFFFFFFF,),
+    "int64": (0x8000000000000000,),
+    "uint64": (0xFFFFFFFFFFFFFFFF,),
+    "float32": (_NAN,),
+    "float64": (_NAN,),
+    "sunssf": (0x8000,),
+    "pad": (0x8000,),
+    "count": (0,),
+    "enum16": (0xFFFF,),
+    "enum32": (0xFFFFFFFF,),
+    "bitfield16": (0xFFFF, 0x8000),
+    "bitfield32": (0xFFFFFFFF, 0x80000000),
+    "bitfield64": (0xFFFFFFFFFFFFFFFF, 0x8000000000000000),
+    "acc16": (0,),
+    "acc32": (0,),
+    "acc64": (0,),
+    "ipaddr": (0,),
+    "string": (),
+}
+_SIGNED_BITS: Final = {ValueType.INT16: 16, ValueType.INT32: 32, ValueType.INT64: 64}
+_FLOATS: Final = (ValueType.FLOAT32, ValueType.FLOAT64)
+_BCD: Final = (ValueType.BCD16, ValueType.BCD32)
+_BIT_FIELDS: Final = ("bitfield16", "bitfield32", "bitfield64")
+
+
+class NoValue(Exception):
+    """The registers hold no value of this tag, and why: no fault of anybody, a device may say so every second."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+
+
+_NOT_AVAILABLE: Final = NoValue(Reason.NOT_AVAILABLE)
+_NOT_DECODABLE: Final = NoValue(Reason.NOT_DECODABLE)
+
+
+def build_conversion(tag: Tag) -> Conversion:
+    """The function from raw value to value. Raises ConfigError for sentinels that its type cannot have."""
+    plan = tag.plan
+    convert = _scaled(tag)
+    if tag.is_bit_of_table:
+        return convert
+    if plan.bit is not None:
+        convert = _of_bits(plan.bit, plan.bit_width, convert)
+    if tag.type is ValueType.STRING:
+        return _text(is_sunspec=plan.sunspec or bool(plan.sunspec_type))
+    if tag.type in _BCD:
+        convert = _bcd(tag.type, convert)
+    if tag.type in _FLOATS:
+        convert = _finite(convert)
+    return _unless_sentinel(tag, convert)
+
+
+def _scaled(tag: Tag) -> Conversion:
+    plan = tag.plan
+    if plan.linear is not None:
+        return _line(plan.linear)
+    scale, offset = plan.scale, plan.offset
+    if scale == 1 and offset == 0:
+        return _as_it_is
+    divisor = round(1 / scale) if abs(scale) < 1 else 0
+    if divisor and 1 / divisor == scale:
+        return lambda raw: _checked(raw / divisor + offset)  # type: ignore[operator]  # numbers only, see compile_tag
+    if scale.is_integer() and offset.is_integer() and tag.type not in _FLOATS:
+        whole_scale, whole_offset = int(scale), int(offset)
+        return lambda raw: raw * whole_scale + whole_offset  # type: ignore[operator]
+    return lambda raw: _checked(raw * scale + offset)  # type: ignore[operator]
+
+
+def _line(linear: LinearRange) -> Conversion:
+    low, raw_low = linear.low, linear.raw_low
+    rise, run = linear.high - linear.low, linear.raw_high - linear.raw_low
+    return lambda raw: _checked(low + (raw - raw_low) * rise / run)  # type: ignore[operator]
+
+
+def _as_it_is(raw: Raw) -> SampleValue:
+    return raw  # type: ignore[return-value]  # bytes never come here
+
+
+def _checked(value: float) -> float:
+    if math.isfinite(value):
+        return value
+    raise _NOT_DECODABLE
+
+
+def _of_bits(bit: int, width: int | None, convert: Conversion) -> Conversion:
+    if width is None:
+        return lambda raw: bool(raw >> bit & 1)  # type: ignore[operator]
+    mask = (1 << width) - 1
+    return lambda raw: convert(raw >> bit & mask)  # type: ignore[operator]
+
+
+def _finite(convert: Conversion) -> Conversion:
+    def converted(raw: Raw) -> SampleValue:
+        if math.isfinite(raw):  # type: ignore[arg-type]
+            return convert(raw)
+        raise _NOT_DECODABLE
+
+    return converted
+
+
+def _bcd(value_type: ValueType, convert: Conversion) -> Conversion:
+    def converted(raw: Raw) -> SampleValue:
+        try:
+            (value,) = decode_registers(unpack_words(raw), value_type)  # type: ignore[arg-type]  # bytes, see the decoder
+        except PeerError:
+            raise _NOT_DECODABLE from None
+        return convert(value)  # type: ignore[arg-type]
+
+    return converted
+
+
+def _text(*, is_sunspec: bool) -> Conversion:
+    def converted(raw: Raw) -> SampleValue:
+        try:
+            (text,) = decode_registers(unpack_words(raw), ValueType.STRING)  # type: ignore[arg-type]
+        except PeerError:
+            raise _NOT_DECODABLE from None
+        if is_sunspec and not text:
+            raise _NOT_AVAILABLE
+        return text
+
+    return converted
+
+
+# -- sentinels
+
+
+def _unless_sentinel(tag: Tag, convert: Conversion) -> Conversion:
+    sentinels, has_nan = _sentinels(tag)
+    if not sentinels and not has_nan:
+        return convert
+    highest = _highest_bit(tag)
+
+    def converted(raw: Raw) -> SampleValue:
+        if raw in sentinels or (has_nan and raw != raw) or (highest and raw & highest):  # type: ignore[operator]
+            raise _NOT_AVAILABLE
+        return convert(raw)
+
+    return converted
+
+
+def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
+    plan = tag.plan
+    listed: tuple[int | float, ...] = plan.sentinels
+    if plan.sunspec_type:
+        if plan.sunspec_type not in _SUNSPEC:
+            raise ConfigError(
+                f'there is no SunSpec type "{plan.sunspec_type}"',
+                key="sunspec_type",
+                mend=f"write one of {', '.join(_SUNSPEC)}",
+            )
+        listed += _SUNSPEC[plan.sunspec_type]
+    elif plan.sunspec:
+        listed += _SUNSPEC.get(tag.type, (0xFFFF,) if tag.type is ValueType.BIT else ())
+    numbers = {each for each in listed if each == each}
+    bits = _SIGNED_BITS.get(tag.type)
+    if bits is not None:
+        numbers = {each - (1 << bits) if 1 << bits - 1 <= each < 1 << bits else each for each in numbers}
+    values: set[Raw] = set(numbers)
+    if tag.type in _BCD:  # compared as the pattern that the registers hold
+        values = {
+            int(each).to_bytes(2 * tag.place.count, "big") for each in numbers if 0 <= each < 1 << 16 * tag.place.count
+        }
+    return frozenset(values), any(each != each for each in listed)
+
+
+def _highest_bit(tag: Tag) -> int:
+    """The bit of a SunSpec bit field that makes all others count for nothing; 0 where there is none."""
+    return 1 << 16 * tag.place.count - 1 if tag.plan.sunspec_type in _BIT_FIELDS else 0

@@ -1,0 +1,83 @@
+"""All raw values of a block at once, whatever the types and orders of its tags.
+
+The bytes of an answer are first brought into the order in which the tags read them: high byte first, each tag's bytes
+behind those of the one before. That is one `take` with indices worked out beforehand, and none where they lie so
+already. Then one `struct` unpacks everything. Tags may overlap, leave gaps, and be of any mixture of types; what
+costs is the number of bytes, not the number of tags.
+
+The result is what `protocol.decode_registers` says, tag by tag; BCD and strings come as their bytes, for the
+conversion to look at when they have changed.
+"""
+
+from __future__ import annotations
+
+import struct
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+from sealbus.protocol import Table, ValueType, WordOrder, unpack_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sealbus.acquisition.conversion import Raw
+    from sealbus.acquisition.planner import PlannedBlock
+    from sealbus.acquisition.tags import Tag
+
+__all__ = ["Decoder", "build_decoder"]
+
+Decoder: TypeAlias = "Callable[[bytes], Sequence[Raw]]"
+"""From the data of an answer, without its byte count, to a raw value for each tag of the block."""
+
+_FORMATS: Final[dict[ValueType, str]] = {
+    ValueType.BIT: "H",
+    ValueType.UINT16: "H",
+    ValueType.INT16: "h",
+    ValueType.UINT32: "I",
+    ValueType.INT32: "i",
+    ValueType.UINT64: "Q",
+    ValueType.INT64: "q",
+    ValueType.FLOAT32: "f",
+    ValueType.FLOAT64: "d",
+}
+_SWAPS_BYTES: Final = (WordOrder.BADC, WordOrder.DCBA)
+_SWAPS_WORDS: Final = (WordOrder.CDAB, WordOrder.DCBA)
+
+
+def build_decoder(block: PlannedBlock) -> Decoder:
+    """The decoder of a block."""
+    if block.place.table in (Table.COILS, Table.DISCRETE):
+        return _bits(block)
+    indices = [index for tag in block.tags for index in _indices(tag, block.place.address)]
+    unpack = struct.Struct(">" + "".join(map(_format, block.tags))).unpack
+    if indices == list(range(2 * block.place.count)):
+        return unpack
+    taken = np.array(indices, dtype=np.intp)
+    frombuffer, uint8 = np.frombuffer, np.uint8
+    return lambda data: unpack(frombuffer(data, uint8)[taken].tobytes())
+
+
+def _bits(block: PlannedBlock) -> Decoder:
+    count = block.place.count
+    offsets = [tag.place.address - block.place.address for tag in block.tags]
+    if offsets == list(range(count)):
+        return lambda data: unpack_bits(data, count)
+    if len(offsets) == 1:
+        return lambda data: (unpack_bits(data, count)[offsets[0]],)
+    pick = itemgetter(*offsets)
+    return lambda data: pick(unpack_bits(data, count))
+
+
+def _format(tag: Tag) -> str:
+    return _FORMATS.get(tag.type) or f"{2 * tag.place.count}s"
+
+
+def _indices(tag: Tag, first: int) -> list[int]:
+    """Where the bytes of this tag's value stand in the answer, the highest first."""
+    words = list(range(tag.place.address - first, tag.place.address - first + tag.place.count))
+    if tag.order in _SWAPS_WORDS and tag.type is not ValueType.STRING:
+        words.reverse()
+    pair = (1, 0) if tag.order in _SWAPS_BYTES else (0, 1)
+    return [2 * word + byte for word in words for byte in pair]

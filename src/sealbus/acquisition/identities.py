@@ -1,0 +1,120 @@
+"""Who the collector is towards a device, and whom it believes: files below one folder, a folder for each identity.
+
+    NAME/certificate.pem    leaf first, up to the root
+    NAME/key.pem
+    NAME/trust.pem          the authorities whose devices are believed
+    NAME/crl.pem            their revocation lists, if there are any
+
+Files are looked at each time a connection is made and once in a while besides. A change is taken up whole or not at
+all: with a file that cannot be used, the last good state goes on, and what is wrong with it is told. An identity that
+was never good has no connections, and the error names the file. A name is the name of a folder and no way to anywhere
+else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from sealbus.errors import ConfigError
+from sealbus.security import Identity, PeerVerifier, Trust, build_client_context
+
+if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
+    from sealbus.security import Peer
+
+__all__ = ["Credentials", "IdentityFolder"]
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_FILES: Final = ("certificate.pem", "key.pem", "trust.pem", "crl.pem")
+
+_Marks = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Credentials:
+    """One identity as it was last good."""
+
+    context: ssl.SSLContext
+    trust: Trust
+    verifier: PeerVerifier
+
+    def objection(self, peer: Peer) -> str | None:
+        """Why a server that is connected is not to be believed any more."""
+        return self.trust.objection(peer, datetime.now(UTC))
+
+
+@dataclass(slots=True)
+class _Held:
+    marks: _Marks
+    credentials: Credentials | None
+    problem: ConfigError | None
+
+
+class IdentityFolder:
+    """The identities below `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held: dict[str, _Held] = {}
+
+    def credentials(self, name: str) -> Credentials:
+        """Those of an identity, as new as its files. Raises ConfigError that names the file or key at fault."""
+        held = self._look(name)
+        if held.credentials is None:
+            raise held.problem or ConfigError("cannot be used", key="identity")
+        return held.credentials
+
+    def problem(self, name: str) -> str:
+        """What is wrong with its files now, even while the last good state is in force; empty when nothing is."""
+        held = self._held.get(name)
+        return str(held.problem) if held is not None and held.problem is not None else ""
+
+    def changed(self) -> set[str]:
+        """The identities whose files were changed and taken up since they were last looked at."""
+        before = {name: held.credentials for name, held in self._held.items()}
+        return {name for name, credentials in before.items() if self._look(name).credentials is not credentials}
+
+    def keep(self, names: set[str]) -> None:
+        """Forget all others."""
+        self._held = {name: held for name, held in self._held.items() if name in names}
+
+    def _look(self, name: str) -> _Held:
+        if not _NAME.fullmatch(name):
+            raise ConfigError(f'"{name}" is no identity', key="identity", mend="name a folder below identities")
+        marks = tuple(_mark(self._path / name / file) for file in _FILES)
+        held = self._held.get(name)
+        if held is not None and held.marks == marks:
+            return held
+        credentials, problem = held.credentials if held else None, None
+        try:
+            credentials = self._load(name)
+        except ConfigError as error:
+            problem = error
+        held = self._held[name] = _Held(marks, credentials, problem)
+        return held
+
+    def _load(self, name: str) -> Credentials:
+        certificate, key, anchors, crl = (self._path / name / file for file in _FILES)
+        if not certificate.parent.is_dir():
+            raise ConfigError(
+                "there is no such identity",
+                file=str(certificate.parent),
+                key="identity",
+                mend=f"make it with {_FILES[0]}",
+            )
+        identity = Identity.load(certificate, key)
+        trust = Trust.load(anchors, [crl] if crl.exists() else [])
+        return Credentials(build_client_context(identity, trust), trust, PeerVerifier(trust))
+
+
+def _mark(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,141 @@
+"""Where exactly is it, may it be dialled, and does nobody else dial it?
+
+A name is looked up once. Each address that comes back is held against the allowed networks, and the connection is made
+to one that passed, by its number: `Endpoint.address`. Whatever the name service says a moment later, nothing else is
+dialled (DNS rebinding); the certificate of an mbaps server is still compared with the name that was typed. Where a name
+has several allowed addresses, each attempt takes the next.
+
+One owner per port: two connections to one serial device or one host and port would be two masters on one line. So each
+connection claims what it dials: the serial device behind all links, or address and port (and target, behind an SSH
+server; and site, behind a relay). The first one keeps it, and the other is told whose it is; put the devices on one
+connection. At the start of a plan the lower id is first. A connection that is only tried, before it is in a plan, has
+an id below zero: it claims nothing and is kept off serial devices that somebody owns, while a host may be dialled once
+more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os.path
+import socket
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from sealbus.acquisition.orders import Step
+from sealbus.endpoints import NetworkRules, render_authority
+from sealbus.errors import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from sealbus.endpoints import Endpoint
+
+__all__ = ["LocatingError", "Locator", "Resolver", "resolve"]
+
+Resolver: TypeAlias = "Callable[[str, int], Awaitable[list[str]]]"
+"""From a host and a port to addresses. Raises OSError for a name that has none."""
+
+_LOOK_UP_S: Final = 5.0
+
+
+class LocatingError(Unreachable):
+    """It is not dialled, and `step` says whether that is by the rules or because its name means nothing."""
+
+    def __init__(self, message: str, step: Step) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a name, in the order in which they should be tried. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
+class Locator:
+    """The rules in force, the name service, and who owns what. `owner` is the id of a connection."""
+
+    def __init__(self, look_up: Resolver = resolve) -> None:
+        self.rules = NetworkRules()
+        self._look_up = look_up
+        self._owners: dict[str, int] = {}
+        self._attempts: dict[int, int] = {}
+
+    async def locate(self, endpoint: Endpoint, owner: int) -> Endpoint:
+        """What to dial for this connection, once it is allowed and nobody else's. Raises LocatingError."""
+        if endpoint.line is not None:
+            path = _real_path(endpoint.line.device)
+            self._judge(self.rules.judge_device(endpoint.line.device, path))
+            self._claim((path,), owner, is_line=True)
+            return dataclasses.replace(endpoint, line=dataclasses.replace(endpoint.line, device=path))
+        self._judge(self.rules.judge_endpoint(endpoint))
+        allowed = await self._allowed_addresses(endpoint)
+        attempt = self._attempts[owner] = self._attempts.get(owner, -1) + 1
+        address = allowed[attempt % len(allowed)]
+        self._claim((_key(endpoint, endpoint.host), _key(endpoint, address)), owner)
+        return dataclasses.replace(endpoint, address=address)
+
+    def objection(self, located: Endpoint) -> str | None:
+        """Why what was located before is not allowed any more, after a change of the rules."""
+        if located.line is not None:
+            return self.rules.judge_device(located.line.device, located.line.device)
+        return self.rules.judge_endpoint(located) or self.rules.judge(located.address, located.port)
+
+    def reserve(self, endpoint: Endpoint, owner: int) -> None:
+        """Claim what can be claimed without looking up a name, if nobody has it."""
+        key = _real_path(endpoint.line.device) if endpoint.line is not None else _key(endpoint, endpoint.host)
+        self._owners.setdefault(key, owner)
+
+    def owner_of_line(self, endpoint: Endpoint) -> int | None:
+        """Who owns the serial device of this endpoint; None where nobody does or it is none."""
+        return self._owners.get(_real_path(endpoint.line.device)) if endpoint.line is not None else None
+
+    def release(self, owner: int) -> None:
+        """This connection is gone."""
+        self._owners = {key: each for key, each in self._owners.items() if each != owner}
+        self._attempts.pop(owner, None)
+
+    async def _allowed_addresses(self, endpoint: Endpoint) -> list[str]:
+        try:
+            async with asyncio.timeout(_LOOK_UP_S):
+                found = await self._look_up(endpoint.host, endpoint.port)
+        except TimeoutError:
+            raise LocatingError(f'the name service does not answer for "{endpoint.host}"', Step.RESOLVE) from None
+        except (OSError, UnicodeError):
+            raise LocatingError(f'there is no host "{endpoint.host}"', Step.RESOLVE) from None
+        if not found:
+            raise LocatingError(f'there is no host "{endpoint.host}"', Step.RESOLVE)
+        objections = [self.rules.judge(address, endpoint.port) for address in found]
+        allowed = [address for address, objection in zip(found, objections, strict=True) if objection is None]
+        if not allowed:
+            self._judge(objections[0])
+        return allowed
+
+    def _judge(self, objection: str | None) -> None:
+        if objection is not None:
+            raise LocatingError(objection, Step.RULES)
+
+    def _claim(self, keys: Iterable[str], owner: int, *, is_line: bool = False) -> None:
+        wanted = set(keys)
+        if owner < 0 and not is_line:
+            return
+        for key in wanted:
+            other = self._owners.get(key, owner)
+            if other != owner:
+                raise LocatingError(
+                    f"{key} belongs to connection {other}; put the devices on one connection", Step.RULES
+                )
+        kept = {key: each for key, each in self._owners.items() if each != owner}
+        self._owners = kept | dict.fromkeys(wanted, owner)
+
+
+def _real_path(path: str) -> str:
+    """Where the links of a path lead to: a look into /dev, which waits for nobody."""
+    return os.path.realpath(path)
+
+
+def _key(endpoint: Endpoint, host: str) -> str:
+    key = render_authority(host.lower().rstrip("."), endpoint.port)
+    if endpoint.forward is not None:
+        return f"{key}/{render_authority(endpoint.forward.target_host.lower(), endpoint.forward.target_port)}"
+    return f"{key}/{endpoint.site}" if endpoint.site else key

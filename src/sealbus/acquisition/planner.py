@@ -1,0 +1,150 @@
+"""Which requests read these tags? As few as the device and its operator allow.
+
+Tags of one device and one table are laid on the address space. Going up, a block is extended to the next tag if what
+lies between is no longer than the gap limit, holds nothing forbidden, and the whole stays within what the device gives
+at once. A tag is in a block whole or not at all, so no value is put together from two answers. Going up greedily is
+best here: no other choice needs fewer blocks.
+
+`Detours` is what was learnt from the device itself: places that it refused, which are not read just to save a request,
+and addresses at which a block must begin because merging over them was refused. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sealbus.errors import ConfigError, LocalError
+from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, Place, Table, parse_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sealbus.acquisition.plan import DevicePlan
+    from sealbus.acquisition.tags import Tag
+
+__all__ = ["Detours", "DeviceLimits", "PlannedBlock", "plan_blocks"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLimits:
+    """What a device bears, and what must not be read of it."""
+
+    max_registers: int = MAX_COUNT_READ_REGISTERS
+    max_bits: int = MAX_COUNT_READ_BITS
+    gap_registers: int = 8
+    gap_bits: int = 128
+    forbidden: tuple[Place, ...] = ()
+
+    @classmethod
+    def of(cls, plan: DevicePlan) -> DeviceLimits:
+        """Those of a device's plan. Raises ConfigError."""
+        for key, most in (("max_registers", MAX_COUNT_READ_REGISTERS), ("max_bits", MAX_COUNT_READ_BITS)):
+            if not 1 <= getattr(plan, key) <= most:
+                raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, mend=f"give 1 to {most}")
+        for key in ("gap_registers", "gap_bits"):
+            if getattr(plan, key) < 0:
+                raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, mend="give 0 or more")
+        try:
+            forbidden = tuple(map(parse_place, plan.forbidden))
+        except LocalError as error:
+            raise ConfigError(str(error), key="forbidden") from None
+        return cls(plan.max_registers, plan.max_bits, plan.gap_registers, plan.gap_bits, forbidden)
+
+    def objection(self, tag: Tag) -> ConfigError | None:
+        """Why this tag cannot be read of the device at all."""
+        most, _ = self.of_table(tag.place.table)
+        if tag.place.count > most:
+            return ConfigError(
+                f"{tag.place} is longer than what the device gives at once, {most}",
+                key="place",
+                mend="raise max_registers",
+            )
+        for place in self.forbidden:
+            if _overlap(place, tag.place):
+                return ConfigError(
+                    f"{tag.place} lies in {place}, which is forbidden", key="place", mend="take it out of one"
+                )
+        return None
+
+    def of_table(self, table: Table) -> tuple[int, int]:
+        """The most places in a request, and the longest gap."""
+        if table in (Table.COILS, Table.DISCRETE):
+            return self.max_bits, self.gap_bits
+        return self.max_registers, self.gap_registers
+
+
+@dataclass(frozen=True, slots=True)
+class Detours:
+    """What the device taught us: `refused` is not read without need, no block reaches over the beginning of a `cut`."""
+
+    refused: tuple[Place, ...] = ()
+    cuts: frozenset[tuple[Table, int]] = frozenset()
+
+
+_NONE: Final = Detours()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedBlock:
+    """One request and the tags that its answer serves, in the order of their addresses."""
+
+    place: Place
+    tags: tuple[Tag, ...]
+
+    def halves(self) -> tuple[PlannedBlock, PlannedBlock]:
+        """The same tags in two blocks. Only where there are two or more."""
+        middle = len(self.tags) // 2
+        return _block(self.tags[:middle]), _block(self.tags[middle:])
+
+
+def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, detours: Detours = _NONE) -> list[PlannedBlock]:
+    """The requests that read these tags of one device, by table and address. None of the tags may be objected to."""
+    of_table: dict[Table, list[Tag]] = {}
+    for tag in tags:
+        of_table.setdefault(tag.place.table, []).append(tag)
+    return [
+        block
+        for table in sorted(of_table)
+        for block in _plan_table(sorted(of_table[table], key=_by_place), limits, detours)
+    ]
+
+
+def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, detours: Detours) -> list[PlannedBlock]:
+    table = tags[0].place.table
+    most, gap = limits.of_table(table)
+    avoided = [each for each in (*limits.forbidden, *detours.refused) if each.table is table]
+    blocks: list[PlannedBlock] = []
+    members: list[Tag] = []
+    first, last = 0, -1
+    for tag in tags:
+        begins, ends = tag.place.address, max(last, tag.place.last)
+        merges = (
+            bool(members)
+            and ends - first < most
+            and begins - last - 1 <= gap
+            and (table, begins) not in detours.cuts
+            and not any(each.address < begins and each.last > last for each in avoided)
+        )
+        if not merges:
+            if members:
+                blocks.append(PlannedBlock(Place(table, first, last - first + 1), tuple(members)))
+            members, first, ends = [], begins, tag.place.last
+        members.append(tag)
+        last = ends
+    blocks.append(PlannedBlock(Place(table, first, last - first + 1), tuple(members)))
+    return blocks
+
+
+def _block(tags: tuple[Tag, ...]) -> PlannedBlock:
+    first = tags[0].place
+    last = max(tag.place.last for tag in tags)
+    return PlannedBlock(Place(first.table, first.address, last - first.address + 1), tags)
+
+
+def _by_place(tag: Tag) -> tuple[int, int]:
+    return tag.place.address, tag.place.last
+
+
+def _overlap(one: Place, other: Place) -> bool:
+    return one.table is other.table and one.address <= other.last and other.address <= one.last

@@ -1,0 +1,154 @@
+"""Reading tags now, once: the same requests, decoders and judgements as in polling, without their memory.
+
+A tag of the plan is read as it stands in the order, so that one can be tried before it is stored. What is read is for
+the one who asked; it is not told to anybody else, and the polls go on as they were.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from sealbus.acquisition.blocks import Block
+from sealbus.acquisition.conversion import build_conversion
+from sealbus.acquisition.orders import OrderState, Step, ValueRead, ValuesRead
+from sealbus.acquisition.outcome import Outcome, failed_step
+from sealbus.acquisition.planner import DeviceLimits, plan_blocks
+from sealbus.acquisition.points import Point
+from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
+from sealbus.acquisition.tags import compile_tag
+from sealbus.errors import ConfigError
+from sealbus.protocol import Table
+from sealbus.samples import Quality, Reason, Sample
+
+if TYPE_CHECKING:
+    from sealbus.acquisition.asking import Answer, Asker
+    from sealbus.acquisition.link import Link
+    from sealbus.acquisition.orders import ReadNow
+    from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.plan import TagPlan
+    from sealbus.acquisition.planner import PlannedBlock
+    from sealbus.acquisition.tags import Tag
+
+__all__ = ["limits_of", "read_now"]
+
+_MOST_TAGS: Final = 1000
+
+
+def limits_of(link: Link, unit_id: int) -> DeviceLimits:
+    """What the plan says that this unit bears."""
+    units = (run.unit for run in link.devices.values())
+    return next((unit.limits for unit in units if unit.unit_id == unit_id), DeviceLimits())
+
+
+async def read_now(order: ReadNow, errand: Errand, link: Link, asker: Asker) -> Outcome:
+    """Carry out a `ReadNow`."""
+    if not 1 <= len(order.tags) <= _MOST_TAGS:
+        return Outcome(OrderState.REFUSED, f"{len(order.tags)} tags; give 1 to {_MOST_TAGS}")
+    reading = _Reading(order, link, asker)
+    errand.found = reading.found
+    await reading.open()
+    total = len(order.tags)
+    while reading.todo:
+        await reading.read(reading.todo.popleft())
+        errand.progress(len(reading.values), total, "")
+    found = reading.found()
+    if any(value.quality != Quality.BAD for value in found.values) or reading.failed_at is None:
+        return Outcome(OrderState.DONE, found=found)
+    return Outcome(OrderState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
+
+
+class _Reading:
+    def __init__(self, order: ReadNow, link: Link, asker: Asker) -> None:
+        self._link = link
+        self._asker = asker
+        self._order = order
+        self._unit_id = order.unit_id
+        self._began = asker.channel.loop.time()
+        self.values: dict[int, ValueRead] = {}
+        self.failed_at: Step | None = None
+        self.reason = ""
+        limits = limits_of(link, order.unit_id)
+        tags = [tag for plan in order.tags if (tag := self._tag(plan, limits)) is not None]
+        self.todo = deque(plan_blocks(tags, limits))
+
+    def found(self) -> ValuesRead:
+        """What has been read, in the order in which it was asked for."""
+        return ValuesRead(
+            values=tuple(self.values[tag.id] for tag in self._order.tags if tag.id in self.values),
+            requests=self._asker.requests,
+            took_s=self._asker.channel.loop.time() - self._began,
+        )
+
+    async def open(self) -> None:
+        """Dial anew where the channel would still wait before it tries again: somebody wants to know how it is now."""
+        if not self._link.channel.open_lines:
+            await self._link.channel.open()
+
+    async def read(self, block: PlannedBlock) -> None:
+        """Ask for one block. One that is refused as a whole is halved, and its halves come next."""
+        run = Block(block, [Point(tag.plan, build_conversion(tag)) for tag in block.tags], self._unit_id)
+        answer = await self._asker.ask(self._unit_id, run.tail[1:])
+        if answer.exception in HALVED and len(block.tags) > 1:
+            self.todo.extendleft(reversed(block.halves()))
+            return
+        time_us, told = self._link.reach.clock.now_us(), list[Sample]()
+        if answer.data is not None:
+            run.take(answer.data, time_us, 0.0, told)
+        else:
+            self._note(answer)
+            run.fail(_reason(answer), time_us, 0.0, told)
+        for sample, tag in zip(told, block.tags, strict=True):
+            self.values[tag.plan.id] = _value(sample, answer.text, _raw(answer.data, tag, block))
+
+    def _note(self, answer: Answer) -> None:
+        if self.failed_at is None:
+            self.failed_at, self.reason = failed_step(answer, self._link), answer.text
+
+    def _tag(self, plan: TagPlan, limits: DeviceLimits) -> Tag | None:
+        try:
+            tag = compile_tag(plan)
+            build_conversion(tag)
+            if (objection := limits.objection(tag)) is not None:
+                raise objection
+        except ConfigError as error:
+            time_us = self._link.reach.clock.now_us()
+            self.values[plan.id] = ValueRead(
+                tag_id=plan.id,
+                time_us=time_us,
+                value=None,
+                quality=Quality.BAD,
+                reason=Reason.NOT_COLLECTED,
+                text=str(error),
+            )
+            self.failed_at, self.reason = Step.VALUE, str(error)
+            return None
+        return tag
+
+
+def _reason(answer: Answer) -> Reason:
+    if answer.exception is not None:
+        return reason_of_exception(answer.exception)
+    reason = reason_of_failure(answer.failure) if answer.failure is not None else None
+    return reason if reason is not None else Reason.TIMEOUT
+
+
+def _raw(data: bytes | None, tag: Tag, block: PlannedBlock) -> str:
+    if data is None:
+        return ""
+    at = tag.place.address - block.place.address
+    if tag.place.table in (Table.COILS, Table.DISCRETE):
+        return f"{data[at // 8] >> at % 8 & 1:02x}"
+    return data[2 * at : 2 * (at + tag.place.count)].hex()
+
+
+def _value(sample: Sample, text: str, raw: str) -> ValueRead:
+    return ValueRead(
+        tag_id=sample.tag_id,
+        time_us=sample.time_us,
+        value=sample.value,
+        quality=sample.quality,
+        reason=sample.reason,
+        raw=raw,
+        text=text,
+    )

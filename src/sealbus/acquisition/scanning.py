@@ -1,0 +1,131 @@
+"""Scans: which units answer on a connection, and which places a unit has.
+
+A scan takes turns with the polls of the same connection and asks one thing at a time. A unit that stays silent costs
+the time-out of the connection. A range is read in pieces as large as the device gives; a piece that is refused is
+halved until single places are left, and neighbours that answered alike are put together again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from sealbus.acquisition.blocks import read_pdu
+from sealbus.acquisition.orders import OrderState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
+from sealbus.acquisition.outcome import Outcome, failed_step
+from sealbus.acquisition.reading import limits_of
+from sealbus.acquisition.reasons import HALVED
+from sealbus.client import Failure
+from sealbus.errors import LocalError
+from sealbus.protocol import ExceptionCode, Place, Table, parse_place, unpack_bits, unpack_words
+
+if TYPE_CHECKING:
+    from sealbus.acquisition.asking import Answer, Asker
+    from sealbus.acquisition.link import Link
+    from sealbus.acquisition.orders import ScanRegisters, ScanUnits
+    from sealbus.acquisition.outcome import Errand
+
+__all__ = ["scan_registers", "scan_units"]
+
+_MOST_SILENCES: Final = 3
+_ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+
+
+async def scan_units(order: ScanUnits, errand: Errand, link: Link, asker: Asker) -> Outcome:
+    """Carry out a `ScanUnits`."""
+    try:
+        pdu = read_pdu(parse_place(order.place))
+    except LocalError as error:
+        return Outcome(OrderState.REFUSED, str(error))
+    if not link.channel.open_lines:
+        await link.channel.open()
+    units = range(order.first, order.last + 1)
+    found: list[UnitAnswer] = []
+    errand.found = lambda: UnitsScanned(units=tuple(found), asked=asker.requests)
+    for asked, unit_id in enumerate(units, start=1):
+        answer = await asker.ask(unit_id, pdu)
+        if answer.failure is Failure.UNREACHABLE:
+            return Outcome(OrderState.FAILED, answer.text, failed_at=failed_step(answer, link), found=errand.found())
+        if answer.failure is None and answer.exception not in _ABSENT:
+            found.append(
+                UnitAnswer(unit_id=unit_id, took_s=answer.took_s, exception=answer.exception, text=answer.text)
+            )
+        errand.progress(asked, len(units), f"unit {unit_id}")
+    return Outcome(OrderState.DONE, found=errand.found())
+
+
+async def scan_registers(order: ScanRegisters, errand: Errand, link: Link, asker: Asker) -> Outcome:
+    """Carry out a `ScanRegisters`."""
+    try:
+        place = parse_place(order.place)
+    except LocalError as error:
+        return Outcome(OrderState.REFUSED, str(error))
+    if not link.channel.open_lines:
+        await link.channel.open()
+    scan = _Scan(place, limits_of(link, order.unit_id).of_table(place.table)[0])
+    errand.found = lambda: RegistersScanned(ranges=scan.ranges(), requests=asker.requests)
+    outcome = Outcome(OrderState.DONE)
+    while scan.todo:
+        if asker.requests >= order.max_requests:
+            outcome = Outcome(OrderState.FAILED, f"not done with {order.max_requests} requests", failed_at=Step.VALUE)
+            break
+        piece = scan.todo.popleft()
+        answer = await asker.ask(order.unit_id, read_pdu(piece))
+        scan.take(piece, answer)
+        errand.progress(scan.done, place.count, str(piece))
+        if answer.failure is not None and (answer.failure is Failure.UNREACHABLE or scan.silences >= _MOST_SILENCES):
+            outcome = Outcome(OrderState.FAILED, answer.text, failed_at=failed_step(answer, link))
+            break
+    return Outcome(outcome.state, outcome.reason, outcome.failed_at, errand.found())
+
+
+class _Scan:
+    def __init__(self, place: Place, most: int) -> None:
+        self.todo = deque(
+            Place(place.table, first, min(most, place.last + 1 - first))
+            for first in range(place.address, place.last + 1, most)
+        )
+        self.done = 0
+        self.silences = 0
+        self._answers: list[tuple[Place, Answer]] = []
+
+    def take(self, piece: Place, answer: Answer) -> None:
+        self.silences = self.silences + 1 if answer.failure is not None else 0
+        if answer.exception in HALVED and piece.count > 1:
+            left = piece.count // 2
+            self.todo.appendleft(Place(piece.table, piece.address + left, piece.count - left))
+            self.todo.appendleft(Place(piece.table, piece.address, left))
+            return
+        self.done += piece.count
+        self._answers.append((piece, answer))
+
+    def ranges(self) -> tuple[RangeFound, ...]:
+        """What was found, neighbours that answered alike as one."""
+        merged: list[tuple[Place, Answer, list[int]]] = []
+        for piece, answer in self._answers:
+            values = _values(piece, answer)
+            if merged and _is_alike(merged[-1][1], answer) and merged[-1][0].last + 1 == piece.address:
+                before = merged[-1][0]
+                merged[-1] = (
+                    Place(before.table, before.address, before.count + piece.count),
+                    answer,
+                    merged[-1][2] + values,
+                )
+            else:
+                merged.append((piece, answer, values))
+        return tuple(
+            RangeFound(place=str(place), values=tuple(values), exception=answer.exception, text=answer.text)
+            for place, answer, values in merged
+        )
+
+
+def _values(piece: Place, answer: Answer) -> list[int]:
+    if answer.data is None:
+        return []
+    if piece.table in (Table.COILS, Table.DISCRETE):
+        return [int(bit) for bit in unpack_bits(answer.data, piece.count)]
+    return unpack_words(answer.data)
+
+
+def _is_alike(one: Answer, other: Answer) -> bool:
+    return (one.data is None, one.exception, one.failure) == (other.data is None, other.exception, other.failure)

@@ -1,0 +1,44 @@
+"""When is it due again? The n-th time is start + n * interval, so nothing drifts, and nothing is due twice.
+
+Who asks at once for the first time would ask at the same moment for ever. So each poll has its own place within the
+second, worked out from its id by the golden ratio: the first hundred ids lie as evenly as can be, and a poll keeps its
+place whatever else is added or removed. Pure: `now` is an argument.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["Beat"]
+
+_SPREAD_S: Final = 1.0
+_GOLDEN_RATIO: Final = 0.618033988749895
+
+
+class Beat:
+    """A sequence of due times, `interval_s` apart, on the clock that `now` is read from."""
+
+    __slots__ = ("_interval_s", "_start", "_turn")
+
+    def __init__(self, interval_s: float, number: int, now: float) -> None:
+        spread = min(interval_s, _SPREAD_S)
+        place = number * _GOLDEN_RATIO % 1.0 * spread
+        self._interval_s = interval_s
+        self._start = now + (place - now) % spread
+        self._turn = 0
+
+    @property
+    def due(self) -> float:
+        """The next time."""
+        return self._start + self._turn * self._interval_s
+
+    def advance(self, now: float) -> int:
+        """Go to the first due time after `now`; returns how many between were missed. Only when it is due."""
+        turn = int((now - self._start) / self._interval_s) + 1
+        if self._start + turn * self._interval_s <= now:  # the division was rounded down ...
+            turn += 1
+        elif turn > self._turn + 1 and self._start + (turn - 1) * self._interval_s > now:  # ... or up
+            turn -= 1
+        missed = turn - self._turn - 1
+        self._turn = turn
+        return missed
