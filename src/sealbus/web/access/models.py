@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+
+from sealbus.web.access.hints import tell
 
 __all__ = ["Heartbeat", "Version"]
 
@@ -24,9 +26,10 @@ class Version(models.Model):
 
     @classmethod
     def bump(cls, name: str) -> None:
-        """Count up, within the transaction that makes the change."""
+        """Count up, within the transaction that makes the change; when it is done, whoever has a bus tells others."""
         if not cls.objects.filter(name=name).update(number=F("number") + 1):
             cls.objects.get_or_create(name=name, defaults={"number": 1})
+        transaction.on_commit(lambda: tell(name))
 
     @classmethod
     def current(cls, name: str) -> int:

@@ -11,6 +11,7 @@ from sealbus.web.config.callers import Callers
 from sealbus.web.config.exposure import exposure_of
 from sealbus.web.config.front import Front
 from sealbus.web.config.headers import default_headers
+from sealbus.web.trends.socket import live_socket
 
 if TYPE_CHECKING:
     from sealbus.web.config.environment import Environment
@@ -21,7 +22,7 @@ _SITE: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
 
 application = Front(
     get_asgi_application(),
-    None,
+    live_socket,
     Callers(exposure_of(_SITE), settings.ALLOWED_HOSTS, _SITE.trusted_proxies, _SITE.public_url),
     default_headers(is_https=_SITE.is_https),
 )

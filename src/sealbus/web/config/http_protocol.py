@@ -14,10 +14,13 @@ What is answered here, to bytes that are no request or come too slowly, has the 
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sealbus.web.config.socket_protocol import GuardedSocket
 
 if TYPE_CHECKING:
     import asyncio
@@ -85,9 +88,10 @@ class GuardedHttp(HttpToolsProtocol):
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def handle_websocket_upgrade(self) -> None:
-        """It is a socket from here on, with deadlines of its own; it keeps its place."""
+        """It is a socket from here on, with deadlines of its own; it keeps its place until it is gone."""
         self._stop_clock()
         self._admission.serve(self)
+        self.ws_protocol_class = partial(GuardedSocket, gone=partial(self._admission.forget, self))  # type: ignore[assignment]
         super().handle_websocket_upgrade()
 
     # -- what the parser finds

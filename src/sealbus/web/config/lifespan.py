@@ -9,13 +9,15 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from sealbus.web.trends.service import live_service
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
 __all__ = ["running_parts"]
 
-_PARTS: tuple[Callable[[], AbstractAsyncContextManager[object]], ...] = ()
+_PARTS: tuple[Callable[[], AbstractAsyncContextManager[object]], ...] = (live_service,)
 
 
 @asynccontextmanager

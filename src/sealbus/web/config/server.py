@@ -55,7 +55,7 @@ def run_server(environment: Environment, ready: Callable[[str], None]) -> None:
         port=environment.listen_port,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         http=GuardedHttp,
-        ws="websockets-sansio",
+        ws="websockets-sansio",  # as `GuardedSocket`, which `GuardedHttp` makes
         ws_max_size=_LONGEST_SOCKET_MESSAGE,
         ws_per_message_deflate=False,
         lifespan="on",

@@ -1,0 +1,24 @@
+"""How often may a client speak? A bucket that fills at a rate and holds a burst. No clock: `now` is an argument."""
+
+from __future__ import annotations
+
+__all__ = ["Allowance"]
+
+
+class Allowance:
+    """`rate` a second, `burst` at once."""
+
+    __slots__ = ("_at", "_burst", "_left", "_rate")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._left, self._at = burst, now
+
+    def spend(self, now: float) -> bool:
+        """Take one; False when there is none left."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -1,0 +1,123 @@
+"""What one client has subscribed to, what it may have of that, and what it is told. No socket, no clock, no database.
+
+Two tasks of a socket use it in turns: the one that receives calls `answer`, the one that sends calls `take_news`. What
+waits for the client is bounded: tags that are due, subscriptions that have ended, and whether the state is another one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sealbus.web.trends.followers import Follower
+from sealbus.web.trends.messages import (
+    MOST_DEVICES,
+    MOST_TAGS,
+    Ended,
+    Ping,
+    Pong,
+    Problem,
+    Refused,
+    StateTold,
+    Subscribe,
+    Unsubscribe,
+    Unsubscribed,
+    encode,
+    encode_snapshot,
+    encode_values,
+)
+
+if TYPE_CHECKING:
+    from sealbus.web.access.subject import Rights
+    from sealbus.web.trends.hub import LiveHub
+    from sealbus.web.trends.messages import ClientMessage
+
+__all__ = ["Conversation"]
+
+
+class Conversation:
+    """One client. `follower.woken` is set when `take_news` has something."""
+
+    def __init__(self, hub: LiveHub, rights: Rights) -> None:
+        self.follower = Follower()
+        self.refused = 0
+        """How many tags and devices it was refused."""
+        self._hub = hub
+        self._rights = rights
+        self._tags: set[int] = set()
+        self._devices: set[int] = set()
+        self._ended_tags: set[int] = set()
+        self._ended_devices: set[int] = set()
+        self._told: StateTold | None = None
+        hub.followers.follow(self.follower, frozenset())
+        self.follower.woken.set()  # the state is news
+
+    def leave(self) -> None:
+        """The client is gone."""
+        self._hub.followers.leave(self.follower)
+
+    def answer(self, message: ClientMessage) -> list[str]:
+        """Do what the client asks, and what it is to be told at once."""
+        match message:
+            case Subscribe():
+                return self._subscribe(message)
+            case Unsubscribe():
+                self._tags.difference_update(message.tags)
+                self._devices.difference_update(message.devices)
+                self._settle()
+                return [encode(Unsubscribed(message.id))]
+            case Ping():
+                return [encode(Pong(message.id))]
+
+    def take_news(self) -> list[str]:
+        """All that is news to the client, the newest of each tag; nothing of it is news any more."""
+        self.follower.woken.clear()
+        texts = []
+        state = StateTold(self._hub.state.value, self._hub.since_us)
+        if state != self._told:
+            self._told = state
+            texts.append(encode(state))
+        if self._ended_tags or self._ended_devices:
+            texts.append(encode(Ended(sorted(self._ended_tags), sorted(self._ended_devices))))
+            self._ended_tags.clear()
+            self._ended_devices.clear()
+        if due := self.follower.take_due():
+            encoded = self._hub.values.encoded
+            texts.append(encode_values([encoded(tag_id) for tag_id in due]))
+        return texts
+
+    def review(self, rights: Rights) -> None:
+        """Rights or configuration are other ones: end what they no longer show, add what devices have got."""
+        self._rights = rights
+        chosen = self._hub.catalog.choose(rights, self._tags, self._devices)
+        self._tags.difference_update(chosen.refused_tags)
+        self._devices.difference_update(chosen.refused_devices)
+        self._ended_tags.update(chosen.refused_tags)
+        self._ended_devices.update(chosen.refused_devices)
+        before = self.follower.tags
+        self._settle()
+        self.follower.due |= self.follower.tags - before
+        self.follower.woken.set()
+
+    def _subscribe(self, message: Subscribe) -> list[str]:
+        catalog, rights = self._hub.catalog, self._rights
+        chosen = catalog.choose(rights, message.tags, message.devices)
+        devices = set(message.devices).difference(chosen.refused_devices)
+        if len(chosen.tags | self.follower.tags) > MOST_TAGS or len(devices | self._devices) > MOST_DEVICES:
+            detail = f"at most {MOST_TAGS} tags and {MOST_DEVICES} devices on one socket"
+            return [encode(Problem(message.id, "too-many", detail))]
+        self._tags |= set(message.tags).difference(chosen.refused_tags)
+        self._devices |= devices
+        self._settle()
+        self.follower.due -= chosen.tags
+        encoded = self._hub.values.encoded
+        texts = encode_snapshot(message.id, [encoded(tag_id) for tag_id in sorted(chosen.tags)])
+        if chosen.refused_tags or chosen.refused_devices:
+            self.refused += len(chosen.refused_tags) + len(chosen.refused_devices)
+            texts.append(encode(Refused(message.id, chosen.refused_tags, chosen.refused_devices)))
+        return texts
+
+    def _settle(self) -> None:
+        """Follow what is subscribed to, as far as the bound goes: a device may have got more tags than it had."""
+        chosen = self._hub.catalog.choose(self._rights, self._tags, self._devices)
+        tags = chosen.tags if len(chosen.tags) <= MOST_TAGS else frozenset(sorted(chosen.tags)[:MOST_TAGS])
+        self._hub.followers.follow(self.follower, tags)

@@ -1,0 +1,56 @@
+"""The history of this process: opened when it is first asked for, never written to.
+
+The rules (how long a value of a tag holds, in which zone a day begins) are configuration. They are read again when the
+plan has changed, at most every few seconds, by whoever asks first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from django.conf import settings
+
+from sealbus.history import History, HistoryRules, RetentionClass, open_history
+from sealbus.web.devices.queries import plan_version, retention_classes, retention_of_tags
+
+__all__ = ["history"]
+
+_LOOK_EVERY_S = 2.0
+
+
+class _Opened:
+    lock = threading.Lock()
+    history: History | None = None
+    version = -1
+    looked_at = float("-inf")
+
+
+def history() -> History:
+    """The history. Asks the database now and then; opening connects to nothing."""
+    with _Opened.lock:
+        now = time.monotonic()
+        if _Opened.history is None or now - _Opened.looked_at >= _LOOK_EVERY_S:
+            _Opened.looked_at = now
+            version = plan_version()
+            if _Opened.history is None or version != _Opened.version:
+                _Opened.version = version
+                _take_rules(_rules())
+        opened = _Opened.history
+    return opened if opened is not None else history()
+
+
+def _take_rules(rules: HistoryRules) -> None:
+    if _Opened.history is None:
+        site = settings.SEALBUS  # type: ignore[misc]  # ours
+        _Opened.history = open_history(site.history, rules=rules, read_only=True)
+    else:
+        _Opened.history.rules = rules
+
+
+def _rules() -> HistoryRules:
+    site = settings.SEALBUS  # type: ignore[misc]  # ours
+    classes = tuple(RetentionClass(**row) for row in retention_classes())
+    if not classes:
+        return HistoryRules(zone=site.time_zone)
+    return HistoryRules(zone=site.time_zone, classes=classes, class_of=retention_of_tags())

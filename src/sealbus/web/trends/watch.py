@@ -1,0 +1,120 @@
+"""Notices that rights, sessions, tokens or the configuration have changed, and brings every open socket in line.
+
+Twice a second it looks at two version numbers, and once a second whether the sessions, tokens and accounts behind the
+open sockets are still what they were; a hint on the bus makes it look at once. A socket whose credential or rights may
+have changed is judged again from its handshake, by the same function that let it in: it ends, or its subscriptions are
+cut to what is left. Sockets of one credential are judged once.
+
+While the database cannot be asked, nothing can be taken away either; but after a while nobody knows any more who may
+see what, and the sockets are closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from django.db import Error as DatabaseError
+
+from sealbus.web.trends.entry import Credential, Denied, enter
+from sealbus.web.trends.guests import CloseCode
+from sealbus.web.trends.queries import Look, load_catalog, look, witnesses
+
+if TYPE_CHECKING:
+    from sealbus.web.trends.desk import Desk
+    from sealbus.web.trends.entry import Entered
+    from sealbus.web.trends.guests import Guest, Guests
+    from sealbus.web.trends.hub import LiveHub
+
+__all__ = ["Watch"]
+
+_EVERY_S = 0.5
+_ACCOUNTS_EVERY_S = 1.0
+_ANSWER_S = 5.0
+_BLIND_S = 10.0
+"""For so long sockets stay open although nobody can be asked."""
+
+_log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Run `run`; `hint` makes it look now."""
+
+    def __init__(self, hub: LiveHub, guests: Guests, desk: Desk) -> None:
+        self._hub = hub
+        self._guests = guests
+        self._desk = desk
+        self._hinted = asyncio.Event()
+        self._seen: Look | None = None
+        self._looked_at = self._accounts_at = time.monotonic()
+
+    def hint(self) -> None:
+        """Something has changed."""
+        self._hinted.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                await self._look()
+                self._looked_at = time.monotonic()
+            except (DatabaseError, TimeoutError) as error:
+                _log.warning("the database cannot be asked who may see what: %s", type(error).__name__)
+                self._close_when_blind()
+            try:
+                async with asyncio.timeout(_EVERY_S):
+                    await self._hinted.wait()
+            except TimeoutError:
+                pass
+            self._hinted.clear()
+
+    async def _look(self) -> None:
+        seen = await self._desk.ask(_ANSWER_S, look)
+        if self._seen is None or seen.plan != self._seen.plan:
+            self._hub.take_catalog(await self._desk.ask(_ANSWER_S, load_catalog))
+            for guest in self._guests:
+                guest.conversation.review(guest.entered.subject.rights)
+        self._seen = seen
+        now = time.monotonic()
+        if len(self._guests) and now - self._accounts_at >= _ACCOUNTS_EVERY_S:
+            self._accounts_at = now
+            await self._look_at_accounts()
+        await self._judge_again([each for each in self._guests if each.entered.rights_version != seen.rights])
+
+    async def _look_at_accounts(self) -> None:
+        found = await self._desk.ask(_ANSWER_S, witnesses, {each.entered.credential for each in self._guests})
+        changed = []
+        for guest in self._guests:
+            witness = found.get(guest.entered.credential)
+            if witness is None:  # came in since
+                continue
+            if guest.witness != witness or guest.entered.credential.user_id is None:
+                changed.append(guest)
+            guest.witness = witness
+        await self._judge_again(changed)
+
+    async def _judge_again(self, guests: list[Guest]) -> None:
+        judged: dict[Credential, Entered | Denied] = {}
+        for guest in guests:
+            credential = guest.entered.credential
+            if credential not in judged:
+                judged[credential] = await self._desk.ask(_ANSWER_S, enter, guest.scope)
+            self._bring_in_line(guest, judged[credential])
+
+    def _bring_in_line(self, guest: Guest, outcome: Entered | Denied) -> None:
+        if isinstance(outcome, Denied):
+            guest.end(CloseCode.NO_RIGHT if outcome.subject.is_signed_in else CloseCode.SIGNED_OUT)
+        elif outcome.credential != guest.entered.credential:
+            guest.end(CloseCode.SIGNED_OUT)  # the cookie is somebody else's by now
+        else:
+            rights_are_others = outcome.subject.rights != guest.entered.subject.rights
+            guest.entered = outcome
+            if rights_are_others:
+                guest.conversation.review(outcome.subject.rights)
+
+    def _close_when_blind(self) -> None:
+        if time.monotonic() - self._looked_at > _BLIND_S:
+            for guest in self._guests:
+                guest.end(CloseCode.COME_AGAIN)
