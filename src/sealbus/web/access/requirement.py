@@ -43,7 +43,9 @@ class Requirement:
     signed_in: bool = True
     action: Action | None = None
     people_only: bool = False
-    """Not by token: passwords, second factors, sessions and tokens are a person's own business."""
+    """Neither by token nor without an account: passwords, second factors, sessions and tokens are a person's own
+    business.
+    """
     before_second_factor: bool = False
     """Open also to whoever still has to add the second factor that his role demands."""
 
@@ -57,6 +59,8 @@ class Requirement:
             return Verdict.SECOND_FACTOR
         if self.people_only and subject.is_token:
             return Verdict.NOT_FOR_TOKENS
+        if self.people_only and subject.user_id is None:
+            return Verdict.REFUSED
         if self.action is None:
             return Verdict.ALLOWED
         rights = subject.rights

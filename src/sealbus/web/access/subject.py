@@ -24,6 +24,8 @@ class ActorKind(StrEnum):
     NOBODY = "nobody"
     USER = "user"
     TOKEN = "token"  # noqa: S105 - a word
+    EMERGENCY = "emergency"
+    """Whoever came by a link from the shell of the plant: he may watch, and has no account."""
     SYSTEM = "system"
     GATEWAY = "gateway"
 

@@ -1,4 +1,4 @@
-"""The app's name for Django."""
+"""The app's name for Django, and what it listens to."""
 
 from __future__ import annotations
 
@@ -12,3 +12,28 @@ class AccountsApp(AppConfig):
 
     name = "sealbus.web.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        """Declare what the library's views require, and listen to what is told."""
+        from allauth.account import signals as account
+        from allauth.mfa import signals as mfa
+        from allauth.socialaccount import signals as social
+        from django.contrib.auth.signals import user_logged_out
+
+        from sealbus.web.access import gate
+        from sealbus.web.accounts import receivers
+        from sealbus.web.accounts.library_views import REQUIREMENTS
+
+        gate.LIBRARY_VIEWS.update(REQUIREMENTS)
+        gate.refused.connect(receivers.on_refused)
+        account.user_logged_in.connect(receivers.on_logged_in)
+        user_logged_out.connect(receivers.on_logged_out)
+        account.password_changed.connect(receivers.on_password_changed)
+        account.password_set.connect(receivers.on_password_changed)
+        mfa.authenticator_added.connect(receivers.on_second_factor_changed)
+        mfa.authenticator_removed.connect(receivers.on_second_factor_changed)
+        mfa.authenticator_reset.connect(receivers.on_second_factor_changed)
+        mfa.authenticator_used.connect(receivers.on_second_factor_used)
+        mfa.authentication_failed.connect(receivers.on_second_factor_failed)
+        social.social_account_added.connect(receivers.on_social_account_changed)
+        social.social_account_removed.connect(receivers.on_social_account_changed)

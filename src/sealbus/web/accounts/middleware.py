@@ -1,4 +1,5 @@
-"""Works out who asks, once for each request: `request.subject`, which the gate and the views go by.
+"""Works out who asks, once for each request: `request.subject`, which the gate and the views go by. And straightens
+what the library that signs people in answers.
 
 A request with a token has no session: what a cookie says besides is not looked at, so CSRF does not concern it. The
 address is that of the peer, or what a trusted proxy says in front of it.
@@ -6,10 +7,18 @@ address is that of the peer, or what a trusted proxy says in front of it.
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
+import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.core.cache import caches
+from django.utils import timezone
 
+from sealbus.web.access.problems import problem
 from sealbus.web.accounts.subjects import of_request
 
 if TYPE_CHECKING:
@@ -18,7 +27,16 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-__all__ = ["SubjectMiddleware", "address_of"]
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["LibraryAnswersMiddleware", "SubjectMiddleware", "address_of"]
+
+_log = logging.getLogger(__name__)
+
+_LIBRARY = "/_allauth/"
+_RETRY_AFTER_S = 60  # the longest window of a limit that does not say how long it lasts
+_SEEN_EVERY_S = 60
+_BAD_INPUT = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
 
 
 class SubjectMiddleware:
@@ -33,17 +51,60 @@ class SubjectMiddleware:
         request.subject = subject  # type: ignore[attr-defined]  # ours
         if subject.is_token:
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # no cookie speaks for this request
+        elif subject.user_id is not None:
+            _mark_seen(request, subject)
         return self._get_response(request)
+
+
+class LibraryAnswersMiddleware:
+    """What django-allauth leaves open: a 429 says when to come back, and garbage in a request is the sender's fault.
+
+    Its views take the members of a body for what they should be; whatever that raises becomes a 400 here, and is
+    logged, instead of a 500.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass on, and complete a 429."""
+        response = self._get_response(request)
+        if request.path.startswith(_LIBRARY) and response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            response.headers.setdefault("Retry-After", str(_RETRY_AFTER_S))
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """A 400 for what a body of the wrong shape raises within the library; None for all else."""
+        if not request.path.startswith(_LIBRARY) or not isinstance(error, _BAD_INPUT):
+            return None
+        _log.warning("a request to %s could not be understood: %s", request.path, type(error).__name__, exc_info=error)
+        return problem(HTTPStatus.BAD_REQUEST, "invalid", "What was sent cannot be used")
 
 
 def address_of(request: HttpRequest) -> str:
     """From where it comes: behind trusted proxies, the last address that one of them did not add itself."""
-    remote = str(request.META.get("REMOTE_ADDR", ""))
     trusted = settings.SEALBUS.trusted_proxies  # type: ignore[misc]  # ours
-    if not trusted.contains(remote):
-        return remote
+    remote = _address(str(request.META.get("REMOTE_ADDR", "")))
     for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        remote = hop.strip() or remote
-        if not trusted.contains(remote):
+        claimed = _address(hop.strip())
+        if not claimed or not trusted.contains(remote):
             break
+        remote = claimed
     return remote
+
+
+def _address(text: str) -> str:
+    """An address in its usual form, IPv4 also where a socket for both says it as IPv6; empty for anything else."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _mark_seen(request: HttpRequest, subject: Subject) -> None:
+    """When and from where a session was last used, to the minute."""
+    key = request.session.session_key or ""
+    mark = "seen:" + hashlib.sha256(f"{key} {subject.actor.address}".encode()).hexdigest()
+    if key and subject.actor.address and caches["process"].add(mark, True, _SEEN_EVERY_S):
+        UserSession.objects.filter(session_key=key).update(last_seen_at=timezone.now(), ip=subject.actor.address)

@@ -1,7 +1,9 @@
 """Users, roles, groups, tokens.
 
 Rights are role x device group x action: a `Role` is a set of actions (`Grant`), an `Assignment` gives a user a role
-in one group or, without one, in all. There is no superuser and no flag that skips a check.
+in one group or, without one, in all. There is no superuser and no flag that skips a check. What two people may edit at
+the same time carries a `version` that counts its changes. User names are unique whatever their case: whoever signs in
+does not have to remember it, and nobody can stand beside another as his twin.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 from knox.models import AbstractAuthToken
 
 from sealbus.web.access.actions import Action
 
-__all__ = ["ApiToken", "Assignment", "Grant", "Group", "OneTimeLink", "Role", "User", "UserManager"]
+__all__ = ["ApiToken", "Assignment", "Grant", "Group", "OneTimeLink", "RefusalTally", "Role", "User", "UserManager"]
 
 _ACTIONS = [(action.value, action.value) for action in Action]
 
@@ -43,6 +46,7 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # auth_to
     email = models.EmailField(blank=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    version = models.PositiveIntegerField(default=1)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -53,6 +57,7 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # auth_to
     class Meta:
         app_label = "accounts"
         ordering = ("username",)
+        constraints = (models.UniqueConstraint(Lower("username"), name="accounts_username_once"),)
 
     def __str__(self) -> str:
         return self.username
@@ -64,6 +69,7 @@ class Group(models.Model):
     name = models.CharField(max_length=100, unique=True)
     text = models.CharField(max_length=500, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         app_label = "accounts"
@@ -79,6 +85,7 @@ class Role(models.Model):
     name = models.CharField(max_length=100, unique=True)
     text = models.CharField(max_length=500, blank=True)
     needs_second_factor = models.BooleanField(default=False)
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         app_label = "accounts"
@@ -122,9 +129,11 @@ class Assignment(models.Model):
 
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # untyped library
     """A token of a user, by knox: only its hash is stored. It can do what its owner can, cut to `actions` and
-    `groups`.
+    `groups`. Revoked rather than deleted: whoever reviews rights wants to see what there was.
     """
 
+    id = models.BigAutoField(primary_key=True)
+    digest = models.CharField(max_length=128, unique=True)
     name = models.CharField(max_length=100)
     actions = models.JSONField(default=list)
     all_groups = models.BooleanField(default=False)
@@ -133,10 +142,16 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # untyped library
     """From where it may be used, as networks ("10.0.0.0/8"); empty: from anywhere."""
     last_used_at = models.DateTimeField(null=True, blank=True)
     last_used_from = models.CharField(max_length=64, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         app_label = "accounts"
-        constraints = (models.UniqueConstraint(fields=["user", "name"], name="accounts_token_name"),)
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["user", "name"], condition=models.Q(revoked_at=None), name="accounts_token_name"
+            ),
+        )
 
 
 class OneTimeLink(models.Model):
@@ -159,3 +174,23 @@ class OneTimeLink(models.Model):
 
     class Meta:
         app_label = "accounts"
+
+
+class RefusalTally(models.Model):
+    """How often the same caller was refused within one minute, beyond the first time, which is in the audit already.
+
+    Written into the audit, and removed here, when the minute is over.
+    """
+
+    key = models.CharField(max_length=64)
+    minute = models.PositiveBigIntegerField()
+    count = models.PositiveIntegerField(default=0)
+    actor_kind = models.CharField(max_length=16)
+    actor_id = models.PositiveBigIntegerField(null=True)
+    actor_name = models.CharField(max_length=200, blank=True)
+    address = models.CharField(max_length=64, blank=True)
+    action = models.CharField(max_length=64)
+
+    class Meta:
+        app_label = "accounts"
+        constraints = (models.UniqueConstraint(fields=["key", "minute"], name="accounts_tally_once"),)

@@ -1,29 +1,47 @@
-"""From a session or a token to a `Subject`: the one place where rights are worked out from the database."""
+"""From a session or a token to a `Subject`: the one place where rights are worked out from the database.
+
+They are worked out for every request, so what is taken away is gone at once. A session counts as opened with a second
+factor when one was *used* in it: having added one is not enough, and a passkey that stood in for the password is one.
+An emergency session belongs to no account: it may watch everything until its link expires or a new one is made.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import TYPE_CHECKING
 
+from allauth.account.authentication import get_authentication_records
 from django.utils import timezone
 from knox.auth import TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.subject import Actor, ActorKind, Rights, Subject
-from sealbus.web.accounts.models import ApiToken, Grant, Role, User
+from sealbus.web.accounts.models import ApiToken, Assignment, OneTimeLink, Role, User
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-__all__ = ["from_token", "of_request", "rights_of", "subject_of_token", "subject_of_user"]
+__all__ = [
+    "EMERGENCY_KEY",
+    "from_token",
+    "of_request",
+    "rights_of",
+    "subject_of_token",
+    "subject_of_user",
+    "used_second_factor",
+]
 
+EMERGENCY_KEY = "sealbus.emergency"
+"""Where a session keeps the id of the emergency link that opened it."""
 _USED_EVERY_S = 60.0
+_LONGEST_SECRET = 200
 
 
 def rights_of(user: User) -> Rights:
     """All pairs of action and group that the user's roles give him. One query."""
-    pairs = Grant.objects.filter(role__assignments__user=user).values_list("action", "role__assignments__group")
-    pairs = pairs.filter(role__assignments__user=user)
+    held = Assignment.objects.filter(user=user, role__grants__isnull=False)
+    pairs = held.values_list("role__grants__action", "group")
     return Rights(frozenset((Action(action), group) for action, group in pairs))
 
 
@@ -39,11 +57,11 @@ def subject_of_user(user: User, *, address: str, has_second_factor: bool) -> Sub
 
 def subject_of_token(token: ApiToken, *, address: str) -> Subject | None:
     """The subject of a token; None where it is not good any more, or not from there."""
-    if not token.user.is_active or (token.expiry is not None and token.expiry <= timezone.now()):
+    if not token.user.is_active or token.revoked_at is not None or _is_expired(token):
         return None
     if token.networks and not _lies_in(address, token.networks):
         return None
-    actions = frozenset(Action(each) for each in token.actions if each in Action.__members__.values())
+    actions = frozenset(action for action in Action if action.value in token.actions)
     groups = None if token.all_groups else frozenset(token.groups.values_list("pk", flat=True))
     return Subject(
         Actor(ActorKind.TOKEN, token.user.pk, f"{token.user.username}/{token.name}", address),
@@ -56,10 +74,10 @@ def subject_of_token(token: ApiToken, *, address: str) -> Subject | None:
 
 def from_token(secret: str, *, address: str) -> Subject | None:
     """The subject of whoever sent this token; None where it is no good, whatever is wrong with it."""
-    from rest_framework.exceptions import AuthenticationFailed
-
+    if not secret.isascii() or not 0 < len(secret) <= _LONGEST_SECRET:
+        return None
     try:
-        _, token = TokenAuthentication().authenticate_credentials(secret.encode("utf-8", "replace"))
+        _, token = _KeepingTokens().authenticate_credentials(secret.encode())
     except AuthenticationFailed:
         return None
     subject = subject_of_token(token, address=address)
@@ -80,16 +98,39 @@ def of_request(request: HttpRequest, address: str) -> Subject:
             return nobody
         return from_token(secret.strip(), address=address) or nobody
     user = request.user
-    if not isinstance(user, User):
-        return nobody
-    return subject_of_user(user, address=address, has_second_factor=_used_second_factor(request))
+    if isinstance(user, User):
+        return subject_of_user(user, address=address, has_second_factor=used_second_factor(request, user))
+    return _emergency(request, address) or nobody
 
 
-def _used_second_factor(request: HttpRequest) -> bool:
-    """Whether this session was opened with a second factor or a passkey."""
-    from allauth.account.authentication import get_authentication_records
+def used_second_factor(request: HttpRequest, user: User) -> bool:
+    """Whether a second factor or a passkey was used in this session."""
+    return any(record.get("method") == "mfa" for record in get_authentication_records(request, user))
 
-    return any(record.get("method") == "mfa" for record in get_authentication_records(request))
+
+class _KeepingTokens(TokenAuthentication):  # type: ignore[misc]  # untyped library
+    """knox deletes what has expired, of its own accord and of others too. Here it stays, and is refused."""
+
+    def _cleanup_token(self, auth_token: ApiToken) -> bool:
+        """Whether to pass over this one."""
+        return auth_token.revoked_at is not None or _is_expired(auth_token)
+
+
+def _is_expired(token: ApiToken) -> bool:
+    return token.expiry is None or token.expiry <= timezone.now()
+
+
+def _emergency(request: HttpRequest, address: str) -> Subject | None:
+    link_id = request.session.get(EMERGENCY_KEY)
+    if link_id is None:
+        return None
+    good = OneTimeLink.objects.filter(
+        pk=link_id, kind=OneTimeLink.Kind.EMERGENCY, used_at__isnull=False, expires_at__gt=timezone.now()
+    )
+    if not good.exists():
+        return None
+    actor = Actor(ActorKind.EMERGENCY, None, "emergency", address)
+    return Subject(actor, rights=Rights(frozenset({(Action.VIEW, None)})), is_signed_in=True)
 
 
 def _lies_in(address: str, networks: list[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.urls import path
+from django.urls import include, path
 
 from sealbus.web.api.health_views import HealthView
 
@@ -14,5 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["urlpatterns"]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("sealbus.web.accounts.urls")),
+    path("", include("sealbus.web.devices.urls")),
     path("health", HealthView.as_view(), name="health"),
 ]

@@ -59,8 +59,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "sealbus.web.accounts.middleware.LibraryAnswersMiddleware",
     "sealbus.web.accounts.middleware.SubjectMiddleware",
     "sealbus.web.access.gate.Gate",
 ]
@@ -72,7 +72,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 
 CACHES: dict[str, Any] = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "web_cache"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "web_cache",  # made by a migration of `access`
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # it counts failed logins: nobody may push entries out by making more
+    },
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 if SEALBUS.bus.startswith(("redis://", "rediss://")):
@@ -92,7 +96,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = SEALBUS.time_zone
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = SEALBUS.home / "static"
+WHITENOISE_USE_FINDERS = True  # straight from the package: there is nothing to collect and nothing to go stale
 
 # -- signing in
 
@@ -112,13 +116,17 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key", "reauthenticate": "10/m/user"}
+MFA_ADAPTER = "sealbus.web.accounts.adapters.SecondFactorAdapter"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are not what accounts are known by here
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Sealbus"
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
 HEADLESS_FRONTEND_URLS = {"socialaccount_login_error": "/login", "account_signup": "/login"}
-USERSESSIONS_TRACK_ACTIVITY = True
+USERSESSIONS_ADAPTER = "sealbus.web.accounts.adapters.SessionsAdapter"
+USERSESSIONS_TRACK_ACTIVITY = False  # `accounts` does it, once a minute instead of at every request
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if SEALBUS.oidc is not None:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {

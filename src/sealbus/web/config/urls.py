@@ -18,4 +18,6 @@ urlpatterns = [
     path("health/ready", ready, name="health-ready"),
     path("api/v1/", include("sealbus.web.api.urls")),
     path("_allauth/", include("allauth.headless.urls")),
+    path("accounts/", include("allauth.urls")),  # where single sign-on comes back to, nothing else
+    path("", include("sealbus.web.accounts.page_urls")),
 ]

@@ -1,0 +1,13 @@
+"""Routes of the pages that printed links lead to."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from sealbus.web.accounts.views import LinkPage
+
+__all__ = ["urlpatterns"]
+
+urlpatterns = [
+    path(kind, LinkPage.as_view(kind=kind), name=f"{kind}-page") for kind in ("setup", "password", "emergency")
+]

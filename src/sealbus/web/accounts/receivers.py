@@ -1,0 +1,124 @@
+"""What happened while somebody signed in, as django-allauth and the gate tell it, goes into the audit from here.
+
+A second factor that was used within a session changes what the session may do, so the session gets a new id then, as it
+does at login: an id that somebody else knew before is worth nothing afterwards. Whatever ends a session or changes its
+rights is told to the sockets, by the version of the rights.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+
+from sealbus.web.access.models import Version
+from sealbus.web.access.subject import Actor, ActorKind, Subject
+from sealbus.web.accounts.middleware import address_of
+from sealbus.web.accounts.models import User
+from sealbus.web.accounts.services import record_refusal
+from sealbus.web.audit.models import Result
+from sealbus.web.audit.services import Event, Target, append
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+__all__ = [
+    "on_logged_in",
+    "on_logged_out",
+    "on_password_changed",
+    "on_refused",
+    "on_second_factor_changed",
+    "on_second_factor_failed",
+    "on_second_factor_used",
+    "on_social_account_changed",
+    "session_ended",
+]
+
+
+def on_refused(sender: Any, *, subject: Subject, verdict: Any, method: str, path: str, route: str, **_: Any) -> None:
+    """The gate, or a view for an object, has sent somebody away."""
+    detail = {"method": method, "path": path[:500], "route": route, "reason": str(verdict)}
+    record_refusal(actor=subject.actor, action="access.refused", detail=detail)
+
+
+def on_logged_in(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> None:
+    """Signed in, with all that it takes."""
+    methods = [_method(record) for record in request.session.get("account_authentication_methods", [])]
+    _append(request, user, "session.login", detail={"by": methods})
+
+
+def on_logged_out(sender: Any, *, request: HttpRequest, user: User | None, **_: Any) -> None:
+    """Signed out by himself."""
+    if isinstance(user, User):
+        UserSession.objects.filter(session_key=request.session.session_key).delete()
+        session_ended(_actor(request, user), user, action="session.logout")
+
+
+def session_ended(actor: Actor, user: User, action: str = "session.end") -> None:
+    """A session is over."""
+    with transaction.atomic():
+        Version.bump("rights")
+        append(Event(actor, action, Target("user", user.pk, user.username)))
+
+
+def on_password_changed(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> None:
+    """By himself. The session that did it goes on with a new id, all others have ended."""
+    for session in UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key):
+        session.end()
+    UserSession.objects.create_from_request(request)
+    with transaction.atomic():
+        Version.bump("rights")
+        _append(request, user, "password.change")
+
+
+def on_second_factor_changed(sender: Any, *, signal: Any, request: HttpRequest, user: User, **more: Any) -> None:
+    """Added, removed, or its codes made anew."""
+    from allauth.mfa import signals
+
+    names = {signals.authenticator_added: "add", signals.authenticator_removed: "remove"}
+    kind = str(more["authenticator"].type)
+    with transaction.atomic():
+        Version.bump("rights")
+        _append(request, user, f"second-factor.{names.get(signal, 'renew')}", detail={"kind": kind})
+
+
+def on_second_factor_used(sender: Any, *, request: HttpRequest, user: User, reauthenticated: bool, **more: Any) -> None:
+    """Within a session: what was withheld is given, and the session gets a new id. At login, the login does both."""
+    if not reauthenticated:
+        return
+    before = request.session.session_key
+    request.session.cycle_key()
+    with transaction.atomic():
+        UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
+        Version.bump("rights")
+        _append(request, user, "second-factor.use", detail={"kind": str(more["authenticator"].type)})
+
+
+def on_second_factor_failed(sender: Any, *, request: HttpRequest, user: User, **more: Any) -> None:
+    """A wrong code."""
+    _append(request, user, "second-factor.use", Result.FAILED, {"kind": str(more["authenticator"].type)})
+
+
+def on_social_account_changed(sender: Any, *, signal: Any, request: HttpRequest, **more: Any) -> None:
+    """A single sign-on account was tied to a user, or untied."""
+    from allauth.socialaccount import signals
+
+    login = more.get("sociallogin")
+    user = login.user if login is not None else more["socialaccount"].user
+    _append(request, user, f"single-sign-on.{'remove' if signal is signals.social_account_removed else 'add'}")
+
+
+def _append(
+    request: HttpRequest, user: User, action: str, result: Result = Result.DONE, detail: dict[str, Any] | None = None
+) -> None:
+    append(Event(_actor(request, user), action, Target("user", user.pk, user.username), result, detail))
+
+
+def _actor(request: HttpRequest, user: User) -> Actor:
+    return Actor(ActorKind.USER, user.pk, user.username, address_of(request))
+
+
+def _method(record: dict[str, Any]) -> str:
+    kind = record.get("type")
+    return f"{record.get('method')}: {kind}" if kind else str(record.get("method"))

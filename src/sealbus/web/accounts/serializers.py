@@ -1,0 +1,240 @@
+"""Accounts and rights as the API takes and gives them. Forms say what may be sent; the rest is what is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from sealbus.web.access.actions import Action
+from sealbus.web.access.strict import Strict
+from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
+
+__all__ = [
+    "AssignmentForm",
+    "AssignmentQuery",
+    "AssignmentShown",
+    "GroupChangeForm",
+    "GroupForm",
+    "GroupShown",
+    "IssuedTokenShown",
+    "LinkForm",
+    "LinkShown",
+    "PasswordForm",
+    "RoleChangeForm",
+    "RoleForm",
+    "RoleShown",
+    "SetUpForm",
+    "SetUpShown",
+    "TokenForm",
+    "TokenShown",
+    "UserChangeForm",
+    "UserForm",
+    "UserQuery",
+    "UserShown",
+]
+
+_ACTIONS = [action.value for action in Action]
+_LONGEST_PASSWORD = 256
+
+
+def _password(**options: Any) -> serializers.CharField:
+    """Never shown, never trimmed, and no longer than is worth hashing."""
+    return serializers.CharField(max_length=_LONGEST_PASSWORD, trim_whitespace=False, write_only=True, **options)
+
+
+class UserShown(serializers.ModelSerializer[User]):
+    """A user."""
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "name", "email", "is_active", "created_at", "last_login", "version")
+        read_only_fields = fields
+
+
+class UserForm(Strict):
+    """A new user."""
+
+    username = serializers.CharField(max_length=100)
+    name = serializers.CharField(max_length=150, allow_blank=True, default="")
+    email = serializers.EmailField(max_length=254, allow_blank=True, default="")
+    password = _password(required=False)
+
+
+class UserChangeForm(Strict):
+    """What may change of a user. With `version`, only if nobody else has changed him since."""
+
+    name = serializers.CharField(max_length=150, allow_blank=True, required=False)
+    email = serializers.EmailField(max_length=254, allow_blank=True, required=False)
+    is_active = serializers.BooleanField(required=False)
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+
+
+class UserQuery(Strict):
+    """How users are picked."""
+
+    is_active = serializers.BooleanField(required=False)
+    username = serializers.CharField(max_length=100, required=False)
+
+
+class RoleShown(serializers.ModelSerializer[Role]):
+    """A role and what it allows."""
+
+    actions = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Role
+        fields = ("id", "name", "text", "actions", "needs_second_factor", "version")
+        read_only_fields = fields
+
+    def get_actions(self, role: Role) -> list[str]:
+        """In alphabetical order."""
+        return sorted(grant.action for grant in role.grants.all())
+
+
+class RoleForm(Strict):
+    """A new role."""
+
+    name = serializers.CharField(max_length=100)
+    text = serializers.CharField(max_length=500, allow_blank=True, default="")
+    actions = serializers.ListField(child=serializers.ChoiceField(_ACTIONS), max_length=len(_ACTIONS))
+    needs_second_factor = serializers.BooleanField(default=False)
+
+
+class RoleChangeForm(Strict):
+    """What may change of a role. With `version`, only if nobody else has changed it since."""
+
+    name = serializers.CharField(max_length=100, required=False)
+    text = serializers.CharField(max_length=500, allow_blank=True, required=False)
+    actions = serializers.ListField(child=serializers.ChoiceField(_ACTIONS), max_length=len(_ACTIONS), required=False)
+    needs_second_factor = serializers.BooleanField(required=False)
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+
+
+class GroupShown(serializers.ModelSerializer[Group]):
+    """A device group."""
+
+    class Meta:
+        model = Group
+        fields = ("id", "name", "text", "archived_at", "version")
+        read_only_fields = fields
+
+
+class GroupForm(Strict):
+    """A new group."""
+
+    name = serializers.CharField(max_length=100)
+    text = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
+class GroupChangeForm(Strict):
+    """What may change of a group. With `version`, only if nobody else has changed it since."""
+
+    name = serializers.CharField(max_length=100, required=False)
+    text = serializers.CharField(max_length=500, allow_blank=True, required=False)
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+
+
+class AssignmentShown(serializers.ModelSerializer[Assignment]):
+    """Who holds which role where; `group` null stands for all."""
+
+    class Meta:
+        model = Assignment
+        fields = ("id", "user", "role", "group")
+        read_only_fields = fields
+
+
+class AssignmentForm(Strict):
+    """A role for a user; `group` null stands for all, and has to be said."""
+
+    user = serializers.PrimaryKeyRelatedField(queryset=User.objects.all())
+    role = serializers.PrimaryKeyRelatedField(queryset=Role.objects.all())
+    group = serializers.PrimaryKeyRelatedField(queryset=Group.objects.all(), allow_null=True)
+
+
+class AssignmentQuery(Strict):
+    """How assignments are picked."""
+
+    user = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    role = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    group = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+
+
+class TokenShown(serializers.ModelSerializer[ApiToken]):
+    """A token without its secret; `groups` null stands for all."""
+
+    owner = serializers.CharField(source="user.username")
+    groups = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField(source="created")
+    expires_at = serializers.DateTimeField(source="expiry")
+
+    class Meta:
+        model = ApiToken
+        fields = (
+            "id", "owner", "name", "token_key", "actions", "groups", "networks", "created_at", "expires_at",
+            "last_used_at", "last_used_from", "revoked_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_groups(self, token: ApiToken) -> list[int] | None:
+        """Their ids."""
+        return None if token.all_groups else sorted(group.pk for group in token.groups.all())
+
+
+class IssuedTokenShown(TokenShown):
+    """A token and its secret, told once."""
+
+    secret = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ApiToken
+        fields = (*TokenShown.Meta.fields, "secret")
+        read_only_fields = fields
+
+    def get_secret(self, token: ApiToken) -> str:
+        """What `Authorization: Token ...` takes."""
+        return str(self.context["secret"])
+
+
+class TokenForm(Strict):
+    """A new token."""
+
+    name = serializers.CharField(max_length=100)
+    actions = serializers.ListField(child=serializers.ChoiceField(_ACTIONS), min_length=1, max_length=len(_ACTIONS))
+    groups = serializers.PrimaryKeyRelatedField(
+        queryset=Group.objects.filter(archived_at=None), many=True, default=list
+    )
+    all_groups = serializers.BooleanField(default=False)
+    networks = serializers.ListField(child=serializers.CharField(max_length=64), max_length=50, default=list)
+    expires_at = serializers.DateTimeField()
+
+
+class LinkForm(Strict):
+    """The secret of a link: what stands behind its `#`."""
+
+    secret = serializers.CharField(max_length=200)
+
+
+class PasswordForm(LinkForm):
+    """A new password by link."""
+
+    password = _password()
+
+
+class SetUpForm(PasswordForm):
+    """The first administrator."""
+
+    username = serializers.CharField(max_length=100)
+
+
+class SetUpShown(serializers.Serializer[Any]):
+    """Whether the site waits for its first administrator."""
+
+    open = serializers.BooleanField()
+
+
+class LinkShown(serializers.Serializer[Any]):
+    """A link, told once."""
+
+    url = serializers.CharField()
+    expires_at = serializers.DateTimeField()

@@ -1,0 +1,57 @@
+"""What changes accounts and rights: each a function that says who does it, holds the transaction, and is recorded."""
+
+from __future__ import annotations
+
+from sealbus.web.accounts.services.assigning import assign, unassign
+from sealbus.web.accounts.services.groups import archive_group, change_group, create_group
+from sealbus.web.accounts.services.links import (
+    MadeLink,
+    emergency_link,
+    open_emergency,
+    password_link,
+    set_password,
+    set_up,
+    setup_link,
+    setup_open,
+)
+from sealbus.web.accounts.services.people import (
+    UserChanges,
+    change_user,
+    create_user,
+    end_sessions,
+    reset_second_factor,
+)
+from sealbus.web.accounts.services.refusals import flush_refusals, record_refusal
+from sealbus.web.accounts.services.roles import RoleChanges, change_role, create_role, delete_role
+from sealbus.web.accounts.services.tokens import IssuedToken, TokenWish, issue_token, revoke_token
+
+__all__ = [
+    "IssuedToken",
+    "MadeLink",
+    "RoleChanges",
+    "TokenWish",
+    "UserChanges",
+    "archive_group",
+    "assign",
+    "change_group",
+    "change_role",
+    "change_user",
+    "create_group",
+    "create_role",
+    "create_user",
+    "delete_role",
+    "emergency_link",
+    "end_sessions",
+    "flush_refusals",
+    "issue_token",
+    "open_emergency",
+    "password_link",
+    "record_refusal",
+    "reset_second_factor",
+    "revoke_token",
+    "set_password",
+    "set_up",
+    "setup_link",
+    "setup_open",
+    "unassign",
+]

@@ -1,0 +1,195 @@
+"""Links that open something once: the first account, a new password, a view in an emergency.
+
+A link ends in `#secret`: what stands behind `#` never reaches a log or a referrer. Only the secret's hash is stored. A
+new link of its kind ends the one before. It is used by compare-and-swap: of two who come at once, one gets in. The
+emergency link needs no account, no password and no limit that could be exhausted, so nobody can lock a plant out of
+watching itself; the session that it opens lasts as long as the link would have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.db.models import Count
+from django.utils import timezone
+from rest_framework.exceptions import PermissionDenied
+
+from sealbus.web.access.actions import Action
+from sealbus.web.access.errors import Conflict
+from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.accounts.models import Assignment, Grant, OneTimeLink, Role, User
+from sealbus.web.accounts.queries import administrators
+from sealbus.web.accounts.services.changing import changing_rights
+from sealbus.web.accounts.services.people import create_user
+from sealbus.web.accounts.services.refusals import record_refusal
+from sealbus.web.audit.services import Event, Target, append
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.models import QuerySet
+
+__all__ = [
+    "MadeLink",
+    "emergency_link",
+    "open_emergency",
+    "password_link",
+    "set_password",
+    "set_up",
+    "setup_link",
+    "setup_open",
+]
+
+_SETUP_LIFE = timedelta(hours=24)
+_PASSWORD_LIFE = timedelta(hours=24)
+_LONGEST_EMERGENCY_H = 72
+_SHELL = Actor(ActorKind.SYSTEM, name="shell")
+_Kind = OneTimeLink.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class MadeLink:
+    """A link, told once."""
+
+    url: str
+    expires_at: datetime
+
+
+def setup_open() -> bool:
+    """Whether the site waits for its first administrator."""
+    return not administrators().exists()
+
+
+def setup_link() -> str:
+    """The URL that makes the first administrator. Raises Conflict where there is one."""
+    with changing_rights():
+        _refuse_setup_when_closed()
+        made = _make(_Kind.SETUP, _SETUP_LIFE)
+        append(Event(_SHELL, "setup.link", detail={"expires_at": made.expires_at.isoformat()}))
+    return made.url
+
+
+def set_up(*, secret: str, username: str, password: str, address: str) -> User:
+    """Make the first administrator. Raises PermissionDenied, ValidationError by field, or Conflict where it is done."""
+    actor = Actor(ActorKind.NOBODY, name="setup", address=address)
+    with _refusals_recorded(_Kind.SETUP, actor), changing_rights():
+        _refuse_setup_when_closed()
+        _use(_Kind.SETUP, secret)
+        user = create_user(by=actor, username=username, password=password)
+        role = _administrating_role()
+        Assignment.objects.create(user=user, role=role)
+        append(Event(actor, "setup.done", Target("user", user.pk, user.username), detail={"role": role.name}))
+    return user
+
+
+def emergency_link(hours: float) -> str:
+    """A URL for whoever has the shell of the plant: view only, no account, for some hours. Ends the one before.
+
+    Raises ValueError for less than nothing or more than three days.
+    """
+    if not 0 < hours <= _LONGEST_EMERGENCY_H:
+        raise ValueError(f"an emergency lasts up to {_LONGEST_EMERGENCY_H} hours")
+    with changing_rights():
+        made = _make(_Kind.EMERGENCY, timedelta(hours=hours))
+        append(Event(_SHELL, "emergency.link", detail={"expires_at": made.expires_at.isoformat()}))
+    return made.url
+
+
+def open_emergency(*, secret: str, address: str) -> OneTimeLink:
+    """Use an emergency link: the session may keep its id. Raises PermissionDenied."""
+    actor = Actor(ActorKind.EMERGENCY, name="emergency", address=address)
+    with _refusals_recorded(_Kind.EMERGENCY, Actor(ActorKind.NOBODY, address=address)), changing_rights():
+        link = _use(_Kind.EMERGENCY, secret)
+        append(Event(actor, "emergency.open", detail={"expires_at": link.expires_at.isoformat()}))
+    return link
+
+
+def password_link(user: User, *, by: Actor = _SHELL) -> MadeLink:
+    """A link with which this user sets a new password. Raises Conflict for one who is switched off."""
+    if not user.is_active:
+        raise Conflict("This user is switched off", code="switched-off")
+    with changing_rights():
+        made = _make(_Kind.PASSWORD, _PASSWORD_LIFE, user)
+        detail = {"expires_at": made.expires_at.isoformat()}
+        append(Event(by, "password.link", Target("user", user.pk, user.username), detail=detail))
+    return made
+
+
+def set_password(*, secret: str, password: str, address: str) -> User:
+    """Set a new password by link, and end all sessions. Raises PermissionDenied, or ValidationError by field."""
+    with _refusals_recorded(_Kind.PASSWORD, Actor(ActorKind.NOBODY, address=address)), changing_rights():
+        link = _use(_Kind.PASSWORD, secret)
+        user = link.user
+        if user is None or not user.is_active:
+            raise PermissionDenied("This link is not valid", code="link-not-valid")
+        validate_password(password, user)
+        user.set_password(password)
+        user.save(update_fields=("password",))
+        for session in UserSession.objects.filter(user=user):
+            session.end()
+        actor = Actor(ActorKind.USER, user.pk, user.username, address)
+        append(Event(actor, "password.set", Target("user", user.pk, user.username), detail={"by": "link"}))
+    return user
+
+
+def _refuse_setup_when_closed() -> None:
+    if not setup_open():
+        raise Conflict("This site has been set up", code="set-up-already")
+
+
+def _make(kind: OneTimeLink.Kind, life: timedelta, user: User | None = None) -> MadeLink:
+    secret = secrets.token_urlsafe(32)
+    _of_kind(kind).filter(user=user).delete()
+    link = OneTimeLink.objects.create(kind=kind, digest=_digest(secret), user=user, expires_at=timezone.now() + life)
+    site = settings.SEALBUS.public_url  # type: ignore[misc]  # ours
+    return MadeLink(f"{site}/{kind.value}#{secret}", link.expires_at)
+
+
+def _use(kind: OneTimeLink.Kind, secret: str) -> OneTimeLink:
+    """The link of this secret, used up now. What makes the transaction fail afterwards makes it good again."""
+    good = _of_kind(kind).filter(digest=_digest(secret), used_at=None, expires_at__gt=timezone.now())
+    link = good.select_related("user").first()
+    if link is None or not good.update(used_at=timezone.now()):
+        raise PermissionDenied("This link is not valid: used, too old, or replaced", code="link-not-valid")
+    return link
+
+
+@contextmanager
+def _refusals_recorded(kind: OneTimeLink.Kind, actor: Actor) -> Iterator[None]:
+    """Outside of the transaction, which a refusal rolls back."""
+    try:
+        yield
+    except PermissionDenied:
+        record_refusal(actor=actor, action=f"{kind.value}.open", detail={"reason": "the link is not valid"})
+        raise
+
+
+def _of_kind(kind: OneTimeLink.Kind) -> QuerySet[OneTimeLink]:
+    return OneTimeLink.objects.filter(kind=kind)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def _administrating_role() -> Role:
+    """The role with the most actions among those that administer; a new one where all were removed."""
+    roles = Role.objects.filter(pk__in=Grant.objects.filter(action=Action.ADMINISTER.value).values("role"))
+    largest = roles.annotate(size=Count("grants")).order_by("-size", "pk").first()
+    if largest is not None:
+        return largest
+    taken = set(Role.objects.values_list("name", flat=True))
+    name = next(
+        name for name in ("Administrator", *(f"Administrator {n}" for n in range(2, 1000))) if name not in taken
+    )
+    role = Role.objects.create(name=name, text="May do everything", needs_second_factor=True)
+    Grant.objects.bulk_create([Grant(role=role, action=action.value) for action in Action])
+    return role

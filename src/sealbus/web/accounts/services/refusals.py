@@ -1,0 +1,90 @@
+"""Refusals on their way into the audit: all of them are counted there, but nobody fills it by knocking.
+
+The first refusal of a caller within a minute is recorded at once, with what was asked for. Further ones only raise a
+number in the database, one short statement each, which outlives the process; when the minute is over, whoever comes
+next writes the number into the audit. A caller is an account or a token with what it asks for; who is not signed in is
+an address, for IPv6 its network of 64 bits, whatever he asks for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.accounts.models import RefusalTally
+from sealbus.web.audit.models import Result
+from sealbus.web.audit.services import Event, append
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["flush_refusals", "record_refusal"]
+
+_MINUTE_S = 60
+_MOST_AT_ONCE = 200
+
+
+def record_refusal(*, actor: Actor, action: str, detail: Mapping[str, str]) -> None:
+    """Record a refusal, or count it where the same was recorded less than a minute ago."""
+    minute = int(time.time()) // _MINUTE_S
+    key = _key(actor, action, detail)
+    if RefusalTally.objects.filter(key=key, minute=minute).update(count=F("count") + 1):
+        return
+    flush_refusals()
+    try:
+        with transaction.atomic():
+            RefusalTally.objects.create(
+                key=key,
+                minute=minute,
+                actor_kind=actor.kind.value,
+                actor_id=actor.id,
+                actor_name=actor.name[:200],
+                address=actor.address[:64],
+                action=action,
+            )
+            append(Event(actor, action, result=Result.REFUSED, detail=detail))
+    except IntegrityError:  # another process saw him at the same moment
+        RefusalTally.objects.filter(key=key, minute=minute).update(count=F("count") + 1)
+
+
+def flush_refusals() -> int:
+    """Write the numbers of minutes that are over into the audit. How many entries that made."""
+    written = 0
+    minute = int(time.time()) // _MINUTE_S
+    with transaction.atomic():
+        over = RefusalTally.objects.select_for_update(skip_locked=True, of=("self",)).filter(minute__lt=minute)
+        for tally in list(over.order_by("minute", "pk")[:_MOST_AT_ONCE]):
+            if tally.count:
+                append(_summary(tally))
+                written += 1
+            tally.delete()
+    return written
+
+
+def _summary(tally: RefusalTally) -> Event:
+    since = datetime.fromtimestamp(tally.minute * _MINUTE_S, UTC).isoformat()
+    actor = Actor(ActorKind(tally.actor_kind), tally.actor_id, tally.actor_name, tally.address)
+    return Event(actor, tally.action, result=Result.REFUSED, detail={"more": tally.count, "minute": since})
+
+
+def _key(actor: Actor, action: str, detail: Mapping[str, str]) -> str:
+    if actor.kind is ActorKind.NOBODY:
+        who = f"nobody {_network(actor.address)} {action}"
+    else:
+        who = f"{actor.kind} {actor.id} {actor.name} {action} {detail.get('method', '')} {detail.get('route', '')}"
+    return hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
+
+
+def _network(address: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if parsed.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))

@@ -1,0 +1,227 @@
+"""`/users`, `/roles`, `/groups`, `/assignments`: for whoever administers, in all groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from sealbus.web.access.actions import Action
+from sealbus.web.access.requirement import Requirement, may
+from sealbus.web.access.rest import ScopedViewSet
+from sealbus.web.access.strict import query_of
+from sealbus.web.accounts import queries, services
+from sealbus.web.accounts.models import Assignment, Group, Role, User
+from sealbus.web.accounts.serializers import (
+    AssignmentForm,
+    AssignmentQuery,
+    AssignmentShown,
+    GroupChangeForm,
+    GroupForm,
+    GroupShown,
+    LinkShown,
+    RoleChangeForm,
+    RoleForm,
+    RoleShown,
+    UserChangeForm,
+    UserForm,
+    UserQuery,
+    UserShown,
+)
+from sealbus.web.accounts.views.reading import body_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.db.models import Model, QuerySet
+    from rest_framework.request import Request
+
+__all__ = ["AssignmentsView", "GroupsView", "RolesView", "UsersView"]
+
+_ADMINISTER = may(Action.ADMINISTER)
+
+
+class _Administered(mixins.RetrieveModelMixin, mixins.ListModelMixin, ScopedViewSet):
+    """Things of the whole site: no group has them."""
+
+    group_path = ""
+    lookup_value_regex = r"[0-9]{1,18}"
+
+
+class UsersView(_Administered):
+    """Users. Deleting one switches him off."""
+
+    queryset = User.objects.all()
+    serializer_class = UserShown
+    access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(
+        ("list", "retrieve", "create", "partial_update", "destroy", "password_link", "end_sessions",
+         "reset_second_factor"), _ADMINISTER,
+    )  # fmt: skip
+
+    def get_queryset(self) -> QuerySet[User]:
+        """All, or those that the query picks."""
+        users: QuerySet[User] = super().get_queryset()
+        return users.filter(**query_of(self.request, UserQuery)) if self.action == "list" else users
+
+    @extend_schema(parameters=[UserQuery])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Users by name."""
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(request=UserForm, responses={201: UserShown})
+    def create(self, request: Request) -> Response:
+        """A user without rights, and without a password unless one is sent."""
+        user = services.create_user(by=self.subject.actor, **body_of(request, UserForm))
+        return Response(UserShown(user).data, status=201)
+
+    @extend_schema(request=UserChangeForm, responses=UserShown)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change or switch off a user. 409 for the last administrator."""
+        user = self.get_object()
+        body = dict(body_of(request, UserChangeForm))
+        version = body.pop("version", None)
+        changes = services.UserChanges(**body)
+        services.change_user(by=self.subject.actor, user=user, changes=changes, version=version)
+        return Response(UserShown(user).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Switch a user off. 409 for the last administrator."""
+        changes = services.UserChanges(is_active=False)
+        services.change_user(by=self.subject.actor, user=self.get_object(), changes=changes)
+        return Response(status=204)
+
+    @extend_schema(request=None, responses={201: LinkShown})
+    @action(detail=True, methods=["post"], url_path="password-link")
+    def password_link(self, request: Request, pk: str) -> Response:
+        """A link with which this user sets a new password."""
+        made = services.password_link(self.get_object(), by=self.subject.actor)
+        return Response(LinkShown(made).data, status=201)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["post"], url_path="end-sessions")
+    def end_sessions(self, request: Request, pk: str) -> Response:
+        """End all sessions of a user."""
+        services.end_sessions(by=self.subject.actor, user=self.get_object())
+        return Response(status=204)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["post"], url_path="reset-second-factor")
+    def reset_second_factor(self, request: Request, pk: str) -> Response:
+        """Remove the second factors of somebody who has lost them, and end his sessions."""
+        services.reset_second_factor(by=self.subject.actor, user=self.get_object())
+        return Response(status=204)
+
+
+class RolesView(_Administered):
+    """Roles. The shipped ones are changed and removed like any other."""
+
+    queryset = Role.objects.prefetch_related("grants")
+    serializer_class = RoleShown
+    access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(
+        ("list", "retrieve", "create", "partial_update", "destroy"), _ADMINISTER
+    )
+
+    @extend_schema(request=RoleForm, responses={201: RoleShown})
+    def create(self, request: Request) -> Response:
+        """A new role."""
+        role = services.create_role(by=self.subject.actor, wanted=_role_changes(body_of(request, RoleForm)))
+        return Response(RoleShown(role).data, status=201)
+
+    @extend_schema(request=RoleChangeForm, responses=RoleShown)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change a role for all who hold it. 409 where nobody would administer any more."""
+        role = self.get_object()
+        body = body_of(request, RoleChangeForm)
+        services.change_role(by=self.subject.actor, role=role, changes=_role_changes(body), version=body.get("version"))
+        return Response(RoleShown(Role.objects.get(pk=role.pk)).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Remove a role, and take it from all who hold it. 409 where nobody would administer any more."""
+        services.delete_role(by=self.subject.actor, role=self.get_object())
+        return Response(status=204)
+
+
+class GroupsView(_Administered):
+    """Device groups: those in which the caller sees something. Deleting one archives it."""
+
+    queryset = Group.objects.none()
+    serializer_class = GroupShown
+    access: ClassVar[Mapping[str, Requirement]] = {
+        "list": Requirement(),
+        "retrieve": Requirement(),
+        **dict.fromkeys(("create", "partial_update", "destroy"), _ADMINISTER),
+    }
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """What the caller may know of."""
+        return queries.visible_groups(self.subject.rights)
+
+    def group_of(self, found: Model) -> int | None:
+        """Itself."""
+        return int(found.pk)
+
+    @extend_schema(request=GroupForm, responses={201: GroupShown})
+    def create(self, request: Request) -> Response:
+        """A new group."""
+        group = services.create_group(by=self.subject.actor, **body_of(request, GroupForm))
+        return Response(GroupShown(group).data, status=201)
+
+    @extend_schema(request=GroupChangeForm, responses=GroupShown)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Rename a group."""
+        group = self.get_object()
+        body = dict(body_of(request, GroupChangeForm))
+        version = body.pop("version", None)
+        services.change_group(by=self.subject.actor, group=group, changes=body, version=version)
+        return Response(GroupShown(group).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Archive a group."""
+        services.archive_group(by=self.subject.actor, group=self.get_object())
+        return Response(status=204)
+
+
+class AssignmentsView(_Administered):
+    """Who holds which role where."""
+
+    queryset = Assignment.objects.select_related("user", "role", "group").order_by("pk")
+    serializer_class = AssignmentShown
+    access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(("list", "retrieve", "create", "destroy"), _ADMINISTER)
+
+    def get_queryset(self) -> QuerySet[Assignment]:
+        """All, or those that the query picks."""
+        held: QuerySet[Assignment] = super().get_queryset()
+        return held.filter(**query_of(self.request, AssignmentQuery)) if self.action == "list" else held
+
+    @extend_schema(parameters=[AssignmentQuery])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """All that is held."""
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(request=AssignmentForm, responses={201: AssignmentShown})
+    def create(self, request: Request) -> Response:
+        """Give a user a role in one group, or in all (`group` null)."""
+        held = services.assign(by=self.subject.actor, **body_of(request, AssignmentForm))
+        return Response(AssignmentShown(held).data, status=201)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Take a role away. 409 where nobody would administer any more."""
+        services.unassign(by=self.subject.actor, assignment=self.get_object())
+        return Response(status=204)
+
+
+def _role_changes(body: Mapping[str, Any]) -> services.RoleChanges:
+    actions = body.get("actions")
+    return services.RoleChanges(
+        name=body.get("name"),
+        text=body.get("text"),
+        actions=None if actions is None else frozenset(Action(each) for each in actions),
+        needs_second_factor=body.get("needs_second_factor"),
+    )

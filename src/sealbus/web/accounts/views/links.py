@@ -1,0 +1,76 @@
+"""Links that open something once, by API: the secret is all that is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib.auth import logout
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from sealbus.web.access.authentication import rest_subject
+from sealbus.web.access.requirement import EVERYBODY, Requirement
+from sealbus.web.accounts import services
+from sealbus.web.accounts.serializers import LinkForm, PasswordForm, SetUpForm, SetUpShown, UserShown
+from sealbus.web.accounts.subjects import EMERGENCY_KEY
+from sealbus.web.accounts.views.reading import body_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest
+    from rest_framework.request import Request
+
+__all__ = ["EmergencyView", "PasswordLinkView", "SetUpView", "enter_emergency"]
+
+
+class SetUpView(APIView):
+    """The first start."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"GET": EVERYBODY, "POST": EVERYBODY}
+
+    @extend_schema(responses=SetUpShown)
+    def get(self, request: Request) -> Response:
+        """Whether the site waits for its first administrator; nothing else."""
+        return Response({"open": services.setup_open()})
+
+    @extend_schema(request=SetUpForm, responses={201: UserShown})
+    def post(self, request: Request) -> Response:
+        """Make the first administrator. 409 where there is one."""
+        user = services.set_up(**body_of(request, SetUpForm), address=rest_subject(request).actor.address)
+        return Response(UserShown(user).data, status=201)
+
+
+class PasswordLinkView(APIView):
+    """A new password, by the link that an administrator has made."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}
+
+    @extend_schema(request=PasswordForm, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Set the password, and end all sessions of this user."""
+        services.set_password(**body_of(request, PasswordForm), address=rest_subject(request).actor.address)
+        return Response(status=204)
+
+
+class EmergencyView(APIView):
+    """The view in an emergency, by a link from the shell of the plant."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}
+
+    @extend_schema(request=LinkForm, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Turn this session into one that may watch everything and nothing else."""
+        enter_emergency(
+            request._request, str(body_of(request, LinkForm)["secret"]), rest_subject(request).actor.address
+        )
+        return Response(status=204)
+
+
+def enter_emergency(request: HttpRequest, secret: str, address: str) -> None:
+    """Whoever was signed in is signed out, and the session gets a new id. Raises PermissionDenied."""
+    link = services.open_emergency(secret=secret, address=address)
+    logout(request)
+    request.session[EMERGENCY_KEY] = link.pk
+    request.session.cycle_key()

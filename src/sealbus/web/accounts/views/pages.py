@@ -1,0 +1,104 @@
+"""The pages that printed links lead to: one plain form. A small script takes the secret from behind the `#`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.debug import sensitive_post_parameters
+from rest_framework.exceptions import APIException
+
+from sealbus.web.access.gate import subject_of
+from sealbus.web.access.requirement import EVERYBODY
+from sealbus.web.accounts import services
+from sealbus.web.accounts.views.links import enter_emergency
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest, HttpResponse
+
+__all__ = ["LinkPage"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a page says."""
+
+    title: str
+    text: str
+    button: str
+    done: str
+    asks_name: bool = False
+    asks_password: bool = True
+
+
+_PAGES = {
+    "setup": _Words(
+        "Set up Sealbus",
+        "Choose the name and the password of the first administrator.",
+        "Create administrator",
+        "The administrator has been created. Sign in, then add a second factor: the role asks for one.",
+        asks_name=True,
+    ),
+    "password": _Words(
+        "Set a new password",
+        "All your open sessions will end.",
+        "Set password",
+        "The password has been set. Sign in with it.",
+    ),
+    "emergency": _Words(
+        "Emergency view",
+        "You will see everything and change nothing. What you open is recorded.",
+        "Open the view",
+        "The emergency view is open in this browser.",
+        asks_password=False,
+    ),
+}
+_LONGEST = {"secret": 200, "username": 100, "password": 256}
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class LinkPage(View):
+    """GET shows the form, POST does it."""
+
+    kind = ""
+    access = {"GET": EVERYBODY, "POST": EVERYBODY}  # noqa: RUF012 - as every view declares it
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The form."""
+        return self._page(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Do it, or show what is wrong."""
+        sent = {name: request.POST.get(name, "")[:longest] for name, longest in _LONGEST.items()}
+        try:
+            if self.kind != "emergency" and sent["password"] != request.POST.get("again"):
+                raise ValidationError({"password": "The two passwords differ"})
+            self._do(request, sent)
+        except ValidationError as error:
+            return self._page(request, 400, **_kept(sent), errors=error.messages)
+        except APIException as error:
+            return self._page(request, error.status_code, **_kept(sent), errors=[str(error.detail)])
+        return self._page(request, is_done=True)
+
+    def _do(self, request: HttpRequest, sent: Mapping[str, str]) -> None:
+        address = subject_of(request).actor.address
+        if self.kind == "setup":
+            services.set_up(**sent, address=address)
+        elif self.kind == "password":
+            services.set_password(secret=sent["secret"], password=sent["password"], address=address)
+        else:
+            enter_emergency(request, sent["secret"], address)
+
+    def _page(self, request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
+        return render(request, "accounts/link.html", {"words": _PAGES[self.kind], **more}, status=status)
+
+
+def _kept(sent: Mapping[str, str]) -> dict[str, str]:
+    """What need not be typed again. The secret was in this browser before, and the page is stored nowhere."""
+    return {"username": sent["username"], "secret": sent["secret"]}
