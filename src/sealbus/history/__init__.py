@@ -8,6 +8,7 @@ value (nobody looked is a gap), and to stop whoever hands it samples (`HistoryWr
 """
 
 from sealbus.history.block import Block
+from sealbus.history.export import export_csv, export_parquet
 from sealbus.history.history import History, open_history
 from sealbus.history.rules import HistoryRules, RetentionClass
 from sealbus.history.shapes import (
@@ -21,6 +22,7 @@ from sealbus.history.shapes import (
     Source,
     Tended,
 )
+from sealbus.history.writer import HistoryWriter, WriterLimits, WriterState
 
 __all__ = [
     "Aggregates",
@@ -31,10 +33,15 @@ __all__ = [
     "History",
     "HistoryRules",
     "HistoryUnavailable",
+    "HistoryWriter",
     "RawPage",
     "RetentionClass",
     "Series",
     "Source",
     "Tended",
+    "WriterLimits",
+    "WriterState",
+    "export_csv",
+    "export_parquet",
     "open_history",
 ]

@@ -26,6 +26,7 @@ __all__ = ["Appender"]
 
 _HOUR_BITS = 22  # hours until the year 2448
 _MOST_REMEMBERED = 2_000_000
+_NEW = Floors()
 
 
 class Appender:
@@ -50,7 +51,7 @@ class Appender:
                 marked, floors = self._marked, self._floors
             tags, places = np.unique(block.tag_ids, return_inverse=True)
             fresh = [tag_id for tag_id in tags.tolist() if tag_id not in floors]
-            kept = block.times_us >= np.array([floors.get(tag, Floors()).raw for tag in tags.tolist()])[places]
+            kept = block.times_us >= np.array([floors.get(tag, _NEW).raw for tag in tags.tolist()])[places]
             too_old = len(block) - int(kept.sum())
             if too_old:
                 block, places = block.chosen(kept), places[kept]
@@ -61,7 +62,7 @@ class Appender:
         with self._lock:
             if epoch == self._epoch:
                 self._marked |= marks
-                self._floors |= {tag_id: Floors() for tag_id in fresh}
+                self._floors |= dict.fromkeys(fresh, _NEW)
         return Appended(stored, too_old)
 
     @staticmethod

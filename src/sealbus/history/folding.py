@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EMPTY", "Rows", "fold", "holding", "of_rows", "of_samples", "worst"]
 
-_RANK = np.zeros(4, np.int64)
-_RANK[[Quality.GOOD, Quality.UNCERTAIN, Quality.STALE, Quality.BAD]] = [0, 1, 2, 3]
+_RANK = np.array([0, 1, 3, 2], np.int64)  # how bad each is: GOOD, UNCERTAIN, BAD, STALE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -81,4 +81,6 @@ class HistoryRules:
     def of(self, tag_id: int) -> RetentionClass:
         """The class of a tag."""
         name = self.class_of.get(tag_id)
-        return next((each for each in self.classes if each.name == name), self.classes[0])
+        if name is None:
+            return self.classes[0]
+        return next(each for each in self.classes if each.name == name)

@@ -1,0 +1,31 @@
+"""How many samples were dropped, and from which span of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealbus.samples import Sample
+
+__all__ = ["Losses"]
+
+
+class Losses:
+    """A count and a span. Whoever uses it sees to it that one thread does so at a time."""
+
+    __slots__ = ("count", "from_us", "to_us")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.from_us: int | None = None
+        self.to_us: int | None = None
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        """These are lost."""
+        if samples:
+            times = [sample.time_us for sample in samples]
+            self.count += len(times)
+            self.from_us = min(times) if self.from_us is None else min(self.from_us, *times)
+            self.to_us = max(times) if self.to_us is None else max(self.to_us, *times)

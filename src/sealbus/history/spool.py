@@ -1,0 +1,245 @@
+"""What the store has not taken yet, on disk, in order, bounded.
+
+One thread appends and syncs, another reads and lets go. A frame is kept until the store has it; the place up to which it
+has is written down beside the segments, without a sync: after a power cut some frames are stored once more, which
+changes nothing. All that lies in the folder at the start is read again, before anything new.
+
+What cannot be written (disk full, bound reached) is not taken: `append` says so, and leaves no half of a frame behind.
+After a sync that failed nobody knows what is on disk: the frames since the last good one are written again elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from sealbus.errors import ConfigError
+from sealbus.history.block import Block
+from sealbus.history.spool_segments import encode_frame, frame_counts, numbers, read_frame, segment_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["Spool"]
+
+_PLACE = "place"
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Spool:
+    """A folder of segments. Raises ConfigError where it cannot be kept, or another process keeps it."""
+
+    def __init__(
+        self, folder: Path, *, most_bytes: int, segment_bytes: int, sync: Callable[[int], None] = os.fsync
+    ) -> None:
+        self._damaged: set[int] = set()
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._segment_bytes = segment_bytes
+        self._sync = sync
+        self._lock = threading.Lock()
+        self._lock_file = _locked(folder)
+        self._segments: dict[int, int] = {}  # number and bytes
+        self._samples = 0
+        self._read_number, self._read_offset = self._load()
+        self._number = max([*self._segments, self._read_number]) + 1
+        self._descriptor: int | None = None
+        self._unsynced: list[bytes] = []
+        self._directory_changed = False
+
+    @property
+    def samples(self) -> int:
+        """How many the store has not taken."""
+        return max(self._samples, 0)
+
+    @property
+    def damaged_segments(self) -> int:
+        """Segments whose rest could not be read: torn by a kill, or damaged."""
+        return len(self._damaged)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the segments take."""
+        with self._lock:
+            return sum(self._segments.values())
+
+    @property
+    def is_synced(self) -> bool:
+        return not self._unsynced
+
+    def append(self, block: Block) -> bool:
+        """Hand a block to the operating system. False: the bound is reached. Raises OSError: it was not taken."""
+        frame = encode_frame(block)
+        if self.size_bytes + len(frame) > self._most_bytes:
+            return False
+        self._write(frame)
+        self._unsynced.append(frame)
+        with self._lock:
+            self._samples += len(block)
+        return True
+
+    def sync(self) -> None:
+        """Let all that was appended be on disk. Raises OSError; call it again then."""
+        if self._descriptor is None or not self._unsynced:
+            return
+        try:
+            self._sync(self._descriptor)
+            if self._directory_changed:
+                _sync_folder(self._folder, self._sync)
+                self._directory_changed = False
+        except OSError:
+            self._close_segment()
+            for frame in self._unsynced:
+                self._write(frame)
+            raise
+        self._unsynced.clear()
+        if self._segments[self._number] >= self._segment_bytes:
+            self._close_segment()
+
+    def next(self, most_samples: int) -> tuple[Block, tuple[int, int]] | None:
+        """The oldest frames that are not let go, joined, and the place behind them. Raises OSError."""
+        blocks: list[Block] = []
+        count, place = 0, (self._read_number, self._read_offset)
+        current, readable = self._readable()
+        for number, size in readable:
+            offset = place[1] if number == place[0] else 0
+            with segment_path(self._folder, number).open("rb") as file:
+                while count < most_samples and (frame := read_frame(file.fileno(), offset)):
+                    blocks.append(frame.block)
+                    count, offset = count + len(frame.block), frame.end
+            place = (number, offset)
+            if count >= most_samples:
+                break
+            if number < current and offset < size:
+                self._damaged.add(number)
+        if not blocks:
+            self._drop_read(place)
+            return None
+        return Block.joined(blocks), place
+
+    def let_go(self, place: tuple[int, int], count: int) -> None:
+        """The store has all up to this place."""
+        with self._lock:
+            self._samples -= count
+        self._drop_read(place)
+        with contextlib.suppress(OSError):  # then a restart stores some once more
+            _write_place(self._folder, place)
+
+    def close(self) -> None:
+        """Let go of the folder. What is not stored stays for the next run."""
+        with contextlib.suppress(OSError):
+            self.sync()
+        self._close_segment()
+        os.close(self._lock_file)
+
+    def _readable(self) -> tuple[int, list[tuple[int, int]]]:
+        """The segment that grows, and all that may be read with their sizes. Those before the growing one are final."""
+        with self._lock:
+            return self._number, sorted(each for each in self._segments.items() if each[0] >= self._read_number)
+
+    def _drop_read(self, place: tuple[int, int]) -> None:
+        """Remove the segments before this place, and the one it is in when it is final and read to its end."""
+        with self._lock:
+            self._read_number, self._read_offset = place
+            size = self._segments.get(place[0], 0)
+            done = place[0] < self._number and (place[1] >= size or place[0] in self._damaged)
+            gone = [number for number in self._segments if number < place[0] + done]
+            for number in gone:
+                del self._segments[number]
+            if not self._segments or (place[0] == self._number and place[1] >= size):
+                self._samples = 0
+        for number in gone:
+            segment_path(self._folder, number).unlink(missing_ok=True)
+
+    def _write(self, frame: bytes) -> None:
+        if self._descriptor is None:
+            path = segment_path(self._folder, self._number)
+            self._descriptor = os.open(path, _FLAGS, 0o600)
+            self._directory_changed = True
+            with self._lock:
+                self._segments[self._number] = 0
+        end = self._segments[self._number]
+        try:
+            _write_all(self._descriptor, frame, end)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, end)
+            raise
+        with self._lock:
+            self._segments[self._number] = end + len(frame)
+
+    def _close_segment(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+            with self._lock:
+                self._number += 1
+
+    def _load(self) -> tuple[int, int]:
+        """Where an earlier run stopped."""
+        number, offset = _read_place(self._folder)
+        for each in numbers(self._folder):
+            path = segment_path(self._folder, each)
+            if each < number:
+                path.unlink()
+                continue
+            self._segments[each] = path.stat().st_size
+            self._samples += frame_counts(path, offset if each == number else 0)
+        return number, offset
+
+
+def _locked(folder: Path) -> int:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", _FLAGS, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"samples cannot be spooled here: {error.strerror}", file=str(folder), mend="name a folder to write to"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise ConfigError(
+            "another process spools its samples here",
+            file=str(folder),
+            mend="stop it, or give each collector its own folder",
+        ) from None
+    return lock
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _sync_folder(folder: Path, sync: Callable[[int], None]) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_place(folder: Path, place: tuple[int, int]) -> None:
+    """In place and of one length, so that it needs no room on a full disk."""
+    descriptor = os.open(folder / _PLACE, _FLAGS, 0o600)
+    try:
+        os.pwrite(descriptor, b"%020d %020d\n" % place, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _read_place(folder: Path) -> tuple[int, int]:
+    """From the beginning when it cannot be read: too much is harmless."""
+    try:
+        number, offset = (folder / _PLACE).read_text(encoding="ascii").split()
+        return int(number), int(offset)
+    except (OSError, ValueError):
+        return 0, 0

@@ -1,0 +1,332 @@
+"""Samples on their way to the store. Handing them over never blocks and never raises.
+
+Two threads. One takes what was put, writes it to the spool a few times a second and syncs it once a second at most: from
+then on it is acknowledged, and survives a kill of the process, of the store, and of the machine. The other reads the spool
+in order and stores it; what the store has is let go. So storing and replaying are one path, always in order, and what is
+sent twice is stored once. Between batches it looks after the store.
+
+When the spool cannot take more (its bound is reached, or its disk is full), samples wait in memory; the store is fed from
+there when it can be. When that is full too, the newest are dropped, since the older ones may be acknowledged; how
+many, and from when to when, `state` tells.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealbus.errors import SealbusError
+from sealbus.history.block import Block, is_storable
+from sealbus.history.losses import Losses
+from sealbus.history.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from sealbus.history.history import History
+    from sealbus.samples import Sample
+
+__all__ = ["HistoryWriter", "WriterLimits", "WriterState"]
+
+_log = logging.getLogger("sealbus.history")
+_TURN_S = 0.2
+_SYNC_S = 0.5
+_TEND_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """How much may wait, and how much goes to the store at once."""
+
+    buffered_samples: int = 500_000
+    spool_bytes: int = 512 * 1024 * 1024
+    segment_bytes: int = 8 * 1024 * 1024
+    batch_samples: int = 50_000
+    store_every_s: float = 2.0
+    """Fewer, larger transactions: a page of the database then takes several samples of a tag at one writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterState:
+    """How it goes. Times are microseconds in UTC; `down_since_us` is None while the store takes what it gets."""
+
+    buffered: int
+    """Samples in memory only."""
+    spooled: int
+    """Samples on disk that the store does not have yet."""
+    spooled_bytes: int
+    stored: int
+    """Samples handed to the store since the start, those it had already included."""
+    dropped: int
+    """Samples lost because nothing could take them, or that no store can hold."""
+    dropped_from_us: int | None
+    dropped_to_us: int | None
+    too_old: int
+    """Samples from before what is kept."""
+    damaged_segments: int
+    """Segments of the spool whose end could not be read."""
+    down_since_us: int | None
+    last_error: str
+
+    @property
+    def backend_up(self) -> bool:
+        return self.down_since_us is None
+
+
+class HistoryWriter:
+    """Owns a folder for its spool, and two threads until it is closed. ConfigError: the folder cannot be used."""
+
+    def __init__(
+        self,
+        history: History,
+        folder: Path,
+        *,
+        limits: WriterLimits | None = None,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        self._history = history
+        self._limits = limits or WriterLimits()
+        self._now_us = now_us
+        self._spool = Spool(folder, most_bytes=self._limits.spool_bytes, segment_bytes=self._limits.segment_bytes)
+        self._lock = threading.Lock()
+        self._passed = threading.Condition(self._lock)
+        self._put: deque[Sequence[Sample]] = deque()
+        self._held: deque[Block] = deque()
+        self._buffered = 0
+        self._losses = Losses()
+        self._stored = self._too_old = self._passes = 0
+        self._down_since_us: int | None = None
+        self._store_error = self._spool_error = ""
+        self._hurry, self._ending, self._stopped = threading.Event(), threading.Event(), threading.Event()
+        self._next_tend = self._last_sync = self._next_store = 0.0
+        self._draining = 0
+        self._threads = [
+            threading.Thread(target=self._spool_all, name="history spool", daemon=True),
+            threading.Thread(target=self._store_all, name="history store", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, samples: Sequence[Sample]) -> None:
+        """Take samples, and return at once. They are acknowledged within a second, or counted as dropped."""
+        if not samples:
+            return
+        with self._lock:
+            if self._buffered + len(samples) > self._limits.buffered_samples or self._stopped.is_set():
+                self._losses.add(samples)
+                return
+            self._buffered += len(samples)
+            self._put.append(tuple(samples))
+
+    def state(self) -> WriterState:
+        """How it goes."""
+        with self._lock:
+            return WriterState(
+                buffered=self._buffered,
+                spooled=self._spool.samples,
+                spooled_bytes=self._spool.size_bytes,
+                stored=self._stored,
+                dropped=self._losses.count,
+                dropped_from_us=self._losses.from_us,
+                dropped_to_us=self._losses.to_us,
+                too_old=self._too_old,
+                damaged_segments=self._spool.damaged_segments,
+                down_since_us=self._down_since_us,
+                last_error=self._store_error or self._spool_error,
+            )
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all that was put is acknowledged: on disk. False when it is not by then."""
+        with self._passed:
+            wanted = self._passes + 2
+            self._hurry.set()
+            done = self._passed.wait_for(lambda: self._passes >= wanted, timeout_s)
+            return done and not self._held and self._spool.is_synced
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until all that was put is in the store. False when it is not by then."""
+        end = time.monotonic() + timeout_s
+        with self._passed:
+            self._draining += 1
+            try:
+                return self._passed.wait_for(self._is_empty, max(end - time.monotonic(), 0))
+            finally:
+                self._draining -= 1
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Spool what is left, store as much as goes in the time, and end. The rest stays in the spool for the next run."""
+        self._ending.set()
+        self._hurry.set()
+        self._threads[0].join(timeout_s)
+        if self._down_since_us is None:
+            self.drain(timeout_s)
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(timeout_s)
+        self._spool.close()
+
+    def _is_empty(self) -> bool:
+        return not self._buffered and not self._spool.samples
+
+    # the spooling thread
+
+    def _spool_all(self) -> None:
+        while True:
+            hurried, ending = self._hurry.wait(_TURN_S), self._ending.is_set()
+            self._hurry.clear()
+            try:
+                self._take()
+                self._sync(hurried=hurried)
+                self._spool_error = ""
+            except OSError as error:
+                self._fail_spool(error.strerror or str(error))
+            except Exception as error:  # noqa: BLE001  # a fault of ours must not end the collecting of samples
+                _log.exception("history: samples could not be spooled")
+                self._fail_spool(str(error))
+            with self._passed:
+                self._passes += 1
+                self._passed.notify_all()
+            if ending:
+                return
+
+    def _take(self) -> None:
+        """What was put becomes blocks, and blocks go to the spool, in order, as far as it takes them."""
+        with self._lock:
+            taken = list(self._put)
+            self._put.clear()
+        for start in _portions(taken, self._limits.batch_samples):
+            fit = [sample for sample in start if is_storable(sample)]
+            strange = [sample for sample in start if not is_storable(sample)]
+            with self._lock:
+                self._losses.add(strange)
+                self._buffered -= len(strange)
+                if fit:
+                    self._held.append(Block.of(fit))
+        while self._spool_one():
+            pass
+
+    def _spool_one(self) -> bool:
+        with self._lock:
+            block = self._held.popleft() if self._held else None
+        if block is None:
+            return False
+        taken = False
+        try:
+            taken = self._spool.append(block)
+        finally:
+            with self._lock:
+                if taken:
+                    self._buffered -= len(block)
+                else:
+                    self._held.appendleft(block)
+        if not taken:
+            self._spool_error = "the spool is full"
+        return taken
+
+    def _sync(self, *, hurried: bool) -> None:
+        now = time.monotonic()
+        if not self._spool.is_synced and (hurried or now - self._last_sync >= _SYNC_S):
+            self._last_sync = now
+            self._spool.sync()
+
+    def _fail_spool(self, error: str) -> None:
+        if error != self._spool_error:
+            _log.error("history: samples cannot be spooled: %s", error)
+        self._spool_error = error
+
+    # the storing thread
+
+    def _store_all(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while not self._stopped.is_set():
+            try:
+                busy = self._store_next()
+                busy = self._tend() or busy
+            except (SealbusError, OSError) as error:
+                self._fail_store(str(error))
+            except Exception as error:  # noqa: BLE001  # a fault of ours must not end the storing for good
+                _log.exception("history: samples could not be stored")
+                self._fail_store(str(error))
+            else:
+                self._recover()
+                pause_s = _FIRST_PAUSE_S
+                if not busy:
+                    self._stopped.wait(_TURN_S)
+                continue
+            self._stopped.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # only to spread retries
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _store_next(self) -> bool:
+        """Store the next batch, when it is time. Whether there was one."""
+        now, waiting = time.monotonic(), self._spool.samples
+        if now < self._next_store and waiting < self._limits.batch_samples and not self._draining:
+            return False
+        self._next_store = now + self._limits.store_every_s
+        found = self._spool.next(self._limits.batch_samples)
+        if found is None:
+            return self._store_held()
+        block, place = found
+        appended = self._history.append_block(block)
+        self._spool.let_go(place, len(block))
+        self._count(len(block), appended.too_old)
+        return True
+
+    def _store_held(self) -> bool:
+        """The spool is empty and takes nothing: feed the store from memory."""
+        if not self._spool_error:
+            return False
+        with self._lock:
+            if self._spool.samples or not self._held:
+                return False
+            block = self._held.popleft()
+        try:
+            appended = self._history.append_block(block)
+        except BaseException:
+            with self._lock:
+                self._held.appendleft(block)
+            raise
+        with self._lock:
+            self._buffered -= len(block)
+        self._count(len(block), appended.too_old)
+        return True
+
+    def _count(self, stored: int, too_old: int) -> None:
+        with self._passed:
+            self._stored += stored
+            self._too_old += too_old
+            self._passed.notify_all()
+
+    def _tend(self) -> bool:
+        """A step of upkeep now and then. Whether more waits."""
+        now = time.monotonic()
+        if now < self._next_tend:
+            return False
+        self._next_tend = now + _TEND_S  # also when it fails
+        more = self._history.tend().more
+        if more:
+            self._next_tend = now
+        return more
+
+    def _recover(self) -> None:
+        if self._down_since_us is not None:
+            _log.info("history: the store takes samples again")
+        self._down_since_us, self._store_error = None, ""
+
+    def _fail_store(self, error: str) -> None:
+        if self._down_since_us is None:
+            _log.error("history: the store takes no samples, they are spooled: %s", error)
+            self._down_since_us = self._now_us()
+        self._store_error = error
+
+
+def _portions(taken: list[Sequence[Sample]], most: int) -> list[list[Sample]]:
+    """The same samples in lists of a bounded length."""
+    samples = [sample for each in taken for sample in each]
+    return [samples[start : start + most] for start in range(0, len(samples), most)]
