@@ -8,6 +8,8 @@ LONG: dict[str, str] = {}
 """Modules, classes and functions past the size where a noun is missing: dotted name and reason."""
 
 BLIND_EXCEPT: dict[str, str] = {
+    "sealbus.history.writer.HistoryWriter._spool_all": "the outermost loop of a thread: logged, shown, tried again",
+    "sealbus.history.writer.HistoryWriter._store_all": "the outermost loop of a thread: logged, shown, tried again",
     "sealbus.bus.exchange.Exchange._work": "a handler is the user's code: refused, and logged",
     "sealbus.bus.redis_link.RedisLink._run": "the outermost loop over a server's bytes: told, and connected again",
     "sealbus.security.peers._build_peer": "a peer's bytes, a parser with no closed set of exceptions: refuses",
