@@ -35,6 +35,8 @@ class Connection(Archivable):
     objects = ArchivableQuerySet["Connection"].as_manager()
 
     class Meta:
+        """What the database enforces."""
+
         app_label = "devices"
         ordering = ("name", "id")
         constraints = (

@@ -31,6 +31,8 @@ class Device(Archivable):
     objects = ArchivableQuerySet["Device"].as_manager()
 
     class Meta:
+        """What the database enforces."""
+
         app_label = "devices"
         ordering = ("name", "id")
         constraints = (

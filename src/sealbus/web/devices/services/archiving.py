@@ -1,0 +1,106 @@
+"""Deleting archives (DESIGN rule 10): with a connection go its devices, with a device its tags, all at the same moment,
+and by that moment they come back together. History and audit stay as they were; names become free.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from sealbus.web.access.actions import Action
+from sealbus.web.access.errors import Conflict
+from sealbus.web.devices.calculated import dependents
+from sealbus.web.devices.hints import announce
+from sealbus.web.devices.models import Connection, Device, Tag
+from sealbus.web.devices.services.ledger import demand, kind_of, record, swap
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.db.models import QuerySet
+
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["archive", "restore"]
+
+_MOST_NAMES = 10
+
+
+def archive(*, row: Connection | Device | Tag, subject: Subject) -> None:
+    """Archive it with what hangs on it. Conflict: calculated tags elsewhere need one of its tags. Twice is once."""
+    devices, tags = _below(row)
+    demand(subject, Action.CONFIGURE, *_groups(row, devices))
+    if row.archived_at is not None:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        announce("plan")
+        tags = tags.live()
+        _refuse_if_needed(tags, subject)
+        counts = {"tags": tags.exclude(pk=_own_id(row, Tag)).update(archived_at=now)}
+        counts["devices"] = devices.live().exclude(pk=_own_id(row, Device)).update(archived_at=now)
+        swap(row, {"archived_at": now})
+        record(subject, row, "archive", {"with": counts})
+
+
+def restore(*, row: Connection | Device | Tag, subject: Subject) -> None:
+    """Bring it back with what went with it. Conflict: what it hangs on is archived, or a name is taken by now."""
+    devices, tags = _below(row)
+    demand(subject, Action.CONFIGURE, *_groups(row, devices))
+    if row.archived_at is None:
+        return
+    _refuse_without_parent(row)
+    then: datetime.datetime = row.archived_at
+    try:
+        with transaction.atomic():
+            announce("plan")
+            counts = {
+                "devices": devices.filter(archived_at=then).exclude(pk=_own_id(row, Device)).update(archived_at=None)
+            }
+            counts["tags"] = tags.filter(archived_at=then).exclude(pk=_own_id(row, Tag)).update(archived_at=None)
+            swap(row, {"archived_at": None})
+            record(subject, row, "restore", {"with": counts})
+    except IntegrityError:
+        text = "By now there is something else of its name, or of the name of what belongs to it: rename that first"
+        raise Conflict(text, code="name-taken") from None
+
+
+def _below(row: Connection | Device | Tag) -> tuple[Any, Any]:
+    """The devices and the tags that share its fate, itself among them."""
+    if isinstance(row, Tag):
+        return Device.objects.none(), Tag.objects.filter(pk=row.pk)
+    devices = Device.objects.filter(connection=row) if isinstance(row, Connection) else Device.objects.filter(pk=row.pk)
+    return devices, Tag.objects.filter(device__in=devices)
+
+
+def _groups(row: Connection | Device | Tag, devices: QuerySet[Any]) -> set[int]:
+    """With a connection go devices of other groups: the right is needed there too."""
+    own = row.device.group_id if isinstance(row, Tag) else row.group_id
+    return {own, *devices.order_by().values_list("group_id", flat=True).distinct()}
+
+
+def _own_id(row: Connection | Device | Tag, kind: type[Any]) -> int:
+    """Itself is archived by compare-and-swap, not with what hangs on it."""
+    return int(row.pk) if isinstance(row, kind) else 0
+
+
+def _refuse_if_needed(tags: QuerySet[Tag], subject: Subject) -> None:
+    needing = dependents(list(tags.values_list("pk", flat=True)))
+    if not needing:
+        return
+    groups = subject.rights.groups(Action.VIEW)
+    seen = [f"{tag.device.name}/{tag.name}" for tag in needing if groups is None or tag.device.group_id in groups]
+    shown = ", ".join(seen[:_MOST_NAMES]) or "some that you cannot see"
+    raise Conflict(f"{len(needing)} calculated tags need it: {shown}. Change those first", code="needed")
+
+
+def _refuse_without_parent(row: Connection | Device | Tag) -> None:
+    parent: Connection | Device | None = None
+    if isinstance(row, Tag):
+        parent = row.device
+    elif isinstance(row, Device):
+        parent = row.connection
+    if parent is not None and parent.archived_at is not None:
+        raise Conflict(f'Its {kind_of(parent)} "{parent}" is archived: restore that first', code="archived")

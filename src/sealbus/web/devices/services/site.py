@@ -1,0 +1,70 @@
+"""What the administrator decides: classes of history, allowed networks, serial ports. These rows are really deleted:
+nothing in history or audit refers to them. A class that a tag is in stays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import ProtectedError
+
+from sealbus.web.access.actions import Action
+from sealbus.web.access.errors import Conflict
+from sealbus.web.devices.hints import announce
+from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
+from sealbus.web.devices.services.ledger import alter, demand, detail_of, insert, record, storable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["change_setting", "create_setting", "delete_setting"]
+
+_Setting = RetentionClass | AllowedNetwork | SerialPattern
+
+
+def create_setting(*, row: _Setting, subject: Subject) -> _Setting:
+    """Store a new one."""
+    demand(subject, Action.ADMINISTER, None)
+    with transaction.atomic():
+        announce("plan")
+        insert(row, subject=subject)
+    return row
+
+
+def change_setting(*, row: _Setting, fields: Mapping[str, Any], subject: Subject) -> _Setting:
+    """Change members of one."""
+    demand(subject, Action.ADMINISTER, None)
+    with transaction.atomic():
+        announce("plan")
+        if isinstance(row, RetentionClass):
+            alter(row, fields, subject=subject)
+        else:
+            _change_rule(row, fields, subject)
+    return row
+
+
+def delete_setting(*, row: _Setting, subject: Subject) -> None:
+    """Delete one. Conflict: tags are in this class of history."""
+    demand(subject, Action.ADMINISTER, None)
+    try:
+        with transaction.atomic():
+            announce("plan")
+            record(subject, row, "delete", {"old": detail_of(row)})
+            row.delete()
+    except ProtectedError:
+        raise Conflict("Tags are in this class: put them into another one first", code="needed") from None
+
+
+def _change_rule(row: AllowedNetwork | SerialPattern, fields: Mapping[str, Any], subject: Subject) -> None:
+    """A rule has no version: the last word counts."""
+    new = {name: value for name, value in fields.items() if getattr(row, name) != value}
+    if not new:
+        return
+    old = {name: storable(getattr(row, name)) for name in new}
+    for name, value in new.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(new))
+    record(subject, row, "change", {"old": old, "new": new})

@@ -1,0 +1,76 @@
+"""The small JSON columns: what may be in them, and in which form. Each function gives the value in form, or raises
+ValueError with the mend. All are bounded: what is stored here is shown on every page and told to every collector.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sealbus.errors import LocalError
+from sealbus.protocol import parse_place
+
+__all__ = ["enumeration", "forbidden", "inputs", "sentinels"]
+
+_MOST_LABELS = 256
+_LONGEST_LABEL = 100
+_MOST_SENTINELS = 16
+_MOST_PLACES = 100
+_MOST_INPUTS = 32
+_WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def enumeration(value: Any) -> dict[str, str]:
+    """Labels by number: {"0": "off"}."""
+    if not isinstance(value, dict) or len(value) > _MOST_LABELS:
+        raise ValueError(f'write up to {_MOST_LABELS} labels by number, such as {{"0": "off", "1": "on"}}')
+    labels: dict[str, str] = {}
+    for number, label in value.items():
+        if not isinstance(number, str) or not _WHOLE.fullmatch(number):
+            raise ValueError(f'"{number}" is no whole number; write {{"0": "off", "1": "on"}}')
+        if not isinstance(label, str) or not 0 < len(label) <= _LONGEST_LABEL or _UNSTORABLE.search(label):
+            raise ValueError(f"the label of {number} is no text of 1 to {_LONGEST_LABEL} characters")
+        if str(int(number)) in labels:
+            raise ValueError(f"{int(number)} is there twice; say it once")
+        labels[str(int(number))] = label
+    return labels
+
+
+def sentinels(value: Any) -> list[int | float]:
+    """Raw values that mean "not available"."""
+    if not isinstance(value, list) or len(value) > _MOST_SENTINELS:
+        raise ValueError(f"write up to {_MOST_SENTINELS} numbers in a list, such as [32768, 65535]")
+    for number in value:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ValueError("each of them is a number")
+        if number != number or not -(2.0**64) < number < 2.0**64:
+            raise ValueError(f"{number} is no value of any register; a pattern of 64 bits is the largest")
+    return value
+
+
+def forbidden(value: Any) -> list[str]:
+    """Places that are never read."""
+    if not isinstance(value, list) or len(value) > _MOST_PLACES:
+        raise ValueError(f'write up to {_MOST_PLACES} places in a list, such as ["holding:100-119"]')
+    places = []
+    for text in value:
+        if not isinstance(text, str):
+            raise ValueError('each is a text such as "holding:100-119"')
+        try:
+            places.append(str(parse_place(text)))
+        except LocalError as error:
+            raise ValueError(str(error)) from None
+    return places
+
+
+def inputs(value: Any) -> dict[str, int]:
+    """Tag ids by the name that they have in an expression."""
+    if not isinstance(value, dict) or len(value) > _MOST_INPUTS:
+        raise ValueError(f'write up to {_MOST_INPUTS} inputs by name, such as {{"flow": 12}}')
+    for name, tag_id in value.items():
+        if not isinstance(name, str) or len(name) > _LONGEST_LABEL or _UNSTORABLE.search(name):
+            raise ValueError("the name of an input is a text of letters, digits and _")
+        if isinstance(tag_id, bool) or not isinstance(tag_id, int) or not 0 < tag_id < 2**63:
+            raise ValueError(f"the input {name} is no id of a tag")
+    return value
