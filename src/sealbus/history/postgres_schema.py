@@ -71,7 +71,7 @@ def make_partitions(connection: psycopg.Connection[Any], wanted: Iterable[tuple[
     for table, number in sorted(wanted):
         name, width = f"{table}_{number}", PARTITION_US[table]
         column = "time_us" if table == "sample" else "start_us"
-        if connection.execute("select to_regclass(%s)", (f"history.{name}",)).fetchone() != (None,):
+        if _exists(connection, name):
             continue
         span = f"from ({number * width}) to ({(number + 1) * width})"
         check = f"{column} >= {number * width} and {column} < {(number + 1) * width}"
@@ -101,7 +101,14 @@ def drop_partitions(connection: psycopg.Connection[Any], before: dict[str, int])
 
 
 def _version(connection: psycopg.Connection[Any]) -> int | None:
-    if connection.execute("select to_regclass('history.meta')").fetchone() == (None,):
+    if not _exists(connection, "meta"):
         return None
     found = connection.execute("select value from history.meta where id = 0").fetchone()
     return int(found[0]) if found else None
+
+
+def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
+    """Asked of the catalogue, which sees what another has just committed; name look-ups remember that there was nothing."""
+    sql = """select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = 'history' and c.relname = %s"""
+    return connection.execute(sql, (table,)).fetchone() is not None
