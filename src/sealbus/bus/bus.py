@@ -74,7 +74,11 @@ class Bus:
 
     async def open(self) -> None:
         """Start to connect."""
-        await self._link.open()
+        try:
+            await self._link.open()
+        except BaseException:
+            await self._link.close()
+            raise
         self._is_open = True
 
     async def close(self) -> None:

@@ -73,8 +73,8 @@ def parse_bus_url(text: str) -> BusUrl:
     """Raises ConfigError, which names the mend, for what is no bus and for a Redis that anyone could use."""
     if _UNSAFE_IN_URL.search(text):
         raise ConfigError("a bus URL with a space or control character in it", mend="percent-encode it or take it out")
-    scheme, _, rest = text.partition(":")
-    if scheme == "local":
+    scheme, colon, rest = text.partition(":")
+    if scheme == "local" and colon:
         if rest:
             raise ConfigError("local: takes nothing behind it", mend="write local: (its folder is named elsewhere)")
         return BusUrl(BusEngine.LOCAL)

@@ -75,20 +75,15 @@ class Hub:
         self._router: Wire | None = None
 
     def open(self) -> None:
-        """Raises ConfigError when there is another hub, or no room for the sockets."""
+        """Raises ConfigError when there is another hub, or no room for the sockets. It is to be closed then, too."""
         self._lock = _take_lock(self._folder)
         router = self._context.socket(zmq.ROUTER)
-        try:
-            prepare(router, most_bytes=FRAME_LIMIT_BYTES)
-            router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-            router.setsockopt(zmq.ROUTER_HANDOVER, 1)  # who comes back under his name is the same process
-            _bind(router, self._folder, "request")
-            self._proxy.open()
-        except ConfigError:
-            router.close(linger=0)
-            os.close(self._lock)
-            raise
         self._router = Wire(router, self._take)
+        prepare(router, most_bytes=FRAME_LIMIT_BYTES)
+        router.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        router.setsockopt(zmq.ROUTER_HANDOVER, 1)  # who comes back under his name is the same process
+        _bind(router, self._folder, "request")
+        self._proxy.open()
         self._router.look()
 
     def _take(self, frames: list[bytes]) -> None:
@@ -119,12 +114,13 @@ class Hub:
 
     async def close(self) -> None:
         """Let go of the sockets, then of the lock."""
-        if self._router is None:
-            return
-        self._router.close()
+        if self._router is not None:
+            self._router.close()
         await asyncio.to_thread(self._context.term)
         await asyncio.to_thread(self._proxy.close)
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
 class _Proxy:

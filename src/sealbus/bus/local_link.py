@@ -6,8 +6,9 @@ The link counts as connected while all three are. A message is one frame, `topic
 to `live` from hearing `lively`, since libzmq compares beginnings. Nobody listens: nothing is sent, PUB filters at the
 source. PUB is told not to drop in silence when its queue is full, so that we can count.
 
-What a process that stands still (stopped, or its loop blocked) loses is what comes after the sockets' queues are full,
-500 messages at either end. It is counted by the holes in the senders' numbers when it goes on.
+What a process whose loop stands still loses is the newest, what comes when the sockets' queues are full; it is counted
+by the holes in the senders' numbers when it goes on. One that is stopped altogether is cut off after some seconds, and
+what waited for it is freed.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sealbus.bus.message import decode_ask
@@ -31,6 +30,7 @@ __all__ = ["RedisLink"]
 _FIRST_TRY_S = 3.0
 _SHORTEST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
+_CANCEL_AGAIN_S = 1.0
 
 _log = logging.getLogger("sealbus.bus")
 
@@ -47,6 +47,7 @@ class RedisLink:
         self._session: RedisSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._wait_s = _SHORTEST_WAIT_S
+        self._is_closing = False
 
     async def open(self) -> None:
         """Try to connect for a moment. Raises ConfigError for a server that must not be used."""
@@ -57,12 +58,9 @@ class RedisLink:
                 await asyncio.shield(first_try)
         except TimeoutError:
             self.connectivity.went_down(f"{self._url} does not answer")
-        except BaseException:
-            await self.close()
-            raise
 
     async def _run(self, first_try: asyncio.Future[None]) -> None:
-        while True:
+        while not self._is_closing:
             try:
                 await self._connect_and_carry(first_try)
             except ConfigError as error:
@@ -94,13 +92,15 @@ class RedisLink:
     async def _carry(self, session: RedisSession, first_try: asyncio.Future[None]) -> None:
         self._session = session
         session.want(self._channels)  # what was wished for while it began
-        self._wait_s = _SHORTEST_WAIT_S
         self.connectivity.came_up()
         if not first_try.done():
             first_try.set_result(None)
+        begun = asyncio.get_running_loop().time()
         try:
             await session.run()
         finally:
+            if asyncio.get_running_loop().time() - begun > _LONGEST_WAIT_S:
+                self._wait_s = _SHORTEST_WAIT_S  # else it comes and goes, and is asked ever less often
             self._session = None
             session.close()
 
@@ -149,11 +149,11 @@ class RedisLink:
             self._session.want(self._channels)
 
     async def close(self) -> None:
-        """End it."""
-        if self._task is not None:
+        """End it. Before Python 3.13 a task group in which something breaks at this moment swallows a cancellation."""
+        self._is_closing = True
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            with suppress(asyncio.CancelledError, ConfigError):
-                await self._task
+            await asyncio.wait({self._task}, timeout=_CANCEL_AGAIN_S)
         self.connectivity.went_down("it was closed")
 
 

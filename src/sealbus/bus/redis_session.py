@@ -86,8 +86,11 @@ class RedisSession:
         self._wanted, self._channels = set(channels), set(channels)
         async with asyncio.timeout(_ANSWER_S):
             await self._hears.send_command("SUBSCRIBE", *sorted(channels))
-            for _ in channels:
-                await self._hears.read_response(timeout=math.inf)
+            confirmed = 0
+            while confirmed < len(channels):
+                reply = await self._hears.read_response(timeout=math.inf)
+                self._take(reply)  # messages come between the confirmations
+                confirmed += isinstance(reply, list) and reply[:1] == [b"subscribe"]
 
     async def run(self) -> None:
         """Carry messages until something breaks; raises what broke."""
@@ -121,13 +124,16 @@ class RedisSession:
         while True:
             reply = await self._hears.read_response(timeout=math.inf)
             self._heard_at = loop.time()
-            match reply:
-                case [b"message", bytes(channel), bytes(frame)]:
-                    self._sort(channel.removeprefix(_PREFIX), frame)
-                case [b"subscribe" | b"unsubscribe" | b"pong", *_]:
-                    pass
-                case _:
-                    self._receiver.garbled()
+            self._take(reply)
+
+    def _take(self, reply: object) -> None:
+        match reply:
+            case [b"message", bytes(channel), bytes(frame)]:
+                self._sort(channel.removeprefix(_PREFIX), frame)
+            case [b"subscribe" | b"unsubscribe" | b"pong", *_]:
+                pass
+            case _:
+                self._receiver.garbled()
 
     def _sort(self, channel: bytes, frame: bytes) -> None:
         kind, _, name = channel.partition(b":")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["QUEUE_MESSAGES", "Wire", "prepare"]
 
-QUEUE_MESSAGES = 500
-"""What may wait in a socket for one peer, at either end."""
+QUEUE_MESSAGES = 1000
+"""What may wait in a socket for one peer, at either end. libzmq makes room by halves: a burst of 500 always fits."""
 
 _AT_ONCE = 200
 _LINGER_MS = 200  # to send what a process said last

@@ -1,0 +1,103 @@
+"""Which bus a URL names, and which it must not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.bus import BusEngine, BusUrl, parse_bus_url
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_local_bus_needs_no_more_than_its_name() -> None:
+    assert parse_bus_url("local:") == BusUrl(BusEngine.LOCAL)
+
+
+def test_a_redis_is_named_with_all_that_it_takes_to_reach_it(tmp_path: Path) -> None:
+    trust = tmp_path / "ca.pem"
+    trust.touch()
+    assert parse_bus_url(f"rediss://user:p%40ss%2F:word@Redis.Plant:7000/3?trust={trust}") == BusUrl(
+        BusEngine.REDIS, "redis.plant", 7000, tls=True, user="user", password="p@ss/:word", database=3, trust=trust
+    )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST", "[::1]"])
+def test_on_loopback_a_plain_redis_is_taken(host: str) -> None:
+    url = parse_bus_url(f"redis://{host}")
+    assert url.is_loopback
+    assert (url.port, url.database, url.password) == (6379, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("redis://:secret@10.0.0.5", "write rediss://"),
+        ("redis://10.0.0.5", "write rediss://"),
+        ("redis://:secret@redis.plant", "write rediss://"),
+        ("redis://:secret@127.1", "write rediss://"),
+        ("redis://:secret@0.0.0.0", "write rediss://"),
+        ("redis://:secret@localhost.evil.example", "write rediss://"),
+        ("redis://:secret@[fe80::1]", "write rediss://"),
+        ("rediss://10.0.0.5", "user:password@"),
+        ("rediss://10.0.0.5?unsafe_plain_redis=0", "user:password@"),
+    ],
+)
+def test_off_loopback_a_redis_without_tls_or_password_is_refused(text: str, mend: str) -> None:
+    with pytest.raises(ConfigError, match="unsafe_plain_redis=1") as told:
+        parse_bus_url(text)
+    assert mend in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_off_loopback_a_plain_redis_is_taken_when_the_operator_says_that_it_is_unsafe() -> None:
+    assert parse_bus_url("redis://10.0.0.5?unsafe_plain_redis=1").unsafe_plain_redis
+    assert not parse_bus_url("rediss://:secret@10.0.0.5").unsafe_plain_redis
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "local",
+        "local:/run/bus",
+        "tcp://127.0.0.1",
+        "redis:127.0.0.1",
+        "redis://",
+        "redis://127.0.0.1:0",
+        "redis://127.0.0.1:65536",
+        "redis://127.0.0.1:٦٣",
+        "redis://127.0.0.1/x",
+        "redis://127.0.0.1/-1",
+        "redis://127.0.0.1/1024",
+        "redis://127.0.0.1/99999999999999999999",
+        "redis://::1",
+        "redis://[::x]",
+        "redis://[1:2]",
+        "redis://user@127.0.0.1",
+        "redis://user:se/cret@127.0.0.1",
+        "redis://127.0.0.1#x",
+        "redis://127.0.0.1?verify=0",
+        "redis://127.0.0.1?unsafe_plain_redis=yes",
+        "redis://127.0.0.1?unsafe_plain_redis=1&unsafe_plain_redis=1",
+        "redis://127.0.0.1?trust=/etc/ca.pem",
+        "rediss://127.0.0.1?trust=ca.pem",
+        "rediss://127.0.0.1?trust=/does/not/exist.pem",
+        "redis://127.0.0.1 ",
+        "redis://127.0.0.1\n",
+    ],
+)
+def test_what_is_no_bus_is_refused_with_the_mend_and_without_the_secret(text: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        parse_bus_url(text)
+    assert told.value.mend
+    assert "cret" not in str(told.value)
+
+
+def test_a_password_is_never_shown() -> None:
+    url = parse_bus_url("redis://user:secret@[::1]:7000/2")
+    assert str(url) == "redis://[::1]:7000/2"
+    assert "secret" not in repr(url)

@@ -1,0 +1,68 @@
+"""The bytes of a frame, and that any bytes end in a value or None."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sealbus.bus.message import (
+    PAYLOAD_LIMIT_BYTES,
+    Answer,
+    AnswerStatus,
+    Ask,
+    Published,
+    decode_answer,
+    decode_ask,
+    decode_published,
+    encode_answer,
+    encode_ask,
+    encode_published,
+    is_topic,
+)
+
+_MESSAGE = bytes.fromhex("5342 01 0000000000000007 0000000000000102 7879")
+_ASK = bytes.fromhex("5342 02 0000000000000007 0000000000000102 000003e8 7879")
+_ANSWER = bytes.fromhex("5342 03 0000000000000007 0000000000000102 01 7879")
+
+
+def test_frames_are_these_bytes() -> None:
+    assert encode_published(7, 0x102, b"xy") == _MESSAGE
+    assert encode_ask(Ask(7, 0x102, 1000, b"xy")) == _ASK
+    assert encode_answer(7, Answer(0x102, AnswerStatus.REFUSED, b"xy")) == _ANSWER
+
+
+def test_these_bytes_are_frames_of_their_own_kind_and_no_other() -> None:
+    assert decode_published(_MESSAGE) == Published(7, 0x102, b"xy")
+    assert decode_ask(_ASK) == Ask(7, 0x102, 1000, b"xy")
+    assert decode_answer(_ANSWER) == Answer(0x102, AnswerStatus.REFUSED, b"xy")
+    assert [decode_published(_ASK), decode_ask(_ANSWER), decode_answer(_MESSAGE)] == [None] * 3
+
+
+def test_a_frame_that_is_cut_too_long_or_of_an_unknown_status_is_none() -> None:
+    assert all(decode_published(_MESSAGE[:cut]) is None for cut in range(19))
+    assert all(decode_ask(_ASK[:cut]) is None for cut in range(23))
+    assert all(decode_answer(_ANSWER[:cut]) is None for cut in range(20))
+    assert decode_published(_MESSAGE[:19] + bytes(PAYLOAD_LIMIT_BYTES)) is not None
+    assert decode_published(_MESSAGE[:19] + bytes(PAYLOAD_LIMIT_BYTES + 1)) is None
+    assert decode_ask(_ASK[:23] + bytes(PAYLOAD_LIMIT_BYTES + 1)) is None
+    assert decode_answer(_ANSWER[:19] + b"\x03") is None
+
+
+def test_nobody_may_keep_a_handler_at_work_for_ever() -> None:
+    ask = decode_ask(_ASK[:19] + b"\xff\xff\xff\xff")
+    assert ask is not None
+    assert ask.ttl_ms == 600_000
+
+
+@given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda tail: _ASK[:3] + tail))
+def test_any_bytes_end_in_a_value_or_none(data: bytes) -> None:
+    for decode in (decode_published, decode_ask, decode_answer):
+        decode(data)
+
+
+@given(st.text(max_size=120))
+def test_a_topic_holds_nothing_that_a_frame_or_a_channel_could_trip_over(text: str) -> None:
+    if is_topic(text):
+        assert text.isascii()
+        assert not set(text) & set("\0\n :*?[]\\")
+        assert 1 <= len(text) <= 100
