@@ -39,11 +39,14 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A record as it was stored. `time` is RFC 3339 in UTC with microseconds, empty where it cannot be read."""
+    """A record as it was stored. `time` is RFC 3339 in UTC with microseconds, empty where it cannot be read; so is
+    `hash`, which ends its line in the chain.
+    """
 
     sequence: int
     time: str
     record: Record | Unreadable
+    hash: str = ""
 
 
 def read(directory: str | Path, *, after: int = 0) -> Iterator[Stored]:
@@ -114,7 +117,9 @@ def _read_segment(folder: Path, number: int) -> Iterator[Stored]:
 def _decode(line: bytes, sequence: int) -> Stored | None:
     try:
         stamp = _decode_stamp(line)
-        return Stored(stamp.sequence, stamp.time, _decode_record(line)) if stamp.sequence >= sequence else None
+        if stamp.sequence < sequence:
+            return None
+        return Stored(stamp.sequence, stamp.time, _decode_record(line), stamp.hash)
     except NOT_THAT_JSON:
         return None
 

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PROBES"]
+__all__ = ["ADVISORIES", "PROBES"]
 
 PROBES: dict[str, Callable[[], str]] = {}
 """By the name of the part: `database`, `bus`, `collector`."""
+
+ADVISORIES: dict[str, Callable[[], str]] = {}
+"""What should work as well, but without which the site is still ready: shown, and no more."""

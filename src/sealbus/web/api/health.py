@@ -20,7 +20,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from sealbus.web.access.models import Heartbeat
-from sealbus.web.access.probes import PROBES
+from sealbus.web.access.probes import ADVISORIES, PROBES
 from sealbus.web.audit.chain_state import head_problem
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ _AWAY = "the database does not answer"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that must work; `problem` is empty where it does."""
+    """One thing that should work; `problem` is empty where it does. Without what is `needed` the site is not ready."""
 
     name: str
     problem: str
+    needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """Whether all work."""
-        return not any(part.problem for part in self.parts)
+        """Whether all work that are needed."""
+        return not any(part.problem for part in self.parts if part.needed)
 
 
 class _Rounds:
@@ -82,13 +83,17 @@ def _ask_all() -> Health:
     own: dict[str, Callable[[], str]] = {
         "database": _database, "audit": head_problem, "collector": _collector, "history": _history, "disk": _disk
     }  # fmt: skip
-    parts = []
-    for name, probe in {**own, **PROBES}.items():
-        try:
-            parts.append(Part(name, probe()))
-        except (DatabaseError, InterfaceError):
-            parts.append(Part(name, _AWAY))
+    parts: list[Part] = []
+    for probes, needed in (({**own, **PROBES}, True), (ADVISORIES, False)):
+        parts += [Part(name, _asked(probe), needed) for name, probe in probes.items()]
     return Health(tuple(parts))
+
+
+def _asked(probe: Callable[[], str]) -> str:
+    try:
+        return probe()
+    except (DatabaseError, InterfaceError):
+        return _AWAY
 
 
 def _database() -> str:

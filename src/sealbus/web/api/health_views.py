@@ -33,6 +33,7 @@ class PartSerializer(serializers.Serializer[object]):
 
     name = serializers.CharField()
     problem = serializers.CharField(allow_blank=True)
+    needed = serializers.BooleanField(help_text="Without it the site is not ready")
 
 
 class HealthSerializer(serializers.Serializer[object]):

@@ -16,5 +16,6 @@ __all__ = ["urlpatterns"]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sealbus.web.accounts.urls")),
     path("", include("sealbus.web.devices.urls")),
+    path("audit/", include("sealbus.web.audit.urls")),
     path("health", HealthView.as_view(), name="health"),
 ]

@@ -1,4 +1,4 @@
-"""The app's name for Django."""
+"""The app's name for Django, and what it hears and tells."""
 
 from __future__ import annotations
 
@@ -12,3 +12,12 @@ class AuditApp(AppConfig):
 
     name = "sealbus.web.audit"
     label = "audit"
+
+    def ready(self) -> None:
+        """Hear refusals; tell how the forwarding is."""
+        from sealbus.web.access.probes import ADVISORIES
+        from sealbus.web.audit import receivers
+        from sealbus.web.audit.forwarding import forwarding_problem
+
+        ADVISORIES["syslog"] = forwarding_problem
+        receivers.record_refusal  # noqa: B018 - loaded to be connected

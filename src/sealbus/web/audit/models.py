@@ -1,7 +1,7 @@
 """The audit: rows that are written once. Each carries the hash of the one before, so a change anywhere breaks the
 chain behind it.
 
-The database refuses to change or delete a row (triggers in the first migration), and so does the model. Where the
+The database refuses to change or delete a row (triggers in the second migration), and so does the model. Where the
 records of a gateway come from, `Source` keeps the number of the last one taken, in the same transaction: exactly
 once, whatever dies.
 """
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from django.db import models
 
-__all__ = ["ChainHead", "Entry", "Result", "Source"]
+__all__ = ["ChainHead", "Entry", "Outlet", "Result", "Source"]
 
 
 class Result(models.TextChoices):
@@ -82,6 +82,23 @@ class Source(models.Model):
     last_hash = models.CharField(max_length=64, blank=True)
     taken_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        app_label = "audit"
+
+
+class Outlet(models.Model):
+    """Where entries are sent on to, and how far that has come.
+
+    `sequence` was taken by the other side's machine, `settled` stayed so for a while on a connection that lived: after a
+    new connection sending goes on behind `settled`.
+    """
+
+    name = models.CharField(max_length=32, primary_key=True)
+    sequence = models.PositiveBigIntegerField(default=0)
+    settled = models.PositiveBigIntegerField(default=0)
+    problem = models.CharField(max_length=500, blank=True)
+    changed_at = models.DateTimeField(null=True)
 
     class Meta:
         app_label = "audit"

@@ -16,16 +16,19 @@ from django.utils import timezone
 
 from sealbus.web.audit.chain import hash_of
 from sealbus.web.audit.models import ChainHead, Entry, Result
+from sealbus.web.audit.queries import EntryFilter, entries_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sealbus.web.access.subject import Actor
 
-__all__ = ["Event", "Target", "append", "append_all"]
+__all__ = ["Event", "Target", "append", "append_all", "begin_export"]
 
 _LONGEST_NAME = 200
+_ROWS_AT_ONCE = 500
 _LONGEST_TEXT = 4_000
+_WHOLE_FROM = 1e16  # from here on Python writes an exponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,24 @@ def append_all(events: Sequence[Event]) -> list[Entry]:
             entry.hash = hash_of(entry, head.hash)
             head.sequence, head.hash = entry.sequence, entry.hash
             entries.append(entry)
-        Entry.objects.bulk_create(entries)
+        Entry.objects.bulk_create(entries, batch_size=_ROWS_AT_ONCE)
         head.save(update_fields=("sequence", "hash"))
     return entries
 
 
+def begin_export(*, actor: Actor, wanted: EntryFilter, kind: str) -> Iterator[Entry]:
+    """The entries that fit, up to now, oldest first; that they were exported is an entry of its own, the last of them."""
+    asked = {name: str(getattr(wanted, name)) for name in EntryFilter.__slots__ if getattr(wanted, name)}
+    exported = append(Event(actor, "audit.export", Target("audit"), detail={"as": kind, "filter": asked}))
+    return entries_in_order(wanted, up_to=exported.sequence)
+
+
 def _locked_head() -> ChainHead:
-    ChainHead.objects.get_or_create(id=1)
-    return ChainHead.objects.select_for_update().get(id=1)
+    head = ChainHead.objects.select_for_update().filter(id=1).first()
+    if head is None:  # the first entry of all
+        ChainHead.objects.get_or_create(id=1)
+        head = ChainHead.objects.select_for_update().get(id=1)
+    return head
 
 
 def _entry(event: Event, sequence: int) -> Entry:
@@ -104,10 +117,19 @@ def _storable(value: Any) -> Any:
         case bool() | int() | None:
             return value
         case float():
-            return value if value == value and abs(value) != float("inf") else str(value)
+            return _storable_float(value)
         case dict():
             return {_clean(str(key), _LONGEST_NAME): _storable(each) for key, each in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_storable(each) for each in value]
         case _:
             return _clean(json.dumps(value, default=str).strip('"'), _LONGEST_TEXT)
+
+
+def _storable_float(value: float) -> float | int | str:
+    """PostgreSQL keeps decimals, so it knows no infinity, no zero below zero, and 1e22 comes back as a whole number."""
+    if value != value or abs(value) == float("inf"):
+        return str(value)
+    if value == 0:
+        return 0.0
+    return int(value) if abs(value) >= _WHOLE_FROM else value

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sealbus.endpoints import is_loopback_address
 from sealbus.errors import ConfigError
+from sealbus.web.audit.syslog_target import SyslogTarget, parse_syslog_target
 from sealbus.web.config.databases import Database, parse_database
 
 if TYPE_CHECKING:
@@ -69,6 +71,9 @@ class Environment:
     secret_key: str
     time_zone: str
     oidc: OidcProvider | None
+    syslog: SyslogTarget | None
+    metrics: str
+    """HOST:PORT on loopback where Prometheus finds the metrics; empty for none."""
 
     @property
     def public_host(self) -> str:
@@ -136,6 +141,13 @@ def load_environment(variables: Mapping[str, str]) -> Environment:
         secret_key=_secret_key(given, home),
         time_zone=_time_zone(given.text("SEALBUS_TIME_ZONE", "UTC")),
         oidc=_oidc(given),
+        syslog=parse_syslog_target(
+            given.text("SEALBUS_SYSLOG_URL"),
+            trust=given.path("SEALBUS_SYSLOG_TRUST"),
+            certificate=given.path("SEALBUS_SYSLOG_CERTIFICATE"),
+            key=given.path("SEALBUS_SYSLOG_KEY"),
+        ),
+        metrics=_metrics(given.text("SEALBUS_METRICS")),
     )
 
 
@@ -146,6 +158,17 @@ def _listen(text: str) -> tuple[str, int]:
             f"{text!r} is no address", key="SEALBUS_LISTEN", mend="write HOST:PORT, for example 127.0.0.1:8000"
         )
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _metrics(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if text and (not colon or not port.isdecimal() or not is_loopback_address(host.strip("[]"))):
+        raise ConfigError(
+            f"{text!r} is no port on loopback",
+            key="SEALBUS_METRICS",
+            mend="metrics are served in the clear: write 127.0.0.1:PORT",
+        )
+    return text
 
 
 def _public_url(text: str) -> str:

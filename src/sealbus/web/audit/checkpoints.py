@@ -1,0 +1,71 @@
+"""Heads of the chain noted outside the database, so that cutting off its end, or writing it anew, is noticed.
+
+A line `TIME SEQUENCE:HASH` in `audit-heads.log` of the state folder, whenever the head has moved, at most once in five
+minutes; the same line goes to the log of the service, which a careful site sends elsewhere. The file is bounded: it keeps
+the newest half when it is full. Exports and syslog carry number and hash of every entry and are worth the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sealbus.web.audit.models import ChainHead
+from sealbus.web.audit.verification import Head
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["note_head", "noted_heads", "parse_head"]
+
+_log = logging.getLogger(__name__)
+
+_NAME = "audit-heads.log"
+_BOUND_BYTES = 1 << 20
+_HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
+
+
+def note_head(home: Path) -> Head | None:
+    """Note where the chain ends; None where that is noted already. Raises OSError, and Django's errors."""
+    row = ChainHead.objects.first()
+    if row is None or not row.sequence:
+        return None
+    head = Head(row.sequence, row.hash)
+    known = noted_heads(home)
+    if known and known[-1].sequence >= head.sequence:
+        return None
+    _append(home / _NAME, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {head}\n")
+    _log.info("the audit is at %s", head)
+    return head
+
+
+def noted_heads(home: Path) -> list[Head]:
+    """What was noted, oldest first; lines that are none are passed over."""
+    try:
+        text = (home / _NAME).read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return []
+    found = (parse_head(line.rpartition(" ")[2]) for line in text.splitlines())
+    return [head for head in found if head is not None]
+
+
+def parse_head(text: str) -> Head | None:
+    """SEQUENCE:HASH; None for anything else."""
+    found = _HEAD.fullmatch(text.strip())
+    return Head(int(found[1]), found[2]) if found else None
+
+
+def _append(path: Path, line: str) -> None:
+    if path.exists() and path.stat().st_size > _BOUND_BYTES:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines(keepends=True)
+        kept = path.with_suffix(".tmp")
+        kept.write_text("".join(lines[len(lines) // 2 :]), encoding="ascii", errors="replace")
+        kept.replace(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,74 @@
+"""Entries as text for other programs: JSON lines and CSV. Every line has number and hash, so an export proves the chain.
+
+A cell of CSV that a spreadsheet would take for a formula gets an apostrophe in front (names, addresses and details are
+what strangers wrote).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sealbus.web.audit.models import Entry
+
+__all__ = ["COLUMNS", "as_csv", "as_json_lines", "members_of"]
+
+COLUMNS = (
+    "sequence", "time", "actor_kind", "actor_id", "actor_name", "address", "action", "target_kind", "target_id",
+    "target_name", "result", "detail", "previous_hash", "hash",
+)  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+_LINES_IN_A_PIECE = 100
+
+
+def members_of(entry: Entry) -> dict[str, Any]:
+    """An entry as JSON has it."""
+    members = {name: getattr(entry, name) for name in COLUMNS}
+    members["time"] = entry.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return members
+
+
+def as_json_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """One object a line."""
+    return _in_pieces(json.dumps(members_of(entry), ensure_ascii=True) + "\n" for entry in entries)
+
+
+def as_csv(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """RFC 4180, with a line of names; `detail` is JSON."""
+    return _in_pieces(_csv_lines(entries))
+
+
+def _csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
+    yield _csv_line(list(COLUMNS))
+    for entry in entries:
+        members = members_of(entry)
+        members["detail"] = json.dumps(members["detail"], ensure_ascii=True)
+        yield _csv_line([_cell(value) for value in members.values()])
+
+
+def _csv_line(cells: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def _in_pieces(lines: Iterable[str]) -> Iterator[bytes]:
+    held: list[str] = []
+    for line in lines:
+        held.append(line)
+        if len(held) == _LINES_IN_A_PIECE:
+            yield "".join(held).encode()
+            held.clear()
+    if held:
+        yield "".join(held).encode()

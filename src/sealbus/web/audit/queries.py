@@ -1,0 +1,84 @@
+"""Which entries? The filters of lists and exports, and the pages of a list by sequence number.
+
+A page is asked for by the number it ends before (newest first), so it costs the same at the first entry and at the
+millionth, and does not shift while entries are added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import CharField, Q
+from django.db.models.functions import Cast
+
+from sealbus.web.audit.models import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+__all__ = ["EntryFilter", "entries_in_order", "page_of", "select"]
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """What is empty does not narrow. `since` is included, `until` is not; `text` is looked for in all that is shown."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    actor: str = ""
+    action: str = ""
+    """The beginning of the action: `gateway.`, `connection.create`."""
+    target_kind: str = ""
+    target_id: str = ""
+    result: str = ""
+    text: str = ""
+
+
+def select(wanted: EntryFilter) -> QuerySet[Entry]:
+    """The entries that fit, in no order."""
+    rows = Entry.objects.all()
+    if wanted.since is not None:
+        rows = rows.filter(time__gte=wanted.since)
+    if wanted.until is not None:
+        rows = rows.filter(time__lt=wanted.until)
+    for field in ("target_kind", "target_id", "result"):
+        if value := getattr(wanted, field):
+            rows = rows.filter(**{field: value})
+    if wanted.actor:
+        rows = rows.filter(actor_name=wanted.actor)
+    if wanted.action:
+        rows = rows.filter(action__startswith=wanted.action)
+    return _with_text(rows, wanted.text) if wanted.text else rows
+
+
+def page_of(wanted: EntryFilter, *, before: int | None, limit: int) -> list[Entry]:
+    """The newest entries below `before`, at most `limit`."""
+    rows = select(wanted)
+    if before is not None:
+        rows = rows.filter(sequence__lt=before)
+    return list(rows.order_by("-sequence")[:limit])
+
+
+def entries_in_order(wanted: EntryFilter, *, up_to: int) -> Iterator[Entry]:
+    """All that fit, oldest first, a few at a time, none above `up_to`."""
+    after = 0
+    while True:
+        rows = select(wanted).filter(sequence__gt=after, sequence__lte=up_to)
+        found = list(rows.order_by("sequence")[:_AT_ONCE])
+        yield from found
+        if len(found) < _AT_ONCE:
+            return
+        after = found[-1].sequence
+
+
+def _with_text(rows: QuerySet[Entry], text: str) -> QuerySet[Entry]:
+    fits = Q(detail_text__icontains=text)
+    for field in ("actor_name", "address", "action", "target_kind", "target_id", "target_name"):
+        fits |= Q(**{f"{field}__icontains": text})
+    return rows.alias(detail_text=Cast("detail", CharField())).filter(fits)

@@ -1,0 +1,132 @@
+"""Entries, verdicts and sources as the API shows them, and what may be asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from sealbus.web.audit.models import Entry, Result, Source
+from sealbus.web.audit.queries import EntryFilter
+from sealbus.web.audit.verification import Fault
+
+__all__ = [
+    "EntrySerializer",
+    "ExportQuery",
+    "FilterQuery",
+    "FindingSerializer",
+    "HeadSerializer",
+    "PageQuery",
+    "PageSerializer",
+    "SourceSerializer",
+    "VerdictSerializer",
+    "VerifyQuery",
+]
+
+_LARGEST = 2**63 - 1
+
+
+class EntrySerializer(serializers.ModelSerializer[Entry]):
+    """One entry, as it is hashed."""
+
+    class Meta:
+        model = Entry
+        fields = (
+            "sequence", "time", "actor_kind", "actor_id", "actor_name", "address", "action", "target_kind", "target_id",
+            "target_name", "result", "detail", "previous_hash", "hash",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """A page, newest first. `next_before` is the `before` of the next page, null on the last one."""
+
+    results = EntrySerializer(many=True)
+    next_before = serializers.IntegerField(allow_null=True)
+
+
+class FilterQuery(serializers.Serializer[Any]):
+    """What narrows a list or an export."""
+
+    since = serializers.DateTimeField(required=False, help_text="From this time on")
+    until = serializers.DateTimeField(required=False, help_text="Before this time")
+    actor = serializers.CharField(required=False, max_length=200, help_text="Exactly this name")
+    action = serializers.CharField(required=False, max_length=64, help_text="The beginning of the action")
+    target_kind = serializers.CharField(required=False, max_length=32)
+    target_id = serializers.CharField(required=False, max_length=64)
+    result = serializers.ChoiceField(choices=Result.choices, required=False)
+    text = serializers.CharField(required=False, max_length=100, help_text="Anywhere in the entry")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what is not asked for by any of these names: a misspelt filter would show too much."""
+        unknown = sorted(set(self.initial_data) - set(self.fields))
+        if unknown:
+            raise serializers.ValidationError({name: ["There is no such parameter."] for name in unknown})
+        return attrs
+
+    def wanted(self) -> EntryFilter:
+        """As a filter, once it is valid."""
+        data = self.validated_data
+        return EntryFilter(**{name: data[name] for name in EntryFilter.__slots__ if name in data})
+
+
+class PageQuery(FilterQuery):
+    """A list."""
+
+    before = serializers.IntegerField(
+        required=False, min_value=0, max_value=_LARGEST, help_text="Entries below this number"
+    )
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=1000, default=100)
+
+
+class ExportQuery(FilterQuery):
+    """An export."""
+
+    as_ = serializers.ChoiceField(choices=("jsonl", "csv"), required=False, default="jsonl")
+
+    def get_fields(self) -> dict[str, Any]:
+        """`as` is a word of Python."""
+        fields = super().get_fields()
+        fields["as"] = fields.pop("as_")
+        return fields
+
+
+class VerifyQuery(serializers.Serializer[Any]):
+    """A verification."""
+
+    noted = serializers.RegexField(
+        r"^\d{1,18}:[0-9a-f]{64}$", required=False, help_text="SEQUENCE:HASH noted earlier; it must still be there"
+    )
+
+
+class HeadSerializer(serializers.Serializer[Any]):
+    """An entry by number and hash."""
+
+    sequence = serializers.IntegerField()
+    hash = serializers.CharField()
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """The first thing that is wrong."""
+
+    sequence = serializers.IntegerField()
+    fault = serializers.ChoiceField(choices=[(each.value, each.value) for each in Fault])
+    detail = serializers.CharField()
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """What a verification found."""
+
+    good = serializers.BooleanField()
+    entries = serializers.IntegerField()
+    head = HeadSerializer()
+    finding = FindingSerializer(allow_null=True)
+
+
+class SourceSerializer(serializers.ModelSerializer[Source]):
+    """A gateway whose records are taken over."""
+
+    class Meta:
+        model = Source
+        fields = ("id", "name", "sequence", "taken_at", "problem")
+        read_only_fields = fields

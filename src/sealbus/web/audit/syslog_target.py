@@ -1,0 +1,53 @@
+"""Where the audit is sent on to: `syslog+tls://HOST:6514`, and the files that prove either side. Knows nothing of Django."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["SyslogTarget", "parse_syslog_target"]
+
+_PORT = 6514  # RFC 5425
+_KEY = "SEALBUS_SYSLOG_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogTarget:
+    """`trust` None: the authorities of this machine. A certificate is shown where the server asks for one."""
+
+    host: str
+    port: int = _PORT
+    trust: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __str__(self) -> str:
+        """As it is named."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"syslog+tls://{host}:{self.port}"
+
+
+def parse_syslog_target(
+    url: str, *, trust: Path | None = None, certificate: Path | None = None, key: Path | None = None
+) -> SyslogTarget | None:
+    """None for an empty URL. Raises ConfigError for any other that is not syslog over TLS."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    mend = "write syslog+tls://HOST or syslog+tls://HOST:6514"
+    try:
+        host, port = parts.hostname, parts.port or _PORT
+    except ValueError:
+        raise ConfigError(f"{url!r} has no such port", key=_KEY, mend=mend) from None
+    if parts.scheme != "syslog+tls" or not host or parts.path.strip("/") or parts.username or parts.query:
+        raise ConfigError(f"{url!r} is not syslog over TLS", key=_KEY, mend=mend)
+    if (certificate is None) != (key is None):
+        missing = "SEALBUS_SYSLOG_KEY" if key is None else "SEALBUS_SYSLOG_CERTIFICATE"
+        raise ConfigError("is not set, but its other half is", key=missing, mend="set both, or neither")
+    return SyslogTarget(host, port, trust, certificate, key)

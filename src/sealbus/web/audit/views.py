@@ -1,0 +1,114 @@
+"""The audit over the API. All of it asks for the right `audit`, held in all groups; nothing here changes anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.conf import settings
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from sealbus.web.access.actions import Action
+from sealbus.web.access.authentication import rest_subject
+from sealbus.web.access.requirement import may
+from sealbus.web.access.streams import streamed
+from sealbus.web.audit.checkpoints import noted_heads, parse_head
+from sealbus.web.audit.export import as_csv, as_json_lines
+from sealbus.web.audit.models import Entry, Source
+from sealbus.web.audit.queries import page_of
+from sealbus.web.audit.serializers import (
+    EntrySerializer,
+    ExportQuery,
+    PageQuery,
+    PageSerializer,
+    SourceSerializer,
+    VerdictSerializer,
+    VerifyQuery,
+)
+from sealbus.web.audit.services import begin_export
+from sealbus.web.audit.verification import verify_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http.response import HttpResponseBase
+    from rest_framework.request import Request
+
+    from sealbus.web.access.requirement import Requirement
+
+__all__ = ["EntriesView", "EntryView", "ExportView", "SourcesViewSet", "VerifyView"]
+
+_MAY_READ: Mapping[str, Requirement] = {"GET": may(Action.AUDIT)}
+_FILES = {(200, "text/csv"): OpenApiTypes.STR, (200, "application/jsonl"): OpenApiTypes.STR}
+
+
+class EntriesView(APIView):
+    """Entries, newest first."""
+
+    access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
+
+    @extend_schema(parameters=[PageQuery], responses=PageSerializer)
+    def get(self, request: Request) -> Response:
+        """A page of those that fit."""
+        query = PageQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        limit = query.validated_data["limit"]
+        found = page_of(query.wanted(), before=query.validated_data.get("before"), limit=limit)
+        following = found[-1].sequence if len(found) == limit else None
+        return Response({"results": EntrySerializer(found, many=True).data, "next_before": following})
+
+
+class EntryView(APIView):
+    """One entry."""
+
+    access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
+
+    @extend_schema(responses=EntrySerializer)
+    def get(self, request: Request, sequence: int) -> Response:
+        """By its number."""
+        return Response(EntrySerializer(get_object_or_404(Entry, sequence=sequence)).data)
+
+
+class ExportView(APIView):
+    """Entries as a file, oldest first."""
+
+    access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
+
+    @extend_schema(parameters=[ExportQuery], responses=_FILES)
+    def get(self, request: Request) -> HttpResponseBase:
+        """Those that fit, up to the moment of asking."""
+        query = ExportQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        kind = query.validated_data["as"]
+        entries = begin_export(actor=rest_subject(request).actor, wanted=query.wanted(), kind=kind)
+        pieces = as_csv(entries) if kind == "csv" else as_json_lines(entries)
+        content_type = "text/csv; charset=utf-8" if kind == "csv" else "application/jsonl"
+        return streamed(request._request, pieces, content_type=content_type, filename=f"audit.{kind}")
+
+
+class VerifyView(APIView):
+    """Whether the chain is whole."""
+
+    access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
+
+    @extend_schema(parameters=[VerifyQuery], responses=VerdictSerializer)
+    def get(self, request: Request) -> Response:
+        """Walks all of it, and compares with the heads that were noted outside the database."""
+        query = VerifyQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        noted = noted_heads(settings.SEALBUS.home)  # type: ignore[misc]  # ours
+        given = parse_head(query.validated_data.get("noted", ""))
+        verdict = verify_chain([*noted, given] if given else noted)
+        return Response(VerdictSerializer(verdict).data)
+
+
+class SourcesViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Source]):
+    """The gateways whose records are taken over."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"list": may(Action.AUDIT)}
+    queryset = Source.objects.order_by("name")
+    serializer_class: type[serializers.BaseSerializer[Source]] = SourceSerializer
