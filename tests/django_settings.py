@@ -19,6 +19,8 @@ if _database := os.environ.get("SEALBUS_TEST_DATABASE"):
 
 from sealbus.web.config import settings
 
+if not settings.SEALBUS.database.is_server:  # a file, as in the field: in memory, two threads lock each other out
+    settings.DATABASES["default"]["TEST"] = {"NAME": str(settings.SEALBUS.home / "test.sqlite3")}
 globals().update({name: value for name, value in vars(settings).items() if name.isupper()})
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 takes its time on purpose

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
 from django.db.models import Count
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
@@ -28,7 +27,7 @@ from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.models import Assignment, Grant, OneTimeLink, Role, User
 from sealbus.web.accounts.queries import administrators
 from sealbus.web.accounts.services.changing import changing_rights
-from sealbus.web.accounts.services.people import create_user
+from sealbus.web.accounts.services.people import check_password, create_user
 from sealbus.web.accounts.services.refusals import record_refusal
 from sealbus.web.audit.services import Event, Target, append
 
@@ -130,7 +129,7 @@ def set_password(*, secret: str, password: str, address: str) -> User:
         user = link.user
         if user is None or not user.is_active:
             raise PermissionDenied("This link is not valid", code="link-not-valid")
-        validate_password(password, user)
+        check_password(password, user)
         user.set_password(password)
         user.save(update_fields=("password",))
         for session in UserSession.objects.filter(user=user):

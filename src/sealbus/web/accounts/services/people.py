@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 
 from sealbus.web.accounts.models import User
 from sealbus.web.accounts.services.changing import changing_rights, save_changes, unique
@@ -16,7 +17,7 @@ from sealbus.web.audit.services import Event, Target, append
 if TYPE_CHECKING:
     from sealbus.web.access.subject import Actor
 
-__all__ = ["UserChanges", "change_user", "create_user", "end_sessions", "reset_second_factor"]
+__all__ = ["UserChanges", "change_user", "check_password", "create_user", "end_sessions", "reset_second_factor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def create_user(*, by: Actor, username: str, password: str | None = None, name: 
     user = User(username=User.normalize_username(username), name=name, email=email)
     user.full_clean(exclude={"password"})
     if password is not None:
-        validate_password(password, user)
+        check_password(password, user)
     user.set_password(password)
     with changing_rights():
         with unique("username"):
@@ -44,6 +45,14 @@ def create_user(*, by: Actor, username: str, password: str | None = None, name: 
         new = {"username": user.username, "name": name, "email": email}
         append(Event(by, "user.create", _target(user), detail={"new": new}))
     return user
+
+
+def check_password(password: str, user: User) -> None:
+    """Raises ValidationError, by field, for a password that is too easy."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from None
 
 
 def change_user(*, by: Actor, user: User, changes: UserChanges, version: int | None = None) -> User:

@@ -59,7 +59,7 @@ def flush_refusals() -> int:
     written = 0
     minute = int(time.time()) // _MINUTE_S
     with transaction.atomic():
-        over = RefusalTally.objects.select_for_update(skip_locked=True, of=("self",)).filter(minute__lt=minute)
+        over = RefusalTally.objects.select_for_update().filter(minute__lt=minute)
         for tally in list(over.order_by("minute", "pk")[:_MOST_AT_ONCE]):
             if tally.count:
                 append(_summary(tally))

@@ -76,4 +76,5 @@ def _described(role: Role) -> dict[str, Any]:
 def _set_actions(role: Role, actions: frozenset[Action]) -> None:
     words = {action.value for action in actions}
     Grant.objects.filter(role=role).exclude(action__in=words).delete()
-    Grant.objects.bulk_create([Grant(role=role, action=word) for word in sorted(words)], ignore_conflicts=True)
+    held = set(Grant.objects.filter(role=role).values_list("action", flat=True))
+    Grant.objects.bulk_create([Grant(role=role, action=word) for word in sorted(words - held)])

@@ -1,0 +1,26 @@
+"""What tests of the site share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.cache import caches
+
+from web.live_site import Site, running_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counters() -> None:
+    """No test inherits what another counted: the shared cache is in the database and goes with it, this one is not."""
+    caches["process"].clear()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site in a process of its own. Tests share it, so each makes its own people, groups and devices."""
+    with running_site(tmp_path_factory.mktemp("site")) as running:
+        yield running

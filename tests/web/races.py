@@ -1,0 +1,87 @@
+"""Two at once, on a database of their own: run as a process, because the audit of a test database cannot be emptied.
+
+python -m web.races HOME setup | administrators      prints how each of the two ended
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__: list[str] = []
+
+_PASSWORD = "correct horse battery"
+
+
+def _at_once(deeds: list[Callable[[], object]]) -> list[str]:
+    from django.db import connection
+
+    from sealbus.web.access.errors import Conflict
+
+    start = threading.Barrier(len(deeds))
+    ends: list[str] = []
+
+    def run(deed: Callable[[], object]) -> None:
+        connection.ensure_connection()
+        start.wait(20)
+        try:
+            deed()
+            ends.append("done")
+        except Conflict as error:
+            ends.append(str(error.get_codes()))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(40)
+    return sorted(ends)
+
+
+def _setup() -> list[str]:
+    from sealbus.web.accounts import services
+
+    secret = services.setup_link().partition("#")[2]
+
+    def set_up(name: str) -> Callable[[], object]:
+        return lambda: services.set_up(secret=secret, username=name, password=_PASSWORD, address="192.0.2.1")
+
+    return _at_once([set_up("one"), set_up("two")])
+
+
+def _administrators() -> list[str]:
+    from sealbus.web.access.subject import Actor, ActorKind
+    from sealbus.web.accounts import services
+    from sealbus.web.accounts.models import Role, User
+
+    by = Actor(ActorKind.SYSTEM, name="test")
+    users = [services.create_user(by=by, username=name, password=_PASSWORD) for name in ("one", "two")]
+    for user in users:
+        services.assign(by=by, user=user, role=Role.objects.get(name="Administrator"), group=None)
+
+    def remove(user: User) -> Callable[[], object]:
+        return lambda: services.change_user(by=by, user=user, changes=services.UserChanges(is_active=False))
+
+    return _at_once([remove(user) for user in users])
+
+
+def main() -> None:
+    """Set up a site and run one of them."""
+    from sealbus import web
+
+    web.boot(Path(sys.argv[1]), os.environ)
+    web.migrate()
+    deeds = {"setup": _setup, "administrators": _administrators}
+    sys.stdout.write("\n".join(deeds[sys.argv[2]]()) + "\n")
+
+
+if __name__ == "__main__":
+    main()
