@@ -13,11 +13,11 @@ from sealbus.web.access.models import Version
 from sealbus.web.devices.models import AllowedNetwork, Connection, Device, RetentionClass, SerialPattern, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from django.db.models import QuerySet
 
-__all__ = ["allowed_lines", "plan", "plan_version", "retention_classes", "retention_of_tags"]
+__all__ = ["allowed_lines", "plan", "plan_version", "retention_classes", "retention_of_tags", "tag_plans"]
 
 _CONNECTION = (
     "id", "url", "name", "identity", "timeout_s", "connect_timeout_s", "connect_delay_s", "gap_s", "turnaround_s",
@@ -72,6 +72,12 @@ def allowed_lines() -> list[str]:
     return [f"{network} {ports}" for network, ports in networks] + list(
         SerialPattern.objects.values_list("pattern", flat=True)
     )
+
+
+def tag_plans(device_id: int, tag_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these tags that have a place in this device, as in the plan, in order of id."""
+    rows = Tag.objects.live().filter(device=device_id, expression="", pk__in=tag_ids)
+    return [_tag(row) for row in _rows(rows, (*_TAG, *_LINEAR))]
 
 
 def retention_classes() -> list[dict[str, Any]]:

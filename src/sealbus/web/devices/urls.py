@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rest_framework.routers import SimpleRouter
 
 from sealbus.web.devices.views.configured import ConnectionViewSet, DeviceViewSet, TagViewSet
+from sealbus.web.devices.views.orders import OrderViewSet
 from sealbus.web.devices.views.site import AllowedNetworkViewSet, RetentionViewSet, SerialPatternViewSet
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _router = SimpleRouter(trailing_slash=False)
 _router.register("connections", ConnectionViewSet, basename="connection")
 _router.register("devices", DeviceViewSet, basename="device")
 _router.register("tags", TagViewSet, basename="tag")
+_router.register("orders", OrderViewSet, basename="order")
 _router.register("retention-classes", RetentionViewSet, basename="retention-class")
 _router.register("allowed-networks", AllowedNetworkViewSet, basename="allowed-network")
 _router.register("serial-patterns", SerialPatternViewSet, basename="serial-pattern")

@@ -14,13 +14,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.strict import Strict
 from sealbus.web.access.subject import NOBODY
 from sealbus.web.accounts.models import Group
 from sealbus.web.devices import values
 from sealbus.web.devices.calculated import unseen_inputs
+from sealbus.web.devices.fields import BoundedJson, Finite
 from sealbus.web.devices.hosts import Hosts
 from sealbus.web.devices.models import Connection, Device, RetentionClass, Tag
-from sealbus.web.devices.strict import BoundedJson, Finite, Strict
 from sealbus.web.devices.tag_rules import TYPES, tag_problems
 
 if TYPE_CHECKING:

@@ -5,16 +5,32 @@ and give plain values.
 """
 
 from sealbus.web.devices.services.archiving import archive, restore
+from sealbus.web.devices.services.collector import (
+    cancelled_orders,
+    claim_orders,
+    finish,
+    progress,
+    recover_orders,
+)
 from sealbus.web.devices.services.configuring import change, create, groups_touched
+from sealbus.web.devices.services.orders import Wish, cancel_order, request_orders
 from sealbus.web.devices.services.site import change_setting, create_setting, delete_setting
 
 __all__ = [
+    "Wish",
     "archive",
+    "cancel_order",
+    "cancelled_orders",
     "change",
     "change_setting",
+    "claim_orders",
     "create",
     "create_setting",
     "delete_setting",
+    "finish",
     "groups_touched",
+    "progress",
+    "recover_orders",
+    "request_orders",
     "restore",
 ]

@@ -16,10 +16,11 @@ from rest_framework.response import Response
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.access.rest import ScopedViewSet
+from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
-from sealbus.web.devices.strict import Strict, query_of
+from sealbus.web.devices.views.asking import AskConnection, AskDevice, AskTags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,18 +123,28 @@ class ConfiguredViewSet(ScopedViewSet):
 
 
 @extend_schema_view(list=extend_schema(parameters=[_Filter]))
-class ConnectionViewSet(ConfiguredViewSet):
+class ConnectionViewSet(AskConnection, ConfiguredViewSet):
     """Ways to devices."""
 
+    access: ClassVar[Mapping[str, Requirement]] = {
+        **ConfiguredViewSet.access,
+        "test": may(Action.CONFIGURE),
+        "scan_units": may(Action.CONFIGURE),
+    }
     queryset = Connection.objects.order_by("name", "id")
     serializer_class = ConnectionForm
     filters: ClassVar[Mapping[str, str]] = {"name": "name__icontains", "group": "group_id"}
 
 
 @extend_schema_view(list=extend_schema(parameters=[_DeviceFilter]))
-class DeviceViewSet(ConfiguredViewSet):
+class DeviceViewSet(AskDevice, ConfiguredViewSet):
     """Devices."""
 
+    access: ClassVar[Mapping[str, Requirement]] = {
+        **ConfiguredViewSet.access,
+        "scan_registers": may(Action.CONFIGURE),
+        "sunspec": may(Action.CONFIGURE),
+    }
     queryset = Device.objects.select_related("connection").order_by("name", "id")
     serializer_class = DeviceForm
     filter_form = _DeviceFilter
@@ -145,9 +156,10 @@ class DeviceViewSet(ConfiguredViewSet):
 
 
 @extend_schema_view(list=extend_schema(parameters=[_TagFilter]))
-class TagViewSet(ConfiguredViewSet):
+class TagViewSet(AskTags, ConfiguredViewSet):
     """Tags: those of a device, a group, or all; ten thousand in pages of up to a thousand."""
 
+    access: ClassVar[Mapping[str, Requirement]] = {**ConfiguredViewSet.access, "read": may(Action.WRITE)}
     queryset = Tag.objects.select_related("device", "retention").order_by("device__name", "name", "id")
     serializer_class = TagForm
     group_path = "device__group"

@@ -1,0 +1,114 @@
+"""What can be asked of the collector, and how an order is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from sealbus.errors import LocalError
+from sealbus.protocol import Place, parse_place
+from sealbus.web.access.strict import Strict
+from sealbus.web.devices.models import Command, CommandState
+
+__all__ = ["OrderShown", "OrdersShown", "ReadForm", "ScanRegistersForm", "ScanUnitsForm", "SunSpecForm", "TestForm"]
+
+_MOST_TAGS = 500
+_MOST_ADDRESSES = 10_000
+_UNIT: dict[str, Any] = {"min_value": 0, "max_value": 255}
+
+
+def _place(text: str, most: int) -> Place:
+    try:
+        place = parse_place(text)
+    except LocalError as error:
+        raise serializers.ValidationError(str(error)) from None
+    if place.count > most:
+        raise serializers.ValidationError(f"{place.count} addresses are too many; name up to {most}")
+    return place
+
+
+class TestForm(Strict):
+    """Reach the device and ask it for one place."""
+
+    __test__ = False  # pytest takes a name that begins like this for a test
+
+    unit_id = serializers.IntegerField(**_UNIT, required=False, default=1)
+    place = serializers.CharField(max_length=32, required=False, default="holding:0")
+
+    def validate_place(self, value: str) -> str:
+        """One address."""
+        return str(_place(value, 1))
+
+
+class ReadForm(Strict):
+    """Read these tags now."""
+
+    tags = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=_MOST_TAGS
+    )
+
+
+class ScanUnitsForm(TestForm):
+    """Which units answer?"""
+
+    unit_id = None  # type: ignore[assignment]  # the framework's way to drop an inherited field
+    first = serializers.IntegerField(**_UNIT, required=False, default=1)
+    last = serializers.IntegerField(**_UNIT, required=False, default=247)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """From first to last."""
+        if attrs["last"] < attrs["first"]:
+            raise serializers.ValidationError({"last": [f"it is before the first; write {attrs['first']} or more"]})
+        return attrs
+
+
+class ScanRegistersForm(Strict):
+    """Which addresses are there, and what is in them?"""
+
+    place = serializers.CharField(max_length=32, help_text='a range such as "holding:0-999"')
+
+    def validate_place(self, value: str) -> str:
+        """A range."""
+        return str(_place(value, _MOST_ADDRESSES))
+
+
+class SunSpecForm(Strict):
+    """Find the SunSpec models of a device."""
+
+    bases = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=65_531), min_length=1, max_length=8, required=False
+    )
+
+
+@extend_schema_field({"type": "object", "nullable": True, "additionalProperties": True})
+class _Result(serializers.JSONField):
+    pass
+
+
+class OrderShown(serializers.ModelSerializer[Command]):
+    """An order: what was asked by whom, how far it is, and what came of it (`result.found`)."""
+
+    url = serializers.SerializerMethodField()
+    result = _Result(read_only=True)
+    state = serializers.ChoiceField(choices=CommandState.choices, read_only=True)
+    actor = serializers.CharField(source="actor_name", read_only=True)
+
+    class Meta:
+        model = Command
+        fields = (
+            "id", "url", "kind", "group", "connection", "device", "tags", "arguments", "actor", "requested_at", "deadline",
+            "state", "claimed_at", "cancel_asked_at", "done", "total", "progress_text", "reason", "result", "finished_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_url(self, command: Command) -> str:
+        """Where to ask how it is."""
+        return f"/api/v1/orders/{command.pk}"
+
+
+class OrdersShown(serializers.Serializer[Any]):
+    """Several orders: reading tags takes one for each device."""
+
+    orders = OrderShown(many=True)

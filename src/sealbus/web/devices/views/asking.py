@@ -1,0 +1,130 @@
+"""The actions of connections, devices and tags that ask the collector for something. Each answers 202."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+
+from sealbus.web.access.actions import Action
+from sealbus.web.access.errors import Conflict
+from sealbus.web.devices import services
+from sealbus.web.devices.models import CommandKind
+from sealbus.web.devices.serializers.orders import (
+    OrderShown,
+    OrdersShown,
+    ReadForm,
+    ScanRegistersForm,
+    ScanUnitsForm,
+    SunSpecForm,
+    TestForm,
+)
+from sealbus.web.devices.services import Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rest_framework.request import Request
+
+    from sealbus.web.access.strict import Strict
+    from sealbus.web.devices.models import Connection, Device, Tag
+
+__all__ = ["AskConnection", "AskDevice", "AskTags"]
+
+_SCAN_S = 300.0
+_SUNSPEC_S = 120.0
+_MOST_DEVICES = 20
+
+
+def _body(request: Request, form: type[Strict]) -> Mapping[str, Any]:
+    checked = form(data=request.data)
+    checked.is_valid(raise_exception=True)
+    found: Mapping[str, Any] = checked.validated_data
+    return found
+
+
+def _asked(view: Any, wish: Wish) -> Response:
+    [command] = services.request_orders(wishes=[wish], subject=view.subject)
+    shown = OrderShown(command).data
+    return Response(shown, status=202, headers={"Location": shown["url"]})
+
+
+class AskConnection:
+    """What can be asked about a connection."""
+
+    @extend_schema(request=TestForm, responses={202: OrderShown})
+    @action(detail=True, methods=["post"])
+    def test(self: Any, request: Request, pk: str) -> Response:
+        """Try it: name, network, TLS, answer, step by step, each with what went wrong."""
+        connection: Connection = self.get_object()
+        return _asked(self, Wish(kind=CommandKind.TEST, connection=connection, arguments=_body(request, TestForm)))
+
+    @extend_schema(request=ScanUnitsForm, responses={202: OrderShown})
+    @action(detail=True, methods=["post"], url_path="scan-units")
+    def scan_units(self: Any, request: Request, pk: str) -> Response:
+        """Find the units that answer on it."""
+        connection: Connection = self.get_object()
+        arguments = _body(request, ScanUnitsForm)
+        return _asked(
+            self,
+            Wish(kind=CommandKind.SCAN_UNITS, connection=connection, arguments=arguments, within_s=_SCAN_S),
+        )
+
+
+class AskDevice:
+    """What can be asked about a device."""
+
+    @extend_schema(request=ScanRegistersForm, responses={202: OrderShown})
+    @action(detail=True, methods=["post"], url_path="scan-registers")
+    def scan_registers(self: Any, request: Request, pk: str) -> Response:
+        """Find the addresses that it has, and what is in them."""
+        return _asked(self, _about(self.get_object(), CommandKind.SCAN_REGISTERS, _body(request, ScanRegistersForm)))
+
+    @extend_schema(request=SunSpecForm, responses={202: OrderShown})
+    @action(detail=True, methods=["post"])
+    def sunspec(self: Any, request: Request, pk: str) -> Response:
+        """Find its SunSpec models."""
+        return _asked(self, _about(self.get_object(), CommandKind.SUNSPEC, _body(request, SunSpecForm)))
+
+
+def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> Wish:
+    if device.connection is None:
+        raise Conflict("This device is on no connection", code="no-connection")
+    within_s = _SUNSPEC_S if kind == CommandKind.SUNSPEC else _SCAN_S
+    return Wish(kind=kind, connection=device.connection, device=device, arguments=arguments, within_s=within_s)
+
+
+class AskTags:
+    """What can be asked about tags."""
+
+    @extend_schema(request=ReadForm, responses={202: OrdersShown})
+    @action(detail=False, methods=["post"])
+    def read(self: Any, request: Request) -> Response:
+        """Read tags now, outside the schedule: one order for each of their devices."""
+        wanted = set(_body(request, ReadForm)["tags"])
+        tags: list[Tag] = list(self.get_queryset().live().select_related("device__connection").filter(pk__in=wanted))
+        if missing := sorted(wanted - {tag.pk for tag in tags}):
+            raise ValidationError({"tags": [f"there is no tag {', '.join(map(str, missing[:10]))}"]})
+        wishes = _reading(tags)
+        for wish in wishes:
+            self.check_right(Action.WRITE, wish.group_id)
+        commands = services.request_orders(wishes=wishes, subject=self.subject)
+        return Response({"orders": OrderShown(commands, many=True).data}, status=202)
+
+
+def _reading(tags: list[Tag]) -> list[Wish]:
+    by_device: dict[Device, list[int]] = {}
+    for tag in tags:
+        if tag.expression or tag.device.connection is None:
+            raise ValidationError({"tags": [f"{tag.name} ({tag.pk}) is calculated: read its inputs"]})
+        by_device.setdefault(tag.device, []).append(tag.pk)
+    if len(by_device) > _MOST_DEVICES:
+        raise ValidationError({"tags": [f"they are of {len(by_device)} devices; name those of up to {_MOST_DEVICES}"]})
+    return [
+        Wish(kind=CommandKind.READ, connection=device.connection, device=device, tags=tuple(sorted(ids)))
+        for device, ids in by_device.items()
+        if device.connection is not None
+    ]

@@ -1,0 +1,308 @@
+"""What people ask of the collector: given by who may, not too often, claimed once, ended honestly, and all of it audited."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from django.utils import timezone
+
+from sealbus.acquisition import (
+    DiscoverSunSpec,
+    Order,
+    OrderResult,
+    OrderState,
+    ReadNow,
+    RegistersScanned,
+    ScanRegisters,
+    ScanUnits,
+    TestConnection,
+)
+from sealbus.web.access.actions import Action
+from sealbus.web.access.models import Version
+from sealbus.web.accounts.models import Assignment, User
+from sealbus.web.audit.models import Entry
+from sealbus.web.devices import services
+from sealbus.web.devices.models import Command
+from web.people import ALL_ACTIONS, a_token, a_user, signed_in
+from web.plant_rows import a_connection, a_device, a_group, a_tag
+
+if TYPE_CHECKING:
+    from rest_framework.test import APIClient
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def engineer() -> APIClient:
+    return signed_in(a_user("anna", *ALL_ACTIONS))
+
+
+def _ask(client: APIClient, path: str, body: Any = None) -> int:
+    answer = client.post(f"/api/v1/{path}", body or {}, "json")
+    assert answer.status_code == 202, answer.content
+    assert answer.headers["Location"] == f"/api/v1/orders/{answer.json()['id']}"
+    return int(answer.json()["id"])
+
+
+def _claimed(worker: str = "one") -> list[Any]:
+    return [msgspec.convert(row, Order, strict=True) for row in services.claim_orders(worker, 10)]
+
+
+def _result(order_id: int, **fields: Any) -> Any:
+    return msgspec.to_builtins(OrderResult(id=order_id, **{"state": OrderState.DONE} | fields))
+
+
+def test_each_kind_of_order_is_one_that_the_collector_knows(engineer: APIClient) -> None:
+    device = a_device(unit_id=7)
+    tag = a_tag(device, type="float32")
+    line = f"connections/{device.connection_id}"
+    _ask(engineer, f"{line}/test", {"unit_id": 3, "place": "input:5"})
+    [test] = _claimed()
+    assert (type(test), test.connection, test.unit_id, test.place) == (
+        TestConnection,
+        device.connection_id,
+        3,
+        "input:5",
+    )
+    assert 29 < test.within_s <= 30
+    _ask(engineer, f"{line}/scan-units", {"first": 1, "last": 10})
+    [units] = _claimed()
+    assert (type(units), units.first, units.last) == (ScanUnits, 1, 10)
+    services.finish("one", units.id, _result(units.id))
+    _ask(engineer, f"devices/{device.pk}/scan-registers", {"place": "holding:0-999"})
+    [registers] = _claimed()
+    assert (type(registers), registers.unit_id, registers.place) == (ScanRegisters, 7, "holding:0-999")
+    services.finish("one", registers.id, _result(registers.id))
+    _ask(engineer, f"devices/{device.pk}/sunspec")
+    [sunspec] = _claimed()
+    assert (type(sunspec), sunspec.unit_id, sunspec.bases) == (DiscoverSunSpec, 7, (40000, 50000, 0))
+    asked = engineer.post("/api/v1/tags/read", {"tags": [tag.pk]}, "json")
+    assert asked.status_code == 202, asked.content
+    [read] = _claimed()
+    assert (type(read), read.unit_id, [each.id for each in read.tags]) == (ReadNow, 7, [tag.pk])
+    assert read.tags[0].type == "float32"
+
+
+def test_reading_tags_of_two_devices_is_two_orders(engineer: APIClient) -> None:
+    tags = [a_tag(a_device(name)).pk for name in ("a", "b")]
+    orders = engineer.post("/api/v1/tags/read", {"tags": tags}, "json").json()["orders"]
+    assert sorted(order["tags"] for order in orders) == sorted([tag] for tag in tags)
+
+
+def test_who_asked_sees_how_far_it_is_and_what_came_of_it(engineer: APIClient) -> None:
+    device = a_device()
+    order_id = _ask(engineer, f"devices/{device.pk}/scan-registers", {"place": "holding:0-9"})
+    assert engineer.get(f"/api/v1/orders/{order_id}").json()["state"] == "requested"
+    _claimed()
+    assert services.progress("one", order_id, 3, 10, "holding:3")
+    shown = engineer.get(f"/api/v1/orders/{order_id}?wait=0.05").json()
+    assert (shown["state"], shown["done"], shown["total"], shown["progress_text"]) == ("claimed", 3, 10, "holding:3")
+    found = RegistersScanned(ranges=(), requests=10)
+    assert services.finish("one", order_id, _result(order_id, found=found, took_s=0.5))
+    shown = engineer.get(f"/api/v1/orders/{order_id}?wait=5").json()
+    assert (shown["state"], shown["result"]["found"]["requests"]) == ("done", 10)
+    assert not services.finish("one", order_id, _result(order_id))
+    assert [entry.action for entry in Entry.objects.order_by("sequence")] == [
+        "scan_registers.request",
+        "scan_registers.finish",
+    ]
+    assert Version.current("order") == 2
+
+
+def test_a_result_that_no_database_could_hold_is_held(engineer: APIClient) -> None:
+    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+    _claimed()
+    nasty = {
+        "id": order_id,
+        "state": "failed",
+        "reason": "a\0b\ud800",
+        "found": {"x": float("nan"), "y\0": [2**64 - 1]},
+    }
+    assert services.finish("one", order_id, nasty)
+    shown = engineer.get(f"/api/v1/orders/{order_id}").json()
+    assert (shown["state"], shown["reason"]) == ("failed", "a\\0b\\ud800")
+    assert shown["result"]["found"] == {"x": None, "y\\0": [2**64 - 1]}
+
+
+def test_an_order_is_claimed_once(engineer: APIClient) -> None:
+    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+    assert [order.id for order in _claimed("one")] == [order_id]
+    assert _claimed("two") == []
+    assert not services.progress("two", order_id, 1, 1)
+    assert not services.finish("two", order_id, _result(order_id))
+    assert services.finish("one", order_id, _result(order_id))
+
+
+def test_an_order_that_nobody_took_in_time_expires(engineer: APIClient) -> None:
+    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+    Command.objects.update(deadline=timezone.now() - datetime.timedelta(seconds=1))
+    assert _claimed() == []
+    assert engineer.get(f"/api/v1/orders/{order_id}").json()["state"] == "expired"
+    assert Entry.objects.filter(action="test.finish", result="failed", detail__state="expired").exists()
+
+
+@pytest.mark.parametrize("what", ["role", "switched off", "token revoked", "token expired", "gone"])
+def test_rights_are_looked_at_again_when_it_is_claimed(what: str) -> None:
+    user = a_user("bert", Action.VIEW, Action.CONFIGURE)
+    token, script = a_token(user, Action.VIEW, Action.CONFIGURE)
+    client = script if what.startswith("token") else signed_in(user)
+    line = a_connection()
+    kept = _ask(client, f"connections/{line.pk}/test")
+    assert [order.id for order in _claimed()] == [kept]
+    lost = _ask(client, f"connections/{line.pk}/test")
+    if what == "role":
+        Assignment.objects.all().delete()
+    elif what == "switched off":
+        User.objects.update(is_active=False)
+    elif what == "token expired":
+        type(token).objects.update(expiry=timezone.now())
+    elif what == "token revoked":
+        type(token).objects.all().delete()
+    else:
+        Command.objects.filter(pk=lost).update(actor_id=10**9)
+    assert _claimed() == []
+    command = Command.objects.get(pk=lost)
+    assert (command.state, command.reason) == ("failed", f"{command.actor_name} does not have the right any more")
+    assert Entry.objects.filter(action="test.finish", result="refused").count() == 1
+
+
+def test_what_was_archived_or_moved_away_meanwhile_is_not_asked() -> None:
+    client = signed_in(a_user("bert", Action.VIEW, Action.CONFIGURE, group=a_group("mine")))
+    device = a_device(group=a_group("mine"))
+    order_id = _ask(client, f"devices/{device.pk}/scan-registers", {"place": "holding:0"})
+    device.group = a_group("theirs")
+    device.save()
+    assert _claimed() == []
+    assert "right" in Command.objects.get(pk=order_id).reason
+    line = a_connection("other", group=a_group("mine"))
+    order_id = _ask(client, f"connections/{line.pk}/test")
+    line.archived_at = timezone.now()
+    line.save()
+    assert _claimed() == []
+    assert Command.objects.get(pk=order_id).reason == "the connection is archived"
+
+
+def test_orders_of_a_dead_collector_end_honestly(engineer: APIClient) -> None:
+    line = a_connection()
+    for _ in range(3):
+        _ask(engineer, f"connections/{line.pk}/test")
+    read, write, other = [order.id for order in _claimed("one")]
+    Command.objects.filter(pk=write).update(kind="write")
+    Command.objects.filter(pk=other).update(claimed_by="two")
+    assert services.recover_orders("one") == 2
+    states = dict(Command.objects.values_list("pk", "state"))
+    assert states == {read: "failed", write: "unknown", other: "claimed"}
+    assert "may have been carried out" in Command.objects.get(pk=write).reason
+    Command.objects.filter(pk=other).update(deadline=timezone.now() - datetime.timedelta(minutes=5))
+    assert services.recover_orders("one") == 1
+
+
+def test_an_order_is_taken_back(engineer: APIClient) -> None:
+    line = a_connection()
+    waiting = _ask(engineer, f"connections/{line.pk}/test")
+    assert engineer.post(f"/api/v1/orders/{waiting}/cancel").json()["state"] == "cancelled"
+    assert _claimed() == []
+    running = _ask(engineer, f"connections/{line.pk}/test")
+    _claimed()
+    assert services.progress("one", running, 1, 2)
+    assert engineer.post(f"/api/v1/orders/{running}/cancel").json()["state"] == "claimed"
+    assert services.cancelled_orders("one") == [running]
+    assert not services.progress("one", running, 2, 2)
+    services.finish("one", running, _result(running, state=OrderState.FAILED))
+    assert engineer.get(f"/api/v1/orders/{running}").json()["state"] == "cancelled"
+    assert engineer.post(f"/api/v1/orders/{running}/cancel").json()["type"] == "ended"
+
+
+def test_a_scan_is_no_port_scanner(engineer: APIClient) -> None:
+    line = a_connection()
+    _ask(engineer, f"connections/{line.pk}/scan-units")
+    again = engineer.post(f"/api/v1/connections/{line.pk}/scan-units", {}, "json")
+    assert (again.status_code, again.json()["type"]) == (409, "busy")
+    for number in range(5):
+        _ask(engineer, f"connections/{a_connection(f'line {number}').pk}/scan-units")
+    more = engineer.post(f"/api/v1/connections/{a_connection('one more').pk}/scan-units", {}, "json")
+    assert more.status_code == 429
+    assert 0 < int(more.headers["Retry-After"]) <= 60
+    Command.objects.update(requested_at=timezone.now() - datetime.timedelta(minutes=2))
+    _ask(engineer, f"connections/{a_connection('later').pk}/scan-units")
+
+
+def test_the_queue_is_bounded(engineer: APIClient) -> None:
+    line = a_connection()
+    for _ in range(20):
+        _ask(engineer, f"connections/{line.pk}/test")
+    Command.objects.update(requested_at=timezone.now() - datetime.timedelta(minutes=2))
+    assert engineer.post(f"/api/v1/connections/{line.pk}/test", {}, "json").status_code == 429
+    _claimed()
+    for command in Command.objects.filter(state="claimed"):
+        services.finish("one", command.pk, _result(command.pk))
+    _ask(engineer, f"connections/{line.pk}/test")
+
+
+def test_who_may_ask_what() -> None:
+    device = a_device()
+    tag = a_tag(device)
+    asks = {
+        f"connections/{device.connection_id}/test": {},
+        f"connections/{device.connection_id}/scan-units": {},
+        f"devices/{device.pk}/scan-registers": {"place": "holding:0-9"},
+        f"devices/{device.pk}/sunspec": {},
+        "tags/read": {"tags": [tag.pk]},
+    }
+
+    def statuses(name: str, *actions: Action) -> list[int]:
+        Command.objects.all().delete()
+        client = signed_in(a_user(name, *actions))
+        return [client.post(f"/api/v1/{path}", body, "json").status_code for path, body in asks.items()]
+
+    assert statuses("viewer", Action.VIEW) == [403] * 5
+    assert statuses("operator", Action.VIEW, Action.WRITE) == [403, 403, 403, 403, 202]
+    assert statuses("engineer", Action.VIEW, Action.CONFIGURE) == [202, 202, 409, 409, 403]
+
+
+def test_orders_of_others_are_seen_by_who_may_configure_there() -> None:
+    mine, theirs = a_group("mine"), a_group("theirs")
+    anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
+    orders = {
+        group.name: _ask(anna, f"connections/{a_connection(group.name, group=group).pk}/test")
+        for group in (mine, theirs)
+    }
+    a_user("bert", Action.VIEW)
+    bert = signed_in(a_user("bert", Action.CONFIGURE, group=mine))
+    assert [order["id"] for order in bert.get("/api/v1/orders").json()["results"]] == [orders["mine"]]
+    assert bert.get(f"/api/v1/orders/{orders['theirs']}").status_code == 404
+    assert bert.post(f"/api/v1/orders/{orders['theirs']}/cancel").status_code == 404
+    assert bert.post(f"/api/v1/orders/{orders['mine']}/cancel").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "at_fault"),
+    [
+        ("connections/{line}/test", {"unit_id": 256}, "unit_id"),
+        ("connections/{line}/test", {"place": "holding:0-1"}, "place"),
+        ("connections/{line}/test", {"connection": 1}, "connection"),
+        ("connections/{line}/scan-units", {"first": 5, "last": 4}, "last"),
+        ("connections/{line}/scan-units", {"unit_id": 4}, "unit_id"),
+        ("devices/{device}/scan-registers", {}, "place"),
+        ("devices/{device}/scan-registers", {"place": "holding:0-20000"}, "place"),
+        ("devices/{device}/sunspec", {"bases": [70000]}, "bases"),
+        ("tags/read", {"tags": []}, "tags"),
+        ("tags/read", {"tags": [10**9]}, "tags"),
+        ("tags/read", {"tags": ["x"]}, "tags"),
+    ],
+)
+def test_a_bad_wish_is_named(engineer: APIClient, path: str, body: dict[str, Any], at_fault: str) -> None:
+    device = a_device()
+    answer = engineer.post(f"/api/v1/{path.format(line=device.connection_id, device=device.pk)}", body, "json")
+    assert answer.status_code == 400, answer.content
+    assert at_fault in answer.json()["errors"]
+    assert not Command.objects.exists()
+
+
+def test_a_wait_is_short(engineer: APIClient) -> None:
+    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+    for query in ("wait=3600", "wait=-1", "wait=abc", "wait=nan"):
+        assert engineer.get(f"/api/v1/orders/{order_id}?{query}").status_code == 400, query
