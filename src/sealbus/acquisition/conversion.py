@@ -96,7 +96,7 @@ def _scaled(tag: Tag) -> Conversion:
     plan = tag.plan
     if plan.linear is not None:
         return _line(plan.linear)
-    scale, offset = plan.scale, plan.offset
+    scale, offset = float(plan.scale), float(plan.offset)
     if scale == 1 and offset == 0:
         return _as_it_is
     divisor = round(1 / scale) if abs(scale) < 1 else 0

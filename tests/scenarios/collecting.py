@@ -1,0 +1,138 @@
+"""A collector to try promises on: the real one, over real sockets, with sinks that keep what they are given.
+
+async with open_collector(tmp_path) as site:
+    site.apply(connection(1, device.url, tags=neighbours(30)))
+    await site.value_of(7, is_good(7))
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pki
+from scenarios.plant import PATIENCE_S, until
+from sealbus.acquisition import (
+    CalculatedPlan,
+    Collector,
+    CollectorPorts,
+    ConnectionPlan,
+    DevicePlan,
+    Order,
+    OrderProgress,
+    OrderResult,
+    Plan,
+    SampleClock,
+    TagPlan,
+)
+from sealbus.samples import Quality, Reason, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+__all__ = ["LOOPBACK", "Site", "connection", "neighbours", "open_collector", "save_identity"]
+
+LOOPBACK = "127.0.0.1 *"
+
+
+def neighbours(count: int, *, first: int = 0, **options: Any) -> tuple[TagPlan, ...]:
+    """Tags at holding registers in a row; the id of each is 1000 more than its register."""
+    options.setdefault("interval_s", 0.1)
+    return tuple(
+        TagPlan(id=1000 + address, place=f"holding:{address}", **options) for address in range(first, first + count)
+    )
+
+
+def connection(number: int, url: str, *tags: TagPlan, **options: Any) -> ConnectionPlan:
+    """A connection with one device, both of this id; with `devices` those instead."""
+    devices = options.pop("devices", (DevicePlan(id=number, unit_id=options.pop("unit_id", 1), tags=tags),))
+    return ConnectionPlan(id=number, url=url, devices=devices, **options)
+
+
+def save_identity(folder: Path, root: pki.Credential, *, role: str | None = "Viewer", trusts: pki.Credential) -> None:
+    """The three files of an identity."""
+    folder.mkdir(parents=True, exist_ok=True)
+    leaf = pki.make_leaf(root, role=role)
+    (folder / "certificate.pem").write_bytes(leaf.pem)
+    (folder / "key.pem").touch(mode=0o600)
+    (folder / "key.pem").write_bytes(pki.encode_key(leaf.key))
+    pki.save_trust(folder / "trust.pem", trusts)
+
+
+@dataclass
+class Site:
+    """A collector and what came out of it."""
+
+    identities: Path
+    samples: list[Sample] = field(default_factory=list)
+    stored: list[Sample] = field(default_factory=list)
+    reports: list[OrderProgress | OrderResult] = field(default_factory=list)
+    collector: Collector = field(init=False)
+    _orders: int = 0
+
+    def put(self, samples: Sequence[Sample]) -> None:
+        self.stored += samples
+
+    def apply(
+        self,
+        *connections: ConnectionPlan,
+        networks: Sequence[str] = (LOOPBACK,),
+        calculated: Sequence[CalculatedPlan] = (),
+    ) -> None:
+        self.collector.apply(Plan(connections=connections, networks=tuple(networks), calculated=tuple(calculated)))
+
+    def of(self, tag_id: int) -> list[Sample]:
+        """All samples of a tag, as they were published."""
+        return [sample for sample in self.samples if sample.tag_id == tag_id]
+
+    def last(self, tag_id: int) -> Sample | None:
+        """What was told of a tag last."""
+        return next((sample for sample in reversed(self.samples) if sample.tag_id == tag_id), None)
+
+    async def sees(self, tag_id: int, condition: Callable[[Sample], bool], *, within_s: float = PATIENCE_S) -> Sample:
+        """Wait until what was told of a tag last is like that."""
+        await until(lambda: (last := self.last(tag_id)) is not None and condition(last), within_s=within_s)
+        found = self.last(tag_id)
+        assert found is not None
+        return found
+
+    async def sees_good(self, tag_id: int, value: object = None) -> Sample:
+        """Wait until a tag is good, and has this value if one is given."""
+        return await self.sees(tag_id, lambda it: it.quality is Quality.GOOD and value in (None, it.value))
+
+    async def sees_bad(self, tag_id: int, reason: Reason) -> Sample:
+        """Wait until a tag is bad for this reason."""
+        return await self.sees(tag_id, lambda it: (it.quality, it.reason) == (Quality.BAD, reason))
+
+    async def carry_out(self, order: Order, *, within_s: float = 2 * PATIENCE_S) -> OrderResult:
+        """Submit an order and wait for its one result."""
+        known = len(self.reports)
+        self.collector.submit(order)
+        await until(lambda: bool(self.results(order.id, known)), within_s=within_s)
+        (result,) = self.results(order.id, known)
+        return result
+
+    def results(self, order_id: int, known: int = 0) -> list[OrderResult]:
+        """The results of an order among the reports from `known` on."""
+        return [each for each in self.reports[known:] if isinstance(each, OrderResult) and each.id == order_id]
+
+
+@contextlib.asynccontextmanager
+async def open_collector(folder: Path, **ports: Any) -> AsyncIterator[Site]:
+    """A collector that runs; `ports` replaces some of its ports."""
+    site = Site(folder / "identities")
+    ports.setdefault("clock", SampleClock())
+    site.collector = Collector(
+        CollectorPorts(
+            store=site, publish=site.samples.extend, report=site.reports.append, identities=site.identities, **ports
+        )
+    )
+    running = asyncio.create_task(site.collector.run())
+    try:
+        yield site
+    finally:
+        await site.collector.close()
+        await running

@@ -1,0 +1,80 @@
+"""A unit that does not answer costs the others of its line a moment once, not a time-out each time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from scenarios.collecting import connection, open_collector
+from scenarios.plant import ScriptedDevice, open_device
+from scenarios.serial_line import RtuDevice, RtuRequest
+from sealbus.acquisition import DevicePlan, TagPlan
+from sealbus.samples import Quality, Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNITS = (1, 2, 3, 4)
+DEAD = 3
+
+
+def devices(interval_s: float = 0.1) -> tuple[DevicePlan, ...]:
+    return tuple(
+        DevicePlan(id=unit, unit_id=unit, tags=(TagPlan(id=unit, place=f"holding:{unit}", interval_s=interval_s),))
+        for unit in UNITS
+    )
+
+
+def deaf_at(device: ScriptedDevice, unit: int) -> None:
+    device.answer = lambda request: None if request[6] == unit else device.honest(request)
+
+
+async def test_the_units_beside_a_dead_one_are_polled_in_their_time(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        deaf_at(device, DEAD)
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=devices(), timeout_s=0.5))
+        await site.sees_bad(DEAD, Reason.TIMEOUT)
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            while not site.collector.state().connections[0].silent_units:  # three silences
+                await asyncio.sleep(0.02)
+        device.requests.clear()
+        began = loop.time()
+        async with asyncio.timeout(10):
+            while sum(request[6] == 1 for request in device.requests) < 20:
+                await asyncio.sleep(0.01)
+        took = loop.time() - began
+        asked = [sum(request[6] == unit for request in device.requests) for unit in UNITS]
+        assert took < 20 * 0.1 + 2 * 0.5 + 0.5, "twenty rounds of 0.1 s, and the dead one tried now and then"
+        assert min(asked[unit - 1] for unit in UNITS if unit != DEAD) >= 17
+        assert asked[DEAD - 1] <= 3
+        assert all(site.of(unit)[-1].quality is Quality.GOOD for unit in UNITS if unit != DEAD)
+
+
+async def test_a_dead_connection_slows_no_other(tmp_path: Path) -> None:
+    async with open_device() as dead, open_device() as device, open_collector(tmp_path) as site:
+        dead.answer = lambda request: None
+        tags = (TagPlan(id=7, place="holding:7", interval_s=0.1), TagPlan(id=8, place="holding:8", interval_s=0.1))
+        site.apply(
+            connection(1, f"tcp://127.0.0.1:{dead.port}", tags[0], timeout_s=3.0),
+            connection(2, f"tcp://127.0.0.1:{device.port}", tags[1]),
+        )
+        await site.sees_good(8)
+        async with asyncio.timeout(3):
+            while len(device.requests) < 15:
+                await asyncio.sleep(0.01)
+        assert site.collector.state().connections[1].overruns == 0
+
+
+async def test_units_of_a_serial_line_take_turns_around_a_dead_one(tmp_path: Path) -> None:
+    async with RtuDevice() as line, open_collector(tmp_path) as site:
+
+        def answer(request: RtuRequest) -> bytes | None:
+            return None if request.unit == DEAD else line.honest(request)
+
+        line.answer = answer
+        site.apply(connection(1, line.url, devices=devices(), timeout_s=0.3), networks=["/dev/pts/*"])
+        for unit in UNITS:
+            if unit != DEAD:
+                await site.sees_good(unit)
+        await site.sees_bad(DEAD, Reason.TIMEOUT)

@@ -1,0 +1,131 @@
+"""Calculated tags: worth what their inputs are worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sealbus.acquisition import CalculatedPlan, TagPlan
+from sealbus.acquisition.calculated import Calculations
+from sealbus.acquisition.conversion import build_conversion
+from sealbus.acquisition.points import Point
+from sealbus.acquisition.tags import compile_tag
+from sealbus.samples import Quality, Reason, Sample
+
+T = 1_700_000_000_000_000
+
+
+class Desk:
+    """Two tags that are read, 1 and 2, and calculated ones over them."""
+
+    def __init__(self, *plans: CalculatedPlan) -> None:
+        self.points = {}
+        for number in (1, 2):
+            plan = TagPlan(id=number, place="holding:0", low=0.0, high=1000.0)
+            self.points[number] = Point(plan, build_conversion(compile_tag(plan)))
+        self.calculations = Calculations(plans, self.points, {}, 0.0)
+
+    def read(self, now: float = 1.0, **raws: int) -> list[Sample]:
+        batch = []
+        for name, raw in raws.items():
+            sample = self.points[int(name[1:])].take(raw, T + int(now * 1e6), now)
+            if sample is not None:
+                batch.append(sample)
+        known = len(batch)
+        self.calculations.complete(batch, now, T)
+        return batch[known:]
+
+
+def calculated(number: int, expression: str, **options: Any) -> CalculatedPlan:
+    inputs = options.pop("inputs", {"a": 1, "b": 2})
+    return CalculatedPlan(id=number, expression=expression, inputs=inputs, **options)
+
+
+def test_a_change_of_an_input_is_a_change_of_the_result() -> None:
+    desk = Desk(calculated(10, "a + b"))
+    assert desk.read(_1=1) == [], "b is not known yet"
+    assert desk.read(_2=2) == [Sample(10, T + 1_000_000, 3)]
+    assert desk.read(now=2.0, _1=5) == [Sample(10, T + 2_000_000, 7)]
+    assert desk.read(now=3.0, _1=5) == []
+
+
+def test_tags_that_lean_on_each_other_are_evaluated_once_and_in_order() -> None:
+    sum_of = calculated(10, "a + b")
+    square = calculated(11, "s * s", inputs={"s": 10})
+    both = calculated(12, "s + q + a", inputs={"s": 10, "q": 11, "a": 1})
+    desk = Desk(both, square, sum_of)
+    desk.read(_1=1)
+    assert [(sample.tag_id, sample.value) for sample in desk.read(_2=2)] == [(10, 3), (11, 9), (12, 13)]
+
+
+def test_a_bad_input_makes_the_result_bad_and_never_zero() -> None:
+    desk = Desk(calculated(10, "a * 0"))
+    desk.read(_1=1, _2=1)
+    batch = [sample for sample in [desk.points[1].fail(Reason.TIMEOUT, T + 9_000_000, 9.0)] if sample]
+    desk.calculations.complete(batch, 9.0, T)
+    assert batch[1:] == [Sample(10, T + 9_000_000, None, Quality.BAD, Reason.NOT_COMPUTABLE)]
+
+
+def test_what_has_no_value_is_bad_until_it_has_one() -> None:
+    desk = Desk(calculated(10, "a / b"))
+    (told,) = desk.read(_1=1, _2=0)
+    assert (told.value, told.quality, told.reason) == (None, Quality.BAD, Reason.NOT_COMPUTABLE)
+    (told,) = desk.read(now=2.0, _2=2)
+    assert (told.value, told.quality) == (0.5, Quality.GOOD)
+
+
+def test_an_uncertain_or_stale_input_makes_the_result_that() -> None:
+    desk = Desk(calculated(10, "a + b"))
+    (told,) = desk.read(_1=2000, _2=1)
+    assert (told.value, told.quality, told.reason) == (2001, Quality.UNCERTAIN, Reason.OUT_OF_RANGE)
+    stale = desk.points[2].grow_stale(T, 20.0)
+    assert stale is not None
+    batch = [stale]
+    desk.calculations.complete(batch, 20.0, T)
+    assert (batch[1].value, batch[1].quality) == (2001, Quality.STALE)
+
+
+def test_the_result_has_a_dead_band_and_a_range_of_its_own() -> None:
+    desk = Desk(calculated(10, "a", inputs={"a": 1}, dead_band=5.0, high=100.0))
+    assert [bool(desk.read(now=float(raw), _1=raw)) for raw in (1, 4, 7, 200)] == [True, False, True, True]
+    assert desk.calculations.points[10].quality is Quality.UNCERTAIN
+
+
+def test_one_with_an_interval_is_evaluated_in_its_time_and_not_before() -> None:
+    desk = Desk(calculated(10, "a + b", interval_s=10.0))
+    assert desk.read(now=0.0, _1=1, _2=2) == []
+    due = desk.calculations.next_due
+    assert due is not None
+    assert [sample.value for sample in desk.read(now=due)] == [3]
+    assert desk.read(now=due + 1, _1=5) == []
+    assert [sample.value for sample in desk.read(now=due + 10)] == [7]
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        (calculated(10, "a +"), "column 4"),
+        (calculated(10, "a + c"), "there is no input"),
+        (calculated(10, "a", inputs={"a": 99}), "no tag 99"),
+        (calculated(10, "1"), "never changes"),
+        (calculated(10, "a", interval_s=0.001), "interval_s"),
+        (calculated(10, "a", dead_band=-1.0), "dead_band"),
+        (calculated(10, "a", inputs={"a": 10}), "lead back"),
+    ],
+)
+def test_one_that_cannot_be_used_is_a_problem_of_its_own(plan: CalculatedPlan, why: str) -> None:
+    desk = Desk(plan, calculated(11, "a + b"))
+    assert why in str(desk.calculations.problems[10])
+    assert [(sample.tag_id, sample.value) for sample in desk.read(_1=1, _2=2)] == [(11, 3)]
+
+
+def test_a_circle_is_found_and_whoever_leans_on_it_is_told() -> None:
+    desk = Desk(
+        calculated(10, "x", inputs={"x": 11}),
+        calculated(11, "x + a", inputs={"x": 10, "a": 1}),
+        calculated(12, "x + 1", inputs={"x": 11}),
+        calculated(13, "a"),
+    )
+    assert set(desk.calculations.problems) == {10, 11, 12}
+    assert [sample.tag_id for sample in desk.read(_1=1, _2=2)] == [13]

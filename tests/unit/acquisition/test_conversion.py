@@ -1,0 +1,143 @@
+"""From raw values to values: scale, bits, and everything that means that there is none."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from sealbus.acquisition import LinearRange
+from sealbus.acquisition.conversion import NoValue, Raw, build_conversion
+from sealbus.errors import ConfigError
+from sealbus.samples import Reason
+from unit.acquisition.plans import tag
+
+BAR = LinearRange(raw_low=4000, raw_high=20000, low=0, high=10)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "raw", "value"),
+    [
+        ("uint16", {}, 7, 7),
+        ("uint64", {}, 2**64 - 1, 2**64 - 1),
+        ("uint16", {"scale": 0.1}, 3, 0.3),
+        ("int16", {"scale": 0.01, "offset": -50}, 5150, 1.5),
+        ("uint16", {"scale": -0.1}, 3, -0.3),
+        ("uint16", {"scale": 0.3}, 10, 3.0),
+        ("int32", {"scale": 10, "offset": 1}, -2, -19),
+        ("uint16", {"linear": BAR}, 12000, 5.0),
+        ("uint16", {"linear": BAR}, 2000, -1.25),
+        ("float32", {"scale": 2}, 1.5, 3.0),
+        ("uint16", {"bit": 0}, 1, True),
+        ("uint16", {"bit": 15}, 0x7FFF, False),
+        ("uint16", {"bit": 4, "bit_width": 3}, 0b1011_0000, 0b011),
+        ("uint32", {"bit": 31, "bit_width": 1}, 1 << 31, 1),
+        ("uint16", {"bit": 8, "bit_width": 8, "scale": 0.5}, 0x0700, 3.5),
+        ("string", {"length": 2}, b"ab\0\0", "ab"),
+        ("bcd16", {"scale": 0.1}, b"\x12\x34", 123.4),
+        ("int16", {"sentinels": (0x8000,)}, 0, 0),
+    ],
+)
+def test_a_raw_value_becomes_the_value(kind: str, options: dict[str, Any], raw: Raw, value: object) -> None:
+    found = build_conversion(tag("holding:0", kind, **options))(raw)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "raw", "reason"),
+    [
+        ("float32", {}, math.nan, Reason.NOT_DECODABLE),
+        ("float32", {}, math.inf, Reason.NOT_DECODABLE),
+        ("float64", {"scale": 10}, 1.7e308, Reason.NOT_DECODABLE),
+        ("string", {"length": 1}, b"\xff\xfe", Reason.NOT_DECODABLE),
+        ("bcd16", {}, b"\x1a\x00", Reason.NOT_DECODABLE),
+        ("bcd16", {"sentinels": (0xFFFF,)}, b"\xff\xff", Reason.NOT_AVAILABLE),
+        ("uint16", {"sentinels": (65535, 65534)}, 65534, Reason.NOT_AVAILABLE),
+        ("int16", {"sentinels": (0x8000,)}, -32768, Reason.NOT_AVAILABLE),
+        ("int16", {"sentinels": (-32768,)}, -32768, Reason.NOT_AVAILABLE),
+        ("float32", {"sentinels": (-999.0,)}, -999.0, Reason.NOT_AVAILABLE),
+        ("uint16", {"sentinels": (0xFFFF,), "bit": 0}, 0xFFFF, Reason.NOT_AVAILABLE),
+        ("int16", {"sunspec": True}, -0x8000, Reason.NOT_AVAILABLE),
+        ("uint16", {"sunspec": True}, 0xFFFF, Reason.NOT_AVAILABLE),
+        ("int32", {"sunspec": True}, -0x80000000, Reason.NOT_AVAILABLE),
+        ("uint32", {"sunspec": True}, 0xFFFFFFFF, Reason.NOT_AVAILABLE),
+        ("int64", {"sunspec": True}, -(2**63), Reason.NOT_AVAILABLE),
+        ("uint64", {"sunspec": True}, 2**64 - 1, Reason.NOT_AVAILABLE),
+        ("float32", {"sunspec": True}, math.nan, Reason.NOT_AVAILABLE),
+        ("float32", {"sunspec": True}, math.inf, Reason.NOT_DECODABLE),
+        ("string", {"sunspec": True, "length": 2}, b"\0\0\0\0", Reason.NOT_AVAILABLE),
+        ("int16", {"sunspec_type": "sunssf"}, -0x8000, Reason.NOT_AVAILABLE),
+        ("uint16", {"sunspec_type": "enum16"}, 0xFFFF, Reason.NOT_AVAILABLE),
+        ("uint32", {"sunspec_type": "acc32"}, 0, Reason.NOT_AVAILABLE),
+        ("uint32", {"sunspec_type": "bitfield32"}, 0xFFFFFFFF, Reason.NOT_AVAILABLE),
+        ("uint32", {"sunspec_type": "bitfield32"}, 0x80000001, Reason.NOT_AVAILABLE),
+        ("uint16", {"sunspec_type": "bitfield16", "bit": 0}, 0x8001, Reason.NOT_AVAILABLE),
+    ],
+)
+def test_what_is_no_value_says_why_and_is_never_zero(
+    kind: str, options: dict[str, Any], raw: Raw, reason: Reason
+) -> None:
+    with pytest.raises(NoValue) as told:
+        build_conversion(tag("holding:0", kind, **options))(raw)
+    assert told.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "raw"),
+    [
+        ("uint32", {"sunspec": True}, 0),
+        ("uint16", {"sunspec": True}, 0x8000),
+        ("uint32", {"sunspec_type": "bitfield32"}, 0x7FFFFFFF),
+        ("int16", {"sunspec": True}, -1),
+    ],
+)
+def test_the_sentinel_of_another_type_is_a_value(kind: str, options: dict[str, Any], raw: Raw) -> None:
+    assert build_conversion(tag("holding:0", kind, **options))(raw) == raw
+
+
+def test_a_sunspec_type_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ConfigError, match="enum17"):
+        build_conversion(tag("holding:0", "uint16", sunspec_type="enum17"))
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "options", "key"),
+    [
+        ("holdings:0", "", {}, "place"),
+        ("holding:0-1", "uint16", {}, "place"),
+        ("holding:65535", "uint32", {}, "place"),
+        ("coils:0-3", "", {}, "place"),
+        ("coils:0", "", {"bit": 1}, "place"),
+        ("coils:0", "uint16", {}, "type"),
+        ("holding:0", "decimal", {}, "type"),
+        ("holding:0", "", {"order": "abcd"}, "order"),
+        ("holding:0", "string", {"length": 200}, "length"),
+        ("holding:0", "uint16", {"length": 2}, "length"),
+        ("holding:0", "bit", {}, "bit"),
+        ("holding:0", "", {"bit": 16}, "bit"),
+        ("holding:0", "float32", {"bit": 0}, "bit"),
+        ("holding:0", "", {"bit": 10, "bit_width": 7}, "bit"),
+        ("holding:0", "", {"bit_width": 2}, "bit_width"),
+        ("holding:0", "", {"scale": 0}, "scale"),
+        ("holding:0", "", {"scale": math.inf}, "scale"),
+        ("holding:0", "string", {"length": 1, "scale": 2}, "scale"),
+        ("coils:0", "", {"low": 0.0}, "scale"),
+        ("holding:0", "", {"linear": BAR, "scale": 2}, "linear"),
+        ("holding:0", "", {"linear": LinearRange(raw_low=1, raw_high=1, low=0, high=1)}, "linear"),
+        ("holding:0", "", {"low": 2.0, "high": 1.0}, "low"),
+        ("holding:0", "", {"high": math.nan}, "low"),
+        ("holding:0", "", {"interval_s": 0.01}, "interval_s"),
+        ("holding:0", "", {"interval_s": math.nan}, "interval_s"),
+        ("holding:0", "", {"dead_band": -1.0}, "dead_band"),
+        ("holding:0", "", {"max_interval_s": 0.0}, "max_interval_s"),
+        ("holding:0", "", {"stale_after_s": 0.5}, "stale_after_s"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused_by_its_key(
+    place: str, kind: str, options: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        tag(place, kind, id=1, **options)
+    assert told.value.key == key

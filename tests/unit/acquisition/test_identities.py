@@ -1,0 +1,90 @@
+"""Identities are folders of files: taken up when they change, held when they break, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pki
+from sealbus.acquisition.identities import IdentityFolder
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root() -> pki.Credential:
+    return pki.make_root()
+
+
+def save(folder: Path, root: pki.Credential, role: str = "Viewer", *, second: int = 1) -> None:
+    folder.mkdir(exist_ok=True)
+    leaf = pki.make_leaf(root, role=role)
+    (folder / "certificate.pem").write_bytes(leaf.pem)
+    (folder / "key.pem").write_bytes(pki.encode_key(leaf.key))
+    (folder / "key.pem").chmod(0o600)
+    pki.save_trust(folder / "trust.pem", root)
+    for file in folder.iterdir():
+        os.utime(file, (second, second))
+
+
+def test_an_identity_is_read_once_and_kept(tmp_path: Path, root: pki.Credential) -> None:
+    save(tmp_path / "plant", root)
+    identities = IdentityFolder(tmp_path)
+    assert identities.credentials("plant") is identities.credentials("plant")
+    assert identities.problem("plant") == ""
+    assert identities.changed() == set()
+
+
+def test_a_change_is_taken_up_without_anybody_asking(tmp_path: Path, root: pki.Credential) -> None:
+    save(tmp_path / "plant", root)
+    identities = IdentityFolder(tmp_path)
+    before = identities.credentials("plant")
+    for file in (tmp_path / "plant").iterdir():
+        file.unlink()
+    save(tmp_path / "plant", root, role="Operator", second=2)
+    assert identities.changed() == {"plant"}
+    assert identities.credentials("plant") is not before
+    assert identities.changed() == set()
+
+
+@pytest.mark.parametrize("file", ["certificate.pem", "key.pem", "trust.pem"])
+def test_a_file_that_breaks_leaves_the_last_good_state_and_is_named(
+    tmp_path: Path, root: pki.Credential, file: str
+) -> None:
+    save(tmp_path / "plant", root)
+    identities = IdentityFolder(tmp_path)
+    before = identities.credentials("plant")
+    (tmp_path / "plant" / file).write_text("half a file")
+    assert identities.changed() == set()
+    assert identities.credentials("plant") is before
+    assert file in identities.problem("plant")
+
+
+@pytest.mark.parametrize("file", ["certificate.pem", "key.pem", "trust.pem"])
+def test_a_file_that_is_missing_from_the_start_is_named_and_found_when_it_comes(
+    tmp_path: Path, root: pki.Credential, file: str
+) -> None:
+    save(tmp_path / "plant", root)
+    content = (tmp_path / "plant" / file).read_bytes()
+    (tmp_path / "plant" / file).unlink()
+    identities = IdentityFolder(tmp_path)
+    with pytest.raises(ConfigError, match=file):
+        identities.credentials("plant")
+    (tmp_path / "plant" / file).write_bytes(content)
+    assert identities.credentials("plant").trust.anchors
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../plant", "a/b", "/etc", ".hidden", "x" * 65, "a\0b"])
+def test_a_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        IdentityFolder(tmp_path).credentials(name)
+    assert told.value.key == "identity"
+
+
+def test_one_that_is_not_there_is_said_with_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nobody"):
+        IdentityFolder(tmp_path).credentials("nobody")
