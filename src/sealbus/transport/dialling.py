@@ -25,7 +25,6 @@ from sealbus.security import explain_tls_error
 from sealbus.transport.alerts import alerting
 from sealbus.transport.serial_port import open_serial
 from sealbus.transport.sockets import connect_socket
-from sealbus.transport.ssh_forward import open_forward
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -122,6 +121,8 @@ async def _dial_serial(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
 
 
 async def _dial_ssh(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+    from sealbus.transport.ssh_forward import open_forward  # asyncssh takes its time to load, and few need it
+
     return await open_forward(call.endpoint, call.protocol_factory)
 
 
