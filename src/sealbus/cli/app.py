@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from sealbus.cli import audit, ca, policy, web
+from sealbus.cli.collect import collect
 from sealbus.cli.exits import FAILED, WRONG_USAGE, quit_with
 from sealbus.cli.services import gateway, wrap
 from sealbus.cli.simulate import simulate
@@ -33,7 +34,7 @@ app.add_typer(ca.app, name="ca", help="A certificate authority for plants that h
 app.add_typer(policy.app, name="policy", help="Check a policy; ask what it would decide.")
 app.add_typer(audit.app, name="audit", help="Read and verify the record of a gateway.")
 app.add_typer(web.app, name="web", help="The web site: serve it, and look after it.")
-for verb in (gateway, wrap, read, write, simulate, up):
+for verb in (gateway, wrap, read, write, simulate, collect, up):
     app.command()(verb)
 
 

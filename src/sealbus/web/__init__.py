@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["boot", "migrate", "serve"]
+    from sealbus.web.config.collector_desk import CollectorDesk as CollectorDesk
+
+__all__ = ["boot", "collector_desk", "migrate", "serve"]
 
 
 def boot(home: Path, environ: Mapping[str, str]) -> None:
@@ -20,6 +22,13 @@ def boot(home: Path, environ: Mapping[str, str]) -> None:
     from sealbus.web.config.boot import boot_process
 
     boot_process(home, environ)
+
+
+def collector_desk() -> CollectorDesk:
+    """What the collector gets from the site and hands back to it."""
+    from sealbus.web.config.collector_desk import CollectorDesk
+
+    return CollectorDesk()
 
 
 def migrate() -> None:

@@ -1,0 +1,71 @@
+"""`sealbus collect`: poll the devices of the site, keep their history, carry out what people order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sealbus.cli.exits import one_line_errors
+from sealbus.cli.home import state_home
+from sealbus.cli.log import LogFormat, start_log
+from sealbus.errors import ConfigError
+from sealbus.transport import new_event_loop
+
+__all__ = ["collect"]
+
+
+def collect(
+    home: Annotated[Path | None, typer.Option(help="State folder (else SEALBUS_HOME, else the usual place)")] = None,
+    records: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=DIR", help="A gateway's record folder, to take into the audit; repeat for several"),
+    ] = None,
+    log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
+) -> None:
+    """Poll devices, keep their history, publish live values, carry out orders."""
+    with one_line_errors():
+        folder = state_home(home)
+        sources = [_source(each) for each in records or _listed(os.environ.get("SEALBUS_RECORDS", ""))]
+        start_log(log, also=("django",))
+        from sealbus import web
+        from sealbus.cli.collecting import RecordSource, collect_until
+
+        web.boot(folder, os.environ)
+        web.migrate()
+        desk = web.collector_desk()
+        taken = [RecordSource(name, path) for name, path in sources]
+
+        async def until_told() -> None:
+            stopped = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stopped.set)
+            await collect_until(stopped, desk, taken, _say)
+
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(until_told())
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _source(text: str) -> tuple[str, Path]:
+    name, equals, folder = text.partition("=")
+    if not equals or not name.strip() or not folder.strip():
+        raise ConfigError(
+            f"{text!r} is no source of records",
+            key="--records",
+            mend="write NAME=DIR, for example plant-7=/srv/records",
+        )
+    return name.strip(), Path(folder.strip()).absolute()

@@ -1,0 +1,290 @@
+"""The collector with everything it is connected to: site, history, bus, records of gateways. The composition, no more.
+
+Devices are polled on one loop that never waits for a database: what speaks to the site has a thread of its own, history
+another, the bus none. When the database is away, the last plan goes on, samples go to the spool, and results of orders
+wait in memory, a bounded number of them. Hints of the bus make a change effective at once; without one it takes half a
+second, because the version numbers are looked at that often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+
+from sealbus.acquisition import Collector, CollectorPorts, Order, OrderProgress, OrderResult, OrderState, Plan
+from sealbus.bus import (
+    LIVE_TOPIC,
+    SIGN_OF_LIFE_S,
+    SNAPSHOT_TOPIC,
+    Bus,
+    decode_snapshot_request,
+    encode_samples,
+    encode_snapshot_page,
+    open_bus,
+)
+from sealbus.errors import SealbusError
+from sealbus.history import HistoryRules, HistoryWriter, RetentionClass, open_history
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from sealbus.samples import Sample
+    from sealbus.web import CollectorDesk
+
+__all__ = ["Collecting", "RecordSource", "Threads", "collect_until"]
+
+_log = logging.getLogger("sealbus.collect")
+_Got = TypeVar("_Got")
+
+_LOOK_EVERY_S: Final = 0.5
+_BEAT_EVERY_S: Final = 5.0
+_RECORDS_EVERY_S: Final = 1.0
+_HEAD_EVERY_S: Final = 60.0
+_ORDERS_AT_ONCE: Final = 16
+_MOST_REPORTS: Final = 10_000
+_HINTS: Final = ("plan", "order")
+
+
+class RecordSource(msgspec.Struct, frozen=True):
+    """The record folder of a gateway, and the name that its records get in the audit."""
+
+    name: str
+    folder: Path
+
+
+async def collect_until(
+    stopped: asyncio.Event, desk: CollectorDesk, sources: Sequence[RecordSource], ready: Callable[[str], None]
+) -> None:
+    """Collect until `stopped`. Raises ConfigError for what cannot begin; what fails later is logged and tried again."""
+    site = desk.environment
+    office, archive = ThreadPoolExecutor(1, "collect-site"), ThreadPoolExecutor(1, "collect-records")
+    history = open_history(site.history, rules=HistoryRules(zone=site.time_zone))
+    writer = HistoryWriter(history, site.home / "spool")
+    try:
+        async with open_bus(site.bus, folder=site.home / "bus", is_hub=True) as bus:
+            collecting = Collecting(desk, bus, writer, Threads(office, archive))
+            collecting.history = history
+            desk.carry_hints(bus.publish)
+            try:
+                await collecting.run(stopped, sources, ready)
+            finally:
+                desk.carry_hints(None)
+    finally:
+        await asyncio.to_thread(writer.close)
+        history.close()
+        office.shutdown()
+        archive.shutdown()
+
+
+class Threads(msgspec.Struct, frozen=True):
+    """Who speaks to the site: one for what is waited for, one for what takes its time."""
+
+    office: ThreadPoolExecutor
+    archive: ThreadPoolExecutor
+
+
+class Collecting:
+    """One run of the collector. `history` gets new rules whenever the plan changes."""
+
+    def __init__(self, desk: CollectorDesk, bus: Bus, writer: HistoryWriter, threads: Threads) -> None:
+        self.history: Any = None
+        self._desk = desk
+        self._bus = bus
+        self._threads = threads
+        self._worker = socket.gethostname()
+        self._reports: deque[OrderProgress | OrderResult] = deque(maxlen=_MOST_REPORTS)
+        self._has_reports = asyncio.Event()
+        self._hinted = asyncio.Event()
+        self._complained = ""
+        self._last_live = 0.0
+        self._loop = asyncio.get_running_loop()
+        self.collector = Collector(
+            CollectorPorts(
+                store=writer,
+                publish=self._publish,
+                report=self._report,
+                identities=desk.environment.home / "identities",
+            )
+        )
+
+    async def run(self, stopped: asyncio.Event, sources: Sequence[RecordSource], ready: Callable[[str], None]) -> None:
+        """Until `stopped`."""
+        self._bus.serve(SNAPSHOT_TOPIC, self._snapshot)
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in {
+                "collector": self.collector.run(),
+                "hints": self._hear_hints(),
+                "plan and orders": self._follow(),
+                "reports": self._send_reports(),
+                "sign of life": self._live(),
+                "heartbeat": self._every(_BEAT_EVERY_S, self._desk.beat),
+                "records": self._every(_RECORDS_EVERY_S, lambda: self._take_records(sources)),
+                "audit": self._every(_HEAD_EVERY_S, self._look_after_audit),
+            }.items()
+        ]
+        ending = asyncio.create_task(stopped.wait())
+        ready(f"listening on {self._desk.environment.bus}")
+        try:
+            await asyncio.wait([*tasks, ending], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()  # no task ends by itself: if one did, say why
+        finally:
+            ending.cancel()
+            await self.collector.close()
+            await self._send_what_is_left()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- what the collector tells
+
+    def _publish(self, samples: Sequence[Sample]) -> None:
+        self._last_live = self._loop.time()
+        for payload in encode_samples(samples):
+            self._bus.publish(LIVE_TOPIC, payload)
+
+    def _report(self, message: OrderProgress | OrderResult) -> None:
+        self._reports.append(message)
+        self._has_reports.set()
+
+    async def _snapshot(self, payload: bytes) -> bytes:
+        return encode_snapshot_page(self.collector.latest(), decode_snapshot_request(payload))
+
+    async def _live(self) -> None:
+        """An empty message where nothing changed: what was said before still holds."""
+        while True:
+            await asyncio.sleep(SIGN_OF_LIFE_S / 2)
+            if self._loop.time() - self._last_live >= SIGN_OF_LIFE_S / 2:
+                self._publish(())
+
+    # -- what the site wants
+
+    async def _hear_hints(self) -> None:
+        async with self._bus.subscribe(*_HINTS, depth=1) as subscription:
+            async for _ in subscription:
+                self._hinted.set()
+
+    async def _follow(self) -> None:
+        """Take up new plans and orders: at once when hinted, and by looking twice a second."""
+        known_plan = known_orders = -1
+        await self._try(self._desk.recover_orders, self._worker)
+        while True:
+            self._hinted.clear()
+            versions = await self._try(self._desk.versions)
+            if versions is not None:
+                plan, orders = versions
+                if plan != known_plan and await self._take_plan():
+                    known_plan = plan
+                if orders != known_orders and await self._take_orders():
+                    known_orders = orders
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._hinted.wait()
+
+    async def _take_plan(self) -> bool:
+        rows = await self._try(self._desk.plan)
+        kept = await self._try(self._desk.retention)
+        if rows is None or kept is None:
+            return False
+        try:
+            plan = msgspec.convert(rows, Plan)
+        except msgspec.ValidationError as error:
+            self._complain(f"the plan cannot be used, the last one goes on: {error}")
+            return False
+        classes, class_of = kept
+        if classes:
+            self.history.rules = HistoryRules(
+                zone=self._desk.environment.time_zone,
+                classes=tuple(RetentionClass(**each) for each in classes),
+                class_of=class_of,
+            )
+        self.collector.apply(plan)
+        return True
+
+    async def _take_orders(self) -> bool:
+        """Whether all that was ordered has been taken."""
+        while True:
+            rows = await self._try(self._desk.claim_orders, self._worker, _ORDERS_AT_ONCE)
+            if rows is None:
+                return False
+            for row in rows:
+                self._submit(row)
+            if len(rows) < _ORDERS_AT_ONCE:
+                return True
+
+    def _submit(self, row: dict[str, Any]) -> None:
+        try:
+            self.collector.submit(msgspec.convert(row, Order))
+        except msgspec.ValidationError as error:
+            self._report(
+                OrderResult(id=int(row["id"]), state=OrderState.REFUSED, reason=f"the order cannot be read: {error}")
+            )
+
+    async def _send_reports(self) -> None:
+        """To the site, in order. A report that the database does not take waits until it does."""
+        while True:
+            await self._has_reports.wait()
+            self._has_reports.clear()
+            while self._reports:
+                message = self._reports[0]
+                if not await self._sent(message):
+                    await asyncio.sleep(_LOOK_EVERY_S)
+                elif self._reports and self._reports[0] is message:
+                    self._reports.popleft()
+
+    async def _send_what_is_left(self) -> None:
+        while self._reports and await self._sent(self._reports[0]):
+            self._reports.popleft()
+
+    async def _sent(self, message: OrderProgress | OrderResult) -> bool:
+        def send() -> bool:
+            if isinstance(message, OrderResult):
+                self._desk.finish_order(self._worker, message.id, msgspec.to_builtins(message))
+            else:
+                self._desk.note_progress(self._worker, message)
+            return True
+
+        return await self._try(send) is not None
+
+    # -- what happens by the clock
+
+    def _take_records(self, sources: Sequence[RecordSource]) -> None:
+        for source in sources:
+            self._desk.take_records(source.name, source.folder)
+
+    def _look_after_audit(self) -> None:
+        self._desk.flush_refusals()
+        self._desk.note_audit_head()
+
+    async def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        while True:
+            await self._done_in(self._threads.archive, work)
+            await asyncio.sleep(seconds)
+
+    async def _try(self, work: Callable[..., _Got], *args: Any) -> _Got | None:
+        return await self._done_in(self._threads.office, work, *args)
+
+    async def _done_in(self, thread: ThreadPoolExecutor, work: Callable[..., _Got], *args: Any) -> _Got | None:
+        """Do it in a thread of the site. None where it failed, which is logged once for each reason."""
+        try:
+            done = await self._loop.run_in_executor(thread, work, *args)
+        except (SealbusError, OSError) as error:
+            self._complain(str(error))
+            return None
+        self._complained = ""
+        return done
+
+    def _complain(self, text: str) -> None:
+        if text != self._complained:
+            self._complained = text
+            _log.error("%s", text)
