@@ -87,7 +87,11 @@ class SQLiteStore:
         with self._write_lock, _told(self._path), self._pool.borrowed() as connection:
             (free,) = connection.execute("pragma freelist_count").fetchone()
             if free:
-                connection.execute(f"pragma incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                # not by `execute`, which ends it after the first page
+                connection.executescript(f"pragma incremental_vacuum({_PAGES_AT_ONCE})")
+                connection.execute("pragma busy_timeout = 500")  # a reader may hold the log: another time, then
+                connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+                connection.execute(f"pragma busy_timeout = {round(_PATIENCE_S * 1000)}")
             return min(int(free), _PAGES_AT_ONCE)
 
     def size_bytes(self) -> int:
