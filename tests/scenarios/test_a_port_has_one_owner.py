@@ -1,0 +1,72 @@
+"""Two connections to one serial device, or to one host and port, are two masters: the second is refused and told why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scenarios.collecting import connection, neighbours, open_collector
+from scenarios.plant import open_device, until
+from scenarios.serial_line import RtuDevice
+from sealbus.acquisition import OrderState, ReadNow, TagPlan, TestConnection
+from sealbus.samples import Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVERYWHERE = ["/dev/pts/*", "127.0.0.1 *"]
+
+
+async def test_a_serial_device_is_opened_once_whatever_its_path_is_called(tmp_path: Path) -> None:
+    async with RtuDevice() as line, open_collector(tmp_path) as site:
+        link = tmp_path / "by-id"
+        link.symlink_to(line.pty.near)
+        plans = (
+            connection(1, line.url, *neighbours(1)),
+            connection(2, f"rtu://{link}?baud=9600", *neighbours(1, first=1)),
+        )
+        site.apply(*plans, networks=[*EVERYWHERE, f"{tmp_path}/*"])
+        await site.sees_good(1000)
+        await site.sees_bad(1001, Reason.UNREACHABLE)
+        first, second = site.collector.state().connections
+        assert (first.status, second.status) == ("up", "refused")
+        assert "belongs to connection 1" in second.why
+        assert line.overlaps == 0
+        site.apply(plans[1], networks=[*EVERYWHERE, f"{tmp_path}/*"])
+        await site.sees_good(1001)
+
+
+async def test_an_order_for_a_line_that_somebody_owns_goes_over_his_or_not_at_all(tmp_path: Path) -> None:
+    async with RtuDevice() as line, open_collector(tmp_path) as site:
+        site.apply(connection(1, line.url, *neighbours(1)), networks=EVERYWHERE)
+        await site.sees_good(1000)
+        same = await site.carry_out(TestConnection(id=1, connection=connection(9, line.url)))
+        other = await site.carry_out(TestConnection(id=2, connection=connection(9, f"{line.url}?baud=9600")))
+        assert same.state is OrderState.DONE
+        assert (other.state, "belongs to connection 1" in other.reason) == (OrderState.REFUSED, True)
+        assert line.overlaps == 0
+
+
+async def test_a_host_and_port_is_dialled_once(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        urls = f"tcp://127.0.0.1:{device.port}", f"rtu+tcp://localhost:{device.port}"
+        site.apply(
+            connection(1, urls[0], *neighbours(1)),
+            connection(2, urls[1], *neighbours(1, first=1)),
+            networks=EVERYWHERE,
+        )
+        await site.sees_good(1000)
+        await site.sees_bad(1001, Reason.UNREACHABLE)
+        assert device.connections == 1
+
+
+async def test_all_that_is_asked_of_a_line_goes_one_at_a_time(tmp_path: Path) -> None:
+    async with RtuDevice() as line, open_collector(tmp_path) as site:
+        line.delay_s = 0.01
+        site.apply(connection(1, line.url, *neighbours(3)), networks=EVERYWHERE)
+        await site.sees_good(1000)
+        for number in range(10):
+            order = ReadNow(id=number, connection=1, unit_id=2, tags=(TagPlan(id=1, place="holding:7"),))
+            site.collector.submit(order)
+        await until(lambda: all(site.results(number) for number in range(10)))
+        assert {result.state for number in range(10) for result in site.results(number)} == {OrderState.DONE}
+        assert line.overlaps == 0
