@@ -1,0 +1,81 @@
+"""Through a gateway and mutual TLS a collector reads what its role may, and follows a change of its certificate."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pki
+from scenarios.collecting import connection, neighbours, open_collector, save_identity
+from scenarios.plant import Plant, open_device, until
+from sealbus.acquisition import TagPlan
+from sealbus.records import Connected
+from sealbus.samples import Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+async def test_what_the_role_may_read_is_good_and_the_rest_is_not_allowed(plant: Plant, tmp_path: Path) -> None:
+    beyond = TagPlan(id=5, place="holding:1003", interval_s=0.1)  # the policy lets a Viewer read up to 999
+    async with open_collector(tmp_path) as site:
+        save_identity(site.identities / "viewer", plant.root, trusts=plant.root)
+        site.apply(connection(1, plant.url, *neighbours(5, first=995), beyond, identity="viewer"))
+        assert (await site.sees_bad(5, Reason.NOT_ALLOWED)).value is None
+        for address in range(995, 1000):
+            await site.sees_good(1000 + address, address)
+        state = site.collector.state().connections[0]
+        assert (state.status, state.certificate_not_after_us is not None) == ("up", True)
+
+
+async def test_a_new_certificate_is_taken_up_without_a_restart_and_without_a_bad_sample(
+    plant: Plant, tmp_path: Path
+) -> None:
+    async with open_collector(tmp_path) as site:
+        folder = site.identities / "viewer"
+        save_identity(folder, plant.root, trusts=plant.root)
+        site.apply(connection(1, plant.url, *neighbours(3), identity="viewer"))
+        await site.sees_good(1000)
+        connects = site.collector.state().connections[0].connects
+        save_identity(folder, plant.root, role="Operator", trusts=plant.root)
+        await until(lambda: site.collector.state().connections[0].connects > connects)
+        await until(lambda: len(plant.records(Connected)) >= 2)
+        assert [record.role for record in plant.records(Connected)][-1] == "Operator"
+        assert {sample.reason for sample in site.samples} == {Reason.NONE}
+
+
+async def test_a_file_that_breaks_is_shown_and_the_connection_goes_on(plant: Plant, tmp_path: Path) -> None:
+    async with open_collector(tmp_path) as site:
+        save_identity(site.identities / "viewer", plant.root, trusts=plant.root)
+        site.apply(connection(1, plant.url, *neighbours(1), identity="viewer"))
+        await site.sees_good(1000)
+        (site.identities / "viewer" / "key.pem").write_text("half")
+        await until(lambda: "key.pem" in site.collector.state().connections[0].identity_problem)
+        state = site.collector.state().connections[0]
+        assert (state.status, state.connects) == ("up", 1)
+
+
+async def test_an_identity_that_is_missing_is_said_and_works_as_soon_as_it_is_there(
+    plant: Plant, tmp_path: Path
+) -> None:
+    async with open_collector(tmp_path) as site:
+        site.apply(connection(1, plant.url, *neighbours(1), identity="viewer"))
+        await site.sees_bad(1000, Reason.UNREACHABLE)
+        assert "viewer" in site.collector.state().connections[0].why
+        save_identity(site.identities / "viewer", plant.root, trusts=plant.root)
+        await site.sees_good(1000)
+
+
+async def test_a_server_whose_certificate_expires_is_asked_no_more(tmp_path: Path) -> None:
+    root = pki.make_root()
+    soon = pki.make_leaf(root, hosts=["127.0.0.1"], not_after=datetime.now(UTC) + timedelta(seconds=3))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*soon.save(tmp_path, "server"))
+    async with open_device(tls=context) as device, open_collector(tmp_path) as site:
+        save_identity(site.identities / "viewer", root, trusts=root)
+        site.apply(connection(1, f"mbaps://127.0.0.1:{device.port}", *neighbours(1), identity="viewer"))
+        await site.sees_good(1000)
+        await site.sees_bad(1000, Reason.UNREACHABLE)
+        assert site.collector.state().connections[0].status == "down"
+        await until(lambda: not device.live)

@@ -1,0 +1,176 @@
+"""Units, registers and SunSpec models are found as they are, with progress, and an order for a write is refused."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from scenarios.collecting import connection, open_collector
+from scenarios.plant import ScriptedDevice, exception, open_device
+from sealbus.acquisition import (
+    DiscoverSunSpec,
+    OrderProgress,
+    OrderState,
+    ReadNow,
+    RegistersScanned,
+    ScanRegisters,
+    ScanUnits,
+    Step,
+    SunSpecFound,
+    TagPlan,
+    UnitsScanned,
+    ValuesRead,
+    WriteTag,
+)
+from sealbus.samples import Quality, Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def only(device: ScriptedDevice, *places: range, units: tuple[int, ...] = (1,), silent: tuple[int, ...] = ()) -> None:
+    """Let the device have only these registers and units; units that are silent say nothing."""
+    there = {address for place in places for address in place}
+
+    def answer(request: bytes) -> bytes | None:
+        if request[6] in silent:
+            return None
+        address, count = struct.unpack_from(">HH", request, 8)
+        refusal = None
+        if request[6] not in units:
+            refusal = 11
+        elif not set(range(address, address + count)) <= there:
+            refusal = 2
+        if refusal is not None:
+            return request[:4] + b"\0\3" + request[6:7] + exception(request[7], refusal)
+        return device.honest(request)
+
+    device.answer = answer
+
+
+async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        only(device, range(10), units=(1, 4), silent=(3,))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=0.2, devices=()))
+        result = await site.carry_out(ScanUnits(id=1, connection=1, first=1, last=6))
+        assert isinstance(result.found, UnitsScanned)
+        assert [unit.unit_id for unit in result.found.units] == [1, 4]
+        assert (result.state, result.found.asked) == (OrderState.DONE, 6)
+        progress = [each.done for each in site.reports if isinstance(each, OrderProgress)]
+        assert progress == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_range_is_told_as_it_is(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        only(device, range(100, 140), range(150, 160))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
+        result = await site.carry_out(ScanRegisters(id=1, connection=1, unit_id=1, place="holding:90-169"))
+        assert isinstance(result.found, RegistersScanned)
+        assert [(found.place, found.exception) for found in result.found.ranges] == [
+            ("holding:90-99", 2),
+            ("holding:100-139", None),
+            ("holding:140-149", 2),
+            ("holding:150-159", None),
+            ("holding:160-169", 2),
+        ]
+        assert result.found.ranges[3].values == tuple(range(150, 160))
+        assert result.state is OrderState.DONE
+
+
+async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        only(device, range(5))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=0.1, devices=()))
+        scan = ScanRegisters(id=1, connection=1, unit_id=1, place="holding:0-2000", max_requests=30)
+        result = await site.carry_out(scan)
+        assert isinstance(result.found, RegistersScanned)
+        assert (result.state, result.found.requests) == (OrderState.FAILED, 30)
+        assert result.found.ranges[0].values
+        device.answer = lambda request: None
+        result = await site.carry_out(ScanRegisters(id=2, connection=1, unit_id=1, place="holding:0-2000"))
+        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.ANSWER)
+
+
+def with_sunspec(device: ScriptedDevice, base: int, *models: tuple[int, list[int]]) -> range:
+    at = base
+    for word in (0x5375, 0x6E53):
+        device.registers[at] = word
+        at += 1
+    for model_id, body in (*models, (0xFFFF, [])):
+        for word in (model_id, len(body), *body):
+            device.registers[at] = word
+            at += 1
+    return range(base, at)
+
+
+async def test_the_models_of_a_sunspec_device_are_found_with_their_registers(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        common, inverter = list(range(66)), list(range(1000, 1150))
+        there = with_sunspec(device, 50000, (1, common), (103, inverter))
+        only(device, there)
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
+        result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
+        assert result.state is OrderState.DONE, result.reason
+        assert isinstance(result.found, SunSpecFound)
+        assert result.found.base == 50000
+        assert [(model.model_id, model.address, model.length) for model in result.found.models] == [
+            (1, 50002, 66),
+            (103, 50070, 150),
+        ]
+        assert result.found.models[1].registers == tuple(inverter)
+        assert all(model.complete for model in result.found.models)
+
+
+async def test_a_device_without_sunspec_and_a_chain_that_breaks_off_are_told_as_such(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
+        result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
+        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.VALUE)
+        there = with_sunspec(device, 40000, (1, [0] * 4))
+        only(device, there[:-2])
+        result = await site.carry_out(DiscoverSunSpec(id=2, connection=1))
+        assert (result.state, "breaks off" in result.reason) == (OrderState.FAILED, True)
+        assert isinstance(result.found, SunSpecFound)
+        assert [model.model_id for model in result.found.models] == [1]
+
+
+async def test_tags_are_read_now_each_with_its_own_end(tmp_path: Path) -> None:
+    tags = (
+        TagPlan(id=1, place="holding:0"),
+        TagPlan(id=2, place="holding:3"),
+        TagPlan(id=3, place="holding:1", type="uint32"),
+        TagPlan(id=4, place="nowhere:1"),
+    )
+    async with open_device() as device, open_collector(tmp_path) as site:
+        only(device, range(3))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
+        result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=tags))
+        assert result.state is OrderState.DONE
+        assert isinstance(result.found, ValuesRead)
+        values = {value.tag_id: (value.value, value.quality, value.reason) for value in result.found.values}
+        assert values == {
+            1: (0, Quality.GOOD, Reason.NONE),
+            2: (None, Quality.BAD, Reason.NO_SUCH_PLACE),
+            3: (0x0001_0002, Quality.GOOD, Reason.NONE),
+            4: (None, Quality.BAD, Reason.NOT_COLLECTED),
+        }
+        assert next(value.raw for value in result.found.values if value.tag_id == 3) == "00010002"
+        assert site.samples == [], "what is read for one is told to nobody else"
+
+
+async def test_reading_a_device_that_is_away_fails_and_says_where(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        port = device.port
+        await device.stop()
+        site.apply(connection(1, f"tcp://127.0.0.1:{port}", devices=()))
+        result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=(TagPlan(id=1, place="holding:0"),)))
+        assert (result.state, "connection refused" in result.reason) == (OrderState.FAILED, True)
+
+
+async def test_a_write_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
+        tag = TagPlan(id=1, place="holding:0")
+        result = await site.carry_out(WriteTag(id=1, connection=1, unit_id=1, tag=tag, value=1))
+        assert result.state is OrderState.REFUSED
+        assert device.connections == 0
