@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import BasePermission
 
-from sealbus.web.access.gate import requirement_for, subject_of
+from sealbus.web.access.gate import knows_method, requirement_for, subject_of
 from sealbus.web.access.requirement import Verdict
 
 if TYPE_CHECKING:
@@ -54,4 +54,6 @@ class GatePermission(BasePermission):
         if match is None:
             return False
         requirement = requirement_for(match.view_name or "", match.func, request.method or "")
-        return requirement is not None and requirement.judge(rest_subject(request)) is Verdict.ALLOWED
+        if requirement is None:
+            return not knows_method(match.func, request.method or "")  # the view answers 405, which tells nothing
+        return requirement.judge(rest_subject(request)) is Verdict.ALLOWED

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-__all__ = ["LIBRARY_VIEWS", "Gate", "refused", "requirement_for", "subject_of"]
+__all__ = ["LIBRARY_VIEWS", "Gate", "knows_method", "refused", "requirement_for", "subject_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Gate:
         requirement = requirement_for(route, view, request.method or "")
         subject = subject_of(request)
         if requirement is None:
-            if not _knows_method(view, request.method or ""):
+            if not knows_method(view, request.method or ""):
                 return None  # the view itself answers 405, and 405 tells nothing
             _log.error("the view %s declares no requirement for %s: it is closed", route, request.method)
             return problem(403, "closed", "This is closed")
@@ -76,7 +76,7 @@ def subject_of(request: HttpRequest) -> Subject:
     return subject if isinstance(subject, Subject) else NOBODY
 
 
-def _knows_method(view: Callable[..., Any], method: str) -> bool:
+def knows_method(view: Callable[..., Any], method: str) -> bool:
     """Whether the view would run at all for this method."""
     actions = getattr(view, "actions", None)
     lookup = "get" if method == "HEAD" else method.lower()

@@ -1,4 +1,4 @@
-"""The app's name for Django, and what it hears and tells."""
+"""The app's name for Django, and what it tells."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ class AuditApp(AppConfig):
     label = "audit"
 
     def ready(self) -> None:
-        """Hear refusals; tell how the forwarding is."""
+        """Tell how the forwarding is."""
         from sealbus.web.access.probes import ADVISORIES
-        from sealbus.web.audit import receivers
         from sealbus.web.audit.forwarding import forwarding_problem
 
         ADVISORIES["syslog"] = forwarding_problem
-        receivers.record_refusal  # noqa: B018 - loaded to be connected
