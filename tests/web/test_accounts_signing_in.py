@@ -1,0 +1,311 @@
+"""Signing in with a password and a second factor: what lets in, what does not, and what it leaves behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from allauth.mfa.models import Authenticator
+
+from sealbus.web.access.models import Version
+from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.accounts import services
+from sealbus.web.accounts.models import Role
+from web.browsers import AUTH, PASSWORD, Browser, entries, holder, totp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+pytestmark = pytest.mark.django_db
+
+SHELL = Actor(ActorKind.SYSTEM, name="test")
+TOTP = f"{AUTH}account/authenticators/totp"
+
+
+def test_who_has_the_password_gets_in_and_who_has_not_does_not() -> None:
+    holder("anna", "Operator")
+    browser = Browser()
+    assert browser.login("anna", "wrong password").status_code == 400
+    assert browser.get("/api/v1/me").status_code == 401
+    assert browser.login("anna").status_code == 200
+    assert browser.actions() == {"view", "acknowledge", "write"}
+    failed, done = entries("session.login")
+    assert (failed.result, failed.actor_kind, failed.actor_name, failed.address) == (
+        "failed", "nobody", "anna", "192.0.2.7",
+    )  # fmt: skip
+    assert (done.result, done.actor_name, done.detail) == ("done", "anna", {"by": ["password"]})
+
+
+def test_a_name_is_known_whatever_its_case_and_nobody_is_his_twin() -> None:
+    holder("Anna", "Viewer")
+    assert Browser().login("aNNA").status_code == 200
+    browser = Browser()
+    boss = holder("boss", "Engineer")
+    services.assign(by=SHELL, user=boss, role=services.create_role(by=SHELL, wanted=_admin()), group=None)
+    browser.login("boss")
+    assert browser.post("/api/v1/users", {"username": "anna"}).status_code == 400
+
+
+def _admin() -> services.RoleChanges:
+    from sealbus.web.access.actions import Action
+
+    return services.RoleChanges(name="Helper", actions=frozenset({Action.ADMINISTER}))
+
+
+def test_login_and_logout_ask_for_the_csrf_token() -> None:
+    holder("anna", "Viewer")
+    browser = Browser()
+    browser.get(f"{AUTH}config")
+    assert browser.login("anna", HTTP_X_CSRFTOKEN="").status_code == 403
+    assert browser.get("/api/v1/me").status_code == 401
+    assert browser.login("anna").status_code == 200
+    assert browser.send("DELETE", f"{AUTH}auth/session", HTTP_X_CSRFTOKEN="x" * 32).status_code == 403
+    assert browser.get("/api/v1/me").status_code == 200
+    assert browser.send("DELETE", f"{AUTH}auth/session").status_code == 401
+    assert browser.get("/api/v1/me").status_code == 401
+    assert len(entries("session.logout")) == 1
+
+
+def test_a_session_may_change_something_only_with_the_csrf_token() -> None:
+    holder("anna", "Viewer")
+    browser = Browser()
+    browser.login("anna")
+    assert browser.post("/api/v1/tokens", {}, HTTP_X_CSRFTOKEN="").status_code == 403
+    assert browser.post("/api/v1/tokens", {}).status_code == 400
+
+
+def test_a_session_id_known_before_login_is_worth_nothing_after_it() -> None:
+    holder("anna", "Viewer")
+    browser = Browser()
+    browser.get(f"{AUTH}auth/session")
+    browser.client.cookies["sealbus"] = "fixed0123456789fixed0123456789ab"
+    assert browser.login("anna").status_code == 200
+    assert browser.session_id != "fixed0123456789fixed0123456789ab"
+    intruder = Browser()
+    intruder.client.cookies["sealbus"] = "fixed0123456789fixed0123456789ab"
+    assert intruder.get("/api/v1/me").status_code == 401
+
+
+def test_rights_that_ask_for_a_second_factor_wait_until_it_was_used(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]],
+) -> None:
+    holder("boss", "Administrator")
+    browser = Browser()
+    browser.login("boss")
+    assert browser.actions() == set()
+    assert browser.get("/api/v1/users").json()["type"] == "second-factor-needed"  # type: ignore[attr-defined]
+    before = browser.session_id
+    with django_capture_on_commit_callbacks(execute=True):
+        secret = browser.add_totp()
+    assert browser.actions() == set(), "it was added, not used"
+    assert browser.get("/api/v1/users").status_code == 403
+    answer = browser.post(f"{AUTH}auth/2fa/reauthenticate", {"code": totp(secret)})
+    assert answer.status_code == 200, answer.content
+    assert browser.get("/api/v1/users").status_code == 200
+    assert browser.me()["second_factor"] == {"kinds": ["recovery_codes", "totp"], "used": True, "needed": False}
+    assert browser.session_id != before
+    assert [entry.detail["kind"] for entry in entries("second-factor.add")] == ["totp", "recovery_codes"]
+    assert len(entries("second-factor.use")) == 1
+
+
+def _with_totp(name: str = "boss", role: str = "Administrator") -> str:
+    holder(name, role)
+    browser = Browser("192.0.2.50")
+    browser.login(name)
+    return browser.add_totp()
+
+
+def test_a_login_asks_for_the_second_factor_and_takes_each_code_once() -> None:
+    secret = _with_totp()
+    browser, replaying = Browser(), Browser("192.0.2.8")
+    for each in (browser, replaying):
+        answer = each.login("boss")
+        assert answer.status_code == 401
+        assert each.get("/api/v1/me").status_code == 401
+    code = totp(secret)
+    assert browser.post(f"{AUTH}auth/2fa/authenticate", {"code": code}).status_code == 200
+    assert browser.get("/api/v1/users").status_code == 200
+    assert replaying.post(f"{AUTH}auth/2fa/authenticate", {"code": code}).status_code == 400
+    assert replaying.get("/api/v1/me").status_code == 401
+    assert [entry.result for entry in entries("second-factor.use")] == ["failed"]
+    assert entries("session.login")[-1].detail == {"by": ["password", "mfa: totp"]}
+
+
+@pytest.mark.parametrize("code", ["000000", "", "1" * 400, "\uff11\uff12\uff13\uff14\uff15\uff16", None, 5, [], {}])
+def test_a_wrong_code_lets_nobody_in(code: object) -> None:
+    _with_totp()
+    browser = Browser()
+    browser.login("boss")
+    assert browser.post(f"{AUTH}auth/2fa/authenticate", {"code": code}).status_code == 400
+    assert browser.get("/api/v1/me").status_code == 401
+
+
+def test_the_second_step_does_not_stand_without_the_first() -> None:
+    secret = _with_totp()
+    assert Browser().post(f"{AUTH}auth/2fa/authenticate", {"code": totp(secret)}).status_code == 401
+
+
+def test_a_recovery_code_works_once() -> None:
+    holder("boss", "Administrator")
+    browser = Browser("192.0.2.50")
+    browser.login("boss")
+    browser.add_totp()
+    codes = browser.get(f"{AUTH}account/authenticators/recovery-codes").json()["data"]["unused_codes"]  # type: ignore[attr-defined]
+    first, second = Browser(), Browser("192.0.2.8")
+    first.login("boss")
+    second.login("boss")
+    assert first.post(f"{AUTH}auth/2fa/authenticate", {"code": codes[0]}).status_code == 200
+    assert first.get("/api/v1/users").status_code == 200
+    assert second.post(f"{AUTH}auth/2fa/authenticate", {"code": codes[0]}).status_code == 400
+    assert second.post(f"{AUTH}auth/2fa/authenticate", {"code": codes[1]}).status_code == 200
+
+
+def test_secrets_of_second_factors_are_stored_encrypted() -> None:
+    secret = _with_totp()
+    stored = str(list(Authenticator.objects.values_list("data", flat=True)))
+    assert secret not in stored
+    assert "gAAAA" in stored
+
+
+def test_a_second_factor_is_changed_only_by_who_shows_his_password_again() -> None:
+    holder("anna", "Viewer")
+    browser = Browser()
+    browser.login("anna")
+    secret = browser.get(TOTP).json()["meta"]["secret"]  # type: ignore[attr-defined]
+    answer = browser.post(TOTP, {"code": totp(secret)})
+    assert (answer.status_code, Authenticator.objects.count()) == (401, 0)
+    assert browser.reauthenticate("wrong").status_code == 400
+    assert browser.reauthenticate().status_code == 200
+    assert browser.post(TOTP, {"code": totp(secret)}).status_code == 200
+
+
+def test_who_removes_the_factor_that_his_role_needs_has_no_rights_at_his_next_login() -> None:
+    secret = _with_totp()
+    browser = Browser()
+    browser.login("boss")
+    browser.post(f"{AUTH}auth/2fa/authenticate", {"code": totp(secret)})
+    assert browser.reauthenticate().status_code == 200
+    assert browser.send("DELETE", TOTP).status_code == 200
+    assert not Authenticator.objects.exists()
+    assert [entry.detail["kind"] for entry in entries("second-factor.remove")] == ["totp", "recovery_codes"]
+    again = Browser("192.0.2.8")
+    assert again.login("boss").status_code == 200
+    assert again.actions() == set()
+    assert again.get("/api/v1/users").status_code == 403
+
+
+def test_an_administrator_helps_who_has_lost_his_second_factor() -> None:
+    secret = _with_totp()
+    anna = holder("anna", "Security officer")
+    hers = Browser("192.0.2.8")
+    hers.login("anna")
+    hers.add_totp()
+    browser = Browser()
+    browser.login("boss")
+    browser.post(f"{AUTH}auth/2fa/authenticate", {"code": totp(secret)})
+    assert hers.post(f"/api/v1/users/{anna.pk}/reset-second-factor").status_code == 403
+    assert browser.post(f"/api/v1/users/{anna.pk}/reset-second-factor").status_code == 204
+    assert not Authenticator.objects.filter(user=anna).exists()
+    assert hers.get("/api/v1/me").status_code == 401
+    assert entries("second-factor.reset")[0].detail == {"old": ["recovery_codes", "totp"]}
+
+
+def test_a_password_change_ends_all_other_sessions_and_changes_the_id_of_this_one() -> None:
+    holder("anna", "Viewer")
+    here, there = Browser(), Browser("192.0.2.8")
+    here.login("anna")
+    there.login("anna")
+    before, version = here.session_id, Version.current("rights")
+    wrong = {"current_password": "wrong", "new_password": "another good phrase"}
+    assert here.post(f"{AUTH}account/password/change", wrong).status_code == 400
+    assert here.post(f"{AUTH}account/password/change", wrong | {"current_password": PASSWORD}).status_code == 200
+    assert here.get("/api/v1/me").status_code == 200
+    assert here.session_id != before
+    assert there.get("/api/v1/me").status_code == 401
+    assert Version.current("rights") > version
+    assert len(entries("password.change")) == 1
+    weak = {"current_password": "another good phrase", "new_password": "password1234"}
+    assert here.post(f"{AUTH}account/password/change", weak).status_code == 400
+
+
+def test_sessions_are_listed_and_ended_by_their_owner_and_nobody_else() -> None:
+    holder("anna", "Viewer")
+    holder("ben", "Viewer")
+    here, there, other = Browser(), Browser("192.0.2.8"), Browser("192.0.2.9")
+    for browser, name in ((here, "anna"), (there, "anna"), (other, "ben")):
+        browser.login(name)
+    listed = here.get(f"{AUTH}auth/sessions").json()["data"]  # type: ignore[attr-defined]
+    assert {each["ip"] for each in listed} == {"192.0.2.7", "192.0.2.8"}
+    bens = other.get(f"{AUTH}auth/sessions").json()["data"][0]["id"]  # type: ignore[attr-defined]
+    assert here.send("DELETE", f"{AUTH}auth/sessions", {"sessions": [bens]}).status_code == 400
+    assert other.get("/api/v1/me").status_code == 200
+    away = next(each["id"] for each in listed if not each["is_current"])
+    assert here.send("DELETE", f"{AUTH}auth/sessions", {"sessions": [away]}).status_code == 200
+    assert there.get("/api/v1/me").status_code == 401
+    assert here.get("/api/v1/me").status_code == 200
+    assert len(entries("session.end")) == 1
+
+
+def test_who_is_switched_off_is_out_at_once_and_old_sessions_do_not_come_back() -> None:
+    anna = holder("anna", "Viewer")
+    browser = Browser()
+    browser.login("anna")
+    services.change_user(by=SHELL, user=anna, changes=services.UserChanges(is_active=False))
+    assert browser.get("/api/v1/me").status_code == 401
+    assert browser.login("anna").status_code == 401
+    services.change_user(by=SHELL, user=anna, changes=services.UserChanges(is_active=True))
+    assert browser.get("/api/v1/me").status_code == 401
+    assert browser.login("anna").status_code == 200
+
+
+def test_a_role_that_is_taken_away_is_gone_at_the_next_request() -> None:
+    anna = holder("anna", "Operator")
+    browser = Browser()
+    browser.login("anna")
+    assert "write" in browser.actions()
+    version = Version.current("rights")
+    services.unassign(by=SHELL, assignment=anna.assignments.get())
+    assert browser.actions() == set()
+    assert Version.current("rights") > version
+    services.assign(by=SHELL, user=anna, role=Role.objects.get(name="Viewer"), group=None)
+    assert browser.actions() == {"view"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "auth/signup"),
+        ("POST", "auth/password/request"),
+        ("POST", "auth/password/reset"),
+        ("POST", "auth/code/confirm"),
+        ("POST", "auth/email/verify"),
+        ("POST", "auth/phone/verify"),
+        ("GET", "account/email"),
+        ("GET", "account/phone"),
+        ("POST", "auth/provider/signup"),
+        ("POST", "auth/provider/token"),
+    ],
+)
+def test_what_is_not_offered_is_closed(method: str, path: str) -> None:
+    holder("anna", "Viewer")
+    browser = Browser()
+    assert browser.send(method, AUTH + path).status_code == 403
+    browser.login("anna")
+    assert browser.send(method, AUTH + path).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"username": ["anna"], "password": {"a": 1}},
+        {"username": "a\0b", "password": "x"},
+        {"username": "anna"},
+        {"username": "x" * 100_000, "password": "y" * 100_000},
+        [],
+        5,
+        "text",
+    ],
+)
+def test_garbage_at_the_login_is_the_senders_fault(body: object) -> None:
+    assert Browser().post(f"{AUTH}auth/login", body).status_code in (400, 403)
