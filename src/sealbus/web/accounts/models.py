@@ -120,9 +120,10 @@ class Assignment(models.Model):
 
     class Meta:
         app_label = "accounts"
-        constraints = (
+        constraints = (  # two, because SQLite knows no constraint in which nulls are equal
+            models.UniqueConstraint(fields=["user", "role", "group"], name="accounts_assignment_once"),
             models.UniqueConstraint(
-                fields=["user", "role", "group"], name="accounts_assignment_once", nulls_distinct=False
+                fields=["user", "role"], condition=models.Q(group=None), name="accounts_assignment_in_all_once"
             ),
         )
 

@@ -130,7 +130,7 @@ class Migration(migrations.Migration):
                 ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='accounts.role')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('user', 'role', 'group'), name='accounts_assignment_once', nulls_distinct=False)],
+                'constraints': [models.UniqueConstraint(fields=('user', 'role', 'group'), name='accounts_assignment_once'), models.UniqueConstraint(condition=models.Q(('group', None)), fields=('user', 'role'), name='accounts_assignment_in_all_once')],
             },
         ),
     ]

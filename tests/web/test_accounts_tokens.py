@@ -1,0 +1,223 @@
+"""A token does what it was given and its owner still may, from where and until when it was said, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.accounts import services
+from sealbus.web.accounts.models import ApiToken, Group, User
+from web.browsers import Browser, entries, holder
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+pytestmark = pytest.mark.django_db
+
+SHELL = Actor(ActorKind.SYSTEM, name="test")
+ME = "/api/v1/me"
+
+
+def _wish(**changes: Any) -> dict[str, Any]:
+    ends = (timezone.now() + timedelta(days=30)).isoformat()
+    return {"name": "script", "actions": ["view"], "all_groups": True, "expires_at": ends} | changes
+
+
+def _owner(name: str = "anna", role: str = "Operator", group: Group | None = None) -> Browser:
+    holder(name, role, group=group)
+    browser = Browser()
+    browser.login(name)
+    return browser
+
+
+def _secret(browser: Browser, **changes: Any) -> str:
+    answer = browser.post("/api/v1/tokens", _wish(**changes))
+    assert answer.status_code == 201, answer.content
+    return str(answer.json()["secret"])  # type: ignore[attr-defined]
+
+
+def _ask(
+    secret: str, path: str = ME, address: str = "192.0.2.7", method: str = "GET", scheme: str = "Token"
+) -> HttpResponse:
+    client = APIClient(REMOTE_ADDR=address)
+    return client.generic(method, path, HTTP_AUTHORIZATION=f"{scheme} {secret}")  # type: ignore[return-value]
+
+
+def test_a_token_is_told_once_and_only_its_hash_is_kept() -> None:
+    browser = _owner()
+    secret = _secret(browser)
+    assert secret.startswith("sealbus_")
+    row = ApiToken.objects.values().get()
+    assert secret not in str(row)
+    assert len(row["digest"]) == 128
+    listed = browser.get("/api/v1/tokens").json()["results"]  # type: ignore[attr-defined]
+    assert [each["name"] for each in listed] == ["script"]
+    assert "secret" not in listed[0]
+    assert "digest" not in listed[0]
+    assert _ask(secret).json()["rights"] == [{"action": "view", "groups": None}]  # type: ignore[attr-defined]
+    assert secret[15:] not in str([entry.detail for entry in entries("token.create")])
+
+
+def test_a_token_marks_its_last_use() -> None:
+    secret = _secret(_owner())
+    _ask(secret, address="192.0.2.44")
+    token = ApiToken.objects.get()
+    assert token.last_used_from == "192.0.2.44"
+    assert token.last_used_at is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"expires_at": None}, "expires_at"),
+        ({"expires_at": (timezone.now() + timedelta(days=367)).isoformat()}, "expires_at"),
+        ({"expires_at": (timezone.now() - timedelta(seconds=1)).isoformat()}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59Z"}, "expires_at"),
+        ({"actions": []}, "actions"),
+        ({"actions": ["configure"]}, "actions"),
+        ({"actions": ["administer"]}, "actions"),
+        ({"actions": ["fly"]}, "actions"),
+        ({"networks": ["10.0.0.0/33"]}, "networks"),
+        ({"networks": ["example.com"]}, "networks"),
+        ({"all_groups": False}, "groups"),
+        ({"groups": [999]}, "groups"),
+        ({"owner": "boss"}, "owner"),
+        ({"user": 1}, "user"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_a_token_that_asks_for_too_much_is_refused_by_name(changes: dict[str, Any], field: str) -> None:
+    answer = _owner().post("/api/v1/tokens", _wish(**changes))
+    assert answer.status_code == 400
+    assert field in answer.json()["errors"]  # type: ignore[attr-defined]
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_cannot_have_more_groups_than_its_owner() -> None:
+    here, there = Group.objects.create(name="here"), Group.objects.create(name="there")
+    browser = _owner(group=here)
+    for changes in ({"all_groups": True}, {"all_groups": False, "groups": [here.pk, there.pk]}):
+        assert browser.post("/api/v1/tokens", _wish(**changes)).status_code == 400
+    secret = _secret(browser, all_groups=False, groups=[here.pk], actions=["view", "write"])
+    rights = _ask(secret).json()["rights"]  # type: ignore[attr-defined]
+    assert rights == [{"action": "view", "groups": [here.pk]}, {"action": "write", "groups": [here.pk]}]
+
+
+def test_a_token_loses_what_its_owner_loses() -> None:
+    secret = _secret(_owner(), actions=["view", "write"])
+    anna = User.objects.get()
+    services.unassign(by=SHELL, assignment=anna.assignments.get())
+    assert _ask(secret).json()["rights"] == []  # type: ignore[attr-defined]
+    assert _ask(secret, "/api/v1/access-review").status_code == 403
+
+
+def test_a_token_makes_no_tokens_and_touches_nothing_personal() -> None:
+    secret = _secret(_owner("boss", "Engineer"), actions=["view", "configure"])
+    for method, path in (
+        ("POST", "/api/v1/tokens"),
+        ("GET", "/api/v1/tokens"),
+        ("DELETE", f"/api/v1/tokens/{ApiToken.objects.get().pk}"),
+        ("POST", "/_allauth/browser/v1/account/password/change"),
+        ("GET", "/_allauth/browser/v1/account/authenticators/totp"),
+        ("GET", "/_allauth/browser/v1/auth/sessions"),
+    ):
+        answer = _ask(secret, path, method=method)
+        assert (answer.status_code, answer.json()["type"]) == (403, "not-for-tokens"), path  # type: ignore[attr-defined]
+
+
+def test_a_revoked_token_is_refused_and_stays_on_the_list() -> None:
+    browser = _owner()
+    secret = _secret(browser)
+    token = ApiToken.objects.get()
+    assert browser.send("DELETE", f"/api/v1/tokens/{token.pk}").status_code == 204
+    assert _ask(secret).status_code == 401
+    listed = browser.get("/api/v1/tokens").json()["results"]  # type: ignore[attr-defined]
+    assert listed[0]["revoked_at"] is not None
+    assert [entry.target_name for entry in entries("token.revoke")] == ["anna/script"]
+    assert _secret(browser), "its name is free again"
+
+
+def test_an_expired_token_is_refused_and_not_deleted_behind_our_back() -> None:
+    browser = _owner()
+    secret, other = _secret(browser), _secret(browser, name="other")
+    ApiToken.objects.filter(name="script").update(expiry=timezone.now() - timedelta(seconds=1))
+    assert _ask(other).status_code == 200
+    assert _ask(secret).status_code == 401
+    assert ApiToken.objects.count() == 2
+
+
+def test_a_token_of_somebody_switched_off_is_refused() -> None:
+    secret = _secret(_owner())
+    services.change_user(by=SHELL, user=User.objects.get(), changes=services.UserChanges(is_active=False))
+    assert _ask(secret).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "status"),
+    [
+        (["10.0.0.0/8"], "10.1.2.3", 200),
+        (["10.0.0.0/8"], "11.1.2.3", 401),
+        (["10.0.0.0/8"], "::ffff:10.1.2.3", 200),
+        (["2001:db8::/32"], "2001:db8::1", 200),
+        (["2001:db8::/32"], "10.1.2.3", 401),
+        (["10.1.2.3"], "10.1.2.4", 401),
+    ],
+)
+def test_a_token_works_from_its_networks_only(networks: list[str], address: str, status: int) -> None:
+    assert _ask(_secret(_owner(), networks=networks), address=address).status_code == status
+
+
+def test_a_token_is_taken_from_its_header_and_from_nowhere_else() -> None:
+    secret = _secret(_owner())
+    client = APIClient()
+    for path in (f"{ME}?token={secret}", f"{ME}?access_token={secret}", f"{ME}?Authorization=Token%20{secret}"):
+        assert client.get(path).status_code == 401
+    client.cookies["token"] = secret
+    assert client.get(ME).status_code == 401
+    assert _ask(secret, scheme="Bearer").status_code == 401
+    assert _ask(secret, scheme="token").status_code == 200
+
+
+@pytest.mark.parametrize("secret", ["", "x", "sealbus_" + "0" * 64, "\xe9" * 20, "a" * 10_000, "sealbus_"])
+def test_no_other_secret_is_a_token(secret: str) -> None:
+    real = _secret(_owner())
+    assert _ask(secret).status_code == 401
+    assert _ask(real[:-1] + ("0" if real[-1] != "0" else "1")).status_code == 401
+
+
+def test_a_bad_token_is_nobody_even_in_a_good_session() -> None:
+    browser = _owner()
+    assert browser.get(ME, HTTP_AUTHORIZATION="Token nonsense").status_code == 401
+    assert browser.get(ME).status_code == 200
+
+
+def test_one_sees_and_ends_ones_own_tokens_and_an_administrator_those_of_all() -> None:
+    anna, ben = _owner("anna"), _owner("ben")
+    _secret(anna)
+    token = ApiToken.objects.get()
+    assert ben.get("/api/v1/tokens").json()["results"] == []  # type: ignore[attr-defined]
+    assert ben.get(f"/api/v1/tokens/{token.pk}").status_code == 404
+    assert ben.send("DELETE", f"/api/v1/tokens/{token.pk}").status_code == 404
+    boss = User.objects.get(username="ben")
+    wanted = services.RoleChanges(name="Helper", actions=frozenset(_administer()))
+    services.assign(by=SHELL, user=boss, role=services.create_role(by=SHELL, wanted=wanted), group=None)
+    assert len(ben.get("/api/v1/tokens").json()["results"]) == 1  # type: ignore[attr-defined]
+    assert ben.send("DELETE", f"/api/v1/tokens/{token.pk}").status_code == 204
+    assert entries("token.revoke")[0].actor_name == "ben"
+
+
+def _administer() -> list[Any]:
+    from sealbus.web.access.actions import Action
+
+    return [Action.ADMINISTER]
+
+
+def test_a_name_is_given_once_at_a_time() -> None:
+    browser = _owner()
+    _secret(browser)
+    assert browser.post("/api/v1/tokens", _wish()).status_code == 409
