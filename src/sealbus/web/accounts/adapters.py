@@ -5,6 +5,7 @@ given, what is locked is answered with 429, and secrets of second factors are st
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -84,14 +85,30 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # untyped library
-    """Who comes from the operator's own provider is known, but may do nothing yet."""
+    """Who comes from the operator's own provider is known, but may do nothing yet.
+
+    The library checks state, code challenge, issuer, audience and time. What it leaves out is checked here: that the ID
+    token was made for this very attempt (nonce), and that the profile is of the same person.
+    """
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """The provider vouches for him; roles are given by administrators."""
         return True
 
+    def get_app(self, request: HttpRequest, provider: Any, client_id: Any = None) -> Any:
+        """The provider's settings, with a nonce for this request among what is sent to it."""
+        app = super().get_app(request, provider, client_id)
+        nonce = request.__dict__.setdefault("sealbus_nonce", secrets.token_urlsafe(24))
+        app.settings = {**app.settings, "auth_params": {"nonce": nonce}}
+        return app
+
+    def generate_state_param(self, state: dict[str, Any]) -> str:
+        """Of an attempt, which remembers its nonce."""
+        state["nonce"] = self.request.__dict__.get("sealbus_nonce")
+        return str(super().generate_state_param(state))
+
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Refuse what is not signed in by an ID token of the same person that the provider's profile speaks of.
+        """Refuse what is not signed in by an ID token made for this attempt and this person.
 
         Addresses are dropped: an account is never found by one.
         """
@@ -99,6 +116,11 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
         profile, token = told.get("userinfo"), told.get("id_token")
         if not token or (profile and profile.get("sub") != token.get("sub")):
             raise OAuth2Error("the provider's answers do not belong together")
+        if "\\u0000" in json.dumps(told):
+            raise OAuth2Error("the provider tells something that cannot be stored")
+        expected = sociallogin.state.get("nonce")
+        if not expected or token.get("nonce") != expected:
+            raise OAuth2Error("the ID token was not made for this attempt")
         sociallogin.email_addresses = []
 
     def on_authentication_error(
