@@ -35,6 +35,12 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             if not self.disconnected:
                 self._cut = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
 
+    async def send(self, message: Any) -> None:
+        """As uvicorn's, which forgets that a handshake that is answered with HTTP is over."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
+
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone: `gone` is told, once."""
         self._gone()

@@ -76,9 +76,9 @@ def enter(scope: Any) -> Entered | Denied:
     request = _request(scope)
     address = address_of(request)
     subject = of_request(request, address)
-    if not subject.is_token and not _is_from_our_page(request):
-        return _deny(Denied(HTTPStatus.FORBIDDEN, "foreign-origin", subject), request, Verdict.REFUSED)
     verdict = LIVE.judge(subject)
+    if subject.is_signed_in and not subject.is_token and not _is_from_our_page(request):
+        return _deny(Denied(HTTPStatus.FORBIDDEN, "foreign-origin", subject), request, Verdict.REFUSED)
     if verdict is not Verdict.ALLOWED:
         return _deny(Denied(*_STATUSES[verdict], subject), request, verdict)
     session_key = "" if subject.is_token else request.session.session_key or ""

@@ -12,7 +12,8 @@ How live they are is a state, which clients are told:
 | cut-off | away | unknown | grow stale; newer ones come from history, a few seconds late |
 
 While it is live the collector judges quality, and nothing here does. When nobody vouches for a value it grows stale
-(`freshness`): no data is never fresh. A hole in the row of messages is mended by a snapshot.
+(`freshness`): no data is never fresh. A hole in the row of messages is mended by a snapshot, and so is a new connection:
+by one that was asked for after the first message came, since what was said before the bus knew of us is not heard.
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ class LiveHub:
         self._heard_at = float("-inf")
         self._was_connected = False
         self._gaps = 0
+        self._hears = False
         self._is_whole = False
         self._asked_at = self._looked_at = float("-inf")
         self._turn = 0
@@ -119,6 +121,7 @@ class LiveHub:
                     _log.warning("somebody publishes what is no live value: %s", error)
                 self.malformed += 1
                 continue
+            self._hears = True
             self._vouch()
             self.followers.touch(self.values.hear(samples))
             await asyncio.sleep(0)  # a long queue must not keep the loop from its clients
@@ -129,7 +132,7 @@ class LiveHub:
             now = time.monotonic()
             gaps = subscription.lost + self._bus.state().reconnects
             if gaps != self._gaps:
-                self._gaps, self._is_whole = gaps, False
+                self._gaps, self._is_whole, self._hears = gaps, False, False
             if not self._is_whole and self._was_connected and now - self._asked_at >= _SNAPSHOT_EVERY_S:
                 self._asked_at = now
                 await self._take_snapshot()
@@ -165,7 +168,7 @@ class LiveHub:
             self.followers.wake_all()
 
     async def _take_snapshot(self) -> None:
-        mark, told, first = self.values.mark(), set[int](), 0
+        mark, told, first, hears = self.values.mark(), set[int](), 0, self._hears
         try:
             while True:
                 payload = await self._bus.request(
@@ -183,7 +186,7 @@ class LiveHub:
             _log.debug("no snapshot: %s", error)
             return
         self._vouch()
-        self._is_whole = True
+        self._is_whole = hears  # else something may have been said between the snapshot and the first that is heard
         self.followers.touch(self.values.age(self.values.missing_since(mark, told), Reason.NOT_COLLECTED))
 
     def _age(self) -> None:

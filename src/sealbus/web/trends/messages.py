@@ -57,7 +57,7 @@ MOST_DEVICES = 1_000
 _SAMPLES_AT_ONCE = 1_000
 
 _MessageId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
-_ObjectId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+_ObjectId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Tags = Annotated[list[_ObjectId], msgspec.Meta(max_length=MOST_TAGS)]
 _Devices = Annotated[list[_ObjectId], msgspec.Meta(max_length=MOST_DEVICES)]
 

@@ -1,0 +1,235 @@
+"""A site as it runs: `sealbus web serve` in a process of its own, a second one that works on its database, and this one
+as its collector, on the real bus.
+
+    site = start_site(folder)          # once for a module; sync
+    async with site.collector() as collector:
+        async with site.connect(session=site.do("session", user=anna)) as client:
+            await client.ask("subscribe", tags=[1])
+            collector.say(Sample(1, now_us(), 5))
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import websockets
+from websockets.typing import Origin
+
+from ports import free_ports
+from sealbus.bus import (
+    LIVE_TOPIC,
+    SIGN_OF_LIFE_S,
+    SNAPSHOT_TOPIC,
+    decode_snapshot_request,
+    encode_samples,
+    encode_snapshot_page,
+    open_bus,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from websockets.asyncio.client import ClientConnection
+
+    from sealbus.bus import Bus
+    from sealbus.samples import Sample
+
+__all__ = ["PATIENCE_S", "Client", "Collector", "Site", "now_us", "running_site"]
+
+PATIENCE_S = 20.0
+_TESTS = Path(__file__).resolve().parent.parent
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+@dataclass
+class Client:
+    """One client of `/ws/live`."""
+
+    wire: ClientConnection
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    _next_id: int = 0
+
+    async def send(self, kind: str, **members: Any) -> int:
+        """Send a message, and return its id."""
+        self._next_id += 1
+        await self.wire.send(json.dumps({"type": kind, "id": self._next_id} | members))
+        return self._next_id
+
+    async def receive(self, kind: str) -> dict[str, Any]:
+        """The next message of this kind; the others are kept in `heard`."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                message: dict[str, Any] = json.loads(await self.wire.recv())
+                if message["type"] == kind:
+                    return message
+                self.heard.append(message)
+
+    async def ask(self, kind: str, **members: Any) -> dict[str, Any]:
+        """Send a message and wait for its usual answer."""
+        await self.send(kind, **members)
+        return await self.receive({"subscribe": "snapshot", "unsubscribe": "unsubscribed", "ping": "pong"}[kind])
+
+    async def wait_for(self, tag_id: int, *expected: object) -> list[object]:
+        """The first sample of the tag that has one of these values; any, where none is named."""
+        while True:
+            for sample in (await self.receive("values"))["samples"]:
+                if sample[0] == tag_id and (not expected or sample[2] in expected):
+                    return list(sample)
+
+    async def wait_for_state(self, state: str) -> None:
+        """Until this is said to be the state."""
+        while (await self.receive("state"))["state"] != state:
+            pass
+
+    async def closed(self) -> int:
+        """The code that the server closes with; whatever it says before is kept in `heard`."""
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    self.heard.append(json.loads(await self.wire.recv()))
+        return self.wire.close_code or 0
+
+
+@dataclass
+class Collector:
+    """This process as the collector: what it says, it also answers when it is asked for all."""
+
+    bus: Bus
+    latest: dict[int, Sample] = field(default_factory=dict)
+    asked: int = 0
+
+    def say(self, *samples: Sample) -> None:
+        """Publish samples."""
+        self.latest |= {sample.tag_id: sample for sample in samples}
+        for payload in encode_samples(samples):
+            self.bus.publish(LIVE_TOPIC, payload)
+
+    async def answer(self, payload: bytes) -> bytes:
+        self.asked += 1
+        return encode_snapshot_page(self.latest.values(), decode_snapshot_request(payload))
+
+    async def live(self) -> None:
+        """Give signs of life."""
+        while True:
+            self.say()
+            await asyncio.sleep(SIGN_OF_LIFE_S / 4)
+
+
+@dataclass
+class Site:
+    """A running site."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    shell: subprocess.Popen[str]
+
+    def do(self, deed: str, **members: Any) -> Any:
+        """Do something in the database, by a function of `site_shell`."""
+        assert self.shell.stdin is not None
+        assert self.shell.stdout is not None
+        self.shell.stdin.write(json.dumps({"do": deed, "with": members}) + "\n")
+        self.shell.stdin.flush()
+        answer = json.loads(self.shell.stdout.readline())
+        assert "failed" not in answer, answer["failed"]
+        return answer["is"]
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextlib.asynccontextmanager
+    async def connect(
+        self, *, session: str = "", token: str = "", origin: str | None = "", path: str = "/ws/live", **options: Any
+    ) -> AsyncIterator[Client]:
+        """A client; one with a session comes from a page of the site unless another origin is named (None: none)."""
+        headers = {}
+        if session:
+            headers["Cookie"] = f"sealbus={session}"
+        if token:
+            headers["Authorization"] = f"Token {token}"
+        if origin == "":
+            origin = None if token else self.origin
+        options.setdefault("compression", None)
+        async with websockets.connect(
+            f"ws://127.0.0.1:{self.port}{path}",
+            additional_headers=headers,
+            origin=Origin(origin) if origin is not None else None,
+            **options,
+        ) as wire:
+            yield Client(wire)
+
+    async def refused(self, **options: Any) -> int:
+        """The HTTP status of a handshake that is refused."""
+        with contextlib.suppress(websockets.InvalidStatus):
+            try:
+                async with self.connect(**options):
+                    return 101
+            except websockets.InvalidStatus as refusal:
+                return refusal.response.status_code
+        raise AssertionError
+
+    @contextlib.asynccontextmanager
+    async def collector(self, *, gives_signs: bool = True) -> AsyncIterator[Collector]:
+        """Be the collector of this site."""
+        async with open_bus("local:", folder=self.home / "bus", is_hub=True) as bus:
+            collector = Collector(bus)
+            bus.serve(SNAPSHOT_TOPIC, collector.answer)
+            signs = asyncio.create_task(collector.live()) if gives_signs else None
+            try:
+                yield collector
+            finally:
+                if signs is not None:
+                    signs.cancel()
+
+    def log(self) -> str:
+        return (self.home / "log").read_text(errors="replace")
+
+
+@contextlib.contextmanager
+def running_site(home: Path) -> Iterator[Site]:
+    """Start one, and end it."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    port = free_ports(1)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SEALBUS_", "DJANGO_"))}
+    environment |= {"PYTHONPATH": os.pathsep.join([str(_TESTS.parent / "src"), str(_TESTS)])}
+    environment |= {"SEALBUS_LISTEN": f"127.0.0.1:{port}"}
+    shell = subprocess.Popen(
+        [sys.executable, "-m", "web.site_shell", str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+        start_new_session=True,
+    )
+    assert shell.stdout is not None
+    shell.stdout.readline()
+    with (home / "log").open("wb") as log:
+        command = [sys.executable, "-m", "sealbus", "web", "serve", "--home", str(home)]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    site = Site(home, port, process, shell)
+    try:
+        end = time.monotonic() + PATIENCE_S
+        while "listening on" not in site.log():
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(site.log()[-3000:])
+            time.sleep(0.05)
+        yield site
+    finally:
+        shell.stdin and shell.stdin.close()
+        shell.wait(PATIENCE_S)
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)

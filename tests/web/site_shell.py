@@ -1,0 +1,184 @@
+"""A process that works on the database of a running site, as a second one of its own would: told what to do line by line.
+
+    python -m web.site_shell HOME     then {"do": NAME, "with": {...}} a line, and {"is": ...} back
+
+What the site's own services do with more ceremony is done here in the plainest way that leaves the same rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__: list[str] = []
+
+
+def group(name: str) -> int:
+    from sealbus.web.accounts.models import Group
+
+    return Group.objects.create(name=name).pk
+
+
+def device(name: str, group: int, tags: int, **fields: Any) -> dict[str, Any]:
+    """A device with tags of this number, in this group."""
+    from sealbus.web.access.models import Version
+    from sealbus.web.devices.models import Device, RetentionClass, Tag
+
+    retention = RetentionClass.objects.get_or_create(name="standard")[0]
+    made = Device.objects.create(name=name, group_id=group)
+    rows = [
+        Tag(device=made, name=f"tag {index}", place="input:0", type="uint16", retention=retention, unit="kW", **fields)
+        for index in range(tags)
+    ]
+    Tag.objects.bulk_create(rows)
+    Version.bump("plan")
+    return {
+        "device": made.pk,
+        "tags": list(Tag.objects.filter(device=made).order_by("pk").values_list("pk", flat=True)),
+    }
+
+
+def add_tag(device: int, name: str) -> int:
+    from sealbus.web.access.models import Version
+    from sealbus.web.devices.models import RetentionClass, Tag
+
+    retention = RetentionClass.objects.get(name="standard")
+    tag = Tag.objects.create(device_id=device, name=name, place="input:9", type="uint16", retention=retention)
+    Version.bump("plan")
+    return tag.pk
+
+
+def archive_tag(tag: int) -> None:
+    from django.utils import timezone
+
+    from sealbus.web.access.models import Version
+    from sealbus.web.devices.models import Tag
+
+    Tag.objects.filter(pk=tag).update(archived_at=timezone.now())
+    Version.bump("plan")
+
+
+def user(name: str, actions: list[str], group: int | None = None) -> int:
+    """A user with these rights in this group, or in all."""
+    from sealbus.web.accounts.models import Assignment, Grant, Role, User
+
+    made = User.objects.filter(username=name).first() or User.objects.create_user(name, "correct horse battery")
+    role = Role.objects.create(name=f"{name} {Role.objects.count()}")
+    Grant.objects.bulk_create(Grant(role=role, action=action) for action in actions)
+    Assignment.objects.create(user=made, role=role, group_id=group)
+    return made.pk
+
+
+def session(user: int, age_s: float = 3600) -> str:
+    """The key of a session of his."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from sealbus.web.accounts.models import User
+
+    owner = User.objects.get(pk=user)
+    store = SessionStore()
+    store[SESSION_KEY] = str(owner.pk)
+    store[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+    store[HASH_SESSION_KEY] = owner.get_session_auth_hash()
+    store.set_expiry(timedelta(seconds=age_s))
+    store.save()
+    return store.session_key or ""
+
+
+def token(user: int, name: str = "script", actions: list[str] | None = None, groups: list[int] | None = None) -> str:
+    """The secret of a token of his: for these actions (viewing), in these groups (all)."""
+    from sealbus.web.accounts.models import ApiToken, User
+
+    made, secret = ApiToken.objects.create(
+        user=User.objects.get(pk=user),
+        expiry=timedelta(hours=1),
+        name=name,
+        actions=actions or ["view"],
+        all_groups=groups is None,
+    )
+    made.groups.set(groups or [])
+    return str(secret)
+
+
+def withdraw(user: int, group: int | None = None) -> None:
+    """Take his rights in this group, or all of them, away."""
+    from sealbus.web.access.models import Version
+    from sealbus.web.accounts.models import Assignment
+
+    rows = Assignment.objects.filter(user_id=user)
+    (rows if group is None else rows.filter(group_id=group)).delete()
+    Version.bump("rights")
+
+
+def sign_out(session: str) -> None:
+    from django.contrib.sessions.backends.db import SessionStore
+
+    SessionStore(session).delete()
+
+
+def switch_off(user: int) -> None:
+    from sealbus.web.accounts.models import User
+
+    User.objects.filter(pk=user).update(is_active=False)
+
+
+def change_password(user: int) -> None:
+    from sealbus.web.accounts.models import User
+
+    owner = User.objects.get(pk=user)
+    owner.set_password("another horse battery")
+    owner.save()
+
+
+def revoke(user: int, name: str = "script") -> None:
+    from django.utils import timezone
+
+    from sealbus.web.accounts.models import ApiToken
+
+    ApiToken.objects.filter(user_id=user, name=name).update(revoked_at=timezone.now())
+
+
+def audit() -> list[list[str]]:
+    """The refusals that are on record: action, who, the whole detail."""
+    from sealbus.web.audit.models import Entry
+
+    rows = Entry.objects.order_by("sequence").values_list("action", "actor_name", "result", "detail")
+    return [[action, actor, result, json.dumps(detail)] for action, actor, result, detail in rows]
+
+
+def main() -> None:
+    """Serve until the pipe is closed."""
+    from sealbus import web
+
+    web.boot(Path(sys.argv[1]), os.environ)
+    web.migrate()
+    _say({"is": "ready"})
+    deeds: dict[str, Callable[..., Any]] = {
+        deed.__name__: deed
+        for deed in (group, device, add_tag, archive_tag, user, session, token, withdraw, sign_out, switch_off)
+        + (change_password, revoke, audit)
+    }
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            _say({"is": deeds[asked["do"]](**asked["with"])})
+        except Exception:  # noqa: BLE001 - the test is told
+            _say({"failed": traceback.format_exc()})
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""A live socket opens for who may see something, from a page of the site or with a token, and closes when that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sealbus.samples import Sample
+from web.live_people import a_scene
+from web.live_site import now_us
+
+if TYPE_CHECKING:
+    from web.live_people import Scene
+    from web.live_site import Site
+
+SIGNED_OUT, NO_RIGHT = 4401, 4403
+SOON_S = 3.0
+"""A second until it is noticed, and what a busy machine takes."""
+
+
+async def test_a_page_of_the_site_gets_in_with_its_session(site: Site) -> None:
+    anna = a_scene(site)
+    async with site.connect(session=site.do("session", user=anna.user)) as client:
+        assert (await client.ask("ping"))["id"] == 1
+
+
+async def test_a_program_gets_in_with_its_token_and_needs_no_origin(site: Site) -> None:
+    anna = a_scene(site)
+    async with site.connect(token=site.do("token", user=anna.user)) as client:
+        assert (await client.ask("ping"))["id"] == 1
+
+
+async def test_nobody_gets_nothing(site: Site) -> None:
+    assert await site.refused() == 401
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "null", "http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1"]
+)
+async def test_a_page_of_somebody_else_does_not_get_in_with_the_session_of_his_victim(
+    site: Site, origin: str | None
+) -> None:
+    session = site.do("session", user=a_scene(site).user)
+    assert await site.refused(session=session, origin=origin and origin.format(port=site.port)) == 403
+    assert await site.refused(session=session) == 101
+
+
+@pytest.mark.parametrize("path", ["/ws/live?token={secret}", "/ws/live?authorization=Token%20{secret}"])
+async def test_a_token_in_the_address_opens_nothing(site: Site, path: str) -> None:
+    secret = site.do("token", user=a_scene(site).user)
+    assert await site.refused(path=path.format(secret=secret)) == 400
+    assert await site.refused(token=secret, path=path.format(secret=secret)) == 400
+    assert secret not in site.log()
+
+
+async def test_a_wrong_token_is_nobody_even_beside_a_good_session(site: Site) -> None:
+    session = site.do("session", user=a_scene(site).user)
+    assert await site.refused(session=session, token="sealbus_wrong", origin=site.origin) == 401
+
+
+async def test_who_may_see_nothing_stays_outside(site: Site) -> None:
+    anna = a_scene(site, actions=("audit",))
+    assert await site.refused(session=site.do("session", user=anna.user)) == 403
+
+
+@pytest.mark.parametrize("deed", ["switch_off", "revoke"])
+async def test_a_token_that_is_no_good_any_more_opens_nothing(site: Site, deed: str) -> None:
+    anna = a_scene(site)
+    token = site.do("token", user=anna.user)
+    assert await site.refused(token=token) == 101
+    site.do(deed, user=anna.user)
+    assert await site.refused(token=token) == 401
+
+
+async def test_a_token_without_viewing_opens_nothing(site: Site) -> None:
+    anna = a_scene(site, actions=("view", "write"))
+    assert await site.refused(token=site.do("token", user=anna.user, actions=["write"])) == 403
+
+
+async def test_other_paths_and_other_versions_are_not_there(site: Site) -> None:
+    token = site.do("token", user=a_scene(site).user)
+    assert await site.refused(token=token, path="/ws/other") == 404
+    assert await site.refused(token=token, subprotocols=["sealbus.v2"]) == 400
+    async with site.connect(token=token, subprotocols=["sealbus.v2", "sealbus.v1"]) as client:
+        assert client.wire.subprotocol == "sealbus.v1"
+
+
+async def test_a_hundred_sockets_are_enough_for_one(site: Site) -> None:
+    anna = a_scene(site)
+    token, other = site.do("token", user=anna.user), site.do("token", user=anna.user, name="other")
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        leave = asyncio.Event()
+        arrived = asyncio.Semaphore(0)
+
+        async def stay() -> None:
+            async with site.connect(token=token):
+                arrived.release()
+                await leave.wait()
+
+        for _ in range(100):
+            tasks.create_task(stay())
+        for _ in range(100):
+            await arrived.acquire()
+        assert await site.refused(token=token) == 429
+        assert await site.refused(token=other) == 101
+        leave.set()
+
+
+async def test_every_refusal_is_on_record(site: Site) -> None:
+    anna = a_scene(site, actions=("audit",))
+    assert await site.refused(session=site.do("session", user=anna.user)) == 403
+    refusals = [row for row in site.do("audit") if row[1] == anna.name and row[2] == "refused"]
+    assert len(refusals) == 1
+    assert "/ws/live" in refusals[0][3]
+
+
+ENDS: dict[str, tuple[bool, Any, int]] = {
+    "signs out": (False, lambda site, anna, key: site.do("sign_out", session=key), SIGNED_OUT),
+    "is switched off": (False, lambda site, anna, key: site.do("switch_off", user=anna.user), SIGNED_OUT),
+    "gets another password": (False, lambda site, anna, key: site.do("change_password", user=anna.user), SIGNED_OUT),
+    "loses all rights": (False, lambda site, anna, key: site.do("withdraw", user=anna.user), NO_RIGHT),
+    "has his token revoked": (True, lambda site, anna, key: site.do("revoke", user=anna.user), SIGNED_OUT),
+    "owns a token and is switched off": (
+        True,
+        lambda site, anna, key: site.do("switch_off", user=anna.user),
+        SIGNED_OUT,
+    ),
+    "owns a token and loses all rights": (True, lambda site, anna, key: site.do("withdraw", user=anna.user), NO_RIGHT),
+}
+
+
+@pytest.mark.parametrize("what", ENDS)
+async def test_the_socket_is_closed_within_a_second_or_two_when_somebody(site: Site, what: str) -> None:
+    by_token, deed, code = ENDS[what]
+    anna = a_scene(site)
+    key = site.do("token" if by_token else "session", user=anna.user)
+    async with (
+        site.collector() as collector,
+        site.connect(**{"token" if by_token else "session": key}) as client,
+        _bystander(site) as other,
+    ):
+        await client.ask("subscribe", devices=[anna.device])
+        collector.say(Sample(anna.tags[0], now_us(), 1))
+        await client.wait_for(anna.tags[0], 1)
+        began = time.monotonic()
+        deed(site, anna, key)
+        assert await client.closed() == code
+        assert time.monotonic() - began < SOON_S
+        collector.say(Sample(anna.tags[0], now_us(), 2))
+        assert not [message for message in client.heard if message["type"] == "values"]
+        assert (await other.ask("ping"))["type"] == "pong"
+
+
+async def test_the_socket_is_closed_when_its_session_expires(site: Site) -> None:
+    anna = a_scene(site)
+    async with site.connect(session=site.do("session", user=anna.user, age_s=2)) as client:
+        await client.ask("ping")
+        assert await client.closed() == SIGNED_OUT
+
+
+def _bystander(site: Site) -> Any:
+    anna: Scene = a_scene(site)
+    return site.connect(token=site.do("token", user=anna.user))
