@@ -1,0 +1,261 @@
+"""What a gateway recorded is in the audit, each record once, and what is missing of it is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.records import (
+    Connected,
+    Denied,
+    Disconnected,
+    HandshakeFailed,
+    Limits,
+    Outcome,
+    RecordLog,
+    Started,
+    WriteOutcome,
+    WriteRequested,
+    newest_sequence,
+    read,
+)
+from sealbus.web.audit import takeover
+from sealbus.web.audit.models import Entry, Result, Source
+from sealbus.web.audit.takeover import take_records
+from sealbus.web.audit.verification import verify_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sealbus.records import Record
+
+pytestmark = pytest.mark.django_db
+
+SMALL = Limits(segment_bytes=65536, bound_bytes=6 * 65536)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "records"
+
+
+@pytest.fixture
+def log(folder: Path) -> Iterator[RecordLog]:
+    log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
+    yield log
+    log.close()
+
+
+def _denial(reason: str = "no rule of the role allows it") -> Denied:
+    return Denied(
+        connection=1, peer="203.0.113.7:50123", unit=3, function=6, reason=reason, subject="CN=op", role="Operator",
+        table="holding", address=100, count=1,
+    )  # fmt: skip
+
+
+def _write() -> WriteRequested:
+    return WriteRequested(
+        connection=1, peer="[2001:db8::7]:50123", unit=3, function=16, device="tcp://10.0.0.5:502", subject="CN=op",
+        role="Operator", table="holding", address=100, count=2, values=(7, 8), rule="Operator/2",
+    )  # fmt: skip
+
+
+def _take(folder: Path) -> int:
+    return take_records(folder, name="plant-7")
+
+
+def _actions() -> list[str]:
+    return [entry.action for entry in Entry.objects.order_by("sequence")]
+
+
+def _source() -> Source:
+    return Source.objects.get(name="plant-7")
+
+
+def test_a_denial_says_who_from_where_what_and_why(log: RecordLog, folder: Path) -> None:
+    log.append(_denial())
+    assert _take(folder) == 1
+    entry = Entry.objects.get()
+    assert (entry.action, entry.result) == ("gateway.denied", Result.REFUSED)
+    assert (entry.actor_kind, entry.actor_name, entry.address) == ("gateway", "CN=op", "203.0.113.7")
+    assert (entry.target_kind, entry.target_name) == ("gateway-record", "plant-7")
+    (stored,) = read(folder)
+    assert entry.detail == {
+        "at": stored.time, "record_hash": stored.hash, "connection": 1, "peer": "203.0.113.7:50123", "unit": 3,
+        "function": 6, "reason": "no rule of the role allows it", "subject": "CN=op", "role": "Operator",
+        "table": "holding", "address": 100, "count": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "result"),
+    [
+        (Outcome.DONE, "done"),
+        (Outcome.EXCEPTION, "failed"),
+        (Outcome.UNKNOWN, "unknown"),
+        (Outcome.NOT_SENT, "failed"),
+        (Outcome.MISMATCH, "failed"),
+    ],
+)
+def test_a_write_is_there_with_its_outcome_which_repeats_it(
+    outcome: Outcome, result: str, log: RecordLog, folder: Path
+) -> None:
+    request = log.append(_write())
+    assert _take(folder) == 1, "the outcome comes in a later look"
+    log.append(WriteOutcome(request=request, outcome=outcome, why="so"))
+    assert _take(folder) == 1
+    asked, ended = Entry.objects.order_by("sequence")
+    assert (asked.action, asked.result) == ("gateway.write_requested", "unknown")
+    assert (ended.action, ended.result) == ("gateway.write_outcome", result)
+    assert (ended.actor_name, ended.address) == ("CN=op", "2001:db8::7")
+    assert ended.detail["values"] == [7, 8]
+    assert ended.detail["device"] == "tcp://10.0.0.5:502"
+    assert (ended.detail["request"], ended.detail["why"]) == (request, "so")
+
+
+def test_connections_are_passed_over_and_counted(log: RecordLog, folder: Path) -> None:
+    records: list[Record] = [
+        Started(version="1", listeners=("mbaps://127.0.0.1",)),
+        Connected(listener="l", connection=1, peer="203.0.113.7:1"),
+        HandshakeFailed(listener="l", peer="203.0.113.8:1", reason="no certificate"),
+        Disconnected(connection=1, reason="r", requests=1, duration_s=1.0),
+    ]
+    for record in records:
+        log.append(record)
+    assert _take(folder) == 4
+    assert _actions() == ["gateway.started", "gateway.handshake_failed"]
+    assert _source().sequence == 4
+    assert _take(folder) == 0
+
+
+def test_each_record_is_taken_once_through_many_looks_and_segments(log: RecordLog, folder: Path) -> None:
+    total = 0
+    for _ in range(5):
+        _write_many(log, 120)
+        total += _take(folder)
+        assert _take(folder) == 0
+    assert total == newest_sequence(folder)
+    assert len(list(folder.glob("records-*"))) > 2
+    numbers = [int(entry.target_id.rpartition(":")[2]) for entry in Entry.objects.order_by("sequence")]
+    assert numbers == list(range(1, total + 1))
+    assert verify_chain().good
+
+
+def test_what_the_bound_removed_before_it_was_taken_is_told(folder: Path) -> None:
+    log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
+    log.append(_denial())
+    assert _take(folder) == 1
+    _write_many(log, 1000)
+    log.close()  # which removes what the bound asks for
+    first = next(read(folder)).sequence
+    assert first > 2
+    _take(folder)
+    gap = Entry.objects.get(action="gateway.gap")
+    assert (gap.detail["first"], gap.detail["last"], gap.result) == (2, first - 1, "unknown")
+    assert Entry.objects.get(sequence=gap.sequence + 1).target_id.endswith(f":{first}")
+    assert _source().sequence == newest_sequence(folder)
+    assert _take(folder) == 0
+    assert Entry.objects.filter(action="gateway.gap").count() == 1
+
+
+def test_a_line_that_cannot_be_read_is_there_as_such(folder: Path) -> None:
+    log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
+    for _ in range(3):
+        log.append(_denial())
+    log.close()
+    (segment,) = folder.glob("records-*")
+    lines = segment.read_bytes().split(b"\n")
+    lines[2] = b'{"sequence":2,"garbage' + b"\0" * 20
+    segment.write_bytes(b"\n".join(lines))
+    assert _take(folder) == 3
+    assert _actions() == ["gateway.denied", "gateway.unreadable", "gateway.denied"]
+    damaged = Entry.objects.get(action="gateway.unreadable")
+    assert damaged.detail["line"] == 3
+    assert damaged.detail["text"].startswith('{"sequence":2')
+    assert _take(folder) == 0
+
+
+def test_another_record_in_the_place_of_the_old_one_is_noticed_and_taken_whole(folder: Path) -> None:
+    _write_log(folder, 5)
+    assert _take(folder) == 5
+    for path in folder.iterdir():
+        path.unlink()
+    _write_log(folder, 8, reason="another life")
+    assert _take(folder) == 8
+    assert _actions() == ["gateway.denied"] * 5 + ["gateway.replaced"] + ["gateway.denied"] * 8
+    assert Entry.objects.get(action="gateway.replaced").detail == {
+        "was_at": 5, "newest_there": 8, "goes_on_behind": 0
+    }  # fmt: skip
+    assert _take(folder) == 0
+
+
+def test_a_shorter_record_in_the_place_of_the_old_one_is_noticed_too(folder: Path) -> None:
+    _write_log(folder, 5)
+    _take(folder)
+    for path in folder.iterdir():
+        path.unlink()
+    _write_log(folder, 2, reason="another life")
+    assert _take(folder) == 2
+    assert _actions()[5:] == ["gateway.replaced", "gateway.denied", "gateway.denied"]
+
+
+def test_a_record_that_lost_its_last_moments_goes_on_behind_what_both_know(folder: Path) -> None:
+    _write_log(folder, 3)
+    kept = {path.name: path.read_bytes() for path in folder.iterdir() if path.name.startswith("records")}
+    _write_log(folder, 4)
+    assert _take(folder) == 7
+    for name, content in kept.items():
+        (folder / name).write_bytes(content)
+    _write_log(folder, 2, reason="after the power cut")
+    assert _take(folder) == 2
+    (told,) = Entry.objects.filter(action="gateway.rewound")
+    assert told.detail["goes_on_behind"] == 3
+    assert _take(folder) == 0
+
+
+def test_a_folder_that_is_gone_or_empty_is_a_problem_that_passes(folder: Path) -> None:
+    assert _take(folder) == 0
+    assert "cannot be read" in _source().problem
+    folder.mkdir()
+    _write_log(folder, 2)
+    assert _take(folder) == 2
+    assert _source().problem == ""
+    saved = {path: path.read_bytes() for path in folder.iterdir()}
+    for path in saved:
+        path.unlink()
+    assert _take(folder) == 0
+    assert "no records" in _source().problem
+    for path, content in saved.items():
+        path.write_bytes(content)
+    assert _take(folder) == 0
+    assert _source().problem == ""
+    assert _actions() == ["gateway.denied"] * 2
+
+
+def test_who_comes_second_takes_nothing_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write_log(folder, 3)
+    requests = takeover._requests
+
+    def slower(source: Source, batch: list[object]) -> object:
+        monkeypatch.setattr(takeover, "_requests", requests)
+        assert _take(folder) == 3  # the other one, just before our transaction
+        return requests(source, batch)  # type: ignore[arg-type]  # what it was given
+
+    monkeypatch.setattr(takeover, "_requests", slower)
+    assert _take(folder) == 0
+    assert _actions() == ["gateway.denied"] * 3
+
+
+def _write_many(log: RecordLog, count: int) -> None:
+    for _ in range(count):
+        log.append(WriteOutcome(request=log.append(_write()), outcome=Outcome.DONE))
+
+
+def _write_log(folder: Path, count: int, reason: str = "no rule") -> None:
+    """A run that is cut off: it says neither that it began nor that it ended."""
+    log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
+    for _ in range(count):
+        log.append(_denial(reason))
+    log.close()
