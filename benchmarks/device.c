@@ -2,10 +2,13 @@
  *
  * It answers functions 1 to 4 with register_value(address), echoes functions 6 and 16, and refuses the rest with
  * exception 01. Requests may come split or joined; whatever one read() brought is answered with one write().
- * It prints its port when it listens. Usage: device PORT   (0 lets the system choose)
+ * It prints its port when it listens. Usage: device PORT [COUNT [changing]]   (0 lets the system choose the port)
+ * With COUNT it is that many devices, on as many ports in a row; with `changing` each register grows by one a second.
  */
 #define _GNU_SOURCE
 #include "modbus.h"
+
+#include <time.h>
 
 enum { READ_SIZE = 16384, ANSWER_SIZE = READ_SIZE / 12 * MAX_ADU + MAX_ADU, EVENTS = 256, MAX_FD = 65536 };
 
@@ -15,6 +18,14 @@ struct connection {
 };
 
 static struct connection *connections[MAX_FD];
+static uint8_t listens[MAX_FD];
+static int changing;
+
+static unsigned value_now(unsigned address) {
+    struct timespec now = {0};
+    if (changing) clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (register_value(address) + (unsigned)now.tv_sec) & 0xffff;
+}
 
 static size_t exception_pdu(const uint8_t *pdu, uint8_t *answer, uint8_t exception_code) {
     answer[0] = pdu[0] | 0x80;
@@ -37,7 +48,8 @@ static size_t read_registers(const uint8_t *pdu, uint8_t *answer) {
     if (count < 1 || count > MAX_READ_REGISTERS) return exception_pdu(pdu, answer, 3);
     answer[0] = pdu[0];
     answer[1] = (uint8_t)(2 * count);
-    for (unsigned i = 0; i < count; i++) put16(answer + 2 + 2 * i, register_value(address + i));
+    unsigned grown = value_now(0) - register_value(0);
+    for (unsigned i = 0; i < count; i++) put16(answer + 2 + 2 * i, register_value(address + i) + grown);
     return 2 + 2 * count;
 }
 
@@ -107,17 +119,26 @@ static int listen_on(unsigned port) {
     return fd;
 }
 
+static void listen_in_a_row(unsigned port, unsigned count, int epoll) {
+    for (unsigned i = 0; i < count; i++) {
+        int listener = listen_on(port ? port + i : 0);
+        listens[listener] = 1;
+        epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.fd = listener});
+    }
+}
+
 int main(int argc, char **argv) {
     end_with_parent();
-    int listener = listen_on(argc > 1 ? (unsigned)atoi(argv[1]) : 0), epoll = epoll_create1(EPOLL_CLOEXEC);
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event events[EVENTS];
-    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.fd = listener});
+    changing = argc > 3;
+    listen_in_a_row(argc > 1 ? (unsigned)atoi(argv[1]) : 0, argc > 2 ? (unsigned)atoi(argv[2]) : 1, epoll);
     for (;;) {
         int ready = epoll_wait(epoll, events, EVENTS, -1);
         for (int i = 0; i < ready; i++) {
             int fd = events[i].data.fd;
-            if (fd == listener) {
-                accept_all(listener, epoll);
+            if (listens[fd]) {
+                accept_all(fd, epoll);
             } else if (!serve(fd)) {
                 free(connections[fd]);
                 connections[fd] = NULL;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from benchmarks.collector import measure_collector, measure_orders
 from benchmarks.machine import (
     PROJECT,
     NotMeasuredError,
@@ -260,4 +261,5 @@ ROWS: Mapping[str, tuple[Callable[[Bench], Table], ...]] = {
     "latency": (measure_latency,),
     "memory": (measure_memory,),
     "api": (measure_client, measure_server),
+    "collector": (measure_collector, measure_orders),
 }

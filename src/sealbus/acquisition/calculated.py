@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Calculations"]
 
 _BAD: Final = Quality.BAD
+_EARLY_S: Final = 0.002  # an event loop may round its timers down
 
 
 @dataclass(slots=True, eq=False)
@@ -89,7 +90,7 @@ class Calculations:
         """Add to `batch` what follows from the samples in it, and from time."""
         due = {each for sample in batch for each in self._of_input.get(sample.tag_id, ())} if self._of_input else set()
         for each in self._timed:
-            if each.beat is not None and each.beat.due <= now:
+            if each.beat is not None and each.beat.due <= now + _EARLY_S:
                 each.beat.advance(now)
                 due.add(each)
         while due:

@@ -165,14 +165,14 @@ class Poll:
 
     def _due(self) -> None:
         now = self._loop.time()
-        due = self._beat.due
+        lag_s = max(0.0, now - self._beat.due)
         self.counters.overruns += self._beat.advance(now)
         self._timer = self._loop.call_at(self._beat.due, self._due)
         if self._under_way or self._todo:
             self.counters.overruns += 1
             return
-        self.counters.lag_s = now - due
-        self._in.lagged(now - due)
+        self.counters.lag_s = lag_s
+        self._in.lagged(lag_s)
         self._begin(now)
 
     def _begin(self, now: float) -> None:

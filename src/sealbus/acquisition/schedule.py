@@ -33,7 +33,12 @@ class Beat:
         return self._start + self._turn * self._interval_s
 
     def advance(self, now: float) -> int:
-        """Go to the first due time after `now`; returns how many between were missed. Only when it is due."""
+        """Go to the first due time after `now`; returns how many between were missed.
+
+        Only when it is due, or a moment before: an event loop may round its timers, and what it rounds down must neither
+        be due a second time nor count as less than none.
+        """
+        now = max(now, self.due)
         turn = int((now - self._start) / self._interval_s) + 1
         if self._start + turn * self._interval_s <= now:  # the division was rounded down ...
             turn += 1

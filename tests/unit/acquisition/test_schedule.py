@@ -19,6 +19,15 @@ def test_the_nth_time_is_start_plus_n_intervals_however_late_it_is_noticed() -> 
     assert beat.due == pytest.approx(start + 100_000 * 0.1, abs=1e-6)
 
 
+@pytest.mark.parametrize("early_s", [0.0, 1e-9, 0.0009])
+def test_a_timer_that_rings_a_moment_early_rings_once_and_misses_nothing(early_s: float) -> None:
+    beat = Beat(1.0, 1, 0.0)
+    start = beat.due
+    for number in range(1, 10):
+        assert beat.advance(beat.due - early_s) == 0
+        assert beat.due == start + number
+
+
 def test_times_that_were_missed_are_counted_and_left_out() -> None:
     beat = Beat(1.0, 1, 0.0)
     start = beat.due

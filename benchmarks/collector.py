@@ -1,0 +1,128 @@
+"""What polling costs: 10,000 tags on 200 devices every second, beside a plain pymodbus loop over the same devices.
+
+`python -m benchmarks --only collector --seconds 600` is the ten minutes of the target; `--quick` a look of twenty seconds.
+The devices are 200 ports of one small C program on the other core. They are measured twice: with registers that stay as
+they are, and with every register another one each second, so that every tag is decoded, scaled, judged and told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.machine import PROJECT, NotMeasuredError, running, wait_for_port
+from benchmarks.table import Bound, Figure, Sample, Table, Verdict, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.bench import Bench
+
+__all__ = ["measure_collector", "measure_orders"]
+
+_DEVICES = 200
+_TAGS = 50
+_QUARTER = 25.0
+_SHORTEST_S = 20.0
+_PATIENCE_S = 120.0
+_SUBJECTS = {
+    "Sealbus, every value changes": ("sealbus", "uvloop", True),
+    "Sealbus, every value changes, into history and bus": ("sealbus+history", "uvloop", True),
+    "Sealbus, no value changes": ("sealbus", "uvloop", False),
+    "pymodbus, every value changes": ("pymodbus", "asyncio", True),
+    "pymodbus on uvloop, every value changes": ("pymodbus", "uvloop", True),
+}
+_TARGETS = ("Sealbus, every value changes", "Sealbus, every value changes, into history and bus")
+
+
+def measure_collector(bench: Bench) -> Table:
+    """CPU, memory and punctuality of the collector."""
+    table = Table(f"Collector: {_DEVICES * _TAGS:,} tags on {_DEVICES} devices every second", "% of one core")
+    fill(table, {name: _subject(bench, *what) for name, what in _SUBJECTS.items()}, 1)
+    for name in _TARGETS:
+        if name in table.figures:
+            figure = table.figures[name]
+            table.verdicts.append(_verdict(f"{name}, CPU of one core", figure, _QUARTER, " %"))
+    return table
+
+
+def measure_orders(bench: Bench) -> Table:
+    """How long an order waits on a busy line, in request times."""
+    table = Table("Orders: a busy line, one request of 50 ms under way, ten units waiting", "request times")
+
+    def orders() -> Sample:
+        report = _run(bench, ["order", str(bench.new_folder("order"))], 60.0)
+        return Sample(report["most"], {"p50": report["p50"], "requests waiting": report["waiting"]})
+
+    fill(table, {"Sealbus, longest wait of 40 orders until on the wire": orders}, 1)
+    for figure in table.figures.values():
+        # The device sleeps 50 ms by a timer that may be a little late, and so may be the one that looks: a tenth for both.
+        table.verdicts.append(_verdict(figure.subject, figure, 1.1, ""))
+    return table
+
+
+def _verdict(what: str, figure: Figure, target: float, unit: str) -> Verdict:
+    return Verdict(what, figure.median, min(figure.values), max(figure.values), Bound.AT_MOST, target, unit)
+
+
+def _subject(bench: Bench, subject: str, loop: str, is_changing: bool) -> Callable[[], Sample]:
+    def measure() -> Sample:
+        seconds = max(bench.seconds, _SHORTEST_S)
+        folder = bench.new_folder(subject)
+        folder.mkdir(mode=0o700)
+        with _devices(bench, is_changing=is_changing) as first_port:
+            arguments = [subject, loop, str(first_port), str(_DEVICES), str(_TAGS), "4", str(seconds), str(folder)]
+            report = _run(bench, arguments, seconds)
+        if report["rounds_per_s"] < 0.99 * _DEVICES:
+            raise NotMeasuredError(f"only {report['rounds_per_s']:.1f} rounds a second")
+        beside = {
+            "seconds": report["seconds"],
+            "samples/s": report.get("samples_per_s", 0.0),
+            "late p50 ms": report["late_p50_ms"],
+            "late p99 ms": report["late_p99_ms"],
+            "overruns": report["overruns"],
+            "MiB": report["pss_mib"],
+        }
+        return Sample(report["cpu_percent"], beside)
+
+    return measure
+
+
+def _run(bench: Bench, arguments: list[str], seconds: float) -> dict[str, Any]:
+    command = ["taskset", "-c", str(bench.cores.tested), sys.executable, "-m", "benchmarks.collect", *arguments]
+    done = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds + _PATIENCE_S
+    )
+    if done.returncode:
+        raise NotMeasuredError(f"{arguments[0]}: {done.stderr.strip().splitlines()[-1]}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+@contextlib.contextmanager
+def _devices(bench: Bench, *, is_changing: bool) -> Iterator[int]:
+    """The first of the ports of all devices."""
+    first, log = _ports_in_a_row(_DEVICES), bench.new_folder("devices")
+    command = [str(bench.device_tool), str(first), str(_DEVICES), *(["changing"] if is_changing else [])]
+    with running(command, core=bench.cores.device, log=log) as process:
+        wait_for_port(first + _DEVICES - 1, process, log)
+        yield first
+
+
+def _ports_in_a_row(count: int) -> int:
+    """Free ports below those that the kernel gives out, so that no connection takes one meanwhile."""
+    for first in range(20_000, 32_000 - count, count):
+        with contextlib.ExitStack() as probes:
+            try:
+                for port in range(first, first + count):
+                    probe = probes.enter_context(socket.socket())
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise NotMeasuredError(f"no {count} free ports in a row")
