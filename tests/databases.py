@@ -30,7 +30,7 @@ __all__ = ["PostgresServer", "postgres_server"]
 
 _DEADLINE_S = 60.0
 _SETTINGS = ("listen_addresses=127.0.0.1", "shared_buffers=64MB", "max_connections=60", "max_wal_size=2GB")
-_HASTY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_HASTY = ("fsync=off", "full_page_writes=off")
 
 
 @dataclass(slots=True)

@@ -38,6 +38,7 @@ _INT8_ARRAY, _FLOAT8_ARRAY = 1016, 1022  # pg_type.oid
 _OPTIONS = (
     "-c search_path=history,pg_temp -c lock_timeout=10s -c statement_timeout=60s"
     " -c idle_in_transaction_session_timeout=120s -c timezone=UTC"
+    " -c synchronous_commit=on"  # whatever the server thinks: what is committed is let go by the spool
 )
 _STAGING = """create temporary table if not exists staging
     (tag_id integer, time_us bigint, value double precision, status smallint, text text) on commit delete rows"""

@@ -4,13 +4,14 @@ One thread appends and syncs, another reads and lets go. A frame is kept until t
 has is written down beside the segments, without a sync: after a power cut some frames are stored once more, which
 changes nothing. All that lies in the folder at the start is read again, before anything new.
 
-What cannot be written (disk full, bound reached) is not taken: `append` says so, and leaves no half of a frame behind.
+What cannot be written (disk full, bound reached) is not taken: `append` raises, and leaves no half of a frame behind.
 After a sync that failed nobody knows what is on disk: the frames since the last good one are written again elsewhere.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
@@ -63,24 +64,24 @@ class Spool:
 
     @property
     def size_bytes(self) -> int:
-        """What the segments take."""
+        """What the frames that the store has not taken come to; on disk it is up to a segment more."""
         with self._lock:
-            return sum(self._segments.values())
+            read = self._read_offset if self._read_number in self._segments else 0
+            return sum(self._segments.values()) - read
 
     @property
     def is_synced(self) -> bool:
         return not self._unsynced
 
-    def append(self, block: Block) -> bool:
-        """Hand a block to the operating system. False: the bound is reached. Raises OSError: it was not taken."""
+    def append(self, block: Block) -> None:
+        """Hand a block to the operating system. Raises OSError: it was not taken, because of the disk or the bound."""
         frame = encode_frame(block)
         if self.size_bytes + len(frame) > self._most_bytes:
-            return False
+            raise OSError(errno.ENOSPC, f"the spool has reached its bound of {self._most_bytes} bytes")
         self._write(frame)
         self._unsynced.append(frame)
         with self._lock:
             self._samples += len(block)
-        return True
 
     def sync(self) -> None:
         """Let all that was appended be on disk. Raises OSError; call it again then."""
@@ -134,6 +135,8 @@ class Spool:
         with contextlib.suppress(OSError):
             self.sync()
         self._close_segment()
+        with contextlib.suppress(OSError):
+            self._drop_read((self._read_number, self._read_offset))
         os.close(self._lock_file)
 
     def _readable(self) -> tuple[int, list[tuple[int, int]]]:

@@ -101,7 +101,7 @@ class HistoryWriter:
         self._held: deque[Block] = deque()
         self._buffered = 0
         self._losses = Losses()
-        self._stored = self._too_old = self._passes = 0
+        self._stored = self._too_old = self._asked = self._answered = 0
         self._down_since_us: int | None = None
         self._store_error = self._spool_error = ""
         self._hurry, self._ending, self._stopped = threading.Event(), threading.Event(), threading.Event()
@@ -145,28 +145,22 @@ class HistoryWriter:
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was put is acknowledged: on disk. False when it is not by then."""
         with self._passed:
-            wanted = self._passes + 2
+            self._asked += 1
+            wanted = self._asked
             self._hurry.set()
-            done = self._passed.wait_for(lambda: self._passes >= wanted, timeout_s)
+            done = self._passed.wait_for(lambda: self._answered >= wanted, timeout_s)
             return done and not self._held and self._spool.is_synced
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until all that was put is in the store. False when it is not by then."""
-        end = time.monotonic() + timeout_s
-        with self._passed:
-            self._draining += 1
-            try:
-                return self._passed.wait_for(self._is_empty, max(end - time.monotonic(), 0))
-            finally:
-                self._draining -= 1
+        return self._wait_until(self._is_empty, timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Spool what is left, store as much as goes in the time, and end. The rest stays in the spool for the next run."""
         self._ending.set()
         self._hurry.set()
         self._threads[0].join(timeout_s)
-        if self._down_since_us is None:
-            self.drain(timeout_s)
+        self._wait_until(lambda: self._is_empty() or self._down_since_us is not None, timeout_s)
         self._stopped.set()
         for thread in self._threads:
             thread.join(timeout_s)
@@ -175,15 +169,27 @@ class HistoryWriter:
     def _is_empty(self) -> bool:
         return not self._buffered and not self._spool.samples
 
+    def _wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait, and let nothing wait for its time meanwhile."""
+        with self._passed:
+            self._draining += 1
+            try:
+                return self._passed.wait_for(done, timeout_s)
+            finally:
+                self._draining -= 1
+
     # the spooling thread
 
     def _spool_all(self) -> None:
         while True:
             hurried, ending = self._hurry.wait(_TURN_S), self._ending.is_set()
             self._hurry.clear()
+            asked = self._asked
             try:
-                self._take()
-                self._sync(hurried=hurried)
+                try:
+                    self._take()
+                finally:
+                    self._sync(hurried=hurried)
                 self._spool_error = ""
             except OSError as error:
                 self._fail_spool(error.strerror or str(error))
@@ -191,7 +197,7 @@ class HistoryWriter:
                 _log.exception("history: samples could not be spooled")
                 self._fail_spool(str(error))
             with self._passed:
-                self._passes += 1
+                self._answered = asked
                 self._passed.notify_all()
             if ending:
                 return
@@ -209,26 +215,22 @@ class HistoryWriter:
                 self._buffered -= len(strange)
                 if fit:
                     self._held.append(Block.of(fit))
-        while self._spool_one():
-            pass
+        while self._held:
+            self._spool_first()
 
-    def _spool_one(self) -> bool:
+    def _spool_first(self) -> None:
         with self._lock:
-            block = self._held.popleft() if self._held else None
-        if block is None:
-            return False
-        taken = False
+            if not self._held:
+                return  # the other thread has just taken it
+            block = self._held.popleft()
         try:
-            taken = self._spool.append(block)
-        finally:
+            self._spool.append(block)
+        except BaseException:
             with self._lock:
-                if taken:
-                    self._buffered -= len(block)
-                else:
-                    self._held.appendleft(block)
-        if not taken:
-            self._spool_error = "the spool is full"
-        return taken
+                self._held.appendleft(block)
+            raise
+        with self._lock:
+            self._buffered -= len(block)
 
     def _sync(self, *, hurried: bool) -> None:
         now = time.monotonic()
@@ -324,6 +326,8 @@ class HistoryWriter:
             _log.error("history: the store takes no samples, they are spooled: %s", error)
             self._down_since_us = self._now_us()
         self._store_error = error
+        with self._passed:
+            self._passed.notify_all()
 
 
 def _portions(taken: list[Sequence[Sample]], most: int) -> list[list[Sample]]:

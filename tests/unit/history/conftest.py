@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -22,13 +22,14 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgres"))])
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+    server: PostgresServer | None = None
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path}/history.sqlite3"
     else:
-        server: PostgresServer = request.getfixturevalue("server")
+        server = cast("PostgresServer", request.getfixturevalue("server"))
         url = server.database()
     stores = Stores(url, NOON)
     yield stores
     stores.close()
-    if request.param == "postgresql":
+    if server is not None:
         server.drop(url)

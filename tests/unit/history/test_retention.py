@@ -89,4 +89,4 @@ def test_space_comes_back(stores: Stores) -> None:
         roll_up(history)
     history.append([Sample(1, stores.now_us, 1.0)])
     assert history.raw(1, 0, NOON).samples == ()
-    assert history.size_bytes() < full / 3
+    assert history.size_bytes() < full / 2
