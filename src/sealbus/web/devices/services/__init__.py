@@ -13,6 +13,7 @@ from sealbus.web.devices.services.collector import (
     recover_orders,
 )
 from sealbus.web.devices.services.configuring import change, create, groups_touched
+from sealbus.web.devices.services.importing import import_rows, note_export
 from sealbus.web.devices.services.orders import Wish, cancel_order, request_orders
 from sealbus.web.devices.services.site import change_setting, create_setting, delete_setting
 
@@ -29,6 +30,8 @@ __all__ = [
     "delete_setting",
     "finish",
     "groups_touched",
+    "import_rows",
+    "note_export",
     "progress",
     "recover_orders",
     "request_orders",

@@ -18,9 +18,11 @@ from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.access.rest import ScopedViewSet
 from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
+from sealbus.web.devices.columns import Table
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.views.asking import AskConnection, AskDevice, AskTags
+from sealbus.web.devices.views.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +50,22 @@ class _TagFilter(_Filter):
     connection = serializers.IntegerField(**_ID)
 
 
+class _File(Strict):
+    file = serializers.ChoiceField(choices=["csv", "json"], required=False, default="csv")
+
+
+class _ExportFilter(_File, _Filter):
+    pass
+
+
+class _DeviceExportFilter(_File, _DeviceFilter):
+    pass
+
+
+class _TagExportFilter(_File, _TagFilter):
+    pass
+
+
 class ConfiguredViewSet(ScopedViewSet):
     """What the three have in common."""
 
@@ -58,11 +76,14 @@ class ConfiguredViewSet(ScopedViewSet):
         "partial_update": may(Action.CONFIGURE),
         "destroy": may(Action.CONFIGURE),
         "restore": may(Action.CONFIGURE),
+        "import_table": may(Action.CONFIGURE),
+        "export": may(Action.VIEW),
     }
     lookup_value_regex = "[0-9]{1,18}"
     http_method_names = ["get", "post", "patch", "delete", "head"]  # noqa: RUF012 - as the framework declares it
     queryset: QuerySet[Any]
     filter_form: ClassVar[type[Strict]] = _Filter
+    export_form: ClassVar[type[Strict]] = _ExportFilter
     filters: ClassVar[Mapping[str, str]] = {}
     """From a query parameter to a lookup."""
 
@@ -72,15 +93,15 @@ class ConfiguredViewSet(ScopedViewSet):
 
     def list(self, request: Request) -> Response:
         """One page of those that the caller may see."""
-        page = self.paginate_queryset(self.narrowed(request))
+        page = self.paginate_queryset(self.narrowed(query_of(request, self.filter_form)))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    def narrowed(self, request: Request) -> QuerySet[Any]:
-        """What the query parameters leave."""
-        wanted = dict(query_of(request, self.filter_form))
+    def narrowed(self, wanted: Mapping[str, Any]) -> QuerySet[Any]:
+        """What these query parameters leave."""
         rows: Any = self.get_queryset()
-        rows = rows.archived() if wanted.pop("archived", False) else rows.live()
-        found: QuerySet[Any] = rows.filter(**{self.filters[name]: value for name, value in wanted.items()})
+        rows = rows.archived() if wanted.get("archived") else rows.live()
+        lookups = {self.filters[name]: value for name, value in wanted.items() if name in self.filters}
+        found: QuerySet[Any] = rows.filter(**lookups)
         return found
 
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -122,8 +143,8 @@ class ConfiguredViewSet(ScopedViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
 
-@extend_schema_view(list=extend_schema(parameters=[_Filter]))
-class ConnectionViewSet(AskConnection, ConfiguredViewSet):
+@extend_schema_view(list=extend_schema(parameters=[_Filter]), export=extend_schema(parameters=[_ExportFilter]))
+class ConnectionViewSet(AskConnection, Exchange, ConfiguredViewSet):
     """Ways to devices."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -131,13 +152,16 @@ class ConnectionViewSet(AskConnection, ConfiguredViewSet):
         "test": may(Action.CONFIGURE),
         "scan_units": may(Action.CONFIGURE),
     }
+    table = Table.CONNECTIONS
     queryset = Connection.objects.order_by("name", "id")
     serializer_class = ConnectionForm
     filters: ClassVar[Mapping[str, str]] = {"name": "name__icontains", "group": "group_id"}
 
 
-@extend_schema_view(list=extend_schema(parameters=[_DeviceFilter]))
-class DeviceViewSet(AskDevice, ConfiguredViewSet):
+@extend_schema_view(
+    list=extend_schema(parameters=[_DeviceFilter]), export=extend_schema(parameters=[_DeviceExportFilter])
+)
+class DeviceViewSet(AskDevice, Exchange, ConfiguredViewSet):
     """Devices."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -145,9 +169,11 @@ class DeviceViewSet(AskDevice, ConfiguredViewSet):
         "scan_registers": may(Action.CONFIGURE),
         "sunspec": may(Action.CONFIGURE),
     }
+    table = Table.DEVICES
     queryset = Device.objects.select_related("connection").order_by("name", "id")
     serializer_class = DeviceForm
     filter_form = _DeviceFilter
+    export_form = _DeviceExportFilter
     filters: ClassVar[Mapping[str, str]] = {
         "name": "name__icontains",
         "group": "group_id",
@@ -155,15 +181,17 @@ class DeviceViewSet(AskDevice, ConfiguredViewSet):
     }
 
 
-@extend_schema_view(list=extend_schema(parameters=[_TagFilter]))
-class TagViewSet(AskTags, ConfiguredViewSet):
+@extend_schema_view(list=extend_schema(parameters=[_TagFilter]), export=extend_schema(parameters=[_TagExportFilter]))
+class TagViewSet(AskTags, Exchange, ConfiguredViewSet):
     """Tags: those of a device, a group, or all; ten thousand in pages of up to a thousand."""
 
     access: ClassVar[Mapping[str, Requirement]] = {**ConfiguredViewSet.access, "read": may(Action.WRITE)}
+    table = Table.TAGS
     queryset = Tag.objects.select_related("device", "retention").order_by("device__name", "name", "id")
     serializer_class = TagForm
     group_path = "device__group"
     filter_form = _TagFilter
+    export_form = _TagExportFilter
     filters: ClassVar[Mapping[str, str]] = {
         "name": "name__icontains",
         "group": "device__group_id",

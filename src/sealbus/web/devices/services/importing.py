@@ -1,0 +1,248 @@
+"""Imports: many rows at once, all or none, with every problem named (`interchange`).
+
+A row is new when nothing live of its name is there, else it changes what is there: only in the columns that the file
+has. Nothing is deleted. Each row is judged by the form that the API uses, for the person who imports: groups he does
+not see do not exist, and groups he may not configure are refused. All of it happens in one transaction that holds the
+plan's version; a dry run is the same, taken back at the end, so it can promise nothing that the real one does not keep.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from rest_framework.exceptions import ValidationError
+
+from sealbus.web.access.actions import Action
+from sealbus.web.audit.models import Result
+from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.devices.columns import Table
+from sealbus.web.devices.hints import announce
+from sealbus.web.devices.models import Connection, Device, Tag
+from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
+from sealbus.web.devices.services.configuring import groups_touched
+from sealbus.web.devices.services.names import Names
+from sealbus.web.devices.services.wiring import wire_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sealbus.web.access.subject import Subject
+    from sealbus.web.devices.interchange import Report, Row
+
+__all__ = ["import_rows", "note_export"]
+
+_FORMS: Mapping[Table, Any] = {
+    Table.CONNECTIONS: ConnectionForm,
+    Table.DEVICES: DeviceForm,
+    Table.TAGS: TagForm,
+}
+_MODELS: Mapping[Table, Any] = {Table.CONNECTIONS: Connection, Table.DEVICES: Device, Table.TAGS: Tag}
+_REFERENCES = ("group", "device", "connection", "connection_group", "retention", "inputs")
+_AT_ONCE = 500
+_MOST_NAMES = 100
+
+
+class _TakenBack(Exception):
+    """Ends the transaction of a dry run, or of one with problems."""
+
+
+def import_rows(
+    *, table: Table, rows: Sequence[Row], report: Report, subject: Subject, dry_run: bool, about: Target | None = None
+) -> Report:
+    """Store rows, or say what would happen. Nothing is stored if the report has a problem in the end. `about`: what it
+    belongs to, where that is one thing (a template applied to a device), for the audit.
+    """
+    try:
+        with transaction.atomic():
+            announce("plan")
+            batch = _Batch(table, subject, report)
+            for row in rows:
+                batch.take(row)
+            if not report.problem_count:
+                batch.store()
+            if report.problem_count or dry_run:
+                raise _TakenBack
+            if report.created or report.changed:
+                append(
+                    Event(
+                        subject.actor,
+                        f"{table.value[:-1]}.import",
+                        about or Target(table),
+                        Result.DONE,
+                        _detail(report),
+                    )
+                )
+    except _TakenBack:
+        pass
+    return report
+
+
+def note_export(*, table: Table, count: int, subject: Subject) -> None:
+    """An export is audited: it carries the plant's map out of the house."""
+    append(Event(subject.actor, f"{table.value[:-1]}.export", Target(table), Result.DONE, {"count": count}))
+
+
+def _detail(report: Report) -> dict[str, Any]:
+    return {
+        "created": report.created,
+        "changed": report.changed,
+        "fields": sorted(report.fields),
+        "names": report.names[:_MOST_NAMES],
+    }
+
+
+class _Batch:
+    """The rows of one import as they become rows of the database."""
+
+    def __init__(self, table: Table, subject: Subject, report: Report) -> None:
+        self._table = table
+        self._subject = subject
+        self._report = report
+        self._names = Names(subject)
+        context = {"subject": subject, "inputs_later": True}
+        self._form = _FORMS[table](context=context)
+        self._seen: dict[tuple[int, str], int] = {}
+        self._allowed: dict[int, bool] = {}
+        self._new: list[Any] = []
+        self._changed: list[Any] = []
+        self._fields: set[str] = set()
+        self._inputs: list[tuple[int, Tag, Mapping[str, Any]]] = []
+
+    def take(self, row: Row) -> None:
+        """Judge one row, and keep what it becomes."""
+        report, line = self._report, row.line
+        name = str(row.values.get("name") or "").strip()
+        if not name:
+            report.add(line, "name", "there is no name; write one")
+            return
+        parent, references, problems = self._names.resolve(self._table, row)
+        for column, text in problems:
+            report.add(line, column, text)
+        if parent is None:
+            return
+        key = (parent.pk, name)
+        if key in self._seen:
+            report.add(line, "name", f'"{name}" is in line {self._seen[key]} already; leave one out, or rename it')
+            return
+        self._seen[key] = line
+        if not problems:
+            self._judge(row, name, parent, references)
+
+    def _judge(self, row: Row, name: str, parent: Any, references: dict[str, Any]) -> None:
+        stored = self._names.stored(self._table, parent.pk, name)
+        target = stored or _MODELS[self._table](name=name, **self._names.place(self._table, parent))
+        if self._refused(row.line, target, references):
+            return
+        candidate = target if stored is None else _copied(target)
+        for field, value in references.items():
+            setattr(candidate, field, value)
+        values = {name: value for name, value in row.values.items() if name not in _REFERENCES}
+        values = _settable(values, candidate) | {"name": name}
+        inputs = self._inputs_of(row, candidate)
+        form = self._form
+        form.instance, form.partial = candidate, True
+        if stored is None and isinstance(candidate, Connection):
+            form.instance = None
+            values = {"group": parent.pk, "url": ""} | values
+            form.partial = False
+        try:
+            valid = form.run_validation(values)
+        except ValidationError as error:
+            for column, messages in _details(error):
+                for message in messages:
+                    self._report.add(row.line, column, message)
+            return
+        self._keep(row, stored, candidate, valid, inputs)
+
+    def _keep(self, row: Row, stored: Any, candidate: Any, valid: Mapping[str, Any], inputs: Any) -> None:
+        for field, value in valid.items():
+            setattr(candidate, field, value)
+        if stored is None:
+            self._new.append(candidate)
+            self._report.created += 1
+        elif not self._note_changes(stored, candidate, inputs):
+            return
+        self._report.names.append(candidate.name)
+        if inputs is not None:
+            self._inputs.append((row.line, candidate, inputs))
+
+    def _note_changes(self, stored: Any, candidate: Any, inputs: Any) -> bool:
+        names = [field.name for field in stored._meta.concrete_fields if inputs is None or field.name != "inputs"]
+        different = {name for name in names if getattr(stored, name) != getattr(candidate, name)}
+        if inputs is not None and inputs != self._names.input_names(stored):
+            different.add("inputs")
+        if different:
+            candidate.version = stored.version + 1
+            self._changed.append(candidate)
+            self._fields |= different
+            self._report.changed += 1
+        else:
+            self._report.unchanged += 1
+        return bool(different)
+
+    def _inputs_of(self, row: Row, candidate: Any) -> Mapping[str, Any] | None:
+        """The names of a calculated tag's inputs, to be joined to tags when all have ids; the form sees the names."""
+        if not isinstance(candidate, Tag) or "inputs" not in row.values:
+            return None
+        given = row.values["inputs"]
+        inputs = given if isinstance(given, dict) else {}
+        if given is not None and not isinstance(given, dict):
+            self._report.add(row.line, "inputs", 'this is no JSON object; write {"flow": "flow in"}')
+        candidate.inputs = dict.fromkeys(map(str, inputs), 1)
+        return inputs
+
+    def _refused(self, line: int, target: Any, references: Mapping[str, Any]) -> bool:
+        fields = {name: value for name, value in references.items() if name in ("group", "device", "connection")}
+        groups = groups_touched(target, fields)
+        for group_id in groups:
+            if group_id not in self._allowed:
+                self._allowed[group_id] = self._subject.rights.allows(Action.CONFIGURE, group_id)
+        if all(self._allowed[group_id] for group_id in groups):
+            return False
+        self._report.add(line, "group", "you may not configure there; ask for the right, or leave the row out")
+        return True
+
+    def store(self) -> None:
+        """Write what was taken; at most a few statements for each so many rows."""
+        model = _MODELS[self._table]
+        lines = [(tag, line, inputs) for line, tag, inputs in self._inputs]
+        for tag, _, _ in lines:
+            tag.inputs = {}
+        model.objects.bulk_create(self._new, batch_size=_AT_ONCE)
+        wire_inputs(lines, self._names, self._subject, self._report)
+        if self._report.problem_count:
+            return
+        if self._changed:
+            model.objects.bulk_update(self._changed, [*sorted(self._fields), "version"], batch_size=_AT_ONCE)
+        self._report.fields |= self._fields
+
+
+def _copied(row: Any) -> Any:
+    copy = type(row)(**{field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields})
+    copy._state.adding = False
+    copy._state.fields_cache = dict(row._state.fields_cache)
+    return copy
+
+
+def _settable(values: Mapping[str, Any], row: Any) -> dict[str, Any]:
+    """An empty cell of what cannot be empty means its default."""
+    found = {}
+    for name, value in values.items():
+        field = row._meta.get_field(name)
+        is_none = (value is None and not field.null) or (value == "" and not field.blank)
+        found[name] = field.get_default() if is_none else value
+    return found
+
+
+def _details(error: ValidationError) -> list[tuple[str, list[str]]]:
+    detail = error.detail
+    if not isinstance(detail, dict):
+        return [("", [str(each) for each in detail])]
+    return [(name, [str(each) for each in _flat(messages)]) for name, messages in detail.items()]
+
+
+def _flat(messages: Any) -> list[Any]:
+    if isinstance(messages, dict):
+        return [each for inner in messages.values() for each in _flat(inner)]
+    return list(messages) if isinstance(messages, list) else [messages]
