@@ -184,7 +184,7 @@ async def _pymodbus(first_port: int, devices: int, tags: int, times: tuple[float
         if not await client.connect():
             raise ConnectionError("pymodbus did not connect")
         due = loop.time() + number / devices
-        last: list[float | None] = [None] * tags
+        last: Sequence[float | None] = [None] * tags
         while True:
             await asyncio.sleep(max(due - loop.time(), 0))
             window.late.append(loop.time() - due)

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from benchmarks.collector import measure_collector, measure_orders
+from benchmarks.history import measure_history
 from benchmarks.machine import (
     PROJECT,
     NotMeasuredError,
@@ -261,5 +262,6 @@ ROWS: Mapping[str, tuple[Callable[[Bench], Table], ...]] = {
     "latency": (measure_latency,),
     "memory": (measure_memory,),
     "api": (measure_client, measure_server),
+    "history": (measure_history,),
     "collector": (measure_collector, measure_orders),
 }
