@@ -5,7 +5,9 @@ word away. So whoever sends or subscribes also looks, within the same turn or th
 portions, so that the loop serves others in between. pyzmq's own asyncio sockets make a future for each message, which
 costs several times what this does.
 
-Whether a socket is connected, its monitor tells.
+Whether a socket is connected, its monitor tells. libzmq's own thread writes to the monitor under a lock, and waits there
+when nobody reads or too much is unread; whoever then stops the monitor waits for that lock, for ever. So the monitor's
+queue has no bound (reconnecting, which is what fills it, is slow), and it is stopped before its reader is closed.
 """
 
 from __future__ import annotations
@@ -66,8 +68,13 @@ class Wire:
     def watch(self, changed: Callable[[], None]) -> None:
         """Have `changed` called when `is_up` changes. Before the socket connects."""
         self._changed = changed
-        events = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
-        self._monitor = Wire(self._socket.get_monitor_socket(events), self._see)
+        name = f"inproc://monitor-{id(self)}"
+        self._socket.monitor(name, zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED)
+        reader = self._socket.context.socket(zmq.PAIR)
+        reader.setsockopt(zmq.LINGER, 0)
+        reader.setsockopt(zmq.RCVHWM, 0)
+        reader.connect(name)
+        self._monitor = Wire(reader, self._see)
         self._monitor.look()
 
     def _see(self, frames: list[bytes]) -> None:
@@ -120,6 +127,6 @@ class Wire:
         if self._receive is not None:
             self._loop.remove_reader(self._fd)
         if self._monitor is not None:
+            self._socket.monitor(None, 0)
             self._monitor.close()
-            self._socket.disable_monitor()
         self._socket.close()
