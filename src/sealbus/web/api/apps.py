@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 __all__ = ["ApiApp"]
@@ -12,3 +14,7 @@ class ApiApp(AppConfig):
 
     name = "sealbus.web.api"
     label = "api"
+
+    def ready(self) -> None:
+        """Let the document know how callers say who they are."""
+        import_module("sealbus.web.api.schema_hooks")

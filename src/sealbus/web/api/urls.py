@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.urls import include, path
 
 from sealbus.web.api.health_views import HealthView
+from sealbus.web.api.schema import IndexView, SchemaView
 
 if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
@@ -17,5 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sealbus.web.accounts.urls")),
     path("", include("sealbus.web.devices.urls")),
     path("audit/", include("sealbus.web.audit.urls")),
+    path("", include("sealbus.web.trends.urls")),
     path("health", HealthView.as_view(), name="health"),
+    path("schema", SchemaView.as_view(), name="schema"),
+    path("", IndexView.as_view(), name="index"),
 ]

@@ -51,7 +51,7 @@ class EntriesView(APIView):
 
     access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
 
-    @extend_schema(parameters=[PageQuery], responses=PageSerializer)
+    @extend_schema(operation_id="audit_entries_list", parameters=[PageQuery], responses=PageSerializer)
     def get(self, request: Request) -> Response:
         """A page of those that fit."""
         query = PageQuery(data=request.query_params.dict())

@@ -199,7 +199,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "sealbus.web.access.pages.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["sealbus.web.access.throttles.SubjectThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"subject": "1200/min", "nobody": "120/min"},
+    "DEFAULT_THROTTLE_RATES": {"subject": "1200/min", "nobody": "120/min", "export": "30/min"},
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "sealbus.web.access.errors.answer_problem",
     "UNAUTHENTICATED_USER": None,
@@ -211,6 +211,16 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "OAS_VERSION": "3.1.0",
+    "ENUM_NAME_OVERRIDES": {
+        "Action": ["view", "acknowledge", "write", "configure", "administer", "audit"],
+        "CommandState": "sealbus.web.devices.models.CommandState",
+        "LiveState": ["starting", "live", "silent", "cut-off", "history"],
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "sealbus.web.api.schema_hooks.describe_problems",
+    ],
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 

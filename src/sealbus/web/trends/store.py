@@ -35,17 +35,16 @@ def history() -> History:
             version = plan_version()
             if _Opened.history is None or version != _Opened.version:
                 _Opened.version = version
-                _take_rules(_rules())
-        opened = _Opened.history
-    return opened if opened is not None else history()
+                _Opened.history = _with_rules(_Opened.history, _rules())
+        return _Opened.history
 
 
-def _take_rules(rules: HistoryRules) -> None:
-    if _Opened.history is None:
+def _with_rules(opened: History | None, rules: HistoryRules) -> History:
+    if opened is None:
         site = settings.SEALBUS  # type: ignore[misc]  # ours
-        _Opened.history = open_history(site.history, rules=rules, read_only=True)
-    else:
-        _Opened.history.rules = rules
+        return open_history(site.history, rules=rules, read_only=True)
+    opened.rules = rules
+    return opened
 
 
 def _rules() -> HistoryRules:

@@ -1,0 +1,76 @@
+"""The document that describes the API (OpenAPI), and the list of what there is: for whoever has signed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from drf_spectacular.generators import EndpointEnumerator
+from drf_spectacular.renderers import (
+    OpenApiJsonRenderer,
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer,
+    OpenApiYamlRenderer2,
+)
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from sealbus.web.access.requirement import SIGNED_IN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rest_framework.request import Request
+
+    from sealbus.web.access.requirement import Requirement
+
+__all__ = ["IndexSerializer", "IndexView", "SchemaView"]
+
+
+class SchemaView(SpectacularAPIView):
+    """OpenAPI as JSON; as YAML where the caller accepts that."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}
+    renderer_classes = [  # noqa: RUF012 - as the library has it
+        OpenApiJsonRenderer,
+        OpenApiJsonRenderer2,
+        OpenApiYamlRenderer,
+        OpenApiYamlRenderer2,
+    ]
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("format", OpenApiTypes.STR, enum=["json", "yaml"], description="Instead of Accept")
+        ],
+        responses={(200, "application/json"): OpenApiTypes.OBJECT},
+        operation_id="schema_retrieve",
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """This document."""
+        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return response
+
+
+class IndexSerializer(serializers.Serializer[Any]):
+    """Names and paths."""
+
+    resources = serializers.DictField(child=serializers.CharField())
+
+
+class IndexView(APIView):
+    """What there is."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}
+
+    @extend_schema(responses=OpenApiResponse(IndexSerializer))
+    def get(self, request: Request) -> Response:
+        """The resources of the API, each with its path."""
+        paths = {
+            path
+            for path, _, method, _ in EndpointEnumerator().get_api_endpoints(prefix="")  # type: ignore[no-untyped-call]
+            if method == "GET" and path.startswith(request.path) and path != request.path and "{" not in path
+        }
+        return Response({"resources": {path.removeprefix(request.path): path for path in sorted(paths)}})
