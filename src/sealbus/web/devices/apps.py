@@ -1,8 +1,11 @@
-"""The app's name for Django."""
+"""The app's name for Django, and the templates that come with it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 __all__ = ["DevicesApp"]
 
@@ -12,3 +15,13 @@ class DevicesApp(AppConfig):
 
     name = "sealbus.web.devices"
     label = "devices"
+
+    def ready(self) -> None:
+        """After the tables are made or renewed, so are the shipped templates."""
+        post_migrate.connect(_renew_templates, sender=self)
+
+
+def _renew_templates(sender: AppConfig, **_: Any) -> None:
+    from sealbus.web.devices.services import renew_shipped
+
+    renew_shipped()

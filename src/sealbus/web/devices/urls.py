@@ -9,6 +9,7 @@ from rest_framework.routers import SimpleRouter
 from sealbus.web.devices.views.configured import ConnectionViewSet, DeviceViewSet, TagViewSet
 from sealbus.web.devices.views.orders import OrderViewSet
 from sealbus.web.devices.views.site import AllowedNetworkViewSet, RetentionViewSet, SerialPatternViewSet
+from sealbus.web.devices.views.templates import TemplateViewSet
 
 if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
@@ -23,5 +24,6 @@ _router.register("orders", OrderViewSet, basename="order")
 _router.register("retention-classes", RetentionViewSet, basename="retention-class")
 _router.register("allowed-networks", AllowedNetworkViewSet, basename="allowed-network")
 _router.register("serial-patterns", SerialPatternViewSet, basename="serial-pattern")
+_router.register("templates", TemplateViewSet, basename="template")
 
 urlpatterns: list[URLPattern | URLResolver] = [*_router.urls]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["ConnectionForm", "DeviceForm", "TagForm"]
+__all__ = ["ConnectionForm", "DeviceForm", "Seen", "TagForm"]
 
 _SHOWN = ("id", "archived_at", "version")
 _DELAY_S: dict[str, Any] = {"min_value": 0, "max_value": 60, "required": False}
@@ -56,7 +56,7 @@ class _Inputs(BoundedJson):
 
 
 @extend_schema_field(OpenApiTypes.INT)
-class _Seen(serializers.PrimaryKeyRelatedField[Any]):
+class Seen(serializers.PrimaryKeyRelatedField[Any]):
     """A row by its id: one of those that the caller may see. Any other does not exist."""
 
     def __init__(self, *, path: str = "group", **options: Any) -> None:
@@ -109,7 +109,7 @@ def _is_set(row: Any, name: str) -> bool:
 class ConnectionForm(_Configured):
     """A way to devices."""
 
-    group = _Seen(queryset=Group.objects.filter(archived_at__isnull=True), path="pk")
+    group = Seen(queryset=Group.objects.filter(archived_at__isnull=True), path="pk")
     timeout_s = Finite(min_value=0.01, max_value=60, required=False)
     connect_timeout_s = Finite(min_value=0.1, max_value=60, required=False)
     connect_delay_s = Finite(**_DELAY_S)
@@ -150,8 +150,8 @@ class ConnectionForm(_Configured):
 class DeviceForm(_Configured):
     """A device. Without a connection it only has calculated tags."""
 
-    group = _Seen(queryset=Group.objects.filter(archived_at__isnull=True), path="pk")
-    connection = _Seen(queryset=Connection.objects.live(), allow_null=True, required=False)
+    group = Seen(queryset=Group.objects.filter(archived_at__isnull=True), path="pk")
+    connection = Seen(queryset=Connection.objects.live(), allow_null=True, required=False)
     unit_id = serializers.IntegerField(min_value=0, max_value=255, required=False)
     max_registers = serializers.IntegerField(min_value=1, max_value=125, required=False)
     max_bits = serializers.IntegerField(min_value=1, max_value=2000, required=False)
@@ -176,7 +176,7 @@ class DeviceForm(_Configured):
 class TagForm(_Configured):
     """A tag."""
 
-    device = _Seen(queryset=Device.objects.live().select_related("connection"))
+    device = Seen(queryset=Device.objects.live().select_related("connection"))
     retention = serializers.PrimaryKeyRelatedField(queryset=RetentionClass.objects.all(), required=False)
     decimals = serializers.IntegerField(min_value=0, max_value=12, allow_null=True, required=False)
     enumeration = _Labels(values.enumeration, required=False)

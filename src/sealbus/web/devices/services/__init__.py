@@ -13,13 +13,17 @@ from sealbus.web.devices.services.collector import (
     recover_orders,
 )
 from sealbus.web.devices.services.configuring import change, create, groups_touched
+from sealbus.web.devices.services.discovery import make_sunspec_tags
 from sealbus.web.devices.services.importing import import_rows, note_export
 from sealbus.web.devices.services.orders import Wish, cancel_order, request_orders
 from sealbus.web.devices.services.site import change_setting, create_setting, delete_setting
+from sealbus.web.devices.services.templates import apply_template, archive_template, import_template, renew_shipped
 
 __all__ = [
     "Wish",
+    "apply_template",
     "archive",
+    "archive_template",
     "cancel_order",
     "cancelled_orders",
     "change",
@@ -31,9 +35,12 @@ __all__ = [
     "finish",
     "groups_touched",
     "import_rows",
+    "import_template",
+    "make_sunspec_tags",
     "note_export",
     "progress",
     "recover_orders",
+    "renew_shipped",
     "request_orders",
     "restore",
 ]

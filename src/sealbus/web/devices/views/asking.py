@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema
@@ -12,7 +13,8 @@ from rest_framework.response import Response
 from sealbus.web.access.actions import Action
 from sealbus.web.access.errors import Conflict
 from sealbus.web.devices import services
-from sealbus.web.devices.models import CommandKind
+from sealbus.web.devices.interchange import Report
+from sealbus.web.devices.models import Command, CommandKind
 from sealbus.web.devices.serializers.orders import (
     OrderShown,
     OrdersShown,
@@ -22,7 +24,9 @@ from sealbus.web.devices.serializers.orders import (
     SunSpecForm,
     TestForm,
 )
+from sealbus.web.devices.serializers.templates import SunSpecTagsForm, SunSpecTagsShown
 from sealbus.web.devices.services import Wish
+from sealbus.web.devices.views.exchange import answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +92,30 @@ class AskDevice:
     def sunspec(self: Any, request: Request, pk: str) -> Response:
         """Find its SunSpec models."""
         return _asked(self, _about(self.get_object(), CommandKind.SUNSPEC, _body(request, SunSpecForm)))
+
+    @extend_schema(request=SunSpecTagsForm, responses={200: SunSpecTagsShown, 201: SunSpecTagsShown})
+    @action(detail=True, methods=["post"], url_path="sunspec/tags")
+    def sunspec_tags(self: Any, request: Request, pk: str) -> Response:
+        """Make tags from the models that an order has found in it."""
+        device: Device = self.get_object()
+        options = _body(request, SunSpecTagsForm)
+        command = Command.objects.filter(pk=options["order"], device=device).first()
+        if command is None:
+            raise ValidationError({"order": ["there is no such order of this device"]})
+        report = Report()
+        discovery = services.make_sunspec_tags(
+            command=command,
+            device=device,
+            report=report,
+            subject=self.subject,
+            options=options,
+            dry_run=options["dry_run"],
+        )
+        if report.problem_count:
+            return answer(report, dry_run=False)
+        left_out = [asdict(each) for each in discovery.left_out]
+        shown = {"dry_run": options["dry_run"], "created": report.created, "tags": discovery.tags, "left_out": left_out}
+        return Response(shown, status=200 if options["dry_run"] else 201)
 
 
 def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> Wish:

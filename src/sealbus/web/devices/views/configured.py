@@ -168,9 +168,10 @@ class DeviceViewSet(AskDevice, Exchange, ConfiguredViewSet):
         **ConfiguredViewSet.access,
         "scan_registers": may(Action.CONFIGURE),
         "sunspec": may(Action.CONFIGURE),
+        "sunspec_tags": may(Action.CONFIGURE),
     }
     table = Table.DEVICES
-    queryset = Device.objects.select_related("connection").order_by("name", "id")
+    queryset = Device.objects.select_related("connection", "group").order_by("name", "id")
     serializer_class = DeviceForm
     filter_form = _DeviceFilter
     export_form = _DeviceExportFilter

@@ -39,6 +39,9 @@ class _Setting(ScopedViewSet):
     queryset: QuerySet[Any]
     group_path = ""
 
+    def check_group(self, group_id: int | None) -> None:
+        """They belong to no group: the gate has asked for the right."""
+
     def list(self, request: Request) -> Response:
         """All of them, in pages."""
         query_of(request, Strict)

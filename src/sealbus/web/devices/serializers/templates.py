@@ -1,0 +1,78 @@
+"""Templates as the API shows them, and what applying one or a discovery takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from sealbus.web.access.strict import Strict
+from sealbus.web.devices.models import Device, Template
+from sealbus.web.devices.serializers.configured import Seen
+
+__all__ = ["ApplyForm", "SunSpecTagsForm", "SunSpecTagsShown", "TemplateListed", "TemplateShown"]
+
+
+class TemplateListed(serializers.ModelSerializer[Template]):
+    """A version of a template, without its tags."""
+
+    tag_count = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Template
+        fields = ("id", "name", "number", "manufacturer", "model", "text", "shipped", "archived_at", "tag_count")
+        read_only_fields = fields
+
+    def get_tag_count(self, template: Template) -> int:
+        """How many tags it makes."""
+        return len(template.body["tags"])
+
+
+class TemplateShown(TemplateListed):
+    """A template whole: settings, tags and where its places come from."""
+
+    body = serializers.JSONField(read_only=True)
+
+    class Meta(TemplateListed.Meta):
+        fields = (*TemplateListed.Meta.fields, "body")  # type: ignore[assignment]  # one more
+        read_only_fields = fields  # type: ignore[assignment]
+
+
+class ApplyForm(Strict):
+    """Apply a template to this device."""
+
+    device = Seen(queryset=Device.objects.live().select_related("connection", "group"))
+    dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class SunSpecTagsForm(Strict):
+    """Make tags from what this order discovered. `scale_factors`: "live" reads them all the time, "fixed" takes those of
+    the discovery.
+    """
+
+    order = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    models = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=65_535), required=False)
+    scale_factors = serializers.ChoiceField(choices=["live", "fixed"], required=False, default="live")
+    dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class _LeftOutShown(serializers.Serializer[Any]):
+    model = serializers.IntegerField()
+    point = serializers.CharField()
+    why = serializers.CharField()
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class _AnyTag(serializers.DictField):
+    pass
+
+
+class SunSpecTagsShown(serializers.Serializer[Any]):
+    """The tags that were or would be made, and what was left out."""
+
+    dry_run = serializers.BooleanField()
+    created = serializers.IntegerField()
+    tags = serializers.ListField(child=_AnyTag())
+    left_out = _LeftOutShown(many=True)

@@ -1,0 +1,151 @@
+"""Templates: taken in, applied to devices, archived. A version is never changed: a new one is made.
+
+Those that come with Sealbus are renewed whenever its tables are (after `migrate`); a version that is there already is
+left as it is, because devices say that they were made from it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from rest_framework.exceptions import PermissionDenied, ValidationError
+
+from sealbus.web.access.actions import Action
+from sealbus.web.access.errors import Conflict
+from sealbus.web.audit.models import Result
+from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.devices.columns import Table
+from sealbus.web.devices.interchange import Report, Row
+from sealbus.web.devices.models import Device, RetentionClass, Tag, Template
+from sealbus.web.devices.serializers import TagForm
+from sealbus.web.devices.services.configuring import groups_touched
+from sealbus.web.devices.services.importing import import_rows
+from sealbus.web.devices.services.ledger import demand, swap
+from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["apply_template", "archive_template", "check_tags", "import_template", "renew_shipped", "tags_into"]
+
+_MEMBERS = ("manufacturer", "model", "text")
+
+
+def import_template(*, document: Mapping[str, Any], report: Report, subject: Subject, dry_run: bool) -> Template | None:
+    """Store a template as its next version, unless the report has a problem in the end. Conflict: the version that it
+    names is there already.
+    """
+    if not subject.rights.allows_anywhere(Action.CONFIGURE):
+        raise PermissionDenied("You do not have the right to do this", code="no-right")
+    check_tags(document["tags"], report)
+    if report.problem_count or dry_run:
+        return None
+    with transaction.atomic():
+        versions = Template.objects.select_for_update().filter(name=document["name"])
+        newest = versions.aggregate(newest=Max("number"))["newest"] or 0
+        number = document.get("number", newest + 1)
+        if versions.filter(number=number).exists():
+            raise Conflict(f"Version {number} of this template is there already", code="name-taken")
+        template = _template(document, number, shipped=False)
+        template.save(force_insert=True)
+        detail = {"tags": len(document["tags"]), "number": number}
+        append(Event(subject.actor, "template.import", _target(template), Result.DONE, detail))
+    return template
+
+
+def archive_template(*, template: Template, subject: Subject) -> None:
+    """Take it out of the list, for all groups. What was made from it stays."""
+    demand(subject, Action.CONFIGURE, None)
+    with transaction.atomic():
+        if Template.objects.filter(pk=template.pk, archived_at__isnull=True).update(archived_at=timezone.now()):
+            append(Event(subject.actor, "template.archive", _target(template)))
+
+
+def apply_template(*, template: Template, device: Device, report: Report, subject: Subject, dry_run: bool) -> Report:
+    """Make or change the tags of a device after a template, and note which. All or nothing."""
+    settings = {name: template.body["device"][name] for name in DEVICE_MEMBERS if name in template.body["device"]}
+    demand(subject, Action.CONFIGURE, *groups_touched(device, settings))
+    with transaction.atomic():
+        tags_into(device=device, tags=template.body["tags"], report=report, subject=subject, dry_run=dry_run)
+        if not report.problem_count and not dry_run:
+            swap(device, settings | {"template_name": template.name, "template_version": template.number})
+            detail = {"template": str(template), "settings": settings, "created": report.created}
+            append(
+                Event(subject.actor, "template.apply", Target("device", device.pk, device.name), Result.DONE, detail)
+            )
+    return report
+
+
+def tags_into(
+    *, device: Device, tags: Sequence[Mapping[str, Any]], report: Report, subject: Subject, dry_run: bool
+) -> Report:
+    """Import tags into one device."""
+    if device.archived_at is not None:
+        raise Conflict("This is archived: restore it first", code="archived")
+    place = {"group": device.group.name, "device": device.name}
+    rows = [Row(line, {**tag, **place}) for line, tag in enumerate(tags, 1)]
+    about = Target("device", device.pk, device.name)
+    return import_rows(table=Table.TAGS, rows=rows, report=report, subject=subject, dry_run=dry_run, about=about)
+
+
+def check_tags(tags: Sequence[Mapping[str, Any]], report: Report) -> None:
+    """Whether these would be tags in any device."""
+    form = TagForm(context={"inputs_later": True})
+    standard = RetentionClass.objects.filter(name="standard").first() or RetentionClass.objects.first()
+    names = {str(tag.get("name", "")).strip() for tag in tags}
+    seen: dict[str, int] = {}
+    for line, tag in enumerate(tags, 1):
+        name = str(tag.get("name", "")).strip()
+        if name in seen:
+            report.add(line, "name", f'"{name[:100]}" is in item {seen[name]} already; rename it')
+        seen.setdefault(name, line)
+        for member in tag:
+            if member not in TAG_MEMBERS:
+                report.add(line, member, f'there is no member "{member[:50]}"; they are {", ".join(TAG_MEMBERS)}')
+        _check_tag(form, tag, line, names, standard, report)
+
+
+def _check_tag(
+    form: TagForm, tag: Mapping[str, Any], line: int, names: set[str], standard: RetentionClass | None, report: Report
+) -> None:
+    inputs = tag.get("inputs") or {}
+    if not isinstance(inputs, dict):
+        report.add(line, "inputs", 'this is no object; write {"flow": "flow in"}')
+        return
+    for name in inputs.values():
+        if not isinstance(name, str) or name not in names:
+            report.add(line, "inputs", f'there is no tag "{str(name)[:50]}" in this template; add it')
+    form.instance = Tag(name="new", retention=standard, inputs=dict.fromkeys(map(str, inputs), 1))
+    form.partial = True
+    values = {name: value for name, value in tag.items() if name in TAG_MEMBERS and name not in ("inputs", "retention")}
+    try:
+        form.run_validation(values | {"name": values.get("name", "")})
+    except ValidationError as error:
+        detail = error.detail if isinstance(error.detail, dict) else {"": error.detail}
+        for member, messages in detail.items():
+            for message in messages if isinstance(messages, list) else [messages]:
+                report.add(line, str(member), str(message))
+
+
+def renew_shipped() -> int:
+    """Store the shipped templates of which this version is not there yet. How many."""
+    stored = set(Template.objects.values_list("name", "number"))
+    documents = [each for each in shipped_documents() if (each["name"], each["number"]) not in stored]
+    new = [_template(document, document["number"], shipped=True) for document in documents]
+    Template.objects.bulk_create(new, ignore_conflicts=True)
+    return len(new)
+
+
+def _template(document: Mapping[str, Any], number: int, *, shipped: bool) -> Template:
+    body = {name: document.get(name, empty) for name, empty in (("device", {}), ("tags", []), ("sources", []))}
+    words = {name: document.get(name, "") for name in _MEMBERS}
+    return Template(name=document["name"], number=number, body=body, shipped=shipped, **words)
+
+
+def _target(template: Template) -> Target:
+    return Target("template", template.pk, str(template))
