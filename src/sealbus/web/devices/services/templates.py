@@ -135,10 +135,14 @@ def _check_tag(
 def renew_shipped() -> int:
     """Store the shipped templates of which this version is not there yet. How many."""
     stored = set(Template.objects.values_list("name", "number"))
-    documents = [each for each in shipped_documents() if (each["name"], each["number"]) not in stored]
-    new = [_template(document, document["number"], shipped=True) for document in documents]
-    Template.objects.bulk_create(new, ignore_conflicts=True)
-    return len(new)
+    missing = [each for each in shipped_documents() if (each["name"], each["number"]) not in stored]
+    made = 0
+    for document in missing:
+        template = _template(document, document["number"], shipped=True)
+        fields = {name: getattr(template, name) for name in ("manufacturer", "model", "text", "body", "shipped")}
+        _, is_new = Template.objects.get_or_create(name=template.name, number=template.number, defaults=fields)
+        made += is_new
+    return made
 
 
 def _template(document: Mapping[str, Any], number: int, *, shipped: bool) -> Template:
