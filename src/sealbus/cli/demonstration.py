@@ -1,4 +1,4 @@
-"""The folder of the demonstration: an authority, three certificates, gateway.toml and policy.toml.
+"""The folder of the demonstration: an authority, four certificates, gateway.toml and policy.toml.
 
 Everything is made when it is missing and left alone when it is there; the files are for the user to edit. Only two
 things change by themselves: a certificate near its end is issued again, and the ports in gateway.toml follow the
@@ -26,14 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["Demonstration", "Ports", "locked_folder", "prepare"]
+__all__ = ["WEB_PORT", "Demonstration", "Ports", "locked_folder", "prepare"]
 
 _HOST = "127.0.0.1"
 _MBAPS_PORT = 8802
+WEB_PORT = 8000
+"""Where the site listens unless told otherwise."""
+
 _CERTIFICATES = (
     ("gateway", None, ("localhost", "127.0.0.1", "::1")),
     ("viewer", "Viewer", ()),
     ("operator", "Operator", ()),
+    ("collector", "Collector", ()),
 )
 _URL = re.compile(r'^(\s*url\s*=\s*"(mbaps|tcp)://127\.0\.0\.1:)([0-9]{1,5})(?=")', re.MULTILINE)
 
@@ -44,6 +48,7 @@ class Ports:
 
     mbaps: int | None = None
     plant: int | None = None
+    web: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +58,17 @@ class Demonstration:
     folder: Path
     mbaps_port: int
     plant_port: int
+    web_port: int
 
     @property
     def url(self) -> str:
         """Where the gateway listens."""
         return f"mbaps://{_HOST}:{self.mbaps_port}"
+
+    @property
+    def site_url(self) -> str:
+        """Where the site is."""
+        return f"http://{_HOST}:{self.web_port}"
 
     @property
     def authority(self) -> Path:
@@ -113,10 +124,12 @@ def prepare(folder: Path, ports: Ports, announce: Callable[[str], None]) -> Demo
     """Make what is missing in `folder` and see that the ports are free. Raises ConfigError."""
     text = _gateway_text(folder / "gateway.toml", ports)
     used = _ports_in(text)
-    demonstration = Demonstration(folder, used["mbaps"][0], used["tcp"][0])
+    demonstration = Demonstration(folder, used["mbaps"][0], used["tcp"][0], ports.web or WEB_PORT)
     _check_free([demonstration.mbaps_port], "--mbaps-port")
+    _check_free([demonstration.web_port], "--web-port")
     _check_free(device_ports(demonstration.plant_port), "--plant-port")
     _make_certificates(demonstration, announce)
+    _lend_identity(demonstration)
     _write(demonstration.gateway_file, text)
     if not demonstration.policy_file.exists():
         _write(demonstration.policy_file, POLICY_TOML)
@@ -179,6 +192,21 @@ def _make_certificates(demonstration: Demonstration, announce: Callable[[str], N
         if not _is_good(demonstration, name, authority):
             announce(f"issuing a certificate for the {name}")
             authority.issue(name, role=role, hosts=hosts, files=KeyFiles(directory=demonstration.folder))
+
+
+def _lend_identity(demonstration: Demonstration) -> None:
+    """The collector finds its certificate, its key and whom it believes where it looks for identities."""
+    folder = demonstration.folder / "identities" / "collector"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, file in (
+        ("certificate.pem", demonstration.certificate("collector")),
+        ("key.pem", demonstration.key("collector")),
+        ("trust.pem", demonstration.authority / "ca.crt"),
+        ("crl.pem", demonstration.authority / "ca.crl"),
+    ):
+        link = folder / name
+        if not link.is_symlink() and not link.exists():
+            link.symlink_to(os.path.relpath(file, folder))
 
 
 def _is_good(demonstration: Demonstration, name: str, authority: Authority) -> bool:

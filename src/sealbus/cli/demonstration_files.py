@@ -50,6 +50,13 @@ units = "1-3"
 read = ["coils", "discrete", "holding", "input"]
 
 [[role]]
+name = "Collector"                 # what `sealbus collect` shows: it polls
+description = "reads everything, for the site"
+[[role.allow]]
+units = "1-3"
+read = ["coils", "discrete", "holding", "input"]
+
+[[role]]
 name = "Operator"
 description = "sees everything; runs the pumps and the valve within their limits"
 [[role.allow]]

@@ -1,9 +1,13 @@
-"""`sealbus up`: everything on one machine, as separate processes. In this version: the demonstration."""
+"""`sealbus up`: everything on one machine, as separate processes: gateway, collector and site. With --demo also a plant.
+
+The order is that of what stands on what. The collector makes the tables when it starts, so the site finds them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
@@ -12,14 +16,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sealbus.cli.demonstration import Ports, locked_folder, prepare
+from sealbus.cli.demonstration_site import first_words, furnish
 from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
 from sealbus.cli.supervision import ServiceCommand, Supervisor
 from sealbus.cli.tour import render_tour
 from sealbus.errors import ConfigError
+from sealbus.gateway import load_gateway_file
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from sealbus.cli.demonstration import Demonstration
 
@@ -31,28 +37,62 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="The demonstration: a simulated plant behind a gateway")] = False,
     home: Annotated[Path | None, typer.Option(help="State folder (else SEALBUS_HOME, else the usual place)")] = None,
-    mbaps_port: Annotated[int | None, typer.Option(help="Port of the gateway [8802]", min=1, max=65535)] = None,
+    mbaps_port: Annotated[int | None, typer.Option(help="Demo: port of the gateway [8802]", min=1, max=65535)] = None,
     plant_port: Annotated[
-        int | None, typer.Option(help="First of the three ports of the plant [5020]", min=1, max=65533)
+        int | None, typer.Option(help="Demo: first of the three ports of the plant [5020]", min=1, max=65533)
     ] = None,
+    web_port: Annotated[int | None, typer.Option(help="Port of the site on loopback [8000]", min=1, max=65535)] = None,
 ) -> None:
-    """Start a plant, a gateway in front of it, and a guided tour."""
+    """Start the gateway (if there is a gateway.toml), the collector and the site; with --demo a plant to try them on."""
     with one_line_errors():
-        if not demo:
+        folder = state_home(home) / "demo" if demo else state_home(home)
+        if not demo and (mbaps_port or plant_port):
             raise ConfigError(
-                "this version of sealbus up starts only the demonstration",
-                mend="use sealbus up --demo; a gateway of your own is sealbus gateway gateway.toml",
+                "these ports are the demonstration's",
+                key="--mbaps-port",
+                mend="add --demo, or write them in gateway.toml",
             )
-        folder = state_home(home) / "demo"
         with locked_folder(folder):
-            demonstration = prepare(folder, Ports(mbaps_port, plant_port), _announce)
-            asyncio.run(_run(demonstration))
+            os.environ["SEALBUS_HOME"] = str(folder.absolute())
+            if demo:
+                demonstration = prepare(folder, Ports(mbaps_port, plant_port, web_port), _announce)
+                _listen(demonstration.web_port)
+                asyncio.run(_run(_demonstrated(demonstration), lambda: _tour(demonstration)))
+            else:
+                if web_port:
+                    _listen(web_port)
+                asyncio.run(_run(_installed(folder), lambda: first_words(folder)))
 
 
-async def _run(demonstration: Demonstration) -> None:
-    plant = ("simulate", "pumping-station", "--port", str(demonstration.plant_port))
-    gateway = ("gateway", str(demonstration.gateway_file))
-    supervisor = Supervisor([ServiceCommand("plant", plant), ServiceCommand("gateway", gateway)], say=_say)
+def _listen(port: int) -> None:
+    os.environ["SEALBUS_LISTEN"] = f"127.0.0.1:{port}"
+    os.environ["SEALBUS_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+
+
+def _demonstrated(demonstration: Demonstration) -> list[ServiceCommand]:
+    plant = ServiceCommand("plant", ("simulate", "pumping-station", "--port", str(demonstration.plant_port)))
+    return [plant, *_installed(demonstration.folder)]
+
+
+def _installed(folder: Path) -> list[ServiceCommand]:
+    """What runs in this folder."""
+    gateway_file = folder / "gateway.toml"
+    collect, services = ["collect"], []
+    if gateway_file.exists():
+        table = load_gateway_file(gateway_file).gateway
+        services.append(ServiceCommand("gateway", ("gateway", str(gateway_file))))
+        collect += ["--records", f"{table.name}={table.records}"]
+    return [*services, ServiceCommand("collector", tuple(collect)), ServiceCommand("site", ("web", "serve"))]
+
+
+def _tour(demonstration: Demonstration) -> Iterator[str]:
+    furnish(demonstration, _announce)
+    yield from render_tour(demonstration)
+    yield from first_words(demonstration.folder)
+
+
+async def _run(commands: list[ServiceCommand], welcome: Callable[[], Iterable[str]]) -> None:
+    supervisor = Supervisor(commands, say=_say)
     stopping = asyncio.Event()
 
     def stop() -> None:
@@ -67,7 +107,7 @@ async def _run(demonstration: Demonstration) -> None:
     try:
         await _unless(stopping, supervisor.start(_announce))
         if not stopping.is_set():
-            for line in render_tour(demonstration):
+            for line in await asyncio.to_thread(lambda: list(welcome())):
                 typer.echo(line)
         await stopping.wait()
     finally:

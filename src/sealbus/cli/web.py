@@ -1,23 +1,52 @@
-"""`sealbus web`: the site, and what its operator does from the shell of its machine."""
+"""`sealbus web`: the site, and what its operator does from the shell of its machine.
+
+Django is loaded by the verbs that need it, not by the command line, which stays as quick as it was.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
 
-from sealbus.cli.exits import one_line_errors
+from sealbus import web
+from sealbus.cli.exits import FAILED, one_line_errors
 from sealbus.cli.home import state_home
 from sealbus.cli.log import LogFormat, start_log
 
-__all__ = ["app", "migrate", "serve"]
+__all__ = [
+    "ExportKind",
+    "app",
+    "audit_app",
+    "emergency_link",
+    "export",
+    "migrate",
+    "password_link",
+    "serve",
+    "setup_link",
+    "verify",
+]
 
 app = typer.Typer(help="The web site: serve it, and look after it.", no_args_is_help=True)
+audit_app = typer.Typer(no_args_is_help=True)
+app.add_typer(audit_app, name="audit", help="What people and programs did at the site: verify it, export it.")
 
 _Home = Annotated[Path | None, typer.Option(help="State folder (else SEALBUS_HOME, else the usual place)")]
+
+
+class ExportKind(StrEnum):
+    """How an export looks."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
 @app.command()
@@ -27,9 +56,7 @@ def serve(
     public_url: Annotated[str, typer.Option(help="What people type (else SEALBUS_PUBLIC_URL)")] = "",
     log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
 ) -> None:
-    """Serve pages, the API and live values until it is told to end."""
-    from sealbus import web
-
+    """Serve the API, live values and pages until it is told to end."""
     with one_line_errors():
         start_log(log, also=("django", "uvicorn"))
         options = {"SEALBUS_LISTEN": listen, "SEALBUS_PUBLIC_URL": public_url}
@@ -40,15 +67,99 @@ def serve(
 @app.command()
 def migrate(home: _Home = None) -> None:
     """Create or update the tables of the database."""
-    from sealbus import web
-
     with one_line_errors():
         _boot(home)
         web.migrate()
         print("the tables are those of this version")
 
 
-def _boot(home: Path | None, options: dict[str, str] | None = None) -> None:
+@app.command("setup-link")
+def setup_link(home: _Home = None) -> None:
+    """Print the link that makes the first administrator, once."""
+    with one_line_errors():
+        _boot(home)
+        web.migrate()
+        print(web.setup_link())
+
+
+@app.command("emergency-link")
+def emergency_link(
+    home: _Home = None, hours: Annotated[float, typer.Option(help="How long it lasts, at most 72", min=0.1)] = 8.0
+) -> None:
+    """Print a link that shows everything and changes nothing, without an account. Ends the one before."""
+    with one_line_errors():
+        _boot(home)
+        print(web.emergency_link(hours))
+
+
+@app.command("password-link")
+def password_link(user: Annotated[str, typer.Argument(help="Name of the user")], home: _Home = None) -> None:
+    """Print a link with which a user sets a new password."""
+    with one_line_errors():
+        _boot(home)
+        print(web.password_link(user))
+
+
+@audit_app.command()
+def verify(
+    home: _Home = None,
+    noted: Annotated[
+        str, typer.Option(metavar="NUMBER:HASH", help="A last entry noted earlier; it must still be there")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
+) -> None:
+    """Check every hash, and name the first bad entry. Status 0 if all is well, 1 if not."""
+    with one_line_errors():
+        _boot(home)
+        with _progress() as progress:
+            task = progress.add_task("")
+            verdict = web.verify_audit(noted, lambda at, last: progress.update(task, completed=at, total=last))
+    if as_json:
+        print(json.dumps({"good": verdict.good, **asdict(verdict)}))
+    else:
+        print(f"{verdict.entries} good entries\nlast entry {verdict.head}")
+    if verdict.finding is not None:
+        found = verdict.finding
+        print(f"sealbus: the audit is BAD at entry {found.sequence} ({found.fault}): {found.detail}", file=sys.stderr)
+        raise typer.Exit(FAILED)
+
+
+@audit_app.command()
+def export(
+    home: _Home = None,
+    kind: Annotated[ExportKind, typer.Option("--as", help="How it looks")] = ExportKind.JSONL,
+    action: Annotated[str, typer.Option(help="Only actions that begin so, such as gateway.")] = "",
+    actor: Annotated[str, typer.Option(help="Only what this one did")] = "",
+) -> None:
+    """Print the entries, oldest first. Each line has number and hash."""
+    with one_line_errors():
+        _boot(home)
+        for piece in web.export_audit(kind=kind.value, action=action, actor=actor):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
+@app.command(name="import")
+def import_site(
+    file: Annotated[Path, typer.Argument(help="A document with groups, networks, connections, devices and tags")],
+    home: _Home = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing")] = False,
+) -> None:
+    """Take in what the site shall collect: all of the document, or nothing."""
     from sealbus import web
 
+    with one_line_errors():
+        _boot(home)
+        web.migrate()
+        for line in web.import_site(file, dry_run=dry_run):
+            print(line)
+
+
+def _boot(home: Path | None, options: dict[str, str] | None = None) -> None:
     web.boot(state_home(home), {**os.environ, **(options or {})})
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, nothing in a pipe."""
+    columns = (TextColumn("entry {task.completed:.0f} of {task.total:.0f}"), BarColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())

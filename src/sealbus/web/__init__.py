@@ -9,12 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from sealbus.web.audit.verification import Verdict
     from sealbus.web.config.collector_desk import CollectorDesk as CollectorDesk
 
-__all__ = ["boot", "collector_desk", "migrate", "serve"]
+__all__ = [
+    "boot",
+    "collector_desk",
+    "emergency_link",
+    "export_audit",
+    "forward_audit",
+    "migrate",
+    "password_link",
+    "serve",
+    "setup_link",
+    "verify_audit",
+]
 
 
 def boot(home: Path, environ: Mapping[str, str]) -> None:
@@ -31,6 +43,13 @@ def collector_desk() -> CollectorDesk:
     return CollectorDesk()
 
 
+def import_site(file: Path, *, dry_run: bool = False) -> Iterator[str]:
+    """Take in groups, networks, connections, devices and tags from a document, all or nothing; a line for each part."""
+    from sealbus.web.config.site_document import import_site as take_in
+
+    return take_in(file, dry_run=dry_run)
+
+
 def migrate() -> None:
     """Create or update the tables. Raises ConfigError where the database is away, refuses us, or is newer than this."""
     from sealbus.web.config.migration import migrate_database
@@ -43,3 +62,46 @@ def serve(ready: Callable[[str], None]) -> None:
     from sealbus.web.config.serving import serve_site
 
     serve_site(ready)
+
+
+def setup_link() -> str:
+    """The link that makes the first administrator, once. Raises LocalError where there is one."""
+    from sealbus.web.config.shell import make_setup_link
+
+    return make_setup_link()
+
+
+def emergency_link(hours: float) -> str:
+    """A link that shows everything and changes nothing, without an account, for some hours."""
+    from sealbus.web.config.shell import make_emergency_link
+
+    return make_emergency_link(hours)
+
+
+def password_link(username: str) -> str:
+    """A link with which this user sets a new password. Raises LocalError where there is no such user."""
+    from sealbus.web.config.shell import make_password_link
+
+    return make_password_link(username)
+
+
+def verify_audit(noted: str, progress: Callable[[int, int], None]) -> Verdict:
+    """Walk the whole audit. `noted` is empty, or SEQUENCE:HASH of an entry that must be there still."""
+    from sealbus.web.config.shell import verify_entries
+
+    return verify_entries(noted, progress)
+
+
+def export_audit(*, kind: str, action: str = "", actor: str = "") -> Iterator[bytes]:
+    """The audit, oldest entry first: `kind` is jsonl or csv. `action` is the beginning of one, `actor` a whole name."""
+    from sealbus.web.audit.queries import EntryFilter
+    from sealbus.web.config.shell import export_entries
+
+    return export_entries(kind=kind, wanted=EntryFilter(action=action, actor=actor))
+
+
+async def forward_audit() -> None:
+    """Send the audit on to the syslog server that the environment names, for ever; nothing where it names none."""
+    from sealbus.web.config.shell import forward_entries
+
+    await forward_entries()

@@ -1,0 +1,129 @@
+"""What the site of the demonstration has to show: the three devices of the plant, polled through the gateway over mbaps.
+
+It is furnished once, by the same import that any site has, from a file that the user may read; what he changes stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from sealbus.errors import SealbusError
+from sealbus.simulation import PUMPING_STATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sealbus.cli.demonstration import Demonstration
+    from sealbus.simulation import DeviceMap, Point
+
+__all__ = ["first_words", "furnish"]
+
+_PATIENCE_S = 60.0
+_GROUP = "Pumping station"
+_CONNECTION = "gateway"
+_FINEST_INTERVAL_S = 1.0
+
+
+def furnish(demonstration: Demonstration, announce: Callable[[str], None]) -> None:
+    """Give the site the devices of the plant. Raises SealbusError where it does not take them."""
+    file = demonstration.folder / "site.json"
+    if file.exists():  # the port may be another one, the rest is the user's by now
+        document = {key: json.loads(file.read_bytes())[key] for key in ("networks", "connections")}
+        document |= {"networks": _networks(demonstration), "connections": _connections(demonstration)}
+    else:
+        announce("furnishing the site")
+        document = {
+            "groups": [{"name": _GROUP, "text": "the plant of the demonstration"}],
+            "networks": _networks(demonstration),
+            "connections": _connections(demonstration),
+            "devices": [_device(each) for each in PUMPING_STATION],
+            "tags": [_tag(device, point) for device in PUMPING_STATION for point in device.points],
+        }
+        file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as wanted:
+        json.dump(document, wanted)
+        wanted.flush()
+        _sealbus("web", "import", wanted.name, "--home", str(demonstration.folder))
+
+
+def _networks(demonstration: Demonstration) -> list[dict[str, str]]:
+    port = str(demonstration.mbaps_port)
+    return [{"network": "127.0.0.1/32", "ports": port, "text": "the gateway of the demonstration"}]
+
+
+def _connections(demonstration: Demonstration) -> list[dict[str, Any]]:
+    return [
+        {
+            "group": _GROUP,
+            "name": _CONNECTION,
+            "url": demonstration.url,
+            "identity": "collector",
+            "in_flight": 4,
+            "text": "Modbus in mutual TLS, as the role Collector",
+        }
+    ]
+
+
+def _device(device: DeviceMap) -> dict[str, Any]:
+    return {
+        "group": _GROUP,
+        "name": device.name,
+        "connection_group": _GROUP,
+        "connection": _CONNECTION,
+        "unit_id": device.unit_id,
+        "text": device.text,
+    }
+
+
+def _tag(device: DeviceMap, point: Point) -> dict[str, Any]:
+    """A tag for a point of the plant; what may be set in the plant may be set here, within the same limits."""
+    tag: dict[str, Any] = {
+        "group": _GROUP,
+        "device": device.name,
+        "name": point.text.partition(" (")[0],
+        "text": point.text,
+        "place": f"{point.table}:{point.address}",
+        "type": str(point.type),
+        "order": str(point.order),
+        "scale": point.factor,
+        "unit": point.unit,
+        "interval_s": _FINEST_INTERVAL_S,
+    }
+    if point.writing is not None:
+        tag |= {"writable": True, "write_min": point.writing.minimum, "write_max": point.writing.maximum}
+    return tag
+
+
+def first_words(folder: Path) -> Iterator[str]:
+    """Where the site is, and how its first administrator comes in."""
+    yield ""
+    yield f"The site is at {os.environ.get('SEALBUS_PUBLIC_URL', 'http://127.0.0.1:8000')}"
+    try:
+        link = _sealbus("web", "setup-link", "--home", str(folder))
+    except SealbusError as error:  # it has an administrator already
+        yield f"({error})"
+    else:
+        yield "It has no account yet. This link makes the first one, once, within a day:"
+        yield f"    {link}"
+
+
+def _sealbus(*words: str) -> str:
+    """What another process of ours says on its last line. Raises SealbusError with it where that process fails."""
+    done = subprocess.run(  # noqa: S603 - ourselves
+        [sys.executable, "-P", "-m", "sealbus", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S,
+        check=False,
+    )
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines() or [""]
+    if done.returncode != 0:
+        raise SealbusError(f"sealbus {' '.join(words[:2])}: {lines[-1].removeprefix('sealbus: ')}")
+    return lines[-1]
