@@ -1,0 +1,105 @@
+"""What the operator does from the shell of the machine: links that let people in, and the audit verified and exported.
+
+Whoever has that shell has the database, so nothing here asks for rights; all of it is in the audit. Refusals of the
+services become errors of ours, with one line for people.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from sealbus.errors import ConfigError, LocalError
+from sealbus.web.access.errors import Conflict
+from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.accounts import services as accounts
+from sealbus.web.accounts.models import User
+from sealbus.web.audit.checkpoints import noted_heads, parse_head
+from sealbus.web.audit.export import as_csv, as_json_lines
+from sealbus.web.audit.forwarding import keep_forwarding
+from sealbus.web.audit.services import begin_export
+from sealbus.web.audit.verification import Verdict, verify_chain
+from sealbus.web.config.migration import explained_database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sealbus.web.audit.queries import EntryFilter
+    from sealbus.web.config.environment import Environment
+
+__all__ = [
+    "export_entries",
+    "forward_entries",
+    "make_emergency_link",
+    "make_password_link",
+    "make_setup_link",
+    "verify_entries",
+]
+
+_SHELL = Actor(ActorKind.SYSTEM, name="shell")
+
+
+def make_setup_link() -> str:
+    """The link that makes the first administrator. Raises LocalError where there is one."""
+    with _explained():
+        return accounts.setup_link()
+
+
+def make_emergency_link(hours: float) -> str:
+    """A link to a view of everything, without an account, for some hours."""
+    with _explained():
+        try:
+            return accounts.emergency_link(hours)
+        except ValueError as error:
+            raise ConfigError(str(error), key="--hours", mend="give fewer, and renew it then") from None
+
+
+def make_password_link(username: str) -> str:
+    """The link with which this user sets a new password. Raises LocalError where there is no such user."""
+    with _explained():
+        user = User.objects.filter(username=username).first()
+        if user is None:
+            raise LocalError(f"there is no user {username!r}")
+        return accounts.password_link(user).url
+
+
+def verify_entries(noted: str, progress: Callable[[int, int], None]) -> Verdict:
+    """Walk the audit, and compare it with `noted` and with the heads noted in the state folder."""
+    given = parse_head(noted)
+    if noted and given is None:
+        raise ConfigError(
+            f"{noted!r} is no number and hash", key="--noted", mend="write it as an earlier verify printed it"
+        )
+    with _explained():
+        return verify_chain([*noted_heads(_site().home), *([given] if given else [])], progress)
+
+
+def export_entries(*, kind: str, wanted: EntryFilter) -> Iterator[bytes]:
+    """The audit as JSON lines, or as CSV, piece by piece."""
+    with _explained():
+        entries = begin_export(actor=_SHELL, wanted=wanted, kind=kind)
+        yield from as_csv(entries) if kind == "csv" else as_json_lines(entries)
+
+
+async def forward_entries() -> None:
+    """Send the audit on for ever; nothing where no target is set."""
+    target = _site().syslog
+    if target is not None:
+        await keep_forwarding(target)
+
+
+def _site() -> Environment:
+    site: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
+    return site
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Within it, a database that is away and a service that refuses are told in one line."""
+    with explained_database(_site()):
+        try:
+            yield
+        except Conflict as error:
+            raise LocalError(str(error.detail)) from None
