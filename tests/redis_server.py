@@ -10,7 +10,6 @@ With `certificate` and `key` it speaks TLS and nothing else.
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["RedisServer"]
 
 _PATIENCE_S = 15.0
+_READY = b"eady to accept connections"  # Redis writes it with R or r, Valkey too; another may listen on the port
 
 
 @dataclass
@@ -48,18 +48,27 @@ class RedisServer:
         return f"{'rediss' if self.certificate else 'redis'}://{login}127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Returns when it takes connections."""
+        """Returns when it takes connections; at once when it runs."""
+        if self._process is not None:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "redis.conf"
         config.write_text("\n".join(self._config()) + "\n", encoding="utf-8")
-        with (self.folder / "redis.log").open("ab") as log:
+        log = self.folder / "redis.log"
+        said_before = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [program_path("redis-server") or "redis-server", config],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
             )
-        self._wait_until_it_listens()
+        end = time.monotonic() + _PATIENCE_S
+        while _READY not in log.read_bytes()[said_before:]:
+            if self._process.poll() is not None or time.monotonic() > end:
+                self.kill()
+                raise RuntimeError(f"redis-server on port {self.port}:\n{log.read_text(errors='replace')}")
+            time.sleep(0.02)
 
     def _config(self) -> list[str]:
         config = ["bind 127.0.0.1", "daemonize no", 'save ""', "appendonly no", f"dir {self.folder}", *self.lines]
@@ -69,21 +78,6 @@ class RedisServer:
         else:
             config.append(f"port {self.port}")
         return [*config, f'requirepass "{self.password}"'] if self.password else config
-
-    def _wait_until_it_listens(self) -> None:
-        assert self._process is not None
-        end = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < end:
-            if self._process.poll() is not None:
-                break
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.02)
-        log = (self.folder / "redis.log").read_text(errors="replace")
-        self.kill()
-        raise RuntimeError(f"redis-server did not come up on port {self.port}:\n{log}")
 
     def kill(self) -> None:
         """As with kill -9."""

@@ -23,17 +23,24 @@ def pytest_asyncio_loop_factories(
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
-@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.needs("redis"))])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+@pytest.fixture(scope="module", params=["local", pytest.param("redis", marks=pytest.mark.needs("redis"))])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One of the engines, its hub or server running in a process of its own."""
-    engine = (
-        LocalEngine(tmp_path / "bus")
+    folder: Path = tmp_path_factory.mktemp("bus")
+    engine: Engine = (
+        LocalEngine(folder / "bus")
         if request.param == "local"
-        else RedisEngine(RedisServer(tmp_path / "redis", password="seal it"))
+        else RedisEngine(RedisServer(folder / "redis", password="seal it"))
     )
-    engine.start()
     yield engine
     engine.kill()
+
+
+@pytest.fixture
+def engine(running: Engine) -> Engine:
+    """The engine, running, whatever the test before did to it."""
+    running.start()
+    return running
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,7 @@ class Engine(Protocol):
     """What carries the bus of a test."""
 
     def start(self) -> None:
-        """Start it, or start it again."""
+        """Start it, or start it again, unless it runs."""
 
     def kill(self) -> None:
         """Kill it as with kill -9."""
@@ -80,7 +80,8 @@ class LocalEngine:
         self.hub: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.hub = start_process(_HUB, self.folder)
+        if self.hub is None:
+            self.hub = start_process(_HUB, self.folder)
 
     def kill(self) -> None:
         if self.hub is not None:

@@ -201,18 +201,21 @@ async def test_a_stopped_process_costs_the_others_nothing_and_counts_what_it_mis
 
 async def test_a_stopped_hub_makes_nobody_wait_and_is_noticed(hub: LocalEngine) -> None:
     assert hub.hub is not None
-    async with hub.open() as speaker:
-        assert await speaker.wait_connected(PATIENCE_S)
+    async with hub.open() as speaker, hub.open() as listener:
+        subscription = listener.subscribe("live", depth=10)
+        await meet(speaker, subscription, "live")
+        before = speaker.state()
         hub.hub.send_signal(signal.SIGSTOP)
         try:
             begun = asyncio.get_running_loop().time()
             for _ in range(5000):
                 speaker.publish("live", bytes(1000))
             assert asyncio.get_running_loop().time() - begun < 1.0
+            assert speaker.state().dropped - before.dropped >= 1000, "its queue holds less than this"
             await until(lambda: not speaker.state().connected)
         finally:
             hub.hub.send_signal(signal.SIGCONT)
-        await until(lambda: speaker.state().connected)
+        await meet(speaker, subscription, "live")
 
 
 async def test_the_hub_survives_whatever_a_process_says_to_it(hub: LocalEngine) -> None:
