@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -32,6 +33,11 @@ async def test_what_the_role_may_read_is_good_and_the_rest_is_not_allowed(plant:
 async def test_a_new_certificate_is_taken_up_without_a_restart_and_without_a_bad_sample(
     plant: Plant, tmp_path: Path
 ) -> None:
+    async def slow(request: bytes) -> bytes:
+        await asyncio.sleep(0.2)
+        return plant.device.honest(request)
+
+    plant.device.answer = slow  # so that a request is under way when the connection is made anew
     async with open_collector(tmp_path) as site:
         folder = site.identities / "viewer"
         save_identity(folder, plant.root, trusts=plant.root)
@@ -42,6 +48,8 @@ async def test_a_new_certificate_is_taken_up_without_a_restart_and_without_a_bad
         await until(lambda: site.collector.state().connections[0].connects > connects)
         await until(lambda: len(plant.records(Connected)) >= 2)
         assert [record.role for record in plant.records(Connected)][-1] == "Operator"
+        plant.device.registers[0] = 42
+        await site.sees_good(1000, 42)
         assert {sample.reason for sample in site.samples} == {Reason.NONE}
 
 
