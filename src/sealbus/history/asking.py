@@ -1,7 +1,8 @@
 """Which source answers, and the answer.
 
-Raw samples serve where they are still kept and few enough to be looked through at once; else the coarsest rollup whose
-buckets are no longer than a pixel and a half. What reaches back before a source is kept is served by a coarser one.
+Raw samples serve where they are still kept and at most two a pixel. Else it is the coarsest rollup whose buckets are no
+longer than a pixel and a half; where even minutes are too coarse, again raw samples, as many as can be looked through at
+once, and minutes beyond. What reaches back before a source is kept is served by a coarser one.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ _FOREVER_US = 1 << 62
 
 
 def series(folder: Folder, frame: Frame, most_samples: int) -> Series:
-    """One tag at the width of the frame, from raw samples if these are at most `most_samples`."""
+    """One tag at the width of the frame, from raw samples if these are at most `most_samples`, or two a pixel."""
     source = _choose(folder, frame, most_samples)
     if source is Source.RAW:
         return _from_samples(folder, frame)
     bucket = Bucket(source.value)
     cuts = edges(bucket, frame.start_us, frame.end_us, folder.zone)
-    rows = folder.rows(bucket, int(cuts[0]), int(cuts[-1]))
+    pixel_us = (frame.end_us - frame.start_us) // frame.width
+    rows = folder.rows(bucket, int(cuts[0]), int(cuts[-1]), pixel_us)
     before = folder.row_before(int(rows.starts_us[0]) if len(rows) else frame.start_us)
     return draw(folder.tag_id, source, Rows.joined([before, rows]), frame)
 
@@ -91,13 +93,14 @@ def _choose(folder: Folder, frame: Frame, most_samples: int) -> Source:
     floors = folder.statements.floors(folder.tag_id)
     reach = max(frame.start_us, min(floors.of(source) for source in _FINEST_FIRST))
     kept = [source for source in _FINEST_FIRST if floors.of(source) <= reach]
-    if kept[0] is Source.RAW:
-        if not folder.statements.is_longer(folder.tag_id, frame.start_us, frame.end_us, most_samples):
-            return Source.RAW
-        kept = kept[1:]
     longest_us = _PIXELS_A_BUCKET * (frame.end_us - frame.start_us) / frame.width
-    fitting = [source for source in kept if Bucket(source.value).usual_us <= longest_us]
-    return fitting[-1] if fitting else kept[0]
+    rollups = [source for source in kept if source is not Source.RAW]
+    fitting = [source for source in rollups if Bucket(source.value).usual_us <= longest_us]
+    if kept[0] is Source.RAW:
+        most = 2 * frame.width if fitting else most_samples
+        if not folder.statements.is_longer(folder.tag_id, frame.start_us, frame.end_us, most):
+            return Source.RAW
+    return fitting[-1] if fitting else rollups[0]
 
 
 def _from_samples(folder: Folder, frame: Frame) -> Series:

@@ -1,9 +1,10 @@
 """A series at the width of a screen. Pure arithmetic on columns.
 
-The range is cut into as many columns as there are pixels. Each gives its least and its greatest value in the order in
-which they came, so no peak is lost; a column in which nothing was good gives a gap. Where nothing follows for a while, the
-last value is added, since it is what holds; where it held no longer, a gap. So a drawer of steps has at most two points a
-pixel, save for those at the edge of a silence, and never draws a line over a time that nobody knows.
+The range is cut into as many columns as there are pixels. Each gives its least and its greatest value, in the order in
+which they came as far as that is known, so no peak is lost; a column in which nothing was good gives a gap. Where nothing
+follows for a while, the last value is added, since it is what holds; where it held no longer, a gap. So a drawer of steps
+has at most two points a pixel, save for those at the edge of a silence, and never draws a line over a time that nobody
+knows.
 """
 
 from __future__ import annotations

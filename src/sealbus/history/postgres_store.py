@@ -1,8 +1,8 @@
 """History in PostgreSQL, in a schema of its own: samples and minutes in partitions by time, samples in by COPY.
 
-Samples are copied into a temporary table and inserted from there where they are not yet, so what is repeated after a lost
-connection is stored once. Appenders share an advisory lock that rolling and deleting take for themselves alone. A result
-comes as one array for each column: a hundred thousand samples are one row.
+Samples are copied straight in. Where one is there already, as after a lost connection, they are copied into a temporary
+table and inserted from there as far as they are missing. Appenders share an advisory lock that rolling and deleting take
+for themselves alone. A result comes as one array for each column: a hundred thousand samples are one row.
 
 All waiting has an end: to connect, for a lock, for a statement, for a network that has gone silent.
 """
@@ -38,6 +38,7 @@ _INT8_ARRAY, _FLOAT8_ARRAY = 1016, 1022  # pg_type.oid
 _OPTIONS = (
     "-c search_path=history,pg_temp -c lock_timeout=10s -c statement_timeout=60s"
     " -c idle_in_transaction_session_timeout=120s -c timezone=UTC"
+    " -c jit=off -c work_mem=32MB"  # a tag's minutes of two months are sorted in memory
     " -c synchronous_commit=on"  # whatever the server thinks: what is committed is let go by the spool
 )
 _STAGING = """create temporary table if not exists staging
@@ -171,14 +172,21 @@ class _Connection:
     def insert_samples(self, block: Block) -> int:
         self._have_partitions("sample", block.times_us)
         text = (block.statuses & TEXT) > 0
+        if not text.any():
+            with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
+                self._copy_numbers(_COPY_SAMPLE, block)
+                return len(block)
         if text.any():
             self._stage_texts(block.chosen(text))
             block = block.chosen(~text)
         if len(block):
-            with self._connection.cursor() as cursor, cursor.copy(_COPY_STAGING) as copy:
-                columns = (block.tag_ids, block.times_us, block.values, block.statuses)
-                copy.write(copy_rows(list(zip(columns, (">i4", ">i8", ">f8", ">i2"), strict=True))))
+            self._copy_numbers(_COPY_STAGING, block)
         return self._connection.execute(_STORE).rowcount
+
+    def _copy_numbers(self, sql: bytes, block: Block) -> None:
+        columns = (block.tag_ids, block.times_us, block.values, block.statuses)
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            copy.write(copy_rows(list(zip(columns, (">i4", ">i8", ">f8", ">i2"), strict=True))))
 
     def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
         if table in PARTITION_US:
@@ -202,6 +210,7 @@ class _Connection:
             self._partitions |= missing
 
 
+_COPY_SAMPLE = b"copy sample (tag_id, time_us, value, status) from stdin (format binary)"
 _COPY_STAGING = b"copy staging (tag_id, time_us, value, status) from stdin (format binary)"
 _COPY_TEXTS = b"copy staging (tag_id, time_us, value, status, text) from stdin"
 
@@ -214,7 +223,8 @@ def _placed(sql: str) -> bytes:
 @functools.lru_cache(maxsize=256)
 def _by_columns(sql: str, kinds: str) -> bytes:
     types = {"i": "bigint", "f": "double precision"}
-    arrays = ", ".join(f"array_agg(c{index}::{types[kind]})" for index, kind in enumerate(kinds))
+    columns = {"i": "c{}", "f": "coalesce(c{}, 'NaN')"}
+    arrays = ", ".join(f"array_agg({columns[kind].format(index)}::{types[kind]})" for index, kind in enumerate(kinds))
     names = ", ".join(f"c{index}" for index in range(len(kinds)))
     return _placed(f"select {arrays} from ({sql}) as found ({names})")  # noqa: S608
 

@@ -39,22 +39,33 @@ class Folder:
     open_us: int | None = None
     """Marked hours from here on are not folded on the fly; None: all are."""
 
-    def from_samples(self, bucket: Bucket, start_us: int, end_us: int) -> Rows:
-        """The minutes or hours of whole hours, from samples."""
-        return fold(self._pieces(start_us, end_us), edges(bucket, start_us, end_us, self.zone))
+    def from_samples(self, start_us: int, end_us: int, *buckets: Bucket) -> tuple[Rows, ...]:
+        """The minutes or hours of whole hours, from samples that are read once."""
+        pieces = self._pieces(start_us, end_us)
+        return tuple(fold(pieces, edges(bucket, start_us, end_us, self.zone)) for bucket in buckets)
 
-    def rows(self, bucket: Bucket, start_us: int, end_us: int) -> Rows:
-        """The buckets that begin in [start, end), those of marked hours folded on the fly. Start and end are edges."""
+    def rows(self, bucket: Bucket, start_us: int, end_us: int, step_us: int = 0) -> Rows:
+        """The buckets that begin in [start, end), those of marked hours folded on the fly. Start and end are edges.
+
+        Those of each `step_us` may come as one, for drawing only.
+        """
         if bucket is Bucket.DAY:
             return self._days(start_us, end_us)
-        stored = self.statements.rows(Source(bucket.value), self.tag_id, start_us, end_us)
+        parts, done = [], start_us
         first, end = start_us - start_us % HOUR_US, end_us if self.open_us is None else min(end_us, self.open_us)
         for begin, stop in runs(self.statements.marks(self.tag_id, first, end)):
-            fresh = self.from_samples(bucket, begin, stop)
-            fresh = fresh.chosen((fresh.starts_us >= start_us) & (fresh.starts_us < end_us))
-            kept = stored.chosen((stored.starts_us < begin) | (stored.starts_us >= stop))
-            stored = Rows.joined([kept, fresh])
-        return stored
+            (fresh,) = self.from_samples(begin, stop, bucket)
+            parts += [self._stored(bucket, (done, begin), step_us)]
+            parts += [fresh.chosen((fresh.starts_us >= start_us) & (fresh.starts_us < end_us))]
+            done = stop
+        return Rows.joined([*parts, self._stored(bucket, (done, end_us), step_us)])
+
+    def _stored(self, bucket: Bucket, span: tuple[int, int], step_us: int) -> Rows:
+        if span[0] >= span[1]:
+            return EMPTY
+        if step_us >= 2 * bucket.usual_us:
+            return self.statements.thinned(Source(bucket.value), self.tag_id, span, step_us)
+        return self.statements.rows(Source(bucket.value), self.tag_id, *span)
 
     def days_from_hours(self, start_us: int, end_us: int) -> Rows:
         """The days that begin in [start, end), both midnights, from hours."""

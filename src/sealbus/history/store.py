@@ -38,6 +38,15 @@ _ROW = (
 )
 
 
+_THINNED = """select g.first_us, r.end_us, g.low, g.high, r.last_us, r.last, r.status, g.ranked & 65535
+    from (select min(start_us) as first_us, max(start_us) as final_us,
+        min(nullif(minimum, 'NaN')) as low, max(nullif(maximum, 'NaN')) as high,
+        max(case worst & 3 when 2 then 3 when 3 then 2 else worst & 3 end * 65536 + worst) as ranked
+        from (select (start_us - ?) / ? as pixel, start_us, minimum, maximum, worst from {0}
+            where tag_id = ? and start_us >= ? and start_us < ?) as found group by pixel) as g
+    join {0} as r on r.tag_id = ? and r.start_us = g.final_us order by g.first_us"""
+
+
 @dataclass(frozen=True, slots=True)
 class Meta:
     """What holds for the whole store."""
@@ -213,6 +222,18 @@ class Statements:
         """Rollups of one tag that begin in [start, end), in order."""
         sql = f"select {_ROW[0]} from {TABLES[source]} where tag_id = ? and start_us >= ? and start_us < ? order by start_us"  # noqa: S608
         return Rows(*self._connection.columns(sql, (tag_id, start_us, end_us), _ROW[1]))  # type: ignore[arg-type]
+
+    def thinned(self, source: Source, tag_id: int, span: tuple[int, int], step_us: int) -> Rows:
+        """Rollups that begin in the span, those of each `step_us` as one: its extremes, its last value, its worst status.
+
+        The engine thins, so that a year of minutes need not leave it. Counts, means and times are not filled in.
+        """
+        sql = _THINNED.format(TABLES[source])
+        found = self._connection.columns(sql, (span[0], step_us, tag_id, *span, tag_id), "iiffifii")
+        starts, ends, low, high, last_times, lasts, statuses, worsts = found
+        none = np.zeros_like(starts)
+        columns = (starts, ends, none, low, high, lasts, lasts, last_times, none, none, statuses, worsts)
+        return Rows(*columns)  # type: ignore[arg-type]
 
     def row_before(self, source: Source, tag_id: int, time_us: int) -> Rows:
         """The last rollup that begins before a time, if there is one."""

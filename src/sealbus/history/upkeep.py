@@ -121,9 +121,9 @@ def _roll_tag(folder: Folder, hours: Sequence[int]) -> None:
     statements, tag_id = folder.statements, folder.tag_id
     kept_from = statements.floors(tag_id).raw
     for begin, end in runs([hour for hour in hours if hour >= kept_from]):
-        for bucket in (Bucket.MINUTE, Bucket.HOUR):
-            rows = folder.from_samples(bucket, begin, end)
-            statements.replace(Source(bucket.value), tag_id, (begin, end), rows)
+        minutes, rolled = folder.from_samples(begin, end, Bucket.MINUTE, Bucket.HOUR)
+        statements.replace(Source.MINUTE, tag_id, (begin, end), minutes)
+        statements.replace(Source.HOUR, tag_id, (begin, end), rolled)
     for begin, end in runs(hours):
         statements.unmark(tag_id, begin, end)
     done = 0
