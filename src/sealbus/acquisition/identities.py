@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sealbus.errors import ConfigError
@@ -24,8 +23,6 @@ from sealbus.security import Identity, PeerVerifier, Trust, build_client_context
 if TYPE_CHECKING:
     import ssl
     from pathlib import Path
-
-    from sealbus.security import Peer
 
 __all__ = ["Credentials", "IdentityFolder"]
 
@@ -42,10 +39,6 @@ class Credentials:
     context: ssl.SSLContext
     trust: Trust
     verifier: PeerVerifier
-
-    def objection(self, peer: Peer) -> str | None:
-        """Why a server that is connected is not to be believed any more."""
-        return self.trust.objection(peer, datetime.now(UTC))
 
 
 @dataclass(slots=True)

@@ -175,11 +175,9 @@ class Link:
             self._answers.last_us = self.reach.clock.now_us()
         if self.plan.identity in changed:
             self.reset("the files of its identity have changed")
-        elif self.peer is not None and self._credentials is not None:
-            objection = self._credentials.objection(self.peer)
-            if objection is not None:
-                self.reset(objection)
-                self._is(LinkStatus.DOWN, objection)
+        elif self.peer is not None and datetime.now(UTC) > self.peer.not_after:  # all else needs a changed file
+            self.reset("the certificate of the server has expired")
+            self._is(LinkStatus.DOWN, "the certificate of the server has expired")
         now = loop.time()
         for device in self.devices.values():
             for poll in device.polls:
