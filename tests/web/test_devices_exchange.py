@@ -18,6 +18,7 @@ from sealbus.web.devices.columns import COLUMNS, Cell, Table
 from sealbus.web.devices.csv_table import read_csv, write_csv
 from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import Connection, Device, RetentionClass, Tag
+from sealbus.web.devices.services import importing
 from web.people import ALL_ACTIONS, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_tag
 
@@ -325,3 +326,24 @@ def test_every_member_that_can_be_set_has_a_column() -> None:
         names = {field.name for field in model._meta.concrete_fields}
         assert names - own <= set(COLUMNS[table])
     assert RetentionClass.objects.filter(name="standard").exists()
+
+
+def test_a_plan_that_changes_while_rows_are_judged_is_judged_again(
+    engineer: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = a_device("meter", group=a_group("plant"))
+    judged = importing._judged
+    calls: list[int] = []
+
+    def judged_and_overtaken(*arguments: Any) -> Any:
+        batch = judged(*arguments)
+        if not calls:
+            a_tag(device, "power", place="input:5")
+            Version.bump("plan")
+        calls.append(1)
+        return batch
+
+    monkeypatch.setattr(importing, "_judged", judged_and_overtaken)
+    report = _import(engineer, "tags", "group,device,name,place,type\nplant,meter,power,input:0,uint16\n")
+    assert (len(calls), report["created"], report["changed"]) == (2, 0, 1)
+    assert Tag.objects.get().place == "input:0"

@@ -60,3 +60,14 @@ class Report:
         self.problem_count += 1
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(Problem.of(line, column, text))
+
+    def has_problems(self) -> bool:
+        """Whether anything is wrong by now."""
+        return self.problem_count > 0
+
+    def forget(self) -> None:
+        """As if no row had been judged."""
+        self.created = self.changed = self.unchanged = self.problem_count = 0
+        self.problems.clear()
+        self.fields.clear()
+        self.names.clear()

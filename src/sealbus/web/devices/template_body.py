@@ -15,6 +15,7 @@ import json
 from importlib import resources
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from sealbus.web.access.strict import Strict
@@ -29,6 +30,11 @@ DEVICE_MEMBERS = ("unit_id", "max_registers", "max_bits", "gap_registers", "gap_
 _MOST_TAGS = 2000
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class _Places(BoundedJson):
+    pass
+
+
 class TemplateDevice(Strict):
     """The settings that a device takes over."""
 
@@ -37,7 +43,7 @@ class TemplateDevice(Strict):
     max_bits = serializers.IntegerField(min_value=1, max_value=2000, required=False)
     gap_registers = serializers.IntegerField(min_value=0, max_value=124, required=False)
     gap_bits = serializers.IntegerField(min_value=0, max_value=1999, required=False)
-    forbidden = BoundedJson(values.forbidden, required=False)
+    forbidden = _Places(values.forbidden, required=False)
 
 
 class TemplateDocument(Strict):

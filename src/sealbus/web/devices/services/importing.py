@@ -2,8 +2,11 @@
 
 A row is new when nothing live of its name is there, else it changes what is there: only in the columns that the file
 has. Nothing is deleted. Each row is judged by the form that the API uses, for the person who imports: groups he does
-not see do not exist, and groups he may not configure are refused. All of it happens in one transaction that holds the
-plan's version; a dry run is the same, taken back at the end, so it can promise nothing that the real one does not keep.
+not see do not exist, and groups he may not configure are refused.
+
+Judging thousands of rows takes seconds, and the plan's version is a lock that others wait for. So rows are judged first,
+without it, and judged again under it only if the plan has changed meanwhile; they are stored in one transaction. A dry
+run is the same, taken back at the end, so it can promise nothing that the real one does not keep.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.models import Version
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.columns import Table
@@ -53,29 +57,33 @@ def import_rows(
     """Store rows, or say what would happen. Nothing is stored if the report has a problem in the end. `about`: what it
     belongs to, where that is one thing (a template applied to a device), for the audit.
     """
+    seen = Version.current("plan")
+    batch = _judged(table, rows, report, subject)
+    if report.has_problems():
+        return report
     try:
         with transaction.atomic():
             announce("plan")
-            batch = _Batch(table, subject, report)
-            for row in rows:
-                batch.take(row)
-            if not report.problem_count:
+            if Version.current("plan") != seen + 1:
+                report.forget()
+                batch = _judged(table, rows, report, subject)
+            if not report.has_problems():
                 batch.store()
-            if report.problem_count or dry_run:
+            if report.has_problems() or dry_run:
                 raise _TakenBack
             if report.created or report.changed:
-                append(
-                    Event(
-                        subject.actor,
-                        f"{table.value[:-1]}.import",
-                        about or Target(table),
-                        Result.DONE,
-                        _detail(report),
-                    )
-                )
+                deed = f"{table.value[:-1]}.import"
+                append(Event(subject.actor, deed, about or Target(table), Result.DONE, _detail(report)))
     except _TakenBack:
         pass
     return report
+
+
+def _judged(table: Table, rows: Sequence[Row], report: Report, subject: Subject) -> _Batch:
+    batch = _Batch(table, subject, report)
+    for row in rows:
+        batch.take(row)
+    return batch
 
 
 def note_export(*, table: Table, count: int, subject: Subject) -> None:

@@ -68,7 +68,8 @@ def archive_template(*, template: Template, subject: Subject) -> None:
 
 def apply_template(*, template: Template, device: Device, report: Report, subject: Subject, dry_run: bool) -> Report:
     """Make or change the tags of a device after a template, and note which. All or nothing."""
-    settings = {name: template.body["device"][name] for name in DEVICE_MEMBERS if name in template.body["device"]}
+    given = template.body.get("device", {})
+    settings = {name: given[name] for name in DEVICE_MEMBERS if name in given}
     demand(subject, Action.CONFIGURE, *groups_touched(device, settings))
     with transaction.atomic():
         tags_into(device=device, tags=template.body["tags"], report=report, subject=subject, dry_run=dry_run)
