@@ -176,3 +176,18 @@ def test_too_many_buckets_at_once_are_refused(stores: Stores) -> None:
     history.append([Sample(1, NOON, 1.0)])
     with pytest.raises(LocalError, match="longer bucket"):
         history.aggregates(1, Bucket.MINUTE, 0, NOON)
+
+
+def test_a_late_sample_also_changes_the_next_hour_into_which_it_holds(stores: Stores) -> None:
+    history = stores.open(RULES)
+    hour = NOON - 10 * HOUR
+    history.append([Sample(1, hour + 10 * MINUTE, 1.0)])
+    roll_up(history)
+    assert history.aggregates(1, Bucket.HOUR, hour, hour + 1).known_us.tolist() == [HOLD * S]
+    history.append([Sample(1, hour - 5 * MINUTE, 4.0)])
+    for _ in range(2):
+        found = history.aggregates(1, Bucket.HOUR, hour, hour + 1)
+        assert found.known_us.tolist() == [10 * MINUTE + HOLD * S]
+        assert found.means.tolist() == [2.0]
+        assert found.counts.tolist() == [1]
+        roll_up(history)
