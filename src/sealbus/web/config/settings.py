@@ -203,6 +203,7 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "sealbus.web.access.errors.answer_problem",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is no parameter of ours, and says so as any other
     "NUM_PROXIES": 0,
 }
 SPECTACULAR_SETTINGS = {

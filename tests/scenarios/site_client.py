@@ -1,0 +1,130 @@
+"""A person or a program at a running site, over HTTP as it is: cookies, CSRF, tokens, second factors, sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import websockets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PASSWORD", "SiteClient", "one_time_code", "until_true"]
+
+PASSWORD = "correct horse battery 7"
+_AUTH = "/_allauth/browser/v1"
+_PATIENCE_S = 30.0
+
+
+class SiteClient:
+    """One caller. With a token it sends that, and no cookies."""
+
+    def __init__(self, url: str, *, token: str = "") -> None:
+        self.url = url
+        self._token = token
+        self._http = httpx.Client(base_url=url, timeout=_PATIENCE_S)
+        if token:
+            self._http.headers["Authorization"] = f"Token {token}"
+
+    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        """A request; what changes something carries the CSRF token of the cookie."""
+        headers = dict(options.pop("headers", {}))
+        if not self._token and method != "GET":
+            headers |= {"X-CSRFToken": self._csrf(), "Origin": self.url}
+        if body is not None:
+            options["json"] = body
+        return self._http.request(method, path, headers=headers, **options)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON of a page that is there."""
+        answer = self.ask("GET", path, params=query)
+        assert answer.status_code == 200, (path, answer.status_code, answer.text)
+        return answer.json()
+
+    def make(self, path: str, body: Any) -> Any:
+        """Post, and take what was made."""
+        answer = self.ask("POST", path, body)
+        assert answer.status_code in (200, 201, 202), (path, answer.status_code, answer.text)
+        return answer.json()
+
+    def refused(self, method: str, path: str, body: Any = None) -> int:
+        """The status of a refusal, which is a problem document and nothing else."""
+        answer = self.ask(method, path, body)
+        assert answer.status_code in (401, 403, 404, 409, 429), (path, answer.status_code, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+        return answer.status_code
+
+    # -- signing in
+
+    def sign_in(self, username: str, *, secret: str = "", password: str = PASSWORD) -> None:
+        """By password, and by one-time code where there is a secret."""
+        first = self.ask("POST", f"{_AUTH}/auth/login", {"username": username, "password": password})
+        if not secret:
+            assert first.status_code == 200, first.text
+            return
+        assert first.status_code == 401, first.text
+        second = self.ask("POST", f"{_AUTH}/auth/2fa/authenticate", {"code": one_time_code(secret)})
+        assert second.status_code == 200, second.text
+
+    def sign_out(self) -> None:
+        """End the session."""
+        self.ask("DELETE", f"{_AUTH}/auth/session")
+
+    def add_second_factor(self) -> str:
+        """Add an authenticator app; its secret."""
+        self.ask("POST", f"{_AUTH}/auth/reauthenticate", {"password": PASSWORD})
+        begun = self.ask("GET", f"{_AUTH}/account/authenticators/totp")
+        secret = str(begun.json()["meta"]["secret"])
+        done = self.ask("POST", f"{_AUTH}/account/authenticators/totp", {"code": one_time_code(secret)})
+        assert done.status_code == 200, done.text
+        return secret
+
+    # -- live values
+
+    async def hear(self, tags: list[int], enough: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+        """Subscribe to tags, and give the messages until there are enough."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
+        headers = {"Authorization": f"Token {self._token}"} if self._token else {"Cookie": cookies, "Origin": self.url}
+        heard: list[dict[str, Any]] = []
+        url = self.url.replace("http://", "ws://") + "/ws/live"
+        async with (
+            asyncio.timeout(_PATIENCE_S),
+            websockets.connect(
+                url, additional_headers=headers, subprotocols=[websockets.Subprotocol("sealbus.v1")]
+            ) as socket,
+        ):
+            await socket.send(json.dumps({"type": "subscribe", "id": 1, "tags": tags}))
+            async for message in socket:
+                heard.append(json.loads(message))
+                if enough(heard):
+                    break
+        return heard
+
+    def _csrf(self) -> str:
+        if "sealbus-csrf" not in self._http.cookies:
+            self._http.get(f"{_AUTH}/config")
+        return str(self._http.cookies["sealbus-csrf"])
+
+
+def one_time_code(secret: str) -> str:
+    """RFC 6238, of this moment."""
+    mac = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
+    offset = mac[-1] & 15
+    return f"{(struct.unpack('>I', mac[offset : offset + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+def until_true(what: str, test: Callable[[], Any]) -> Any:
+    """Ask until the answer is yes, for half a minute; the answer."""
+    end = time.monotonic() + _PATIENCE_S
+    while not (answer := test()):
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+    return answer
