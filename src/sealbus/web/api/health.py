@@ -26,7 +26,7 @@ from sealbus.web.audit.chain_state import head_problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Health", "Part", "current_health"]
+__all__ = ["Health", "Part", "current_health", "last_health"]
 
 _GOOD_FOR_S = 2.0
 _LEAST_FREE_BYTES = 256 * 1024 * 1024
@@ -63,6 +63,9 @@ class _Rounds:
         self._health: Health | None = None
         self._asked_at = 0.0
 
+    def last(self) -> Health:
+        return self._health or Health(())
+
     def current(self) -> Health:
         with self._lock:
             if self._health is None or time.monotonic() - self._asked_at > _GOOD_FOR_S:
@@ -77,6 +80,11 @@ _rounds = _Rounds()
 def current_health() -> Health:
     """How it is now, or was two seconds ago."""
     return _rounds.current()
+
+
+def last_health() -> Health:
+    """What was found when it was last asked; no parts before that. Asks nobody."""
+    return _rounds.last()
 
 
 def _ask_all() -> Health:

@@ -1,15 +1,14 @@
 """What stands between the server and Django: what Django cannot do, or does too late.
 
 In this order: is it for this site (`callers`), is its body within bounds (`bodies`), is there a lane (`lanes`); then
-Django answers. Every response, whoever made it, leaves with the security headers of the site (`headers`), and a caller
-who does not read is let go. Sockets are judged in the same way and go to the live consumers.
+Django answers. Every response, whoever made it, leaves with the security headers of the site (`headers`) and is counted.
+Sockets are judged in the same way and go to the live consumers.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Front"]
 
-_log = logging.getLogger(__name__)
-
-_READ_WITHIN_S = 30.0
 _RETRY_AFTER_S = 2
 _UNAVAILABLE = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
 
@@ -50,6 +46,13 @@ class Front:
         self._headers = headers
         self._budget = BodyBudget()
         self._lanes: Lanes | None = None
+        self.answered: Counter[int] = Counter()
+        """How many answers had which status, since the start."""
+
+    @property
+    def busy_lanes(self) -> int:
+        """How many requests Django works on."""
+        return self._lanes.busy if self._lanes is not None else 0
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -87,9 +90,6 @@ class Front:
                 await self._http(scope, body.receive, send)
         except Busy:
             await _answer(scope, send, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "busy"))
-        except TimeoutError:
-            _log.info("let go of a caller who did not read what he asked for")
-            raise
         finally:
             self._budget.give_back(body)
 
@@ -105,8 +105,8 @@ class Front:
         async def complete(message: Any) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": complete_headers(message.get("headers", ()), self._headers)}
-            async with asyncio.timeout(_READ_WITHIN_S):
-                await send(message)
+                self.answered[int(message["status"])] += 1
+            await send(message)
 
         return complete
 

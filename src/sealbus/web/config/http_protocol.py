@@ -7,7 +7,7 @@
 | idle between requests | uvicorn's keep-alive time |
 | the head as a whole; the URL; the number of headers | 32 KiB; 8 KiB; 100 |
 | requests sent ahead of their answers | 8 |
-| after the last byte that the caller should read | 30 s, then the connection is cut |
+| a caller who does not read what he asked for | 30 s for what fills our buffer, then the connection is cut |
 
 What is answered here, to bytes that are no request or come too slowly, has the headers of the site like all else.
 """
@@ -53,6 +53,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._admission = admission
         self._site_headers = site_headers
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._is_in_head = True
         self._head_bytes = 0
         self._refusal = HTTPStatus.BAD_REQUEST
@@ -71,7 +72,18 @@ class GuardedHttp(HttpToolsProtocol):
         """Forget it."""
         self._admission.forget(self)
         self._stop_clock()
+        self._has_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """He does not read as fast as we write: he has some time."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(_READ_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """He has read."""
+        self._has_read()
+        super().resume_writing()
 
     def leave(self) -> None:
         """Make room for somebody else."""
@@ -183,6 +195,11 @@ class GuardedHttp(HttpToolsProtocol):
     def _has_answered(self) -> bool:
         cycle: Any = self.cycle  # None before the first request, whatever its annotation says
         return cycle is None or bool(cycle.response_complete)
+
+    def _has_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _too_slow(self) -> None:
         if self._is_in_head and not self._head_bytes:

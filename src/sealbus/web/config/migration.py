@@ -34,7 +34,6 @@ def migrate_database() -> None:
     with explained_database(environment), locked_folder(environment.home, "migrate.lock"), _locked_database():
         _refuse_newer()
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("createcachetable", verbosity=0)
 
 
 def has_pending_migrations() -> bool:

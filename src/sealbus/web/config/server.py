@@ -8,7 +8,6 @@ new is let in, open requests get a few seconds, sockets are told to come again (
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from sealbus.web.config.admission import Admission
 from sealbus.web.config.exposure import Exposure, exposure_of
 from sealbus.web.config.headers import default_headers
 from sealbus.web.config.http_protocol import GuardedHttp
+from sealbus.web.config.metrics import MetricsServer
 from sealbus.web.config.site_certificate import SiteCertificate
 
 if TYPE_CHECKING:
@@ -68,10 +68,12 @@ def run_server(environment: Environment, ready: Callable[[str], None]) -> None:
         timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
+    metrics = MetricsServer(environment.metrics) if environment.metrics else None
     server = _Server(config, certificate, ready=lambda: ready(f"listening on {environment.public_url}"))
     server.site_headers = default_headers(is_https=environment.is_https)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run()
+    server.run()
+    if metrics is not None:
+        metrics.close()
     if server.problem is not None:
         raise server.problem
 
@@ -121,6 +123,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        self._captured_signals.clear()  # we have done as they said; uvicorn would raise them once more
 
     def _protocol(self) -> asyncio.Protocol:
         return GuardedHttp(

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core import checks
 from django.db import DatabaseError, InterfaceError
 
@@ -37,6 +38,7 @@ def serve_site(ready: Callable[[str], None]) -> None:
         migrate_database()
     else:
         _check_migrated()
+    _tell_of_first_start(ready)
     run_server(environment, ready)
 
 
@@ -48,6 +50,14 @@ def check_site() -> None:
     for each in found:
         if each.level >= checks.WARNING and not each.is_silenced():
             raise ConfigError(" ".join(f"{each.id}: {each.msg}".split()), mend=" ".join((each.hint or "").split()))
+
+
+def _tell_of_first_start(ready: Callable[[str], None]) -> None:
+    try:
+        if not get_user_model().objects.exists():
+            ready("there is no account yet: sealbus web setup-link prints the link that makes the first one")
+    except (DatabaseError, InterfaceError):
+        return  # which was said already
 
 
 def _check_migrated() -> None:

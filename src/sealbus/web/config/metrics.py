@@ -1,0 +1,63 @@
+"""What the site counts, for Prometheus, at a port of its own on loopback (SEALBUS_METRICS), like that of the gateway.
+
+Nothing here waits for the database: what is asked of it is what `/health/ready` found last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from sealbus.errors import ConfigError
+from sealbus.web.api.health import last_health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Thread
+    from wsgiref.simple_server import WSGIServer
+
+    from prometheus_client.metrics_core import Metric
+
+__all__ = ["MetricsServer"]
+
+
+class MetricsServer:
+    """Serves the metrics at http://HOST:PORT/metrics from a thread of its own."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        registry = CollectorRegistry()
+        registry.register(_Site())
+        try:
+            served: tuple[WSGIServer, Thread] = start_http_server(int(port), addr=host.strip("[]"), registry=registry)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {address}: {error.strerror}",
+                key="SEALBUS_METRICS",
+                mend="choose a free port, or leave it out",
+            ) from None
+        self._server, self._thread = served
+
+    def close(self) -> None:
+        """End it."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=1.0)
+
+
+class _Site(Collector):
+    def collect(self) -> Iterator[Metric]:
+        from sealbus.web.config.asgi import application  # loaded by the server, in its own order
+
+        answers = CounterMetricFamily("sealbus_site_answers", "HTTP answers", labels=["status"])
+        for status, count in sorted(application.answered.items()):
+            answers.add_metric([str(status)], count)
+        yield answers
+        yield GaugeMetricFamily("sealbus_site_busy_lanes", "Requests being worked on", value=application.busy_lanes)
+        parts = GaugeMetricFamily("sealbus_site_part_ok", "1 where a part works, as last asked", labels=["part"])
+        for part in last_health().parts:
+            parts.add_metric([part.name], float(not part.problem))
+        yield parts
