@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +27,7 @@ from sealbus.web.accounts.models import Assignment, User
 from sealbus.web.audit.models import Entry
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command
+from sealbus.web.devices.views import orders
 from web.people import ALL_ACTIONS, a_token, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_tag
 
@@ -306,3 +308,25 @@ def test_a_wait_is_short(engineer: APIClient) -> None:
     order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
     for query in ("wait=3600", "wait=-1", "wait=abc", "wait=nan"):
         assert engineer.get(f"/api/v1/orders/{order_id}?{query}").status_code == 400, query
+
+
+def test_a_wait_ends_with_its_order_and_when_too_many_wait_it_is_none(
+    engineer: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            _claimed()
+            services.finish("one", order_id, _result(order_id))
+
+    monkeypatch.setattr("sealbus.web.devices.views.orders.time.sleep", sleep)
+    assert engineer.get(f"/api/v1/orders/{order_id}?wait=15").json()["state"] == "done"
+    assert len(slept) == 3
+    other = _ask(engineer, f"connections/{a_connection('other').pk}/test")
+    monkeypatch.setattr(orders, "_waiting", threading.BoundedSemaphore(1))
+    orders._waiting.acquire()
+    assert engineer.get(f"/api/v1/orders/{other}?wait=15").json()["state"] == "requested"
+    assert len(slept) == 3
