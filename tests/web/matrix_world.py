@@ -72,13 +72,14 @@ def callers(home: Group, away: Group) -> dict[str, list[Caller]]:
 
 
 def _signed_in(name: str, role: str, group: Group | None, *, used_second_factor: bool = True) -> Caller:
-    caller = Caller(user=User.objects.create_user(name))
-    Assignment.objects.create(user=caller.user, role=Role.objects.get(name=role), group=group)
-    caller.client.force_login(caller.user)  # type: ignore[arg-type]
+    user = User.objects.create_user(name)
+    caller = Caller(user=user)
+    Assignment.objects.create(user=user, role=Role.objects.get(name=role), group=group)
+    caller.client.force_login(user)
     if used_second_factor:
         session = caller.client.session
         session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "mfa", "type": "totp", "at": 0}]
-        session["account_authentication_methods_user"] = str(caller.user.pk)  # type: ignore[union-attr]
+        session["account_authentication_methods_user"] = str(user.pk)
         session.save()
     return caller
 
@@ -88,7 +89,7 @@ def _token() -> Caller:
     owner = User.objects.create_user("owner")
     Assignment.objects.create(user=owner, role=Role.objects.get(name="Administrator"))
     token, secret = ApiToken.objects.create(user=owner, name="watch", actions=["view"], all_groups=True)
-    return Caller(Client(HTTP_AUTHORIZATION=f"Token {secret}"), owner, token, secret)  # type: ignore[arg-type]
+    return Caller(Client(HTTP_AUTHORIZATION=f"Token {secret}"), owner, token, secret)
 
 
 def _emergency() -> Caller:
@@ -104,11 +105,12 @@ def _a_command(group: Group, kind: CommandKind = CommandKind.TEST, caller: Calle
     user = caller.user if caller is not None else User.objects.get(username="everywhere-5")
     token = caller.token if caller is not None else None
     name = "" if user is None else user.username
-    device = a_device("of an order", group=group)
+    line = a_connection("of an order", group=group)
+    device = a_device("of an order", group=group, connection=line)
     return Command.objects.create(
         kind=kind,
         group=group,
-        connection=device.connection,
+        connection=line,
         device=device if kind is CommandKind.READ else None,
         tags=[a_tag(device).pk] if kind is CommandKind.READ else [],
         actor_kind=(ActorKind.USER if token is None else ActorKind.TOKEN).value,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from django.utils import timezone
@@ -12,9 +11,6 @@ from sealbus.web.access.errors import Conflict
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import OneTimeLink, Role, User
 from web.browsers import AUTH, PASSWORD, Browser, entries, holder
-
-if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
 
 pytestmark = pytest.mark.django_db
 
@@ -198,7 +194,7 @@ def test_an_emergency_has_an_end(hours: float) -> None:
         services.emergency_link(hours)
 
 
-def test_where_a_proxy_is_not_declared_nobody_says_who_he_is(settings: SettingsWrapper) -> None:
+def test_where_a_proxy_is_not_declared_nobody_says_who_he_is() -> None:
     holder("anna", "Viewer")
     browser = Browser("198.51.100.4", HTTP_X_FORWARDED_FOR="10.0.0.1")
     browser.login("anna")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from django.core.cache import caches
 
 from sealbus.web.access.actions import Action
 from sealbus.web.accounts import services
-from sealbus.web.config.environment import Proxies
+from sealbus.web.config.environment import Proxies, load_environment
 from web.browsers import AUTH, PASSWORD, Browser, entries, holder, totp
 from web.people import a_token
 
@@ -119,7 +120,7 @@ def test_a_declared_proxy_is_believed_and_nobody_behind_it_who_adds_to_its_heade
     from django.conf import settings
 
     proxies = Proxies((ipaddress.ip_network("10.9.0.0/16"),))
-    monkeypatch.setattr(settings, "SEALBUS", dataclasses.replace(settings.SEALBUS, trusted_proxies=proxies))
+    monkeypatch.setattr(settings, "SEALBUS", dataclasses.replace(load_environment(os.environ), trusted_proxies=proxies))
     holder("anna", "Viewer")
     for claimed, seen in (
         ("203.0.113.5", "203.0.113.5"),

@@ -14,13 +14,12 @@ from web.identity_provider import CLIENT_ID, SECRET, Provider
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_django.fixtures import SettingsWrapper
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def provider(settings: SettingsWrapper) -> Iterator[Provider]:
+def provider(settings: Any) -> Iterator[Provider]:
     """A provider that the site is set up for."""
     with Provider() as running:
         app = {

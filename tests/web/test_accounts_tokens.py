@@ -45,7 +45,7 @@ def _ask(
     secret: str, path: str = ME, address: str = "192.0.2.7", method: str = "GET", scheme: str = "Token"
 ) -> HttpResponse:
     client = APIClient(REMOTE_ADDR=address)
-    return client.generic(method, path, HTTP_AUTHORIZATION=f"{scheme} {secret}")  # type: ignore[return-value]
+    return client.generic(method, path, HTTP_AUTHORIZATION=f"{scheme} {secret}")
 
 
 def test_a_token_is_told_once_and_only_its_hash_is_kept() -> None:

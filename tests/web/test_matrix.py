@@ -10,6 +10,7 @@ the library that signs people in, which know no roles, the Administrator stands 
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import tomllib
@@ -20,17 +21,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.cache import caches
 from django.db import connection, transaction
-from django.test import override_settings
 from django.urls import URLResolver, get_resolver, reverse
 from drf_spectacular.generators import SchemaGenerator
 
 from sealbus.web.access.gate import refused
 from sealbus.web.accounts.models import Group
-from web.matrix_world import BACKGROUND, BODIES, ROLES, SOCKETS, THINGS, Caller, callers
+from web.matrix_world import BACKGROUND, BODIES, SOCKETS, THINGS, Caller, callers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_IS_WRITING = bool(os.environ.get("SEALBUS_WRITE_MATRIX"))
+_PARTS = 4  # several processes share the walk
 _TABLE = Path(__file__).with_name("matrix.toml")
 _METHODS = ("get", "post", "put", "patch", "delete")
 _LINES = ("nobody", "half", "token", "emergency", "everywhere", "home", "away")
@@ -97,7 +99,7 @@ def _ask(route: _Route, caller: Caller, home: Group) -> str:
     with transaction.atomic():
         path = route.path(home)
         body = BODIES[route.row](home) if route.row in BODIES else {}
-        cookies = caller.client.cookies.copy()
+        cookies = copy.copy(caller.client.cookies)
         answer = getattr(caller.client, route.method)(path, body, **_json(route.method))
         caller.client.cookies = cookies
         list(answer.streaming_content) if answer.streaming else None
@@ -119,44 +121,65 @@ def _undone(deed: Any, *arguments: Any) -> str:
     return verdict
 
 
-def _found() -> dict[str, dict[str, str]]:
+def _walked(part: int) -> dict[str, dict[str, str]]:
+    """Each `_PARTS`th route, and with the first part what is no route."""
     home, away = (Group.objects.create(name=name) for name in ("home", "away"))
     asking = callers(home, away)
     rows: dict[str, dict[str, str]] = {}
-    for route in _routes():
+    for route in _routes()[part::_PARTS]:
         some = slice(-1, None) if route.is_of_library else slice(None)
         rows[route.row] = {line: " ".join(_ask(route, each, home) for each in asking[line][some]) for line in _LINES}
-    for name, handshake in SOCKETS.items():
-        rows[f"SOCKET {name}"] = {line: " ".join(_undone(handshake, each) for each in asking[line]) for line in _LINES}
-    for name, deed in BACKGROUND.items():
-        rows[f"BACKGROUND {name}"] = {
-            line: " ".join(_undone(deed, each, home) for each in asking[line]) for line in _LINES
-        }
+    if part == 0:
+        for name, handshake in SOCKETS.items():
+            rows[f"SOCKET {name}"] = {
+                line: " ".join(_undone(handshake, each) for each in asking[line]) for line in _LINES
+            }
+        for name, deed in BACKGROUND.items():
+            rows[f"BACKGROUND {name}"] = {
+                line: " ".join(_undone(deed, each, home) for each in asking[line]) for line in _LINES
+            }
     return rows
 
 
-def _rendered(rows: dict[str, dict[str, str]]) -> str:
-    parts = []
-    for row, lines in rows.items():
-        parts.append(f'["{row}"]\n' + "".join(f'{line} = "{lines[line]}"\n' for line in _LINES))
-    return _HEAD + "\n".join(parts)
+def _table() -> dict[str, dict[str, str]]:
+    return tomllib.loads(_TABLE.read_text()) if _TABLE.exists() else {}
+
+
+def _write(rows: dict[str, dict[str, str]]) -> None:
+    parts = [f'["{row}"]\n' + "".join(f'{line} = "{rows[row][line]}"\n' for line in _LINES) for row in sorted(rows)]
+    _TABLE.write_text(_HEAD + "\n".join(parts))
+
+
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without what is the same for all callers and tried elsewhere: the document, the records of refusals, the log."""
+    monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *arguments, **named: {})
+    monkeypatch.setattr(refused, "send", lambda *arguments, **named: [])
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)  # it is in our transaction
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    walked = {route.row for route in _routes()}
+    walked |= {f"SOCKET {name}" for name in SOCKETS} | {f"BACKGROUND {name}" for name in BACKGROUND}
+    table = _table()
+    if _IS_WRITING:
+        _write({row: lines for row, lines in table.items() if row in walked})
+        return
+    assert sorted(walked - table.keys()) == [], "how a row is added stands at the head of matrix_world.py"
+    assert sorted(table.keys() - walked) == [], "there is no such route any more: take the row away"
 
 
 @pytest.mark.django_db
-@override_settings(SOCIALACCOUNT_PROVIDERS={})
-def test_every_caller_gets_what_the_table_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refused, "send", lambda *arguments, **named: [])  # what is recorded is tried elsewhere
-    monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *arguments, **named: {})  # the same for all, and slow
-    logging.disable(logging.CRITICAL)
-    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)  # the connection of this transaction
-    assert len(ROLES) == 6
-    try:
-        found = _found()
-    finally:
-        logging.disable(logging.NOTSET)
-    if os.environ.get("SEALBUS_WRITE_MATRIX"):
-        _TABLE.write_text(_rendered(found))
-    expected = tomllib.loads(_TABLE.read_text())
-    assert sorted(found) == sorted(expected), "a route without a row, or a row without a route: see matrix_world.py"
-    differing = {row: (found[row], expected[row]) for row in found if found[row] != expected[row]}
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_every_caller_gets_what_the_table_says(part: int, settings: Any) -> None:
+    settings.SOCIALACCOUNT_PROVIDERS = {}
+    found = _walked(part)
+    if _IS_WRITING:
+        _write(_table() | found)
+    table = _table()
+    differing = {row: (found[row], table.get(row)) for row in found if found[row] != table.get(row)}
     assert not differing, "\n".join(f"{row}\n  is  {is_}\n  not {should}" for row, (is_, should) in differing.items())
