@@ -94,9 +94,12 @@ def _subject(bench: Bench, subject: str, loop: str, is_changing: bool) -> Callab
 
 def _run(bench: Bench, arguments: list[str], seconds: float) -> dict[str, Any]:
     command = ["taskset", "-c", str(bench.cores.tested), sys.executable, "-m", "benchmarks.collect", *arguments]
-    done = subprocess.run(
-        command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds + _PATIENCE_S
-    )
+    try:
+        done = subprocess.run(
+            command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds + _PATIENCE_S
+        )
+    except subprocess.TimeoutExpired:
+        raise NotMeasuredError(f"{arguments[0]} did not end") from None
     if done.returncode:
         raise NotMeasuredError(f"{arguments[0]}: {done.stderr.strip().splitlines()[-1]}")
     report: dict[str, Any] = json.loads(done.stdout)
