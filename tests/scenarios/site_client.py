@@ -78,6 +78,10 @@ class SiteClient:
         """End the session."""
         self.ask("DELETE", f"{_AUTH}/auth/session")
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
     def add_second_factor(self) -> str:
         """Add an authenticator app; its secret."""
         self.ask("POST", f"{_AUTH}/auth/reauthenticate", {"password": PASSWORD})

@@ -102,15 +102,14 @@ def _tag(device: DeviceMap, point: Point) -> dict[str, Any]:
 
 def first_words(folder: Path) -> Iterator[str]:
     """Where the site is, and how its first administrator comes in."""
-    yield ""
-    yield f"The site is at {os.environ.get('SEALBUS_PUBLIC_URL', 'http://127.0.0.1:8000')}"
+    site = os.environ.get("SEALBUS_PUBLIC_URL", "http://127.0.0.1:8000")
     try:
         link = _sealbus("web", "setup-link", "--home", str(folder))
-    except SealbusError as error:  # it has an administrator already
-        yield f"({error})"
+    except SealbusError:  # it has an administrator
+        yield f"The site is at {site}; its API is described at {site}/api/v1/schema for who has signed in."
     else:
-        yield "It has no account yet. This link makes the first one, once, within a day:"
-        yield f"    {link}"
+        yield f"The site is at {site} and has no account yet. This link makes the first one, once, within a day:"
+        yield f"  {link}"
 
 
 def _sealbus(*words: str) -> str:

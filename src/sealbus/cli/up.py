@@ -87,8 +87,9 @@ def _installed(folder: Path) -> list[ServiceCommand]:
 
 def _tour(demonstration: Demonstration) -> Iterator[str]:
     furnish(demonstration, _announce)
-    yield from render_tour(demonstration)
     yield from first_words(demonstration.folder)
+    yield ""
+    yield from render_tour(demonstration)
 
 
 async def _run(commands: list[ServiceCommand], welcome: Callable[[], Iterable[str]]) -> None:
