@@ -1,0 +1,130 @@
+"""The parts of the live side that are arithmetic: what replaces what, when a value is stale, and what has a bound."""
+
+from __future__ import annotations
+
+import pytest
+
+from sealbus.samples import US_PER_S, Quality, Reason, Sample
+from sealbus.web.access.actions import Action
+from sealbus.web.access.subject import Rights
+from sealbus.web.trends.allowance import Allowance
+from sealbus.web.trends.catalog import Catalog, CatalogTag
+from sealbus.web.trends.followers import Follower, Followers
+from sealbus.web.trends.freshness import judged, stale_after_s
+from sealbus.web.trends.latest import LatestValues
+
+NOW_US = 1_700_000_000 * US_PER_S
+
+
+def _values(*tag_ids: int) -> LatestValues:
+    values = LatestValues()
+    values.know(tag_ids)
+    return values
+
+
+def test_a_later_batch_replaces_an_earlier_one_also_when_the_clock_was_put_back() -> None:
+    values = _values(1)
+    assert values.hear([Sample(1, NOW_US, 5)]) == [1]
+    assert values.hear([Sample(1, NOW_US - 3600 * US_PER_S, 6)]) == [1]
+    assert values.get(1) == Sample(1, NOW_US - 3600 * US_PER_S, 6)
+    assert values.hear([Sample(1, NOW_US - 3600 * US_PER_S, 6)]) == []
+
+
+def test_a_snapshot_replaces_what_is_older_than_its_question_and_not_what_was_heard_since() -> None:
+    values = _values(1, 2)
+    values.hear([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)])
+    mark = values.mark()
+    values.hear([Sample(2, NOW_US + 2, 7)])
+    assert values.hear_snapshot([Sample(1, NOW_US - 9, 6), Sample(2, NOW_US + 1, 6)], mark) == [1]
+    assert (values.get(1), values.get(2)) == (Sample(1, NOW_US - 9, 6), Sample(2, NOW_US + 2, 7))
+
+
+def test_tags_that_nobody_told_of_since_the_mark_are_found() -> None:
+    values = _values(1, 2, 3, 4)
+    values.hear([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5), Sample(3, NOW_US, 5)])
+    mark = values.mark()
+    values.hear([Sample(2, NOW_US, 5)])
+    assert values.missing_since(mark, {3}) == [1]
+
+
+def test_history_brings_what_is_newer_and_nothing_else() -> None:
+    values = _values(1, 2)
+    values.hear([Sample(1, NOW_US, 5)])
+    assert values.hear_stored([Sample(1, NOW_US, 4), Sample(2, NOW_US - 1, 4)]) == [2]
+    assert values.hear_stored([Sample(1, NOW_US + 1, 4)]) == [1]
+
+
+def test_what_is_unknown_is_dropped_and_counted_and_what_is_no_longer_known_forgotten() -> None:
+    values = _values(1)
+    assert values.hear([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)]) == [1]
+    assert values.strangers == 1
+    values.know([2])
+    assert values.get(1) is None
+
+
+def test_a_value_is_told_anew_when_it_has_changed() -> None:
+    values = _values(1)
+    assert values.encoded(1) == b"[1,null,null,2,12]"
+    values.hear([Sample(1, NOW_US, 5)])
+    assert values.encoded(1) == b"[1,%d,5,0,0]" % NOW_US
+    values.age([1], Reason.NOT_REFRESHED)
+    assert values.encoded(1) == b"[1,%d,5,3,11]" % NOW_US
+    assert values.age([1], Reason.NOT_REFRESHED) == []
+
+
+@pytest.mark.parametrize(
+    ("age_s", "quality"), [(0, Quality.GOOD), (5, Quality.GOOD), (6, Quality.STALE), (-6, Quality.STALE)]
+)
+def test_a_stored_value_is_stale_when_its_time_is_up_or_lies_ahead(age_s: int, quality: Quality) -> None:
+    assert judged(Sample(1, NOW_US - age_s * US_PER_S, 5), 5.0, NOW_US).quality is quality
+
+
+def test_what_is_bad_stays_bad_for_its_own_reason() -> None:
+    bad = Sample(1, 0, None, Quality.BAD, Reason.TIMEOUT)
+    assert judged(bad, 5.0, NOW_US) == bad
+
+
+@pytest.mark.parametrize(
+    ("own", "interval", "expected"), [(0.5, 60, 0.5), (None, 60, 180), (None, 0.1, 5), (None, None, 5)]
+)
+def test_a_tag_is_good_for_three_intervals_and_five_seconds_unless_it_says_otherwise(
+    own: float | None, interval: float | None, expected: float
+) -> None:
+    assert stale_after_s(own, interval) == expected
+
+
+def test_an_allowance_lets_a_burst_pass_and_then_its_rate() -> None:
+    allowance = Allowance(20, 40, now=0)
+    assert [allowance.spend(0) for _ in range(41)] == [True] * 40 + [False]
+    assert [allowance.spend(0.1), allowance.spend(0.1), allowance.spend(0.1)] == [True, True, False]
+
+
+def test_what_is_due_to_a_client_that_does_not_read_has_a_bound() -> None:
+    followers, follower = Followers(), Follower()
+    followers.follow(follower, frozenset({1, 2}))
+    for _ in range(1000):
+        followers.touch([1, 2, 3])
+    assert follower.take_due() == [1, 2]
+    followers.touch([1])
+    followers.follow(follower, frozenset({2}))
+    assert follower.take_due() == []
+    followers.leave(follower)
+    assert (len(followers), followers.followed()) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "seen"),
+    [
+        ({(Action.VIEW, 1)}, {10, 11}),
+        ({(Action.VIEW, None)}, {10, 11, 20}),
+        ({(Action.VIEW, 2), (Action.CONFIGURE, 1)}, {20}),
+        ({(Action.WRITE, None)}, set()),
+    ],
+)
+def test_rights_choose_what_is_seen_of_tags_and_devices(pairs: set[tuple[Action, int | None]], seen: set[int]) -> None:
+    tags = {10: CatalogTag(1, 1, 5), 11: CatalogTag(1, 1, 5), 20: CatalogTag(2, 2, 5)}
+    catalog = Catalog(tags, {1: 1, 2: 2}, {1: (10, 11), 2: (20,)})
+    chosen = catalog.choose(Rights(frozenset(pairs)), [10, 20, 99], [1, 2, 99])
+    assert chosen.tags == seen
+    assert set(chosen.refused_tags) == {10, 20, 99} - seen
+    assert 99 in chosen.refused_devices
