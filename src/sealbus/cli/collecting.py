@@ -118,19 +118,19 @@ class Collecting:
     async def run(self, stopped: asyncio.Event, sources: Sequence[RecordSource], ready: Callable[[str], None]) -> None:
         """Until `stopped`."""
         self._bus.serve(SNAPSHOT_TOPIC, self._snapshot)
-        tasks = [
-            asyncio.create_task(work, name=name)
-            for name, work in {
-                "collector": self.collector.run(),
-                "hints": self._hear_hints(),
-                "plan and orders": self._follow(),
-                "reports": self._send_reports(),
-                "sign of life": self._live(),
-                "heartbeat": self._every(_BEAT_EVERY_S, self._desk.beat),
-                "records": self._every(_RECORDS_EVERY_S, lambda: self._take_records(sources)),
-                "audit": self._every(_HEAD_EVERY_S, self._look_after_audit),
-            }.items()
-        ]
+        work = {
+            "collector": self.collector.run(),
+            "hints": self._hear_hints(),
+            "plan and orders": self._follow(),
+            "reports": self._send_reports(),
+            "sign of life": self._live(),
+            "heartbeat": self._every(_BEAT_EVERY_S, self._desk.beat),
+            "records": self._every(_RECORDS_EVERY_S, lambda: self._take_records(sources)),
+            "audit": self._every(_HEAD_EVERY_S, self._look_after_audit),
+        }
+        if (forwarding := self._desk.forwarding()) is not None:
+            work["syslog"] = forwarding
+        tasks = [asyncio.create_task(each, name=name) for name, each in work.items()]
         ending = asyncio.create_task(stopped.wait())
         ready(f"listening on {self._desk.environment.bus}")
         try:

@@ -28,6 +28,7 @@ __all__ = [
     "audit_app",
     "emergency_link",
     "export",
+    "import_site",
     "migrate",
     "password_link",
     "serve",

@@ -21,6 +21,7 @@ __all__ = [
     "emergency_link",
     "export_audit",
     "forward_audit",
+    "import_site",
     "migrate",
     "password_link",
     "serve",

@@ -18,12 +18,13 @@ from sealbus.web.access import hints
 from sealbus.web.access.models import Heartbeat, Version
 from sealbus.web.accounts.services.refusals import flush_refusals
 from sealbus.web.audit.checkpoints import note_head
+from sealbus.web.audit.forwarding import keep_forwarding
 from sealbus.web.audit.takeover import take_records
 from sealbus.web.devices import queries
 from sealbus.web.devices.services import collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
 
     from sealbus.web.config.environment import Environment
@@ -124,6 +125,11 @@ class CollectorDesk:
     def note_audit_head(self) -> None:
         """Note outside the database where the audit ends."""
         note_head(self.environment.home)
+
+    def forwarding(self) -> Coroutine[None, None, None] | None:
+        """What sends the audit to a syslog server for ever, in a thread of its own; None where none is set."""
+        target = self.environment.syslog
+        return None if target is None else keep_forwarding(target)
 
     @_at_the_desk
     def flush_refusals(self) -> int:
