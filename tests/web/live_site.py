@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE_S", "Client", "Collector", "Site", "now_us", "running_site"]
 
 PATIENCE_S = 20.0
+_TRIES = 5
 _TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -110,6 +111,12 @@ class Collector:
     bus: Bus
     latest: dict[int, Sample] = field(default_factory=dict)
     asked: int = 0
+    signs: asyncio.Task[None] | None = None
+
+    def hush(self) -> None:
+        """Give no more signs of life."""
+        if self.signs is not None:
+            self.signs.cancel()
 
     def say(self, *samples: Sample) -> None:
         """Publish samples."""
@@ -183,17 +190,16 @@ class Site:
         raise AssertionError
 
     @contextlib.asynccontextmanager
-    async def collector(self, *, gives_signs: bool = True) -> AsyncIterator[Collector]:
+    async def collector(self) -> AsyncIterator[Collector]:
         """Be the collector of this site."""
         async with open_bus("local:", folder=self.home / "bus", is_hub=True) as bus:
             collector = Collector(bus)
             bus.serve(SNAPSHOT_TOPIC, collector.answer)
-            signs = asyncio.create_task(collector.live()) if gives_signs else None
+            collector.signs = asyncio.create_task(collector.live())
             try:
                 yield collector
             finally:
-                if signs is not None:
-                    signs.cancel()
+                collector.hush()
 
     def log(self) -> str:
         return (self.home / "log").read_text(errors="replace")
@@ -203,10 +209,8 @@ class Site:
 def running_site(home: Path) -> Iterator[Site]:
     """Start one, and end it."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    port = free_ports(1)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SEALBUS_", "DJANGO_"))}
     environment |= {"PYTHONPATH": os.pathsep.join([str(_TESTS.parent / "src"), str(_TESTS)])}
-    environment |= {"SEALBUS_LISTEN": f"127.0.0.1:{port}"}
     shell = subprocess.Popen(
         [sys.executable, "-m", "web.site_shell", str(home)],
         stdin=subprocess.PIPE,
@@ -215,21 +219,34 @@ def running_site(home: Path) -> Iterator[Site]:
         text=True,
         start_new_session=True,
     )
+    assert shell.stdin is not None
     assert shell.stdout is not None
-    shell.stdout.readline()
+    try:
+        shell.stdout.readline()
+        site = next(filter(None, (_started(home, environment, shell) for _ in range(_TRIES))), None)
+        assert site is not None, (home / "log").read_text()
+        yield site
+        site.process.send_signal(signal.SIGTERM)
+        site.process.wait(PATIENCE_S)
+    finally:
+        shell.stdin.close()
+        shell.wait(PATIENCE_S)
+        shell.stdout.close()
+
+
+def _started(home: Path, environment: dict[str, str], shell: subprocess.Popen[str]) -> Site | None:
+    """A site that listens; None where somebody else took the port meanwhile."""
+    port = free_ports(1)
+    command = [sys.executable, "-m", "sealbus", "web", "serve", "--home", str(home), "--listen", f"127.0.0.1:{port}"]
     with (home / "log").open("wb") as log:
-        command = [sys.executable, "-m", "sealbus", "web", "serve", "--home", str(home)]
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     site = Site(home, port, process, shell)
-    try:
-        end = time.monotonic() + PATIENCE_S
-        while "listening on" not in site.log():
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(site.log()[-3000:])
-            time.sleep(0.05)
-        yield site
-    finally:
-        shell.stdin and shell.stdin.close()
-        shell.wait(PATIENCE_S)
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE_S)
+    end = time.monotonic() + 2 * PATIENCE_S
+    while "listening on" not in site.log():
+        if process.poll() is not None and "address already in use" in site.log():
+            return None
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            raise RuntimeError(site.log()[-3000:])
+        time.sleep(0.05)
+    return site

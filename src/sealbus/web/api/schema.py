@@ -12,7 +12,7 @@ from drf_spectacular.renderers import (
     OpenApiYamlRenderer2,
 )
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -42,9 +42,6 @@ class SchemaView(SpectacularAPIView):
     ]
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("format", OpenApiTypes.STR, enum=["json", "yaml"], description="Instead of Accept")
-        ],
         responses={(200, "application/json"): OpenApiTypes.OBJECT},
         operation_id="schema_retrieve",
     )

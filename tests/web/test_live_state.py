@@ -1,0 +1,122 @@
+"""No data is never fresh: when nobody vouches for a value it says so, and what is known anyway comes from history."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from sealbus.history import HistoryRules, open_history
+from sealbus.samples import Quality, Reason, Sample
+from web.live_people import a_scene
+from web.live_site import PATIENCE_S, now_us
+
+if TYPE_CHECKING:
+    from web.live_site import Site
+
+
+async def test_values_grow_stale_when_the_collector_falls_silent_and_come_back_with_it(site: Site) -> None:
+    anna = a_scene(site, tags=1)
+    (tag_id,) = anna.tags
+    async with (
+        site.connect(token=site.do("token", user=anna.user)) as client,
+        site.collector() as collector,
+    ):
+        await client.ask("subscribe", tags=[tag_id])
+        time_us = now_us()
+        collector.say(Sample(tag_id, time_us, 5))
+        assert await client.wait_for(tag_id) == [tag_id, time_us, 5, Quality.GOOD, Reason.NONE]
+        collector.hush()
+        await client.wait_for_state("silent")
+        assert await client.wait_for(tag_id) == [tag_id, time_us, 5, Quality.STALE, Reason.NOT_REFRESHED]
+        collector.say(Sample(tag_id, time_us + 1, 6))
+        assert await client.wait_for(tag_id, 6) == [tag_id, time_us + 1, 6, Quality.GOOD, Reason.NONE]
+        assert client.heard[-1]["state"] == "live"
+
+
+async def test_signs_of_life_keep_a_value_good_that_does_not_change(site: Site) -> None:
+    anna = a_scene(site, tags=1)
+    (tag_id,) = anna.tags
+    async with site.collector() as collector, site.connect(token=site.do("token", user=anna.user)) as client:
+        await client.ask("subscribe", tags=[tag_id])
+        collector.say(Sample(tag_id, 1_000_000, 5))  # long ago, by its time
+        await client.wait_for(tag_id, 5)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(8):  # longer than anything that makes it stale
+                await client.receive("values")
+        (sample,) = (await client.ask("subscribe", tags=[tag_id]))["samples"]
+        assert sample == [tag_id, 1_000_000, 5, Quality.GOOD, Reason.NONE]
+
+
+async def test_history_helps_out_while_the_bus_is_away(site: Site) -> None:
+    anna = a_scene(site, tags=1)
+    (tag_id,) = anna.tags
+    token = site.do("token", user=anna.user)
+    async with site.connect(token=token) as client:
+        async with site.collector() as collector:
+            await client.ask("subscribe", tags=[tag_id])
+            collector.say(Sample(tag_id, now_us(), 5))
+            await client.wait_for(tag_id, 5)
+        await client.wait_for_state("cut-off")
+        history = open_history(f"sqlite:///{site.home / 'history.sqlite3'}", rules=HistoryRules())
+        time_us = now_us()
+        history.append([Sample(tag_id, time_us, 7)])
+        history.close()
+        assert await client.wait_for(tag_id, 7) == [tag_id, time_us, 7, Quality.GOOD, Reason.NONE]
+        assert await client.wait_for(tag_id, 7) == [tag_id, time_us, 7, Quality.STALE, Reason.NOT_REFRESHED]
+        async with httpx.AsyncClient(base_url=site.origin, headers={"Authorization": f"Token {token}"}) as http:
+            told = (await http.get(f"/api/v1/values/{tag_id}", timeout=PATIENCE_S)).json()
+        assert (told["state"], told["value"], told["quality"]) == ("cut-off", 7, Quality.STALE)
+
+
+async def test_what_a_new_collector_does_not_know_is_not_collected(site: Site) -> None:
+    anna = a_scene(site, tags=2)
+    known, dropped = anna.tags
+    async with site.connect(token=site.do("token", user=anna.user)) as client:
+        await client.ask("subscribe", tags=anna.tags)
+        async with site.collector() as collector:
+            collector.say(Sample(known, now_us(), 1), Sample(dropped, now_us(), 2))
+            await client.wait_for(dropped, 2)
+        await client.wait_for_state("cut-off")
+        async with site.collector() as collector:
+            collector.latest = {known: Sample(known, now_us(), 3)}
+            held: dict[int, list[object]] = {}
+            while held.get(known, [0] * 5)[2] != 3 or held.get(dropped, [0] * 5)[4] != Reason.NOT_COLLECTED:
+                held |= {sample[0]: sample for sample in (await client.receive("values"))["samples"]}
+            assert held[dropped][2:4] == [2, Quality.STALE]
+
+
+async def test_values_over_http_are_those_of_the_hub(site: Site) -> None:
+    anna = a_scene(site, tags=2)
+    token = site.do("token", user=anna.user)
+    async with (
+        site.collector() as collector,
+        site.connect(token=token) as client,
+        httpx.AsyncClient(base_url=site.origin, headers={"Authorization": f"Token {token}"}) as http,
+    ):
+        await client.ask("subscribe", tags=anna.tags)
+        collector.say(Sample(anna.tags[0], 5_000_000, 2**64 - 1))
+        await client.wait_for(anna.tags[0], 2**64 - 1)
+        told = (await http.get(f"/api/v1/values?device={anna.device}", timeout=PATIENCE_S)).json()
+        assert (told["state"], told["tags"], told["values"]) == ("live", anna.tags, [2**64 - 1, None])
+        assert told["times_us"] == [5_000_000, None]
+
+
+@pytest.mark.parametrize("file", ["csv", "parquet"])
+async def test_an_export_is_streamed_by_the_running_site(site: Site, file: str) -> None:
+    anna = a_scene(site, tags=1)
+    (tag_id,) = anna.tags
+    history = open_history(f"sqlite:///{site.home / 'history.sqlite3'}", rules=HistoryRules())
+    history.append([Sample(tag_id, 1_000_000 * index, index) for index in range(100_000)])
+    history.close()
+    headers = {"Authorization": f"Token {site.do('token', user=anna.user)}"}
+    path = f"/api/v1/history/export?tags={tag_id}&start=0&end=1000000000000&file={file}"
+    async with (
+        httpx.AsyncClient(base_url=site.origin, headers=headers, timeout=PATIENCE_S) as http,
+        http.stream("GET", path) as response,
+    ):
+        assert (response.status_code, response.headers.get("content-length")) == (200, None)
+        content = b"".join([piece async for piece in response.aiter_bytes()])
+    assert content.count(b"\n") == 100_001 if file == "csv" else content[-4:] == b"PAR1"
