@@ -20,7 +20,6 @@ __all__ = [
     "collector_desk",
     "emergency_link",
     "export_audit",
-    "forward_audit",
     "import_site",
     "migrate",
     "password_link",
@@ -99,10 +98,3 @@ def export_audit(*, kind: str, action: str = "", actor: str = "") -> Iterator[by
     from sealbus.web.config.shell import export_entries
 
     return export_entries(kind=kind, wanted=EntryFilter(action=action, actor=actor))
-
-
-async def forward_audit() -> None:
-    """Send the audit on to the syslog server that the environment names, for ever; nothing where it names none."""
-    from sealbus.web.config.shell import forward_entries
-
-    await forward_entries()

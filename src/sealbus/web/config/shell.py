@@ -18,7 +18,6 @@ from sealbus.web.accounts import services as accounts
 from sealbus.web.accounts.models import User
 from sealbus.web.audit.checkpoints import noted_heads, parse_head
 from sealbus.web.audit.export import as_csv, as_json_lines
-from sealbus.web.audit.forwarding import keep_forwarding
 from sealbus.web.audit.services import begin_export
 from sealbus.web.audit.verification import Verdict, verify_chain
 from sealbus.web.config.migration import explained_database
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "export_entries",
-    "forward_entries",
     "make_emergency_link",
     "make_password_link",
     "make_setup_link",
@@ -81,13 +79,6 @@ def export_entries(*, kind: str, wanted: EntryFilter) -> Iterator[bytes]:
     with _explained():
         entries = begin_export(actor=_SHELL, wanted=wanted, kind=kind)
         yield from as_csv(entries) if kind == "csv" else as_json_lines(entries)
-
-
-async def forward_entries() -> None:
-    """Send the audit on for ever; nothing where no target is set."""
-    target = _site().syslog
-    if target is not None:
-        await keep_forwarding(target)
 
 
 def _site() -> Environment:

@@ -27,6 +27,7 @@ __all__ = [
     "HistoryTold",
     "RawAnswer",
     "RawTold",
+    "SeriesAnswer",
     "SeriesTold",
     "ValueAnswer",
     "ValueTold",
