@@ -8,7 +8,6 @@ value (nobody looked is a gap), and to stop whoever hands it samples (`HistoryWr
 """
 
 from sealbus.history.block import Block
-from sealbus.history.export import export_csv, export_parquet
 from sealbus.history.history import History, open_history
 from sealbus.history.rules import HistoryRules, RetentionClass
 from sealbus.history.shapes import (
@@ -41,7 +40,5 @@ __all__ = [
     "Tended",
     "WriterLimits",
     "WriterState",
-    "export_csv",
-    "export_parquet",
     "open_history",
 ]
