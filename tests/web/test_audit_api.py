@@ -201,7 +201,7 @@ def test_exports_have_a_bound_and_give_their_place_back(auditor: APIClient) -> N
     refused = auditor.get(f"{BASE}/export")
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
     for answer in held:
-        assert b"session.login" in b"".join(answer.streaming_content)
+        assert b"session.login" in b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a stream
     assert _lines(auditor)
 
 

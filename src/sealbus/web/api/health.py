@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +23,7 @@ from django.db.migrations.executor import MigrationExecutor
 from sealbus.web.access.models import Heartbeat
 from sealbus.web.access.probes import ADVISORIES, PROBES
 from sealbus.web.audit.chain_state import head_problem
+from sealbus.web.trends.service import running_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +91,8 @@ def last_health() -> Health:
 
 def _ask_all() -> Health:
     own: dict[str, Callable[[], str]] = {
-        "database": _database, "audit": head_problem, "collector": _collector, "history": _history, "disk": _disk
+        "database": _database, "audit": head_problem, "bus": _bus, "collector": _collector, "history": _history,
+        "disk": _disk,
     }  # fmt: skip
     parts: list[Part] = []
     for probes, needed in (({**own, **PROBES}, True), (ADVISORIES, False)):
@@ -115,12 +118,20 @@ def _collector() -> str:
     return "" if Heartbeat.is_alive("collector") else "the collector does not show a sign of life"
 
 
+def _bus() -> str:
+    service = running_service()
+    if service is None:  # a process that serves nobody
+        return ""
+    state = service.bus.state()
+    return "" if state.connected else state.problem or "the bus is not connected"
+
+
 def _history() -> str:
     url: str = settings.SEALBUS.history  # type: ignore[misc]  # ours
     try:
         if urlsplit(url).scheme == "sqlite":
-            path = unquote(urlsplit(url).path)
-            opened = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_HISTORY_WITHIN_S)
+            path = Path(unquote(urlsplit(url).path[1:]))  # sqlite:////absolute
+            opened = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_HISTORY_WITHIN_S)
             try:
                 opened.execute("SELECT count(*) FROM sqlite_master").fetchone()
             finally:

@@ -26,7 +26,7 @@ _PROXY_HEADERS = frozenset(
     {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"forwarded"}
 )
 _IDENTITY_PREFIXES = (b"x-ssl-", b"ssl-client-", b"x-client-cert", b"x-remote-user", b"remote-user")
-_HEALTH = "/health/"
+_HEALTH = frozenset({"/health/live", "/health/ready"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,17 @@ class Callers:
         peer = _unmapped((scope.get("client") or ("", 0))[0])
         is_proxy = self.proxies.contains(peer)
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        is_check = scope["path"].startswith(_HEALTH) and is_loopback_host(peer)
+        is_check = scope["path"] in _HEALTH and is_loopback_host(peer)
         if self.exposure is Exposure.BEHIND_PROXY and not is_proxy and not is_check:
             return Refusal(HTTPStatus.FORBIDDEN, "come through the proxy")
         if len(hosts) != 1 or not (self._is_ours(hosts[0]) or is_check):
             return Refusal(HTTPStatus.BAD_REQUEST, "not this host")
         if is_proxy:
             return self._ask_for_https(scope)
-        scope["headers"] = [(name, value) for name, value in scope["headers"] if not _speaks_for_others(name)]
+        kept = [(name, value) for name, value in scope["headers"] if not _speaks_for_others(name)]
+        if is_check:  # it asks for this machine, whatever people call it
+            kept = [(name, self.hosts[0].encode() if name == b"host" else value) for name, value in kept]
+        scope["headers"] = kept
         return None
 
     def _is_ours(self, host: bytes) -> bool:

@@ -1,0 +1,66 @@
+"""Behind a proxy the site is plain, but only to that proxy, and only for what came to it by HTTPS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios.site_process import SiteProcess, open_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SITE = {"Host": "plant.example"}
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
+    """A site whose proxy is this machine."""
+    variables = {"SEALBUS_PUBLIC_URL": "https://plant.example", "SEALBUS_TRUSTED_PROXIES": "127.0.0.1"}
+    with open_site(tmp_path_factory.mktemp("behind"), https=False, **variables) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
+    """A site whose proxy is another machine."""
+    variables = {"SEALBUS_PUBLIC_URL": "https://plant.example", "SEALBUS_TRUSTED_PROXIES": "10.9.9.0/24"}
+    with open_site(tmp_path_factory.mktemp("elsewhere"), https=False, **variables) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-Forwarded-Proto": "https"}, 401),
+        ({"X-Forwarded-Proto": "http"}, 308),
+        ({"X-Forwarded-Proto": "https, http"}, 308),
+        ({}, 403),
+        ({"X-Forwarded-Proto": "https", "Host": "evil.example"}, 400),
+    ],
+)
+def test_what_came_by_https_is_served_and_all_else_is_not(
+    headers: dict[str, str], status: int, behind: SiteProcess
+) -> None:
+    answer = behind.get("/api/v1/health?a=1", headers=_SITE | headers)
+    assert answer.status_code == status
+    assert answer.headers["Strict-Transport-Security"]
+    if status == 308:
+        assert answer.headers["Location"] == "https://plant.example/api/v1/health?a=1"
+
+
+def test_what_would_change_something_is_not_sent_on(behind: SiteProcess) -> None:
+    assert behind.get("/api/v1/health", "POST", headers=_SITE | {"X-Forwarded-Proto": "http"}).status_code == 403
+
+
+def test_who_is_no_proxy_is_not_served_whatever_he_says(elsewhere: SiteProcess) -> None:
+    for headers in ({}, {"X-Forwarded-Proto": "https"}, {"X-Forwarded-For": "10.9.9.1"}):
+        answer = elsewhere.get("/api/v1/health", headers=_SITE | headers)
+        assert answer.status_code == 403
+        assert answer.json()["detail"] == "come through the proxy"
+
+
+def test_a_health_check_of_the_machine_itself_needs_no_proxy(elsewhere: SiteProcess) -> None:
+    assert elsewhere.get("/health/live").json() == {"status": "alive"}
+    assert elsewhere.get("/health/../api/v1/health").status_code != 401
