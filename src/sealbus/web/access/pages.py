@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.renderers import JSONRenderer
 
 from sealbus.web.access.problems import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
 
 __all__ = ["Pages", "ProblemRenderer"]
 
@@ -18,6 +22,13 @@ class Pages(PageNumberPagination):
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 1000
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        """One page. A page that is not there is a parameter that is wrong, as any other."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except NotFound:
+            raise ValidationError({"page": ["there is no such page"]}) from None
 
 
 class ProblemRenderer(JSONRenderer):

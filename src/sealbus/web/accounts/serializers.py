@@ -46,6 +46,8 @@ def _password(**options: Any) -> serializers.CharField:
 class UserShown(serializers.ModelSerializer[User]):
     """A user."""
 
+    email = serializers.CharField(read_only=True)  # may be empty
+
     class Meta:
         model = User
         fields = ("id", "username", "name", "email", "is_active", "created_at", "last_login", "version")

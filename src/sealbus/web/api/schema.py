@@ -18,6 +18,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from sealbus.web.access.authentication import GatePermission, SubjectAuthentication
 from sealbus.web.access.requirement import SIGNED_IN
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class SchemaView(SpectacularAPIView):
     """OpenAPI as JSON; as YAML where the caller accepts that."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}
+    authentication_classes = [SubjectAuthentication]  # noqa: RUF012 - the library's are for everybody
+    permission_classes = [GatePermission]  # noqa: RUF012
     renderer_classes = [  # noqa: RUF012 - as the library has it
         OpenApiJsonRenderer,
         OpenApiJsonRenderer2,

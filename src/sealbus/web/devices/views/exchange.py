@@ -99,7 +99,12 @@ class Exchange:
         services.import_rows(table=self.table, rows=rows, report=report, subject=self.subject, dry_run=dry_run)
         return answer(report, dry_run=dry_run)
 
-    @extend_schema(responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.BINARY)})
+    @extend_schema(
+        responses={
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR),
+            (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT),
+        }
+    )
     @action(detail=False, methods=["get"])
     def export(self: Any, request: Request) -> HttpResponse:
         """All that the filters leave, as a file that an import takes back."""
