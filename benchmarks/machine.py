@@ -26,6 +26,7 @@ __all__ = [
     "Quiet",
     "choose_cores",
     "compile_tools",
+    "cpu_seconds",
     "describe_machine",
     "find_program",
     "free_port",
@@ -169,6 +170,12 @@ def proportional_set_bytes(processes: Sequence[int]) -> int:
             if line.startswith("Pss:"):
                 total += int(line.split()[1]) * 1024
     return total
+
+
+def cpu_seconds(process_id: int) -> float:
+    """What a process has used by now, user and system, all its threads."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def describe_machine() -> dict[str, str]:

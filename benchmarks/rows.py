@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.collector import measure_collector, measure_orders
 from benchmarks.history import measure_history
+from benchmarks.live import measure_live
 from benchmarks.machine import (
     PROJECT,
     NotMeasuredError,
@@ -264,4 +265,5 @@ ROWS: Mapping[str, tuple[Callable[[Bench], Table], ...]] = {
     "api": (measure_client, measure_server),
     "history": (measure_history,),
     "collector": (measure_collector, measure_orders),
+    "live": (measure_live,),
 }
