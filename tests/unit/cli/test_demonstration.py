@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ports() -> Ports:
-    first = free_ports(4)
-    return Ports(mbaps=first, plant=first + 1)
+    first = free_ports(5)
+    return Ports(mbaps=first, plant=first + 1, web=first + 4)
 
 
 def _prepare(folder: Path, ports: Ports) -> Demonstration:
@@ -41,18 +41,18 @@ def _contents(folder: Path) -> dict[str, bytes]:
 def test_the_first_start_makes_everything_and_the_second_changes_nothing(tmp_path: Path, ports: Ports) -> None:
     demonstration = _prepare(tmp_path / "demo", ports)
     first = _contents(tmp_path)
-    assert _prepare(tmp_path / "demo", Ports()) == demonstration
+    assert _prepare(tmp_path / "demo", Ports(web=ports.web)) == demonstration
     assert _contents(tmp_path) == first
 
 
 def test_each_certificate_has_its_role_and_no_key_can_be_read_by_others(tmp_path: Path, ports: Ports) -> None:
     demonstration = _prepare(tmp_path / "demo", ports)
     roles = {}
-    for name in ("gateway", "viewer", "operator"):
+    for name in ("gateway", "viewer", "operator", "collector"):
         identity = Identity.load(demonstration.certificate(name), demonstration.key(name))
         roles[name] = role_of(identity.pairs[0].chain[0]).value
         assert not identity.warnings
-    assert roles == {"gateway": "", "viewer": "Viewer", "operator": "Operator"}
+    assert roles == {"gateway": "", "viewer": "Viewer", "operator": "Operator", "collector": "Collector"}
     keys = [*tmp_path.rglob("*.key")]
     assert len(keys) == 4
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
@@ -100,7 +100,7 @@ def test_a_certificate_near_its_end_is_issued_again_for_the_same_key(tmp_path: P
     key = demonstration.key("viewer").read_bytes()
     kept = demonstration.certificate("operator").read_bytes()
     old = Identity.load(demonstration.certificate("viewer"), demonstration.key("viewer"))
-    _prepare(tmp_path / "demo", Ports())
+    _prepare(tmp_path / "demo", Ports(web=ports.web))
     new = Identity.load(demonstration.certificate("viewer"), demonstration.key("viewer"))
     assert (new.not_after - old.not_after).days > 300
     assert role_of(new.pairs[0].chain[0]).value == "Viewer"
@@ -115,16 +115,17 @@ def test_what_the_user_wrote_stays_while_the_ports_follow_the_options(tmp_path: 
     demonstration.policy_file.write_text("# mine\n")
     assert ports.mbaps is not None
     assert ports.plant is not None
-    moved = _prepare(tmp_path / "demo", Ports(mbaps=ports.plant + 2, plant=ports.mbaps - 1))
+    assert ports.web is not None
+    moved = _prepare(tmp_path / "demo", Ports(mbaps=ports.plant + 2, plant=ports.mbaps - 1, web=ports.web))
     text = demonstration.gateway_file.read_text()
     assert 'name = "mine"  # mine' in text
     assert f'url = "mbaps://127.0.0.1:{ports.plant + 2}"' in text
     assert f'url = "tcp://127.0.0.1:{ports.mbaps + 1}"' in text
-    assert moved == Demonstration(demonstration.folder, ports.plant + 2, ports.mbaps - 1)
+    assert moved == Demonstration(demonstration.folder, ports.plant + 2, ports.mbaps - 1, ports.web)
     assert demonstration.policy_file.read_text() == "# mine\n"
 
 
-@pytest.mark.parametrize(("taken", "option"), [(0, "--mbaps-port"), (3, "--plant-port")])
+@pytest.mark.parametrize(("taken", "option"), [(0, "--mbaps-port"), (3, "--plant-port"), (4, "--web-port")])
 def test_a_taken_port_is_said_with_the_option_that_moves_it(
     tmp_path: Path, ports: Ports, taken: int, option: str
 ) -> None:
@@ -140,7 +141,7 @@ def test_a_gateway_file_without_its_urls_is_an_error_with_the_mend(tmp_path: Pat
     demonstration = _prepare(tmp_path / "demo", ports)
     demonstration.gateway_file.write_text('[[listener]]\nurl = "mbaps://0.0.0.0:802"\n')
     with pytest.raises(ConfigError, match="or remove the file") as caught:
-        _prepare(tmp_path / "demo", Ports())
+        _prepare(tmp_path / "demo", Ports(web=ports.web))
     assert caught.value.file == str(demonstration.gateway_file)
 
 
@@ -165,8 +166,8 @@ def test_the_tour_quotes_what_a_shell_would_split(tmp_path: Path, monkeypatch: p
     here = tmp_path / "it's here"
     here.mkdir()
     monkeypatch.chdir(here)
-    inside = "\n".join(render_tour(Demonstration(here / "var" / "demo", 8802, 5020)))
+    inside = "\n".join(render_tour(Demonstration(here / "var" / "demo", 8802, 5020, 8000)))
     assert f"    cd {shlex.quote(str(here))}\n" in inside
     assert "--certificate var/demo/viewer.crt" in inside
-    outside = "\n".join(render_tour(Demonstration(tmp_path / "a b", 8802, 5020)))
+    outside = "\n".join(render_tour(Demonstration(tmp_path / "a b", 8802, 5020, 8000)))
     assert f"--key '{tmp_path}/a b/operator.key'" in outside
