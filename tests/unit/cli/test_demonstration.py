@@ -54,7 +54,7 @@ def test_each_certificate_has_its_role_and_no_key_can_be_read_by_others(tmp_path
         assert not identity.warnings
     assert roles == {"gateway": "", "viewer": "Viewer", "operator": "Operator", "collector": "Collector"}
     keys = [*tmp_path.rglob("*.key")]
-    assert len(keys) == 4
+    assert len(keys) == 5
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
 
 
