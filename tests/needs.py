@@ -15,12 +15,8 @@ from pathlib import Path
 
 __all__ = ["NEEDS", "Need", "missing", "program_path"]
 
-_SYSTEM_FOLDERS = (  # where daemons live; not on the PATH of a plain user
-    "/usr/local/sbin",
-    "/usr/sbin",
-    "/sbin",
-    *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
-)
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # where daemons live; not on the PATH of a plain user
+_POSTGRESQL = Path("/usr/lib/postgresql")  # Debian's: a folder for each version, the programs of the server in its bin
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,10 @@ NEEDS: dict[str, Need] = {
 
 def program_path(name: str) -> str | None:
     """The path of a program, looked for on the PATH and where daemons live; None when it is not here."""
-    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS)))
+    versions = sorted(
+        map(str, _POSTGRESQL.glob("*/bin")), reverse=True
+    )  # looked up now: the set-up may just have made it
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS, *versions)))
 
 
 def _resolves(host: str) -> bool:

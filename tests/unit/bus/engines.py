@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
 from contextlib import suppress
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE_S", "Engine", "LocalEngine", "RedisEngine", "end_process", "meet", "start_process", "until"]
 
 PATIENCE_S = 15.0
-_MARKER = b"that was the last of it"
+_MEETINGS = itertools.count(1)
 
 _HUB = """
 import asyncio, pathlib, sys
@@ -120,16 +121,22 @@ class RedisEngine:
 
 
 async def meet(speaker: Bus, subscription: Subscription, topic: str) -> None:
-    """Publish until it is heard, then read all of that: from here on nothing is in the way."""
+    """Publish until it is heard, then read all of that: from here on nothing is in the way.
+
+    What waited from before is read and proves nothing: only a word of this very meeting does.
+    """
+    number = next(_MEETINGS)
+    hello, last = b"do you hear me %d" % number, b"that was the last of it %d" % number
     async with asyncio.timeout(PATIENCE_S):
-        while True:
-            speaker.publish(topic, b"do you hear me")
+        heard = b""
+        while heard != hello:
+            speaker.publish(topic, hello)
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.05):
-                    await anext(subscription)
-                    break
-        speaker.publish(topic, _MARKER)
-        while (await anext(subscription)).payload != _MARKER:
+                    while heard != hello:
+                        heard = (await anext(subscription)).payload
+        speaker.publish(topic, last)
+        while (await anext(subscription)).payload != last:
             pass
 
 

@@ -321,11 +321,20 @@ async def test_garbage_is_dropped_and_counted_and_stops_nothing(engine: Engine) 
             assert await _read(subscription, 1) == [b"still here"]
 
 
-async def test_any_thread_may_publish(engine: Engine) -> None:
+async def test_any_thread_may_publish_and_the_loop_alone_touches_the_link(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with AsyncExitStack() as stack:
         speaker, listener = await _open(stack, engine), await _open(stack, engine)
         subscription = listener.subscribe("plan", depth=1000)
         await meet(speaker, subscription, "plan")
+        hand_over, used_in = speaker._link.publish, set()
+
+        def publish(topic: str, frame: bytes) -> bool:
+            used_in.add(threading.get_ident())
+            return hand_over(topic, frame)
+
+        monkeypatch.setattr(speaker._link, "publish", publish)
         threads = [threading.Thread(target=speaker.publish, args=("plan", b"%d" % number)) for number in range(50)]
         for thread in threads:
             thread.start()
@@ -333,6 +342,7 @@ async def test_any_thread_may_publish(engine: Engine) -> None:
         for thread in threads:
             thread.join()
         assert sorted(heard, key=int) == [b"%d" % number for number in range(50)]
+        assert used_in == {threading.get_ident()}
 
 
 async def test_a_closed_bus_ends_its_readers_and_takes_nothing(engine: Engine) -> None:

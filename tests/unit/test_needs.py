@@ -1,0 +1,30 @@
+"""The set-up and the skips agree on what is here, also on what came a moment ago."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import needs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_a_server_program_that_was_just_installed_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "_POSTGRESQL", tmp_path)
+    monkeypatch.setattr(needs, "_SYSTEM_FOLDERS", ())
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert needs.missing(("postgres",)) == ["postgres"]
+    program = tmp_path / "15" / "bin" / "initdb"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    assert needs.missing(("postgres",)) == []
+
+
+def test_every_server_that_a_package_would_start_is_one_that_the_setup_stops() -> None:
+    servers = {"sshd", "nginx", "haproxy", "stunnel4", "redis", "postgres"}
+    assert {name for name, need in needs.NEEDS.items() if need.service} == servers
+    assert needs.NEEDS["redis"].service == "redis-server"
+    assert needs.NEEDS["postgres"].service == "postgresql"  # its clusters are part of this unit and stop with it
