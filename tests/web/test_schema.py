@@ -33,7 +33,7 @@ from web.people import a_user, signed_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_EXAMPLES = int(os.environ.get("SEALBUS_SCHEMA_EXAMPLES", "4"))
+_EXAMPLES = int(os.environ.get("SEALBUS_SCHEMA_EXAMPLES", "3"))
 _CHECKS = [
     not_a_server_error,
     status_code_conformance,

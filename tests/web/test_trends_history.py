@@ -146,7 +146,7 @@ def test_a_token_sees_what_it_was_given(tag: models.Tag, foreign: models.Tag, hi
         ("values?device=0", "device"),
         ("values?device=%00", "device"),
         ("values?group=99999999999999999999", "group"),
-        ("values?tags=" + ",".join(["7"] * 5001), "tags"),
+        ("values?tags=" + ",".join(["7"] * 1001), "tags"),
         ("history?tags=1", "start"),
         ("history?start=2026-01-01T12:00:00Z", "tags"),
         ("history?tags=1&hours=abc&start=0", "hours"),

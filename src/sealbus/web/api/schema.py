@@ -31,21 +31,19 @@ if TYPE_CHECKING:
 __all__ = ["IndexSerializer", "IndexView", "SchemaView"]
 
 
+_RENDERERS = [OpenApiJsonRenderer2, OpenApiYamlRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
+
+
 class SchemaView(SpectacularAPIView):
     """OpenAPI as JSON; as YAML where the caller accepts that."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}
     authentication_classes = [SubjectAuthentication]  # noqa: RUF012 - the library's are for everybody
     permission_classes = [GatePermission]  # noqa: RUF012
-    renderer_classes = [  # noqa: RUF012 - as the library has it
-        OpenApiJsonRenderer,
-        OpenApiJsonRenderer2,
-        OpenApiYamlRenderer,
-        OpenApiYamlRenderer2,
-    ]
+    renderer_classes = _RENDERERS
 
     @extend_schema(
-        responses={(200, "application/json"): OpenApiTypes.OBJECT},
+        responses={(200, each.media_type): OpenApiTypes.OBJECT for each in _RENDERERS},
         operation_id="schema_retrieve",
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -7,6 +7,7 @@
 | 404 | everything that names an object |
 | 409 | what changes something |
 | 413, 415 | what takes a body |
+| 414 | what takes a list of ids in its address; answered before anything looks at it, hence as text |
 | 429, 503 | everything |
 """
 
@@ -28,10 +29,13 @@ _TEXTS = {
     404: "It is not there, for this caller",
     409: "Not in this state, or somebody else has changed it meanwhile",
     413: "Too big",
+    414: "Too many ids for one address",
     415: "Not this content type",
     429: "Too often; `Retry-After` says when to come again",
     503: "Not now; `Retry-After` says when to come again",
 }
+_TOO_LONG = 414
+_PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 _PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",
@@ -68,7 +72,8 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
     components.setdefault("schemas", {})["Problem"] = _PROBLEM
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     components["responses"] = {
-        f"Problem{status}": {"description": text, "content": content} for status, text in _TEXTS.items()
+        f"Problem{status}": {"description": text, "content": _PLAIN if status == _TOO_LONG else content}
+        for status, text in _TEXTS.items()
     }
     for path, operations in result.get("paths", {}).items():
         for method, operation in operations.items():
@@ -80,7 +85,8 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
 def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     has_body = "requestBody" in operation
     is_public = {} in operation.get("security", ()) or not operation.get("security", ())
-    named = {parameter["name"] for parameter in operation.get("parameters", ())}
+    parameters = operation.get("parameters", ())
+    named = {parameter["name"] for parameter in parameters}
     possible = {429: True, 503: True, 401: not is_public, 403: True, 404: "{" in path or bool(named & _OBJECTS)}
     possible |= {
         400: has_body or bool(operation.get("parameters")),
@@ -88,6 +94,7 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
         415: has_body,
         409: method in _CHANGES,
     }
+    possible[_TOO_LONG] = any(parameter.get("schema", {}).get("type") == "array" for parameter in parameters)
     responses = operation.setdefault("responses", {})
     for status, is_possible in possible.items():
         if is_possible:

@@ -38,7 +38,7 @@ MOST_SERIES = 50
 MOST_POINTS = 400_000
 """Points in one answer: a pixel has two."""
 _WIDEST = 20_000
-_MOST_EXPORTED = 1_000
+_MOST_NAMED = 1_000  # an address has 8 KiB
 _LARGEST_PAGE = 10_000
 _DAY_US = 86_400 * US_PER_S
 _END_OF_TIME_US = 1 << 53
@@ -91,7 +91,7 @@ def _parsed(text: str) -> int:
 class ValuesAsked(Strict):
     """Which values: by tag, by device or by group."""
 
-    tags = _Ids(most=5_000, required=False)
+    tags = _Ids(most=_MOST_NAMED, required=False)
     device = serializers.IntegerField(required=False, **_ID_OPTIONS)
     group = serializers.IntegerField(required=False, **_ID_OPTIONS)
 
@@ -158,7 +158,7 @@ class RawAsked(_Range):
 class ExportAsked(_Range):
     """A file of samples or of rollups."""
 
-    tags = _Ids(most=_MOST_EXPORTED)
+    tags = _Ids(most=_MOST_NAMED)
     file = serializers.ChoiceField(choices=["csv", "parquet"], default="csv")
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a member of this name
         choices=["raw", "minute", "hour", "day"], default="raw"
