@@ -34,6 +34,13 @@ def _append(count: int) -> None:
             continue
 
 
+def _fill(count: int) -> None:
+    from sealbus.web.access.subject import Actor, ActorKind
+    from sealbus.web.audit.services import Event, append_all
+
+    append_all([Event(Actor(ActorKind.SYSTEM, name="test"), "test.fill", detail={"text": "x" * 500})] * count)
+
+
 def _take(folder: Path) -> None:
     from sealbus.web.audit.takeover import take_records
 
@@ -69,6 +76,8 @@ def main() -> None:
         web.migrate()
     elif deed == "append":
         _append(int(words[0]))
+    elif deed == "fill":
+        _fill(int(words[0]))
     elif deed == "take":
         _take(Path(words[0]))
     elif deed == "verify":
