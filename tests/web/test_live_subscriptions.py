@@ -130,6 +130,14 @@ async def test_a_device_that_gets_a_tag_tells_of_it_and_one_that_is_archived_end
         assert (await client.receive("ended"))["tags"] == [anna.tags[0]]
 
 
+async def test_what_was_configured_a_moment_ago_can_be_subscribed_to_at_once(site: Site) -> None:
+    anna = a_scene(site, tags=1)
+    async with site.connect(token=site.do("token", user=anna.user)) as client:
+        for number in range(10):
+            new = site.do("add_tag", device=anna.device, name=f"new {number}")
+            assert (await client.ask("subscribe", tags=[new]))["samples"] == [[new, *NOBODY_COLLECTS]]
+
+
 @pytest.mark.parametrize(
     "text",
     [

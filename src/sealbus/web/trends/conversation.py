@@ -55,6 +55,13 @@ class Conversation:
         """The client is gone."""
         self._hub.followers.leave(self.follower)
 
+    def would_be_refused(self, message: ClientMessage) -> bool:
+        """Whether it asks for what is not there for this client, as far as is known."""
+        if not isinstance(message, Subscribe):
+            return False
+        chosen = self._hub.catalog.choose(self._rights, message.tags, message.devices)
+        return bool(chosen.refused_tags or chosen.refused_devices)
+
     def answer(self, message: ClientMessage) -> list[str]:
         """Do what the client asks, and what it is to be told at once."""
         match message:

@@ -96,7 +96,8 @@ class LiveHub:
         self._was_connected = False
         self._gaps = 0
         self._hears = False
-        self._is_whole = False
+        self._doubts = 1
+        self._settled = 0
         self._asked_at = self._looked_at = float("-inf")
         self._turn = 0
 
@@ -104,7 +105,7 @@ class LiveHub:
         """The configuration is another one."""
         self.catalog = catalog
         self.values.know(catalog.tags)
-        self._is_whole = False  # what is new may have been told of already
+        self._doubts += 1  # what is new may have been told of already
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -122,6 +123,7 @@ class LiveHub:
                 self.malformed += 1
                 continue
             self._hears = True
+            self._doubts += self.state is not LiveState.LIVE
             self._vouch()
             self.followers.touch(self.values.hear(samples))
             await asyncio.sleep(0)  # a long queue must not keep the loop from its clients
@@ -132,8 +134,9 @@ class LiveHub:
             now = time.monotonic()
             gaps = subscription.lost + self._bus.state().reconnects
             if gaps != self._gaps:
-                self._gaps, self._is_whole, self._hears = gaps, False, False
-            if not self._is_whole and self._was_connected and now - self._asked_at >= _SNAPSHOT_EVERY_S:
+                self._gaps, self._hears = gaps, False
+                self._doubts += 1
+            if self._settled != self._doubts and self._was_connected and now - self._asked_at >= _SNAPSHOT_EVERY_S:
                 self._asked_at = now
                 await self._take_snapshot()
             if self.state is not LiveState.LIVE:
@@ -146,9 +149,7 @@ class LiveHub:
     def _vouch(self) -> None:
         """The collector gave a sign of life."""
         self._heard_at = time.monotonic()
-        if self.state is not LiveState.LIVE:
-            self._is_whole = False
-            self._become(LiveState.LIVE)
+        self._become(LiveState.LIVE)
 
     def _judge(self) -> None:
         now, connected = time.monotonic(), self._bus.state().connected
@@ -168,7 +169,9 @@ class LiveHub:
             self.followers.wake_all()
 
     async def _take_snapshot(self) -> None:
-        mark, told, first, hears = self.values.mark(), set[int](), 0, self._hears
+        """What gives rise to doubt while it is on its way asks for the next one."""
+        mark, told, first = self.values.mark(), set[int](), 0
+        hears, doubts = self._hears, self._doubts
         try:
             while True:
                 payload = await self._bus.request(
@@ -186,7 +189,8 @@ class LiveHub:
             _log.debug("no snapshot: %s", error)
             return
         self._vouch()
-        self._is_whole = hears  # else something may have been said between the snapshot and the first that is heard
+        if hears:  # else something may have been said between the snapshot and the first message that is heard
+            self._settled = doubts
         self.followers.touch(self.values.age(self.values.missing_since(mark, told), Reason.NOT_COLLECTED))
 
     def _age(self) -> None:

@@ -66,6 +66,10 @@ class LiveService:
         """Judge a handshake. Raises TimeoutError and the database's errors."""
         return await self._door.ask(_HANDSHAKE_S, enter, scope)
 
+    async def look_now(self) -> None:
+        """Make sure that what was configured by now is known."""
+        await self._watch.look_now()
+
     async def note_refused(self, guest: Guest) -> None:
         """Have it in the audit, once for a socket, that its client asked for what is not there for him."""
         if not guest.conversation.refused:

@@ -87,7 +87,7 @@ async def _serve(service: LiveService, scope: Any, entered: Entered, wire: _Wire
     service.guests.add(guest)
     try:
         await wire.accept(SUBPROTOCOL if scope["subprotocols"] else None)
-        code = await _converse(guest, wire)
+        code = await _converse(service, guest, wire)
         if code is not None:
             await wire.close(code)
     except TimeoutError:
@@ -99,9 +99,9 @@ async def _serve(service: LiveService, scope: Any, entered: Entered, wire: _Wire
         await service.note_refused(guest)
 
 
-async def _converse(guest: Guest, wire: _Wire) -> CloseCode | None:
+async def _converse(service: LiveService, guest: Guest, wire: _Wire) -> CloseCode | None:
     """Until one side has enough; None when the client has gone."""
-    reader = asyncio.create_task(_read(guest.conversation, wire), name="live reader")
+    reader = asyncio.create_task(_read(service, guest.conversation, wire), name="live reader")
     writer = asyncio.create_task(_write(guest.conversation, wire), name="live writer")
     try:
         tasks: set[asyncio.Future[Any]] = {reader, writer, guest.ended}
@@ -118,7 +118,7 @@ async def _converse(guest: Guest, wire: _Wire) -> CloseCode | None:
         await asyncio.gather(reader, writer, return_exceptions=True)
 
 
-async def _read(conversation: Conversation, wire: _Wire) -> CloseCode | None:
+async def _read(service: LiveService, conversation: Conversation, wire: _Wire) -> CloseCode | None:
     allowance = Allowance(_RATE, _BURST, time.monotonic())
     while True:
         event = await wire.receive()
@@ -137,6 +137,8 @@ async def _read(conversation: Conversation, wire: _Wire) -> CloseCode | None:
         except PeerError as error:
             await wire.tell(partial(_problem, "invalid", str(error)[:_LONGEST_DETAIL]))
             return CloseCode.AGAINST_THE_RULES
+        if conversation.would_be_refused(message):
+            await service.look_now()  # it may have been made a moment ago
         await wire.tell(partial(conversation.answer, message))
 
 

@@ -1,9 +1,9 @@
 """Notices that rights, sessions, tokens or the configuration have changed, and brings every open socket in line.
 
-Twice a second it looks at two version numbers, and once a second whether the sessions, tokens and accounts behind the
-open sockets are still what they were; a hint on the bus makes it look at once. A socket whose credential or rights may
-have changed is judged again from its handshake, by the same function that let it in: it ends, or its subscriptions are
-cut to what is left. Sockets of one credential are judged once.
+Twice a second, and before a subscription is refused, it looks at two version numbers; once a second, whether the
+sessions, tokens and accounts behind the open sockets are still what they were. A hint on the bus makes it look at once. A
+socket whose credential or rights may have changed is judged again from its handshake, by the same function that let it
+in: it ends, or its subscriptions are cut to what is left. Sockets of one credential are judged once.
 
 While the database cannot be asked, nothing can be taken away either; but after a while nobody knows any more who may
 see what, and the sockets are closed.
@@ -47,6 +47,8 @@ class Watch:
         self._guests = guests
         self._desk = desk
         self._hinted = asyncio.Event()
+        self._turns = asyncio.Lock()
+        self._began_at = float("-inf")
         self._seen: Look | None = None
         self._looked_at = self._accounts_at = time.monotonic()
 
@@ -57,18 +59,27 @@ class Watch:
     async def run(self) -> None:
         """Until it is cancelled."""
         while True:
-            try:
-                await self._look()
-                self._looked_at = time.monotonic()
-            except (DatabaseError, TimeoutError) as error:
-                _log.warning("the database cannot be asked who may see what: %s", type(error).__name__)
-                self._close_when_blind()
+            await self.look_now()
             try:
                 async with asyncio.timeout(_EVERY_S):
                     await self._hinted.wait()
             except TimeoutError:
                 pass
             self._hinted.clear()
+
+    async def look_now(self) -> None:
+        """Look, unless somebody has begun to since this was asked for. Who comes when many ask waits for one look."""
+        asked_at = time.monotonic()
+        async with self._turns:
+            if self._began_at >= asked_at:
+                return
+            self._began_at = time.monotonic()
+            try:
+                await self._look()
+                self._looked_at = time.monotonic()
+            except (DatabaseError, TimeoutError) as error:
+                _log.warning("the database cannot be asked who may see what: %s", type(error).__name__)
+                self._close_when_blind()
 
     async def _look(self) -> None:
         seen = await self._desk.ask(_ANSWER_S, look)
