@@ -21,7 +21,8 @@ run: $(VENV)/run.stamp ## the demonstration: authority, plant, gateway and a gui
 test: $(VENV)/test.stamp ## the gate: lint, types, import contracts and every test (PYTEST_ARGS="-n 2")
 	@$(BIN)/python tests/setup test
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS) -m "not alone"
+	$(BIN)/pytest -m alone
 
 lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tests
 	$(BIN)/ruff check . tests/setup

@@ -14,8 +14,34 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 
+_ALONE = frozenset(
+    {
+        "test_a_client_that_never_reads_is_cut_off",
+        "test_a_site_is_run_by_api_alone",
+        "test_audit_processes",
+        "test_every_answer_of_the_site_has_its_headers",
+        "test_first_run",
+        "test_health_tells_the_truth",
+        "test_history_outlives_its_database",
+        "test_live_entry",
+        "test_live_state",
+        "test_live_subscriptions",
+        "test_local_link",
+        "test_schema",
+        "test_silent_connects_stop_nobody",
+        "test_slow_and_huge_requests_cost_nobody",
+        "test_the_site_ends_in_order",
+        "test_the_site_has_tls_of_its_own_and_takes_up_a_new_certificate",
+    }
+)
+"""Files whose tests start a whole site, or hold others to times: two at once on two cores would be a test of patience."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a program that this machine lacks, and say which package brings it."""
+    """Mark what runs alone. Skip what needs a program that this machine lacks, and say which package brings it."""
+    for item in items:
+        if item.path.stem in _ALONE:
+            item.add_marker(pytest.mark.alone)
     asked = {str(name) for item in items for mark in item.iter_markers("needs") for name in mark.args}
     if unknown := sorted(asked - NEEDS.keys()):
         raise pytest.UsageError(f"needs({', '.join(unknown)}): not in the table of tests/needs.py")

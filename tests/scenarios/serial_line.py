@@ -85,6 +85,7 @@ class RtuDevice:
         self.delay_s = 0.0
         self.overlaps = 0
         self._owes = False
+        self._is_plugged = False
         self._held = b""
         self._loop = asyncio.get_running_loop()
 
@@ -109,11 +110,13 @@ class RtuDevice:
         return None if request.unit == 0 else rtu_frame(request.unit, pdu)
 
     def say(self, data: bytes) -> None:
-        """Put bytes on the line, asked or not."""
-        os.write(self.pty.far, data)
+        """Put bytes on the line, asked or not; unplugged, it says nothing."""
+        if self._is_plugged:
+            os.write(self.pty.far, data)
 
     async def __aenter__(self) -> RtuDevice:
         self._loop.add_reader(self.pty.far, self._readable)
+        self._is_plugged = True
         return self
 
     async def __aexit__(
@@ -122,6 +125,7 @@ class RtuDevice:
         self.unplug()
 
     def unplug(self) -> None:
+        self._is_plugged = False
         self._loop.remove_reader(self.pty.far)
         self.pty.close()
 
