@@ -27,7 +27,6 @@ _ALONE = frozenset(
         "test_live_state",
         "test_live_subscriptions",
         "test_local_link",
-        "test_schema",
         "test_silent_connects_stop_nobody",
         "test_slow_and_huge_requests_cost_nobody",
         "test_the_site_ends_in_order",
