@@ -17,23 +17,14 @@ if TYPE_CHECKING:
 _ALONE = frozenset(
     {
         "test_a_client_that_never_reads_is_cut_off",
-        "test_a_site_is_run_by_api_alone",
-        "test_audit_processes",
-        "test_every_answer_of_the_site_has_its_headers",
-        "test_first_run",
-        "test_health_tells_the_truth",
-        "test_history_outlives_its_database",
         "test_live_entry",
         "test_live_state",
         "test_live_subscriptions",
         "test_local_link",
         "test_silent_connects_stop_nobody",
-        "test_slow_and_huge_requests_cost_nobody",
-        "test_the_site_ends_in_order",
-        "test_the_site_has_tls_of_its_own_and_takes_up_a_new_certificate",
     }
 )
-"""Files whose tests start a whole site, or hold others to times: two at once on two cores would be a test of patience."""
+"""Files whose tests hold others to times: beside a worker that starts a whole site they would try patience, not promises."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
