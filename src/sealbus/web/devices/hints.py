@@ -1,25 +1,16 @@
-"""Tells whoever listens in this process that something changed, once it is stored: the hint on the bus is sent from
-there. A hint may be lost; the version numbers in the database are what counts.
+"""How a change of the configuration is counted, so that the collector and the sites notice: the number tells, and hints
+of it travel by themselves. A hint may be lost; the number in the database is what counts.
 """
 
 from __future__ import annotations
 
-from functools import partial
-
-from django.db import transaction
-from django.dispatch import Signal
-
 from sealbus.web.access.models import Version
 
-__all__ = ["announce", "changed"]
-
-changed = Signal()
-"""Sent with `topic`, "plan" or "order", after the commit."""
+__all__ = ["announce"]
 
 
 def announce(topic: str) -> None:
-    """Count the version up, within the transaction, and say so after it. Whoever changes the plan waits here for others
-    who do: one change of the configuration passes at a time.
+    """Count the version up, within the transaction. Whoever changes the plan waits here for others who do: one change of
+    the configuration passes at a time.
     """
     Version.bump(topic)
-    transaction.on_commit(partial(changed.send_robust, sender=None, topic=topic))
