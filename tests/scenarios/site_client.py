@@ -71,12 +71,14 @@ class SiteClient:
             assert first.status_code == 200, first.text
             return
         assert first.status_code == 401, first.text
+        refusal = ""
         for _ in range(2):  # a code may have been used, or grown old on the way
             second = self.ask("POST", f"{_AUTH}/auth/2fa/authenticate", {"code": one_time_code(secret)})
             if second.status_code == 200:
                 return
+            refusal = second.text
             time.sleep(31 - time.time() % 30)
-        raise AssertionError(second.text)
+        raise AssertionError(refusal)
 
     def sign_out(self) -> None:
         """End the session."""
