@@ -61,6 +61,7 @@ class Client:
 
     wire: ClientConnection
     heard: list[dict[str, Any]] = field(default_factory=list)
+    state: str = ""
     _next_id: int = 0
 
     async def send(self, kind: str, **members: Any) -> int:
@@ -74,6 +75,8 @@ class Client:
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 message: dict[str, Any] = json.loads(await self.wire.recv())
+                if message["type"] == "state":
+                    self.state = message["state"]
                 if message["type"] == kind:
                     return message
                 self.heard.append(message)
@@ -91,9 +94,9 @@ class Client:
                     return list(sample)
 
     async def wait_for_state(self, state: str) -> None:
-        """Until this is said to be the state."""
-        while (await self.receive("state"))["state"] != state:
-            pass
+        """Until what was said last of the state is this."""
+        while self.state != state:
+            await self.receive("state")
 
     async def closed(self) -> int:
         """The code that the server closes with; whatever it says before is kept in `heard`."""
@@ -190,13 +193,16 @@ class Site:
         raise AssertionError
 
     @contextlib.asynccontextmanager
-    async def collector(self) -> AsyncIterator[Collector]:
-        """Be the collector of this site."""
+    async def collector(self, *latest: Sample) -> AsyncIterator[Collector]:
+        """Be the collector of this site, which hears it from now on."""
         async with open_bus("local:", folder=self.home / "bus", is_hub=True) as bus:
-            collector = Collector(bus)
+            collector = Collector(bus, {sample.tag_id: sample for sample in latest})
             bus.serve(SNAPSHOT_TOPIC, collector.answer)
             collector.signs = asyncio.create_task(collector.live())
             try:
+                async with asyncio.timeout(PATIENCE_S):
+                    while not collector.asked:  # the site asks when all its sockets are connected
+                        await asyncio.sleep(0.02)
                 yield collector
             finally:
                 collector.hush()

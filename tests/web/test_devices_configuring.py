@@ -63,6 +63,7 @@ def test_a_plant_is_made_by_api(engineer: Any) -> None:
         ("rtu:///dev/sda", 400),
         ("http://10.0.0.5", 400),
         ("mbaps://10.0.0.5", 400),
+        ("ssh+tcp://anna@10.0.0.5/10.0.0.6:502", 400),
     ],
 )
 def test_a_connection_goes_only_where_the_operator_allows(engineer: Any, url: str, status: int) -> None:
@@ -76,6 +77,15 @@ def test_an_identity_is_a_name_and_no_path(engineer: Any) -> None:
     fields = {"name": "line", "group": a_group().pk, "url": "mbaps://10.0.0.5", "identity": "../../etc"}
     assert engineer.post("/api/v1/connections", fields, "json").status_code == 400
     assert engineer.post("/api/v1/connections", fields | {"identity": "plant-7"}, "json").status_code == 201
+
+
+def test_no_url_names_a_file_of_the_collector(engineer: Any) -> None:
+    fields = {"name": "line", "group": a_group().pk, "identity": "bastion"}
+    url = "ssh+tcp://anna@10.0.0.5:502/10.0.0.6:502"
+    for query in ("?key=/etc/ssh/ssh_host_ed25519_key", "?known_hosts=/dev/null"):
+        answer = engineer.post("/api/v1/connections", fields | {"url": url + query}, "json")
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["url"])
+    assert engineer.post("/api/v1/connections", fields | {"url": url}, "json").status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,7 @@ async def test_what_a_new_collector_does_not_know_is_not_collected(site: Site) -
             collector.say(Sample(known, now_us(), 1), Sample(dropped, now_us(), 2))
             await client.wait_for(dropped, 2)
         await client.wait_for_state("cut-off")
-        async with site.collector() as collector:
-            collector.latest = {known: Sample(known, now_us(), 3)}
+        async with site.collector(Sample(known, now_us(), 3)):
             held: dict[int, list[object]] = {}
             while held.get(known, [0] * 5)[2] != 3 or held.get(dropped, [0] * 5)[4] != Reason.NOT_COLLECTED:
                 held |= {sample[0]: sample for sample in (await client.receive("values"))["samples"]}

@@ -5,14 +5,21 @@
     NAME/trust.pem          the authorities whose devices are believed
     NAME/crl.pem            their revocation lists, if there are any
 
-Files are looked at each time a connection is made and once in a while besides. A change is taken up whole or not at
+and for SSH servers
+
+    NAME/ssh_key            our private key
+    NAME/known_hosts        the host keys that are believed
+
+The files for TLS are looked at each time a connection is made and once in a while besides. A change is taken up whole or not at
 all: with a file that cannot be used, the last good state goes on, and what is wrong with it is told. An identity that
-was never good has no connections, and the error names the file. A name is the name of a folder and no way to anywhere
-else.
+was never good has no connections, and the error names the file. Those for SSH are read for each connection. A name is
+the name of a folder and no way to anywhere else, and no URL names a file: who configures a site has no say over the
+files of the collector's machine.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -24,10 +31,13 @@ if TYPE_CHECKING:
     import ssl
     from pathlib import Path
 
+    from sealbus.endpoints import SshForward
+
 __all__ = ["Credentials", "IdentityFolder"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _FILES: Final = ("certificate.pem", "key.pem", "trust.pem", "crl.pem")
+_SSH_FILES: Final = ("ssh_key", "known_hosts")
 
 _Marks = tuple[tuple[int, int, int] | None, ...]
 
@@ -62,6 +72,14 @@ class IdentityFolder:
             raise held.problem or ConfigError("cannot be used", key="identity")
         return held.credentials
 
+    def forward(self, name: str, forward: SshForward) -> SshForward:
+        """The same with the files of an identity. Raises ConfigError that names the file that is missing."""
+        key, known_hosts = (self._folder(name) / file for file in _SSH_FILES)
+        for file in (key, known_hosts):
+            if not file.is_file():
+                raise ConfigError("is missing", file=str(file), key="identity", mend="put it there")
+        return dataclasses.replace(forward, key=str(key), known_hosts=str(known_hosts))
+
     def problem(self, name: str) -> str:
         """What is wrong with its files now, even while the last good state is in force; empty when nothing is."""
         held = self._held.get(name)
@@ -76,10 +94,14 @@ class IdentityFolder:
         """Forget all others."""
         self._held = {name: held for name, held in self._held.items() if name in names}
 
-    def _look(self, name: str) -> _Held:
+    def _folder(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise ConfigError(f'"{name}" is no identity', key="identity", mend="name a folder below identities")
-        marks = tuple(_mark(self._path / name / file) for file in _FILES)
+        return self._path / name
+
+    def _look(self, name: str) -> _Held:
+        folder = self._folder(name)
+        marks = tuple(_mark(folder / file) for file in _FILES)
         held = self._held.get(name)
         if held is not None and held.marks == marks:
             return held

@@ -8,6 +8,7 @@ connection is made anew.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ __all__ = ["DeviceRun", "Link", "Reach", "build_rules"]
 _log = logging.getLogger("sealbus.acquisition")
 _QUEUE: Final = 4096
 _LONGEST_S: Final = 600.0
+_WITH_IDENTITY: Final = (Scheme.MBAPS, Scheme.SSH_TCP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,15 +120,15 @@ class Link:
 
     def __post_init__(self) -> None:
         self.endpoint = parse_endpoint(self.plan.url)
-        is_sealed = self.endpoint.scheme is Scheme.MBAPS
-        if is_sealed and not self.plan.identity:
-            raise ConfigError("mbaps needs an identity", key="identity", mend="name one, or use tcp://")
-        if self.plan.identity and not is_sealed:
-            raise ConfigError(
-                f"{self.endpoint.scheme} has no use for an identity",
-                key="identity",
-                mend="use mbaps://, or leave it out",
-            )
+        scheme, forward = self.endpoint.scheme, self.endpoint.forward
+        if scheme in _WITH_IDENTITY and not self.plan.identity:
+            raise ConfigError(f"{scheme} needs an identity", key="identity", mend="name one, or use tcp://")
+        if self.plan.identity and scheme not in _WITH_IDENTITY:
+            mend = "use mbaps://, or leave it out"
+            raise ConfigError(f"{scheme} has no use for an identity", key="identity", mend=mend)
+        if forward is not None and (forward.key or forward.known_hosts):
+            mend = "name an identity that has ssh_key and known_hosts"
+            raise ConfigError("no file belongs in the URL of a collector's connection", key="url", mend=mend)
         hooks = ChannelHooks(
             locate=self._locate,
             connected=self._connected,
@@ -134,7 +136,9 @@ class Link:
             lost=lambda reason: self._is(LinkStatus.DOWN, reason),
             unreachable=self._unreachable,
         )
-        self.channel = Channel(self.endpoint, build_rules(self.plan), tls=self._tls if is_sealed else None, hooks=hooks)
+        self.channel = Channel(
+            self.endpoint, build_rules(self.plan), tls=self._tls if scheme is Scheme.MBAPS else None, hooks=hooks
+        )
         self._condition.since_us = self.reach.clock.now_us()
 
     @property
@@ -242,7 +246,10 @@ class Link:
         except LocatingError as error:
             self.refusal = error
             raise
-        return self.located
+        if self.located.forward is None:
+            return self.located
+        forward = self.reach.identities.forward(self.plan.identity, self.located.forward)
+        return dataclasses.replace(self.located, forward=forward)
 
     def _tls(self) -> ssl.SSLContext:
         self._credentials = self.reach.identities.credentials(self.plan.identity)

@@ -26,10 +26,14 @@ class Hosts:
             endpoint = parse_endpoint(url)
         except ConfigError as error:
             return str(error)
-        secured = endpoint.scheme in (Scheme.MBAPS, Scheme.RELAY)
+        secured = endpoint.scheme in (Scheme.MBAPS, Scheme.RELAY, Scheme.SSH_TCP)
         if secured and not identity:
             return f"{endpoint.scheme} needs an identity; name the folder of its files at the collector"
         if identity and not secured:
             return f"{endpoint.scheme} shows no identity; leave it out, or write mbaps://"
+        if endpoint.forward is not None and (endpoint.forward.key or endpoint.forward.known_hosts):
+            return (
+                "no file belongs in this URL; the collector has ssh_key and known_hosts in the folder of the identity"
+            )
         objection = self._rules.judge_endpoint(endpoint)
         return f"{objection}; ask an administrator to allow it" if objection else ""
