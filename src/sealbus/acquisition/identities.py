@@ -10,11 +10,11 @@ and for SSH servers
     NAME/ssh_key            our private key
     NAME/known_hosts        the host keys that are believed
 
-The files for TLS are looked at each time a connection is made and once in a while besides. A change is taken up whole or not at
-all: with a file that cannot be used, the last good state goes on, and what is wrong with it is told. An identity that
-was never good has no connections, and the error names the file. Those for SSH are read for each connection. A name is
-the name of a folder and no way to anywhere else, and no URL names a file: who configures a site has no say over the
-files of the collector's machine.
+The files for TLS are looked at each time a connection is made and once in a while besides. A change is taken up whole
+or not at all: with a file that cannot be used, the last good state goes on, and what is wrong with it is told. An
+identity that was never good has no connections, and the error names the file. Those for SSH are read for each
+connection. A name is the name of a folder and no way to anywhere else, and no URL names a file: who configures a site
+has no say over the files of the collector's machine.
 """
 
 from __future__ import annotations
