@@ -179,7 +179,7 @@ def test_an_export_has_all_that_fits_with_the_hashes_and_is_itself_recorded(audi
     assert [line["hash"] for line in lines] == list(hashes)
     export = Entry.objects.latest("sequence")
     assert (export.action, export.actor_name) == ("audit.export", "auditor")
-    assert export.detail == {"as": "jsonl", "filter": {"action": "connection."}}
+    assert export.detail == {"file": "jsonl", "filter": {"action": "connection."}}
     assert json.loads(_lines(auditor).splitlines()[-1])["action"] == "audit.export"
 
 
@@ -187,7 +187,7 @@ def test_an_export_has_all_that_fits_with_the_hashes_and_is_itself_recorded(audi
 def test_no_cell_of_a_csv_is_a_formula(start: str, auditor: APIClient) -> None:
     name = f"{start}HYPERLINK(1)"
     append(Event(Actor(ActorKind.USER, 9, name), "test.formula", Target("t", name, name)))
-    rows = list(csv.DictReader(io.StringIO(_lines(auditor, **{"as": "csv"}).decode(), newline="")))
+    rows = list(csv.DictReader(io.StringIO(_lines(auditor, file="csv").decode(), newline="")))
     assert rows[0]["actor_name"] == f"'{name}"
     assert rows[0]["target_name"] == rows[0]["target_id"] == f"'{name}"
     assert json.loads(rows[0]["detail"]) == {}

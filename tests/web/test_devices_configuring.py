@@ -300,6 +300,8 @@ def test_lists_are_narrowed_and_bad_parameters_are_named(engineer: Any) -> None:
     assert names(f"device={one.pk}") == ["flow in"]
     assert names(f"group={two.group_id}") == ["flow out"]
     assert names(f"connection={two.connection_id}&page_size=1") == ["flow out"]
+    for size in ("0", "-1", "1001", "abc", "1e2", "\u0661", "", "1&page_size=2"):
+        assert engineer.get(f"/api/v1/tags?page_size={size}").status_code == 400, size
     for query in ("device=abc", "group=-1", "archived=maybe", "name=%00", "surprise=1", "device=1&device=2"):
         answer = engineer.get(f"/api/v1/tags?{query}")
         assert answer.status_code == 400, query

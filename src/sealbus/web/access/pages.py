@@ -23,6 +23,21 @@ class Pages(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = 1000
 
+    def get_page_size(self, request: Request) -> int:
+        """How many rows. Any other number is refused: who asks for 5000 and gets 100 believes that there is no more."""
+        given = request.query_params.get(self.page_size_query_param)
+        if given is None:
+            return self.page_size
+        if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= self.max_page_size):
+            raise ValidationError({self.page_size_query_param: [f"give 1 to {self.max_page_size}"]})
+        return int(given)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """As its parent, with the bounds."""
+        bounds = {self.page_query_param: {"minimum": 1}, "page_size": {"minimum": 1, "maximum": self.max_page_size}}
+        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        return [each | {"schema": each["schema"] | bounds[each["name"]]} for each in parameters]
+
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         """One page. A page that is not there is a parameter that is wrong, as any other."""
         try:

@@ -36,14 +36,14 @@ class Strict(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-def query_of(request: Request, kind: type[Strict]) -> Mapping[str, Any]:
-    """The query parameters of a request, checked; paging aside. Raises ValidationError that names each at fault."""
+def query_of(request: Request, kind: type[Strict], *, paged: bool = False) -> Mapping[str, Any]:
+    """The query parameters, checked; those of `Pages` are its own. Raises ValidationError that names each at fault."""
     given: dict[str, str] = {}
     for name, values in request.query_params.lists():
-        if name in _PAGING:
-            continue
         if len(values) > 1:
             raise serializers.ValidationError({name: ["say it once"]})
+        if paged and name in _PAGING:
+            continue
         given[name] = values[0]
     checked = kind(data=given)
     checked.is_valid(raise_exception=True)

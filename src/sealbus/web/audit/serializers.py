@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from sealbus.web.access.strict import Strict
 from sealbus.web.audit.models import Entry, Result, Source
-from sealbus.web.audit.queries import EntryFilter
 from sealbus.web.audit.verification import Fault
 
 __all__ = [
@@ -45,7 +45,7 @@ class PageSerializer(serializers.Serializer[Any]):
     next_before = serializers.IntegerField(allow_null=True)
 
 
-class FilterQuery(serializers.Serializer[Any]):
+class FilterQuery(Strict):
     """What narrows a list or an export."""
 
     since = serializers.DateTimeField(required=False, help_text="From this time on")
@@ -56,18 +56,6 @@ class FilterQuery(serializers.Serializer[Any]):
     target_id = serializers.CharField(required=False, max_length=64)
     result = serializers.ChoiceField(choices=Result.choices, required=False)
     text = serializers.CharField(required=False, max_length=100, help_text="Anywhere in the entry")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what is not asked for by any of these names: a misspelt filter would show too much."""
-        unknown = sorted(set(self.initial_data) - set(self.fields))
-        if unknown:
-            raise serializers.ValidationError({name: ["There is no such parameter."] for name in unknown})
-        return attrs
-
-    def wanted(self) -> EntryFilter:
-        """As a filter, once it is valid."""
-        data = self.validated_data
-        return EntryFilter(**{name: data[name] for name in EntryFilter.__slots__ if name in data})
 
 
 class PageQuery(FilterQuery):
@@ -82,16 +70,10 @@ class PageQuery(FilterQuery):
 class ExportQuery(FilterQuery):
     """An export."""
 
-    as_ = serializers.ChoiceField(choices=("jsonl", "csv"), required=False, default="jsonl")
-
-    def get_fields(self) -> dict[str, Any]:
-        """`as` is a word of Python."""
-        fields = super().get_fields()
-        fields["as"] = fields.pop("as_")
-        return fields
+    file = serializers.ChoiceField(choices=("jsonl", "csv"), required=False, default="jsonl")
 
 
-class VerifyQuery(serializers.Serializer[Any]):
+class VerifyQuery(Strict):
     """A verification."""
 
     noted = serializers.RegexField(

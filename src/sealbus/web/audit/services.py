@@ -75,7 +75,7 @@ def append_all(events: Sequence[Event]) -> list[Entry]:
 def begin_export(*, actor: Actor, wanted: EntryFilter, kind: str) -> Iterator[Entry]:
     """The entries that fit, up to now, oldest first; that they were exported is an entry of its own, the last of them."""
     asked = {name: str(getattr(wanted, name)) for name in EntryFilter.__slots__ if getattr(wanted, name)}
-    exported = append(Event(actor, "audit.export", Target("audit"), detail={"as": kind, "filter": asked}))
+    exported = append(Event(actor, "audit.export", Target("audit"), detail={"file": kind, "filter": asked}))
     return entries_in_order(wanted, up_to=exported.sequence)
 
 

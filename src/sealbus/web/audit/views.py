@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.shortcuts import get_object_or_404
@@ -16,10 +16,11 @@ from sealbus.web.access.actions import Action
 from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import may
 from sealbus.web.access.streams import streamed
+from sealbus.web.access.strict import query_of
 from sealbus.web.audit.checkpoints import noted_heads, parse_head
 from sealbus.web.audit.export import as_csv, as_json_lines
 from sealbus.web.audit.models import Entry, Source
-from sealbus.web.audit.queries import page_of
+from sealbus.web.audit.queries import EntryFilter, page_of
 from sealbus.web.audit.serializers import (
     EntrySerializer,
     ExportQuery,
@@ -46,6 +47,10 @@ _MAY_READ: Mapping[str, Requirement] = {"GET": may(Action.AUDIT)}
 _FILES = {(200, "text/csv"): OpenApiTypes.STR, (200, "application/jsonl"): OpenApiTypes.STR}
 
 
+def _wanted(asked: Mapping[str, Any]) -> EntryFilter:
+    return EntryFilter(**{name: asked[name] for name in EntryFilter.__slots__ if name in asked})
+
+
 class EntriesView(APIView):
     """Entries, newest first."""
 
@@ -54,10 +59,9 @@ class EntriesView(APIView):
     @extend_schema(operation_id="audit_entries_list", parameters=[PageQuery], responses=PageSerializer)
     def get(self, request: Request) -> Response:
         """A page of those that fit."""
-        query = PageQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        limit = query.validated_data["limit"]
-        found = page_of(query.wanted(), before=query.validated_data.get("before"), limit=limit)
+        asked = query_of(request, PageQuery)
+        limit = asked["limit"]
+        found = page_of(_wanted(asked), before=asked.get("before"), limit=limit)
         following = found[-1].sequence if len(found) == limit else None
         return Response({"results": EntrySerializer(found, many=True).data, "next_before": following})
 
@@ -81,10 +85,9 @@ class ExportView(APIView):
     @extend_schema(parameters=[ExportQuery], responses=_FILES)
     def get(self, request: Request) -> HttpResponseBase:
         """Those that fit, up to the moment of asking."""
-        query = ExportQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        kind = query.validated_data["as"]
-        entries = begin_export(actor=rest_subject(request).actor, wanted=query.wanted(), kind=kind)
+        asked = query_of(request, ExportQuery)
+        kind = asked["file"]
+        entries = begin_export(actor=rest_subject(request).actor, wanted=_wanted(asked), kind=kind)
         pieces = as_csv(entries) if kind == "csv" else as_json_lines(entries)
         content_type = "text/csv; charset=utf-8" if kind == "csv" else "application/jsonl"
         return streamed(request._request, pieces, content_type=content_type, filename=f"audit.{kind}")
@@ -98,10 +101,9 @@ class VerifyView(APIView):
     @extend_schema(parameters=[VerifyQuery], responses=VerdictSerializer)
     def get(self, request: Request) -> Response:
         """Walks all of it, and compares with the heads that were noted outside the database."""
-        query = VerifyQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
+        asked = query_of(request, VerifyQuery)
         noted = noted_heads(settings.SEALBUS.home)  # type: ignore[misc]  # ours
-        given = parse_head(query.validated_data.get("noted", ""))
+        given = parse_head(asked.get("noted", ""))
         verdict = verify_chain([*noted, given] if given else noted)
         return Response(VerdictSerializer(verdict).data)
 

@@ -64,7 +64,7 @@ class UsersView(_Administered):
     def get_queryset(self) -> QuerySet[User]:
         """All, or those that the query picks."""
         users: QuerySet[User] = super().get_queryset()
-        return users.filter(**query_of(self.request, UserQuery)) if self.action == "list" else users
+        return users.filter(**query_of(self.request, UserQuery, paged=True)) if self.action == "list" else users
 
     @extend_schema(parameters=[UserQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -197,7 +197,7 @@ class AssignmentsView(_Administered):
     def get_queryset(self) -> QuerySet[Assignment]:
         """All, or those that the query picks."""
         held: QuerySet[Assignment] = super().get_queryset()
-        return held.filter(**query_of(self.request, AssignmentQuery)) if self.action == "list" else held
+        return held.filter(**query_of(self.request, AssignmentQuery, paged=True)) if self.action == "list" else held
 
     @extend_schema(parameters=[AssignmentQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

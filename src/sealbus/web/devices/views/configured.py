@@ -93,7 +93,7 @@ class ConfiguredViewSet(ScopedViewSet):
 
     def list(self, request: Request) -> Response:
         """One page of those that the caller may see."""
-        page = self.paginate_queryset(self.narrowed(query_of(request, self.filter_form)))
+        page = self.paginate_queryset(self.narrowed(query_of(request, self.filter_form, paged=True)))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def narrowed(self, wanted: Mapping[str, Any]) -> QuerySet[Any]:

@@ -74,7 +74,7 @@ class OrderViewSet(ScopedViewSet):
     @extend_schema(parameters=[_Filter])
     def list(self, request: Request) -> Response:
         """The newest first."""
-        rows = self.get_queryset().filter(**query_of(request, _Filter))
+        rows = self.get_queryset().filter(**query_of(request, _Filter, paged=True))
         return self.get_paginated_response(self.get_serializer(self.paginate_queryset(rows), many=True).data)
 
     @extend_schema(parameters=[_Wait])

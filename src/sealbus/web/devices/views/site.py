@@ -44,7 +44,7 @@ class _Setting(ScopedViewSet):
 
     def list(self, request: Request) -> Response:
         """All of them, in pages."""
-        query_of(request, Strict)
+        query_of(request, Strict, paged=True)
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 

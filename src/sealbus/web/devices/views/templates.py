@@ -61,7 +61,7 @@ class TemplateViewSet(ScopedViewSet):
     @extend_schema(parameters=[_Filter], responses=TemplateListed(many=True))
     def list(self, request: Request) -> Response:
         """One page, without their tags."""
-        wanted = query_of(request, _Filter)
+        wanted = query_of(request, _Filter, paged=True)
         rows = self.get_queryset().filter(archived_at__isnull=not wanted.get("archived", False))
         rows = rows.filter(
             name__icontains=wanted.get("name", ""), manufacturer__icontains=wanted.get("manufacturer", "")
