@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from databases import postgres_server
@@ -116,6 +117,17 @@ async def test_ready_is_ready_with_all_parts_and_not_with_one_less(tmp_path: Pat
             assert not any((await asyncio.to_thread(_parts, site.home, "", "beat")).values())
             assert await asyncio.to_thread(_wait_for_status, plain, "/health/ready", 200) == {"status": "ready"}
         await asyncio.to_thread(_wait_for_status, plain, "/health/ready", 503)
+
+
+def test_the_metrics_say_the_same_in_numbers(tmp_path: Path) -> None:
+    port = free_ports(2) + 1  # the site takes the first
+    with open_site(tmp_path, SEALBUS_METRICS=f"127.0.0.1:{port}") as site:
+        assert site.get("/nowhere").status_code == 404
+        assert site.get("/health/ready").status_code == 503
+        lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+        assert 'sealbus_site_answers_total{status="404"} 1.0' in lines
+        assert 'sealbus_site_part_ok{part="database"} 1.0' in lines
+        assert 'sealbus_site_part_ok{part="collector"} 0.0' in lines
 
 
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:

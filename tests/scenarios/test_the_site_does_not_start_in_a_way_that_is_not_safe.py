@@ -35,6 +35,7 @@ _SECRET = "correct-horse-battery-staple"
         ({"SEALBUS_BUS": "redis://redis.example"}, "redis.example", "rediss://"),
         ({"SEALBUS_METRICS": "0.0.0.0:9000"}, "SEALBUS_METRICS", "127.0.0.1:PORT"),
         ({"SEALBUS_SYSLOG_URL": "udp://log.example"}, "SEALBUS_SYSLOG_URL", "syslog+tls://HOST"),
+        ({"SEALBUS_SECURITY_CONTACT": "mailto:a@b\r\nX: y"}, "SEALBUS_SECURITY_CONTACT", "mailto:"),
         ({"SEALBUS_TIME_ZONE": "Mars/Olympus"}, "SEALBUS_TIME_ZONE", "Europe/Berlin"),
     ],
 )

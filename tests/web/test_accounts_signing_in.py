@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from sealbus.web.access.models import Version
 from sealbus.web.access.subject import Actor, ActorKind
@@ -245,6 +249,21 @@ def test_sessions_are_listed_and_ended_by_their_owner_and_nobody_else() -> None:
     assert there.get("/api/v1/me").status_code == 401
     assert here.get("/api/v1/me").status_code == 200
     assert len(entries("session.end")) == 1
+
+
+def test_sessions_that_have_expired_are_forgotten_at_the_next_login_and_no_others() -> None:
+    anna, berta = holder("anna", "Viewer"), holder("berta", "Viewer")
+    old, open_still = Browser(), Browser()
+    old.login("anna")
+    open_still.login("anna")
+    long_ago = timezone.now() - timedelta(days=2)
+    key = old.session_id
+    Session.objects.filter(session_key=key).update(expire_date=long_ago)
+    UserSession.objects.filter(session_key=key).update(last_seen_at=long_ago)
+    assert Browser().login("berta").status_code == 200
+    assert Session.objects.count() == UserSession.objects.count() == 2
+    assert UserSession.objects.filter(user=anna).count() == UserSession.objects.filter(user=berta).count() == 1
+    assert open_still.get("/api/v1/me").status_code == 200
 
 
 def test_who_is_switched_off_is_out_at_once_and_old_sessions_do_not_come_back() -> None:

@@ -7,10 +7,14 @@ rights is told to the sockets, by the version of the rights.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.utils import timezone
 
 from sealbus.web.access.models import Version
 from sealbus.web.access.subject import Actor, ActorKind, Subject
@@ -46,6 +50,15 @@ def on_logged_in(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> 
     """Signed in, with all that it takes."""
     methods = [_method(record) for record in request.session.get("account_authentication_methods", [])]
     _append(request, user, "session.login", detail={"by": methods})
+    _forget_expired_sessions()
+
+
+def _forget_expired_sessions() -> None:
+    """Nothing else does, and with each login there would be more. They let nobody in any more, with or without this."""
+    now = timezone.now()
+    Session.objects.filter(expire_date__lt=now).delete()
+    long_ago = UserSession.objects.filter(last_seen_at__lt=now - timedelta(seconds=settings.SESSION_COOKIE_AGE))
+    long_ago.exclude(session_key__in=Session.objects.values("session_key")).delete()
 
 
 def on_logged_out(sender: Any, *, request: HttpRequest, user: User | None, **_: Any) -> None:

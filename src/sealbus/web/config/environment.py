@@ -7,6 +7,7 @@ names the variable and the mend. Where a value weakens something, it has a name 
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = ["Environment", "OidcProvider", "Proxies", "load_environment"]
 
 _SHORTEST_KEY = 32
 _KEY_FILE = "web-secret.key"
+_CONTACT = re.compile(r"(mailto:[!-~]+@[!-~]+|https://[!-~]+|tel:[+0-9-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Environment:
     syslog: SyslogTarget | None
     metrics: str
     """HOST:PORT on loopback where Prometheus finds the metrics; empty for none."""
+    security_contact: str
+    """A URI: whom to tell of a weakness of this site; empty where nobody is named."""
 
     @property
     def public_host(self) -> str:
@@ -148,6 +152,7 @@ def load_environment(variables: Mapping[str, str]) -> Environment:
             key=given.path("SEALBUS_SYSLOG_KEY"),
         ),
         metrics=_metrics(given.text("SEALBUS_METRICS")),
+        security_contact=_security_contact(given.text("SEALBUS_SECURITY_CONTACT")),
     )
 
 
@@ -167,6 +172,16 @@ def _metrics(text: str) -> str:
             f"{text!r} is no port on loopback",
             key="SEALBUS_METRICS",
             mend="metrics are served in the clear: write 127.0.0.1:PORT",
+        )
+    return text
+
+
+def _security_contact(text: str) -> str:
+    if text and not _CONTACT.fullmatch(text):
+        raise ConfigError(
+            f"{text!r} is no contact",
+            key="SEALBUS_SECURITY_CONTACT",
+            mend="write mailto:security@plant.example, https://... or tel:+...",
         )
     return text
 

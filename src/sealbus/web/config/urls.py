@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from sealbus.web.api.health_views import live, ready
+from sealbus.web.config.security_txt import security_txt
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
@@ -16,6 +17,7 @@ handler500 = "sealbus.web.config.error_pages.server_error"
 urlpatterns = [
     path("health/live", live, name="health-live"),
     path("health/ready", ready, name="health-ready"),
+    path(".well-known/security.txt", security_txt, name="security-txt"),
     path("api/v1/", include("sealbus.web.api.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("accounts/", include("allauth.urls")),  # where single sign-on comes back to, nothing else

@@ -1,0 +1,30 @@
+"""Who finds a weakness finds whom to tell, where the operator says whom (RFC 9116)."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_stranger_reads_the_contact_and_until_when_it_is_good(client: Client) -> None:
+    answer = client.get("/.well-known/security.txt")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    contact, expires, language = answer.content.decode().splitlines()
+    assert (contact, language) == ("Contact: mailto:security@plant.example", "Preferred-Languages: en")
+    until = datetime.fromisoformat(expires.removeprefix("Expires: "))
+    assert timedelta(days=30) < until - datetime.now(UTC) < timedelta(days=365)
+    assert client.post("/.well-known/security.txt").status_code == 405
+
+
+def test_without_a_contact_there_is_no_file(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SEALBUS", dataclasses.replace(settings.SEALBUS, security_contact=""))
+    assert client.get("/.well-known/security.txt").status_code == 404
