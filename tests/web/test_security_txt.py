@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
+
+from sealbus.web.config.environment import load_environment
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -26,5 +29,5 @@ def test_a_stranger_reads_the_contact_and_until_when_it_is_good(client: Client) 
 
 
 def test_without_a_contact_there_is_no_file(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "SEALBUS", dataclasses.replace(settings.SEALBUS, security_contact=""))
+    monkeypatch.setattr(settings, "SEALBUS", dataclasses.replace(load_environment(os.environ), security_contact=""))
     assert client.get("/.well-known/security.txt").status_code == 404
