@@ -42,6 +42,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sealbus.errors import ConfigError
 from sealbus.security.identities import complete_chain
 from sealbus.security.pem_files import lend
+from sealbus.security.tls_objects import QuickContext
 
 if TYPE_CHECKING:
     from sealbus.security.identities import Identity, KeyPair
@@ -92,7 +93,7 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
             key=switch,
             mend="add an RSA certificate beside this one, or leave the switch out",
         )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = QuickContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_TICKET
     context.num_tickets = 1
     _configure(context, identity, trust, options)
@@ -108,7 +109,7 @@ def build_client_context(identity: Identity, trust: Trust, options: TlsOptions =
     return context
 
 
-class _NamingContext(ssl.SSLContext):
+class _NamingContext(QuickContext):
     """A client context that will not dial nobody in particular.
 
     Without a server name OpenSSL has nothing to compare the certificate with and accepts any; `wrap_socket` refuses
