@@ -69,7 +69,7 @@ async def collect_until(
     history = open_history(site.history, rules=HistoryRules(zone=site.time_zone))
     writer = HistoryWriter(history, site.home / "spool")
     try:
-        async with open_bus(site.bus, folder=site.home / "bus", is_hub=True) as bus:
+        async with open_bus(site.bus, folder=site.bus_folder, is_hub=True) as bus:
             collecting = Collecting(desk, bus, writer, Threads(office, archive))
             collecting.history = history
             desk.carry_hints(bus.publish)

@@ -80,6 +80,11 @@ class Environment:
     """A URI: whom to tell of a weakness of this site; empty where nobody is named."""
 
     @property
+    def bus_folder(self) -> Path:
+        """Where the sockets of a local bus are, for the site and its collector."""
+        return self.home / "bus"
+
+    @property
     def public_host(self) -> str:
         """The host of the public URL."""
         return urlsplit(self.public_url).hostname or ""

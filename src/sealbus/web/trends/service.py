@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     from sealbus.web.trends.entry import Denied, Entered
     from sealbus.web.trends.guests import Guest
 
-__all__ = ["BUS_FOLDER", "LiveService", "live_service", "running_service"]
+__all__ = ["LiveService", "live_service", "running_service"]
 
-BUS_FOLDER = "bus"
-"""Below the state folder: where the sockets of a local bus are. The collector has the same."""
 _DOOR_THREADS = 4
 _HANDSHAKE_S = 10.0
 _HISTORY_S = 10.0
@@ -106,7 +104,7 @@ def running_service() -> LiveService | None:
 async def live_service() -> AsyncGenerator[None]:
     """The live side runs within it."""
     site = settings.SEALBUS  # type: ignore[misc]  # ours
-    async with open_bus(site.bus, folder=site.home / BUS_FOLDER) as bus:
+    async with open_bus(site.bus, folder=site.bus_folder) as bus:
         service = LiveService(bus)
         running = asyncio.create_task(service.run(), name="live service")
         _Running.service = service
