@@ -35,7 +35,7 @@ __all__ = ["OrderViewSet"]
 
 _LONGEST_WAIT_S = 15.0
 _LOOK_EVERY_S = 0.15
-_waiting = threading.BoundedSemaphore(16)
+_waiting = threading.BoundedSemaphore(4)  # of the sixteen threads that everybody shares
 
 
 class _Filter(Strict):
