@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ async def test_a_site_is_set_up_watched_and_audited_by_api_alone(site: Site) -> 
     tags = _plant_by_mbaps(site, chief)
     await _live_values(chief, tags)
     _a_reading_and_a_test(chief, tags)
+    _a_scan_is_taken_back(chief)
     _a_year(site, chief, tags["tank level"])
     _a_viewer_is_refused(site, chief, tags)
     _a_token_can_do_what_it_was_given(site, chief, tags)
@@ -155,6 +157,21 @@ def _a_reading_and_a_test(chief: SiteClient, tags: dict[str, int]) -> None:
     assert done["state"] == "done", done
     order = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 77})
     assert chief.get(f"/api/v1/orders/{order['id']}", wait=10)["state"] == "failed"
+
+
+def _a_scan_is_taken_back(chief: SiteClient) -> None:
+    """Of a device that takes connections and says nothing: without being taken back it would last for minutes."""
+    (group,) = chief.get("/api/v1/groups")["results"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        chief.make("/api/v1/allowed-networks", {"network": "127.0.0.1", "ports": str(port)})
+        wish = {"group": group["id"], "name": "silent", "url": f"tcp://127.0.0.1:{port}"}
+        connection = chief.make("/api/v1/connections", wish)
+        order = chief.make(f"/api/v1/connections/{connection['id']}/scan-units", {})
+        until_true("begun", lambda: chief.get(f"/api/v1/orders/{order['id']}")["done"] >= 1)
+        chief.make(f"/api/v1/orders/{order['id']}/cancel", {})
+        assert chief.get(f"/api/v1/orders/{order['id']}", wait=10)["state"] == "cancelled"
+        assert chief.ask("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
 
 
 def _a_year(site: Site, chief: SiteClient, tag: int) -> None:

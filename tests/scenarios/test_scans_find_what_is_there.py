@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from scenarios.collecting import connection, open_collector
-from scenarios.plant import ScriptedDevice, exception, open_device
+from scenarios.plant import ScriptedDevice, exception, open_device, until
 from sealbus.acquisition import (
     DiscoverSunSpec,
     OrderProgress,
@@ -58,6 +58,22 @@ async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_p
         assert (result.state, result.found.asked) == (OrderState.DONE, 6)
         progress = [each.done for each in site.reports if isinstance(each, OrderProgress)]
         assert progress == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_scan_that_is_taken_back_stops_and_tells_what_it_had_found(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        only(device, range(10), units=(1,), silent=tuple(range(2, 248)))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=5.0, devices=()))
+        site.collector.submit(ScanUnits(id=1, connection=1))
+        await until(lambda: any(isinstance(each, OrderProgress) for each in site.reports))
+        site.collector.cancel(1)
+        site.collector.cancel(77)  # nobody's
+        await until(lambda: bool(site.results(1)))
+        (result,) = site.results(1)
+        assert (result.state, result.reason) == (OrderState.FAILED, "taken back")
+        assert isinstance(result.found, UnitsScanned)
+        assert [unit.unit_id for unit in result.found.units] == [1]
+        assert site.collector.state().orders_under_way == 0
 
 
 async def test_a_range_is_told_as_it_is(tmp_path: Path) -> None:

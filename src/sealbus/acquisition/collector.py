@@ -123,6 +123,10 @@ class Collector:
         """Carry out an order. Its progress and its one result go to `ports.report`, the result of a refusal at once."""
         self._errands.submit(order)
 
+    def cancel(self, order_id: int) -> None:
+        """Stop an order that was taken back. It still has its one result."""
+        self._errands.cancel(order_id)
+
     # -- what is known
 
     def latest(self, tag_ids: Iterable[int] | None = None) -> list[Sample]:

@@ -56,6 +56,7 @@ class Errands:
         self._reach = reach
         self._report = report
         self._tasks: dict[asyncio.Task[None], int] = {}
+        self._taken_back: set[int] = set()
         self._temporary = _TEMPORARY
 
     @property
@@ -70,13 +71,22 @@ class Errands:
             return
         task = asyncio.get_running_loop().create_task(self._carry_out(order), name=f"order {order.id}")
         self._tasks[task] = order.id
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        task.add_done_callback(self._ended)
+
+    def cancel(self, order_id: int) -> None:
+        """Stop an order that was taken back, if it is under way. Its result says what it had found."""
+        for task in [task for task, number in self._tasks.items() if number == order_id]:
+            self._taken_back.add(order_id)
+            task.cancel()
 
     async def close(self) -> None:
         """Cancel what is under way; each says so."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._taken_back.discard(self._tasks.pop(task, 0))
 
     def _objection(self, order: Order) -> str:
         if isinstance(order, WriteTag):
@@ -103,8 +113,10 @@ class Errands:
             reason = f"not done within {order.within_s:g} s"
             outcome = Outcome(OrderState.EXPIRED, reason, found=errand.found())
         except asyncio.CancelledError:
-            self._report(OrderResult(id=order.id, state=OrderState.FAILED, reason="the collector was stopped"))
-            raise
+            if order.id not in self._taken_back:
+                self._report(OrderResult(id=order.id, state=OrderState.FAILED, reason="the collector was stopped"))
+                raise
+            outcome = Outcome(OrderState.FAILED, "taken back", found=errand.found())
         except SealbusError as error:
             outcome = Outcome(OrderState.FAILED, str(error), found=errand.found())
         self._report(

@@ -212,7 +212,12 @@ class Collecting:
         return True
 
     async def _take_orders(self) -> bool:
-        """Whether all that was ordered has been taken."""
+        """Whether all that was ordered has been taken, and all that was taken back is stopped."""
+        cancelled = await self._try(self._desk.cancelled_orders, self._worker)
+        if cancelled is None:
+            return False
+        for order_id in cancelled:
+            self.collector.cancel(order_id)
         while True:
             rows = await self._try(self._desk.claim_orders, self._worker, _ORDERS_AT_ONCE)
             if rows is None:

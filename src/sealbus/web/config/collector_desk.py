@@ -107,6 +107,11 @@ class CollectorDesk:
         return collector.claim_orders(worker, limit)
 
     @_at_the_desk
+    def cancelled_orders(self, worker: str) -> list[int]:
+        """The orders under way that were taken back."""
+        return collector.cancelled_orders(worker)
+
+    @_at_the_desk
     def note_progress(self, worker: str, progress: Progress) -> None:
         """Write down how far an order has come."""
         collector.progress(worker, progress.id, progress.done, progress.total, progress.text)
