@@ -194,12 +194,12 @@ def test_orders_of_a_dead_collector_end_honestly(engineer: APIClient) -> None:
     read, write, other = [order.id for order in _claimed("one")]
     Command.objects.filter(pk=write).update(kind="write")
     Command.objects.filter(pk=other).update(claimed_by="two")
-    assert services.recover_orders("one") == 2
+    assert services.recover_orders() == 3
     states = dict(Command.objects.values_list("pk", "state"))
-    assert states == {read: "failed", write: "unknown", other: "claimed"}
+    assert states == {read: "failed", write: "unknown", other: "failed"}
     assert "may have been carried out" in Command.objects.get(pk=write).reason
-    Command.objects.filter(pk=other).update(deadline=timezone.now() - datetime.timedelta(minutes=5))
-    assert services.recover_orders("one") == 1
+    assert not services.finish("one", write, _result(write)), "whoever had it comes too late"
+    assert services.recover_orders() == 0
 
 
 def test_an_order_is_taken_back(engineer: APIClient) -> None:

@@ -38,17 +38,16 @@ def collect(
 
         web.boot(folder, os.environ)
         web.migrate()
-        desk = web.collector_desk()
         taken = [RecordSource(name, path) for name, path in sources]
+        with web.collector_desk(folder) as desk, asyncio.Runner(loop_factory=new_event_loop) as runner:
 
-        async def until_told() -> None:
-            stopped = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stopped.set)
-            await collect_until(stopped, desk, taken, _say)
+            async def until_told() -> None:
+                stopped = asyncio.Event()
+                loop = asyncio.get_running_loop()
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.add_signal_handler(number, stopped.set)
+                await collect_until(stopped, desk, taken, _say)
 
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(until_told())
 
 

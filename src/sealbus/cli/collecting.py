@@ -4,16 +4,22 @@ Devices are polled on one loop that never waits for a database: what speaks to t
 another, the bus none. When the database is away, the last plan goes on, samples go to the spool, and results of orders
 wait in memory, a bounded number of them. Hints of the bus make a change effective at once; without one it takes half a
 second, because the version numbers are looked at that often.
+
+A site has one collector at a time. Others that are started for it, on other machines, wait, and the first to notice
+that it is gone takes over: at once when it was stopped, after twenty seconds when it died. While the database is away
+nobody can take over, and whoever collects goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import socket
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -34,7 +40,6 @@ from sealbus.history import HistoryRules, HistoryWriter, RetentionClass, open_hi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from sealbus.samples import Sample
     from sealbus.web import CollectorDesk
@@ -46,6 +51,7 @@ _Got = TypeVar("_Got")
 
 _LOOK_EVERY_S: Final = 0.5
 _BEAT_EVERY_S: Final = 5.0
+_ASK_EVERY_S: Final = 2.0
 _RECORDS_EVERY_S: Final = 1.0
 _HEAD_EVERY_S: Final = 60.0
 _ORDERS_AT_ONCE: Final = 16
@@ -60,17 +66,62 @@ class RecordSource(msgspec.Struct, frozen=True):
     folder: Path
 
 
+class _AnotherCollects(Exception):
+    """The site has another collector by now."""
+
+
 async def collect_until(
     stopped: asyncio.Event, desk: CollectorDesk, sources: Sequence[RecordSource], ready: Callable[[str], None]
 ) -> None:
     """Collect until `stopped`. Raises ConfigError for what cannot begin; what fails later is logged and tried again."""
+    with ThreadPoolExecutor(1, "collect-site") as office, ThreadPoolExecutor(1, "collect-records") as archive:
+        threads = Threads(office, archive)
+        worker = _worker(desk.environment.home)
+        while await _is_granted(stopped, desk, worker, threads, ready):
+            try:
+                await _collect(stopped, desk, worker, threads, sources, ready)
+            except _AnotherCollects as other:
+                _log.error("%s collects for this site by now; this one waits", other)
+            else:
+                with contextlib.suppress(SealbusError):  # then it is free after a while
+                    await asyncio.get_running_loop().run_in_executor(office, desk.release, worker)
+
+
+async def _is_granted(
+    stopped: asyncio.Event, desk: CollectorDesk, worker: str, threads: Threads, ready: Callable[[str], None]
+) -> bool:
+    """Wait until this is the collector of the site. False: stopped before."""
+    told = ""
+    while not stopped.is_set():
+        try:
+            other = await asyncio.get_running_loop().run_in_executor(threads.office, desk.hold, worker)
+        except SealbusError as error:
+            other = str(error)
+        if not other:
+            return True
+        if other != told:
+            told = other
+            ready(f"waiting until this is the collector of the site: now {other}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ASK_EVERY_S):
+                await stopped.wait()
+    return False
+
+
+async def _collect(
+    stopped: asyncio.Event,
+    desk: CollectorDesk,
+    worker: str,
+    threads: Threads,
+    sources: Sequence[RecordSource],
+    ready: Callable[[str], None],
+) -> None:
     site = desk.environment
-    office, archive = ThreadPoolExecutor(1, "collect-site"), ThreadPoolExecutor(1, "collect-records")
     history = open_history(site.history, rules=HistoryRules(zone=site.time_zone))
     writer = HistoryWriter(history, site.home / "spool")
     try:
         async with open_bus(site.bus, folder=site.bus_folder, is_hub=True) as bus:
-            collecting = Collecting(desk, bus, writer, Threads(office, archive))
+            collecting = Collecting(desk, bus, writer, threads, worker)
             collecting.history = history
             desk.carry_hints(bus.publish)
             try:
@@ -80,8 +131,13 @@ async def collect_until(
     finally:
         await asyncio.to_thread(writer.close)
         history.close()
-        office.shutdown()
-        archive.shutdown()
+
+
+def _worker(home: Path) -> str:
+    """A name that no other machine and no other state folder has, and that is the same after a restart."""
+    machine = Path("/etc/machine-id")
+    number = machine.read_text() if machine.is_file() else ""
+    return f"{socket.gethostname()[:64]}-{hashlib.sha256(f'{number}{home}'.encode()).hexdigest()[:8]}"
 
 
 class Threads(msgspec.Struct, frozen=True):
@@ -94,12 +150,12 @@ class Threads(msgspec.Struct, frozen=True):
 class Collecting:
     """One run of the collector. `history` gets new rules whenever the plan changes."""
 
-    def __init__(self, desk: CollectorDesk, bus: Bus, writer: HistoryWriter, threads: Threads) -> None:
+    def __init__(self, desk: CollectorDesk, bus: Bus, writer: HistoryWriter, threads: Threads, worker: str) -> None:
         self.history: Any = None
         self._desk = desk
         self._bus = bus
         self._threads = threads
-        self._worker = socket.gethostname()
+        self._worker = worker
         self._reports: deque[OrderProgress | OrderResult] = deque(maxlen=_MOST_REPORTS)
         self._has_reports = asyncio.Event()
         self._hinted = asyncio.Event()
@@ -124,7 +180,7 @@ class Collecting:
             "plan and orders": self._follow(),
             "reports": self._send_reports(),
             "sign of life": self._live(),
-            "heartbeat": self._every(_BEAT_EVERY_S, self._desk.beat),
+            "heartbeat": self._keep(),
             "records": self._every(_RECORDS_EVERY_S, lambda: self._take_records(sources)),
             "audit": self._every(_HEAD_EVERY_S, self._look_after_audit),
         }
@@ -177,7 +233,7 @@ class Collecting:
     async def _follow(self) -> None:
         """Take up new plans and orders: at once when hinted, and by looking twice a second."""
         known_plan = known_orders = -1
-        await self._try(self._desk.recover_orders, self._worker)
+        await self._try(self._desk.recover_orders)
         while True:
             self._hinted.clear()
             versions = await self._try(self._desk.versions)
@@ -270,6 +326,13 @@ class Collecting:
     def _look_after_audit(self) -> None:
         self._desk.flush_refusals()
         self._desk.note_audit_head()
+
+    async def _keep(self) -> None:
+        """Stay the collector of the site. While the database is away nobody else can be."""
+        while True:
+            if other := await self._try(self._desk.hold, self._worker):
+                raise _AnotherCollects(other)
+            await asyncio.sleep(_BEAT_EVERY_S)
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while True:

@@ -6,6 +6,7 @@ refuses to reach a device: what should be done there is stored, and the collecto
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,11 +37,14 @@ def boot(home: Path, environ: Mapping[str, str]) -> None:
     boot_process(home, environ)
 
 
-def collector_desk() -> CollectorDesk:
-    """What the collector gets from the site and hands back to it."""
+@contextmanager
+def collector_desk(home: Path) -> Iterator[CollectorDesk]:
+    """What the collector gets from the site and hands back to it. ConfigError: another one uses this state folder."""
     from sealbus.web.config.collector_desk import CollectorDesk
+    from sealbus.web.config.folder_lock import locked_folder
 
-    return CollectorDesk()
+    with locked_folder(home, "collector.lock", refusal="a collector runs in this state folder already"):
+        yield CollectorDesk()
 
 
 def import_site(file: Path, *, dry_run: bool = False) -> Iterator[str]:

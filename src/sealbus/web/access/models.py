@@ -1,5 +1,5 @@
 """What processes tell each other by way of the database: version numbers, which say by one small look every half second
-that rights or the plan have changed, and heartbeats, which say that a process is there.
+that rights or the plan have changed, and heartbeats, which say who is there, one at a time.
 """
 
 from __future__ import annotations
@@ -7,12 +7,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import models, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from sealbus.web.access.hints import tell
 
 __all__ = ["Heartbeat", "Version"]
+
+LOST_AFTER_S = 20.0
+"""Who has said nothing for so long is not there any more."""
 
 
 class Version(models.Model):
@@ -38,22 +41,33 @@ class Version(models.Model):
 
 
 class Heartbeat(models.Model):
-    """A process that is alive said so, at a time of the database's clock, which all machines share."""
+    """What one process at a time may be, and when it last said that it is there, by the database's clock, which all
+    machines share. Whoever holds it keeps it by saying so; when it is silent for too long, whoever asks next has it.
+    """
 
     name = models.CharField(max_length=32, primary_key=True)
     """`collector`."""
+    holder = models.CharField(max_length=100, default="")
     at = models.DateTimeField()
 
     class Meta:
         app_label = "access"
 
     @classmethod
-    def beat(cls, name: str) -> None:
-        """Say so; every five seconds or so."""
-        if not cls.objects.filter(name=name).update(at=Now()):
-            cls.objects.get_or_create(name=name, defaults={"at": Now()})
+    def hold(cls, name: str, holder: str, *, lost_after_s: float = LOST_AFTER_S) -> str:
+        """Be it, and say so; every five seconds or so. Who is it instead, or empty: it is `holder`."""
+        free = Q(holder=holder) | Q(at__lte=Now() - timedelta(seconds=lost_after_s))
+        if cls.objects.filter(free, name=name).update(holder=holder, at=Now()):
+            return ""
+        found, is_new = cls.objects.get_or_create(name=name, defaults={"holder": holder, "at": Now()})
+        return "" if is_new else found.holder or "another"
 
     @classmethod
-    def is_alive(cls, name: str, *, within_s: float = 20.0) -> bool:
+    def release(cls, name: str, holder: str) -> None:
+        """Be it no more: the next one need not wait."""
+        cls.objects.filter(name=name, holder=holder).delete()
+
+    @classmethod
+    def is_alive(cls, name: str, *, within_s: float = LOST_AFTER_S) -> bool:
         """Whether it was heard of lately."""
         return cls.objects.filter(name=name, at__gt=Now() - timedelta(seconds=within_s)).exists()

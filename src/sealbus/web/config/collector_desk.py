@@ -97,9 +97,9 @@ class CollectorDesk:
         return queries.retention_classes(), queries.retention_of_tags()
 
     @_at_the_desk
-    def recover_orders(self, worker: str) -> int:
-        """End what a collector of this name had begun before it died. How many there were."""
-        return collector.recover_orders(worker)
+    def recover_orders(self) -> int:
+        """End what the collector before this one had begun. How many there were."""
+        return collector.recover_orders()
 
     @_at_the_desk
     def claim_orders(self, worker: str, limit: int) -> list[dict[str, Any]]:
@@ -142,6 +142,11 @@ class CollectorDesk:
         return flush_refusals()
 
     @_at_the_desk
-    def beat(self) -> None:
-        """Say that the collector is alive."""
-        Heartbeat.beat("collector")
+    def hold(self, worker: str) -> str:
+        """Be the collector of the site, and say that it is alive. Who is it instead, or empty."""
+        return Heartbeat.hold("collector", worker)
+
+    @_at_the_desk
+    def release(self, worker: str) -> None:
+        """Be it no more."""
+        Heartbeat.release("collector", worker)

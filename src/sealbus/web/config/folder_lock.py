@@ -36,12 +36,16 @@ def own_folder(home: Path) -> None:
 
 
 @contextmanager
-def locked_folder(home: Path, name: str) -> Iterator[None]:
-    """Hold the lock file `name` in the state folder; wait for whoever holds it."""
+def locked_folder(home: Path, name: str, *, refusal: str = "") -> Iterator[None]:
+    """Hold the lock file `name` in the state folder. Wait for whoever holds it, or raise ConfigError with this refusal."""
     own_folder(home)
     descriptor = os.open(home / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigError(refusal, file=str(home), mend="stop that one first, or name another folder") from None
+    try:
         yield
     finally:
         os.close(descriptor)

@@ -8,7 +8,6 @@ of whoever asked.
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -25,12 +24,11 @@ from sealbus.web.devices.queries import tag_plans
 from sealbus.web.devices.services.orders import NEEDED, target_of
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Mapping
 
 __all__ = ["cancelled_orders", "claim_orders", "finish", "progress", "recover_orders"]
 
-_GRACE = datetime.timedelta(seconds=60)
-"""How long after its deadline a claimed order of another collector is held for lost."""
 _LONGEST_TEXT = 500
 _LONGEST_REASON = 1000
 _ENDS = {"done": CommandState.DONE, "expired": CommandState.EXPIRED}
@@ -87,18 +85,16 @@ def finish(worker: str, order_id: int, result: Mapping[str, Any]) -> bool:
     return _end(command, CommandState.CLAIMED, state, reason=reason, result=_clean(dict(result)))
 
 
-def recover_orders(worker: str) -> int:
-    """At the start of a collector: end what a process of its name, or one that is long overdue, had claimed. A write may
-    or may not have happened, and says so; anything else failed. How many.
+def recover_orders() -> int:
+    """By a collector that begins, and is the only one: end what the one before had claimed. A write may or may not have
+    happened, and says so; anything else failed. How many.
     """
-    claimed = Command.objects.filter(state=CommandState.CLAIMED).select_related("device", "connection")
     ended = 0
-    for command in claimed:
-        if command.claimed_by == worker or command.deadline < timezone.now() - _GRACE:
-            is_write = command.kind == CommandKind.WRITE
-            state = CommandState.UNKNOWN if is_write else CommandState.FAILED
-            reason = "the collector stopped meanwhile" + ("; the write may have been carried out" if is_write else "")
-            ended += _end(command, CommandState.CLAIMED, state, reason=reason)
+    for command in Command.objects.filter(state=CommandState.CLAIMED).select_related("device", "connection"):
+        is_write = command.kind == CommandKind.WRITE
+        state = CommandState.UNKNOWN if is_write else CommandState.FAILED
+        reason = "the collector stopped meanwhile" + ("; the write may have been carried out" if is_write else "")
+        ended += _end(command, CommandState.CLAIMED, state, reason=reason)
     return ended
 
 

@@ -1,0 +1,67 @@
+"""Several collectors may be started for one site: one collects, the others wait and take over when it is gone."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from databases import postgres_server
+from scenarios.programs import Programs, run, sealbus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scenarios.programs import Program
+
+pytestmark = [pytest.mark.needs("postgres"), pytest.mark.timeout(180)]
+
+_AT_ONCE_S = 15.0
+"""Of which starting takes some; who has died is waited for for twenty."""
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    with postgres_server() as server:
+        yield server.database()
+
+
+def _start(programs: Programs, database: str, home: Path) -> Program:
+    command = sealbus("collect", "--home", home)
+    return programs.start(home.name, "env", f"SEALBUS_DATABASE={database}", *command)
+
+
+def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    with Programs() as programs:
+        first = _start(programs, database, one)
+        first.wait_for("^listening on", within_s=60)
+        second = _start(programs, database, two)
+        second.wait_for("^waiting until this is the collector", within_s=60)
+        assert first.stop() == 0
+        second.wait_for("^listening on", within_s=_AT_ONCE_S)
+
+        second.process.kill()  # and comes back as itself, which nobody has to wait for
+        second = _start(programs, database, two)
+        second.wait_for("^listening on", within_s=_AT_ONCE_S)
+
+        first = _start(programs, database, one)
+        first.wait_for("^waiting until this is the collector", within_s=60)
+        second.process.send_signal(signal.SIGSTOP)
+        with psycopg.connect(database) as connection:  # time passes
+            connection.execute("UPDATE access_heartbeat SET at = at - interval '1 minute'")
+        first.wait_for("^listening on", within_s=_AT_ONCE_S)
+        second.process.send_signal(signal.SIGCONT)
+        second.wait_for("collects for this site by now; this one waits", within_s=_AT_ONCE_S)
+        second.wait_for("^waiting until this is the collector", within_s=_AT_ONCE_S)
+
+
+def test_a_state_folder_has_one_collector(database: str, tmp_path: Path) -> None:
+    with Programs() as programs:
+        _start(programs, database, tmp_path / "home").wait_for("^(listening on|waiting)", within_s=60)
+        again = run("env", f"SEALBUS_DATABASE={database}", *sealbus("collect", "--home", tmp_path / "home"), within_s=60)
+        assert again.status == 2
+        assert "a collector runs in this state folder already; stop that one first" in again.said
