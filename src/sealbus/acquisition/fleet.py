@@ -75,7 +75,8 @@ class Fleet:
         for connection_id in self._plans.keys() - wanted.keys():
             self._remove(connection_id)
         for plan in wanted.values():
-            self._reserve(plan)
+            if plan.enabled:
+                self._reserve(plan)
         changed = [plan for connection_id, plan in wanted.items() if self._plans.get(connection_id) != plan]
         starting = [(link, device) for plan in changed for link, device in self._replace(plan)]
         for link, device in starting:  # when all that change have stopped: a tag may have moved from one to another
