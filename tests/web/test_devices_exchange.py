@@ -202,7 +202,7 @@ def test_an_import_may_do_only_what_its_person_may() -> None:
     urls = "group,name,url\nmine,loop,tcp://127.0.0.1\nmine,fine,tcp://10.0.0.9\n"
     assert [
         (each["line"], each["column"]) for each in _import(client, "connections", urls, dry_run=True)["problems"]
-    ] == [(2, "url")]
+    ] == [(2, "url"), (3, "url")]
     lines = "group,name,connection_group,connection\nmine,c,theirs,to b\n"
     assert _import(client, "devices", lines, dry_run=True)["problems"][0]["column"] == "group"
     viewer = signed_in(a_user("carl", Action.VIEW))

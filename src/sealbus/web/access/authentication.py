@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 
-from sealbus.web.access.gate import knows_method, requirement_for, subject_of
+from sealbus.web.access.gate import knows_method, refused, requirement_for, subject_of
 from sealbus.web.access.requirement import Verdict
 
 if TYPE_CHECKING:
@@ -38,6 +39,19 @@ class SubjectAuthentication(SessionAuthentication):
         if not subject.is_token:
             self.enforce_csrf(request)
         return (request._request.user, subject)
+
+    def enforce_csrf(self, request: Request) -> None:
+        """As its parent, and recorded."""
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied:
+            plain = request._request
+            route = plain.resolver_match.view_name if plain.resolver_match else ""
+            refused.send(
+                type(self), subject=rest_subject(request), verdict="csrf", method=request.method, path=plain.path,
+                route=route,
+            )  # fmt: skip
+            raise
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 offers."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from sealbus.web.access.problems import problem
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.lockout import LOCKED_S, account_key, locked_answer, seconds_locked
 from sealbus.web.accounts.middleware import address_of
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["AccountAdapter", "SecondFactorAdapter", "SessionsAdapter", "SocialAccountAdapter"]
 
 _LONGEST_TRIED = 100
+_STANDS_ON = "sealbus.stands-on"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped library
@@ -57,6 +60,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
         """Refuse while too many attempts have failed, before a password is looked at."""
         self._tried = str(credentials.get("username", ""))
         super().pre_authenticate(request, **credentials)
+
+    def pre_login(self, request: HttpRequest, user: User, **options: Any) -> Any:
+        """The first step is done: keep what it stood on, for the last one."""
+        request.session[_STANDS_ON] = user.get_session_auth_hash()
+        return super().pre_login(request, user, **options)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """The last step: refuse who was switched off, or got another password, since the first."""
+        stands_on = request.session.pop(_STANDS_ON, None)
+        if not user.is_active or stands_on not in (None, user.get_session_auth_hash()):
+            request.session.flush()
+            actor = Actor(ActorKind.NOBODY, name=user.username, address=address_of(request))
+            record_refusal(actor=actor, action="session.login", detail={"reason": "the account has changed meanwhile"})
+            answer = problem(HTTPStatus.FORBIDDEN, "sign-in-again", "The account has changed meanwhile: sign in again")
+            raise ImmediateHttpResponse(answer)
+        super().login(request, user)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Record it, with the name that was tried."""

@@ -77,20 +77,28 @@ def session_ended(actor: Actor, user: User, action: str = "session.end") -> None
 
 def on_password_changed(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> None:
     """By himself. The session that did it goes on with a new id, all others have ended."""
-    for session in UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key):
-        session.end()
+    _end_other_sessions(request, user)
     UserSession.objects.create_from_request(request)
     with transaction.atomic():
         Version.bump("rights")
         _append(request, user, "password.change")
 
 
+def _end_other_sessions(request: HttpRequest, user: User) -> None:
+    for session in UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key):
+        session.end()
+
+
 def on_second_factor_changed(sender: Any, *, signal: Any, request: HttpRequest, user: User, **more: Any) -> None:
-    """Added, removed, or its codes made anew."""
+    """Added, removed, or its codes made anew. A session that was opened when the password was enough ends with the first
+    factor: in it the password alone would be enough to take the factor away again.
+    """
     from allauth.mfa import signals
 
     names = {signals.authenticator_added: "add", signals.authenticator_removed: "remove"}
     kind = str(more["authenticator"].type)
+    if signal is signals.authenticator_added:
+        _end_other_sessions(request, user)
     with transaction.atomic():
         Version.bump("rights")
         _append(request, user, f"second-factor.{names.get(signal, 'renew')}", detail={"kind": kind})

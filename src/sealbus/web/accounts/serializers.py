@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.strict import Strict
+from sealbus.web.access.subject import NOBODY
 from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
+from sealbus.web.accounts.queries import visible_groups
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from sealbus.web.access.subject import Subject
 
 __all__ = [
     "AssignmentForm",
@@ -198,14 +205,20 @@ class IssuedTokenShown(TokenShown):
         return str(self.context["secret"])
 
 
+class _VisibleGroup(serializers.PrimaryKeyRelatedField[Group]):
+    """A group that the caller may know of: no other exists."""
+
+    def get_queryset(self) -> QuerySet[Group]:
+        subject: Subject = self.context.get("subject", NOBODY)
+        return visible_groups(subject.rights).filter(archived_at=None)
+
+
 class TokenForm(Strict):
     """A new token."""
 
     name = serializers.CharField(max_length=100)
     actions = serializers.ListField(child=serializers.ChoiceField(_ACTIONS), min_length=1, max_length=len(_ACTIONS))
-    groups = serializers.PrimaryKeyRelatedField(
-        queryset=Group.objects.filter(archived_at=None), many=True, default=list
-    )
+    groups = _VisibleGroup(queryset=Group.objects.none(), many=True, default=list)
     all_groups = serializers.BooleanField(default=False)
     networks = serializers.ListField(child=serializers.CharField(max_length=64), max_length=50, default=list)
     expires_at = serializers.DateTimeField()

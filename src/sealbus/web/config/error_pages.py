@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from django.utils.html import escape
 
+from sealbus.web.access.gate import refused, subject_of
 from sealbus.web.access.problems import problem
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a request that a page of somebody else may have sent."""
+    refused.send(
+        csrf_failure, subject=subject_of(request), verdict="csrf", method=request.method, path=request.path, route="",
+    )  # fmt: skip
     return _answer(
         request, HTTPStatus.FORBIDDEN, "csrf", "This request does not show that it comes from here. Load the page anew."
     )

@@ -9,8 +9,9 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
-from sealbus.web.accounts.models import User
+from sealbus.web.accounts.models import ApiToken, OneTimeLink, User
 from sealbus.web.accounts.services.changing import changing_rights, save_changes, unique
 from sealbus.web.audit.services import Event, Target, append
 
@@ -67,6 +68,8 @@ def change_user(*, by: Actor, user: User, changes: UserChanges, version: int | N
             append(Event(by, "user.change", _target(user), detail=detail))
         if not user.is_active:
             _end_all(user)
+            ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+            OneTimeLink.objects.filter(user=user, used_at=None).delete()
     return user
 
 

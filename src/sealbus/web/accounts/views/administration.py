@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["AssignmentsView", "GroupsView", "RolesView", "UsersView"]
 
 _ADMINISTER = may(Action.ADMINISTER)
+_GIVE = may(Action.ADMINISTER, people_only=True)
+"""What gives rights, or a way into an account: by a token it would make the token more than it is."""
 
 
 class _Administered(mixins.RetrieveModelMixin, mixins.ListModelMixin, ScopedViewSet):
@@ -57,9 +59,8 @@ class UsersView(_Administered):
     queryset = User.objects.all()
     serializer_class = UserShown
     access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(
-        ("list", "retrieve", "create", "partial_update", "destroy", "password_link", "end_sessions",
-         "reset_second_factor"), _ADMINISTER,
-    )  # fmt: skip
+        ("list", "retrieve", "destroy", "end_sessions"), _ADMINISTER,
+    ) | dict.fromkeys(("create", "partial_update", "password_link", "reset_second_factor"), _GIVE)  # fmt: skip
 
     def get_queryset(self) -> QuerySet[User]:
         """All, or those that the query picks."""
@@ -121,9 +122,10 @@ class RolesView(_Administered):
 
     queryset = Role.objects.prefetch_related("grants")
     serializer_class = RoleShown
-    access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(
-        ("list", "retrieve", "create", "partial_update", "destroy"), _ADMINISTER
-    )
+    access: ClassVar[Mapping[str, Requirement]] = {
+        **dict.fromkeys(("list", "retrieve", "destroy"), _ADMINISTER),
+        **dict.fromkeys(("create", "partial_update"), _GIVE),
+    }
 
     @extend_schema(request=RoleForm, responses={201: RoleShown})
     def create(self, request: Request) -> Response:
@@ -192,7 +194,10 @@ class AssignmentsView(_Administered):
 
     queryset = Assignment.objects.select_related("user", "role", "group").order_by("pk")
     serializer_class = AssignmentShown
-    access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(("list", "retrieve", "create", "destroy"), _ADMINISTER)
+    access: ClassVar[Mapping[str, Requirement]] = {
+        **dict.fromkeys(("list", "retrieve", "destroy"), _ADMINISTER),
+        "create": _GIVE,
+    }
 
     def get_queryset(self) -> QuerySet[Assignment]:
         """All, or those that the query picks."""

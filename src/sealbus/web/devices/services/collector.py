@@ -149,7 +149,8 @@ def _asker(command: Command) -> Subject:
 def _order(command: Command, now: datetime.datetime) -> dict[str, Any]:
     """As the collector reads it, from what is configured now."""
     device, connection = command.device, command.connection
-    order: dict[str, Any] = {"kind": command.kind, "id": command.pk, **command.arguments}
+    arguments = command.arguments if isinstance(command.arguments, dict) else {}
+    order: dict[str, Any] = {**arguments, "kind": command.kind, "id": command.pk}
     if device is not None:
         if device.connection is None or device.archived_at is not None:
             raise _NotPossible("the device is archived, or on no connection any more")

@@ -1,7 +1,8 @@
 """Making and changing connections, devices and tags.
 
 Who may: `configure` in the group of the thing, in the group that it moves to, and in that of a connection that a device
-is put on or asks another unit of: else a device of one's own on the connection of others would read theirs.
+is put on or asks another unit of: else a device of one's own on the connection of others would read theirs. What is
+dialled, and with which certificate, is a matter of all groups: else a connection of one's own would reach what others have.
 """
 
 from __future__ import annotations
@@ -50,13 +51,17 @@ def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> 
     return row
 
 
-def groups_touched(row: _Configured, fields: Mapping[str, Any]) -> set[int]:
-    """The groups in which somebody needs the right to store this row, or to change these members of it."""
+def groups_touched(row: _Configured, fields: Mapping[str, Any]) -> set[int | None]:
+    """The groups in which somebody needs the right to store this row, or to change these members of it; None: in all."""
     is_new = row.pk is None
     if isinstance(row, Tag):
         devices = {row.device, fields.get("device", row.device)}
         return {device.group_id for device in devices}
-    groups = {row.group_id, fields["group"].pk if "group" in fields else row.group_id}
+    groups: set[int | None] = {row.group_id, fields["group"].pk if "group" in fields else row.group_id}
+    if isinstance(row, Connection) and (
+        is_new or any(fields.get(name, getattr(row, name)) != getattr(row, name) for name in ("url", "identity"))
+    ):
+        groups.add(None)
     if isinstance(row, Device):
         connection = fields.get("connection", row.connection)
         moves = is_new or connection != row.connection or fields.get("unit_id", row.unit_id) != row.unit_id

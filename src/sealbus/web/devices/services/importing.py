@@ -18,18 +18,21 @@ from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.models import Version
+from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.devices.calculated import unseen_inputs
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.services.configuring import groups_touched
+from sealbus.web.devices.services.ledger import storable
 from sealbus.web.devices.services.names import Names
 from sealbus.web.devices.services.wiring import wire_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sealbus.web.access.subject import Subject
     from sealbus.web.devices.interchange import Report, Row
@@ -45,6 +48,7 @@ _MODELS: Mapping[Table, Any] = {Table.CONNECTIONS: Connection, Table.DEVICES: De
 _REFERENCES = ("group", "device", "connection", "connection_group", "retention", "inputs")
 _AT_ONCE = 500
 _MOST_NAMES = 100
+_ROWS_IN_ENTRY = 100
 
 
 class _TakenBack(Exception):
@@ -59,6 +63,9 @@ def import_rows(
     """
     seen = Version.current("plan")
     batch = _judged(table, rows, report, subject)
+    if batch.was_refused:
+        detail = {"reason": "refused", "action": f"{table.value[:-1]}.import"}
+        record_refusal(actor=subject.actor, action="access.refused", detail=detail)
     if report.has_problems():
         return report
     try:
@@ -74,6 +81,8 @@ def import_rows(
             if report.created or report.changed:
                 deed = f"{table.value[:-1]}.import"
                 append(Event(subject.actor, deed, about or Target(table), Result.DONE, _detail(report)))
+                for part in batch.changes():
+                    append(Event(subject.actor, deed, about or Target(table), Result.DONE, {"rows": part}))
     except _TakenBack:
         pass
     return report
@@ -111,9 +120,11 @@ class _Batch:
         context = {"subject": subject, "inputs_later": True}
         self._form = _FORMS[table](context=context)
         self._seen: dict[tuple[int, str], int] = {}
-        self._allowed: dict[int, bool] = {}
+        self._allowed: dict[int | None, bool] = {}
+        self.was_refused = False
         self._new: list[Any] = []
         self._changed: list[Any] = []
+        self._altered: list[tuple[Any, Any, set[str]]] = []
         self._fields: set[str] = set()
         self._inputs: list[tuple[int, Tag, Mapping[str, Any]]] = []
 
@@ -161,6 +172,10 @@ class _Batch:
                 for message in messages:
                     self._report.add(row.line, column, message)
             return
+        if self._refused(row.line, target, {**references, **valid}) or self._leans_on_unseen(
+            row.line, candidate, inputs
+        ):
+            return
         self._keep(row, stored, candidate, valid, inputs)
 
     def _keep(self, row: Row, stored: Any, candidate: Any, valid: Mapping[str, Any], inputs: Any) -> None:
@@ -183,6 +198,7 @@ class _Batch:
         if different:
             candidate.version = stored.version + 1
             self._changed.append(candidate)
+            self._altered.append((stored, candidate, different))
             self._fields |= different
             self._report.changed += 1
         else:
@@ -200,16 +216,41 @@ class _Batch:
         candidate.inputs = dict.fromkeys(map(str, inputs), 1)
         return inputs
 
-    def _refused(self, line: int, target: Any, references: Mapping[str, Any]) -> bool:
-        fields = {name: value for name, value in references.items() if name in ("group", "device", "connection")}
+    def _leans_on_unseen(self, line: int, candidate: Any, inputs: Any) -> bool:
+        """Whether a calculated tag keeps inputs that this person cannot see: another formula would show them to him."""
+        if inputs is not None or not isinstance(candidate, Tag) or not candidate.inputs:
+            return False
+        unseen = unseen_inputs(candidate.inputs, self._subject)
+        for name in unseen:
+            self._report.add(line, "inputs", f'the input "{name}" is no tag that you can see; name others')
+        return bool(unseen)
+
+    def _refused(self, line: int, target: Any, fields: Mapping[str, Any]) -> bool:
         groups = groups_touched(target, fields)
         for group_id in groups:
             if group_id not in self._allowed:
                 self._allowed[group_id] = self._subject.rights.allows(Action.CONFIGURE, group_id)
         if all(self._allowed[group_id] for group_id in groups):
             return False
-        self._report.add(line, "group", "you may not configure there; ask for the right, or leave the row out")
+        self.was_refused = True
+        if all(self._allowed[group_id] for group_id in groups - {None}):
+            self._report.add(line, "url", "what is dialled, and as whom, is for those who may configure all groups")
+        else:
+            self._report.add(line, "group", "you may not configure there; ask for the right, or leave the row out")
         return True
+
+    def changes(self) -> Iterator[list[dict[str, Any]]]:
+        """Of each row that was there before what it was and what it is, for the audit, many in one entry."""
+        for start in range(0, len(self._altered), _ROWS_IN_ENTRY):
+            yield [
+                {
+                    "id": stored.pk,
+                    "name": candidate.name,
+                    "old": {name: storable(getattr(stored, name)) for name in sorted(names)},
+                    "new": {name: storable(getattr(candidate, name)) for name in sorted(names)},
+                }
+                for stored, candidate, names in self._altered[start : start + _ROWS_IN_ENTRY]
+            ]
 
     def store(self) -> None:
         """Write what was taken; at most a few statements for each so many rows."""

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from rest_framework.exceptions import PermissionDenied
 
 from sealbus.web.access.errors import Conflict
+from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 
@@ -32,6 +33,9 @@ _LEFT_OUT = ("id", "version", "archived_at", "created_at")
 def demand(subject: Subject, action: Action, *group_ids: int | None) -> None:
     """Refuse unless the right is there in every one of these groups (None: in all)."""
     if not all(subject.rights.allows(action, group_id) for group_id in group_ids):
+        record_refusal(
+            actor=subject.actor, action="access.refused", detail={"reason": "refused", "action": action.value}
+        )
         raise PermissionDenied("You do not have the right to do this there", code="no-right")
 
 

@@ -85,8 +85,11 @@ def request_orders(*, wishes: Sequence[Wish], subject: Subject) -> list[Command]
 
 
 def cancel_order(*, command: Command, subject: Subject) -> Command:
-    """Take an order back: at once if nobody has begun, else the collector is asked to stop. Conflict: it has ended."""
-    if command.actor_id != subject.user_id:
+    """Take an order back: at once if nobody has begun, else the collector is asked to stop. Conflict: it has ended.
+
+    One's own; a token those that it gave itself; all others who may configure there.
+    """
+    if command.actor_id != subject.user_id or (subject.is_token and command.token_key != subject.token_key):
         demand(subject, Action.CONFIGURE, command.group_id)
     now = timezone.now()
     with transaction.atomic():
