@@ -55,7 +55,6 @@ _ASK_EVERY_S: Final = 2.0
 _RECORDS_EVERY_S: Final = 1.0
 _HEAD_EVERY_S: Final = 60.0
 _ORDERS_AT_ONCE: Final = 16
-_MOST_REPORTS: Final = 10_000
 _HINTS: Final = ("plan", "order")
 
 
@@ -156,7 +155,8 @@ class Collecting:
         self._bus = bus
         self._threads = threads
         self._worker = worker
-        self._reports: deque[OrderProgress | OrderResult] = deque(maxlen=_MOST_REPORTS)
+        self._results: deque[OrderResult] = deque()
+        self._progress: dict[int, OrderProgress] = {}
         self._has_reports = asyncio.Event()
         self._hinted = asyncio.Event()
         self._complained = ""
@@ -196,11 +196,11 @@ class Collecting:
                     task.result()  # no task ends by itself: if one did, say why
         finally:
             ending.cancel()
-            await self.collector.close()
-            await self._send_what_is_left()
-            for task in tasks:
+            for task in tasks:  # first of all: who has stopped must not vouch for what it said before
                 task.cancel()
+            await self.collector.close()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._send_what_is_left()
 
     # -- what the collector tells
 
@@ -210,7 +210,12 @@ class Collecting:
             self._bus.publish(LIVE_TOPIC, payload)
 
     def _report(self, message: OrderProgress | OrderResult) -> None:
-        self._reports.append(message)
+        """Of progress the newest counts. A result is kept until the site has it; there are as many as there are orders."""
+        if isinstance(message, OrderResult):
+            self._progress.pop(message.id, None)
+            self._results.append(message)
+        else:
+            self._progress[message.id] = message
         self._has_reports.set()
 
     async def _snapshot(self, payload: bytes) -> bytes:
@@ -264,7 +269,10 @@ class Collecting:
                 classes=tuple(RetentionClass(**each) for each in classes),
                 class_of=class_of,
             )
-        self.collector.apply(plan)
+        try:
+            self.collector.apply(plan)
+        except Exception:  # noqa: BLE001 - whatever a row may be, it must not stop those beside it
+            _log.exception("a fault of this program: a part of the plan could not be taken up; the rest goes on")
         return True
 
     async def _take_orders(self) -> bool:
@@ -288,31 +296,38 @@ class Collecting:
             self.collector.submit(msgspec.convert(row, Order))
         except msgspec.ValidationError as error:
             self._report(
-                OrderResult(id=int(row["id"]), state=OrderState.REFUSED, reason=f"the order cannot be read: {error}")
+                OrderResult(id=row["id"], state=OrderState.REFUSED, reason=f"the order cannot be read: {error}")
             )
 
     async def _send_reports(self) -> None:
-        """To the site, in order. A report that the database does not take waits until it does."""
+        """To the site, results first. A result that the database does not take waits until it does."""
         while True:
             await self._has_reports.wait()
             self._has_reports.clear()
-            while self._reports:
-                message = self._reports[0]
-                if not await self._sent(message):
+            while self._results or self._progress:
+                if not await self._send_what_is_left():
                     await asyncio.sleep(_LOOK_EVERY_S)
-                elif self._reports and self._reports[0] is message:
-                    self._reports.popleft()
+                elif self._progress:
+                    _, progress = self._progress.popitem()
+                    await self._try(self._desk.note_progress, self._worker, progress)
 
-    async def _send_what_is_left(self) -> None:
-        while self._reports and await self._sent(self._reports[0]):
-            self._reports.popleft()
+    async def _send_what_is_left(self) -> bool:
+        """Whether the site has all results."""
+        while self._results:
+            result = self._results[0]
+            if not await self._sent(result):
+                return False
+            self._results.popleft()
+        return True
 
-    async def _sent(self, message: OrderProgress | OrderResult) -> bool:
+    async def _sent(self, result: OrderResult) -> bool:
         def send() -> bool:
-            if isinstance(message, OrderResult):
-                self._desk.finish_order(self._worker, message.id, msgspec.to_builtins(message))
-            else:
-                self._desk.note_progress(self._worker, message)
+            try:
+                self._desk.finish_order(self._worker, result.id, msgspec.to_builtins(result))
+            except SealbusError:
+                raise
+            except Exception:  # noqa: BLE001 - one that can never be stored must not hold up those behind it
+                _log.exception("the result of order %d cannot be stored", result.id)
             return True
 
         return await self._try(send) is not None
@@ -348,6 +363,10 @@ class Collecting:
             done = await self._loop.run_in_executor(thread, work, *args)
         except (SealbusError, OSError) as error:
             self._complain(str(error))
+            return None
+        except Exception:  # noqa: BLE001 - one piece of work for the site must not end the polling
+            _log.exception("a fault of this program, at work for the site; the collector goes on")
+            await asyncio.sleep(_LOOK_EVERY_S)
             return None
         self._complained = ""
         return done
