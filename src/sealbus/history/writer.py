@@ -103,7 +103,7 @@ class HistoryWriter:
         self._losses = Losses()
         self._stored = self._too_old = self._asked = self._answered = 0
         self._down_since_us: int | None = None
-        self._store_error = self._spool_error = ""
+        self._store_error = self._spool_error = self._tend_error = ""
         self._hurry, self._ending, self._stopped = threading.Event(), threading.Event(), threading.Event()
         self._next_tend = self._last_sync = self._next_store = 0.0
         self._draining = 0
@@ -139,7 +139,7 @@ class HistoryWriter:
                 too_old=self._too_old,
                 damaged_segments=self._spool.damaged_segments,
                 down_since_us=self._down_since_us,
-                last_error=self._store_error or self._spool_error,
+                last_error=self._store_error or self._spool_error or self._tend_error,
             )
 
     def flush(self, timeout_s: float) -> bool:
@@ -249,17 +249,17 @@ class HistoryWriter:
         pause_s = _FIRST_PAUSE_S
         while not self._stopped.is_set():
             try:
-                busy = self._store_next()
-                busy = self._tend() or busy
+                stored = self._store_next()
             except (SealbusError, OSError) as error:
                 self._fail_store(str(error))
             except Exception as error:  # noqa: BLE001  # a fault of ours must not end the storing for good
                 _log.exception("history: samples could not be stored")
                 self._fail_store(str(error))
             else:
-                self._recover()
-                pause_s = _FIRST_PAUSE_S
-                if not busy:
+                if stored:  # a turn in which there was nothing to do says nothing about the store
+                    self._recover()
+                    pause_s = _FIRST_PAUSE_S
+                if not (self._tend() or stored):
                     self._stopped.wait(_TURN_S)
                 continue
             self._stopped.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # only to spread retries
@@ -306,15 +306,29 @@ class HistoryWriter:
             self._passed.notify_all()
 
     def _tend(self) -> bool:
-        """A step of upkeep now and then. Whether more waits."""
+        """A step of upkeep now and then. Whether more waits. That it fails does not mean that samples are not taken."""
         now = time.monotonic()
         if now < self._next_tend:
             return False
         self._next_tend = now + _TEND_S  # also when it fails
-        more = self._history.tend().more
+        try:
+            more = self._history.tend().more
+        except (SealbusError, OSError) as error:
+            self._fail_tend(str(error))
+            return False
+        except Exception as error:  # noqa: BLE001  # as above
+            _log.exception("history: there is a fault in its upkeep")
+            self._fail_tend(str(error))
+            return False
+        self._tend_error = ""
         if more:
             self._next_tend = now
         return more
+
+    def _fail_tend(self, error: str) -> None:
+        if not self._tend_error:
+            _log.error("history: it cannot be looked after: %s", error)
+        self._tend_error = error
 
     def _recover(self) -> None:
         if self._down_since_us is not None:

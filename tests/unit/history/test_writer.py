@@ -43,11 +43,13 @@ class Switch:
         self.hung = threading.Event()
         self.hung.set()
         self.times: list[int] = []
+        self.attempts = 0
         self._append = history.append_block
         monkeypatch.setattr(history, "append_block", self.append)
 
     def append(self, block: Block) -> Appended:
         self.hung.wait(DEADLINE_S)
+        self.attempts += 1
         if self.broken:
             raise HistoryUnavailable("the server is gone")
         self.times += block.times_us.tolist()
@@ -121,6 +123,39 @@ def test_what_comes_while_the_store_is_down_is_stored_in_order_when_it_is_back(
         state = until(writer, lambda state: state.backend_up)
         assert state.last_error == ""
     assert switch.times == [NOON + each for each in range(201)]
+
+
+def test_an_outage_lasts_until_a_block_was_really_stored(
+    history: History, tmp_path: Path, switch: Switch, caplog: pytest.LogCaptureFixture
+) -> None:
+    switch.broken = True
+    with caplog.at_level("INFO", "sealbus.history"), writing(history, tmp_path, WriterLimits(store_every_s=0.6)) as writer:
+        writer.put(samples(0, 10))
+        down_since_us = until(writer, lambda state: not state.backend_up).down_since_us
+        failed = switch.attempts
+        until(writer, lambda _: switch.attempts > failed + 2)  # with turns between in which there was nothing to do
+        assert writer.state().down_since_us == down_since_us
+        assert "server is gone" in writer.state().last_error
+        switch.broken = False
+        assert writer.drain(DEADLINE_S)
+        until(writer, lambda state: state.backend_up)
+    told = [record.message for record in caplog.records]
+    assert [message.startswith("history: the store takes no samples") for message in told] == [True, False]
+    assert told[1] == "history: the store takes samples again"
+
+
+def test_upkeep_that_fails_is_told_and_is_no_outage(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise HistoryUnavailable("no room")
+
+    monkeypatch.setattr(history, "tend", fail)
+    with writing(history, tmp_path) as writer:
+        writer.put(samples(0, 10))
+        assert writer.drain(DEADLINE_S)
+        state = until(writer, lambda state: bool(state.last_error))
+        assert (state.backend_up, state.last_error, state.stored) == (True, "no room", 10)
 
 
 def test_a_store_that_hangs_keeps_nobody_waiting_and_nothing_from_the_disk(
