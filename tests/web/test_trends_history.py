@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-from django.test import override_settings
+from django.test import AsyncRequestFactory, override_settings
 
 from sealbus.history import History, HistoryRules, open_history
 from sealbus.samples import US_PER_S, Quality, Reason, Sample
 from sealbus.web.access.actions import Action
+from sealbus.web.access.streams import streamed
 from sealbus.web.accounts.models import Group
 from sealbus.web.audit.models import Entry
 from sealbus.web.devices import models
@@ -300,6 +302,106 @@ def test_an_export_of_rollups_has_each_bucket_once(viewer: Any, tag: models.Tag,
     else:
         lasts = pq.read_table(io.BytesIO(content))["last"].to_pylist()
     assert lasts == [float(index) for index in range(hours)]
+
+
+ALL_TIME = f"start=0&end={1 << 53}"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What history was asked for, question by question."""
+    questions: list[str] = []
+    for name in ("aggregates", "raw_block", "next_known", "extents"):
+        monkeypatch.setattr(History, name, _noting(getattr(History, name), name, questions))
+    return questions
+
+
+def _noting(method: Any, name: str, questions: list[str]) -> Any:
+    def noted(*given: Any, **named: Any) -> Any:
+        questions.append(name)
+        return method(*given, **named)
+
+    return noted
+
+
+@pytest.mark.parametrize("file", ["csv", "parquet"])
+@pytest.mark.parametrize("source", ["minute", "hour", "day"])
+def test_an_export_of_all_time_looks_only_where_something_is_stored(
+    viewer: Any, tag: models.Tag, history: History, asked: list[str], source: str, file: str
+) -> None:
+    years_us = [NOON_US - years * 365 * 86_400 * US_PER_S for years in (40, 20, 1)]
+    history.append([Sample(tag.pk, time_us, float(index)) for index, time_us in enumerate(years_us)])
+    path = f"history/export?tags={tag.pk}&{ALL_TIME}&source={source}&file={file}"
+    content = _content(_get(viewer, path))
+    if file == "csv":
+        lasts = [float(row["last"]) for row in csv.DictReader(io.StringIO(content.decode(), newline=""))]
+    else:
+        lasts = pq.read_table(io.BytesIO(content))["last"].to_pylist()
+    assert list(dict.fromkeys(lasts)) == [0.0, 1.0, 2.0]
+    assert len(lasts) <= 3 * 61
+    assert len(asked) <= 12
+
+
+@pytest.mark.parametrize("source", ["raw", "minute", "day"])
+def test_an_export_of_tags_without_history_asks_once(
+    viewer: Any, tag: models.Tag, history: History, asked: list[str], source: str
+) -> None:
+    history.append([Sample(tag.pk, NOON_US, 1.0)])
+    ids = [a_tag(tag.device, f"silent {index}").pk for index in range(20)]
+    later = f"start=2027-01-01T00:00:00Z&end={1 << 53}"
+    content = _content(_get(viewer, f"history/export?tags={','.join(map(str, [tag.pk, *ids]))}&{later}&source={source}"))
+    assert content.count(b"\n") == 1
+    assert asked == ["extents"]
+
+
+def test_more_buckets_than_a_file_can_hold_are_refused(
+    viewer: Any, tag: models.Tag, history: History, asked: list[str]
+) -> None:
+    history.append([Sample(tag.pk, 0, 1.0), Sample(tag.pk, NOON_US * 4, 2.0)])
+    problem = _get(viewer, f"history/export?tags={tag.pk}&{ALL_TIME}&source=minute", 400)
+    assert list(problem["errors"]) == ["source"]
+    assert asked == ["extents"]
+    assert not Entry.objects.filter(action="history.export").exists()
+    assert _content(_get(viewer, f"history/export?tags={tag.pk}&{ALL_TIME}&source=hour")).count(b"\n") == 3
+
+
+def test_no_piece_is_made_before_it_has_its_place(
+    viewer: Any, tag: models.Tag, history: History, asked: list[str]
+) -> None:
+    history.append([Sample(tag.pk, NOON_US, 1.0)])
+    path = f"history/export?tags={tag.pk}&{RANGE}&source=minute"
+    begun = [_get(viewer, path) for _ in range(6)]
+    assert "aggregates" not in asked
+    assert _get(viewer, path, 503)["type"] == "busy"
+    assert "aggregates" not in asked
+    for each in begun:
+        _content(each)
+    _content(_get(viewer, path))
+
+
+def test_a_caller_who_is_gone_ends_the_work() -> None:
+    made = 0
+
+    async def read() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal made
+            while made < 1000:
+                made += 1
+                if made == 5:
+                    loop.call_soon_threadsafe(task.cancel)
+                yield b""
+
+        request = AsyncRequestFactory().get("/")
+        response: Any = streamed(request, pieces(), content_type="text/csv", filename="history.csv")
+        async for _ in response.streaming_content:
+            raise AssertionError("there is nothing to send")
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(read())
+    assert made < 1000
 
 
 def test_an_export_is_on_record_and_a_foreign_tag_is_not_exported(

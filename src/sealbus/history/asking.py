@@ -16,7 +16,7 @@ from sealbus.errors import LocalError
 from sealbus.history.block import TEXT, quality_of
 from sealbus.history.decimation import Frame, draw
 from sealbus.history.folding import Rows, fold, of_rows, of_samples
-from sealbus.history.local_days import edges
+from sealbus.history.local_days import edges, outer_edges
 from sealbus.history.shapes import Aggregates, Bucket, Series, Source
 from sealbus.samples import Quality, Reason, Sample
 
@@ -38,9 +38,9 @@ def series(folder: Folder, frame: Frame, most_samples: int) -> Series:
     if source is Source.RAW:
         return _from_samples(folder, frame)
     bucket = Bucket(source.value)
-    cuts = edges(bucket, frame.start_us, frame.end_us, folder.zone)
+    first_us, last_us = outer_edges(bucket, frame.start_us, frame.end_us, folder.zone)
     pixel_us = (frame.end_us - frame.start_us) // frame.width
-    rows = folder.rows(bucket, int(cuts[0]), int(cuts[-1]), pixel_us)
+    rows = folder.rows(bucket, first_us, last_us, pixel_us)
     before = folder.row_before(int(rows.starts_us[0]) if len(rows) else frame.start_us)
     return draw(folder.tag_id, source, Rows.joined([before, rows]), frame)
 

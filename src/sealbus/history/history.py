@@ -14,15 +14,16 @@ from sealbus.history.block import LAST_US, Block
 from sealbus.history.decimation import Frame
 from sealbus.history.postgres_store import PostgreSQLStore
 from sealbus.history.rolling import Folder
-from sealbus.history.shapes import Cursor, RawPage
+from sealbus.history.shapes import Cursor, Extent, RawPage
 from sealbus.history.sqlite_store import SQLiteStore
+from sealbus.history.store import HOUR_US
 from sealbus.history.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sealbus.history.rules import HistoryRules
-    from sealbus.history.shapes import Aggregates, Appended, Bucket, Series, Tended
+    from sealbus.history.shapes import Aggregates, Appended, Bucket, Series, Source, Tended
     from sealbus.history.store import Statements, Store
     from sealbus.samples import Sample
 
@@ -124,6 +125,21 @@ class History:
         with self._store.reading() as statements:
             folder = self._folder(statements, tag_id, statements.meta().zone, self._now_us())
             return aggregates(folder, bucket, start_us, end_us)
+
+    def extents(self, tag_ids: Sequence[int], source: Source) -> dict[int, Extent]:
+        """Where there is anything of this source, what the last values hold included. Tags without anything are left out."""
+        with self._store.reading() as statements:
+            found = statements.extents(tag_ids, source)
+        rules = self.rules
+        return {
+            tag_id: Extent(each.start_us, min(each.end_us + rules.of(tag_id).hold_us, LAST_US))
+            for tag_id, each in found.items()
+        }
+
+    def next_known(self, tag_id: int, time_us: int) -> int | None:
+        """From when on there is something again, after a stretch of nothing: the hour it is in. None: nothing follows."""
+        with self._store.reading() as statements:
+            return statements.next_hour(tag_id, time_us - time_us % HOUR_US)
 
     def tend(self) -> Tended:
         """One small step of upkeep: roll up hours that are over, delete what is past keeping. Call it while `more`."""

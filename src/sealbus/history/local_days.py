@@ -19,7 +19,7 @@ from sealbus.samples import US_PER_S
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["edges", "floor_us"]
+__all__ = ["edges", "floor_us", "outer_edges"]
 
 
 def edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> NDArray[np.int64]:
@@ -34,6 +34,18 @@ def edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> NDArray[np.i
         days.append(_midnight_us(day, info))
         day += timedelta(days=1)
     return np.array(days, dtype=np.int64)
+
+
+def outer_edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> tuple[int, int]:
+    """The first and the last of `edges`. Those between are not worked out: of half a century they are many."""
+    first = floor_us(bucket, start_us, zone)
+    if bucket is not Bucket.DAY:
+        return first, -(-end_us // bucket.usual_us) * bucket.usual_us
+    info = ZoneInfo(zone)
+    day = _date(end_us - 1, info)
+    while (last := _midnight_us(day, info)) < end_us:
+        day += timedelta(days=1)
+    return first, last
 
 
 def floor_us(bucket: Bucket, time_us: int, zone: str) -> int:

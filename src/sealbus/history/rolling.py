@@ -13,7 +13,7 @@ import numpy as np
 
 from sealbus.history.block import Block
 from sealbus.history.folding import EMPTY, Rows, fold, of_rows, of_samples
-from sealbus.history.local_days import edges, floor_us
+from sealbus.history.local_days import edges, floor_us, outer_edges
 from sealbus.history.shapes import Bucket, Source
 from sealbus.history.store import HOUR_US
 
@@ -69,17 +69,20 @@ class Folder:
 
     def days_from_hours(self, start_us: int, end_us: int) -> Rows:
         """The days that begin in [start, end), both midnights, from hours."""
-        cuts = edges(Bucket.DAY, start_us, end_us, self.zone)
-        first, last = int(cuts[0]), int(cuts[-1])
-        ragged = cuts[cuts % HOUR_US != 0].tolist()
+        first, last = outer_edges(Bucket.DAY, start_us, end_us, self.zone)
         hours = self.rows(Bucket.HOUR, floor_us(Bucket.HOUR, first, self.zone), last)
+        if not len(hours):
+            return EMPTY
+        first, last = max(first, int(hours.starts_us[0])), min(last, int(hours.ends_us[-1]))
+        cuts = edges(Bucket.DAY, first, last, self.zone)
+        ragged = cuts[cuts % HOUR_US != 0].tolist()
         parts = [hours]
         for cut in ragged:
             hour = cut - cut % HOUR_US
             if len(minutes := self.rows(Bucket.MINUTE, hour, hour + HOUR_US)):
                 parts = [Rows.joined(parts)]
                 parts = [parts[0].chosen(parts[0].starts_us != hour), minutes]
-        before = self.row_before(hours.starts_us[0] if len(hours) else first)
+        before = self.row_before(hours.starts_us[0])
         return fold(of_rows(Rows.joined([before, *parts]), hold_us=self.hold_us, now_us=self.now_us), cuts)
 
     def row_before(self, time_us: int) -> Rows:

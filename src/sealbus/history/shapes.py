@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
     from sealbus.samples import Sample
 
-__all__ = ["Aggregates", "Appended", "Bucket", "Cursor", "HistoryUnavailable", "RawPage", "Series", "Source", "Tended"]
+__all__ = [
+    "Aggregates",
+    "Appended",
+    "Bucket",
+    "Cursor",
+    "Extent",
+    "HistoryUnavailable",
+    "RawPage",
+    "Series",
+    "Source",
+    "Tended",
+]
 
 
 class HistoryUnavailable(SealbusError):
@@ -104,6 +115,14 @@ class RawPage:
 
     samples: tuple[Sample, ...]
     next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """From when to when there may be anything of a tag: none of it lies outside of [start, end)."""
+
+    start_us: int
+    end_us: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import numpy as np
 
 from sealbus.history.block import TEXT, Block
 from sealbus.history.folding import Rows
-from sealbus.history.shapes import Bucket, Source
+from sealbus.history.shapes import Bucket, Extent, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,17 @@ _ROW = (
     "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst",
     "iiiffffiiiii",
 )
-
-
+_TAGS_AT_ONCE = 500
+_NEVER_US = 1 << 62
+# Every hour that has samples is either marked or rolled up, so neither samples nor minutes need to be looked at.
+_WITH_HOURS = (("mark", "hour_us"), ("hour", "start_us"), ("day", "start_us"))
+_EDGE = "coalesce((select {2} from {0} as t where t.tag_id = tag.tag_id order by t.{1} {3} limit 1), {4})"
+_FIRSTS = ", ".join(_EDGE.format(*each, each[1], "asc", _NEVER_US) for each in _WITH_HOURS)
+_LASTS = ", ".join(
+    _EDGE.format(*each, told, "desc", -1)
+    for each, told in zip(_WITH_HOURS, ("hour_us", "start_us", "end_us"), strict=True)
+)
+_NEXT = "coalesce((select {1} from {0} where tag_id = ? and {1} >= ? order by {1} limit 1), {2})"
 _THINNED = """select g.first_us, r.end_us, g.low, g.high, r.last_us, r.last, r.status, g.ranked & 65535
     from (select min(start_us) as first_us, max(start_us) as final_us,
         min(nullif(minimum, 'NaN')) as low, max(nullif(maximum, 'NaN')) as high,
@@ -178,6 +187,27 @@ class Statements:
         sql = "select raw_from, minute_from, hour_from, day_from from tag where tag_id = ?"
         columns = [column.tolist() for column in self._connection.columns(sql, (tag_id,), "iiii")]
         return Floors(*(column[0] for column in columns)) if columns[0] else Floors()
+
+    def extents(self, tag_ids: Sequence[int], source: Source) -> dict[int, Extent]:
+        """Those of the tags that have anything, to the hour. One statement for each five hundred."""
+        found: dict[int, Extent] = {}
+        for start in range(0, len(tag_ids), _TAGS_AT_ONCE):
+            part = tag_ids[start : start + _TAGS_AT_ONCE]
+            places = ", ".join("?" * len(part))
+            sql = f"select tag_id, {source.value}_from, {_FIRSTS}, {_LASTS} from tag where tag_id in ({places})"  # noqa: S608
+            columns = self._connection.columns(sql, part, "iiiiiiii")
+            for tag_id, floor, *firsts, mark, hour, day in zip(*(each.tolist() for each in columns), strict=True):
+                extent = Extent(max(min(firsts), floor), max(mark + HOUR_US, hour + HOUR_US, day))
+                if extent.start_us < extent.end_us:
+                    found[tag_id] = extent
+        return found
+
+    def next_hour(self, tag_id: int, time_us: int) -> int | None:
+        """The first hour or day from a time on that has anything; None: there is none."""
+        sql = f"select {', '.join(_NEXT.format(*each, _NEVER_US) for each in _WITH_HOURS)}"
+        columns = self._connection.columns(sql, (tag_id, time_us) * len(_WITH_HOURS), "iii")
+        first = min(int(each[0]) for each in columns)
+        return None if first == _NEVER_US else first
 
     def set_floor(self, source: Source, tag_id: int, floor_us: int) -> None:
         """Nothing of this source is kept before."""

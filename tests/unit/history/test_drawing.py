@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import random
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from sealbus.history import Block, HistoryRules, RetentionClass, Source
+from sealbus.history import Block, Bucket, HistoryRules, RetentionClass, Source, local_days
 from sealbus.samples import Quality, Reason, Sample
 from unit.history.stores import DAY, HOUR, MINUTE, NOON, S, roll_up
 
@@ -135,3 +136,35 @@ def test_several_tags_come_in_the_order_asked_for_and_one_without_history_is_emp
     history.append([Sample(1, NOON - S, 1.0), Sample(2, NOON - S, 2.0)])
     found = history.query([2, 7, 1], NOON - HOUR, NOON, width=10)
     assert [(series.tag_id, series.values.tolist()) for series in found] == [(2, [2.0]), (7, []), (1, [1.0])]
+
+
+def test_days_of_two_centuries_are_drawn_without_cutting_each_of_them(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = stores.open(RULES)
+    history.append([Sample(1, NOON - 3 * DAY, 1.0), Sample(1, NOON - 2 * HOUR, 2.0)])
+    roll_up(history)
+    cut: list[object] = []
+    midnight = local_days._midnight_us
+
+    def counted(*given: Any) -> int:
+        cut.append(given)
+        return midnight(*given)
+
+    monkeypatch.setattr(local_days, "_midnight_us", counted)
+    series = one(history, 0, 1 << 53, 100)
+    assert (series.source, series.values[0]) == (Source.DAY, 1.0)
+    assert len(cut) < 20
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "America/Sao_Paulo"])
+def test_the_outer_edges_are_the_first_and_the_last_of_all(zone: str) -> None:
+    chance = random.Random(7)
+    for _ in range(100):
+        start = chance.randrange(0, NOON)
+        end = start + chance.choice([1, S, HOUR, DAY, chance.randrange(1, 40 * DAY)])
+        for bucket in Bucket:
+            cuts = local_days.edges(bucket, start, end, zone)
+            assert local_days.outer_edges(bucket, start, end, zone) == (cuts[0], cuts[-1])
+            aligned = int(cuts[0]), int(cuts[-1])
+            assert local_days.outer_edges(bucket, *aligned, zone) == aligned

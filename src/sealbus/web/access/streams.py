@@ -29,7 +29,9 @@ _open_streams = threading.BoundedSemaphore(_AT_ONCE)
 
 
 def streamed(request: HttpRequest, pieces: Iterator[bytes], *, content_type: str, filename: str) -> HttpResponseBase:
-    """The response; 503 where too many are under way. `pieces` is not begun before it is wanted."""
+    """The response; 503 where too many are under way. `pieces` is not begun before it has its place, and each is made
+    when it is wanted. An empty one is not sent: it only lets a stream end whose caller has gone.
+    """
     if not _open_streams.acquire(blocking=False):
         busy = problem(503, "busy", "Too many exports are under way: try again in a moment")
         busy["Retry-After"] = str(_RETRY_AFTER_S)
@@ -76,7 +78,8 @@ async def _in_turn(pieces: Iterator[bytes], place: _Place) -> AsyncIterator[byte
     fetch = sync_to_async(_next_of, thread_sensitive=True)
     try:
         while (piece := await fetch(pieces)) is not None:
-            yield piece
+            if piece:
+                yield piece
     finally:  # also when the caller goes away in the middle
         place.give_back()
 

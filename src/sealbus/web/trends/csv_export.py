@@ -33,14 +33,11 @@ _QUALITIES = {int(each): each.name.lower().replace("_", " ") for each in Quality
 _REASONS = {int(each): each.name.lower().replace("_", " ") for each in Reason}
 
 
-def csv_pieces(tables: Iterator[Table], tags: Sequence[TagOf], wanted: ExportRange) -> Iterator[bytes]:
-    """The file, a piece for each table."""
-    first = next(tables, None)  # what cannot be read at all is said before anything is sent
+def csv_pieces(tables: Iterator[Table | None], tags: Sequence[TagOf], wanted: ExportRange) -> Iterator[bytes]:
+    """The file, a piece for each step; one without rows is empty."""
     yield _lines([_RAW if wanted.source is Source.RAW else _BUCKETS])
-    if first is not None:
-        yield _lines(_rows(first))
-        for table in tables:
-            yield _lines(_rows(table))
+    for table in tables:
+        yield b"" if table is None else _lines(_rows(table))
 
 
 def _rows(table: Table) -> Iterator[tuple[object, ...]]:

@@ -1,5 +1,9 @@
 """History as tables for files: one tag after the other, in portions that fit into memory.
 
+Work follows what is stored, never the length of the range that somebody typed: a tag is looked at where it has anything,
+and a long stretch of nothing is leapt over. Each step ends with a table or, where there was nothing, with None: so whoever
+sends them can stop after any step.
+
 A row has the tag's id, so that the names and units in the head of the file say what it is; times are in UTC.
 """
 
@@ -10,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sealbus.history import Bucket, Source
+from sealbus.history import Bucket, Extent, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from sealbus.history import Block, Cursor, History
+    from sealbus.history import Aggregates, Block, Cursor, History
     from sealbus.web.trends.queries import TagOf
 
-__all__ = ["ExportRange", "Table", "tables"]
+__all__ = ["ExportRange", "Table", "clipped", "tables"]
 
 _SAMPLES_AT_ONCE = 20_000
 _BUCKETS_AT_ONCE = 10_000
@@ -47,20 +51,37 @@ class Table:
     reasons: NDArray[np.uint8] | None
 
 
-def tables(store: History, tags: Sequence[TagOf], wanted: ExportRange) -> Iterator[Table]:
-    """All of it, in order of tags and times. Raises HistoryUnavailable."""
+def clipped(store: History, tags: Sequence[TagOf], wanted: ExportRange) -> dict[int, Extent]:
+    """The part of the range in which each tag may have anything, by its id; where there is none, it is left out. Raises
+    HistoryUnavailable. One statement for each five hundred.
+    """
+    stored = store.extents([tag.asked.tag_id for tag in tags], wanted.source)
+    parts = {
+        tag_id: Extent(max(each.start_us, wanted.start_us), min(each.end_us, wanted.end_us))
+        for tag_id, each in stored.items()
+    }
+    return {tag_id: each for tag_id, each in parts.items() if each.start_us < each.end_us}
+
+
+def tables(
+    store: History, tags: Sequence[TagOf], source: Source, parts: Mapping[int, Extent]
+) -> Iterator[Table | None]:
+    """All of it, in order of tags and times, from the `clipped` range of each. Raises HistoryUnavailable."""
     for tag in tags:
-        yield from _samples(store, tag, wanted) if wanted.source is Source.RAW else _buckets(store, tag, wanted)
+        if (part := parts.get(tag.asked.tag_id)) is None:
+            continue
+        yield from (
+            _samples(store, tag, part) if source is Source.RAW else _buckets(store, tag, Bucket(source.value), part)
+        )
 
 
-def _samples(store: History, tag: TagOf, wanted: ExportRange) -> Iterator[Table]:
+def _samples(store: History, tag: TagOf, part: Extent) -> Iterator[Table | None]:
     after: Cursor | None = None
     while True:
         block, after = store.raw_block(
-            tag.asked.tag_id, wanted.start_us, wanted.end_us, limit=_SAMPLES_AT_ONCE, after=after
+            tag.asked.tag_id, part.start_us, part.end_us, limit=_SAMPLES_AT_ONCE, after=after
         )
-        if len(block):
-            yield _of_block(tag, block)
+        yield _of_block(tag, block) if len(block) else None
         if after is None:
             return
 
@@ -71,23 +92,26 @@ def _of_block(tag: TagOf, block: Block) -> Table:
     return Table(tag, block.times_us, {"value": block.values}, block.texts, qualities, reasons)
 
 
-def _buckets(store: History, tag: TagOf, wanted: ExportRange) -> Iterator[Table]:
-    bucket = Bucket(wanted.source.value)
+def _buckets(store: History, tag: TagOf, bucket: Bucket, part: Extent) -> Iterator[Table | None]:
     step_us = bucket.usual_us * _BUCKETS_AT_ONCE
-    for start_us in range(wanted.start_us, wanted.end_us, step_us):
-        found = store.aggregates(tag.asked.tag_id, bucket, start_us, min(start_us + step_us, wanted.end_us))
-        begins = found.starts_us >= (start_us if start_us > wanted.start_us else 0)  # the one before has that bucket
+    start_us, done_us = part.start_us, 0
+    while start_us < part.end_us:
+        stop_us = min(start_us + step_us, part.end_us)
+        found = store.aggregates(tag.asked.tag_id, bucket, start_us, stop_us)
+        begins = found.starts_us >= done_us  # the step before has had the one that it ended in
+        yield _of_buckets(tag, found, begins) if begins.any() else None
+        start_us = done_us = stop_us
         if not begins.any():
-            continue
-        numbers: dict[str, Any] = {
-            "minimum": found.minimums, "maximum": found.maximums, "mean": found.means, "last": found.lasts,
-            "count": found.counts, "known_s": found.known_us / 1e6, "bad_s": found.bad_us / 1e6,
-        }  # fmt: skip
-        yield Table(
-            tag,
-            found.starts_us[begins],
-            {name: column[begins] for name, column in numbers.items()},
-            {},
-            found.qualities[begins],
-            None,
-        )
+            following_us = store.next_known(tag.asked.tag_id, stop_us)
+            if following_us is None:
+                return
+            start_us = max(stop_us, following_us)
+
+
+def _of_buckets(tag: TagOf, found: Aggregates, chosen: NDArray[np.bool_]) -> Table:
+    numbers: dict[str, Any] = {
+        "minimum": found.minimums, "maximum": found.maximums, "mean": found.means, "last": found.lasts,
+        "count": found.counts, "known_s": found.known_us / 1e6, "bad_s": found.bad_us / 1e6,
+    }  # fmt: skip
+    columns = {name: column[chosen] for name, column in numbers.items()}
+    return Table(tag, found.starts_us[chosen], columns, {}, found.qualities[chosen], None)

@@ -33,8 +33,8 @@ _BUCKETS = [
 ]  # fmt: skip
 
 
-def parquet_pieces(tables: Iterator[Table], tags: Sequence[TagOf], wanted: ExportRange) -> Iterator[bytes]:
-    """The file, a piece for each table and one for its end."""
+def parquet_pieces(tables: Iterator[Table | None], tags: Sequence[TagOf], wanted: ExportRange) -> Iterator[bytes]:
+    """The file, a piece for each step and one for its end; one without rows is empty."""
     columns = _BEFORE + (_RAW if wanted.source is Source.RAW else _BUCKETS)
     described = [
         {"id": tag.asked.tag_id, "device": tag.device, "name": tag.name, "unit": tag.unit, "text": tag.text}
@@ -42,14 +42,11 @@ def parquet_pieces(tables: Iterator[Table], tags: Sequence[TagOf], wanted: Expor
     ]
     schema = pa.schema(columns, metadata={"sealbus.tags": json.dumps(described), "sealbus.source": wanted.source.value})
     sink = _Sink()
-    first = next(tables, None)
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        if first is not None:
-            writer.write_table(_table(first, schema))
-            yield sink.take()
-            for table in tables:
+        for table in tables:
+            if table is not None:
                 writer.write_table(_table(table, schema))
-                yield sink.take()
+            yield sink.take()
     yield sink.take()
 
 
