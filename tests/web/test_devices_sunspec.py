@@ -176,7 +176,7 @@ def test_an_order_s_result_becomes_tags(engineer: APIClient) -> None:
     device = a_device()
     order_id = _discovered(engineer, device)
     path = f"/api/v1/devices/{device.pk}/sunspec/tags"
-    would = engineer.post(path, {"order": order_id, "dry_run": True}, "json")
+    would = engineer.post(f"{path}?dry_run=1", {"order": order_id}, "json")
     assert would.status_code == 200, would.content
     assert would.json()["created"] == len(would.json()["tags"]) > 10
     assert not Tag.objects.exists()

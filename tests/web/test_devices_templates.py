@@ -151,7 +151,7 @@ def test_applying_makes_tags_and_settings_and_says_what_it_would_do(engineer: AP
     flow = a_tag(device, "flow", place="input:9")
     template = engineer.post("/api/v1/templates", _MINE, "json").json()
     path = f"/api/v1/templates/{template['id']}/apply"
-    would = engineer.post(path, {"device": device.pk, "dry_run": True}, "json").json()
+    would = engineer.post(f"{path}?dry_run=1", {"device": device.pk}, "json").json()
     assert (would["created"], would["changed"]) == (1, 1)
     assert (Tag.objects.count(), Device.objects.get().template_name) == (1, "")
     engineer.post(path, {"device": device.pk}, "json")

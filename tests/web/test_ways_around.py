@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from django.test import Client
     from rest_framework.test import APIClient
 
     from sealbus.web.accounts.models import User
@@ -63,7 +64,7 @@ def test_a_sign_in_that_is_half_done_does_not_outlive_what_it_stands_on(meanwhil
     first = Browser()
     first.login("anna")
     first.add_totp()
-    codes = first.get(f"{AUTH}account/authenticators/recovery-codes").json()["data"]["unused_codes"]
+    codes = first.get(f"{AUTH}account/authenticators/recovery-codes").json()["data"]["unused_codes"]  # type: ignore[attr-defined]
     half = Browser()
     assert half.login("anna").status_code == 401
     if meanwhile == "another password":
@@ -199,3 +200,27 @@ def test_refusals_below_the_door_are_recorded() -> None:
     browser.login("carl")
     assert browser.post("/api/v1/tokens", {}, HTTP_X_CSRFTOKEN="").status_code == 403
     assert Entry.objects.filter(result="refused", actor_name="carl", detail__reason="csrf").count() == 1
+
+
+def test_a_parameter_that_nobody_reads_is_refused_and_no_dry_run_is_a_real_one() -> None:
+    anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
+    device = a_device("a")
+    row = {"device": device.pk, "name": "t", "place": "input:0", "type": "uint16"}
+    assert anna.post("/api/v1/tags?dry_run=1", row, "json").status_code == 400
+    assert not Tag.objects.exists()
+    template = anna.get("/api/v1/templates").json()["results"][0]["id"]
+    told = anna.post(f"/api/v1/templates/{template}/apply?dry_run=1", {"device": device.pk}, "json")
+    assert (told.status_code, told.json()["dry_run"], Tag.objects.count()) == (200, True, 0)
+    assert anna.post(f"/api/v1/templates/{template}/apply?dryrun=1", {"device": device.pk}, "json").status_code == 400
+    assert (
+        anna.post(f"/api/v1/templates/{template}/apply", {"device": device.pk, "dry_run": True}, "json").status_code
+        == 400
+    )
+    assert not Tag.objects.exists()
+
+
+def test_the_start_page_says_what_to_do_next(client: Client) -> None:
+    page = client.get("/")
+    assert (page.status_code, b"sealbus web setup-link" in page.content) == (200, True)
+    holder("anna", "Administrator")
+    assert b"setup-link" not in client.get("/").content

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Q
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.viewsets import GenericViewSet
 
 from sealbus.web.access.actions import Action
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.db.models import Model, QuerySet
+    from rest_framework.request import Request
 
     from sealbus.web.access.subject import Subject
 
@@ -35,6 +37,17 @@ class ScopedViewSet(GenericViewSet[Any]):
     """What each action requires."""
     group_path: ClassVar[str] = "group"
     """From an object to its group, as a lookup: "group", "device__group"; empty where objects have none."""
+
+    queries: ClassVar[frozenset[str]] = frozenset()
+    """The actions with a body that take query parameters besides."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse query parameters that nobody would read: one that is believed to be a dry run must not be a real one."""
+        super().initial(request, *args, **kwargs)
+        if self.action and request.method not in SAFE_METHODS and self.action not in self.queries:
+            wrong = {name: ["this takes no query parameters"] for name in request.query_params}
+            if wrong:
+                raise exceptions.ValidationError(wrong)
 
     @property
     def subject(self) -> Subject:

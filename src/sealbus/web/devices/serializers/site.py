@@ -15,9 +15,12 @@ from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPat
 __all__ = ["AllowedNetworkForm", "RetentionForm", "SerialPatternForm"]
 
 _LONGEST_DAYS = 36_500
+_SERIAL_FOLDER = "/dev/"
 
 
 def _rule_problem(line: str) -> str:
+    if not line.isprintable():  # a line end would make two rules of one
+        return "there is a character in it that cannot be printed; write it anew"
     try:
         NetworkRules.parse([line])
     except ConfigError as error:
@@ -86,8 +89,8 @@ class SerialPatternForm(Strict, serializers.ModelSerializer[SerialPattern]):
 
     def validate_pattern(self, value: str) -> str:
         """A whole path."""
-        if not value.startswith("/"):
-            raise serializers.ValidationError("write the whole path, such as /dev/ttyUSB*")
+        if not value.startswith(_SERIAL_FOLDER) or "." in value.split("/") or "//" in value:
+            raise serializers.ValidationError("serial devices are in /dev/; write the whole path, such as /dev/ttyUSB*")
         if problem := _rule_problem(value):
             raise serializers.ValidationError(problem)
         return value

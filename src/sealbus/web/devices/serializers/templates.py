@@ -44,7 +44,6 @@ class ApplyForm(Strict):
     """Apply a template to this device."""
 
     device = Seen(queryset=Device.objects.live().select_related("connection", "group"))
-    dry_run = serializers.BooleanField(required=False, default=False)
 
 
 class SunSpecTagsForm(Strict):
@@ -55,7 +54,6 @@ class SunSpecTagsForm(Strict):
     order = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     models = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=65_535), required=False)
     scale_factors = serializers.ChoiceField(choices=["live", "fixed"], required=False, default="live")
-    dry_run = serializers.BooleanField(required=False, default=False)
 
 
 class _LeftOutShown(serializers.Serializer[Any]):

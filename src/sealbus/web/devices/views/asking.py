@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.errors import Conflict
+from sealbus.web.access.strict import query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import Command, CommandKind
@@ -26,7 +27,7 @@ from sealbus.web.devices.serializers.orders import (
 )
 from sealbus.web.devices.serializers.templates import SunSpecTagsForm, SunSpecTagsShown
 from sealbus.web.devices.services import Wish
-from sealbus.web.devices.views.exchange import answer
+from sealbus.web.devices.views.exchange import ImportQuery, answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,11 +94,14 @@ class AskDevice:
         """Find its SunSpec models."""
         return _asked(self, _about(self.get_object(), CommandKind.SUNSPEC, _body(request, SunSpecForm)))
 
-    @extend_schema(request=SunSpecTagsForm, responses={200: SunSpecTagsShown, 201: SunSpecTagsShown})
+    @extend_schema(
+        parameters=[ImportQuery], request=SunSpecTagsForm, responses={200: SunSpecTagsShown, 201: SunSpecTagsShown}
+    )
     @action(detail=True, methods=["post"], url_path="sunspec/tags")
     def sunspec_tags(self: Any, request: Request, pk: str) -> Response:
         """Make tags from the models that an order has found in it."""
         device: Device = self.get_object()
+        dry_run = query_of(request, ImportQuery)["dry_run"]
         options = _body(request, SunSpecTagsForm)
         command = Command.objects.filter(pk=options["order"], device=device).first()
         if command is None:
@@ -109,13 +113,13 @@ class AskDevice:
             report=report,
             subject=self.subject,
             options=options,
-            dry_run=options["dry_run"],
+            dry_run=dry_run,
         )
         if report.problem_count:
             return answer(report, dry_run=False)
         left_out = [asdict(each) for each in discovery.left_out]
-        shown = {"dry_run": options["dry_run"], "created": report.created, "tags": discovery.tags, "left_out": left_out}
-        return Response(shown, status=200 if options["dry_run"] else 201)
+        shown = {"dry_run": dry_run, "created": report.created, "tags": discovery.tags, "left_out": left_out}
+        return Response(shown, status=200 if dry_run else 201)
 
 
 def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> Wish:

@@ -82,6 +82,7 @@ class ConfiguredViewSet(ScopedViewSet):
     lookup_value_regex = "[0-9]{1,18}"
     http_method_names = ["get", "post", "patch", "delete", "head"]  # noqa: RUF012 - as the framework declares it
     queryset: QuerySet[Any]
+    queries: ClassVar[frozenset[str]] = frozenset({"import_table"})
     filter_form: ClassVar[type[Strict]] = _Filter
     export_form: ClassVar[type[Strict]] = _ExportFilter
     filters: ClassVar[Mapping[str, str]] = {}
@@ -170,6 +171,7 @@ class DeviceViewSet(AskDevice, Exchange, ConfiguredViewSet):
         "sunspec": may(Action.CONFIGURE),
         "sunspec_tags": may(Action.CONFIGURE),
     }
+    queries: ClassVar[frozenset[str]] = frozenset({"import_table", "sunspec_tags"})
     table = Table.DEVICES
     queryset = Device.objects.select_related("connection", "group").order_by("name", "id")
     serializer_class = DeviceForm

@@ -52,6 +52,7 @@ class TemplateViewSet(ScopedViewSet):
     }
     queryset = Template.objects.order_by("name", "-number")
     serializer_class = TemplateShown
+    queries: ClassVar[frozenset[str]] = frozenset({"create", "apply"})
     lookup_value_regex = "[0-9]{1,18}"
     group_path = ""
 
@@ -96,10 +97,11 @@ class TemplateViewSet(ScopedViewSet):
         text = json.dumps(document, ensure_ascii=False, indent=1)
         return HttpResponse(text, content_type="application/json", headers=headers)
 
-    @extend_schema(request=ApplyForm, responses={200: ReportShown})
+    @extend_schema(parameters=[ImportQuery], request=ApplyForm, responses={200: ReportShown})
     @action(detail=True, methods=["post"])
     def apply(self, request: Request, pk: str) -> Response:
         """Make or change the tags of a device after it."""
+        dry_run = query_of(request, ImportQuery)["dry_run"]
         form = ApplyForm(data=request.data, context={"subject": self.subject})
         form.is_valid(raise_exception=True)
         wanted: Any = form.validated_data
@@ -110,9 +112,9 @@ class TemplateViewSet(ScopedViewSet):
             device=wanted["device"],
             report=report,
             subject=self.subject,
-            dry_run=wanted["dry_run"],
+            dry_run=dry_run,
         )
-        return answer(report, dry_run=wanted["dry_run"])
+        return answer(report, dry_run=dry_run)
 
     @extend_schema(responses={204: OpenApiResponse(description="archived")})
     def destroy(self, request: Request, pk: str) -> Response:
