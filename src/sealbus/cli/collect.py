@@ -39,6 +39,10 @@ def collect(
         web.boot(folder, os.environ)
         web.migrate()
         taken = [RecordSource(name, path) for name, path in sources]
+        _say(f"collecting for the site in {folder.absolute()}")
+        for source in taken:
+            if not source.folder.is_dir():
+                _say(f"{source.folder}: there are no records of {source.name} yet; they are taken as soon as there are")
         with web.collector_desk(folder) as desk, asyncio.Runner(loop_factory=new_event_loop) as runner:
 
             async def until_told() -> None:

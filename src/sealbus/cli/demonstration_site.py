@@ -33,15 +33,18 @@ _FINEST_INTERVAL_S = 1.0
 def furnish(demonstration: Demonstration, announce: Callable[[str], None]) -> None:
     """Give the site the devices of the plant. Raises SealbusError where it does not take them."""
     file = demonstration.folder / "site.json"
-    if file.exists():  # the port may be another one, the rest is the user's by now
-        document = {key: json.loads(file.read_bytes())[key] for key in ("networks", "connections")}
-        document |= {"networks": _networks(demonstration), "connections": _connections(demonstration)}
+    where = {"networks": _networks(demonstration), "connections": _connections(demonstration)}
+    if file.exists():  # all of it is the user's by now; but the gateway may be at another port
+        document = json.loads(file.read_bytes())
+        if document["connections"] == where["connections"]:
+            return
+        file.write_text(json.dumps(document | where, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        document = where
     else:
         announce("furnishing the site")
         document = {
             "groups": [{"name": _GROUP, "text": "the plant of the demonstration"}],
-            "networks": _networks(demonstration),
-            "connections": _connections(demonstration),
+            **where,
             "devices": [_device(each) for each in PUMPING_STATION],
             "tags": [_tag(device, point) for device in PUMPING_STATION for point in device.points],
         }

@@ -78,7 +78,7 @@ def migrate(home: _Home = None) -> None:
 def setup_link(home: _Home = None) -> None:
     """Print the link that makes the first administrator, once."""
     with one_line_errors():
-        _boot(home)
+        _boot_known(home)
         web.migrate()
         print(web.setup_link())
 
@@ -89,7 +89,7 @@ def emergency_link(
 ) -> None:
     """Print a link that shows everything and changes nothing, without an account. Ends the one before."""
     with one_line_errors():
-        _boot(home)
+        _boot_known(home)
         print(web.emergency_link(hours))
 
 
@@ -97,7 +97,7 @@ def emergency_link(
 def password_link(user: Annotated[str, typer.Argument(help="Name of the user")], home: _Home = None) -> None:
     """Print a link with which a user sets a new password."""
     with one_line_errors():
-        _boot(home)
+        _boot_known(home)
         print(web.password_link(user))
 
 
@@ -111,7 +111,7 @@ def verify(
 ) -> None:
     """Check every hash, and name the first bad entry. Status 0 if all is well, 1 if not."""
     with one_line_errors():
-        _boot(home)
+        _boot_known(home)
         with _progress() as progress:
             task = progress.add_task("")
             verdict = web.verify_audit(noted, lambda at, last: progress.update(task, completed=at, total=last))
@@ -134,7 +134,7 @@ def export(
 ) -> None:
     """Print the entries, oldest first. Each line has number and hash."""
     with one_line_errors():
-        _boot(home)
+        _boot_known(home)
         for piece in web.export_audit(kind=kind.value, action=action, actor=actor):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
@@ -150,7 +150,7 @@ def import_site(
     from sealbus import web
 
     with one_line_errors():
-        _boot(home)
+        _boot_known(home)
         web.migrate()
         for line in web.import_site(file, dry_run=dry_run):
             print(line)
@@ -158,6 +158,11 @@ def import_site(
 
 def _boot(home: Path | None, options: dict[str, str] | None = None) -> None:
     web.boot(state_home(home), {**os.environ, **(options or {})})
+
+
+def _boot_known(home: Path | None) -> None:
+    """For what makes no sense without a site: a folder that was mistyped must not become a new, empty one."""
+    web.boot_known(state_home(home), dict(os.environ))
 
 
 def _progress() -> Progress:

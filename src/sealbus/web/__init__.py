@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "boot",
+    "boot_known",
     "collector_desk",
     "emergency_link",
     "export_audit",
@@ -35,6 +36,13 @@ def boot(home: Path, environ: Mapping[str, str]) -> None:
     from sealbus.web.config.boot import boot_process
 
     boot_process(home, environ)
+
+
+def boot_known(home: Path, environ: Mapping[str, str]) -> None:
+    """As `boot`, for a state folder that has a site, by whose own public URL links are made. ConfigError: it has none."""
+    from sealbus.web.config.boot import boot_known_process
+
+    boot_known_process(home, environ)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
-"""Routes of the pages that printed links lead to."""
+"""Routes of the start page, and of those that printed links lead to."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from sealbus.web.accounts.views import LinkPage
+from sealbus.web.accounts.views import LinkPage, StartPage
 
 __all__ = ["urlpatterns"]
 
 urlpatterns = [
-    path(kind, LinkPage.as_view(kind=kind), name=f"{kind}-page") for kind in ("setup", "password", "emergency")
+    path("", StartPage.as_view(), name="start-page"),
+    *(path(kind, LinkPage.as_view(kind=kind), name=f"{kind}-page") for kind in ("setup", "password", "emergency")),
 ]

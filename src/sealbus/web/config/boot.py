@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
-from sealbus.web.config.environment import load_environment
+from sealbus.web.config.environment import KEY_FILE, load_environment
 from sealbus.web.config.exposure import exposure_of
 from sealbus.web.config.folder_lock import own_folder
 
@@ -14,9 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["boot_process"]
+    from sealbus.web.config.environment import Environment
+
+__all__ = ["boot_known_process", "boot_process", "note_public_url"]
 
 _SETTINGS = "sealbus.web.config.settings"
+_PUBLIC_URL_FILE = "public-url"
+
+
+def boot_known_process(home: Path, environ: Mapping[str, str]) -> None:
+    """As `boot_process`, for a folder where a site has run. Its links begin with the URL that the site had last."""
+    if not (home / KEY_FILE).is_file():
+        demo = home / "demo"
+        there = f"the demonstration's is {demo}: " if (demo / KEY_FILE).is_file() else ""
+        mend = f"{there}name the state folder of the site with --home, or start it first"
+        raise ConfigError("there is no site in this folder", file=str(home), mend=mend)
+    file = home / _PUBLIC_URL_FILE
+    known = {"SEALBUS_PUBLIC_URL": file.read_text().strip()} if file.is_file() else {}
+    boot_process(home, known | dict(environ))
+
+
+def note_public_url(environment: Environment) -> None:
+    """For links that are made at the shell."""
+    (environment.home / _PUBLIC_URL_FILE).write_text(f"{environment.public_url}\n")
 
 
 def boot_process(home: Path, environ: Mapping[str, str]) -> None:
@@ -31,6 +51,7 @@ def boot_process(home: Path, environ: Mapping[str, str]) -> None:
                 "this process has begun with another state folder", file=str(home), mend="start a new one"
             )
         return
+    os.umask(0o077)  # databases and keys are nobody else's, whatever becomes of the folder's mode
     own_folder(home.absolute())
     exposure_of(load_environment(variables))  # what is wrong is said before Django is loaded
     for name in [name for name in os.environ if name.startswith("SEALBUS_") and name not in variables]:

@@ -23,10 +23,10 @@ from sealbus.web.config.databases import Database, parse_database
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Environment", "OidcProvider", "Proxies", "load_environment"]
+__all__ = ["KEY_FILE", "Environment", "OidcProvider", "Proxies", "load_environment"]
 
 _SHORTEST_KEY = 32
-_KEY_FILE = "web-secret.key"
+KEY_FILE = "web-secret.key"
 _CONTACT = re.compile(r"(mailto:[!-~]+@[!-~]+|https://[!-~]+|tel:[+0-9-]+)")
 
 
@@ -214,7 +214,7 @@ def _proxies(text: str) -> Proxies:
 def _secret_key(given: _Variables, home: Path) -> str:
     """Given, or made at the first start and kept in the state folder for nobody else to read."""
     key = given.text("SEALBUS_SECRET_KEY")
-    file = home / _KEY_FILE
+    file = home / KEY_FILE
     if not key:
         try:
             key = file.read_text(encoding="ascii").strip()

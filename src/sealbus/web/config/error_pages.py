@@ -31,11 +31,15 @@ _PROGRAMS = ("/api/", "/_allauth/", "/health/", "/ws/")
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>{status} {title}</title>
+<link rel="stylesheet" href="/static/accounts/link.css">
+<main>
 <h1>{title}</h1>
 <p>{detail}</p>
 <p><a href="/">To the start page</a></p>
+</main>
 </html>
 """
 

@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError
 
 from sealbus.bus import parse_bus_url
 from sealbus.errors import ConfigError
+from sealbus.web.config.boot import note_public_url
 from sealbus.web.config.migration import has_pending_migrations, migrate_database
 from sealbus.web.config.server import run_server
 
@@ -39,6 +40,7 @@ def serve_site(ready: Callable[[str], None]) -> None:
     else:
         _check_migrated()
     _tell_of_first_start(ready)
+    note_public_url(environment)
     run_server(environment, ready)
 
 

@@ -86,7 +86,7 @@ def _groups(document: dict[str, Any], file: Path) -> str:
 
 
 def _networks(document: dict[str, Any], file: Path) -> str:
-    made = 0
+    made, changed = 0, []
     for number, item in enumerate(document.get("networks", []), 1):
         network, ports, text = _texts(item, ("network", "ports", "text"), f"networks[{number}]", file)
         known = AllowedNetwork.objects.filter(network=network).first()
@@ -94,12 +94,12 @@ def _networks(document: dict[str, Any], file: Path) -> str:
             _told(lambda network=network, ports=ports, text=text: _allow(network, ports, text), file)
             made += 1
         elif known.ports != ports:
-            fields = {"ports": ports}
+            fields, known_ports = {"ports": ports}, known.ports
             _told(
                 lambda row=known, fields=fields: services.change_setting(row=row, fields=fields, subject=_SHELL), file
             )
-            made += 1
-    return f"networks: {made} allowed" if made else ""
+            changed.append(f"{network} from {known_ports} to {ports}")
+    return f"networks: {made} allowed, ports changed: {'; '.join(changed) or 'none'}" if made or changed else ""
 
 
 def _allow(network: str, ports: str, text: str) -> None:

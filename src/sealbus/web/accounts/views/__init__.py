@@ -5,7 +5,7 @@ from __future__ import annotations
 from sealbus.web.accounts.views.administration import AssignmentsView, GroupsView, RolesView, UsersView
 from sealbus.web.accounts.views.links import EmergencyView, PasswordLinkView, SetUpView
 from sealbus.web.accounts.views.oneself import AccessReviewView, MeView, TokensView
-from sealbus.web.accounts.views.pages import LinkPage
+from sealbus.web.accounts.views.pages import LinkPage, StartPage
 
 __all__ = [
     "AccessReviewView",
@@ -17,6 +17,7 @@ __all__ = [
     "PasswordLinkView",
     "RolesView",
     "SetUpView",
+    "StartPage",
     "TokensView",
     "UsersView",
 ]

@@ -1,4 +1,6 @@
-"""The pages that printed links lead to: one plain form. A small script takes the secret from behind the `#`."""
+"""The start page, and those that printed links lead to: one plain form, and a small script that takes the secret from
+behind the `#`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-__all__ = ["LinkPage"]
+__all__ = ["LinkPage", "StartPage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,16 @@ _PAGES = {
     ),
 }
 _LONGEST = {"secret": 200, "username": 100, "password": 256}
+
+
+class StartPage(View):
+    """Says what runs here, and what to do next."""
+
+    access = {"GET": EVERYBODY}  # noqa: RUF012 - as every view declares it
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The page."""
+        return render(request, "accounts/start.html", {"setup_open": services.setup_open()})
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
