@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from sealbus.endpoints.endpoint import render_authority
-from sealbus.endpoints.url_parts import is_host
+from sealbus.endpoints.url_parts import is_host, is_number
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ _SPECIAL = tuple(
         ("::1/128", "this machine itself"),
         ("::/96", "an address of no host"),
         ("fe80::/10", "a link-local address"),
+        ("fec0::/10", "a site-local address, which nobody uses any more"),
         ("fd00:ec2::254/128", "the metadata service of a cloud"),
         ("ff00::/8", "a multicast address"),
+        ("::ffff:0:0:0/96", "an IPv4 address in IPv6"),
         ("64:ff9b::/96", "an IPv4 address in IPv6"),
         ("64:ff9b:1::/48", "an IPv4 address in IPv6"),
         ("2002::/16", "an IPv4 address in IPv6"),
@@ -236,7 +238,7 @@ def _parse_ports(line: str, text: str) -> _Ports:
     for item in text.replace(" ", "").split(","):
         first, dash, last = item.partition("-")
         numbers = (first, last if dash else first)
-        if not all(each.isascii() and each.isdecimal() and int(each) in _PORTS for each in numbers):
+        if not all(is_number(each) and int(each) in _PORTS for each in numbers):
             raise ConfigError(f'"{line}" is no rule: "{item}" is no port', key="networks", mend=_EXAMPLE)
         spans.append((int(numbers[0]), int(numbers[1])))
         if spans[-1][0] > spans[-1][1]:

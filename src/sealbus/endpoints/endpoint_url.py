@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from sealbus.endpoints.endpoint import Endpoint, Parity, Scheme, SerialLine, SshForward
-from sealbus.endpoints.url_parts import EXAMPLES, host_and_port, is_host, split_url
+from sealbus.endpoints.url_parts import EXAMPLES, host_and_port, is_host, is_number, split_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,6 +77,7 @@ def _serial(parts: UrlParts) -> Endpoint:
         )
     if device.strip("/") in ("", "dev"):
         raise parts.error("no serial device")
+    _refuse_unseen(parts, device)
     given = parts.take("baud", "parity", "stop", "bytesize")
     parity = Parity(_choice(parts, "parity", given.get("parity", "E"), tuple(Parity)))
     # MODBUS over Serial Line V1.02, 2.5.1: without a parity bit a second stop bit takes its place
@@ -86,7 +87,7 @@ def _serial(parts: UrlParts) -> Endpoint:
     if data_bits == "7" and not is_ascii:
         raise parts.error("RTU needs characters of 8 data bits", mend="leave out bytesize, or use ascii://")
     baud = given.get("baud", "19200")
-    if not baud.isdecimal() or int(baud) not in _BAUD:
+    if not is_number(baud) or int(baud) not in _BAUD:
         raise parts.error(f'"{baud}" is no speed', mend=f"write baud=19200 ({_BAUD[0]} to {_BAUD[-1]})")
     line = SerialLine(device=device, baud=int(baud), parity=parity, stop_bits=int(stop_bits), data_bits=int(data_bits))
     return Endpoint(scheme=parts.scheme, line=line)
@@ -98,6 +99,8 @@ def _ssh(parts: UrlParts) -> Endpoint:
     host, port = host_and_port(parts, parts.authority, default_port=parts.scheme.default_port)
     target_host, target_port = host_and_port(parts, parts.path.removeprefix("/").removesuffix("/"), default_port=502)
     given = parts.take("known_hosts", "key")
+    for text in (parts.user, *given.values()):
+        _refuse_unseen(parts, text)
     forward = SshForward(
         user=parts.user,
         target_host=target_host,
@@ -125,6 +128,12 @@ def _refuse_path(parts: UrlParts) -> None:
             "; unit ids are given apart" if parts.path[1:].isdigit() else ""
         )
         raise parts.error(f'{parts.scheme} has no path, so "{parts.path}" means nothing', mend=mend)
+
+
+def _refuse_unseen(parts: UrlParts, text: str) -> None:
+    """What no system takes for a path or a name: NUL above all, and whatever else cannot be seen on a screen."""
+    if not text.isprintable():
+        raise parts.error(f"a character that cannot be printed in {text!a}", mend="take it out")
 
 
 def _choice(parts: UrlParts, name: str, value: str, allowed: tuple[str, ...]) -> str:

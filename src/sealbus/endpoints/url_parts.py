@@ -19,7 +19,7 @@ from sealbus.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EXAMPLES", "UrlParts", "host_and_port", "is_host", "split_url"]
+__all__ = ["EXAMPLES", "UrlParts", "host_and_port", "is_host", "is_number", "split_url"]
 
 EXAMPLES = {
     Scheme.TCP: "tcp://host:502",
@@ -43,6 +43,7 @@ _ALSO_CALLED = {
     "serial": "rtu",
     "ssh": "ssh+tcp",
 }
+_MOST_DIGITS = 20
 _SECRETS = frozenset({"password", "passphrase", "pass", "pwd", "secret"})
 
 
@@ -148,7 +149,7 @@ def host_and_port(parts: UrlParts, text: str, *, default_port: int | None) -> tu
         if default_port is None:
             raise parts.error("no port, and there is no usual one")
         return host, default_port
-    if not port_text.isascii() or not port_text.isdecimal() or int(port_text) > 65535:
+    if not is_number(port_text) or int(port_text) > 65535:
         raise parts.error(f'"{port_text}" is no port', mend="a port is a number from 1 to 65535")
     if port_text.strip("0") == "" and not parts.listening:
         raise parts.error("port 0 can only be listened on", mend="write the port of the device")
@@ -174,6 +175,11 @@ def _host(parts: UrlParts, bracketed: str | None, plain: str | None) -> str:
     if not is_host(host):
         raise parts.error(f'"{host}" is neither a host name nor an address')
     return host.lower()
+
+
+def is_number(text: str) -> bool:
+    """A number in ASCII digits, and no longer than what `int` reads."""
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def is_host(text: str) -> bool:

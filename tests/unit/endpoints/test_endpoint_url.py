@@ -205,3 +205,28 @@ def test_an_endpoint_of_parts_that_do_not_belong_together_cannot_be_made() -> No
         Endpoint(scheme=Scheme.RTU, host="plant.example")
     with pytest.raises(LocalError):
         Endpoint(scheme=Scheme.TCP, host="plant.example", port=502, line=SerialLine(device="/dev/ttyS0"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtu:///dev/ttyUSB0%00x",
+        "rtu:///dev/ttyUSB0%0ax",
+        "ascii:///dev/ttyS1%7f",
+        "rtu:///dev/tty\ud800",
+        "ssh+tcp://a%00b@bastion/plc",
+        "ssh+tcp://joe@bastion/plc?key=/k%00y",
+    ],
+)
+def test_what_no_system_takes_for_a_path_or_a_name_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be printed") as told:
+        parse_endpoint(url)
+    assert str(told.value).isprintable() or "\ud800" in url
+
+
+@pytest.mark.parametrize(
+    "url", [f"tcp://plc:{'9' * 5000}", f"rtu:///dev/ttyS0?baud={'1' * 5000}", "rtu:///dev/ttyS0?baud=９６００"]
+)
+def test_a_number_without_end_is_no_number(url: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_endpoint(url)
