@@ -51,12 +51,12 @@ class Expression:
         """Its value. Raises NotComputable, which says why there is none."""
         try:
             value = self._part(values)
+            if isinstance(value, int) and not -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
+                value = float(value)  # a whole number of 1024 bits may be too large for one
         except (ArithmeticError, ValueError, TypeError) as error:
             raise NotComputable(str(error) or type(error).__name__) from None
         if isinstance(value, float) and not math.isfinite(value):
             raise NotComputable("the result is not finite")
-        if isinstance(value, int) and not -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
-            return float(value)
         return value  # type: ignore[return-value]  # what goes in and what operations give are values
 
 
