@@ -219,13 +219,13 @@ def test_an_endpoint_of_parts_that_do_not_belong_together_cannot_be_made() -> No
     ],
 )
 def test_what_no_system_takes_for_a_path_or_a_name_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be printed") as told:
+    with pytest.raises(ConfigError, match="character") as told:
         parse_endpoint(url)
-    assert str(told.value).isprintable() or "\ud800" in url
+    assert str(told.value).isprintable()
 
 
 @pytest.mark.parametrize(
-    "url", [f"tcp://plc:{'9' * 5000}", f"rtu:///dev/ttyS0?baud={'1' * 5000}", "rtu:///dev/ttyS0?baud=９６００"]
+    "url", [f"tcp://plc:{'9' * 5000}", f"rtu:///dev/ttyS0?baud={'1' * 5000}", "rtu:///dev/ttyS0?baud=\uff19600"]
 )
 def test_a_number_without_end_is_no_number(url: str) -> None:
     with pytest.raises(ConfigError):

@@ -199,6 +199,6 @@ def test_any_text_ends_in_a_value_or_in_one_of_two_errors(words: list[str]) -> N
 
 
 def test_a_whole_number_that_is_too_large_for_a_float_is_not_computable() -> None:
-    for text in ("(2**500*2**500*2**23-1)+(2**500*2**500*2**23)", "0x" + "f" * 300):
-        with pytest.raises(NotComputable):
-            parse_expression(text, ()).evaluate({})
+    expression = parse_expression("(2**500*2**500*2**23-1)+(2**500*2**500*2**23)", ())
+    with pytest.raises(NotComputable):
+        expression.evaluate({})
