@@ -4,11 +4,10 @@
 `NoValue` with the reason. It never returns 0 for something else: a sentinel is NOT_AVAILABLE, what is not finite or no
 text NOT_DECODABLE.
 
-A scale such as 0.1 is applied as a division by 10, because 3 / 10 is 0.3 and 3 * 0.1 is not.
+A scale such as 0.1 is applied as a division by 10, because 3 / 10 is 0.3 and 3 * 0.1 is not. Whole numbers stay whole
+up to 64 bits; a larger one is a float, as in `sealbus.expressions`.
 
-Sentinels of SunSpec: the SunSpec Information Model Specification, "Point types": a type's own pattern means that the
-device does not implement the point. An accumulator, an address and a string mean it by zeros; a bit field by all bits
-set, and when only its highest is set nothing else counts.
+The sentinels of SunSpec are in `sunspec_types`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sealbus.errors import ConfigError, PeerError
+from sealbus.acquisition.sunspec_types import SUNSPEC_TYPES, sunspec_type_of
+from sealbus.errors import PeerError
 from sealbus.protocol import ValueType, decode_registers, unpack_words
 from sealbus.samples import Reason, SampleValue
 
@@ -33,34 +33,10 @@ Raw: TypeAlias = bool | int | float | bytes
 
 Conversion: TypeAlias = "Callable[[Raw], SampleValue]"
 
-_NAN: Final = math.nan
-_SUNSPEC: Final[dict[str, tuple[int | float, ...]]] = {
-    "int16": (0x8000,),
-    "uint16": (0xFFFF,),
-    "int32": (0x80000000,),
-    "uint32": (0xFFFFFFFF,),
-    "int64": (0x8000000000000000,),
-    "uint64": (0xFFFFFFFFFFFFFFFF,),
-    "float32": (_NAN,),
-    "float64": (_NAN,),
-    "sunssf": (0x8000,),
-    "pad": (0x8000,),
-    "count": (0,),
-    "enum16": (0xFFFF,),
-    "enum32": (0xFFFFFFFF,),
-    "bitfield16": (0xFFFF, 0x8000),
-    "bitfield32": (0xFFFFFFFF, 0x80000000),
-    "bitfield64": (0xFFFFFFFFFFFFFFFF, 0x8000000000000000),
-    "acc16": (0,),
-    "acc32": (0,),
-    "acc64": (0,),
-    "ipaddr": (0,),
-    "string": (),
-}
 _SIGNED_BITS: Final = {ValueType.INT16: 16, ValueType.INT32: 32, ValueType.INT64: 64}
 _FLOATS: Final = (ValueType.FLOAT32, ValueType.FLOAT64)
 _BCD: Final = (ValueType.BCD16, ValueType.BCD32)
-_BIT_FIELDS: Final = ("bitfield16", "bitfield32", "bitfield64")
+_LARGEST_WHOLE: Final = 2**64
 
 
 class NoValue(Exception):
@@ -76,7 +52,7 @@ _NOT_DECODABLE: Final = NoValue(Reason.NOT_DECODABLE)
 
 
 def build_conversion(tag: Tag) -> Conversion:
-    """The function from raw value to value. Raises ConfigError for sentinels that its type cannot have."""
+    """The function from raw value to value."""
     plan = tag.plan
     convert = _scaled(tag)
     if tag.is_bit_of_table:
@@ -84,7 +60,7 @@ def build_conversion(tag: Tag) -> Conversion:
     if plan.bit is not None:
         convert = _of_bits(plan.bit, plan.bit_width, convert)
     if tag.type is ValueType.STRING:
-        return _text(is_sunspec=plan.sunspec or bool(plan.sunspec_type))
+        return _text(tag)
     if tag.type in _BCD:
         convert = _bcd(tag.type, convert)
     if tag.type in _FLOATS:
@@ -99,12 +75,12 @@ def _scaled(tag: Tag) -> Conversion:
     scale, offset = float(plan.scale), float(plan.offset)
     if scale == 1 and offset == 0:
         return _as_it_is
-    divisor = round(1 / scale) if abs(scale) < 1 else 0
+    divisor = round(1 / scale) if abs(scale) < 1 else 0  # finite, see compile_tag
     if divisor and 1 / divisor == scale:
         return lambda raw: _checked(raw / divisor + offset)  # type: ignore[operator]  # numbers only, see compile_tag
     if scale.is_integer() and offset.is_integer() and tag.type not in _FLOATS:
         whole_scale, whole_offset = int(scale), int(offset)
-        return lambda raw: raw * whole_scale + whole_offset  # type: ignore[operator]
+        return lambda raw: _whole(raw * whole_scale + whole_offset)  # type: ignore[operator, arg-type]
     return lambda raw: _checked(raw * scale + offset)  # type: ignore[operator]
 
 
@@ -122,6 +98,15 @@ def _checked(value: float) -> float:
     if math.isfinite(value):
         return value
     raise _NOT_DECODABLE
+
+
+def _whole(value: int) -> int | float:
+    if -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise _NOT_DECODABLE from None
 
 
 def _of_bits(bit: int, width: int | None, convert: Conversion) -> Conversion:
@@ -151,17 +136,26 @@ def _bcd(value_type: ValueType, convert: Conversion) -> Conversion:
     return converted
 
 
-def _text(*, is_sunspec: bool) -> Conversion:
+def _text(tag: Tag) -> Conversion:
+    is_sunspec = tag.plan.sunspec or bool(tag.plan.sunspec_type)
+    written = sunspec_type_of(tag.plan.sunspec_type, tag.type, tag.place.count).text if tag.plan.sunspec_type else None
+    read = written or _characters
+
     def converted(raw: Raw) -> SampleValue:
-        try:
-            (text,) = decode_registers(unpack_words(raw), ValueType.STRING)  # type: ignore[arg-type]
-        except PeerError:
-            raise _NOT_DECODABLE from None
+        text = read(raw)  # type: ignore[arg-type]  # bytes, see the decoder
         if is_sunspec and not text:
             raise _NOT_AVAILABLE
         return text
 
     return converted
+
+
+def _characters(raw: bytes) -> str:
+    try:
+        (text,) = decode_registers(unpack_words(raw), ValueType.STRING)
+    except PeerError:
+        raise _NOT_DECODABLE from None
+    return str(text)
 
 
 # -- sentinels
@@ -185,15 +179,11 @@ def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
     plan = tag.plan
     listed: tuple[int | float, ...] = plan.sentinels
     if plan.sunspec_type:
-        if plan.sunspec_type not in _SUNSPEC:
-            raise ConfigError(
-                f'there is no SunSpec type "{plan.sunspec_type}"',
-                key="sunspec_type",
-                mend=f"write one of {', '.join(_SUNSPEC)}",
-            )
-        listed += _SUNSPEC[plan.sunspec_type]
-    elif plan.sunspec:
-        listed += _SUNSPEC.get(tag.type, (0xFFFF,) if tag.type is ValueType.BIT else ())
+        listed += sunspec_type_of(plan.sunspec_type, tag.type, tag.place.count).sentinels
+    elif plan.sunspec and tag.type is ValueType.BIT:
+        listed += SUNSPEC_TYPES["uint16"].sentinels
+    elif plan.sunspec and tag.type in SUNSPEC_TYPES:
+        listed += SUNSPEC_TYPES[tag.type].sentinels
     numbers = {each for each in listed if each == each}
     bits = _SIGNED_BITS.get(tag.type)
     if bits is not None:
@@ -201,11 +191,14 @@ def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
     values: set[Raw] = set(numbers)
     if tag.type in _BCD:  # compared as the pattern that the registers hold
         values = {
-            int(each).to_bytes(2 * tag.place.count, "big") for each in numbers if 0 <= each < 1 << 16 * tag.place.count
+            int(each).to_bytes(2 * tag.place.count, "big")
+            for each in numbers
+            if 0 <= each < 1 << 16 * tag.place.count and each == int(each)
         }
     return frozenset(values), any(each != each for each in listed)
 
 
 def _highest_bit(tag: Tag) -> int:
     """The bit of a SunSpec bit field that makes all others count for nothing; 0 where there is none."""
-    return 1 << 16 * tag.place.count - 1 if tag.plan.sunspec_type in _BIT_FIELDS else 0
+    found = SUNSPEC_TYPES.get(tag.plan.sunspec_type)
+    return 1 << 16 * tag.place.count - 1 if found is not None and found.is_bit_field else 0

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sealbus.acquisition.sunspec_types import sunspec_type_of
 from sealbus.errors import ConfigError, LocalError
 from sealbus.protocol import MAX_COUNT_READ_REGISTERS, Place, Table, ValueType, WordOrder, parse_place
 
@@ -54,6 +55,7 @@ def compile_tag(plan: TagPlan) -> Tag:
         where = dataclasses.replace(where, count=_registers(plan, where, value_type))
     _check_bits(plan, where, value_type)
     _check_scaling(plan, where, value_type)
+    _check_sunspec(plan, where, value_type)
     check_pace(plan)
     interval_s = plan.interval_s
     if not SHORTEST_INTERVAL_S <= interval_s <= LONGEST_INTERVAL_S:
@@ -152,6 +154,8 @@ def _check_scaling(plan: TagPlan, where: Place, value_type: ValueType) -> None:
         raise _wrong(
             "scale", f"{plan.scale:g} with offset {plan.offset:g}", "finite numbers, and a scale that is not 0"
         )
+    if not math.isfinite(1 / plan.scale):
+        raise _wrong("scale", f"{plan.scale:g}", "one that is further from 0")
     if plan.linear is not None:
         _check_linear(plan.linear)
         if is_scaled:
@@ -169,3 +173,13 @@ def _check_linear(linear: LinearRange) -> None:
     ends = (linear.raw_low, linear.raw_high, linear.low, linear.high)
     if not all(map(math.isfinite, ends)) or linear.raw_low == linear.raw_high:
         raise _wrong("linear", "a range without two ends", "two different raw values, and what they mean")
+    if not (math.isfinite(linear.high - linear.low) and math.isfinite(linear.raw_high - linear.raw_low)):
+        raise _wrong("linear", "a range as long as that", "two ends that are nearer to each other")
+
+
+def _check_sunspec(plan: TagPlan, where: Place, value_type: ValueType) -> None:
+    if not plan.sunspec_type:
+        return
+    if where.table in _BIT_TABLES:
+        raise _wrong("sunspec_type", f"{plan.sunspec_type} in {where.table}", "a place in registers, or leave it out")
+    sunspec_type_of(plan.sunspec_type, value_type, where.count)

@@ -9,8 +9,11 @@ import pytest
 
 from sealbus.acquisition import LinearRange
 from sealbus.acquisition.conversion import NoValue, Raw, build_conversion
+from sealbus.acquisition.sunspec_types import SUNSPEC_TYPES
 from sealbus.errors import ConfigError
+from sealbus.protocol import ValueType
 from sealbus.samples import Reason
+from sealbus.web.devices.tag_rules import SUNSPEC_TYPES as FORM_TYPES
 from unit.acquisition.plans import tag
 
 BAR = LinearRange(raw_low=4000, raw_high=20000, low=0, high=10)
@@ -37,6 +40,10 @@ BAR = LinearRange(raw_low=4000, raw_high=20000, low=0, high=10)
         ("string", {"length": 2}, b"ab\0\0", "ab"),
         ("bcd16", {"scale": 0.1}, b"\x12\x34", 123.4),
         ("int16", {"sentinels": (0x8000,)}, 0, 0),
+        ("uint64", {"scale": 1000}, 2**63, float(1000 * 2**63)),
+        ("string", {"length": 2, "sunspec_type": "ipaddr"}, b"\x0a\0\0\1", "10.0.0.1"),
+        ("string", {"length": 8, "sunspec_type": "ipv6addr"}, b"\xfe\x80" + bytes(13) + b"\1", "fe80::1"),
+        ("string", {"length": 4, "sunspec_type": "eui48"}, b"\0\0\0\x1a\x2b\x3c\x4d\x5e", "00:1a:2b:3c:4d:5e"),
     ],
 )
 def test_a_raw_value_becomes_the_value(kind: str, options: dict[str, Any], raw: Raw, value: object) -> None:
@@ -74,6 +81,11 @@ def test_a_raw_value_becomes_the_value(kind: str, options: dict[str, Any], raw: 
         ("uint32", {"sunspec_type": "bitfield32"}, 0xFFFFFFFF, Reason.NOT_AVAILABLE),
         ("uint32", {"sunspec_type": "bitfield32"}, 0x80000001, Reason.NOT_AVAILABLE),
         ("uint16", {"sunspec_type": "bitfield16", "bit": 0}, 0x8001, Reason.NOT_AVAILABLE),
+        ("string", {"length": 2, "sunspec_type": "ipaddr"}, bytes(4), Reason.NOT_AVAILABLE),
+        ("string", {"length": 8, "sunspec_type": "ipv6addr"}, bytes(16), Reason.NOT_AVAILABLE),
+        ("string", {"length": 4, "sunspec_type": "eui48"}, b"\0\0" + b"\xff" * 6, Reason.NOT_AVAILABLE),
+        ("uint32", {"scale": 1e308}, 2, Reason.NOT_DECODABLE),
+        ("int16", {"scale": 1e308}, -2, Reason.NOT_DECODABLE),
     ],
 )
 def test_what_is_no_value_says_why_and_is_never_zero(
@@ -95,6 +107,39 @@ def test_what_is_no_value_says_why_and_is_never_zero(
 )
 def test_the_sentinel_of_another_type_is_a_value(kind: str, options: dict[str, Any], raw: Raw) -> None:
     assert build_conversion(tag("holding:0", kind, **options))(raw) == raw
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "key"),
+    [
+        ("float32", {"sunspec_type": "bitfield32"}, "sunspec_type"),
+        ("bcd32", {"sunspec_type": "bitfield32"}, "sunspec_type"),
+        ("uint16", {"sunspec_type": "acc32"}, "sunspec_type"),
+        ("uint16", {"sunspec_type": "ipv6addr"}, "sunspec_type"),
+        ("string", {"length": 2, "sunspec_type": "uint32"}, "sunspec_type"),
+        ("string", {"length": 3, "sunspec_type": "eui48"}, "length"),
+        ("uint16", {"scale": 5e-324}, "scale"),
+        ("uint16", {"linear": LinearRange(raw_low=0, raw_high=1, low=-1e308, high=1e308)}, "linear"),
+    ],
+)
+def test_what_could_not_be_converted_is_refused_when_it_is_configured(
+    kind: str, options: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        tag("holding:0", kind, **options)
+    assert told.value.key == key
+
+
+def test_a_bit_of_a_table_has_no_sunspec_type() -> None:
+    with pytest.raises(ConfigError, match="sunspec_type"):
+        tag("coils:0", sunspec_type="bitfield16")
+
+
+def test_each_sunspec_type_that_the_form_offers_can_be_read_somehow() -> None:
+    for name in FORM_TYPES:
+        fits = SUNSPEC_TYPES[name]
+        options = {"length": fits.text_registers or 4} if fits.fits == (ValueType.STRING,) else {}
+        build_conversion(tag("holding:0", fits.fits[0], sunspec_type=name, **options))
 
 
 def test_a_sunspec_type_that_does_not_exist_is_named() -> None:
