@@ -11,7 +11,9 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.decoder import build_decoder
-from sealbus.protocol import FunctionCode, Table, answer_shape
+from sealbus.errors import LocalError
+from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, FunctionCode, Table, answer_shape
+from sealbus.samples import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.points import Point
     from sealbus.protocol import Place
-    from sealbus.samples import Reason, Sample
+    from sealbus.samples import Sample
 
 __all__ = ["Block", "read_pdu"]
 
@@ -33,7 +35,10 @@ _FUNCTIONS: Final = {
 
 
 def read_pdu(place: Place) -> bytes:
-    """The request PDU that reads a place."""
+    """The request PDU that reads a place. Raises LocalError for one that is longer than a request can name."""
+    most = MAX_COUNT_READ_BITS if place.table in (Table.COILS, Table.DISCRETE) else MAX_COUNT_READ_REGISTERS
+    if place.count > most:
+        raise LocalError(f"{place} is longer than one request can read; name no more than {most}")
     return bytes((_FUNCTIONS[place.table],)) + place.address.to_bytes(2, "big") + place.count.to_bytes(2, "big")
 
 
@@ -106,6 +111,12 @@ class Block:
         self._data = self._raws = None
         samples = (point.fail(reason, time_us, now) for point in self.points)
         told.extend(sample for sample in samples if sample is not None)
+
+    def fail_undecoded(self, error: Exception, time_us: int, now: float, told: list[Sample]) -> None:
+        """There is an answer, and an error of ours in decoding it."""
+        for point in self.points:
+            point.troubled(error)
+        self.fail(Reason.NOT_DECODABLE, time_us, now, told)
 
     def sweep(self, now: float, told: list[Sample]) -> None:
         """Once in a while: what has not been read for too long is stale."""

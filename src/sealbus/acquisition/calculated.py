@@ -4,22 +4,27 @@ Inputs are the current values of tags, calculated ones among them, so the tags a
 after its inputs; one that leads back to itself has no value. The result is as good as its worst input: a BAD one makes
 it BAD, NOT_COMPUTABLE, whatever the expression would make of it; a STALE or UNCERTAIN one makes it that. Its time is
 that of its newest input.
+
+Each costs itself alone: an error that nobody foresaw makes it BAD and a problem, and the others of a batch go on.
 """
 
 from __future__ import annotations
 
+import heapq
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.points import Point, unread
 from sealbus.acquisition.schedule import Beat
 from sealbus.acquisition.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, check_pace
+from sealbus.acquisition.unforeseen import unforeseen
 from sealbus.errors import ConfigError
 from sealbus.expressions import NotComputable, check_expression, parse_expression
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sealbus.acquisition.plan import CalculatedPlan
     from sealbus.expressions import Expression
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Calculations"]
 
+_log = logging.getLogger("sealbus.acquisition")
 _BAD: Final = Quality.BAD
 _EARLY_S: Final = 0.002  # an event loop may round its timers down
 
@@ -39,9 +45,17 @@ class _Calculation:
     inputs: tuple[tuple[str, Point], ...]
     beat: Beat | None
     rank: int = 0
+    """Its place among all of them: behind each of its inputs."""
     feeds: list[_Calculation] = field(default_factory=list)
 
     def evaluate(self, now: float, now_us: int) -> Sample | None:
+        try:
+            return self._evaluate(now, now_us)
+        except Exception as error:  # noqa: BLE001 - a formula of a user: it costs this tag, and no other one
+            self.point.troubled(error)
+            return self.point.fail(Reason.NOT_COMPUTABLE, now_us, now)
+
+    def _evaluate(self, now: float, now_us: int) -> Sample | None:
         samples = [point.current() for _, point in self.inputs]
         known = [sample for sample in samples if sample is not None]
         if len(known) < len(samples):
@@ -71,10 +85,11 @@ class Calculations:
     ) -> None:
         self.points: dict[int, Point] = {}
         self.problems: dict[int, ConfigError] = {}
-        """What is wrong, by the id of the calculated tag."""
+        """What cannot be used and why, by the id of the calculated tag."""
         self._of_input: dict[int, list[_Calculation]] = {}
         self._timed: list[_Calculation] = []
         self._all: list[_Calculation] = []
+        """By their ranks."""
         plans = [plan for plan in plans if plan.enabled]
         for plan in plans:
             self.points[plan.id] = Point(plan, unread, before=before.get(plan.id))
@@ -84,25 +99,41 @@ class Calculations:
                 self._all.append(_compile(plan, known, self.points[plan.id], now))
             except ConfigError as error:
                 self.problems[plan.id] = error
+            except Exception as error:  # noqa: BLE001 - a row that was judged valid: it costs this tag, and no other one
+                _log.exception("calculated tag %d", plan.id)
+                self.problems[plan.id] = ConfigError(unforeseen(error))
         self._connect()
+
+    def wrong(self) -> Iterator[tuple[int, str]]:
+        """What to show: the problems, and what went wrong in evaluating the others."""
+        yield from ((number, str(error)) for number, error in self.problems.items())
+        yield from ((point.tag_id, point.trouble) for point in self.points.values() if point.trouble)
 
     def complete(self, batch: list[Sample], now: float, now_us: int) -> None:
         """Add to `batch` what follows from the samples in it, and from time."""
-        due = {each for sample in batch for each in self._of_input.get(sample.tag_id, ())} if self._of_input else set()
+        due = (
+            {each.rank for sample in batch for each in self._of_input.get(sample.tag_id, ())}
+            if self._of_input
+            else set()
+        )
         for each in self._timed:
             if each.beat is not None and each.beat.due <= now + _EARLY_S:
                 each.beat.advance(now)
-                due.add(each)
-        while due:
-            each = min(due, key=lambda one: one.rank)
-            due.discard(each)
-            if (sample := each.evaluate(now, now_us)) is not None:
-                batch.append(sample)
-                due.update(fed for fed in each.feeds if fed.beat is None)
+                due.add(each.rank)
+        waiting = sorted(due)  # which is a heap
+        while waiting:
+            each = self._all[heapq.heappop(waiting)]
+            if (sample := each.evaluate(now, now_us)) is None:
+                continue
+            batch.append(sample)
+            for fed in each.feeds:
+                if fed.beat is None and fed.rank not in due:
+                    due.add(fed.rank)
+                    heapq.heappush(waiting, fed.rank)
 
     def refresh(self, now: float, now_us: int, told: list[Sample]) -> None:
         """Evaluate everything, as after a change of the plan."""
-        samples = (each.evaluate(now, now_us) for each in sorted(self._all, key=lambda each: each.rank))
+        samples = (each.evaluate(now, now_us) for each in self._all)
         told.extend(sample for sample in samples if sample is not None)
 
     def sweep(self, now: float, told: list[Sample]) -> None:
@@ -131,26 +162,24 @@ class Calculations:
 
     def _rank(self, open_inputs: dict[int, int]) -> None:
         """Each behind its inputs; what is left over leads back to itself."""
-        ready = [each for each in self._all if not open_inputs[id(each)]]
-        ranked: set[int] = set()
-        while ready:
-            each = ready.pop()
-            ranked.add(id(each))
+        ranked = [each for each in self._all if not open_inputs[id(each)]]
+        for rank, each in enumerate(ranked):  # which grows meanwhile
+            each.rank = rank
             for fed in each.feeds:
-                fed.rank = max(fed.rank, each.rank + 1)
                 open_inputs[id(fed)] -= 1
                 if not open_inputs[id(fed)]:
-                    ready.append(fed)
-        circular = [each for each in self._all if id(each) not in ranked]
+                    ranked.append(fed)
+        known = set(map(id, ranked))
+        circular = [each for each in self._all if id(each) not in known]
+        self._all = ranked
         for each in circular:
             self.problems[each.plan.id] = ConfigError(
                 "its inputs lead back to itself", key="inputs", mend="break the circle"
             )
         if circular:
-            self._all = [each for each in self._all if id(each) in ranked]
-            self._timed = [each for each in self._timed if id(each) in ranked]
-            for users in [*self._of_input.values(), *(each.feeds for each in self._all)]:
-                users[:] = [each for each in users if id(each) in ranked]
+            self._timed = [each for each in self._timed if id(each) in known]
+            for users in [*self._of_input.values(), *(each.feeds for each in ranked)]:
+                users[:] = [each for each in users if id(each) in known]
 
 
 def _compile(plan: CalculatedPlan, points: Mapping[int, Point], point: Point, now: float) -> _Calculation:

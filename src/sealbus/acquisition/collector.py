@@ -111,8 +111,7 @@ class Collector:
         self._problems = []
         self._use_networks(plan.networks)
         if plan.networks != self._plan.networks:
-            for link in self._fleet.links.values():
-                link.recheck()
+            self._fleet.recheck()
         self._fleet.apply(plan.connections)
         self._identities.keep({each.identity for each in plan.connections if each.identity})
         if plan.calculated != self._plan.calculated or plan.connections != self._plan.connections:
@@ -137,10 +136,7 @@ class Collector:
 
     def state(self) -> CollectorState:
         """How everything is."""
-        calculated = (
-            Problem(what="calculated", id=number, text=str(error))
-            for number, error in self._calculations.problems.items()
-        )
+        calculated = (Problem(what="calculated", id=number, text=text) for number, text in self._calculations.wrong())
         return CollectorState(
             plan_version=self._plan.version,
             connections=tuple(link.state() for link in self._fleet.links.values()),
@@ -165,8 +161,7 @@ class Collector:
 
     def _tend(self, *, look_at_files: bool) -> None:
         changed = self._identities.changed() if look_at_files else set()
-        for link in self._fleet.links.values():
-            link.tend(self.loop, changed=changed)
+        self._fleet.tend(changed=changed)
         self._calculations.sweep(self.loop.time(), self._outgoing.told())
 
     def _use_networks(self, lines: Sequence[str]) -> None:

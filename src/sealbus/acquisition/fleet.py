@@ -4,10 +4,14 @@ Compared are values, part by part. A connection whose own settings changed is cl
 devices changed keeps its socket; a device that changed has its polls made anew; a tag whose plan is the same keeps its
 memory wherever it is polled from. What can no longer be read, because it was taken out, switched off or cannot be
 used, is told to be BAD, NOT_COLLECTED, once: a value that nobody refreshes must not stay good for ever.
+
+Whatever is wrong with a connection, a device or a tag costs that one alone, also where the error is ours.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,12 +24,13 @@ from sealbus.acquisition.points import Point, unread
 from sealbus.acquisition.polls import Member, Poll, PolledUnit
 from sealbus.acquisition.state import Problem
 from sealbus.acquisition.tags import compile_tag
+from sealbus.acquisition.unforeseen import unforeseen
 from sealbus.endpoints import parse_endpoint
-from sealbus.errors import ConfigError
+from sealbus.errors import ConfigError, SealbusError
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sealbus.acquisition.link import Reach
     from sealbus.acquisition.plan import ConnectionPlan, DevicePlan, TagPlan
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fleet"]
 
+_log = logging.getLogger("sealbus.acquisition")
 _UNIT_IDS = range(256)
 
 
@@ -64,8 +70,12 @@ class Fleet:
 
     @property
     def problems(self) -> list[Problem]:
-        """What of the plan cannot be used."""
-        return list(self._problems.values())
+        """What of the plan cannot be used, and what went wrong with a tag that can."""
+        troubled = (known.point for known in self._known.values() if known.point.trouble)
+        return [
+            *self._problems.values(),
+            *(Problem(what="tag", id=point.tag_id, text=point.trouble) for point in troubled),
+        ]
 
     def apply(self, connections: Sequence[ConnectionPlan]) -> None:
         """Agree with this plan."""
@@ -78,25 +88,45 @@ class Fleet:
             if plan.enabled:
                 self._reserve(plan)
         changed = [plan for connection_id, plan in wanted.items() if self._plans.get(connection_id) != plan]
-        starting = [(link, device) for plan in changed for link, device in self._replace(plan)]
+        starting: list[tuple[Link, DevicePlan]] = []
+        for plan in changed:
+            with self._costs("connection", plan.id):
+                starting += self._replace(plan)
         for link, device in starting:  # when all that change have stopped: a tag may have moved from one to another
-            self._start(link, device)
+            with self._costs("device", device.id):
+                self._start(link, device)
         self._give_up(wanted.values())
+
+    def recheck(self) -> None:
+        """The allowed networks have changed. What cannot be judged is not dialled."""
+        judged: set[int] = set()
+        for connection_id, link in list(self.links.items()):
+            with self._costs("connection", connection_id):
+                link.recheck()
+                judged.add(connection_id)
+        for connection_id in self.links.keys() - judged:
+            self._close(connection_id)
+
+    def tend(self, *, changed: set[str]) -> None:
+        """Once in a while: look after each link. `changed` are the identities whose files have."""
+        for connection_id, link in list(self.links.items()):
+            with self._costs("connection", connection_id):
+                link.tend(self._in.loop, changed=changed)
 
     def close(self) -> None:
         """Close all links."""
-        for link in self.links.values():
-            link.close()
-        self.links.clear()
+        for connection_id in list(self.links):
+            self._close(connection_id)
 
     # -- connections
 
     def _reserve(self, plan: ConnectionPlan) -> None:
         """The lower id is first where two dial the same."""
-        try:
-            self._reach.locator.reserve(parse_endpoint(plan.url), plan.id)
-        except ConfigError:
-            return  # said when the link is made
+        with self._costs("connection", plan.id):
+            try:
+                self._reach.locator.reserve(parse_endpoint(plan.url), plan.id)
+            except SealbusError:
+                return  # said when the link is made, or when it is dialled
 
     def _remove(self, connection_id: int) -> None:
         self._forget_problems(self._plans.pop(connection_id))
@@ -105,9 +135,11 @@ class Fleet:
     def _close(self, connection_id: int) -> None:
         link = self.links.pop(connection_id, None)
         if link is not None:
-            for device_id in list(link.devices):
-                self._stop(link, device_id)
-            link.close()
+            with self._costs("connection", connection_id):
+                for device_id in list(link.devices):
+                    self._stop(link, device_id)
+                link.close()
+        self._reach.locator.release(connection_id)  # also of what was reserved and never became a link
 
     def _replace(self, plan: ConnectionPlan) -> list[tuple[Link, DevicePlan]]:
         """Agree on all but what has to begin; that is returned."""
@@ -122,12 +154,12 @@ class Fleet:
         if not plan.enabled:
             return []
         if link is None:
-            try:
-                link = Link(plan, self._reach)
-            except ConfigError as error:
-                self._has_problem("connection", plan.id, error)
+            with self._costs("connection", plan.id):
+                self.links[plan.id] = Link(plan, self._reach)
+            link = self.links.get(plan.id)
+            if link is None:
+                self._reach.locator.release(plan.id)  # it dials nothing, so another may
                 return []
-            self.links[plan.id] = link
             self._reserve(plan)
         link.plan = plan
         return [(link, device) for device in self._changed_devices(link, before)]
@@ -157,28 +189,30 @@ class Fleet:
             link.channel.abandon(run.unit)
 
     def _start(self, link: Link, device: DevicePlan) -> None:
-        try:
-            if device.unit_id not in _UNIT_IDS:
-                raise ConfigError(f"{device.unit_id} is no unit id", key="unit_id", mend="give 0 to 255")
-            limits = DeviceLimits.of(device)
-        except ConfigError as error:
-            self._has_problem("device", device.id, error)
-            return
+        """Raises ConfigError for a device that cannot be asked."""
+        if device.unit_id not in _UNIT_IDS:
+            raise ConfigError(f"{device.unit_id} is no unit id", key="unit_id", mend="give 0 to 255")
+        limits = DeviceLimits.of(device)
         unit = PolledUnit(device.id, device.unit_id, limits, link.channel, link.window)
-        classes: dict[float, list[Member]] = {}
-        for plan in device.tags:
-            if plan.enabled and (member := self._member(plan, limits)) is not None:
-                classes.setdefault(plan.interval_s, []).append(member)
-        polls = [Poll(unit, members, interval_s, self._in) for interval_s, members in sorted(classes.items())]
-        link.devices[device.id] = DeviceRun(unit, polls)
-        for poll in polls:
-            poll.start()
+        with contextlib.ExitStack() as undo:
+            classes: dict[float, list[Member]] = {}
+            for plan in device.tags:
+                if plan.enabled and (member := self._member(plan, limits)) is not None:
+                    classes.setdefault(plan.interval_s, []).append(member)
+                    undo.callback(self._in_use.discard, plan.id)
+            polls = [Poll(unit, members, interval_s, self._in) for interval_s, members in sorted(classes.items())]
+            link.devices[device.id] = DeviceRun(unit, polls)
+            undo.callback(self._stop, link, device.id)
+            for poll in polls:
+                poll.start()
+            undo.pop_all()
 
     # -- tags
 
     def _member(self, plan: TagPlan, limits: DeviceLimits) -> Member | None:
-        known = self._known.get(plan.id)
-        try:
+        member = None
+        with self._costs("tag", plan.id):
+            known = self._known.get(plan.id)
             if plan.id in self._in_use:
                 raise ConfigError("a second tag with this id", key="id", mend="give each tag its own")
             tag = known.tag if known is not None and known.plan == plan else None
@@ -188,12 +222,10 @@ class Fleet:
             objection = limits.objection(tag)
             if objection is not None:
                 raise objection
-        except ConfigError as error:
-            self._has_problem("tag", plan.id, error)
-            return None
-        self._known[plan.id] = known
-        self._in_use.add(plan.id)
-        return Member(tag, known.point)
+            self._known[plan.id] = known
+            self._in_use.add(plan.id)
+            member = Member(tag, known.point)
+        return member
 
     def _give_up(self, plans: Iterable[ConnectionPlan]) -> None:
         """Tell of the tags that nobody reads: those that were there before, and those of this plan that cannot be read."""
@@ -211,8 +243,18 @@ class Fleet:
 
     # -- problems
 
-    def _has_problem(self, what: str, number: int, error: ConfigError) -> None:
-        self._problems[what, number] = Problem(what=what, id=number, text=str(error))
+    @contextlib.contextmanager
+    def _costs(self, what: str, number: int) -> Iterator[None]:
+        """Whatever goes wrong in here is a problem of this one thing of the plan."""
+        try:
+            yield
+        except ConfigError as error:
+            self._problems[what, number] = Problem(what=what, id=number, text=str(error))
+        except Exception as error:  # noqa: BLE001 - a row that was judged valid: it must not keep all others from being read
+            problem = Problem(what=what, id=number, text=unforeseen(error))
+            if self._problems.get((what, number)) != problem:
+                _log.error("%s %d: %s", what, number, problem.text, exc_info=error)
+            self._problems[what, number] = problem
 
     def _forget_problems(self, plan: ConnectionPlan) -> None:
         self._problems.pop(("connection", plan.id), None)

@@ -1,16 +1,15 @@
 """What is told, on its way out: gathered for a tenth of a second, then handed over in one piece.
 
 Every sample goes to both sinks: live to whoever looks, and into history. Before a batch goes out, calculated tags get
-to see what has changed in it and add their own. A sink that fails is counted and logged; the samples of that batch are
-lost to it and to nobody else. What must not be lost is for history to spool, which it does behind `put`.
+to see what has changed in it and add their own; if they cannot, the batch goes out all the same. A sink that fails, by
+whatever error, is counted and logged; the samples of that batch are lost to it and to nobody else. What must not be
+lost is for history to spool, which it does behind `put`.
 """
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
-
-from sealbus.errors import SealbusError
 
 if TYPE_CHECKING:
     import asyncio
@@ -63,13 +62,16 @@ class Outgoing:
             self._timer.cancel()
             self._timer = None
         batch, self._waiting = self._waiting, []
-        self._complete(batch)
+        try:
+            self._complete(batch)
+        except Exception:  # noqa: BLE001 - what was read is not to be lost by what is calculated from it
+            _log.exception("a batch goes out without what follows from it")
         if not batch:
             return
         self.samples += len(batch)
         for sink in self._sinks:
             try:
                 sink(batch)
-            except (SealbusError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - one sink is not to be lost by the other
                 self.losses += len(batch)
                 _log.error("%d samples could not be handed over: %s", len(batch), error)

@@ -10,15 +10,20 @@ microsecond behind it; only a clock that was set back by more than `clock.SLEWED
 clock says so.
 
 A STALE sample repeats the last good value at the time at which it was last read; a BAD one has no value, ever.
+
+What is read is bytes of a device, so whatever comes of them costs this tag alone: an error that nobody foresaw makes it
+BAD, NOT_DECODABLE, and is kept as its `trouble`.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.clock import SLEWED_US
 from sealbus.acquisition.conversion import NoValue
+from sealbus.acquisition.unforeseen import unforeseen
 from sealbus.samples import Quality, Reason, Sample, SampleValue
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Point", "unread"]
 
+_log = logging.getLogger("sealbus.acquisition")
 _GOOD: Final = Quality.GOOD
 _UNCERTAIN: Final = Quality.UNCERTAIN
 _BAD: Final = Quality.BAD
@@ -57,6 +63,7 @@ class Point:
         "repeat_at",
         "sample",
         "tag_id",
+        "trouble",
         "value",
     )
 
@@ -77,20 +84,29 @@ class Point:
         self.reason: Reason = before.reason if before else Reason.NOT_COLLECTED
         self.block: Block | None = None
         """What reads it; a calculated one has none."""
+        self.trouble = ""
+        """The first error of ours that it met, if there was one."""
 
     def take(self, raw: Raw, time_us: int, now: float) -> Sample | None:
         """It was read."""
         try:
-            value = self._convert(raw)
+            return self.settle(self._convert(raw), time_us, now)
         except NoValue as none:
             return self.fail(none.reason, time_us, now)
-        return self.settle(value, time_us, now)
+        except Exception as error:  # noqa: BLE001 - bytes of a device: they cost this tag, and no other one
+            self.troubled(error)
+            return self.fail(Reason.NOT_DECODABLE, time_us, now)
 
     def settle(
         self, value: SampleValue, time_us: int, now: float, *, quality: Quality = _GOOD, reason: Reason = _NO_REASON
     ) -> Sample | None:
         """It has this value."""
-        if self._is_limited and quality is _GOOD and not self._low <= value <= self._high:  # type: ignore[operator]
+        if (
+            self._is_limited
+            and quality is _GOOD
+            and not isinstance(value, str)  # a text is neither above nor below
+            and not self._low <= value <= self._high
+        ):
             quality, reason = _UNCERTAIN, Reason.OUT_OF_RANGE
         self.value, self.quality, self.reason = value, quality, reason
         told = self.sample
@@ -125,6 +141,12 @@ class Point:
             return None
         value = None if self.quality is _BAD else self.value
         return self._tell(Sample(self.tag_id, read_us, value, self.quality, self.reason), now)
+
+    def troubled(self, error: Exception) -> None:
+        """An error of ours: log the first one, and keep it to be shown."""
+        if not self.trouble:
+            self.trouble = unforeseen(error)
+            _log.error("tag %d: %s", self.tag_id, self.trouble, exc_info=error)
 
     def current(self) -> Sample | None:
         """What it says now, told or not."""

@@ -215,12 +215,20 @@ class Poll:
         self._under_way -= 1
         if self.is_stopped:
             return
-        told, now = self._in.told(), self._loop.time()
+        told = self._in.told()
         if not answer[5] & _EXCEPTION_BIT:
-            block.take(answer[_DATA_AT:], self._in.clock.now_us(), now, told)
+            self._take(block, answer[_DATA_AT:], told)
         else:
             self._take_exception(block, answer[6], told)
         self._fill()
+
+    def _take(self, block: Block, data: bytes, told: list[Sample]) -> None:
+        now, time_us = self._loop.time(), self._in.clock.now_us()
+        try:
+            block.take(data, time_us, now, told)
+        except Exception as error:  # noqa: BLE001 - above this is the connection, and it is not to blame
+            self.counters.failures += 1
+            block.fail_undecoded(error, time_us, now, told)
 
     def _take_exception(self, block: Block, code: int, told: list[Sample]) -> None:
         self.counters.failures += 1

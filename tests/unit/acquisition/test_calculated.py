@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sealbus.acquisition.calculated import Calculations
 from sealbus.acquisition.conversion import build_conversion
 from sealbus.acquisition.points import Point
 from sealbus.acquisition.tags import compile_tag
+from sealbus.expressions import Expression
 from sealbus.samples import Quality, Reason, Sample
 
 T = 1_700_000_000_000_000
@@ -129,3 +131,44 @@ def test_a_circle_is_found_and_whoever_leans_on_it_is_told() -> None:
     )
     assert set(desk.calculations.problems) == {10, 11, 12}
     assert [sample.tag_id for sample in desk.read(_1=1, _2=2)] == [13]
+
+
+@pytest.mark.parametrize(
+    "expression", ["(2**500*2**500*2**23-1)+(2**500*2**500*2**23)", '"on" + 1', "a ** 100 * 10.0 ** 300"]
+)
+def test_what_is_no_finite_number_is_not_computable_and_costs_itself_alone(expression: str) -> None:
+    text = calculated(12, '"on"', interval_s=1.0, low=0.0)
+    desk = Desk(calculated(10, expression, interval_s=1.0), calculated(11, "a + 1"), text)
+    told = {sample.tag_id: sample for now in (1.0, 5.0) for sample in desk.read(now=now, _1=int(100 * now), _2=1)}
+    assert (told[10].quality, told[10].reason) == (Quality.BAD, Reason.NOT_COMPUTABLE)
+    assert (told[11].value, told[12].value) == (501, "on")
+
+
+def test_an_error_that_nobody_foresaw_costs_one_calculated_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Expression, values: object) -> int:
+        if self.text == "a":
+            raise RuntimeError("no such thing")
+        return 1
+
+    monkeypatch.setattr(Expression, "evaluate", broken)
+    desk = Desk(calculated(10, "a"), calculated(11, "a + 0"))
+    told = {sample.tag_id: sample for sample in desk.read(_1=2)}
+    assert (told[10].reason, told[11].value) == (Reason.NOT_COMPUTABLE, 1)
+    assert [(number, "RuntimeError" in text) for number, text in desk.calculations.wrong()] == [(10, True)]
+
+
+def test_four_times_as_many_take_no_sixteen_times_as_long() -> None:
+    def took_s(count: int) -> float:
+        desk = Desk(*(calculated(number, "a + 1") for number in range(10, 10 + count)))
+        began = time.perf_counter()
+        assert len(desk.read(_1=1)) == count
+        return time.perf_counter() - began
+
+    few, many = (min(took_s(count) for _ in range(3)) for count in (1000, 4000))
+    assert many < 10 * few
+
+
+def test_a_chain_is_evaluated_in_its_order_however_it_is_written_down() -> None:
+    chain = [calculated(number, "p + 1", inputs={"p": number - 1}) for number in range(11, 200)]
+    desk = Desk(*reversed(chain), calculated(10, "a"))
+    assert [(sample.tag_id, sample.value) for sample in desk.read(_1=0)] == [(10 + n, n) for n in range(190)]

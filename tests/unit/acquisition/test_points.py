@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from sealbus.acquisition import TagPlan
+from sealbus.acquisition import CalculatedPlan, TagPlan
 from sealbus.acquisition.clock import SLEWED_US
 from sealbus.acquisition.conversion import build_conversion
-from sealbus.acquisition.points import Point
+from sealbus.acquisition.points import Point, unread
 from sealbus.acquisition.tags import compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
@@ -110,3 +110,19 @@ def test_a_changed_plan_keeps_the_memory_so_order_and_dead_band_go_on() -> None:
     told = after.take(10, T, 0.0)
     assert told == Sample(7, T + 1, 10), "told under its new plan once, behind what was there"
     assert after.take(10, T + 2, 0.0) is None
+
+
+def test_a_text_is_neither_above_nor_below_a_limit() -> None:
+    one = Point(CalculatedPlan(id=7, expression='"on"', inputs={}, low=0.0, high=1.0), unread)
+    assert one.settle("on", T, 0.0) == Sample(7, T, "on")
+
+
+def test_an_error_that_nobody_foresaw_costs_this_tag_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(raw: object) -> int:
+        raise RuntimeError("no such thing")
+
+    one = Point(TagPlan(id=7, place="holding:0"), broken)
+    assert one.take(1, T, 0.0) == Sample(7, T, None, Quality.BAD, Reason.NOT_DECODABLE)
+    assert one.take(2, T + 1, 0.0) is None
+    assert "RuntimeError: no such thing" in one.trouble
+    assert len(caplog.records) == 1
