@@ -8,12 +8,14 @@ the plan is, its channel is used: a device that bears one connection is tested o
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+import logging
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from sealbus.acquisition.asking import Asker
 from sealbus.acquisition.link import Link
+from sealbus.acquisition.locating import LocatingError
 from sealbus.acquisition.orders import (
     DiscoverSunSpec,
     OrderProgress,
@@ -31,6 +33,7 @@ from sealbus.acquisition.reading import read_now
 from sealbus.acquisition.scanning import scan_registers, scan_units
 from sealbus.acquisition.sunspec import discover
 from sealbus.acquisition.trying import try_connection
+from sealbus.acquisition.unforeseen import unforeseen
 from sealbus.errors import ConfigError, SealbusError
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Errands"]
 
+_log = logging.getLogger("sealbus.acquisition")
 _MOST: Final = 16
 _LONGEST_S: Final = 3600.0
 _UNIT_IDS: Final = range(256)
@@ -71,7 +75,7 @@ class Errands:
             return
         task = asyncio.get_running_loop().create_task(self._carry_out(order), name=f"order {order.id}")
         self._tasks[task] = order.id
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._over)
 
     def cancel(self, order_id: int) -> None:
         """Stop an order that was taken back, if it is under way. Its result says what it had found."""
@@ -85,8 +89,9 @@ class Errands:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._taken_back.discard(self._tasks.pop(task, 0))
+    def _over(self, task: asyncio.Task[Any] | None) -> None:
+        if task is not None and (order_id := self._tasks.pop(task, None)) is not None:
+            self._taken_back.discard(order_id)
 
     def _objection(self, order: Order) -> str:
         if isinstance(order, WriteTag):
@@ -119,6 +124,10 @@ class Errands:
             outcome = Outcome(OrderState.FAILED, "taken back", found=errand.found())
         except SealbusError as error:
             outcome = Outcome(OrderState.FAILED, str(error), found=errand.found())
+        except Exception as error:  # noqa: BLE001 - somebody waits for the one result of his order
+            _log.error("order %d: %s", order.id, unforeseen(error), exc_info=error)
+            outcome = Outcome(OrderState.FAILED, unforeseen(error))
+        self._over(asyncio.current_task())  # whoever hears of the result may order again at once
         self._report(
             OrderResult(
                 id=order.id,
@@ -164,7 +173,8 @@ class Errands:
         if isinstance(target, int):
             link = self._fleet.links.get(target)
             if link is None:
-                problem = next((each.text for each in self._fleet.problems if each.id == target), "")
+                problems = (each for each in self._fleet.problems if (each.what, each.id) == ("connection", target))
+                problem = next((each.text for each in problems), "")
                 raise ConfigError(f"connection {target} is not in use{': ' if problem else ''}{problem}")
             return link, False
         self._temporary -= 1
@@ -173,8 +183,17 @@ class Errands:
             if link.endpoint == trial.endpoint and link.plan.identity == target.identity:
                 trial.close()
                 return link, False
-        owner = self._reach.locator.owner_of_line(trial.endpoint)
-        if owner is not None:
+        owner = self._owner(trial)
+        if owner is not None and trial.endpoint.line is not None:
             trial.close()
             raise ConfigError(f"{trial.endpoint} belongs to connection {owner}", key="url", mend="use that one")
+        if owner is not None and (theirs := self._fleet.links.get(owner)) is not None:
+            trial.plan = msgspec.structs.replace(trial.plan, devices=theirs.plan.devices)  # what is forbidden there
         return trial, True
+
+    def _owner(self, trial: Link) -> int | None:
+        try:
+            return self._reach.locator.owner(trial.endpoint)
+        except LocatingError as error:
+            trial.close()
+            raise ConfigError(str(error), key="url") from None

@@ -121,6 +121,8 @@ class Link:
     def __post_init__(self) -> None:
         self.endpoint = parse_endpoint(self.plan.url)
         scheme, forward = self.endpoint.scheme, self.endpoint.forward
+        if scheme is Scheme.RELAY:
+            raise ConfigError("relay is not in this version", key="url", mend="use mbaps:// or ssh+tcp://")
         if scheme in _WITH_IDENTITY and not self.plan.identity:
             raise ConfigError(f"{scheme} needs an identity", key="identity", mend="name one, or use tcp://")
         if self.plan.identity and scheme not in _WITH_IDENTITY:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import ipaddress
 import os.path
 import socket
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -69,7 +70,7 @@ class Locator:
             self._claim((path,), owner, is_line=True)
             return dataclasses.replace(endpoint, line=dataclasses.replace(endpoint.line, device=path))
         self._judge(self.rules.judge_endpoint(endpoint))
-        allowed = await self._allowed_addresses(endpoint)
+        allowed = list(dict.fromkeys(map(_plain, await self._allowed_addresses(endpoint))))
         attempt = self._attempts[owner] = self._attempts.get(owner, -1) + 1
         address = allowed[attempt % len(allowed)]
         self._claim((_key(endpoint, endpoint.host), _key(endpoint, address)), owner)
@@ -82,13 +83,12 @@ class Locator:
         return self.rules.judge_endpoint(located) or self.rules.judge(located.address, located.port)
 
     def reserve(self, endpoint: Endpoint, owner: int) -> None:
-        """Claim what can be claimed without looking up a name, if nobody has it."""
-        key = _real_path(endpoint.line.device) if endpoint.line is not None else _key(endpoint, endpoint.host)
-        self._owners.setdefault(key, owner)
+        """Claim what can be claimed without looking up a name, if nobody has it. Raises LocatingError for no path."""
+        self._owners.setdefault(_typed_key(endpoint), owner)
 
-    def owner_of_line(self, endpoint: Endpoint) -> int | None:
-        """Who owns the serial device of this endpoint; None where nobody does or it is none."""
-        return self._owners.get(_real_path(endpoint.line.device)) if endpoint.line is not None else None
+    def owner(self, endpoint: Endpoint) -> int | None:
+        """Who owns this, as far as it can be said without looking up a name. Raises LocatingError for no path."""
+        return self._owners.get(_typed_key(endpoint))
 
     def release(self, owner: int) -> None:
         """This connection is gone."""
@@ -131,11 +131,31 @@ class Locator:
 
 def _real_path(path: str) -> str:
     """Where the links of a path lead to: a look into /dev, which waits for nobody."""
-    return os.path.realpath(path)
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError) as error:
+        raise LocatingError(f"{path!a} is no path: {error}", Step.RULES) from None
+
+
+def _typed_key(endpoint: Endpoint) -> str:
+    return _real_path(endpoint.line.device) if endpoint.line is not None else _key(endpoint, endpoint.host)
 
 
 def _key(endpoint: Endpoint, host: str) -> str:
-    key = render_authority(host.lower().rstrip("."), endpoint.port)
+    key = render_authority(_plain(host), endpoint.port)
     if endpoint.forward is not None:
-        return f"{key}/{render_authority(endpoint.forward.target_host.lower(), endpoint.forward.target_port)}"
-    return f"{key}/{endpoint.site}" if endpoint.site else key
+        return f"{key}/{render_authority(_plain(endpoint.forward.target_host), endpoint.forward.target_port)}"
+    return key
+
+
+def _plain(host: str) -> str:
+    """The one spelling of an address; of a name, the one in small letters."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower().rstrip(".")
+    if not isinstance(address, ipaddress.IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address) if address.is_link_local else str(ipaddress.IPv6Address(int(address)))

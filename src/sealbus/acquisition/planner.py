@@ -60,12 +60,31 @@ class DeviceLimits:
                 key="place",
                 mend="raise max_registers",
             )
-        for place in self.forbidden:
-            if _overlap(place, tag.place):
+        return self.prohibition(tag.place)
+
+    def prohibition(self, place: Place) -> ConfigError | None:
+        """Why this place is never read of the device."""
+        for each in self.forbidden:
+            if _overlap(each, place):
                 return ConfigError(
-                    f"{tag.place} lies in {place}, which is forbidden", key="place", mend="take it out of one"
+                    f"{place} lies in {each}, which is forbidden", key="place", mend="take it out of one"
                 )
         return None
+
+    def cut(self, place: Place) -> tuple[list[Place], list[Place]]:
+        """The pieces of a place that may be read, and those that are forbidden, each in the order of their addresses."""
+        allowed, denied, at = list[Place](), list[Place](), place.address
+        for each in sorted(self.forbidden, key=lambda each: each.address):
+            first, last = max(at, each.address), min(place.last, each.last)
+            if each.table is not place.table or first > last:
+                continue
+            if first > at:
+                allowed.append(Place(place.table, at, first - at))
+            denied.append(Place(place.table, first, last + 1 - first))
+            at = last + 1
+        if at <= place.last:
+            allowed.append(Place(place.table, at, place.last + 1 - at))
+        return allowed, denied
 
     def of_table(self, table: Table) -> tuple[int, int]:
         """The most places in a request, and the longest gap."""

@@ -6,6 +6,7 @@ the one who asked; it is not told to anybody else, and the polls go on as they w
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -36,9 +37,19 @@ _MOST_TAGS: Final = 1000
 
 
 def limits_of(link: Link, unit_id: int) -> DeviceLimits:
-    """What the plan says that this unit bears."""
-    units = (run.unit for run in link.devices.values())
-    return next((unit.limits for unit in units if unit.unit_id == unit_id), DeviceLimits())
+    """What the plan says that this unit bears, and what must not be read of it: by all its devices, switched on or not.
+
+    Raises ConfigError where the plan cannot be understood: what it forbids is not known then.
+    """
+    known = [DeviceLimits.of(device) for device in link.plan.devices if device.unit_id == unit_id]
+    if not known:
+        return DeviceLimits()
+    return dataclasses.replace(
+        known[0],
+        max_registers=min(each.max_registers for each in known),
+        max_bits=min(each.max_bits for each in known),
+        forbidden=tuple(place for each in known for place in each.forbidden),
+    )
 
 
 async def read_now(order: ReadNow, errand: Errand, link: Link, asker: Asker) -> Outcome:

@@ -2,7 +2,8 @@
 
 A scan takes turns with the polls of the same connection and asks one thing at a time. A unit that stays silent costs
 the time-out of the connection. A range is read in pieces as large as the device gives; a piece that is refused is
-halved until single places are left, and neighbours that answered alike are put together again.
+halved until single places are left, and neighbours that answered alike are put together again. What the plan forbids
+of a unit is not read, and told as such.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sealbus.acquisition.link import Link
     from sealbus.acquisition.orders import ScanRegisters, ScanUnits
     from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.planner import DeviceLimits
 
 __all__ = ["scan_registers", "scan_units"]
 
@@ -34,15 +36,20 @@ _ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_
 async def scan_units(order: ScanUnits, errand: Errand, link: Link, asker: Asker) -> Outcome:
     """Carry out a `ScanUnits`."""
     try:
-        pdu = read_pdu(parse_place(order.place))
+        place = parse_place(order.place)
+        pdu = read_pdu(place)
     except LocalError as error:
         return Outcome(OrderState.REFUSED, str(error))
     if not link.channel.open_lines:
         await link.channel.open()
     units = range(order.first, order.last + 1)
     found: list[UnitAnswer] = []
+    left_out: list[int] = []
     errand.found = lambda: UnitsScanned(units=tuple(found), asked=asker.requests)
     for asked, unit_id in enumerate(units, start=1):
+        if limits_of(link, unit_id).prohibition(place) is not None:
+            left_out.append(unit_id)
+            continue
         answer = await asker.ask(unit_id, pdu)
         if answer.failure is Failure.UNREACHABLE:
             return Outcome(OrderState.FAILED, answer.text, failed_at=failed_step(answer, link), found=errand.found())
@@ -51,7 +58,8 @@ async def scan_units(order: ScanUnits, errand: Errand, link: Link, asker: Asker)
                 UnitAnswer(unit_id=unit_id, took_s=answer.took_s, exception=answer.exception, text=answer.text)
             )
         errand.progress(asked, len(units), f"unit {unit_id}")
-    return Outcome(OrderState.DONE, found=errand.found())
+    reason = f"{place} is forbidden there, so these were not asked: {', '.join(map(str, left_out))}" if left_out else ""
+    return Outcome(OrderState.DONE, reason, found=errand.found())
 
 
 async def scan_registers(order: ScanRegisters, errand: Errand, link: Link, asker: Asker) -> Outcome:
@@ -60,9 +68,9 @@ async def scan_registers(order: ScanRegisters, errand: Errand, link: Link, asker
         place = parse_place(order.place)
     except LocalError as error:
         return Outcome(OrderState.REFUSED, str(error))
-    if not link.channel.open_lines:
+    scan = _Scan(place, limits_of(link, order.unit_id))
+    if scan.todo and not link.channel.open_lines:
         await link.channel.open()
-    scan = _Scan(place, limits_of(link, order.unit_id).of_table(place.table)[0])
     errand.found = lambda: RegistersScanned(ranges=scan.ranges(), requests=asker.requests)
     outcome = Outcome(OrderState.DONE)
     while scan.todo:
@@ -80,12 +88,15 @@ async def scan_registers(order: ScanRegisters, errand: Errand, link: Link, asker
 
 
 class _Scan:
-    def __init__(self, place: Place, most: int) -> None:
+    def __init__(self, place: Place, limits: DeviceLimits) -> None:
+        most, _ = limits.of_table(place.table)
+        allowed, self._denied = limits.cut(place)
         self.todo = deque(
-            Place(place.table, first, min(most, place.last + 1 - first))
-            for first in range(place.address, place.last + 1, most)
+            Place(each.table, first, min(most, each.last + 1 - first))
+            for each in allowed
+            for first in range(each.address, each.last + 1, most)
         )
-        self.done = 0
+        self.done = sum(each.count for each in self._denied)
         self.silences = 0
         self._answers: list[tuple[Place, Answer]] = []
 
@@ -100,7 +111,7 @@ class _Scan:
         self._answers.append((piece, answer))
 
     def ranges(self) -> tuple[RangeFound, ...]:
-        """What was found, neighbours that answered alike as one."""
+        """What was found, neighbours that answered alike as one, and what was not looked for."""
         merged: list[tuple[Place, Answer, list[int]]] = []
         for piece, answer in self._answers:
             values = _values(piece, answer)
@@ -113,10 +124,14 @@ class _Scan:
                 )
             else:
                 merged.append((piece, answer, values))
-        return tuple(
-            RangeFound(place=str(place), values=tuple(values), exception=answer.exception, text=answer.text)
+        found = {
+            place.address: RangeFound(
+                place=str(place), values=tuple(values), exception=answer.exception, text=answer.text
+            )
             for place, answer, values in merged
-        )
+        }
+        denied = {each.address: RangeFound(place=str(each), text="not read: it is forbidden") for each in self._denied}
+        return tuple(each for _, each in sorted({**found, **denied}.items()))
 
 
 def _values(piece: Place, answer: Answer) -> list[int]:

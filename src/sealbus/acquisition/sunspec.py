@@ -3,7 +3,9 @@
 SunSpec Information Model Specification, "Device information model": at one of the base addresses stands "SunS", behind
 it models one after the other, each with its id and the number of its registers, up to the end model, 0xFFFF. The
 bodies are read too, in pieces as large as the device gives, because names, scale factors and what is not implemented
-stand in them. What the points of a model mean is for whoever asked: the models are data, not code.
+stand in them. What the plan forbids of a unit is not read: a base there is passed over, a body ends before it, and a
+chain whose next model stands there breaks off. What the points of a model mean is for whoever asked: the models are
+data, not code.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sealbus.acquisition.link import Link
     from sealbus.acquisition.orders import DiscoverSunSpec
     from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.planner import DeviceLimits
 
 __all__ = ["discover"]
 
@@ -32,18 +35,24 @@ _MOST_MODELS: Final = 200
 
 async def discover(order: DiscoverSunSpec, errand: Errand, link: Link, asker: Asker) -> Outcome:
     """Carry out a `DiscoverSunSpec`."""
+    limits = limits_of(link, order.unit_id)
     if not link.channel.open_lines:
         await link.channel.open()
-    chain = _Chain(order.unit_id, limits_of(link, order.unit_id).max_registers, asker)
-    last: Answer | None = None
+    chain = _Chain(order.unit_id, limits, asker)
+    passed: list[str] = []
     for base in order.bases:
+        if limits.prohibition(Place(Table.HOLDING, base, _HEAD)) is not None:
+            passed.append(str(base))
+            continue
         last = await chain.ask(base, _HEAD)
         if last.data == _SUNS:
             return await _follow(chain, base, errand, link)
         if last.failure is not None:
             return Outcome(OrderState.FAILED, last.text, failed_at=failed_step(last, link))
-    bases = ", ".join(map(str, order.bases))
-    return Outcome(OrderState.FAILED, f'there is no "SunS" at {bases}', failed_at=Step.VALUE)
+    asked = ", ".join(str(base) for base in order.bases if str(base) not in passed)
+    reason = f'there is no "SunS" at {asked}' if asked else "nowhere was looked"
+    unasked = f"; {', '.join(passed)} is forbidden and was not read" if passed else ""
+    return Outcome(OrderState.FAILED, reason + unasked, failed_at=Step.VALUE)
 
 
 async def _follow(chain: _Chain, base: int, errand: Errand, link: Link) -> Outcome:
@@ -52,6 +61,9 @@ async def _follow(chain: _Chain, base: int, errand: Errand, link: Link) -> Outco
     at = base + _HEAD
     for number in range(_MOST_MODELS):
         errand.progress(number, 0, f"holding:{at}")
+        if (prohibition := chain.limits.prohibition(Place(Table.HOLDING, at, _HEAD))) is not None:
+            reason = f"the chain of models breaks off: {prohibition.problem}"
+            return Outcome(OrderState.FAILED, reason, failed_at=Step.RULES, found=errand.found())
         head = await chain.ask(at, _HEAD)
         if head.data is None:
             # A device that ends its chain by the end of its registers says so with exception 02; the text asks for FFFF.
@@ -73,20 +85,30 @@ async def _follow(chain: _Chain, base: int, errand: Errand, link: Link) -> Outco
 
 
 class _Chain:
-    def __init__(self, unit_id: int, most: int, asker: Asker) -> None:
+    def __init__(self, unit_id: int, limits: DeviceLimits, asker: Asker) -> None:
         self._unit_id = unit_id
-        self._most = most
+        self.limits = limits
         self._asker = asker
 
     async def ask(self, address: int, count: int) -> Answer:
         return await self._asker.ask(self._unit_id, read_pdu(Place(Table.HOLDING, address, count)))
 
     async def read(self, address: int, count: int) -> tuple[int, ...]:
-        """As many registers as can be read up to the first piece that cannot."""
+        """As many registers as can be read up to the first piece that cannot, or must not."""
         registers: list[int] = []
-        while len(registers) < count:
-            answer = await self.ask(address + len(registers), min(self._most, count - len(registers)))
+        readable = _readable(self.limits, address, count)
+        while len(registers) < readable:
+            piece = min(self.limits.max_registers, readable - len(registers))
+            answer = await self.ask(address + len(registers), piece)
             if answer.data is None:
                 break
             registers += unpack_words(answer.data)
         return tuple(registers)
+
+
+def _readable(limits: DeviceLimits, address: int, count: int) -> int:
+    """How many registers come before the first that is forbidden."""
+    if count == 0:
+        return 0
+    _, denied = limits.cut(Place(Table.HOLDING, address, count))
+    return denied[0].address - address if denied else count

@@ -16,6 +16,7 @@ from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.locating import LocatingError
 from sealbus.acquisition.orders import ConnectionTested, OrderState, Step, StepTaken
 from sealbus.acquisition.outcome import Outcome, failed_step
+from sealbus.acquisition.reading import limits_of
 from sealbus.errors import ConfigError, LocalError, PeerError, Unreachable
 from sealbus.protocol import ExceptionCode, parse_place
 from sealbus.samples import US_PER_S
@@ -76,6 +77,13 @@ class _Trial:
 
 async def try_connection(order: TestConnection, errand: Errand, link: Link, asker: Asker) -> Outcome:
     """Carry out a `TestConnection`."""
+    try:
+        place = parse_place(order.place)
+        pdu = read_pdu(place)
+    except LocalError as error:
+        return Outcome(OrderState.REFUSED, str(error))
+    if (prohibition := limits_of(link, order.unit_id).prohibition(place)) is not None:
+        return Outcome(OrderState.REFUSED, str(prohibition), failed_at=Step.RULES)
     trial = _Trial(errand, link)
     errand.found = trial.found
 
@@ -90,7 +98,7 @@ async def try_connection(order: TestConnection, errand: Errand, link: Link, aske
         return f"to {link.peer.subject}" if link.peer else ""
 
     async def ask() -> str:
-        trial.answer = await asker.ask(order.unit_id, read_pdu(parse_place(order.place)))
+        trial.answer = await asker.ask(order.unit_id, pdu)
         return _judge(trial.answer, link)
 
     for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, ask)):

@@ -10,7 +10,7 @@ import pytest
 
 from sealbus.acquisition.locating import LocatingError, Locator
 from sealbus.acquisition.orders import Step
-from sealbus.endpoints import NetworkRules, parse_endpoint
+from sealbus.endpoints import Endpoint, NetworkRules, Scheme, SerialLine, parse_endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +109,48 @@ async def test_a_host_and_port_has_one_owner_under_all_its_names() -> None:
     await where.locate(parse_endpoint("tcp://plant.example"), 2)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("tcp://127.0.0.1", "tcp://[::ffff:127.0.0.1]"),
+        ("tcp://127.0.0.1", "tcp://[::ffff:7f00:1%25lo]"),
+        ("tcp://[::1]", "tcp://[0:0:0:0:0:0:0:1%25lo]"),
+        ("tcp://[2001:db8::1]", "tcp://[2001:DB8:0::1%25eth0]"),
+        ("ssh+tcp://joe@10.0.0.5:502/10.0.0.6", "ssh+tcp://ann@10.0.0.5:502/[::ffff:10.0.0.6]"),
+    ],
+)
+async def test_an_address_has_one_owner_under_all_its_spellings_and_is_dialled_as_what_it_is(
+    one: str, other: str
+) -> None:
+    async def as_typed(host: str, port: int) -> list[str]:
+        return [host]
+
+    where = Locator(as_typed)
+    where.rules = NetworkRules.parse(["127.0.0.1", "::1", "10.0.0.0/8", "2001:db8::/32"])
+    located = await where.locate(parse_endpoint(one), 1)
+    assert where.owner(parse_endpoint(other)) == 1
+    with pytest.raises(LocatingError, match="belongs to connection 1"):
+        await where.locate(parse_endpoint(other), 2)
+    where.release(1)
+    assert (await where.locate(parse_endpoint(other), 2)).address == located.address
+
+
+async def test_a_link_local_address_is_another_one_on_another_link() -> None:
+    where = locator(Names([]), "fe80::/10")
+    where.reserve(parse_endpoint("tcp://[fe80::1%25eth0]"), 1)
+    assert where.owner(parse_endpoint("tcp://[fe80::1%25eth0]")) == 1
+    assert where.owner(parse_endpoint("tcp://[fe80::1%25eth1]")) is None
+
+
+async def test_a_path_that_no_system_takes_is_refused_and_nothing_else() -> None:
+    where = locator(Names([]), "/dev/*")
+    endpoint = Endpoint(scheme=Scheme.RTU, line=SerialLine(device="/dev/ttyUSB0\0x"))
+    with pytest.raises(LocatingError, match="no path"):
+        where.reserve(endpoint, 1)
+    with pytest.raises(LocatingError, match="no path"):
+        await where.locate(endpoint, 1)
+
+
 async def test_two_targets_behind_one_ssh_server_are_two_ports() -> None:
     where = locator(Names(["10.0.0.5"]), "10.0.0.0/8 22", "plc-1 502", "plc-2 502")
     await where.locate(parse_endpoint("ssh+tcp://joe@bastion/plc-1"), 1)
@@ -127,7 +169,7 @@ async def test_a_serial_device_has_one_owner_under_all_its_paths(tmp_path: Path)
     assert located.line.device == os.path.realpath(device)
     with pytest.raises(LocatingError, match="belongs to connection 1"):
         await where.locate(parse_endpoint(f"rtu://{device}?baud=9600"), 2)
-    assert where.owner_of_line(parse_endpoint(f"ascii://{device}")) == 1
+    assert where.owner(parse_endpoint(f"ascii://{device}")) == 1
 
 
 async def test_who_is_reserved_first_is_first() -> None:
