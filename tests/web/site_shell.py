@@ -46,7 +46,14 @@ def device(name: str, group: int, tags: int, **fields: Any) -> dict[str, Any]:
     }
 
 
-def add_tag(device: int, name: str) -> int:
+def connection(name: str, group: int) -> int:
+    """A connection in this group."""
+    from sealbus.web.devices.models import Connection
+
+    return int(Connection.objects.create(name=name, group_id=group, url="tcp://10.0.0.5:502").pk)
+
+
+def connection, add_tag(device: int, name: str) -> int:
     from sealbus.web.access.models import Version
     from sealbus.web.devices.models import RetentionClass, Tag
 
@@ -164,7 +171,7 @@ def main() -> None:
     _say({"is": "ready"})
     deeds: dict[str, Callable[..., Any]] = {
         deed.__name__: deed
-        for deed in (group, device, add_tag, archive_tag, user, session, token, withdraw, sign_out, switch_off)
+        for deed in (group, device, connection, add_tag, archive_tag, user, session, token, withdraw, sign_out, switch_off)
         + (change_password, revoke, audit)
     }
     for line in sys.stdin:

@@ -3,7 +3,7 @@
 Publish, subscribe and ask, between the processes of one machine (sockets in a folder) or of several (Redis, Valkey).
 The package refuses to store, to acknowledge and to repeat: publishing never waits and never fails, who is slow loses the
 oldest, and what was dropped is counted. It takes everything that arrives for untrusted input. Of a payload it knows what
-it means in one case: live values, whose sender and reader meet nowhere else.
+it means in two cases: live values and how the collector is, whose sender and reader meet nowhere else.
 """
 
 from sealbus.bus.bus import Bus, open_bus
@@ -22,6 +22,14 @@ from sealbus.bus.live import (
     encode_snapshot_request,
 )
 from sealbus.bus.message import ANSWER_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, Message
+from sealbus.bus.report import (
+    STATE_TOPIC,
+    CollectorReport,
+    ConnectionReport,
+    ProblemReport,
+    decode_report,
+    encode_report,
+)
 from sealbus.bus.state import BusState
 from sealbus.bus.subscription import Subscription
 
@@ -31,18 +39,24 @@ __all__ = [
     "PAYLOAD_LIMIT_BYTES",
     "SIGN_OF_LIFE_S",
     "SNAPSHOT_TOPIC",
+    "STATE_TOPIC",
     "Bus",
     "BusEngine",
     "BusState",
     "BusUrl",
+    "CollectorReport",
+    "ConnectionReport",
     "Handler",
     "Message",
+    "ProblemReport",
     "RequestRefused",
     "SnapshotPage",
     "Subscription",
+    "decode_report",
     "decode_samples",
     "decode_snapshot_page",
     "decode_snapshot_request",
+    "encode_report",
     "encode_samples",
     "encode_snapshot_page",
     "encode_snapshot_request",

@@ -29,8 +29,11 @@ from sealbus.bus import (
     LIVE_TOPIC,
     SIGN_OF_LIFE_S,
     SNAPSHOT_TOPIC,
+    STATE_TOPIC,
     Bus,
+    CollectorReport,
     decode_snapshot_request,
+    encode_report,
     encode_samples,
     encode_snapshot_page,
     open_bus,
@@ -174,6 +177,7 @@ class Collecting:
     async def run(self, stopped: asyncio.Event, sources: Sequence[RecordSource], ready: Callable[[str], None]) -> None:
         """Until `stopped`."""
         self._bus.serve(SNAPSHOT_TOPIC, self._snapshot)
+        self._bus.serve(STATE_TOPIC, self._state)
         work = {
             "collector": self.collector.run(),
             "hints": self._hear_hints(),
@@ -220,6 +224,9 @@ class Collecting:
 
     async def _snapshot(self, payload: bytes) -> bytes:
         return encode_snapshot_page(self.collector.latest(), decode_snapshot_request(payload))
+
+    async def _state(self, payload: bytes) -> bytes:
+        return encode_report(msgspec.convert(msgspec.to_builtins(self.collector.state()), CollectorReport))
 
     async def _live(self) -> None:
         """An empty message where nothing changed: what was said before still holds."""

@@ -46,6 +46,7 @@ class LiveService:
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
+        self.loop = asyncio.get_running_loop()
         self.guests = Guests()
         self.hub = LiveHub(bus, self._stored)
         self._door = Desk("live-door", _DOOR_THREADS)

@@ -1,4 +1,4 @@
-"""The routes of values and history below `/api/v1/`."""
+"""The routes of the collector, of values and history below `/api/v1/`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
+from sealbus.web.trends.collector import CollectorView
 from sealbus.web.trends.views import AggregatesView, ExportView, HistoryView, RawView, ValuesView, ValueView
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class _Id(IntConverter):
 register_converter(_Id, "tag_id")
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("collector", CollectorView.as_view(), name="collector"),
     path("values", ValuesView.as_view(), name="values"),
     path("values/<tag_id:tag>", ValueView.as_view(), name="value"),
     path("history", HistoryView.as_view(), name="history"),

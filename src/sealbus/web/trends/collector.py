@@ -1,0 +1,123 @@
+"""How the collector is, and why what cannot be read cannot: asked of it over the bus, cut to what the caller sees."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import TimeoutError as NoAnswer
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from sealbus.bus import STATE_TOPIC, decode_report
+from sealbus.errors import SealbusError
+from sealbus.web.access.actions import Action
+from sealbus.web.access.authentication import rest_subject
+from sealbus.web.access.requirement import Requirement, may
+from sealbus.web.access.strict import Strict, query_of
+from sealbus.web.devices.models import Connection, Device, Tag
+from sealbus.web.trends.service import running_service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rest_framework.request import Request
+
+    from sealbus.bus import CollectorReport, ProblemReport
+    from sealbus.web.access.subject import Rights
+
+__all__ = ["CollectorView"]
+
+_ANSWER_S = 2.0
+
+
+class _Silent(exceptions.APIException):
+    """503: nobody collects, or it cannot be asked."""
+
+    status_code = 503
+    default_detail = "The collector does not answer: it is not running, or the bus is away"
+    default_code = "collector-silent"
+    wait = 5
+
+
+class _ConnectionShown(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(["idle", "up", "down", "refused"])
+    why = serializers.CharField(help_text="The reason of the last trouble")
+    since_us = serializers.IntegerField(help_text="Since when it has this status, in microseconds")
+    last_answer_us = serializers.IntegerField(allow_null=True)
+    sent = serializers.IntegerField(help_text="Requests since the collector knows this connection")
+    answered = serializers.IntegerField()
+    silent = serializers.IntegerField(help_text="Requests that were not answered in time")
+    silent_units = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Units that are left alone for now"
+    )
+    identity_problem = serializers.CharField(help_text="What is wrong with the files of its identity")
+    certificate_not_after_us = serializers.IntegerField(allow_null=True, help_text="Of the server's certificate")
+
+
+class _ProblemShown(serializers.Serializer[Any]):
+    what = serializers.ChoiceField(["connection", "device", "tag", "calculated", "networks"])
+    id = serializers.IntegerField()
+    text = serializers.CharField()
+
+
+class _CollectorShown(serializers.Serializer[Any]):
+    connections = _ConnectionShown(many=True)
+    problems = _ProblemShown(many=True, help_text="What of the configuration cannot be used, and why")
+
+
+class CollectorView(APIView):
+    """The collector."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"GET": may(Action.VIEW)}
+
+    @extend_schema(operation_id="collector_retrieve", responses=_CollectorShown)
+    def get(self, request: Request) -> Response:
+        """How each connection is, and what cannot be collected."""
+        query_of(request, Strict)
+        report = _ask()
+        rights = rest_subject(request).rights
+        seen = _visible(Connection, "group", rights, {each.id for each in report.connections})
+        shown = [each for each in report.connections if each.id in seen]
+        problems = _visible_problems(report.problems, rights)
+        return Response(_CollectorShown({"connections": shown, "problems": problems}).data)
+
+
+def _ask() -> CollectorReport:
+    service = running_service()
+    if service is None:
+        raise _Silent
+    asked = service.bus.request(STATE_TOPIC, b"", timeout_s=_ANSWER_S)
+    try:
+        payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(_ANSWER_S + 1)
+        return decode_report(payload)
+    except (SealbusError, NoAnswer):
+        raise _Silent from None
+
+
+def _visible_problems(problems: tuple[ProblemReport, ...], rights: Rights) -> list[ProblemReport]:
+    kinds: dict[str, tuple[Any, str]] = {
+        "connection": (Connection, "group"),
+        "device": (Device, "group"),
+        "tag": (Tag, "device__group"),
+        "calculated": (Tag, "device__group"),
+    }
+    shown = []
+    for what, (model, path) in kinds.items():
+        found = [each for each in problems if each.what == what]
+        seen = _visible(model, path, rights, {each.id for each in found})
+        shown += [each for each in found if each.id in seen]
+    if rights.allows(Action.ADMINISTER, None):
+        shown += [each for each in problems if each.what not in kinds]
+    return shown
+
+
+def _visible(model: Any, path: str, rights: Rights, ids: set[int]) -> set[int]:
+    """Those of the ids that are the caller's to see."""
+    groups = rights.groups(Action.VIEW)
+    if groups is None or not ids:
+        return ids
+    return {pk for pk in model.objects.filter(**{f"{path}__in": groups}).values_list("pk", flat=True) if pk in ids}

@@ -1,0 +1,66 @@
+"""Why is a device bad? The collector says so, to whoever may see that connection, and to nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from sealbus.bus import STATE_TOPIC, CollectorReport, ConnectionReport, ProblemReport, decode_report, encode_report
+from sealbus.errors import PeerError
+from web.live_people import a_scene
+from web.live_site import PATIENCE_S
+
+if TYPE_CHECKING:
+    from web.live_site import Site
+
+
+def _connection(number: int) -> ConnectionReport:
+    return ConnectionReport(
+        id=number, status="refused", why="no rule names it", since_us=5, last_answer_us=None, sent=1, answered=0,
+        silent=1, silent_units=(3,), identity_problem="", certificate_not_after_us=None,
+    )  # fmt: skip
+
+
+async def _ask(site: Site, token: str) -> httpx.Response:
+    headers = {"Authorization": f"Token {token}"}
+    async with httpx.AsyncClient(base_url=site.origin, headers=headers, timeout=PATIENCE_S) as http:
+        return await http.get("/api/v1/collector")
+
+
+async def test_one_sees_ones_own_connections_and_problems(site: Site) -> None:
+    anna, berta = a_scene(site), a_scene(site)
+    own = site.do("connection", name="own", group=anna.group)
+    site.do("connection", name="theirs", group=berta.group)
+    problems = tuple(
+        ProblemReport(what=what, id=number, text="it does not fit")
+        for what, number in (("tag", anna.tags[0]), ("tag", berta.tags[0]), ("device", anna.device), ("networks", 0))
+    )
+    report = CollectorReport(connections=tuple(map(_connection, range(1, 1_000))), problems=problems)
+
+    async def answer(payload: bytes) -> bytes:
+        return encode_report(report)
+
+    async with site.collector() as collector:
+        collector.bus.serve(STATE_TOPIC, answer)
+        told = (await _ask(site, site.do("token", user=anna.user))).json()
+    (connection,) = told["connections"]
+    assert connection["id"] == own
+    assert (connection["status"], connection["why"], connection["silent_units"]) == ("refused", "no rule names it", [3])
+    assert {(each["what"], each["id"]) for each in told["problems"]} == {("tag", anna.tags[0]), ("device", anna.device)}
+
+
+async def test_a_collector_that_is_not_there_is_said_to_be_away(site: Site) -> None:
+    answer = await _ask(site, site.do("token", user=a_scene(site).user))
+    assert (answer.status_code, answer.json()["type"], answer.headers["Retry-After"]) == (503, "collector-silent", "5")
+
+
+async def test_a_stranger_learns_nothing(site: Site) -> None:
+    assert (await _ask(site, "sealbus_no")).status_code == 401
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90" * 5_000, b"\x82\xa1a\x01\xa1b\x02"])
+def test_what_is_no_report_is_a_peer_error(payload: bytes) -> None:
+    with pytest.raises(PeerError):
+        decode_report(payload)
