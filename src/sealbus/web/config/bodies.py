@@ -2,13 +2,18 @@
 
 So a body that comes drop by drop holds no thread and no database connection, and ten thousand of them hold no more
 memory than the budget. The time it may take is watched by the server's protocol (`http_protocol.py`).
+
+What goes to the library that signs people in is judged here as JSON too: it parses by itself, and takes whatever parses.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+
+from sealbus.web.access.json_values import json_problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,6 +23,7 @@ __all__ = ["BodyBudget", "BodyRefused", "Gone", "TakenBody"]
 _LARGEST = 8 * 1024 * 1024
 _LARGEST_OF_STRANGERS = 64 * 1024
 """Who shows neither cookie nor token has nothing to send but what he signs in with."""
+_SIGNING_IN = "/_allauth/"
 _ALL_TOGETHER = 128 * 1024 * 1024
 
 
@@ -58,7 +64,9 @@ class BodyBudget:
     async def take(self, scope: Any, receive: Callable[[], Awaitable[Any]]) -> TakenBody:
         """Read it all. Raises BodyRefused, or Gone. Whoever took it gives it back."""
         headers = dict(scope["headers"])
-        limit = _LARGEST if b"authorization" in headers or b"cookie" in headers else _LARGEST_OF_STRANGERS
+        is_signing_in = scope["path"].startswith(_SIGNING_IN)
+        is_known = b"authorization" in headers or b"cookie" in headers
+        limit = _LARGEST if is_known and not is_signing_in else _LARGEST_OF_STRANGERS
         announced = headers.get(b"content-length", b"0")
         if not announced.isdigit():
             raise BodyRefused(HTTPStatus.BAD_REQUEST)
@@ -72,6 +80,8 @@ class BodyBudget:
                     raise Gone
                 self._add(held, message.get("body", b""), limit)
                 if not message.get("more_body", False):
+                    if is_signing_in and _is_hostile(held):
+                        raise BodyRefused(HTTPStatus.BAD_REQUEST)
                     return TakenBody(bytes(held), receive)
         except (BodyRefused, Gone):
             self._left += len(held)
@@ -88,3 +98,13 @@ class BodyBudget:
             raise BodyRefused(HTTPStatus.SERVICE_UNAVAILABLE)
         held += piece
         self._left -= len(piece)
+
+
+def _is_hostile(content: bytearray) -> bool:
+    """JSON that parses and cannot be used. What does not parse, the library refuses."""
+    try:
+        return bool(json_problem(json.loads(content)))
+    except RecursionError:
+        return True
+    except ValueError:
+        return False

@@ -14,6 +14,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from sealbus.web.access.json_values import json_problem
 from sealbus.web.devices.columns import Cell
 from sealbus.web.devices.interchange import Row
 
@@ -49,20 +50,21 @@ def read_csv(content: bytes, columns: Mapping[str, Cell], report: Report) -> lis
     text = _decoded(content)
     delimiter = _delimiter(text)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[Row] = []
+    header: list[str] = []
+    found: list[tuple[int, list[str]]] = []
     try:
         header = _header(next(lines, []), columns, report)
         line = lines.line_num + 1
         for cells in lines:
             if any(cells) and header:
-                if len(rows) >= MOST_ROWS:
+                if len(found) >= MOST_ROWS:  # none of them is looked at: it would be in vain
                     report.add(line, "", f"there are more than {MOST_ROWS} rows; import them in parts")
-                    break
-                rows.append(_row(line, cells, header, columns, delimiter != ",", report))
+                    return []
+                found.append((line, cells))
             line = lines.line_num + 1
     except csv.Error as error:
         report.add(lines.line_num, "", f"this is no CSV: {error}; put cells with quotes or line ends in quotes")
-    return rows
+    return [_row(line, cells, header, columns, delimiter != ",", report) for line, cells in found]
 
 
 def _cell(value: Any, cell: Cell) -> str:
@@ -152,7 +154,10 @@ def _truth(text: str, comma: bool) -> bool:
 
 def _json(text: str, comma: bool) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse)
+        if problem := json_problem(value):
+            raise ValueError(problem)
+        return value
     except (ValueError, RecursionError):
         raise ValueError(f'"{text[:40]}" is no JSON; write it as [1, 2] or {{"0": "off"}}') from None
 

@@ -1,0 +1,31 @@
+"""The bodies of the API: JSON that can be used, and nothing else (`json_values`), judged once for all of them."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+from sealbus.web.access.json_values import TOO_DEEP, json_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["JsonBody"]
+
+
+class JsonBody(JSONParser):
+    """The parser."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """What it says. ParseError: nothing that can be used."""
+        try:
+            data = super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise ParseError(TOO_DEEP) from None
+        if problem := json_problem(data):
+            raise ParseError(problem)
+        return data
