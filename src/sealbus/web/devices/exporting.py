@@ -1,5 +1,6 @@
 """Connections, devices and tags as a table or a document that an import takes back: what refers to another row does so
-by name.
+by name. A row of another group that whoever exports may not see is not named: such a reference is empty, in a document it
+is left out.
 """
 
 from __future__ import annotations
@@ -12,30 +13,37 @@ from sealbus.web.devices.csv_table import write_csv
 from sealbus.web.devices.models import Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-__all__ = ["export_csv", "export_json", "rows_of"]
+__all__ = ["export_csv", "export_json"]
+
+_CONNECTION = ("connection_group", "connection")
 
 
-def export_csv(table: Table, rows: Iterable[Any]) -> bytes:
-    """A table for spreadsheets."""
+def export_csv(table: Table, rows: Iterable[Any], seen: Collection[int] | None) -> bytes:
+    """A table for spreadsheets. `seen`: the groups that its reader sees, None for all."""
     columns = COLUMNS[table]
-    return write_csv(columns, ([row[name] for name in columns] for row in rows_of(table, rows)))
+    return write_csv(columns, ([row.get(name, "") for name in columns] for row in _rows_of(table, rows, seen)))
 
 
-def export_json(table: Table, rows: Iterable[Any]) -> bytes:
-    """A document for programs."""
-    return json.dumps({table.value: list(rows_of(table, rows))}, ensure_ascii=False, indent=1).encode()
+def export_json(table: Table, rows: Iterable[Any], seen: Collection[int] | None) -> bytes:
+    """A document for programs. `seen` as above."""
+    return json.dumps({table.value: list(_rows_of(table, rows, seen))}, ensure_ascii=False, indent=1).encode()
 
 
-def rows_of(table: Table, rows: Iterable[Any]) -> Iterable[dict[str, Any]]:
-    """Each row by column."""
+def _rows_of(table: Table, rows: Iterable[Any], seen: Collection[int] | None) -> Iterable[dict[str, Any]]:
     found = list(rows)
     special: Mapping[str, Callable[[Any], Any]] = dict(_SPECIAL[table])
     if table is Table.TAGS:
-        special = {**special, "inputs": _inputs_by_name(found)}
+        special = {**special, "inputs": _inputs_by_name(found, seen)}
     for row in found:
-        yield {name: special[name](row) if name in special else getattr(row, name) for name in COLUMNS[table]}
+        unseen = _CONNECTION if table is Table.DEVICES and not _may_name(row.connection, seen) else ()
+        names = [name for name in COLUMNS[table] if name not in unseen]
+        yield {name: special[name](row) if name in special else getattr(row, name) for name in names}
+
+
+def _may_name(other: Any, seen: Collection[int] | None) -> bool:
+    return other is None or seen is None or other.group_id in seen
 
 
 _SPECIAL: Mapping[Table, Mapping[str, Callable[[Any], Any]]] = {
@@ -53,7 +61,7 @@ _SPECIAL: Mapping[Table, Mapping[str, Callable[[Any], Any]]] = {
 }
 
 
-def _inputs_by_name(tags: list[Any]) -> Callable[[Any], Any]:
+def _inputs_by_name(tags: list[Any], seen: Collection[int] | None) -> Callable[[Any], Any]:
     ids = {tag_id for tag in tags for tag_id in tag.inputs.values()}
     others: dict[int, Tag] = {}
     wanted = sorted(ids)
@@ -62,7 +70,10 @@ def _inputs_by_name(tags: list[Any]) -> Callable[[Any], Any]:
         others.update((tag.pk, tag) for tag in part)
 
     def named(tag: Any) -> dict[str, Any]:
-        return {name: _reference(tag, others[tag_id]) for name, tag_id in tag.inputs.items() if tag_id in others}
+        found = {name: others[tag_id] for name, tag_id in tag.inputs.items() if tag_id in others}
+        return {
+            name: _reference(tag, other) if _may_name(other.device, seen) else None for name, other in found.items()
+        }
 
     return named
 

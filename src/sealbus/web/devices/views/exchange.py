@@ -15,9 +15,11 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
+from sealbus.web.access.actions import Action
+from sealbus.web.access.json_bodies import JsonBody
 from sealbus.web.access.problems import problem_body
 from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
@@ -86,7 +88,7 @@ class Exchange:
         request={"text/csv": OpenApiTypes.BINARY, "application/json": OpenApiTypes.OBJECT},
         responses={200: ReportShown},
     )
-    @action(detail=False, methods=["post"], url_path="import", parser_classes=[JSONParser, CsvParser])
+    @action(detail=False, methods=["post"], url_path="import", parser_classes=[JsonBody, CsvParser])
     def import_table(self: Any, request: Request) -> Response:
         """Make and change many at once, or none."""
         dry_run = query_of(request, ImportQuery)["dry_run"]
@@ -111,7 +113,8 @@ class Exchange:
         wanted = query_of(request, self.export_form)
         rows = self.narrowed(wanted).select_related(*_RELATED[self.table])
         is_json = wanted["file"] == "json"
-        content = export_json(self.table, rows) if is_json else export_csv(self.table, rows)
+        seen = self.subject.rights.groups(Action.VIEW)
+        content = (export_json if is_json else export_csv)(self.table, rows, seen)
         services.note_export(table=self.table, count=rows.count(), subject=self.subject)
         kind = "json" if is_json else "csv"
         headers = {"Content-Disposition": f'attachment; filename="{self.table}.{kind}"'}
