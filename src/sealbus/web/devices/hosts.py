@@ -7,6 +7,8 @@ what answers out there: the form is no port scanner.
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from sealbus.endpoints import NetworkRules, Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.web.devices.queries import allowed_lines
@@ -22,11 +24,15 @@ class Hosts:
 
     def problem(self, url: str, identity: str = "") -> str:
         """What speaks against this URL; empty if nothing does."""
+        if not unquote(url).isprintable():
+            return "there is a character in it that cannot be printed; write the URL anew"
         try:
             endpoint = parse_endpoint(url)
         except ConfigError as error:
             return str(error)
-        secured = endpoint.scheme in (Scheme.MBAPS, Scheme.RELAY, Scheme.SSH_TCP)
+        if endpoint.scheme is Scheme.RELAY:
+            return "relay:// is not in this version; write tcp://, mbaps:// or ssh+tcp://"
+        secured = endpoint.scheme in (Scheme.MBAPS, Scheme.SSH_TCP)
         if secured and not identity:
             return f"{endpoint.scheme} needs an identity; name the folder of its files at the collector"
         if identity and not secured:

@@ -7,6 +7,7 @@ decodes.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from sealbus.errors import LocalError
@@ -19,15 +20,31 @@ if TYPE_CHECKING:
 __all__ = ["SUNSPEC_TYPES", "TYPES", "WRITABLE_TABLES", "tag_problems"]
 
 TYPES = tuple(str(each) for each in ValueType)
-SUNSPEC_TYPES = (
-    "int16", "uint16", "count", "acc16", "enum16", "bitfield16", "pad", "int32", "uint32", "acc32", "enum32", "bitfield32",
-    "int64", "uint64", "acc64", "bitfield64", "float32", "float64", "string", "sunssf", "ipaddr", "ipv6addr", "eui48",
-)  # fmt: skip
+_ONE, _TWO, _FOUR, _TEXT = ("uint16", "int16"), ("uint32", "int32"), ("uint64", "int64"), ("string",)
+SUNSPEC_TYPES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("int16", "uint16", "count", "acc16", "enum16", "bitfield16", "pad", "sunssf"), _ONE),
+    **dict.fromkeys(("int32", "uint32", "acc32", "enum32", "bitfield32"), _TWO),
+    **dict.fromkeys(("int64", "uint64", "acc64", "bitfield64"), _FOUR),
+    "float32": ("float32",), "float64": ("float64",), "string": _TEXT,
+    "ipaddr": (*_TWO, *_TEXT), "ipv6addr": _TEXT, "eui48": _TEXT,
+}  # fmt: skip
+"""The types that each can be read as. The collector has the same table, which a test compares: the site imports nothing
+that reaches a device.
+"""
 WRITABLE_TABLES = (Table.COILS, Table.HOLDING)
 
 _BIT_TABLES = (Table.COILS, Table.DISCRETE)
 _ADDRESSES = 65_536
-_WHOLE = tuple(str(each) for each in ValueType if each.value.startswith(("int", "uint")))
+_WITH_BITS = ("uint16", "uint32", "uint64")
+_MOST = {
+    "bcd16": 1e4,
+    "bcd32": 1e8,
+    **dict.fromkeys(_ONE, 2.0**16),
+    **dict.fromkeys(_TWO, 2.0**32),
+    **dict.fromkeys(_FOUR, 2.0**64),
+}
+"""What no whole number of a type goes beyond, in either direction."""
+_TEXT_REGISTERS = {"ipaddr": 2, "ipv6addr": 8, "eui48": 4}
 _RAW = ("place", "type", "length", "bit", "bit_width", "sunspec_type")
 _LINEAR = ("raw_low", "raw_high", "scaled_low", "scaled_high")
 
@@ -97,9 +114,25 @@ def _shape(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if (tag["type"] == "string") != bool(tag["length"]):
         mend = "write how many registers the text has" if tag["type"] == "string" else "leave it out"
         yield "length", f"a text has a length in registers and nothing else has; {mend}"
-    if tag["sunspec_type"] and tag["sunspec_type"] not in SUNSPEC_TYPES:
-        yield "sunspec_type", f'there is no SunSpec type "{tag["sunspec_type"]}"; {", ".join(SUNSPEC_TYPES)}'
+    yield from _sunspec(tag)
     yield from _bits(tag)
+
+
+def _sunspec(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    name = tag["sunspec_type"]
+    if not name:
+        return
+    if name not in SUNSPEC_TYPES:
+        yield "sunspec_type", f'there is no SunSpec type "{name}"; the types are {", ".join(SUNSPEC_TYPES)}'
+    elif tag["place"].startswith(_BIT_TABLES):
+        yield "sunspec_type", "a single bit has no SunSpec type; leave it out"
+    elif (tag["type"] or "uint16") not in SUNSPEC_TYPES[name]:
+        yield (
+            "sunspec_type",
+            f"{tag['type'] or 'uint16'} cannot hold it; make the type {' or '.join(SUNSPEC_TYPES[name])}",
+        )
+    elif tag["type"] == "string" and tag["length"] != (registers := _TEXT_REGISTERS.get(name, tag["length"])):
+        yield "length", f"a text of {tag['length']} registers holds no {name}; write {registers}"
 
 
 def _bits(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -108,9 +141,9 @@ def _bits(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if width is not None:
             yield "bit", "bit_width needs the bit that it begins at; write bit too"
         return
-    whole = tag["type"] in _WHOLE or (tag["type"] == "" and not tag["place"].startswith(("coils", "discrete")))
+    whole = tag["type"] in _WITH_BITS or (tag["type"] == "" and not tag["place"].startswith(_BIT_TABLES))
     if not whole:
-        yield "bit", "only whole numbers in registers have bits; leave bit out, or write a type such as uint16"
+        yield "bit", "only whole numbers without a sign have bits; leave bit out, or write a type such as uint16"
         return
     size = 16 * (_registers(tag) or 1)
     if bit + (width or 1) > size:
@@ -130,8 +163,26 @@ def _scaling(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "scale", "a linear range stands instead of scale and offset; leave them out"
     if tag["scale"] == 0:
         yield "scale", "a scale of 0 makes every value 0; write another one"
+    elif not math.isfinite(1 / tag["scale"]):
+        yield "scale", f"{tag['scale']:g} is too near to 0; write one that is further from it"
     if _is_text(tag) and (given or tag["scale"] != 1 or tag["offset"]):
         yield "scale", "a text or a bit is not scaled; leave scale, offset and the linear range out"
+    elif not tag["expression"]:
+        yield from _overflow(tag, is_linear=len(given) == len(_LINEAR))
+
+
+def _overflow(tag: Mapping[str, Any], *, is_linear: bool) -> Iterator[tuple[str, str]]:
+    """What a register may hold becomes a number. Of floating point that may be any, and the collector looks at each."""
+    most = _MOST.get(tag["type"] or "uint16", 0.0)
+    if is_linear:
+        rise, run = tag["scaled_high"] - tag["scaled_low"], tag["raw_high"] - tag["raw_low"]
+        if not (math.isfinite(run) and math.isfinite((most + abs(tag["raw_low"])) * rise)):
+            yield (
+                "raw_high",
+                "a linear range as long as that gives no numbers; write ends that are nearer to each other",
+            )
+    elif not math.isfinite(most * tag["scale"]):
+        yield "scale", f"{tag['scale']:g} makes values larger than any number; write one that is nearer to 0"
 
 
 def _is_text(tag: Mapping[str, Any]) -> bool:
@@ -143,6 +194,9 @@ def _is_text(tag: Mapping[str, Any]) -> bool:
 
 
 def _ranges(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in ("low", "high"):
+        if tag[name] is not None and _is_text(tag):
+            yield name, f"only numbers have limits; leave {name} out"
     for low, high in (("low", "high"), ("write_min", "write_max")):
         if tag[low] is not None and tag[high] is not None and tag[low] > tag[high]:
             yield high, f"{high} is below {low}; write one that is not"
@@ -157,6 +211,13 @@ def _ranges(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _writing(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if tag["writable"] and not tag["place"].startswith(WRITABLE_TABLES):
         yield "writable", "only coils and holding registers can be written; leave writable out"
+
+
+def _refreshing(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Nothing is stale before it is due."""
+    after_s, interval_s = tag["stale_after_s"], tag["interval_s"]
+    if tag["place"] and None not in (after_s, interval_s) and after_s < interval_s:
+        yield "stale_after_s", f"it is read every {interval_s:g} s only; write as many or more, or leave it out"
 
 
 def _keeping(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -175,6 +236,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]], ...] = (
     _scaling,
     _ranges,
     _writing,
+    _refreshing,
     _keeping,
 )
 
