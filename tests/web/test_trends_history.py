@@ -349,7 +349,9 @@ def test_an_export_of_tags_without_history_asks_once(
     history.append([Sample(tag.pk, NOON_US, 1.0)])
     ids = [a_tag(tag.device, f"silent {index}").pk for index in range(20)]
     later = f"start=2027-01-01T00:00:00Z&end={1 << 53}"
-    content = _content(_get(viewer, f"history/export?tags={','.join(map(str, [tag.pk, *ids]))}&{later}&source={source}"))
+    content = _content(
+        _get(viewer, f"history/export?tags={','.join(map(str, [tag.pk, *ids]))}&{later}&source={source}")
+    )
     assert content.count(b"\n") == 1
     assert asked == ["extents"]
 

@@ -129,7 +129,10 @@ def test_an_outage_lasts_until_a_block_was_really_stored(
     history: History, tmp_path: Path, switch: Switch, caplog: pytest.LogCaptureFixture
 ) -> None:
     switch.broken = True
-    with caplog.at_level("INFO", "sealbus.history"), writing(history, tmp_path, WriterLimits(store_every_s=0.6)) as writer:
+    with (
+        caplog.at_level("INFO", "sealbus.history"),
+        writing(history, tmp_path, WriterLimits(store_every_s=0.6)) as writer,
+    ):
         writer.put(samples(0, 10))
         down_since_us = until(writer, lambda state: not state.backend_up).down_since_us
         failed = switch.attempts
