@@ -1,0 +1,165 @@
+"""What one row of the configuration gets wrong costs that tag, device or connection, and nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from scenarios.collecting import connection, neighbours, open_collector
+from scenarios.plant import open_device, until
+from sealbus.acquisition import CalculatedPlan, OrderState, TagPlan, TestConnection
+from sealbus.acquisition.blocks import Block
+from sealbus.acquisition.link import Link
+from sealbus.acquisition.planner import DeviceLimits
+from sealbus.samples import Quality, Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from scenarios.collecting import Site
+
+ROWS = {
+    2001: TagPlan(id=2001, place="holding:1", scale=5e-324, interval_s=0.1),
+    2002: TagPlan(id=2002, place="holding:2", type="uint32", scale=1e308, interval_s=0.1),
+    2003: TagPlan(id=2003, place="holding:4", type="float32", sunspec_type="bitfield32", interval_s=0.1),
+    2004: TagPlan(id=2004, place="holding:6", type="bcd32", sunspec_type="bitfield32", interval_s=0.1),
+    2005: TagPlan(id=2005, place="holding:8", interval_s=float("nan")),
+}
+FORMULAS = {
+    3001: CalculatedPlan(id=3001, expression='"on" if a > 0 else "off"', inputs={"a": 1001}, low=0.0),
+    3002: CalculatedPlan(id=3002, expression="a*0 + (2**500*2**500*2**23-1)+(2**500*2**500*2**23)", inputs={"a": 1001}),
+    3003: CalculatedPlan(id=3003, expression="a * 1e308", inputs={"a": 2002}),
+    3004: CalculatedPlan(id=3004, expression="a + 1", inputs={"a": 1001}),
+}
+URLS = ("rtu:///dev/ttyUSB0%00x", "rtu:///dev/tty\udcff", f"tcp://plc:{'9' * 5000}", "relay://relay.example/site")
+
+
+def is_a_bad_one(site: Site, tag_id: int, *reasons: Reason) -> bool:
+    sample = site.last(tag_id)
+    return sample is not None and sample.quality is Quality.BAD and sample.reason in reasons
+
+
+async def test_rows_that_were_judged_valid_and_are_not_stop_nothing(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        odd = [connection(10 + number, url, devices=()) for number, url in enumerate(URLS)]
+        good = connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(10), *ROWS.values())
+        site.apply(*odd, good, calculated=tuple(FORMULAS.values()))
+        for number in range(10):
+            await site.sees_good(1000 + number, number)
+        await site.sees_good(3001, "on")
+        await site.sees_good(3004, 2)
+        await until(lambda: all(is_a_bad_one(site, row, Reason.NOT_COLLECTED, Reason.NOT_DECODABLE) for row in ROWS))
+        await until(lambda: all(is_a_bad_one(site, number, Reason.NOT_COMPUTABLE) for number in (3002, 3003)))
+        assert device.connections == 1
+        problems = {(problem.what, problem.id): problem.text for problem in site.collector.state().problems}
+        assert {("tag", 2001), ("tag", 2003), ("tag", 2004), ("tag", 2005)} <= problems.keys()
+        assert {("connection", 10 + number) for number in range(len(URLS))} <= problems.keys()
+        assert not [text for text in problems.values() if "fault of Sealbus" in text]
+
+
+async def test_a_relay_is_said_to_be_of_another_version_whatever_its_identity(tmp_path: Path) -> None:
+    async with open_collector(tmp_path) as site:
+        site.apply(
+            connection(1, "relay://relay.example/site", devices=()),
+            connection(2, "relay://relay.example/site", identity="viewer", devices=()),
+        )
+        assert ["not in this version" in each.text for each in site.collector.state().problems] == [True, True]
+
+
+async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = Block._take_raws
+
+    def broken(self: Block, *args: object) -> None:
+        if self.planned.place.address == 100:
+            raise RuntimeError("no such thing")
+        honest(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Block, "_take_raws", broken)
+    async with open_device() as device, open_collector(tmp_path) as site:
+        tags = (*neighbours(2), *neighbours(2, first=100))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *tags))
+        await site.sees_bad(1100, Reason.NOT_DECODABLE)
+        await site.sees_bad(1101, Reason.NOT_DECODABLE)
+        device.registers[0] = 77
+        await site.sees_good(1000, 77)
+        assert device.connections == 1
+        assert {problem.id for problem in site.collector.state().problems} == {1100, 1101}
+
+
+async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits, make = DeviceLimits.of, Link.__post_init__
+
+    def broken_limits(plan: object) -> DeviceLimits:
+        if getattr(plan, "id", 0) == 2:
+            raise RuntimeError("no such device")
+        return limits(plan)  # type: ignore[arg-type]
+
+    def broken_link(self: Link) -> None:
+        if self.plan.id == 3:
+            raise RuntimeError("no such connection")
+        make(self)
+
+    monkeypatch.setattr(DeviceLimits, "of", broken_limits)
+    monkeypatch.setattr(Link, "__post_init__", broken_link)
+    async with open_device() as device, open_device() as other, open_collector(tmp_path) as site:
+        site.apply(
+            connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)),
+            connection(2, f"tcp://127.0.0.1:{other.port}", *neighbours(1, first=1)),
+            connection(3, f"tcp://127.0.0.1:{device.port + 1}", *neighbours(1, first=2)),
+        )
+        await site.sees_good(1000)
+        await site.sees_bad(1001, Reason.NOT_COLLECTED)
+        await site.sees_bad(1002, Reason.NOT_COLLECTED)
+        assert {(each.what, each.id) for each in site.collector.state().problems} == {("device", 2), ("connection", 3)}
+
+
+async def test_a_link_that_cannot_be_judged_anew_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Link) -> None:
+        raise RuntimeError("who knows")
+
+    async with open_device() as device, open_collector(tmp_path) as site:
+        plan = connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1))
+        site.apply(plan)
+        await site.sees_good(1000)
+        monkeypatch.setattr(Link, "recheck", broken)
+        site.apply(plan, networks=["10.0.0.0/8"])
+        assert site.collector.state().connections == ()
+        await site.sees(1000, lambda it: it.quality is Quality.BAD)
+
+
+async def test_an_order_that_meets_an_error_of_ours_has_its_one_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: object, order: object) -> object:
+        raise RuntimeError("no such thing")
+
+    async with open_device() as device, open_collector(tmp_path) as site:
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
+        too_long = await site.carry_out(TestConnection(id=1, connection=1, place="holding:0-65535"))
+        assert (too_long.state, "longer than one request" in too_long.reason) == (OrderState.REFUSED, True)
+        assert device.connections == 0
+        monkeypatch.setattr("sealbus.acquisition.errands.Errands._link", broken)
+        result = await site.carry_out(TestConnection(id=2, connection=1))
+        assert (result.state, "RuntimeError: no such thing" in result.reason) == (OrderState.FAILED, True)
+        await asyncio.sleep(0.2)
+        assert len(site.results(2)) == 1
+
+
+async def test_what_is_calculated_and_a_sink_that_breaks_lose_nothing_that_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise RuntimeError("no such thing")
+
+    async with open_device() as device, open_collector(tmp_path) as site:
+        monkeypatch.setattr(site, "put", broken)
+        monkeypatch.setattr("sealbus.acquisition.calculated.Calculations.complete", broken)
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(3)))
+        for number in range(3):
+            await site.sees_good(1000 + number, number)
