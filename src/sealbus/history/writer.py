@@ -24,6 +24,7 @@ from sealbus.errors import SealbusError
 from sealbus.history.block import Block, is_storable
 from sealbus.history.losses import Losses
 from sealbus.history.spool import Spool
+from sealbus.history.tending import Tending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +38,6 @@ __all__ = ["HistoryWriter", "WriterLimits", "WriterState"]
 _log = logging.getLogger("sealbus.history")
 _TURN_S = 0.2
 _SYNC_S = 0.5
-_TEND_S = 5.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
 
@@ -103,9 +103,10 @@ class HistoryWriter:
         self._losses = Losses()
         self._stored = self._too_old = self._asked = self._answered = 0
         self._down_since_us: int | None = None
-        self._store_error = self._spool_error = self._tend_error = ""
+        self._store_error = self._spool_error = ""
         self._hurry, self._ending, self._stopped = threading.Event(), threading.Event(), threading.Event()
-        self._next_tend = self._last_sync = self._next_store = 0.0
+        self._last_sync = self._next_store = 0.0
+        self._tending = Tending(history)
         self._draining = 0
         self._threads = [
             threading.Thread(target=self._spool_all, name="history spool", daemon=True),
@@ -139,7 +140,7 @@ class HistoryWriter:
                 too_old=self._too_old,
                 damaged_segments=self._spool.damaged_segments,
                 down_since_us=self._down_since_us,
-                last_error=self._store_error or self._spool_error or self._tend_error,
+                last_error=self._store_error or self._spool_error or self._tending.error,
             )
 
     def flush(self, timeout_s: float) -> bool:
@@ -249,17 +250,17 @@ class HistoryWriter:
         pause_s = _FIRST_PAUSE_S
         while not self._stopped.is_set():
             try:
-                stored = self._store_next()
+                if stored := self._store_next():  # a turn with nothing to do says nothing about the store
+                    self._recover()
+                    pause_s = _FIRST_PAUSE_S
+                busy = self._tending.step() or stored
             except (SealbusError, OSError) as error:
                 self._fail_store(str(error))
             except Exception as error:  # noqa: BLE001  # a fault of ours must not end the storing for good
                 _log.exception("history: samples could not be stored")
                 self._fail_store(str(error))
             else:
-                if stored:  # a turn in which there was nothing to do says nothing about the store
-                    self._recover()
-                    pause_s = _FIRST_PAUSE_S
-                if not (self._tend() or stored):
+                if not busy:
                     self._stopped.wait(_TURN_S)
                 continue
             self._stopped.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # only to spread retries
@@ -304,31 +305,6 @@ class HistoryWriter:
             self._stored += stored
             self._too_old += too_old
             self._passed.notify_all()
-
-    def _tend(self) -> bool:
-        """A step of upkeep now and then. Whether more waits. That it fails does not mean that samples are not taken."""
-        now = time.monotonic()
-        if now < self._next_tend:
-            return False
-        self._next_tend = now + _TEND_S  # also when it fails
-        try:
-            more = self._history.tend().more
-        except (SealbusError, OSError) as error:
-            self._fail_tend(str(error))
-            return False
-        except Exception as error:  # noqa: BLE001  # as above
-            _log.exception("history: there is a fault in its upkeep")
-            self._fail_tend(str(error))
-            return False
-        self._tend_error = ""
-        if more:
-            self._next_tend = now
-        return more
-
-    def _fail_tend(self, error: str) -> None:
-        if not self._tend_error:
-            _log.error("history: it cannot be looked after: %s", error)
-        self._tend_error = error
 
     def _recover(self) -> None:
         if self._down_since_us is not None:
