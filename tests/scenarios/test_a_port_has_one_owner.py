@@ -59,6 +59,33 @@ async def test_a_host_and_port_is_dialled_once(tmp_path: Path) -> None:
         assert device.connections == 1
 
 
+async def test_another_spelling_of_an_address_is_no_other_port(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        spellings = "127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1%25lo]"
+        site.apply(
+            *(
+                connection(number, f"tcp://{host}:{device.port}", *neighbours(1, first=number))
+                for number, host in enumerate(spellings)
+            ),
+            networks=EVERYWHERE,
+        )
+        await site.sees_good(1000)
+        await site.sees_bad(1001, Reason.UNREACHABLE)
+        await site.sees_bad(1002, Reason.UNREACHABLE)
+        assert device.connections == 1
+
+
+async def test_a_connection_that_cannot_be_used_keeps_no_port(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        url = f"tcp://127.0.0.1:{device.port}"
+        site.apply(
+            connection(1, url, identity="has-no-use", devices=()),
+            connection(2, url, *neighbours(1)),
+            networks=EVERYWHERE,
+        )
+        await site.sees_good(1000)
+
+
 async def test_all_that_is_asked_of_a_line_goes_one_at_a_time(tmp_path: Path) -> None:
     async with RtuDevice() as line, open_collector(tmp_path) as site:
         line.delay_s = 0.01

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, exception, open_device, until
 from sealbus.acquisition import (
+    DevicePlan,
     DiscoverSunSpec,
     OrderProgress,
     OrderState,
@@ -18,6 +19,7 @@ from sealbus.acquisition import (
     Step,
     SunSpecFound,
     TagPlan,
+    TestConnection,
     UnitsScanned,
     ValuesRead,
     WriteTag,
@@ -105,6 +107,70 @@ async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) 
         device.answer = lambda request: None
         result = await site.carry_out(ScanRegisters(id=2, connection=1, unit_id=1, place="holding:0-2000"))
         assert (result.state, result.failed_at) == (OrderState.FAILED, Step.ANSWER)
+
+
+def asked_of(device: ScriptedDevice) -> set[int]:
+    """The addresses that were asked for."""
+    spans = (struct.unpack_from(">HH", request, 8) for request in device.requests)
+    return {each for address, count in spans for each in range(address, address + count)}
+
+
+def guarded(unit_id: int, *forbidden: str, number: int = 1, enabled: bool = True) -> DevicePlan:
+    return DevicePlan(id=number, unit_id=unit_id, forbidden=forbidden, enabled=enabled)
+
+
+async def test_a_scan_leaves_out_what_is_forbidden_to_any_device_of_the_unit_and_says_so(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        devices = guarded(1, "holding:10-19", "coils:0-99"), guarded(1, "holding:40", number=2, enabled=False)
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=devices))
+        result = await site.carry_out(ScanRegisters(id=1, connection=1, unit_id=1, place="holding:0-49"))
+        assert isinstance(result.found, RegistersScanned)
+        assert [(found.place, len(found.values), "forbidden" in found.text) for found in result.found.ranges] == [
+            ("holding:0-9", 10, False),
+            ("holding:10-19", 0, True),
+            ("holding:20-39", 20, False),
+            ("holding:40", 0, True),
+            ("holding:41-49", 9, False),
+        ]
+        assert asked_of(device) == set(range(50)) - set(range(10, 20)) - {40}
+        trial = connection(9, f"tcp://127.0.0.1:{device.port}", devices=(), timeout_s=0.7)
+        result = await site.carry_out(ScanRegisters(id=2, connection=trial, unit_id=1, place="coils:0-9"))
+        assert isinstance(result.found, RegistersScanned)
+        assert (result.found.requests, result.found.ranges[0].place) == (0, "coils:0-9")
+
+
+async def test_a_test_of_a_forbidden_place_is_refused_and_a_unit_with_one_is_passed_over(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=(guarded(2, "holding:0-9"),)))
+        refused = await site.carry_out(TestConnection(id=1, connection=1, unit_id=2, place="holding:5"))
+        assert (refused.state, "forbidden" in refused.reason) == (OrderState.REFUSED, True)
+        assert device.requests == []
+        allowed = await site.carry_out(TestConnection(id=2, connection=1, unit_id=2, place="holding:10"))
+        assert allowed.state is OrderState.DONE
+        result = await site.carry_out(ScanUnits(id=3, connection=1, first=1, last=3))
+        assert isinstance(result.found, UnitsScanned)
+        assert [unit.unit_id for unit in result.found.units] == [1, 3]
+        assert "not asked: 2" in result.reason
+
+
+async def test_a_discovery_reads_nothing_that_is_forbidden(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        with_sunspec(device, 40000, (1, list(range(66))), (103, list(range(50))))
+        url = f"tcp://127.0.0.1:{device.port}"
+        site.apply(connection(1, url, devices=(guarded(1, "holding:50000-50001", "holding:40020-40029"),)))
+        bases = (50000, 40000)
+        result = await site.carry_out(DiscoverSunSpec(id=1, connection=1, bases=bases))
+        assert isinstance(result.found, SunSpecFound)
+        assert [(model.model_id, len(model.registers), model.complete) for model in result.found.models] == [
+            (1, 16, False),
+            (103, 50, True),
+        ]
+        assert not asked_of(device) & {50000, 50001, *range(40020, 40030)}
+        device.requests.clear()
+        site.apply(connection(1, url, devices=(guarded(1, "holding:50000-50001", "holding:40070"),)))
+        result = await site.carry_out(DiscoverSunSpec(id=2, connection=1, bases=bases))
+        assert (result.state, result.failed_at, "forbidden" in result.reason) == (OrderState.FAILED, Step.RULES, True)
+        assert not asked_of(device) & {50000, 50001, 40070}
 
 
 def with_sunspec(device: ScriptedDevice, base: int, *models: tuple[int, list[int]]) -> range:
