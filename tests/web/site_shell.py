@@ -53,7 +53,7 @@ def connection(name: str, group: int) -> int:
     return int(Connection.objects.create(name=name, group_id=group, url="tcp://10.0.0.5:502").pk)
 
 
-def connection, add_tag(device: int, name: str) -> int:
+def add_tag(device: int, name: str) -> int:
     from sealbus.web.access.models import Version
     from sealbus.web.devices.models import RetentionClass, Tag
 
@@ -171,7 +171,19 @@ def main() -> None:
     _say({"is": "ready"})
     deeds: dict[str, Callable[..., Any]] = {
         deed.__name__: deed
-        for deed in (group, device, connection, add_tag, archive_tag, user, session, token, withdraw, sign_out, switch_off)
+        for deed in (
+            group,
+            device,
+            connection,
+            add_tag,
+            archive_tag,
+            user,
+            session,
+            token,
+            withdraw,
+            sign_out,
+            switch_off,
+        )
         + (change_password, revoke, audit)
     }
     for line in sys.stdin:
