@@ -61,6 +61,8 @@ def issue_token(*, by: Subject, wish: TokenWish) -> IssuedToken:
                 all_groups=wish.all_groups,
                 networks=[str(ipaddress.ip_network(network, strict=False)) for network in wish.networks],
             )
+            token.expiry = wish.expires_at  # to the microsecond: the library counted from its own now
+            token.save(update_fields=["expiry"])
             token.groups.set(wish.groups)
         append(Event(by.actor, "token.create", _target(token), detail={"new": _described(token, wish)}))
     return IssuedToken(token, secret)
