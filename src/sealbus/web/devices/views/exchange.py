@@ -60,7 +60,7 @@ class ImportQuery(Strict):
     dry_run = serializers.BooleanField(required=False, default=False)
 
 
-class _ProblemShown(serializers.Serializer[Any]):
+class _RowProblemShown(serializers.Serializer[Any]):
     line = serializers.IntegerField()
     column = serializers.CharField()
     problem = serializers.CharField()
@@ -75,7 +75,7 @@ class ReportShown(serializers.Serializer[Any]):
     changed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     problem_count = serializers.IntegerField()
-    problems = _ProblemShown(many=True)
+    problems = _RowProblemShown(many=True)
 
 
 class Exchange:
