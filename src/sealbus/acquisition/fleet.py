@@ -196,8 +196,9 @@ class Fleet:
         unit = PolledUnit(device.id, device.unit_id, limits, link.channel, link.window)
         with contextlib.ExitStack() as undo:
             classes: dict[float, list[Member]] = {}
-            for plan in device.tags:
-                if plan.enabled and (member := self._member(plan, limits)) is not None:
+            for plan in (tag for tag in device.tags if tag.enabled):
+                with self._costs("tag", plan.id):
+                    member = self._member(plan, limits)
                     classes.setdefault(plan.interval_s, []).append(member)
                     undo.callback(self._in_use.discard, plan.id)
             polls = [Poll(unit, members, interval_s, self._in) for interval_s, members in sorted(classes.items())]
@@ -209,37 +210,40 @@ class Fleet:
 
     # -- tags
 
-    def _member(self, plan: TagPlan, limits: DeviceLimits) -> Member | None:
-        member = None
-        with self._costs("tag", plan.id):
-            known = self._known.get(plan.id)
-            if plan.id in self._in_use:
-                raise ConfigError("a second tag with this id", key="id", mend="give each tag its own")
-            tag = known.tag if known is not None and known.plan == plan else None
-            if known is None or tag is None:
-                tag = compile_tag(plan)
-                known = _Known(plan, tag, Point(plan, build_conversion(tag), before=known.point if known else None))
-            objection = limits.objection(tag)
-            if objection is not None:
-                raise objection
-            self._known[plan.id] = known
-            self._in_use.add(plan.id)
-            member = Member(tag, known.point)
-        return member
+    def _member(self, plan: TagPlan, limits: DeviceLimits) -> Member:
+        """Raises ConfigError for a tag that cannot be read."""
+        known = self._known.get(plan.id)
+        if plan.id in self._in_use:
+            raise ConfigError("a second tag with this id", key="id", mend="give each tag its own")
+        tag = known.tag if known is not None and known.plan == plan else None
+        if known is None or tag is None:
+            tag = compile_tag(plan)
+            known = _Known(plan, tag, Point(plan, build_conversion(tag), before=known.point if known else None))
+        objection = limits.objection(tag)
+        if objection is not None:
+            raise objection
+        self._known[plan.id] = known
+        self._in_use.add(plan.id)
+        return Member(tag, known.point)
 
     def _give_up(self, plans: Iterable[ConnectionPlan]) -> None:
         """Tell of the tags that nobody reads: those that were there before, and those of this plan that cannot be read."""
         asked = {tag.id: tag for plan in plans for device in plan.devices for tag in device.tags}
-        now, time_us, told = self._in.loop.time(), self._in.clock.now_us(), self._in.told()
         for tag_id in (self._known.keys() | asked.keys()) - self._in_use:
-            known = self._known.get(tag_id)
-            if known is None:
-                known = self._known[tag_id] = _Known(asked[tag_id], None, Point(asked[tag_id], unread))
-            sample = known.point.fail(Reason.NOT_COLLECTED, time_us, now)
+            with self._costs("tag", tag_id):
+                self._tell_unread(tag_id, asked.get(tag_id))
+
+    def _tell_unread(self, tag_id: int, plan: TagPlan | None) -> None:
+        """`plan` is None for one that is in no plan any more."""
+        known = self._known.get(tag_id)
+        if known is None and plan is not None:
+            known = self._known[tag_id] = _Known(plan, None, Point(plan, unread))
+        if plan is None:
+            self._known.pop(tag_id, None)
+        if known is not None:
+            sample = known.point.fail(Reason.NOT_COLLECTED, self._in.clock.now_us(), self._in.loop.time())
             if sample is not None:
-                told.append(sample)
-            if tag_id not in asked:
-                del self._known[tag_id]
+                self._in.told().append(sample)
 
     # -- problems
 

@@ -7,10 +7,11 @@ has several allowed addresses, each attempt takes the next.
 
 One owner per port: two connections to one serial device or one host and port would be two masters on one line. So each
 connection claims what it dials: the serial device behind all links, or address and port (and target, behind an SSH
-server; and site, behind a relay). The first one keeps it, and the other is told whose it is; put the devices on one
-connection. At the start of a plan the lower id is first. A connection that is only tried, before it is in a plan, has
-an id below zero: it claims nothing and is kept off serial devices that somebody owns, while a host may be dialled once
-more.
+server). An address is one however it is spelled: one of IPv4 written in IPv6 is that of IPv4, and is dialled as such,
+and a zone counts where addresses are link-local. The first one keeps it, and the other is told whose it is; put the
+devices on one connection. At the start of a plan the lower id is first. A connection that is only tried, before it is
+in a plan, has an id below zero: it claims nothing and is kept off serial devices that somebody owns, while a host may
+be dialled once more.
 """
 
 from __future__ import annotations
