@@ -8,6 +8,16 @@ LONG: dict[str, str] = {}
 """Modules, classes and functions past the size where a noun is missing: dotted name and reason."""
 
 BLIND_EXCEPT: dict[str, str] = {
+    "sealbus.acquisition.calculated._Calculation.evaluate": "one formula of many: its tag is bad, and told as a problem",
+    "sealbus.acquisition.calculated.Calculations.__init__": "one formula of many: its tag is bad, and told as a problem",
+    "sealbus.acquisition.errands.Errands._carry_out": "one order of many: it failed, and is logged",
+    "sealbus.acquisition.fleet.Fleet._costs": "one row of a plan: it is told as a problem, the rest is polled",
+    "sealbus.acquisition.outgoing.Outgoing.flush": "one sink of several: logged, and counted as lost there",
+    "sealbus.acquisition.points.Point.take": "one tag of a block: it is bad, and logged",
+    "sealbus.acquisition.polls.Poll._take": "one block of a device: its tags are bad, the connection stays",
+    "sealbus.cli.collecting.Collecting._take_plan": "the outermost net under a plan: logged, and polling goes on",
+    "sealbus.cli.collecting.Collecting._done_in": "one piece of work for the site: logged, and tried again",
+    "sealbus.cli.collecting.Collecting._sent.send": "a result that cannot be stored: logged, and let go",
     "sealbus.history.writer.HistoryWriter._spool_all": "the outermost loop of a thread: logged, shown, tried again",
     "sealbus.history.writer.HistoryWriter._store_all": "the outermost loop of a thread: logged, shown, tried again",
     "sealbus.bus.exchange.Exchange._work": "a handler is the user's code: refused, and logged",

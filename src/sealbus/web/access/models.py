@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from sealbus.web.access.hints import tell
 
-__all__ = ["Heartbeat", "Version"]
+__all__ = ["LOST_AFTER_S", "Heartbeat", "Version"]
 
 LOST_AFTER_S = 20.0
 """Who has said nothing for so long is not there any more."""

@@ -198,7 +198,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["sealbus.web.access.authentication.SubjectAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["sealbus.web.access.authentication.GatePermission"],
     "DEFAULT_RENDERER_CLASSES": ["sealbus.web.access.pages.ProblemRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["sealbus.web.access.json_bodies.JsonBody"],
     "DEFAULT_PAGINATION_CLASS": "sealbus.web.access.pages.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["sealbus.web.access.throttles.SubjectThrottle"],
