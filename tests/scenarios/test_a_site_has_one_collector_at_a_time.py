@@ -62,6 +62,8 @@ def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Pa
 def test_a_state_folder_has_one_collector(database: str, tmp_path: Path) -> None:
     with Programs() as programs:
         _start(programs, database, tmp_path / "home").wait_for("^(listening on|waiting)", within_s=60)
-        again = run("env", f"SEALBUS_DATABASE={database}", *sealbus("collect", "--home", tmp_path / "home"), within_s=60)
+        again = run(
+            "env", f"SEALBUS_DATABASE={database}", *sealbus("collect", "--home", tmp_path / "home"), within_s=60
+        )
         assert again.status == 2
         assert "a collector runs in this state folder already; stop that one first" in again.said
