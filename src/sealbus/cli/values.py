@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sealbus import sync
-from sealbus.cli.exits import INTERRUPTED, one_line_errors, quit_with
+from sealbus.cli.exits import FAILED, INTERRUPTED, one_line_errors, quit_with
 from sealbus.client import ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
-from sealbus.errors import LocalError
-from sealbus.protocol import Table, ValueType, parse_place
+from sealbus.errors import DeviceException, LocalError
+from sealbus.protocol import ExceptionCode, Table, ValueType, parse_place
 from sealbus.security import Identity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sealbus.client import Value
 
 __all__ = ["read", "write"]
@@ -67,6 +70,7 @@ def read(
     with (
         one_line_errors(),
         _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
+        _explained(endpoint),
     ):
         values = modbus.read(place, type=type, order=order, unit=unit)
     where = parse_place(place)
@@ -99,7 +103,10 @@ def write(
     """Write values to coils or holding registers. Nothing is ever sent twice."""
     with one_line_errors():
         parsed = [_parse_value(value, parse_place(place).table, type) for value in values]
-        with _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus:
+        with (
+            _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
+            _explained(endpoint),
+        ):
             try:
                 modbus.write(place, *parsed, type=type, order=order, unit=unit)
             except KeyboardInterrupt:
@@ -125,6 +132,20 @@ def _connect(endpoint: str, timeout: float, own: _Own, believed: tuple[list[Path
     trust, crl = believed
     rules = ChannelRules(timeout_s=timeout, connect_timeout_s=timeout)
     return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, rules=rules)
+
+
+@contextmanager
+def _explained(endpoint: str) -> Iterator[None]:
+    """Behind a gateway, exception 01 usually means a right and not a function; nothing on the wire tells the two apart."""
+    try:
+        yield
+    except DeviceException as error:
+        if (
+            error.exception_code != ExceptionCode.ILLEGAL_FUNCTION
+            or parse_endpoint(endpoint).scheme is not Scheme.MBAPS
+        ):
+            raise
+        quit_with(f"{error}: the policy there does not let this certificate do it, or the device cannot", FAILED)
 
 
 def _parse_value(text: str, table: Table, type: str) -> Value:
