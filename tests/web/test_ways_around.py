@@ -150,6 +150,18 @@ def test_another_unit_on_the_connection_of_others_is_theirs_by_form_and_by_table
     assert _import(anna, "devices", {"group": "mine", "name": "guest", "text": "fine"}).status_code == 200
 
 
+def test_an_export_taken_in_again_leaves_a_connection_that_one_does_not_see() -> None:
+    mine, theirs = a_group("mine"), a_group("theirs")
+    guest = a_device("guest", group=mine, connection=a_connection("line", group=theirs), unit_id=9)
+    anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE, group=mine))
+    table = b"".join(anna.get("/api/v1/devices/export?file=csv"))
+    assert b"line" not in table
+    taken = anna.post("/api/v1/devices/import", table, content_type="text/csv").json()
+    assert (taken["changed"], taken["unchanged"]) == (0, 1)
+    guest.refresh_from_db()
+    assert guest.connection is not None
+
+
 def test_a_formula_shows_nobody_an_input_that_he_cannot_see_by_form_and_by_table() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     secret = a_tag(a_device("b", group=theirs), "level")

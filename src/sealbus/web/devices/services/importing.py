@@ -151,6 +151,8 @@ class _Batch:
     def _judge(self, row: Row, name: str, parent: Any, references: dict[str, Any]) -> None:
         stored = self._names.stored(self._table, parent.pk, name)
         target = stored or _MODELS[self._table](name=name, **self._names.place(self._table, parent))
+        if stored is not None and references.get("connection", 0) is None and not self._sees_connection(stored):
+            del references["connection"]  # an export leaves it empty for who does not see it
         if self._refused(row.line, target, references):
             return
         candidate = target if stored is None else _copied(target)
@@ -215,6 +217,10 @@ class _Batch:
             self._report.add(row.line, "inputs", 'this is no JSON object; write {"flow": "flow in"}')
         candidate.inputs = dict.fromkeys(map(str, inputs), 1)
         return inputs
+
+    def _sees_connection(self, device: Device) -> bool:
+        connection = device.connection
+        return connection is None or self._subject.rights.allows(Action.VIEW, connection.group_id)
 
     def _leans_on_unseen(self, line: int, candidate: Any, inputs: Any) -> bool:
         """Whether a calculated tag keeps inputs that this person cannot see: another formula would show them to him."""
