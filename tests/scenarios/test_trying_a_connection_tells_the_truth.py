@@ -7,9 +7,11 @@ import struct
 from typing import TYPE_CHECKING
 
 import pki
+from ports import free_ports
 from scenarios.collecting import connection, neighbours, open_collector, save_identity
 from scenarios.plant import Plant, exception, open_device, until
 from sealbus.acquisition import ConnectionTested, OrderResult, OrderState, Step, TestConnection
+from sealbus.samples import Reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,3 +187,18 @@ async def test_a_unit_that_polls_have_given_up_is_really_asked(tmp_path: Path) -
         result = await site.carry_out(TestConnection(id=1, connection=1))
         assert result.state is OrderState.DONE
         await site.sees_good(1000)
+
+
+async def test_files_that_are_not_in_force_are_told(tmp_path: Path) -> None:
+    root = pki.make_root()
+    async with open_collector(tmp_path) as site:
+        folder = site.identities / "viewer"
+        save_identity(folder, root, trusts=root)
+        url = f"mbaps://127.0.0.1:{free_ports(1)}"
+        site.apply(connection(1, url, *neighbours(1), identity="viewer"))
+        await site.sees_bad(1000, Reason.UNREACHABLE)
+        good = await site.carry_out(TestConnection(id=1, connection=1))
+        (folder / "key.pem").write_text("half")
+        bad = await site.carry_out(TestConnection(id=2, connection=1))
+        assert (good.state, "key.pem" in good.reason) == (OrderState.FAILED, False)
+        assert (bad.state, "key.pem" in bad.reason) == (OrderState.FAILED, True)
