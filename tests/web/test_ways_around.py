@@ -236,3 +236,11 @@ def test_the_start_page_says_what_to_do_next(client: Client) -> None:
     assert (page.status_code, b"sealbus web setup-link" in page.content) == (200, True)
     holder("anna", "Administrator")
     assert b"setup-link" not in client.get("/").content
+
+
+def test_a_wrong_word_is_answered_with_the_right_ones() -> None:
+    anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
+    row = {"device": a_device("a").pk, "name": "t", "place": "input:0", "type": "flot32"}
+    (text,) = anna.post("/api/v1/tags", row, "json").json()["errors"]["type"]
+    assert text.startswith('"flot32" is none of them: ')
+    assert "float32" in text

@@ -22,6 +22,17 @@ _PAGING = frozenset({"page", "page_size"})
 class Strict(serializers.Serializer[Any]):
     """Refuses members that it does not know or that cannot be set, and text that a database cannot store."""
 
+    def get_fields(self) -> dict[str, Any]:
+        """As its parent; what they say of a wrong value names the right ones."""
+        fields: dict[str, Any] = super().get_fields()
+        for field in fields.values():
+            if isinstance(field, serializers.ChoiceField) and not field.read_only:
+                names = ", ".join(str(name) for name in field.choices if name != "")
+                field.error_messages["invalid_choice"] = f'"{{input}}" is none of them: {names}'
+            elif isinstance(field, serializers.PrimaryKeyRelatedField):
+                field.error_messages["incorrect_type"] = "give its id, a number"
+        return fields
+
     def to_internal_value(self, data: Any) -> Any:
         """As its parent, once every member is one of ours."""
         if isinstance(data, dict):

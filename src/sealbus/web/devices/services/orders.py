@@ -154,7 +154,7 @@ def _refuse_too_many(wishes: Sequence[Wish], subject: Subject) -> None:
         times = list(lately.order_by("requested_at").values_list("requested_at", flat=True))
         if len(times) + len(wishes) > _A_MINUTE[kind]:
             wait = 60 - (now - times[0]).total_seconds() if times else 60.0
-            raise Throttled(wait=wait, detail="Too many of these in a minute")
+            raise Throttled(wait=wait, detail="Too many of these in a minute.")
     if own.filter(state__in=_OPEN).count() + len(wishes) > _MOST_OPEN:
         raise Throttled(wait=10, detail="Too many of your orders are still open")
     if Command.objects.filter(state__in=_OPEN).count() + len(wishes) > _MOST_OPEN_OF_ALL:
