@@ -120,7 +120,7 @@ class IdentityFolder:
                 "there is no such identity",
                 file=str(certificate.parent),
                 key="identity",
-                mend=f"make it with {_FILES[0]}",
+                mend=f"make it, with {', '.join(_FILES[:3])}",
             )
         identity = Identity.load(certificate, key)
         trust = Trust.load(anchors, [crl] if crl.exists() else [])

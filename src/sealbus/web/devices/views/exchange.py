@@ -151,7 +151,7 @@ def rows_of_json(data: Any, member: str, columns: Sequence[str] | Mapping[str, A
 
 
 def answer(report: Report, *, dry_run: bool, status: int = 200) -> Response:
-    """The report; as a problem where something was to be stored and could not be."""
+    """The report; as a problem where something was to be stored and could not be. One problem, and nothing would be made."""
     problems = [asdict(problem) for problem in sorted(report.problems, key=lambda each: each.line)]
     if report.problem_count and not dry_run:
         text = f"{report.problem_count} problems: nothing was changed"
@@ -159,8 +159,8 @@ def answer(report: Report, *, dry_run: bool, status: int = 200) -> Response:
     return Response(
         {
             "dry_run": dry_run,
-            "created": report.created,
-            "changed": report.changed,
+            "created": 0 if problems else report.created,
+            "changed": 0 if problems else report.changed,
             "unchanged": report.unchanged,
             "problem_count": report.problem_count,
             "problems": problems,
