@@ -7,11 +7,11 @@ from concurrent.futures import TimeoutError as NoAnswer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions, serializers
+from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sealbus.bus import STATE_TOPIC, decode_report
+from sealbus.bus import STATE_TOPIC, CollectorReport, decode_report
 from sealbus.errors import SealbusError
 from sealbus.web.access.actions import Action
 from sealbus.web.access.authentication import rest_subject
@@ -25,21 +25,12 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from sealbus.bus import CollectorReport, ProblemReport
+    from sealbus.bus import ProblemReport
     from sealbus.web.access.subject import Rights
 
 __all__ = ["CollectorView"]
 
 _ANSWER_S = 2.0
-
-
-class _Silent(exceptions.APIException):
-    """503: nobody collects, or it cannot be asked."""
-
-    status_code = 503
-    default_detail = "The collector does not answer: it is not running, or the bus is away"
-    default_code = "collector-silent"
-    wait = 5
 
 
 class _ConnectionShown(serializers.Serializer[Any]):
@@ -65,6 +56,9 @@ class _ProblemShown(serializers.Serializer[Any]):
 
 
 class _CollectorShown(serializers.Serializer[Any]):
+    answers = serializers.BooleanField(
+        help_text="False: nobody collects, or the bus is away; then nothing else is known"
+    )
     connections = _ConnectionShown(many=True)
     problems = _ProblemShown(many=True, help_text="What of the configuration cannot be used, and why")
 
@@ -83,19 +77,23 @@ class CollectorView(APIView):
         seen = _visible(Connection, "group", rights, {each.id for each in report.connections})
         shown = [each for each in report.connections if each.id in seen]
         problems = _visible_problems(report.problems, rights)
-        return Response(_CollectorShown({"connections": shown, "problems": problems}).data)
+        told = {"answers": report is not _SILENT, "connections": shown, "problems": problems}
+        return Response(_CollectorShown(told).data)
+
+
+_SILENT = CollectorReport(connections=(), problems=())
 
 
 def _ask() -> CollectorReport:
     service = running_service()
     if service is None:
-        raise _Silent
+        return _SILENT
     asked = service.bus.request(STATE_TOPIC, b"", timeout_s=_ANSWER_S)
     try:
         payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(_ANSWER_S + 1)
         return decode_report(payload)
     except (SealbusError, NoAnswer):
-        raise _Silent from None
+        return _SILENT
 
 
 def _visible_problems(problems: tuple[ProblemReport, ...], rights: Rights) -> list[ProblemReport]:
