@@ -86,6 +86,19 @@ async def test_a_connection_that_cannot_be_used_keeps_no_port(tmp_path: Path) ->
         await site.sees_good(1000)
 
 
+async def test_a_connection_that_is_switched_off_owns_nothing_and_pushes_nobody_out_later(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        url = f"tcp://127.0.0.1:{device.port}"
+        early, late = neighbours(1, first=50), neighbours(1)
+        site.apply(connection(2, url, *early, enabled=False), connection(3, url, *late))
+        await site.sees_good(1000)
+        site.apply(connection(2, url, *early), connection(3, url, *late))
+        await site.sees_bad(1050, Reason.UNREACHABLE)
+        statuses = {each.id: each.status for each in site.collector.state().connections}
+        assert statuses == {2: "refused", 3: "up"}
+        assert device.connections == 1
+
+
 async def test_all_that_is_asked_of_a_line_goes_one_at_a_time(tmp_path: Path) -> None:
     async with RtuDevice() as line, open_collector(tmp_path) as site:
         line.delay_s = 0.01
