@@ -102,31 +102,11 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
 
 def build_client_context(identity: Identity, trust: Trust, options: TlsOptions = _SAFE) -> ssl.SSLContext:
     """A context for dialling: the host name or address dialled must stand in the server's SAN, never only in its CN."""
-    context = _NamingContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = QuickContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = True
     context.hostname_checks_common_name = False
     _configure(context, identity, trust, options)
     return context
-
-
-class _NamingContext(QuickContext):
-    """A client context that will not dial nobody in particular.
-
-    Without a server name OpenSSL has nothing to compare the certificate with and accepts any; `wrap_socket` refuses
-    that, but `wrap_bio`, which event loops use, does not.
-    """
-
-    def wrap_bio(
-        self,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,
-        server_hostname: str | bytes | None = None,
-        session: ssl.SSLSession | None = None,
-    ) -> ssl.SSLObject:
-        if not server_hostname:
-            raise ValueError("server_hostname is needed: the name or address that the server's certificate must carry")
-        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
 
 def wants_renewal(context: ssl.SSLContext) -> bool:

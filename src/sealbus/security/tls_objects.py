@@ -50,7 +50,9 @@ class _QuickObject(ssl.SSLObject):
 
 
 class QuickContext(ssl.SSLContext):
-    """A context for event loops."""
+    """A context for event loops. One that checks host names will not dial nobody in particular: without a server name
+    OpenSSL has nothing to compare the certificate with and accepts any; `wrap_socket` refuses that, `wrap_bio` does not.
+    """
 
     sslobject_class = _QuickObject
 
@@ -62,6 +64,8 @@ class QuickContext(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
+        if self.check_hostname and not server_hostname:
+            raise ValueError("server_hostname is needed: the name or address that the server's certificate must carry")
         made = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
         if isinstance(made, _QuickObject):
             made.begin(incoming)

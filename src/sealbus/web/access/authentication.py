@@ -11,7 +11,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 
-from sealbus.web.access.gate import knows_method, refused, requirement_for, subject_of
+from sealbus.web.access.gate import knows_method, requirement_for, subject_of, tell_csrf_refused
 from sealbus.web.access.requirement import Verdict
 
 if TYPE_CHECKING:
@@ -45,12 +45,7 @@ class SubjectAuthentication(SessionAuthentication):
         try:
             super().enforce_csrf(request)
         except PermissionDenied:
-            plain = request._request
-            route = plain.resolver_match.view_name if plain.resolver_match else ""
-            refused.send(
-                type(self), subject=rest_subject(request), verdict="csrf", method=request.method, path=plain.path,
-                route=route,
-            )  # fmt: skip
+            tell_csrf_refused(request._request)
             raise
 
     def authenticate_header(self, request: Request) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-__all__ = ["LIBRARY_VIEWS", "Gate", "knows_method", "refused", "requirement_for", "subject_of"]
+__all__ = ["LIBRARY_VIEWS", "Gate", "knows_method", "refused", "requirement_for", "subject_of", "tell_csrf_refused"]
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +63,14 @@ class Gate:
             Gate, subject=subject, verdict=verdict, method=request.method, path=request.path, route=route or "",
         )  # fmt: skip
         return refusal(verdict)
+
+
+def tell_csrf_refused(request: HttpRequest) -> None:
+    """A request did not show that it comes from a page of ours."""
+    route = request.resolver_match.view_name if request.resolver_match else ""
+    refused.send(
+        Gate, subject=subject_of(request), verdict="csrf", method=request.method, path=request.path, route=route or "",
+    )  # fmt: skip
 
 
 def requirement_for(route: str, view: Callable[..., Any], method: str) -> Requirement | None:

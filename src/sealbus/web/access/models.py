@@ -54,9 +54,9 @@ class Heartbeat(models.Model):
         app_label = "access"
 
     @classmethod
-    def hold(cls, name: str, holder: str, *, lost_after_s: float = LOST_AFTER_S) -> str:
+    def hold(cls, name: str, holder: str) -> str:
         """Be it, and say so; every five seconds or so. Who is it instead, or empty: it is `holder`."""
-        free = Q(holder=holder) | Q(at__lte=Now() - timedelta(seconds=lost_after_s))
+        free = Q(holder=holder) | Q(at__lte=Now() - timedelta(seconds=LOST_AFTER_S))
         if cls.objects.filter(free, name=name).update(holder=holder, at=Now()):
             return ""
         found, is_new = cls.objects.get_or_create(name=name, defaults={"holder": holder, "at": Now()})

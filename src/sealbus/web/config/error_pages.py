@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from django.utils.html import escape
 
-from sealbus.web.access.gate import refused, subject_of
+from sealbus.web.access.gate import tell_csrf_refused
 from sealbus.web.access.problems import problem
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a request that a page of somebody else may have sent."""
-    refused.send(
-        csrf_failure, subject=subject_of(request), verdict="csrf", method=request.method, path=request.path, route="",
-    )  # fmt: skip
+    tell_csrf_refused(request)
     return _answer(
         request, HTTPStatus.FORBIDDEN, "csrf", "This request does not show that it comes from here. Load the page anew."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import TimeoutError as NoAnswer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -92,7 +91,7 @@ def _ask() -> CollectorReport:
     try:
         payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(_ANSWER_S + 1)
         return decode_report(payload)
-    except (SealbusError, NoAnswer):
+    except (SealbusError, TimeoutError):
         return _SILENT
 
 

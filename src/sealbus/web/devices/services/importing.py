@@ -18,7 +18,6 @@ from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.models import Version
-from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.calculated import unseen_inputs
@@ -27,7 +26,7 @@ from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.services.configuring import groups_touched
-from sealbus.web.devices.services.ledger import storable
+from sealbus.web.devices.services.ledger import note_refused, storable
 from sealbus.web.devices.services.names import Names
 from sealbus.web.devices.services.wiring import wire_inputs
 
@@ -64,8 +63,7 @@ def import_rows(
     seen = Version.current("plan")
     batch = _judged(table, rows, report, subject)
     if batch.was_refused:
-        detail = {"reason": "refused", "action": f"{table.value[:-1]}.import"}
-        record_refusal(actor=subject.actor, action="access.refused", detail=detail)
+        note_refused(subject, f"{table.value[:-1]}.import")
     if report.has_problems():
         return report
     try:

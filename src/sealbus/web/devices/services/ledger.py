@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sealbus.web.access.actions import Action
     from sealbus.web.access.subject import Subject
 
-__all__ = ["alter", "demand", "detail_of", "insert", "kind_of", "record", "storable", "swap"]
+__all__ = ["alter", "demand", "detail_of", "insert", "kind_of", "note_refused", "record", "storable", "swap"]
 
 _KINDS = {"allowednetwork": "allowed-network", "serialpattern": "serial-pattern", "retentionclass": "retention-class"}
 _LEFT_OUT = ("id", "version", "archived_at", "created_at")
@@ -33,10 +33,13 @@ _LEFT_OUT = ("id", "version", "archived_at", "created_at")
 def demand(subject: Subject, action: Action, *group_ids: int | None) -> None:
     """Refuse unless the right is there in every one of these groups (None: in all)."""
     if not all(subject.rights.allows(action, group_id) for group_id in group_ids):
-        record_refusal(
-            actor=subject.actor, action="access.refused", detail={"reason": "refused", "action": action.value}
-        )
+        note_refused(subject, action.value)
         raise PermissionDenied("You do not have the right to do this there", code="no-right")
+
+
+def note_refused(subject: Subject, wanted: str) -> None:
+    """Into the audit: he has no right to what he wanted."""
+    record_refusal(actor=subject.actor, action="access.refused", detail={"reason": "refused", "action": wanted})
 
 
 def kind_of(row: Model) -> str:
