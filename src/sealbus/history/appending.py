@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sealbus.history.block import Block
     from sealbus.history.rules import HistoryRules
-    from sealbus.history.store import Statements, Store
+    from sealbus.history.store import Store
 
 __all__ = ["Appender"]
 
@@ -42,7 +42,7 @@ class Appender:
     def append(self, block: Block, rules: HistoryRules) -> Appended:
         """Store what is not there yet. Raises HistoryUnavailable; then nothing was stored, or all."""
         if not len(block):
-            return Appended(0, 0)
+            return Appended(0)
         with self._store.appending() as statements:
             epoch = statements.meta().epoch
             with self._lock:
@@ -55,7 +55,10 @@ class Appender:
             too_old = len(block) - int(kept.sum())
             if too_old:
                 block, places = block.chosen(kept), places[kept]
-            stored = self._insert(statements, block, fresh)
+            if fresh:
+                statements.add_tags(fresh)
+            if len(block):
+                statements.raw.insert(block)
             holds = np.array([rules.of(tag_id).hold_us for tag_id in tags.tolist()])[places]
             marks = _hours(block, holds) - marked
             statements.mark(sorted(((key >> _HOUR_BITS), (key & ((1 << _HOUR_BITS) - 1)) * HOUR_US) for key in marks))
@@ -63,13 +66,7 @@ class Appender:
             if epoch == self._epoch:
                 self._marked |= marks
                 self._floors |= dict.fromkeys(fresh, _NEW)
-        return Appended(stored, too_old)
-
-    @staticmethod
-    def _insert(statements: Statements, block: Block, fresh: list[int]) -> int:
-        if fresh:
-            statements.add_tags(fresh)
-        return statements.insert(block) if len(block) else 0
+        return Appended(too_old)
 
 
 def _hours(block: Block, holds_us: NDArray[np.int64]) -> set[int]:

@@ -74,7 +74,7 @@ def aggregates(folder: Folder, bucket: Bucket, start_us: int, end_us: int) -> Ag
 
 def latest(folder: Folder) -> Sample | None:
     """The last sample of a tag; of one whose samples are deleted, what the rollups still say of it."""
-    if found := list(folder.statements.sample_before(folder.tag_id, _FOREVER_US).samples()):
+    if found := list(folder.statements.raw.sample_before(folder.tag_id, _FOREVER_US).samples()):
         return found[0]
     row = folder.row_before(_FOREVER_US)
     if not len(row):
@@ -98,13 +98,13 @@ def _choose(folder: Folder, frame: Frame, most_samples: int) -> Source:
     fitting = [source for source in rollups if Bucket(source.value).usual_us <= longest_us]
     if kept[0] is Source.RAW:
         most = 2 * frame.width if fitting else most_samples
-        if not folder.statements.is_longer(folder.tag_id, frame.start_us, frame.end_us, most):
+        if not folder.statements.raw.is_longer(folder.tag_id, frame.start_us, frame.end_us, most):
             return Source.RAW
     return fitting[-1] if fitting else rollups[0]
 
 
 def _from_samples(folder: Folder, frame: Frame) -> Series:
-    block = folder.statements.samples(folder.tag_id, frame.start_us, frame.end_us)
+    block = folder.statements.raw.samples(folder.tag_id, frame.start_us, frame.end_us)
     before = folder.row_before(frame.start_us)
     rows = of_samples(block, hold_us=folder.hold_us, now_us=folder.now_us)
     rows = Rows.joined([before, replace(rows, ends_us=rows.starts_us)])
@@ -116,6 +116,6 @@ def _from_samples(folder: Folder, frame: Frame) -> Series:
 
 def _texts(folder: Folder, frame: Frame, block: Block, drawn: Series) -> tuple[str | None, ...]:
     known: dict[int, str] = {}
-    for part in (folder.statements.sample_before(folder.tag_id, frame.start_us), block):
+    for part in (folder.statements.raw.sample_before(folder.tag_id, frame.start_us), block):
         known |= {int(part.times_us[index]): text for index, text in part.texts.items()}
     return tuple(known.get(time_us) for time_us in drawn.times_us.tolist())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LAST_US", "TEXT", "Block", "is_storable", "quality_of", "reason_of"]
+__all__ = ["LAST_US", "NOTHING", "TEXT", "Block", "is_storable", "quality_of", "reason_of"]
 
 TEXT = 256
 LAST_US = 1 << 53  # the year 2255
@@ -77,13 +77,32 @@ class Block:
             texts,
         )
 
-    def chosen(self, mask: NDArray[np.bool_]) -> Block:
-        """Those of the samples where the mask is set."""
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Block:
+        """Those of the samples where the mask is set, or at these places, in their order."""
+        places = np.arange(len(self))[which]
+        return self._of_columns(places, places)
+
+    def sliced(self, first: int, last: int) -> Block:
+        """Those from one place to another. The columns are shared."""
+        return self._of_columns(slice(first, last), range(first, last))
+
+    def ordered(self) -> Block:
+        """By tag and time; of several of the same tag and time the first."""
+        tags, times = self.tag_ids, self.times_us
+        rising = (tags[1:] > tags[:-1]) | (tags[1:] == tags[:-1]) & (times[1:] > times[:-1])
+        if rising.all():
+            return self
+        order = np.lexsort((times, tags))
+        tags, times = tags[order], times[order]
+        fresh = np.append(True, (tags[1:] != tags[:-1]) | (times[1:] != times[:-1]))
+        return self.chosen(order[fresh])
+
+    def _of_columns(self, which: slice | NDArray[np.intp], places: Sequence[int] | NDArray[np.intp]) -> Block:
         texts: dict[int, str] = {}
+        statuses = self.statuses[which]
         if self.texts:
-            places = np.cumsum(mask) - 1
-            texts = {int(places[index]): text for index, text in self.texts.items() if mask[index]}
-        return Block(self.tag_ids[mask], self.times_us[mask], self.values[mask], self.statuses[mask], texts)
+            texts = {place: self.texts[int(places[place])] for place in np.flatnonzero(statuses & TEXT).tolist()}
+        return Block(self.tag_ids[which], self.times_us[which], self.values[which], statuses, texts)
 
     def samples(self) -> Iterator[Sample]:
         """As objects. Numbers are floats."""
@@ -123,6 +142,9 @@ class Block:
             statuses.astype(np.int64),
             texts,
         )
+
+
+NOTHING = Block(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), {})
 
 
 def is_storable(sample: Sample) -> bool:

@@ -106,7 +106,7 @@ class History:
             raise LocalError(f"a page of {limit} samples; 1 to {_LARGEST_PAGE}")
         begin_us = start_us if after is None else max(start_us, after.time_us + 1)
         with self._store.reading() as statements:
-            block = statements.samples(tag_id, begin_us, end_us, limit + 1)
+            block = statements.raw.samples(tag_id, begin_us, end_us, limit + 1)
         if len(block) <= limit:
             return block, None
         kept = block.times_us < block.times_us[-1]

@@ -1,8 +1,7 @@
-"""History in PostgreSQL, in a schema of its own: samples and minutes in partitions by time, samples in by COPY.
+"""History in PostgreSQL, in a schema of its own: samples and minutes in partitions by time.
 
-Samples are copied straight in. Where one is there already, as after a lost connection, they are copied into a temporary
-table and inserted from there as far as they are missing. Appenders share an advisory lock that rolling and deleting take
-for themselves alone. A result comes as one array for each column: a hundred thousand samples are one row.
+Appenders share an advisory lock that rolling and deleting take for themselves alone. A result comes as one array for each
+column: a hundred thousand samples are one row.
 
 All waiting has an end: to connect, for a lock, for a statement, for a network that has gone silent.
 """
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import psycopg
 
-from sealbus.history.block import TEXT
 from sealbus.history.pool import Pool
 from sealbus.history.postgres_codec import FloatArrayLoader, IntArrayLoader, copy_rows
+from sealbus.history.postgres_samples import STAGING, PostgresSamples
 from sealbus.history.postgres_schema import PARTITION_US, drop_partitions, make_partitions, prepare
 from sealbus.history.shapes import HistoryUnavailable, Source
 from sealbus.history.store import TABLES, Statements
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sealbus.history.block import Block
     from sealbus.history.folding import Rows
 
 __all__ = ["PostgreSQLStore"]
@@ -41,10 +39,6 @@ _OPTIONS = (
     " -c jit=off -c work_mem=32MB"  # a tag's minutes of two months are sorted in memory
     " -c synchronous_commit=on"  # whatever the server thinks: what is committed is let go by the spool
 )
-_STAGING = """create temporary table if not exists staging
-    (tag_id integer, time_us bigint, value double precision, status smallint, text text) on commit delete rows"""
-_STORE = """insert into sample (tag_id, time_us, value, status, text)
-    select tag_id, time_us, value, status, text from staging on conflict do nothing"""
 _ROW_KINDS = (">i8", ">i8", ">i8", ">f8", ">f8", ">f8", ">f8", ">i8", ">i8", ">i8", ">i2", ">i2")
 _ROW_COLUMNS = "tag_id, start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"
 
@@ -74,6 +68,9 @@ class PostgreSQLStore:
     def changing(self) -> Iterator[Statements]:
         with self._transaction("begin", f"select pg_advisory_xact_lock({_LOCK})") as statements:
             yield statements
+
+    def settle(self, *, everything: bool) -> bool:
+        return False
 
     @property
     def drops(self) -> frozenset[Source]:
@@ -106,7 +103,8 @@ class PostgreSQLStore:
             try:
                 for statement in begin:
                     connection.execute(statement.encode())
-                yield Statements(_Connection(connection, self._partitions))
+                beside = _Connection(connection, self._partitions)
+                yield Statements(beside, PostgresSamples(beside, connection, beside.have_partitions))
                 connection.execute("commit")
             except BaseException:
                 self._partitions.clear()  # what was made in this transaction is no more
@@ -135,7 +133,7 @@ class PostgreSQLStore:
             connection.adapters.register_loader(_INT8_ARRAY, IntArrayLoader)
             connection.adapters.register_loader(_FLOAT8_ARRAY, FloatArrayLoader)
             if not self._read_only:
-                connection.execute(_STAGING)
+                connection.execute(STAGING)
         except BaseException:
             connection.close()
             raise
@@ -143,7 +141,7 @@ class PostgreSQLStore:
 
 
 class _Connection:
-    """Statements with `?`, results as arrays, and COPY."""
+    """Statements with `?`, results as arrays, and rollups by COPY."""
 
     __slots__ = ("_connection", "_partitions")
 
@@ -169,50 +167,21 @@ class _Connection:
         with self._connection.cursor() as cursor:
             cursor.executemany(_placed(sql), rows)
 
-    def insert_samples(self, block: Block) -> int:
-        self._have_partitions("sample", block.times_us)
-        text = (block.statuses & TEXT) > 0
-        if not text.any():
-            with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
-                self._copy_numbers(_COPY_SAMPLE, block)
-                return len(block)
-        if text.any():
-            self._stage_texts(block.chosen(text))
-            block = block.chosen(~text)
-        if len(block):
-            self._copy_numbers(_COPY_STAGING, block)
-        return self._connection.execute(_STORE).rowcount
-
-    def _copy_numbers(self, sql: bytes, block: Block) -> None:
-        columns = (block.tag_ids, block.times_us, block.values, block.statuses)
-        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
-            copy.write(copy_rows(list(zip(columns, (">i4", ">i8", ">f8", ">i2"), strict=True))))
-
     def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
         if table in PARTITION_US:
-            self._have_partitions(table, rows.starts_us)
+            self.have_partitions(table, rows.starts_us)
         tags = np.full(len(rows), tag_id, np.int64)
         columns = [(tags, ">i4"), *zip(rows.columns(), _ROW_KINDS, strict=True)]
         sql = f"copy {table} ({_ROW_COLUMNS}) from stdin (format binary)".encode()
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             copy.write(copy_rows(columns))
 
-    def _stage_texts(self, block: Block) -> None:
-        rows = zip(block.tag_ids.tolist(), block.times_us.tolist(), block.statuses.tolist(), strict=True)
-        with self._connection.cursor() as cursor, cursor.copy(_COPY_TEXTS) as copy:
-            for index, (tag_id, time_us, status) in enumerate(rows):
-                copy.write_row((tag_id, time_us, "NaN", status, block.texts[index]))
-
-    def _have_partitions(self, table: str, times_us: NDArray[np.int64]) -> None:
+    def have_partitions(self, table: str, times_us: NDArray[np.int64]) -> None:
+        """Let the partitions of a table that rows of these times need be there."""
         wanted = {(table, number) for number in np.unique(times_us // PARTITION_US[table]).tolist()}
         if missing := wanted - self._partitions:
             make_partitions(self._connection, missing)
             self._partitions |= missing
-
-
-_COPY_SAMPLE = b"copy sample (tag_id, time_us, value, status) from stdin (format binary)"
-_COPY_STAGING = b"copy staging (tag_id, time_us, value, status) from stdin (format binary)"
-_COPY_TEXTS = b"copy staging (tag_id, time_us, value, status, text) from stdin"
 
 
 @functools.lru_cache(maxsize=256)

@@ -87,7 +87,7 @@ class Folder:
 
     def row_before(self, time_us: int) -> Rows:
         """What the last sample before a time left behind, as a row without length."""
-        sample = self.statements.sample_before(self.tag_id, int(time_us))
+        sample = self.statements.raw.sample_before(self.tag_id, int(time_us))
         if len(sample):
             rows = of_samples(sample, hold_us=self.hold_us, now_us=self.now_us)
             return _without_length(rows, int(sample.times_us[0]))
@@ -111,8 +111,8 @@ class Folder:
         return rows
 
     def _pieces(self, start_us: int, end_us: int) -> Rows:
-        block = self.statements.samples(self.tag_id, start_us, end_us)
-        before = self.statements.sample_before(self.tag_id, start_us)
+        block = self.statements.raw.samples(self.tag_id, start_us, end_us)
+        before = self.statements.raw.sample_before(self.tag_id, start_us)
         return of_samples(Block.joined([before, block]), hold_us=self.hold_us, now_us=self.now_us)
 
 

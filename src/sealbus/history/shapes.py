@@ -127,11 +127,10 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: the rest of it was there already."""
+    """What became of a batch: it is stored, save for what was there already, and for what is too old."""
 
-    stored: int
     too_old: int
-    """Older than what is kept: their raw samples would be deleted at once."""
+    """Samples older than what is kept: they would be deleted at once."""
 
 
 @dataclass(frozen=True, slots=True)

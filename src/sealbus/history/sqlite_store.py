@@ -1,7 +1,7 @@
 """History in one SQLite file: write-ahead log, one writer at a time, readers that nobody waits for.
 
-A commit is synced to the disk. Tables are kept in the order of tag and time, so a range of one tag is one piece of the
-file. Space that was deleted is given back in small portions.
+A commit is synced to the disk. What is kept for long is kept in the order of tag and time, so a range of one tag is one
+piece of the file. Space that was deleted is given back in small portions.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from sealbus.errors import ConfigError
 from sealbus.history.pool import Pool
 from sealbus.history.shapes import HistoryUnavailable
+from sealbus.history.sqlite_samples import SETTLE_AT_ONCE, FreshRows, SQLiteSamples
+from sealbus.history.sqlite_schema import prepare
 from sealbus.history.store import Statements
 
 if TYPE_CHECKING:
@@ -24,31 +25,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sealbus.history.block import Block
     from sealbus.history.folding import Rows
     from sealbus.history.shapes import Source
 
 __all__ = ["SQLiteStore"]
 
-_VERSION = 1
 _PATIENCE_S = 10.0
 _PAGES_AT_ONCE = 2000
-_ROLLUP = """create table {0} (
-    tag_id integer not null, start_us integer not null, end_us integer not null, count integer not null,
-    minimum real, maximum real, mean real, last real, last_us integer not null,
-    known_us integer not null, bad_us integer not null, status integer not null, worst integer not null,
-    primary key (tag_id, start_us)) without rowid, strict"""
-_SCHEMA = (
-    "create table meta (id integer primary key, value text not null) strict",
-    """create table tag (tag_id integer primary key, raw_from integer not null default 0,
-    minute_from integer not null default 0, hour_from integer not null default 0, day_from integer not null default 0,
-    days_stale integer not null default 0) strict""",
-    """create table mark (tag_id integer not null, hour_us integer not null,
-    primary key (tag_id, hour_us)) without rowid, strict""",
-    """create table sample (tag_id integer not null, time_us integer not null, value real, status integer not null,
-    text text, primary key (tag_id, time_us)) without rowid, strict""",
-    *(_ROLLUP.format(name) for name in ("minute", "hour", "day")),
-)
 _INSERT_ROW = "insert or ignore into {0} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -61,6 +44,7 @@ class SQLiteStore:
         self._read_only = read_only
         self._ready = False
         self._write_lock = threading.Lock()
+        self._fresh = FreshRows()
         self._pool = Pool(self._connect, sqlite3.Connection.close)
 
     @contextlib.contextmanager
@@ -77,6 +61,10 @@ class SQLiteStore:
     def changing(self) -> Iterator[Statements]:
         with self._changing() as statements:
             yield statements
+
+    def settle(self, *, everything: bool) -> bool:
+        with self._changing() as statements:
+            return cast("SQLiteSamples", statements.raw).settle(least=1 if everything else SETTLE_AT_ONCE)
 
     @property
     def drops(self) -> frozenset[Source]:
@@ -114,7 +102,7 @@ class SQLiteStore:
         with _told(self._path), self._pool.borrowed() as connection:
             connection.execute(begin)
             try:
-                yield Statements(_Connection(connection))
+                yield Statements(_Connection(connection), SQLiteSamples(connection, self._fresh))
                 connection.execute("commit")
             except BaseException:
                 if connection.in_transaction:  # a full disk has undone it already
@@ -128,7 +116,7 @@ class SQLiteStore:
         connection = sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
         try:
             if not self._ready:
-                self._prepare(connection)
+                prepare(connection, self._path, read_only=self._read_only, zone=self._zone)
                 self._ready = True
             connection.execute("pragma synchronous = full")
             connection.execute("pragma temp_store = memory")
@@ -140,34 +128,6 @@ class SQLiteStore:
             connection.close()
             raise
         return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables, once, whoever comes first."""
-        (version,) = connection.execute("pragma user_version").fetchone()
-        if version > _VERSION:
-            raise ConfigError(
-                f"history of version {version} is newer than this program",
-                file=str(self._path),
-                mend="update Sealbus, or name another file",
-            )
-        if version == _VERSION:
-            return
-        if self._read_only:
-            raise HistoryUnavailable(f"{self._path}: there is no history yet; the collector makes it")
-        connection.execute("pragma auto_vacuum = incremental")
-        connection.execute("pragma journal_mode = wal").fetchone()
-        connection.execute("begin immediate")
-        try:
-            if connection.execute("pragma user_version").fetchone() == (0,):
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-                connection.execute("insert into meta values (1, '1'), (2, ?)", (self._zone,))
-                connection.execute(f"pragma user_version = {_VERSION}")
-            connection.execute("commit")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("rollback")
-            raise
 
 
 class _Connection:
@@ -193,24 +153,6 @@ class _Connection:
 
     def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         self._connection.executemany(sql, rows)
-
-    def insert_samples(self, block: Block) -> int:
-        texts: list[str | None] = [None] * len(block)
-        for index, text in block.texts.items():
-            texts[index] = text
-        before = self._connection.total_changes
-        self._connection.executemany(
-            "insert or ignore into sample values (?, ?, ?, ?, ?)",
-            zip(
-                block.tag_ids.tolist(),
-                block.times_us.tolist(),
-                block.values.tolist(),
-                block.statuses.tolist(),
-                texts,
-                strict=True,
-            ),
-        )
-        return self._connection.total_changes - before
 
     def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
         tags = [tag_id] * len(rows)

@@ -2,7 +2,7 @@
 
 A `Connection` runs SQL with `?` for a parameter, and gives columns as arrays. `Statements` says in SQL what history needs;
 one of them lives as long as one transaction. What the engines do differently (bulk insertion, partitions, giving space
-back) is in `Connection` and `Store`.
+back) is in `Connection`, `Samples` and `Store`.
 
 Marks: an hour of a tag that has samples which its rollups do not know yet is marked, in the transaction that stores the
 samples. Who reads folds marked hours on the fly; `rolling` folds those that are over and takes the mark away. A mark, once
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from sealbus.history.block import TEXT, Block
 from sealbus.history.folding import Rows
 from sealbus.history.shapes import Bucket, Extent, Source
 
@@ -27,11 +26,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["HOUR_US", "TABLES", "Connection", "Floors", "Meta", "Statements", "Store"]
+    from sealbus.history.block import Block
+
+__all__ = ["HOUR_US", "TABLES", "Connection", "Floors", "Meta", "Samples", "Statements", "Store", "delete_oldest"]
 
 HOUR_US = Bucket.HOUR.usual_us
 TABLES = {Source.RAW: "sample", Source.MINUTE: "minute", Source.HOUR: "hour", Source.DAY: "day"}
-_TIME = {Source.RAW: "time_us", Source.MINUTE: "start_us", Source.HOUR: "start_us", Source.DAY: "start_us"}
 _ROW = (
     "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst",
     "iiiffffiiiii",
@@ -97,12 +97,36 @@ class Connection(Protocol):
         """The same statement for each of the rows."""
         ...
 
-    def insert_samples(self, block: Block) -> int:
-        """Store those that are not there; how many these were."""
-        ...
-
     def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
         """Store rollups where there are none."""
+        ...
+
+
+class Samples(Protocol):
+    """Samples as an engine keeps them, within one transaction. Ranges are [start, end)."""
+
+    def insert(self, block: Block) -> None:
+        """Store samples. One of the same tag and time as one that is there changes nothing."""
+        ...
+
+    def samples(self, tag_id: int, start_us: int, end_us: int, limit: int | None = None) -> Block:
+        """Those of one tag, in order of time."""
+        ...
+
+    def sample_before(self, tag_id: int, time_us: int) -> Block:
+        """The last one before a time, if there is one."""
+        ...
+
+    def is_longer(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
+        """Whether there are more than this."""
+        ...
+
+    def delete(self, tag_id: int, before_us: int, limit: int) -> int:
+        """Delete the oldest, about `limit` of them; how many these were. What is within an hour of `before_us` may stay."""
+        ...
+
+    def join(self, tag_id: int, start_us: int, end_us: int) -> None:
+        """These hours are over: keep them as they are read best."""
         ...
 
 
@@ -122,6 +146,10 @@ class Store(Protocol):
 
     def changing(self) -> AbstractContextManager[Statements]:
         """Alone."""
+        ...
+
+    def settle(self, *, everything: bool) -> bool:
+        """Arrange some of what was appended for reading, if much waits, or everything is to be. Whether there was some."""
         ...
 
     @property
@@ -145,10 +173,11 @@ class Store(Protocol):
 class Statements:
     """What history asks of a database, within one transaction."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "raw")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, raw: Samples) -> None:
         self._connection = connection
+        self.raw = raw
 
     def meta(self) -> Meta:
         """What holds for the whole store."""
@@ -162,10 +191,6 @@ class Statements:
     def set_zone(self, zone: str) -> None:
         """The zone that days are cut in."""
         self._connection.run("update meta set value = ? where id = 2", (zone,))
-
-    def insert(self, block: Block) -> int:
-        """Store samples that are not there yet; how many these were."""
-        return self._connection.insert_samples(block)
 
     def mark(self, tag_hours: Sequence[tuple[int, int]]) -> None:
         """Mark hours of tags; those that are marked stay so."""
@@ -230,24 +255,6 @@ class Statements:
         sql = "delete from mark where tag_id = ? and hour_us >= ? and hour_us < ?"
         self._connection.run(sql, (tag_id, start_us, end_us))
 
-    def samples(self, tag_id: int, start_us: int, end_us: int, limit: int | None = None) -> Block:
-        """Samples of one tag in [start, end), in order of time."""
-        where = "tag_id = ? and time_us >= ? and time_us < ? order by time_us"
-        parameters: tuple[object, ...] = (tag_id, start_us, end_us)
-        if limit is not None:
-            where, parameters = f"{where} limit ?", (*parameters, limit)
-        return self._block(tag_id, where, parameters)
-
-    def sample_before(self, tag_id: int, time_us: int) -> Block:
-        """The last sample before a time, if there is one."""
-        return self._block(tag_id, "tag_id = ? and time_us < ? order by time_us desc limit 1", (tag_id, time_us))
-
-    def is_longer(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
-        """Whether there are more samples than this in [start, end)."""
-        sql = "select time_us from sample where tag_id = ? and time_us >= ? and time_us < ?"
-        sql = f"{sql} order by time_us limit 1 offset ?"
-        return bool(len(self._connection.columns(sql, (tag_id, start_us, end_us, count), "i")[0]))
-
     def rows(self, source: Source, tag_id: int, start_us: int, end_us: int) -> Rows:
         """Rollups of one tag that begin in [start, end), in order."""
         sql = f"select {_ROW[0]} from {TABLES[source]} where tag_id = ? and start_us >= ? and start_us < ? order by start_us"  # noqa: S608
@@ -286,12 +293,10 @@ class Statements:
             self._connection.insert_rows(TABLES[source], tag_id, rows)
 
     def delete(self, source: Source, tag_id: int, before_us: int, limit: int) -> int:
-        """Delete the oldest, at most `limit` of them; how many these were."""
-        table, column = TABLES[source], _TIME[source]
-        sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} limit 1 offset ?"  # noqa: S608
-        found = self._connection.columns(sql, (tag_id, before_us, limit), "i")[0]
-        end = int(found[0]) if len(found) else before_us
-        return self._connection.run(f"delete from {table} where tag_id = ? and {column} < ?", (tag_id, end))  # noqa: S608
+        """Delete the oldest, about `limit` of them; how many these were."""
+        if source is Source.RAW:
+            return self.raw.delete(tag_id, before_us, limit)
+        return delete_oldest(self._connection, (TABLES[source], "start_us"), (tag_id, before_us), limit)
 
     def stale_days(self, limit: int) -> list[int]:
         """Tags whose days are cut in another zone than the store's."""
@@ -312,12 +317,11 @@ class Statements:
         """They are cut in the store's zone."""
         self._connection.run("update tag set days_stale = 0 where tag_id = ?", (tag_id,))
 
-    def _block(self, tag_id: int, where: str, parameters: Sequence[object]) -> Block:
-        sql = f"select time_us, value, status from sample where {where}"  # noqa: S608
-        times, values, statuses = self._connection.columns(sql, parameters, "ifi")
-        texts: dict[int, str] = {}
-        if len(statuses) and (statuses & TEXT).any():
-            sql = f"select time_us, coalesce(text, '') from sample where {where}"  # noqa: S608
-            pairs = self._connection.texts(sql, parameters)
-            texts = {index: text for index, (_, text) in enumerate(pairs) if int(statuses[index]) & TEXT}
-        return Block(np.full(len(times), tag_id, np.int64), times, values, statuses, texts)  # type: ignore[arg-type]
+
+def delete_oldest(connection: Connection, what: tuple[str, str], of: tuple[int, int], limit: int) -> int:
+    """Delete rows of a table, by its column of time, of a tag from before a time: the oldest, at most `limit` of them."""
+    table, column = what
+    sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} limit 1 offset ?"  # noqa: S608
+    found = connection.columns(sql, (*of, limit), "i")[0]
+    end = int(found[0]) if len(found) else of[1]
+    return connection.run(f"delete from {table} where tag_id = ? and {column} < ?", (of[0], end))  # noqa: S608

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Upkeep"]
 
 _GRACE_US = 120 * US_PER_S
+_SETTLE_US = 60 * US_PER_S
 _HOURS_AT_ONCE = 200
 _TAGS_AT_ONCE = 20
 _ROWS_AT_ONCE = 20_000
@@ -43,16 +44,28 @@ class Upkeep:
         self._lock = threading.Lock()
         self._due: list[tuple[Source, int]] = []
         self._retained_hour = -1
+        self._settled_us = -_SETTLE_US
 
     def step(self, rules: HistoryRules, now_us: int) -> Tended:
         """One step of what is most needed. Raises HistoryUnavailable."""
         with self._lock:
+            if self._settle(now_us):
+                return Tended(0, 0, more=True)
             rolled = self._roll(rules, now_us)
             if rolled:
                 return Tended(rolled, 0, more=True)
             if self._cut_days(rules, now_us):
                 return Tended(0, 0, more=True)
             return self._retain(rules, now_us)
+
+    def _settle(self, now_us: int) -> bool:
+        """Whether there was something: much, or a minute has gone by. The clock may have been set back."""
+        everything = not self._settled_us <= now_us < self._settled_us + _SETTLE_US
+        if self._store.settle(everything=everything):
+            return True
+        if everything:
+            self._settled_us = now_us
+        return False
 
     def _roll(self, rules: HistoryRules, now_us: int) -> int:
         open_us = now_us - _GRACE_US
@@ -126,6 +139,7 @@ def _roll_tag(folder: Folder, hours: Sequence[int]) -> None:
         statements.replace(Source.HOUR, tag_id, (begin, end), rolled)
     for begin, end in runs(hours):
         statements.unmark(tag_id, begin, end)
+        statements.raw.join(tag_id, begin, end)
     done = 0
     for begin, end in runs(hours):
         cuts = edges(Bucket.DAY, max(begin, done), end, folder.zone)

@@ -1,0 +1,220 @@
+"""Samples in SQLite: first as they come, then by tag.
+
+What is appended becomes one row of `fresh`, sorted by tag and time. From time to time these rows are *settled*: cut by tag
+and hour and packed into rows of `packed`. A row for each sample would write a page of the disk for nearly every one, since
+neighbours in time are not neighbours in the file; so it is one page for a minute of a tag. When an hour is rolled up, its
+rows are made one.
+
+The rows of a tag in `packed` do not overlap, none goes over a full hour, and no two begin in the same minute: their number
+is made of the tag and the minute. Of two samples of the same tag and time the first that came counts.
+
+A row of `fresh` never changes and its number is never used again, so what is read of it is remembered.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sealbus.history.block import LAST_US, NOTHING, Block
+from sealbus.history.packing import pack, unpack
+from sealbus.history.store import HOUR_US
+from sealbus.samples import US_PER_S
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+__all__ = ["SETTLE_AT_ONCE", "FreshRows", "SQLiteSamples"]
+
+SETTLE_AT_ONCE = 500_000
+
+_log = logging.getLogger("sealbus.history")
+_MINUTE_US = 60 * US_PER_S
+_MINUTE_BITS = 28  # minutes until the year 2480
+_OVERLAPPING = """select id, samples from packed where id between ? and ? and (last_us >= ? or id >= ?) order by id"""
+_IN_RANGE = """select samples from packed where id between ? and ? and last_us >= ? and first_us < ? order by id"""
+_COUNTS = """select first_us, last_us, count from packed where id between ? and ? and last_us >= ? and first_us < ?
+    order by id limit ?"""
+_BEFORE = "select samples from packed where id between ? and ? and first_us < ? order by id desc limit 1"
+_HOUR = "select id, samples from packed where id between ? and ? order by id"
+
+
+class FreshRows:
+    """What is remembered of `fresh`, by the number of the row, for all connections of a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[int, Block] = {}
+
+    def of(self, connection: sqlite3.Connection) -> list[Block]:
+        """All of them, as they came; each sorted by tag and time."""
+        numbers = [number for (number,) in connection.execute("select id from fresh order by id")]
+        with self._lock:
+            known = {number: self._known[number] for number in numbers if number in self._known}
+        for number in numbers:
+            if number not in known:
+                known[number] = _read_fresh(connection, number)
+        with self._lock:
+            self._known = known
+        return [known[number] for number in numbers]
+
+
+class SQLiteSamples:
+    """The samples of a store, within one transaction."""
+
+    __slots__ = ("_connection", "_rows", "_seen")
+
+    def __init__(self, connection: sqlite3.Connection, rows: FreshRows) -> None:
+        self._connection = connection
+        self._rows = rows
+        self._seen: list[Block] | None = None
+
+    def insert(self, block: Block) -> None:
+        block = block.ordered()
+        self._connection.execute("insert into fresh (count, samples) values (?, ?)", (len(block), block.encode()))
+
+    def samples(self, tag_id: int, start_us: int, end_us: int, limit: int | None = None) -> Block:
+        parts: list[Block] = []
+        found = 0
+        for part in self._packed(tag_id, start_us, end_us):
+            parts.append(part)
+            found += len(part)
+            if limit is not None and found >= limit:
+                end_us = int(part.times_us[-1]) + 1  # what is fresh may still be before that
+                break
+        parts += self._fresh(tag_id, start_us, end_us)
+        block = Block.joined([NOTHING, *parts]).ordered()
+        return block if limit is None else block.sliced(0, limit)
+
+    def sample_before(self, tag_id: int, time_us: int) -> Block:
+        rows = self._connection.execute(_BEFORE, (*_numbers(tag_id, 0, time_us), time_us))
+        parts = [_between(_unpacked(tag_id, data), 0, time_us) for (data,) in rows]
+        parts += self._fresh(tag_id, 0, time_us)
+        lasts = [part.sliced(len(part) - 1, len(part)) for part in parts if len(part)]
+        return max(lasts, key=lambda last: int(last.times_us[0]), default=NOTHING)
+
+    def is_longer(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
+        found = sum(len(part) for part in self._fresh(tag_id, start_us, end_us))
+        span = (*_numbers(tag_id, start_us, end_us), start_us, end_us)
+        for first_us, last_us, held in self._connection.execute(_COUNTS, (*span, count + 1)):
+            if first_us >= start_us and last_us < end_us:
+                found += held
+            else:
+                edge = self._packed(tag_id, max(first_us, start_us), min(last_us + 1, end_us))
+                found += sum(len(part) for part in edge)
+            if found > count:
+                break
+        return found > count
+
+    def delete(self, tag_id: int, before_us: int, limit: int) -> int:
+        """Whole hours only."""
+        hour_us = before_us - before_us % HOUR_US
+        numbers = (_number(tag_id, 0), _number(tag_id, hour_us) - 1)
+        counts = self._connection.execute("select id, count from packed where id between ? and ? order by id", numbers)
+        deleted, last = 0, -1
+        for number, count in counts:
+            last, deleted = number, deleted + count
+            if deleted >= limit:
+                break
+        self._connection.execute("delete from packed where id between ? and ?", (numbers[0], last))
+        return deleted
+
+    def join(self, tag_id: int, start_us: int, end_us: int) -> None:
+        """Make the rows of each hour between one."""
+        rows = self._connection.execute(_HOUR, (_number(tag_id, start_us), _number(tag_id, end_us) - 1)).fetchall()
+        for _, hour in itertools.groupby(rows, key=lambda row: (row[0] & ((1 << _MINUTE_BITS) - 1)) // 60):
+            old = list(hour)
+            if len(old) > 1:
+                self._replace([number for number, _ in old], Block.joined([_unpacked(tag_id, data) for _, data in old]))
+
+    def settle(self, *, least: int) -> bool:
+        """Pack the oldest of what is fresh by tag, if there are as many samples as this. Whether there were."""
+        counts = self._connection.execute("select id, count from fresh order by id").fetchall()
+        sums = list(itertools.accumulate(count for _, count in counts))
+        if not sums or sums[-1] < least:
+            return False
+        numbers = [number for (number, _), so_far in zip(counts, [0, *sums], strict=False) if so_far < SETTLE_AT_ONCE]
+        fresh = Block.joined([NOTHING, *self._rows.of(self._connection)[: len(numbers)]]).ordered()
+        for piece in _by_tag_and_hour(fresh):
+            tag_id, first_us, last_us = int(piece.tag_ids[0]), int(piece.times_us[0]), int(piece.times_us[-1])
+            numbers_of_hour = (_number(tag_id, first_us - first_us % HOUR_US), _number(tag_id, last_us))
+            same_minute = _number(tag_id, first_us)
+            old = self._connection.execute(_OVERLAPPING, (*numbers_of_hour, first_us, same_minute)).fetchall()
+            joined = Block.joined([*(_unpacked(tag_id, data) for _, data in old), piece]) if old else piece
+            self._replace([number for number, _ in old], joined)
+        self._connection.execute("delete from fresh where id <= ?", (numbers[-1],))
+        return True
+
+    def _replace(self, numbers: list[int], block: Block) -> None:
+        """Rows, by samples of one tag and hour."""
+        for number in numbers:
+            self._connection.execute("delete from packed where id = ?", (number,))
+        if len(block := block.ordered()):
+            tag_id, first_us, last_us = int(block.tag_ids[0]), int(block.times_us[0]), int(block.times_us[-1])
+            row = (_number(tag_id, first_us), first_us, last_us, len(block), pack(block))
+            self._connection.execute("insert into packed values (?, ?, ?, ?, ?)", row)
+
+    def _packed(self, tag_id: int, start_us: int, end_us: int) -> Iterator[Block]:
+        """Those of one tag in [start, end) that are settled, in order, by rows."""
+        span = (*_numbers(tag_id, start_us, end_us), start_us, end_us)
+        for (data,) in self._connection.execute(_IN_RANGE, span):
+            yield _between(_unpacked(tag_id, data), start_us, end_us)
+
+    def _fresh(self, tag_id: int, start_us: int, end_us: int) -> list[Block]:
+        """Those of one tag in [start, end) that are not settled, as they came."""
+        if self._seen is None:
+            self._seen = self._rows.of(self._connection)
+        parts = []
+        for block in self._seen:
+            first, last = np.searchsorted(block.tag_ids, (tag_id, tag_id + 1)).tolist()
+            if first < last:
+                parts.append(_between(block, start_us, end_us, first, last))
+        return [part for part in parts if len(part)]
+
+
+def _number(tag_id: int, time_us: int) -> int:
+    return tag_id << _MINUTE_BITS | min(max(time_us, 0), LAST_US) // _MINUTE_US
+
+
+def _numbers(tag_id: int, start_us: int, end_us: int) -> tuple[int, int]:
+    """Rows with samples in [start, end) have numbers between these: one begins in the hour of the start, or later."""
+    return _number(tag_id, start_us - start_us % HOUR_US), _number(tag_id, end_us - 1)
+
+
+def _between(block: Block, start_us: int, end_us: int, first: int = 0, last: int | None = None) -> Block:
+    """Of the samples from `first` to `last`, which are of one tag, those in [start, end)."""
+    times = block.times_us[first:last]
+    low, high = np.searchsorted(times, (start_us, end_us)).tolist()
+    return block.sliced(first + low, first + high)
+
+
+def _by_tag_and_hour(block: Block) -> Iterator[Block]:
+    if not len(block):
+        return
+    hours = block.tag_ids << _MINUTE_BITS | block.times_us // HOUR_US
+    edges = [0, *(np.flatnonzero(np.diff(hours)) + 1).tolist(), len(block)]
+    for first, last in itertools.pairwise(edges):
+        yield block.sliced(first, last)
+
+
+def _unpacked(tag_id: int, data: bytes) -> Block:
+    """The samples of a row; none, where the disk has damaged it: that costs a minute or an hour of one tag."""
+    try:
+        return unpack(tag_id, data)
+    except ValueError as error:
+        _log.error("history: %s", error)
+        return NOTHING
+
+
+def _read_fresh(connection: sqlite3.Connection, number: int) -> Block:
+    ((data,),) = connection.execute("select samples from fresh where id = ?", (number,))
+    try:
+        return Block.decode(data)
+    except ValueError as error:
+        _log.error("history: samples of row %d are damaged: %s", number, error)
+        return NOTHING
