@@ -8,25 +8,38 @@ not remembered.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sealbus.history.shapes import Appended
-from sealbus.history.store import HOUR_US, Floors
+from sealbus.history.store import HOUR_US
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sealbus.history.block import Block
     from sealbus.history.rules import HistoryRules
-    from sealbus.history.store import Store
+    from sealbus.history.store import Statements, Store
 
 __all__ = ["Appender"]
 
 _HOUR_BITS = 22  # hours until the year 2448
 _MOST_REMEMBERED = 2_000_000
-_NEW = Floors()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """What holds in an epoch, under rules. For each tag, in order: from when on it is kept, and how long a value holds."""
+
+    epoch: int
+    rules: HistoryRules
+    marked: NDArray[np.int64]
+    """Tag and hour in one number, in order."""
+    tag_ids: NDArray[np.int64]
+    kept_us: NDArray[np.int64]
+    hold_us: NDArray[np.int64]
 
 
 class Appender:
@@ -35,45 +48,58 @@ class Appender:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._epoch = -1
-        self._marked: set[int] = set()
-        self._floors: dict[int, Floors] = {}
+        self._last: _Known | None = None
 
     def append(self, block: Block, rules: HistoryRules) -> Appended:
         """Store what is not there yet. Raises HistoryUnavailable; then nothing was stored, or all."""
         if not len(block):
             return Appended(0)
+        block = block.ordered()
         with self._store.appending() as statements:
-            epoch = statements.meta().epoch
-            with self._lock:
-                if epoch != self._epoch or len(self._marked) > _MOST_REMEMBERED:
-                    self._epoch, self._marked, self._floors = epoch, set(), statements.tags()
-                marked, floors = self._marked, self._floors
-            tags, places = np.unique(block.tag_ids, return_inverse=True)
-            fresh = [tag_id for tag_id in tags.tolist() if tag_id not in floors]
-            kept = block.times_us >= np.array([floors.get(tag, _NEW).raw for tag in tags.tolist()])[places]
+            known = self._known(statements, rules)
+            if len(fresh := np.setdiff1d(block.tag_ids, known.tag_ids)):
+                statements.add_tags(fresh.tolist())
+                known = _of_epoch(statements, known.epoch, rules, known.marked)
+            places = np.searchsorted(known.tag_ids, block.tag_ids)
+            kept = block.times_us >= known.kept_us[places]
             too_old = len(block) - int(kept.sum())
             if too_old:
                 block, places = block.chosen(kept), places[kept]
-            if fresh:
-                statements.add_tags(fresh)
             if len(block):
                 statements.raw.insert(block)
-            holds = np.array([rules.of(tag_id).hold_us for tag_id in tags.tolist()])[places]
-            marks = _hours(block, holds) - marked
-            statements.mark(sorted(((key >> _HOUR_BITS), (key & ((1 << _HOUR_BITS) - 1)) * HOUR_US) for key in marks))
+            marks = np.setdiff1d(_hours(block, known.hold_us[places]), known.marked, assume_unique=True)
+            if len(marks):
+                hours = (marks & ((1 << _HOUR_BITS) - 1)) * HOUR_US
+                statements.mark(list(zip((marks >> _HOUR_BITS).tolist(), hours.tolist(), strict=True)))
+                known = replace(known, marked=np.union1d(known.marked, marks))
         with self._lock:
-            if epoch == self._epoch:
-                self._marked |= marks
-                self._floors |= dict.fromkeys(fresh, _NEW)
+            self._last = known
         return Appended(too_old)
 
+    def _known(self, statements: Statements, rules: HistoryRules) -> _Known:
+        epoch = statements.meta().epoch
+        with self._lock:
+            last = self._last
+        is_of_epoch = last is not None and last.epoch == epoch and len(last.marked) <= _MOST_REMEMBERED
+        if last is not None and is_of_epoch and last.rules is rules:
+            return last
+        marked = last.marked if last is not None and is_of_epoch else np.empty(0, np.int64)
+        return _of_epoch(statements, epoch, rules, marked)
 
-def _hours(block: Block, holds_us: NDArray[np.int64]) -> set[int]:
+
+def _of_epoch(statements: Statements, epoch: int, rules: HistoryRules, marked: NDArray[np.int64]) -> _Known:
+    floors = sorted(statements.tags().items())
+    tag_ids = np.array([tag_id for tag_id, _ in floors], np.int64)
+    kept_us = np.array([each.raw for _, each in floors], np.int64)
+    hold_us = np.array([rules.of(tag_id).hold_us for tag_id, _ in floors], np.int64)
+    return _Known(epoch, rules, marked, tag_ids, kept_us, hold_us)
+
+
+def _hours(block: Block, holds_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """The hours whose rollups the samples may change: from the one each is in to the one in which it may hold last."""
     first, last = block.times_us // HOUR_US, (block.times_us + holds_us) // HOUR_US
-    keys: set[int] = set()
+    keys = [np.empty(0, np.int64)]
     for turn in range(int((last - first).max(initial=-1)) + 1):
         reached = first + turn <= last
-        keys |= set(np.unique(block.tag_ids[reached] << _HOUR_BITS | (first[reached] + turn)).tolist())
-    return keys
+        keys.append(block.tag_ids[reached] << _HOUR_BITS | (first[reached] + turn))
+    return np.unique(np.concatenate(keys))

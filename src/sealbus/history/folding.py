@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sealbus.history.block import Block
 
+    Time = int | NDArray[np.int64]  # one for all, or one for each
+
 __all__ = ["EMPTY", "Rows", "fold", "holding", "of_rows", "of_samples", "worst"]
 
 _RANK = np.array([0, 1, 3, 2], np.int64)  # how bad each is: GOOD, UNCERTAIN, BAD, STALE
@@ -64,9 +66,14 @@ class Rows:
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
         """In order of their beginnings."""
-        columns = [np.concatenate(each) for each in zip(*(part.columns() for part in parts), strict=True)]
-        order = np.argsort(columns[0], kind="stable")
-        return cls(*(column[order] for column in columns))
+        laid = cls.laid(parts)
+        return laid.chosen(np.argsort(laid.starts_us, kind="stable"))
+
+    @classmethod
+    def laid(cls, parts: Sequence[Rows]) -> Rows:
+        """One after the other."""
+        columns = (np.concatenate(each) for each in zip(*(part.columns() for part in parts), strict=True))
+        return cls(*columns)  # type: ignore[arg-type]
 
 
 def _empty() -> Rows:
@@ -77,7 +84,7 @@ def _empty() -> Rows:
 EMPTY = _empty()
 
 
-def of_samples(block: Block, *, hold_us: int, now_us: int) -> Rows:
+def of_samples(block: Block, *, hold_us: Time, now_us: Time) -> Rows:
     """The pieces of one tag's samples, in order of time. What has not happened by `now_us` is no part of them."""
     if not len(block):
         return EMPTY
@@ -87,7 +94,7 @@ def of_samples(block: Block, *, hold_us: int, now_us: int) -> Rows:
     return _constant(times, ends, block.values, times, block.statuses, np.ones(len(block), np.int64))
 
 
-def of_rows(rows: Rows, *, hold_us: int, now_us: int) -> Rows:
+def of_rows(rows: Rows, *, hold_us: Time, now_us: Time) -> Rows:
     """The pieces of stored buckets: each of them, and what its last value held before the next one began."""
     if not len(rows):
         return EMPTY

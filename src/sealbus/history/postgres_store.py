@@ -167,11 +167,10 @@ class _Connection:
         with self._connection.cursor() as cursor:
             cursor.executemany(_placed(sql), rows)
 
-    def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
+    def insert_rows(self, table: str, tag_ids: NDArray[np.int64], rows: Rows) -> None:
         if table in PARTITION_US:
             self.have_partitions(table, rows.starts_us)
-        tags = np.full(len(rows), tag_id, np.int64)
-        columns = [(tags, ">i4"), *zip(rows.columns(), _ROW_KINDS, strict=True)]
+        columns = [(tag_ids, ">i4"), *zip(rows.columns(), _ROW_KINDS, strict=True)]
         sql = f"copy {table} ({_ROW_COLUMNS}) from stdin (format binary)".encode()
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             copy.write(copy_rows(columns))

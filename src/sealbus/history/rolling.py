@@ -20,6 +20,8 @@ from sealbus.history.store import HOUR_US
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from sealbus.history.store import Statements
 
 __all__ = ["Folder", "runs"]
@@ -41,8 +43,13 @@ class Folder:
 
     def from_samples(self, start_us: int, end_us: int, *buckets: Bucket) -> tuple[Rows, ...]:
         """The minutes or hours of whole hours, from samples that are read once."""
-        pieces = self._pieces(start_us, end_us)
+        pieces = of_samples(self.block(start_us, end_us), hold_us=self.hold_us, now_us=self.now_us)
         return tuple(fold(pieces, edges(bucket, start_us, end_us, self.zone)) for bucket in buckets)
+
+    def block(self, start_us: int, end_us: int) -> Block:
+        """The samples in [start, end), and the last one before."""
+        block = self.statements.raw.samples(self.tag_id, start_us, end_us)
+        return Block.joined([self.statements.raw.sample_before(self.tag_id, start_us), block])
 
     def rows(self, bucket: Bucket, start_us: int, end_us: int, step_us: int = 0) -> Rows:
         """The buckets that begin in [start, end), those of marked hours folded on the fly. Start and end are edges.
@@ -69,10 +76,15 @@ class Folder:
 
     def days_from_hours(self, start_us: int, end_us: int) -> Rows:
         """The days that begin in [start, end), both midnights, from hours."""
+        rows, cuts = self.parts_of_days(start_us, end_us)
+        return fold(of_rows(rows, hold_us=self.hold_us, now_us=self.now_us), cuts)
+
+    def parts_of_days(self, start_us: int, end_us: int) -> tuple[Rows, NDArray[np.int64]]:
+        """The hours of these days, minutes where a day begins within an hour, and the last row before; and the midnights."""
         first, last = outer_edges(Bucket.DAY, start_us, end_us, self.zone)
         hours = self.rows(Bucket.HOUR, floor_us(Bucket.HOUR, first, self.zone), last)
         if not len(hours):
-            return EMPTY
+            return EMPTY, np.array((start_us, end_us))
         first, last = max(first, int(hours.starts_us[0])), min(last, int(hours.ends_us[-1]))
         cuts = edges(Bucket.DAY, first, last, self.zone)
         ragged = cuts[cuts % HOUR_US != 0].tolist()
@@ -83,7 +95,7 @@ class Folder:
                 parts = [Rows.joined(parts)]
                 parts = [parts[0].chosen(parts[0].starts_us != hour), minutes]
         before = self.row_before(hours.starts_us[0])
-        return fold(of_rows(Rows.joined([before, *parts]), hold_us=self.hold_us, now_us=self.now_us), cuts)
+        return Rows.joined([before, *parts]), cuts
 
     def row_before(self, time_us: int) -> Rows:
         """What the last sample before a time left behind, as a row without length."""
@@ -109,11 +121,6 @@ class Folder:
                 kept = rows.chosen((rows.starts_us < begin) | (rows.starts_us >= stop))
                 rows, done = Rows.joined([kept, self.days_from_hours(begin, stop)]), stop
         return rows
-
-    def _pieces(self, start_us: int, end_us: int) -> Rows:
-        block = self.statements.raw.samples(self.tag_id, start_us, end_us)
-        before = self.statements.raw.sample_before(self.tag_id, start_us)
-        return of_samples(Block.joined([before, block]), hold_us=self.hold_us, now_us=self.now_us)
 
 
 def runs(hours: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -5,8 +5,8 @@ and hour and packed into rows of `packed`. A row for each sample would write a p
 neighbours in time are not neighbours in the file; so it is one page for a minute of a tag. When an hour is rolled up, its
 rows are made one.
 
-The rows of a tag in `packed` do not overlap, none goes over a full hour, and no two begin in the same minute: their number
-is made of the tag and the minute. Of two samples of the same tag and time the first that came counts.
+The rows of a tag in `packed` do not overlap, none goes over a full hour, and no two begin in the same ten seconds: their
+number is made of the tag and that step of time. Of two samples of the same tag and time the first that came counts.
 
 A row of `fresh` never changes and its number is never used again, so what is read of it is remembered.
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealbus.history.block import LAST_US, NOTHING, Block
-from sealbus.history.packing import pack, unpack
+from sealbus.history.packing import is_small, pack_plain, pack_small, unpack
 from sealbus.history.store import HOUR_US
 from sealbus.samples import US_PER_S
 
@@ -29,18 +29,22 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
 __all__ = ["SETTLE_AT_ONCE", "FreshRows", "SQLiteSamples"]
 
 SETTLE_AT_ONCE = 500_000
 
 _log = logging.getLogger("sealbus.history")
-_MINUTE_US = 60 * US_PER_S
-_MINUTE_BITS = 28  # minutes until the year 2480
-_OVERLAPPING = """select id, samples from packed where id between ? and ? and (last_us >= ? or id >= ?) order by id"""
+_STEP_US = 10 * US_PER_S
+_STEP_BITS = 30  # steps until the year 2310
+_STEPS_OF_HOUR = HOUR_US // _STEP_US
+_BACKWARDS = "select id, last_us from packed where id between ? and ? order by id desc"
 _IN_RANGE = """select samples from packed where id between ? and ? and last_us >= ? and first_us < ? order by id"""
 _COUNTS = """select first_us, last_us, count from packed where id between ? and ? and last_us >= ? and first_us < ?
     order by id limit ?"""
 _BEFORE = "select samples from packed where id between ? and ? and first_us < ? order by id desc limit 1"
+_INSERT = "insert into packed values (?, ?, ?, ?, ?)"
 _HOUR = "select id, samples from packed where id between ? and ? order by id"
 
 
@@ -125,12 +129,12 @@ class SQLiteSamples:
         return deleted
 
     def join(self, tag_id: int, start_us: int, end_us: int) -> None:
-        """Make the rows of each hour between one."""
+        """Make the rows of each hour between one, packed small."""
         rows = self._connection.execute(_HOUR, (_number(tag_id, start_us), _number(tag_id, end_us) - 1)).fetchall()
-        for _, hour in itertools.groupby(rows, key=lambda row: (row[0] & ((1 << _MINUTE_BITS) - 1)) // 60):
+        for _, hour in itertools.groupby(rows, key=lambda row: (row[0] & ((1 << _STEP_BITS) - 1)) // _STEPS_OF_HOUR):
             old = list(hour)
-            if len(old) > 1:
-                self._replace([number for number, _ in old], Block.joined([_unpacked(tag_id, data) for _, data in old]))
+            if len(old) > 1 or not is_small(old[0][1]):
+                self._replace(tag_id, old, NOTHING, small=True)
 
     def settle(self, *, least: int) -> bool:
         """Pack the oldest of what is fresh by tag, if there are as many samples as this. Whether there were."""
@@ -138,26 +142,41 @@ class SQLiteSamples:
         sums = list(itertools.accumulate(count for _, count in counts))
         if not sums or sums[-1] < least:
             return False
-        numbers = [number for (number, _), so_far in zip(counts, [0, *sums], strict=False) if so_far < SETTLE_AT_ONCE]
-        fresh = Block.joined([NOTHING, *self._rows.of(self._connection)[: len(numbers)]]).ordered()
-        for piece in _by_tag_and_hour(fresh):
-            tag_id, first_us, last_us = int(piece.tag_ids[0]), int(piece.times_us[0]), int(piece.times_us[-1])
-            numbers_of_hour = (_number(tag_id, first_us - first_us % HOUR_US), _number(tag_id, last_us))
-            same_minute = _number(tag_id, first_us)
-            old = self._connection.execute(_OVERLAPPING, (*numbers_of_hour, first_us, same_minute)).fetchall()
-            joined = Block.joined([*(_unpacked(tag_id, data) for _, data in old), piece]) if old else piece
-            self._replace([number for number, _ in old], joined)
-        self._connection.execute("delete from fresh where id <= ?", (numbers[-1],))
+        taken = sum(so_far < SETTLE_AT_ONCE for so_far in (0, *sums[:-1]))
+        fresh = Block.joined([NOTHING, *self._rows.of(self._connection)[:taken]]).ordered()
+        firsts = _firsts(fresh)
+        lasts = np.append(firsts[1:], len(fresh)) - 1
+        columns = (fresh.tag_ids[firsts], firsts, lasts, fresh.times_us[firsts], fresh.times_us[lasts])
+        rows = zip(*(column.tolist() for column in columns), pack_plain(fresh, firsts.tolist()), strict=True)
+        for tag_id, first, last, first_us, last_us, data in rows:
+            if old := self._overlapping(tag_id, first_us, last_us):
+                small = any(is_small(each) for _, each in old)
+                self._replace(tag_id, old, fresh.sliced(first, last + 1), small=small)
+            else:
+                self._connection.execute(
+                    _INSERT, (_number(tag_id, first_us), first_us, last_us, last - first + 1, data)
+                )
+        self._connection.execute("delete from fresh where id <= ?", (counts[taken - 1][0],))
         return True
 
-    def _replace(self, numbers: list[int], block: Block) -> None:
-        """Rows, by samples of one tag and hour."""
-        for number in numbers:
-            self._connection.execute("delete from packed where id = ?", (number,))
-        if len(block := block.ordered()):
-            tag_id, first_us, last_us = int(block.tag_ids[0]), int(block.times_us[0]), int(block.times_us[-1])
-            row = (_number(tag_id, first_us), first_us, last_us, len(block), pack(block))
-            self._connection.execute("insert into packed values (?, ?, ?, ?, ?)", row)
+    def _overlapping(self, tag_id: int, first_us: int, last_us: int) -> list[tuple[int, bytes]]:
+        """Rows that one of these times cannot stand beside."""
+        found: list[tuple[int, bytes]] = []
+        lowest = _number(tag_id, first_us)
+        for number, held_us in self._connection.execute(_BACKWARDS, _numbers(tag_id, first_us, last_us + 1)):
+            if held_us < first_us and number < lowest:
+                break
+            found += self._connection.execute("select id, samples from packed where id = ?", (number,))
+        return found[::-1]
+
+    def _replace(self, tag_id: int, old: list[tuple[int, bytes]], new: Block, *, small: bool) -> None:
+        """Make one row of some neighbours of one hour, and of more samples of it."""
+        block = Block.joined([*(_unpacked(tag_id, data) for _, data in old), new]).ordered()
+        self._connection.execute("delete from packed where id between ? and ?", (old[0][0], old[-1][0]))
+        if len(block):
+            first_us, last_us = int(block.times_us[0]), int(block.times_us[-1])
+            data = pack_small(block) if small else next(pack_plain(block, [0]))
+            self._connection.execute(_INSERT, (_number(tag_id, first_us), first_us, last_us, len(block), data))
 
     def _packed(self, tag_id: int, start_us: int, end_us: int) -> Iterator[Block]:
         """Those of one tag in [start, end) that are settled, in order, by rows."""
@@ -178,7 +197,7 @@ class SQLiteSamples:
 
 
 def _number(tag_id: int, time_us: int) -> int:
-    return tag_id << _MINUTE_BITS | min(max(time_us, 0), LAST_US) // _MINUTE_US
+    return tag_id << _STEP_BITS | min(max(time_us, 0), LAST_US) // _STEP_US
 
 
 def _numbers(tag_id: int, start_us: int, end_us: int) -> tuple[int, int]:
@@ -193,13 +212,10 @@ def _between(block: Block, start_us: int, end_us: int, first: int = 0, last: int
     return block.sliced(first + low, first + high)
 
 
-def _by_tag_and_hour(block: Block) -> Iterator[Block]:
-    if not len(block):
-        return
-    hours = block.tag_ids << _MINUTE_BITS | block.times_us // HOUR_US
-    edges = [0, *(np.flatnonzero(np.diff(hours)) + 1).tolist(), len(block)]
-    for first, last in itertools.pairwise(edges):
-        yield block.sliced(first, last)
+def _firsts(block: Block) -> NDArray[np.intp]:
+    """Where a tag or an hour begins, in an ordered block with samples in it."""
+    hours = block.tag_ids << _STEP_BITS | block.times_us // HOUR_US
+    return np.append(0, np.flatnonzero(np.diff(hours)) + 1)
 
 
 def _unpacked(tag_id: int, data: bytes) -> Block:
@@ -207,7 +223,7 @@ def _unpacked(tag_id: int, data: bytes) -> Block:
     try:
         return unpack(tag_id, data)
     except ValueError as error:
-        _log.error("history: %s", error)
+        _log.error("history: samples of tag %d are damaged: %s", tag_id, error)
         return NOTHING
 
 

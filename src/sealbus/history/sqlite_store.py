@@ -154,10 +154,9 @@ class _Connection:
     def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         self._connection.executemany(sql, rows)
 
-    def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
-        tags = [tag_id] * len(rows)
-        columns = (column.tolist() for column in rows.columns())
-        self._connection.executemany(_INSERT_ROW.format(table), zip(tags, *columns, strict=True))
+    def insert_rows(self, table: str, tag_ids: NDArray[np.int64], rows: Rows) -> None:
+        columns = (column.tolist() for column in (tag_ids, *rows.columns()))
+        self._connection.executemany(_INSERT_ROW.format(table), zip(*columns, strict=True))
 
 
 @contextlib.contextmanager

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from sealbus.history.block import Block
 
+    TaggedRows = tuple[NDArray[np.int64], Rows]
+
 __all__ = ["HOUR_US", "TABLES", "Connection", "Floors", "Meta", "Samples", "Statements", "Store", "delete_oldest"]
 
 HOUR_US = Bucket.HOUR.usual_us
@@ -97,8 +99,8 @@ class Connection(Protocol):
         """The same statement for each of the rows."""
         ...
 
-    def insert_rows(self, table: str, tag_id: int, rows: Rows) -> None:
-        """Store rollups where there are none."""
+    def insert_rows(self, table: str, tag_ids: NDArray[np.int64], rows: Rows) -> None:
+        """Store rollups, each of its tag, where there are none."""
         ...
 
 
@@ -250,10 +252,10 @@ class Statements:
         tags, hours = self._connection.columns(sql, (hour_us, limit), "ii")
         return list(zip(tags.tolist(), hours.tolist(), strict=True))
 
-    def unmark(self, tag_id: int, start_us: int, end_us: int) -> None:
+    def unmark(self, tag_ids: Sequence[int], start_us: int, end_us: int) -> None:
         """Take the marks of these hours away."""
         sql = "delete from mark where tag_id = ? and hour_us >= ? and hour_us < ?"
-        self._connection.run(sql, (tag_id, start_us, end_us))
+        self._connection.run_many(sql, [(tag_id, start_us, end_us) for tag_id in tag_ids])
 
     def rows(self, source: Source, tag_id: int, start_us: int, end_us: int) -> Rows:
         """Rollups of one tag that begin in [start, end), in order."""
@@ -283,14 +285,12 @@ class Statements:
         found = self._connection.columns(sql, (tag_id,), "i")[0]
         return int(found[0]) if len(found) else None
 
-    def replace(self, source: Source, tag_id: int, span: tuple[int, int], rows: Rows) -> None:
-        """Let these be the rollups that begin in the span."""
-        self._connection.run(
-            f"delete from {TABLES[source]} where tag_id = ? and start_us >= ? and start_us < ?",  # noqa: S608
-            (tag_id, *span),
-        )
-        if len(rows):
-            self._connection.insert_rows(TABLES[source], tag_id, rows)
+    def replace(self, source: Source, span: tuple[int, int], tag_ids: Sequence[int], rows: TaggedRows) -> None:
+        """Let these be the rollups of these tags that begin in the span; each row with its tag."""
+        sql = f"delete from {TABLES[source]} where tag_id = ? and start_us >= ? and start_us < ?"  # noqa: S608
+        self._connection.run_many(sql, [(tag_id, *span) for tag_id in tag_ids])
+        if len(rows[1]):
+            self._connection.insert_rows(TABLES[source], *rows)
 
     def delete(self, source: Source, tag_id: int, before_us: int, limit: int) -> int:
         """Delete the oldest, about `limit` of them; how many these were."""

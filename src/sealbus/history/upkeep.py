@@ -14,16 +14,17 @@ import itertools
 import threading
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from sealbus.history.lanes import roll
 from sealbus.history.local_days import edges, floor_us
-from sealbus.history.rolling import Folder, runs
+from sealbus.history.rolling import Folder
 from sealbus.history.rules import DAY_US
 from sealbus.history.shapes import Bucket, Source, Tended
 from sealbus.history.store import HOUR_US
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sealbus.history.rules import HistoryRules, RetentionClass
     from sealbus.history.store import Statements, Store
 
@@ -31,7 +32,7 @@ __all__ = ["Upkeep"]
 
 _GRACE_US = 120 * US_PER_S
 _SETTLE_US = 60 * US_PER_S
-_HOURS_AT_ONCE = 200
+_HOURS_AT_ONCE = 100
 _TAGS_AT_ONCE = 20
 _ROWS_AT_ONCE = 20_000
 
@@ -75,10 +76,14 @@ class Upkeep:
                 statements.set_zone(rules.zone)
                 statements.make_days_stale()
             marks = statements.marks_before(open_us, _HOURS_AT_ONCE)
-            for tag_id, hours in itertools.groupby(marks, key=lambda mark: mark[0]):
-                hold_us = rules.of(tag_id).hold_us
-                folder = Folder(statements, tag_id, hold_us, now_us, rules.zone, open_us)
-                _roll_tag(folder, [hour for _, hour in hours])
+            alike: dict[tuple[tuple[int, ...], int], list[Folder]] = {}
+            for tag_id, of_tag in itertools.groupby(marks, key=lambda mark: mark[0]):
+                hours = tuple(hour for _, hour in of_tag)
+                kept = sum(hour >= statements.floors(tag_id).raw for hour in hours)
+                folder = Folder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone, open_us)
+                alike.setdefault((hours, kept), []).append(folder)
+            for (hours, kept), folders in alike.items():
+                roll(folders, hours, hours[len(hours) - kept :])
             if marks:
                 statements.bump()
         return len(marks)
@@ -130,24 +135,6 @@ class Upkeep:
         return statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
 
 
-def _roll_tag(folder: Folder, hours: Sequence[int]) -> None:
-    statements, tag_id = folder.statements, folder.tag_id
-    kept_from = statements.floors(tag_id).raw
-    for begin, end in runs([hour for hour in hours if hour >= kept_from]):
-        minutes, rolled = folder.from_samples(begin, end, Bucket.MINUTE, Bucket.HOUR)
-        statements.replace(Source.MINUTE, tag_id, (begin, end), minutes)
-        statements.replace(Source.HOUR, tag_id, (begin, end), rolled)
-    for begin, end in runs(hours):
-        statements.unmark(tag_id, begin, end)
-        statements.raw.join(tag_id, begin, end)
-    done = 0
-    for begin, end in runs(hours):
-        cuts = edges(Bucket.DAY, max(begin, done), end, folder.zone)
-        if end > done:
-            first, done = int(cuts[0]), int(cuts[-1])
-            statements.replace(Source.DAY, tag_id, (first, done), folder.days_from_hours(first, done))
-
-
 def _cut_days(folder: Folder) -> None:
     statements, tag_id = folder.statements, folder.tag_id
     oldest = statements.first_row(Source.HOUR, tag_id)
@@ -157,7 +144,8 @@ def _cut_days(folder: Folder) -> None:
             first_us = int(edges(Bucket.DAY, oldest, oldest + 1, folder.zone)[-1])
         end_us = int(edges(Bucket.DAY, folder.now_us, folder.now_us + 1, folder.zone)[-1])
         rows = folder.days_from_hours(first_us, max(end_us, first_us + 1))
-        statements.replace(Source.DAY, tag_id, (first_us - DAY_US + HOUR_US, end_us + DAY_US), rows)
+        span = (first_us - DAY_US + HOUR_US, end_us + DAY_US)
+        statements.replace(Source.DAY, span, [tag_id], (np.full(len(rows), tag_id), rows))
     statements.days_are_done(tag_id)
 
 
