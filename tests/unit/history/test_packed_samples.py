@@ -1,0 +1,205 @@
+"""How SQLite keeps samples: whatever is appended, settled, joined and deleted, they are those of a plain list."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sealbus.history import Block, HistoryRules, HistoryUnavailable, open_history
+from sealbus.history.packing import is_small, pack_plain, pack_small, unpack
+from sealbus.history.sqlite_samples import FreshRows, SQLiteSamples
+from sealbus.history.sqlite_schema import prepare
+from sealbus.samples import Quality, Reason, Sample
+from unit.history.stores import DAY, HOUR, MINUTE, NOON, S, roll_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BEGIN = NOON - 2 * HOUR
+EDGES = [0, 5, BEGIN - 40 * DAY, BEGIN + HOUR - 1, BEGIN + HOUR, BEGIN + HOUR + 1, BEGIN + 2 * HOUR]
+MOMENTS = st.one_of(st.integers(0, 60).map(lambda each: BEGIN + each * 3 * S), st.sampled_from(EDGES))
+VALUES = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=5), st.none())
+TAGS = (1, 2, 3)
+
+
+def sample_of(tag_id: int, time_us: int, value: float | str | None) -> Sample:
+    if value is None:
+        return Sample(tag_id, time_us, None, Quality.BAD, Reason.TIMEOUT)
+    return Sample(tag_id, time_us, value.replace("\0", "") if isinstance(value, str) else value)
+
+
+SAMPLES = st.lists(st.builds(sample_of, st.sampled_from(TAGS), MOMENTS, VALUES), min_size=1, max_size=25)
+STEPS = st.lists(st.one_of(SAMPLES, st.sampled_from(["settle", "join", "delete an hour"])), max_size=14)
+
+
+@contextlib.contextmanager
+def database() -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        prepare(connection, Path("history.sqlite3"), read_only=False, zone="UTC")
+        yield connection
+
+
+def check(found: SQLiteSamples, model: dict[tuple[int, int], Sample]) -> None:
+    for tag_id in TAGS:
+        wanted = [model[key] for key in sorted(model) if key[0] == tag_id]
+        for start, end in ((0, 2 * NOON), (BEGIN + 7 * S, BEGIN + HOUR), (BEGIN + HOUR, BEGIN + HOUR + 1), (5, BEGIN)):
+            inside = [sample for sample in wanted if start <= sample.time_us < end]
+            assert list(found.samples(tag_id, start, end).samples()) == inside
+            assert list(found.samples(tag_id, start, end, 3).samples()) == inside[:3]
+            assert not found.is_longer(tag_id, start, end, len(inside) + len(TAGS) * 25)
+        for time_us in (*EDGES, BEGIN + 60 * S, 2 * NOON):
+            before = [sample for sample in wanted if sample.time_us < time_us]
+            assert list(found.sample_before(tag_id, time_us).samples()) == before[-1:]
+
+
+@given(STEPS)
+def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[list[Sample] | str]) -> None:
+    model: dict[tuple[int, int], Sample] = {}
+    with database() as connection:
+        rows = FreshRows()
+        for step in steps:
+            samples = SQLiteSamples(connection, rows)  # one for each transaction
+            if isinstance(step, list):
+                samples.insert(Block.of(step))
+                for sample in step:
+                    model.setdefault((sample.tag_id, sample.time_us), sample)
+            elif step == "settle":
+                samples.settle(least=1)
+            elif step == "join":
+                samples.join(2, BEGIN, BEGIN + 2 * HOUR)
+            else:
+                samples.settle(least=1)
+                samples.delete(1, BEGIN + HOUR + MINUTE, 1_000_000)
+                model = {key: each for key, each in model.items() if key[0] != 1 or key[1] >= BEGIN + HOUR}
+            check(SQLiteSamples(connection, rows), model)
+        last = SQLiteSamples(connection, rows)
+        last.settle(least=1)
+        for tag_id in TAGS:
+            count = sum(key[0] == tag_id for key in model)
+            assert not last.is_longer(tag_id, 0, 2 * NOON, count)
+            assert not count or last.is_longer(tag_id, 0, 2 * NOON, count - 1)
+
+
+@given(SAMPLES)
+def test_what_is_packed_is_the_same_unpacked(samples: list[Sample]) -> None:
+    block = Block.of([Sample(7, each.time_us, each.value, each.quality, each.reason) for each in samples]).ordered()
+    (plain,) = pack_plain(block, [0])
+    small = pack_small(block)
+    assert (is_small(plain), is_small(small)) == (False, True)
+    assert list(unpack(7, plain).samples()) == list(unpack(7, small).samples()) == list(block.samples())
+    for data in (plain, small):
+        for damaged in (b"", data[:4], data[: len(data) // 2]):
+            with pytest.raises(ValueError):  # whatever it says
+                unpack(7, damaged)
+
+
+def test_a_second_of_many_tags_is_a_row_and_an_hour_of_a_tag_is_a_row(tmp_path: Path) -> None:
+    now = [BEGIN]
+    history = open_history(f"sqlite:///{tmp_path}/h.sqlite3", rules=HistoryRules(), now_us=lambda: now[0])
+    while now[0] < BEGIN + HOUR:
+        history.append([Sample(tag, now[0] + each * S, float(each)) for tag in range(5) for each in range(10)])
+        now[0] += 10 * S
+        roll_up(history)
+    with contextlib.closing(sqlite3.connect(tmp_path / "h.sqlite3")) as connection:
+        count = "select (select count(*) from fresh), (select count(*) from packed), (select sum(count) from packed)"
+        fresh, packed, samples = connection.execute(count).fetchone()
+        assert fresh <= 6
+        assert 5 * 55 <= packed <= 5 * 60
+        assert samples >= 5 * 3500
+        now[0] += HOUR
+        roll_up(history)
+        assert connection.execute(count).fetchone() == (0, 5, 18_000)
+        (size,) = connection.execute("select sum(length(samples)) from packed").fetchone()
+        assert size < 18_000, "less than a byte a sample of what repeats"
+    history.close()
+
+
+def test_a_damaged_row_costs_its_own_samples_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "h.sqlite3"
+    now = [NOON]
+    history = open_history(f"sqlite:///{path}", rules=HistoryRules(), now_us=lambda: now[0])
+    history.append([Sample(tag, BEGIN + each * MINUTE, 1.0) for tag in (1, 2) for each in range(60)])
+    roll_up(history)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("update packed set samples = zeroblob(40) where id = (select min(id) from packed)")
+    assert history.raw(1, 0, NOON).samples == ()
+    assert "samples of tag 1 are damaged" in caplog.text
+    assert len(history.raw(2, 0, NOON).samples) == 60
+    late = [Sample(tag, BEGIN + each * MINUTE + S, 2.0) for tag in (1, 2) for each in range(60)]
+    history.append(late)
+    now[0] += HOUR
+    roll_up(history)
+    assert history.raw(1, 0, NOON).samples == tuple(late[:60])
+    assert len(history.raw(2, 0, NOON).samples) == 120
+    history.close()
+
+
+ROWS_OF_VERSION_1 = (
+    "create table meta (id integer primary key, value text not null) strict",
+    """create table tag (tag_id integer primary key, raw_from integer not null default 0,
+    minute_from integer not null default 0, hour_from integer not null default 0, day_from integer not null default 0,
+    days_stale integer not null default 0) strict""",
+    """create table mark (tag_id integer not null, hour_us integer not null,
+    primary key (tag_id, hour_us)) without rowid, strict""",
+    """create table sample (tag_id integer not null, time_us integer not null, value real, status integer not null,
+    text text, primary key (tag_id, time_us)) without rowid, strict""",
+    *(
+        f"""create table {name} (tag_id integer not null, start_us integer not null, end_us integer not null,
+        count integer not null, minimum real, maximum real, mean real, last real, last_us integer not null,
+        known_us integer not null, bad_us integer not null, status integer not null, worst integer not null,
+        primary key (tag_id, start_us)) without rowid, strict"""
+        for name in ("minute", "hour", "day")
+    ),
+    "insert into meta values (1, '7'), (2, 'UTC')",
+    "pragma user_version = 1",
+)
+
+
+def test_a_file_of_the_first_version_is_packed_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "h.sqlite3"
+    samples = [Sample(tag, BEGIN + each * S, each / 10) for tag in (1, 9) for each in range(500)]
+    samples += [Sample(20, BEGIN, "on"), Sample(20, BEGIN + S, ""), Sample(20, BEGIN + 2 * S, None, Quality.BAD)]
+    block = Block.of(samples)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for statement in ROWS_OF_VERSION_1:
+            connection.execute(statement)
+        columns = (block.tag_ids, block.times_us, block.values, block.statuses)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        texts = (block.texts.get(place) for place in range(len(block)))
+        connection.executemany("insert into sample values (?, ?, ?, ?, ?)", [(*row, next(texts)) for row in rows])
+        connection.executemany("insert into tag (tag_id) values (?)", [(1,), (9,), (20,)])
+        connection.executemany("insert into mark values (?, ?)", [(tag, BEGIN) for tag in (1, 9, 20)])
+    reader = open_history(f"sqlite:///{path}", rules=HistoryRules(), read_only=True)
+    with pytest.raises(HistoryUnavailable, match="of an older version"):
+        reader.latest([1])
+
+    monkeypatch.setattr("sealbus.history.sqlite_schema._ROWS_AT_ONCE", 200)
+    history = open_history(f"sqlite:///{path}", rules=HistoryRules(), now_us=lambda: NOON)
+    with monkeypatch.context() as killed:
+        turns = iter(range(3))
+        settle = SQLiteSamples.settle
+
+        def settle_twice(self: SQLiteSamples, *, least: int) -> bool:
+            if next(turns) == 2:
+                raise OSError("killed")
+            return settle(self, least=least)
+
+        killed.setattr(SQLiteSamples, "settle", settle_twice)
+        with pytest.raises(HistoryUnavailable, match="killed"):
+            history.latest([1])
+    roll_up(history)
+    for tag_id in (1, 9, 20):
+        wanted = [sample for sample in samples if sample.tag_id == tag_id]
+        assert list(reader.raw(tag_id, 0, NOON).samples) == wanted
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select count(*) from sqlite_schema where name = 'sample'").fetchone() == (0,)
+    history.close()
+    reader.close()
