@@ -54,7 +54,6 @@ class Lanes:
         lane = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
         joined = Rows.laid([EMPTY, *rows])
         matters = joined.last_times_us + self.holds_us[lane] > self.start_us
-        matters |= joined.ends_us > self.start_us
         joined, lane = joined.chosen(matters), lane[matters]
         shift = lane * self._width_us
         return of_rows(_moved(joined, shift), hold_us=self.holds_us[lane], now_us=self.now_us + shift)
@@ -74,7 +73,7 @@ class Lanes:
 
 
 def roll(folders: Sequence[Folder], hours: Sequence[int], kept: Sequence[int]) -> None:
-    """Store the rollups of tags that have the same hours to be rolled, in order; samples there are of those that are `kept`."""
+    """Store the rollups of tags with the same hours to be rolled, in order; samples are there of those that are `kept`."""
     statements, zone = folders[0].statements, folders[0].zone
     tag_ids = [folder.tag_id for folder in folders]
     for begin, end in runs(kept):

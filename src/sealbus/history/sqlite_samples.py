@@ -89,7 +89,6 @@ class SQLiteSamples:
             parts.append(part)
             found += len(part)
             if limit is not None and found >= limit:
-                end_us = int(part.times_us[-1]) + 1  # what is fresh may still be before that
                 break
         parts += self._fresh(tag_id, start_us, end_us)
         block = Block.joined([NOTHING, *parts]).ordered()
