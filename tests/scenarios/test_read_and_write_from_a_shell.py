@@ -178,6 +178,15 @@ async def test_a_typed_value_goes_into_the_registers_that_its_type_and_order_say
         assert await shell.does("read", *options, "holding:20") == f"{value}\n"
 
 
+async def test_a_key_that_others_can_read_is_told_beside_the_value(shell: Shell) -> None:
+    shell.credentials("Operator")
+    key = shell.plant.folder / "Operator.key"
+    key.chmod(0o640)
+    done = await shell.read("holding:0")
+    assert done.status == DONE
+    assert done.stderr == f"warning: {key}: the key can be read by other users (mode 640); run chmod 600 {key}\n"
+
+
 async def test_negative_values_come_after_two_dashes(shell: Shell) -> None:
     assert_fails(await shell.write("holding:10", "-5", "--type", "int16"), WRONG_USAGE, "write -- before values")
     printed = await shell.does("write", "holding:10", "--type", "int16", "--", "-5", "-32768")

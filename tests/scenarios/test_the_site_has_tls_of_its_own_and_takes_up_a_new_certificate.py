@@ -76,6 +76,8 @@ def test_a_new_certificate_is_in_force_without_a_restart_and_a_broken_one_is_not
         shutil.copy(make_leaf(root, hosts=("127.0.0.1",)).save(tmp_path, "next")[0], files[0])
         site.program.wait_for("cannot be renewed")  # its key is not there yet
         shutil.copy(tmp_path / "next.key", files[1])
+        files[1].chmod(0o644)
+        site.program.wait_for("can be read by other users")
         site.program.wait_for("is in force for new connections")
         assert _serial(site) != first
         open_before.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")

@@ -20,6 +20,7 @@ has no say over the files of the collector's machine.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Credentials", "IdentityFolder"]
 
+_log = logging.getLogger("sealbus.acquisition")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _FILES: Final = ("certificate.pem", "key.pem", "trust.pem", "crl.pem")
 _SSH_FILES: Final = ("ssh_key", "known_hosts")
@@ -123,6 +125,8 @@ class IdentityFolder:
                 mend=f"make it, with {', '.join(_FILES[:3])}",
             )
         identity = Identity.load(certificate, key)
+        for warning in identity.warnings:
+            _log.warning("%s", warning)
         trust = Trust.load(anchors, [crl] if crl.exists() else [])
         return Credentials(build_client_context(identity, trust), trust, PeerVerifier(trust))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,8 @@ def _connect(endpoint: str, timeout: float, own: _Own, believed: tuple[list[Path
     if certificate is not None and key is not None:
         password = own.passphrase_file.read_bytes().rstrip(b"\r\n") if own.passphrase_file else None
         identity = Identity.load(certificate, key, password)
+        for warning in identity.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
     trust, crl = believed
     rules = ChannelRules(timeout_s=timeout, connect_timeout_s=timeout)
     return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, rules=rules)

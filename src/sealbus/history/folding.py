@@ -73,7 +73,7 @@ class Rows:
     def laid(cls, parts: Sequence[Rows]) -> Rows:
         """One after the other."""
         columns = (np.concatenate(each) for each in zip(*(part.columns() for part in parts), strict=True))
-        return cls(*columns)  # type: ignore[arg-type]
+        return cls(*columns)
 
 
 def _empty() -> Rows:

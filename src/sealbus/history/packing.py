@@ -1,6 +1,6 @@
 """Samples of one tag in few bytes: how the SQLite engine keeps them.
 
-*Plain* they are the columns one after the other; that is what is made often, and soon made anew. *Small*, times are
+*Plain* they stand one after the other; that is what is made often, and soon made anew. *Small*, times are
 differences and each column is kept by its bytes of the same weight, so that a general compressor finds what repeats: a
 register that moves a little each second takes about four bytes a sample, time and quality included.
 """
@@ -18,33 +18,35 @@ import numpy as np
 from sealbus.history.block import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["is_small", "pack_plain", "pack_small", "unpack"]
+__all__ = ["is_small", "pack_plain", "pack_small", "unpack", "unpack_plain"]
 
 _HEAD = struct.Struct("<BI")  # which of the two, and how many
 _PLAIN, _SMALL = 0, 1
 _LEVEL = 3
-_KINDS = (("<i8", 8), ("<f8", 8), ("<i2", 2))
-_WIDTH = 18
+_SAMPLE = np.dtype([("time", "<i8"), ("value", "<f8"), ("status", "<i2")])
+_WIDTH = _SAMPLE.itemsize
 
 
 def pack_plain(block: Block, firsts: Sequence[int]) -> Iterator[bytes]:
     """Samples in pieces that begin at these places, the first at the start."""
-    times, values, statuses = (column.tobytes() for column in _columns(block.times_us, block))
+    records = np.empty(len(block), _SAMPLE)
+    records["time"], records["value"], records["status"] = block.times_us, block.values, block.statuses
+    plain = records.tobytes()
     for first, last in itertools.pairwise([*firsts, len(block)]):
         texts = _texts(block.sliced(first, last)) if block.texts else b""
-        columns = (times[8 * first : 8 * last], values[8 * first : 8 * last], statuses[2 * first : 2 * last])
-        yield b"".join((_HEAD.pack(_PLAIN, last - first), *columns, texts))
+        yield b"".join((_HEAD.pack(_PLAIN, last - first), plain[_WIDTH * first : _WIDTH * last], texts))
 
 
 def pack_small(block: Block) -> bytes:
     """Samples in order, one at least."""
-    times = np.diff(block.times_us, prepend=0)
-    columns = (_by_weight(column) for column in _columns(times, block))
-    return _HEAD.pack(_SMALL, len(block)) + zlib.compress(b"".join((*columns, _texts(block))), _LEVEL)
+    times = np.diff(block.times_us, prepend=0).astype("<i8")
+    columns = (times, block.values.astype("<f8"), block.statuses.astype("<i2"))
+    weights = (column.view(np.uint8).reshape(len(column), column.itemsize).T.tobytes() for column in columns)
+    return _HEAD.pack(_SMALL, len(block)) + zlib.compress(b"".join((*weights, _texts(block))), _LEVEL)
 
 
 def is_small(data: bytes) -> bool:
@@ -57,36 +59,39 @@ def unpack(tag_id: int, data: bytes) -> Block:
     try:
         kind, count = _HEAD.unpack_from(data)
         body = zlib.decompress(memoryview(data)[_HEAD.size :]) if kind == _SMALL else data[_HEAD.size :]
-        texts = (
-            msgspec.msgpack.decode(body[_WIDTH * count :], type=dict[int, str]) if len(body) > _WIDTH * count else {}
-        )
-        columns, offset = [], 0
-        for name, width in _KINDS:
-            if kind == _SMALL:
-                weights = np.frombuffer(body, np.uint8, width * count, offset).reshape(width, count)
-                columns.append(np.ascontiguousarray(weights.T).view(name).ravel())
-            else:
-                columns.append(np.frombuffer(body, name, count, offset))
-            offset += width * count
     except (struct.error, zlib.error) as error:
         raise ValueError(str(error)) from error
+    rest = body[_WIDTH * count :]
+    texts = msgspec.msgpack.decode(rest, type=dict[int, str]) if rest else {}
+    if kind == _PLAIN:
+        return _of_records(tag_id, np.frombuffer(body, _SAMPLE, count), texts)
+    columns, offset = [], 0
+    for name, width in (("<i8", 8), ("<f8", 8), ("<i2", 2)):
+        weights = np.frombuffer(body, np.uint8, width * count, offset).reshape(width, count)
+        columns.append(np.ascontiguousarray(weights.T).view(name).ravel())
+        offset += width * count
     times, values, statuses = columns
+    times = np.cumsum(times, dtype=np.int64)
+    return Block(np.full(count, tag_id, np.int64), times, values.astype(np.float64), statuses.astype(np.int64), texts)
+
+
+def unpack_plain(tag_id: int, rows: Sequence[bytes]) -> Block | None:
+    """Many at once, one after the other. None: not all of them are plain, whole, and without texts."""
+    bodies = [row[_HEAD.size :] for row in rows]
+    for row, body in zip(rows, bodies, strict=True):
+        if len(body) % _WIDTH or not row.startswith(_HEAD.pack(_PLAIN, len(body) // _WIDTH)):
+            return None
+    return _of_records(tag_id, np.frombuffer(b"".join(bodies), _SAMPLE), {})
+
+
+def _of_records(tag_id: int, records: NDArray[np.void], texts: Mapping[int, str]) -> Block:
     return Block(
-        np.full(count, tag_id, np.int64),
-        np.cumsum(times, dtype=np.int64) if kind == _SMALL else times.astype(np.int64),
-        values.astype(np.float64),
-        statuses.astype(np.int64),
+        np.full(len(records), tag_id, np.int64),
+        records["time"].astype(np.int64),
+        records["value"].astype(np.float64),
+        records["status"].astype(np.int64),
         texts,
     )
-
-
-def _columns(times: NDArray[np.int64], block: Block) -> tuple[NDArray[np.generic], ...]:
-    columns = (times, block.values, block.statuses)
-    return tuple(column.astype(kind) for column, (kind, _) in zip(columns, _KINDS, strict=True))
-
-
-def _by_weight(column: NDArray[np.generic]) -> bytes:
-    return column.view(np.uint8).reshape(len(column), column.itemsize).T.tobytes()
 
 
 def _texts(block: Block) -> bytes:

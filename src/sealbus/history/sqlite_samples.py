@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealbus.history.block import LAST_US, NOTHING, Block
-from sealbus.history.packing import is_small, pack_plain, pack_small, unpack
+from sealbus.history.packing import is_small, pack_plain, pack_small, unpack, unpack_plain
 from sealbus.history.store import HOUR_US
 from sealbus.samples import US_PER_S
 
@@ -142,7 +142,9 @@ class SQLiteSamples:
         if not sums or sums[-1] < least:
             return False
         taken = sum(so_far < SETTLE_AT_ONCE for so_far in (0, *sums[:-1]))
-        fresh = Block.joined([NOTHING, *self._rows.of(self._connection)[:taken]]).ordered()
+        blocks = [_read_fresh(self._connection, number) for number, _ in counts[:taken]]
+        fresh = Block.joined([NOTHING, *blocks]).ordered()
+        blocks.clear()
         firsts = _firsts(fresh)
         lasts = np.append(firsts[1:], len(fresh)) - 1
         columns = (fresh.tag_ids[firsts], firsts, lasts, fresh.times_us[firsts], fresh.times_us[lasts])
@@ -170,7 +172,9 @@ class SQLiteSamples:
 
     def _replace(self, tag_id: int, old: list[tuple[int, bytes]], new: Block, *, small: bool) -> None:
         """Make one row of some neighbours of one hour, and of more samples of it."""
-        block = Block.joined([*(_unpacked(tag_id, data) for _, data in old), new]).ordered()
+        held = unpack_plain(tag_id, [data for _, data in old])
+        parts = [_unpacked(tag_id, data) for _, data in old] if held is None else [held]
+        block = Block.joined([*parts, new]).ordered()
         self._connection.execute("delete from packed where id between ? and ?", (old[0][0], old[-1][0]))
         if len(block):
             first_us, last_us = int(block.times_us[0]), int(block.times_us[-1])

@@ -62,11 +62,10 @@ class Upkeep:
     def _settle(self, now_us: int) -> bool:
         """Whether there was something: much, or a minute has gone by. The clock may have been set back."""
         everything = not self._settled_us <= now_us < self._settled_us + _SETTLE_US
-        if self._store.settle(everything=everything):
-            return True
-        if everything:
+        settled = self._store.settle(everything=everything)
+        if settled != everything:  # there was nothing left, or much has been settled before its time
             self._settled_us = now_us
-        return False
+        return settled
 
     def _roll(self, rules: HistoryRules, now_us: int) -> int:
         open_us = now_us - _GRACE_US

@@ -51,6 +51,17 @@ def test_a_change_is_taken_up_without_anybody_asking(tmp_path: Path, root: pki.C
     assert identities.changed() == set()
 
 
+def test_a_key_that_others_can_read_is_told(
+    tmp_path: Path, root: pki.Credential, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(tmp_path / "plant", root)
+    IdentityFolder(tmp_path).credentials("plant")
+    assert not caplog.records
+    (tmp_path / "plant" / "key.pem").chmod(0o644)
+    IdentityFolder(tmp_path).credentials("plant")
+    assert f"run chmod 600 {tmp_path}/plant/key.pem" in caplog.text
+
+
 @pytest.mark.parametrize("file", ["certificate.pem", "key.pem", "trust.pem"])
 def test_a_file_that_breaks_leaves_the_last_good_state_and_is_named(
     tmp_path: Path, root: pki.Credential, file: str

@@ -87,8 +87,9 @@ class SiteCertificate:
         self.own: OwnCertificate | None = None
         self._certificate, self._key = self._files()
         self._stamp = self._stamp_of_files()
-        self._newest = build_site_context(Identity.load(self._certificate, self._key))
-        self.context = build_site_context(Identity.load(self._certificate, self._key))
+        identity = self._identity()
+        self._newest = build_site_context(identity)
+        self.context = build_site_context(identity)
         self.context.sni_callback = self._hand_over
 
     async def watch(self) -> None:
@@ -105,7 +106,7 @@ class SiteCertificate:
             if stamp == self._stamp:
                 return False
             self._stamp = stamp
-            self._newest = build_site_context(Identity.load(self._certificate, self._key))
+            self._newest = build_site_context(self._identity())
         except (ConfigError, OSError) as error:
             _log.error("the certificate of the site cannot be renewed, the last good one stays: %s", error)
             return False
@@ -118,6 +119,12 @@ class SiteCertificate:
             return given, key
         self.own = own_certificate(self._environment.home, self._environment.public_host)
         return self.own.certificate, self.own.key
+
+    def _identity(self) -> Identity:
+        identity = Identity.load(self._certificate, self._key)
+        for warning in identity.warnings:
+            _log.warning("%s", warning)
+        return identity
 
     def _stamp_of_files(self) -> bytes:
         return hashlib.sha256(self._certificate.read_bytes() + self._key.read_bytes()).digest()
