@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sealbus.history.rolling import Folder
+    from sealbus.history.store import TaggedRows
 
 __all__ = ["Lanes", "roll"]
 
@@ -49,14 +50,14 @@ class Lanes:
         moved = replace(block, times_us=block.times_us + shift)
         return of_samples(moved, hold_us=self.holds_us[lane], now_us=self.now_us + shift)
 
-    def of_rows(self, rows: Sequence[Rows]) -> Rows:
-        """The pieces of each tag's stored buckets; a row without length before the range may be among them."""
-        lane = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
-        joined = Rows.laid([EMPTY, *rows])
-        matters = joined.last_times_us + self.holds_us[lane] > self.start_us
-        joined, lane = joined.chosen(matters), lane[matters]
+    def of_rows(self, tag_ids: NDArray[np.int64], rows: Rows) -> Rows:
+        """The pieces of stored buckets, each of its tag, tag by tag and in order. What a bucket before the range has left
+        behind is a row without length."""
+        lane = np.searchsorted(self.tag_ids, tag_ids)
+        matters = rows.last_times_us + self.holds_us[lane] > self.start_us
+        rows, lane = rows.chosen(matters), lane[matters]
         shift = lane * self._width_us
-        return of_rows(_moved(joined, shift), hold_us=self.holds_us[lane], now_us=self.now_us + shift)
+        return of_rows(_moved(rows, shift), hold_us=self.holds_us[lane], now_us=self.now_us + shift)
 
     def fold(self, pieces: Rows, edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], Rows]:
         """The buckets between these edges, which are within the range, and the tag of each; tag by tag, in order."""
@@ -93,8 +94,23 @@ def roll(folders: Sequence[Folder], hours: Sequence[int], kept: Sequence[int]) -
         if end > done:
             first, done = int(cuts[0]), int(cuts[-1])
             lanes = _lanes(folders, first, done)
-            parts = [folder.parts_of_days(first, done)[0] for folder in folders]
-            statements.replace(Source.DAY, (first, done), tag_ids, lanes.fold(lanes.of_rows(parts), cuts))
+            pieces = lanes.of_rows(*_parts_of_days(folders, lanes, cuts))
+            statements.replace(Source.DAY, (first, done), tag_ids, lanes.fold(pieces, cuts))
+
+
+def _parts_of_days(folders: Sequence[Folder], lanes: Lanes, cuts: NDArray[np.int64]) -> TaggedRows:
+    """What the days between these midnights are folded from. Hours that are still marked come with their own turn."""
+    first, last = int(cuts[0]), int(cuts[-1])
+    if (cuts % HOUR_US).any():
+        parts = [folder.parts_of_days(first, last)[0] for folder in folders]
+        return np.repeat(lanes.tag_ids, [len(part) for part in parts]), Rows.laid([EMPTY, *parts])
+    tags, rows = folders[0].statements.rows_of_tags(Source.HOUR, lanes.tag_ids.tolist(), first, last)
+    before = rows.starts_us < first
+    starts, ends = (np.where(before, rows.last_times_us, column) for column in (rows.starts_us, rows.ends_us))
+    nothing = {name: np.where(before, 0, getattr(rows, name)) for name in ("counts", "known_us", "bad_us")}
+    edges_of = {name: np.where(before, rows.lasts, getattr(rows, name)) for name in ("minimums", "maximums", "means")}
+    worsts = np.where(before, rows.statuses, rows.worsts)
+    return tags, replace(rows, starts_us=starts, ends_us=ends, worsts=worsts, **nothing, **edges_of)
 
 
 def _by_samples(folders: Sequence[Folder], begin: int, end: int) -> Iterator[tuple[list[Folder], list[Block]]]:

@@ -13,7 +13,7 @@ rolling moves it. Rolling excludes appending, and the other way round; neither e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
@@ -28,10 +28,20 @@ if TYPE_CHECKING:
 
     from sealbus.history.block import Block
 
-    TaggedRows = tuple[NDArray[np.int64], Rows]
+__all__ = [
+    "HOUR_US",
+    "TABLES",
+    "Connection",
+    "Floors",
+    "Meta",
+    "Samples",
+    "Statements",
+    "Store",
+    "TaggedRows",
+    "delete_oldest",
+]
 
-__all__ = ["HOUR_US", "TABLES", "Connection", "Floors", "Meta", "Samples", "Statements", "Store", "delete_oldest"]
-
+TaggedRows: TypeAlias = "tuple[NDArray[np.int64], Rows]"
 HOUR_US = Bucket.HOUR.usual_us
 TABLES = {Source.RAW: "sample", Source.MINUTE: "minute", Source.HOUR: "hour", Source.DAY: "day"}
 _ROW = (
@@ -278,6 +288,17 @@ class Statements:
         """The last rollup that begins before a time, if there is one."""
         sql = f"select {_ROW[0]} from {TABLES[source]} where tag_id = ? and start_us < ? order by start_us desc limit 1"  # noqa: S608
         return Rows(*self._connection.columns(sql, (tag_id, time_us), _ROW[1]))  # type: ignore[arg-type]
+
+    def rows_of_tags(self, source: Source, tag_ids: Sequence[int], start_us: int, end_us: int) -> TaggedRows:
+        """Rollups of some tags that begin in [start, end), and the last of each that begins before; by tag, in order."""
+        table, places = TABLES[source], ", ".join("?" * len(tag_ids))
+        last = f"(select max(start_us) from {table} where tag_id = tag.tag_id and start_us < ?)"  # noqa: S608
+        sql = f"""select tag_id, {_ROW[0]} from {table} where tag_id in ({places}) and start_us >= ? and start_us < ?
+            union all select t.tag_id, {", ".join("t." + name for name in _ROW[0].split(", "))} from tag join {table} as t
+            on t.tag_id = tag.tag_id and t.start_us = {last} where tag.tag_id in ({places}) order by 1, 2"""  # noqa: S608
+        parameters = (*tag_ids, start_us, end_us, start_us, *tag_ids)
+        tags, *columns = self._connection.columns(sql, parameters, "i" + _ROW[1])
+        return tags, Rows(*columns)  # type: ignore[arg-type]
 
     def first_row(self, source: Source, tag_id: int) -> int | None:
         """When the first rollup begins."""

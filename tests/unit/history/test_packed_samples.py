@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealbus.history import Block, HistoryRules, HistoryUnavailable, open_history
@@ -58,6 +58,7 @@ def check(found: SQLiteSamples, model: dict[tuple[int, int], Sample]) -> None:
             assert list(found.sample_before(tag_id, time_us).samples()) == before[-1:]
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[list[Sample] | str]) -> None:
     model: dict[tuple[int, int], Sample] = {}
@@ -86,6 +87,7 @@ def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[l
             assert not count or last.is_longer(tag_id, 0, 2 * NOON, count - 1)
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_what_is_packed_is_the_same_unpacked(samples: list[Sample]) -> None:
     block = Block.of([Sample(7, each.time_us, each.value, each.quality, each.reason) for each in samples]).ordered()
