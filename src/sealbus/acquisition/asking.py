@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.client import Failure, Transaction
 from sealbus.errors import DeviceException
-from sealbus.protocol import answer_shape
+from sealbus.protocol import RawRequest
 
 if TYPE_CHECKING:
     import asyncio
@@ -81,7 +81,7 @@ class Asker:
         """Send a request and wait for what comes of it, which is bounded by the channel's own deadlines."""
         loop = self.channel.loop
         began = loop.time()
-        question = self._kind(self, bytes((unit_id,)) + pdu, answer_shape(pdu), False, began + _PATIENCE_S)
+        question = self._kind(self, RawRequest(bytes((unit_id,)) + pdu), began + _PATIENCE_S)
         question.future = loop.create_future()
         self.requests += 1
         self.channel.submit(question)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.decoder import build_decoder
 from sealbus.errors import LocalError
-from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, FunctionCode, Table, answer_shape
+from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, FunctionCode, RawRequest, Table
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
@@ -55,16 +55,13 @@ class Block:
         "points",
         "read_at",
         "read_us",
-        "shape",
-        "tail",
+        "request",
     )
 
     def __init__(self, planned: PlannedBlock, points: Sequence[Point], unit_id: int) -> None:
         self.planned = planned
         self.points = tuple(points)
-        pdu = read_pdu(planned.place)
-        self.tail = bytes((unit_id,)) + pdu
-        self.shape = answer_shape(pdu)
+        self.request = RawRequest(bytes((unit_id,)) + read_pdu(planned.place))
         self._decode = build_decoder(planned)
         self._data: bytes | None = None
         self._raws: Sequence[Raw] | None = None

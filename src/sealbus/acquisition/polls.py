@@ -192,7 +192,7 @@ class Poll:
             block = self._todo.popleft()
             self._under_way += 1
             self.counters.requests += 1
-            read = _Read(unit, block.tail, block.shape, False, self._loop.time() + self._patience_s)
+            read = _Read(unit, block.request, self._loop.time() + self._patience_s)
             read.block, read.poll = block, self
             unit.channel.submit(read)
         self._is_filling = False

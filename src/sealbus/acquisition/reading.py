@@ -99,7 +99,7 @@ class _Reading:
     async def read(self, block: PlannedBlock) -> None:
         """Ask for one block. One that is refused as a whole is halved, and its halves come next."""
         run = Block(block, [Point(tag.plan, build_conversion(tag)) for tag in block.tags], self._unit_id)
-        answer = await self._asker.ask(self._unit_id, run.tail[1:])
+        answer = await self._asker.ask(self._unit_id, run.request.tail[1:])
         if answer.exception in HALVED and len(block.tags) > 1:
             self.todo.extendleft(reversed(block.halves()))
             return

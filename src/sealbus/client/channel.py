@@ -27,7 +27,7 @@ from sealbus.transport import Outbox, dial
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from sealbus.endpoints import Endpoint
 
@@ -107,6 +107,7 @@ class Channel:
         self.loop = asyncio.get_running_loop()
         self._queue = FairQueue(rules.queue)
         self._breaker = UnitBreaker(_jitter)
+        self.suspects = self._breaker.suspects
         self._lines = [_new_line(self) for _ in range(1 if endpoint.scheme.is_serial else rules.connections)]
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
@@ -119,7 +120,7 @@ class Channel:
 
     def submit(self, transaction: Transaction) -> None:
         """Send it, or queue it, or fail it at once. Never blocks, never raises."""
-        if self._breaker.suspects and not self._may_be_asked(transaction):
+        if self.suspects and not self._may_be_asked(transaction):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             line = self._ready[-1]
@@ -179,6 +180,8 @@ class Channel:
     # -- for the lines (LineOwner)
 
     def line_free(self, line: Line) -> None:
+        if line.is_ready and not self._queue.length:
+            return
         is_free = line.free
         while is_free and self._queue.length:
             transaction = self._queue.take()
@@ -206,10 +209,6 @@ class Channel:
         elif self._queue.length:
             self._open_another()
 
-    @property
-    def suspects(self) -> Mapping[int, object]:
-        return self._breaker.suspects
-
     def unit_answered(self, unit_id: int) -> None:
         self._breaker.answered(unit_id)
 
@@ -231,7 +230,7 @@ class Channel:
 
     def _may_be_asked(self, transaction: Transaction) -> bool:
         """What is urgent is asked of a silent unit too: whoever waits for it wants to know how it is now."""
-        return transaction.is_urgent or self._breaker.allows(transaction.tail[0], self.loop.time())
+        return transaction.is_urgent or self._breaker.allows(transaction.request.tail[0], self.loop.time())
 
     def _not_ready(self, line: Line) -> None:
         line.is_ready = False

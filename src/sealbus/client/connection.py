@@ -27,6 +27,7 @@ from sealbus.errors import (
 from sealbus.protocol import (
     EXCEPTION_BIT,
     MaskWriteRegister,
+    RawRequest,
     ReadCoils,
     ReadDeviceIdentification,
     ReadDiscreteInputs,
@@ -41,11 +42,9 @@ from sealbus.protocol import (
     WriteMultipleRegisters,
     WriteSingleCoil,
     WriteSingleRegister,
-    answer_shape,
     decode_answer,
     decode_registers,
     encode_registers,
-    may_change_state,
     parse_place,
     unpack_bits,
     unpack_words,
@@ -57,7 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from sealbus.protocol import AnswerShape, DeviceIdentification, Place, Request
+    from sealbus.protocol import DeviceIdentification, Place, Request
 
 __all__ = ["Connection", "Value", "connect"]
 
@@ -99,7 +98,7 @@ class _Call(Transaction):
         if failure is Failure.BROADCAST_READ:
             self.future.set_exception(LocalError("a broadcast (unit 0 on a serial line) can only write"))
             return
-        unknown = failure.was_sent and self.may_change_state
+        unknown = failure.was_sent and self.request.may_change_state
         message = detail or failure.text
         if failure is Failure.WRONG_ANSWER:
             error: SealbusError = PeerError(f"{failure.text} its request: {detail}", outcome_unknown=unknown)
@@ -123,7 +122,7 @@ class Connection:
         self._tls = tls
         self._patience_s = rules.connect_timeout_s + rules.connect_delay_s + rules.timeout_s
         self._channel: Channel | None = None
-        self._asked: dict[tuple[_Reads, int, int, int], tuple[bytes, AnswerShape, bool]] = {}
+        self._asked: dict[tuple[_Reads, int, int, int], RawRequest] = {}
 
     @property
     def endpoint(self) -> Endpoint:
@@ -278,10 +277,10 @@ class Connection:
     def _begin(self, request: Request, unit: int) -> asyncio.Future[bytes]:
         return self._submit(_work_out(request, unit))
 
-    def _submit(self, asked: tuple[bytes, AnswerShape, bool]) -> asyncio.Future[bytes]:
+    def _submit(self, asked: RawRequest) -> asyncio.Future[bytes]:
         channel = self._channel or self._opened_channel()
         loop = channel.loop
-        call = _Call(None, *asked, loop.time() + self._patience_s)
+        call = _Call(None, asked, loop.time() + self._patience_s)
         future = call.future = loop.create_future()
         channel.submit(call)
         if not call.expires and not future.done():  # it waits for its turn
@@ -327,12 +326,10 @@ def connect(
     return Connection(endpoint, rules, build_client_context(identity, trust, tls_options or TlsOptions()))
 
 
-def _work_out(request: Request, unit: int) -> tuple[bytes, AnswerShape, bool]:
-    """The unit id and PDU, the shape of their answer, and whether they may change something."""
+def _work_out(request: Request, unit: int) -> RawRequest:
     if unit not in _UNIT_IDS:
         raise LocalError(f"unit {unit} is no unit id: use 0 to 255")
-    pdu = request.encode()
-    return b"%c%b" % (unit, pdu), answer_shape(pdu), may_change_state(pdu)
+    return RawRequest(b"%c%b" % (unit, request.encode()))
 
 
 def _data_of(answer: bytes) -> bytes:

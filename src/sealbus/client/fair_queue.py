@@ -91,7 +91,7 @@ class FairQueue:
 
     def drop_unit(self, unit_id: int) -> list[Transaction]:
         """Take out all that are for this unit."""
-        return self._drop_all_that(lambda each: each.tail[0] == unit_id)
+        return self._drop_all_that(lambda each: each.request.tail[0] == unit_id)
 
     def drop_all(self) -> list[Transaction]:
         """Take out everything."""

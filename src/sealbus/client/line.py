@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sealbus.client.transaction import Transaction
+    from sealbus.protocol import RawRequest
     from sealbus.transport import Outbox
 
 __all__ = ["Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapLine"]
@@ -36,6 +37,7 @@ __all__ = ["Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapL
 _BEFORE_UNIT: Final = struct.Struct(">HHH").pack  # transaction id, protocol id, length
 _RESETS_AFTER_SILENCES = 3
 _MOST_UNANSWERED = 256
+_SHORTEST_HEAD: Final = 6
 
 
 class LineState(Enum):
@@ -190,20 +192,24 @@ class Line(asyncio.Protocol):
             self._hold(self._gap_s)
 
     def _answered(self, transaction: Transaction, answer: bytes) -> None:
-        head = transaction.head
+        head = transaction.request.head
         if head is None or not answer.startswith(head):
-            objection = _objection(transaction, answer)
+            objection = _objection(transaction.request, answer)
             if objection is not None:
                 transaction.fail(Failure.WRONG_ANSWER, objection)
                 self.close(f"the device's answer does not fit its request: {objection}")
                 return
+        self._settle(transaction, answer)
+
+    def _settle(self, transaction: Transaction, answer: bytes) -> None:
+        """The answer fits."""
         self._silences = 0
         if not self.is_proven:
             self.is_proven = True
             self._owner.line_proven(self)
         self._counters.answered += 1
         if self._suspects:
-            self._owner.unit_answered(transaction.tail[0])
+            self._owner.unit_answered(transaction.request.tail[0])
         transaction.settle(answer)
 
     def _freed(self) -> None:
@@ -236,7 +242,7 @@ class Line(asyncio.Protocol):
             transaction = self._pending.pop(number)
             self._given_up(number)
             transaction.fail(Failure.NO_ANSWER)
-            self._owner.unit_silent(transaction.tail[0])
+            self._owner.unit_silent(transaction.request.tail[0])
         if self._pending:
             self._timer = self._loop.call_at(min(each.expires for each in self._pending.values()), self._expire)
         if late:
@@ -274,11 +280,11 @@ class MbapLine(Line):
 
     def send(self, transaction: Transaction) -> bool:
         transaction.expires = self._loop.time() + self._timeout_s
-        number = (self._transaction_id + 1) & 0xFFFF
+        number = self._transaction_id + 1 & 0xFFFF
         while number in self._unanswered:  # its answer may still come, and must not pass for this one's
-            number = (number + 1) & 0xFFFF
+            number = number + 1 & 0xFFFF
         self._transaction_id = number
-        tail = transaction.tail
+        tail = transaction.request.tail
         frame = _BEFORE_UNIT(number, 0, len(tail)) + tail
         pending = self._pending
         pending[number] = transaction
@@ -302,6 +308,24 @@ class MbapLine(Line):
             self._joined.clear()
 
     def data_received(self, data: bytes) -> None:
+        size = len(data)
+        if size > _SHORTEST_HEAD and not self._stream.partial:
+            number = data[0] << 8 | data[1]
+            transaction = self._pending.get(number)
+            if transaction is not None:
+                request = transaction.request
+                if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
+                    del self._pending[number]
+                    self._settle(transaction, data[2:])
+                    if self._gap_s:
+                        self._freed()
+                    else:
+                        self._owner.line_free(self)
+                    return
+        self._take_apart(data)
+
+    def _take_apart(self, data: bytes) -> None:
+        """What is not one answer, whole and right: whatever it is."""
         self._is_joining = True
         try:
             for adu in self._stream.feed(data):
@@ -347,8 +371,8 @@ class MbapLine(Line):
             self.close(f"opened anew after {self._silences} time-outs in a row")
 
 
-def _objection(transaction: Transaction, answer: bytes) -> str | None:
+def _objection(request: RawRequest, answer: bytes) -> str | None:
     """Why this cannot be the answer; None if it can."""
-    if answer[4] != transaction.tail[0]:
+    if answer[4] != request.tail[0]:
         return f"it came from unit {answer[4]}"
-    return transaction.shape.fits(answer[5:])
+    return request.shape.fits(answer[5:])

@@ -45,7 +45,7 @@ class SerialLine(Line):
         self._over_tcp = over_tcp
 
     def send(self, transaction: Transaction) -> bool:
-        if transaction.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
+        if transaction.request.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
             self._broadcast(transaction)
             return self.free
         transaction.expires = self._loop.time() + self._timeout_s
@@ -57,7 +57,10 @@ class SerialLine(Line):
 
     def _broadcast(self, transaction: Transaction) -> None:
         """Only what writes and nothing else is for everybody; that it was sent is all that can be known of it (2.2)."""
-        if not transaction.may_change_state or transaction.tail[1] == FunctionCode.READ_WRITE_MULTIPLE_REGISTERS:
+        if (
+            not transaction.request.may_change_state
+            or transaction.request.tail[1] == FunctionCode.READ_WRITE_MULTIPLE_REGISTERS
+        ):
             transaction.fail(Failure.BROADCAST_READ)
             return
         self._stream.reset()
@@ -66,13 +69,13 @@ class SerialLine(Line):
         transaction.fail(Failure.BROADCAST)
 
     def _write(self, transaction: Transaction) -> None:
-        frame = self._encode(transaction.tail[0], transaction.tail[1:])
+        frame = self._encode(transaction.request.tail[0], transaction.request.tail[1:])
         self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
 
     def data_received(self, data: bytes) -> None:
         for frame in self._stream.feed(data):
             transaction = self._pending.get(0)
-            if transaction is None or frame[0] != transaction.tail[0]:
+            if transaction is None or frame[0] != transaction.request.tail[0]:
                 # An answer of another unit leaves the timer running (2.4.1).
                 self._owner.answer_dropped(f"nobody waits for unit {frame[0]}")
                 continue

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sealbus.protocol import ExceptionCode
 
 if TYPE_CHECKING:
-    from sealbus.protocol import AnswerShape
+    from sealbus.protocol import RawRequest
 
 __all__ = ["Failure", "Transaction"]
 
@@ -49,31 +49,20 @@ class Failure(Enum):
 class Transaction:
     """A request for one device. Those who ask subclass it and say in `settle` what an end means to them.
 
-    `tail` is the unit id and the request PDU as they go on the wire. `source` is the connection that asked. Clients get
-    fair turns, and then the sources of one client.
-    `send_by` is the last moment, on the loop's clock, at which it may still be sent: read of those that have to wait.
-    `head` is how the answer begins behind its transaction id, where whatever begins so has the right `shape`.
+    `source` is the connection that asked. Clients get fair turns, and then the sources of one client. `send_by` is the
+    last moment, on the loop's clock, at which it may still be sent: read of those that have to wait. `expires` is when its
+    answer is late: set when it is sent.
     """
 
-    __slots__ = ("expires", "head", "may_change_state", "send_by", "shape", "source", "tail")
+    __slots__ = ("expires", "request", "send_by", "source")
 
     is_urgent: ClassVar[bool] = False
     """Whether it goes ahead of all that are not: for what a person waits for, on a line that is polled."""
 
-    def __init__(
-        self,
-        source: object,
-        tail: bytes,
-        shape: AnswerShape,
-        may_change_state: bool,
-        send_by: float,
-    ) -> None:
+    def __init__(self, source: object, request: RawRequest, send_by: float) -> None:
         self.source = source
-        self.tail = tail
-        self.shape = shape
-        self.may_change_state = may_change_state
+        self.request = request
         self.send_by = send_by
-        self.head: bytes | None = None
         self.expires = 0.0
 
     @property

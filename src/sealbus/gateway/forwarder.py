@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sealbus.client import Channel
-    from sealbus.protocol import AnswerShape
+    from sealbus.protocol import RawRequest
     from sealbus.server import Ruling, Session
 
 __all__ = ["Forwarder", "Route", "WriteJournal"]
@@ -45,13 +45,17 @@ class Route:
 
 
 class _Forwarded(Transaction):
-    __slots__ = ("adu", "journal", "patience_s", "record")
+    """A request that changes nothing. There is one for each that comes, so it has its fields set once and in one place."""
+
+    __slots__ = ("adu", "patience_s")
 
     source: Session
-    adu: bytes
-    patience_s: float
-    record: int
-    journal: WriteJournal
+
+    def __init__(self, source: Session, request: RawRequest, adu: bytes, patience_s: float) -> None:
+        self.source = source
+        self.request = request
+        self.adu = adu
+        self.patience_s = patience_s
 
     @property
     def client(self) -> object:
@@ -62,17 +66,32 @@ class _Forwarded(Transaction):
         self.send_by = now + self.patience_s
 
     def settle(self, answer: bytes) -> None:
-        if self.record:
-            self.journal.answered(self.record, answer)
         self.source.answer(self.adu, answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
-        if self.record:
-            self.journal.failed(self.record, failure, detail)
         if failure is Failure.BROADCAST:
             self.source.let_go()
         else:
             self.source.refuse(self.adu, failure.exception_code)
+
+
+class _Recorded(_Forwarded):
+    """A request that may change something, in the record."""
+
+    __slots__ = ("journal", "record")
+
+    journal: WriteJournal
+    record: int
+
+    def settle(self, answer: bytes) -> None:
+        if self.record:
+            self.journal.answered(self.record, answer)
+        super().settle(answer)
+
+    def fail(self, failure: Failure, detail: str = "") -> None:
+        if self.record:
+            self.journal.failed(self.record, failure, detail)
+        super().fail(failure, detail)
 
 
 class Forwarder:
@@ -85,24 +104,23 @@ class Forwarder:
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         route = self._routes.get(adu[6])
+        request: RawRequest = ruling.raw  # type: ignore[assignment]  # an allowed request is well formed
         if route is None:
             session.refuse(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
+        elif request.may_change_state:
+            self._submit_recorded(session, adu, ruling, route)
+        else:
+            route.channel.submit(_Forwarded(session, request, adu, route.patience_s))
+
+    def _submit_recorded(self, session: Session, adu: bytes, ruling: Ruling, route: Route) -> None:
+        record = self._journal.requested(session, adu, ruling, route.name)
+        if record is None:
+            session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
             return
-        record = 0
-        if ruling.may_change_state:
-            recorded = self._journal.requested(session, adu, ruling, route.name)
-            if recorded is None:
-                session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
-                return
-            record = recorded
-        shape: AnswerShape = ruling.shape  # type: ignore[assignment]  # an allowed request is well formed and has one
-        forwarded = _Forwarded(session, ruling.tail, shape, ruling.may_change_state, 0.0)
-        forwarded.head = ruling.head
-        forwarded.patience_s = route.patience_s
-        forwarded.adu = adu
-        forwarded.record = record
-        forwarded.journal = self._journal
-        route.channel.submit(forwarded)
+        request: RawRequest = ruling.raw  # type: ignore[assignment]  # as above
+        recorded = _Recorded(session, request, adu, route.patience_s)
+        recorded.journal, recorded.record = self._journal, record
+        route.channel.submit(recorded)
 
     def gone(self, session: Session) -> None:
         for channel in self._channels:

@@ -64,7 +64,7 @@ from sealbus.protocol.places import Place, parse_place
 from sealbus.protocol.registers import RegisterValue, ValueType, WordOrder, decode_registers, encode_registers
 from sealbus.protocol.requests import Request, RequestError, may_change_state, parse_request
 from sealbus.protocol.rtu import RtuRequestStream, RtuResponseStream, crc16, encode_rtu
-from sealbus.protocol.shapes import AnswerShape, answer_shape
+from sealbus.protocol.shapes import AnswerShape, RawRequest, answer_shape
 
 __all__ = [
     "ADDRESS_SPACE",
@@ -102,6 +102,7 @@ __all__ = [
     "MeiType",
     "OpaqueRequest",
     "Place",
+    "RawRequest",
     "ReadCoils",
     "ReadDeviceIdentification",
     "ReadDiscreteInputs",

@@ -29,14 +29,15 @@ from sealbus.protocol.diagnostics import (
     ReportServerId,
 )
 from sealbus.protocol.files import ReadFifoQueue, ReadFileRecord
-from sealbus.protocol.requests import Request, parse_request
+from sealbus.protocol.requests import Request, may_change_state, parse_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AnswerShape", "answer_shape", "identification_objects"]
+__all__ = ["AnswerShape", "RawRequest", "answer_shape", "identification_objects"]
 
 _PROTOCOL_LENGTH_UNIT: Final = struct.Struct(">HHB")
+_BEFORE_PDU_BYTES: Final = 7
 _EXCEPTION_BYTES: Final = 2
 _EVENT_LOG_HEAD_BYTES: Final = 6
 _MAX_EVENTS: Final = 64
@@ -86,6 +87,25 @@ class AnswerShape:
         if len(pdu) > MAX_PDU_BYTES:
             return f"the answer to function {function_code} has {len(pdu)} bytes, more than a PDU can have"
         return self.structure(pdu) if self.structure else None
+
+
+class RawRequest:
+    """A request as it goes on the wire, and what is known of its answer before it comes: made once, sent many times.
+
+    `tail` is the unit id and the PDU. `head` is how the MBAP ADU of the answer begins behind its transaction id and
+    `answer_bytes` how long that ADU is, where nothing more is to be checked; else None and 0. Raises RequestError as
+    `answer_shape` does.
+    """
+
+    __slots__ = ("answer_bytes", "head", "may_change_state", "shape", "tail")
+
+    def __init__(self, tail: bytes) -> None:
+        pdu = tail[1:]
+        self.tail = tail
+        self.shape = answer_shape(pdu)
+        self.may_change_state = may_change_state(pdu)
+        self.head = self.shape.head(tail[0])
+        self.answer_bytes = 0 if self.head is None else _BEFORE_PDU_BYTES + (self.shape.length or 0)
 
 
 def answer_shape(request_pdu: bytes) -> AnswerShape:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sealbus.protocol import ExceptionCode, RequestError, answer_shape, may_change_state, parse_request
+from sealbus.protocol import ExceptionCode, RawRequest, RequestError, parse_request
 
 if TYPE_CHECKING:
     from sealbus.policy import Decision, Policy, Rights
-    from sealbus.protocol import AnswerShape, Request
+    from sealbus.protocol import Request
 
 __all__ = ["Access", "RoleRulings", "Ruling"]
 
@@ -28,28 +28,24 @@ _ROLES_REMEMBERED = 256
 class Ruling:
     """What may be done with one request. `refusal` is the exception to answer, or None when it may go on.
 
-    `tail` is the unit id and the PDU it is about; a malformed one has no `request` and no `shape`. `head` is how its
-    answer begins, where that is all there is to check.
+    `request` and `raw` are the request in words and in bytes; a malformed one has neither. `length` are the bytes of the
+    header of such a request between transaction id and unit id.
     """
 
-    __slots__ = ("decision", "head", "may_change_state", "refusal", "request", "shape", "tail")
+    __slots__ = ("decision", "length", "raw", "refusal", "request")
 
     def __init__(
         self,
-        tail: bytes,
         decision: Decision,
         refusal: ExceptionCode | None,
-        *,
         request: Request | None = None,
-        shape: AnswerShape | None = None,
+        raw: RawRequest | None = None,
     ) -> None:
-        self.tail = tail
         self.decision = decision
         self.refusal = refusal
         self.request = request
-        self.shape = shape
-        self.head = shape.head(tail[0]) if shape is not None else None
-        self.may_change_state = may_change_state(tail[1:])
+        self.raw = raw
+        self.length = b"" if raw is None else len(raw.tail).to_bytes(4)
 
 
 class RoleRulings:
@@ -70,8 +66,9 @@ class RoleRulings:
             return self._judge_malformed(tail, error)
         decision = self._rights.decide(unit_id, request)
         refusal = None if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
-        ruling = Ruling(tail, decision, refusal, request=request, shape=answer_shape(pdu))
-        if refusal is None and not ruling.may_change_state:
+        raw = RawRequest(tail)
+        ruling = Ruling(decision, refusal, request, raw)
+        if refusal is None and not raw.may_change_state:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
             self.known[tail] = ruling
@@ -80,7 +77,7 @@ class RoleRulings:
     def _judge_malformed(self, tail: bytes, error: RequestError) -> Ruling:
         decision = self._rights.may_call(tail[0], tail[1:])
         refusal = error.exception_code if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
-        return Ruling(tail, decision, refusal)
+        return Ruling(decision, refusal)
 
 
 class Access:

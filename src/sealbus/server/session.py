@@ -165,10 +165,24 @@ class Session(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self.rulings is None:
+        rulings = self.rulings
+        if rulings is None:
             return
+        data = self._buffer[:nbytes].tobytes()
+        if not self._stream.partial and not self._holds:
+            ruling = rulings.known.get(data[6:])
+            if ruling is not None and data[2:6] == ruling.length and self.in_flight < self._in_flight_limit:
+                # One request, whole and known, as nearly always.
+                self.requests += 1
+                self.in_flight += 1
+                self._submit(self, data, ruling)
+                return
+        self._take_apart(data)
+
+    def _take_apart(self, data: bytes) -> None:
+        """Whatever came: no request, one, or many."""
         stream = self._stream
-        adus = stream.feed(self._buffer[:nbytes].tobytes())
+        adus = stream.feed(data)
         if not stream.partial:
             self._partial_since = None
         elif adus or self._partial_since is None:
@@ -206,8 +220,9 @@ class Session(asyncio.BufferedProtocol):
     def answer(self, adu: bytes, answer: bytes) -> None:
         """Answer the request `adu`: `answer` is the device's ADU without its transaction id."""
         self.in_flight -= 1
-        if self.transport is not None:
-            self._outbox.write(self.transport, adu[:2] + answer)
+        transport = self.transport
+        if transport is not None:
+            self._outbox.write(transport, adu[:2] + answer)
 
     def refuse(self, adu: bytes, exception_code: int) -> None:
         """Answer the request `adu` with an exception."""
@@ -256,20 +271,7 @@ class Session(asyncio.BufferedProtocol):
 
     def overdue(self, now: float) -> str | None:
         """Which deadline of the session has passed, if any. Asked every second, which is also how idleness is measured."""
-        limits = self._owner.limits
-        if self._closing_since is not None:
-            return self.end_reason if now - self._closing_since > _GOODBYE_S else None
-        if self._stalled_since is not None and now - self._stalled_since > limits.stalled_s:
-            return "it does not read its answers"
-        if self._partial_since is not None and not self._holds and now - self._partial_since > limits.frame_s:
-            return "a frame was begun and not ended"
-        if self.requests == 0:
-            return "no request came" if now - self.opened_at > limits.first_request_s else None
-        if self.in_flight or self.requests != self._heard:
-            self._heard, self._heard_at = self.requests, now
-        elif limits.idle_s and now - self._heard_at > limits.idle_s:
-            return "idle"
-        return None
+        return _overdue(self, self._owner.limits, now)
 
     def abort(self, reason: str) -> None:
         """Cut the session off without waiting for the client to read."""
@@ -303,18 +305,15 @@ class Session(asyncio.BufferedProtocol):
     def _turn_down(self, adu: bytes, ruling: Ruling, exception_code: ExceptionCode) -> None:
         if not ruling.decision.allowed:
             self._owner.denied(self, adu, ruling)
-            self._count_denial()
+            self._denials = self._denials or _Denials()
+            if self._denials.is_too_many(self._loop.time()) and _Hold.DENIED not in self._holds:
+                self._hold(_Hold.DENIED)
+                self._loop.call_later(1.0, self._release, _Hold.DENIED)
         self._write_exception(adu, exception_code)
 
     def _write_exception(self, adu: bytes, exception_code: int) -> None:
         if self.transport is not None:
             self._outbox.write(self.transport, exception_adu(adu, exception_code))
-
-    def _count_denial(self) -> None:
-        self._denials = self._denials or _Denials()
-        if self._denials.is_too_many(self._loop.time()) and _Hold.DENIED not in self._holds:
-            self._hold(_Hold.DENIED)
-            self._loop.call_later(1.0, self._release, _Hold.DENIED)
 
     def _keep(self, adus: list[bytes], *, in_front: bool = False) -> None:
         if self.rulings is not None:
@@ -347,3 +346,19 @@ class Session(asyncio.BufferedProtocol):
         if self._partial_since is not None:
             self._partial_since = self._loop.time()
         self.transport.resume_reading()
+
+
+def _overdue(session: Session, limits: SessionLimits, now: float) -> str | None:
+    if session._closing_since is not None:
+        return session.end_reason if now - session._closing_since > _GOODBYE_S else None
+    if session._stalled_since is not None and now - session._stalled_since > limits.stalled_s:
+        return "it does not read its answers"
+    if session._partial_since is not None and not session._holds and now - session._partial_since > limits.frame_s:
+        return "a frame was begun and not ended"
+    if session.requests == 0:
+        return "no request came" if now - session.opened_at > limits.first_request_s else None
+    if session.in_flight or session.requests != session._heard:
+        session._heard, session._heard_at = session.requests, now
+    elif limits.idle_s and now - session._heard_at > limits.idle_s:
+        return "idle"
+    return None

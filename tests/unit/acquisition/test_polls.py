@@ -34,7 +34,7 @@ class Device:
         self.failure: Failure | None = None
 
     def submit(self, transaction: Transaction) -> None:
-        address, count = struct.unpack(">HH", transaction.tail[2:])
+        address, count = struct.unpack(">HH", transaction.request.tail[2:])
         self.asked.append((address, count))
         if self.failure is not None:
             transaction.fail(self.failure)
@@ -44,7 +44,7 @@ class Device:
             asyncio.get_running_loop().call_soon(self.answer, transaction)
 
     def answer(self, transaction: Transaction) -> None:
-        address, count = struct.unpack(">HH", transaction.tail[2:])
+        address, count = struct.unpack(">HH", transaction.request.tail[2:])
         if self.holes & set(range(address, address + count)):
             transaction.settle(bytes((0, 0, 0, 3, 1, 0x83, self.code)))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sealbus.client.fair_queue import FairQueue
 from sealbus.client.transaction import Transaction
-from sealbus.protocol import answer_shape
+from sealbus.protocol import RawRequest
 
 READ = bytes.fromhex("03 0000 0001")
 
@@ -18,7 +18,7 @@ class Asked(Transaction):
 
 
 def ask(source: str) -> Transaction:
-    return Asked(source, b"\1" + READ, answer_shape(READ), False, 0.0)
+    return Asked(source, RawRequest(b"\1" + READ), 0.0)
 
 
 def queue_of(limit: int, *sources: str) -> FairQueue:
@@ -101,7 +101,7 @@ class Urgent(Asked):
 
 
 def urgent(source: str) -> Transaction:
-    return Urgent(source, b"\1" + READ, answer_shape(READ), False, 0.0)
+    return Urgent(source, RawRequest(b"\1" + READ), 0.0)
 
 
 def test_what_is_urgent_goes_ahead_of_everything_else_in_its_own_order() -> None:

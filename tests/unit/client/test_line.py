@@ -132,11 +132,12 @@ async def test_a_late_answer_is_dropped_and_the_id_is_not_used_again_before_it_c
     [adu(1, words(1), unit=2), adu(1, words(1, 2)), adu(1, b"\x04\x02\x00\x01"), adu(1, b"\x84\x02"), adu(1, b"\x83")],
     ids=["unit", "length", "function", "exception of another", "exception without code"],
 )
-@pytest.mark.parametrize("head", [None, bytes.fromhex("0000 0005 01 03 02")], ids=["by its shape", "by its head"])
-async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes, head: bytes | None) -> None:
+@pytest.mark.parametrize("has_head", [False, True], ids=["by its shape", "by its head"])
+async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes, *, has_head: bool) -> None:
     line, transport, owner = open_line(in_flight=2)
     asked, other = Asked(read(1)), Asked(write(2, 2))
-    asked.head = head
+    if not has_head:
+        asked.request.head, asked.request.answer_bytes = None, 0
     await sent(line, asked, other)
     line.data_received(answer)
     assert (asked.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
@@ -150,7 +151,7 @@ async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes, he
 async def test_with_a_head_what_fits_is_an_answer(pdu: bytes) -> None:
     line, _, _ = open_line()
     asked = Asked(read(1))
-    asked.head = bytes.fromhex("0000 0005 01 03 02")
+    assert asked.request.head == bytes.fromhex("0000 0005 01 03 02")
     line.send(asked)
     line.data_received(adu(1, pdu))
     assert asked.end == pdu

@@ -34,7 +34,7 @@ class Story:
     # the channel
 
     def submit(self, transaction: Transaction) -> None:
-        self.told.append(("sent", transaction.tail))
+        self.told.append(("sent", transaction.request.tail))
         self.submitted.append(transaction)
 
     def abandon(self, source: object) -> None:
@@ -84,7 +84,7 @@ async def test_how_long_a_request_may_wait_counts_from_when_it_has_to() -> None:
 async def test_the_head_of_the_answer_goes_with_the_request() -> None:
     story = Story()
     story.forward(READ)
-    assert story.submitted[0].head == bytes.fromhex("0000 0005 01 03 02")
+    assert story.submitted[0].request.head == bytes.fromhex("0000 0005 01 03 02")
 
 
 async def test_a_write_is_recorded_before_it_is_sent_and_its_end_before_it_is_told() -> None:
