@@ -8,7 +8,7 @@ rows are made one.
 The rows of a tag in `packed` do not overlap, none goes over a full hour, and no two begin in the same ten seconds: their
 number is made of the tag and that step of time. Of two samples of the same tag and time the first that came counts.
 
-A row of `fresh` never changes and its number is never used again, so what is read of it is remembered.
+A row of `fresh` never changes and its number is never used again, so what is read of it is remembered; several as one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -35,6 +35,7 @@ __all__ = ["SETTLE_AT_ONCE", "FreshRows", "SQLiteSamples"]
 
 SETTLE_AT_ONCE = 500_000
 
+_Piece: TypeAlias = tuple[list[int], Block]  # rows by their numbers, and their samples
 _log = logging.getLogger("sealbus.history")
 _STEP_US = 10 * US_PER_S
 _STEP_BITS = 30  # steps until the year 2310
@@ -49,23 +50,29 @@ _HOUR = "select id, samples from packed where id between ? and ? order by id"
 
 
 class FreshRows:
-    """What is remembered of `fresh`, by the number of the row, for all connections of a process."""
+    """What is remembered of `fresh`, for all connections of a process: few blocks, so a look-up has few to look into."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[int, Block] = {}
+        self._known: dict[int, _Piece] = {}
 
     def of(self, connection: sqlite3.Connection) -> list[Block]:
-        """All of them, as they came; each sorted by tag and time."""
+        """All rows, as they came, in blocks of some that are sorted by tag and time."""
         numbers = [number for (number,) in connection.execute("select id from fresh order by id")]
         with self._lock:
-            known = {number: self._known[number] for number in numbers if number in self._known}
-        for number in numbers:
-            if number not in known:
-                known[number] = _read_fresh(connection, number)
+            known = self._known
+        pieces: list[_Piece] = []
+        done = 0
+        while done < len(numbers):
+            piece = known.get(numbers[done])
+            if piece is None or piece[0] != numbers[done : done + len(piece[0])]:
+                piece = ([numbers[done]], _read_fresh(connection, numbers[done]))
+            pieces.append(piece)
+            done += len(piece[0])
+        pieces = _fewer(pieces)
         with self._lock:
-            self._known = known
-        return [known[number] for number in numbers]
+            self._known = {numbers_of[0]: (numbers_of, block) for numbers_of, block in pieces}
+        return [block for _, block in pieces]
 
 
 class SQLiteSamples:
@@ -197,6 +204,20 @@ class SQLiteSamples:
             if first < last:
                 parts.append(_between(block, start_us, end_us, first, last))
         return [part for part in parts if len(part)]
+
+
+def _fewer(pieces: list[_Piece]) -> list[_Piece]:
+    """The last ones as one, as far as that is cheap: what is left grows fewer by half from one to the next."""
+    first, size = len(pieces) - 1, 0
+    for place in reversed(range(len(pieces))):
+        if len(pieces[place][1]) > 2 * size and size:
+            break
+        first, size = place, size + len(pieces[place][1])
+    last = pieces[first:]
+    if len(last) < 2:
+        return pieces
+    numbers = [number for numbers_of, _ in last for number in numbers_of]
+    return [*pieces[:first], (numbers, Block.joined([block for _, block in last]).ordered())]
 
 
 def _number(tag_id: int, time_us: int) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +63,7 @@ def check(found: SQLiteSamples, model: dict[tuple[int, int], Sample]) -> None:
 @given(STEPS)
 def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[list[Sample] | str]) -> None:
     model: dict[tuple[int, int], Sample] = {}
-    with database() as connection:
+    with database() as connection, mock.patch("sealbus.history.sqlite_samples.SETTLE_AT_ONCE", 12):
         rows = FreshRows()
         for step in steps:
             samples = SQLiteSamples(connection, rows)  # one for each transaction
@@ -75,12 +76,14 @@ def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[l
             elif step == "join":
                 samples.join(2, BEGIN, BEGIN + 2 * HOUR)
             else:
-                samples.settle(least=1)
+                while samples.settle(least=1):
+                    pass
                 samples.delete(1, BEGIN + HOUR + MINUTE, 1_000_000)
                 model = {key: each for key, each in model.items() if key[0] != 1 or key[1] >= BEGIN + HOUR}
             check(SQLiteSamples(connection, rows), model)
         last = SQLiteSamples(connection, rows)
-        last.settle(least=1)
+        while last.settle(least=1):
+            pass
         for tag_id in TAGS:
             count = sum(key[0] == tag_id for key in model)
             assert not last.is_longer(tag_id, 0, 2 * NOON, count)
@@ -120,6 +123,24 @@ def test_a_second_of_many_tags_is_a_row_and_an_hour_of_a_tag_is_a_row(tmp_path: 
         (size,) = connection.execute("select sum(length(samples)) from packed").fetchone()
         assert size < 18_000, "less than a byte a sample of what repeats"
     history.close()
+
+
+def test_who_reads_sees_what_was_there_when_he_began(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite3"
+    rows = FreshRows()
+    with (
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader,
+    ):
+        prepare(writer, path, read_only=False, zone="UTC")
+        SQLiteSamples(writer, rows).insert(Block.of([Sample(1, BEGIN, 1.0)]))
+        reader.execute("begin")
+        assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 1
+        SQLiteSamples(writer, rows).insert(Block.of([Sample(1, BEGIN + S, 2.0)]))
+        assert len(SQLiteSamples(writer, rows).samples(1, 0, NOON)) == 2
+        assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 1
+        reader.execute("commit")
+        assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 2
 
 
 def test_a_damaged_row_costs_its_own_samples_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
