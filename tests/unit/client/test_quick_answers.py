@@ -34,7 +34,7 @@ async def became_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_he
     asked = [Asked(read(address)) for address in range(6)]
     for each in asked:
         if not has_head:
-            each.request.answer_bytes = 0
+            each.request.head, each.request.answer_bytes = None, 0
     owner.waiting = asked[:]
     owner.line_free(line)
     seen: list[object] = []

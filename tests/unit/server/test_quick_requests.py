@@ -44,11 +44,15 @@ REQUESTS = st.builds(
     request,
     st.integers(0, 3),
     st.sampled_from(TAILS),
-    st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1]),
-    st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, -1, 256]),
+    st.sampled_from([0] * 15 + [1]),
+    st.sampled_from([0] * 12 + [1, -1, 256]),
 )
+ALLOWED = st.builds(request, st.integers(0, 3), st.sampled_from(TAILS[:2]), st.just(0), st.just(0))
+BEGUN = st.tuples(ALLOWED, st.integers(1, 11)).map(lambda each: each[0][: each[1]])
 PIECES = st.lists(
-    st.one_of(REQUESTS, REQUESTS, st.binary(max_size=9), st.lists(REQUESTS, max_size=4).map(b"".join)), max_size=12
+    st.one_of(ALLOWED, ALLOWED, REQUESTS, BEGUN, st.binary(max_size=3), st.lists(REQUESTS, max_size=4).map(b"".join)),
+    min_size=4,
+    max_size=12,
 )
 
 
@@ -57,7 +61,7 @@ class Forgetful(dict[bytes, "Ruling"]):
 
 
 async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
-    owner, transport = Owner(limits=SessionLimits(in_flight=3)), Transport()
+    owner, transport = Owner(limits=SessionLimits(in_flight=2)), Transport()
     session = session_of(owner, transport)
     session.rulings = Access(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
     if forgetful:
@@ -68,11 +72,11 @@ async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
         await asyncio.sleep(0)
         seen.append((len(owner.backend.submitted), session.in_flight, session.requests, session.end_reason))
         seen.append(session.overdue(session.opened_at + 20.0))
-        if place % 3 == 2 and session.in_flight:
+        if place % 4 == 3 and session.in_flight:
             session.let_go()
-        if place == 5:
+        if place == 4:
             session.pause_writing()
-        if place == 7:
+        if place == 6:
             session.resume_writing()
     return [*seen, owner.backend.submitted, transport.written, transport.pauses, transport.was_closed]
 
