@@ -34,6 +34,7 @@ _GRACE_US = 120 * US_PER_S
 _SETTLE_US = 60 * US_PER_S
 _HOURS_AT_ONCE = 100
 _TAGS_AT_ONCE = 20
+_FLOORS_AT_ONCE = 500
 _ROWS_AT_ONCE = 20_000
 
 
@@ -106,15 +107,16 @@ class Upkeep:
                 for source in Source
                 if floors.of(source) < _target_us(rules.of(tag_id), source, now_us)
             ]
-        batch, self._due = self._due[:_TAGS_AT_ONCE], self._due[_TAGS_AT_ONCE:]
+        batch, self._due = self._due[:_FLOORS_AT_ONCE], self._due[_FLOORS_AT_ONCE:]
         deleted = 0
         if batch:
             with self._store.changing() as statements:
-                for source, tag_id in batch:
-                    count = self._delete(statements, rules, (source, tag_id), now_us)
+                for place, what in enumerate(batch):
+                    count = self._delete(statements, rules, what, now_us)
                     deleted += count
-                    if count >= _ROWS_AT_ONCE:
-                        self._due.append((source, tag_id))
+                    if deleted >= _ROWS_AT_ONCE:  # most have nothing to delete; after much, somebody else may write
+                        self._due += batch[place if count >= _ROWS_AT_ONCE else place + 1 :]
+                        break
                 statements.bump()
         if not self._due:
             self._retained_hour = now_us // HOUR_US
