@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["prepare"]
+__all__ = ["CHANGING", "prepare", "transaction"]
 
+
+CHANGING = "begin immediate"
 _VERSION = 2
 _ROLLUP = """create table {0} (
     tag_id integer not null, start_us integer not null, end_us integer not null, count integer not null,
@@ -68,7 +70,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool, zone
         raise HistoryUnavailable(f"{path}: there is no history yet; the collector makes it")
     if version == 1:
         _log.info("history: %s is of an older version; it is packed now", path)
-        with _changing(connection):
+        with transaction(connection, CHANGING):
             for statement in _SAMPLES:
                 connection.execute(statement)
         while _pack_some(connection):
@@ -76,7 +78,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool, zone
         return
     connection.execute("pragma auto_vacuum = incremental")
     connection.execute("pragma journal_mode = wal").fetchone()
-    with _changing(connection):
+    with transaction(connection, CHANGING):
         if _version(connection) == 0:
             for statement in _SCHEMA:
                 connection.execute(statement)
@@ -90,20 +92,21 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 @contextlib.contextmanager
-def _changing(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("begin immediate")
+def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Committed at the end of the block, undone when it ends by an error. `begin` is the statement that begins it."""
+    connection.execute(begin)
     try:
         yield
         connection.execute("commit")
     except BaseException:
-        if connection.in_transaction:
+        if connection.in_transaction:  # a full disk has undone it already
             connection.execute("rollback")
         raise
 
 
 def _pack_some(connection: sqlite3.Connection) -> bool:
     """Some of the samples of one tag. Whether there were any."""
-    with _changing(connection):
+    with transaction(connection, CHANGING):
         if _version(connection) == _VERSION:
             return False  # somebody else has done it
         first = connection.execute("select tag_id from sample limit 1").fetchone()

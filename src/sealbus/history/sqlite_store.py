@@ -16,7 +16,7 @@ import numpy as np
 from sealbus.history.pool import Pool
 from sealbus.history.shapes import HistoryUnavailable
 from sealbus.history.sqlite_samples import SETTLE_AT_ONCE, FreshRows, SQLiteSamples
-from sealbus.history.sqlite_schema import prepare
+from sealbus.history.sqlite_schema import CHANGING, prepare, transaction
 from sealbus.history.store import Statements
 
 if TYPE_CHECKING:
@@ -94,20 +94,13 @@ class SQLiteStore:
     def _changing(self) -> Iterator[Statements]:
         if self._read_only:
             raise HistoryUnavailable(f"{self._path}: opened to read only")
-        with self._write_lock, self._transaction("begin immediate") as statements:
+        with self._write_lock, self._transaction(CHANGING) as statements:
             yield statements
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[Statements]:
-        with _told(self._path), self._pool.borrowed() as connection:
-            connection.execute(begin)
-            try:
-                yield Statements(_Connection(connection), SQLiteSamples(connection, self._fresh))
-                connection.execute("commit")
-            except BaseException:
-                if connection.in_transaction:  # a full disk has undone it already
-                    connection.execute("rollback")
-                raise
+        with _told(self._path), self._pool.borrowed() as connection, transaction(connection, begin):
+            yield Statements(_Connection(connection), SQLiteSamples(connection, self._fresh))
 
     def _connect(self) -> sqlite3.Connection:
         if self._read_only and not self._path.exists():
