@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Time = int | NDArray[np.int64]  # one for all, or one for each
 
-__all__ = ["EMPTY", "Rows", "fold", "holding", "of_rows", "of_samples", "worst"]
+__all__ = ["EMPTY", "Rows", "fold", "holding", "left_behind", "of_rows", "of_samples", "worst"]
 
 _RANK = np.array([0, 1, 3, 2], np.int64)  # how bad each is: GOOD, UNCERTAIN, BAD, STALE
 
@@ -109,6 +109,12 @@ def holding(rows: Rows, ends_us: NDArray[np.int64]) -> Rows:
     """The last value of each row, from its end to another."""
     none = np.zeros(len(rows), np.int64)
     return _constant(rows.ends_us, ends_us, rows.lasts, rows.last_times_us, rows.statuses, none)
+
+
+def left_behind(rows: Rows) -> Rows:
+    """The last value of each row, at its time and without length, for what comes after it."""
+    at = rows.last_times_us
+    return _constant(at, at, rows.lasts, at, rows.statuses, np.zeros(len(rows), np.int64))
 
 
 def fold(pieces: Rows, edges: NDArray[np.int64], *, empty: bool = False) -> Rows:

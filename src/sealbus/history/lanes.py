@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealbus.history.block import Block
-from sealbus.history.folding import EMPTY, Rows, fold, of_rows, of_samples
+from sealbus.history.folding import EMPTY, Rows, fold, left_behind, of_rows, of_samples
 from sealbus.history.local_days import edges
 from sealbus.history.rolling import runs
 from sealbus.history.shapes import Bucket, Source
@@ -59,12 +59,12 @@ class Lanes:
         shift = lane * self._width_us
         return of_rows(_moved(rows, shift), hold_us=self.holds_us[lane], now_us=self.now_us + shift)
 
-    def fold(self, pieces: Rows, edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], Rows]:
+    def fold(self, pieces: Rows, cuts: NDArray[np.int64]) -> TaggedRows:
         """The buckets between these edges, which are within the range, and the tag of each; tag by tag, in order."""
         shifts = np.arange(len(self.tag_ids)) * self._width_us
-        rows = fold(pieces, (shifts[:, None] + edges[None, :]).ravel())
-        lane = (rows.starts_us - edges[0]) // self._width_us
-        between = rows.starts_us - lane * self._width_us >= edges[-1]  # what is before the next tag's range
+        rows = fold(pieces, (shifts[:, None] + cuts[None, :]).ravel())
+        lane = (rows.starts_us - cuts[0]) // self._width_us
+        between = rows.starts_us - lane * self._width_us >= cuts[-1]  # what is before the next tag's range
         rows, lane = rows.chosen(~between), lane[~between]
         return self.tag_ids[lane], _moved(rows, -lane * self._width_us)
 
@@ -106,11 +106,9 @@ def _parts_of_days(folders: Sequence[Folder], lanes: Lanes, cuts: NDArray[np.int
         return np.repeat(lanes.tag_ids, [len(part) for part in parts]), Rows.laid([EMPTY, *parts])
     tags, rows = folders[0].statements.rows_of_tags(Source.HOUR, lanes.tag_ids.tolist(), first, last)
     before = rows.starts_us < first
-    starts, ends = (np.where(before, rows.last_times_us, column) for column in (rows.starts_us, rows.ends_us))
-    nothing = {name: np.where(before, 0, getattr(rows, name)) for name in ("counts", "known_us", "bad_us")}
-    edges_of = {name: np.where(before, rows.lasts, getattr(rows, name)) for name in ("minimums", "maximums", "means")}
-    worsts = np.where(before, rows.statuses, rows.worsts)
-    return tags, replace(rows, starts_us=starts, ends_us=ends, worsts=worsts, **nothing, **edges_of)
+    tags = np.concatenate([tags[before], tags[~before]])
+    order = np.argsort(tags, kind="stable")  # of each tag what is left from before, then its hours
+    return tags[order], Rows.laid([left_behind(rows.chosen(before)), rows.chosen(~before)]).chosen(order)
 
 
 def _by_samples(folders: Sequence[Folder], begin: int, end: int) -> Iterator[tuple[list[Folder], list[Block]]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealbus.history.block import Block
-from sealbus.history.folding import EMPTY, Rows, fold, of_rows, of_samples
+from sealbus.history.folding import EMPTY, Rows, fold, left_behind, of_rows, of_samples
 from sealbus.history.local_days import edges, floor_us, outer_edges
 from sealbus.history.shapes import Bucket, Source
 from sealbus.history.store import HOUR_US
@@ -41,10 +41,10 @@ class Folder:
     open_us: int | None = None
     """Marked hours from here on are not folded on the fly; None: all are."""
 
-    def from_samples(self, start_us: int, end_us: int, *buckets: Bucket) -> tuple[Rows, ...]:
-        """The minutes or hours of whole hours, from samples that are read once."""
+    def from_samples(self, bucket: Bucket, start_us: int, end_us: int) -> Rows:
+        """The minutes or hours of whole hours, from samples."""
         pieces = of_samples(self.block(start_us, end_us), hold_us=self.hold_us, now_us=self.now_us)
-        return tuple(fold(pieces, edges(bucket, start_us, end_us, self.zone)) for bucket in buckets)
+        return fold(pieces, edges(bucket, start_us, end_us, self.zone))
 
     def block(self, start_us: int, end_us: int) -> Block:
         """The samples in [start, end), and the last one before."""
@@ -61,7 +61,7 @@ class Folder:
         parts, done = [], start_us
         first, end = start_us - start_us % HOUR_US, end_us if self.open_us is None else min(end_us, self.open_us)
         for begin, stop in runs(self.statements.marks(self.tag_id, first, end)):
-            (fresh,) = self.from_samples(begin, stop, bucket)
+            fresh = self.from_samples(bucket, begin, stop)
             parts += [self._stored(bucket, (done, begin), step_us)]
             parts += [fresh.chosen((fresh.starts_us >= start_us) & (fresh.starts_us < end_us))]
             done = stop
@@ -101,12 +101,11 @@ class Folder:
         """What the last sample before a time left behind, as a row without length."""
         sample = self.statements.raw.sample_before(self.tag_id, int(time_us))
         if len(sample):
-            rows = of_samples(sample, hold_us=self.hold_us, now_us=self.now_us)
-            return _without_length(rows, int(sample.times_us[0]))
+            return left_behind(of_samples(sample, hold_us=self.hold_us, now_us=self.now_us))
         for source in (Source.MINUTE, Source.HOUR, Source.DAY):
             row = self.statements.row_before(source, self.tag_id, int(time_us))
             if len(row) and row.ends_us[0] <= time_us:
-                return _without_length(row, int(row.last_times_us[0]))
+                return left_behind(row)
         return EMPTY
 
     def _days(self, start_us: int, end_us: int) -> Rows:
@@ -134,12 +133,3 @@ def runs(hours: Sequence[int]) -> Iterator[tuple[int, int]]:
         end = hour + HOUR_US
     if start is not None and end is not None:
         yield start, end
-
-
-def _without_length(rows: Rows, time_us: int) -> Rows:
-    """The last value of a row, at its time, for what comes after it."""
-    none = np.zeros(1, np.int64)
-    at = np.array([time_us], np.int64)
-    return Rows(
-        at, at, none, rows.lasts, rows.lasts, rows.lasts, rows.lasts, at, none, none, rows.statuses, rows.statuses
-    )
