@@ -58,6 +58,8 @@ def unpack(tag_id: int, data: bytes) -> Block:
     """The opposite of both. Raises ValueError for what they have not made."""
     try:
         kind, count = _HEAD.unpack_from(data)
+        if kind not in (_PLAIN, _SMALL):
+            raise ValueError(f"no such packing: {kind}")
         body = zlib.decompress(memoryview(data)[_HEAD.size :]) if kind == _SMALL else data[_HEAD.size :]
     except (struct.error, zlib.error) as error:
         raise ValueError(str(error)) from error

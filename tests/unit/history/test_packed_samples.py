@@ -99,7 +99,7 @@ def test_what_is_packed_is_the_same_unpacked(samples: list[Sample]) -> None:
     assert (is_small(plain), is_small(small)) == (False, True)
     assert list(unpack(7, plain).samples()) == list(unpack(7, small).samples()) == list(block.samples())
     for data in (plain, small):
-        for damaged in (b"", data[:4], data[: len(data) // 2]):
+        for damaged in (b"", data[:4], data[: len(data) // 2], b"\7" + data[1:]):
             with pytest.raises(ValueError):  # whatever it says
                 unpack(7, damaged)
 
