@@ -280,9 +280,9 @@ class MbapLine(Line):
 
     def send(self, transaction: Transaction) -> bool:
         transaction.expires = self._loop.time() + self._timeout_s
-        number = self._transaction_id + 1 & 0xFFFF
+        number = (self._transaction_id + 1) & 0xFFFF
         while number in self._unanswered:  # its answer may still come, and must not pass for this one's
-            number = number + 1 & 0xFFFF
+            number = (number + 1) & 0xFFFF
         self._transaction_id = number
         tail = transaction.request.tail
         frame = _BEFORE_UNIT(number, 0, len(tail)) + tail
