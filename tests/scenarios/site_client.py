@@ -30,7 +30,7 @@ class SiteClient:
     def __init__(self, url: str, *, token: str = "") -> None:
         self.url = url
         self._token = token
-        self._http = httpx.Client(base_url=url, timeout=_PATIENCE_S)
+        self._http = httpx.Client(base_url=url, timeout=_PATIENCE_S, limits=httpx.Limits(max_keepalive_connections=0))
         if token:
             self._http.headers["Authorization"] = f"Token {token}"
 

@@ -168,12 +168,15 @@ def _a_scan_is_taken_back(chief: SiteClient) -> None:
         wish = {"group": group["id"], "name": "silent", "url": f"tcp://127.0.0.1:{port}"}
         connection = chief.make("/api/v1/connections", wish)
         order = chief.make(f"/api/v1/connections/{connection['id']}/scan-units", {})
-        told = {each["id"]: each for each in chief.get("/api/v1/collector")["connections"]}
-        assert sorted(each["status"] for each in told.values()) in (["up", "up"], ["idle", "up"])
+        until_true("told of both", lambda: _states(chief) in (["up", "up"], ["idle", "up"]))
         until_true("begun", lambda: chief.get(f"/api/v1/orders/{order['id']}")["done"] >= 1)
         chief.make(f"/api/v1/orders/{order['id']}/cancel", {})
         assert chief.get(f"/api/v1/orders/{order['id']}", wait=10)["state"] == "cancelled"
         assert chief.ask("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
+
+
+def _states(chief: SiteClient) -> list[str]:
+    return sorted(each["status"] for each in chief.get("/api/v1/collector")["connections"])
 
 
 def _a_year(site: Site, chief: SiteClient, tag: int) -> None:
