@@ -129,14 +129,8 @@ class Channel:
                 self._not_ready(line)
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
-        elif self._is_down():
-            self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
-        elif not self._finds_a_place(transaction):
-            self._refuse(transaction, Failure.BUSY)
         else:
-            if self._expiry is None or transaction.send_by < self._expires:
-                self._expect(transaction.send_by)
-            self._open_another()
+            self._let_wait(transaction, self.loop.time())
 
     def abandon(self, source: object) -> None:
         """Whoever asked is gone: what it still waits for is not sent any more."""
@@ -180,9 +174,14 @@ class Channel:
     # -- for the lines (LineOwner)
 
     def line_free(self, line: Line) -> None:
-        if line.is_ready and not self._queue.length:
-            return
-        is_free = line.free
+        if self._queue.length:
+            self._send_from_queue(line)
+        elif not line.is_ready and line.is_free():
+            line.is_ready = True
+            self._ready.append(line)
+
+    def _send_from_queue(self, line: Line) -> None:
+        is_free = line.is_free()
         while is_free and self._queue.length:
             transaction = self._queue.take()
             if transaction.send_by > self.loop.time():
@@ -190,7 +189,7 @@ class Channel:
                 is_free = line.send(transaction)
             else:
                 self._refuse(transaction, Failure.EXPIRED)
-                is_free = line.free
+                is_free = line.is_free()
         if is_free and not line.is_ready:
             line.is_ready = True
             self._ready.append(line)
@@ -204,10 +203,11 @@ class Channel:
             self._failed_to_connect(reason)
         else:
             self._hooks.lost(reason)
-        if self._is_down():
+        now = self.loop.time()
+        if self._is_down(now):
             self._refuse_all(reason)
         elif self._queue.length:
-            self._open_another()
+            self._open_another(now)
 
     def unit_answered(self, unit_id: int) -> None:
         self._breaker.answered(unit_id)
@@ -239,10 +239,20 @@ class Channel:
         else:
             self._ready.remove(line)
 
+    def _let_wait(self, transaction: Transaction, now: float) -> None:
+        if self._is_down(now):
+            self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
+            return
+        transaction.has_to_wait(now)
+        if not self._queue.put(transaction) and not self._finds_a_place(transaction):
+            self._refuse(transaction, Failure.BUSY)
+            return
+        if self._expiry is None or transaction.send_by < self._expires:
+            self._expect(transaction.send_by)
+        self._open_another(now)
+
     def _finds_a_place(self, transaction: Transaction) -> bool:
-        transaction.has_to_wait(self.loop.time())
-        if self._queue.put(transaction):
-            return True
+        """In a full queue."""
         crowded_out = self._queue.crowd_out(transaction)
         if crowded_out is not None:
             self._refuse(crowded_out, Failure.BUSY)
@@ -252,11 +262,11 @@ class Channel:
         self.counters.refused += 1
         transaction.fail(failure, detail)
 
-    def _is_down(self) -> bool:
-        return self._backoff.waits(self.loop.time()) and all(line.state is LineState.CLOSED for line in self._lines)
+    def _is_down(self, now: float) -> bool:
+        return self._backoff.waits(now) and all(line.state is LineState.CLOSED for line in self._lines)
 
-    def _open_another(self) -> None:
-        if self._backoff.waits(self.loop.time()) or len(self._opening) >= self._queue.length:
+    def _open_another(self, now: float) -> None:
+        if self._backoff.waits(now) or len(self._opening) >= self._queue.length:
             return
         for place, line in enumerate(self._lines):
             if line.state is LineState.CLOSED:

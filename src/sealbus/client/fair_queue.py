@@ -134,20 +134,22 @@ class _Client:
     def __init__(self, name: object) -> None:
         self.name = name
         self.length = 0
-        self._turns: deque[deque[Transaction]] = deque()
-        self._rows: dict[object, deque[Transaction]] = {}
+        # Lists, although something is taken from their front: most have one or two members, and none many.
+        self._turns: list[list[Transaction]] = []
+        self._rows: dict[object, list[Transaction]] = {}
 
     def put(self, transaction: Transaction) -> None:
         row = self._rows.get(transaction.source)
         if row is None:
-            row = self._rows[transaction.source] = deque()
+            row = self._rows[transaction.source] = [transaction]
             self._turns.append(row)
-        row.append(transaction)
+        else:
+            row.append(transaction)
         self.length += 1
 
     def take(self) -> Transaction:
-        row = self._turns.popleft()
-        transaction = row.popleft()
+        row = self._turns.pop(0)
+        transaction = row.pop(0)
         self.length -= 1
         if row:
             self._turns.append(row)

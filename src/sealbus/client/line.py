@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import struct
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapLine"]
 
-_BEFORE_UNIT: Final = struct.Struct(">HHH").pack  # transaction id, protocol id, length
 _RESETS_AFTER_SILENCES = 3
 _MOST_UNANSWERED = 256
 _SHORTEST_HEAD: Final = 6
@@ -95,7 +93,7 @@ class LineOwner(Protocol):
 
 
 class Line(asyncio.Protocol):
-    """What both kinds of line share: life, deadlines, gap. `free` is whether a transaction may be sent now."""
+    """What both kinds of line share: life, deadlines, gap."""
 
     __slots__ = (
         "_counters",
@@ -140,8 +138,8 @@ class Line(asyncio.Protocol):
         self.is_proven = False
         """Whether the device has answered anything on this connection."""
 
-    @property
-    def free(self) -> bool:
+    def is_free(self) -> bool:
+        """Whether a transaction may be sent now."""
         return self.state is _OPEN and self._hold_timer is None and len(self._pending) < self._in_flight
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -163,7 +161,7 @@ class Line(asyncio.Protocol):
         self._closed(reason, is_refusal=not self.is_proven)
 
     def send(self, transaction: Transaction) -> bool:
-        """Put it on the wire. Only when `free`; returns whether it still is."""
+        """Put it on the wire. Only when free; returns whether it still is."""
         raise NotImplementedError
 
     def close(self, reason: str = "closed") -> None:
@@ -231,7 +229,7 @@ class Line(asyncio.Protocol):
 
     def _release(self) -> None:
         self._hold_timer = None
-        if self.free:
+        if self.is_free():
             self._owner.line_free(self)
 
     def _expire(self) -> None:
@@ -284,8 +282,7 @@ class MbapLine(Line):
         while number in self._unanswered:  # its answer may still come, and must not pass for this one's
             number = (number + 1) & 0xFFFF
         self._transaction_id = number
-        tail = transaction.request.tail
-        frame = _BEFORE_UNIT(number, 0, len(tail)) + tail
+        frame = number.to_bytes(2) + transaction.request.framed
         pending = self._pending
         pending[number] = transaction
         if self._is_joining:

@@ -47,7 +47,7 @@ class SerialLine(Line):
     def send(self, transaction: Transaction) -> bool:
         if transaction.request.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
             self._broadcast(transaction)
-            return self.free
+            return self.is_free()
         transaction.expires = self._loop.time() + self._timeout_s
         self._stream.reset()
         self._pending[0] = transaction

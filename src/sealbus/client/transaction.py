@@ -49,29 +49,27 @@ class Failure(Enum):
 class Transaction:
     """A request for one device. Those who ask subclass it and say in `settle` what an end means to them.
 
-    `source` is the connection that asked. Clients get fair turns, and then the sources of one client. `send_by` is the
-    last moment, on the loop's clock, at which it may still be sent: read of those that have to wait. `expires` is when its
-    answer is late: set when it is sent.
+    `source` is the connection that asked. `expires` is when its answer is late: set when it is sent. Only of those that
+    have to wait two more are read, which `has_to_wait` may set: `client`, who asked, where several sources may be one
+    client (clients get fair turns, and then the sources of one client); and `send_by`, the last moment, on the loop's
+    clock, at which it may still be sent.
     """
 
-    __slots__ = ("expires", "request", "send_by", "source")
+    __slots__ = ("client", "expires", "request", "send_by", "source")
 
     is_urgent: ClassVar[bool] = False
     """Whether it goes ahead of all that are not: for what a person waits for, on a line that is polled."""
 
+    client: object
+
     def __init__(self, source: object, request: RawRequest, send_by: float) -> None:
-        self.source = source
+        self.source = self.client = source
         self.request = request
         self.send_by = send_by
         self.expires = 0.0
 
-    @property
-    def client(self) -> object:
-        """Who asked, where several sources may be one client; asked only of those that have to wait."""
-        return self.source
-
     def has_to_wait(self, now: float) -> None:
-        """It cannot be sent at once: the last moment to set `send_by`."""
+        """It cannot be sent at once: the last moment to set `client` and `send_by`."""
 
     def settle(self, answer: bytes) -> None:
         """The device answered: `answer` is its MBAP ADU without the two bytes of the transaction id."""

@@ -57,12 +57,9 @@ class _Forwarded(Transaction):
         self.adu = adu
         self.patience_s = patience_s
 
-    @property
-    def client(self) -> object:
-        peer = self.source.peer
-        return self.source if peer is None else peer.fingerprint
-
     def has_to_wait(self, now: float) -> None:
+        peer = self.source.peer
+        self.client = self.source if peer is None else peer.fingerprint
         self.send_by = now + self.patience_s
 
     def settle(self, answer: bytes) -> None:

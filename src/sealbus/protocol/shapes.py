@@ -92,16 +92,17 @@ class AnswerShape:
 class RawRequest:
     """A request as it goes on the wire, and what is known of its answer before it comes: made once, sent many times.
 
-    `tail` is the unit id and the PDU. `head` is how the MBAP ADU of the answer begins behind its transaction id and
-    `answer_bytes` how long that ADU is, where nothing more is to be checked; else None and 0. Raises RequestError as
-    `answer_shape` does.
+    `tail` is the unit id and the PDU, `framed` its MBAP ADU behind the transaction id. `head` is how the MBAP ADU of the
+    answer begins behind its transaction id and `answer_bytes` how long that ADU is, where nothing more is to be checked;
+    else None and 0. Raises RequestError as `answer_shape` does.
     """
 
-    __slots__ = ("answer_bytes", "head", "may_change_state", "shape", "tail")
+    __slots__ = ("answer_bytes", "framed", "head", "may_change_state", "shape", "tail")
 
     def __init__(self, tail: bytes) -> None:
         pdu = tail[1:]
         self.tail = tail
+        self.framed = len(tail).to_bytes(4) + tail
         self.shape = answer_shape(pdu)
         self.may_change_state = may_change_state(pdu)
         self.head = self.shape.head(tail[0])

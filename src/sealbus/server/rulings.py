@@ -28,11 +28,10 @@ _ROLES_REMEMBERED = 256
 class Ruling:
     """What may be done with one request. `refusal` is the exception to answer, or None when it may go on.
 
-    `request` and `raw` are the request in words and in bytes; a malformed one has neither. `length` are the bytes of the
-    header of such a request between transaction id and unit id.
+    `request` and `raw` are the request in words and in bytes; a malformed one has neither.
     """
 
-    __slots__ = ("decision", "length", "raw", "refusal", "request")
+    __slots__ = ("decision", "raw", "refusal", "request")
 
     def __init__(
         self,
@@ -45,11 +44,12 @@ class Ruling:
         self.refusal = refusal
         self.request = request
         self.raw = raw
-        self.length = b"" if raw is None else len(raw.tail).to_bytes(4)
 
 
 class RoleRulings:
-    """The rulings for one role under one policy. `known` maps unit id and PDU to the ruling on an allowed read."""
+    """The rulings for one role under one policy. `known` maps an allowed read, as its ADU behind the transaction id, to the
+    ruling on it.
+    """
 
     __slots__ = ("_rights", "known")
 
@@ -71,7 +71,7 @@ class RoleRulings:
         if refusal is None and not raw.may_change_state:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
-            self.known[tail] = ruling
+            self.known[raw.framed] = ruling
         return ruling
 
     def _judge_malformed(self, tail: bytes, error: RequestError) -> Ruling:

@@ -170,8 +170,8 @@ class Session(asyncio.BufferedProtocol):
             return
         data = self._buffer[:nbytes].tobytes()
         if not self._stream.partial and not self._holds:
-            ruling = rulings.known.get(data[6:])
-            if ruling is not None and data[2:6] == ruling.length and self.in_flight < self._in_flight_limit:
+            ruling = rulings.known.get(data[2:])
+            if ruling is not None and self.in_flight < self._in_flight_limit:
                 # One request, whole and known, as nearly always.
                 self.requests += 1
                 self.in_flight += 1
@@ -289,10 +289,9 @@ class Session(asyncio.BufferedProtocol):
                 self._keep([adu, *rest], in_front=True)
                 return
             self.requests += 1
-            tail = adu[6:]
-            ruling = rulings.known.get(tail)
+            ruling = rulings.known.get(adu[2:])
             if ruling is None:
-                ruling = rulings.judge(tail)
+                ruling = rulings.judge(adu[6:])
                 if ruling.refusal is not None:
                     self._turn_down(adu, ruling, ruling.refusal)
                     continue

@@ -12,13 +12,13 @@ READ = bytes.fromhex("03 0000 0001")
 class Asked(Transaction):
     """Asked by a connection whose first letter says whose it is: a1 and a2 are two connections of a."""
 
-    @property
-    def client(self) -> object:
-        return str(self.source)[0]
+    def __init__(self, source: str) -> None:
+        super().__init__(source, RawRequest(b"\1" + READ), 0.0)
+        self.client = source[0]
 
 
 def ask(source: str) -> Transaction:
-    return Asked(source, RawRequest(b"\1" + READ), 0.0)
+    return Asked(source)
 
 
 def queue_of(limit: int, *sources: str) -> FairQueue:
@@ -101,7 +101,7 @@ class Urgent(Asked):
 
 
 def urgent(source: str) -> Transaction:
-    return Urgent(source, RawRequest(b"\1" + READ), 0.0)
+    return Urgent(source)
 
 
 def test_what_is_urgent_goes_ahead_of_everything_else_in_its_own_order() -> None:

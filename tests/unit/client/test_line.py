@@ -32,7 +32,7 @@ class Owner:
         self.proven = 0
 
     def line_free(self, line: Line) -> None:
-        while self.waiting and line.free:
+        while self.waiting and line.is_free():
             line.send(self.waiting.pop(0))
 
     def line_proven(self, line: Line) -> None:
@@ -73,7 +73,7 @@ def _connect(line: Line) -> FakeTransport:
 
 async def sent(line: Line, *asked: Asked) -> None:
     for each in asked:
-        assert line.free
+        assert line.is_free()
         line.send(each)
     await turns()
 
@@ -92,9 +92,9 @@ async def test_a_line_is_free_for_as_many_as_it_may_have_under_way() -> None:
     line, _, _ = open_line(in_flight=2)
     assert line.send(Asked(read(1)))
     assert not line.send(Asked(read(2)))
-    assert not line.free
+    assert not line.is_free()
     line.data_received(adu(1, words(1)))
-    assert line.free
+    assert line.is_free()
 
 
 async def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
@@ -179,7 +179,7 @@ async def test_something_left_over_behind_an_answer_ends_the_connection_before_t
     asked = Asked(read(1))
     await sent(line, asked)
     line.data_received(adu(1, words(1)) + b"\r\n")
-    assert (asked.end, transport.is_open, line.free) == (words(1), False, False)
+    assert (asked.end, transport.is_open, line.is_free()) == (words(1), False, False)
     assert "behind its answer" in owner.lost[0][0]
 
 
@@ -255,7 +255,7 @@ async def test_a_line_that_is_closed_stays_closed_whatever_still_comes() -> None
     line.data_received(adu(1, words(1)))
     transport.lose()
     line.opened()
-    assert (line.state, line.free, owner.lost) == (LineState.CLOSED, False, [("enough", False)])
+    assert (line.state, line.is_free(), owner.lost) == (LineState.CLOSED, False, [("enough", False)])
 
 
 async def test_a_gap_begins_with_the_answer() -> None:
@@ -265,7 +265,7 @@ async def test_a_gap_begins_with_the_answer() -> None:
     await asyncio.sleep(0.5)
     line.data_received(adu(1, words(1)))
     owner.waiting.append(Asked(read(2)))
-    assert not line.free
+    assert not line.is_free()
     began = loop.time()
     while len(transport.adus) == 1:
         await asyncio.sleep(0.1)
@@ -305,7 +305,7 @@ async def test_a_serial_line_has_one_request_under_way_whatever_the_rules_say() 
     line, transport, _ = open_serial_line(in_flight=4)
     first, second = Asked(read(1)), Asked(read(2))
     await sent(line, first)
-    assert not line.free
+    assert not line.is_free()
     line.data_received(encode_rtu(1, words(1)))
     await sent(line, second)
     line.data_received(encode_rtu(1, words(2)))
@@ -332,16 +332,16 @@ async def test_a_time_out_over_tcp_ends_the_connection_and_on_a_serial_line_keep
     line, transport, _ = open_serial_line(timeout_s=1.0, turnaround_s=0.5, gap_s=0.1)
     await sent(line, Asked(read(1)))
     await asyncio.sleep(1.4)
-    assert (transport.is_open, line.free) == (True, False), "the shorter gap does not end the turn-around"
+    assert (transport.is_open, line.is_free()) == (True, False), "the shorter gap does not end the turn-around"
     await asyncio.sleep(0.2)
-    assert line.free
+    assert line.is_free()
 
 
 async def test_a_broadcast_is_sent_and_is_followed_by_a_pause() -> None:
     line, transport, _ = open_serial_line(turnaround_s=0.5)
     everybody = Asked(write(1, 1), unit=0)
     await sent(line, everybody)
-    assert (everybody.end, line.free) == (Failure.BROADCAST, False)
+    assert (everybody.end, line.is_free()) == (Failure.BROADCAST, False)
     assert transport.written == [encode_rtu(0, write(1, 1))]
     await asyncio.sleep(0.6)
-    assert line.free
+    assert line.is_free()

@@ -43,7 +43,9 @@ async def became_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_he
             break
         line.data_received(piece)
         await asyncio.sleep(0)
-        seen.append((line.state, line.free, len(owner.waiting), owner.dropped, owner.proven, owner.counters.answered))
+        seen.append(
+            (line.state, line.is_free(), len(owner.waiting), owner.dropped, owner.proven, owner.counters.answered)
+        )
     return [*seen, [each.ends for each in asked], transport.adus, owner.lost, transport.is_open]
 
 
