@@ -165,6 +165,21 @@ def test_a_recovery_code_works_once() -> None:
     assert second.post(f"{AUTH}auth/2fa/authenticate", {"code": codes[1]}).status_code == 200
 
 
+def test_recovery_codes_are_shown_once_and_new_ones_are_recorded() -> None:
+    holder("boss", "Administrator")
+    browser = Browser()
+    browser.login("boss")
+    browser.add_totp()
+    path = f"{AUTH}account/authenticators/recovery-codes"
+    codes = browser.get(path).json()["data"]["unused_codes"]  # type: ignore[attr-defined]
+    again = browser.get(path)
+    assert again.status_code == 200
+    assert not any(code in again.content.decode() for code in codes)
+    made = browser.post(path, {}).json()["data"]["unused_codes"]  # type: ignore[attr-defined]
+    assert not set(made) & set(codes)
+    assert [entry.detail["kind"] for entry in entries("second-factor.renew")] == ["recovery_codes"]
+
+
 def test_secrets_of_second_factors_are_stored_encrypted() -> None:
     secret = _with_totp()
     stored = str(list(Authenticator.objects.values_list("data", flat=True)))

@@ -151,6 +151,31 @@ def test_an_expired_token_is_refused_and_not_deleted_behind_our_back() -> None:
     assert ApiToken.objects.count() == 2
 
 
+def _refused() -> list[tuple[str, str, str]]:
+    return [(each.actor_kind, each.actor_name, each.address) for each in entries("access.refused")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"networks": ["10.0.0.0/8"]},
+        {"expiry": timezone.now() - timedelta(seconds=1)},
+        {"revoked_at": timezone.now()},
+    ],
+)
+def test_the_audit_names_the_token_that_is_no_longer_good_or_not_from_there(change: dict[str, Any]) -> None:
+    secret = _secret(_owner())
+    ApiToken.objects.update(**change)
+    assert _ask(secret).status_code == 401
+    assert _refused() == [("nobody", "anna/script", "192.0.2.7")]
+
+
+def test_a_token_that_was_guessed_has_no_name() -> None:
+    secret = _secret(_owner())
+    assert _ask(secret[:-1] + ("0" if secret[-1] != "0" else "1")).status_code == 401
+    assert _refused() == [("nobody", "", "192.0.2.7")]
+
+
 def test_a_token_of_somebody_switched_off_is_refused() -> None:
     secret = _secret(_owner())
     services.change_user(by=SHELL, user=User.objects.get(), changes=services.UserChanges(is_active=False))

@@ -64,7 +64,7 @@ def subject_of_token(token: ApiToken, *, address: str) -> Subject | None:
     actions = frozenset(action for action in Action if action.value in token.actions)
     groups = None if token.all_groups else frozenset(token.groups.values_list("pk", flat=True))
     return Subject(
-        Actor(ActorKind.TOKEN, token.user.pk, f"{token.user.username}/{token.name}", address),
+        Actor(ActorKind.TOKEN, token.user.pk, _name_of(token), address),
         token.user.pk,
         token_key=token.token_key,
         rights=rights_of(token.user).cut_to(actions, groups),
@@ -72,17 +72,21 @@ def subject_of_token(token: ApiToken, *, address: str) -> Subject | None:
     )
 
 
-def from_token(secret: str, *, address: str) -> Subject | None:
-    """The subject of whoever sent this token; None where it is no good, whatever is wrong with it."""
+def from_token(secret: str, *, address: str) -> Subject:
+    """The subject of whoever sent this token: nobody where it is no good, whatever is wrong with it. Where it was made
+    here, and is good no longer or not from there, the audit is told which it was: somebody may have found it.
+    """
+    nobody = Subject(Actor(ActorKind.NOBODY, address=address))
     if not secret.isascii() or not 0 < len(secret) <= _LONGEST_SECRET:
-        return None
+        return nobody
     try:
         _, token = _KeepingTokens().authenticate_credentials(secret.encode())
     except AuthenticationFailed:
-        return None
+        return nobody
     subject = subject_of_token(token, address=address)
-    if subject is not None:
-        _mark_used(token, address)
+    if subject is None:
+        return Subject(Actor(ActorKind.NOBODY, name=_name_of(token), address=address))
+    _mark_used(token, address)
     return subject
 
 
@@ -91,16 +95,13 @@ def of_request(request: HttpRequest, address: str) -> Subject:
     session.
     """
     header = request.headers.get("Authorization", "")
-    nobody = Subject(Actor(ActorKind.NOBODY, address=address))
     if header:
         scheme, _, secret = header.partition(" ")
-        if scheme.lower() != "token":
-            return nobody
-        return from_token(secret.strip(), address=address) or nobody
+        return from_token(secret.strip() if scheme.lower() == "token" else "", address=address)
     user = request.user
     if isinstance(user, User):
         return subject_of_user(user, address=address, has_second_factor=used_second_factor(request, user))
-    return _emergency(request, address) or nobody
+    return _emergency(request, address) or Subject(Actor(ActorKind.NOBODY, address=address))
 
 
 def used_second_factor(request: HttpRequest, user: User) -> bool:
@@ -109,11 +110,17 @@ def used_second_factor(request: HttpRequest, user: User) -> bool:
 
 
 class _KeepingTokens(TokenAuthentication):  # type: ignore[misc]  # untyped library
-    """knox deletes what has expired, of its own accord and of others too. Here it stays, and is refused."""
+    """knox deletes what has expired, of its own accord and of others too. Here it stays, and `subject_of_token` refuses
+    it.
+    """
 
     def _cleanup_token(self, auth_token: ApiToken) -> bool:
         """Whether to pass over this one."""
-        return auth_token.revoked_at is not None or _is_expired(auth_token)
+        return False
+
+
+def _name_of(token: ApiToken) -> str:
+    return f"{token.user.username}/{token.name}"
 
 
 def _is_expired(token: ApiToken) -> bool:

@@ -124,6 +124,7 @@ MFA_ADAPTER = "sealbus.web.accounts.adapters.SecondFactorAdapter"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are not what accounts are known by here
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True  # later only new ones are shown, and making those is recorded
 MFA_TOTP_ISSUER = "Sealbus"
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
