@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DEPLOY = ROOT / "deploy"
-_UNITS = ("sealbus-gateway.service", "sealbus-wrap@.service")
+_UNITS = ("sealbus-gateway.service", "sealbus-wrap@.service", "sealbus-collector.service", "sealbus-site.service")
 _EXPOSURE_TENTHS = "20"  # of 100; systemd calls anything up to 40 medium
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ import typer
 from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
 from sealbus.cli.log import LogFormat, start_log
+from sealbus.cli.readiness import say
 from sealbus.errors import ConfigError
 from sealbus.transport import new_event_loop
 
@@ -39,10 +39,10 @@ def collect(
         web.boot(folder, os.environ)
         web.migrate()
         taken = [RecordSource(name, path) for name, path in sources]
-        _say(f"collecting for the site in {folder.absolute()}")
+        say(f"collecting for the site in {folder.absolute()}")
         for source in taken:
             if not source.folder.is_dir():
-                _say(f"{source.folder}: there are no records of {source.name} yet; they are taken as soon as there are")
+                say(f"{source.folder}: there are no records of {source.name} yet; they are taken as soon as there are")
         with web.collector_desk(folder) as desk, asyncio.Runner(loop_factory=new_event_loop) as runner:
 
             async def until_told() -> None:
@@ -50,13 +50,9 @@ def collect(
                 loop = asyncio.get_running_loop()
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.add_signal_handler(number, stopped.set)
-                await collect_until(stopped, desk, taken, _say)
+                await collect_until(stopped, desk, taken, say)
 
             runner.run(until_told())
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _listed(text: str) -> list[str]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealbus.cli.exits import WRONG_USAGE
+from sealbus.cli.readiness import READY
 from sealbus.errors import ConfigError, SealbusError
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ServiceCommand", "Supervisor"]
 
-_READY = "listening on "
 _START_S = 30.0
 _STOP_S = 15.0
 _FIRST_PAUSE_S = 0.5
@@ -157,7 +157,7 @@ class _Service:
             if not data:
                 return
             line = data.decode("utf-8", "replace").rstrip()
-            if line.startswith(_READY):
+            if line.startswith(READY):
                 self._is_up.set()
             elif line:
                 self._last_line = line

@@ -21,6 +21,7 @@ from sealbus import web
 from sealbus.cli.exits import FAILED, one_line_errors
 from sealbus.cli.home import state_home
 from sealbus.cli.log import LogFormat, start_log
+from sealbus.cli.readiness import say
 
 __all__ = [
     "ExportKind",
@@ -62,7 +63,7 @@ def serve(
         start_log(log, also=("django", "uvicorn"))
         options = {"SEALBUS_LISTEN": listen, "SEALBUS_PUBLIC_URL": public_url}
         _boot(home, {name: value for name, value in options.items() if value})
-        web.serve(lambda line: print(line, file=sys.stderr, flush=True))
+        web.serve(say)
 
 
 @app.command()

@@ -176,7 +176,7 @@ class Channel:
     def line_free(self, line: Line) -> None:
         if self._queue.length:
             self._send_from_queue(line)
-        elif not line.is_ready and line.is_free():
+        if not line.is_ready and line.is_free():
             line.is_ready = True
             self._ready.append(line)
 
@@ -190,9 +190,6 @@ class Channel:
             else:
                 self._refuse(transaction, Failure.EXPIRED)
                 is_free = line.is_free()
-        if is_free and not line.is_ready:
-            line.is_ready = True
-            self._ready.append(line)
 
     def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
         if line.is_ready:
@@ -244,19 +241,14 @@ class Channel:
             self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
             return
         transaction.has_to_wait(now)
-        if not self._queue.put(transaction) and not self._finds_a_place(transaction):
-            self._refuse(transaction, Failure.BUSY)
-            return
+        if not self._queue.put(transaction):
+            left_out = self._queue.squeeze_in(transaction)
+            self._refuse(left_out, Failure.BUSY)
+            if left_out is transaction:
+                return
         if self._expiry is None or transaction.send_by < self._expires:
             self._expect(transaction.send_by)
         self._open_another(now)
-
-    def _finds_a_place(self, transaction: Transaction) -> bool:
-        """In a full queue."""
-        crowded_out = self._queue.crowd_out(transaction)
-        if crowded_out is not None:
-            self._refuse(crowded_out, Failure.BUSY)
-        return crowded_out is not None and self._queue.put(transaction)
 
     def _refuse(self, transaction: Transaction, failure: Failure, detail: str = "") -> None:
         self.counters.refused += 1

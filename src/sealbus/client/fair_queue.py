@@ -51,6 +51,14 @@ class FairQueue:
         self.length += 1
         return True
 
+    def squeeze_in(self, transaction: Transaction) -> Transaction:
+        """Put it into a full queue, in the place of another if it may. The one that has no place now, which may be this."""
+        crowded_out = self.crowd_out(transaction)
+        if crowded_out is None:
+            return transaction
+        self.put(transaction)
+        return crowded_out
+
     def crowd_out(self, transaction: Transaction) -> Transaction | None:
         """Take out the last of whoever has most, if this one would still wait behind less; None if it would not."""
         own = self._of_client.get(transaction.client)

@@ -15,6 +15,7 @@ from sealbus.gateway.config import (
     parse_gateway_file,
 )
 from sealbus.gateway.gateway import Gateway, load_policy
+from sealbus.gateway.notify import notify
 from sealbus.gateway.process import GatewayProcess, run_gateway
 from sealbus.gateway.trust_state import TrustState
 
@@ -30,6 +31,7 @@ __all__ = [
     "TrustState",
     "load_gateway_file",
     "load_policy",
+    "notify",
     "parse_gateway_file",
     "run_gateway",
 ]

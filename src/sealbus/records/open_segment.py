@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,8 @@ class Reserve:
         path = directory / RESERVE_NAME
         fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
         try:
+            # Whose group may list the folder may read what is in it, whatever the umask: as a collector of another user.
+            os.fchmod(fd, 0o600 | (directory.stat().st_mode & stat.S_IRGRP))
             if os.fstat(fd).st_size and not _is_blank(fd, size_bytes):
                 os.ftruncate(fd, 0)
             host.allocate(fd, size_bytes)

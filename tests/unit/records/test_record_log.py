@@ -76,6 +76,14 @@ def test_files_are_for_the_owner_only(tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "records").iterdir()} == {0o600}
 
 
+def test_segments_are_read_by_the_group_that_may_list_the_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    log = open_log(tmp_path)
+    log.append(denial())
+    log.close()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*.jsonl")} == {0o640}
+
+
 def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o770)
     with pytest.raises(ConfigError, match=r"others than the owner may write to the records .mode 770.*chmod 700"):
