@@ -36,8 +36,9 @@ _QUIET_ENOUGH = 0.03
 _METHOD = """
 - {quiet}
 - Every subject in turn, rounds: {rounds}, each time a fresh process; {seconds:g} s after {warmup_s:g} s of warm-up.
-  Figures are medians over the rounds, a ratio is the ratio of the medians; beside it the lowest and highest ratio of a
-  single round.
+  The gateway and its peers stand beside each other, and have their seconds in five windows, each one in turn; a round's
+  value is the median of its windows. Figures are medians over the rounds, a ratio is the ratio of the medians; beside it
+  the lowest and highest ratio of a single round.
 - The process under test is alone on core {tested} (taskset); the load generator is on core {generator}, the device on
   core {device}.
 - CPU time is what /proc/PID/stat says of the process under test, user and system, all threads and forked workers, at

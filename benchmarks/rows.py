@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.collector import measure_collector, measure_orders
@@ -21,12 +22,12 @@ from benchmarks.machine import (
     wait_for_port,
 )
 from benchmarks.peers import HAPROXY, NGINX, SEALBUS, STUNNEL
-from benchmarks.table import Bound, Figure, Sample, Table, Verdict, compare, fill
+from benchmarks.table import Bound, Figure, Sample, Table, Verdict, compare, fill, fill_side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from benchmarks.bench import Bench, Device
+    from benchmarks.bench import Bench, Device, Load
     from benchmarks.peers import Peer
 
 __all__ = ["ROWS"]
@@ -34,6 +35,7 @@ __all__ = ["ROWS"]
 _CLIENTS = 50
 _PLAIN_CLIENTS = 10
 _IN_FLIGHT = 16
+_WINDOWS = 5
 _LOOPS = ("uvloop", "asyncio")
 _LIBRARIES = ("sealbus", "pymodbus")
 _SHARED = "Sealbus, one device connection with 16 in flight"
@@ -45,7 +47,9 @@ def measure_gateway(bench: Bench) -> Table:
     table = Table(f"Gateway: {_CLIENTS} clients in mutual TLS, read 10 registers", "µs CPU per transaction")
     with bench.device() as device:
 
-        def subject(peer: Peer, connections: int = 1, in_flight: int = 1) -> Callable[[], Sample]:
+        def subject(
+            peer: Peer, connections: int = 1, in_flight: int = 1
+        ) -> Callable[[], contextlib.AbstractContextManager[Callable[[], Sample]]]:
             return lambda: _through(bench, peer, device, connections, in_flight)
 
         subjects = {
@@ -55,17 +59,24 @@ def measure_gateway(bench: Bench) -> Table:
             HAPROXY.name: subject(HAPROXY),
             STUNNEL.name: subject(STUNNEL),
         }
-        fill(table, subjects, bench.rounds)
+        fill_side_by_side(table, subjects, bench.rounds, _WINDOWS)
     compare(table, _SHARED, NGINX.name, Bound.BELOW, 1.0)
     for peer, target in ((NGINX, 1.3), (HAPROXY, 1.2), (STUNNEL, 0.65)):
         compare(table, _SEPARATE, peer.name, Bound.BELOW, target)
     return table
 
 
-def _through(bench: Bench, peer: Peer, device: Device, connections: int, in_flight: int) -> Sample:
+@contextlib.contextmanager
+def _through(
+    bench: Bench, peer: Peer, device: Device, connections: int, in_flight: int
+) -> Iterator[Callable[[], Sample]]:
+    window = replace(bench, seconds=bench.seconds / _WINDOWS)
     with bench.peer(peer, device, connections=connections, in_flight=in_flight) as (port, process_id):
         tested = process_tree(process_id)
-        load = bench.load(port, _CLIENTS, sealed=True, watch=[*tested, device.process_id])
+        yield lambda: _sample(window.load(port, _CLIENTS, sealed=True, watch=[*tested, device.process_id]))
+
+
+def _sample(load: Load) -> Sample:
     used, device_used = sum(load.cpu_s[:-1]), load.cpu_s[-1]
     beside = {
         "transactions/s": load.transactions / load.seconds,

@@ -1,25 +1,31 @@
 """How a table is filled in rounds, and what follows from it.
 
 Every subject of a table is measured once a round, in turn, each time in a fresh process, so that a machine that grows
-slow or fast in the middle of a run touches all alike. What is compared is the median over the rounds; the lowest and
-highest ratio of a single round stand beside it.
+slow or fast in the middle of a run touches all alike. Where a machine does so from one second to the next, the subjects
+of a round can run side by side and be measured in short windows, in turn; the round's value is the median of its windows.
+What is compared is the median over the rounds; the lowest and highest ratio of a single round stand beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import sys
 import time
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks.machine import NotMeasuredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
-__all__ = ["Bound", "Figure", "Sample", "Table", "Verdict", "compare", "fill"]
+__all__ = ["Bound", "Figure", "Sample", "Table", "Verdict", "compare", "fill", "fill_side_by_side"]
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +93,67 @@ def fill(table: Table, subjects: Mapping[str, Callable[[], Sample]], rounds: int
     for turn in range(rounds):
         for subject in list(samples):
             began = time.monotonic()
-            try:
-                sample = subjects[subject]()
-            except NotMeasuredError as reason:
+            sample = _measured(table, subject, subjects[subject])
+            if sample is None:
                 del samples[subject]
-                table.problems.append(f"{subject}: {reason}")
-                print(f"  {subject}: not measured: {reason}", file=sys.stderr, flush=True)
                 continue
             samples[subject].append(sample)
             took = time.monotonic() - began
-            print(
-                f"  round {turn + 1}/{rounds}  {subject}: {sample.value:.2f} {table.unit}  ({took:.0f} s)",
-                file=sys.stderr,
-                flush=True,
-            )
+            _tell(f"round {turn + 1}/{rounds}  {subject}: {sample.value:.2f} {table.unit}  ({took:.0f} s)")
+    _conclude(table, samples)
+
+
+def fill_side_by_side(
+    table: Table,
+    subjects: Mapping[str, Callable[[], AbstractContextManager[Callable[[], Sample]]]],
+    rounds: int,
+    windows: int,
+) -> None:
+    """As `fill`, for subjects that can stand beside each other and cost nothing while they are not asked."""
+    samples: dict[str, list[Sample]] = {subject: [] for subject in subjects}
+    for turn in range(rounds):
+        with contextlib.ExitStack() as standing:
+            seen: dict[str, list[Sample]] = {}
+            measures = {}
+            for subject in samples:
+                measure = _measured(table, subject, lambda name=subject: standing.enter_context(subjects[name]()))
+                if measure is not None:
+                    measures[subject], seen[subject] = measure, []
+            for _ in range(windows):
+                for subject in list(seen):
+                    sample = _measured(table, subject, measures[subject])
+                    if sample is None:
+                        del seen[subject]
+                    else:
+                        seen[subject].append(sample)
+        samples = {subject: [*samples[subject], _middle(each)] for subject, each in seen.items()}
+        for subject, each in samples.items():
+            _tell(f"round {turn + 1}/{rounds}  {subject}: {each[-1].value:.2f} {table.unit}")
+    _conclude(table, samples)
+
+
+def _measured(table: Table, subject: str, measure: Callable[[], _T]) -> _T | None:
+    try:
+        return measure()
+    except NotMeasuredError as reason:
+        table.problems.append(f"{subject}: {reason}")
+        _tell(f"{subject}: not measured: {reason}")
+        return None
+
+
+def _middle(samples: list[Sample]) -> Sample:
+    beside = {name: statistics.median(sample.beside[name] for sample in samples) for name in samples[0].beside}
+    return Sample(statistics.median(sample.value for sample in samples), beside)
+
+
+def _conclude(table: Table, samples: Mapping[str, list[Sample]]) -> None:
     for subject, measured in samples.items():
-        beside = {name: statistics.median(sample.beside[name] for sample in measured) for name in measured[0].beside}
-        table.figures[subject] = Figure(subject, tuple(sample.value for sample in measured), beside)
+        values = tuple(sample.value for sample in measured)
+        table.figures[subject] = Figure(subject, values, _middle(measured).beside)
+
+
+def _tell(line: str) -> None:
+    print(f"  {line}", file=sys.stderr, flush=True)
 
 
 def compare(table: Table, ours: str, theirs: str, bound: Bound, target: float) -> None:
