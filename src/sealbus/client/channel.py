@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelCounters", "ChannelHooks", "ChannelRules"]
 
+_CLOSED: Final = (
+    LineState.CLOSED
+)  # for what is asked with each that has to wait: a member of an Enum costs as much as a call
 _jitter = random.SystemRandom().random
 
 
@@ -261,7 +264,7 @@ class Channel:
         if self._backoff.waits(now) or len(self._opening) >= self._queue.length:
             return
         for place, line in enumerate(self._lines):
-            if line.state is LineState.CLOSED:
+            if line.state is _CLOSED:
                 task = self.loop.create_task(self._open_for_those_who_wait(self._connecting_line(place)))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
