@@ -245,10 +245,7 @@ class Channel:
             return
         transaction.has_to_wait(now)
         if not self._queue.put(transaction):
-            left_out = self._queue.squeeze_in(transaction)
-            self._refuse(left_out, Failure.BUSY)
-            if left_out is transaction:
-                return
+            self._refuse(self._queue.squeeze_in(transaction), Failure.BUSY)
         if self._expiry is None or transaction.send_by < self._expires:
             self._expect(transaction.send_by)
         self._open_another(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -13,6 +14,7 @@ from sealbus.server import Access
 
 if TYPE_CHECKING:
     from sealbus.client import Channel, Transaction
+    from sealbus.security import Peer
     from sealbus.server import Ruling, Session
 
 READ = bytes.fromhex("0007 0000 0006 01 03 0000 0001")
@@ -27,7 +29,7 @@ class Story:
         self.told: list[tuple[object, ...]] = []
         self.record = record
         self.submitted: list[Transaction] = []
-        self.peer = None
+        self.peer: Peer | None = None
         self.endpoint = "tcp://device"
         self.forwarder = Forwarder({1: Route(cast("Channel", self), 2.0)}, self)
 
@@ -79,6 +81,17 @@ async def test_how_long_a_request_may_wait_counts_from_when_it_has_to() -> None:
     story.forward(READ)
     story.submitted[0].has_to_wait(100.0)
     assert story.submitted[0].send_by == 102.0
+
+
+async def test_the_connections_of_one_certificate_have_one_turn_and_plain_ones_a_turn_each() -> None:
+    one, other, plain, another_plain = (Story() for _ in range(4))
+    one.peer = other.peer = cast("Peer", SimpleNamespace(fingerprint="ab12"))
+    waiting = []
+    for story in (one, other, plain, another_plain):
+        story.forward(READ)
+        story.submitted[0].has_to_wait(100.0)
+        waiting.append(story.submitted[0].client)
+    assert waiting == ["ab12", "ab12", plain, another_plain]
 
 
 async def test_the_head_of_the_answer_goes_with_the_request() -> None:
