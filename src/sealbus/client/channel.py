@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelCounters", "ChannelHooks", "ChannelRules"]
 
-_CLOSED: Final = (
-    LineState.CLOSED
-)  # for what is asked with each that has to wait: a member of an Enum costs as much as a call
+_CLOSED: Final = LineState.CLOSED  # asked with each that has to wait: a member of an Enum costs as much as a call
 _jitter = random.SystemRandom().random
 
 
@@ -133,7 +131,7 @@ class Channel:
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         else:
-            self._let_wait(transaction, self.loop.time())
+            self._let_wait(transaction)
 
     def abandon(self, source: object) -> None:
         """Whoever asked is gone: what it still waits for is not sent any more."""
@@ -239,7 +237,8 @@ class Channel:
         else:
             self._ready.remove(line)
 
-    def _let_wait(self, transaction: Transaction, now: float) -> None:
+    def _let_wait(self, transaction: Transaction) -> None:
+        now = self.loop.time()
         if self._is_down(now):
             self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
             return

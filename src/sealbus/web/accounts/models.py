@@ -154,6 +154,11 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # untyped library
             ),
         )
 
+    @property
+    def full_name(self) -> str:
+        """As the audit calls it: the user name of its owner, a slash, its own name."""
+        return f"{self.user.username}/{self.name}"
+
 
 class OneTimeLink(models.Model):
     """A link that works once and for a while: to make the first account, or to watch when signing in is locked. Only

@@ -64,7 +64,7 @@ def subject_of_token(token: ApiToken, *, address: str) -> Subject | None:
     actions = frozenset(action for action in Action if action.value in token.actions)
     groups = None if token.all_groups else frozenset(token.groups.values_list("pk", flat=True))
     return Subject(
-        Actor(ActorKind.TOKEN, token.user.pk, _name_of(token), address),
+        Actor(ActorKind.TOKEN, token.user.pk, token.full_name, address),
         token.user.pk,
         token_key=token.token_key,
         rights=rights_of(token.user).cut_to(actions, groups),
@@ -85,7 +85,7 @@ def from_token(secret: str, *, address: str) -> Subject:
         return nobody
     subject = subject_of_token(token, address=address)
     if subject is None:
-        return Subject(Actor(ActorKind.NOBODY, name=_name_of(token), address=address))
+        return Subject(Actor(ActorKind.NOBODY, name=token.full_name, address=address))
     _mark_used(token, address)
     return subject
 
@@ -117,10 +117,6 @@ class _KeepingTokens(TokenAuthentication):  # type: ignore[misc]  # untyped libr
     def _cleanup_token(self, auth_token: ApiToken) -> bool:
         """Whether to pass over this one."""
         return False
-
-
-def _name_of(token: ApiToken) -> str:
-    return f"{token.user.username}/{token.name}"
 
 
 def _is_expired(token: ApiToken) -> bool:

@@ -109,7 +109,7 @@ def _is_network(text: str) -> bool:
 
 
 def _target(token: ApiToken) -> Target:
-    return Target("token", token.pk, f"{token.user.username}/{token.name}")
+    return Target("token", token.pk, token.full_name)
 
 
 def _described(token: ApiToken, wish: TokenWish) -> dict[str, Any]:
