@@ -22,6 +22,7 @@ from sealbus.records.chain import FORMAT, SUFFIX_BYTES, Header, Stamp, suffix
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 __all__ = [
     "LOCK_NAME",
@@ -89,10 +90,21 @@ def list_segments(directory: Path) -> list[int]:
 
 
 def read_bytes(directory: Path, number: int, offset: int = 0) -> bytes:
-    """The bytes of a segment from `offset` on. Raises FileNotFoundError."""
+    """The bytes of a segment from `offset` on, as two looks agree on them. Raises FileNotFoundError.
+
+    One look beside a writer may find the end of a line but zeros for its beginning: reads wait for no writes. What was
+    before the end that one look found is there when the next begins.
+    """
     with segment_path(directory, number).open("rb") as file:
-        file.seek(offset)
-        return file.read()
+        found = _read_from(file, offset)
+        while not (again := _read_from(file, offset)).startswith(found.rstrip(b"\0")):
+            found = again
+    return found
+
+
+def _read_from(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read()
 
 
 def read_header(directory: Path, number: int) -> Header | None:

@@ -48,6 +48,23 @@ def test_a_line_that_is_not_whole_yet_is_not_read(tmp_path: Path) -> None:
     assert [each.sequence for each in read(tmp_path)] == [1]
 
 
+def test_a_look_that_fell_into_a_write_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(tmp_path)
+    for _ in range(3):
+        log.append(denial())
+    whole = (tmp_path / "records-00000001.jsonl").read_bytes()
+    begin = whole.index(b"\n", whole.index(b"\n") + 1) + 1  # of the second record
+    torn = whole[:begin] + bytes(20) + whole[begin + 20 :]
+    looks = iter([torn, whole, whole])
+    monkeypatch.setattr("sealbus.records.segments._read_from", lambda _, offset: next(looks)[offset:])
+    assert [(each.sequence, type(each.record).__name__) for each in read(tmp_path)] == [
+        (1, "Denied"),
+        (2, "Denied"),
+        (3, "Denied"),
+    ]
+    log.close()
+
+
 def test_a_damaged_line_comes_out_as_what_it_is_in_its_place(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     for _ in range(3):
