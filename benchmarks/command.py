@@ -36,9 +36,10 @@ _QUIET_ENOUGH = 0.03
 _METHOD = """
 - {quiet}
 - Every subject in turn, rounds: {rounds}, each time a fresh process; {seconds:g} s after {warmup_s:g} s of warm-up.
-  The gateway and its peers stand beside each other, and have their seconds in five windows, each one in turn; a round's
-  value is the median of its windows. Figures are medians over the rounds, a ratio is the ratio of the medians; beside it
-  the lowest and highest ratio of a single round.
+  For gateway and latency the subjects stand beside each other, and are measured in ten windows of a fifth of these times,
+  each one in turn. A round's value is that of the window that cost least, since what else goes on in a machine only adds;
+  beside it is the median of the windows. Figures are medians over the rounds, a ratio is the ratio of the medians; beside
+  it the lowest and highest ratio of a single round.
 - The process under test is alone on core {tested} (taskset); the load generator is on core {generator}, the device on
   core {device}.
 - CPU time is what /proc/PID/stat says of the process under test, user and system, all threads and forked workers, at

@@ -35,7 +35,7 @@ __all__ = ["ROWS"]
 _CLIENTS = 50
 _PLAIN_CLIENTS = 10
 _IN_FLIGHT = 16
-_WINDOWS = 5
+_WINDOWS = 10
 _LOOPS = ("uvloop", "asyncio")
 _LIBRARIES = ("sealbus", "pymodbus")
 _SHARED = "Sealbus, one device connection with 16 in flight"
@@ -70,10 +70,14 @@ def measure_gateway(bench: Bench) -> Table:
 def _through(
     bench: Bench, peer: Peer, device: Device, connections: int, in_flight: int
 ) -> Iterator[Callable[[], Sample]]:
-    window = replace(bench, seconds=bench.seconds / _WINDOWS)
+    window = _window(bench)
     with bench.peer(peer, device, connections=connections, in_flight=in_flight) as (port, process_id):
         tested = process_tree(process_id)
         yield lambda: _sample(window.load(port, _CLIENTS, sealed=True, watch=[*tested, device.process_id]))
+
+
+def _window(bench: Bench) -> Bench:
+    return replace(bench, seconds=bench.seconds / 5, warmup_s=bench.warmup_s / 5)
 
 
 def _sample(load: Load) -> Sample:
@@ -95,16 +99,12 @@ def measure_latency(bench: Bench) -> Table:
     direct = "straight at the device, plain"
     with bench.device() as device:
 
-        def through(peer: Peer) -> Callable[[], Sample]:
-            def measure() -> Sample:
-                with bench.peer(peer, device, connections=1, in_flight=1) as (port, _):
-                    return _latency(bench, port, sealed=True)
+        def through(peer: Peer) -> Callable[[], contextlib.AbstractContextManager[Callable[[], Sample]]]:
+            return lambda: _waiting_for(bench, peer, device)
 
-            return measure
-
-        subjects = {direct: lambda: _direct_latency(bench)}
+        subjects = {direct: lambda: _waiting_for_device(bench)}
         subjects |= {peer.name: through(peer) for peer in (SEALBUS, STUNNEL, NGINX, HAPROXY)}
-        fill(table, subjects, bench.rounds)
+        fill_side_by_side(table, subjects, bench.rounds, _WINDOWS)
     added = Table("", "")
     if direct in table.figures:
         base = table.figures[direct]
@@ -120,14 +120,21 @@ def measure_latency(bench: Bench) -> Table:
     return table
 
 
-def _direct_latency(bench: Bench) -> Sample:
-    """The device stands where the proxies otherwise do, so that this too crosses from core to core."""
+@contextlib.contextmanager
+def _waiting_for(bench: Bench, peer: Peer, device: Device) -> Iterator[Callable[[], Sample]]:
+    with bench.peer(peer, device, connections=1, in_flight=1) as (port, _):
+        yield lambda: _latency(bench, port, sealed=True)
+
+
+@contextlib.contextmanager
+def _waiting_for_device(bench: Bench) -> Iterator[Callable[[], Sample]]:
+    """It stands where the proxies otherwise do, so that this too crosses from core to core."""
     with bench.device(core=bench.cores.tested) as device:
-        return _latency(bench, device.port, sealed=False)
+        yield lambda: _latency(bench, device.port, sealed=False)
 
 
 def _latency(bench: Bench, port: int, *, sealed: bool) -> Sample:
-    load = bench.load(port, 1, sealed=sealed)
+    load = _window(bench).load(port, 1, sealed=sealed)
     return Sample(load.p50_us, {"p99 µs": load.p99_us, "transactions/s": load.transactions / load.seconds})
 
 

@@ -125,9 +125,9 @@ class Channel:
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             line = self._ready[-1]
-            self.counters.sent += 1
             if not line.send(transaction):  # its time cannot have run out: it has just been asked
                 self._not_ready(line)
+            self.counters.sent += 1
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         else:

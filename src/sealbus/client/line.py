@@ -201,6 +201,7 @@ class Line(asyncio.Protocol):
 
     def _settle(self, transaction: Transaction, answer: bytes) -> None:
         """The answer fits."""
+        transaction.settle(answer)  # before anything else: somebody waits for it
         self._silences = 0
         if not self.is_proven:
             self.is_proven = True
@@ -208,7 +209,6 @@ class Line(asyncio.Protocol):
         self._counters.answered += 1
         if self._suspects:
             self._owner.unit_answered(transaction.request.tail[0])
-        transaction.settle(answer)
 
     def _freed(self) -> None:
         if self.state is not LineState.OPEN:
@@ -277,7 +277,6 @@ class MbapLine(Line):
         self._is_joining = False
 
     def send(self, transaction: Transaction) -> bool:
-        transaction.expires = self._loop.time() + self._timeout_s
         number = (self._transaction_id + 1) & 0xFFFF
         while number in self._unanswered:  # its answer may still come, and must not pass for this one's
             number = (number + 1) & 0xFFFF
@@ -293,6 +292,7 @@ class MbapLine(Line):
             self._is_joining = True
             self._joined.append(frame)
             self._loop.call_soon(self._write_joined)
+        transaction.expires = self._loop.time() + self._timeout_s
         if self._timer is None or self._gap_s:
             self._watch(transaction)
         return len(pending) < self._in_flight and self._hold_timer is None

@@ -29,9 +29,9 @@ class Outbox:
         if self._has_written:
             self._waiting.append((transport, data))
         else:
+            transport.write(data)  # before anything else: somebody waits for it
             self._has_written = True
             self._loop.call_soon(self._end_turn)
-            transport.write(data)
 
     def flush(self) -> None:
         """Write now what was put off."""
@@ -44,4 +44,5 @@ class Outbox:
 
     def _end_turn(self) -> None:
         self._has_written = False
-        self.flush()
+        if self._waiting:
+            self.flush()
