@@ -3,8 +3,8 @@
 Every subject of a table is measured once a round, in turn, each time in a fresh process, so that a machine that grows
 slow or fast in the middle of a run touches all alike. Where a machine does so from one second to the next, the subjects
 of a round can run side by side and be measured in short windows, in turn; the round's value is that of the window that
-cost least, since whatever else goes on in a machine only ever adds. What all the windows cost in the middle stands beside it.
-What is compared is the median over the rounds; the lowest and highest ratio of a single round stand beside it.
+cost least, since whatever else goes on in a machine only ever adds; the median of the windows stands beside it. What is
+compared is the median over the rounds; the lowest and highest ratio of a single round stand beside it.
 """
 
 from __future__ import annotations
