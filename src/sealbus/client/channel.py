@@ -112,6 +112,7 @@ class Channel:
         self._lines = [_new_line(self) for _ in range(1 if endpoint.scheme.is_serial else rules.connections)]
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
+        self._has_closed_lines = True  # asked with each that has to wait; False only while there are none
         self._expiry: asyncio.TimerHandle | None = None
         self._expires = 0.0
         self._backoff = Backoff(_jitter)
@@ -175,14 +176,15 @@ class Channel:
     # -- for the lines (LineOwner)
 
     def line_free(self, line: Line) -> None:
-        if self._queue.length:
-            self._send_from_queue(line)
-        if not line.is_ready and line.is_free():
+        if self._queue.length and not self._send_from_queue(line):
+            return
+        if not line.is_ready:
             line.is_ready = True
             self._ready.append(line)
 
-    def _send_from_queue(self, line: Line) -> None:
-        is_free = line.is_free()
+    def _send_from_queue(self, line: Line) -> bool:
+        """Whether the line is free still."""
+        is_free = True
         while is_free and self._queue.length:
             transaction = self._queue.take()
             if transaction.send_by > self.loop.time():
@@ -191,8 +193,10 @@ class Channel:
             else:
                 self._refuse(transaction, Failure.EXPIRED)
                 is_free = line.is_free()
+        return is_free
 
     def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
+        self._has_closed_lines = True
         if line.is_ready:
             self._not_ready(line)
         if self._is_closed:
@@ -247,7 +251,8 @@ class Channel:
             self._refuse(self._queue.squeeze_in(transaction), Failure.BUSY)
         if self._expiry is None or transaction.send_by < self._expires:
             self._expect(transaction.send_by)
-        self._open_another(now)
+        if self._has_closed_lines:
+            self._open_another(now)
 
     def _refuse(self, transaction: Transaction, failure: Failure, detail: str = "") -> None:
         self.counters.refused += 1
@@ -265,6 +270,7 @@ class Channel:
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
                 return
+        self._has_closed_lines = False
 
     def _connecting_line(self, place: int) -> Line:
         line = self._lines[place] = _new_line(self)
@@ -288,11 +294,11 @@ class Channel:
                 timeout_s=self.rules.connect_timeout_s,
             )
         except (Unreachable, ConfigError) as error:
-            line.state = LineState.CLOSED
+            self._not_opened(line)
             self._failed_to_connect(str(error))
             raise Unreachable(str(error)) from error
         except BaseException:
-            line.state = LineState.CLOSED
+            self._not_opened(line)
             raise
         if line.state is not LineState.CONNECTING:  # lost, or closed by us, before it could be used
             transport.abort()
@@ -304,6 +310,10 @@ class Channel:
             self.loop.call_later(self.rules.connect_delay_s, line.opened)
         else:
             line.opened()
+
+    def _not_opened(self, line: Line) -> None:
+        line.state = _CLOSED
+        self._has_closed_lines = True
 
     def _ask_whether_it_may_be_used(self, line: Line, transport: asyncio.BaseTransport) -> None:
         try:

@@ -82,7 +82,9 @@ class LineOwner(Protocol):
     def suspects(self) -> Mapping[int, object]:
         """The units that left a request unanswered: empty on a normal day."""
 
-    def line_free(self, line: Line) -> None: ...
+    def line_free(self, line: Line) -> None:
+        """Told only when it is free."""
+
     def line_proven(self, line: Line) -> None: ...
     def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
         """`is_refusal`: the device closed it before it had answered anything."""
@@ -190,14 +192,13 @@ class Line(asyncio.Protocol):
             self._hold(self._gap_s)
 
     def _answered(self, transaction: Transaction, answer: bytes) -> None:
-        head = transaction.request.head
-        if head is None or not answer.startswith(head):
-            objection = _objection(transaction.request, answer)
-            if objection is not None:
-                transaction.fail(Failure.WRONG_ANSWER, objection)
-                self.close(f"the device's answer does not fit its request: {objection}")
-                return
-        self._settle(transaction, answer)
+        """Its answer has come, and may or may not fit."""
+        objection = _objection(transaction.request, answer)
+        if objection is None:
+            self._settle(transaction, answer)
+        else:
+            transaction.fail(Failure.WRONG_ANSWER, objection)
+            self.close(f"the device's answer does not fit its request: {objection}")
 
     def _settle(self, transaction: Transaction, answer: bytes) -> None:
         """The answer fits."""
@@ -211,11 +212,12 @@ class Line(asyncio.Protocol):
             self._owner.unit_answered(transaction.request.tail[0])
 
     def _freed(self) -> None:
-        if self.state is not LineState.OPEN:
+        """Something is no longer on the wire."""
+        if self.state is not _OPEN:
             return
         if self._gap_s and self._in_flight == 1:
             self._hold(self._gap_s)
-        elif self._hold_timer is None:
+        elif self.is_free():
             self._owner.line_free(self)
 
     def _hold(self, seconds: float) -> None:
@@ -314,7 +316,7 @@ class MbapLine(Line):
                 if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
                     del self._pending[number]
                     self._settle(transaction, data[2:])
-                    if self._gap_s:
+                    if self._gap_s or self.state is not _OPEN or len(self._pending) >= self._in_flight:
                         self._freed()
                     else:
                         self._owner.line_free(self)
@@ -327,7 +329,12 @@ class MbapLine(Line):
         try:
             for adu in self._stream.feed(data):
                 transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._whose(adu)
-                if transaction is not None:
+                if transaction is None:
+                    continue
+                head = transaction.request.head
+                if head is not None and adu.startswith(head, 2):
+                    self._settle(transaction, adu[2:])
+                else:
                     self._answered(transaction, adu[2:])
                     if self.state is not _OPEN:
                         return
@@ -335,10 +342,8 @@ class MbapLine(Line):
                 self.close(f"the device does not speak Modbus: {self._stream.fault}")
             elif self._stream.partial and not self._pending:
                 self.close("the device sent something behind its answer")
-            elif self._gap_s:
-                self._freed()
             else:
-                self._owner.line_free(self)
+                self._freed()
         finally:
             self._is_joining = False
             if self._joined:

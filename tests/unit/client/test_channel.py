@@ -16,6 +16,8 @@ from unit.client.fakes import Asked, Dialler, FakeTransport, adu, read, turns, w
 from unit.client.jumping_loop import stall
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from sealbus.endpoints import Endpoint
 
 REFUSED = Unreachable("connection refused")
@@ -43,9 +45,13 @@ async def connected(dialler: Dialler) -> FakeTransport:
 
 
 async def submit(channel: Channel, *asked: Asked) -> None:
+    submit_all(channel, asked)
+    await turns()
+
+
+def submit_all(channel: Channel, asked: Iterable[Asked]) -> None:
     for each in asked:
         channel.submit(each)
-    await turns()
 
 
 def answer(transport: FakeTransport, number: int, pdu: bytes) -> None:
@@ -90,7 +96,7 @@ async def test_when_dialling_fails_all_who_wait_are_told_and_then_everybody_at_o
 
 async def test_after_its_wait_the_device_is_dialled_again(dialler: Dialler) -> None:
     channel = channel_of()
-    await submit(channel, Asked(read(1)))
+    await submit(channel, Asked(read(1)), Asked(read(1)))
     dialler.attempts[0].fail(REFUSED)
     await asyncio.sleep(0.51)
     again = Asked(read(2))
@@ -98,6 +104,40 @@ async def test_after_its_wait_the_device_is_dialled_again(dialler: Dialler) -> N
     transport = await connected(dialler)
     answer(transport, 1, words(2))
     assert again.end == words(2)
+
+
+async def test_what_is_done_in_the_moment_of_an_answer_finds_the_line_as_it_then_is(dialler: Dialler) -> None:
+    channel = channel_of(in_flight=3)
+    more = [Asked(read(number)) for number in range(3, 6)]
+    asks_more, closes = _Reacting(read(1), lambda: submit_all(channel, more)), _Reacting(read(2), channel.close)
+    await submit(channel, asks_more, closes)
+    transport = await connected(dialler)
+    answer(transport, 1, words(1))
+    await turns()
+    assert transport.adus[2:] == [adu(3, read(3)), adu(4, read(4))], "three are under way, as many as may be"
+    answer(transport, 2, words(2))
+    late = Asked(read(6))
+    await submit(channel, late)
+    assert [each.end for each in (*more, late)] == [
+        Failure.CONNECTION_LOST,
+        Failure.CONNECTION_LOST,
+        Failure.ABANDONED,
+        Failure.UNREACHABLE,
+    ]
+
+
+class _Reacting(Asked):
+    """Does something as soon as it is answered."""
+
+    __slots__ = ("reaction",)
+
+    def __init__(self, pdu: bytes, reaction: Callable[[], None]) -> None:
+        super().__init__(pdu)
+        self.reaction = reaction
+
+    def settle(self, answer: bytes) -> None:
+        super().settle(answer)
+        self.reaction()
 
 
 async def test_a_device_that_accepts_and_closes_is_waited_for_longer_and_longer(dialler: Dialler) -> None:

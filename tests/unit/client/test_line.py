@@ -32,6 +32,7 @@ class Owner:
         self.proven = 0
 
     def line_free(self, line: Line) -> None:
+        assert line.is_free()
         while self.waiting and line.is_free():
             line.send(self.waiting.pop(0))
 
