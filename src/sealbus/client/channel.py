@@ -125,9 +125,10 @@ class Channel:
         if self.suspects and not self._may_be_asked(transaction):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
-            line = self._ready[-1]
-            if not line.send(transaction):  # its time cannot have run out: it has just been asked
-                self._not_ready(line)
+            line = self._ready.pop()
+            line.is_ready = False
+            if line.send(transaction):  # its time cannot have run out: it has just been asked
+                self.line_free(line)
             self.counters.sent += 1
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
@@ -198,7 +199,8 @@ class Channel:
     def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
         self._has_closed_lines = True
         if line.is_ready:
-            self._not_ready(line)
+            line.is_ready = False
+            self._ready.remove(line)
         if self._is_closed:
             return
         if is_refusal:
@@ -233,13 +235,6 @@ class Channel:
     def _may_be_asked(self, transaction: Transaction) -> bool:
         """What is urgent is asked of a silent unit too: whoever waits for it wants to know how it is now."""
         return transaction.is_urgent or self._breaker.allows(transaction.request.tail[0], self.loop.time())
-
-    def _not_ready(self, line: Line) -> None:
-        line.is_ready = False
-        if self._ready[-1] is line:  # the usual case, and no search
-            self._ready.pop()
-        else:
-            self._ready.remove(line)
 
     def _let_wait(self, transaction: Transaction) -> None:
         now = self.loop.time()
@@ -294,11 +289,11 @@ class Channel:
                 timeout_s=self.rules.connect_timeout_s,
             )
         except (Unreachable, ConfigError) as error:
-            self._not_opened(line)
+            line.state, self._has_closed_lines = _CLOSED, True
             self._failed_to_connect(str(error))
             raise Unreachable(str(error)) from error
         except BaseException:
-            self._not_opened(line)
+            line.state, self._has_closed_lines = _CLOSED, True
             raise
         if line.state is not LineState.CONNECTING:  # lost, or closed by us, before it could be used
             transport.abort()
@@ -310,10 +305,6 @@ class Channel:
             self.loop.call_later(self.rules.connect_delay_s, line.opened)
         else:
             line.opened()
-
-    def _not_opened(self, line: Line) -> None:
-        line.state = _CLOSED
-        self._has_closed_lines = True
 
     def _ask_whether_it_may_be_used(self, line: Line, transport: asyncio.BaseTransport) -> None:
         try:
