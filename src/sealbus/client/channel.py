@@ -102,14 +102,15 @@ class Channel:
         self.endpoint = endpoint
         self.rules = rules
         self.counters = ChannelCounters()
-        self.outbox = Outbox()
+        self._lines: list[Line] = []
+        self.outbox = Outbox(self._lines)
         self._tls = tls
         self._hooks = hooks or ChannelHooks()
         self.loop = asyncio.get_running_loop()
         self._queue = FairQueue(rules.queue)
         self._breaker = UnitBreaker(_jitter)
         self.suspects = self._breaker.suspects
-        self._lines = [_new_line(self) for _ in range(1 if endpoint.scheme.is_serial else rules.connections)]
+        self._lines += (_new_line(self) for _ in range(1 if endpoint.scheme.is_serial else rules.connections))
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._has_closed_lines = True  # asked with each that has to wait; False only while there are none

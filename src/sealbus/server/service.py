@@ -91,8 +91,8 @@ class Service(ListenerEvents):
         self.endpoint = endpoint
         self.backend = backend
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
-        self.outbox = Outbox()
         self.sessions: set[Session] = set()
+        self.outbox = Outbox(self.sessions)
         self._access = access
         self._observer = observer
         self._security = security

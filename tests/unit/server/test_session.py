@@ -70,7 +70,7 @@ class Owner:
     limits: SessionLimits = LIMITS
     endpoint: Endpoint = field(default_factory=lambda: parse_endpoint("tcp://127.0.0.1:1502", listening=True))
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(65536)))
-    outbox: Outbox = field(default_factory=Outbox)
+    outbox: Outbox = field(default_factory=lambda: Outbox(()))
 
     def session_closed(self, session: Session) -> None: ...
 

@@ -1,0 +1,52 @@
+"""Whose write goes out at once, whose at the end of the turn, and that no connection's writes change places."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sealbus.transport import Outbox
+
+
+class Wire(asyncio.WriteTransport):
+    """Adds what is written to a list that all share."""
+
+    def __init__(self, name: str, written: list[str]) -> None:
+        super().__init__()
+        self._name, self._written = name, written
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._written.append(f"{self._name}{bytes(data).decode()}")
+
+
+async def test_the_first_of_a_turn_is_written_at_once_and_the_others_at_its_end() -> None:
+    written: list[str] = []
+    wires = [Wire(name, written) for name in "ab"]
+    outbox = Outbox(wires)
+    for turn in "12":
+        outbox.write(wires[0], turn.encode())
+        outbox.write(wires[1], turn.encode())
+        assert written[-1] == f"a{turn}"
+        await asyncio.sleep(0)
+    assert written == ["a1", "b1", "a2", "b2"]
+
+
+async def test_who_is_alone_never_waits() -> None:
+    written: list[str] = []
+    wires = [Wire("a", written)]
+    outbox = Outbox(wires)
+    outbox.write(wires[0], b"1")
+    outbox.write(wires[0], b"2")
+    assert written == ["a1", "a2"]
+
+
+async def test_who_is_left_alone_within_a_turn_waits_behind_his_own() -> None:
+    written: list[str] = []
+    wires = [Wire(name, written) for name in "ab"]
+    outbox = Outbox(wires)
+    outbox.write(wires[1], b"1")
+    outbox.write(wires[0], b"1")
+    wires.pop()
+    outbox.write(wires[0], b"2")
+    assert written == ["b1"]
+    outbox.flush()
+    assert written == ["b1", "a1", "a2"]
