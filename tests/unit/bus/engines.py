@@ -14,6 +14,7 @@ import zmq
 from redis import Redis
 
 from sealbus.bus import open_bus
+from sealbus.errors import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from redis_server import RedisServer
     from sealbus.bus import Bus, Subscription
 
-__all__ = ["PATIENCE_S", "Engine", "LocalEngine", "RedisEngine", "end_process", "meet", "start_process", "until"]
+__all__ = ["PATIENCE_S", "Engine", "LocalEngine", "RedisEngine", "ask", "end_process", "meet", "start_process", "until"]
 
 PATIENCE_S = 15.0
 _MEETINGS = itertools.count(1)
@@ -118,6 +119,16 @@ class RedisEngine:
     def send_garbage(self, topic: str, data: bytes) -> None:
         with Redis(port=self.server.port, password=self.server.password) as client:
             client.publish(f"sealbus:topic:{topic}", data)
+
+
+async def ask(bus: Bus, topic: str, payload: bytes) -> bytes:
+    """Ask until the one who serves has been heard of."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await bus.request(topic, payload, timeout_s=PATIENCE_S)
+            except Unreachable:
+                await asyncio.sleep(0.01)
 
 
 async def meet(speaker: Bus, subscription: Subscription, topic: str) -> None:

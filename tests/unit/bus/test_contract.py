@@ -12,7 +12,7 @@ import pytest
 
 from sealbus.bus import ANSWER_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, RequestRefused
 from sealbus.errors import LocalError, ResponseTimeout, Unreachable
-from unit.bus.engines import PATIENCE_S, Engine, meet, until
+from unit.bus.engines import PATIENCE_S, Engine, ask, meet, until
 
 if TYPE_CHECKING:
     from sealbus.bus import Bus, Subscription
@@ -27,16 +27,6 @@ async def _open(stack: AsyncExitStack, engine: Engine) -> Bus:
     bus = await stack.enter_async_context(engine.open())
     assert await bus.wait_connected(PATIENCE_S), bus.state()
     return bus
-
-
-async def _ask(bus: Bus, topic: str, payload: bytes) -> bytes:
-    """Ask until the one who serves has been heard of."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                return await bus.request(topic, payload, timeout_s=PATIENCE_S)
-            except Unreachable:
-                await asyncio.sleep(0.01)
 
 
 async def test_a_message_reaches_all_who_listen_to_its_topic_and_nobody_else(engine: Engine) -> None:
@@ -146,7 +136,7 @@ async def test_each_of_many_questions_gets_its_own_answer(engine: Engine) -> Non
     async with AsyncExitStack() as stack:
         server, one, two = [await _open(stack, engine) for _ in range(3)]
         server.serve("snapshot", answer_last_first)
-        assert await _ask(one, "snapshot", b"ready?") == b"yes"
+        assert await ask(one, "snapshot", b"ready?") == b"yes"
         questions = [(one, two)[number % 2].request("snapshot", b"%d" % number, timeout_s=9) for number in range(30)]
         assert await asyncio.gather(*questions) == [b"answer to %d" % number for number in range(30)]
 
@@ -158,7 +148,7 @@ async def test_an_answer_may_be_long_and_not_longer(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
         server, asker = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
-        assert len(await _ask(asker, "snapshot", b"%d" % ANSWER_LIMIT_BYTES)) == ANSWER_LIMIT_BYTES
+        assert len(await ask(asker, "snapshot", b"%d" % ANSWER_LIMIT_BYTES)) == ANSWER_LIMIT_BYTES
         with pytest.raises(RequestRefused, match="more than"):
             await asker.request("snapshot", b"%d" % (ANSWER_LIMIT_BYTES + 1), timeout_s=9)
 
@@ -175,7 +165,7 @@ async def test_a_handler_that_fails_tells_its_reason_and_no_traceback(
         server, asker = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
         with pytest.raises(RequestRefused) as told:
-            await _ask(asker, "snapshot", b"ours")
+            await ask(asker, "snapshot", b"ours")
         assert str(told.value) == "there is no such device; name one that exists"
         with pytest.raises(RequestRefused) as told:
             await asker.request("snapshot", b"theirs", timeout_s=9)
@@ -198,7 +188,7 @@ async def test_silence_ends_a_question_in_time_and_its_handler_too(engine: Engin
     async with AsyncExitStack() as stack:
         server, asker = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", never)
-        await _ask(asker, "snapshot", b"there?")
+        await ask(asker, "snapshot", b"there?")
         with pytest.raises(ResponseTimeout, match=r'"snapshot" within 0\.2 s'):
             await asker.request("snapshot", b"", timeout_s=0.2)
         async with asyncio.timeout(PATIENCE_S):
@@ -239,7 +229,7 @@ async def test_too_many_questions_at_once_are_refused_and_the_others_answered(en
     async with AsyncExitStack() as stack:
         server, asker = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
-        first = asyncio.create_task(_ask(asker, "snapshot", b"first"))
+        first = asyncio.create_task(ask(asker, "snapshot", b"first"))
         await until(lambda: running == 1)
         crowd = [asyncio.create_task(asker.request("snapshot", b"more", timeout_s=30)) for _ in range(300)]
         await until(lambda: sum(task.done() for task in crowd) == 300 - 255)
@@ -265,7 +255,7 @@ async def test_a_bus_that_dies_and_comes_back_is_used_again_by_all(engine: Engin
         subscription = listener.subscribe("live", depth=100)
         listener.serve("snapshot", answer)
         await meet(speaker, subscription, "live")
-        assert await _ask(speaker, "snapshot", b"1") == b"1"
+        assert await ask(speaker, "snapshot", b"1") == b"1"
         unanswered = asyncio.create_task(speaker.request("snapshot", b"wait", timeout_s=PATIENCE_S))
         async with asyncio.timeout(PATIENCE_S):
             await waits.wait()
@@ -287,7 +277,7 @@ async def test_a_bus_that_dies_and_comes_back_is_used_again_by_all(engine: Engin
             await speaker.request("snapshot", b"2", timeout_s=0.1)
         engine.start()
         await meet(speaker, subscription, "live")
-        assert await _ask(speaker, "snapshot", b"3") == b"3"
+        assert await ask(speaker, "snapshot", b"3") == b"3"
         assert speaker.state().connected
         assert speaker.state().reconnects == 1
         assert subscription.lost >= 1000

@@ -15,7 +15,7 @@ import zmq
 
 from sealbus.bus import open_bus
 from sealbus.errors import ConfigError
-from unit.bus.engines import PATIENCE_S, LocalEngine, end_process, meet, start_process, until
+from unit.bus.engines import PATIENCE_S, LocalEngine, ask, end_process, meet, start_process, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,4 +238,4 @@ async def test_the_hub_survives_whatever_a_process_says_to_it(hub: LocalEngine) 
         async with hub.open() as server, hub.open() as asker:
             assert await server.wait_connected(PATIENCE_S)
             server.serve("snapshot", answer)
-            assert await asker.request("snapshot", b"still here", timeout_s=PATIENCE_S) == b"still here"
+            assert await ask(asker, "snapshot", b"still here") == b"still here"
