@@ -316,6 +316,7 @@ class MbapLine(Line):
                 if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
                     del self._pending[number]
                     self._settle(transaction, data[2:])
+                    # Without a gap nothing is held, so this is all of `is_free`, and spares two calls an answer.
                     if self._gap_s or self.state is not _OPEN or len(self._pending) >= self._in_flight:
                         self._freed()
                     else:

@@ -23,7 +23,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.counters = ChannelCounters()
-        self.outbox = Outbox(())
+        self.outbox = Outbox(range(2))
         self.suspects: dict[int, object] = {}
         self.waiting: list[Asked] = []
         self.lost: list[tuple[str, bool]] = []

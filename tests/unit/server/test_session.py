@@ -70,7 +70,7 @@ class Owner:
     limits: SessionLimits = LIMITS
     endpoint: Endpoint = field(default_factory=lambda: parse_endpoint("tcp://127.0.0.1:1502", listening=True))
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(65536)))
-    outbox: Outbox = field(default_factory=lambda: Outbox(()))
+    outbox: Outbox = field(default_factory=lambda: Outbox(range(2)))
 
     def session_closed(self, session: Session) -> None: ...
 
@@ -98,6 +98,17 @@ async def test_a_session_that_ends_has_nothing_more_done_for_it() -> None:
     receive(session, READ)
     assert (owner.backend.submitted, owner.backend.gone_sessions) == ([READ], 1)
     assert (transport.was_closed, session.end_reason) == (True, "revoked")
+
+
+async def test_what_was_answered_in_the_turn_in_which_a_session_ends_still_goes_out() -> None:
+    owner, transport = Owner(), Transport()
+    session = session_of(owner, transport)
+    requests = [number.to_bytes(2, "big") + READ[2:] for number in range(2)]
+    for request in requests:
+        receive(session, request)
+        session.answer(request, b"answer")
+    session.end("revoked")
+    assert (transport.written, transport.was_closed) == ([request[:2] + b"answer" for request in requests], True)
 
 
 async def test_a_session_that_ends_and_is_not_let_go_by_its_client_is_cut_off() -> None:
