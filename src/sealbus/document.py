@@ -46,9 +46,9 @@ class Document:
                 return self.lines[path[:end]]
         return None
 
-    def error(self, path: Path, problem: str, *, mend: str = "") -> ConfigError:
+    def error(self, path: Path, problem: str, *, hint: str = "") -> ConfigError:
         """A ConfigError that names the file, the line and the key at `path`."""
-        return ConfigError(problem, file=self.file, line=self.line(path), key=_render(path) or None, mend=mend)
+        return ConfigError(problem, file=self.file, line=self.line(path), key=_render(path) or None, hint=hint)
 
 
 def parse_document(text: str, *, file: str) -> Document:
@@ -61,12 +61,12 @@ def parse_document(text: str, *, file: str) -> Document:
         found = _AT_LINE.search(str(error))
         line = int(found[1]) if found and found[1] else text.count("\n") + 1
         raise ConfigError(
-            f"not valid TOML: {_AT_LINE.sub('', str(error))}", file=file, line=line, mend="mend the syntax there"
+            f"not valid TOML: {_AT_LINE.sub('', str(error))}", file=file, line=line, hint="mend the syntax there"
         ) from None
     except (ValueError, RecursionError):  # numbers of a thousand digits, brackets a thousand deep
         values = None
     if values is None or _is_deeper(values, _DEEPEST):
-        raise ConfigError("nests too deep, or has an endless number", file=file, mend="mend it")
+        raise ConfigError("nests too deep, or has an endless number", file=file, hint="mend it")
     return Document(file=file, values=values, lines=_lines_of(text))
 
 

@@ -65,18 +65,18 @@ class ConfigError(SealbusError):
     code = "config"
 
     def __init__(
-        self, problem: str, *, file: str | None = None, line: int | None = None, key: str | None = None, mend: str = ""
+        self, problem: str, *, file: str | None = None, line: int | None = None, key: str | None = None, hint: str = ""
     ) -> None:
         self.problem = problem
         self.file = file
         self.line = line
         self.key = key
-        self.mend = mend
+        self.hint = hint
         where = file or ""
         if line is not None:
             where = f"{where}:{line}" if where else f"line {line}"
         text = ": ".join(part for part in (where, key, problem) if part)
-        super().__init__(f"{text}; {mend}" if mend else text)
+        super().__init__(f"{text}; {hint}" if hint else text)
 
 
 class DeviceException(SealbusError):

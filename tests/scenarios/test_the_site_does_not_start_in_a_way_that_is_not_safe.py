@@ -20,7 +20,7 @@ _SECRET = "correct-horse-battery-staple"
 
 
 @pytest.mark.parametrize(
-    ("variables", "named", "mend"),
+    ("variables", "named", "hint"),
     [
         ({"SEALBUS_PUBLIC_URL": "http://plant.example"}, "SEALBUS_PUBLIC_URL", "https://HOST"),
         ({"SEALBUS_PUBLIC_URL": "https://*"}, "SEALBUS_PUBLIC_URL", "write https://HOST"),
@@ -39,12 +39,12 @@ _SECRET = "correct-horse-battery-staple"
         ({"SEALBUS_TIME_ZONE": "Mars/Olympus"}, "SEALBUS_TIME_ZONE", "Europe/Berlin"),
     ],
 )
-def test_an_unsafe_setting_is_refused_by_name(variables: dict[str, str], named: str, mend: str, tmp_path: Path) -> None:
+def test_an_unsafe_setting_is_refused_by_name(variables: dict[str, str], named: str, hint: str, tmp_path: Path) -> None:
     done = refused_start(tmp_path, **variables)
     assert done.status == 2, done.said
     (line,) = done.stderr.splitlines()
     assert named in line
-    assert mend in line
+    assert hint in line
     assert _SECRET not in done.said
 
 

@@ -85,7 +85,7 @@ def test_what_has_no_line_of_its_own_has_that_of_what_holds_it(document: Documen
 
 
 def test_an_error_says_file_line_key_problem_and_mend(document: Document) -> None:
-    error = document.error(("listener", 0, "device", 1, "units"), "is wrong", mend="write 1-10")
+    error = document.error(("listener", 0, "device", 1, "units"), "is wrong", hint="write 1-10")
     assert str(error) == "plant.toml:14: listener[1].device[2].units: is wrong; write 1-10"
     assert str(document.error((), "is empty")) == "plant.toml: is empty"
 

@@ -51,12 +51,12 @@ def test_nothing_else_leaves_an_outcome_unknown() -> None:
     ("error", "text"),
     [
         (ConfigError("no policy"), "no policy"),
-        (ConfigError("no policy", mend="write one"), "no policy; write one"),
+        (ConfigError("no policy", hint="write one"), "no policy; write one"),
         (ConfigError("is wrong", key="units"), "units: is wrong"),
         (ConfigError("is wrong", file="a.toml", key="units"), "a.toml: units: is wrong"),
         (ConfigError("is wrong", line=7, key="units"), "line 7: units: is wrong"),
         (
-            ConfigError("is wrong", file="a.toml", line=7, key="units", mend="write 1-10"),
+            ConfigError("is wrong", file="a.toml", line=7, key="units", hint="write 1-10"),
             "a.toml:7: units: is wrong; write 1-10",
         ),
     ],
@@ -66,8 +66,8 @@ def test_a_mistake_of_the_operator_is_one_line(error: ConfigError, text: str) ->
 
 
 def test_a_mistake_of_the_operator_keeps_its_parts() -> None:
-    error = ConfigError("is wrong", file="a.toml", line=7, key="units", mend="write 1-10")
-    assert (error.problem, error.file, error.line, error.key, error.mend) == (
+    error = ConfigError("is wrong", file="a.toml", line=7, key="units", hint="write 1-10")
+    assert (error.problem, error.file, error.line, error.key, error.hint) == (
         "is wrong",
         "a.toml",
         7,

@@ -98,7 +98,7 @@ def test_a_dry_run_names_every_problem_and_changes_nothing(engineer: APIClient) 
         (9, "name"),
         (10, "writable"),
     ]
-    assert all(each["problem"] and each["mend"] for each in report["problems"]), report["problems"]
+    assert all(each["problem"] and each["hint"] for each in report["problems"]), report["problems"]
     refused = _import(engineer, "tags", table, status=400)
     assert refused["errors"] == report["problems"]
     assert (Tag.objects.count(), Version.current("plan"), Entry.objects.count()) == (0, before, 0)

@@ -174,7 +174,7 @@ class Calculations:
         self._all = ranked
         for each in circular:
             self.problems[each.plan.id] = ConfigError(
-                "its inputs lead back to itself", key="inputs", mend="break the circle"
+                "its inputs lead back to itself", key="inputs", hint="break the circle"
             )
         if circular:
             self._timed = [each for each in self._timed if id(each) in known]
@@ -188,14 +188,14 @@ def _compile(plan: CalculatedPlan, points: Mapping[int, Point], point: Point, no
     expression = parse_expression(plan.expression, plan.inputs)
     if plan.interval_s is not None and not SHORTEST_INTERVAL_S <= plan.interval_s <= LONGEST_INTERVAL_S:
         raise ConfigError(
-            f"{plan.interval_s:g} s is not possible", key="interval_s", mend=f"give {SHORTEST_INTERVAL_S:g} s to a week"
+            f"{plan.interval_s:g} s is not possible", key="interval_s", hint=f"give {SHORTEST_INTERVAL_S:g} s to a week"
         )
     inputs = []
     for name in sorted(expression.names):
         if plan.inputs[name] not in points:
-            raise ConfigError(f"no tag {plan.inputs[name]} is collected", key=f"inputs.{name}", mend="name one that is")
+            raise ConfigError(f"no tag {plan.inputs[name]} is collected", key=f"inputs.{name}", hint="name one that is")
         inputs.append((name, points[plan.inputs[name]]))
     if not inputs and plan.interval_s is None:
-        raise ConfigError("it has no inputs, so it never changes", key="interval_s", mend="give an interval")
+        raise ConfigError("it has no inputs, so it never changes", key="interval_s", hint="give an interval")
     beat = None if plan.interval_s is None else Beat(plan.interval_s, plan.id, now)
     return _Calculation(plan, point, expression, tuple(inputs), beat)

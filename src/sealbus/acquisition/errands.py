@@ -186,7 +186,7 @@ class Errands:
         owner = self._owner(trial)
         if owner is not None and trial.endpoint.line is not None:
             trial.close()
-            raise ConfigError(f"{trial.endpoint} belongs to connection {owner}", key="url", mend="use that one")
+            raise ConfigError(f"{trial.endpoint} belongs to connection {owner}", key="url", hint="use that one")
         if owner is not None and (theirs := self._fleet.links.get(owner)) is not None:
             trial.plan = msgspec.structs.replace(trial.plan, devices=theirs.plan.devices)  # what is forbidden there
         return trial, True

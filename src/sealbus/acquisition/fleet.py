@@ -191,7 +191,7 @@ class Fleet:
     def _start(self, link: Link, device: DevicePlan) -> None:
         """Raises ConfigError for a device that cannot be asked."""
         if device.unit_id not in _UNIT_IDS:
-            raise ConfigError(f"{device.unit_id} is no unit id", key="unit_id", mend="give 0 to 255")
+            raise ConfigError(f"{device.unit_id} is no unit id", key="unit_id", hint="give 0 to 255")
         limits = DeviceLimits.of(device)
         unit = PolledUnit(device.id, device.unit_id, limits, link.channel, link.window)
         with contextlib.ExitStack() as undo:
@@ -214,7 +214,7 @@ class Fleet:
         """Raises ConfigError for a tag that cannot be read."""
         known = self._known.get(plan.id)
         if plan.id in self._in_use:
-            raise ConfigError("a second tag with this id", key="id", mend="give each tag its own")
+            raise ConfigError("a second tag with this id", key="id", hint="give each tag its own")
         tag = known.tag if known is not None and known.plan == plan else None
         if known is None or tag is None:
             tag = compile_tag(plan)

@@ -79,7 +79,7 @@ class IdentityFolder:
         key, known_hosts = (self._folder(name) / file for file in _SSH_FILES)
         for file in (key, known_hosts):
             if not file.is_file():
-                raise ConfigError("is missing", file=str(file), key="identity", mend="put it there")
+                raise ConfigError("is missing", file=str(file), key="identity", hint="put it there")
         return dataclasses.replace(forward, key=str(key), known_hosts=str(known_hosts))
 
     def problem(self, name: str) -> str:
@@ -98,7 +98,7 @@ class IdentityFolder:
 
     def _folder(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
-            raise ConfigError(f'"{name}" is no identity', key="identity", mend="name a folder below identities")
+            raise ConfigError(f'"{name}" is no identity', key="identity", hint="name a folder below identities")
         return self._path / name
 
     def _look(self, name: str) -> _Held:
@@ -122,7 +122,7 @@ class IdentityFolder:
                 "there is no such identity",
                 file=str(certificate.parent),
                 key="identity",
-                mend=f"make it, with {', '.join(_FILES[:3])}",
+                hint=f"make it, with {', '.join(_FILES[:3])}",
             )
         identity = Identity.load(certificate, key)
         for warning in identity.warnings:

@@ -76,13 +76,13 @@ def build_rules(plan: ConnectionPlan) -> ChannelRules:
     """The rules of its channel. Raises ConfigError."""
     for key in ("timeout_s", "connect_timeout_s"):
         if not 0 < getattr(plan, key) <= _LONGEST_S:
-            raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, mend=f"give up to {_LONGEST_S:g} s")
+            raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, hint=f"give up to {_LONGEST_S:g} s")
     for key in ("connect_delay_s", "gap_s", "turnaround_s"):
         if not 0 <= getattr(plan, key) <= _LONGEST_S:
-            raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, mend=f"give 0 to {_LONGEST_S:g} s")
+            raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, hint=f"give 0 to {_LONGEST_S:g} s")
     for key, most in (("in_flight", 64), ("connections", 64)):
         if not 1 <= getattr(plan, key) <= most:
-            raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, mend=f"give 1 to {most}")
+            raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, hint=f"give 1 to {most}")
     return ChannelRules(
         connections=plan.connections,
         in_flight=plan.in_flight,
@@ -122,15 +122,15 @@ class Link:
         self.endpoint = parse_endpoint(self.plan.url)
         scheme, forward = self.endpoint.scheme, self.endpoint.forward
         if scheme is Scheme.RELAY:
-            raise ConfigError("relay is not in this version", key="url", mend="use mbaps:// or ssh+tcp://")
+            raise ConfigError("relay is not in this version", key="url", hint="use mbaps:// or ssh+tcp://")
         if scheme in _WITH_IDENTITY and not self.plan.identity:
-            raise ConfigError(f"{scheme} needs an identity", key="identity", mend="name one, or use tcp://")
+            raise ConfigError(f"{scheme} needs an identity", key="identity", hint="name one, or use tcp://")
         if self.plan.identity and scheme not in _WITH_IDENTITY:
-            mend = "use mbaps://, or leave it out"
-            raise ConfigError(f"{scheme} has no use for an identity", key="identity", mend=mend)
+            hint = "use mbaps://, or leave it out"
+            raise ConfigError(f"{scheme} has no use for an identity", key="identity", hint=hint)
         if forward is not None and (forward.key or forward.known_hosts):
-            mend = "name an identity that has ssh_key and known_hosts"
-            raise ConfigError("no file belongs in the URL of a collector's connection", key="url", mend=mend)
+            hint = "name an identity that has ssh_key and known_hosts"
+            raise ConfigError("no file belongs in the URL of a collector's connection", key="url", hint=hint)
         hooks = ChannelHooks(
             locate=self._locate,
             connected=self._connected,

@@ -41,10 +41,10 @@ class DeviceLimits:
         """Those of a device's plan. Raises ConfigError."""
         for key, most in (("max_registers", MAX_COUNT_READ_REGISTERS), ("max_bits", MAX_COUNT_READ_BITS)):
             if not 1 <= getattr(plan, key) <= most:
-                raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, mend=f"give 1 to {most}")
+                raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, hint=f"give 1 to {most}")
         for key in ("gap_registers", "gap_bits"):
             if getattr(plan, key) < 0:
-                raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, mend="give 0 or more")
+                raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, hint="give 0 or more")
         try:
             forbidden = tuple(map(parse_place, plan.forbidden))
         except LocalError as error:
@@ -58,7 +58,7 @@ class DeviceLimits:
             return ConfigError(
                 f"{tag.place} is longer than what the device gives at once, {most}",
                 key="place",
-                mend="raise max_registers",
+                hint="raise max_registers",
             )
         return self.prohibition(tag.place)
 
@@ -67,7 +67,7 @@ class DeviceLimits:
         for each in self.forbidden:
             if _overlap(each, place):
                 return ConfigError(
-                    f"{place} lies in {each}, which is forbidden", key="place", mend="take it out of one"
+                    f"{place} lies in {each}, which is forbidden", key="place", hint="take it out of one"
                 )
         return None
 

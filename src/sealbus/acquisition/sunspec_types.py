@@ -87,15 +87,15 @@ def sunspec_type_of(name: str, value_type: ValueType, registers: int) -> SunSpec
     found = SUNSPEC_TYPES.get(name)
     if found is None:
         raise ConfigError(
-            f'there is no SunSpec type "{name}"', key="sunspec_type", mend=f"write one of {', '.join(SUNSPEC_TYPES)}"
+            f'there is no SunSpec type "{name}"', key="sunspec_type", hint=f"write one of {', '.join(SUNSPEC_TYPES)}"
         )
     if value_type not in found.fits:
         fitting = ", ".join(each for each in found.fits if each is not ValueType.BIT)
         raise ConfigError(
-            f"{value_type} is no type for the SunSpec type {name}", key="sunspec_type", mend=f"make the type {fitting}"
+            f"{value_type} is no type for the SunSpec type {name}", key="sunspec_type", hint=f"make the type {fitting}"
         )
     if value_type is ValueType.STRING and found.text_registers not in (0, registers):
         raise ConfigError(
-            f"a text of {registers} registers holds no {name}", key="length", mend=f"give {found.text_registers}"
+            f"a text of {registers} registers holds no {name}", key="length", hint=f"give {found.text_registers}"
         )
     return found

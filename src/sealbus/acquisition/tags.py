@@ -83,8 +83,8 @@ def check_pace(plan: TagPlan | CalculatedPlan) -> None:
         raise _wrong("low", f"{low:g} above high, {high:g}", "the lower limit as low")
 
 
-def _wrong(key: str, given: str, mend: str) -> ConfigError:
-    return ConfigError(f"{given} is not possible", key=key, mend=f"give {mend}")
+def _wrong(key: str, given: str, hint: str) -> ConfigError:
+    return ConfigError(f"{given} is not possible", key=key, hint=f"give {hint}")
 
 
 def _place(plan: TagPlan) -> Place:

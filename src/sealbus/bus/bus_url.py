@@ -72,14 +72,14 @@ class BusUrl:
 def parse_bus_url(text: str) -> BusUrl:
     """Raises ConfigError, which names the mend, for what is no bus and for a Redis that anyone could use."""
     if _UNSAFE_IN_URL.search(text):
-        raise ConfigError("a bus URL with a space or control character in it", mend="percent-encode it or take it out")
+        raise ConfigError("a bus URL with a space or control character in it", hint="percent-encode it or take it out")
     scheme, colon, rest = text.partition(":")
     if scheme == "local" and colon:
         if rest:
-            raise ConfigError("local: takes nothing behind it", mend="write local: (its folder is named elsewhere)")
+            raise ConfigError("local: takes nothing behind it", hint="write local: (its folder is named elsewhere)")
         return BusUrl(BusEngine.LOCAL)
     if scheme not in ("redis", "rediss") or not rest.startswith("//"):
-        raise ConfigError("no bus is named like this", mend=_EXAMPLE)
+        raise ConfigError("no bus is named like this", hint=_EXAMPLE)
     url = _parse_redis(scheme, rest[2:])
     _refuse_open(url)
     return url
@@ -87,19 +87,19 @@ def parse_bus_url(text: str) -> BusUrl:
 
 def _parse_redis(scheme: str, rest: str) -> BusUrl:
     if "#" in rest:
-        raise ConfigError("a bus URL has no #fragment", mend="percent-encode # as %23")
+        raise ConfigError("a bus URL has no #fragment", hint="percent-encode # as %23")
     location, _, query = rest.partition("?")
     userinfo, at, location = location.rpartition("@")
     if "/" in userinfo:
-        raise ConfigError("a / in the user or password of the bus URL", mend="percent-encode / as %2F")
+        raise ConfigError("a / in the user or password of the bus URL", hint="percent-encode / as %2F")
     authority, _, path = location.partition("/")
     found = _AUTHORITY.fullmatch(authority)
     if found is None:
-        raise ConfigError(f'"{authority}" is not host:port', mend=_EXAMPLE)
+        raise ConfigError(f'"{authority}" is not host:port', hint=_EXAMPLE)
     host = (found["host"] or _ipv6(found["six"])).lower()
     user, _, password = userinfo.partition(":")
     if at and not password:
-        raise ConfigError("a user without a password in the bus URL", mend="write redis://user:password@host")
+        raise ConfigError("a user without a password in the bus URL", hint="write redis://user:password@host")
     options = _parse_options(query)
     return BusUrl(
         BusEngine.REDIS,
@@ -118,7 +118,7 @@ def _ipv6(text: str) -> str:
     try:
         return str(ipaddress.IPv6Address(text))
     except ValueError:
-        raise ConfigError(f'"[{text}]" is no IPv6 address', mend="write it as [::1]") from None
+        raise ConfigError(f'"[{text}]" is no IPv6 address', hint="write it as [::1]") from None
 
 
 def _parse_options(query: str) -> dict[str, str]:
@@ -126,16 +126,16 @@ def _parse_options(query: str) -> dict[str, str]:
     for item in query.split("&") if query else []:
         name, _, value = item.partition("=")
         if name not in _OPTIONS:
-            raise ConfigError(f'a bus has no option "{name}"', mend=f"the options are {', '.join(_OPTIONS)}")
+            raise ConfigError(f'a bus has no option "{name}"', hint=f"the options are {', '.join(_OPTIONS)}")
         if not value or name in options:
-            raise ConfigError(f'the option "{name}" without a value, or twice', mend=f"write {name}=value, once")
+            raise ConfigError(f'the option "{name}" without a value, or twice', hint=f"write {name}=value, once")
         options[name] = unquote(value)
     return options
 
 
 def _number(text: str, what: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 6 or not low <= int(text) <= high:
-        raise ConfigError(f'"{text}" is no {what}', mend=f"a {what} is a number from {low} to {high}")
+        raise ConfigError(f'"{text}" is no {what}', hint=f"a {what} is a number from {low} to {high}")
     return int(text)
 
 
@@ -143,25 +143,25 @@ def _trust_file(text: str | None, *, tls: bool) -> Path | None:
     if text is None:
         return None
     if not tls:
-        raise ConfigError("trust= without TLS proves nothing", mend="write rediss://")
+        raise ConfigError("trust= without TLS proves nothing", hint="write rediss://")
     if not Path(text).is_absolute():
-        raise ConfigError(f"trust={text}: whose folder is that in?", mend="write the whole path")
+        raise ConfigError(f"trust={text}: whose folder is that in?", hint="write the whole path")
     if not Path(text).is_file():
-        raise ConfigError("there is no such file", file=text, mend="name a PEM file of the authorities to trust")
+        raise ConfigError("there is no such file", file=text, hint="name a PEM file of the authorities to trust")
     return Path(text)
 
 
 def _switch(text: str | None) -> bool:
     if text not in (None, "0", "1"):
-        raise ConfigError(f'unsafe_plain_redis is 1 or 0, not "{text}"', mend="leave it out, or write 1")
+        raise ConfigError(f'unsafe_plain_redis is 1 or 0, not "{text}"', hint="leave it out, or write 1")
     return text == "1"
 
 
 def _refuse_open(url: BusUrl) -> None:
     if url.is_loopback or url.unsafe_plain_redis:
         return
-    mend = "; or write unsafe_plain_redis=1 when nobody else can reach that network"
+    hint = "; or write unsafe_plain_redis=1 when nobody else can reach that network"
     if not url.tls:
-        raise ConfigError(f'"{url}" would send its password and values unsealed', mend=f"write rediss://{mend}")
+        raise ConfigError(f'"{url}" would send its password and values unsealed', hint=f"write rediss://{hint}")
     if not url.password:
-        raise ConfigError(f'"{url}" has no password', mend=f"write rediss://user:password@{url.host}{mend}")
+        raise ConfigError(f'"{url}" has no password', hint=f"write rediss://user:password@{url.host}{hint}")

@@ -42,7 +42,7 @@ def socket_folder(folder: Path) -> Path:
         raise ConfigError(
             "the path is too long for sockets, and so is that for temporary files",
             file=str(folder),
-            mend="choose a shorter folder, or set XDG_RUNTIME_DIR",
+            hint="choose a shorter folder, or set XDG_RUNTIME_DIR",
         )
     _check_above(above)
     _make(short, parents=False)
@@ -64,21 +64,21 @@ def _make(folder: Path, *, parents: bool) -> None:
         raise ConfigError(
             f"no folder for the sockets of the bus: {error.strerror}",
             file=str(folder),
-            mend="name one that we can make",
+            hint="name one that we can make",
         ) from None
     if not stat.S_ISDIR(found.st_mode):
-        raise ConfigError("this is no folder, or a link to one", file=str(folder), mend="remove it or name another")
+        raise ConfigError("this is no folder, or a link to one", file=str(folder), hint="remove it or name another")
     if found.st_uid != os.getuid():
         raise ConfigError(
             f"the folder of the bus belongs to another user ({found.st_uid})",
             file=str(folder),
-            mend="remove it, name another, or run all of Sealbus as one user",
+            hint="remove it, name another, or run all of Sealbus as one user",
         )
     if found.st_mode & _OTHERS:
         raise ConfigError(
             f"others can enter the folder of the bus (mode {stat.S_IMODE(found.st_mode):o})",
             file=str(folder),
-            mend="chmod 700",
+            hint="chmod 700",
         )
 
 
@@ -86,11 +86,11 @@ def _check_above(above: Path) -> None:
     try:
         found = above.stat()
     except OSError as error:
-        raise ConfigError(f"no folder for temporary files: {error.strerror}", file=str(above), mend="make it") from None
+        raise ConfigError(f"no folder for temporary files: {error.strerror}", file=str(above), hint="make it") from None
     writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if found.st_uid not in (0, os.getuid()) or (writable and not found.st_mode & stat.S_ISVTX):
         raise ConfigError(
             "others could swap what lies in this folder",
             file=str(above),
-            mend="chmod +t, or set XDG_RUNTIME_DIR to a folder of our own",
+            hint="chmod +t, or set XDG_RUNTIME_DIR to a folder of our own",
         )

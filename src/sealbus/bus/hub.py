@@ -168,7 +168,7 @@ def _bind(socket: zmq.Socket[bytes], folder: Path, name: str) -> None:
         (folder / f"{name}.ipc").chmod(0o600)
     except OSError as error:  # zmq.ZMQError is one
         raise ConfigError(
-            f"no socket {name}.ipc: {error.strerror}", file=str(folder), mend="make room, or name another folder"
+            f"no socket {name}.ipc: {error.strerror}", file=str(folder), hint="make room, or name another folder"
         ) from None
 
 
@@ -179,13 +179,13 @@ def _take_lock(folder: Path) -> int:
         raise ConfigError(
             f"no lock for the hub of the bus: {error.strerror}",
             file=str(folder),
-            mend="make room, or name another folder",
+            hint="make room, or name another folder",
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
         raise ConfigError(
-            "another process is the hub of this bus already", file=str(folder), mend="stop it: one collector a folder"
+            "another process is the hub of this bus already", file=str(folder), hint="stop it: one collector a folder"
         ) from None
     return lock

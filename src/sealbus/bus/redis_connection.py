@@ -37,7 +37,7 @@ async def connect(url: BusUrl) -> Connection:
         await _connect(connection)
     except AuthenticationError as error:
         raise ConfigError(
-            f'"{url}" refuses our login: {error}', mend="correct user and password in the bus URL"
+            f'"{url}" refuses our login: {error}', hint="correct user and password in the bus URL"
         ) from None
     return connection
 
@@ -58,7 +58,7 @@ async def refuse_open_server(url: BusUrl) -> None:
         await connection.disconnect(nowait=True)
     raise ConfigError(
         f'"{url}" lets in anyone without a password',
-        mend='set requirepass or an ACL there, with "user default off", and restart',
+        hint='set requirepass or an ACL there, with "user default off", and restart',
     )
 
 

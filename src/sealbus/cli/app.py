@@ -61,13 +61,13 @@ def main() -> None:
             print(message, file=sys.stderr)
             raise SystemExit(WRONG_USAGE) from None
         message = " ".join(message.split())
-        quit_with(f"{message[:1].lower()}{message[1:].rstrip('.')}; {_mend(error)}", WRONG_USAGE)
+        quit_with(f"{message[:1].lower()}{message[1:].rstrip('.')}; {_hint(error)}", WRONG_USAGE)
     except typer.Abort:
         quit_with("interrupted", FAILED)
     raise SystemExit(status)
 
 
-def _mend(error: Any) -> str:
+def _hint(error: Any) -> str:
     if _NEGATIVE.match(getattr(error, "option_name", "") or ""):
         return "write -- before values if one is negative"
     return f"see {error.ctx.command_path} --help" if error.ctx else "see sealbus --help"

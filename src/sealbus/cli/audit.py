@@ -87,7 +87,7 @@ def show(
             last = _FOLLOW_LAST
         newest = newest_sequence(directory)
         if not newest:
-            raise ConfigError("there are no records here", file=str(directory), mend="name a directory of records")
+            raise ConfigError("there are no records here", file=str(directory), hint="name a directory of records")
         for stored in _selected(directory, last, kinds, newest):
             print(render(stored))
         if follow_on:
@@ -119,7 +119,7 @@ def _selected(directory: Path, last: int | None, kinds: frozenset[str], newest: 
 def _check_kinds(kinds: Iterable[str]) -> None:
     for kind in kinds:
         if kind not in _KINDS:
-            raise ConfigError(f"there is no kind of record {kind!r}", key="--kind", mend=f"one of {_listed(_KINDS)}")
+            raise ConfigError(f"there is no kind of record {kind!r}", key="--kind", hint=f"one of {_listed(_KINDS)}")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -132,7 +132,7 @@ def _parse_noted(text: str) -> tuple[int, str] | None:
     number, _, digest = text.partition(":")
     if not number.isdecimal() or len(digest) != 64:
         raise ConfigError(
-            f"{text!r} is no number and hash", key="--noted", mend="write it as an earlier verify printed it"
+            f"{text!r} is no number and hash", key="--noted", hint="write it as an earlier verify printed it"
         )
     return int(number), digest
 

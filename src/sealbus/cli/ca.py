@@ -211,7 +211,7 @@ def _passphrase(file: Path | None, *, confirm: bool) -> bytes:
         raise ConfigError(
             "a passphrase is needed and there is no terminal to ask",
             key="--passphrase-file",
-            mend=f"give this option, or set {_ENVIRONMENT}",
+            hint=f"give this option, or set {_ENVIRONMENT}",
         )
     text: str = typer.prompt("Passphrase of the authority", hide_input=True, confirmation_prompt=confirm, err=True)
     return text.encode()
@@ -221,9 +221,9 @@ def _read_passphrase(file: Path) -> bytes:
     try:
         passphrase = file.read_bytes().rstrip(b"\r\n")
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file), mend="name a passphrase file") from None
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file), hint="name a passphrase file") from None
     if not passphrase:
-        raise ConfigError("the passphrase is empty", file=str(file), mend="write one into its first line")
+        raise ConfigError("the passphrase is empty", file=str(file), hint="write one into its first line")
     return passphrase
 
 
@@ -233,7 +233,7 @@ def _is_terminal() -> bool:
 
 def _confirm() -> None:
     if not _is_terminal():
-        raise ConfigError("there is no terminal to ask", key="--yes", mend="add it once you have seen the request")
+        raise ConfigError("there is no terminal to ask", key="--yes", hint="add it once you have seen the request")
     if not typer.confirm("Sign it?"):
         quit_with("nothing was signed", FAILED)
 

@@ -65,6 +65,6 @@ def _source(text: str) -> tuple[str, Path]:
         raise ConfigError(
             f"{text!r} is no source of records",
             key="--records",
-            mend="write NAME=DIR, for example plant-7=/srv/records",
+            hint="write NAME=DIR, for example plant-7=/srv/records",
         )
     return name.strip(), Path(folder.strip()).absolute()

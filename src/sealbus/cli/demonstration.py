@@ -107,14 +107,14 @@ def locked_folder(folder: Path) -> Iterator[None]:
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(
-            f"cannot be used: {error.strerror}", file=str(folder), mend="name another folder with --home"
+            f"cannot be used: {error.strerror}", file=str(folder), hint="name another folder with --home"
         ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
         raise ConfigError(
-            "the demonstration runs here already", file=str(folder), mend="stop it, or name another folder with --home"
+            "the demonstration runs here already", file=str(folder), hint="stop it, or name another folder with --home"
         ) from None
     finally:
         os.close(descriptor)
@@ -144,13 +144,13 @@ def _gateway_text(file: Path, ports: Ports) -> str:
         text = GATEWAY_TOML
         ports = Ports(ports.mbaps or _MBAPS_PORT, ports.plant or DEFAULT_PORT)
     except (OSError, UnicodeDecodeError):
-        raise ConfigError("cannot be read", file=str(file), mend="remove it: it is written anew") from None
+        raise ConfigError("cannot be read", file=str(file), hint="remove it: it is written anew") from None
     found = _ports_in(text)
     if not found["mbaps"] or not found["tcp"]:
         raise ConfigError(
             "the gateway of the demonstration does not listen, or its devices are not, on 127.0.0.1",
             file=str(file),
-            mend='put back url = "mbaps://127.0.0.1:PORT" and url = "tcp://127.0.0.1:PORT", or remove the file',
+            hint='put back url = "mbaps://127.0.0.1:PORT" and url = "tcp://127.0.0.1:PORT", or remove the file',
         )
     first = {"mbaps": (found["mbaps"][0], ports.mbaps), "tcp": (found["tcp"][0], ports.plant)}
 
@@ -178,7 +178,7 @@ def _check_free(ports: list[int], option: str) -> None:
                 raise ConfigError(
                     f"port {port} on {_HOST} cannot be used: {error.strerror}",
                     key=option,
-                    mend=f"name a free one, for example {option} {port + 10}",
+                    hint=f"name a free one, for example {option} {port + 10}",
                 ) from None
 
 

@@ -109,9 +109,9 @@ def _load(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file), mend="name a policy") from None
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file), hint="name a policy") from None
     except UnicodeDecodeError:
-        raise ConfigError("is not UTF-8 text", file=str(file), mend="save it as UTF-8") from None
+        raise ConfigError("is not UTF-8 text", file=str(file), hint="save it as UTF-8") from None
 
 
 def _table(policy: Policy) -> Iterator[str]:

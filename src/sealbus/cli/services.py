@@ -68,11 +68,11 @@ def wrap(
     with one_line_errors():
         endpoint = parse_endpoint(listen, listening=True)
         if endpoint.scheme is not Scheme.TCP:
-            raise ConfigError(f"{listen} is not plain", key="LISTEN", mend="wrap listens on tcp://127.0.0.1:PORT")
+            raise ConfigError(f"{listen} is not plain", key="LISTEN", hint="wrap listens on tcp://127.0.0.1:PORT")
         if parse_endpoint(device).scheme is not Scheme.MBAPS:
-            raise ConfigError(f"{device} is not mbaps", key="DEVICE", mend="wrap seals, and only to mbaps://HOST")
+            raise ConfigError(f"{device} is not mbaps", key="DEVICE", hint="wrap seals, and only to mbaps://HOST")
         if not endpoint.is_loopback and not unsafe_plain:
-            raise ConfigError("plain Modbus off loopback", key="LISTEN", mend="use tcp://127.0.0.1:PORT")
+            raise ConfigError("plain Modbus off loopback", key="LISTEN", hint="use tcp://127.0.0.1:PORT")
         file = GatewayFile(
             gateway=GatewayTable(name="wrap", records=str(records or state_home() / f"wrap-{endpoint.port}")),
             identity=IdentityTable(

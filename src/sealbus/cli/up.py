@@ -50,7 +50,7 @@ def up(
             raise ConfigError(
                 "these ports are the demonstration's",
                 key="--mbaps-port",
-                mend="add --demo, or write them in gateway.toml",
+                hint="add --demo, or write them in gateway.toml",
             )
         with locked_folder(folder):
             os.environ["SEALBUS_HOME"] = str(folder.absolute())

@@ -54,7 +54,7 @@ class ChannelRules:
     def __post_init__(self) -> None:
         if self.lenient_transaction_id and self.in_flight > 1:
             raise ConfigError(
-                "a lenient transaction id needs in_flight = 1", key="lenient_transaction_id", mend="set in_flight = 1"
+                "a lenient transaction id needs in_flight = 1", key="lenient_transaction_id", hint="set in_flight = 1"
             )
 
 

@@ -311,7 +311,7 @@ def connect(
             raise ConfigError(
                 f"{url} is not mbaps, so identity and trust mean nothing",
                 key="url",
-                mend="use mbaps://, or leave them out",
+                hint="use mbaps://, or leave them out",
             )
         return Connection(endpoint, rules, None)
     if identity is None or trust is None:
@@ -319,7 +319,7 @@ def connect(
         raise ConfigError(
             f"{url} needs {missing}",
             key=missing,
-            mend="mbaps is mutual: give identity=Identity.load(...) and trust=...",
+            hint="mbaps is mutual: give identity=Identity.load(...) and trust=...",
         )
     if not isinstance(trust, Trust):
         trust = Trust.load(_as_list(trust), _as_list(crl))

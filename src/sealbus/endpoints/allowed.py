@@ -208,7 +208,7 @@ def _matches(path: str, pattern: str) -> bool:
 def _device_pattern(line: str) -> str:
     pattern = line.strip()
     if ".." in pattern.split("/") or pattern.strip("/*") == "":
-        raise ConfigError(f'"{line}" is no rule for serial devices', key="networks", mend="write /dev/ttyUSB*")
+        raise ConfigError(f'"{line}" is no rule for serial devices', key="networks", hint="write /dev/ttyUSB*")
     return pattern
 
 
@@ -219,10 +219,10 @@ def _network(line: str, where: str) -> _Network | None:
     except ValueError as error:
         if "/" not in where and ":" not in where and is_host(where) and not _NUMBERS_OF_C.fullmatch(where):
             return None
-        mend = f"write {ipaddress.ip_network(where, strict=False)}" if "host bits" in str(error) else _EXAMPLE
-        raise ConfigError(f'"{line}" is no rule: "{where}" is no network', key="networks", mend=mend) from None
+        hint = f"write {ipaddress.ip_network(where, strict=False)}" if "host bits" in str(error) else _EXAMPLE
+        raise ConfigError(f'"{line}" is no rule: "{where}" is no network', key="networks", hint=hint) from None
     if network.version == 6 and network.network_address.ipv4_mapped is not None:
-        raise ConfigError(f'"{line}" is no rule', key="networks", mend="write the IPv4 network that it means")
+        raise ConfigError(f'"{line}" is no rule', key="networks", hint="write the IPv4 network that it means")
     return network
 
 
@@ -239,8 +239,8 @@ def _parse_ports(line: str, text: str) -> _Ports:
         first, dash, last = item.partition("-")
         numbers = (first, last if dash else first)
         if not all(is_number(each) and int(each) in _PORTS for each in numbers):
-            raise ConfigError(f'"{line}" is no rule: "{item}" is no port', key="networks", mend=_EXAMPLE)
+            raise ConfigError(f'"{line}" is no rule: "{item}" is no port', key="networks", hint=_EXAMPLE)
         spans.append((int(numbers[0]), int(numbers[1])))
         if spans[-1][0] > spans[-1][1]:
-            raise ConfigError(f'"{line}" is no rule: {item} ends before it begins', key="networks", mend=_EXAMPLE)
+            raise ConfigError(f'"{line}" is no rule: {item} ends before it begins', key="networks", hint=_EXAMPLE)
     return _Ports(tuple(spans))

@@ -36,7 +36,7 @@ def parse_endpoint(url: str, *, listening: bool = False) -> Endpoint:
     parts = split_url(url, listening=listening)
     endpoint = _PARSERS[parts.scheme](parts)
     if listening and not endpoint.serves:
-        raise parts.error(f"{parts.scheme} can only dial", mend=f"listen on {EXAMPLES[Scheme.MBAPS]}")
+        raise parts.error(f"{parts.scheme} can only dial", hint=f"listen on {EXAMPLES[Scheme.MBAPS]}")
     if parts.options:
         raise parts.unknown_option(next(iter(parts.options)), ())
     return endpoint
@@ -56,7 +56,7 @@ def _mbaps(parts: UrlParts) -> Endpoint:
     host, port = host_and_port(parts, parts.authority, default_port=parts.scheme.default_port)
     name = parts.take("name").get("name", "") if not parts.listening else ""
     if name and not is_host(name):
-        raise parts.error(f'"{name}" is no name that a certificate can carry', mend="name=plant.example")
+        raise parts.error(f'"{name}" is no name that a certificate can carry', hint="name=plant.example")
     return Endpoint(scheme=parts.scheme, host=host, port=port, certificate_name=name)
 
 
@@ -73,7 +73,7 @@ def _serial(parts: UrlParts) -> Endpoint:
     if parts.authority:
         guess = parts.authority.removeprefix("dev") + parts.path
         raise parts.error(
-            "a serial device needs its whole path", mend=f"write {parts.scheme}:///dev/{guess.strip('/')}"
+            "a serial device needs its whole path", hint=f"write {parts.scheme}:///dev/{guess.strip('/')}"
         )
     if device.strip("/") in ("", "dev"):
         raise parts.error("no serial device")
@@ -85,10 +85,10 @@ def _serial(parts: UrlParts) -> Endpoint:
     is_ascii = parts.scheme is Scheme.ASCII
     data_bits = _choice(parts, "bytesize", given.get("bytesize", "7" if is_ascii else "8"), ("7", "8"))
     if data_bits == "7" and not is_ascii:
-        raise parts.error("RTU needs characters of 8 data bits", mend="leave out bytesize, or use ascii://")
+        raise parts.error("RTU needs characters of 8 data bits", hint="leave out bytesize, or use ascii://")
     baud = given.get("baud", "19200")
     if not is_number(baud) or int(baud) not in _BAUD:
-        raise parts.error(f'"{baud}" is no speed', mend=f"write baud=19200 ({_BAUD[0]} to {_BAUD[-1]})")
+        raise parts.error(f'"{baud}" is no speed', hint=f"write baud=19200 ({_BAUD[0]} to {_BAUD[-1]})")
     line = SerialLine(device=device, baud=int(baud), parity=parity, stop_bits=int(stop_bits), data_bits=int(data_bits))
     return Endpoint(scheme=parts.scheme, line=line)
 
@@ -124,21 +124,21 @@ _PARSERS: Mapping[Scheme, Callable[[UrlParts], Endpoint]] = {
 
 def _refuse_path(parts: UrlParts) -> None:
     if parts.path.strip("/"):
-        mend = f"write {parts.scheme}://{parts.authority}" + (
+        hint = f"write {parts.scheme}://{parts.authority}" + (
             "; unit ids are given apart" if parts.path[1:].isdigit() else ""
         )
-        raise parts.error(f'{parts.scheme} has no path, so "{parts.path}" means nothing', mend=mend)
+        raise parts.error(f'{parts.scheme} has no path, so "{parts.path}" means nothing', hint=hint)
 
 
 def _refuse_unseen(parts: UrlParts, text: str) -> None:
     """What no system takes for a path or a name: NUL above all, and whatever else cannot be seen on a screen."""
     if not text.isprintable():
-        raise parts.error(f"a character that cannot be printed in {text!a}", mend="take it out")
+        raise parts.error(f"a character that cannot be printed in {text!a}", hint="take it out")
 
 
 def _choice(parts: UrlParts, name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise parts.error(
-            f'{name}="{value}" is not possible', mend=f"write {' or '.join(f'{name}={it}' for it in allowed)}"
+            f'{name}="{value}" is not possible', hint=f"write {' or '.join(f'{name}={it}' for it in allowed)}"
         )
     return value

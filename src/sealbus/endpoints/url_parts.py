@@ -59,17 +59,17 @@ class UrlParts:
     options: dict[str, str]
     listening: bool
 
-    def error(self, problem: str, *, mend: str = "") -> ConfigError:
-        return ConfigError(f'"{self.shown}": {problem}', mend=mend or f"write {EXAMPLES[self.scheme]}")
+    def error(self, problem: str, *, hint: str = "") -> ConfigError:
+        return ConfigError(f'"{self.shown}": {problem}', hint=hint or f"write {EXAMPLES[self.scheme]}")
 
     def unknown_option(self, name: str, known: tuple[str, ...]) -> ConfigError:
         if name.lower() in _SECRETS:
-            return self.error("no secret belongs in a URL", mend="use key=FILE or the ssh agent")
+            return self.error("no secret belongs in a URL", hint="use key=FILE or the ssh agent")
         if not known:
-            return self.error(f'{self.scheme} has no option "{name}"', mend=f'leave out "{name}"')
+            return self.error(f'{self.scheme} has no option "{name}"', hint=f'leave out "{name}"')
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        mend = f'did you mean "{nearest[0]}"?' if nearest else f"the options are {', '.join(known)}"
-        return self.error(f'unknown option "{name}"', mend=mend)
+        hint = f'did you mean "{nearest[0]}"?' if nearest else f"the options are {', '.join(known)}"
+        return self.error(f'unknown option "{name}"', hint=hint)
 
     def take(self, *known: str) -> Mapping[str, str]:
         """The options, all of which must be among `known`."""
@@ -85,7 +85,7 @@ def split_url(url: str, *, listening: bool) -> UrlParts:
     """Cut `url` at its separators. Raises ConfigError for what no endpoint URL may contain, a password above all."""
     if bad := _UNSAFE_IN_URL.search(url):
         raise ConfigError(
-            f"an endpoint URL with the character {bad[0]!r} in it", mend="percent-encode it or take it out"
+            f"an endpoint URL with the character {bad[0]!r} in it", hint="percent-encode it or take it out"
         )
     scheme_text, separator, rest = url.partition("://")
     if not separator or not _SCHEME.fullmatch(scheme_text):
@@ -98,11 +98,11 @@ def split_url(url: str, *, listening: bool) -> UrlParts:
     scheme = _scheme(scheme_text, shown, rest=f"{authority}{slash}{path}")
     parts = UrlParts(shown, scheme, unquote(user), authority, slash + path, {}, listening)
     if has_password:
-        raise parts.error("no password belongs in a URL", mend="use key=FILE or the ssh agent")
+        raise parts.error("no password belongs in a URL", hint="use key=FILE or the ssh agent")
     if "#" in rest:
-        raise parts.error("an endpoint has no #fragment", mend="percent-encode # as %23")
+        raise parts.error("an endpoint has no #fragment", hint="percent-encode # as %23")
     if has_user and scheme is not Scheme.SSH_TCP:
-        raise parts.error(f"{scheme} takes no user name", mend=f"write {scheme}://{authority}{slash}{path}")
+        raise parts.error(f"{scheme} takes no user name", hint=f"write {scheme}://{authority}{slash}{path}")
     parts.options.update(_options(parts, query))
     return parts
 
@@ -110,8 +110,8 @@ def split_url(url: str, *, listening: bool) -> UrlParts:
 def _no_scheme(url: str) -> ConfigError:
     shown = url.partition("?")[0].rpartition("@")[2]
     if shown.startswith(("/dev/", "rtu:/dev/")):
-        return ConfigError(f'"{shown}" has no scheme', mend=f"write rtu://{shown.removeprefix('rtu:')}")
-    return ConfigError(f'"{shown}" has no scheme', mend=f"write tcp://{shown.lstrip(':/') or 'host:502'}")
+        return ConfigError(f'"{shown}" has no scheme', hint=f"write rtu://{shown.removeprefix('rtu:')}")
+    return ConfigError(f'"{shown}" has no scheme', hint=f"write tcp://{shown.lstrip(':/') or 'host:502'}")
 
 
 def _scheme(text: str, shown: str, *, rest: str) -> Scheme:
@@ -120,8 +120,8 @@ def _scheme(text: str, shown: str, *, rest: str) -> Scheme:
     except ValueError:
         nearest = difflib.get_close_matches(text.lower(), list(Scheme), n=1, cutoff=0.7)
         meant = _ALSO_CALLED.get(text.lower()) or (nearest[0] if nearest else "")
-        mend = f"write {meant}://{rest}" if meant else f"the schemes are {', '.join(Scheme)}"
-        raise ConfigError(f'"{shown}": unknown scheme "{text}"', mend=mend) from None
+        hint = f"write {meant}://{rest}" if meant else f"the schemes are {', '.join(Scheme)}"
+        raise ConfigError(f'"{shown}": unknown scheme "{text}"', hint=hint) from None
 
 
 def _options(parts: UrlParts, query: str) -> dict[str, str]:
@@ -129,9 +129,9 @@ def _options(parts: UrlParts, query: str) -> dict[str, str]:
     for item in query.split("&") if query else []:
         name, _, value = item.partition("=")
         if not name or not value:
-            raise parts.error("an option without a name or a value", mend="write name=value, joined by &")
+            raise parts.error("an option without a name or a value", hint="write name=value, joined by &")
         if name in options:
-            raise parts.error(f'the option "{name}" is there twice', mend="say it once")
+            raise parts.error(f'the option "{name}" is there twice', hint="say it once")
         options[name] = unquote(value)
     return options
 
@@ -141,7 +141,7 @@ def host_and_port(parts: UrlParts, text: str, *, default_port: int | None) -> tu
     found = _AUTHORITY.fullmatch(text)
     if found is None:
         if _is_ipv6(text):
-            raise parts.error("an IPv6 address needs brackets", mend=parts.shown.replace(text, f"[{text}]", 1))
+            raise parts.error("an IPv6 address needs brackets", hint=parts.shown.replace(text, f"[{text}]", 1))
         raise parts.error(f'"{text}" is not host:port')
     bracketed, plain, port_text = found.groups()
     host = _host(parts, bracketed, plain)
@@ -150,9 +150,9 @@ def host_and_port(parts: UrlParts, text: str, *, default_port: int | None) -> tu
             raise parts.error("no port, and there is no usual one")
         return host, default_port
     if not is_number(port_text) or int(port_text) > 65535:
-        raise parts.error(f'"{port_text}" is no port', mend="a port is a number from 1 to 65535")
+        raise parts.error(f'"{port_text}" is no port', hint="a port is a number from 1 to 65535")
     if port_text.strip("0") == "" and not parts.listening:
-        raise parts.error("port 0 can only be listened on", mend="write the port of the device")
+        raise parts.error("port 0 can only be listened on", hint="write the port of the device")
     return host, int(port_text)
 
 
@@ -160,7 +160,7 @@ def _host(parts: UrlParts, bracketed: str | None, plain: str | None) -> str:
     if bracketed is not None:
         address = bracketed.replace("%25", "%")
         if not _is_ipv6(address):
-            raise parts.error(f'"[{bracketed}]" is no IPv6 address', mend="write it as [::1]")
+            raise parts.error(f'"[{bracketed}]" is no IPv6 address', hint="write it as [::1]")
         return str(ipaddress.IPv6Address(address))
     host = unquote(plain or "")
     if not host:

@@ -70,7 +70,7 @@ def check_expression(text: str, names: Collection[str]) -> frozenset[str]:
     for name in names:
         if name in _WORDS or name in _CONSTANTS or name in FUNCTIONS or not (name.isascii() and name.isidentifier()):
             raise ExpressionError(
-                f'an input cannot be called "{name}"', column=1, mend="use letters, digits and _, and no word of ours"
+                f'an input cannot be called "{name}"', column=1, hint="use letters, digits and _, and no word of ours"
             )
     return parse_expression(text, names).names
 
@@ -87,7 +87,7 @@ class _Parser:
     def whole(self, text: str) -> Expression:
         part = self._choice()
         if self._next.kind is not Kind.END:
-            raise self._error(f'"{self._next.text}" is one too many here', mend="join two values with an operator")
+            raise self._error(f'"{self._next.text}" is one too many here', hint="join two values with an operator")
         return Expression(text, frozenset(self._used), part)
 
     # -- words
@@ -104,23 +104,23 @@ class _Parser:
             return token.text
         return ""
 
-    def _expect(self, text: str, mend: str) -> None:
+    def _expect(self, text: str, hint: str) -> None:
         if not self._take(text):
-            raise self._error(f'"{text}" is missing', mend=mend)
+            raise self._error(f'"{text}" is missing', hint=hint)
 
-    def _error(self, problem: str, *, mend: str, column: int = 0) -> ExpressionError:
-        return ExpressionError(problem, column=column or self._next.column, mend=mend)
+    def _error(self, problem: str, *, hint: str, column: int = 0) -> ExpressionError:
+        return ExpressionError(problem, column=column or self._next.column, hint=hint)
 
     def _counted(self, part: _Part) -> _Part:
         self._parts += 1
         if self._parts > _MOST_PARTS:
-            raise self._error(f"more than {_MOST_PARTS} parts", mend="calculate in two tags")
+            raise self._error(f"more than {_MOST_PARTS} parts", hint="calculate in two tags")
         return part
 
     def _deeper(self, parse: Callable[[], _Part]) -> _Part:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise self._error(f"nested more than {_DEEPEST} deep", mend="calculate in two tags")
+            raise self._error(f"nested more than {_DEEPEST} deep", hint="calculate in two tags")
         part = parse()
         self._depth -= 1
         return part
@@ -159,7 +159,7 @@ class _Parser:
         if sign := self._take(*_COMPARISONS):
             part = self._counted(_apply(sign, part, self._sum()))
             if self._next.text in _COMPARISONS:
-                raise self._error("comparisons are not chained", mend="write a < b and b < c")
+                raise self._error("comparisons are not chained", hint="write a < b and b < c")
         return part
 
     def _sum(self) -> _Part:
@@ -201,7 +201,7 @@ class _Parser:
             self._at += 1
             return self._named(token)
         found = f'"{token.text}" stands where' if token.text else "the expression ends where"
-        raise self._error(f"{found} a value should be", mend="write a number, the name of an input or ( ... )")
+        raise self._error(f"{found} a value should be", hint="write a number, the name of an input or ( ... )")
 
     def _named(self, token: Token) -> _Part:
         name = token.text
@@ -210,20 +210,20 @@ class _Parser:
         if name in _CONSTANTS:
             return self._constant(_CONSTANTS[name])
         if name not in self._names:
-            mend = (
+            hint = (
                 f"write {name}(...)"
                 if name in FUNCTIONS
                 else f"the inputs are {', '.join(sorted(self._names)) or 'none'}"
             )
-            raise self._error(f'there is no input "{name}"', mend=mend, column=token.column)
+            raise self._error(f'there is no input "{name}"', hint=hint, column=token.column)
         self._used.add(name)
         return self._counted(lambda values: values[name])
 
     def _call(self, token: Token) -> _Part:
         function = FUNCTIONS.get(token.text)
         if function is None:
-            mend = f"the functions are {', '.join(FUNCTIONS)}"
-            raise self._error(f'there is no function "{token.text}"', mend=mend, column=token.column)
+            hint = f"the functions are {', '.join(FUNCTIONS)}"
+            raise self._error(f'there is no function "{token.text}"', hint=hint, column=token.column)
         arguments: list[_Part] = []
         while not self._take(")"):
             if arguments:
@@ -232,7 +232,7 @@ class _Parser:
         if not function.fewest <= len(arguments) <= function.most:
             some = str(function.fewest) if function.fewest == function.most else f"{function.fewest} to {function.most}"
             problem = f"{token.text} takes {some} and got {len(arguments)}"
-            raise self._error(problem, mend=f"give it {some}", column=token.column)
+            raise self._error(problem, hint=f"give it {some}", column=token.column)
         call = function.call
         return self._counted(lambda values: call(*(argument(values) for argument in arguments)))
 
@@ -245,7 +245,7 @@ def _number(token: Token) -> int | float:
         return int(token.text, 16)
     value = float(token.text) if set(token.text) & set(".eE") else int(token.text)
     if not -1.7976931348623157e308 <= value <= 1.7976931348623157e308:
-        raise ExpressionError("this number is too large", column=token.column, mend="write one below 1.8e308")
+        raise ExpressionError("this number is too large", column=token.column, hint="write one below 1.8e308")
     return value
 
 

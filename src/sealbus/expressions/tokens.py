@@ -26,7 +26,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>\*\*|//|==|!=|<=|>=|[-+*/%<>(),])",
     re.ASCII,
 )
-_MENDS = {
+_HINTS = {
     "=": "write == to compare",
     "&": "write and, or bit(x, n) for a single bit",
     "|": "write or, or bit(x, n) for a single bit",
@@ -46,8 +46,8 @@ class ExpressionError(ConfigError):
 
     code = "expression"
 
-    def __init__(self, problem: str, *, column: int, mend: str) -> None:
-        super().__init__(f"column {column}: {problem}", key="expression", mend=mend)
+    def __init__(self, problem: str, *, column: int, hint: str) -> None:
+        super().__init__(f"column {column}: {problem}", key="expression", hint=hint)
         self.column = column
 
 
@@ -76,7 +76,7 @@ def cut(text: str) -> list[Token]:
         raise ExpressionError(
             f"the expression has {len(text)} characters",
             column=LONGEST_EXPRESSION + 1,
-            mend=f"write no more than {LONGEST_EXPRESSION}, or calculate in two tags",
+            hint=f"write no more than {LONGEST_EXPRESSION}, or calculate in two tags",
         )
     tokens = []
     at = 0
@@ -86,8 +86,8 @@ def cut(text: str) -> list[Token]:
             continue
         found = _TOKEN.match(text, at)
         if found is None:
-            mend = _MENDS.get(text[at], "write numbers, names of inputs, + - * / // % **, comparisons, and, or, not")
-            raise ExpressionError(f"{text[at]!r} means nothing here", column=at + 1, mend=mend)
+            hint = _HINTS.get(text[at], "write numbers, names of inputs, + - * / // % **, comparisons, and, or, not")
+            raise ExpressionError(f"{text[at]!r} means nothing here", column=at + 1, hint=hint)
         tokens.append(_token(found, at + 1))
         at = found.end()
     tokens.append(Token(Kind.END, "", len(text) + 1))
@@ -98,7 +98,7 @@ def _token(found: re.Match[str], column: int) -> Token:
     kind = Kind(found.lastgroup)
     text = found[0]
     if kind is Kind.NUMBER and len(text) > _LONGEST_NUMBER:
-        raise ExpressionError("this number is too long", column=column, mend=f"write up to {_LONGEST_NUMBER} digits")
+        raise ExpressionError("this number is too long", column=column, hint=f"write up to {_LONGEST_NUMBER} digits")
     if kind is Kind.TEXT and len(text) > _LONGEST_TEXT + 2:
-        raise ExpressionError("this text is too long", column=column, mend=f"write up to {_LONGEST_TEXT} characters")
+        raise ExpressionError("this text is too long", column=column, hint=f"write up to {_LONGEST_TEXT} characters")
     return Token(kind, text, column)

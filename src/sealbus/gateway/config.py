@@ -141,7 +141,7 @@ def load_gateway_file(path: Path) -> GatewayFile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", file=str(path), mend="name a readable gateway.toml") from None
+        raise ConfigError(f"cannot be read: {reason}", file=str(path), hint="name a readable gateway.toml") from None
     return parse_gateway_file(text, path=path)
 
 
@@ -163,9 +163,9 @@ def _check_metrics(document: Document, address: str) -> None:
     where = ("gateway", "metrics")
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise document.error(where, f"{address!r} is not HOST:PORT", mend='write metrics = "127.0.0.1:9802"')
+        raise document.error(where, f"{address!r} is not HOST:PORT", hint='write metrics = "127.0.0.1:9802"')
     if host not in ("127.0.0.1", "[::1]", "localhost"):
-        raise document.error(where, f"{host} is off loopback", mend="metrics are served in the clear: use 127.0.0.1")
+        raise document.error(where, f"{host} is off loopback", hint="metrics are served in the clear: use 127.0.0.1")
 
 
 def _check_listeners(document: Document, file: GatewayFile) -> None:
@@ -175,20 +175,20 @@ def _check_listeners(document: Document, file: GatewayFile) -> None:
         at: tuple[str | int, ...] = ("listener", number)
         endpoint = _endpoint(document, (*at, "url"), listener.url, listening=True)
         if str(endpoint) in listened:
-            raise document.error((*at, "url"), f"{endpoint} is listened on twice", mend="give each listener its own")
+            raise document.error((*at, "url"), f"{endpoint} is listened on twice", hint="give each listener its own")
         listened.add(str(endpoint))
         needs_identity = endpoint.scheme is Scheme.MBAPS
         if endpoint.scheme is Scheme.TCP and not endpoint.is_loopback and not listener.unsafe_plain:
             raise document.error(
                 (*at, "url"),
                 "plain Modbus off loopback",
-                mend="listen with mbaps://, or on 127.0.0.1, or say unsafe_plain = true",
+                hint="listen with mbaps://, or on 127.0.0.1, or say unsafe_plain = true",
             )
         if bool(listener.policy) == listener.unsafe_no_policy:
             raise document.error(
                 (*at, "policy"),
                 "no policy, so nothing would be allowed" if not listener.policy else "a policy and unsafe_no_policy",
-                mend='write policy = "policy.toml"; unsafe_no_policy = true, alone, lets everybody do everything',
+                hint='write policy = "policy.toml"; unsafe_no_policy = true, alone, lets everybody do everything',
             )
         taken: dict[int, int] = {}
         for device_number, device in enumerate(listener.device):
@@ -199,12 +199,12 @@ def _check_listeners(document: Document, file: GatewayFile) -> None:
                     raise document.error(
                         (*where, "units"),
                         f"unit {unit} already goes to device {taken[unit] + 1} of this listener",
-                        mend="give each unit id to one device",
+                        hint="give each unit id to one device",
                     )
                 taken[unit] = device_number
         if needs_identity and file.identity is None:
             raise document.error(
-                (*at, "url"), "mbaps needs an [identity]", mend="add [identity] with certificate, key and trust"
+                (*at, "url"), "mbaps needs an [identity]", hint="add [identity] with certificate, key and trust"
             )
 
 
@@ -216,17 +216,17 @@ def _check_device(
         raise document.error(
             (*where, "deadline"),
             f"{device.deadline} is shorter than timeout {device.timeout}",
-            mend="the deadline holds the wait for the device and its answer: make it longer than timeout",
+            hint="the deadline holds the wait for the device and its answer: make it longer than timeout",
         )
     try:
         rules = device.rules
     except ConfigError as error:
-        raise document.error((*where, error.key or ""), error.problem, mend=error.mend) from None
+        raise document.error((*where, error.key or ""), error.problem, hint=error.hint) from None
     if rules_of_url.setdefault(str(endpoint), rules) != rules:
         raise document.error(
             (*where, "url"),
             "this device is described differently by another listener",
-            mend="give it the same connections, in_flight, timeout and so on wherever it stands",
+            hint="give it the same connections, in_flight, timeout and so on wherever it stands",
         )
     return endpoint.scheme is Scheme.MBAPS
 
@@ -235,11 +235,11 @@ def _endpoint(document: Document, where: tuple[str | int, ...], url: str, *, lis
     try:
         endpoint = parse_endpoint(url, listening=listening)
     except ConfigError as error:
-        raise document.error(where, error.problem, mend=error.mend) from None
+        raise document.error(where, error.problem, hint=error.hint) from None
     if listening and endpoint.scheme not in (Scheme.TCP, Scheme.MBAPS):
-        raise document.error(where, f"a gateway does not listen on {endpoint.scheme}", mend="use mbaps:// or tcp://")
+        raise document.error(where, f"a gateway does not listen on {endpoint.scheme}", hint="use mbaps:// or tcp://")
     if endpoint.scheme is Scheme.RELAY:
-        raise document.error(where, "this version has no relay", mend="use tcp://, mbaps://, rtu:// or ssh+tcp://")
+        raise document.error(where, "this version has no relay", hint="use tcp://, mbaps://, rtu:// or ssh+tcp://")
     return endpoint
 
 
@@ -247,7 +247,7 @@ def _units(document: Document, where: tuple[str | int, ...], units: str | int | 
     try:
         return parse_units(units)
     except ConfigError as error:
-        raise document.error(where, error.problem, mend=error.mend) from None
+        raise document.error(where, error.problem, hint=error.hint) from None
 
 
 def _explain(document: Document, message: str) -> ConfigError:
@@ -259,15 +259,15 @@ def _explain(document: Document, message: str) -> ConfigError:
     if unknown := re.search(r"unknown field `([^`]*)`", problem):
         near = get_close_matches(unknown[1], _KNOWN_KEYS, 1)
         return document.error(
-            (*path, unknown[1]), "unknown key", mend=f"did you mean {near[0]}?" if near else "remove it"
+            (*path, unknown[1]), "unknown key", hint=f"did you mean {near[0]}?" if near else "remove it"
         )
     if missing := re.search(r"missing required field `([^`]*)`", problem):
-        return document.error(tuple(path), f"{missing[1]} is missing", mend=f"add {missing[1]} = ...")
+        return document.error(tuple(path), f"{missing[1]} is missing", hint=f"add {missing[1]} = ...")
     if wrong := re.fullmatch(r"Expected `([^`]*)`, got `([^`]*)`", problem):
         needed = " or ".join(_WORDS.get(each, each) for each in wrong[1].split(" | "))
         got = "a number with a point" if wrong[2] == "float" else _WORDS.get(wrong[2], wrong[2])
-        return document.error(tuple(path), f"needs {needed}, and is {got}", mend="correct the value")
-    return document.error(tuple(path), problem[:1].lower() + problem[1:], mend="correct the value")
+        return document.error(tuple(path), f"needs {needed}, and is {got}", hint="correct the value")
+    return document.error(tuple(path), problem[:1].lower() + problem[1:], hint="correct the value")
 
 
 def _with_paths_from(file: GatewayFile, folder: Path) -> GatewayFile:

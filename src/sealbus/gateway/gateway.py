@@ -208,7 +208,7 @@ class Gateway:
 
     def _client_context(self) -> ssl.SSLContext:
         if self._trust is None:
-            raise ConfigError("mbaps needs an [identity]", mend="add [identity] with certificate, key and trust")
+            raise ConfigError("mbaps needs an [identity]", hint="add [identity] with certificate, key and trust")
         return self._trust.client_context
 
     # -- the devices' side
@@ -238,7 +238,7 @@ def load_policy(file: str) -> Policy:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", file=file, mend="name a readable policy file") from None
+        raise ConfigError(f"cannot be read: {reason}", file=file, hint="name a readable policy file") from None
     return parse_policy(text, file=file)
 
 

@@ -138,7 +138,7 @@ class MetricsServer:
             raise ConfigError(
                 f"{address} cannot be listened on: {error.strerror}",
                 key="gateway.metrics",
-                mend="choose a free port, or leave metrics out",
+                hint="choose a free port, or leave metrics out",
             ) from None
         self._server, self._thread = served
 

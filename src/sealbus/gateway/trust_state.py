@@ -78,7 +78,7 @@ class TrustState:
             raise ConfigError(
                 f"no revocation list is signed by {lost[0]} any more",
                 file=self._table.crl[0],
-                mend="put the list of that authority back, or a newer one",
+                hint="put the list of that authority back, or a newer one",
             )
         self._use(self.server.identity, trust)
         self._trust_digests = digests
@@ -128,6 +128,6 @@ def _load_identity(table: IdentityTable) -> Identity:
             password = Path(table.passphrase_file).read_bytes().rstrip(b"\r\n")
         except OSError as error:
             raise ConfigError(
-                f"cannot be read: {error.strerror}", file=table.passphrase_file, mend="name a readable file"
+                f"cannot be read: {error.strerror}", file=table.passphrase_file, hint="name a readable file"
             ) from None
     return Identity.load(table.certificate, table.key, password)

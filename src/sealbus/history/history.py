@@ -49,7 +49,7 @@ def open_history(
     if scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and not parts.query:
         return History(SQLiteStore(Path(unquote(parts.path[1:])), read_only=read_only, zone=rules.zone), rules, clock)
     raise ConfigError(
-        "history needs a store", key="history", mend="sqlite:///history.sqlite3 or postgresql://user@host/database"
+        "history needs a store", key="history", hint="sqlite:///history.sqlite3 or postgresql://user@host/database"
     )
 
 

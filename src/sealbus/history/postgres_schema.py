@@ -61,7 +61,7 @@ def prepare(connection: psycopg.Connection[Any], *, read_only: bool, zone: str) 
         version = _version(connection)
     if version is not None and version > _VERSION:
         raise ConfigError(
-            f"history of version {version} is newer than this program", mend="update Sealbus, or name another database"
+            f"history of version {version} is newer than this program", hint="update Sealbus, or name another database"
         )
 
 

@@ -44,10 +44,10 @@ class RetentionClass:
             raise ConfigError(
                 f"retention of {days} days",
                 key=self.name,
-                mend="keep raw samples at least a day, and each coarser rollup at least as long as the finer one",
+                hint="keep raw samples at least a day, and each coarser rollup at least as long as the finer one",
             )
         if not 1 <= self.hold_s <= _LONGEST_HOLD_S:
-            raise ConfigError(f"a value cannot hold for {self.hold_s} s", key=self.name, mend="1 s to 7 days")
+            raise ConfigError(f"a value cannot hold for {self.hold_s} s", key=self.name, hint="1 s to 7 days")
 
     @property
     def hold_us(self) -> int:
@@ -70,7 +70,7 @@ class HistoryRules:
             ZoneInfo(self.zone)
         except (OSError, ValueError, KeyError) as error:
             raise ConfigError(
-                f"unknown time zone {self.zone!r}", key="zone", mend="a name such as Europe/Berlin"
+                f"unknown time zone {self.zone!r}", key="zone", hint="a name such as Europe/Berlin"
             ) from error
         names = [each.name for each in self.classes]
         if not names or len(set(names)) != len(names):

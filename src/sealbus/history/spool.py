@@ -201,7 +201,7 @@ def _locked(folder: Path) -> int:
         lock = os.open(folder / "lock", _FLAGS, 0o600)
     except OSError as error:
         raise ConfigError(
-            f"samples cannot be spooled here: {error.strerror}", file=str(folder), mend="name a folder to write to"
+            f"samples cannot be spooled here: {error.strerror}", file=str(folder), hint="name a folder to write to"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -210,7 +210,7 @@ def _locked(folder: Path) -> int:
         raise ConfigError(
             "another process spools its samples here",
             file=str(folder),
-            mend="stop it, or give each collector its own folder",
+            hint="stop it, or give each collector its own folder",
         ) from None
     return lock
 

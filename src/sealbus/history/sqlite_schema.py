@@ -60,7 +60,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool, zone
         raise ConfigError(
             f"history of version {version} is newer than this program",
             file=str(path),
-            mend="update Sealbus, or name another file",
+            hint="update Sealbus, or name another file",
         )
     if version == _VERSION:
         return

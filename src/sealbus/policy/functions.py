@@ -83,20 +83,20 @@ def parse_function(entry: object) -> FunctionGrant:
     if isinstance(entry, int) and not isinstance(entry, bool):
         return _numbered(entry)
     if not isinstance(entry, str):
-        raise ConfigError(f"{entry!r} is neither a name nor a number", mend='write names and numbers: ["canopen", 90]')
+        raise ConfigError(f"{entry!r} is neither a name nor a number", hint='write names and numbers: ["canopen", 90]')
     found = _ENTRY.fullmatch(entry)
     name, part = (found[1], found[2]) if found else (entry, None)
     if name in _MEI_NAMES and part is None:
         return FunctionGrant(FunctionCode.ENCAPSULATED_INTERFACE, _MEI_NAMES[name], _MEI_NAMES[name], name)
     if name not in _NAMES:
-        raise ConfigError(f'"{entry}" is no function', mend=_mend_name(name))
+        raise ConfigError(f'"{entry}" is no function', hint=_mend_name(name))
     code, parts = _NAMES[name]
     if parts is _WHOLE:
         if part is not None:
-            raise ConfigError(f'"{entry}" has no parts', mend=f'write "{name}"')
+            raise ConfigError(f'"{entry}" has no parts', hint=f'write "{name}"')
         return FunctionGrant(code, 0, 0, name)
     if part is None:
-        raise ConfigError(f'"{name}" must say which {parts.noun}', mend=f"for example {parts.example}")
+        raise ConfigError(f'"{name}" must say which {parts.noun}', hint=f"for example {parts.example}")
     first, last = _range(entry, part, parts)
     return FunctionGrant(code, first, last, name_of_part(code, first, last))
 
@@ -117,25 +117,25 @@ def name_of_part(function_code: int, first: int, last: int) -> str:
 
 def _numbered(code: int) -> FunctionGrant:
     if not 1 <= code <= 127:
-        raise ConfigError(f"{code} is no function code", mend="function codes are 1 to 127")
+        raise ConfigError(f"{code} is no function code", hint="function codes are 1 to 127")
     if code in TABLE_FUNCTIONS:
-        raise ConfigError(f"function {code} reads or writes a table", mend="grant it by read and write")
+        raise ConfigError(f"function {code} reads or writes a table", hint="grant it by read and write")
     name, parts = _BY_CODE.get(code, ("", _WHOLE))
     if parts is not _WHOLE:
-        raise ConfigError(f"function {code} must say which {parts.noun}", mend=f"for example {parts.example}")
+        raise ConfigError(f"function {code} must say which {parts.noun}", hint=f"for example {parts.example}")
     return FunctionGrant(code, 0, 0, name or f"function {code}")
 
 
 def _range(entry: str, text: str, parts: _Parts) -> tuple[int, int]:
     found = _RANGE.fullmatch(text)
     if not found:
-        raise ConfigError(f'"{entry}" does not name {parts.noun}', mend=f"for example {parts.example}")
+        raise ConfigError(f'"{entry}" does not name {parts.noun}', hint=f"for example {parts.example}")
     first = int(found[1])
     last = first if found[2] is None else int(found[2])
     if last < first:
-        raise ConfigError(f'"{entry}" ends before it begins', mend=f"write {last}-{first}")
+        raise ConfigError(f'"{entry}" ends before it begins', hint=f"write {last}-{first}")
     if first < parts.first or last > parts.last:
-        raise ConfigError(f'"{entry}" goes too far', mend=f"{parts.noun} are {parts.first} to {parts.last}")
+        raise ConfigError(f'"{entry}" goes too far', hint=f"{parts.noun} are {parts.first} to {parts.last}")
     return first, last
 
 

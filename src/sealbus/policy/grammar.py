@@ -31,11 +31,11 @@ def parse_units(value: object) -> tuple[int, ...]:
     units: set[int] = set()
     for entry in entries:
         if isinstance(entry, bool) or not isinstance(entry, int | str):
-            raise ConfigError(f"{entry!r} is no unit id", mend='write "1-10", "1,3,7-9", a number, or a list of them')
+            raise ConfigError(f"{entry!r} is no unit id", hint='write "1-10", "1,3,7-9", a number, or a list of them')
         for part in str(entry).split(","):
             units.update(_unit_range(part.strip()))
     if not units:
-        raise ConfigError("names no unit", mend="a rule needs at least one unit id, 0 to 255")
+        raise ConfigError("names no unit", hint="a rule needs at least one unit id, 0 to 255")
     return tuple(sorted(units))
 
 
@@ -49,41 +49,41 @@ def parse_read(entry: object) -> Place:
     reference = _REFERENCE.fullmatch(text)
     if reference and (":" not in text or len(reference[2]) == 5):
         raise ConfigError(
-            f'"{entry}" counts from 1 as manuals do', mend=f"addresses are 0-based as on the wire: {_meant(reference)}"
+            f'"{entry}" counts from 1 as manuals do', hint=f"addresses are 0-based as on the wire: {_meant(reference)}"
         )
     try:
         return parse_place(text)
     except LocalError as error:
-        problem, _, mend = str(error).partition("; ")
-        raise ConfigError(problem, mend=mend) from None
+        problem, _, hint = str(error).partition("; ")
+        raise ConfigError(problem, hint=hint) from None
 
 
 def parse_write(entry: object) -> Place:
     """A place of a table that can be written."""
     place = parse_read(entry)
     if place.table not in _WRITABLE:
-        raise ConfigError(f'"{entry}" cannot be written', mend="only coils and holding can; grant it by read")
+        raise ConfigError(f'"{entry}" cannot be written', hint="only coils and holding can; grant it by read")
     return place
 
 
 def _unit_range(text: str) -> range:
     found = _UNITS.fullmatch(text)
     if not found:
-        raise ConfigError(f'"{text}" is no unit id', mend='write "1-10", "1,3,7-9", a number, or a list of them')
+        raise ConfigError(f'"{text}" is no unit id', hint='write "1-10", "1,3,7-9", a number, or a list of them')
     first = int(found[1])
     last = first if found[2] is None else int(found[2])
     if last > _LAST_UNIT or first > _LAST_UNIT:
-        raise ConfigError(f'"{text}" goes too far', mend="unit ids are 0 to 255")
+        raise ConfigError(f'"{text}" goes too far', hint="unit ids are 0 to 255")
     if last < first:
-        raise ConfigError(f'"{text}" ends before it begins', mend=f'write "{last}-{first}"')
+        raise ConfigError(f'"{text}" ends before it begins', hint=f'write "{last}-{first}"')
     return range(first, last + 1)
 
 
 def _no_place(entry: object) -> ConfigError:
-    mend = 'write a table and addresses: "holding:0-9"'
+    hint = 'write a table and addresses: "holding:0-9"'
     if isinstance(entry, int) and (reference := _REFERENCE.fullmatch(str(entry))):
-        mend = f"addresses are 0-based as on the wire: {_meant(reference)}"
-    return ConfigError(f"{entry!r} is no place", mend=mend)
+        hint = f"addresses are 0-based as on the wire: {_meant(reference)}"
+    return ConfigError(f"{entry!r} is no place", hint=hint)
 
 
 def _meant(reference: re.Match[str]) -> str:

@@ -167,8 +167,8 @@ class _Reader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            mend = "write it without quotes" if isinstance(value, str) else "write a number"
-            self._wrong(at, f"{_shown(value)} is no number", mend)
+            hint = "write it without quotes" if isinstance(value, str) else "write a number"
+            self._wrong(at, f"{_shown(value)} is no number", hint)
         elif isinstance(value, float) and not math.isfinite(value):
             self._wrong(at, f"{value} is no limit", f"leave {key} out where that side is open")
         elif type_ in _BOUNDS:
@@ -176,8 +176,8 @@ class _Reader:
             if low <= value <= high:
                 return value
             fitting = [str(other) for other, (least, most) in _BOUNDS.items() if least <= value <= most]
-            mend = f"name the type of the value, such as {' or '.join(fitting[:3])}" if fitting else "mend the number"
-            self._wrong(at, f"{value} is no {type_}, which is {low} to {high}", mend)
+            hint = f"name the type of the value, such as {' or '.join(fitting[:3])}" if fitting else "mend the number"
+            self._wrong(at, f"{value} is no {type_}, which is {low} to {high}", hint)
         else:
             return self._parsed(_as_float32 if type_ is ValueType.FLOAT32 else float, value, at)
         return None
@@ -209,8 +209,8 @@ class _Reader:
             return choices[value]
         folded = {choice.lower(): choice for choice in choices}
         close = get_close_matches(value.strip().lower(), folded, n=1, cutoff=0.5) if isinstance(value, str) else []
-        mend = f'did you mean "{folded[close[0]]}"?' if close else f"one of {', '.join(choices)}"
-        self._wrong((*path, key), f"{_shown(value)} is no {key} that limits can have", mend)
+        hint = f'did you mean "{folded[close[0]]}"?' if close else f"one of {', '.join(choices)}"
+        self._wrong((*path, key), f"{_shown(value)} is no {key} that limits can have", hint)
         return None
 
     def _known_keys(self, table: Mapping[str, Any], known: Sequence[str], path: Path) -> set[str]:
@@ -218,8 +218,8 @@ class _Reader:
         meant: set[str] = set()
         for key in [key for key in table if key not in known]:
             close = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
-            mend = f"did you mean `{close[0]}`?" if close else f"the keys here are {', '.join(known)}"
-            self._wrong((*path, key), "this key is not known", mend)
+            hint = f"did you mean `{close[0]}`?" if close else f"the keys here are {', '.join(known)}"
+            self._wrong((*path, key), "this key is not known", hint)
             meant.update(close)
         return meant
 
@@ -227,11 +227,11 @@ class _Reader:
         try:
             return parse(value)
         except ConfigError as error:
-            self._wrong(path, error.problem, error.mend)
+            self._wrong(path, error.problem, error.hint)
             return None
 
-    def _wrong(self, path: Path, problem: str, mend: str) -> None:
-        self.errors.append(self._document.error(path, problem, mend=mend))
+    def _wrong(self, path: Path, problem: str, hint: str) -> None:
+        self.errors.append(self._document.error(path, problem, hint=hint))
 
 
 def _as_float32(value: float) -> float:
@@ -239,7 +239,7 @@ def _as_float32(value: float) -> float:
     try:
         (nearest,) = struct.unpack(">f", struct.pack(">f", value))
     except OverflowError:
-        raise ConfigError(f"{value} is no float32", mend='use type = "float64", or mend the number') from None
+        raise ConfigError(f"{value} is no float32", hint='use type = "float64", or mend the number') from None
     return float(nearest)
 
 

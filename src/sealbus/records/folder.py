@@ -31,14 +31,14 @@ def lock_folder(directory: Path) -> int:
             raise ConfigError(
                 f"others than the owner may write to the records (mode {stat.S_IMODE(mode):o})",
                 file=str(directory),
-                mend=f"chmod 700 {directory}",
+                hint=f"chmod 700 {directory}",
             )
         lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise ConfigError(
             f"records cannot be kept here: {error.strerror}",
             file=str(directory),
-            mend="name a directory that this user may write to",
+            hint="name a directory that this user may write to",
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,7 +48,7 @@ def lock_folder(directory: Path) -> int:
         raise ConfigError(
             f"another process writes its records here{f' (process {holder})' if holder else ''}",
             file=str(directory),
-            mend="stop it, or give each gateway its own directory of records",
+            hint="stop it, or give each gateway its own directory of records",
         ) from None
     with suppress(OSError):  # a full disk does not keep us from locking; the number is for the message above only
         os.ftruncate(lock, 0)

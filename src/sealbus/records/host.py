@@ -50,5 +50,5 @@ class Limits:
         if self.bound_bytes < _FEWEST_SEGMENTS * self.segment_bytes:
             raise ConfigError(
                 f"the bound on records leaves no room for {_FEWEST_SEGMENTS} segments",
-                mend=f"allow at least {_FEWEST_SEGMENTS * self.segment_bytes} bytes",
+                hint=f"allow at least {_FEWEST_SEGMENTS * self.segment_bytes} bytes",
             )

@@ -105,7 +105,7 @@ class RecordLog:
         except OSError as error:
             os.close(lock)
             raise ConfigError(
-                f"the records cannot be read: {error.strerror}", file=str(folder), mend="check the disk and the owner"
+                f"the records cannot be read: {error.strerror}", file=str(folder), hint="check the disk and the owner"
             ) from error
         log = cls(store, lock, allowance=FloodAllowance(limits.bound_bytes), host=host, on_change=on_change)
         log._take_up()

@@ -126,5 +126,5 @@ def _decode(line: bytes, sequence: int) -> Stored | None:
 
 def _unreadable(folder: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"the records cannot be read: {error.strerror}", file=str(folder), mend="name a directory of records"
+        f"the records cannot be read: {error.strerror}", file=str(folder), hint="name a directory of records"
     )

@@ -1,7 +1,7 @@
 """The chain on disk: the current segment, the reserve behind it, the closed ones before it, and the thread that syncs.
 
 The store knows bytes and room, not what a record means: who may use which room is decided by the log. A failure of the
-disk is not raised but kept in `trouble`; whoever asks to store gets 0 for an answer, and `mend` tries again.
+disk is not raised but kept in `trouble`; whoever asks to store gets 0 for an answer, and `_repair` tries again.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class SegmentStore:
         """Once a second; `now` is monotonic, in seconds. Mends, allocates, removes what is told, minds a slow disk."""
         self._watch(now)
         if self.failure is not None:
-            self._mend()
+            self._repair()
         else:
             self.allocate_reserve()
         try:
@@ -148,7 +148,7 @@ class SegmentStore:
     def close(self) -> None:
         """Sync, give back the unused room if there is a reserve for the next run to begin with, and let go."""
         if self.failure is not None:
-            self._mend()
+            self._repair()
         self._syncer.flush()
         self._syncer.stop()
         with suppress(OSError):
@@ -205,7 +205,7 @@ class SegmentStore:
         elif now - self._busy_since > _PATIENCE_S and self.trouble is None:
             self.trouble = OSError(errno.ETIMEDOUT, f"the disk has not finished a sync for {_PATIENCE_S:.0f} s")
 
-    def _mend(self) -> None:
+    def _repair(self) -> None:
         """The trouble is over when all is synced. What a failed sync may have lost is written again first.
 
         While `failure` stands the syncing thread touches no descriptor, so that the writing meets no closing.

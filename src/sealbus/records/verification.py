@@ -92,7 +92,7 @@ def verify(
         except OSError as error:
             problem = f"the records cannot be read: {error.strerror}"
             break
-    raise ConfigError(problem, file=str(folder), mend="name a directory of records")
+    raise ConfigError(problem, file=str(folder), hint="name a directory of records")
 
 
 class _Check:
@@ -110,7 +110,7 @@ class _Check:
     def run(self) -> Verification:
         numbers = list_segments(self._folder)
         if not numbers:
-            raise ConfigError("there are no records here", file=str(self._folder), mend="name a directory of records")
+            raise ConfigError("there are no records here", file=str(self._folder), hint="name a directory of records")
         first = walk = Walk(1, digest=GENESIS, sequence=0) if numbers[0] == 1 else Walk(numbers[0])
         segments = 0
         while True:
@@ -197,7 +197,7 @@ class _Check:
             raise ConfigError(
                 f"record {sequence} is no longer kept, the records begin at {first[0]}",
                 file=str(self._folder),
-                mend="note a newer one",
+                hint="note a newer one",
             )
         detail = f"record {sequence} was noted with another hash"
         if not self._tally.watched_hashes:

@@ -72,7 +72,7 @@ def _give_new_name(temporary: Path, path: Path) -> None:
 
 def _taken(path: Path) -> ConfigError:
     return ConfigError(
-        "the file exists and is not overwritten", file=str(path), mend="move it away, or name another folder"
+        "the file exists and is not overwritten", file=str(path), hint="move it away, or name another folder"
     )
 
 

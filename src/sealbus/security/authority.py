@@ -168,7 +168,7 @@ class Authority:
                 raise ConfigError(
                     f"no certificate has the name or serial {name_or_serial!r}",
                     file=str(self.folder.directory),
-                    mend=f"sealbus ca list {self.folder.directory} shows them",
+                    hint=f"sealbus ca list {self.folder.directory} shows them",
                 )
             now = self.clock()
             revoked = {
@@ -256,7 +256,7 @@ class Authority:
                 raise ConfigError(
                     f"its key was revoked as compromised, with the certificate {entry.serial}",
                     key=order.name,
-                    mend="make a new key: --replace, or a new request",
+                    hint="make a new key: --replace, or a new request",
                 )
             return (
                 f"its key is that of the revoked certificate {entry.serial}; if others may have it, make a new one",
@@ -285,7 +285,7 @@ class Authority:
             raise ConfigError(
                 f"the authority expired on {self.root.not_valid_after_utc:%Y-%m-%d}",
                 file=str(self.folder.certificate),
-                mend="make a new one with sealbus ca init, and trust both until the change is over",
+                hint="make a new one with sealbus ca init, and trust both until the change is over",
             )
 
     def _write_revocation_list(self, index: Index, signer: PrivateKey) -> datetime:

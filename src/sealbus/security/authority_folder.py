@@ -73,7 +73,7 @@ class AuthorityFolder:
                 raise ConfigError(
                     "there is an authority in this folder already, or one was begun",
                     file=str(path),
-                    mend="name another folder; nothing is ever overwritten here",
+                    hint="name another folder; nothing is ever overwritten here",
                 )
 
     def locked(self) -> AbstractContextManager[None]:
@@ -86,7 +86,7 @@ class AuthorityFolder:
             raise ConfigError(
                 "there is no certificate authority in this folder",
                 file=str(self.directory),
-                mend=f"make one with sealbus ca init {self.directory}",
+                hint=f"make one with sealbus ca init {self.directory}",
             )
         return load_certificates(self.certificate, "the certificate of the authority")[0]
 
@@ -101,7 +101,7 @@ class AuthorityFolder:
             raise ConfigError(
                 f"the key does not belong to {self.certificate}",
                 file=str(self.key),
-                mend="restore both from one backup",
+                hint="restore both from one backup",
             )
         return key
 

@@ -55,7 +55,7 @@ def load_index(path: Path) -> Index:
         return msgspec.json.decode(read_file(path, "the index of the authority"), type=Index)
     except msgspec.DecodeError as error:
         raise ConfigError(
-            f"the index of the authority cannot be read: {error}", file=str(path), mend="restore it from a backup"
+            f"the index of the authority cannot be read: {error}", file=str(path), hint="restore it from a backup"
         ) from None
 
 

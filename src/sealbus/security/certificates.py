@@ -78,22 +78,22 @@ class Revocation:
 def common_name(text: str) -> x509.Name:
     """A subject of just a common name. Raises ConfigError for one that X.509 or good sense does not allow."""
     if not text.isprintable() or not text.strip():
-        raise ConfigError("a name is empty or holds control characters", key="name", mend="use plain text")
+        raise ConfigError("a name is empty or holds control characters", key="name", hint="use plain text")
     if len(text) > 64:  # RFC 5280, appendix A: ub-common-name
-        raise ConfigError(f"the name {text[:20]!r}... is longer than 64 characters", key="name", mend="shorten it")
+        raise ConfigError(f"the name {text[:20]!r}... is longer than 64 characters", key="name", hint="shorten it")
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def check_role(role: str) -> str:
     """`role` itself. Raises ConfigError for a role that no gateway would honour, or that nobody could read."""
     if not role:
-        raise ConfigError("the role is empty", key="--role", mend="leave it out for a certificate without a role")
+        raise ConfigError("the role is empty", key="--role", hint="leave it out for a certificate without a role")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in role):
-        raise ConfigError("the role holds control characters", key="--role", mend="use letters, digits and spaces")
+        raise ConfigError("the role holds control characters", key="--role", hint="use letters, digits and spaces")
     size = len(role.encode())
     if size > LONGEST_ROLE_BYTES:
         raise ConfigError(
-            f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}", key="--role", mend="choose a shorter one"
+            f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}", key="--role", hint="choose a shorter one"
         )
     return role
 
@@ -111,7 +111,7 @@ def role_notes(role: str | None) -> Iterator[str]:
 def check_reason(reason: str) -> str:
     """`reason` itself. Raises ConfigError if RFC 5280, 5.3.1 does not know it or it does not fit a revocation."""
     if reason not in REASONS:
-        raise ConfigError(f"{reason!r} is no reason", key="--reason", mend=f"choose one of {', '.join(REASONS)}")
+        raise ConfigError(f"{reason!r} is no reason", key="--reason", hint=f"choose one of {', '.join(REASONS)}")
     return reason
 
 
@@ -130,7 +130,7 @@ def parse_host(text: str) -> x509.GeneralName:
         raise ConfigError(
             f"{text!r} is neither a host name nor an IP address",
             key="--host",
-            mend="write plc.example, 192.0.2.7 or 2001:db8::7, without port; other alphabets in their xn-- form",
+            hint="write plc.example, 192.0.2.7 or 2001:db8::7, without port; other alphabets in their xn-- form",
         )
     return x509.DNSName(text.removesuffix(".").lower())
 

@@ -91,7 +91,7 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
             "this switch needs an RSA certificate, its suites know no other",
             file=identity.pairs[0].certificate_file,
             key=switch,
-            mend="add an RSA certificate beside this one, or leave the switch out",
+            hint="add an RSA certificate beside this one, or leave the switch out",
         )
     context = QuickContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_TICKET
@@ -144,7 +144,7 @@ def _load_pair(context: ssl.SSLContext, pair: KeyPair, trust: Trust) -> None:
         raise ConfigError(
             f"OpenSSL does not take this certificate: {getattr(error, 'reason', None) or error}",
             file=pair.certificate_file,
-            mend="issue it with ECDSA P-256 or RSA of 2048 bits or more, signed with SHA-256",
+            hint="issue it with ECDSA P-256 or RSA of 2048 bits or more, signed with SHA-256",
         ) from None
 
 
@@ -156,7 +156,7 @@ def _load_trust(context: ssl.SSLContext, trust: Trust) -> None:
         raise ConfigError(
             f"OpenSSL does not take the trust files: {getattr(error, 'reason', None) or error}",
             file=trust.certificates[0].file,
-            mend="check each with openssl x509 -text or openssl crl -text",
+            hint="check each with openssl x509 -text or openssl crl -text",
         ) from None
     if trust.revocation.lists:
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN

@@ -77,7 +77,7 @@ class Identity:
             raise ConfigError(
                 f"{len(certificates)} certificate files and {len(keys)} key files",
                 key="key",
-                mend="name one key for each certificate, in the same order",
+                hint="name one key for each certificate, in the same order",
             )
         moment = now or datetime.now(UTC)
         pairs = tuple(_load_pair(*files, password, moment) for files in zip(certificates, keys, strict=True))
@@ -132,20 +132,20 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
     """The ECDSA or RSA key in `pem`. Raises ConfigError that names `path`."""
     file = str(path)
     if b"-----BEGIN" not in pem:
-        raise ConfigError("no private key in PEM", file=file, mend="it begins with -----BEGIN PRIVATE KEY-----")
+        raise ConfigError("no private key in PEM", file=file, hint="it begins with -----BEGIN PRIVATE KEY-----")
     encrypted = b"ENCRYPTED" in pem
     if encrypted and not password:
         raise ConfigError(
-            "the key is encrypted and no passphrase was given", file=file, mend="name a passphrase_file that holds it"
+            "the key is encrypted and no passphrase was given", file=file, hint="name a passphrase_file that holds it"
         )
     try:
         key = serialization.load_pem_private_key(pem, password if encrypted else None)
     except UNPARSABLE:
         if encrypted:
-            raise ConfigError("the password does not open this key", file=file, mend="give its password") from None
-        raise ConfigError("no private key that can be read", file=file, mend="name the PEM file of the key") from None
+            raise ConfigError("the password does not open this key", file=file, hint="give its password") from None
+        raise ConfigError("no private key that can be read", file=file, hint="name the PEM file of the key") from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
-        raise ConfigError("the key is neither ECDSA nor RSA", file=file, mend="use ECDSA P-256 or RSA 3072")
+        raise ConfigError("the key is neither ECDSA nor RSA", file=file, hint="use ECDSA P-256 or RSA 3072")
     return key
 
 
@@ -170,12 +170,12 @@ def _check_key_belongs(
         raise ConfigError(
             "the certificate of the key is not the first one in the file",
             file=str(certificate_path),
-            mend="put the leaf first, then its issuer, and so on up to the root",
+            hint="put the leaf first, then its issuer, and so on up to the root",
         )
     raise ConfigError(
         f"the key does not belong to the certificate {certificate_path}",
         file=str(key_path),
-        mend="name the key that the certificate was issued for",
+        hint="name the key that the certificate was issued for",
     )
 
 
@@ -193,7 +193,7 @@ def _check_order(path: Path, chain: Sequence[x509.Certificate]) -> None:
                 f"the certificate of {render_name(certificate.subject)} is followed by that of "
                 f"{render_name(issuer.subject)}, which did not issue it",
                 file=str(path),
-                mend="put the leaf first, then its issuer, and so on up to the root",
+                hint="put the leaf first, then its issuer, and so on up to the root",
             )
 
 
@@ -204,14 +204,14 @@ def _check_validity(path: Path, chain: Sequence[x509.Certificate], now: datetime
             raise ConfigError(
                 f"the certificate of {subject} expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
                 file=str(path),
-                mend="renew it, for example with sealbus ca issue",
+                hint="renew it, for example with sealbus ca issue",
             )
         if now < certificate.not_valid_before_utc:
             begin = certificate.not_valid_before_utc
             raise ConfigError(
                 f"the certificate of {subject} is not valid before {begin:%Y-%m-%d %H:%M} UTC",
                 file=str(path),
-                mend="set the clock of this machine, or wait",
+                hint="set the clock of this machine, or wait",
             )
 
 
@@ -222,7 +222,7 @@ def _refuse_two_of_a_kind(pairs: Sequence[KeyPair]) -> None:
             raise ConfigError(
                 f"a second certificate with an {'RSA' if kind else 'ECDSA'} key",
                 file=pairs[position].certificate_file,
-                mend="name at most one ECDSA and one RSA certificate",
+                hint="name at most one ECDSA and one RSA certificate",
             )
 
 

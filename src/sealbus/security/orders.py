@@ -160,7 +160,7 @@ def check_name(name: str) -> str:
         raise ConfigError(
             f"{name!r} cannot be the name of a certificate",
             key="NAME",
-            mend="use at most 64 letters, digits, spaces and . _ - @ +; not ca, nothing like a serial number",
+            hint="use at most 64 letters, digits, spaces and . _ - @ +; not ca, nothing like a serial number",
         )
     return name
 
@@ -168,7 +168,7 @@ def check_name(name: str) -> str:
 def check_lifetime(days: int, key: str = "--days") -> timedelta:
     """`days` as a duration. Raises ConfigError, naming `key`, for none and for more than a hundred years."""
     if not 1 <= days <= _LONGEST_DAYS:
-        raise ConfigError(f"a life of {days} days", key=key, mend=f"give 1 to {_LONGEST_DAYS}")
+        raise ConfigError(f"a life of {days} days", key=key, hint=f"give 1 to {_LONGEST_DAYS}")
     return timedelta(days=days)
 
 
@@ -178,7 +178,7 @@ def refuse_foreign_certificate(path: Path, root: x509.Certificate) -> None:
         raise ConfigError(
             "the file holds a certificate of another authority and is not overwritten",
             file=str(path),
-            mend="move it away, or name another folder with --out",
+            hint="move it away, or name another folder with --out",
         )
 
 
@@ -191,7 +191,7 @@ def refuse_foreign_key(path: Path, public_key: PublicKey) -> None:
         raise ConfigError(
             "there is a key of the same name that the request was not made with",
             file=str(path),
-            mend="give another --name, or name another folder with --out",
+            hint="give another --name, or name another folder with --out",
         )
 
 
@@ -205,6 +205,6 @@ def take_key(path: Path, files: KeyFiles) -> tuple[PrivateKey, tuple[str, ...]]:
     kind = kind_of(key)
     if files.kind not in (None, kind):
         raise ConfigError(
-            f"the key exists and is not {files.kind}", file=str(path), mend="add --replace to make a new one"
+            f"the key exists and is not {files.kind}", file=str(path), hint="add --replace to make a new one"
         )
     return key, (f"kept the key {path}, which exists; --replace makes a new one",)

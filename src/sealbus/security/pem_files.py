@@ -44,13 +44,13 @@ def read_file(path: Path, what: str) -> bytes:
         with path.open("rb") as file:
             data = file.read(_LARGEST_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(f"there is no such file for {what}", file=str(path), mend="name the right file") from None
+        raise ConfigError(f"there is no such file for {what}", file=str(path), hint="name the right file") from None
     except OSError as error:
         raise ConfigError(
-            f"{what} cannot be read: {error.strerror or error}", file=str(path), mend="let this user read it"
+            f"{what} cannot be read: {error.strerror or error}", file=str(path), hint="let this user read it"
         ) from None
     if len(data) > _LARGEST_FILE_BYTES:
-        raise ConfigError(f"the file is too large for {what}", file=str(path), mend="name the right file")
+        raise ConfigError(f"the file is too large for {what}", file=str(path), hint="name the right file")
     return data
 
 
@@ -69,7 +69,7 @@ def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
         raise ConfigError(
             f"{what} cannot be parsed: no certificate in PEM or DER",
             file=str(path),
-            mend="it begins with -----BEGIN CERTIFICATE-----",
+            hint="it begins with -----BEGIN CERTIFICATE-----",
         ) from None
     return certificates
 
@@ -86,7 +86,7 @@ def load_revocation_lists(path: Path) -> list[x509.CertificateRevocationList]:
         raise ConfigError(
             "the revocation list cannot be parsed: no CRL in PEM or DER",
             file=str(path),
-            mend="it begins with -----BEGIN X509 CRL-----",
+            hint="it begins with -----BEGIN X509 CRL-----",
         ) from None
 
 

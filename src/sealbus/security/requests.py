@@ -85,36 +85,36 @@ def _parse(file: Path) -> x509.CertificateSigningRequest:
         raise ConfigError(
             "no signing request in PEM or DER",
             file=str(file),
-            mend="it begins with -----BEGIN CERTIFICATE REQUEST-----",
+            hint="it begins with -----BEGIN CERTIFICATE REQUEST-----",
         ) from None
 
 
 def _check_key(file: Path, request: x509.CertificateSigningRequest) -> PublicKey:
-    mend = "make it with ECDSA P-256, P-384 or P-521, or with RSA of 2048 bits or more"
+    hint = "make it with ECDSA P-256, P-384 or P-521, or with RSA of 2048 bits or more"
     try:
         key = request.public_key()
     except UNPARSABLE:
-        raise ConfigError("its key cannot be read", file=str(file), mend=mend) from None
+        raise ConfigError("its key cannot be read", file=str(file), hint=hint) from None
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < 2048:
-            raise ConfigError(f"its RSA key has {key.key_size} bits, fewer than 2048", file=str(file), mend=mend)
+            raise ConfigError(f"its RSA key has {key.key_size} bits, fewer than 2048", file=str(file), hint=hint)
         return key
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
         return key
-    raise ConfigError("its key is of a kind that is not signed", file=str(file), mend=mend)
+    raise ConfigError("its key is of a kind that is not signed", file=str(file), hint=hint)
 
 
 def _check_signature(file: Path, request: x509.CertificateSigningRequest) -> None:
-    mend = "make it again, signed with SHA-256 by the key it is for"
+    hint = "make it again, signed with SHA-256 by the key it is for"
     try:
         algorithm = request.signature_hash_algorithm
         if isinstance(algorithm, WEAK_HASHES):
-            raise ConfigError(f"it is signed with {algorithm.name.upper()}", file=str(file), mend=mend)
+            raise ConfigError(f"it is signed with {algorithm.name.upper()}", file=str(file), hint=hint)
         is_valid = request.is_signature_valid
     except (InvalidSignature, *UNPARSABLE):
         is_valid = False
     if not is_valid:
-        raise ConfigError("its signature is wrong: it was changed, or made without the key", file=str(file), mend=mend)
+        raise ConfigError("its signature is wrong: it was changed, or made without the key", file=str(file), hint=hint)
 
 
 def _check_subject(file: Path, subject: x509.Name) -> None:
@@ -123,7 +123,7 @@ def _check_subject(file: Path, subject: x509.Name) -> None:
         raise ConfigError(
             f"its subject {render_name(subject)} is empty or holds control characters",
             file=str(file),
-            mend="make it again with a plain common name",
+            hint="make it again with a plain common name",
         )
 
 
@@ -134,7 +134,7 @@ def _wishes(file: Path, request: x509.CertificateSigningRequest) -> tuple[tuple[
     except x509.ExtensionNotFound:
         return (), ()
     except UNPARSABLE:
-        raise ConfigError("its extensions cannot be read", file=str(file), mend="make it again") from None
+        raise ConfigError("its extensions cannot be read", file=str(file), hint="make it again") from None
     hosts: list[str] = []
     left_out: list[str] = []
     for name in names:

@@ -49,7 +49,7 @@ class RevocationList:
                 for crl in load_revocation_lists(path)
             )
         except UNPARSABLE:
-            raise ConfigError("an entry cannot be parsed", file=str(path), mend="renew the revocation list") from None
+            raise ConfigError("an entry cannot be parsed", file=str(path), hint="renew the revocation list") from None
 
     def is_signed_by(self, issuer: x509.Certificate) -> bool:
         """Does this list stand under the name of `issuer`, signed with its key?"""

@@ -58,7 +58,7 @@ class Trust:
         """Read trust files and revocation lists. Raises ConfigError that names the file that cannot be used."""
         paths = as_paths(anchors)
         if not paths:
-            raise ConfigError("no trust file is named", key="trust", mend="name the ca.crt of your authority")
+            raise ConfigError("no trust file is named", key="trust", hint="name the ca.crt of your authority")
         certificates = tuple(
             TrustedCertificate(str(path), certificate)
             for path in paths
@@ -69,7 +69,7 @@ class Trust:
             raise ConfigError(
                 "the trust files hold no root, only certificates that another one issued",
                 file=str(paths[0]),
-                mend=f"add the certificate of {render_name(certificates[-1].certificate.issuer)}",
+                hint=f"add the certificate of {render_name(certificates[-1].certificate.issuer)}",
             )
         lists = tuple(one for path in as_paths(crl) for one in RevocationList.load(path))
         return cls(certificates, RevocationLists(lists), roots)

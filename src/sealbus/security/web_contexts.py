@@ -69,5 +69,5 @@ def _load_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
         raise ConfigError(
             f"OpenSSL does not take this certificate: {getattr(error, 'reason', None) or error}",
             file=pair.certificate_file,
-            mend="issue it with ECDSA P-256 or RSA of 2048 bits or more, signed with SHA-256",
+            hint="issue it with ECDSA P-256 or RSA of 2048 bits or more, signed with SHA-256",
         ) from None

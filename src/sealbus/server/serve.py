@@ -88,12 +88,12 @@ def serve(
     """
     endpoint = parse_endpoint(url, listening=True)
     if endpoint.scheme not in (Scheme.TCP, Scheme.MBAPS):
-        raise ConfigError(f"a server does not listen on {endpoint.scheme}", key="url", mend="use mbaps:// or tcp://")
+        raise ConfigError(f"a server does not listen on {endpoint.scheme}", key="url", hint="use mbaps:// or tcp://")
     security = None
     if endpoint.scheme is Scheme.MBAPS:
         if identity is None or trust is None:
             missing = "identity" if identity is None else "trust"
-            raise ConfigError(f"{url} needs {missing}", key=missing, mend="mbaps is mutual: give identity and trust")
+            raise ConfigError(f"{url} needs {missing}", key=missing, hint="mbaps is mutual: give identity and trust")
         if not isinstance(trust, Trust):
             trust = Trust.load(_as_list(trust), _as_list(crl))
         security = ServerSecurity(identity, trust, tls_options or TlsOptions())
@@ -117,7 +117,7 @@ def _policy(policy: Policy | str | Path | None, *, unsafe_no_policy: bool) -> Po
         raise ConfigError(
             "no policy",
             key="policy",
-            mend="give policy='policy.toml', or say unsafe_no_policy=True to let everybody do everything",
+            hint="give policy='policy.toml', or say unsafe_no_policy=True to let everybody do everything",
         )
     if isinstance(policy, Policy):
         return policy
@@ -125,7 +125,7 @@ def _policy(policy: Policy | str | Path | None, *, unsafe_no_policy: bool) -> Po
         return parse_policy(Path(policy).read_text(encoding="utf-8"), file=str(policy))
     except OSError as error:
         raise ConfigError(
-            f"cannot be read: {error.strerror}", file=str(policy), mend="name a readable policy"
+            f"cannot be read: {error.strerror}", file=str(policy), hint="name a readable policy"
         ) from None
 
 

@@ -54,7 +54,7 @@ class DeviceAddress:
 def check_plant(name: str) -> None:
     """ConfigError, with the plants there are, if `name` is none of them."""
     if name not in _PLANTS:
-        raise ConfigError(f"there is no plant {name!r}", key="PLANT", mend=f"known are: {', '.join(_PLANTS)}")
+        raise ConfigError(f"there is no plant {name!r}", key="PLANT", hint=f"known are: {', '.join(_PLANTS)}")
 
 
 def device_ports(first: int) -> list[int]:
@@ -62,7 +62,7 @@ def device_ports(first: int) -> list[int]:
     ports = list(range(first, first + len(PUMPING_STATION)))
     if ports[-1] > _LAST_PORT:
         raise ConfigError(
-            f"{len(ports)} devices do not fit from port {first} on", key="port", mend=f"use at most {_LAST_PORT - 2}"
+            f"{len(ports)} devices do not fit from port {first} on", key="port", hint=f"use at most {_LAST_PORT - 2}"
         )
     return ports
 

@@ -36,7 +36,7 @@ async def bind_sockets(endpoint: Endpoint, *, only_loopback: bool) -> list[socke
     if only_loopback and not all(is_loopback_address(address[0]) for _, address in places):
         raise ConfigError(
             f"{endpoint} offers plain Modbus to the network, to everyone who reaches it",
-            mend="use mbaps://, listen on 127.0.0.1, or say unsafe_plain",
+            hint="use mbaps://, listen on 127.0.0.1, or say unsafe_plain",
         )
     bound: list[socket.socket] = []
     missing: OSError | None = None
@@ -69,7 +69,7 @@ async def _places(endpoint: Endpoint) -> list[tuple[int, tuple[Any, ...]]]:
         found = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         raise ConfigError(
-            f'{endpoint}: there is no host "{endpoint.host}"', mend="name an address of this machine"
+            f'{endpoint}: there is no host "{endpoint.host}"', hint="name an address of this machine"
         ) from error
     return list(dict.fromkeys((info[0].value, info[4]) for info in found))
 
@@ -92,14 +92,14 @@ def _bind(family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket
 
 def _explained(endpoint: Endpoint, error: OSError) -> ConfigError:
     if error.errno == errno.EADDRINUSE:
-        return ConfigError(f"{endpoint}: another program listens on this port", mend="stop it, or choose another port")
+        return ConfigError(f"{endpoint}: another program listens on this port", hint="stop it, or choose another port")
     if error.errno in (errno.EACCES, errno.EPERM) and endpoint.port <= _LAST_PRIVILEGED_PORT:
         return ConfigError(
             f"{endpoint}: port {endpoint.port} needs a privilege",
-            mend=f"grant CAP_NET_BIND_SERVICE, or choose a port above {_LAST_PRIVILEGED_PORT}",
+            hint=f"grant CAP_NET_BIND_SERVICE, or choose a port above {_LAST_PRIVILEGED_PORT}",
         )
     if error.errno in _NOT_HERE:
-        return ConfigError(f"{endpoint}: this machine has no such address", mend="see `ip address` for those it has")
+        return ConfigError(f"{endpoint}: this machine has no such address", hint="see `ip address` for those it has")
     return ConfigError(
-        f"{endpoint} cannot be listened on: {error.strerror or error}", mend="choose another address or port"
+        f"{endpoint} cannot be listened on: {error.strerror or error}", hint="choose another address or port"
     )

@@ -84,11 +84,11 @@ class _Call(Generic[_P]):
 
 def _refuse_what_cannot_be_dialled(endpoint: Endpoint, tls: ssl.SSLContext | None) -> None:
     if endpoint.scheme is Scheme.RELAY:
-        raise ConfigError(f"{endpoint}: this version has no relay yet", mend="use mbaps:// or ssh+tcp://")
+        raise ConfigError(f"{endpoint}: this version has no relay yet", hint="use mbaps:// or ssh+tcp://")
     if not endpoint.scheme.is_serial and not (endpoint.host and endpoint.port):
-        raise ConfigError(f"{endpoint} can be listened on but not dialled", mend="name the host and the port")
+        raise ConfigError(f"{endpoint} can be listened on but not dialled", hint="name the host and the port")
     if tls is not None and endpoint.scheme is not Scheme.MBAPS:
-        raise ConfigError(f"{endpoint} is not mbaps, so the certificates mean nothing", mend="use mbaps://")
+        raise ConfigError(f"{endpoint} is not mbaps, so the certificates mean nothing", hint="use mbaps://")
 
 
 async def _dial_tcp(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
@@ -100,7 +100,7 @@ async def _dial_tcp(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
 
 async def _dial_mbaps(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
     if call.tls is None:
-        raise ConfigError(f"{call.endpoint} needs a certificate", mend="give certificate, key and trust")
+        raise ConfigError(f"{call.endpoint} needs a certificate", hint="give certificate, key and trust")
     if call.tls.verify_mode is not ssl.CERT_REQUIRED or not call.tls.check_hostname:
         raise LocalError("this TLS context does not verify the server; use build_client_context")
     protocol = call.protocol_factory()

@@ -100,7 +100,7 @@ class Listener:
         Refusal. Raises ConfigError for what cannot be listened on, or must not be: plain Modbus off loopback.
         """
         if endpoint.scheme not in _LISTENING:
-            raise ConfigError(f"{endpoint} is not listened on in this way", mend="use mbaps://")
+            raise ConfigError(f"{endpoint} is not listened on in this way", hint="use mbaps://")
         options = options or ListenerOptions()
         listener = cls(endpoint, admit, tls=tls, options=options, events=events or ListenerEvents())
         only_loopback = endpoint.scheme is not Scheme.MBAPS and not options.unsafe_plain
@@ -117,8 +117,8 @@ class Listener:
     @tls.setter
     def tls(self, context: ssl.SSLContext | None) -> None:
         if (context is not None) is not (self._endpoint.scheme is Scheme.MBAPS):
-            mend = "give certificate, key and trust" if context is None else "use mbaps://"
-            raise ConfigError(f"{self._endpoint} and its certificates do not fit together", mend=mend)
+            hint = "give certificate, key and trust" if context is None else "use mbaps://"
+            raise ConfigError(f"{self._endpoint} and its certificates do not fit together", hint=hint)
         if context is not None and context.verify_mode is not ssl.CERT_REQUIRED:
             raise LocalError("this TLS context does not ask for a client certificate; use build_server_context")
         self._tls = context

@@ -33,7 +33,7 @@ def test_on_loopback_a_plain_redis_is_taken(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "hint"),
     [
         ("redis://:secret@10.0.0.5", "write rediss://"),
         ("redis://10.0.0.5", "write rediss://"),
@@ -46,10 +46,10 @@ def test_on_loopback_a_plain_redis_is_taken(host: str) -> None:
         ("rediss://10.0.0.5?unsafe_plain_redis=0", "user:password@"),
     ],
 )
-def test_off_loopback_a_redis_without_tls_or_password_is_refused(text: str, mend: str) -> None:
+def test_off_loopback_a_redis_without_tls_or_password_is_refused(text: str, hint: str) -> None:
     with pytest.raises(ConfigError, match="unsafe_plain_redis=1") as told:
         parse_bus_url(text)
-    assert mend in str(told.value)
+    assert hint in str(told.value)
     assert "secret" not in str(told.value)
 
 
@@ -93,7 +93,7 @@ def test_off_loopback_a_plain_redis_is_taken_when_the_operator_says_that_it_is_u
 def test_what_is_no_bus_is_refused_with_the_mend_and_without_the_secret(text: str) -> None:
     with pytest.raises(ConfigError) as told:
         parse_bus_url(text)
-    assert told.value.mend
+    assert told.value.hint
     assert "cret" not in str(told.value)
 
 

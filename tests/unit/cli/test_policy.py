@@ -200,7 +200,7 @@ def test_explain_answers_every_function(policy: Path, allowed: str, denied: str)
 
 
 @pytest.mark.parametrize(
-    ("words", "mend"),
+    ("words", "hint"),
     [
         ("--function 3", "add --address"),
         ("--function 3 --address 0 --count 126", "the quantity 126 is not in 1 to 125"),
@@ -220,10 +220,10 @@ def test_explain_answers_every_function(policy: Path, allowed: str, denied: str)
         ("--function 0", "is no function"),
     ],
 )
-def test_explain_refuses_what_is_no_request_with_one_line_and_status_2(policy: Path, words: str, mend: str) -> None:
+def test_explain_refuses_what_is_no_request_with_one_line_and_status_2(policy: Path, words: str, hint: str) -> None:
     status, out = explain(policy, *words.split())
     assert status == 2
-    assert mend in out
+    assert hint in out
     assert out.startswith("sealbus: ")
     assert out.count("\n") == 1
 

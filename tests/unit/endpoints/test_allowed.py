@@ -185,7 +185,7 @@ def test_a_port_that_no_rule_has_is_refused_before_the_name_is_looked_up() -> No
 
 
 @pytest.mark.parametrize(
-    ("line", "mend"),
+    ("line", "hint"),
     [
         ("10.20.0.1/16", "write 10.20.0.0/16"),
         ("10.20.0.0/16 0", "write 10.20"),
@@ -203,8 +203,8 @@ def test_a_port_that_no_rule_has_is_refused_before_the_name_is_looked_up() -> No
         ("/dev/../etc/*", "/dev/ttyUSB*"),
     ],
 )
-def test_a_line_that_is_no_rule_is_named_with_the_mend(line: str, mend: str) -> None:
+def test_a_line_that_is_no_rule_is_named_with_the_mend(line: str, hint: str) -> None:
     with pytest.raises(ConfigError) as told:
         NetworkRules.parse(["10.0.0.0/8", line])
     assert line in str(told.value)
-    assert mend in told.value.mend
+    assert hint in told.value.hint

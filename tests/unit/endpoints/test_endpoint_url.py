@@ -112,9 +112,9 @@ WRONG = {
 def test_a_wrong_url_is_named_with_its_mend(written: str, said: tuple[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_endpoint(written)
-    problem, mend = said
+    problem, hint = said
     assert problem in caught.value.problem
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(

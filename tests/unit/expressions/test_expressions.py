@@ -134,11 +134,11 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("text", "place", "mend"), [(text, *told) for text, told in WRONG.items()])
-def test_what_is_no_expression_is_told_with_its_column_and_the_mend(text: str, place: int, mend: str) -> None:
+@pytest.mark.parametrize(("text", "place", "hint"), [(text, *told) for text, told in WRONG.items()])
+def test_what_is_no_expression_is_told_with_its_column_and_the_mend(text: str, place: int, hint: str) -> None:
     with pytest.raises(ExpressionError) as told:
         parse_expression(text, INPUTS)
-    assert mend in told.value.mend
+    assert hint in told.value.hint
     if not text.startswith("a+a"):
         assert told.value.column == place
     assert isinstance(told.value, ConfigError)

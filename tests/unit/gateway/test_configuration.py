@@ -28,7 +28,7 @@ FILE = Path("/etc/sealbus/gateway.toml")
 def problem_of(text: str) -> str:
     with pytest.raises(ConfigError) as error:
         parse_gateway_file(text, path=FILE)
-    assert error.value.mend
+    assert error.value.hint
     return str(error.value)
 
 

@@ -129,7 +129,7 @@ def test_an_opaque_encapsulated_interface_without_its_type_is_denied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "problem", "mend"),
+    ("entry", "problem", "hint"),
     [
         ("diagnostics", '"diagnostics" must say which sub-functions', 'for example "diagnostics:0"'),
         (8, "function 8 must say which sub-functions", 'for example "diagnostics:0"'),
@@ -153,11 +153,11 @@ def test_an_opaque_encapsulated_interface_without_its_type_is_denied() -> None:
         (1.5, "1.5 is neither a name nor a number", "write names and numbers"),
     ],
 )
-def test_what_names_no_function_is_refused_with_the_mend(entry: object, problem: str, mend: str) -> None:
+def test_what_names_no_function_is_refused_with_the_mend(entry: object, problem: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_function(entry)
     assert caught.value.problem == problem
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 def test_entries_keep_the_spelling_of_the_policy() -> None:

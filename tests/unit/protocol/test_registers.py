@@ -205,7 +205,7 @@ def test_a_place_is_written_as_it_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "hint"),
     [
         ("holding", "write a table and addresses, such as holding:0-9"),
         ("holding:", "write a table and addresses"),
@@ -224,10 +224,10 @@ def test_a_place_is_written_as_it_is_read() -> None:
         ("holding:65535-65536", "addresses are 0 to 65535, counted from 0"),
     ],
 )
-def test_what_is_no_place_is_refused_with_the_mend(text: str, mend: str) -> None:
+def test_what_is_no_place_is_refused_with_the_mend(text: str, hint: str) -> None:
     with pytest.raises(LocalError) as caught:
         parse_place(text)
-    assert mend in str(caught.value)
+    assert hint in str(caught.value)
 
 
 @pytest.mark.parametrize(("address", "count"), [(0, 0), (-1, 1), (65535, 2), (0, -1)])

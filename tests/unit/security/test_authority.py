@@ -215,7 +215,7 @@ def test_an_authority_is_never_overwritten(authority: Authority) -> None:
 def test_a_folder_without_an_authority_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Authority.open(tmp_path)
-    assert caught.value.mend == f"make one with sealbus ca init {tmp_path}"
+    assert caught.value.hint == f"make one with sealbus ca init {tmp_path}"
 
 
 def test_a_key_that_is_not_the_authoritys_signs_nothing(authority: Authority) -> None:

@@ -377,7 +377,7 @@ def test_an_encrypted_key_never_asks_on_the_terminal(tmp_path: Path) -> None:
 def test_a_certificate_too_weak_for_openssl_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="OpenSSL does not take this certificate") as caught:
         _server(tmp_path, make_leaf(ROOT, key=rsa_key(1024)))
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_pinned_self_signed_device_certificate_is_accepted(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_an_ecdsa_and_an_rsa_pair_go_together(tmp_path: Path) -> None:
 def _refusal(certificate: Path | list[Path], key: Path | list[Path], password: bytes | None = None) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         Identity.load(certificate, key, password, now=NOW)
-    assert caught.value.mend
+    assert caught.value.hint
     return caught.value
 
 
@@ -100,7 +100,7 @@ def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
 
 def test_a_chain_in_the_wrong_order_is_refused(tmp_path: Path) -> None:
     files = Credential((ROOT.certificate, LEAF.certificate), LEAF.key).save(tmp_path, "plc")
-    assert "put the leaf first" in _refusal(*files).mend
+    assert "put the leaf first" in _refusal(*files).hint
 
 
 def test_a_chain_with_a_stranger_in_it_is_refused(tmp_path: Path) -> None:

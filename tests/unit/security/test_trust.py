@@ -95,7 +95,7 @@ def test_a_certificate_that_only_helps_is_no_anchor(tmp_path: Path) -> None:
 def test_trust_files_without_a_root_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="hold no root") as caught:
         Trust.load(_trust(tmp_path, ISSUER))
-    assert caught.value.mend == "add the certificate of CN=Test root"
+    assert caught.value.hint == "add the certificate of CN=Test root"
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])

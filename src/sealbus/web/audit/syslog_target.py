@@ -40,14 +40,14 @@ def parse_syslog_target(
     if not url:
         return None
     parts = urlsplit(url)
-    mend = "write syslog+tls://HOST or syslog+tls://HOST:6514"
+    hint = "write syslog+tls://HOST or syslog+tls://HOST:6514"
     try:
         host, port = parts.hostname, parts.port or _PORT
     except ValueError:
-        raise ConfigError(f"{url!r} has no such port", key=_KEY, mend=mend) from None
+        raise ConfigError(f"{url!r} has no such port", key=_KEY, hint=hint) from None
     if parts.scheme != "syslog+tls" or not host or parts.path.strip("/") or parts.username or parts.query:
-        raise ConfigError(f"{url!r} is not syslog over TLS", key=_KEY, mend=mend)
+        raise ConfigError(f"{url!r} is not syslog over TLS", key=_KEY, hint=hint)
     if (certificate is None) != (key is None):
         missing = "SEALBUS_SYSLOG_KEY" if key is None else "SEALBUS_SYSLOG_CERTIFICATE"
-        raise ConfigError("is not set, but its other half is", key=missing, mend="set both, or neither")
+        raise ConfigError("is not set, but its other half is", key=missing, hint="set both, or neither")
     return SyslogTarget(host, port, trust, certificate, key)

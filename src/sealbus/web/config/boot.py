@@ -27,8 +27,8 @@ def boot_known_process(home: Path, environ: Mapping[str, str]) -> None:
     if not (home / KEY_FILE).is_file():
         demo = home / "demo"
         there = f"the demonstration's is {demo}: " if (demo / KEY_FILE).is_file() else ""
-        mend = f"{there}name the state folder of the site with --home, or start it first"
-        raise ConfigError("there is no site in this folder", file=str(home), mend=mend)
+        hint = f"{there}name the state folder of the site with --home, or start it first"
+        raise ConfigError("there is no site in this folder", file=str(home), hint=hint)
     file = home / _PUBLIC_URL_FILE
     known = {"SEALBUS_PUBLIC_URL": file.read_text().strip()} if file.is_file() else {}
     boot_process(home, known | dict(environ))
@@ -48,7 +48,7 @@ def boot_process(home: Path, environ: Mapping[str, str]) -> None:
     if apps.ready:
         if os.environ.get("SEALBUS_HOME") != variables["SEALBUS_HOME"]:
             raise ConfigError(
-                "this process has begun with another state folder", file=str(home), mend="start a new one"
+                "this process has begun with another state folder", file=str(home), hint="start a new one"
             )
         return
     os.umask(0o077)  # databases and keys are nobody else's, whatever becomes of the folder's mode

@@ -63,23 +63,23 @@ def parse_database(url: str, key: str) -> Database:
     if parts.scheme == "sqlite":
         path = Path(unquote(parts.path[1:]))  # sqlite:////absolute, as others write it
         if not path.is_absolute():
-            raise ConfigError("names no absolute path", key=key, mend="write sqlite:////absolute/path or leave it out")
+            raise ConfigError("names no absolute path", key=key, hint="write sqlite:////absolute/path or leave it out")
         return Database(path=path)
     if parts.scheme not in ("postgresql", "postgres"):
         raise ConfigError(
             f"cannot use {parts.scheme or 'it'}",
             key=key,
-            mend="write postgresql://USER:PASSWORD@HOST/NAME or leave it out",
+            hint="write postgresql://USER:PASSWORD@HOST/NAME or leave it out",
         )
     try:
         host, port = unquote(parts.hostname or ""), parts.port or 5432
     except ValueError:
-        raise ConfigError("has no such port", key=key, mend="write HOST:PORT") from None
+        raise ConfigError("has no such port", key=key, hint="write HOST:PORT") from None
     options = dict(parse_qsl(parts.query))
     unsafe = options.pop("unsafe_plain_database", "") == "1"
     name, password = parts.path.strip("/"), unquote(parts.password or "")
     if not name or not parts.username:
-        raise ConfigError("names no user or no database", key=key, mend="write postgresql://USER:PASSWORD@HOST/NAME")
+        raise ConfigError("names no user or no database", key=key, hint="write postgresql://USER:PASSWORD@HOST/NAME")
     if not _is_local(options.get("host", host)) and not unsafe:
         _check_remote(password, options, key)
     return Database(
@@ -99,11 +99,11 @@ def _is_local(host: str) -> bool:
 def _check_remote(password: str, options: dict[str, str], key: str) -> None:
     if len(password) < _SHORTEST_PASSWORD:
         raise ConfigError(
-            f"the password is shorter than {_SHORTEST_PASSWORD} characters", key=key, mend="give the user a strong one"
+            f"the password is shorter than {_SHORTEST_PASSWORD} characters", key=key, hint="give the user a strong one"
         )
     if options.get("sslmode") not in _SAFE_MODES:
         raise ConfigError(
             "the connection would not be encrypted and checked",
             key=key,
-            mend="add ?sslmode=verify-full&sslrootcert=FILE, or unsafe_plain_database=1 on a network of its own",
+            hint="add ?sslmode=verify-full&sslrootcert=FILE, or unsafe_plain_database=1 on a network of its own",
         )

@@ -105,7 +105,7 @@ class _Variables:
         file = self._variables.get(f"{name}_FILE", "")
         value = self._variables.get(name, "")
         if file and value:
-            raise ConfigError("is set beside its file", key=name, mend=f"set {name} or {name}_FILE, not both")
+            raise ConfigError("is set beside its file", key=name, hint=f"set {name} or {name}_FILE, not both")
         if not file:
             return value or default
         try:
@@ -113,7 +113,7 @@ class _Variables:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
             raise ConfigError(
-                f"cannot be read: {reason}", file=file, key=f"{name}_FILE", mend="mend the path"
+                f"cannot be read: {reason}", file=file, key=f"{name}_FILE", hint="mend the path"
             ) from None
 
     def path(self, name: str) -> Path | None:
@@ -127,7 +127,7 @@ def load_environment(variables: Mapping[str, str]) -> Environment:
     home = given.path("SEALBUS_HOME")
     if home is None:
         raise ConfigError(
-            "is not set", key="SEALBUS_HOME", mend="name the state folder, or start with sealbus web --home"
+            "is not set", key="SEALBUS_HOME", hint="name the state folder, or start with sealbus web --home"
         )
     home = home.absolute()
     database = parse_database(
@@ -165,7 +165,7 @@ def _listen(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError(
-            f"{text!r} is no address", key="SEALBUS_LISTEN", mend="write HOST:PORT, for example 127.0.0.1:8000"
+            f"{text!r} is no address", key="SEALBUS_LISTEN", hint="write HOST:PORT, for example 127.0.0.1:8000"
         )
     return host.strip("[]") or "127.0.0.1", int(port)
 
@@ -176,7 +176,7 @@ def _metrics(text: str) -> str:
         raise ConfigError(
             f"{text!r} is no port on loopback",
             key="SEALBUS_METRICS",
-            mend="metrics are served in the clear: write 127.0.0.1:PORT",
+            hint="metrics are served in the clear: write 127.0.0.1:PORT",
         )
     return text
 
@@ -186,7 +186,7 @@ def _security_contact(text: str) -> str:
         raise ConfigError(
             f"{text!r} is no contact",
             key="SEALBUS_SECURITY_CONTACT",
-            mend="write mailto:security@plant.example, https://... or tel:+...",
+            hint="write mailto:security@plant.example, https://... or tel:+...",
         )
     return text
 
@@ -197,7 +197,7 @@ def _public_url(text: str) -> str:
         raise ConfigError(
             f"{text!r} is no address of a site",
             key="SEALBUS_PUBLIC_URL",
-            mend="write https://HOST or https://HOST:PORT",
+            hint="write https://HOST or https://HOST:PORT",
         )
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -207,7 +207,7 @@ def _proxies(text: str) -> Proxies:
         return Proxies(tuple(ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip()))
     except ValueError as error:
         raise ConfigError(
-            str(error), key="SEALBUS_TRUSTED_PROXIES", mend="write addresses or networks, with commas"
+            str(error), key="SEALBUS_TRUSTED_PROXIES", hint="write addresses or networks, with commas"
         ) from None
 
 
@@ -222,13 +222,13 @@ def _secret_key(given: _Variables, home: Path) -> str:
             key = _make_key(file)
         except (OSError, UnicodeDecodeError):
             raise ConfigError(
-                "cannot be read", file=str(file), mend="make it readable, or remove it: all sign in again"
+                "cannot be read", file=str(file), hint="make it readable, or remove it: all sign in again"
             ) from None
     if len(key) < _SHORTEST_KEY or len(set(key)) < 8:
         raise ConfigError(
             f"the key is too weak: it needs {_SHORTEST_KEY} characters",
             key="SEALBUS_SECRET_KEY",
-            mend="leave it out: one is made at the first start",
+            hint="leave it out: one is made at the first start",
         )
     return key
 
@@ -252,7 +252,7 @@ def _time_zone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigError(
-            f"no time zone {name!r}", key="SEALBUS_TIME_ZONE", mend="write one like Europe/Berlin"
+            f"no time zone {name!r}", key="SEALBUS_TIME_ZONE", hint="write one like Europe/Berlin"
         ) from None
     return name
 
@@ -264,7 +264,7 @@ def _oidc(given: _Variables) -> OidcProvider | None:
     values = {name: given.text(f"SEALBUS_OIDC_{name}") for name in ("CLIENT_ID", "SECRET")}
     for name, value in values.items():
         if not value:
-            raise ConfigError("is not set", key=f"SEALBUS_OIDC_{name}", mend="the provider gives it to its clients")
+            raise ConfigError("is not set", key=f"SEALBUS_OIDC_{name}", hint="the provider gives it to its clients")
     if urlsplit(url).scheme != "https" and not url.startswith(("http://127.0.0.1:", "http://localhost:")):
-        raise ConfigError("is not https", key="SEALBUS_OIDC_URL", mend="write https://...")
+        raise ConfigError("is not https", key="SEALBUS_OIDC_URL", hint="write https://...")
     return OidcProvider(given.text("SEALBUS_OIDC_NAME", "Single sign-on"), url, values["CLIENT_ID"], values["SECRET"])

@@ -39,7 +39,7 @@ def exposure_of(environment: Environment) -> Exposure:
             raise ConfigError(
                 f"plain HTTP off loopback ({host})",
                 key=key,
-                mend="set SEALBUS_PUBLIC_URL=https://HOST: a certificate is made at the start, or give yours with "
+                hint="set SEALBUS_PUBLIC_URL=https://HOST: a certificate is made at the start, or give yours with "
                 "SEALBUS_TLS_CERTIFICATE and SEALBUS_TLS_KEY, or declare the proxy in front with SEALBUS_TRUSTED_PROXIES",
             )
     return Exposure.PLAIN_LOOPBACK
@@ -53,9 +53,9 @@ def is_loopback_host(host: str) -> bool:
 def _check_pair(environment: Environment) -> None:
     if (environment.tls_certificate is None) != (environment.tls_key is None):
         missing = "SEALBUS_TLS_KEY" if environment.tls_key is None else "SEALBUS_TLS_CERTIFICATE"
-        raise ConfigError("is not set, but its other half is", key=missing, mend="set both, or neither")
+        raise ConfigError("is not set, but its other half is", key=missing, hint="set both, or neither")
 
 
 def _check_https(environment: Environment, problem: str) -> None:
     if not environment.is_https:
-        raise ConfigError(problem, key="SEALBUS_PUBLIC_URL", mend="write https://HOST or https://HOST:PORT")
+        raise ConfigError(problem, key="SEALBUS_PUBLIC_URL", hint="write https://HOST or https://HOST:PORT")

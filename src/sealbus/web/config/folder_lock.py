@@ -23,7 +23,7 @@ def own_folder(home: Path) -> None:
         found = home.stat()
     except OSError as error:
         raise ConfigError(
-            f"the state folder cannot be used: {error.strerror}", file=str(home), mend="name another with --home"
+            f"the state folder cannot be used: {error.strerror}", file=str(home), hint="name another with --home"
         ) from None
     if found.st_uid == os.geteuid() and found.st_mode & 0o077:
         home.chmod(0o700)
@@ -31,7 +31,7 @@ def own_folder(home: Path) -> None:
         raise ConfigError(
             "the state folder belongs to another user, and more than he can use it",
             file=str(home),
-            mend="run as its owner, or let him chmod 700 it",
+            hint="run as its owner, or let him chmod 700 it",
         )
 
 
@@ -44,7 +44,7 @@ def locked_folder(home: Path, name: str, *, refusal: str = "") -> Iterator[None]
         fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
     except BlockingIOError:
         os.close(descriptor)
-        raise ConfigError(refusal, file=str(home), mend="stop that one first, or name another folder") from None
+        raise ConfigError(refusal, file=str(home), hint="stop that one first, or name another folder") from None
     try:
         yield
     finally:

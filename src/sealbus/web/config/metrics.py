@@ -37,7 +37,7 @@ class MetricsServer:
             raise ConfigError(
                 f"cannot listen on {address}: {error.strerror}",
                 key="SEALBUS_METRICS",
-                mend="choose a free port, or leave it out",
+                hint="choose a free port, or leave it out",
             ) from None
         self._server, self._thread = served
 

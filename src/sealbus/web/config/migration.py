@@ -53,7 +53,7 @@ def _refuse_newer() -> None:
         raise ConfigError(
             f"the database is newer than this program: it has {app}.{name}",
             key=_KEY,
-            mend="start the newer version again, or restore the backup made before it",
+            hint="start the newer version again, or restore the backup made before it",
         )
 
 
@@ -72,7 +72,7 @@ def explained_database(environment: Environment) -> Iterator[None]:
             f"the database at {where} does not do what is asked: {reason}" if where else f"the database: {reason}",
             file=None if where else str(database.path),
             key=_KEY,
-            mend="see that it runs, that the address is right and that the user may sign in and create tables"
+            hint="see that it runs, that the address is right and that the user may sign in and create tables"
             if where
             else "let this user write the file and its folder, and see that the disk has room",
         ) from None

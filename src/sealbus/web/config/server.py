@@ -94,7 +94,7 @@ class _Server(uvicorn.Server):
         """As uvicorn's, with our protocol and a deadline for handshakes."""
         await self.lifespan.startup()
         if self.lifespan.should_exit:
-            self.problem = ConfigError("the web process could not start its parts", mend="the log says which and why")
+            self.problem = ConfigError("the web process could not start its parts", hint="the log says which and why")
             self.should_exit = True
             return
         loop = asyncio.get_running_loop()
@@ -140,5 +140,5 @@ def _cannot_listen(error: OSError, where: str) -> ConfigError:
     return ConfigError(
         f"cannot listen on {where}: {reason[:1].lower()}{reason[1:]}",
         key="SEALBUS_LISTEN",
-        mend="stop what has the port, or choose another with --listen HOST:PORT",
+        hint="stop what has the port, or choose another with --listen HOST:PORT",
     )

@@ -51,7 +51,7 @@ def check_site() -> None:
     found = checks.run_checks(include_deployment_checks=environment.is_https)
     for each in found:
         if each.level >= checks.WARNING and not each.is_silenced():
-            raise ConfigError(" ".join(f"{each.id}: {each.msg}".split()), mend=" ".join((each.hint or "").split()))
+            raise ConfigError(" ".join(f"{each.id}: {each.msg}".split()), hint=" ".join((each.hint or "").split()))
 
 
 def _tell_of_first_start(ready: Callable[[str], None]) -> None:
@@ -70,5 +70,5 @@ def _check_migrated() -> None:
         return
     if pending:
         raise ConfigError(
-            "the tables are missing or older than this version", key="SEALBUS_DATABASE", mend="run sealbus web migrate"
+            "the tables are missing or older than this version", key="SEALBUS_DATABASE", hint="run sealbus web migrate"
         )

@@ -51,7 +51,7 @@ def make_emergency_link(hours: float) -> str:
         try:
             return accounts.emergency_link(hours)
         except ValueError as error:
-            raise ConfigError(str(error), key="--hours", mend="give fewer, and renew it then") from None
+            raise ConfigError(str(error), key="--hours", hint="give fewer, and renew it then") from None
 
 
 def make_password_link(username: str) -> str:
@@ -68,7 +68,7 @@ def verify_entries(noted: str, progress: Callable[[int, int], None]) -> Verdict:
     given = parse_head(noted)
     if noted and given is None:
         raise ConfigError(
-            f"{noted!r} is no number and hash", key="--noted", mend="write it as an earlier verify printed it"
+            f"{noted!r} is no number and hash", key="--noted", hint="write it as an earlier verify printed it"
         )
     with _explained():
         return verify_chain([*noted_heads(_site().home), *([given] if given else [])], progress)

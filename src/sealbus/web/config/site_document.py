@@ -65,13 +65,13 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         document = json.loads(file.read_bytes())
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file), mend="name a readable file") from None
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file), hint="name a readable file") from None
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"is no JSON: {error}", file=str(file), mend="mend the syntax there") from None
+        raise ConfigError(f"is no JSON: {error}", file=str(file), hint="mend the syntax there") from None
     if not isinstance(document, dict) or not all(isinstance(each, list) for each in document.values()):
-        raise ConfigError("holds no lists by name", file=str(file), mend=f"its members are {', '.join(_MEMBERS)}")
+        raise ConfigError("holds no lists by name", file=str(file), hint=f"its members are {', '.join(_MEMBERS)}")
     if unknown := [name for name in document if name not in _MEMBERS]:
-        raise ConfigError("unknown member", file=str(file), key=unknown[0], mend=f"they are {', '.join(_MEMBERS)}")
+        raise ConfigError("unknown member", file=str(file), key=unknown[0], hint=f"they are {', '.join(_MEMBERS)}")
     return document
 
 
@@ -116,7 +116,7 @@ def _table(document: dict[str, Any], table: Table, file: Path) -> str:
         first = report.problems[0]
         more = f" ({report.problem_count} problems in all)" if report.problem_count > 1 else ""
         raise ConfigError(
-            f"{first.problem}{more}", file=str(file), key=f"{table.value}[{first.line}].{first.column}", mend=first.mend
+            f"{first.problem}{more}", file=str(file), key=f"{table.value}[{first.line}].{first.column}", hint=first.hint
         )
     return f"{table.value}: {report.created} made, {report.changed} changed, {report.unchanged} as they were"
 
@@ -124,10 +124,10 @@ def _table(document: dict[str, Any], table: Table, file: Path) -> str:
 def _texts(item: Any, names: tuple[str, ...], where: str, file: Path) -> list[str]:
     if not isinstance(item, dict) or set(item) - set(names) or not all(isinstance(each, str) for each in item.values()):
         raise ConfigError(
-            "cannot be read", file=str(file), key=where, mend=f"its members are {', '.join(names)}, all texts"
+            "cannot be read", file=str(file), key=where, hint=f"its members are {', '.join(names)}, all texts"
         )
     if not item.get(names[0]):
-        raise ConfigError(f"{names[0]} is missing", file=str(file), key=where, mend=f"add {names[0]}")
+        raise ConfigError(f"{names[0]} is missing", file=str(file), key=where, hint=f"add {names[0]}")
     return [item.get(name, "") for name in names]
 
 

@@ -25,13 +25,13 @@ class Problem:
     line: int
     column: str
     problem: str
-    mend: str = ""
+    hint: str = ""
 
     @classmethod
     def of(cls, line: int, column: str, text: str) -> Problem:
         """From a sentence whose mend stands behind a semicolon."""
-        problem, _, mend = str(text).partition("; ")
-        return cls(line, column, problem, mend)
+        problem, _, hint = str(text).partition("; ")
+        return cls(line, column, problem, hint)
 
 
 @dataclass(frozen=True, slots=True)

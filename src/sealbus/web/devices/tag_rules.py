@@ -112,8 +112,8 @@ def _shape(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "type", f'there is no type "{tag["type"]}"; the types are {", ".join(TYPES)}'
         return
     if (tag["type"] == "string") != bool(tag["length"]):
-        mend = "write how many registers the text has" if tag["type"] == "string" else "leave it out"
-        yield "length", f"a text has a length in registers and nothing else has; {mend}"
+        hint = "write how many registers the text has" if tag["type"] == "string" else "leave it out"
+        yield "length", f"a text has a length in registers and nothing else has; {hint}"
     yield from _sunspec(tag)
     yield from _bits(tag)
 
@@ -225,8 +225,8 @@ def _keeping(tag: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     hold_s = tag["retention"].hold_s
     for name in ("max_interval_s", "interval_s"):
         if tag[name] is not None and tag[name] >= hold_s:
-            mend = "write less, or choose a class that holds longer"
-            yield name, f'its class "{tag["retention"].name}" holds a value {hold_s:g} s, which must be more; {mend}'
+            hint = "write less, or choose a class that holds longer"
+            yield name, f'its class "{tag["retention"].name}" holds a value {hold_s:g} s, which must be more; {hint}'
 
 
 _RULES: tuple[Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]], ...] = (

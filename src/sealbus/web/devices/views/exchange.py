@@ -64,7 +64,7 @@ class _RowProblemShown(serializers.Serializer[Any]):
     line = serializers.IntegerField()
     column = serializers.CharField()
     problem = serializers.CharField()
-    mend = serializers.CharField()
+    hint = serializers.CharField()
 
 
 class ReportShown(serializers.Serializer[Any]):
