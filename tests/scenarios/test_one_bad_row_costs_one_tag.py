@@ -9,8 +9,8 @@ from scenarios.collecting import connection, neighbours, open_collector
 from scenarios.plant import open_device, until
 from sealbus.acquisition import CalculatedPlan, OrderState, TagPlan, TestConnection
 from sealbus.acquisition.blocks import Block
-from sealbus.acquisition.link import Link
 from sealbus.acquisition.planner import DeviceLimits
+from sealbus.acquisition.polled_connection import PolledConnection
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
@@ -93,20 +93,20 @@ async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_con
 async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits, make = DeviceLimits.of, Link.__post_init__
+    limits, make = DeviceLimits.of, PolledConnection.__post_init__
 
     def broken_limits(plan: object) -> DeviceLimits:
         if getattr(plan, "id", 0) == 2:
             raise RuntimeError("no such device")
         return limits(plan)  # type: ignore[arg-type]
 
-    def broken_link(self: Link) -> None:
+    def broken_link(self: PolledConnection) -> None:
         if self.plan.id == 3:
             raise RuntimeError("no such connection")
         make(self)
 
     monkeypatch.setattr(DeviceLimits, "of", broken_limits)
-    monkeypatch.setattr(Link, "__post_init__", broken_link)
+    monkeypatch.setattr(PolledConnection, "__post_init__", broken_link)
     async with open_device() as device, open_device() as other, open_collector(tmp_path) as site:
         site.apply(
             connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)),
@@ -120,14 +120,14 @@ async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_ar
 
 
 async def test_a_link_that_cannot_be_judged_anew_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Link) -> None:
+    def broken(self: PolledConnection) -> None:
         raise RuntimeError("who knows")
 
     async with open_device() as device, open_collector(tmp_path) as site:
         plan = connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1))
         site.apply(plan)
         await site.sees_good(1000)
-        monkeypatch.setattr(Link, "recheck", broken)
+        monkeypatch.setattr(PolledConnection, "recheck", broken)
         site.apply(plan, networks=["10.0.0.0/8"])
         assert site.collector.state().connections == ()
         await site.sees(1000, lambda it: it.quality is Quality.BAD)

@@ -33,8 +33,8 @@ from sealbus.acquisition.orders import (
     ValuesRead,
     WriteTag,
 )
-from sealbus.acquisition.outgoing import SampleStore
 from sealbus.acquisition.plan import CalculatedPlan, ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
+from sealbus.acquisition.sample_batcher import SampleStore
 from sealbus.acquisition.state import CollectorState, ConnectionState, LinkStatus, PollState, Problem
 
 __all__ = [

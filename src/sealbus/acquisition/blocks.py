@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.conversion import Raw
     from sealbus.acquisition.planner import PlannedBlock
-    from sealbus.acquisition.points import Point
+    from sealbus.acquisition.tag_states import TagState
     from sealbus.protocol import Place
     from sealbus.samples import Sample
 
@@ -58,7 +58,7 @@ class Block:
         "request",
     )
 
-    def __init__(self, planned: PlannedBlock, points: Sequence[Point], unit_id: int) -> None:
+    def __init__(self, planned: PlannedBlock, points: Sequence[TagState], unit_id: int) -> None:
         self.planned = planned
         self.points = tuple(points)
         self.request = RawRequest(bytes((unit_id,)) + read_pdu(planned.place))

@@ -15,10 +15,10 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sealbus.acquisition.points import Point, unread
-from sealbus.acquisition.schedule import Beat
+from sealbus.acquisition.bugs import describe_bug
+from sealbus.acquisition.schedule import PollPhase
+from sealbus.acquisition.tag_states import TagState, unread
 from sealbus.acquisition.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, check_pace
-from sealbus.acquisition.unforeseen import unforeseen
 from sealbus.errors import ConfigError
 from sealbus.expressions import NotComputable, check_expression, parse_expression
 from sealbus.samples import Quality, Reason
@@ -40,10 +40,10 @@ _EARLY_S: Final = 0.002  # an event loop may round its timers down
 @dataclass(slots=True, eq=False)
 class _Calculation:
     plan: CalculatedPlan
-    point: Point
+    point: TagState
     expression: Expression
-    inputs: tuple[tuple[str, Point], ...]
-    beat: Beat | None
+    inputs: tuple[tuple[str, TagState], ...]
+    beat: PollPhase | None
     rank: int = 0
     """Its place among all of them: behind each of its inputs."""
     feeds: list[_Calculation] = field(default_factory=list)
@@ -81,9 +81,13 @@ class Calculations:
     """The calculated tags of one plan. `points` are those of all tags that are read, `before` those of the last plan."""
 
     def __init__(
-        self, plans: Iterable[CalculatedPlan], points: Mapping[int, Point], before: Mapping[int, Point], now: float
+        self,
+        plans: Iterable[CalculatedPlan],
+        points: Mapping[int, TagState],
+        before: Mapping[int, TagState],
+        now: float,
     ) -> None:
-        self.points: dict[int, Point] = {}
+        self.points: dict[int, TagState] = {}
         self.problems: dict[int, ConfigError] = {}
         """What cannot be used and why, by the id of the calculated tag."""
         self._of_input: dict[int, list[_Calculation]] = {}
@@ -92,7 +96,7 @@ class Calculations:
         """By their ranks."""
         plans = [plan for plan in plans if plan.enabled]
         for plan in plans:
-            self.points[plan.id] = Point(plan, unread, before=before.get(plan.id))
+            self.points[plan.id] = TagState(plan, unread, before=before.get(plan.id))
         known = {**points, **self.points}
         for plan in plans:
             try:
@@ -101,7 +105,7 @@ class Calculations:
                 self.problems[plan.id] = error
             except Exception as error:  # noqa: BLE001 - a row that was judged valid: it costs this tag, and no other one
                 _log.exception("calculated tag %d", plan.id)
-                self.problems[plan.id] = ConfigError(unforeseen(error))
+                self.problems[plan.id] = ConfigError(describe_bug(error))
         self._connect()
 
     def wrong(self) -> Iterator[tuple[int, str]]:
@@ -182,7 +186,7 @@ class Calculations:
                 users[:] = [each for each in users if id(each) in known]
 
 
-def _compile(plan: CalculatedPlan, points: Mapping[int, Point], point: Point, now: float) -> _Calculation:
+def _compile(plan: CalculatedPlan, points: Mapping[int, TagState], point: TagState, now: float) -> _Calculation:
     check_pace(plan)
     check_expression(plan.expression, plan.inputs)
     expression = parse_expression(plan.expression, plan.inputs)
@@ -197,5 +201,5 @@ def _compile(plan: CalculatedPlan, points: Mapping[int, Point], point: Point, no
         inputs.append((name, points[plan.inputs[name]]))
     if not inputs and plan.interval_s is None:
         raise ConfigError("it has no inputs, so it never changes", key="interval_s", hint="give an interval")
-    beat = None if plan.interval_s is None else Beat(plan.interval_s, plan.id, now)
+    beat = None if plan.interval_s is None else PollPhase(plan.interval_s, plan.id, now)
     return _Calculation(plan, point, expression, tuple(inputs), beat)

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Final
 from sealbus.acquisition.calculated import Calculations
 from sealbus.acquisition.clock import SampleClock
 from sealbus.acquisition.errands import Errands
-from sealbus.acquisition.fleet import Fleet
 from sealbus.acquisition.identities import IdentityFolder
-from sealbus.acquisition.link import Reach
 from sealbus.acquisition.locating import Locator, resolve
-from sealbus.acquisition.outgoing import Outgoing
 from sealbus.acquisition.plan import Plan
+from sealbus.acquisition.polled_connection import DialContext
+from sealbus.acquisition.polled_connections import PolledConnections
+from sealbus.acquisition.sample_batcher import SampleBatcher
 from sealbus.acquisition.state import CollectorState, Problem
 from sealbus.endpoints import NetworkRules
 from sealbus.errors import ConfigError
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.locating import Resolver
     from sealbus.acquisition.orders import Order, OrderProgress, OrderResult
-    from sealbus.acquisition.outgoing import SampleStore
+    from sealbus.acquisition.sample_batcher import SampleStore
     from sealbus.samples import Sample
 
 __all__ = ["LAG_BOUNDS_S", "Collector", "CollectorPorts"]
@@ -73,10 +73,10 @@ class Collector:
         self._plan = Plan()
         self._identities = IdentityFolder(ports.identities)
         self._locator = Locator(ports.resolve)
-        reach = Reach(self._locator, self._identities, ports.clock)
-        self._fleet = Fleet(reach, self)
+        reach = DialContext(self._locator, self._identities, ports.clock)
+        self._fleet = PolledConnections(reach, self)
         self._calculations = Calculations((), {}, {}, self.loop.time())
-        self._outgoing = Outgoing(self.loop, store=ports.store, publish=ports.publish, complete=self._complete)
+        self._outgoing = SampleBatcher(self.loop, store=ports.store, publish=ports.publish, complete=self._complete)
         self._errands = Errands(self._fleet, reach, ports.report)
         self._problems: list[Problem] = []
         self._alarm: asyncio.TimerHandle | None = None
@@ -149,7 +149,7 @@ class Collector:
             clock_ahead_s=self.clock.ahead_us / 1e6,
         )
 
-    # -- for polls (Surroundings)
+    # -- for polls (PollContext)
 
     def told(self) -> list[Sample]:
         return self._outgoing.told()

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sealbus.acquisition.asking import Asker
-from sealbus.acquisition.link import Link
+from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.locating import LocatingError
 from sealbus.acquisition.orders import (
     DiscoverSunSpec,
@@ -29,19 +28,20 @@ from sealbus.acquisition.orders import (
     WriteTag,
 )
 from sealbus.acquisition.outcome import Errand, Outcome
+from sealbus.acquisition.polled_connection import PolledConnection
 from sealbus.acquisition.reading import read_now
 from sealbus.acquisition.scanning import scan_registers, scan_units
 from sealbus.acquisition.sunspec import discover
 from sealbus.acquisition.trying import try_connection
-from sealbus.acquisition.unforeseen import unforeseen
+from sealbus.acquisition.unit_client import UnitClient
 from sealbus.errors import ConfigError, SealbusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealbus.acquisition.fleet import Fleet
-    from sealbus.acquisition.link import Reach
     from sealbus.acquisition.orders import Order
+    from sealbus.acquisition.polled_connection import DialContext
+    from sealbus.acquisition.polled_connections import PolledConnections
 
 __all__ = ["Errands"]
 
@@ -55,7 +55,9 @@ _TEMPORARY: Final = -1
 class Errands:
     """Carries out orders. `report` gets their progress and results."""
 
-    def __init__(self, fleet: Fleet, reach: Reach, report: Callable[[OrderProgress | OrderResult], object]) -> None:
+    def __init__(
+        self, fleet: PolledConnections, reach: DialContext, report: Callable[[OrderProgress | OrderResult], object]
+    ) -> None:
         self._fleet = fleet
         self._reach = reach
         self._report = report
@@ -125,8 +127,8 @@ class Errands:
         except SealbusError as error:
             outcome = Outcome(OrderState.FAILED, str(error), found=errand.found())
         except Exception as error:  # noqa: BLE001 - somebody waits for the one result of his order
-            _log.error("order %d: %s", order.id, unforeseen(error), exc_info=error)
-            outcome = Outcome(OrderState.FAILED, unforeseen(error))
+            _log.error("order %d: %s", order.id, describe_bug(error), exc_info=error)
+            outcome = Outcome(OrderState.FAILED, describe_bug(error))
         self._over(asyncio.current_task())  # whoever hears of the result may order again at once
         self._report(
             OrderResult(
@@ -148,7 +150,7 @@ class Errands:
             link, is_temporary = self._link(order)
         except ConfigError as error:
             return Outcome(OrderState.REFUSED, str(error), failed_at=Step.RULES)
-        asker = Asker(link.channel, is_urgent=isinstance(order, TestConnection | ReadNow))
+        asker = UnitClient(link.channel, is_urgent=isinstance(order, TestConnection | ReadNow))
         try:
             match order:
                 case TestConnection():
@@ -167,7 +169,7 @@ class Errands:
             if is_temporary:
                 link.close()
 
-    def _link(self, order: Order) -> tuple[Link, bool]:
+    def _link(self, order: Order) -> tuple[PolledConnection, bool]:
         """The link to use, and whether it is there for this order only. Raises ConfigError."""
         target = order.connection
         if isinstance(target, int):
@@ -178,7 +180,7 @@ class Errands:
                 raise ConfigError(f"connection {target} is not in use{': ' if problem else ''}{problem}")
             return link, False
         self._temporary -= 1
-        trial = Link(msgspec.structs.replace(target, id=self._temporary, devices=()), self._reach)
+        trial = PolledConnection(msgspec.structs.replace(target, id=self._temporary, devices=()), self._reach)
         for link in self._fleet.links.values():
             if link.endpoint == trial.endpoint and link.plan.identity == target.identity:
                 trial.close()
@@ -191,7 +193,7 @@ class Errands:
             trial.plan = msgspec.structs.replace(trial.plan, devices=theirs.plan.devices)  # what is forbidden there
         return trial, True
 
-    def _owner(self, trial: Link) -> int | None:
+    def _owner(self, trial: PolledConnection) -> int | None:
         try:
             return self._reach.locator.owner(trial.endpoint)
         except LocatingError as error:

@@ -12,9 +12,9 @@ from sealbus.protocol import ExceptionCode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealbus.acquisition.asking import Answer
-    from sealbus.acquisition.link import Link
     from sealbus.acquisition.orders import Order
+    from sealbus.acquisition.polled_connection import PolledConnection
+    from sealbus.acquisition.unit_client import Answer
 
 __all__ = ["Errand", "Outcome", "failed_step"]
 
@@ -40,7 +40,7 @@ class Outcome:
     found: Finding | None = None
 
 
-def failed_step(answer: Answer, link: Link) -> Step | None:
+def failed_step(answer: Answer, link: PolledConnection) -> Step | None:
     """At which step this answer is a failure; None for data."""
     if answer.exception is not None:
         if answer.exception == ExceptionCode.ILLEGAL_FUNCTION:

@@ -5,7 +5,7 @@ lies between is no longer than the gap limit, holds nothing forbidden, and the w
 at once. A tag is in a block whole or not at all, so no value is put together from two answers. Going up greedily is
 best here: no other choice needs fewer blocks.
 
-`Detours` is what was learnt from the device itself: places that it refused, which are not read just to save a request,
+`LearnedSplits` is what was learnt from the device itself: places that it refused, which are not read just to save a request,
 and addresses at which a block must begin because merging over them was refused. Pure.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sealbus.acquisition.plan import DevicePlan
     from sealbus.acquisition.tags import Tag
 
-__all__ = ["Detours", "DeviceLimits", "PlannedBlock", "plan_blocks"]
+__all__ = ["DeviceLimits", "LearnedSplits", "PlannedBlock", "plan_blocks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ class DeviceLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Detours:
+class LearnedSplits:
     """What the device taught us: `refused` is not read without need, no block reaches over the beginning of a `cut`."""
 
     refused: tuple[Place, ...] = ()
     cuts: frozenset[tuple[Table, int]] = frozenset()
 
 
-_NONE: Final = Detours()
+_NONE: Final = LearnedSplits()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +117,7 @@ class PlannedBlock:
         return _block(self.tags[:middle]), _block(self.tags[middle:])
 
 
-def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, detours: Detours = _NONE) -> list[PlannedBlock]:
+def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, detours: LearnedSplits = _NONE) -> list[PlannedBlock]:
     """The requests that read these tags of one device, by table and address. None of the tags may be objected to."""
     of_table: dict[Table, list[Tag]] = {}
     for tag in tags:
@@ -129,7 +129,7 @@ def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, detours: Detours = _N
     ]
 
 
-def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, detours: Detours) -> list[PlannedBlock]:
+def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, detours: LearnedSplits) -> list[PlannedBlock]:
     table = tags[0].place.table
     most, gap = limits.of_table(table)
     avoided = [each for each in (*limits.forbidden, *detours.refused) if each.table is table]

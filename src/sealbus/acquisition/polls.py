@@ -6,7 +6,7 @@ wire. A round that is not over when the next is due makes that one an overrun, w
 
 A device that refuses a block (exception 01, 02, 03) may refuse it for one place in it. Then the block is halved and
 both halves are asked in the same round, down to single tags. Those that are refused alone are BAD, everybody else is
-served; what was learnt is kept as `Detours`: refused tags are not asked, and nothing is merged over a place where it
+served; what was learnt is kept as `LearnedSplits`: refused tags are not asked, and nothing is merged over a place where it
 failed. After a minute, and then after twice as long each time, up to an hour, all of it is forgotten and tried anew:
 devices are mended, and policies of gateways changed.
 """
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.acquisition.blocks import Block
-from sealbus.acquisition.planner import Detours, DeviceLimits, plan_blocks
+from sealbus.acquisition.planner import DeviceLimits, LearnedSplits, plan_blocks
 from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
-from sealbus.acquisition.schedule import Beat
+from sealbus.acquisition.schedule import PollPhase
 from sealbus.client import Failure, Transaction
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.clock import SampleClock
     from sealbus.acquisition.planner import PlannedBlock
-    from sealbus.acquisition.points import Point
+    from sealbus.acquisition.tag_states import TagState
     from sealbus.acquisition.tags import Tag
     from sealbus.client import Channel
     from sealbus.protocol import Table
     from sealbus.samples import Reason, Sample
 
-__all__ = ["Member", "Poll", "PollCounters", "PolledUnit", "Surroundings"]
+__all__ = ["Poll", "PollContext", "PollCounters", "PolledTag", "PolledUnit"]
 
 _SHORTEST_PATIENCE_S: Final = 30.0
 _FIRST_RETRY_S: Final = 60.0
@@ -44,7 +44,7 @@ _EXCEPTION_BIT: Final = 0x80
 _DATA_AT: Final = 7  # behind protocol id, length, unit, function and byte count: the answer comes without its first two
 
 
-class Surroundings(Protocol):
+class PollContext(Protocol):
     """What a poll needs of the collector."""
 
     @property
@@ -73,11 +73,11 @@ class PolledUnit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Member:
+class PolledTag:
     """A tag and its memory."""
 
     tag: Tag
-    point: Point
+    point: TagState
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ class Poll:
     """The rounds of one device and interval, from `start` to `stop`."""
 
     def __init__(
-        self, unit: PolledUnit, members: Sequence[Member], interval_s: float, surroundings: Surroundings
+        self, unit: PolledUnit, members: Sequence[PolledTag], interval_s: float, surroundings: PollContext
     ) -> None:
         self.unit = unit
         self.members = tuple(members)
@@ -119,7 +119,7 @@ class Poll:
         self._loop = surroundings.loop
         self._points = {member.tag: member.point for member in members}
         self._patience_s = max(_SHORTEST_PATIENCE_S, 2 * interval_s)
-        self._beat = Beat(interval_s, unit.device_id, self._loop.time())
+        self._beat = PollPhase(interval_s, unit.device_id, self._loop.time())
         self._timer: asyncio.TimerHandle | None = None
         self._todo: deque[Block] = deque()
         self._under_way = 0
@@ -128,7 +128,7 @@ class Poll:
         self._refused: list[Block] = []
         self._refused_now: list[Block] = []
         self._cuts_now: set[tuple[Table, int]] = set()
-        self._detours = Detours()
+        self._detours = LearnedSplits()
         self._retry_at = 0.0
         self._retry_after_s = _FIRST_RETRY_S
         self.is_stopped = False
@@ -272,12 +272,12 @@ class Poll:
             refused += tuple(block.planned.place for block in self._refused_now)
         else:
             cuts |= self._cuts_now
-        self._detours = Detours(refused, cuts)
+        self._detours = LearnedSplits(refused, cuts)
         self._refused_now, self._cuts_now = [], set()
         self._replan()
 
     def _forget(self) -> None:
-        self._detours = Detours()
+        self._detours = LearnedSplits()
         self._refused = []
         self._replan()
 

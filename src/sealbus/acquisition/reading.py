@@ -15,28 +15,28 @@ from sealbus.acquisition.conversion import build_conversion
 from sealbus.acquisition.orders import OrderState, Step, ValueRead, ValuesRead
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.planner import DeviceLimits, plan_blocks
-from sealbus.acquisition.points import Point
 from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
+from sealbus.acquisition.tag_states import TagState
 from sealbus.acquisition.tags import compile_tag
 from sealbus.errors import ConfigError
 from sealbus.protocol import Table
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.asking import Answer, Asker
-    from sealbus.acquisition.link import Link
     from sealbus.acquisition.orders import ReadNow
     from sealbus.acquisition.outcome import Errand
     from sealbus.acquisition.plan import TagPlan
     from sealbus.acquisition.planner import PlannedBlock
+    from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.tags import Tag
+    from sealbus.acquisition.unit_client import Answer, UnitClient
 
 __all__ = ["limits_of", "read_now"]
 
 _MOST_TAGS: Final = 1000
 
 
-def limits_of(link: Link, unit_id: int) -> DeviceLimits:
+def limits_of(link: PolledConnection, unit_id: int) -> DeviceLimits:
     """What the plan says that this unit bears, and what must not be read of it: by all its devices, switched on or not.
 
     Raises ConfigError where the plan cannot be understood: what it forbids is not known then.
@@ -52,7 +52,7 @@ def limits_of(link: Link, unit_id: int) -> DeviceLimits:
     )
 
 
-async def read_now(order: ReadNow, errand: Errand, link: Link, asker: Asker) -> Outcome:
+async def read_now(order: ReadNow, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
     """Carry out a `ReadNow`."""
     if not 1 <= len(order.tags) <= _MOST_TAGS:
         return Outcome(OrderState.REFUSED, f"{len(order.tags)} tags; give 1 to {_MOST_TAGS}")
@@ -70,7 +70,7 @@ async def read_now(order: ReadNow, errand: Errand, link: Link, asker: Asker) -> 
 
 
 class _Reading:
-    def __init__(self, order: ReadNow, link: Link, asker: Asker) -> None:
+    def __init__(self, order: ReadNow, link: PolledConnection, asker: UnitClient) -> None:
         self._link = link
         self._asker = asker
         self._order = order
@@ -98,7 +98,7 @@ class _Reading:
 
     async def read(self, block: PlannedBlock) -> None:
         """Ask for one block. One that is refused as a whole is halved, and its halves come next."""
-        run = Block(block, [Point(tag.plan, build_conversion(tag)) for tag in block.tags], self._unit_id)
+        run = Block(block, [TagState(tag.plan, build_conversion(tag)) for tag in block.tags], self._unit_id)
         answer = await self._asker.ask(self._unit_id, run.request.tail[1:])
         if answer.exception in HALVED and len(block.tags) > 1:
             self.todo.extendleft(reversed(block.halves()))

@@ -21,11 +21,11 @@ from sealbus.errors import LocalError
 from sealbus.protocol import ExceptionCode, Place, Table, parse_place, unpack_bits, unpack_words
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.asking import Answer, Asker
-    from sealbus.acquisition.link import Link
     from sealbus.acquisition.orders import ScanRegisters, ScanUnits
     from sealbus.acquisition.outcome import Errand
     from sealbus.acquisition.planner import DeviceLimits
+    from sealbus.acquisition.polled_connection import PolledConnection
+    from sealbus.acquisition.unit_client import Answer, UnitClient
 
 __all__ = ["scan_registers", "scan_units"]
 
@@ -33,7 +33,7 @@ _MOST_SILENCES: Final = 3
 _ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
 
 
-async def scan_units(order: ScanUnits, errand: Errand, link: Link, asker: Asker) -> Outcome:
+async def scan_units(order: ScanUnits, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
     """Carry out a `ScanUnits`."""
     try:
         place = parse_place(order.place)
@@ -62,7 +62,7 @@ async def scan_units(order: ScanUnits, errand: Errand, link: Link, asker: Asker)
     return Outcome(OrderState.DONE, reason, found=errand.found())
 
 
-async def scan_registers(order: ScanRegisters, errand: Errand, link: Link, asker: Asker) -> Outcome:
+async def scan_registers(order: ScanRegisters, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
     """Carry out a `ScanRegisters`."""
     try:
         place = parse_place(order.place)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["Beat"]
+__all__ = ["PollPhase"]
 
 _SPREAD_S: Final = 1.0
 _GOLDEN_RATIO: Final = 0.618033988749895
 
 
-class Beat:
+class PollPhase:
     """A sequence of due times, `interval_s` apart, on the clock that `now` is read from."""
 
     __slots__ = ("_interval_s", "_start", "_turn")

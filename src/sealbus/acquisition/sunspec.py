@@ -19,11 +19,11 @@ from sealbus.acquisition.reading import limits_of
 from sealbus.protocol import ADDRESS_SPACE, Place, Table, unpack_words
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.asking import Answer, Asker
-    from sealbus.acquisition.link import Link
     from sealbus.acquisition.orders import DiscoverSunSpec
     from sealbus.acquisition.outcome import Errand
     from sealbus.acquisition.planner import DeviceLimits
+    from sealbus.acquisition.polled_connection import PolledConnection
+    from sealbus.acquisition.unit_client import Answer, UnitClient
 
 __all__ = ["discover"]
 
@@ -33,7 +33,7 @@ _HEAD: Final = 2
 _MOST_MODELS: Final = 200
 
 
-async def discover(order: DiscoverSunSpec, errand: Errand, link: Link, asker: Asker) -> Outcome:
+async def discover(order: DiscoverSunSpec, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
     """Carry out a `DiscoverSunSpec`."""
     limits = limits_of(link, order.unit_id)
     if not link.channel.open_lines:
@@ -55,7 +55,7 @@ async def discover(order: DiscoverSunSpec, errand: Errand, link: Link, asker: As
     return Outcome(OrderState.FAILED, reason + unasked, failed_at=Step.VALUE)
 
 
-async def _follow(chain: _Chain, base: int, errand: Errand, link: Link) -> Outcome:
+async def _follow(chain: _Chain, base: int, errand: Errand, link: PolledConnection) -> Outcome:
     models: list[ModelFound] = []
     errand.found = lambda: SunSpecFound(base=base, models=tuple(models))
     at = base + _HEAD
@@ -85,7 +85,7 @@ async def _follow(chain: _Chain, base: int, errand: Errand, link: Link) -> Outco
 
 
 class _Chain:
-    def __init__(self, unit_id: int, limits: DeviceLimits, asker: Asker) -> None:
+    def __init__(self, unit_id: int, limits: DeviceLimits, asker: UnitClient) -> None:
         self._unit_id = unit_id
         self.limits = limits
         self._asker = asker

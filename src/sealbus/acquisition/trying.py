@@ -24,10 +24,10 @@ from sealbus.samples import US_PER_S
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sealbus.acquisition.asking import Answer, Asker
-    from sealbus.acquisition.link import Link
     from sealbus.acquisition.orders import TestConnection
     from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.polled_connection import PolledConnection
+    from sealbus.acquisition.unit_client import Answer, UnitClient
 
 __all__ = ["try_connection"]
 
@@ -40,7 +40,7 @@ _DENIED: Final = (
 @dataclass(slots=True)
 class _Trial:
     errand: Errand
-    link: Link
+    link: PolledConnection
     steps: list[StepTaken] = field(default_factory=list)
     answer: Answer | None = None
 
@@ -75,7 +75,7 @@ class _Trial:
         )
 
 
-async def try_connection(order: TestConnection, errand: Errand, link: Link, asker: Asker) -> Outcome:
+async def try_connection(order: TestConnection, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
     """Carry out a `TestConnection`."""
     try:
         place = parse_place(order.place)
@@ -118,7 +118,7 @@ class _NoAnswer(Unreachable):
         self.step = step
 
 
-def _judge(answer: Answer, link: Link) -> str:
+def _judge(answer: Answer, link: PolledConnection) -> str:
     """What the answer says; raises where it does not show that the device is there for us."""
     step = failed_step(answer, link)
     if step is None:

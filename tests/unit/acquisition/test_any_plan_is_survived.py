@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sealbus.acquisition import CalculatedPlan, ConnectionPlan, DevicePlan, LinearRange, SampleClock, TagPlan
 from sealbus.acquisition.calculated import Calculations
 from sealbus.acquisition.conversion import build_conversion
-from sealbus.acquisition.fleet import Fleet
 from sealbus.acquisition.identities import IdentityFolder
-from sealbus.acquisition.link import Reach
 from sealbus.acquisition.locating import Locator
-from sealbus.acquisition.points import Point, unread
+from sealbus.acquisition.polled_connection import DialContext
+from sealbus.acquisition.polled_connections import PolledConnections
 from sealbus.acquisition.sunspec_types import SUNSPEC_TYPES
+from sealbus.acquisition.tag_states import TagState, unread
 from sealbus.acquisition.tags import Tag, compile_tag
 from sealbus.endpoints import NetworkRules, parse_endpoint
 from sealbus.errors import ConfigError, SealbusError
@@ -106,7 +106,7 @@ def test_a_tag_is_refused_or_gives_a_value_or_says_why_there_is_none(plan: TagPl
         convert = build_conversion(tag)
     except ConfigError:
         return
-    point = Point(plan, convert)
+    point = TagState(plan, convert)
     for step in range(3):
         sample = point.take(data.draw(raws(tag)), T + step, float(step))
         assert sample is None or is_honest(sample)
@@ -179,7 +179,7 @@ def test_calculated_tags_are_refused_or_have_a_value_or_say_why_not(
         )
         for number, text in enumerate(expressions)
     ]
-    inputs = {number: Point(TagPlan(id=number, place="holding:0"), unread) for number in (1, 2)}
+    inputs = {number: TagState(TagPlan(id=number, place="holding:0"), unread) for number in (1, 2)}
     calculations = Calculations(plans, inputs, {}, 0.0)
     batch = [point.settle(value, T, 1.0) for point, value in zip(inputs.values(), values, strict=True)]
     told = [sample for sample in batch if sample is not None]
@@ -233,7 +233,7 @@ def test_a_rule_is_refused_or_understood(line: str) -> None:
 @given(st.data())
 async def test_a_fleet_takes_any_plan_and_the_next_one(data: st.DataObject) -> None:
     desk = Desk()
-    fleet = Fleet(Reach(Locator(), IdentityFolder(Path()), SampleClock()), desk)
+    fleet = PolledConnections(DialContext(Locator(), IdentityFolder(Path()), SampleClock()), desk)
     for _ in range(2):
         plans = []
         for number in range(1, 4):

@@ -10,7 +10,7 @@ import pytest
 from sealbus.acquisition import CalculatedPlan, TagPlan
 from sealbus.acquisition.calculated import Calculations
 from sealbus.acquisition.conversion import build_conversion
-from sealbus.acquisition.points import Point
+from sealbus.acquisition.tag_states import TagState
 from sealbus.acquisition.tags import compile_tag
 from sealbus.expressions import Expression
 from sealbus.samples import Quality, Reason, Sample
@@ -25,7 +25,7 @@ class Desk:
         self.points = {}
         for number in (1, 2):
             plan = TagPlan(id=number, place="holding:0", low=0.0, high=1000.0)
-            self.points[number] = Point(plan, build_conversion(compile_tag(plan)))
+            self.points[number] = TagState(plan, build_conversion(compile_tag(plan)))
         self.calculations = Calculations(plans, self.points, {}, 0.0)
 
     def read(self, now: float = 1.0, **raws: int) -> list[Sample]:

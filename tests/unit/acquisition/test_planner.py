@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealbus.acquisition import DevicePlan
-from sealbus.acquisition.planner import Detours, DeviceLimits, plan_blocks
+from sealbus.acquisition.planner import DeviceLimits, LearnedSplits, plan_blocks
 from sealbus.errors import ConfigError
 from sealbus.protocol import Place, Table, parse_place
 from unit.acquisition.plans import tag
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sealbus.acquisition.tags import Tag
 
 
-def places(tags: list[Tag], limits: DeviceLimits | None = None, detours: Detours | None = None) -> list[str]:
-    return [str(block.place) for block in plan_blocks(tags, limits or DeviceLimits(), detours or Detours())]
+def places(tags: list[Tag], limits: DeviceLimits | None = None, detours: LearnedSplits | None = None) -> list[str]:
+    return [str(block.place) for block in plan_blocks(tags, limits or DeviceLimits(), detours or LearnedSplits())]
 
 
 def test_thirty_neighbours_are_one_request() -> None:
@@ -61,9 +61,9 @@ def test_a_value_of_several_registers_is_never_split() -> None:
 
 def test_what_was_learnt_is_gone_around() -> None:
     tags = [tag(f"holding:{address}") for address in (0, 1, 3, 4)]
-    assert places(tags, detours=Detours(refused=(parse_place("holding:2"),))) == ["holding:0-1", "holding:3-4"]
-    assert places(tags, detours=Detours(cuts=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
-    assert places(tags, detours=Detours(cuts=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
+    assert places(tags, detours=LearnedSplits(refused=(parse_place("holding:2"),))) == ["holding:0-1", "holding:3-4"]
+    assert places(tags, detours=LearnedSplits(cuts=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
+    assert places(tags, detours=LearnedSplits(cuts=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
 
 
 def test_a_block_is_halved_by_its_tags() -> None:
@@ -132,7 +132,7 @@ def test_whatever_is_asked_every_rule_is_kept(
     tags: list[Tag], limits: DeviceLimits, refused: tuple[Place, ...], cuts: frozenset[tuple[Table, int]]
 ) -> None:
     wanted = [each for each in tags if limits.objection(each) is None]
-    blocks = plan_blocks(wanted, limits, Detours(refused, cuts))
+    blocks = plan_blocks(wanted, limits, LearnedSplits(refused, cuts))
     assert sorted(each.plan.id for block in blocks for each in block.tags) == sorted(each.plan.id for each in wanted)
     asked_for = {(each.place.table, address) for each in wanted for address in _addresses(each.place)}
     for block in blocks:

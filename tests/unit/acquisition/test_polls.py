@@ -12,8 +12,8 @@ import pytest
 from sealbus.acquisition import SampleClock, TagPlan
 from sealbus.acquisition.conversion import build_conversion
 from sealbus.acquisition.planner import DeviceLimits
-from sealbus.acquisition.points import Point
-from sealbus.acquisition.polls import Member, Poll, PolledUnit
+from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
+from sealbus.acquisition.tag_states import TagState
 from sealbus.acquisition.tags import compile_tag
 from sealbus.client import Failure
 from sealbus.samples import Quality, Reason, Sample
@@ -74,7 +74,7 @@ class Desk:
         for address in addresses:
             plan = TagPlan(id=address, place=f"holding:{address}", interval_s=interval_s)
             tag = compile_tag(plan)
-            members.append(Member(tag, Point(plan, build_conversion(tag))))
+            members.append(PolledTag(tag, TagState(plan, build_conversion(tag))))
         poll = Poll(unit, members, interval_s, self)
         poll.start()
         return poll

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealbus.acquisition.schedule import Beat
+from sealbus.acquisition.schedule import PollPhase
 
 
 def test_the_nth_time_is_start_plus_n_intervals_however_late_it_is_noticed() -> None:
-    beat = Beat(0.1, 3, 1000.0)
+    beat = PollPhase(0.1, 3, 1000.0)
     start = beat.due
     for _ in range(100_000):
         assert beat.advance(beat.due + 0.03) == 0
@@ -21,7 +21,7 @@ def test_the_nth_time_is_start_plus_n_intervals_however_late_it_is_noticed() -> 
 
 @pytest.mark.parametrize("early_s", [0.0, 1e-9, 0.0009])
 def test_a_timer_that_rings_a_moment_early_rings_once_and_misses_nothing(early_s: float) -> None:
-    beat = Beat(1.0, 1, 0.0)
+    beat = PollPhase(1.0, 1, 0.0)
     start = beat.due
     for number in range(1, 10):
         assert beat.advance(beat.due - early_s) == 0
@@ -29,7 +29,7 @@ def test_a_timer_that_rings_a_moment_early_rings_once_and_misses_nothing(early_s
 
 
 def test_times_that_were_missed_are_counted_and_left_out() -> None:
-    beat = Beat(1.0, 1, 0.0)
+    beat = PollPhase(1.0, 1, 0.0)
     start = beat.due
     assert beat.advance(start + 4.5) == 4
     assert beat.due == start + 5.0
@@ -37,7 +37,7 @@ def test_times_that_were_missed_are_counted_and_left_out() -> None:
 
 @given(st.floats(0.05, 1e5), st.integers(0, 10**9), st.floats(0, 1e8), st.lists(st.floats(0, 1e4), max_size=30))
 def test_what_is_due_next_is_always_to_come(interval_s: float, number: int, now: float, lates: list[float]) -> None:
-    beat = Beat(interval_s, number, now)
+    beat = PollPhase(interval_s, number, now)
     assert now <= beat.due <= now + min(interval_s, 1.0) + 1e-6
     for late in lates:
         before = beat.due
@@ -47,15 +47,15 @@ def test_what_is_due_next_is_always_to_come(interval_s: float, number: int, now:
 
 
 def test_two_hundred_devices_are_spread_over_the_second() -> None:
-    dues = sorted(Beat(1.0, number, 0.0).due for number in range(1, 201))
+    dues = sorted(PollPhase(1.0, number, 0.0).due for number in range(1, 201))
     gaps = [later - earlier for earlier, later in itertools.pairwise(dues)]
     assert max(gaps) < 0.01
     assert min(gaps) > 0.002
 
 
 def test_a_device_keeps_its_place_whenever_it_is_added() -> None:
-    assert Beat(1.0, 17, 5.25).due % 1.0 == pytest.approx(Beat(1.0, 17, 1234.9).due % 1.0)
+    assert PollPhase(1.0, 17, 5.25).due % 1.0 == pytest.approx(PollPhase(1.0, 17, 1234.9).due % 1.0)
 
 
 def test_the_first_time_of_a_slow_tag_is_within_a_second() -> None:
-    assert Beat(3600.0, 17, 10.0).due <= 11.0
+    assert PollPhase(3600.0, 17, 10.0).due <= 11.0

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sealbus.endpoints import Endpoint
     from sealbus.security import Peer
 
-__all__ = ["DeviceRun", "Link", "Reach", "build_rules"]
+__all__ = ["DeviceRun", "DialContext", "PolledConnection", "build_rules"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _QUEUE: Final = 4096
@@ -43,7 +43,7 @@ _WITH_IDENTITY: Final = (Scheme.MBAPS, Scheme.SSH_TCP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reach:
+class DialContext:
     """What all links share."""
 
     locator: Locator
@@ -97,11 +97,11 @@ def build_rules(plan: ConnectionPlan) -> ChannelRules:
 
 
 @dataclass(slots=True, eq=False)
-class Link:
+class PolledConnection:
     """Made from a plan; ConfigError where that cannot be used."""
 
     plan: ConnectionPlan
-    reach: Reach
+    reach: DialContext
     devices: dict[int, DeviceRun] = field(default_factory=dict)
     """Its devices, by their ids."""
     endpoint: Endpoint = field(init=False)

@@ -21,9 +21,9 @@ import logging
 import math
 from typing import TYPE_CHECKING, Final
 
+from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.clock import SLEWED_US
 from sealbus.acquisition.conversion import NoValue
-from sealbus.acquisition.unforeseen import unforeseen
 from sealbus.samples import Quality, Reason, Sample, SampleValue
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sealbus.acquisition.conversion import Conversion, Raw
     from sealbus.acquisition.plan import CalculatedPlan, TagPlan
 
-__all__ = ["Point", "unread"]
+__all__ = ["TagState", "unread"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _GOOD: Final = Quality.GOOD
@@ -47,7 +47,7 @@ def unread(raw: Raw) -> SampleValue:
     raise NoValue(Reason.NOT_COLLECTED)
 
 
-class Point:
+class TagState:
     """The memory of one tag. Times: `time_us` on the wall clock, `now` on the loop's."""
 
     __slots__ = (
@@ -67,7 +67,7 @@ class Point:
         "value",
     )
 
-    def __init__(self, plan: TagPlan | CalculatedPlan, convert: Conversion, *, before: Point | None = None) -> None:
+    def __init__(self, plan: TagPlan | CalculatedPlan, convert: Conversion, *, before: TagState | None = None) -> None:
         self.tag_id = plan.id
         self._convert = convert
         self._low = -math.inf if plan.low is None else plan.low
@@ -145,7 +145,7 @@ class Point:
     def troubled(self, error: Exception) -> None:
         """An error of ours: log the first one, and keep it to be shown."""
         if not self.trouble:
-            self.trouble = unforeseen(error)
+            self.trouble = describe_bug(error)
             _log.error("tag %d: %s", self.tag_id, self.trouble, exc_info=error)
 
     def current(self) -> Sample | None:

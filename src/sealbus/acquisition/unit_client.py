@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sealbus.client import Channel
 
-__all__ = ["Answer", "Asker"]
+__all__ = ["Answer", "UnitClient"]
 
 _EXCEPTION_BIT: Final = 0x80
 _PATIENCE_S: Final = 60.0
@@ -69,7 +69,7 @@ class _UrgentQuestion(_Question):
     is_urgent = True
 
 
-class Asker:
+class UnitClient:
     """Asks in the name of one order; `close` withdraws what has not been sent."""
 
     def __init__(self, channel: Channel, *, is_urgent: bool) -> None:

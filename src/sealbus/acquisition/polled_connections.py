@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.conversion import build_conversion
-from sealbus.acquisition.link import DeviceRun, Link
 from sealbus.acquisition.planner import DeviceLimits
-from sealbus.acquisition.points import Point, unread
-from sealbus.acquisition.polls import Member, Poll, PolledUnit
+from sealbus.acquisition.polled_connection import DeviceRun, PolledConnection
+from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
 from sealbus.acquisition.state import Problem
+from sealbus.acquisition.tag_states import TagState, unread
 from sealbus.acquisition.tags import compile_tag
-from sealbus.acquisition.unforeseen import unforeseen
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, SealbusError
 from sealbus.samples import Reason
@@ -32,12 +32,12 @@ from sealbus.samples import Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sealbus.acquisition.link import Reach
     from sealbus.acquisition.plan import ConnectionPlan, DevicePlan, TagPlan
-    from sealbus.acquisition.polls import Surroundings
+    from sealbus.acquisition.polled_connection import DialContext
+    from sealbus.acquisition.polls import PollContext
     from sealbus.acquisition.tags import Tag
 
-__all__ = ["Fleet"]
+__all__ = ["PolledConnections"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _UNIT_IDS = range(256)
@@ -48,23 +48,23 @@ class _Known:
     plan: TagPlan
     tag: Tag | None
     """None while nobody reads it."""
-    point: Point
+    point: TagState
 
 
-class Fleet:
+class PolledConnections:
     """The links of one collector, by the id of the connection."""
 
-    def __init__(self, reach: Reach, surroundings: Surroundings) -> None:
+    def __init__(self, reach: DialContext, surroundings: PollContext) -> None:
         self._reach = reach
         self._in = surroundings
         self._plans: dict[int, ConnectionPlan] = {}
         self._known: dict[int, _Known] = {}
         self._in_use: set[int] = set()
         self._problems: dict[tuple[str, int], Problem] = {}
-        self.links: dict[int, Link] = {}
+        self.links: dict[int, PolledConnection] = {}
 
     @property
-    def points(self) -> dict[int, Point]:
+    def points(self) -> dict[int, TagState]:
         """The memories of all tags of the plan, by their ids."""
         return {tag_id: known.point for tag_id, known in self._known.items()}
 
@@ -88,7 +88,7 @@ class Fleet:
             if plan.enabled:
                 self._reserve(plan)
         changed = [plan for connection_id, plan in wanted.items() if self._plans.get(connection_id) != plan]
-        starting: list[tuple[Link, DevicePlan]] = []
+        starting: list[tuple[PolledConnection, DevicePlan]] = []
         for plan in changed:
             with self._costs("connection", plan.id):
                 starting += self._replace(plan)
@@ -141,7 +141,7 @@ class Fleet:
                 link.close()
         self._reach.locator.release(connection_id)  # also of what was reserved and never became a link
 
-    def _replace(self, plan: ConnectionPlan) -> list[tuple[Link, DevicePlan]]:
+    def _replace(self, plan: ConnectionPlan) -> list[tuple[PolledConnection, DevicePlan]]:
         """Agree on all but what has to begin; that is returned."""
         before = self._plans.get(plan.id)
         if before is not None:
@@ -155,7 +155,7 @@ class Fleet:
             return []
         if link is None:
             with self._costs("connection", plan.id):
-                self.links[plan.id] = Link(plan, self._reach)
+                self.links[plan.id] = PolledConnection(plan, self._reach)
             link = self.links.get(plan.id)
             if link is None:
                 self._reach.locator.release(plan.id)  # it dials nothing, so another may
@@ -166,7 +166,7 @@ class Fleet:
 
     # -- devices
 
-    def _changed_devices(self, link: Link, before: ConnectionPlan | None) -> list[DevicePlan]:
+    def _changed_devices(self, link: PolledConnection, before: ConnectionPlan | None) -> list[DevicePlan]:
         """Stop what is not as it was; what of it has to begin again is returned."""
         old = {device.id: device for device in before.devices} if before is not None else {}
         wanted = {device.id: device for device in link.plan.devices if device.enabled}
@@ -179,7 +179,7 @@ class Fleet:
             self._stop(link, device.id)
         return changed
 
-    def _stop(self, link: Link, device_id: int) -> None:
+    def _stop(self, link: PolledConnection, device_id: int) -> None:
         run = link.devices.pop(device_id, None)
         if run is not None:
             for poll in run.polls:
@@ -188,14 +188,14 @@ class Fleet:
                     self._in_use.discard(member.tag.plan.id)
             link.channel.abandon(run.unit)
 
-    def _start(self, link: Link, device: DevicePlan) -> None:
+    def _start(self, link: PolledConnection, device: DevicePlan) -> None:
         """Raises ConfigError for a device that cannot be asked."""
         if device.unit_id not in _UNIT_IDS:
             raise ConfigError(f"{device.unit_id} is no unit id", key="unit_id", hint="give 0 to 255")
         limits = DeviceLimits.of(device)
         unit = PolledUnit(device.id, device.unit_id, limits, link.channel, link.window)
         with contextlib.ExitStack() as undo:
-            classes: dict[float, list[Member]] = {}
+            classes: dict[float, list[PolledTag]] = {}
             for plan in (tag for tag in device.tags if tag.enabled):
                 with self._costs("tag", plan.id):
                     member = self._member(plan, limits)
@@ -210,7 +210,7 @@ class Fleet:
 
     # -- tags
 
-    def _member(self, plan: TagPlan, limits: DeviceLimits) -> Member:
+    def _member(self, plan: TagPlan, limits: DeviceLimits) -> PolledTag:
         """Raises ConfigError for a tag that cannot be read."""
         known = self._known.get(plan.id)
         if plan.id in self._in_use:
@@ -218,13 +218,13 @@ class Fleet:
         tag = known.tag if known is not None and known.plan == plan else None
         if known is None or tag is None:
             tag = compile_tag(plan)
-            known = _Known(plan, tag, Point(plan, build_conversion(tag), before=known.point if known else None))
+            known = _Known(plan, tag, TagState(plan, build_conversion(tag), before=known.point if known else None))
         objection = limits.objection(tag)
         if objection is not None:
             raise objection
         self._known[plan.id] = known
         self._in_use.add(plan.id)
-        return Member(tag, known.point)
+        return PolledTag(tag, known.point)
 
     def _give_up(self, plans: Iterable[ConnectionPlan]) -> None:
         """Tell of the tags that nobody reads: those that were there before, and those of this plan that cannot be read."""
@@ -237,7 +237,7 @@ class Fleet:
         """`plan` is None for one that is in no plan any more."""
         known = self._known.get(tag_id)
         if known is None and plan is not None:
-            known = self._known[tag_id] = _Known(plan, None, Point(plan, unread))
+            known = self._known[tag_id] = _Known(plan, None, TagState(plan, unread))
         if plan is None:
             self._known.pop(tag_id, None)
         if known is not None:
@@ -255,7 +255,7 @@ class Fleet:
         except ConfigError as error:
             self._problems[what, number] = Problem(what=what, id=number, text=str(error))
         except Exception as error:  # noqa: BLE001 - a row that was judged valid: it must not keep all others from being read
-            problem = Problem(what=what, id=number, text=unforeseen(error))
+            problem = Problem(what=what, id=number, text=describe_bug(error))
             if self._problems.get((what, number)) != problem:
                 _log.error("%s %d: %s", what, number, problem.text, exc_info=error)
             self._problems[what, number] = problem

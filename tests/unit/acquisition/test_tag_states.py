@@ -9,16 +9,16 @@ import pytest
 from sealbus.acquisition import CalculatedPlan, TagPlan
 from sealbus.acquisition.clock import SLEWED_US
 from sealbus.acquisition.conversion import build_conversion
-from sealbus.acquisition.points import Point, unread
+from sealbus.acquisition.tag_states import TagState, unread
 from sealbus.acquisition.tags import compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
 T = 1_700_000_000_000_000
 
 
-def point(**options: object) -> Point:
+def point(**options: object) -> TagState:
     plan = TagPlan(id=7, place="holding:0", **options)  # type: ignore[arg-type]
-    return Point(plan, build_conversion(compile_tag(plan)))
+    return TagState(plan, build_conversion(compile_tag(plan)))
 
 
 def test_the_first_value_is_told_and_then_only_changes() -> None:
@@ -95,7 +95,7 @@ def test_after_a_clock_that_was_wrong_by_more_the_right_time_is_told() -> None:
 
 def test_one_and_true_are_the_same_number_and_a_text_is_compared_as_one() -> None:
     plan = TagPlan(id=1, place="holding:0", type="string", length=2)
-    text = Point(plan, build_conversion(compile_tag(plan)))
+    text = TagState(plan, build_conversion(compile_tag(plan)))
     assert text.take(b"ab\0\0", T, 0.0) is not None
     assert text.take(b"ab\0\1", T + 1, 0.0) is None
     assert text.take(b"ac\0\0", T + 2, 0.0) == Sample(1, T + 2, "ac")
@@ -105,7 +105,7 @@ def test_a_changed_plan_keeps_the_memory_so_order_and_dead_band_go_on() -> None:
     before = point(dead_band=5.0)
     before.take(10, T, 0.0)
     plan = TagPlan(id=7, place="holding:0", dead_band=1.0)
-    after = Point(plan, build_conversion(compile_tag(plan)), before=before)
+    after = TagState(plan, build_conversion(compile_tag(plan)), before=before)
     assert after.current() == Sample(7, T, 10)
     told = after.take(10, T, 0.0)
     assert told == Sample(7, T + 1, 10), "told under its new plan once, behind what was there"
@@ -113,7 +113,7 @@ def test_a_changed_plan_keeps_the_memory_so_order_and_dead_band_go_on() -> None:
 
 
 def test_a_text_is_neither_above_nor_below_a_limit() -> None:
-    one = Point(CalculatedPlan(id=7, expression='"on"', inputs={}, low=0.0, high=1.0), unread)
+    one = TagState(CalculatedPlan(id=7, expression='"on"', inputs={}, low=0.0, high=1.0), unread)
     assert one.settle("on", T, 0.0) == Sample(7, T, "on")
 
 
@@ -121,7 +121,7 @@ def test_an_error_that_nobody_foresaw_costs_this_tag_and_is_kept(caplog: pytest.
     def broken(raw: object) -> int:
         raise RuntimeError("no such thing")
 
-    one = Point(TagPlan(id=7, place="holding:0"), broken)
+    one = TagState(TagPlan(id=7, place="holding:0"), broken)
     assert one.take(1, T, 0.0) == Sample(7, T, None, Quality.BAD, Reason.NOT_DECODABLE)
     assert one.take(2, T + 1, 0.0) is None
     assert "RuntimeError: no such thing" in one.trouble

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["unforeseen"]
+__all__ = ["describe_bug"]
 
 _LONGEST: Final = 200
 
 
-def unforeseen(error: Exception) -> str:
+def describe_bug(error: Exception) -> str:
     """What to show for it."""
     return f"a fault of Sealbus, please report it: {type(error).__name__}: {str(error)[:_LONGEST]}"
