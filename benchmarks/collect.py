@@ -113,7 +113,8 @@ async def _sinks(
 async def _sealbus(
     first_port: int, devices: int, tags: int, times: tuple[float, float], folder: Path, *, is_real: bool
 ) -> Any:
-    from sealbus.acquisition import Collector, CollectorPorts, ConnectionPlan, DevicePlan, Plan, TagPlan
+    from sealbus.acquisition import Collector, CollectorPorts
+    from sealbus.plant import ConnectionPlan, DevicePlan, Plan, TagPlan
 
     window = _Window()
 
@@ -224,7 +225,8 @@ async def _pymodbus(first_port: int, devices: int, tags: int, times: tuple[float
 
 async def _orders(folder: Path) -> Any:
     """A line with one request under way and a hundred waiting: how long until an order is on the wire?"""
-    from sealbus.acquisition import Collector, CollectorPorts, ConnectionPlan, DevicePlan, Plan, ReadNow, TagPlan
+    from sealbus.acquisition import Collector, CollectorPorts
+    from sealbus.plant import ConnectionPlan, DevicePlan, Plan, ReadNow, TagPlan
 
     seen: dict[int, float] = {}
     loop = asyncio.get_running_loop()

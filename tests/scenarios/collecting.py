@@ -14,19 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pki
 from scenarios.plant import PATIENCE_S, until
-from sealbus.acquisition import (
-    CalculatedPlan,
-    Collector,
-    CollectorPorts,
-    ConnectionPlan,
-    DevicePlan,
-    Order,
-    OrderProgress,
-    OrderResult,
-    Plan,
-    SampleClock,
-    TagPlan,
-)
+from sealbus.acquisition import Collector, CollectorPorts, SampleClock
+from sealbus.plant import CalculatedPlan, ConnectionPlan, DevicePlan, Order, OrderProgress, OrderResult, Plan, TagPlan
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pki
 from scenarios.collecting import connection, neighbours, open_collector, save_identity
 from scenarios.plant import Plant, open_device, until
-from sealbus.acquisition import TagPlan
+from sealbus.plant import TagPlan
 from sealbus.records import Connected
 from sealbus.samples import Reason
 

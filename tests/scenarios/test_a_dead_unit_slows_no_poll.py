@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, open_device
 from scenarios.serial_line import RtuDevice, RtuRequest
-from sealbus.acquisition import DevicePlan, TagPlan
+from sealbus.plant import DevicePlan, TagPlan
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scenarios.collecting import connection, neighbours, open_collector
 from scenarios.plant import open_device, until
-from sealbus.acquisition import DevicePlan, TagPlan
+from sealbus.plant import DevicePlan, TagPlan
 
 if TYPE_CHECKING:
     from pathlib import Path

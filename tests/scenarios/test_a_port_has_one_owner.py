@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import connection, neighbours, open_collector
 from scenarios.plant import open_device, until
 from scenarios.serial_line import RtuDevice
-from sealbus.acquisition import OrderState, ReadNow, TagPlan, TestConnection
+from sealbus.plant import OrderState, ReadNow, TagPlan, TestConnection
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, open_device, until
 from scenarios.serial_line import RtuDevice
-from sealbus.acquisition import DevicePlan, OrderState, ReadNow, TagPlan, TestConnection
+from sealbus.plant import DevicePlan, OrderState, ReadNow, TagPlan, TestConnection
 
 if TYPE_CHECKING:
     from pathlib import Path

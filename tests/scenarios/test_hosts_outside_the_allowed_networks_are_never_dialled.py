@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.collecting import connection, neighbours, open_collector
 from scenarios.plant import open_device, until
-from sealbus.acquisition import OrderState, Step, TestConnection
+from sealbus.plant import OrderState, Step, TestConnection
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:

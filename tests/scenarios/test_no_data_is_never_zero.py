@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.collecting import connection, neighbours, open_collector
 from scenarios.plant import ScriptedDevice, exception, open_device, until
-from sealbus.acquisition import CalculatedPlan, TagPlan
+from sealbus.plant import CalculatedPlan, TagPlan
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:

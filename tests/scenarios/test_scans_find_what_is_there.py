@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, exception, open_device, until
-from sealbus.acquisition import (
+from sealbus.plant import (
     DevicePlan,
     DiscoverSunSpec,
     OrderProgress,

@@ -10,7 +10,7 @@ import pki
 from ports import free_ports
 from scenarios.collecting import connection, neighbours, open_collector, save_identity
 from scenarios.plant import Plant, exception, open_device, until
-from sealbus.acquisition import ConnectionTested, OrderResult, OrderState, Step, TestConnection
+from sealbus.plant import ConnectionTested, OrderResult, OrderState, Step, TestConnection
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:

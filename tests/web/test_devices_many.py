@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from sealbus.acquisition import Plan
+from sealbus.plant import Plan
 from sealbus.web.devices import queries
 from sealbus.web.devices.models import Device, Tag
 from web.people import ALL_ACTIONS, a_user, signed_in

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from django.utils import timezone
 
-from sealbus.acquisition import (
+from sealbus.plant import (
     DiscoverSunSpec,
     Order,
     OrderResult,

@@ -10,8 +10,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sealbus.acquisition import ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
 from sealbus.endpoints import NetworkRules
+from sealbus.plant import ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
 from sealbus.web.devices import queries
 from sealbus.web.devices.models import Tag
 from web.plant_rows import a_connection, a_device, a_tag

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from sealbus.acquisition import ModelFound, OrderResult, OrderState, SunSpecFound
 from sealbus.expressions import parse_expression
+from sealbus.plant import ModelFound, OrderResult, OrderState, SunSpecFound
 from sealbus.web.access.actions import Action
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Device, Tag

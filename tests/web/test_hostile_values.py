@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rest_framework.exceptions import ParseError
 
-from sealbus.acquisition.conversion import build_conversion
-from sealbus.acquisition.plan import TagPlan
-from sealbus.acquisition.tags import compile_tag
 from sealbus.errors import ConfigError
+from sealbus.plant import TagPlan, build_conversion, compile_tag
 from sealbus.web.access.json_bodies import JsonBody
 from sealbus.web.config.bodies import BodyBudget, BodyRefused
 from sealbus.web.devices import csv_table

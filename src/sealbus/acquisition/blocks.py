@@ -18,9 +18,9 @@ from sealbus.samples import Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealbus.acquisition.conversion import Raw
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.tag_states import TagState
+    from sealbus.plant import Raw
     from sealbus.protocol import Place
     from sealbus.samples import Sample
 

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Final
 from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.schedule import PollPhase
 from sealbus.acquisition.tag_states import TagState, unread
-from sealbus.acquisition.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, check_pace
 from sealbus.errors import ConfigError
 from sealbus.expressions import NotComputable, check_expression, parse_expression
+from sealbus.plant import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, check_pace
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sealbus.acquisition.plan import CalculatedPlan
     from sealbus.expressions import Expression
+    from sealbus.plant import CalculatedPlan
     from sealbus.samples import Sample, SampleValue
 
 __all__ = ["Calculations"]

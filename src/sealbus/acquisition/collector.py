@@ -23,13 +23,12 @@ from sealbus.acquisition.clock import SampleClock
 from sealbus.acquisition.errands import Errands
 from sealbus.acquisition.identities import IdentityFolder
 from sealbus.acquisition.locating import Locator, resolve
-from sealbus.acquisition.plan import Plan
 from sealbus.acquisition.polled_connection import DialContext
 from sealbus.acquisition.polled_connections import PolledConnections
 from sealbus.acquisition.sample_batcher import SampleBatcher
-from sealbus.acquisition.state import CollectorState, Problem
 from sealbus.endpoints import NetworkRules
 from sealbus.errors import ConfigError
+from sealbus.plant import CollectorState, Plan, Problem
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
@@ -37,8 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealbus.acquisition.locating import Resolver
-    from sealbus.acquisition.orders import Order, OrderProgress, OrderResult
     from sealbus.acquisition.sample_batcher import SampleStore
+    from sealbus.plant import Order, OrderProgress, OrderResult
     from sealbus.samples import Sample
 
 __all__ = ["LAG_BOUNDS_S", "Collector", "CollectorPorts"]

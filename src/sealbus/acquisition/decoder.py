@@ -22,9 +22,8 @@ from sealbus.protocol import Table, ValueType, WordOrder, unpack_bits
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sealbus.acquisition.conversion import Raw
     from sealbus.acquisition.planner import PlannedBlock
-    from sealbus.acquisition.tags import Tag
+    from sealbus.plant import Raw, Tag
 
 __all__ = ["Decoder", "build_decoder"]
 

@@ -15,7 +15,15 @@ import msgspec
 
 from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.locating import LocatingError
-from sealbus.acquisition.orders import (
+from sealbus.acquisition.outcome import Errand, Outcome
+from sealbus.acquisition.polled_connection import PolledConnection
+from sealbus.acquisition.reading import read_now
+from sealbus.acquisition.scanning import scan_registers, scan_units
+from sealbus.acquisition.sunspec import discover
+from sealbus.acquisition.trying import try_connection
+from sealbus.acquisition.unit_client import UnitClient
+from sealbus.errors import ConfigError, SealbusError
+from sealbus.plant import (
     DiscoverSunSpec,
     OrderProgress,
     OrderResult,
@@ -27,21 +35,13 @@ from sealbus.acquisition.orders import (
     TestConnection,
     WriteTag,
 )
-from sealbus.acquisition.outcome import Errand, Outcome
-from sealbus.acquisition.polled_connection import PolledConnection
-from sealbus.acquisition.reading import read_now
-from sealbus.acquisition.scanning import scan_registers, scan_units
-from sealbus.acquisition.sunspec import discover
-from sealbus.acquisition.trying import try_connection
-from sealbus.acquisition.unit_client import UnitClient
-from sealbus.errors import ConfigError, SealbusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealbus.acquisition.orders import Order
     from sealbus.acquisition.polled_connection import DialContext
     from sealbus.acquisition.polled_connections import PolledConnections
+    from sealbus.plant import Order
 
 __all__ = ["Errands"]
 

@@ -23,9 +23,9 @@ import os.path
 import socket
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sealbus.acquisition.orders import Step
 from sealbus.endpoints import NetworkRules, render_authority
 from sealbus.errors import Unreachable
+from sealbus.plant import Step
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sealbus.acquisition.orders import Finding, OrderState, Step
 from sealbus.client import Failure
+from sealbus.plant import Finding, OrderState, Step
 from sealbus.protocol import ExceptionCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealbus.acquisition.orders import Order
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer
+    from sealbus.plant import Order
 
 __all__ = ["Errand", "Outcome", "failed_step"]
 

@@ -20,8 +20,7 @@ from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, Plac
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sealbus.acquisition.plan import DevicePlan
-    from sealbus.acquisition.tags import Tag
+    from sealbus.plant import DevicePlan, Tag
 
 __all__ = ["DeviceLimits", "LearnedSplits", "PlannedBlock", "plan_blocks"]
 

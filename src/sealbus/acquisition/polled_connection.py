@@ -15,11 +15,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.locating import LocatingError
-from sealbus.acquisition.orders import Step
-from sealbus.acquisition.state import ConnectionState, LinkStatus, PollState
 from sealbus.client import Channel, ChannelHooks, ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
+from sealbus.plant import ConnectionState, LinkStatus, PollState, Step
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     from sealbus.acquisition.clock import SampleClock
     from sealbus.acquisition.identities import Credentials, IdentityFolder
     from sealbus.acquisition.locating import Locator
-    from sealbus.acquisition.plan import ConnectionPlan
     from sealbus.acquisition.polls import Poll, PolledUnit
     from sealbus.endpoints import Endpoint
+    from sealbus.plant import ConnectionPlan
     from sealbus.security import Peer
 
 __all__ = ["DeviceRun", "DialContext", "PolledConnection", "build_rules"]

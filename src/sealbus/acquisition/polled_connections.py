@@ -18,24 +18,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.acquisition.bugs import describe_bug
-from sealbus.acquisition.conversion import build_conversion
 from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polled_connection import DeviceRun, PolledConnection
 from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
-from sealbus.acquisition.state import Problem
 from sealbus.acquisition.tag_states import TagState, unread
-from sealbus.acquisition.tags import compile_tag
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, SealbusError
+from sealbus.plant import Problem, build_conversion, compile_tag
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sealbus.acquisition.plan import ConnectionPlan, DevicePlan, TagPlan
     from sealbus.acquisition.polled_connection import DialContext
     from sealbus.acquisition.polls import PollContext
-    from sealbus.acquisition.tags import Tag
+    from sealbus.plant import ConnectionPlan, DevicePlan, Tag, TagPlan
 
 __all__ = ["PolledConnections"]
 

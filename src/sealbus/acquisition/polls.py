@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from sealbus.acquisition.clock import SampleClock
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.tag_states import TagState
-    from sealbus.acquisition.tags import Tag
     from sealbus.client import Channel
+    from sealbus.plant import Tag
     from sealbus.protocol import Table
     from sealbus.samples import Reason, Sample
 

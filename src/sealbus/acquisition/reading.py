@@ -11,25 +11,21 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import Block
-from sealbus.acquisition.conversion import build_conversion
-from sealbus.acquisition.orders import OrderState, Step, ValueRead, ValuesRead
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
 from sealbus.acquisition.tag_states import TagState
-from sealbus.acquisition.tags import compile_tag
 from sealbus.errors import ConfigError
+from sealbus.plant import OrderState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
 from sealbus.protocol import Table
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.orders import ReadNow
     from sealbus.acquisition.outcome import Errand
-    from sealbus.acquisition.plan import TagPlan
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.acquisition.tags import Tag
     from sealbus.acquisition.unit_client import Answer, UnitClient
+    from sealbus.plant import ReadNow, Tag, TagPlan
 
 __all__ = ["limits_of", "read_now"]
 

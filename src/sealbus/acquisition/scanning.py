@@ -12,20 +12,20 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
-from sealbus.acquisition.orders import OrderState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.acquisition.reasons import HALVED
 from sealbus.client import Failure
 from sealbus.errors import LocalError
+from sealbus.plant import OrderState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
 from sealbus.protocol import ExceptionCode, Place, Table, parse_place, unpack_bits, unpack_words
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.orders import ScanRegisters, ScanUnits
     from sealbus.acquisition.outcome import Errand
     from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
+    from sealbus.plant import ScanRegisters, ScanUnits
 
 __all__ = ["scan_registers", "scan_units"]
 

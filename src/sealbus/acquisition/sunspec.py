@@ -13,17 +13,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
-from sealbus.acquisition.orders import ModelFound, OrderState, Step, SunSpecFound
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.reading import limits_of
+from sealbus.plant import ModelFound, OrderState, Step, SunSpecFound
 from sealbus.protocol import ADDRESS_SPACE, Place, Table, unpack_words
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.orders import DiscoverSunSpec
     from sealbus.acquisition.outcome import Errand
     from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
+    from sealbus.plant import DiscoverSunSpec
 
 __all__ = ["discover"]
 

@@ -23,13 +23,12 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.clock import SLEWED_US
-from sealbus.acquisition.conversion import NoValue
+from sealbus.plant import NoValue
 from sealbus.samples import Quality, Reason, Sample, SampleValue
 
 if TYPE_CHECKING:
     from sealbus.acquisition.blocks import Block
-    from sealbus.acquisition.conversion import Conversion, Raw
-    from sealbus.acquisition.plan import CalculatedPlan, TagPlan
+    from sealbus.plant import CalculatedPlan, Conversion, Raw, TagPlan
 
 __all__ = ["TagState", "unread"]
 

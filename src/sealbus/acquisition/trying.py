@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.locating import LocatingError
-from sealbus.acquisition.orders import ConnectionTested, OrderState, Step, StepTaken
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.errors import ConfigError, LocalError, PeerError, Unreachable
+from sealbus.plant import ConnectionTested, OrderState, Step, StepTaken
 from sealbus.protocol import ExceptionCode, parse_place
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sealbus.acquisition.orders import TestConnection
     from sealbus.acquisition.outcome import Errand
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
+    from sealbus.plant import TestConnection
 
 __all__ = ["try_connection"]
 

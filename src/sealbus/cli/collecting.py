@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from sealbus.acquisition import Collector, CollectorPorts, Order, OrderProgress, OrderResult, OrderState, Plan
+from sealbus.acquisition import Collector, CollectorPorts
 from sealbus.bus import (
     LIVE_TOPIC,
     SIGN_OF_LIFE_S,
@@ -40,6 +40,7 @@ from sealbus.bus import (
 )
 from sealbus.errors import SealbusError
 from sealbus.history import HistoryRules, HistoryWriter, RetentionClass, open_history
+from sealbus.plant import Order, OrderProgress, OrderResult, OrderState, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

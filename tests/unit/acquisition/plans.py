@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sealbus.acquisition import TagPlan
-from sealbus.acquisition.tags import Tag, compile_tag
+from sealbus.plant import Tag, TagPlan, compile_tag
 
 __all__ = ["tag"]
 

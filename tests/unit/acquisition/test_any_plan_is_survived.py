@@ -9,18 +9,26 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealbus.acquisition import CalculatedPlan, ConnectionPlan, DevicePlan, LinearRange, SampleClock, TagPlan
+from sealbus.acquisition import SampleClock
 from sealbus.acquisition.calculated import Calculations
-from sealbus.acquisition.conversion import build_conversion
 from sealbus.acquisition.identities import IdentityFolder
 from sealbus.acquisition.locating import Locator
 from sealbus.acquisition.polled_connection import DialContext
 from sealbus.acquisition.polled_connections import PolledConnections
-from sealbus.acquisition.sunspec_types import SUNSPEC_TYPES
 from sealbus.acquisition.tag_states import TagState, unread
-from sealbus.acquisition.tags import Tag, compile_tag
 from sealbus.endpoints import NetworkRules, parse_endpoint
 from sealbus.errors import ConfigError, SealbusError
+from sealbus.plant import (
+    SUNSPEC_TYPES,
+    CalculatedPlan,
+    ConnectionPlan,
+    DevicePlan,
+    LinearRange,
+    Tag,
+    TagPlan,
+    build_conversion,
+    compile_tag,
+)
 from sealbus.protocol import ValueType, WordOrder
 from sealbus.samples import Quality, Sample
 from unit.acquisition.test_polls import Desk

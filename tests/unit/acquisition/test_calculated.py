@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from sealbus.acquisition import CalculatedPlan, TagPlan
 from sealbus.acquisition.calculated import Calculations
-from sealbus.acquisition.conversion import build_conversion
 from sealbus.acquisition.tag_states import TagState
-from sealbus.acquisition.tags import compile_tag
 from sealbus.expressions import Expression
+from sealbus.plant import CalculatedPlan, TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
 T = 1_700_000_000_000_000

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealbus.acquisition.conversion import NoValue, build_conversion
 from sealbus.acquisition.decoder import build_decoder
 from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.errors import PeerError
+from sealbus.plant import NoValue, build_conversion
 from sealbus.protocol import ValueType, WordOrder, decode_registers, pack_bits, pack_words
 from sealbus.samples import Reason
 from unit.acquisition.plans import tag
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.tags import Tag
+    from sealbus.plant import Tag
 
 FIRST = 100
 WIDE = DeviceLimits(gap_registers=125, gap_bits=2000)

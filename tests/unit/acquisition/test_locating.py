@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sealbus.acquisition.locating import LocatingError, Locator
-from sealbus.acquisition.orders import Step
 from sealbus.endpoints import Endpoint, NetworkRules, Scheme, SerialLine, parse_endpoint
+from sealbus.plant import Step
 
 if TYPE_CHECKING:
     from pathlib import Path

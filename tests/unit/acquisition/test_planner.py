@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealbus.acquisition import DevicePlan
 from sealbus.acquisition.planner import DeviceLimits, LearnedSplits, plan_blocks
 from sealbus.errors import ConfigError
+from sealbus.plant import DevicePlan
 from sealbus.protocol import Place, Table, parse_place
 from unit.acquisition.plans import tag
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.tags import Tag
+    from sealbus.plant import Tag
 
 
 def places(tags: list[Tag], limits: DeviceLimits | None = None, detours: LearnedSplits | None = None) -> list[str]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from sealbus.acquisition import SampleClock, TagPlan
-from sealbus.acquisition.conversion import build_conversion
+from sealbus.acquisition import SampleClock
 from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
 from sealbus.acquisition.tag_states import TagState
-from sealbus.acquisition.tags import compile_tag
 from sealbus.client import Failure
+from sealbus.plant import TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:

@@ -6,11 +6,9 @@ import itertools
 
 import pytest
 
-from sealbus.acquisition import CalculatedPlan, TagPlan
 from sealbus.acquisition.clock import SLEWED_US
-from sealbus.acquisition.conversion import build_conversion
 from sealbus.acquisition.tag_states import TagState, unread
-from sealbus.acquisition.tags import compile_tag
+from sealbus.plant import CalculatedPlan, TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
 T = 1_700_000_000_000_000

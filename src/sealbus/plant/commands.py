@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from sealbus.acquisition.plan import ConnectionPlan, TagPlan  # noqa: TC001 - msgspec evaluates the annotations
+from sealbus.plant.plan import ConnectionPlan, TagPlan  # noqa: TC001 - msgspec evaluates the annotations
 
 __all__ = [
     "ConnectionTested",

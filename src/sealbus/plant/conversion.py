@@ -15,16 +15,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sealbus.acquisition.sunspec_types import SUNSPEC_TYPES, sunspec_type_of
 from sealbus.errors import PeerError
+from sealbus.plant.sunspec_types import SUNSPEC_TYPES, sunspec_type_of
 from sealbus.protocol import ValueType, decode_registers, unpack_words
 from sealbus.samples import Reason, SampleValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealbus.acquisition.plan import LinearRange
-    from sealbus.acquisition.tags import Tag
+    from sealbus.plant.plan import LinearRange
+    from sealbus.plant.tags import Tag
 
 __all__ = ["Conversion", "NoValue", "Raw", "build_conversion"]
 

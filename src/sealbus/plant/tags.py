@@ -12,12 +12,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sealbus.acquisition.sunspec_types import sunspec_type_of
 from sealbus.errors import ConfigError, LocalError
+from sealbus.plant.sunspec_types import sunspec_type_of
 from sealbus.protocol import MAX_COUNT_READ_REGISTERS, Place, Table, ValueType, WordOrder, parse_place
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.plan import CalculatedPlan, LinearRange, TagPlan
+    from sealbus.plant.plan import CalculatedPlan, LinearRange, TagPlan
 
 __all__ = ["LONGEST_INTERVAL_S", "SHORTEST_INTERVAL_S", "Tag", "check_pace", "compile_tag"]
 

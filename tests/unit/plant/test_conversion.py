@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from sealbus.acquisition import LinearRange
-from sealbus.acquisition.conversion import NoValue, Raw, build_conversion
-from sealbus.acquisition.sunspec_types import SUNSPEC_TYPES
 from sealbus.errors import ConfigError
+from sealbus.plant import SUNSPEC_TYPES, LinearRange, NoValue, Raw, build_conversion
 from sealbus.protocol import ValueType
 from sealbus.samples import Reason
 from sealbus.web.devices.tag_rules import SUNSPEC_TYPES as FORM_TYPES

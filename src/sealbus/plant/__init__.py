@@ -1,0 +1,84 @@
+"""What does a site consist of? The contract that the web server and the collector share.
+
+Plan (connections, devices, tags), commands, collector state, tag rules, the codec between raw registers and values, and
+SunSpec types. Pure: no I/O, no clock, no logging; msgspec structs are the only third party. The package refuses to know
+who stores a plan and who carries it out.
+"""
+
+from sealbus.plant.collector_state import CollectorState, ConnectionState, LinkStatus, PollState, Problem
+from sealbus.plant.commands import (
+    ConnectionTested,
+    DiscoverSunSpec,
+    Finding,
+    ModelFound,
+    Order,
+    OrderProgress,
+    OrderResult,
+    OrderState,
+    RangeFound,
+    ReadNow,
+    RegistersScanned,
+    ScanRegisters,
+    ScanUnits,
+    Step,
+    StepTaken,
+    SunSpecFound,
+    TestConnection,
+    UnitAnswer,
+    UnitsScanned,
+    ValueRead,
+    ValuesRead,
+    WriteTag,
+)
+from sealbus.plant.conversion import Conversion, NoValue, Raw, build_conversion
+from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
+from sealbus.plant.sunspec_types import SUNSPEC_TYPES, SunSpecType, sunspec_type_of
+from sealbus.plant.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Tag, check_pace, compile_tag
+
+__all__ = [
+    "LONGEST_INTERVAL_S",
+    "SHORTEST_INTERVAL_S",
+    "SUNSPEC_TYPES",
+    "CalculatedPlan",
+    "CollectorState",
+    "ConnectionPlan",
+    "ConnectionState",
+    "ConnectionTested",
+    "Conversion",
+    "DevicePlan",
+    "DiscoverSunSpec",
+    "Finding",
+    "LinearRange",
+    "LinkStatus",
+    "ModelFound",
+    "NoValue",
+    "Order",
+    "OrderProgress",
+    "OrderResult",
+    "OrderState",
+    "Plan",
+    "PollState",
+    "Problem",
+    "RangeFound",
+    "Raw",
+    "ReadNow",
+    "RegistersScanned",
+    "ScanRegisters",
+    "ScanUnits",
+    "Step",
+    "StepTaken",
+    "SunSpecFound",
+    "SunSpecType",
+    "Tag",
+    "TagPlan",
+    "TestConnection",
+    "UnitAnswer",
+    "UnitsScanned",
+    "ValueRead",
+    "ValuesRead",
+    "WriteTag",
+    "build_conversion",
+    "check_pace",
+    "compile_tag",
+    "sunspec_type_of",
+]
