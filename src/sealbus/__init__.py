@@ -7,24 +7,33 @@
         await modbus.write_register(100, 42, unit=1)
 
 `sealbus.sync.connect` is the same without `await`. `sealbus.serve` offers a `Device` under a policy.
+
+Each name is imported at its first use, so that `import sealbus` and `sealbus --help` stay quick.
 """
 
-from sealbus import sync
-from sealbus.client import ChannelRules, Connection, connect
-from sealbus.errors import (
-    ConfigError,
-    DeviceException,
-    LocalError,
-    PeerError,
-    ResponseTimeout,
-    SealbusError,
-    Unreachable,
-)
-from sealbus.policy import Policy, parse_policy
-from sealbus.protocol import ExceptionCode, FunctionCode, Table, ValueType, WordOrder
-from sealbus.security import Identity, TlsOptions, Trust
-from sealbus.server import Device, Server, serve
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from sealbus.version import __version__
+
+if TYPE_CHECKING:
+    from sealbus import sync as sync
+    from sealbus.client import ChannelRules, Connection, connect
+    from sealbus.errors import (
+        ConfigError,
+        DeviceException,
+        LocalError,
+        PeerError,
+        ResponseTimeout,
+        SealbusError,
+        Unreachable,
+    )
+    from sealbus.policy import Policy, parse_policy
+    from sealbus.protocol import ExceptionCode, FunctionCode, Table, ValueType, WordOrder
+    from sealbus.security import Identity, TlsOptions, Trust
+    from sealbus.server import Device, Server, serve
 
 __all__ = [
     "ChannelRules",
@@ -53,3 +62,20 @@ __all__ = [
     "serve",
     "sync",
 ]
+
+_PACKAGES = ("errors", "protocol", "policy", "security", "client", "server")
+
+
+def __getattr__(name: str) -> object:
+    if name == "sync":
+        return import_module("sealbus.sync")
+    if name in __all__:
+        for package in map(import_module, (f"sealbus.{each}" for each in _PACKAGES)):
+            if name in package.__all__:
+                value = globals()[name] = getattr(package, name)
+                return value
+    raise AttributeError(f"module 'sealbus' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -96,11 +96,19 @@ def _imported(module: Module, *, own: bool) -> Iterator[str]:
     """Names that a package's front door brings in: from its own modules (`own`), or from elsewhere in Sealbus."""
     if not module.is_package:
         return
-    for node in top_level(module):
+    for node in [*top_level(module), *_lazy(module)]:
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("sealbus"):
             continue
         if own == f"{node.module}.".startswith(f"{module.name}."):
             yield from filter(_is_public, (alias.asname or alias.name for alias in node.names))
+
+
+def _lazy(module: Module) -> Iterator[ast.stmt]:
+    """What a front door with a `__getattr__` imports at first use stands under `if TYPE_CHECKING`."""
+    if any(isinstance(node, _FUNCTIONS) and node.name == "__getattr__" for node in module.tree.body):
+        for node in module.tree.body:
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                yield from node.body
 
 
 def _is_public(name: str) -> bool:
