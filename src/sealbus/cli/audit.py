@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "follow", "show", "verify"]
 
-app = typer.Typer(help="Read and verify the record of a gateway.", no_args_is_help=True)
+app = typer.Typer(
+    help="Read and verify the record of a gateway.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 _KINDS = frozenset(map(kind_of, get_args(Record)))
 _UNREADABLE = "unreadable"

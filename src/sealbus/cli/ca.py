@@ -41,7 +41,12 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "init", "issue", "list_certificates", "renew_crl", "revoke", "sign"]
 
-app = typer.Typer(help="A certificate authority for plants that have none.", no_args_is_help=True)
+app = typer.Typer(
+    help="A certificate authority for plants that have none.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 _ENVIRONMENT: Final = "SEALBUS_CA_PASSPHRASE"
 _SOON_DAYS: Final = 30

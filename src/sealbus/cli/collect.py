@@ -32,7 +32,7 @@ def collect(
     with one_line_errors():
         folder = state_home(home)
         sources = [_source(each) for each in records or _listed(os.environ.get("SEALBUS_RECORDS", ""))]
-        start_log(log, also=("django",))
+        start_log(log)
         from sealbus import web
         from sealbus.cli.collecting import RecordSource, collect_until
 

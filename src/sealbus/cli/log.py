@@ -1,14 +1,25 @@
-"""The log of a service on stderr: plain for people, JSON lines for machines. It says what the record says, only sooner."""
+"""The log of a process on stderr: plain lines for people, or JSON lines for machines.
+
+With JSON every line is JSON: warnings of Python and of libraries, uncaught exceptions, the lines that report readiness
+and the last error of the process as well, so that a log collector never meets a line that it cannot parse.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-__all__ = ["LogFormat", "start_log"]
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["LogFormat", "print_line", "start_log"]
+
+_log = logging.getLogger("sealbus")
 
 
 class LogFormat(StrEnum):
@@ -18,19 +29,32 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-def start_log(log_format: LogFormat, *, also: tuple[str, ...] = ()) -> None:
-    """Send the log of Sealbus to stderr, and warnings of the libraries named in `also`."""
+def start_log(log_format: LogFormat) -> None:
+    """Send the log of Sealbus, and warnings of libraries, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format is LogFormat.JSON else _Plain())
-    logger = logging.getLogger("sealbus")
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    for name in also:
-        library = logging.getLogger(name)
-        library.handlers = [handler]
-        library.setLevel(logging.WARNING)
-        library.propagate = False
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    _log.setLevel(logging.INFO)
+    if log_format is LogFormat.JSON:
+        logging.captureWarnings(True)
+        sys.excepthook = _log_uncaught
+        threading.excepthook = lambda event: _log_uncaught(
+            event.exc_type, event.exc_value or event.exc_type(), event.exc_traceback
+        )
+
+
+def print_line(line: str, *, level: int = logging.INFO) -> None:
+    """A line of its own on stderr, as it stands; where the log is JSON, as a line of the log."""
+    if any(isinstance(handler.formatter, _Json) for handler in logging.getLogger().handlers):
+        _log.log(level, "%s", line)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    _log.critical("uncaught exception: %s", error, exc_info=(kind, error, traceback))
 
 
 class _Plain(logging.Formatter):
@@ -59,5 +83,5 @@ def _time_of(record: logging.LogRecord) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Peers choose part of the text: what could start a line of its own, or colour a terminal, is shown as its escape."""
+    """Peers choose part of the text: a character that could start a new line, or colour a terminal, is escaped."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

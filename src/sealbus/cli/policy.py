@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Example", "app", "check", "example", "explain"]
 
-app = typer.Typer(help="Check a policy; ask what it would decide.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check a policy; ask what it would decide.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 _HEADER: Final = ("ROLE", "RULE", "UNITS", "RIGHTS")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
-from sealbus.cli.log import LogFormat, start_log
+from sealbus.cli.log import LogFormat, print_line, start_log
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.gateway import (
@@ -98,7 +97,7 @@ def wrap(
 def _run(file: GatewayFile, *, path: Path | None = None) -> None:
     def ready(process: GatewayProcess) -> None:
         for service in process.gateway.services.values():
-            print(f"listening on {service.endpoint}", file=sys.stderr)
+            print_line(f"listening on {service.endpoint}")
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(run_gateway(file, path=path, ready=ready))

@@ -37,7 +37,9 @@ __all__ = [
     "verify",
 ]
 
-app = typer.Typer(help="The web site: serve it, and look after it.", no_args_is_help=True)
+app = typer.Typer(
+    help="The web site: serve it, and look after it.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 audit_app = typer.Typer(no_args_is_help=True)
 app.add_typer(audit_app, name="audit", help="What people and programs did at the site: verify it, export it.")
 
@@ -60,7 +62,7 @@ def serve(
 ) -> None:
     """Serve the API, live values and pages until it is told to end."""
     with one_line_errors():
-        start_log(log, also=("django", "uvicorn"))
+        start_log(log)
         options = {"SEALBUS_LISTEN": listen, "SEALBUS_PUBLIC_URL": public_url}
         _boot(home, {name: value for name, value in options.items() if value})
         web.serve(say)
