@@ -37,7 +37,7 @@ bench: $(VENV)/test.stamp ## measure against nginx, HAProxy, stunnel and pymodbu
 lock: $(VENV)/test.stamp ## write requirements/*.lock anew from pyproject.toml (UPGRADE=--upgrade moves the pins)
 	@test -x $(BIN)/uv || $(PIP) install uv
 	@for group in build:run test:test; do \
-		$(BIN)/uv pip compile pyproject.toml --group "pyproject.toml:$${group%:*}" $(UPGRADE) --quiet --universal \
+		$(BIN)/uv pip compile pyproject.toml --all-extras --group "pyproject.toml:$${group%:*}" $(UPGRADE) --quiet --universal \
 			--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 			--output-file "requirements/$${group#*:}.lock" || exit 1; \
 	done

@@ -11,7 +11,6 @@ from sealbus.transport.dialling import dial
 from sealbus.transport.listener import Accepted, Listener
 from sealbus.transport.loops import new_event_loop
 from sealbus.transport.outbox import Outbox
-from sealbus.transport.serial_port import open_serial
 
 __all__ = [
     "Accepted",
@@ -23,5 +22,4 @@ __all__ = [
     "Refusal",
     "dial",
     "new_event_loop",
-    "open_serial",
 ]

@@ -23,7 +23,6 @@ from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, LocalError, Unreachable
 from sealbus.security import explain_tls_error
 from sealbus.transport.alerts import alerting
-from sealbus.transport.serial_port import open_serial
 from sealbus.transport.sockets import connect_socket
 
 if TYPE_CHECKING:
@@ -68,6 +67,10 @@ async def dial(
         raise Unreachable(f'{endpoint} cannot be reached: there is no host "{endpoint.host}"') from error
     except ssl.SSLError as error:
         raise Unreachable(f"{endpoint} cannot be reached: TLS failed: {explain_tls_error(error)}") from error
+    except ModuleNotFoundError as error:
+        extra = "serial" if endpoint.scheme.is_serial else "ssh"
+        hint = f'pip install "sealbus[{extra}]"'
+        raise ConfigError(f"{endpoint} needs {error.name}, which is not installed", hint=hint) from error
     except Unreachable:
         raise
     except OSError as error:
@@ -117,11 +120,13 @@ async def _dial_mbaps(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
 
 
 async def _dial_serial(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+    from sealbus.transport.serial_port import open_serial  # pyserial is an extra
+
     return await open_serial(call.endpoint, call.protocol_factory)
 
 
 async def _dial_ssh(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
-    from sealbus.transport.ssh_forward import open_forward  # asyncssh takes its time to load, and few need it
+    from sealbus.transport.ssh_forward import open_forward  # asyncssh is an extra, and slow to load
 
     return await open_forward(call.endpoint, call.protocol_factory)
 

@@ -14,7 +14,8 @@ import pytest
 
 from sealbus.endpoints import Endpoint, parse_endpoint
 from sealbus.errors import LocalError, Unreachable
-from sealbus.transport import dial, open_serial
+from sealbus.transport import dial
+from sealbus.transport.serial_port import open_serial
 from unit.transport.ends import Recorder
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ from sealbus.samples import US_PER_S
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.trends.csv_export import csv_pieces
 from sealbus.web.trends.export import ExportRange, clipped, tables
-from sealbus.web.trends.parquet_export import parquet_pieces
 from sealbus.web.trends.store import history
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sealbus.history import Extent
     from sealbus.web.access.subject import Subject
+    from sealbus.web.trends.export import Table
     from sealbus.web.trends.queries import TagOf
 
 __all__ = ["MOST_BUCKETS", "Export", "export_history"]
@@ -53,7 +53,7 @@ def export_history(*, subject: Subject, tags: Sequence[TagOf], asked: Mapping[st
     parts = clipped(store, tags, wanted)
     _check_length(wanted.source, parts)
     found = tables(store, tags, wanted.source, parts)
-    pieces = (csv_pieces if kind == "csv" else parquet_pieces)(found, tags, wanted)
+    pieces = (csv_pieces if kind == "csv" else _parquet_pieces())(found, tags, wanted)
     append(
         Event(
             subject.actor,
@@ -70,6 +70,15 @@ def export_history(*, subject: Subject, tags: Sequence[TagOf], asked: Mapping[st
         )
     )
     return Export(pieces, _TYPES[kind], f"history-{wanted.source.value}.{kind}")
+
+
+def _parquet_pieces() -> Callable[[Iterator[Table | None], Sequence[TagOf], ExportRange], Iterator[bytes]]:
+    try:
+        from sealbus.web.trends.parquet_export import parquet_pieces  # pyarrow is an extra
+    except ModuleNotFoundError as error:
+        text = f'{error.name} is not installed on the server; choose csv, or pip install "sealbus[parquet]" there'
+        raise ValidationError({"file": [text]}) from error
+    return parquet_pieces
 
 
 def _check_length(source: Source, parts: Mapping[int, Extent]) -> None:
