@@ -15,7 +15,7 @@ import pytest
 import pki
 from scenarios.gateway_program import write_gateway_files
 from scenarios.programs import Done, run_sealbus
-from sealbus.cli.app import main
+from sealbus.cli.app import run as run_verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def check(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def checked() -> Done:
         monkeypatch.setattr(sys, "argv", ["sealbus", "gateway", str(folder / "gateway.toml"), "--check"])
         with pytest.raises(SystemExit) as end:
-            main()
+            run_verb()
         said = capsys.readouterr()
         status = end.value.code or 0
         assert isinstance(status, int)

@@ -25,7 +25,7 @@ from scenarios.plant import open_plant
 from scenarios.programs import Done, run_sealbus
 from scenarios.pymodbus_peers import pymodbus_device, serving
 from scenarios.serial_line import RtuDevice
-from sealbus.cli import main
+from sealbus.cli.app import run as run_verb
 from sealbus.records import Denied, WriteRequested
 from unit.transport.openssh import running_bastion
 
@@ -67,7 +67,7 @@ async def run_here(*words: object) -> Done:
             contextlib.redirect_stderr(err),
             pytest.raises(SystemExit) as ended,
         ):
-            main()
+            run_verb()
         return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     return await asyncio.to_thread(run)
