@@ -56,7 +56,7 @@ def test_good_files_are_fine_and_nothing_is_started(folder: Path, check: Callabl
 def test_a_unit_that_no_rule_speaks_of_is_named(folder: Path, check: Callable[[], Done]) -> None:
     assert "warning" not in check().stdout
     edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10,200"')
-    assert "speaks of unit 200: nobody may ask it anything" in check().stdout
+    assert "names unit 200: every request to it is denied" in check().stdout
 
 
 def test_a_value_of_the_wrong_kind_is_said_in_words_of_the_file(folder: Path, check: Callable[[], Done]) -> None:

@@ -98,8 +98,8 @@ def test_what_dies_is_started_again_and_stopping_leaves_nothing_behind(programs:
     for name, verb in verbs.items():
         (child,) = [child for child, words in _children(demonstration).items() if verb in words]
         os.kill(child, signal.SIGKILL)
-        demonstration.wait_for(f"the {name} ended with status -9; it starts again in 0.5 s")
-        demonstration.wait_for(f"the {name} runs again", within_s=_START_S)
+        demonstration.wait_for(f"the {name} ended with status -9; restart in 0.5 s")
+        demonstration.wait_for(f"the {name} is running again", within_s=_START_S)
     read = _commands(demonstration.lines)[1]
     assert _paste("true", read).status == 0
     children = _children(demonstration)

@@ -1,7 +1,7 @@
-"""`sealbus audit`: what a gateway recorded, and whether it is still what was recorded.
+"""`sealbus audit`: show the record of a gateway, and verify that it is unaltered.
 
-Both verbs only read, take no lock, and work beside a gateway that is writing. What peers put into names and
-certificates is shown with everything escaped that a terminal would obey.
+Both verbs only read, take no lock, and work while a gateway is writing. Text that peers chose (names, certificates) is
+shown with control characters escaped, because a terminal would execute them.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ _Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The directory o
 def verify(
     directory: _Directory,
     noted: Annotated[
-        str, typer.Option(metavar="NUMBER:HASH", help="A last record noted earlier; it must still be there")
+        str, typer.Option(metavar="NUMBER:HASH", help="Last record of an earlier verify; must still exist")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
-    """Check every hash, and name the first bad record. Status 0 if all is well, 1 if not, 2 if there are no records."""
+    """Check every hash and name the first bad record. Status 0: good, 1: bad, 2: there are no records."""
     with one_line_errors():
         head = _parse_noted(noted)
         with _progress() as progress:
@@ -73,14 +73,14 @@ def verify(
 @app.command()
 def show(
     directory: _Directory,
-    last: Annotated[int | None, typer.Option(help="Only the last so many", min=0)] = None,
+    last: Annotated[int | None, typer.Option(help="Show only the last N records", min=0)] = None,
     kind: Annotated[
-        list[str] | None, typer.Option(help="Only this kind, such as denied; repeat it for several")
+        list[str] | None, typer.Option(help="Show only this kind, such as denied; repeat for several")
     ] = None,
-    follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is recorded from now on")] = False,
+    follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Keep showing new records")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line")] = False,
 ) -> None:
-    """Show records, oldest first. It does not check them: that is what verify does."""
+    """Show records, oldest first, without checking them (verify does that)."""
     kinds = frozenset(kind or ())
     render = _as_json if as_json else _as_text
     with one_line_errors():
@@ -89,7 +89,9 @@ def show(
             last = _FOLLOW_LAST
         newest = newest_sequence(directory)
         if not newest:
-            raise ConfigError("there are no records here", file=str(directory), hint="name a directory of records")
+            raise ConfigError(
+                "there are no records here", file=str(directory), hint="give the records folder of a gateway"
+            )
         for stored in _selected(directory, last, kinds, newest):
             print(render(stored))
         if follow_on:
@@ -98,7 +100,7 @@ def show(
 
 
 def follow(directory: Path, *, after: int, kinds: Collection[str], wait: Callable[[], None]) -> Iterator[Stored]:
-    """The records after `after` as they come, for ever; `wait` is called whenever there is none."""
+    """New records after sequence number `after`, without end; `wait` is called when there is none."""
     while True:
         for stored in read(directory, after=after):
             after = stored.sequence
@@ -108,7 +110,7 @@ def follow(directory: Path, *, after: int, kinds: Collection[str], wait: Callabl
 
 
 def _selected(directory: Path, last: int | None, kinds: frozenset[str], newest: int) -> Iterable[Stored]:
-    """What `show` prints first: nothing after `newest`, so that `follow` neither misses nor repeats any."""
+    """The records that exist now. It ends at `newest`, so that `follow` neither misses nor repeats one."""
     after = 0 if last is None or kinds else newest - last
     chosen = (
         stored
@@ -121,7 +123,7 @@ def _selected(directory: Path, last: int | None, kinds: frozenset[str], newest: 
 def _check_kinds(kinds: Iterable[str]) -> None:
     for kind in kinds:
         if kind not in _KINDS:
-            raise ConfigError(f"there is no kind of record {kind!r}", key="--kind", hint=f"one of {_listed(_KINDS)}")
+            raise ConfigError(f"{kind!r} is not a kind of record", key="--kind", hint=f"give one of {_listed(_KINDS)}")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -134,7 +136,7 @@ def _parse_noted(text: str) -> tuple[int, str] | None:
     number, _, digest = text.partition(":")
     if not number.isdecimal() or len(digest) != 64:
         raise ConfigError(
-            f"{text!r} is no number and hash", key="--noted", hint="write it as an earlier verify printed it"
+            f"{text!r} is not NUMBER:HASH", key="--noted", hint="give the last record as an earlier verify printed it"
         )
     return int(number), digest
 
@@ -154,11 +156,11 @@ def _report(found: Verification) -> Iterator[str]:
     yield f"{_counted(found.records, 'good record')}{span}"
     if found.removal_told_by is not None:
         earlier = found.first_segment - 1
-        yield f"begins at segment {earlier + 1}: the bound removed those before, as record {found.removal_told_by} says"
+        yield f"begins at segment {earlier + 1}: older ones were removed to keep the size limit, see record {found.removal_told_by}"
     for sequence in found.recoveries:
-        yield f"the gateway was cut off before record {sequence}; up to a second of records before it may be missing"
+        yield f"the gateway was killed before record {sequence}; the last second before it may be missing"
     if found.unsettled_writes:
-        yield f"{_counted(found.unsettled_writes, 'write')} without an outcome, or none yet"
+        yield f"{_counted(found.unsettled_writes, 'write')} without an outcome (or still in progress)"
     if found.clock_set_back:
         yield f"the clock was set back {_counted(found.clock_set_back, 'time')}"
     yield f"last record {found.head[0]}:{found.head[1]}"
@@ -199,7 +201,7 @@ def _value(value: object) -> str:
 
 
 def _safe(text: str) -> str:
-    """No control character, no change of direction: nothing that would move a cursor or hide a word."""
+    """Escape control characters and changes of text direction, which could hide or move text in a terminal."""
     return "".join(each if each.isprintable() and each != '"' else f"\\u{ord(each):04x}" for each in text)
 
 

@@ -1,8 +1,8 @@
-"""`sealbus ca`: make an authority, issue, sign, revoke, and see what runs out when.
+"""`sealbus ca`: make an authority, issue, sign and revoke certificates, and list when they expire.
 
-Nothing is overwritten and nothing is granted silently: a request is shown before it is signed, its role is ignored in
-favour of `--role`, and older certificates of a name are named as long as they are valid. What was written goes to
-stdout, one path a line with what it is for; warnings go to stderr.
+Nothing is overwritten and nothing is granted silently: a request is shown before it is signed, a role in the request is
+ignored in favour of `--role`, and older valid certificates of the same name are listed. Written files go to stdout, one
+path and its purpose a line; warnings go to stderr.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _SOON_DAYS: Final = 30
 _HEADER: Final = ("NAME", "ROLE", "STATE", "ENDS", "DAYS LEFT", "SERIAL")
 
 _Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the authority")]
-_Role = Annotated[str | None, typer.Option(help="The role; leave it out for none", metavar="ROLE")]
-_Hosts = Annotated[list[str] | None, typer.Option("--host", help="Host name or IP address; repeat it for several")]
+_Role = Annotated[str | None, typer.Option(help="Role in the certificate; leave it out for none", metavar="ROLE")]
+_Hosts = Annotated[list[str] | None, typer.Option("--host", help="Host name or IP address; repeat for several")]
 _Days = Annotated[int, typer.Option(help="Days until it expires, never later than the authority")]
-_Out = Annotated[Path | None, typer.Option(metavar="DIR2", help="Folder for what is made (DIR)")]
+_Out = Annotated[Path | None, typer.Option(metavar="DIR2", help="Folder for the new files [default: DIR]")]
 _PassphraseFile = Annotated[
     Path | None, typer.Option(help=f"File with the passphrase of ca.key (else {_ENVIRONMENT}, else asked for)")
 ]
@@ -69,7 +69,7 @@ def init(
     key: Annotated[KeyKind, typer.Option(help="Kind of key")] = KeyKind.ECDSA_P256,
     days: Annotated[int, typer.Option(help="Days until the authority expires")] = ROOT_DAYS,
     crl_days: Annotated[
-        int | None, typer.Option(help="Days until ca.crl must be renewed (as long as the authority)")
+        int | None, typer.Option(help="Days until ca.crl must be renewed [default: as long as the authority]")
     ] = None,
     encrypt: Annotated[bool, typer.Option("--encrypt", help="Encrypt ca.key with a passphrase")] = False,
     passphrase_file: _PassphraseFile = None,
@@ -78,7 +78,7 @@ def init(
     with _errors():
         passphrase = _passphrase(passphrase_file, confirm=True) if encrypt or passphrase_file else None
         options = RootOptions(key_kind=key, days=days, crl_days=crl_days, passphrase=passphrase)
-        # two authorities of one name in one trust file are hard to tell apart
+        # the random part tells two authorities apart in one trust file
         authority = Authority.create(directory, name or f"Sealbus authority {secrets.token_hex(3)}", options)
         folder = authority.folder
         print(f"{folder.certificate}  the trust anchor: every side gets a copy")
@@ -94,12 +94,12 @@ def issue(
     host: _Hosts = None,
     days: _Days = LEAF_DAYS,
     out: _Out = None,
-    key: Annotated[KeyKind | None, typer.Option(help="Kind of key (ecdsa-p256)")] = None,
-    replace_key: Annotated[bool, typer.Option("--replace", help="Make a new key in place of the one there")] = False,
+    key: Annotated[KeyKind | None, typer.Option(help="Kind of key [default: ecdsa-p256]")] = None,
+    replace_key: Annotated[bool, typer.Option("--replace", help="Replace the existing key by a new one")] = False,
     key_passphrase_file: Annotated[Path | None, typer.Option(help="File with a passphrase for NAME.key")] = None,
     passphrase_file: _PassphraseFile = None,
 ) -> None:
-    """Issue NAME.crt, up to the root, and NAME.key."""
+    """Issue NAME.crt, with its chain up to the root, and NAME.key."""
     with _errors():
         key_passphrase = _read_passphrase(key_passphrase_file) if key_passphrase_file else None
         files = KeyFiles(directory=out, kind=key, replace=replace_key, passphrase=key_passphrase)
@@ -115,11 +115,11 @@ def sign(
     host: _Hosts = None,
     days: _Days = LEAF_DAYS,
     out: _Out = None,
-    name: Annotated[str | None, typer.Option(help="Name of the certificate (that of the file)")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking; needed where no terminal is")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the certificate [default: name of the file]")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking; needed without a terminal")] = False,
     passphrase_file: _PassphraseFile = None,
 ) -> None:
-    """Show what a request asks for, and sign it. Its role is ignored: only --role gives one."""
+    """Show a signing request and sign it. A role in the request is ignored: only --role sets one."""
     with _errors():
         authority = _open(directory, passphrase_file)
         asked = SigningRequest.load(request)
@@ -141,15 +141,15 @@ def revoke(
     reason: Annotated[str, typer.Option(help=f"One of {', '.join(REASONS)}")] = REASONS[0],
     passphrase_file: _PassphraseFile = None,
 ) -> None:
-    """Revoke certificates and write ca.crl anew."""
+    """Revoke certificates and renew ca.crl."""
     with _errors():
         authority = _open(directory, passphrase_file)
         revoked = authority.revoke(name_or_serial, reason=reason)
         for one in revoked:
             print(f"revoked {one.serial}  {one.name}, role {_quoted(one.role)}")
         if not revoked:
-            print(f"{name_or_serial} was revoked before")
-        print(f"{authority.folder.revocation_list}  written anew: every gateway gets a copy")
+            print(f"{name_or_serial} is revoked already")
+        print(f"{authority.folder.revocation_list}  renewed: copy it to every gateway")
 
 
 @app.command("list")
@@ -176,20 +176,20 @@ def list_certificates(
 def renew_crl(
     directory: _Directory,
     crl_days: Annotated[
-        int | None, typer.Option(help="Days until it must be renewed, from now on (0: as long as the authority)")
+        int | None, typer.Option(help="Days until the next renewal (0: as long as the authority)")
     ] = None,
     passphrase_file: _PassphraseFile = None,
 ) -> None:
-    """Write ca.crl anew, with a new date."""
+    """Renew ca.crl: same entries, new dates."""
     with _errors():
         authority = _open(directory, passphrase_file)
         end = authority.renew_revocation_list(crl_days)
-        print(f"{authority.folder.revocation_list}  written anew, good until {end:%Y-%m-%d %H:%M} UTC")
+        print(f"{authority.folder.revocation_list}  renewed, valid until {end:%Y-%m-%d %H:%M} UTC")
 
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """As everywhere, and one line for what a disk or a folder refuses."""
+    """As `one_line_errors`; an error of the file system names its file."""
     with one_line_errors():
         try:
             yield
@@ -214,9 +214,9 @@ def _passphrase(file: Path | None, *, confirm: bool) -> bytes:
         return from_environment.encode()
     if not _is_terminal():
         raise ConfigError(
-            "a passphrase is needed and there is no terminal to ask",
+            "a passphrase is needed and there is no terminal to ask for it",
             key="--passphrase-file",
-            hint=f"give this option, or set {_ENVIRONMENT}",
+            hint=f"give this option or set {_ENVIRONMENT}",
         )
     text: str = typer.prompt("Passphrase of the authority", hide_input=True, confirmation_prompt=confirm, err=True)
     return text.encode()
@@ -226,9 +226,11 @@ def _read_passphrase(file: Path) -> bytes:
     try:
         passphrase = file.read_bytes().rstrip(b"\r\n")
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file), hint="name a passphrase file") from None
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", file=str(file), hint="give a file that holds the passphrase"
+        ) from None
     if not passphrase:
-        raise ConfigError("the passphrase is empty", file=str(file), hint="write one into its first line")
+        raise ConfigError("the passphrase is empty", file=str(file), hint="write it into the first line")
     return passphrase
 
 
@@ -238,7 +240,9 @@ def _is_terminal() -> bool:
 
 def _confirm() -> None:
     if not _is_terminal():
-        raise ConfigError("there is no terminal to ask", key="--yes", hint="add it once you have seen the request")
+        raise ConfigError(
+            "there is no terminal to ask for confirmation", key="--yes", hint="check the request, then add --yes"
+        )
     if not typer.confirm("Sign it?"):
         quit_with("nothing was signed", FAILED)
 

@@ -1,8 +1,8 @@
 """The folder of the demonstration: an authority, four certificates, gateway.toml and policy.toml.
 
-Everything is made when it is missing and left alone when it is there; the files are for the user to edit. Only two
-things change by themselves: a certificate near its end is issued again, and the ports in gateway.toml follow the
-options, when they are given. No key here is known to anybody but this folder.
+Each file is made when it is missing and left alone when it exists: the user may edit all of them. Two things change on
+their own: a certificate that soon expires is issued again, and the ports in gateway.toml follow the options when they
+are given. The keys are generated here and exist in this folder only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["WEB_PORT", "Demonstration", "Ports", "locked_folder", "prepare"]
 _HOST = "127.0.0.1"
 _MBAPS_PORT = 8802
 WEB_PORT = 8000
-"""Where the site listens unless told otherwise."""
+"""Port of the site on loopback when no option gives another."""
 
 _CERTIFICATES = (
     ("gateway", None, ("localhost", "127.0.0.1", "::1")),
@@ -44,7 +44,7 @@ _URL = re.compile(r'^(\s*url\s*=\s*"(mbaps|tcp)://127\.0\.0\.1:)([0-9]{1,5})(?="
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the user asked for; None leaves it to the folder."""
+    """The ports given as options; None keeps those of the folder."""
 
     mbaps: int | None = None
     plant: int | None = None
@@ -53,7 +53,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Demonstration:
-    """A folder that is ready to run, and the ports it runs on."""
+    """A folder that is ready to run, and its ports."""
 
     folder: Path
     mbaps_port: int
@@ -62,12 +62,12 @@ class Demonstration:
 
     @property
     def url(self) -> str:
-        """Where the gateway listens."""
+        """Endpoint URL of the gateway."""
         return f"mbaps://{_HOST}:{self.mbaps_port}"
 
     @property
     def site_url(self) -> str:
-        """Where the site is."""
+        """Public URL of the site."""
         return f"http://{_HOST}:{self.web_port}"
 
     @property
@@ -82,12 +82,12 @@ class Demonstration:
 
     @property
     def policy_file(self) -> Path:
-        """Who may do what."""
+        """The policy of the gateway."""
         return self.folder / "policy.toml"
 
     @property
     def records(self) -> Path:
-        """What the gateway recorded."""
+        """The record folder of the gateway."""
         return self.folder / "records"
 
     def certificate(self, name: str) -> Path:
@@ -101,7 +101,7 @@ class Demonstration:
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Make the folder, and hold it alone. Raises ConfigError where another process has it, or it cannot be made."""
+    """Make the folder and lock it. Raises ConfigError if another process holds the lock or the folder cannot be made."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -121,7 +121,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 
 def prepare(folder: Path, ports: Ports, announce: Callable[[str], None]) -> Demonstration:
-    """Make what is missing in `folder` and see that the ports are free. Raises ConfigError."""
+    """Make the missing files in `folder` and check that the ports are free. Raises ConfigError."""
     text = _gateway_text(folder / "gateway.toml", ports)
     used = _ports_in(text)
     demonstration = Demonstration(folder, used["mbaps"][0], used["tcp"][0], ports.web or WEB_PORT)
@@ -137,20 +137,22 @@ def prepare(folder: Path, ports: Ports, announce: Callable[[str], None]) -> Demo
 
 
 def _gateway_text(file: Path, ports: Ports) -> str:
-    """The text of gateway.toml with the ports that are asked for."""
+    """The text of gateway.toml, with the ports given as options."""
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         text = GATEWAY_TOML
         ports = Ports(ports.mbaps or _MBAPS_PORT, ports.plant or DEFAULT_PORT)
     except (OSError, UnicodeDecodeError):
-        raise ConfigError("cannot be read", file=str(file), hint="remove it: it is written anew") from None
+        raise ConfigError(
+            "cannot be read", file=str(file), hint="remove the file; the next start writes a new one"
+        ) from None
     found = _ports_in(text)
     if not found["mbaps"] or not found["tcp"]:
         raise ConfigError(
-            "the gateway of the demonstration does not listen, or its devices are not, on 127.0.0.1",
+            "the listener or the devices of the demonstration are not on 127.0.0.1",
             file=str(file),
-            hint='put back url = "mbaps://127.0.0.1:PORT" and url = "tcp://127.0.0.1:PORT", or remove the file',
+            hint='write url = "mbaps://127.0.0.1:PORT" and url = "tcp://127.0.0.1:PORT", or remove the file',
         )
     first = {"mbaps": (found["mbaps"][0], ports.mbaps), "tcp": (found["tcp"][0], ports.plant)}
 
@@ -195,7 +197,7 @@ def _make_certificates(demonstration: Demonstration, announce: Callable[[str], N
 
 
 def _lend_identity(demonstration: Demonstration) -> None:
-    """The collector finds its certificate, its key and whom it believes where it looks for identities."""
+    """Link certificate, key, trust and revocation list into the identities folder of the collector."""
     folder = demonstration.folder / "identities" / "collector"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, file in (
@@ -219,7 +221,7 @@ def _is_good(demonstration: Demonstration, name: str, authority: Authority) -> b
 
 
 def _write(file: Path, text: str) -> None:
-    """Whole or not at all, and not at all if nothing changes."""
+    """Replace the file atomically; leave it untouched if the text is the same."""
     if file.exists() and file.read_text(encoding="utf-8") == text:
         return
     new = file.with_name(f".{file.name}.new")

@@ -1,12 +1,12 @@
-"""The two files that the demonstration writes for its user to read and to edit."""
+"""The two files of the demonstration that the user reads and edits."""
 
 from __future__ import annotations
 
 __all__ = ["GATEWAY_TOML", "POLICY_TOML"]
 
 GATEWAY_TOML = """\
-# The gateway of the demonstration. Written once, then yours: change what you like.
-# Certificates, the revocation list and policy.toml are taken up while it runs; this file with the next start.
+# The gateway of the demonstration. Written once; edit it as you like.
+# Certificates, the revocation list and policy.toml are reloaded while it runs; this file at the next start.
 
 [gateway]
 name = "demonstration"
@@ -17,14 +17,14 @@ records_mib = 64
 [identity]
 certificate = "gateway.crt"
 key = "gateway.key"
-trust = ["ca/ca.crt"]              # whose certificates are believed
-crl = ["ca/ca.crl"]                # and which of them no longer: sealbus ca revoke ca viewer
+trust = ["ca/ca.crt"]              # the authorities that are trusted
+crl = ["ca/ca.crl"]                # revoked certificates: sealbus ca revoke ca viewer
 
 [[listener]]
 url = "mbaps://127.0.0.1:8802"     # Modbus in mutual TLS
 policy = "policy.toml"             # what each role may do
 
-[[listener.device]]                # the PLC: plain Modbus, which nobody but the gateway should reach
+[[listener.device]]                # the PLC: plain Modbus, for the gateway only
 units = "1"
 url = "tcp://127.0.0.1:5020"
 
@@ -38,19 +38,19 @@ url = "tcp://127.0.0.1:5022"
 """
 
 POLICY_TOML = """\
-# Who may do what in the pumping station. Written once, then yours: a change holds from the next request on.
-# Nothing is allowed but what a rule here allows. The registers are in docs/simulated-plant.md, and
+# The rights of each role in the pumping station. Written once; edit it as you like: a change applies to the next request.
+# What no rule here allows is denied. The registers are in docs/simulated-plant.md, and
 # `sealbus simulate --registers` prints them. `sealbus policy explain` answers as the gateway would.
 
 [[role]]
 name = "Viewer"                    # exactly the role in the certificate
-description = "sees everything, changes nothing"
+description = "reads everything, writes nothing"
 [[role.allow]]
 units = "1-3"
 read = ["coils", "discrete", "holding", "input"]
 
 [[role]]
-name = "Collector"                 # what `sealbus collect` shows: it polls
+name = "Collector"                 # the certificate of `sealbus collect`, which polls
 description = "reads everything, for the site"
 [[role.allow]]
 units = "1-3"
@@ -58,14 +58,14 @@ read = ["coils", "discrete", "holding", "input"]
 
 [[role]]
 name = "Operator"
-description = "sees everything; runs the pumps and the valve within their limits"
+description = "reads everything; runs the pumps and the valve within limits"
 [[role.allow]]
 units = "1-3"
 read = ["coils", "discrete", "holding", "input"]
 [[role.allow]]                     # run commands, automatic, reset; not the trips
 units = "1"
 write = ["coils:0-3"]
-[[role.allow]]                     # pump speeds: below 60.0 % a pump lifts no water, above 90.0 % the main suffers
+[[role.allow]]                     # pump speeds: below 60.0 % a pump lifts no water, above 90.0 % the pipe is overloaded
 units = "1"
 write = ["holding:100-101"]
 min = 600

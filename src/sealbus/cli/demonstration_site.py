@@ -1,6 +1,7 @@
-"""What the site of the demonstration has to show: the three devices of the plant, polled through the gateway over mbaps.
+"""Seed data for the site of the demonstration: the three devices of the plant, polled through the gateway over mbaps.
 
-It is furnished once, by the same import that any site has, from a file that the user may read; what he changes stays.
+The data is imported once, by the same import that any site has, from a file that the user may read. Later changes by the
+user are kept.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sealbus.cli.demonstration import Demonstration
     from sealbus.simulation import DeviceMap, Point
 
-__all__ = ["first_words", "furnish"]
+__all__ = ["first_start_message", "seed_demo"]
 
 _PATIENCE_S = 60.0
 _GROUP = "Pumping station"
@@ -30,18 +31,18 @@ _CONNECTION = "gateway"
 _FINEST_INTERVAL_S = 1.0
 
 
-def furnish(demonstration: Demonstration, announce: Callable[[str], None]) -> None:
-    """Give the site the devices of the plant. Raises SealbusError where it does not take them."""
+def seed_demo(demonstration: Demonstration, announce: Callable[[str], None]) -> None:
+    """Import the devices of the plant into the site. Raises SealbusError if the import fails."""
     file = demonstration.folder / "site.json"
     where = {"networks": _networks(demonstration), "connections": _connections(demonstration)}
-    if file.exists():  # all of it is the user's by now; but the gateway may be at another port
+    if file.exists():  # imported before: only the port of the gateway may have changed
         document = json.loads(file.read_bytes())
         if document["connections"] == where["connections"]:
             return
         file.write_text(json.dumps(document | where, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         document = where
     else:
-        announce("furnishing the site")
+        announce("importing the plant into the site")
         document = {
             "groups": [{"name": _GROUP, "text": "the plant of the demonstration"}],
             **where,
@@ -85,7 +86,7 @@ def _device(device: DeviceMap) -> dict[str, Any]:
 
 
 def _tag(device: DeviceMap, point: Point) -> dict[str, Any]:
-    """A tag for a point of the plant; what may be set in the plant may be set here, within the same limits."""
+    """A tag for a point of the plant; writable with the same limits as in the plant."""
     tag: dict[str, Any] = {
         "group": _GROUP,
         "device": device.name,
@@ -103,20 +104,20 @@ def _tag(device: DeviceMap, point: Point) -> dict[str, Any]:
     return tag
 
 
-def first_words(folder: Path) -> Iterator[str]:
-    """Where the site is, and how its first administrator comes in."""
+def first_start_message(folder: Path) -> Iterator[str]:
+    """The URL of the site, and the set-up link while there is no administrator."""
     site = os.environ.get("SEALBUS_PUBLIC_URL", "http://127.0.0.1:8000")
     try:
         link = _sealbus("web", "setup-link", "--home", str(folder))
     except SealbusError:  # it has an administrator
-        yield f"The site is at {site}; its API is described at {site}/api/v1/schema for who has signed in."
+        yield f"The site is at {site}; the API description, after sign-in, at {site}/api/v1/schema."
     else:
-        yield f"The site is at {site} and has no account yet. This link makes the first one, once, within a day:"
+        yield f"The site is at {site} and has no account yet. This link creates the first one; it works once, within a day:"
         yield f"  {link}"
 
 
 def _sealbus(*words: str) -> str:
-    """What another process of ours says on its last line. Raises SealbusError with it where that process fails."""
+    """Run a verb in another process and return its last line. Raises SealbusError with that line if it fails."""
     done = subprocess.run(  # noqa: S603 - ourselves
         [sys.executable, "-P", "-m", "sealbus", *words],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Where does state live? One folder: `--home`, else SEALBUS_HOME, else `var/` in a checkout, else the platform's place."""
+"""The state folder: `--home`, else SEALBUS_HOME, else `var/` in a checkout, else the state folder of the platform."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["state_home"]
 
 
 def state_home(option: Path | None = None) -> Path:
-    """The state folder. It is named here and made by whoever writes to it."""
+    """The path of the state folder. Processes that write to it create it."""
     if option is not None:
         return option
     if named := os.environ.get("SEALBUS_HOME", ""):

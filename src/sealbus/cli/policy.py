@@ -1,8 +1,8 @@
-"""`sealbus policy`: look at the rights of roles before a gateway does, and ask it why.
+"""`sealbus policy`: check a policy, and explain its decisions.
 
-`check` reads a policy as the gateway would and shows what it says, or all that is wrong with it. `explain` puts one
-request to it and answers ALLOW or DENY with the rule and the reason. `example` prints a policy to start from. None of
-them connects to anything.
+`check` reads a policy as the gateway would and shows its rules, or all its errors. `explain` decides one request and
+prints ALLOW or DENY with the rule and the reason. `example` prints a policy to start from. No command here connects to
+a device.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def check(
         Path | None, typer.Option(help="Folder of the authority: compare its certificates with the roles")
     ] = None,
 ) -> None:
-    """Show what a policy says, or everything that is wrong with it."""
+    """Show the rules of a policy, or everything that is wrong with it."""
     with one_line_errors():
         text = _load(file)
         errors = policy_errors(text, file=str(file))
@@ -80,13 +80,13 @@ def explain(
     unit: Annotated[int, typer.Option(help="Unit id", min=0, max=255)],
     function: Annotated[str, typer.Option(help="Number or name: 3, write-single-register, diagnostics:4, canopen")],
     address: Annotated[int | None, typer.Option(help="First address, counted from 0; the record of a file")] = None,
-    count: Annotated[int | None, typer.Option(help="How many registers, coils or records (1)", min=1)] = None,
-    value: Annotated[list[str] | None, typer.Option(help="Value to write; repeat it for several")] = None,
-    write_address: Annotated[int | None, typer.Option(help="Where function 23 writes")] = None,
+    count: Annotated[int | None, typer.Option(help="Number of registers, coils or records [default: 1]", min=1)] = None,
+    value: Annotated[list[str] | None, typer.Option(help="Value to write; repeat for several")] = None,
+    write_address: Annotated[int | None, typer.Option(help="First address that function 23 writes")] = None,
     value_type: Annotated[ValueType, typer.Option("--type", help="Type of the values")] = ValueType.UINT16,
     order: Annotated[WordOrder, typer.Option(help="Word and byte order of the values")] = WordOrder.ABCD,
 ) -> None:
-    """Say whether a role may make a request, by which rule, or why not. Status 0 if it may, 1 if it is denied."""
+    """Decide a request by a role and print the rule and the reason. Status 0: allowed, 1: denied."""
     with one_line_errors():
         policy = parse_policy(_load(file), file=str(file))
         asked = parse_function_option(function)
@@ -101,7 +101,7 @@ def explain(
 
 
 @app.command()
-def example(name: Annotated[Example, typer.Argument(help="Which one")] = Example.STARTER) -> None:
+def example(name: Annotated[Example, typer.Argument(help="Name of the example")] = Example.STARTER) -> None:
     """Print a policy to start from: sealbus policy example > policy.toml"""
     file = resources.files("sealbus.policy") / "examples" / f"{name}.toml"
     print(file.read_text(encoding="utf-8"), end="")
@@ -111,13 +111,15 @@ def _load(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file), hint="name a policy") from None
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", file=str(file), hint="give the path of a policy file"
+        ) from None
     except UnicodeDecodeError:
-        raise ConfigError("is not UTF-8 text", file=str(file), hint="save it as UTF-8") from None
+        raise ConfigError("the file is not UTF-8 text", file=str(file), hint="save it as UTF-8") from None
 
 
 def _table(policy: Policy) -> Iterator[str]:
-    """One row for each kind of right of each rule; what repeats is left blank."""
+    """One row for each kind of right of each rule; repeated cells are blank."""
     rows: list[Sequence[str]] = [_HEADER]
     for role in policy.roles:
         name = quoted_role(role.name).removeprefix("role ")

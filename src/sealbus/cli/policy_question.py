@@ -1,7 +1,7 @@
-"""A request that nobody sends: built from the options of `sealbus policy explain`, to be put to a policy.
+"""A request that is never sent: built from the options of `sealbus policy explain`, for a policy to decide.
 
-What a policy does not look at (the masks of function 22, the data of diagnostics, the words of a file record) is filled
-in. What it may look at must be said, values to write above all.
+Fields that no policy examines (the masks of function 22, the data of diagnostics, the words of a file record) are filled
+in. Fields that a policy may examine must be given, values to write above all.
 """
 
 from __future__ import annotations
@@ -78,16 +78,16 @@ class Values:
     order: WordOrder = WordOrder.ABCD
 
     def coils(self, count: int) -> tuple[bool, ...]:
-        """On or off for each coil; no policy looks at it, so it may be left out."""
+        """On or off for each coil. May be left out, because no policy examines it."""
         for text in self.texts:
             if text.lower() not in _COILS:
-                raise LocalError(f"{text!r} is no value for a coil; use on or off")
+                raise LocalError(f"{text!r} is not a value for a coil; use on or off")
         return tuple(_COILS[text.lower()] for text in self.texts) or (False,) * count
 
     def words(self) -> tuple[int, ...]:
-        """The registers. A policy may limit their values, so those cannot be left out."""
+        """The registers. Required, because a policy may limit their values."""
         if not self.texts:
-            raise LocalError("the answer depends on what is written; add --value, once for each value")
+            raise LocalError("the decision depends on the written values; add --value, once for each value")
         return tuple(encode_registers([self._parse(text) for text in self.texts], self.type, self.order))
 
     def _parse(self, text: str) -> int | float | str:
@@ -96,12 +96,12 @@ class Values:
         try:
             return float(text) if self.type in _FLOATS else int(text, 0)
         except ValueError:
-            raise LocalError(f"{text!r} is no {self.type}; mend --value or --type") from None
+            raise LocalError(f"{text!r} is not a value of type {self.type}; correct --value or --type") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked about: the options of the command line."""
+    """The options of the command line."""
 
     function: Function
     address: int | None = None
@@ -110,16 +110,16 @@ class Question:
     write_address: int | None = None
 
     def request(self) -> Request:
-        """The request itself. LocalError where something is missing, or no device could accept it."""
+        """The request. Raises LocalError if an option is missing or no device could accept the request."""
         build = _BUILD.get(self.function.code)
         request = build(self) if build else OpaqueRequest(self.function.code, b"")
         written = getattr(request, "values", (None,) * (self.count or 1))
         if self.function.code in (15, 16) and self.count not in (None, len(written)):
-            raise LocalError(f"--count {self.count} and {len(written)} written do not agree; leave --count out")
+            raise LocalError(f"--count {self.count} does not match {len(written)} values; leave --count out")
         return request
 
     def first(self) -> int:
-        """The address."""
+        """The first address."""
         if self.address is None:
             raise LocalError(f"function {self.function.code} needs an address; add --address, counted from 0")
         return self.address
@@ -135,12 +135,12 @@ class Question:
         """The one register that function 6 writes."""
         words = self.values.words()
         if len(words) != 1:
-            raise LocalError(f"function 6 writes one register, and these are {len(words)}; use --function 16")
+            raise LocalError(f"function 6 writes one register, the values need {len(words)}; use --function 16")
         return words[0]
 
 
 def parse_function_option(text: str) -> Function:
-    """`3`, `write-single-register`, `diagnostics:4`, `8:4`, `canopen`, ... LocalError for what is no function."""
+    """`3`, `write-single-register`, `diagnostics:4`, `8:4`, `canopen`, ... Raises LocalError for an unknown function."""
     name, colon, part = text.partition(":")
     code = int(name) if name.isascii() and name.isdigit() and len(name) < 4 else _CODES.get(name, 0)
     if not colon and 1 <= code <= 127:
@@ -172,7 +172,7 @@ def _encapsulated(asked: Question) -> Request:
         case MeiType.CANOPEN_GENERAL_REFERENCE:
             return CanopenReference(b"")
     if asked.part() > 255:
-        raise LocalError(f"{asked.part()} is no MEI type; they are 0 to 255")
+        raise LocalError(f"{asked.part()} is not a MEI type; give 0 to 255")
     return OpaqueRequest(FunctionCode.ENCAPSULATED_INTERFACE, bytes((asked.part(),)))
 
 

@@ -37,10 +37,12 @@ _ALL_UNITS = "0-255"
 
 def gateway(
     file: Annotated[Path, typer.Argument(help="gateway.toml")],
-    check: Annotated[bool, typer.Option("--check", help="Check the file and all it names, start nothing")] = False,
-    log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the file and all files it names; start nothing")
+    ] = False,
+    log: Annotated[LogFormat, typer.Option(help="Format of the log")] = LogFormat.PLAIN,
 ) -> None:
-    """Stand in front of devices: mutual TLS, rights by role, a record of every write and denial."""
+    """Serve devices over mutual TLS, with rights by role and a record of every write and denial."""
     with one_line_errors():
         loaded = load_gateway_file(file)
         if check:
@@ -51,27 +53,29 @@ def gateway(
 
 
 def wrap(
-    listen: Annotated[str, typer.Argument(help="Where the application connects: tcp://127.0.0.1:1502")],
-    device: Annotated[str, typer.Argument(help="Where the gateway is: mbaps://plant.example")],
+    listen: Annotated[str, typer.Argument(help="Endpoint for the application: tcp://127.0.0.1:1502")],
+    device: Annotated[str, typer.Argument(help="Endpoint of the gateway: mbaps://plant.example")],
     certificate: Annotated[Path, typer.Option(help="Own certificate, leaf first, up to the root")],
     key: Annotated[Path, typer.Option(help="Key of the certificate")],
-    trust: Annotated[list[Path], typer.Option(help="Certificates of the authorities to believe")],
+    trust: Annotated[list[Path], typer.Option(help="Certificates of the authorities to trust")],
     passphrase_file: Annotated[Path | None, typer.Option(help="File with the passphrase of an encrypted key")] = None,
     crl: Annotated[list[Path], typer.Option(help="Revocation lists of those authorities")] = [],  # noqa: B006
     timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer", min=0.1)] = 5.0,
-    records: Annotated[Path | None, typer.Option(help="Folder of the record; default: in the state folder")] = None,
-    log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
-    unsafe_plain: Annotated[bool, typer.Option("--unsafe-plain", help="Let plain Modbus listen off loopback")] = False,
+    records: Annotated[Path | None, typer.Option(help="Folder of the record [default: in the state folder]")] = None,
+    log: Annotated[LogFormat, typer.Option(help="Format of the log")] = LogFormat.PLAIN,
+    unsafe_plain: Annotated[
+        bool, typer.Option("--unsafe-plain", help="Allow plain Modbus to listen off loopback")
+    ] = False,
 ) -> None:
-    """Stand beside an application: plain Modbus on loopback in, mutual TLS out. The far end decides what is allowed."""
+    """Carry plain Modbus from loopback over mutual TLS. The gateway at the far end decides what is allowed."""
     with one_line_errors():
         endpoint = parse_endpoint(listen, listening=True)
         if endpoint.scheme is not Scheme.TCP:
-            raise ConfigError(f"{listen} is not plain", key="LISTEN", hint="wrap listens on tcp://127.0.0.1:PORT")
+            raise ConfigError(f"{listen} is not a tcp:// endpoint", key="LISTEN", hint="write tcp://127.0.0.1:PORT")
         if parse_endpoint(device).scheme is not Scheme.MBAPS:
-            raise ConfigError(f"{device} is not mbaps", key="DEVICE", hint="wrap seals, and only to mbaps://HOST")
+            raise ConfigError(f"{device} is not an mbaps:// endpoint", key="DEVICE", hint="write mbaps://HOST")
         if not endpoint.is_loopback and not unsafe_plain:
-            raise ConfigError("plain Modbus off loopback", key="LISTEN", hint="use tcp://127.0.0.1:PORT")
+            raise ConfigError("plain Modbus may listen on loopback only", key="LISTEN", hint="use tcp://127.0.0.1:PORT")
         file = GatewayFile(
             gateway=GatewayTable(name="wrap", records=str(records or state_home() / f"wrap-{endpoint.port}")),
             identity=IdentityTable(
@@ -85,7 +89,7 @@ def wrap(
                 ListenerTable(
                     url=listen,
                     unsafe_plain=unsafe_plain,
-                    unsafe_no_policy=True,  # the far end knows the role and decides; here there is none to judge by
+                    unsafe_no_policy=True,  # the far end decides, by the role in this certificate
                     device=[DeviceTable(units=_ALL_UNITS, url=device, timeout=timeout, in_flight=16)],
                 )
             ],
@@ -110,7 +114,7 @@ def _check(file: GatewayFile) -> None:
             print(f"warning: {warning}")
     for listener in file.listener:
         reached: set[int] = set()
-        rights = "everything is allowed to everybody (unsafe_no_policy)"
+        rights = "no policy, everything is allowed (unsafe_no_policy)"
         if listener.policy:
             policy = load_policy(listener.policy)
             count = len(policy.roles)
@@ -121,5 +125,5 @@ def _check(file: GatewayFile) -> None:
             print(f"  units {device.units} -> {device.url}")
             if listener.policy and (idle := [unit for unit in parse_units(device.units) if unit not in reached]):
                 units = ", ".join(map(str, idle[:8])) + (" ..." if len(idle) > 8 else "")
-                print(f"warning: no rule of {listener.policy} speaks of unit {units}: nobody may ask it anything")
+                print(f"warning: no rule of {listener.policy} names unit {units}: every request to it is denied")
     print("fine")

@@ -1,4 +1,4 @@
-"""`sealbus simulate`: a plant to practise on, as plain Modbus on loopback, until it is stopped."""
+"""`sealbus simulate`: a simulated plant as plain Modbus on loopback, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _FASTEST = 120.0
 
 
 def simulate(
-    plant: Annotated[str, typer.Argument(help="Which plant; there is one")] = "pumping-station",
+    plant: Annotated[str, typer.Argument(help="Name of the plant; there is one")] = "pumping-station",
     port: Annotated[
         int, typer.Option(help="Port of the first device; the others follow", min=1, max=65533)
     ] = DEFAULT_PORT,
-    speed: Annotated[float, typer.Option(help="How much faster than real time", min=0.1, max=_FASTEST)] = 1.0,
-    seed: Annotated[int, typer.Option(help="Which noise")] = 1,
-    registers: Annotated[bool, typer.Option("--registers", help="Print the register map and end")] = False,
+    speed: Annotated[float, typer.Option(help="Speed, in multiples of real time", min=0.1, max=_FASTEST)] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the noise")] = 1,
+    registers: Annotated[bool, typer.Option("--registers", help="Print the register map and exit")] = False,
 ) -> None:
-    """Simulate a small pumping station of three devices, as plain Modbus on loopback."""
+    """Simulate a pumping station of three devices as plain Modbus on loopback."""
     with one_line_errors():
         check_plant(plant)
         if registers:

@@ -1,11 +1,11 @@
-"""Runs services as processes of their own: starts them in order, restarts what dies, stops them in reverse order.
+"""Runs services as separate processes: starts them in order, restarts those that end, stops them in reverse order.
 
-A service is up when it says so: its first line that begins with `listening on`. At the start the next one waits for
-that, and a service that ends instead ends the whole start, with its last line as the reason. Later on a service that
-dies is started again, at once at first and then ever more slowly, until it has run for a while.
+A service is up when it prints its first line that begins with `listening on`. At the start the next service waits for
+that line; a service that ends before it ends the whole start, with its last line as the reason. A service that ends
+later is restarted, first after half a second, then with growing pauses, until it has run for a while.
 
-Children are in sessions of their own, so that Ctrl-C in the terminal reaches only us and the order of stopping is ours;
-on Linux they end with us also when we are killed.
+Each child has its own session, so that Ctrl-C in the terminal reaches the supervisor only, which stops the services in
+order. On Linux the children receive SIGTERM when the supervisor is killed.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 @dataclass(frozen=True, slots=True)
 class ServiceCommand:
-    """A service: the name it goes by, and the words behind `sealbus` that start it."""
+    """A service: its name, and the arguments of `sealbus` that start it."""
 
     name: str
     words: tuple[str, ...]
 
 
 class Supervisor:
-    """Keeps services running between `start` and `stop`. `say` gets what they and we have to say, line by line."""
+    """Keeps services running between `start` and `stop`. `say` receives each line that is to be printed."""
 
     def __init__(self, commands: Sequence[ServiceCommand], *, say: Callable[[str], None]) -> None:
         self._services = [_Service(command, say) for command in commands]
         self._keepers: list[asyncio.Task[None]] = []
 
     async def start(self, announce: Callable[[str], None]) -> None:
-        """Start all, each when the one before is up. Raises ConfigError or SealbusError where one does not come up."""
+        """Start all, each when the one before is up. Raises ConfigError or SealbusError if one does not start."""
         for service in self._services:
             announce(f"starting the {service.name}")
             await service.start()
         self._keepers = [asyncio.create_task(service.keep()) for service in self._services]
 
     async def stop(self) -> None:
-        """Stop all, the last one first."""
+        """Stop all in reverse order."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -68,7 +68,7 @@ class Supervisor:
             await service.stop()
 
     def kill(self) -> None:
-        """End all at once."""
+        """Kill all at once."""
         for service in self._services:
             service.send(signal.SIGKILL)
 
@@ -105,7 +105,7 @@ class _Service:
             raise await self._failure(has_ended=self._reader.done())
 
     async def keep(self) -> None:
-        """Start it again whenever it ends, until cancelled."""
+        """Restart it whenever it ends, until cancelled."""
         clock = asyncio.get_running_loop().time
         pause_s = _FIRST_PAUSE_S
         while True:
@@ -114,15 +114,15 @@ class _Service:
             if clock() - since > _PROVEN_S:
                 pause_s = _FIRST_PAUSE_S
             reason = "" if self._is_up.is_set() else f" ({self._last_line})"
-            self._say(f"the {self.name} ended with status {status}{reason}; it starts again in {pause_s:g} s")
+            self._say(f"the {self.name} ended with status {status}{reason}; restart in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            with contextlib.suppress(SealbusError):  # the next turn says why
+            with contextlib.suppress(SealbusError):  # the next round reports the reason
                 await self.start()
-                self._say(f"the {self.name} runs again")
+                self._say(f"the {self.name} is running again")
 
     async def stop(self, patience_s: float = _STOP_S) -> int:
-        """Ask it to end, and end it when it does not. The status it ended with."""
+        """Send SIGTERM, and SIGKILL after `patience_s`. Returns the exit status."""
         self.send(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(self._ended(), patience_s)
@@ -130,7 +130,7 @@ class _Service:
         return await self._ended()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, if there is anybody to get it."""
+        """Send a signal if the process still runs."""
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
@@ -144,7 +144,7 @@ class _Service:
 
     async def _failure(self, *, has_ended: bool) -> SealbusError:
         status = await (self._ended() if has_ended else self.stop(0.0))
-        reason = self._last_line.removeprefix("sealbus: ") or "it said nothing"
+        reason = self._last_line.removeprefix("sealbus: ") or "it printed no reason"
         problem = f"the {self.name} did not start{'' if has_ended else f' within {_START_S:g} s'}: {reason}"
         return ConfigError(problem) if status == WRONG_USAGE else SealbusError(problem)
 
@@ -152,7 +152,7 @@ class _Service:
         while process.stdout is not None:
             try:
                 data = await process.stdout.readline()
-            except ValueError:  # a line without end: what is left of it follows
+            except ValueError:  # longer than the limit: the rest follows
                 continue
             if not data:
                 return
@@ -166,7 +166,7 @@ class _Service:
 
 
 def _die_with(parent_id: int) -> Callable[[], None] | None:
-    """What a child does before it becomes another program: ask the kernel for SIGTERM when we end, however we end."""
+    """For the child, before exec: request SIGTERM from the kernel when the supervisor ends in any way (prctl(2))."""
     if not sys.platform.startswith("linux"):
         return None
     prctl = ctypes.CDLL(None).prctl

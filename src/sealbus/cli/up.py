@@ -1,6 +1,6 @@
-"""`sealbus up`: everything on one machine, as separate processes: gateway, collector and site. With --demo also a plant.
+"""`sealbus up`: gateway, collector and site on one machine, as separate processes; with --demo a plant as well.
 
-The order is that of what stands on what. The collector makes the tables when it starts, so the site finds them.
+They start in the order of their dependencies. The collector creates the database tables, so the site finds them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sealbus.cli.demonstration import Ports, locked_folder, prepare
-from sealbus.cli.demonstration_site import first_words, furnish
+from sealbus.cli.demonstration_site import first_start_message, seed_demo
 from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
 from sealbus.cli.supervision import ServiceCommand, Supervisor
@@ -36,21 +36,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="The demonstration: a simulated plant behind a gateway")] = False,
-    home: Annotated[Path | None, typer.Option(help="State folder (else SEALBUS_HOME, else the usual place)")] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="State folder [default: SEALBUS_HOME, else the state folder of the platform]")
+    ] = None,
     mbaps_port: Annotated[int | None, typer.Option(help="Demo: port of the gateway [8802]", min=1, max=65535)] = None,
     plant_port: Annotated[
         int | None, typer.Option(help="Demo: first of the three ports of the plant [5020]", min=1, max=65533)
     ] = None,
     web_port: Annotated[int | None, typer.Option(help="Port of the site on loopback [8000]", min=1, max=65535)] = None,
 ) -> None:
-    """Start the gateway (if there is a gateway.toml), the collector and the site; with --demo a plant to try them on."""
+    """Start the gateway (if there is a gateway.toml), the collector and the site; with --demo a plant as well."""
     with one_line_errors():
         folder = state_home(home) / "demo" if demo else state_home(home)
         if not demo and (mbaps_port or plant_port):
             raise ConfigError(
-                "these ports are the demonstration's",
+                "this option is for the demonstration only",
                 key="--mbaps-port",
-                hint="add --demo, or write them in gateway.toml",
+                hint="add --demo, or write the ports in gateway.toml",
             )
         with locked_folder(folder):
             os.environ["SEALBUS_HOME"] = str(folder.absolute())
@@ -61,7 +63,7 @@ def up(
             else:
                 if web_port:
                     _listen(web_port)
-                asyncio.run(_run(_installed(folder), lambda: first_words(folder)))
+                asyncio.run(_run(_installed(folder), lambda: first_start_message(folder)))
 
 
 def _listen(port: int) -> None:
@@ -75,7 +77,7 @@ def _demonstrated(demonstration: Demonstration) -> list[ServiceCommand]:
 
 
 def _installed(folder: Path) -> list[ServiceCommand]:
-    """What runs in this folder."""
+    """The services of this folder."""
     gateway_file = folder / "gateway.toml"
     collect, services = ["collect"], []
     if gateway_file.exists():
@@ -86,8 +88,8 @@ def _installed(folder: Path) -> list[ServiceCommand]:
 
 
 def _tour(demonstration: Demonstration) -> Iterator[str]:
-    furnish(demonstration, _announce)
-    yield from first_words(demonstration.folder)
+    seed_demo(demonstration, _announce)
+    yield from first_start_message(demonstration.folder)
     yield ""
     yield from render_tour(demonstration)
 
@@ -98,12 +100,12 @@ async def _run(commands: list[ServiceCommand], welcome: Callable[[], Iterable[st
 
     def stop() -> None:
         if stopping.is_set():
-            supervisor.kill()  # asked twice: do not wait
+            supervisor.kill()  # a second signal: do not wait
         stopping.set()
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup asks
+        if signal.getsignal(number) is not signal.SIG_IGN:  # inherited from nohup: stay ignored
             loop.add_signal_handler(number, stop)
     try:
         await _unless(stopping, supervisor.start(_announce))
@@ -117,7 +119,7 @@ async def _run(commands: list[ServiceCommand], welcome: Callable[[], Iterable[st
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[None, None, None]) -> None:
-    """Do the work, but no further than to the wish to stop."""
+    """Do the work, or cancel it when `stopping` is set."""
     task, wish = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
     await asyncio.wait({task, wish}, return_when=asyncio.FIRST_COMPLETED)
     wish.cancel()
@@ -134,5 +136,5 @@ def _announce(text: str) -> None:
 
 
 def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal may be gone, the plant goes on
+    with contextlib.suppress(OSError):  # the terminal may be closed; the services go on
         typer.echo(line, err=True)

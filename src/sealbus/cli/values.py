@@ -1,4 +1,4 @@
-"""`sealbus read` and `sealbus write`: one value or a range, over any endpoint, for people and for scripts."""
+"""`sealbus read` and `sealbus write`: one value or a range, over any endpoint, for people and scripts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "write"]
 
-_Endpoint = Annotated[str, typer.Argument(help="Where: mbaps://host, tcp://host, rtu:///dev/ttyUSB0, ssh+tcp://...")]
+_Endpoint = Annotated[str, typer.Argument(help="Endpoint: mbaps://host, tcp://host, rtu:///dev/ttyUSB0, ssh+tcp://...")]
 _Place = Annotated[
-    str, typer.Argument(help="What: holding:0-9, input:20, coils:3, discrete:0-7; addresses count from 0")
+    str, typer.Argument(help="Place: holding:0-9, input:20, coils:3, discrete:0-7; addresses count from 0")
 ]
 _Unit = Annotated[int, typer.Option(help="Unit id", min=0, max=255)]
 _Type = Annotated[
@@ -40,13 +40,13 @@ _Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer", m
 _Certificate = Annotated[Path | None, typer.Option(help="Own certificate, leaf first, up to the root (mbaps)")]
 _Key = Annotated[Path | None, typer.Option(help="Key of the certificate (mbaps)")]
 _PassphraseFile = Annotated[Path | None, typer.Option(help="File with the passphrase of an encrypted key")]
-_Trust = Annotated[list[Path], typer.Option(help="Certificates of the authorities to believe (mbaps)")]
+_Trust = Annotated[list[Path], typer.Option(help="Certificates of the authorities to trust (mbaps)")]
 _Crl = Annotated[list[Path], typer.Option(help="Revocation lists of those authorities")]
 
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """What we are known by, as the options gave it."""
+    """Own certificate and key, as given by the options."""
 
     certificate: Path | None
     key: Path | None
@@ -101,7 +101,7 @@ def write(
     trust: _Trust = [],  # noqa: B006
     crl: _Crl = [],  # noqa: B006
 ) -> None:
-    """Write values to coils or holding registers. Nothing is ever sent twice."""
+    """Write values to coils or holding registers. A write is never sent twice."""
     with one_line_errors():
         parsed = [_parse_value(value, parse_place(place).table, type) for value in values]
         with (
@@ -121,11 +121,9 @@ def write(
 def _connect(endpoint: str, timeout: float, own: _Own, believed: tuple[list[Path], list[Path]]) -> sync.Connection:
     certificate, key = own.certificate, own.key
     if (certificate is None) != (key is None):
-        raise LocalError("--certificate and --key belong together: give both")
+        raise LocalError("--certificate and --key belong together; give both")
     if parse_endpoint(endpoint).scheme is Scheme.MBAPS and not (certificate and believed[0]):
-        raise LocalError(
-            f"{endpoint} is mutual: give --certificate and --key to be known by, and --trust to believe by"
-        )
+        raise LocalError(f"{endpoint} needs mutual TLS; give --certificate, --key and --trust")
     identity = None
     if certificate is not None and key is not None:
         password = own.passphrase_file.read_bytes().rstrip(b"\r\n") if own.passphrase_file else None
@@ -139,7 +137,7 @@ def _connect(endpoint: str, timeout: float, own: _Own, believed: tuple[list[Path
 
 @contextmanager
 def _explained(endpoint: str) -> Iterator[None]:
-    """Behind a gateway, exception 01 usually means a right and not a function; nothing on the wire tells the two apart."""
+    """Behind a gateway exception 01 usually means a missing right. The wire has no difference to a missing function."""
     try:
         yield
     except DeviceException as error:
@@ -148,14 +146,17 @@ def _explained(endpoint: str) -> Iterator[None]:
             or parse_endpoint(endpoint).scheme is not Scheme.MBAPS
         ):
             raise
-        quit_with(f"{error}: the policy there does not let this certificate do it, or the device cannot", FAILED)
+        quit_with(
+            f"{error}: the policy of the gateway denies it to this certificate, or the device lacks the function",
+            FAILED,
+        )
 
 
 def _parse_value(text: str, table: Table, type: str) -> Value:
     if table is Table.COILS:
         known = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
         if text.lower() not in known:
-            raise LocalError(f"{text!r} is no value for a coil: use on or off, 1 or 0")
+            raise LocalError(f"{text!r} is not a value for a coil; use on or off, 1 or 0")
         return known[text.lower()]
     if type == ValueType.STRING:
         return text
@@ -164,8 +165,10 @@ def _parse_value(text: str, table: Table, type: str) -> Value:
         value = float(text) if is_float else int(text, 0)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or not text.isascii() or "_" in text:  # 1e400, nan, 7_00: nobody means to write these
-        raise LocalError(f"{_short(text)} is no {type}" + ("" if is_float else "; for 1.5 give --type float32"))
+    if not math.isfinite(value) or not text.isascii() or "_" in text:  # 1e400, nan, 7_00 are typing errors
+        raise LocalError(
+            f"{_short(text)} is not a value of type {type}" + ("" if is_float else "; for 1.5 use --type float32")
+        )
     return value
 
 

@@ -1,6 +1,6 @@
-"""`sealbus web`: the site, and what its operator does from the shell of its machine.
+"""`sealbus web`: serve the site, and administer it from a shell on its machine.
 
-Django is loaded by the verbs that need it, not by the command line, which stays as quick as it was.
+Each verb imports Django when it runs; help and usage errors do not.
 """
 
 from __future__ import annotations
@@ -41,13 +41,15 @@ app = typer.Typer(
     help="The web site: serve it, and look after it.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 audit_app = typer.Typer(no_args_is_help=True)
-app.add_typer(audit_app, name="audit", help="What people and programs did at the site: verify it, export it.")
+app.add_typer(audit_app, name="audit", help="Verify and export the audit of the site.")
 
-_Home = Annotated[Path | None, typer.Option(help="State folder (else SEALBUS_HOME, else the usual place)")]
+_Home = Annotated[
+    Path | None, typer.Option(help="State folder [default: SEALBUS_HOME, else the state folder of the platform]")
+]
 
 
 class ExportKind(StrEnum):
-    """How an export looks."""
+    """The format of an export."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -56,11 +58,11 @@ class ExportKind(StrEnum):
 @app.command()
 def serve(
     home: _Home = None,
-    listen: Annotated[str, typer.Option(help="HOST:PORT (else SEALBUS_LISTEN, else 127.0.0.1:8000)")] = "",
-    public_url: Annotated[str, typer.Option(help="What people type (else SEALBUS_PUBLIC_URL)")] = "",
-    log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
+    listen: Annotated[str, typer.Option(help="HOST:PORT [default: SEALBUS_LISTEN, else 127.0.0.1:8000]")] = "",
+    public_url: Annotated[str, typer.Option(help="URL of the site in the browser [default: SEALBUS_PUBLIC_URL]")] = "",
+    log: Annotated[LogFormat, typer.Option(help="Format of the log")] = LogFormat.PLAIN,
 ) -> None:
-    """Serve the API, live values and pages until it is told to end."""
+    """Serve API, live values and pages until SIGTERM."""
     with one_line_errors():
         start_log(log)
         options = {"SEALBUS_LISTEN": listen, "SEALBUS_PUBLIC_URL": public_url}
@@ -70,16 +72,16 @@ def serve(
 
 @app.command()
 def migrate(home: _Home = None) -> None:
-    """Create or update the tables of the database."""
+    """Create or update the database tables."""
     with one_line_errors():
         _boot(home)
         web.migrate()
-        print("the tables are those of this version")
+        print("the database tables are up to date")
 
 
 @app.command("setup-link")
 def setup_link(home: _Home = None) -> None:
-    """Print the link that makes the first administrator, once."""
+    """Print the link that creates the first administrator. It works once."""
     with one_line_errors():
         _boot_known(home)
         web.migrate()
@@ -88,9 +90,9 @@ def setup_link(home: _Home = None) -> None:
 
 @app.command("emergency-link")
 def emergency_link(
-    home: _Home = None, hours: Annotated[float, typer.Option(help="How long it lasts, at most 72", min=0.1)] = 8.0
+    home: _Home = None, hours: Annotated[float, typer.Option(help="Hours until it expires, at most 72", min=0.1)] = 8.0
 ) -> None:
-    """Print a link that shows everything and changes nothing, without an account. Ends the one before."""
+    """Print a read-only link to the whole site that needs no account. It ends the link before it."""
     with one_line_errors():
         _boot_known(home)
         print(web.emergency_link(hours))
@@ -108,11 +110,11 @@ def password_link(user: Annotated[str, typer.Argument(help="Name of the user")],
 def verify(
     home: _Home = None,
     noted: Annotated[
-        str, typer.Option(metavar="NUMBER:HASH", help="A last entry noted earlier; it must still be there")
+        str, typer.Option(metavar="NUMBER:HASH", help="Last entry of an earlier verify; must still exist")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
-    """Check every hash, and name the first bad entry. Status 0 if all is well, 1 if not."""
+    """Check every hash and name the first bad entry. Status 0: good, 1: bad."""
     with one_line_errors():
         _boot_known(home)
         with _progress() as progress:
@@ -131,11 +133,11 @@ def verify(
 @audit_app.command()
 def export(
     home: _Home = None,
-    kind: Annotated[ExportKind, typer.Option("--as", help="How it looks")] = ExportKind.JSONL,
-    action: Annotated[str, typer.Option(help="Only actions that begin so, such as gateway.")] = "",
-    actor: Annotated[str, typer.Option(help="Only what this one did")] = "",
+    kind: Annotated[ExportKind, typer.Option("--as", help="Format")] = ExportKind.JSONL,
+    action: Annotated[str, typer.Option(help="Only actions with this prefix, such as gateway.")] = "",
+    actor: Annotated[str, typer.Option(help="Only actions of this actor")] = "",
 ) -> None:
-    """Print the entries, oldest first. Each line has number and hash."""
+    """Print the entries, oldest first, each with number and hash."""
     with one_line_errors():
         _boot_known(home)
         for piece in web.export_audit(kind=kind.value, action=action, actor=actor):
@@ -145,11 +147,11 @@ def export(
 
 @app.command(name="import")
 def import_site(
-    file: Annotated[Path, typer.Argument(help="A document with groups, networks, connections, devices and tags")],
+    file: Annotated[Path, typer.Argument(help="JSON document with groups, networks, connections, devices and tags")],
     home: _Home = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would change, and change nothing")] = False,
 ) -> None:
-    """Take in what the site shall collect: all of the document, or nothing."""
+    """Import groups, networks, connections, devices and tags: the whole document or nothing."""
     from sealbus import web
 
     with one_line_errors():
@@ -164,7 +166,7 @@ def _boot(home: Path | None, options: dict[str, str] | None = None) -> None:
 
 
 def _boot_known(home: Path | None) -> None:
-    """For what makes no sense without a site: a folder that was mistyped must not become a new, empty one."""
+    """For verbs that need an existing site: a mistyped folder must not become a new, empty site."""
     web.boot_known(state_home(home), dict(os.environ))
 
 

@@ -119,7 +119,7 @@ def test_a_run_that_was_cut_off_and_a_write_without_outcome_are_told(tmp_path: P
     open_log(tmp_path).close()
     out = run("verify", tmp_path)[1]
     assert "without an outcome" not in out
-    assert "the gateway was cut off before record 2; up to a second of records before it may be missing\n" in out
+    assert "the gateway was killed before record 2; the last second before it may be missing\n" in out
 
 
 def test_records_are_shown_one_a_line_with_what_is_known(records: Path) -> None:
@@ -146,7 +146,7 @@ def test_only_the_last_and_only_some_kinds_are_shown_when_asked(records: Path) -
 def test_a_kind_that_does_not_exist_is_wrong_usage(records: Path) -> None:
     status, out, err = run("show", records, "--kind", "denials")
     assert (status, out) == (2, "")
-    assert err.startswith("sealbus: --kind: there is no kind of record 'denials'; one of alarm, connected, denied,")
+    assert err.startswith("sealbus: --kind: 'denials' is not a kind of record; give one of alarm, connected, denied,")
 
 
 def test_records_come_as_json_in_which_nothing_moves_the_terminal(records: Path) -> None:

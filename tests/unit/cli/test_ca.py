@@ -171,7 +171,7 @@ def test_a_fresher_list_can_be_asked_for(tmp_path: Path) -> None:
     crl = x509.load_pem_x509_crl((tmp_path / "ca/ca.crl").read_bytes())
     assert crl.next_update_utc is not None
     assert (crl.next_update_utc - crl.last_update_utc).days == 7
-    assert "written anew, good until" in _ca("renew-crl", tmp_path / "ca", "--crl-days", "0").stdout
+    assert "renewed, valid until" in _ca("renew-crl", tmp_path / "ca", "--crl-days", "0").stdout
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ runner = CliRunner()
 @pytest.mark.parametrize(
     ("text", "value_type", "said"),
     [
-        ("1e400", "float32", "'1e400' is no float32"),
-        ("nan", "float64", "'nan' is no float64"),
-        ("7_00", "uint16", "'7_00' is no uint16"),
-        ("٧٠٠", "uint16", "is no uint16"),  # noqa: RUF001 - the digits 700 in Arabic script
-        ("1.5", "uint16", "for 1.5 give --type float32"),
-        ("9" * 5000, "float32", "999...' is no float32"),
+        ("1e400", "float32", "'1e400' is not a value of type float32"),
+        ("nan", "float64", "'nan' is not a value of type float64"),
+        ("7_00", "uint16", "'7_00' is not a value of type uint16"),
+        ("٧٠٠", "uint16", "is not a value of type uint16"),  # noqa: RUF001 - the digits 700 in Arabic script
+        ("1.5", "uint16", "for 1.5 use --type float32"),
+        ("9" * 5000, "float32", "999...' is not a value of type float32"),
     ],
 )
 def test_a_value_that_nobody_means_is_refused_before_anything_connects(text: str, value_type: str, said: str) -> None:
