@@ -156,7 +156,7 @@ def _report(found: Verification) -> Iterator[str]:
     yield f"{_counted(found.records, 'good record')}{span}"
     if found.removal_told_by is not None:
         earlier = found.first_segment - 1
-        yield f"begins at segment {earlier + 1}: older ones were removed to keep the size limit, see record {found.removal_told_by}"
+        yield f"begins at segment {earlier + 1}: older ones were removed for space, see record {found.removal_told_by}"
     for sequence in found.recoveries:
         yield f"the gateway was killed before record {sequence}; the last second before it may be missing"
     if found.unsettled_writes:

@@ -115,7 +115,7 @@ def test_a_run_that_was_cut_off_and_a_write_without_outcome_are_told(tmp_path: P
     content = (tmp_path / "records-00000001.jsonl").read_bytes()
     log.close()
     (tmp_path / "records-00000001.jsonl").write_bytes(content)
-    assert "1 write without an outcome, or none yet\n" in run("verify", tmp_path)[1]
+    assert "1 write without an outcome (or still in progress)\n" in run("verify", tmp_path)[1]
     open_log(tmp_path).close()
     out = run("verify", tmp_path)[1]
     assert "without an outcome" not in out

@@ -162,7 +162,7 @@ def test_revoking_by_name_and_by_serial_renews_the_list(folder: Path) -> None:
     assert _ca("revoke", folder, "op").exit_code == 0
     assert _revoked(folder) == 2
     again = _ca("revoke", folder, "op")
-    assert (again.exit_code, again.stdout.splitlines()[0]) == (0, "op was revoked before")
+    assert (again.exit_code, again.stdout.splitlines()[0]) == (0, "op is revoked already")
     assert "no certificate has the name or serial 'nobody'" in _line(_ca("revoke", folder, "nobody"), 2)
 
 
