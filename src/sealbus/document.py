@@ -1,9 +1,8 @@
-"""A TOML document that knows its lines, so that an error can say where.
+"""A TOML document with the line of each key, so that an error can name it.
 
-`tomllib` reads the values and forgets where they stood. This module runs it, and beside it notes for each key the line
-on which it was written. It is no second parser: what `tomllib` refuses is refused, and the line finder only has to find
-table headers and `key =` at the start of a line. A key inside an inline table or array is reported at the line of the
-key that holds it.
+`tomllib` parses the values but drops their positions. This module runs it, and also records the line of each key. It is
+not a second parser: text that `tomllib` refuses is refused, and the line finder only looks for table headers and `key =`
+at the start of a line. A key inside an inline table or array is reported at the line of the key that contains it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Document", "Path", "parse_document"]
 
 Path = tuple[str | int, ...]
-"""Where a value stands: `("role", 0, "allow", 1, "min")`."""
+"""The position of a value: `("role", 0, "allow", 1, "min")`."""
 
 _DEEPEST = 32
 
@@ -33,7 +32,7 @@ _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Values of a TOML text and the line of each key. `file` is the name to use in errors."""
+    """Values of a TOML text and the line of each key. `file` is its name in errors."""
 
     file: str
     values: Mapping[str, Any]
@@ -61,17 +60,22 @@ def parse_document(text: str, *, file: str) -> Document:
         found = _AT_LINE.search(str(error))
         line = int(found[1]) if found and found[1] else text.count("\n") + 1
         raise ConfigError(
-            f"not valid TOML: {_AT_LINE.sub('', str(error))}", file=file, line=line, hint="mend the syntax there"
+            f"not valid TOML: {_AT_LINE.sub('', str(error))}",
+            file=file,
+            line=line,
+            hint="correct the TOML syntax on this line",
         ) from None
     except (ValueError, RecursionError):  # numbers of a thousand digits, brackets a thousand deep
         values = None
     if values is None or _is_deeper(values, _DEEPEST):
-        raise ConfigError("nests too deep, or has an endless number", file=file, hint="mend it")
+        raise ConfigError(
+            f"tables nest deeper than {_DEEPEST} levels, or a number is too long", file=file, hint="shorten it"
+        )
     return Document(file=file, values=values, lines=_lines_of(text))
 
 
 def _is_deeper(values: Mapping[str, Any], levels: int) -> bool:
-    """Whether tables and arrays nest deeper than that. What is read here is walked by functions that call themselves."""
+    """Whether tables and arrays nest deeper than that. Callers walk the values recursively."""
     found: list[Any] = [values]
     for _ in range(levels):
         found = [

@@ -1,8 +1,7 @@
-"""What a tag said, when, and how far it can be believed: the value that acquisition, history, alarms and the web share.
+"""A value of a tag with its time and quality: the type that acquisition, history, alarms and the web share.
 
-A value never travels without its time and its quality, and no data is never zero: a sample that is BAD has no value. A
-STALE one repeats the last value that was good, at the time of that value; an UNCERTAIN one has a value that something
-speaks against.
+A value is never passed on without its time and its quality. Missing data is never zero: a BAD sample has no value. A STALE
+sample repeats the last good value, with the time of that value. An UNCERTAIN sample has a value that may be wrong.
 
 Times are microseconds since 1970-01-01 in UTC, as integers: they sort, subtract exactly and are the same in every store.
 """
@@ -18,11 +17,11 @@ __all__ = ["US_PER_S", "Quality", "Reason", "Sample", "SampleValue"]
 US_PER_S = 1_000_000
 
 SampleValue: TypeAlias = bool | int | float | str
-"""What a tag holds, scaled. A number that is not finite is no value."""
+"""The scaled value of a tag. Numbers are finite."""
 
 
 class Quality(IntEnum):
-    """How far a value can be believed. The numbers are stored: they never change."""
+    """How reliable a value is. The numbers are stored: they never change."""
 
     GOOD = 0
     UNCERTAIN = 1
@@ -47,22 +46,22 @@ class Reason(IntEnum):
     WRONG_ANSWER = 6
     """The device broke the protocol."""
     NOT_AVAILABLE = 7
-    """The device says by a reserved value that it has none."""
+    """The device returned a reserved value that means "not available"."""
     NOT_DECODABLE = 8
-    """The registers hold no value of the tag's type."""
+    """The registers do not decode to the type of the tag."""
     NOT_COMPUTABLE = 9
     """A calculated tag: an input is bad, or the expression has no value."""
     OUT_OF_RANGE = 10
-    """Outside the range that the tag can have (UNCERTAIN)."""
+    """Outside the range that the tag allows (UNCERTAIN)."""
     NOT_REFRESHED = 11
     """Not read for longer than the tag allows (STALE)."""
     NOT_COLLECTED = 12
-    """Nobody polls it: it is switched off, or its configuration cannot be used."""
+    """Not polled: it is disabled, or its configuration cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value of one tag. `value` is None exactly where quality is BAD, or STALE without any value before."""
+    """One value of one tag. `value` is None if quality is BAD, or STALE with no value before, and never else."""
 
     tag_id: int
     time_us: int

@@ -44,7 +44,7 @@ async def test_a_device_on_this_machine_is_not_reached_by_any_of_its_names(tmp_p
         ):
             result = await site.carry_out(order)
             assert (result.state, result.failed_at) == (OrderState.FAILED, Step.RULES)
-            assert "not allowed" in result.reason or "not an address" in result.reason
+            assert "not allowed" in result.reason or "not an IP address" in result.reason
         assert device.connections == 0
         state = site.collector.state().connections[0]
         assert (state.status, state.connects) == ("refused", 0)

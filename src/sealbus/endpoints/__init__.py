@@ -1,7 +1,7 @@
-"""Where is Modbus spoken, and where may it be? Endpoint URLs and the operator's allowed networks as values.
+"""How is a device reached, and is that address allowed? Endpoint URLs and the operator's allowed networks, as values.
 
-Pure: text in, values out. The package refuses to resolve a name, open a port or know a certificate; that is `transport`.
-It stands apart from it because those who may never reach a device (the web server) still have to judge what a user typed.
+Pure: text in, values out. The package refuses to resolve names, open ports or read certificates; that is `transport`. It
+is separate from `transport` because the web server, which must not reach a device, has to check URLs that a user typed.
 """
 
 from sealbus.endpoints.allowed import NetworkRules

@@ -1,20 +1,20 @@
-"""Where may a device be that a user names? The operator's allowed networks, as a decision about addresses.
+"""Which addresses may be dialled? The operator's allowed networks, as a decision about addresses.
 
 A rule is one line:
 
     10.20.0.0/16 502,802,1024-1100    addresses and ports; without ports the two of Modbus, 502 and 802; * is every port
-    plc7.plant.example 502            a name, for the target behind an SSH server, which looks it up itself
-    /dev/ttyUSB*                      serial devices; * does not reach over a /
+    plc7.plant.example 502            a name, for a target behind an SSH server, which resolves it
+    /dev/ttyUSB*                      serial devices; * does not match a /
 
-Nothing is allowed but what a rule allows, and no rule allows nothing. What is dialled is always judged as an address:
-a name is looked up once, each address that came is judged, and that very address is dialled, so that a name service
-which answers otherwise the second time (DNS rebinding) changes nothing. A rule with a name says nothing about that.
+An address that no rule allows is denied; without rules all are denied. The decision is always about an address: a name is
+resolved once, each resulting address is judged, and the judged address itself is dialled. A name server that answers
+differently the second time (DNS rebinding) therefore has no effect. Rules with names do not apply to dialled addresses.
 
-Some addresses are never meant by a wide rule such as 0.0.0.0/0: this machine, link-local ones with the metadata service
-of clouds, multicast, the unspecified, and IPv6 forms that carry an IPv4 address. They are allowed only by a rule that
-names them or lies within their range. An IPv4 address in an IPv6 one (::ffff:10.0.0.1) is judged as what it is.
+A wide rule such as 0.0.0.0/0 does not include special addresses: this machine, link-local addresses (with the metadata
+service of clouds), multicast, unspecified addresses, and IPv6 forms that embed an IPv4 address. They need a rule that lies
+within their range. An IPv4-mapped address (::ffff:10.0.0.1) is judged as the IPv4 address.
 
-Spellings that only the C library takes for an address, 0x7f.1 or 017700000001, are refused as such.
+Spellings that only the C library accepts as an address, 0x7f.1 or 017700000001, are refused.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ _NUMBERS_OF_C = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-
 _SPECIAL = tuple(
     (ipaddress.ip_network(network), what)
     for network, what in (
-        ("0.0.0.0/8", "an address of no host"),
-        ("127.0.0.0/8", "this machine itself"),
-        ("169.254.0.0/16", "a link-local address, where clouds keep their metadata"),
+        ("0.0.0.0/8", "an unspecified address"),
+        ("127.0.0.0/8", "this machine"),
+        ("169.254.0.0/16", "a link-local address (metadata service of clouds)"),
         ("100.100.100.200/32", "the metadata service of a cloud"),
         ("224.0.0.0/4", "a multicast address"),
         ("240.0.0.0/4", "a reserved or broadcast address"),
-        ("::1/128", "this machine itself"),
-        ("::/96", "an address of no host"),
+        ("::1/128", "this machine"),
+        ("::/96", "an unspecified address"),
         ("fe80::/10", "a link-local address"),
-        ("fec0::/10", "a site-local address, which nobody uses any more"),
+        ("fec0::/10", "a deprecated site-local address"),
         ("fd00:ec2::254/128", "the metadata service of a cloud"),
         ("ff00::/8", "a multicast address"),
         ("::ffff:0:0:0/96", "an IPv4 address in IPv6"),
@@ -95,7 +95,7 @@ class _NameRule:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRules:
-    """The allowed networks of one installation. Each `judge...` gives None for what is allowed, else why it is not."""
+    """The allowed networks of one installation. Each `judge...` returns None if allowed, else the reason."""
 
     _networks: tuple[_NetworkRule, ...] = ()
     _names: tuple[_NameRule, ...] = ()
@@ -103,7 +103,7 @@ class NetworkRules:
 
     @classmethod
     def parse(cls, lines: Iterable[str]) -> NetworkRules:
-        """Read rules, one a line. Raises ConfigError that names the line that is none."""
+        """Read rules, one a line. Raises ConfigError that names an invalid line."""
         networks: list[_NetworkRule] = []
         names: list[_NameRule] = []
         devices: list[str] = []
@@ -124,7 +124,7 @@ class NetworkRules:
         """May this literal address be dialled at this port?"""
         found = _literal(address)
         if found is None:
-            return f'"{address}" is not an address as it is usually written'
+            return f'"{address}" is not an IP address in the usual notation'
         shown = render_authority(address, port)
         special, what = _special(found)
         near = [rule for rule in self._networks if rule.allows(found, special)]
@@ -133,11 +133,11 @@ class NetworkRules:
         if near:
             return f"{shown} is not allowed: the rules for this address do not name port {port}"
         if special is not None:
-            return f"{shown} is not allowed: it is {what}, and no rule names it"
+            return f"{shown} is not allowed: it is {what}, which needs a rule of its own"
         return f"{shown} is in none of the allowed networks"
 
     def judge_target(self, host: str, port: int) -> str | None:
-        """May an SSH server be asked to connect to this? A name is judged by its letters: the server looks it up."""
+        """May an SSH server connect to this? A name is judged as text, because the server resolves it."""
         if _literal(host) is not None:
             return self.judge(host, port)
         if trick := _trick(host):
@@ -147,19 +147,19 @@ class NetworkRules:
         return f"{host}:{port} behind the SSH server is not allowed: no rule names it"
 
     def judge_device(self, path: str, real_path: str = "") -> str | None:
-        """May this serial device be opened? `real_path` is where the links of `path` lead to, if that is known.
+        """May this serial device be opened? `real_path` is the target of symbolic links in `path`, if known.
 
-        A rule for the path itself is enough: who allows a folder of links trusts whoever makes them.
+        A rule that matches `path` is enough: the operator who allows a folder of links trusts its links.
         """
         parts = path.split("/")
         if ".." in parts or not path.startswith("/"):
-            return f"{path} is not allowed: write the whole path, without .."
+            return f"{path} is not allowed; write the absolute path, without .."
         if any(_matches(each, pattern) for each in (path, real_path) if each for pattern in self._devices):
             return None
         return f"{path} is not among the allowed serial devices"
 
     def judge_endpoint(self, endpoint: Endpoint) -> str | None:
-        """May this be dialled, as far as it can be said before a name was looked up? What a form can ask."""
+        """May this be dialled, as far as known before a name is resolved? For forms and for the API."""
         if endpoint.line is not None:
             return self.judge_device(endpoint.line.device)
         if endpoint.forward is not None and (
@@ -193,7 +193,7 @@ def _special(address: _Address) -> tuple[_Network | None, str]:
 
 def _trick(host: str) -> str | None:
     if _NUMBERS_OF_C.fullmatch(host):
-        return f'"{host}" is not an address as it is usually written'
+        return f'"{host}" is not an IP address in the usual notation'
     return None
 
 
@@ -208,21 +208,21 @@ def _matches(path: str, pattern: str) -> bool:
 def _device_pattern(line: str) -> str:
     pattern = line.strip()
     if ".." in pattern.split("/") or pattern.strip("/*") == "":
-        raise ConfigError(f'"{line}" is no rule for serial devices', key="networks", hint="write /dev/ttyUSB*")
+        raise ConfigError(f'"{line}" is not a rule for serial devices', key="networks", hint="write /dev/ttyUSB*")
     return pattern
 
 
 def _network(line: str, where: str) -> _Network | None:
-    """None where it is a name."""
+    """The network, or None for a name."""
     try:
         network = ipaddress.ip_network(where)
     except ValueError as error:
         if "/" not in where and ":" not in where and is_host(where) and not _NUMBERS_OF_C.fullmatch(where):
             return None
         hint = f"write {ipaddress.ip_network(where, strict=False)}" if "host bits" in str(error) else _EXAMPLE
-        raise ConfigError(f'"{line}" is no rule: "{where}" is no network', key="networks", hint=hint) from None
+        raise ConfigError(f'"{line}" is not a rule: "{where}" is not a network', key="networks", hint=hint) from None
     if network.version == 6 and network.network_address.ipv4_mapped is not None:
-        raise ConfigError(f'"{line}" is no rule', key="networks", hint="write the IPv4 network that it means")
+        raise ConfigError(f'"{line}" is an IPv4-mapped network', key="networks", hint="write the IPv4 network")
     return network
 
 
@@ -239,8 +239,8 @@ def _parse_ports(line: str, text: str) -> _Ports:
         first, dash, last = item.partition("-")
         numbers = (first, last if dash else first)
         if not all(is_number(each) and int(each) in _PORTS for each in numbers):
-            raise ConfigError(f'"{line}" is no rule: "{item}" is no port', key="networks", hint=_EXAMPLE)
+            raise ConfigError(f'"{line}" is not a rule: "{item}" is not a port', key="networks", hint=_EXAMPLE)
         spans.append((int(numbers[0]), int(numbers[1])))
         if spans[-1][0] > spans[-1][1]:
-            raise ConfigError(f'"{line}" is no rule: {item} ends before it begins', key="networks", hint=_EXAMPLE)
+            raise ConfigError(f'"{line}" is not a rule: {item} ends before it begins', key="networks", hint=_EXAMPLE)
     return _Ports(tuple(spans))

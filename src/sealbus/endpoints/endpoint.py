@@ -1,9 +1,8 @@
-"""Where Modbus is spoken: the value behind an endpoint URL.
+"""The value behind an endpoint URL.
 
-An Endpoint says how to reach a device or where to offer one. It is made by `parse_endpoint` and given back as its
-canonical URL by `str()`: every port and every line setting spelled out, so that a log line can be read without knowing
-the defaults. What only one scheme needs stands in a value of its own (`SerialLine`, `SshForward`), and the constructor
-refuses an Endpoint whose parts do not belong to its scheme.
+An Endpoint says how to reach a device or where to listen. `parse_endpoint` creates it; `str()` returns its canonical URL
+with every port and line setting, so that a log line can be read without knowing the defaults. Settings of one scheme
+only are in a value of their own (`SerialLine`, `SshForward`); the constructor refuses parts of another scheme.
 
 Ports: 502 for Modbus TCP and 802 for Modbus/TCP Security (MODBUS/TCP Security V36, clause 5). Line settings: MODBUS
 over Serial Line V1.02, 2.5.1: 19200 baud and even parity by default, eleven bits a character, hence two stop bits
@@ -27,7 +26,7 @@ _SILENT_CHARACTERS = 3.5
 
 
 class Scheme(StrEnum):
-    """What stands before `://`."""
+    """The part of the URL before `://`."""
 
     TCP = "tcp"
     MBAPS = "mbaps"
@@ -39,12 +38,12 @@ class Scheme(StrEnum):
 
     @property
     def is_serial(self) -> bool:
-        """A line of this machine, not a network."""
+        """Whether it is a serial line of this machine."""
         return self in (Scheme.RTU, Scheme.ASCII)
 
     @property
     def default_port(self) -> int | None:
-        """The port that a URL may leave out; None where it has to be said or there is none."""
+        """The port when the URL has none; None if the URL must name it or there is no port."""
         return _DEFAULT_PORTS.get(self)
 
 
@@ -61,7 +60,7 @@ class Parity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialLine:
-    """A serial device and how its line is set."""
+    """A serial device and its line settings."""
 
     device: str
     baud: int = 19200
@@ -71,7 +70,7 @@ class SerialLine:
 
     @property
     def character_s(self) -> float:
-        """How long one character takes on the line, in seconds: start, data, parity and stop bits."""
+        """Duration of one character on the line, in seconds: start, data, parity and stop bits."""
         return (1 + self.data_bits + (self.parity is not Parity.NONE) + self.stop_bits) / self.baud
 
     @property
@@ -82,7 +81,7 @@ class SerialLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshForward:
-    """What an SSH server is asked to connect to, as whom, and how it proves itself."""
+    """The target that an SSH server connects to, the user, and the keys."""
 
     user: str
     target_host: str
@@ -104,13 +103,13 @@ class Endpoint:
     host: str = ""
     port: int = 0
     certificate_name: str = ""
-    """The name that the certificate of an mbaps server must carry where it is not the host."""
+    """The name in the certificate of an mbaps server, if it differs from the host."""
     line: SerialLine | None = None
     forward: SshForward | None = None
     site: str = ""
     address: str = ""
-    """What the host was looked up to, where that has been done and judged: then this is dialled. The host stays the name
-    that a certificate or a host key is compared with."""
+    """The resolved and judged address: it is dialled instead of the host. The host remains the name that is compared
+    with a certificate or a host key."""
 
     def __post_init__(self) -> None:
         parts = (self.line is not None, self.forward is not None, bool(self.site))

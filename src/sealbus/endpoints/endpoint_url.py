@@ -1,10 +1,9 @@
 """Endpoint URLs: text in, an Endpoint or a ConfigError that says what to write instead.
 
-Strict on purpose. A misspelt option that is silently ignored is a parity error at three in the morning, and a password
-in a URL ends up in logs, process lists and backups: there is no place for one.
+Strict on purpose. An ignored misspelt option would show up as a parity error on the line, and a password in a URL would
+end up in logs, process lists and backups, so it is refused.
 
-Port 0 and an empty host mean "any" where something listens and nothing where something is dialled, so the caller says
-which of the two the URL is for.
+Port 0 and an empty host mean "any" for a listener and are invalid for dialling, so the caller states the purpose.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ _SITE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
 def parse_endpoint(url: str, *, listening: bool = False) -> Endpoint:
-    """Parse an endpoint URL. Raises ConfigError that names what is wrong and the mend.
+    """Parse an endpoint URL. Raises ConfigError with the problem and what to write instead.
 
-    With `listening`, the URL names where to offer Modbus: port 0 (any free one) and an empty host (all addresses) are
+    With `listening`, the URL is for a listener: port 0 (any free one) and an empty host (all addresses) are
     allowed, and schemes that only dial are not.
     """
     parts = split_url(url, listening=listening)
@@ -56,7 +55,7 @@ def _mbaps(parts: UrlParts) -> Endpoint:
     host, port = host_and_port(parts, parts.authority, default_port=parts.scheme.default_port)
     name = parts.take("name").get("name", "") if not parts.listening else ""
     if name and not is_host(name):
-        raise parts.error(f'"{name}" is no name that a certificate can carry', hint="name=plant.example")
+        raise parts.error(f'"{name}" is not a host name', hint="write name=plant.example")
     return Endpoint(scheme=parts.scheme, host=host, port=port, certificate_name=name)
 
 
@@ -64,7 +63,7 @@ def _relay(parts: UrlParts) -> Endpoint:
     host, port = host_and_port(parts, parts.authority, default_port=parts.scheme.default_port)
     site = unquote(parts.path.removeprefix("/"))
     if not _SITE.fullmatch(site):
-        raise parts.error("no site, or one with other characters than letters, digits, - and _")
+        raise parts.error("the site must consist of letters, digits, - and _")
     return Endpoint(scheme=parts.scheme, host=host, port=port, site=site)
 
 
@@ -73,10 +72,10 @@ def _serial(parts: UrlParts) -> Endpoint:
     if parts.authority:
         guess = parts.authority.removeprefix("dev") + parts.path
         raise parts.error(
-            "a serial device needs its whole path", hint=f"write {parts.scheme}:///dev/{guess.strip('/')}"
+            "a serial device needs its absolute path", hint=f"write {parts.scheme}:///dev/{guess.strip('/')}"
         )
     if device.strip("/") in ("", "dev"):
-        raise parts.error("no serial device")
+        raise parts.error("the serial device is missing")
     _refuse_unseen(parts, device)
     given = parts.take("baud", "parity", "stop", "bytesize")
     parity = Parity(_choice(parts, "parity", given.get("parity", "E"), tuple(Parity)))
@@ -85,17 +84,17 @@ def _serial(parts: UrlParts) -> Endpoint:
     is_ascii = parts.scheme is Scheme.ASCII
     data_bits = _choice(parts, "bytesize", given.get("bytesize", "7" if is_ascii else "8"), ("7", "8"))
     if data_bits == "7" and not is_ascii:
-        raise parts.error("RTU needs characters of 8 data bits", hint="leave out bytesize, or use ascii://")
+        raise parts.error("RTU needs 8 data bits", hint="leave out bytesize, or use ascii://")
     baud = given.get("baud", "19200")
     if not is_number(baud) or int(baud) not in _BAUD:
-        raise parts.error(f'"{baud}" is no speed', hint=f"write baud=19200 ({_BAUD[0]} to {_BAUD[-1]})")
+        raise parts.error(f'"{baud}" is not a speed', hint=f"write baud=19200 ({_BAUD[0]} to {_BAUD[-1]})")
     line = SerialLine(device=device, baud=int(baud), parity=parity, stop_bits=int(stop_bits), data_bits=int(data_bits))
     return Endpoint(scheme=parts.scheme, line=line)
 
 
 def _ssh(parts: UrlParts) -> Endpoint:
     if not parts.user:
-        raise parts.error("no user name for the SSH server")
+        raise parts.error("the user name for the SSH server is missing")
     host, port = host_and_port(parts, parts.authority, default_port=parts.scheme.default_port)
     target_host, target_port = host_and_port(parts, parts.path.removeprefix("/").removesuffix("/"), default_port=502)
     given = parts.take("known_hosts", "key")
@@ -125,15 +124,15 @@ _PARSERS: Mapping[Scheme, Callable[[UrlParts], Endpoint]] = {
 def _refuse_path(parts: UrlParts) -> None:
     if parts.path.strip("/"):
         hint = f"write {parts.scheme}://{parts.authority}" + (
-            "; unit ids are given apart" if parts.path[1:].isdigit() else ""
+            "; the unit id is a setting of its own" if parts.path[1:].isdigit() else ""
         )
-        raise parts.error(f'{parts.scheme} has no path, so "{parts.path}" means nothing', hint=hint)
+        raise parts.error(f'{parts.scheme} URLs have no path, and "{parts.path}" is one', hint=hint)
 
 
 def _refuse_unseen(parts: UrlParts, text: str) -> None:
-    """What no system takes for a path or a name: NUL above all, and whatever else cannot be seen on a screen."""
+    """Refuse characters that do not print, NUL above all: no path or name has them."""
     if not text.isprintable():
-        raise parts.error(f"a character that cannot be printed in {text!a}", hint="take it out")
+        raise parts.error(f"{text!a} contains a character that does not print", hint="remove it")
 
 
 def _choice(parts: UrlParts, name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
-"""A URL cut at its separators, and the errors that name it.
+"""A URL split at its separators, and the errors that name it.
 
-`urllib.parse` only decodes percent signs here: its splitter drops tabs and newlines and guesses schemes, and both hide
-mistakes. What is shown in an error leaves out the query and whatever stood where a password would.
+`urllib.parse` only decodes percent signs here: its splitter drops tabs and newlines and guesses schemes, which hides
+mistakes. The URL in an error has no query and no password.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SECRETS = frozenset({"password", "passphrase", "pass", "pwd", "secret"})
 
 @dataclass(frozen=True, slots=True)
 class UrlParts:
-    """A URL cut at its separators. Parsers take their options out of `options`; what stays there is unknown."""
+    """A URL split at its separators. Parsers take their options out of `options`; the rest is unknown."""
 
     shown: str
     scheme: Scheme
@@ -64,7 +64,7 @@ class UrlParts:
 
     def unknown_option(self, name: str, known: tuple[str, ...]) -> ConfigError:
         if name.lower() in _SECRETS:
-            return self.error("no secret belongs in a URL", hint="use key=FILE or the ssh agent")
+            return self.error("a URL must not contain a secret", hint="use key=FILE or the ssh agent")
         if not known:
             return self.error(f'{self.scheme} has no option "{name}"', hint=f'leave out "{name}"')
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -82,11 +82,9 @@ class UrlParts:
 
 
 def split_url(url: str, *, listening: bool) -> UrlParts:
-    """Cut `url` at its separators. Raises ConfigError for what no endpoint URL may contain, a password above all."""
+    """Split `url` at its separators. Raises ConfigError for parts that no endpoint URL may have, such as a password."""
     if bad := _UNSAFE_IN_URL.search(url):
-        raise ConfigError(
-            f"an endpoint URL with the character {bad[0]!r} in it", hint="percent-encode it or take it out"
-        )
+        raise ConfigError(f"an endpoint URL must not contain {bad[0]!r}", hint="percent-encode it or remove it")
     scheme_text, separator, rest = url.partition("://")
     if not separator or not _SCHEME.fullmatch(scheme_text):
         raise _no_scheme(url)
@@ -98,7 +96,7 @@ def split_url(url: str, *, listening: bool) -> UrlParts:
     scheme = _scheme(scheme_text, shown, rest=f"{authority}{slash}{path}")
     parts = UrlParts(shown, scheme, unquote(user), authority, slash + path, {}, listening)
     if has_password:
-        raise parts.error("no password belongs in a URL", hint="use key=FILE or the ssh agent")
+        raise parts.error("a URL must not contain a password", hint="use key=FILE or the ssh agent")
     if "#" in rest:
         raise parts.error("an endpoint has no #fragment", hint="percent-encode # as %23")
     if has_user and scheme is not Scheme.SSH_TCP:
@@ -131,7 +129,7 @@ def _options(parts: UrlParts, query: str) -> dict[str, str]:
         if not name or not value:
             raise parts.error("an option without a name or a value", hint="write name=value, joined by &")
         if name in options:
-            raise parts.error(f'the option "{name}" is there twice', hint="say it once")
+            raise parts.error(f'the option "{name}" is given twice', hint="give it once")
         options[name] = unquote(value)
     return options
 
@@ -147,12 +145,12 @@ def host_and_port(parts: UrlParts, text: str, *, default_port: int | None) -> tu
     host = _host(parts, bracketed, plain)
     if port_text is None:
         if default_port is None:
-            raise parts.error("no port, and there is no usual one")
+            raise parts.error("the port is missing, and this scheme has no default")
         return host, default_port
     if not is_number(port_text) or int(port_text) > 65535:
-        raise parts.error(f'"{port_text}" is no port', hint="a port is a number from 1 to 65535")
+        raise parts.error(f'"{port_text}" is not a port', hint="a port is a number from 1 to 65535")
     if port_text.strip("0") == "" and not parts.listening:
-        raise parts.error("port 0 can only be listened on", hint="write the port of the device")
+        raise parts.error("port 0 is for listeners only", hint="write the port of the device")
     return host, int(port_text)
 
 
@@ -160,30 +158,30 @@ def _host(parts: UrlParts, bracketed: str | None, plain: str | None) -> str:
     if bracketed is not None:
         address = bracketed.replace("%25", "%")
         if not _is_ipv6(address):
-            raise parts.error(f'"[{bracketed}]" is no IPv6 address', hint="write it as [::1]")
+            raise parts.error(f'"[{bracketed}]" is not an IPv6 address', hint="write it as [::1]")
         return str(ipaddress.IPv6Address(address))
     host = unquote(plain or "")
     if not host:
         if parts.listening:
             return ""
-        raise parts.error("no host")
+        raise parts.error("the host is missing")
     if not host.isascii():
         try:
             host = host.encode("idna").decode("ascii")
         except UnicodeError:
-            raise parts.error(f'"{host}" is no host name') from None
+            raise parts.error(f'"{host}" is not a host name') from None
     if not is_host(host):
         raise parts.error(f'"{host}" is neither a host name nor an address')
     return host.lower()
 
 
 def is_number(text: str) -> bool:
-    """A number in ASCII digits, and no longer than what `int` reads."""
+    """Whether `text` is a number of ASCII digits, short enough for `int`."""
     return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def is_host(text: str) -> bool:
-    """A host name (RFC 1123, and the underscore that plants use) or an IPv4 address; all digits means an address."""
+    """Whether it is a host name (RFC 1123, with underscores) or an IPv4 address. All-digit labels mean an address."""
     labels = text.removesuffix(".").split(".")
     if all(label.isdecimal() for label in labels):
         try:

@@ -1,9 +1,9 @@
 """What is the value of `(flow_a + flow_b) / 2 if running else 0`? A small language for calculated tags.
 
-Numbers, comparisons, and, or, not, if-else and a dozen functions; the names are those of the tag's inputs. There are no
-attributes, subscripts, loops, assignments or files, so there is nothing to escape to. Pure: text and values in, a value
-out. It refuses to give a value where there is none (a division by zero, a root of -1, an input of the wrong kind):
-that is `NotComputable`, never 0.
+Numbers, comparisons, and, or, not, if-else and a dozen functions; names are the inputs of the tag. There are no
+attributes, subscripts, loops, assignments or files, so an expression cannot reach anything else. Pure: text and values in,
+a value out. It refuses to invent a value: a division by zero, a root of -1 or an input of the wrong kind is
+`NotComputable`, never 0.
 """
 
 from sealbus.expressions.expression import Expression, NotComputable, check_expression, parse_expression

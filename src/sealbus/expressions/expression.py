@@ -1,9 +1,9 @@
 """An expression, parsed once and evaluated as often as its inputs change.
 
-Precedence, from loosest: if-else, or, and, not, comparisons (not chained), + and -, * / // %, the sign, ** (which
-binds to the right). `and`, `or` and `if` evaluate only what they need. The parser climbs by one call for each level;
-how deep parentheses and signs may nest and how many parts there may be is bounded, and nothing loops, so an evaluation
-takes no longer than its expression is long. Each part becomes a closure over those below it.
+Precedence, from loosest: if-else, or, and, not, comparisons (not chained), + and -, * / // %, the sign, ** (right
+associative). `and`, `or` and `if` evaluate only what they need. The parser is recursive descent, one call per level.
+Nesting depth and number of parts are bounded and there are no loops, so evaluation time is linear in the length of the
+expression. Each part becomes a closure over its operands.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _LARGEST_WHOLE = 2**64
 
 
 class NotComputable(SealbusError):
-    """With these inputs the expression has no value."""
+    """The expression has no value for these inputs."""
 
     code = "not-computable"
 
 
 class Expression:
-    """A parsed expression. `names` are the inputs that it uses."""
+    """A parsed expression. `names` are the inputs it uses."""
 
     __slots__ = ("_part", "names", "text")
 
@@ -48,29 +48,29 @@ class Expression:
         self._part = part
 
     def evaluate(self, values: Mapping[str, _Value]) -> _Value:
-        """Its value. Raises NotComputable, which says why there is none."""
+        """The value. Raises NotComputable with the reason."""
         try:
             value = self._part(values)
             if isinstance(value, int) and not -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
-                value = float(value)  # a whole number of 1024 bits may be too large for one
+                value = float(value)  # may overflow: an integer has up to 1024 bits
         except (ArithmeticError, ValueError, TypeError) as error:
             raise NotComputable(str(error) or type(error).__name__) from None
         if isinstance(value, float) and not math.isfinite(value):
             raise NotComputable("the result is not finite")
-        return value  # type: ignore[return-value]  # what goes in and what operations give are values
+        return value  # type: ignore[return-value]  # inputs and results of operations are values
 
 
 def parse_expression(text: str, names: Collection[str]) -> Expression:
-    """Read an expression over these inputs. Raises ExpressionError that names the column and the mend."""
+    """Parse an expression over these inputs. Raises ExpressionError with column and hint."""
     return _Parser(cut(text), names).whole(text)
 
 
 def check_expression(text: str, names: Collection[str]) -> frozenset[str]:
-    """The inputs that the expression uses. Raises ExpressionError as `parse_expression`, and for a name of no input."""
+    """The inputs that the expression uses. Raises ExpressionError as `parse_expression`, and for an invalid input name."""
     for name in names:
         if name in _WORDS or name in _CONSTANTS or name in FUNCTIONS or not (name.isascii() and name.isidentifier()):
             raise ExpressionError(
-                f'an input cannot be called "{name}"', column=1, hint="use letters, digits and _, and no word of ours"
+                f'an input cannot be named "{name}"', column=1, hint="use letters, digits and _, and no reserved word"
             )
     return parse_expression(text, names).names
 
@@ -87,7 +87,7 @@ class _Parser:
     def whole(self, text: str) -> Expression:
         part = self._choice()
         if self._next.kind is not Kind.END:
-            raise self._error(f'"{self._next.text}" is one too many here', hint="join two values with an operator")
+            raise self._error(f'"{self._next.text}" is not expected here', hint="join two values with an operator")
         return Expression(text, frozenset(self._used), part)
 
     # -- words
@@ -189,7 +189,7 @@ class _Parser:
         token = self._next
         if self._take("("):
             part = self._deeper(self._choice)
-            self._expect(")", "close what is open")
+            self._expect(")", "close the parenthesis")
             return part
         if token.kind is Kind.NUMBER:
             self._at += 1
@@ -200,8 +200,8 @@ class _Parser:
         if token.kind is Kind.NAME and token.text not in _WORDS[:5]:
             self._at += 1
             return self._named(token)
-        found = f'"{token.text}" stands where' if token.text else "the expression ends where"
-        raise self._error(f"{found} a value should be", hint="write a number, the name of an input or ( ... )")
+        found = f'"{token.text}" is' if token.text else "the expression ends"
+        raise self._error(f"{found} where a value is expected", hint="write a number, the name of an input or ( ... )")
 
     def _named(self, token: Token) -> _Part:
         name = token.text
@@ -227,12 +227,12 @@ class _Parser:
         arguments: list[_Part] = []
         while not self._take(")"):
             if arguments:
-                self._expect(",", "part arguments by a comma and close with )")
+                self._expect(",", "separate arguments by a comma and close with )")
             arguments.append(self._deeper(self._choice))
         if not function.fewest <= len(arguments) <= function.most:
             some = str(function.fewest) if function.fewest == function.most else f"{function.fewest} to {function.most}"
-            problem = f"{token.text} takes {some} and got {len(arguments)}"
-            raise self._error(problem, hint=f"give it {some}", column=token.column)
+            problem = f"{token.text} takes {some} arguments, not {len(arguments)}"
+            raise self._error(problem, hint=f"give {some}", column=token.column)
         call = function.call
         return self._counted(lambda values: call(*(argument(values) for argument in arguments)))
 
@@ -251,7 +251,7 @@ def _number(token: Token) -> int | float:
 
 def _truth(value: object) -> bool:
     if isinstance(value, str):
-        raise TypeError("a text is neither true nor false")
+        raise TypeError("a text is not a truth value")
     return bool(value)
 
 

@@ -1,9 +1,8 @@
-"""What the operators and functions of the language do to values.
+"""The operators and functions of the language.
 
-Numbers are those of Python: whole numbers stay whole, and true and false count as 1 and 0. Each operation is bounded: a
-whole number that grows past 1024 bits has no value, nor has what is not finite, nor what is no real number. Texts can
-be compared for being equal and otherwise mean nothing: an operation on one is a TypeError here, which `Expression` turns
-into NotComputable, as it does with all the errors of arithmetic.
+Numbers are those of Python: integers stay integers; true and false count as 1 and 0. Each operation is bounded: an
+integer beyond 1024 bits, an infinite and a complex result are errors. Texts can only be compared for equality; any other
+operation on a text is a TypeError. `Expression` turns this and all arithmetic errors into NotComputable.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _WIDEST: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function and how many arguments it takes."""
+    """A function and the number of arguments it takes."""
 
     call: Callable[..., float]
     fewest: int
@@ -37,19 +36,19 @@ class Function:
 def _number(value: object) -> int | float:
     if isinstance(value, int | float):
         return value
-    raise TypeError(f"{value!r} is no number")
+    raise TypeError(f"{value!r} is not a number")
 
 
 def _whole(value: object, *, what: str, most: int) -> int:
     number = _number(value)
     if number != int(number) or not -most <= number <= most:
-        raise ValueError(f"{what} is {number:g}, and not a whole number up to {most}")
+        raise ValueError(f"{what} is {number:g}, not a whole number up to {most}")
     return int(number)
 
 
 def _bounded(value: float) -> int | float:
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        raise OverflowError("a number that large")
+        raise OverflowError("the number is too large")
     return value
 
 
@@ -61,7 +60,7 @@ def _power(left: object, right: object) -> int | float:
     one, other = _number(left), _number(right)
     if isinstance(one, int) and isinstance(other, int) and 0 <= other <= _MOST_POWER:
         if one.bit_length() * other > _MOST_BITS:
-            raise OverflowError("a number that large")
+            raise OverflowError("the number is too large")
         return int(one**other)
     return math.pow(one, other)
 
@@ -98,7 +97,7 @@ OPERATORS: Final[dict[str, Callable[[object, object], object]]] = {
 
 
 def negated(value: object) -> int | float:
-    """What a minus sign does."""
+    """The operand with the opposite sign."""
     return -_number(value)
 
 

@@ -1,7 +1,6 @@
-"""An expression cut into its words, each with the column it begins in, and the error that names one.
+"""Splits an expression into tokens with their columns, and defines the error that names a column.
 
-One regular expression without nesting, so a text of any kind is cut in time proportional to its length; the length is
-bounded.
+One regular expression without nesting: splitting takes time linear in the length, and the length is bounded.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class ExpressionError(ConfigError):
 
 
 class Kind(Enum):
-    """What a word is."""
+    """The kind of a token."""
 
     NUMBER = "number"
     NAME = "name"
@@ -63,7 +62,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word of an expression."""
+    """A token of an expression."""
 
     kind: Kind
     text: str
@@ -71,12 +70,12 @@ class Token:
 
 
 def cut(text: str) -> list[Token]:
-    """The words of `text`, and one that stands for its end. Raises ExpressionError."""
+    """The tokens of `text`, with an END token. Raises ExpressionError."""
     if len(text) > LONGEST_EXPRESSION:
         raise ExpressionError(
             f"the expression has {len(text)} characters",
             column=LONGEST_EXPRESSION + 1,
-            hint=f"write no more than {LONGEST_EXPRESSION}, or calculate in two tags",
+            hint=f"write at most {LONGEST_EXPRESSION}, or split it into two tags",
         )
     tokens = []
     at = 0
@@ -87,7 +86,7 @@ def cut(text: str) -> list[Token]:
         found = _TOKEN.match(text, at)
         if found is None:
             hint = _HINTS.get(text[at], "write numbers, names of inputs, + - * / // % **, comparisons, and, or, not")
-            raise ExpressionError(f"{text[at]!r} means nothing here", column=at + 1, hint=hint)
+            raise ExpressionError(f"{text[at]!r} is not part of the language", column=at + 1, hint=hint)
         tokens.append(_token(found, at + 1))
         at = found.end()
     tokens.append(Token(Kind.END, "", len(text) + 1))

@@ -243,14 +243,14 @@ def test_a_mistake_is_refused_with_its_line_its_key_and_its_mend(body: str, erro
         ),
         (
             "[[role",
-            "policy.toml:1: not valid TOML: Expected ']]' at the end of an array declaration; mend the syntax there",
+            "policy.toml:1: not valid TOML: Expected ']]' at the end of an array declaration; correct the TOML syntax on this line",
         ),
         (
             f"min = 0x{'f' * 5000}",
             "policy.toml: a number has more than 64 bits; TOML has no such numbers: mend it",
         ),
-        (f"min = {'9' * 5000}", "policy.toml: nests too deep, or has an endless number; mend it"),
-        ("a = " + "[" * 5000, "policy.toml: nests too deep, or has an endless number; mend it"),
+        (f"min = {'9' * 5000}", "policy.toml: tables nest deeper than 32 levels, or a number is too long; shorten it"),
+        ("a = " + "[" * 5000, "policy.toml: tables nest deeper than 32 levels, or a number is too long; shorten it"),
     ],
 )
 def test_a_mistake_outside_an_allow_block_is_refused_too(text: str, error: str) -> None:
