@@ -63,7 +63,7 @@ def parse_document(text: str, *, file: str) -> Document:
             f"not valid TOML: {_AT_LINE.sub('', str(error))}",
             file=file,
             line=line,
-            hint="correct the TOML syntax on this line",
+            hint="correct the TOML syntax",
         ) from None
     except (ValueError, RecursionError):  # numbers of a thousand digits, brackets a thousand deep
         values = None

@@ -1,9 +1,9 @@
-"""Which role may do what? A Decision out of rules, a role and a request.
+"""Which role may do what? A Decision = f(rules, role, request).
 
 The package reads policy.toml, the roles-to-rights rules database of MODBUS/TCP Security (v36, 8.4), compiles it, and
-says of each request whether the role may make it, by which rule, and why not. It is pure: text and requests in,
-values out. It refuses to know where a role comes from, to forward or to trim anything, and to have any role of its
-own: what no rule allows is denied.
+decides for each request whether the role may make it, with the rule or the reason. It is pure: text and requests in,
+values out. It refuses to know where a role comes from, to forward or trim requests, and to define roles of its own: what
+no rule allows is denied.
 """
 
 from sealbus.policy.decision import Decision, Verdict, quoted_role

@@ -1,8 +1,8 @@
-"""A refusal is a value: what was decided, by which rule, and why.
+"""The decision on a request: verdict, rule and reason.
 
-Every request ends in one Decision. `rule` names the rules that allowed it ("Operator/2 at policy.toml:14", more than
-one joined by ", "), or the one whose limit refused it; it is None where no rule speaks of the request at all.
-`reason` is one sentence for the audit record and for the person who has to mend the policy.
+Every request gets one Decision. `rule` names the rules that allowed it ("Operator/2 at policy.toml:14", several joined by
+", "), or the rule whose limit denied it; it is None if no rule applies to the request. `reason` is one sentence for the
+audit record and for the person who has to correct the policy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SHOWN_CHARACTERS = 80
 
 
 class Verdict(Enum):
-    """Allowed whole, or denied whole: there is nothing in between."""
+    """A request is allowed whole or denied whole."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -24,7 +24,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the policy says to one request. `rule` and `reason` as the module describes them."""
+    """The decision on one request. For `rule` and `reason` see the module."""
 
     verdict: Verdict
     rule: str | None
@@ -37,14 +37,14 @@ class Decision:
 
 
 def quoted_role(role: str) -> str:
-    """The role as people read it in a sentence. It comes from a certificate: it is made printable and cut."""
+    """The role for a sentence. Escaped and shortened, because a certificate may hold any text."""
     if not role:
         return "the NULL role"
     return f'role "{printable(role if len(role) <= _SHOWN_CHARACTERS else role[:_SHOWN_CHARACTERS] + "…")}"'
 
 
 def printable(text: str) -> str:
-    """The text with quotes, backslashes and whatever does not print (control, direction and line marks) escaped."""
+    """The text with quotes, backslashes and non-printing characters (control, direction, line marks) escaped."""
     return "".join(_escaped(character) for character in text)
 
 

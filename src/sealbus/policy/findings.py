@@ -1,8 +1,8 @@
-"""What is legal in a policy and still worth a second look.
+"""Warnings about a policy that is legal but probably not what its author meant.
 
-Nothing here changes a decision. `findings` compares rules with each other, and, when it is told which roles the
-certificates of an authority carry, roles with certificates. Rights of a role add up, hence two surprises that it
-spells out: a rule that adds nothing to the ones before it, and limits that a wider rule takes back.
+Nothing here changes a decision. `findings` compares rules with each other and, given the roles in the certificates of an
+authority, roles with certificates. The rights of a role add up. This causes two common mistakes, which are reported: a
+rule that adds nothing to the rules before it, and a limit that a wider rule cancels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Finding", "FindingKind", "findings"]
 
 
 class FindingKind(Enum):
-    """What kind of surprise it is; the value is stable and for programs."""
+    """The kind of a finding; the value is stable and for programs."""
 
     NO_ROLES = "no-roles"
     ROLE_WITHOUT_RULES = "role-without-rules"
@@ -45,7 +45,7 @@ class FindingKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One surprise, as a sentence. `line` is where in the policy it shows, None where it is about the whole."""
+    """One finding, as a sentence. `line` is its line in the policy, None if it concerns the whole policy."""
 
     kind: FindingKind
     line: int | None
@@ -87,7 +87,7 @@ def _look_alikes(roles: Sequence[Role]) -> Iterator[Finding]:
         folded = unicodedata.normalize("NFKC", role.name).casefold().strip()
         other = first.setdefault(folded, role)
         if other is not role:
-            text = f"{quoted_role(role.name)} and {quoted_role(other.name)} look alike, and are two roles"
+            text = f"{quoted_role(role.name)} and {quoted_role(other.name)} look alike but are two roles"
             yield Finding(FindingKind.LOOK_ALIKE, role.line, text)
 
 
@@ -106,7 +106,7 @@ def _about_rule(rule: Rule, rules: Sequence[Rule]) -> Iterator[Finding]:
 
 
 def _adds_nothing(rule: Rule, earlier: Sequence[Rule]) -> bool:
-    """Whether on each of its units the rules before it grant all that it grants. May miss a case, never invents one."""
+    """Whether the rules before it grant all its rights on each of its units. May miss a case; never a false alarm."""
     seen: set[tuple[int, ...]] = set()
     units = [(frozenset(other.units), other) for other in earlier]
     for unit_id in rule.units:
@@ -158,7 +158,7 @@ def _grants_within_limits(other: Rule, rule: Rule, place: Place) -> bool:
 
 
 def _is_wider(wide: Limit, narrow: Limit) -> bool:
-    """Whether every value that the narrow limit allows, the wide one allows too, read in the same way."""
+    """Whether the wide limit allows every value of the narrow one, with the same type and order."""
     if (wide.type, wide.order) != (narrow.type, narrow.order):
         return False
     low = wide.minimum is None or (narrow.minimum is not None and wide.minimum <= narrow.minimum)
@@ -184,7 +184,7 @@ def _different_limits(one: Rule, two: Rule) -> Iterator[Finding]:
         return
     where = f"{', '.join(render_place(place) for place in common)} on unit {render_ranges(units)}"
     limits = " and ".join(f"{rule.name} ({rule.limit or 'no limits'})" for rule in (one, two))
-    text = f"{limits} both allow writing {where}: rights add up, so what either allows is allowed, and the wider wins"
+    text = f"{limits} both allow writing {where}: rights add up, so a value that either rule allows is allowed"
     yield Finding(FindingKind.LIMITS_OVERLAP, two.line, text)
 
 
@@ -192,13 +192,13 @@ def _about_certificates(roles: Sequence[Role], certificate_roles: Collection[str
     names = [role.name for role in roles]
     for role in roles:
         if role.name not in certificate_roles:
-            text = f"no certificate carries {quoted_role(role.name)}"
+            text = f"no certificate has {quoted_role(role.name)}"
             if not role.name:
-                text = "no certificate is without a role, so the NULL role is nobody's"
+                text = "every certificate has a role, so the NULL role is unused"
             yield Finding(FindingKind.ROLE_WITHOUT_CERTIFICATE, role.line, text)
-    for name in sorted(set(certificate_roles) - {*names, ""}):  # servers have no role, and need none
+    for name in sorted(set(certificate_roles) - {*names, ""}):  # server certificates need no role
         close = get_close_matches(name, [other for other in names if other], n=1)
-        text = f"a certificate carries {quoted_role(name)}, which the policy does not have: everything is denied to it"
+        text = f"a certificate has {quoted_role(name)}, which is not in the policy: everything is denied to it"
         if close:
             text += f"; {quoted_role(close[0])} is another role"
         yield Finding(FindingKind.CERTIFICATE_WITHOUT_ROLE, None, text)

@@ -1,6 +1,6 @@
-"""How a policy names what is neither a plain read nor a plain write.
+"""How a policy names functions that are neither a plain read nor a plain write.
 
-`functions = [...]` names functions that are denied otherwise, because what they do is the device's own affair:
+`functions = [...]` names functions whose effect depends on the device; they are denied unless named:
 
 | entry                           | function                                                                |
 | ------------------------------- | ----------------------------------------------------------------------- |
@@ -15,10 +15,10 @@
 | `"canopen"`                     | 43 with MEI type 13                                                     |
 | `"read-device-identification"`  | 43 with MEI type 14                                                     |
 | `"encapsulated-interface:200"`  | 43 with these MEI types                                                 |
-| 1 to 127                        | any other function code, with whatever it carries                       |
+| 1 to 127                        | any other function code, with any content                               |
 
-A function that has parts is granted by parts: `"diagnostics"` alone would include restarting a device and making it
-listen only. The functions that read and write tables are not named here but by `read` and `write`.
+A function with parts is granted by parts: `"diagnostics"` alone would include restarting a device and switching it to
+listen-only mode. The functions that read and write tables are granted by `read` and `write`, not here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["FUNCTION_NAMES", "TABLE_FUNCTIONS", "name_of_part", "parse_function"
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What a function is granted by, such as files: `first` to `last` exist, `example` shows how to write them."""
+    """The parts of a function, such as files: `first` to `last` exist, `example` shows the notation."""
 
     noun: str
     first: int
@@ -70,16 +70,16 @@ _MEI_NAMES: Final[dict[str, int]] = {
 _BY_CODE: Final[dict[int, tuple[str, _Parts]]] = {code: (name, parts) for name, (code, parts) in _NAMES.items()}
 
 FUNCTION_NAMES: Final = (*_NAMES, *_MEI_NAMES)
-"""All names that `functions` knows."""
+"""All names that `functions` accepts."""
 TABLE_FUNCTIONS: Final = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
-"""What `read` and `write` grant (MODBUS Application Protocol V1.1b3, 6.1 to 6.6, 6.11, 6.12, 6.16, 6.17)."""
+"""The functions that `read` and `write` grant (MODBUS Application Protocol V1.1b3, 6.1 to 6.6, 6.11, 6.12, 6.16, 6.17)."""
 
 _ENTRY: Final = re.compile(r"\s*([^:]*?)\s*(?::\s*(.*?)\s*)?", re.DOTALL)
 _RANGE: Final = re.compile(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", re.ASCII)
 
 
 def parse_function(entry: object) -> FunctionGrant:
-    """One entry of `functions`. ConfigError, without a place, for what names no function."""
+    """Parse one entry of `functions`. Raises ConfigError, without file and line, if it is not a function."""
     if isinstance(entry, int) and not isinstance(entry, bool):
         return _numbered(entry)
     if not isinstance(entry, str):
@@ -89,7 +89,7 @@ def parse_function(entry: object) -> FunctionGrant:
     if name in _MEI_NAMES and part is None:
         return FunctionGrant(FunctionCode.ENCAPSULATED_INTERFACE, _MEI_NAMES[name], _MEI_NAMES[name], name)
     if name not in _NAMES:
-        raise ConfigError(f'"{entry}" is no function', hint=_mend_name(name))
+        raise ConfigError(f'"{entry}" is not a function', hint=_name_hint(name))
     code, parts = _NAMES[name]
     if parts is _WHOLE:
         if part is not None:
@@ -117,7 +117,7 @@ def name_of_part(function_code: int, first: int, last: int) -> str:
 
 def _numbered(code: int) -> FunctionGrant:
     if not 1 <= code <= 127:
-        raise ConfigError(f"{code} is no function code", hint="function codes are 1 to 127")
+        raise ConfigError(f"{code} is not a function code", hint="function codes are 1 to 127")
     if code in TABLE_FUNCTIONS:
         raise ConfigError(f"function {code} reads or writes a table", hint="grant it by read and write")
     name, parts = _BY_CODE.get(code, ("", _WHOLE))
@@ -135,11 +135,11 @@ def _range(entry: str, text: str, parts: _Parts) -> tuple[int, int]:
     if last < first:
         raise ConfigError(f'"{entry}" ends before it begins', hint=f"write {last}-{first}")
     if first < parts.first or last > parts.last:
-        raise ConfigError(f'"{entry}" goes too far', hint=f"{parts.noun} are {parts.first} to {parts.last}")
+        raise ConfigError(f'"{entry}" is out of range', hint=f"{parts.noun} are {parts.first} to {parts.last}")
     return first, last
 
 
-def _mend_name(name: str) -> str:
+def _name_hint(name: str) -> str:
     if name.isascii() and name.isdigit():
         return f"write the number without quotes: {name}"
     close = get_close_matches(name, FUNCTION_NAMES, n=1)

@@ -1,10 +1,10 @@
-"""The small texts inside a policy: unit ids and places. Each becomes a value or a ConfigError that knows the mend.
+"""The short texts inside a policy: unit ids and places. Each becomes a value or a ConfigError with a hint.
 
-The errors carry no file and line: the reader, who knows where the text stood, adds them.
+The errors have no file and line: the reader adds them.
 
 Places are those of the protocol (`holding:0-9`), and a whole table by its name alone. Manuals often count registers
-from 1 and put the table in front: 40101 is the 101st holding register, which travels as address 100. Such a number is
-never taken for an address, since 40101 is an address too; the error says which place was probably meant.
+from 1 and put the table in front: 40101 is the 101st holding register, address 100 on the wire. Such a number is not
+accepted, because 40101 is a valid address too; the error names the place that was probably meant.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ def parse_units(value: object) -> tuple[int, ...]:
     units: set[int] = set()
     for entry in entries:
         if isinstance(entry, bool) or not isinstance(entry, int | str):
-            raise ConfigError(f"{entry!r} is no unit id", hint='write "1-10", "1,3,7-9", a number, or a list of them')
+            raise ConfigError(
+                f"{entry!r} is not a unit id", hint='write "1-10", "1,3,7-9", a number, or a list of them'
+            )
         for part in str(entry).split(","):
             units.update(_unit_range(part.strip()))
     if not units:
-        raise ConfigError("names no unit", hint="a rule needs at least one unit id, 0 to 255")
+        raise ConfigError("no unit is named", hint="a rule needs at least one unit id, 0 to 255")
     return tuple(sorted(units))
 
 
@@ -69,11 +71,11 @@ def parse_write(entry: object) -> Place:
 def _unit_range(text: str) -> range:
     found = _UNITS.fullmatch(text)
     if not found:
-        raise ConfigError(f'"{text}" is no unit id', hint='write "1-10", "1,3,7-9", a number, or a list of them')
+        raise ConfigError(f'"{text}" is not a unit id', hint='write "1-10", "1,3,7-9", a number, or a list of them')
     first = int(found[1])
     last = first if found[2] is None else int(found[2])
     if last > _LAST_UNIT or first > _LAST_UNIT:
-        raise ConfigError(f'"{text}" goes too far', hint="unit ids are 0 to 255")
+        raise ConfigError(f'"{text}" is out of range', hint="unit ids are 0 to 255")
     if last < first:
         raise ConfigError(f'"{text}" ends before it begins', hint=f'write "{last}-{first}"')
     return range(first, last + 1)
@@ -83,11 +85,11 @@ def _no_place(entry: object) -> ConfigError:
     hint = 'write a table and addresses: "holding:0-9"'
     if isinstance(entry, int) and (reference := _REFERENCE.fullmatch(str(entry))):
         hint = f"addresses are 0-based as on the wire: {_meant(reference)}"
-    return ConfigError(f"{entry!r} is no place", hint=hint)
+    return ConfigError(f"{entry!r} is not a place", hint=hint)
 
 
 def _meant(reference: re.Match[str]) -> str:
-    """What a reference such as 40101, or 40101-40110, is on the wire."""
+    """The place on the wire for a reference such as 40101 or 40101-40110."""
     first = max(int(reference[2]) - 1, 0)
     place = f"{_REFERENCE_TABLES[reference[1]]}:{first}"
     end = "" if reference[4] is None else f"-{max(int(reference[4]) - 1, first)}"

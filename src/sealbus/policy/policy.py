@@ -1,7 +1,7 @@
-"""The policy: every role that has rights, compiled when it is loaded and never changed afterwards.
+"""The policy: all roles with their rights, compiled when it is loaded, immutable afterwards.
 
-A role is found by its exact string. A certificate whose role is not in the policy, and a certificate without a role
-where the policy has no role "", get Rights that deny everything.
+A role is found by its exact string. A certificate whose role is not in the policy, or a certificate without a role when
+the policy has no role "", gets Rights that deny everything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Policy", "unsafe_allow_everything"]
 
 
 class Policy:
-    """Roles and their rights. `file` is the name under which the operator knows it."""
+    """Roles and their rights. `file` is the path shown to the operator."""
 
     __slots__ = ("_rights", "file", "roles")
 
@@ -37,7 +37,7 @@ class Policy:
 
 
 class _Everything(Rights):
-    """Every right there is."""
+    """All rights."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ class _EverythingForEveryone(Policy):
 
 
 def unsafe_allow_everything() -> Policy:
-    """A policy that allows every request of every role: for the near end of a wrap, where the far end decides."""
+    """A policy that allows every request of every role: for `sealbus wrap`, where the gateway at the far end decides."""
     return _EverythingForEveryone((), file="(everything is allowed)")
 
 

@@ -1,8 +1,8 @@
-"""From the text of policy.toml to a Policy, or to what is wrong with it.
+"""From the text of policy.toml to a Policy, or to its errors.
 
-The reader goes on after an error, so that `sealbus policy check` can list them all at once; whatever had an error is
-left out, and a text with any error gives no policy. Nothing is guessed, rounded or trimmed on the way: a key that is
-not known is an error, since a misspelt limit would otherwise be no limit.
+The reader continues after an error, so that `sealbus policy check` lists all of them; a text with any error gives no
+policy. Nothing is guessed, rounded or trimmed: an unknown key is an error, because a misspelt limit would otherwise be
+no limit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _TYPES: Final = (*_BOUNDS, ValueType.FLOAT32, ValueType.FLOAT64)
 
 
 def parse_policy(text: str, *, file: str) -> Policy:
-    """The policy that `text` says. ConfigError with file, line, key and mend for the first thing wrong in it."""
+    """Parse a policy. Raises ConfigError with file, line, key and hint for the first error."""
     reader = _Reader(text, file)
     for error in reader.errors_by_line():
         raise error
@@ -51,12 +51,12 @@ def parse_policy(text: str, *, file: str) -> Policy:
 
 
 def policy_errors(text: str, *, file: str) -> list[ConfigError]:
-    """Everything that is wrong in `text`, in the order of its lines. No errors: `parse_policy` gives a policy."""
+    """All errors in `text`, by line. Without errors `parse_policy` returns a policy."""
     return _Reader(text, file).errors_by_line()
 
 
 class _Reader:
-    """One walk through one document; `errors` and `roles` are what it found."""
+    """One pass over a document; collects `errors` and `roles`."""
 
     def __init__(self, text: str, file: str) -> None:
         self.errors: list[ConfigError] = []
@@ -74,7 +74,7 @@ class _Reader:
 
     def _read_document(self) -> None:
         if _has_oversized_number(self._document.values):
-            self._wrong((), "a number has more than 64 bits", "TOML has no such numbers: mend it")
+            self._wrong((), "a number has more than 64 bits", "write a number of at most 64 bits")
             return
         self._known_keys(self._document.values, ("role",), ())
         first: dict[str, int | None] = {}
@@ -84,7 +84,7 @@ class _Reader:
             if role is None:
                 continue
             if role.name in first:
-                problem = f"the role {role.name!r} stands twice, first on line {first[role.name]}"
+                problem = f"the role {role.name!r} is defined twice, first on line {first[role.name]}"
                 self._wrong((*path, "name"), problem, "put all its allow blocks under one [[role]]")
                 continue
             first[role.name] = role.line
@@ -98,10 +98,10 @@ class _Reader:
             self._wrong(path, "a role needs a name", 'write name = "..." as in the certificate; "" is the NULL role')
         elif "name" in table and not isinstance(name, str):
             self._wrong(
-                (*path, "name"), f"{_shown(name)} is no text", "put it in quotes, exactly as in the certificate"
+                (*path, "name"), f"{_shown(name)} is not a text", "put it in quotes, exactly as in the certificate"
             )
         if not isinstance(description, str):
-            self._wrong((*path, "description"), f"{_shown(description)} is no text", "put it in quotes")
+            self._wrong((*path, "description"), f"{_shown(description)} is not a text", "put it in quotes")
         shown = name if isinstance(name, str) else ""
         blocks = enumerate(self._tables(table, "allow", path))
         rules = [self._read_rule(block, (*path, "allow", index), shown) for index, block in blocks]
@@ -117,7 +117,7 @@ class _Reader:
         if "units" in block:
             units = self._parsed(parse_units, block["units"], (*path, "units")) or ()
         elif "units" not in meant:
-            self._wrong(path, "the rule does not say for which units", 'write units = "1-10"')
+            self._wrong(path, "the rule names no units", 'write units = "1-10"')
         reads = self._list(parse_read, block, "read", path)
         writes = self._list(parse_write, block, "write", path)
         functions = self._list(parse_function, block, "functions", path)
@@ -136,13 +136,13 @@ class _Reader:
             return None
         at: Path = (*path, given[0])
         if "min" not in block and "max" not in block:
-            self._wrong(at, f"{given[0]} without min or max limits nothing", f"add min or max, or take {given[0]} away")
+            self._wrong(at, f"{given[0]} without min or max limits nothing", f"add min or max, or remove {given[0]}")
             return None
         if "write" not in block:
-            self._wrong(at, "limits what the rule does not write", 'add write = ["holding:..."], or take it away')
+            self._wrong(at, "a limit needs a write", 'add write = ["holding:..."], or remove the limit')
             return None
         if any(place.table is Table.COILS for place in writes):
-            self._wrong(at, "coils have no limits", "put the coils in an allow block of their own, without limits")
+            self._wrong(at, "coils cannot have limits", "move the coils to an allow block of their own, without limits")
         type_ = self._choice(block, "type", path, {str(type_): type_ for type_ in _TYPES}, ValueType.UINT16)
         order = self._choice(block, "order", path, {str(order): order for order in WordOrder}, WordOrder.ABCD)
         if type_ is None or order is None:
@@ -168,16 +168,20 @@ class _Reader:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             hint = "write it without quotes" if isinstance(value, str) else "write a number"
-            self._wrong(at, f"{_shown(value)} is no number", hint)
+            self._wrong(at, f"{_shown(value)} is not a number", hint)
         elif isinstance(value, float) and not math.isfinite(value):
-            self._wrong(at, f"{value} is no limit", f"leave {key} out where that side is open")
+            self._wrong(at, f"{value} is not a limit", f"leave {key} out if that side is open")
         elif type_ in _BOUNDS:
             low, high = _BOUNDS[type_]
             if low <= value <= high:
                 return value
             fitting = [str(other) for other, (least, most) in _BOUNDS.items() if least <= value <= most]
-            hint = f"name the type of the value, such as {' or '.join(fitting[:3])}" if fitting else "mend the number"
-            self._wrong(at, f"{value} is no {type_}, which is {low} to {high}", hint)
+            hint = (
+                f"name the type of the value, such as {' or '.join(fitting[:3])}"
+                if fitting
+                else "write a smaller number"
+            )
+            self._wrong(at, f"{value} is outside {type_}, {low} to {high}", hint)
         else:
             return self._parsed(_as_float32 if type_ is ValueType.FLOAT32 else float, value, at)
         return None
@@ -209,12 +213,12 @@ class _Reader:
             return choices[value]
         folded = {choice.lower(): choice for choice in choices}
         close = get_close_matches(value.strip().lower(), folded, n=1, cutoff=0.5) if isinstance(value, str) else []
-        hint = f'did you mean "{folded[close[0]]}"?' if close else f"one of {', '.join(choices)}"
-        self._wrong((*path, key), f"{_shown(value)} is no {key} that limits can have", hint)
+        hint = f'did you mean "{folded[close[0]]}"?' if close else f"give one of {', '.join(choices)}"
+        self._wrong((*path, key), f"{_shown(value)} is not a valid {key} of a limit", hint)
         return None
 
     def _known_keys(self, table: Mapping[str, Any], known: Sequence[str], path: Path) -> set[str]:
-        """Report keys that are not known. The result is what they were meant to be: that is not missing, too."""
+        """Report unknown keys. Returns the keys probably meant, which are then not reported as missing."""
         meant: set[str] = set()
         for key in [key for key in table if key not in known]:
             close = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
@@ -235,16 +239,18 @@ class _Reader:
 
 
 def _as_float32(value: float) -> float:
-    """The float32 nearest to the limit as written: 0.1 as a limit and 0.1 as a written value are then the same."""
+    """The float32 nearest to the limit, so that a limit of 0.1 equals a written value of 0.1."""
     try:
         (nearest,) = struct.unpack(">f", struct.pack(">f", value))
     except OverflowError:
-        raise ConfigError(f"{value} is no float32", hint='use type = "float64", or mend the number') from None
+        raise ConfigError(
+            f"{value} is outside float32", hint='use type = "float64", or write a smaller number'
+        ) from None
     return float(nearest)
 
 
 def _has_oversized_number(value: object) -> bool:
-    """Whether an integer goes past 64 bits. TOML has none such; `tomllib` reads them all the same."""
+    """Whether an integer exceeds 64 bits. TOML forbids this; `tomllib` accepts it."""
     if isinstance(value, dict):
         return any(_has_oversized_number(item) for item in value.values())
     if isinstance(value, list):

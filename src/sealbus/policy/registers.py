@@ -1,16 +1,15 @@
 """May these values be written to these holding registers?
 
-Without limits that is a question about addresses. With limits the words of the request must first be read as the
-values they are meant to be: a rule over `holding:100-109` as float32 says that five values stand there, two registers
-each, starting at 100, 102, 104, 106 and 108. A write is allowed when it can be cut into pieces such that each
-register lies in exactly one piece and each piece is either one register under a rule without limits, or one whole
-value that a rule with limits allows. So half a value is never written, and different rules may allow different parts
-of one request.
+Without limits only addresses matter. With limits the words of the request are first decoded to values: a rule over
+`holding:100-109` as float32 means five values of two registers each, at 100, 102, 104, 106 and 108. A write is allowed if
+it can be divided into pieces such that each register is in exactly one piece, and each piece is either one register under
+a rule without limits or one whole value that a rule with limits allows. Half a value is therefore never written, and
+different rules may allow different parts of one request.
 
-Rules may overlap with different types, so where to cut is not obvious: a first cut that fits may spoil the rest. The
-cut is found by dynamic programming over the positions: what can be reached from the start, one piece at a time.
+Rules with different types may overlap, so a greedy division may fail although another one exists. The division is found
+by dynamic programming over the positions that can be reached from the start.
 
-NaN and infinities lie outside every limit, also where one side is open.
+NaN and infinities are outside every limit, also if one side is open.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = ["Refusal", "RegisterWrites", "holding"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a value may not be written: the rule whose limit it breaks, and the sentence that says so."""
+    """Why a value may not be written: the rule whose limit it violates, and the reason."""
 
     rule: Rule
     reason: str
@@ -52,13 +51,13 @@ class _Limited:
         return (address - self.first) % self.width == 0
 
     def refuse(self, address: int, words: Sequence[int]) -> str | None:
-        """Why the value in `words`, at `address`, is refused; None where the limits allow it."""
+        """The reason why the value in `words`, at `address`, is denied; None if the limits allow it."""
         value = decode_registers(words, self.limit.type, self.limit.order)[0]
-        if isinstance(value, str):  # no type that a limit can have; a value that cannot be compared is not allowed
+        if isinstance(value, str):  # cannot happen: limits have numeric types; deny what cannot be compared
             return f"the value at holding:{address} is text"
         low, high = self.limit.minimum, self.limit.maximum
         if not math.isfinite(value):
-            wrong = "no finite number, against the limits of"
+            wrong = "not a finite number, outside the limits of"
         elif low is not None and value < low:
             wrong = f"below min {self.limit.render(low)} of"
         elif high is not None and value > high:
@@ -69,7 +68,7 @@ class _Limited:
 
     def misaligned(self, address: int) -> str:
         return (
-            f"the write takes a part of the {self.limit.type} value at {holding(*self._value_at(address))}, and "
+            f"the write changes a part of the {self.limit.type} value at {holding(*self._value_at(address))}, and "
             f"{self._rule()} allows whole values only"
         )
 
@@ -102,7 +101,7 @@ class RegisterWrites:
         return bool(self.unlimited) or bool(self._limited)
 
     def decide(self, address: int, words: Sequence[int]) -> Decision | Refusal | None:
-        """The decision that allows this write; the Refusal of a limit; or None where some register has no rule."""
+        """The decision that allows the write; the Refusal of a limit; or None if a register has no rule."""
         simple = self.unlimited.decide(address, address + len(words) - 1)
         if simple is not None or not self._limited:
             return simple
@@ -122,7 +121,7 @@ class RegisterWrites:
         return self._refusal(address, words, furthest)
 
     def limit_over(self, address: int) -> Rule | None:
-        """The first rule that allows writing this register within limits."""
+        """The first rule with limits for this register."""
         over = self._limited.over(address)
         return over[0].rule if over else None
 
@@ -147,7 +146,7 @@ class RegisterWrites:
                 yield limited.width, limited.rule
 
     def _refusal(self, address: int, words: Sequence[int], position: int) -> Refusal | None:
-        """What stands in the way at the furthest register that was reached; a broken limit before a cut value."""
+        """The refusal at the furthest register reached; a violated limit before a partial value."""
         cut: Refusal | None = None
         for limited in self._limited.over(address + position):
             value = words[position : position + limited.width]
@@ -164,7 +163,7 @@ def holding(first: int, last: int) -> str:
 
 
 def _rules_of(arrived: Sequence[tuple[int, Rule] | None]) -> list[Rule]:
-    """The rules of the pieces, each once, in the order of the registers."""
+    """The rules of the pieces, without duplicates, in register order."""
     rules: dict[int, Rule] = {}
     position = len(arrived) - 1
     while position > 0 and (piece := arrived[position]) is not None:

@@ -1,19 +1,18 @@
-"""What one role may do, compiled to tables per unit.
+"""The rights of one role, compiled to tables per unit.
 
-The rules of a role that speak of a unit are laid together once, when the policy is loaded; units with the same rules
-share the result. A decision on a read then costs one look-up for the unit, one for the function and one bisection,
-and hands out a Decision made beforehand. Only a denial puts text together.
+The rules of a role are merged per unit once, when the policy is loaded; units with the same rules share the result. A
+decision on a read costs one look-up for the unit, one for the function and one bisection, and returns a prepared
+Decision. Only a denial builds text.
 
-Rights add up: a request is allowed when each register, coil or part of it is allowed by some rule. It is never
-trimmed.
+Rights add up: a request is allowed if each register, coil or part is allowed by some rule. It is never trimmed.
 
 * Functions 1 to 4 need `read` over the whole range; 5 and 15 `write` over their coils; 6 and 16 over their registers,
   within the limits.
-* Function 22 makes a value that depends on what stands in the device, so no limit can be checked: it needs a rule
-  that writes the register without limits.
+* Function 22 computes a value from the register in the device, so no limit can be checked: it needs a rule that writes
+  the register without limits.
 * Function 23 writes and then reads: it needs both rights, each over its own range.
-* All others need a rule that names them (see `functions`). That includes 24: it follows a pointer, and the registers
-  that come back need not be the ones that `read` names.
+* All others need a rule that names them (see `functions`), 24 included: it follows a pointer, so the registers it
+  returns may be outside those that `read` names.
 * Unit 0 is a unit like any other: a rule must name it. On a serial line a write to it reaches every device.
 
 Sources: MODBUS Application Protocol V1.1b3, section 6; MODBUS/TCP Security v36, 8.4 (R-18, R-23, R-31).
@@ -65,7 +64,7 @@ _NOTHING: Final = UnitRights(())
 
 
 class Rights:
-    """What one role may do. Immutable. `absence` is the reason for every denial where the policy lacks the role."""
+    """The rights of one role. Immutable. `absence` is the reason of every denial if the policy lacks the role."""
 
     __slots__ = ("_absent", "_units", "role")
 
@@ -104,8 +103,8 @@ class Rights:
         return self._decide_named(unit_id, request)
 
     def may_call(self, unit_id: int, pdu: bytes) -> Decision:
-        """For a PDU whose body is malformed: could any request of its function be allowed on this unit, and of its
-        sub-function or MEI type as far as those bytes are there? Where not, it is denied like a well-formed one."""
+        """For a malformed PDU: could a well-formed request of this function (and sub-function or MEI type, if present)
+        be allowed on this unit? If not, the PDU is denied like a well-formed one."""
         function_code = pdu[0] if pdu else 0
         size = _PART_BYTES.get(function_code, 0)
         part = int.from_bytes(pdu[1 : 1 + size], "big") if 0 < size < len(pdu) else None
@@ -154,7 +153,7 @@ class Rights:
         if limiting is None:
             return self._no_rule(unit_id, _Asked("writing", Table.HOLDING, address, address).text)
         reason = (
-            f"what a mask write makes of holding:{address} on {_unit(unit_id)} depends on what stands there, so the "
+            f"the result of a mask write to holding:{address} on {_unit(unit_id)} depends on its present value, so the "
             f"limits of rule {limiting.label} cannot be checked"
         )
         return Decision(Verdict.DENY, limiting.title, reason)
@@ -184,7 +183,7 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A range that was asked for, in words."""
+    """A requested range, for the text of a decision."""
 
     doing: str
     table: Table
@@ -196,7 +195,7 @@ class _Asked:
         return f"{self.doing} {self._place(self.first, self.last)}"
 
     def lacking(self, missing: Range | None) -> str:
-        """Which part of it is not granted, where it is only a part."""
+        """The part that is not granted, if it is not the whole range."""
         if missing is None or missing == (self.first, self.last):
             return ""
         return f": {self._place(*missing)} is missing"
@@ -206,7 +205,7 @@ class _Asked:
 
 
 def _whole(decisions: Sequence[Decision]) -> Decision:
-    """One decision out of those on the parts of a request: allowed if all are."""
+    """One decision for all parts of a request: allowed if all are."""
     denied = [decision for decision in decisions if not decision.allowed]
     relevant = list(dict.fromkeys(denied or decisions))
     if len(relevant) == 1:
@@ -221,7 +220,7 @@ def _unit(unit_id: int) -> str:
 
 
 def _parts_of(request: Request) -> tuple[int, tuple[int, ...]]:
-    """The function code and the parts that `functions` must name; no parts where the bytes for them are missing."""
+    """The function code and the parts that `functions` must name; none if the request lacks their bytes."""
     match request:
         case Diagnostics():
             return request.function_code, (request.sub_function,)
@@ -239,7 +238,7 @@ def _parts_of(request: Request) -> tuple[int, tuple[int, ...]]:
 
 
 def _parts_of_opaque(request: OpaqueRequest) -> tuple[int, ...]:
-    """Of the functions that the codec knows, only 43 comes opaque: with an MEI type that it does not know."""
+    """Of the known functions only 43 is opaque, with an unknown MEI type."""
     if request.function_code == FunctionCode.ENCAPSULATED_INTERFACE:
         return tuple(request.data[:1])
     return () if request.function_code in set(FunctionCode) else (0,)

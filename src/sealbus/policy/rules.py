@@ -1,7 +1,7 @@
-"""What one `[[role.allow]]` block says, once it has been understood.
+"""A parsed `[[role.allow]]` block.
 
-A Rule is legal by construction of the reader: its places exist, its limits fit their type. It keeps where it was
-written, so that every decision can name it: "Operator/2" is the second block of the role Operator.
+The reader only makes legal rules: their places exist, their limits fit their type. A rule keeps its file and line, so that
+decisions can name it: "Operator/2" is the second block of the role Operator.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FunctionGrant:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The values that may be written: minimum to maximum, both included, None where that side is open."""
+    """The values that may be written: minimum to maximum, both included; None: that side is open."""
 
     minimum: int | float | None
     maximum: int | float | None
@@ -49,7 +49,7 @@ class Limit:
     order: WordOrder
 
     def render(self, value: float) -> str:
-        """A bound or a written value as people write it: 0.1, also where it is the float32 nearest to that."""
+        """A bound or a written value in its shortest form: 0.1, also for the float32 nearest to it."""
         if self.type != "float32" or not math.isfinite(value):
             return str(value)
         texts = (f"{value:.{digits}g}" for digits in (6, 7, 8, 9))
@@ -69,7 +69,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One allow block: what it grants on each of its units. `number` counts the blocks of its role from 1."""
+    """One allow block: its rights on each of its units. `number` counts the blocks of its role from 1."""
 
     role: str
     number: int
@@ -104,7 +104,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One `[[role]]`: exactly the string in the certificate, and what it may do. Without rules it may do nothing."""
+    """One `[[role]]`: the exact string in the certificate, and its rules. Without rules it has no rights."""
 
     name: str
     description: str
@@ -117,12 +117,12 @@ _WHOLE_TABLE = 65536  # addresses: MODBUS Application Protocol V1.1b3, 4.4
 
 
 def render_place(place: Place) -> str:
-    """A place as the policy spells it: a whole table by its name alone."""
+    """A place in policy notation: a whole table by its name alone."""
     return str(place.table) if place.count == _WHOLE_TABLE else str(place)
 
 
 def render_ranges(numbers: tuple[int, ...]) -> str:
-    """Ascending numbers as the policy spells them: `1,3,7-9`."""
+    """Ascending numbers in policy notation: `1,3,7-9`."""
     parts: list[list[int]] = []
     for number in numbers:
         if parts and parts[-1][-1] + 1 == number:

@@ -1,14 +1,14 @@
 """Ranges of numbers, compiled for bisection.
 
-Addresses, sub-functions and file numbers are all ranges of whole numbers, both ends included. Many rules grant many
-ranges, which overlap and touch; a request asks for one range and is allowed when every number of it is granted. So
-the ranges are cut once, when the policy is loaded, and a request costs one bisection:
+Addresses, sub-functions and file numbers are ranges of integers, both ends included. Rules grant many ranges, which may
+overlap and touch; a request names one range and is allowed if every number in it is granted. The ranges are split into
+disjoint pieces when the policy is loaded, so a request costs one bisection:
 
-* `Granted`: each number belongs to the first rule that grants it, and neighbours of one rule are joined again. A
-  request inside one such piece gets the Decision that was made for it beforehand. One that runs over several pieces
-  is allowed by several rules together, and only then is text put together.
-* `Layered`: each number has all the ranges that contain it, in the order of the rules. Value limits need that: a
-  second rule may allow the value that the first refuses.
+* `Granted`: each number belongs to the first rule that grants it; adjacent pieces of one rule are merged. A request
+  inside one piece gets the prepared Decision of that piece. A request over several pieces is allowed by several rules
+  together; only then is text built.
+* `Layered`: each number has all ranges that contain it, in the order of the rules. Value limits need this, because a
+  second rule may allow a value that the first denies.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 class Granted:
-    """Which rule grants which numbers, the first rule of several."""
+    """The first rule that grants each number."""
 
     __slots__ = ("_decisions", "_firsts", "_lasts", "_owners", "_ranges")
 
@@ -50,7 +50,7 @@ class Granted:
         return bool(self._firsts)
 
     def decide(self, first: int, last: int) -> Decision | None:
-        """The decision that allows all numbers from first to last, or None where one of them is not granted."""
+        """The decision that allows all numbers from first to last, or None if one is not granted."""
         at = bisect_right(self._firsts, first) - 1
         if at < 0:
             return None
@@ -64,7 +64,7 @@ class Granted:
         return self._owners[at] if at >= 0 and number <= self._lasts[at] else None
 
     def missing(self, first: int, last: int) -> Range | None:
-        """The first stretch from first to last that no rule grants, or None where all is granted."""
+        """The first gap between first and last that no rule grants, or None if all is granted."""
         at = bisect_right(self._firsts, first) - 1
         while at >= 0 and first <= self._lasts[at]:
             first = self._lasts[at] + 1
@@ -98,7 +98,7 @@ class Granted:
 
 
 class Layered(Generic[_T]):
-    """All that lies over each number, in order."""
+    """All ranges that contain each number, in order."""
 
     __slots__ = ("_firsts", "_lasts", "_layers")
 
@@ -115,7 +115,7 @@ class Layered(Generic[_T]):
         return bool(self._firsts)
 
     def over(self, number: int) -> tuple[_T, ...]:
-        """What lies over this number; nothing is an empty tuple."""
+        """The values of the ranges that contain this number."""
         at = bisect_right(self._firsts, number) - 1
         return self._layers[at] if at >= 0 and number <= self._lasts[at] else ()
 
@@ -130,7 +130,7 @@ def allowed_by(rules: Sequence[Rule]) -> Decision:
 
 
 def _pieces(ranges: Sequence[Range]) -> Iterator[tuple[int, int, list[int]]]:
-    """Cut ranges at every end of one: (first, last, indices of the ranges that contain the piece, ascending)."""
+    """Disjoint pieces of the ranges: (first, last, ascending indices of the ranges that contain the piece)."""
     starting: dict[int, list[int]] = {}
     ending: dict[int, list[int]] = {}
     for index, (first, last) in enumerate(ranges):

@@ -1,7 +1,7 @@
-"""The rules of one role that speak of one unit, laid together.
+"""The rules of one role for one unit, merged.
 
-What is read, and what is written without limits, becomes ranges for bisection; value limits become a table of their
-own; a named function becomes the range of its parts (sub-functions, files and so on, 0 where it has none).
+Reads, and writes without limits, become ranges for bisection; value limits become a table of their own; a named function
+becomes the range of its parts (sub-functions, files, ...; 0 if it has none).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ READ_TABLES: Final = {
     FunctionCode.READ_HOLDING_REGISTERS.value: Table.HOLDING,
     FunctionCode.READ_INPUT_REGISTERS.value: Table.INPUT,
 }
-"""Which table functions 1 to 4 read (MODBUS Application Protocol V1.1b3, 6.1 to 6.4)."""
+"""The tables that functions 1 to 4 read (MODBUS Application Protocol V1.1b3, 6.1 to 6.4)."""
 
 
 class UnitRights:

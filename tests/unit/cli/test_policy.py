@@ -81,7 +81,7 @@ def test_check_lists_all_mistakes_on_stderr_and_ends_with_2(policy: Path) -> Non
     status, out, err = run("check", policy)
     assert (status, out) == (2, "")
     assert err.replace(str(policy), "policy.toml").splitlines() == [
-        'sealbus: policy.toml:4: role[1].allow[1].units: "0-300" goes too far; unit ids are 0 to 255',
+        'sealbus: policy.toml:4: role[1].allow[1].units: "0-300" is out of range; unit ids are 0 to 255',
         "sealbus: policy.toml:9: role[1].allow[2].mim: this key is not known; did you mean `min`?",
     ]
 
@@ -112,8 +112,8 @@ def test_check_compares_the_roles_with_the_certificates_of_an_authority(policy: 
     status, out, _ = run("check", policy, "--authority", tmp_path / "ca")
     assert status == 0
     assert out.replace(str(policy), "policy.toml").splitlines()[-2:] == [
-        'warning: policy.toml:1: no certificate carries role "Operator"',
-        'warning: policy.toml: a certificate carries role "Operater", which the policy does not have: everything is '
+        'warning: policy.toml:1: no certificate has role "Operator"',
+        'warning: policy.toml: a certificate has role "Operater", which is not in the policy: everything is '
         'denied to it; role "Operator" is another role',
     ]
     authority.revoke("paul")
@@ -215,9 +215,9 @@ def test_explain_answers_every_function(policy: Path, allowed: str, denied: str)
         ("--function 8", "write --function diagnostics:NUMBER"),
         ("--function 20", "write --function read-file-record:NUMBER"),
         ("--function 43:300", "give 0 to 255"),
-        ("--function 200", "is no function"),
-        ("--function wirte", "is no function"),
-        ("--function 0", "is no function"),
+        ("--function 200", "is not a function"),
+        ("--function wirte", "is not a function"),
+        ("--function 0", "is not a function"),
     ],
 )
 def test_explain_refuses_what_is_no_request_with_one_line_and_status_2(policy: Path, words: str, hint: str) -> None:

@@ -101,8 +101,14 @@ WRONG = {
     "rtu:///dev/ttyUSB0?stop=3": ('stop="3" is not possible', "write stop=1 or stop=2"),
     "rtu:///dev/ttyUSB0?bytesize=7": ("RTU needs 8 data bits", "leave out bytesize, or use ascii://"),
     "relay://relay.example": ("the site must consist of letters, digits, - and _", "write relay://relay-host:443/site"),
-    "relay://relay.example/a/b": ("the site must consist of letters, digits, - and _", "write relay://relay-host:443/site"),
-    "ssh+tcp://bastion/plc": ("the user name for the SSH server is missing", "write ssh+tcp://user@bastion:22/host:502"),
+    "relay://relay.example/a/b": (
+        "the site must consist of letters, digits, - and _",
+        "write relay://relay-host:443/site",
+    ),
+    "ssh+tcp://bastion/plc": (
+        "the user name for the SSH server is missing",
+        "write ssh+tcp://user@bastion:22/host:502",
+    ),
     "ssh+tcp://joe@bastion": ("the host is missing", "write ssh+tcp://user@bastion:22/host:502"),
     "ssh+tcp://joe@bastion/plc?password=x": ("a URL must not contain a secret", "use key=FILE or the ssh agent"),
 }
@@ -219,7 +225,7 @@ def test_an_endpoint_of_parts_that_do_not_belong_together_cannot_be_made() -> No
     ],
 )
 def test_what_no_system_takes_for_a_path_or_a_name_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="must not contain|does not print") as told:
+    with pytest.raises(ConfigError, match=r"must not contain|does not print") as told:
         parse_endpoint(url)
     assert str(told.value).isprintable()
 

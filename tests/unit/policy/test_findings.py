@@ -51,7 +51,7 @@ def test_a_name_with_a_space_around_it_is_found() -> None:
 def test_two_names_that_look_alike_are_found() -> None:
     text = f'[[role]]\nname = "Operator"\n{READ}[[role]]\nname = "OPERATOR"\n{READ}'
     assert found(text) == [
-        (FindingKind.LOOK_ALIKE, 6, 'role "OPERATOR" and role "Operator" look alike, and are two roles')
+        (FindingKind.LOOK_ALIKE, 6, 'role "OPERATOR" and role "Operator" look alike but are two roles')
     ]
     assert found(text.replace("OPERATOR", "Viewer")) == []
 
@@ -116,7 +116,7 @@ def test_limits_that_a_wider_rule_takes_back_are_found() -> None:
             FindingKind.LIMITS_OVERLAP,
             7,
             "Operator/1 (at most 10) and Operator/2 (at most 20) both allow writing holding:5-9 on unit 2-3: rights "
-            "add up, so what either allows is allowed, and the wider wins",
+            "add up, so a value that either rule allows is allowed",
         )
     ]
 
@@ -144,16 +144,16 @@ def test_roles_and_certificates_that_do_not_meet_are_found() -> None:
     text = f'[[role]]\nname = "Operator"\n{READ}[[role]]\nname = "Viewer"\n{READ}'
     assert found(text, ["Operator", "Viewer"]) == []
     assert found(text, ["Operator", "", "Veiwer", "Auditor"]) == [
-        (FindingKind.ROLE_WITHOUT_CERTIFICATE, 6, 'no certificate carries role "Viewer"'),
+        (FindingKind.ROLE_WITHOUT_CERTIFICATE, 6, 'no certificate has role "Viewer"'),
         (
             FindingKind.CERTIFICATE_WITHOUT_ROLE,
             None,
-            'a certificate carries role "Auditor", which the policy does not have: everything is denied to it',
+            'a certificate has role "Auditor", which is not in the policy: everything is denied to it',
         ),
         (
             FindingKind.CERTIFICATE_WITHOUT_ROLE,
             None,
-            'a certificate carries role "Veiwer", which the policy does not have: everything is denied to it; '
+            'a certificate has role "Veiwer", which is not in the policy: everything is denied to it; '
             'role "Viewer" is another role',
         ),
     ]

@@ -77,7 +77,7 @@ def test_what_is_no_number_lies_outside_every_limit(limits: str, value: float) -
     assert write(rules, 0, *words(0.0, ValueType.FLOAT32)).allowed
     refused = write(rules, 0, *words(value, ValueType.FLOAT32))
     assert not refused.allowed
-    assert f"value {value} at holding:0 is no finite number" in refused.reason
+    assert f"value {value} at holding:0 is not a finite number" in refused.reason
 
 
 def test_a_float32_limit_is_the_float32_nearest_to_what_is_written() -> None:
@@ -98,7 +98,7 @@ def test_a_write_covers_whole_values_from_the_start_of_the_range() -> None:
     assert write(rules, 101, 0, 0) == Decision(
         write(rules, 101, 0, 0).verdict,
         "Operator/1 at policy.toml:3",
-        "the write takes a part of the float32 value at holding:100-101, and rule Operator/1 (policy.toml:3) allows "
+        "the write changes a part of the float32 value at holding:100-101, and rule Operator/1 (policy.toml:3) allows "
         "whole values only, on unit 1",
     )
 

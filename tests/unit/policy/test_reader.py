@@ -75,23 +75,26 @@ def test_units_are_numbers_ranges_and_lists(units: str, expected: tuple[int, ...
     [
         (
             'read = ["coils"]',
-            'policy.toml:3: role[1].allow[1]: the rule does not say for which units; write units = "1-10"',
+            'policy.toml:3: role[1].allow[1]: the rule names no units; write units = "1-10"',
         ),
-        ('units = "0-300"\nread = []', 'policy.toml:4: units: "0-300" goes too far; unit ids are 0 to 255'),
-        ("units = 256\nread = []", 'policy.toml:4: units: "256" goes too far; unit ids are 0 to 255'),
+        ('units = "0-300"\nread = []', 'policy.toml:4: units: "0-300" is out of range; unit ids are 0 to 255'),
+        ("units = 256\nread = []", 'policy.toml:4: units: "256" is out of range; unit ids are 0 to 255'),
         ('units = "10-3"\nread = []', 'policy.toml:4: units: "10-3" ends before it begins; write "3-10"'),
-        ("units = []\nread = []", "policy.toml:4: units: names no unit; a rule needs at least one unit id, 0 to 255"),
+        (
+            "units = []\nread = []",
+            "policy.toml:4: units: no unit is named; a rule needs at least one unit id, 0 to 255",
+        ),
         (
             "units = -1\nread = []",
-            'policy.toml:4: units: "-1" is no unit id; write "1-10", "1,3,7-9", a number, or a list of them',
+            'policy.toml:4: units: "-1" is not a unit id; write "1-10", "1,3,7-9", a number, or a list of them',
         ),
         (
             "units = true\nread = []",
-            'policy.toml:4: units: True is no unit id; write "1-10", "1,3,7-9", a number, or a list of them',
+            'policy.toml:4: units: True is not a unit id; write "1-10", "1,3,7-9", a number, or a list of them',
         ),
         (
             'units = "1,,2"\nread = []',
-            'policy.toml:4: units: "" is no unit id; write "1-10", "1,3,7-9", a number, or a list of them',
+            'policy.toml:4: units: "" is not a unit id; write "1-10", "1,3,7-9", a number, or a list of them',
         ),
         ("units = 1", "policy.toml:3: role[1].allow[1]: the rule grants nothing; add read, write or functions"),
         (
@@ -113,7 +116,7 @@ def test_units_are_numbers_ranges_and_lists(units: str, expected: tuple[int, ...
         ),
         (
             "units = 1\nread = [30005]",
-            "policy.toml:5: read: 30005 is no place; addresses are 0-based as on the wire: 30005 is input:4",
+            "policy.toml:5: read: 30005 is not a place; addresses are 0-based as on the wire: 30005 is input:4",
         ),
         (
             'units = 1\nread = ["10001-10016"]',
@@ -127,7 +130,7 @@ def test_units_are_numbers_ranges_and_lists(units: str, expected: tuple[int, ...
         ),
         (
             "units = 1\nread = [5]",
-            'policy.toml:5: read: 5 is no place; write a table and addresses: "holding:0-9"',
+            'policy.toml:5: read: 5 is not a place; write a table and addresses: "holding:0-9"',
         ),
         (
             'units = 1\nwrite = ["input:3"]',
@@ -147,37 +150,37 @@ def test_units_are_numbers_ranges_and_lists(units: str, expected: tuple[int, ...
         ('units = 1\nwrite = ["holding:1"]\nmin = 5\nmax = 4', "policy.toml:6: min: min 5 is above max 4; swap them"),
         (
             'units = 1\nwrite = ["holding:1"]\nmin = "3"',
-            "policy.toml:6: min: '3' is no number; write it without quotes",
+            "policy.toml:6: min: '3' is not a number; write it without quotes",
         ),
-        ('units = 1\nwrite = ["holding:1"]\nmax = true', "policy.toml:6: max: True is no number; write a number"),
+        ('units = 1\nwrite = ["holding:1"]\nmax = true', "policy.toml:6: max: True is not a number; write a number"),
         (
             'units = 1\nwrite = ["holding:1"]\nmax = inf',
-            "policy.toml:6: max: inf is no limit; leave max out where that side is open",
+            "policy.toml:6: max: inf is not a limit; leave max out if that side is open",
         ),
         (
             'units = 1\nwrite = ["holding:1"]\nmin = nan',
-            "policy.toml:6: min: nan is no limit; leave min out where that side is open",
+            "policy.toml:6: min: nan is not a limit; leave min out if that side is open",
         ),
         (
             'units = 1\nwrite = ["holding:1"]\nmin = -5',
-            "policy.toml:6: min: -5 is no uint16, which is 0 to 65535; "
+            "policy.toml:6: min: -5 is outside uint16, 0 to 65535; "
             "name the type of the value, such as int16 or int32 or int64",
         ),
         (
             'units = 1\nwrite = ["holding:0-1"]\ntype = "float32"\nmax = 1e39',
-            'policy.toml:7: max: 1e+39 is no float32; use type = "float64", or mend the number',
+            'policy.toml:7: max: 1e+39 is outside float32; use type = "float64", or write a smaller number',
         ),
         (
             'units = 1\nwrite = ["coils:4", "holding:4"]\nmin = 1',
-            "policy.toml:6: min: coils have no limits; put the coils in an allow block of their own, without limits",
+            "policy.toml:6: min: coils cannot have limits; move the coils to an allow block of their own, without limits",
         ),
         (
             'units = 1\nread = ["holding"]\nmax = 1',
-            'policy.toml:6: max: limits what the rule does not write; add write = ["holding:..."], or take it away',
+            'policy.toml:6: max: a limit needs a write; add write = ["holding:..."], or remove the limit',
         ),
         (
             'units = 1\nwrite = ["holding"]\ntype = "int16"',
-            "policy.toml:6: type: type without min or max limits nothing; add min or max, or take type away",
+            "policy.toml:6: type: type without min or max limits nothing; add min or max, or remove type",
         ),
         (
             'units = 1\nwrite = ["holding:5-7"]\ntype = "float32"\nmin = 0',
@@ -191,20 +194,20 @@ def test_units_are_numbers_ranges_and_lists(units: str, expected: tuple[int, ...
         ),
         (
             'units = 1\nwrite = ["holding:0-1"]\ntype = "float"\nmin = 0',
-            "policy.toml:6: type: 'float' is no type that limits can have; did you mean \"float64\"?",
+            "policy.toml:6: type: 'float' is not a valid type of a limit; did you mean \"float64\"?",
         ),
         (
             'units = 1\nwrite = ["holding:0-1"]\ntype = "string"\nmin = 0',
-            "policy.toml:6: type: 'string' is no type that limits can have; "
-            "one of uint16, int16, uint32, int32, uint64, int64, float32, float64",
+            "policy.toml:6: type: 'string' is not a valid type of a limit; "
+            "give one of uint16, int16, uint32, int32, uint64, int64, float32, float64",
         ),
         (
             'units = 1\nwrite = ["holding:0-1"]\norder = "abcd"\nmin = 0',
-            "policy.toml:6: order: 'abcd' is no order that limits can have; did you mean \"ABCD\"?",
+            "policy.toml:6: order: 'abcd' is not a valid order of a limit; did you mean \"ABCD\"?",
         ),
         (
             'units = 1\nfunctions = ["canopn"]',
-            'policy.toml:5: functions: "canopn" is no function; did you mean "canopen"?',
+            'policy.toml:5: functions: "canopn" is not a function; did you mean "canopen"?',
         ),
     ],
 )
@@ -229,25 +232,25 @@ def test_a_mistake_is_refused_with_its_line_its_key_and_its_mend(body: str, erro
         ),
         (
             "[[role]]\nname = 3",
-            "policy.toml:2: role[1].name: 3 is no text; put it in quotes, exactly as in the certificate",
+            "policy.toml:2: role[1].name: 3 is not a text; put it in quotes, exactly as in the certificate",
         ),
         ('[[role]]\nnam = "A"', "policy.toml:2: role[1].nam: this key is not known; did you mean `name`?"),
         (
             '[[role]]\nname = "A"\ndescription = 4',
-            "policy.toml:3: role[1].description: 4 is no text; put it in quotes",
+            "policy.toml:3: role[1].description: 4 is not a text; put it in quotes",
         ),
         (
             '[[role]]\nname = "A"\n\n[[role]]\nname = "A"',
-            "policy.toml:5: role[2].name: the role 'A' stands twice, first on line 1; "
+            "policy.toml:5: role[2].name: the role 'A' is defined twice, first on line 1; "
             "put all its allow blocks under one [[role]]",
         ),
         (
             "[[role",
-            "policy.toml:1: not valid TOML: Expected ']]' at the end of an array declaration; correct the TOML syntax on this line",
+            "policy.toml:1: not valid TOML: Expected ']]' at the end of an array declaration; correct the TOML syntax",
         ),
         (
             f"min = 0x{'f' * 5000}",
-            "policy.toml: a number has more than 64 bits; TOML has no such numbers: mend it",
+            "policy.toml: a number has more than 64 bits; write a number of at most 64 bits",
         ),
         (f"min = {'9' * 5000}", "policy.toml: tables nest deeper than 32 levels, or a number is too long; shorten it"),
         ("a = " + "[" * 5000, "policy.toml: tables nest deeper than 32 levels, or a number is too long; shorten it"),

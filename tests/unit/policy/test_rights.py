@@ -179,7 +179,7 @@ def test_a_mask_write_needs_a_rule_without_limits() -> None:
     assert decide(MaskWriteRegister(100, 0xFFFF, 0)) == Decision(
         Verdict.DENY,
         "Operator/2 at policy.toml:6",
-        "what a mask write makes of holding:100 on unit 1 depends on what stands there, so the limits of rule "
+        "the result of a mask write to holding:100 on unit 1 depends on its present value, so the limits of rule "
         "Operator/2 (policy.toml:6) cannot be checked",
     )
 
