@@ -148,15 +148,15 @@ async def _live_values(chief: SiteClient, tags: dict[str, int]) -> None:
 
 
 def _a_reading_and_a_test(chief: SiteClient, tags: dict[str, int]) -> None:
-    (order,) = chief.make("/api/v1/tags/read", {"tags": [tags["tank level"]]})["orders"]
-    done = chief.get(f"/api/v1/orders/{order['id']}", wait=10)
+    (command,) = chief.make("/api/v1/tags/read", {"tags": [tags["tank level"]]})["commands"]
+    done = chief.get(f"/api/v1/commands/{command['id']}", wait=10)
     assert done["state"] == "done", done
     (connection,) = chief.get("/api/v1/connections")["results"]
-    order = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 3, "place": "input:0"})
-    done = chief.get(f"/api/v1/orders/{order['id']}", wait=10)
+    command = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 3, "place": "input:0"})
+    done = chief.get(f"/api/v1/commands/{command['id']}", wait=10)
     assert done["state"] == "done", done
-    order = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 77})
-    assert chief.get(f"/api/v1/orders/{order['id']}", wait=10)["state"] == "failed"
+    command = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 77})
+    assert chief.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "failed"
 
 
 def _a_scan_is_taken_back(chief: SiteClient) -> None:
@@ -167,11 +167,11 @@ def _a_scan_is_taken_back(chief: SiteClient) -> None:
         chief.make("/api/v1/allowed-networks", {"network": "127.0.0.1", "ports": str(port)})
         wish = {"group": group["id"], "name": "silent", "url": f"tcp://127.0.0.1:{port}"}
         connection = chief.make("/api/v1/connections", wish)
-        order = chief.make(f"/api/v1/connections/{connection['id']}/scan-units", {})
+        command = chief.make(f"/api/v1/connections/{connection['id']}/scan-units", {})
         until_true("told of both", lambda: _states(chief) in (["up", "up"], ["idle", "up"]))
-        until_true("begun", lambda: chief.get(f"/api/v1/orders/{order['id']}")["done"] >= 1)
-        chief.make(f"/api/v1/orders/{order['id']}/cancel", {})
-        assert chief.get(f"/api/v1/orders/{order['id']}", wait=10)["state"] == "cancelled"
+        until_true("begun", lambda: chief.get(f"/api/v1/commands/{command['id']}")["done"] >= 1)
+        chief.make(f"/api/v1/commands/{command['id']}/cancel", {})
+        assert chief.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "cancelled"
         assert chief.ask("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
 
 

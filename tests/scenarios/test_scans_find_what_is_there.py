@@ -1,4 +1,4 @@
-"""Units, registers and SunSpec models are found as they are, with progress, and an order for a write is refused."""
+"""Units, registers and SunSpec models are found as they are, with progress, and a command for a write is refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, exception, open_device, until
 from sealbus.plant import (
+    CommandProgress,
+    CommandState,
     DevicePlan,
     DiscoverSunSpec,
-    OrderProgress,
-    OrderState,
     ReadNow,
     RegistersScanned,
     ScanRegisters,
@@ -57,8 +57,8 @@ async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_p
         result = await site.carry_out(ScanUnits(id=1, connection=1, first=1, last=6))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 4]
-        assert (result.state, result.found.asked) == (OrderState.DONE, 6)
-        progress = [each.done for each in site.reports if isinstance(each, OrderProgress)]
+        assert (result.state, result.found.asked) == (CommandState.DONE, 6)
+        progress = [each.done for each in site.reports if isinstance(each, CommandProgress)]
         assert progress == [1, 2, 3, 4, 5, 6]
 
 
@@ -67,15 +67,15 @@ async def test_a_scan_that_is_taken_back_stops_and_tells_what_it_had_found(tmp_p
         only(device, range(10), units=(1,), silent=tuple(range(2, 248)))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=5.0, devices=()))
         site.collector.submit(ScanUnits(id=1, connection=1))
-        await until(lambda: any(isinstance(each, OrderProgress) for each in site.reports))
+        await until(lambda: any(isinstance(each, CommandProgress) for each in site.reports))
         site.collector.cancel(1)
         site.collector.cancel(77)  # nobody's
         await until(lambda: bool(site.results(1)))
         (result,) = site.results(1)
-        assert (result.state, result.reason) == (OrderState.FAILED, "taken back")
+        assert (result.state, result.reason) == (CommandState.FAILED, "taken back")
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1]
-        assert site.collector.state().orders_under_way == 0
+        assert site.collector.state().commands_under_way == 0
 
 
 async def test_a_range_is_told_as_it_is(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_a_range_is_told_as_it_is(tmp_path: Path) -> None:
             ("holding:160-169", 2),
         ]
         assert result.found.ranges[3].values == tuple(range(150, 160))
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
 
 
 async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) -> None:
@@ -102,11 +102,11 @@ async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) 
         scan = ScanRegisters(id=1, connection=1, unit_id=1, place="holding:0-2000", max_requests=30)
         result = await site.carry_out(scan)
         assert isinstance(result.found, RegistersScanned)
-        assert (result.state, result.found.requests) == (OrderState.FAILED, 30)
+        assert (result.state, result.found.requests) == (CommandState.FAILED, 30)
         assert result.found.ranges[0].values
         device.answer = lambda request: None
         result = await site.carry_out(ScanRegisters(id=2, connection=1, unit_id=1, place="holding:0-2000"))
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.ANSWER)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
 
 
 def asked_of(device: ScriptedDevice) -> set[int]:
@@ -143,10 +143,10 @@ async def test_a_test_of_a_forbidden_place_is_refused_and_a_unit_with_one_is_pas
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=(guarded(2, "holding:0-9"),)))
         refused = await site.carry_out(TestConnection(id=1, connection=1, unit_id=2, place="holding:5"))
-        assert (refused.state, "forbidden" in refused.reason) == (OrderState.REFUSED, True)
+        assert (refused.state, "forbidden" in refused.reason) == (CommandState.REFUSED, True)
         assert device.requests == []
         allowed = await site.carry_out(TestConnection(id=2, connection=1, unit_id=2, place="holding:10"))
-        assert allowed.state is OrderState.DONE
+        assert allowed.state is CommandState.DONE
         result = await site.carry_out(ScanUnits(id=3, connection=1, first=1, last=3))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 3]
@@ -169,7 +169,7 @@ async def test_a_discovery_reads_nothing_that_is_forbidden(tmp_path: Path) -> No
         device.requests.clear()
         site.apply(connection(1, url, devices=(guarded(1, "holding:50000-50001", "holding:40070"),)))
         result = await site.carry_out(DiscoverSunSpec(id=2, connection=1, bases=bases))
-        assert (result.state, result.failed_at, "forbidden" in result.reason) == (OrderState.FAILED, Step.RULES, True)
+        assert (result.state, result.failed_at, "forbidden" in result.reason) == (CommandState.FAILED, Step.RULES, True)
         assert not asked_of(device) & {50000, 50001, 40070}
 
 
@@ -192,7 +192,7 @@ async def test_the_models_of_a_sunspec_device_are_found_with_their_registers(tmp
         only(device, there)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
-        assert result.state is OrderState.DONE, result.reason
+        assert result.state is CommandState.DONE, result.reason
         assert isinstance(result.found, SunSpecFound)
         assert result.found.base == 50000
         assert [(model.model_id, model.address, model.length) for model in result.found.models] == [
@@ -207,11 +207,11 @@ async def test_a_device_without_sunspec_and_a_chain_that_breaks_off_are_told_as_
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.VALUE)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.VALUE)
         there = with_sunspec(device, 40000, (1, [0] * 4))
         only(device, there[:-2])
         result = await site.carry_out(DiscoverSunSpec(id=2, connection=1))
-        assert (result.state, "breaks off" in result.reason) == (OrderState.FAILED, True)
+        assert (result.state, "breaks off" in result.reason) == (CommandState.FAILED, True)
         assert isinstance(result.found, SunSpecFound)
         assert [model.model_id for model in result.found.models] == [1]
 
@@ -227,7 +227,7 @@ async def test_tags_are_read_now_each_with_its_own_end(tmp_path: Path) -> None:
         only(device, range(3))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=tags))
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
         assert isinstance(result.found, ValuesRead)
         values = {value.tag_id: (value.value, value.quality, value.reason) for value in result.found.values}
         assert values == {
@@ -246,7 +246,7 @@ async def test_reading_a_device_that_is_away_fails_and_says_where(tmp_path: Path
         await device.stop()
         site.apply(connection(1, f"tcp://127.0.0.1:{port}", devices=()))
         result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=(TagPlan(id=1, place="holding:0"),)))
-        assert (result.state, "connection refused" in result.reason) == (OrderState.FAILED, True)
+        assert (result.state, "connection refused" in result.reason) == (CommandState.FAILED, True)
 
 
 async def test_a_write_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
@@ -254,5 +254,5 @@ async def test_a_write_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         tag = TagPlan(id=1, place="holding:0")
         result = await site.carry_out(WriteTag(id=1, connection=1, unit_id=1, tag=tag, value=1))
-        assert result.state is OrderState.REFUSED
+        assert result.state is CommandState.REFUSED
         assert device.connections == 0

@@ -1,4 +1,4 @@
-"""What an order comes to, on the way from whoever carries it out to its result."""
+"""What a command comes to, on the way from whoever carries it out to its result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sealbus.client import Failure
-from sealbus.plant import Finding, OrderState, Step
+from sealbus.plant import CommandState, Finding, Step
 from sealbus.protocol import ExceptionCode
 
 if TYPE_CHECKING:
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer
-    from sealbus.plant import Order
+    from sealbus.plant import Command
 
-__all__ = ["Errand", "Outcome", "failed_step"]
+__all__ = ["Execution", "Outcome", "failed_step"]
 
 _BEHIND_A_GATEWAY = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
 
 
 @dataclass(slots=True, eq=False)
-class Errand:
-    """An order, how to tell of its progress (done, total, text), and how to ask what it has found so far."""
+class Execution:
+    """A command, how to tell of its progress (done, total, text), and how to ask what it has found so far."""
 
-    order: Order
+    command: Command
     progress: Callable[[int, int, str], None]
     found: Callable[[], Finding | None] = field(default=lambda: None)
 
@@ -34,7 +34,7 @@ class Errand:
 class Outcome:
     """How it ended."""
 
-    state: OrderState
+    state: CommandState
     reason: str = ""
     failed_at: Step | None = None
     found: Finding | None = None

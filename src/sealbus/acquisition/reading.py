@@ -1,6 +1,6 @@
 """Reading tags now, once: the same requests, decoders and judgements as in polling, without their memory.
 
-A tag of the plan is read as it stands in the order, so that one can be tried before it is stored. What is read is for
+A tag of the plan is read as it stands in the command, so that one can be tried before it is stored. What is read is for
 the one who asked; it is not told to anybody else, and the polls go on as they were.
 """
 
@@ -16,12 +16,12 @@ from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
 from sealbus.acquisition.tag_states import TagState
 from sealbus.errors import ConfigError
-from sealbus.plant import OrderState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
+from sealbus.plant import CommandState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
 from sealbus.protocol import Table
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
@@ -48,41 +48,41 @@ def limits_of(link: PolledConnection, unit_id: int) -> DeviceLimits:
     )
 
 
-async def read_now(order: ReadNow, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
+async def read_now(command: ReadNow, execution: Execution, link: PolledConnection, asker: UnitClient) -> Outcome:
     """Carry out a `ReadNow`."""
-    if not 1 <= len(order.tags) <= _MOST_TAGS:
-        return Outcome(OrderState.REFUSED, f"{len(order.tags)} tags; give 1 to {_MOST_TAGS}")
-    reading = _Reading(order, link, asker)
-    errand.found = reading.found
+    if not 1 <= len(command.tags) <= _MOST_TAGS:
+        return Outcome(CommandState.REFUSED, f"{len(command.tags)} tags; give 1 to {_MOST_TAGS}")
+    reading = _Reading(command, link, asker)
+    execution.found = reading.found
     await reading.open()
-    total = len(order.tags)
+    total = len(command.tags)
     while reading.todo:
         await reading.read(reading.todo.popleft())
-        errand.progress(len(reading.values), total, "")
+        execution.progress(len(reading.values), total, "")
     found = reading.found()
     if any(value.quality != Quality.BAD for value in found.values) or reading.failed_at is None:
-        return Outcome(OrderState.DONE, found=found)
-    return Outcome(OrderState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
+        return Outcome(CommandState.DONE, found=found)
+    return Outcome(CommandState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
 
 
 class _Reading:
-    def __init__(self, order: ReadNow, link: PolledConnection, asker: UnitClient) -> None:
+    def __init__(self, command: ReadNow, link: PolledConnection, asker: UnitClient) -> None:
         self._link = link
         self._asker = asker
-        self._order = order
-        self._unit_id = order.unit_id
+        self._command = command
+        self._unit_id = command.unit_id
         self._began = asker.channel.loop.time()
         self.values: dict[int, ValueRead] = {}
         self.failed_at: Step | None = None
         self.reason = ""
-        limits = limits_of(link, order.unit_id)
-        tags = [tag for plan in order.tags if (tag := self._tag(plan, limits)) is not None]
+        limits = limits_of(link, command.unit_id)
+        tags = [tag for plan in command.tags if (tag := self._tag(plan, limits)) is not None]
         self.todo = deque(plan_blocks(tags, limits))
 
     def found(self) -> ValuesRead:
         """What has been read, in the order in which it was asked for."""
         return ValuesRead(
-            values=tuple(self.values[tag.id] for tag in self._order.tags if tag.id in self.values),
+            values=tuple(self.values[tag.id] for tag in self._command.tags if tag.id in self.values),
             requests=self._asker.requests,
             took_s=self._asker.channel.loop.time() - self._began,
         )

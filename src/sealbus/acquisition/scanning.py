@@ -17,11 +17,11 @@ from sealbus.acquisition.reading import limits_of
 from sealbus.acquisition.reasons import HALVED
 from sealbus.client import Failure
 from sealbus.errors import LocalError
-from sealbus.plant import OrderState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
+from sealbus.plant import CommandState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
 from sealbus.protocol import ExceptionCode, Place, Table, parse_place, unpack_bits, unpack_words
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
@@ -33,58 +33,64 @@ _MOST_SILENCES: Final = 3
 _ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
 
 
-async def scan_units(order: ScanUnits, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
+async def scan_units(command: ScanUnits, execution: Execution, link: PolledConnection, asker: UnitClient) -> Outcome:
     """Carry out a `ScanUnits`."""
     try:
-        place = parse_place(order.place)
+        place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
-        return Outcome(OrderState.REFUSED, str(error))
+        return Outcome(CommandState.REFUSED, str(error))
     if not link.channel.open_lines:
         await link.channel.open()
-    units = range(order.first, order.last + 1)
+    units = range(command.first, command.last + 1)
     found: list[UnitAnswer] = []
     left_out: list[int] = []
-    errand.found = lambda: UnitsScanned(units=tuple(found), asked=asker.requests)
+    execution.found = lambda: UnitsScanned(units=tuple(found), asked=asker.requests)
     for asked, unit_id in enumerate(units, start=1):
         if limits_of(link, unit_id).prohibition(place) is not None:
             left_out.append(unit_id)
             continue
         answer = await asker.ask(unit_id, pdu)
         if answer.failure is Failure.UNREACHABLE:
-            return Outcome(OrderState.FAILED, answer.text, failed_at=failed_step(answer, link), found=errand.found())
+            return Outcome(
+                CommandState.FAILED, answer.text, failed_at=failed_step(answer, link), found=execution.found()
+            )
         if answer.failure is None and answer.exception not in _ABSENT:
             found.append(
                 UnitAnswer(unit_id=unit_id, took_s=answer.took_s, exception=answer.exception, text=answer.text)
             )
-        errand.progress(asked, len(units), f"unit {unit_id}")
+        execution.progress(asked, len(units), f"unit {unit_id}")
     reason = f"{place} is forbidden there, so these were not asked: {', '.join(map(str, left_out))}" if left_out else ""
-    return Outcome(OrderState.DONE, reason, found=errand.found())
+    return Outcome(CommandState.DONE, reason, found=execution.found())
 
 
-async def scan_registers(order: ScanRegisters, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
+async def scan_registers(
+    command: ScanRegisters, execution: Execution, link: PolledConnection, asker: UnitClient
+) -> Outcome:
     """Carry out a `ScanRegisters`."""
     try:
-        place = parse_place(order.place)
+        place = parse_place(command.place)
     except LocalError as error:
-        return Outcome(OrderState.REFUSED, str(error))
-    scan = _Scan(place, limits_of(link, order.unit_id))
+        return Outcome(CommandState.REFUSED, str(error))
+    scan = _Scan(place, limits_of(link, command.unit_id))
     if scan.todo and not link.channel.open_lines:
         await link.channel.open()
-    errand.found = lambda: RegistersScanned(ranges=scan.ranges(), requests=asker.requests)
-    outcome = Outcome(OrderState.DONE)
+    execution.found = lambda: RegistersScanned(ranges=scan.ranges(), requests=asker.requests)
+    outcome = Outcome(CommandState.DONE)
     while scan.todo:
-        if asker.requests >= order.max_requests:
-            outcome = Outcome(OrderState.FAILED, f"not done with {order.max_requests} requests", failed_at=Step.VALUE)
+        if asker.requests >= command.max_requests:
+            outcome = Outcome(
+                CommandState.FAILED, f"not done with {command.max_requests} requests", failed_at=Step.VALUE
+            )
             break
         piece = scan.todo.popleft()
-        answer = await asker.ask(order.unit_id, read_pdu(piece))
+        answer = await asker.ask(command.unit_id, read_pdu(piece))
         scan.take(piece, answer)
-        errand.progress(scan.done, place.count, str(piece))
+        execution.progress(scan.done, place.count, str(piece))
         if answer.failure is not None and (answer.failure is Failure.UNREACHABLE or scan.silences >= _MOST_SILENCES):
-            outcome = Outcome(OrderState.FAILED, answer.text, failed_at=failed_step(answer, link))
+            outcome = Outcome(CommandState.FAILED, answer.text, failed_at=failed_step(answer, link))
             break
-    return Outcome(outcome.state, outcome.reason, outcome.failed_at, errand.found())
+    return Outcome(outcome.state, outcome.reason, outcome.failed_at, execution.found())
 
 
 class _Scan:

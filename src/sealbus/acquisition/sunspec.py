@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.reading import limits_of
-from sealbus.plant import ModelFound, OrderState, Step, SunSpecFound
+from sealbus.plant import CommandState, ModelFound, Step, SunSpecFound
 from sealbus.protocol import ADDRESS_SPACE, Place, Table, unpack_words
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
@@ -33,45 +33,47 @@ _HEAD: Final = 2
 _MOST_MODELS: Final = 200
 
 
-async def discover(order: DiscoverSunSpec, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
+async def discover(
+    command: DiscoverSunSpec, execution: Execution, link: PolledConnection, asker: UnitClient
+) -> Outcome:
     """Carry out a `DiscoverSunSpec`."""
-    limits = limits_of(link, order.unit_id)
+    limits = limits_of(link, command.unit_id)
     if not link.channel.open_lines:
         await link.channel.open()
-    chain = _Chain(order.unit_id, limits, asker)
+    chain = _Chain(command.unit_id, limits, asker)
     passed: list[str] = []
-    for base in order.bases:
+    for base in command.bases:
         if limits.prohibition(Place(Table.HOLDING, base, _HEAD)) is not None:
             passed.append(str(base))
             continue
         last = await chain.ask(base, _HEAD)
         if last.data == _SUNS:
-            return await _follow(chain, base, errand, link)
+            return await _follow(chain, base, execution, link)
         if last.failure is not None:
-            return Outcome(OrderState.FAILED, last.text, failed_at=failed_step(last, link))
-    asked = ", ".join(str(base) for base in order.bases if str(base) not in passed)
+            return Outcome(CommandState.FAILED, last.text, failed_at=failed_step(last, link))
+    asked = ", ".join(str(base) for base in command.bases if str(base) not in passed)
     reason = f'there is no "SunS" at {asked}' if asked else "nowhere was looked"
     unasked = f"; {', '.join(passed)} is forbidden and was not read" if passed else ""
-    return Outcome(OrderState.FAILED, reason + unasked, failed_at=Step.VALUE)
+    return Outcome(CommandState.FAILED, reason + unasked, failed_at=Step.VALUE)
 
 
-async def _follow(chain: _Chain, base: int, errand: Errand, link: PolledConnection) -> Outcome:
+async def _follow(chain: _Chain, base: int, execution: Execution, link: PolledConnection) -> Outcome:
     models: list[ModelFound] = []
-    errand.found = lambda: SunSpecFound(base=base, models=tuple(models))
+    execution.found = lambda: SunSpecFound(base=base, models=tuple(models))
     at = base + _HEAD
     for number in range(_MOST_MODELS):
-        errand.progress(number, 0, f"holding:{at}")
+        execution.progress(number, 0, f"holding:{at}")
         if (prohibition := chain.limits.prohibition(Place(Table.HOLDING, at, _HEAD))) is not None:
             reason = f"the chain of models breaks off: {prohibition.problem}"
-            return Outcome(OrderState.FAILED, reason, failed_at=Step.RULES, found=errand.found())
+            return Outcome(CommandState.FAILED, reason, failed_at=Step.RULES, found=execution.found())
         head = await chain.ask(at, _HEAD)
         if head.data is None:
             # A device that ends its chain by the end of its registers says so with exception 02; the text asks for FFFF.
             reason = f"the chain of models breaks off at holding:{at}: {head.text}"
-            return Outcome(OrderState.FAILED, reason, failed_at=failed_step(head, link), found=errand.found())
+            return Outcome(CommandState.FAILED, reason, failed_at=failed_step(head, link), found=execution.found())
         model_id, length = unpack_words(head.data)
         if model_id == _END:
-            return Outcome(OrderState.DONE, found=errand.found())
+            return Outcome(CommandState.DONE, found=execution.found())
         if at + _HEAD + length > ADDRESS_SPACE - _HEAD:
             break
         registers = await chain.read(at + _HEAD, length)
@@ -81,7 +83,7 @@ async def _follow(chain: _Chain, base: int, errand: Errand, link: PolledConnecti
             )
         )
         at += _HEAD + length
-    return Outcome(OrderState.FAILED, "the chain of models has no end", failed_at=Step.VALUE, found=errand.found())
+    return Outcome(CommandState.FAILED, "the chain of models has no end", failed_at=Step.VALUE, found=execution.found())
 
 
 class _Chain:

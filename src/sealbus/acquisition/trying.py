@@ -17,14 +17,14 @@ from sealbus.acquisition.locating import LocatingError
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.errors import ConfigError, LocalError, PeerError, Unreachable
-from sealbus.plant import ConnectionTested, OrderState, Step, StepTaken
+from sealbus.plant import CommandState, ConnectionTested, Step, StepTaken
 from sealbus.protocol import ExceptionCode, parse_place
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
     from sealbus.plant import TestConnection
@@ -39,7 +39,7 @@ _DENIED: Final = (
 
 @dataclass(slots=True)
 class _Trial:
-    errand: Errand
+    execution: Execution
     link: PolledConnection
     steps: list[StepTaken] = field(default_factory=list)
     answer: Answer | None = None
@@ -48,7 +48,7 @@ class _Trial:
         """Take a step; whatever goes wrong in it is raised as _Failed, when it has been noted."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self.errand.progress(len(self.steps), _STEPS, step)
+        self.execution.progress(len(self.steps), _STEPS, step)
         try:
             text = await act()
         except (Unreachable, LocalError, ConfigError) as error:
@@ -75,17 +75,19 @@ class _Trial:
         )
 
 
-async def try_connection(order: TestConnection, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
+async def try_connection(
+    command: TestConnection, execution: Execution, link: PolledConnection, asker: UnitClient
+) -> Outcome:
     """Carry out a `TestConnection`."""
     try:
-        place = parse_place(order.place)
+        place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
-        return Outcome(OrderState.REFUSED, str(error))
-    if (prohibition := limits_of(link, order.unit_id).prohibition(place)) is not None:
-        return Outcome(OrderState.REFUSED, str(prohibition), failed_at=Step.RULES)
-    trial = _Trial(errand, link)
-    errand.found = trial.found
+        return Outcome(CommandState.REFUSED, str(error))
+    if (prohibition := limits_of(link, command.unit_id).prohibition(place)) is not None:
+        return Outcome(CommandState.REFUSED, str(prohibition), failed_at=Step.RULES)
+    trial = _Trial(execution, link)
+    execution.found = trial.found
 
     async def locate() -> str:
         located = await link.locate()
@@ -98,7 +100,7 @@ async def try_connection(order: TestConnection, errand: Errand, link: PolledConn
         return f"to {link.peer.subject}" if link.peer else ""
 
     async def ask() -> str:
-        trial.answer = await asker.ask(order.unit_id, pdu)
+        trial.answer = await asker.ask(command.unit_id, pdu)
         return _judge(trial.answer, link)
 
     for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, ask)):
@@ -107,9 +109,9 @@ async def try_connection(order: TestConnection, errand: Errand, link: PolledConn
             problem = link.reach.identities.problem(link.plan.identity)
             if problem and problem not in reason:  # what was shown were the files as they were last good
                 reason = f"{reason}; and its files are not in force: {problem}"
-            return Outcome(OrderState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())
-    errand.progress(_STEPS, _STEPS, "")
-    return Outcome(OrderState.DONE, trial.steps[-1].text, found=trial.found())
+            return Outcome(CommandState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())
+    execution.progress(_STEPS, _STEPS, "")
+    return Outcome(CommandState.DONE, trial.steps[-1].text, found=trial.found())
 
 
 class _NoAnswer(Unreachable):

@@ -1,4 +1,4 @@
-"""One question to one unit, awaited: what orders are made of.
+"""One question to one unit, awaited: what commands are made of.
 
 A question goes through the same channel as the polls. What a person waits for is urgent and goes ahead of them; what
 takes its time, such as a scan, takes turns with them.
@@ -70,7 +70,7 @@ class _UrgentQuestion(_Question):
 
 
 class UnitClient:
-    """Asks in the name of one order; `close` withdraws what has not been sent."""
+    """Asks in the name of one command; `close` withdraws what has not been sent."""
 
     def __init__(self, channel: Channel, *, is_urgent: bool) -> None:
         self.channel = channel

@@ -1,6 +1,6 @@
 """What the collector is asked to do once, and what it says while it does it and in the end.
 
-An order is a tagged struct, so that a JSON column of a database becomes one by `msgspec.convert(value, Order)`: the
+A command is a tagged struct, so that a JSON column of a database becomes one by `msgspec.convert(value, Command)`: the
 key `kind` says which. It has an id, which comes back in every `OrderProgress` and in its one `OrderResult`, and
 `within_s`, the time it may take from the moment the collector is given it, on the monotonic clock; what is not done by
 then has expired.
@@ -8,7 +8,7 @@ then has expired.
 The connection is one of the plan, by its id, or one that is in no plan yet, whole: so it can be tried before it is
 stored. Both are held against the allowed networks alike.
 
-A result is honest: `failed_at` is the step that failed and `reason` a sentence for people. What an order found out
+A result is honest: `failed_at` is the step that failed and `reason` a sentence for people. What a command found out
 before it failed is in `found` all the same.
 """
 
@@ -22,14 +22,14 @@ from msgspec import Struct
 from sealbus.plant.plan import ConnectionPlan, TagPlan  # noqa: TC001 - msgspec evaluates the annotations
 
 __all__ = [
+    "Command",
+    "CommandProgress",
+    "CommandResult",
+    "CommandState",
     "ConnectionTested",
     "DiscoverSunSpec",
     "Finding",
     "ModelFound",
-    "Order",
-    "OrderProgress",
-    "OrderResult",
-    "OrderState",
     "RangeFound",
     "ReadNow",
     "RegistersScanned",
@@ -47,13 +47,13 @@ __all__ = [
 ]
 
 
-class _Order(Struct, frozen=True, kw_only=True, tag_field="kind"):
+class _Command(Struct, frozen=True, kw_only=True, tag_field="kind"):
     id: int
     connection: int | ConnectionPlan
     within_s: float = 30.0
 
 
-class TestConnection(_Order, frozen=True, kw_only=True, tag="test"):
+class TestConnection(_Command, frozen=True, kw_only=True, tag="test"):
     """Reach the device and ask it for one place; any lawful answer, be it an exception, shows that it speaks Modbus."""
 
     __test__ = False  # pytest takes a name that begins like this for a test
@@ -62,14 +62,14 @@ class TestConnection(_Order, frozen=True, kw_only=True, tag="test"):
     place: str = "holding:0"
 
 
-class ReadNow(_Order, frozen=True, kw_only=True, tag="read"):
+class ReadNow(_Command, frozen=True, kw_only=True, tag="read"):
     """Read tags now, or any places: each as a tag that need not be in the plan. They share requests as in polling."""
 
     unit_id: int
     tags: tuple[TagPlan, ...]
 
 
-class ScanUnits(_Order, frozen=True, kw_only=True, tag="scan_units"):
+class ScanUnits(_Command, frozen=True, kw_only=True, tag="scan_units"):
     """Which unit ids answer? Each is asked for one place."""
 
     first: int = 1
@@ -77,7 +77,7 @@ class ScanUnits(_Order, frozen=True, kw_only=True, tag="scan_units"):
     place: str = "holding:0"
 
 
-class ScanRegisters(_Order, frozen=True, kw_only=True, tag="scan_registers"):
+class ScanRegisters(_Command, frozen=True, kw_only=True, tag="scan_registers"):
     """Which addresses of a range does the unit have, and what is in them now?"""
 
     unit_id: int
@@ -87,14 +87,14 @@ class ScanRegisters(_Order, frozen=True, kw_only=True, tag="scan_registers"):
     """A device that lacks most of the range is asked many times; here it ends."""
 
 
-class DiscoverSunSpec(_Order, frozen=True, kw_only=True, tag="sunspec"):
+class DiscoverSunSpec(_Command, frozen=True, kw_only=True, tag="sunspec"):
     """Find the SunSpec models of a unit and read them: bases 40000, 50000 and 0 unless others are named."""
 
     unit_id: int = 1
     bases: tuple[int, ...] = (40000, 50000, 0)
 
 
-class WriteTag(_Order, frozen=True, kw_only=True, tag="write"):
+class WriteTag(_Command, frozen=True, kw_only=True, tag="write"):
     """The door for writes: this version refuses it."""
 
     unit_id: int
@@ -102,11 +102,11 @@ class WriteTag(_Order, frozen=True, kw_only=True, tag="write"):
     value: bool | int | float | str
 
 
-Order: TypeAlias = TestConnection | ReadNow | ScanUnits | ScanRegisters | DiscoverSunSpec | WriteTag
+Command: TypeAlias = TestConnection | ReadNow | ScanUnits | ScanRegisters | DiscoverSunSpec | WriteTag
 
 
-class OrderState(StrEnum):
-    """How an order ended."""
+class CommandState(StrEnum):
+    """How a command ended."""
 
     DONE = "done"
     FAILED = "failed"
@@ -233,8 +233,8 @@ class SunSpecFound(Struct, frozen=True, kw_only=True, tag="sunspec"):
 Finding: TypeAlias = ConnectionTested | ValuesRead | UnitsScanned | RegistersScanned | SunSpecFound
 
 
-class OrderProgress(Struct, frozen=True, kw_only=True):
-    """How far an order has come."""
+class CommandProgress(Struct, frozen=True, kw_only=True):
+    """How far a command has come."""
 
     id: int
     done: int
@@ -242,11 +242,11 @@ class OrderProgress(Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-class OrderResult(Struct, frozen=True, kw_only=True):
-    """The end of an order: there is exactly one."""
+class CommandResult(Struct, frozen=True, kw_only=True):
+    """The end of a command: there is exactly one."""
 
     id: int
-    state: OrderState
+    state: CommandState
     reason: str = ""
     failed_at: Step | None = None
     took_s: float = 0.0

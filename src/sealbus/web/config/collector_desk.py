@@ -54,7 +54,7 @@ def _at_the_desk(work: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
 
 
 class Progress(Protocol):
-    """How far an order has come, as `acquisition.OrderProgress` has it."""
+    """How far a command has come, as `acquisition.OrderProgress` has it."""
 
     @property
     def id(self) -> int: ...
@@ -83,8 +83,8 @@ class CollectorDesk:
     @_at_the_desk
     def versions(self) -> tuple[int, int]:
         """The numbers that count changes of the plan and of what is ordered."""
-        numbers = dict(Version.objects.filter(name__in=("plan", "order")).values_list("name", "number"))
-        return numbers.get("plan", 0), numbers.get("order", 0)
+        numbers = dict(Version.objects.filter(name__in=("plan", "command")).values_list("name", "number"))
+        return numbers.get("plan", 0), numbers.get("command", 0)
 
     @_at_the_desk
     def plan(self) -> dict[str, Any]:
@@ -97,29 +97,29 @@ class CollectorDesk:
         return queries.retention_classes(), queries.retention_of_tags()
 
     @_at_the_desk
-    def recover_orders(self) -> int:
+    def recover_commands(self) -> int:
         """End what the collector before this one had begun. How many there were."""
-        return collector.recover_orders()
+        return collector.recover_commands()
 
     @_at_the_desk
-    def claim_orders(self, worker: str, limit: int) -> list[dict[str, Any]]:
-        """Take what has been ordered, with the members of `acquisition.Order`; what may not be done is ended here."""
-        return collector.claim_orders(worker, limit)
+    def claim_commands(self, worker: str, limit: int) -> list[dict[str, Any]]:
+        """Take what has been ordered, with the members of `acquisition.Command`; what may not be done is ended here."""
+        return collector.claim_commands(worker, limit)
 
     @_at_the_desk
-    def cancelled_orders(self, worker: str) -> list[int]:
-        """The orders under way that were taken back."""
-        return collector.cancelled_orders(worker)
+    def withdrawn_commands(self, worker: str) -> list[int]:
+        """The commands under way that were taken back."""
+        return collector.withdrawn_commands(worker)
 
     @_at_the_desk
     def note_progress(self, worker: str, progress: Progress) -> None:
-        """Write down how far an order has come."""
+        """Write down how far a command has come."""
         collector.progress(worker, progress.id, progress.done, progress.total, progress.text)
 
     @_at_the_desk
-    def finish_order(self, worker: str, order_id: int, result: Mapping[str, Any]) -> None:
+    def finish_command(self, worker: str, command_id: int, result: Mapping[str, Any]) -> None:
         """Write down its end: an `acquisition.OrderResult` as plain values."""
-        collector.finish(worker, order_id, result)
+        collector.finish(worker, command_id, result)
 
     @_at_the_desk
     def take_records(self, name: str, folder: Path) -> int:

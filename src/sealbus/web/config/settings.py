@@ -212,7 +212,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Sealbus",
-    "DESCRIPTION": "Devices, tags, live values, history, orders, accounts and the audit of a Sealbus site.",
+    "DESCRIPTION": "Devices, tags, live values, history, commands, accounts and the audit of a Sealbus site.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",

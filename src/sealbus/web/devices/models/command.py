@@ -20,7 +20,7 @@ __all__ = ["Command", "CommandKind", "CommandState"]
 
 
 class CommandKind(models.TextChoices):
-    """What is asked for: the words of the collector's orders."""
+    """What is asked for: the words of the collector's commands."""
 
     TEST = "test"
     READ = "read"
@@ -59,7 +59,7 @@ class Command(models.Model):
     device = models.ForeignKey(Device, on_delete=models.PROTECT, null=True, related_name="+")
     tags = models.JSONField(default=list)
     arguments = models.JSONField(default=dict)
-    """The other members of the collector's order of this kind."""
+    """The other members of the collector's command of this kind."""
     within_s = models.FloatField(default=30.0)
 
     actor_kind = models.CharField(max_length=16)

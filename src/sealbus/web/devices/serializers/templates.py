@@ -47,11 +47,11 @@ class ApplyForm(Strict):
 
 
 class SunSpecTagsForm(Strict):
-    """Make tags from what this order discovered. `scale_factors`: "live" reads them all the time, "fixed" takes those of
+    """Make tags from what this command discovered. `scale_factors`: "live" reads them all the time, "fixed" takes those of
     the discovery.
     """
 
-    order = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    command = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     models = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=65_535), required=False)
     scale_factors = serializers.ChoiceField(choices=["live", "fixed"], required=False, default="live")
 

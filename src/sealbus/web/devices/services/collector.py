@@ -1,6 +1,6 @@
-"""The collector's side of orders: `cli` calls these, with plain values in and out; nothing here reaches a device.
+"""The collector's side of commands: `cli` calls these, with plain values in and out; nothing here reaches a device.
 
-An order is claimed by compare-and-swap, so two collectors never both have it, and the rights of whoever asked are
+A command is claimed by compare-and-swap, so two collectors never both have it, and the rights of whoever asked are
 looked at again: a session's as they are now, a token's cut to the token, which may have been revoked meanwhile. What
 is told to the collector is worked out now, from the configuration as it is now. All that ends is audited in the name
 of whoever asked.
@@ -21,13 +21,13 @@ from sealbus.web.audit.services import Event, append
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Command, CommandKind, CommandState
 from sealbus.web.devices.queries import tag_plans
-from sealbus.web.devices.services.orders import NEEDED, target_of
+from sealbus.web.devices.services.commands import NEEDED, target_of
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
 
-__all__ = ["cancelled_orders", "claim_orders", "finish", "progress", "recover_orders"]
+__all__ = ["claim_commands", "finish", "progress", "recover_commands", "withdrawn_commands"]
 
 _LONGEST_TEXT = 500
 _LONGEST_REASON = 1000
@@ -36,45 +36,45 @@ _RESULTS = {CommandState.DONE: Result.DONE, CommandState.UNKNOWN: Result.UNKNOWN
 
 
 class _NotPossible(Exception):
-    """Why an order that was claimed is not handed out."""
+    """Why a command that was claimed is not handed out."""
 
     def __init__(self, reason: str, result: Result = Result.FAILED) -> None:
         super().__init__(reason)
         self.result = result
 
 
-def claim_orders(worker: str, limit: int) -> list[dict[str, Any]]:
-    """Up to so many orders for this collector, oldest first, as `acquisition.Order` reads them. Those whose time is up
+def claim_commands(worker: str, limit: int) -> list[dict[str, Any]]:
+    """Up to so many commands for this collector, oldest first, as `acquisition.Command` reads them. Those whose time is up
     expire, and those whose asker has no right any more fail.
     """
     _expire()
-    orders = []
+    commands = []
     waiting = Command.objects.filter(state=CommandState.REQUESTED).order_by("id").values_list("pk", flat=True)
     for command_id in list(waiting[:limit]):
-        order = _claim(command_id, worker)
-        if order is not None:
-            orders.append(order)
-    return orders
+        command = _claim(command_id, worker)
+        if command is not None:
+            commands.append(command)
+    return commands
 
 
-def progress(worker: str, order_id: int, done: int, total: int, text: str = "") -> bool:
-    """Note how far an order has come. False: stop, it was taken back or is not this collector's any more."""
-    rows = Command.objects.filter(pk=order_id, state=CommandState.CLAIMED, claimed_by=worker)
+def progress(worker: str, command_id: int, done: int, total: int, text: str = "") -> bool:
+    """Note how far a command has come. False: stop, it was taken back or is not this collector's any more."""
+    rows = Command.objects.filter(pk=command_id, state=CommandState.CLAIMED, claimed_by=worker)
     noted = rows.update(done=max(0, done), total=max(0, total), progress_text=_clean(text)[:_LONGEST_TEXT])
     return bool(noted) and not rows.filter(cancel_asked_at__isnull=False).exists()
 
 
-def cancelled_orders(worker: str) -> list[int]:
-    """The orders of this collector that were taken back and are still running."""
+def withdrawn_commands(worker: str) -> list[int]:
+    """The commands of this collector that were taken back and are still running."""
     rows = Command.objects.filter(state=CommandState.CLAIMED, claimed_by=worker, cancel_asked_at__isnull=False)
     return list(rows.values_list("pk", flat=True))
 
 
-def finish(worker: str, order_id: int, result: Mapping[str, Any]) -> bool:
-    """Store the result of an order, `acquisition.OrderResult` as builtins. False: it was not this collector's any more,
+def finish(worker: str, command_id: int, result: Mapping[str, Any]) -> bool:
+    """Store the result of a command, `acquisition.OrderResult` as builtins. False: it was not this collector's any more,
     and what became of it is written down already.
     """
-    command = _of(order_id)
+    command = _of(command_id)
     if command is None or command.claimed_by != worker:
         return False
     state = _ENDS.get(str(result.get("state")), CommandState.FAILED)
@@ -85,7 +85,7 @@ def finish(worker: str, order_id: int, result: Mapping[str, Any]) -> bool:
     return _end(command, CommandState.CLAIMED, state, reason=reason, result=_clean(dict(result)))
 
 
-def recover_orders() -> int:
+def recover_commands() -> int:
     """By a collector that begins, and is the only one: end what the one before had claimed. A write may or may not have
     happened, and says so; anything else failed. How many.
     """
@@ -114,7 +114,7 @@ def _claim(command_id: int, worker: str) -> dict[str, Any] | None:
         return None
     try:
         _check_rights(command)
-        return _order(command, now)
+        return _command(command, now)
     except _NotPossible as refusal:
         _end(command, CommandState.CLAIMED, CommandState.FAILED, reason=str(refusal), audited=refusal.result)
         return None
@@ -142,29 +142,29 @@ def _asker(command: Command) -> Subject:
     user = User.objects.filter(pk=command.actor_id).first()
     if user is None:
         return NOBODY
-    # a role that demands a second factor was asked for it when the order was given
+    # a role that demands a second factor was asked for it when the command was given
     return subject_of_user(user, address=command.actor_address, has_second_factor=True)
 
 
-def _order(command: Command, now: datetime.datetime) -> dict[str, Any]:
+def _command(command: Command, now: datetime.datetime) -> dict[str, Any]:
     """As the collector reads it, from what is configured now."""
     device, connection = command.device, command.connection
     arguments = command.arguments if isinstance(command.arguments, dict) else {}
-    order: dict[str, Any] = {**arguments, "kind": command.kind, "id": command.pk}
+    members: dict[str, Any] = {**arguments, "kind": command.kind, "id": command.pk}
     if device is not None:
         if device.connection is None or device.archived_at is not None:
             raise _NotPossible("the device is archived, or on no connection any more")
         connection = device.connection
-        order["unit_id"] = device.unit_id
+        members["unit_id"] = device.unit_id
     if connection.archived_at is not None:
         raise _NotPossible("the connection is archived")
     if command.kind == CommandKind.READ and device is not None:
-        order["tags"] = tag_plans(device.pk, command.tags)
-        if not order["tags"]:
+        members["tags"] = tag_plans(device.pk, command.tags)
+        if not members["tags"]:
             raise _NotPossible("the tags are archived, or of another device by now")
-    order["connection"] = connection.pk
-    order["within_s"] = max(0.001, (command.deadline - now).total_seconds())
-    return order
+    members["connection"] = connection.pk
+    members["within_s"] = max(0.001, (command.deadline - now).total_seconds())
+    return members
 
 
 def _end(
@@ -182,10 +182,10 @@ def _end(
         rows = Command.objects.filter(pk=command.pk, state=then)
         if not rows.update(state=state, reason=reason, result=result, finished_at=timezone.now()):
             return False
-        announce("order")
+        announce("command")
         actor = Actor(ActorKind(command.actor_kind), command.actor_id, command.actor_name, command.actor_address)
         how = audited or _RESULTS.get(state, Result.FAILED)
-        detail = {"order": command.pk, "state": state.value, "reason": reason}
+        detail = {"command": command.pk, "state": state.value, "reason": reason}
         append(Event(actor, f"{command.kind}.finish", target_of(command), how, detail))
     return True
 

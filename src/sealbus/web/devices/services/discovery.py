@@ -1,4 +1,4 @@
-"""Tags from the SunSpec models that an order found in a device."""
+"""Tags from the SunSpec models that a command found in a device."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def make_sunspec_tags(
     *, command: Command, device: Device, report: Report, subject: Subject, options: Any, dry_run: bool
 ) -> Discovery:
     """Make the tags that are not there yet: a tag of the same name is left as somebody may have changed it. `options`
-    are the members of `SunSpecTagsForm`. Conflict: the order is of another device, or found nothing.
+    are the members of `SunSpecTagsForm`. Conflict: the command is of another device, or found nothing.
     """
     if command.kind != CommandKind.SUNSPEC or command.device_id != device.pk:
-        raise Conflict("This order discovered nothing in this device", code="other-order")
+        raise Conflict("This command discovered nothing in this device", code="other-command")
     models = _found(command, options.get("models"))
     if CommandState(command.state) is not CommandState.DONE and not models:
-        raise Conflict("This order has found no models (yet)", code="nothing-found")
+        raise Conflict("This command has found no models (yet)", code="nothing-found")
     discovery = tags_of(models, live=options["scale_factors"] == "live")
     names = set(Tag.objects.live().filter(device=device).values_list("name", flat=True))
     there = [tag["name"] for tag in discovery.tags if tag["name"] in names]
@@ -40,7 +40,7 @@ def make_sunspec_tags(
 
 
 def _found(command: Command, wanted: Collection[int] | None) -> list[FoundModel]:
-    """The models of its result, in the order of the chain. What an order found before it failed counts too."""
+    """The models of its result, in the order of the chain. What a command found before it failed counts too."""
     result: Any = command.result if isinstance(command.result, dict) else {}
     found = result.get("found") or {}
     models = found.get("models", []) if isinstance(found, dict) else []

@@ -1,8 +1,8 @@
-"""Orders: asking the collector for a test, a reading or a scan, and taking that back.
+"""Commands: asking the collector for a test, a reading or a scan, and taking that back.
 
 Who may: a test and a scan need `configure`, reading outside the schedule needs `view` and `write` (`access.Action`).
 
-An order is a connection that the collector makes on somebody's behalf, so asking is bounded, by counting rows, which
+A command is a connection that the collector makes on somebody's behalf, so asking is bounded, by counting rows, which
 holds over any number of processes and tokens: so many a minute of each kind for each person, so many open at once, one
 scan of a connection at a time. What came of it is in the row and in the audit.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sealbus.web.access.subject import Subject
     from sealbus.web.devices.models import Connection, Device
 
-__all__ = ["NEEDED", "Wish", "cancel_order", "request_orders", "target_of"]
+__all__ = ["NEEDED", "CommandRequest", "request_commands", "target_of", "withdraw_command"]
 
 NEEDED: Mapping[str, tuple[Action, ...]] = {
     CommandKind.TEST: (Action.CONFIGURE,),
@@ -51,8 +51,8 @@ _MOST_OPEN_OF_ALL = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What is asked for. `arguments` are the other members of the collector's order of this kind."""
+class CommandRequest:
+    """What is asked for. `arguments` are the other members of the collector's command of this kind."""
 
     kind: CommandKind
     connection: Connection
@@ -67,16 +67,16 @@ class Wish:
         return self.connection.group_id if self.device is None else self.device.group_id
 
 
-def request_orders(*, wishes: Sequence[Wish], subject: Subject) -> list[Command]:
+def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) -> list[Command]:
     """Store them, all or none. Throttled: too many. Conflict: one of them cannot be carried out now."""
-    for wish in wishes:
-        for action in NEEDED[wish.kind]:
-            demand(subject, action, wish.group_id)
-        _refuse_what_is_off(wish)
+    for request in requests:
+        for action in NEEDED[request.kind]:
+            demand(subject, action, request.group_id)
+        _refuse_what_is_off(request)
     with transaction.atomic():
-        announce("order")
-        _refuse_too_many(wishes, subject)
-        commands = [_command(wish, subject) for wish in wishes]
+        announce("command")
+        _refuse_too_many(requests, subject)
+        commands = [_command(request, subject) for request in requests]
         for command in commands:
             command.save(force_insert=True)
             detail = {"kind": command.kind, "arguments": command.arguments, "tags": command.tags[:100]}
@@ -84,8 +84,8 @@ def request_orders(*, wishes: Sequence[Wish], subject: Subject) -> list[Command]
     return commands
 
 
-def cancel_order(*, command: Command, subject: Subject) -> Command:
-    """Take an order back: at once if nobody has begun, else the collector is asked to stop. Conflict: it has ended.
+def withdraw_command(*, command: Command, subject: Subject) -> Command:
+    """Take a command back: at once if nobody has begun, else the collector is asked to stop. Conflict: it has ended.
 
     One's own; a token those that it gave itself; all others who may configure there.
     """
@@ -93,7 +93,7 @@ def cancel_order(*, command: Command, subject: Subject) -> Command:
         demand(subject, Action.CONFIGURE, command.group_id)
     now = timezone.now()
     with transaction.atomic():
-        announce("order")
+        announce("command")
         rows = Command.objects.filter(pk=command.pk)
         reason = f"taken back by {subject.actor.name}"
         ended = rows.filter(state=CommandState.REQUESTED).update(
@@ -106,61 +106,63 @@ def cancel_order(*, command: Command, subject: Subject) -> Command:
 
 
 def target_of(command: Command) -> Target:
-    """What an order is about, for the audit."""
+    """What a command is about, for the audit."""
     about = command.device or command.connection
     return Target("device" if command.device else "connection", about.pk, about.name)
 
 
-def _command(wish: Wish, subject: Subject) -> Command:
+def _command(request: CommandRequest, subject: Subject) -> Command:
     now = timezone.now()
     actor = subject.actor
     return Command(
-        kind=wish.kind,
-        group_id=wish.group_id,
-        connection=wish.connection,
-        device=wish.device,
-        tags=list(wish.tags),
-        arguments=dict(wish.arguments),
-        within_s=wish.within_s,
+        kind=request.kind,
+        group_id=request.group_id,
+        connection=request.connection,
+        device=request.device,
+        tags=list(request.tags),
+        arguments=dict(request.arguments),
+        within_s=request.within_s,
         actor_kind=actor.kind.value,
         actor_id=_user_of(subject),
         actor_name=actor.name,
         actor_address=actor.address,
         token_key=subject.token_key,
         requested_at=now,
-        deadline=now + datetime.timedelta(seconds=wish.within_s),
+        deadline=now + datetime.timedelta(seconds=request.within_s),
     )
 
 
 def _user_of(subject: Subject) -> int:
-    """An order has an account behind it, whose rights are looked at again."""
+    """A command has an account behind it, whose rights are looked at again."""
     if subject.user_id is None:
         raise PermissionDenied("Only an account can ask for this", code="no-right")
     return subject.user_id
 
 
-def _refuse_what_is_off(wish: Wish) -> None:
-    if wish.connection.archived_at is not None or (wish.device is not None and wish.device.archived_at is not None):
+def _refuse_what_is_off(request: CommandRequest) -> None:
+    if request.connection.archived_at is not None or (
+        request.device is not None and request.device.archived_at is not None
+    ):
         raise Conflict("This is archived: restore it first", code="archived")
 
 
-def _refuse_too_many(wishes: Sequence[Wish], subject: Subject) -> None:
+def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> None:
     """Counted behind the version that `announce` holds, so two askers at the same moment are both counted."""
     now = timezone.now()
     own = Command.objects.filter(actor_id=_user_of(subject))
-    for kind in {wish.kind for wish in wishes}:
+    for kind in {request.kind for request in requests}:
         kinds = _SCANS if kind in _SCANS else (kind,)
         lately = own.filter(kind__in=kinds, requested_at__gt=now - datetime.timedelta(minutes=1))
         times = list(lately.order_by("requested_at").values_list("requested_at", flat=True))
-        if len(times) + len(wishes) > _A_MINUTE[kind]:
+        if len(times) + len(requests) > _A_MINUTE[kind]:
             wait = 60 - (now - times[0]).total_seconds() if times else 60.0
             raise Throttled(wait=wait, detail="Too many of these in a minute.")
-    if own.filter(state__in=_OPEN).count() + len(wishes) > _MOST_OPEN:
-        raise Throttled(wait=10, detail="Too many of your orders are still open")
-    if Command.objects.filter(state__in=_OPEN).count() + len(wishes) > _MOST_OPEN_OF_ALL:
+    if own.filter(state__in=_OPEN).count() + len(requests) > _MOST_OPEN:
+        raise Throttled(wait=10, detail="Too many of your commands are still open")
+    if Command.objects.filter(state__in=_OPEN).count() + len(requests) > _MOST_OPEN_OF_ALL:
         raise Throttled(wait=10, detail="The collector has too much to do")
-    for wish in wishes:
-        if wish.kind in _SCANS and _is_scanned(wish.connection, now):
+    for request in requests:
+        if request.kind in _SCANS and _is_scanned(request.connection, now):
             raise Conflict("This connection is being scanned already: wait, or cancel that", code="busy")
 
 

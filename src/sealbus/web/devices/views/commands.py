@@ -1,6 +1,6 @@
-"""Orders: give them, look how they are, take them back.
+"""Commands: give them, look how they are, take them back.
 
-Giving one answers 202 with the order and its URL. `GET /orders/ID?wait=SECONDS` answers as soon as it has ended, at
+Giving one answers 202 with the command and its URL. `GET /commands/ID?wait=SECONDS` answers as soon as it has ended, at
 the latest after that time: it looks at the row a few times a second. A wait holds one thread of the server, so it is
 short, and when too many wait already it answers at once; whoever asked then asks again.
 """
@@ -23,7 +23,7 @@ from sealbus.web.access.rest import ScopedViewSet
 from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command, CommandKind, CommandState
-from sealbus.web.devices.serializers.orders import OrderShown
+from sealbus.web.devices.serializers.commands import CommandShown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
-__all__ = ["OrderViewSet"]
+__all__ = ["CommandViewSet"]
 
 _LONGEST_WAIT_S = 15.0
 _LOOK_EVERY_S = 0.15
@@ -51,8 +51,8 @@ class _Wait(Strict):
     )
 
 
-class OrderViewSet(ScopedViewSet):
-    """Orders: one's own, and those of the groups that one may configure."""
+class CommandViewSet(ScopedViewSet):
+    """Commands: one's own, and those of the groups that one may configure."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
         "list": may(Action.VIEW),
@@ -60,7 +60,7 @@ class OrderViewSet(ScopedViewSet):
         "cancel": may(Action.VIEW),
     }
     queryset = Command.objects.select_related("device", "connection").order_by("-id")
-    serializer_class = OrderShown
+    serializer_class = CommandShown
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -94,7 +94,7 @@ class OrderViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """Take it back: at once if nobody has begun, else the collector is asked to stop."""
-        command = services.cancel_order(command=self.get_object(), subject=self.subject)
+        command = services.withdraw_command(command=self.get_object(), subject=self.subject)
         return Response(self.get_serializer(command).data)
 
 

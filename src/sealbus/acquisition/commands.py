@@ -1,6 +1,6 @@
-"""Orders under way: each a task of its own with a deadline, a few at a time, each ending in exactly one result.
+"""Commands under way: each a task of its own with a deadline, a few at a time, each ending in exactly one result.
 
-An order is for a connection of the plan, and then goes over its channel; or for one that is in no plan, and then the
+A command is for a connection of the plan, and then goes over its channel; or for one that is in no plan, and then the
 same checks stand before it: the same rules, the same owner of a port. Where such a one is just what a connection of
 the plan is, its channel is used: a device that bears one connection is tested over that one.
 """
@@ -15,7 +15,7 @@ import msgspec
 
 from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.locating import LocatingError
-from sealbus.acquisition.outcome import Errand, Outcome
+from sealbus.acquisition.outcome import Execution, Outcome
 from sealbus.acquisition.polled_connection import PolledConnection
 from sealbus.acquisition.reading import read_now
 from sealbus.acquisition.scanning import scan_registers, scan_units
@@ -24,10 +24,10 @@ from sealbus.acquisition.trying import try_connection
 from sealbus.acquisition.unit_client import UnitClient
 from sealbus.errors import ConfigError, SealbusError
 from sealbus.plant import (
+    CommandProgress,
+    CommandResult,
+    CommandState,
     DiscoverSunSpec,
-    OrderProgress,
-    OrderResult,
-    OrderState,
     ReadNow,
     ScanRegisters,
     ScanUnits,
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.polled_connection import DialContext
     from sealbus.acquisition.polled_connections import PolledConnections
-    from sealbus.plant import Order
+    from sealbus.plant import Command
 
-__all__ = ["Errands"]
+__all__ = ["RunningCommands"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _MOST: Final = 16
@@ -52,11 +52,11 @@ _UNIT_IDS: Final = range(256)
 _TEMPORARY: Final = -1
 
 
-class Errands:
-    """Carries out orders. `report` gets their progress and results."""
+class RunningCommands:
+    """Carries out commands. `report` gets their progress and results."""
 
     def __init__(
-        self, fleet: PolledConnections, reach: DialContext, report: Callable[[OrderProgress | OrderResult], object]
+        self, fleet: PolledConnections, reach: DialContext, report: Callable[[CommandProgress | CommandResult], object]
     ) -> None:
         self._fleet = fleet
         self._reach = reach
@@ -67,22 +67,22 @@ class Errands:
 
     @property
     def under_way(self) -> int:
-        """How many orders are."""
+        """How many commands are."""
         return len(self._tasks)
 
-    def submit(self, order: Order) -> None:
+    def submit(self, command: Command) -> None:
         """Begin, or refuse at once."""
-        if objection := self._objection(order):
-            self._report(OrderResult(id=order.id, state=OrderState.REFUSED, reason=objection))
+        if objection := self._objection(command):
+            self._report(CommandResult(id=command.id, state=CommandState.REFUSED, reason=objection))
             return
-        task = asyncio.get_running_loop().create_task(self._carry_out(order), name=f"order {order.id}")
-        self._tasks[task] = order.id
+        task = asyncio.get_running_loop().create_task(self._execute(command), name=f"command {command.id}")
+        self._tasks[task] = command.id
         task.add_done_callback(self._over)
 
-    def cancel(self, order_id: int) -> None:
-        """Stop an order that was taken back, if it is under way. Its result says what it had found."""
-        for task in [task for task, number in self._tasks.items() if number == order_id]:
-            self._taken_back.add(order_id)
+    def cancel(self, command_id: int) -> None:
+        """Stop a command that was taken back, if it is under way. Its result says what it had found."""
+        for task in [task for task, number in self._tasks.items() if number == command_id]:
+            self._taken_back.add(command_id)
             task.cancel()
 
     async def close(self) -> None:
@@ -92,47 +92,49 @@ class Errands:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _over(self, task: asyncio.Task[Any] | None) -> None:
-        if task is not None and (order_id := self._tasks.pop(task, None)) is not None:
-            self._taken_back.discard(order_id)
+        if task is not None and (command_id := self._tasks.pop(task, None)) is not None:
+            self._taken_back.discard(command_id)
 
-    def _objection(self, order: Order) -> str:
-        if isinstance(order, WriteTag):
+    def _objection(self, command: Command) -> str:
+        if isinstance(command, WriteTag):
             return "this version does not write"
-        if order.id in self._tasks.values():
-            return "this order is under way already"
+        if command.id in self._tasks.values():
+            return "this command is under way already"
         if len(self._tasks) >= _MOST:
-            return f"{_MOST} orders are under way; try again when one has ended"
-        if not 0 < order.within_s <= _LONGEST_S:
-            return f"{order.within_s:g} s is no time for an order; give up to {_LONGEST_S:g} s"
-        units = (order.first, order.last) if isinstance(order, ScanUnits) else (order.unit_id,)
+            return f"{_MOST} commands are under way; try again when one has ended"
+        if not 0 < command.within_s <= _LONGEST_S:
+            return f"{command.within_s:g} s is no time for a command; give up to {_LONGEST_S:g} s"
+        units = (command.first, command.last) if isinstance(command, ScanUnits) else (command.unit_id,)
         if not all(unit in _UNIT_IDS for unit in units) or units[0] > units[-1]:
             return "a unit id is 0 to 255"
         return ""
 
-    async def _carry_out(self, order: Order) -> None:
+    async def _execute(self, command: Command) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        errand = Errand(order, lambda done, total, text: self._say(order, done, total, text))
+        execution = Execution(command, lambda done, total, text: self._say(command, done, total, text))
         try:
-            async with asyncio.timeout(order.within_s):
-                outcome = await self._attempt(errand)
+            async with asyncio.timeout(command.within_s):
+                outcome = await self._attempt(execution)
         except TimeoutError:
-            reason = f"not done within {order.within_s:g} s"
-            outcome = Outcome(OrderState.EXPIRED, reason, found=errand.found())
+            reason = f"not done within {command.within_s:g} s"
+            outcome = Outcome(CommandState.EXPIRED, reason, found=execution.found())
         except asyncio.CancelledError:
-            if order.id not in self._taken_back:
-                self._report(OrderResult(id=order.id, state=OrderState.FAILED, reason="the collector was stopped"))
+            if command.id not in self._taken_back:
+                self._report(
+                    CommandResult(id=command.id, state=CommandState.FAILED, reason="the collector was stopped")
+                )
                 raise
-            outcome = Outcome(OrderState.FAILED, "taken back", found=errand.found())
+            outcome = Outcome(CommandState.FAILED, "taken back", found=execution.found())
         except SealbusError as error:
-            outcome = Outcome(OrderState.FAILED, str(error), found=errand.found())
-        except Exception as error:  # noqa: BLE001 - somebody waits for the one result of his order
-            _log.error("order %d: %s", order.id, describe_bug(error), exc_info=error)
-            outcome = Outcome(OrderState.FAILED, describe_bug(error))
-        self._over(asyncio.current_task())  # whoever hears of the result may order again at once
+            outcome = Outcome(CommandState.FAILED, str(error), found=execution.found())
+        except Exception as error:  # noqa: BLE001 - somebody waits for the one result of his command
+            _log.error("command %d: %s", command.id, describe_bug(error), exc_info=error)
+            outcome = Outcome(CommandState.FAILED, describe_bug(error))
+        self._over(asyncio.current_task())  # whoever hears of the result may send another command at once
         self._report(
-            OrderResult(
-                id=order.id,
+            CommandResult(
+                id=command.id,
                 state=outcome.state,
                 reason=outcome.reason,
                 failed_at=outcome.failed_at,
@@ -141,37 +143,37 @@ class Errands:
             )
         )
 
-    def _say(self, order: Order, done: int, total: int, text: str) -> None:
-        self._report(OrderProgress(id=order.id, done=done, total=total, text=text))
+    def _say(self, command: Command, done: int, total: int, text: str) -> None:
+        self._report(CommandProgress(id=command.id, done=done, total=total, text=text))
 
-    async def _attempt(self, errand: Errand) -> Outcome:
-        order = errand.order
+    async def _attempt(self, execution: Execution) -> Outcome:
+        command = execution.command
         try:
-            link, is_temporary = self._link(order)
+            link, is_temporary = self._link(command)
         except ConfigError as error:
-            return Outcome(OrderState.REFUSED, str(error), failed_at=Step.RULES)
-        asker = UnitClient(link.channel, is_urgent=isinstance(order, TestConnection | ReadNow))
+            return Outcome(CommandState.REFUSED, str(error), failed_at=Step.RULES)
+        asker = UnitClient(link.channel, is_urgent=isinstance(command, TestConnection | ReadNow))
         try:
-            match order:
+            match command:
                 case TestConnection():
-                    return await try_connection(order, errand, link, asker)
+                    return await try_connection(command, execution, link, asker)
                 case ReadNow():
-                    return await read_now(order, errand, link, asker)
+                    return await read_now(command, execution, link, asker)
                 case ScanUnits():
-                    return await scan_units(order, errand, link, asker)
+                    return await scan_units(command, execution, link, asker)
                 case ScanRegisters():
-                    return await scan_registers(order, errand, link, asker)
+                    return await scan_registers(command, execution, link, asker)
                 case DiscoverSunSpec():
-                    return await discover(order, errand, link, asker)
+                    return await discover(command, execution, link, asker)
             raise ConfigError("this version does not write")
         finally:
             asker.close()
             if is_temporary:
                 link.close()
 
-    def _link(self, order: Order) -> tuple[PolledConnection, bool]:
-        """The link to use, and whether it is there for this order only. Raises ConfigError."""
-        target = order.connection
+    def _link(self, command: Command) -> tuple[PolledConnection, bool]:
+        """The link to use, and whether it is there for this command only. Raises ConfigError."""
+        target = command.connection
         if isinstance(target, int):
             link = self._fleet.links.get(target)
             if link is None:

@@ -1,4 +1,4 @@
-"""What can be asked of the collector, and how an order is shown."""
+"""What can be asked of the collector, and how a command is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sealbus.protocol import Place, parse_place
 from sealbus.web.access.strict import Strict
 from sealbus.web.devices.models import Command, CommandState
 
-__all__ = ["OrderShown", "OrdersShown", "ReadForm", "ScanRegistersForm", "ScanUnitsForm", "SunSpecForm", "TestForm"]
+__all__ = ["CommandShown", "CommandsShown", "ReadForm", "ScanRegistersForm", "ScanUnitsForm", "SunSpecForm", "TestForm"]
 
 _MOST_TAGS = 500
 _MOST_ADDRESSES = 10_000
@@ -87,8 +87,8 @@ class _Result(serializers.JSONField):
     pass
 
 
-class OrderShown(serializers.ModelSerializer[Command]):
-    """An order: what was asked by whom, how far it is, and what came of it (`result.found`)."""
+class CommandShown(serializers.ModelSerializer[Command]):
+    """A command: what was asked by whom, how far it is, and what came of it (`result.found`)."""
 
     url = serializers.SerializerMethodField()
     result = _Result(read_only=True)
@@ -105,10 +105,10 @@ class OrderShown(serializers.ModelSerializer[Command]):
 
     def get_url(self, command: Command) -> str:
         """Where to ask how it is."""
-        return f"/api/v1/orders/{command.pk}"
+        return f"/api/v1/commands/{command.pk}"
 
 
-class OrdersShown(serializers.Serializer[Any]):
-    """Several orders: reading tags takes one for each device."""
+class CommandsShown(serializers.Serializer[Any]):
+    """Several commands: reading tags takes one for each device."""
 
-    orders = OrderShown(many=True)
+    commands = CommandShown(many=True)
