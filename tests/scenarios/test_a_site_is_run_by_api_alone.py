@@ -160,7 +160,7 @@ def _a_reading_and_a_test(chief: SiteClient, tags: dict[str, int]) -> None:
 
 
 def _a_scan_is_taken_back(chief: SiteClient) -> None:
-    """Of a device that takes connections and says nothing: without being taken back it would last for minutes."""
+    """Of a device that takes connections and says nothing: without being withdrawn it would last for minutes."""
     (group,) = chief.get("/api/v1/groups")["results"]
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -170,8 +170,8 @@ def _a_scan_is_taken_back(chief: SiteClient) -> None:
         command = chief.make(f"/api/v1/connections/{connection['id']}/scan-units", {})
         until_true("told of both", lambda: _states(chief) in (["up", "up"], ["idle", "up"]))
         until_true("begun", lambda: chief.get(f"/api/v1/commands/{command['id']}")["done"] >= 1)
-        chief.make(f"/api/v1/commands/{command['id']}/cancel", {})
-        assert chief.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "cancelled"
+        chief.make(f"/api/v1/commands/{command['id']}/withdraw", {})
+        assert chief.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "withdrawn"
         assert chief.ask("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
 
 

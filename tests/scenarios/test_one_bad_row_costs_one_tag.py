@@ -144,7 +144,7 @@ async def test_a_command_that_meets_an_error_of_ours_has_its_one_result(
         too_long = await site.carry_out(TestConnection(id=1, connection=1, place="holding:0-65535"))
         assert (too_long.state, "longer than one request" in too_long.reason) == (CommandState.REFUSED, True)
         assert device.connections == 0
-        monkeypatch.setattr("sealbus.acquisition.commands.RunningCommands._link", broken)
+        monkeypatch.setattr("sealbus.acquisition.commands.RunningCommands._connection_for", broken)
         result = await site.carry_out(TestConnection(id=2, connection=1))
         assert (result.state, "RuntimeError: no such thing" in result.reason) == (CommandState.FAILED, True)
         await asyncio.sleep(0.2)

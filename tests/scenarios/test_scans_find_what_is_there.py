@@ -57,22 +57,22 @@ async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_p
         result = await site.carry_out(ScanUnits(id=1, connection=1, first=1, last=6))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 4]
-        assert (result.state, result.found.asked) == (CommandState.DONE, 6)
+        assert (result.state, result.found.requests) == (CommandState.DONE, 6)
         progress = [each.done for each in site.reports if isinstance(each, CommandProgress)]
         assert progress == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_scan_that_is_taken_back_stops_and_tells_what_it_had_found(tmp_path: Path) -> None:
+async def test_a_scan_that_is_withdrawn_stops_and_reports_what_it_had_found(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(10), units=(1,), silent=tuple(range(2, 248)))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=5.0, devices=()))
         site.collector.submit(ScanUnits(id=1, connection=1))
         await until(lambda: any(isinstance(each, CommandProgress) for each in site.reports))
-        site.collector.cancel(1)
-        site.collector.cancel(77)  # nobody's
+        site.collector.withdraw(1)
+        site.collector.withdraw(77)  # of no command
         await until(lambda: bool(site.results(1)))
         (result,) = site.results(1)
-        assert (result.state, result.reason) == (CommandState.FAILED, "taken back")
+        assert (result.state, result.reason) == (CommandState.WITHDRAWN, "withdrawn")
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1]
         assert site.collector.state().commands_under_way == 0
@@ -150,7 +150,7 @@ async def test_a_test_of_a_forbidden_place_is_refused_and_a_unit_with_one_is_pas
         result = await site.carry_out(ScanUnits(id=3, connection=1, first=1, last=3))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 3]
-        assert "not asked: 2" in result.reason
+        assert "not read: 2" in result.reason
 
 
 async def test_a_discovery_reads_nothing_that_is_forbidden(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ async def test_a_device_without_sunspec_and_a_chain_that_breaks_off_are_told_as_
         there = with_sunspec(device, 40000, (1, [0] * 4))
         only(device, there[:-2])
         result = await site.carry_out(DiscoverSunSpec(id=2, connection=1))
-        assert (result.state, "breaks off" in result.reason) == (CommandState.FAILED, True)
+        assert (result.state, "ends early" in result.reason) == (CommandState.FAILED, True)
         assert isinstance(result.found, SunSpecFound)
         assert [model.model_id for model in result.found.models] == [1]
 

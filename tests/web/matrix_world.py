@@ -17,11 +17,12 @@ from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_
 from django.test import Client
 from django.utils import timezone
 
+from sealbus.plant import CommandKind
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
 from sealbus.web.audit.services import Event, append
-from sealbus.web.devices.models import AllowedNetwork, Command, CommandKind, RetentionClass, SerialPattern, Template
+from sealbus.web.devices.models import AllowedNetwork, Command, RetentionClass, SerialPattern, Template
 from sealbus.web.devices.services.collector import claim_commands
 from sealbus.web.trends.entry import Entered, enter
 from web.plant_rows import a_connection, a_device, a_tag

@@ -7,7 +7,6 @@ import struct
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from sealbus.expressions import parse_expression
@@ -168,11 +167,11 @@ def _discovered(client: APIClient, device: Device) -> int:
         models=(ModelFound(model_id=103, address=model.address, length=50, registers=model.registers),),
     )
     result = CommandResult(id=command_id, state=CommandState.DONE, found=found)
-    assert services.finish("one", command_id, msgspec.to_builtins(result))
+    assert services.finish_command("one", result)
     return command_id
 
 
-def test_an_order_s_result_becomes_tags(engineer: APIClient) -> None:
+def test_the_result_of_a_command_becomes_tags(engineer: APIClient) -> None:
     device = a_device()
     command_id = _discovered(engineer, device)
     path = f"/api/v1/devices/{device.pk}/sunspec/tags"
@@ -191,7 +190,7 @@ def test_an_order_s_result_becomes_tags(engineer: APIClient) -> None:
     assert Tag.objects.get(pk=voltage.pk).text == "mine"
 
 
-def test_only_an_order_of_this_device_by_who_may(engineer: APIClient) -> None:
+def test_only_a_command_of_this_device_by_a_user_with_the_right(engineer: APIClient) -> None:
     device, other = a_device(), a_device("other")
     command_id = _discovered(engineer, device)
     body = {"command": command_id}

@@ -189,10 +189,10 @@ def test_a_token_takes_back_only_what_it_asked_for_itself() -> None:
     line = a_connection()
     command = signed_in(anna).post(f"/api/v1/connections/{line.pk}/test", {}, "json").json()["id"]
     _, viewing = a_token(anna, Action.VIEW)
-    assert viewing.post(f"/api/v1/commands/{command}/cancel").status_code == 403
+    assert viewing.post(f"/api/v1/commands/{command}/withdraw").status_code == 403
     _, testing = a_token(anna, Action.VIEW, Action.CONFIGURE, name="tests")
     own = testing.post(f"/api/v1/connections/{line.pk}/test", {}, "json").json()["id"]
-    assert testing.post(f"/api/v1/commands/{own}/cancel").status_code == 200
+    assert testing.post(f"/api/v1/commands/{own}/withdraw").status_code == 200
 
 
 # -- what was refused is in the audit

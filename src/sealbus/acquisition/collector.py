@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.calculated import Calculations
 from sealbus.acquisition.clock import SampleClock
-from sealbus.acquisition.commands import RunningCommands
+from sealbus.acquisition.commands import CommandPorts, RunningCommands
 from sealbus.acquisition.identities import IdentityFolder
 from sealbus.acquisition.locating import Locator, resolve
 from sealbus.acquisition.polled_connection import DialContext
@@ -32,7 +32,7 @@ from sealbus.plant import CollectorState, Plan, Problem
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from sealbus.acquisition.locating import Resolver
@@ -48,15 +48,21 @@ LAG_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 
 """Upper bounds of `Collector.lags`."""
 
 
+async def _refuse_to_send(command_id: int) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class CollectorPorts:
-    """What the collector is connected to. All of these are called on its loop and must return at once."""
+    """What the collector is connected to. All are called on its loop; all but `on_sending` must return at once."""
 
     store: SampleStore
     publish: Callable[[Sequence[Sample]], object]
     report: Callable[[CommandProgress | CommandResult], object]
     identities: Path
     """The folder with a folder for each identity."""
+    on_sending: Callable[[int], Awaitable[bool]] = _refuse_to_send
+    """Awaited before a write goes on the wire: records it as sent. False, or an error: it is not sent."""
     resolve: Resolver = resolve
     clock: SampleClock = field(default_factory=SampleClock)
 
@@ -76,7 +82,7 @@ class Collector:
         self._fleet = PolledConnections(reach, self)
         self._calculations = Calculations((), {}, {}, self.loop.time())
         self._outgoing = SampleBatcher(self.loop, store=ports.store, publish=ports.publish, complete=self._complete)
-        self._commands = RunningCommands(self._fleet, reach, ports.report)
+        self._commands = RunningCommands(self._fleet, reach, CommandPorts(ports.report, ports.on_sending))
         self._problems: list[Problem] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
@@ -118,12 +124,12 @@ class Collector:
         self._plan = plan
 
     def submit(self, command: Command) -> None:
-        """Carry out a command. Its progress and its one result go to `ports.report`, the result of a refusal at once."""
+        """Execute a command. Its progress and its one result go to `ports.report`; a refusal is reported at once."""
         self._commands.submit(command)
 
-    def cancel(self, command_id: int) -> None:
-        """Stop a command that was taken back. It still has its one result."""
-        self._commands.cancel(command_id)
+    def withdraw(self, command_id: int) -> None:
+        """Stop a command that was withdrawn. It still has its one result."""
+        self._commands.withdraw(command_id)
 
     # -- what is known
 

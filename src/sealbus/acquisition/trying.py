@@ -1,8 +1,8 @@
-"""Trying a connection, step by step, and telling the truth about each: the rules, the name, the connection, the answer.
+"""Testing a connection step by step: the rules, the name, the connection, the answer. The result has each step.
 
-Any lawful answer shows that Modbus is spoken there, an exception too. Three exceptions still mean that the way is not
-open: 0A and 0B come from a gateway that does not reach the device, and 01 through mbaps from one whose policy does not
-let our role read, or from a device that lacks the function. A connection that is open already is used as it is.
+Any valid response, an exception too, proves that the device speaks Modbus. Three exceptions still fail the test: 0A and
+0B come from a gateway that does not reach the device, and 01 through mbaps from a gateway whose policy denies our role,
+or from a device that does not know the function. A connection that is already open is used.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ __all__ = ["try_connection"]
 
 _STEPS: Final = 4
 _DENIED: Final = (
-    "exception 01: the gateway's policy does not let our role read this, or the device does not know the function"
+    "exception 01: the policy of the gateway denies this to our role, or the device does not know the function"
 )
 
 
 @dataclass(slots=True)
 class _Trial:
     execution: Execution
-    link: PolledConnection
+    connection: PolledConnection
     steps: list[StepTaken] = field(default_factory=list)
     answer: Answer | None = None
 
     async def take(self, step: Step, act: Callable[[], Awaitable[str]]) -> str:
-        """Take a step; whatever goes wrong in it is raised as _Failed, when it has been noted."""
+        """Take a step and note how it went. Returns the reason if it failed, else an empty text."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         self.execution.progress(len(self.steps), _STEPS, step)
@@ -63,7 +63,7 @@ class _Trial:
         self.steps.append(StepTaken(step=step, ok=ok, text=text, took_s=took_s))
 
     def found(self) -> ConnectionTested:
-        located, peer, answer = self.link.located, self.link.peer, self.answer
+        located, peer, answer = self.connection.located, self.connection.peer, self.answer
         return ConnectionTested(
             steps=tuple(self.steps),
             address=(located.line.device if located.line else located.address) if located else "",
@@ -76,39 +76,39 @@ class _Trial:
 
 
 async def try_connection(
-    command: TestConnection, execution: Execution, link: PolledConnection, asker: UnitClient
+    command: TestConnection, execution: Execution, connection: PolledConnection, client: UnitClient
 ) -> Outcome:
-    """Carry out a `TestConnection`."""
+    """Execute a `TestConnection`."""
     try:
         place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
         return Outcome(CommandState.REFUSED, str(error))
-    if (prohibition := limits_of(link, command.unit_id).prohibition(place)) is not None:
+    if (prohibition := limits_of(connection, command.unit_id).prohibition(place)) is not None:
         return Outcome(CommandState.REFUSED, str(prohibition), failed_at=Step.RULES)
-    trial = _Trial(execution, link)
+    trial = _Trial(execution, connection)
     execution.found = trial.found
 
     async def locate() -> str:
-        located = await link.locate()
+        located = await connection.locate()
         return located.address
 
     async def connect() -> str:
-        if link.channel.open_lines:
-            return "it was connected already"
-        await link.channel.open()
-        return f"to {link.peer.subject}" if link.peer else ""
+        if connection.channel.open_lines:
+            return "already connected"
+        await connection.channel.open()
+        return f"to {connection.peer.subject}" if connection.peer else ""
 
-    async def ask() -> str:
-        trial.answer = await asker.ask(command.unit_id, pdu)
-        return _judge(trial.answer, link)
+    async def request() -> str:
+        trial.answer = await client.request(command.unit_id, pdu)
+        return _judge(trial.answer, connection)
 
-    for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, ask)):
+    for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, request)):
         reason = await trial.take(step, act)
         if reason:
-            problem = link.reach.identities.problem(link.plan.identity)
-            if problem and problem not in reason:  # what was shown were the files as they were last good
-                reason = f"{reason}; and its files are not in force: {problem}"
+            problem = connection.reach.identities.problem(connection.plan.identity)
+            if problem and problem not in reason:  # the files in force are older ones
+                reason = f"{reason}; and the files of its identity are not in force: {problem}"
             return Outcome(CommandState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())
     execution.progress(_STEPS, _STEPS, "")
     return Outcome(CommandState.DONE, trial.steps[-1].text, found=trial.found())
@@ -120,12 +120,12 @@ class _NoAnswer(Unreachable):
         self.step = step
 
 
-def _judge(answer: Answer, link: PolledConnection) -> str:
-    """What the answer says; raises where it does not show that the device is there for us."""
-    step = failed_step(answer, link)
+def _judge(answer: Answer, connection: PolledConnection) -> str:
+    """What the answer proves. Raises _NoAnswer if it does not prove that the device answers us."""
+    step = failed_step(answer, connection)
     if step is None:
         return ""
-    if step is Step.ALLOWED and link.plan.identity:
+    if step is Step.ALLOWED and connection.plan.identity:
         raise _NoAnswer(_DENIED, step)
     if answer.failure is not None or answer.exception in (
         ExceptionCode.GATEWAY_PATH_UNAVAILABLE,

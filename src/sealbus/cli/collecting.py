@@ -40,11 +40,12 @@ from sealbus.bus import (
 )
 from sealbus.errors import SealbusError
 from sealbus.history import HistoryRules, HistoryWriter, RetentionClass, open_history
-from sealbus.plant import Command, CommandProgress, CommandResult, CommandState, Plan
+from sealbus.plant import CommandResult, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sealbus.plant import CommandProgress
     from sealbus.samples import Sample
     from sealbus.web import CollectorDesk
 
@@ -171,6 +172,7 @@ class Collecting:
                 store=writer,
                 publish=self._publish,
                 report=self._report,
+                on_sending=self._record_sent,
                 identities=desk.environment.home / "identities",
             )
         )
@@ -246,10 +248,11 @@ class Collecting:
     async def _follow(self) -> None:
         """Take up new plans and commands: at once when hinted, and by looking twice a second."""
         known_plan = known_commands = -1
-        await self._try(self._desk.recover_commands)
+        is_recovered = False  # before the first claim: recovery ends all that is claimed
         while True:
             self._hinted.clear()
-            versions = await self._try(self._desk.versions)
+            is_recovered = is_recovered or await self._try(self._desk.recover_commands) is not None
+            versions = await self._try(self._desk.versions) if is_recovered else None
             if versions is not None:
                 plan, commands = versions
                 if plan != known_plan and await self._take_plan():
@@ -284,28 +287,24 @@ class Collecting:
         return True
 
     async def _take_commands(self) -> bool:
-        """Whether all that was ordered has been taken, and all that was taken back is stopped."""
-        cancelled = await self._try(self._desk.withdrawn_commands, self._worker)
-        if cancelled is None:
+        """Whether all commands were claimed, and all that were withdrawn are stopped."""
+        withdrawn = await self._try(self._desk.withdrawn_commands, self._worker)
+        if withdrawn is None:
             return False
-        for command_id in cancelled:
-            self.collector.cancel(command_id)
+        for command_id in withdrawn:
+            self.collector.withdraw(command_id)
         while True:
-            rows = await self._try(self._desk.claim_commands, self._worker, _COMMANDS_AT_ONCE)
-            if rows is None:
+            commands = await self._try(self._desk.claim_commands, self._worker, _COMMANDS_AT_ONCE)
+            if commands is None:
                 return False
-            for row in rows:
-                self._submit(row)
-            if len(rows) < _COMMANDS_AT_ONCE:
+            for command in commands:
+                self.collector.submit(command)
+            if len(commands) < _COMMANDS_AT_ONCE:
                 return True
 
-    def _submit(self, row: dict[str, Any]) -> None:
-        try:
-            self.collector.submit(msgspec.convert(row, Command))
-        except msgspec.ValidationError as error:
-            self._report(
-                CommandResult(id=row["id"], state=CommandState.REFUSED, reason=f"the command cannot be read: {error}")
-            )
+    async def _record_sent(self, command_id: int) -> bool:
+        """Commit that a write is sent. Raises SealbusError if the database is away: then it is not sent."""
+        return await self._loop.run_in_executor(self._threads.office, self._desk.record_sent, self._worker, command_id)
 
     async def _send_reports(self) -> None:
         """To the site, results first. A result that the database does not take waits until it does."""
@@ -331,7 +330,7 @@ class Collecting:
     async def _sent(self, result: CommandResult) -> bool:
         def send() -> bool:
             try:
-                self._desk.finish_command(self._worker, result.id, msgspec.to_builtins(result))
+                self._desk.finish_command(self._worker, result)
             except SealbusError:
                 raise
             except Exception:  # noqa: BLE001 - one that can never be stored must not hold up those behind it

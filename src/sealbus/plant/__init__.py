@@ -6,11 +6,19 @@ who stores a plan and who carries it out.
 """
 
 from sealbus.plant.collector_state import CollectorState, ConnectionState, LinkStatus, PollState, Problem
+from sealbus.plant.command_life import (
+    FINAL_STATES,
+    TRANSITIONS,
+    CommandKind,
+    CommandState,
+    InvalidTransition,
+    advance,
+    next_states,
+)
 from sealbus.plant.commands import (
     Command,
     CommandProgress,
     CommandResult,
-    CommandState,
     ConnectionTested,
     DiscoverSunSpec,
     Finding,
@@ -36,12 +44,15 @@ from sealbus.plant.sunspec_types import SUNSPEC_TYPES, SunSpecType, sunspec_type
 from sealbus.plant.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Tag, check_pace, compile_tag
 
 __all__ = [
+    "FINAL_STATES",
     "LONGEST_INTERVAL_S",
     "SHORTEST_INTERVAL_S",
     "SUNSPEC_TYPES",
+    "TRANSITIONS",
     "CalculatedPlan",
     "CollectorState",
     "Command",
+    "CommandKind",
     "CommandProgress",
     "CommandResult",
     "CommandState",
@@ -52,6 +63,7 @@ __all__ = [
     "DevicePlan",
     "DiscoverSunSpec",
     "Finding",
+    "InvalidTransition",
     "LinearRange",
     "LinkStatus",
     "ModelFound",
@@ -77,8 +89,10 @@ __all__ = [
     "ValueRead",
     "ValuesRead",
     "WriteTag",
+    "advance",
     "build_conversion",
     "check_pace",
     "compile_tag",
+    "next_states",
     "sunspec_type_of",
 ]

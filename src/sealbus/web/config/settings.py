@@ -219,7 +219,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "ENUM_NAME_OVERRIDES": {
         "Action": ["view", "acknowledge", "write", "configure", "administer", "audit"],
-        "CommandState": "sealbus.web.devices.models.CommandState",
+        "CommandState": "sealbus.web.devices.models.STATE_CHOICES",
         "LiveState": ["starting", "live", "silent", "cut-off", "history"],
     },
     "POSTPROCESSING_HOOKS": [

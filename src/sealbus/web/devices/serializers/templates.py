@@ -47,8 +47,8 @@ class ApplyForm(Strict):
 
 
 class SunSpecTagsForm(Strict):
-    """Make tags from what this command discovered. `scale_factors`: "live" reads them all the time, "fixed" takes those of
-    the discovery.
+    """Make tags from the models that this command found. `scale_factors`: "live" reads them with each value, "fixed" keeps
+    those of the discovery.
     """
 
     command = serializers.IntegerField(min_value=1, max_value=2**63 - 1)

@@ -1,14 +1,14 @@
-"""What changes something: each function checks the right, does it in one transaction, and leaves an audit record in it.
+"""Changes: each function checks the right and makes the change and its audit record in one transaction.
 
-`claim_commands`, `progress`, `finish`, `recover_commands` are for the collector, which `cli` joins with this side; they take
-and give plain values.
+The functions of `services.collector` are called by the collector process, and take and return structs of `plant`.
 """
 
 from sealbus.web.devices.services.archiving import archive, restore
 from sealbus.web.devices.services.collector import (
     claim_commands,
-    finish,
-    progress,
+    finish_command,
+    note_progress,
+    record_sent,
     recover_commands,
     withdrawn_commands,
 )
@@ -30,13 +30,14 @@ __all__ = [
     "create",
     "create_setting",
     "delete_setting",
-    "finish",
+    "finish_command",
     "groups_touched",
     "import_rows",
     "import_template",
     "make_sunspec_tags",
     "note_export",
-    "progress",
+    "note_progress",
+    "record_sent",
     "recover_commands",
     "renew_shipped",
     "request_commands",

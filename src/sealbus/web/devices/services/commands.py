@@ -1,10 +1,10 @@
-"""Commands: asking the collector for a test, a reading or a scan, and taking that back.
+"""Requesting commands (a test, a reading, a scan) and withdrawing them.
 
-Who may: a test and a scan need `configure`, reading outside the schedule needs `view` and `write` (`access.Action`).
+Tests and scans need the right `configure`; a reading outside the schedule needs `view` and `write` (`access.Action`).
 
-A command is a connection that the collector makes on somebody's behalf, so asking is bounded, by counting rows, which
-holds over any number of processes and tokens: so many a minute of each kind for each person, so many open at once, one
-scan of a connection at a time. What came of it is in the row and in the audit.
+A command makes the collector connect to a device, so requests are bounded: commands of each kind per user and minute,
+open commands per user and in all, and one scan of a connection at a time. The bounds count rows, so they hold over any
+number of processes and tokens. The request, the withdrawal and the end of each command are in the audit.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied, Throttled
 
+from sealbus.plant import CommandKind, CommandState, next_states
 from sealbus.web.access.actions import Action
 from sealbus.web.access.errors import Conflict
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.hints import announce
-from sealbus.web.devices.models import Command, CommandKind, CommandState
+from sealbus.web.devices.models import Command
 from sealbus.web.devices.services.ledger import demand
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NEEDED", "CommandRequest", "request_commands", "target_of", "withdraw_command"]
 
-NEEDED: Mapping[str, tuple[Action, ...]] = {
+NEEDED: Mapping[CommandKind, tuple[Action, ...]] = {
     CommandKind.TEST: (Action.CONFIGURE,),
     CommandKind.SCAN_UNITS: (Action.CONFIGURE,),
     CommandKind.SCAN_REGISTERS: (Action.CONFIGURE,),
@@ -41,9 +42,8 @@ NEEDED: Mapping[str, tuple[Action, ...]] = {
     CommandKind.READ: (Action.VIEW, Action.WRITE),
     CommandKind.WRITE: (Action.VIEW, Action.WRITE),
 }
-"""The rights that each kind needs, in the group of what it is about; asked again when it is claimed."""
+"""The rights that each kind needs in the group of its device or connection; checked again when it is claimed."""
 
-_OPEN = (CommandState.REQUESTED, CommandState.CLAIMED)
 _SCANS = (CommandKind.SCAN_UNITS, CommandKind.SCAN_REGISTERS, CommandKind.SUNSPEC)
 _A_MINUTE = {CommandKind.TEST: 20, CommandKind.READ: 120, CommandKind.WRITE: 120} | dict.fromkeys(_SCANS, 6)
 _MOST_OPEN = 20
@@ -52,7 +52,7 @@ _MOST_OPEN_OF_ALL = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRequest:
-    """What is asked for. `arguments` are the other members of the collector's command of this kind."""
+    """A command that does not exist yet. `arguments` are the other members of its struct in `plant.commands`."""
 
     kind: CommandKind
     connection: Connection
@@ -63,12 +63,12 @@ class CommandRequest:
 
     @property
     def group_id(self) -> int:
-        """Where the right is needed: in the group of the device, or of the connection where there is none."""
+        """The group in which the right is needed: that of the device, or of the connection if there is no device."""
         return self.connection.group_id if self.device is None else self.device.group_id
 
 
 def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) -> list[Command]:
-    """Store them, all or none. Throttled: too many. Conflict: one of them cannot be carried out now."""
+    """Store them, all or none. Throttled: too many. Conflict: one of them cannot be executed now."""
     for request in requests:
         for action in NEEDED[request.kind]:
             demand(subject, action, request.group_id)
@@ -85,28 +85,34 @@ def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) ->
 
 
 def withdraw_command(*, command: Command, subject: Subject) -> Command:
-    """Take a command back: at once if nobody has begun, else the collector is asked to stop. Conflict: it has ended.
+    """Withdraw a command: at once if no collector has claimed it, else the collector is asked to stop it.
 
-    One's own; a token those that it gave itself; all others who may configure there.
+    A user withdraws the user's own commands, a token those that it requested itself. The commands of others need the
+    right `configure`. Conflict: it has ended, or it is a write that was sent.
     """
     if command.actor_id != subject.user_id or (subject.is_token and command.token_key != subject.token_key):
         demand(subject, Action.CONFIGURE, command.group_id)
     now = timezone.now()
     with transaction.atomic():
         announce("command")
-        rows = Command.objects.filter(pk=command.pk)
-        reason = f"taken back by {subject.actor.name}"
-        ended = rows.filter(state=CommandState.REQUESTED).update(
-            state=CommandState.CANCELLED, finished_at=now, cancel_asked_at=now, reason=reason
-        )
-        if not ended and not rows.filter(state=CommandState.CLAIMED).update(cancel_asked_at=now):
-            raise Conflict("It has ended already", code="ended")
-        append(Event(subject.actor, f"{command.kind}.cancel", target_of(command), Result.DONE))
+        locked = Command.objects.select_for_update().get(pk=command.pk)
+        state, kind = CommandState(locked.state), CommandKind(locked.kind)
+        if CommandState.WITHDRAWN not in next_states(state, kind):
+            code, text = ("ended", "It has ended already") if state.is_final else ("sent", "It was sent already")
+            raise Conflict(text, code=code)
+        if state is CommandState.CLAIMED:
+            Command.objects.filter(pk=locked.pk).update(withdraw_requested_at=now)
+        else:
+            reason = f"withdrawn by {subject.actor.name}"
+            fields = {"finished_at": now, "withdraw_requested_at": now, "reason": reason}
+            if not Command.objects.compare_and_swap(locked, CommandState.WITHDRAWN, **fields):
+                raise Conflict("It has changed meanwhile: load it again", code="changed-meanwhile")
+        append(Event(subject.actor, f"{command.kind}.withdraw", target_of(command), Result.DONE))
     return Command.objects.get(pk=command.pk)
 
 
 def target_of(command: Command) -> Target:
-    """What a command is about, for the audit."""
+    """The device or connection of a command, for the audit."""
     about = command.device or command.connection
     return Target("device" if command.device else "connection", about.pk, about.name)
 
@@ -133,13 +139,15 @@ def _command(request: CommandRequest, subject: Subject) -> Command:
 
 
 def _user_of(subject: Subject) -> int:
-    """A command has an account behind it, whose rights are looked at again."""
+    """A command belongs to an account, because its rights are checked again when it is claimed."""
     if subject.user_id is None:
-        raise PermissionDenied("Only an account can ask for this", code="no-right")
+        raise PermissionDenied("Only a user with an account can request this", code="no-right")
     return subject.user_id
 
 
 def _refuse_what_is_off(request: CommandRequest) -> None:
+    if request.kind.is_write:
+        raise Conflict("This version does not write", code="no-writes")
     if request.connection.archived_at is not None or (
         request.device is not None and request.device.archived_at is not None
     ):
@@ -147,7 +155,7 @@ def _refuse_what_is_off(request: CommandRequest) -> None:
 
 
 def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> None:
-    """Counted behind the version that `announce` holds, so two askers at the same moment are both counted."""
+    """Call this after `announce`, whose row lock makes two requests at the same moment count each other."""
     now = timezone.now()
     own = Command.objects.filter(actor_id=_user_of(subject))
     for kind in {request.kind for request in requests}:
@@ -156,15 +164,15 @@ def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> No
         times = list(lately.order_by("requested_at").values_list("requested_at", flat=True))
         if len(times) + len(requests) > _A_MINUTE[kind]:
             wait = 60 - (now - times[0]).total_seconds() if times else 60.0
-            raise Throttled(wait=wait, detail="Too many of these in a minute.")
-    if own.filter(state__in=_OPEN).count() + len(requests) > _MOST_OPEN:
-        raise Throttled(wait=10, detail="Too many of your commands are still open")
-    if Command.objects.filter(state__in=_OPEN).count() + len(requests) > _MOST_OPEN_OF_ALL:
-        raise Throttled(wait=10, detail="The collector has too much to do")
+            raise Throttled(wait=wait, detail="Too many commands of this kind in a minute.")
+    if own.open().count() + len(requests) > _MOST_OPEN:
+        raise Throttled(wait=10, detail="Too many of your commands have not ended yet")
+    if Command.objects.open().count() + len(requests) > _MOST_OPEN_OF_ALL:
+        raise Throttled(wait=10, detail="Too many commands wait for the collector")
     for request in requests:
         if request.kind in _SCANS and _is_scanned(request.connection, now):
-            raise Conflict("This connection is being scanned already: wait, or cancel that", code="busy")
+            raise Conflict("This connection is being scanned already: wait for that scan, or withdraw it", code="busy")
 
 
 def _is_scanned(connection: Connection, now: datetime.datetime) -> bool:
-    return Command.objects.filter(connection=connection, kind__in=_SCANS, state__in=_OPEN, deadline__gt=now).exists()
+    return Command.objects.filter(connection=connection, kind__in=_SCANS, deadline__gt=now).open().exists()

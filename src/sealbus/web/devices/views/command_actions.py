@@ -1,4 +1,4 @@
-"""The actions of connections, devices and tags that ask the collector for something. Each answers 202."""
+"""The actions of connections, devices and tags that request commands. Each answers 202."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
+from sealbus.plant import CommandKind
 from sealbus.web.access.actions import Action
 from sealbus.web.access.errors import Conflict
 from sealbus.web.access.strict import query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.interchange import Report
-from sealbus.web.devices.models import Command, CommandKind
+from sealbus.web.devices.models import Command
 from sealbus.web.devices.serializers.commands import (
     CommandShown,
     CommandsShown,
@@ -58,12 +59,12 @@ def _accepted(view: Any, request: CommandRequest) -> Response:
 
 
 class ConnectionCommands:
-    """What can be asked about a connection."""
+    """Commands for a connection."""
 
     @extend_schema(request=TestForm, responses={202: CommandShown})
     @action(detail=True, methods=["post"])
     def test(self: Any, request: Request, pk: str) -> Response:
-        """Try it: name, network, TLS, answer, step by step, each with what went wrong."""
+        """Test it step by step (name, network, TLS, answer). The result has each step and the reason of a failure."""
         connection: Connection = self.get_object()
         return _accepted(
             self, CommandRequest(kind=CommandKind.TEST, connection=connection, arguments=_body(request, TestForm))
@@ -82,12 +83,12 @@ class ConnectionCommands:
 
 
 class DeviceCommands:
-    """What can be asked about a device."""
+    """Commands for a device."""
 
     @extend_schema(request=ScanRegistersForm, responses={202: CommandShown})
     @action(detail=True, methods=["post"], url_path="scan-registers")
     def scan_registers(self: Any, request: Request, pk: str) -> Response:
-        """Find the addresses that it has, and what is in them."""
+        """Find the addresses that it has, and read them."""
         return _accepted(self, _about(self.get_object(), CommandKind.SCAN_REGISTERS, _body(request, ScanRegistersForm)))
 
     @extend_schema(request=SunSpecForm, responses={202: CommandShown})
@@ -101,13 +102,13 @@ class DeviceCommands:
     )
     @action(detail=True, methods=["post"], url_path="sunspec/tags")
     def sunspec_tags(self: Any, request: Request, pk: str) -> Response:
-        """Make tags from the models that a command has found in it."""
+        """Make tags from the SunSpec models that a command found in it."""
         device: Device = self.get_object()
         dry_run = query_of(request, ImportQuery)["dry_run"]
         options = _body(request, SunSpecTagsForm)
-        command = Command.objects.filter(pk=options["command"], device=device).first()
+        command = Command.objects.visible_to(self.subject).filter(pk=options["command"], device=device).first()
         if command is None:
-            raise ValidationError({"command": ["there is no such command of this device"]})
+            raise ValidationError({"command": ["this device has no command of this id"]})
         report = Report()
         discovery = services.make_sunspec_tags(
             command=command,
@@ -126,7 +127,7 @@ class DeviceCommands:
 
 def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> CommandRequest:
     if device.connection is None:
-        raise Conflict("This device is on no connection", code="no-connection")
+        raise Conflict("This device has no connection", code="no-connection")
     within_s = _SUNSPEC_S if kind == CommandKind.SUNSPEC else _SCAN_S
     return CommandRequest(
         kind=kind, connection=device.connection, device=device, arguments=arguments, within_s=within_s
@@ -134,16 +135,16 @@ def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> C
 
 
 class TagCommands:
-    """What can be asked about tags."""
+    """Commands for tags."""
 
     @extend_schema(request=ReadForm, responses={202: CommandsShown})
     @action(detail=False, methods=["post"])
     def read(self: Any, request: Request) -> Response:
-        """Read tags now, outside the schedule: one command for each of their devices."""
+        """Read tags now, outside the schedule: one command for each device."""
         wanted = set(_body(request, ReadForm)["tags"])
         tags: list[Tag] = list(self.get_queryset().live().select_related("device__connection").filter(pk__in=wanted))
         if missing := sorted(wanted - {tag.pk for tag in tags}):
-            raise ValidationError({"tags": [f"there is no tag {', '.join(map(str, missing[:10]))}"]})
+            raise ValidationError({"tags": [f"these tags do not exist: {', '.join(map(str, missing[:10]))}"]})
         requests = _reading(tags)
         for each in requests:
             self.check_right(Action.WRITE, each.group_id)
@@ -155,10 +156,12 @@ def _reading(tags: list[Tag]) -> list[CommandRequest]:
     by_device: dict[Device, list[int]] = {}
     for tag in tags:
         if tag.expression or tag.device.connection is None:
-            raise ValidationError({"tags": [f"{tag.name} ({tag.pk}) is calculated: read its inputs"]})
+            raise ValidationError({"tags": [f"{tag.name} ({tag.pk}) is a calculated tag: read its inputs instead"]})
         by_device.setdefault(tag.device, []).append(tag.pk)
     if len(by_device) > _MOST_DEVICES:
-        raise ValidationError({"tags": [f"they are of {len(by_device)} devices; name those of up to {_MOST_DEVICES}"]})
+        raise ValidationError(
+            {"tags": [f"these tags belong to {len(by_device)} devices: give tags of up to {_MOST_DEVICES} devices"]}
+        )
     return [
         CommandRequest(kind=CommandKind.READ, connection=device.connection, device=device, tags=tuple(sorted(ids)))
         for device, ids in by_device.items()
