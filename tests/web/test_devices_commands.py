@@ -151,6 +151,17 @@ def test_a_command_that_no_collector_claimed_in_time_expires(engineer: APIClient
     assert Entry.objects.filter(action="test.finish", result="failed", detail__state="expired").exists()
 
 
+def test_a_command_expires_while_no_collector_runs(engineer: APIClient) -> None:
+    line = a_connection()
+    first, second = (_ask(engineer, f"connections/{line.pk}/test") for _ in range(2))
+    Command.objects.filter(pk=first).update(deadline=timezone.now())
+    assert engineer.get(f"/api/v1/commands/{first}?wait=0.1").json()["state"] == "expired"
+    assert engineer.get(f"/api/v1/commands/{second}").json()["state"] == "requested"
+    Command.objects.filter(pk=second).update(deadline=timezone.now())
+    _ask(engineer, f"connections/{line.pk}/test")
+    assert Command.objects.get(pk=second).state == "expired"
+
+
 @pytest.mark.parametrize("what", ["role", "switched off", "token revoked", "token expired", "gone"])
 def test_rights_are_checked_again_when_it_is_claimed(what: str) -> None:
     user = a_user("bert", Action.VIEW, Action.CONFIGURE)

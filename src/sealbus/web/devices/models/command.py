@@ -18,6 +18,8 @@ from sealbus.web.devices.models.connection import Connection
 from sealbus.web.devices.models.device import Device
 
 if TYPE_CHECKING:
+    import datetime
+
     from sealbus.web.access.subject import Subject
 
 __all__ = ["KIND_CHOICES", "STATE_CHOICES", "Command", "CommandQuerySet"]
@@ -26,6 +28,7 @@ KIND_CHOICES = [(kind.value, kind.value) for kind in CommandKind]
 STATE_CHOICES = [(state.value, state.value) for state in CommandState]
 
 _OPEN = [state.value for state in CommandState if state not in FINAL_STATES]
+_UNCLAIMED = [CommandState.REQUESTED.value, CommandState.WAITING.value, CommandState.APPROVED.value]
 _HELD = [CommandState.CLAIMED.value, CommandState.SENT.value]
 _AFTER_SENT = [state.value for state in CommandState if state in next_states(CommandState.SENT, CommandKind.WRITE)]
 _OF_READINGS = [
@@ -53,6 +56,10 @@ class CommandQuerySet(models.QuerySet["Command"]):
     def unclaimed(self) -> CommandQuerySet:
         """Those that a collector may claim."""
         return self.filter(state__in=[CommandState.REQUESTED, CommandState.APPROVED])
+
+    def overdue(self, now: datetime.datetime) -> CommandQuerySet:
+        """Those that no collector claimed by their deadline."""
+        return self.filter(state__in=_UNCLAIMED, deadline__lte=now)
 
     def held_by(self, worker: str) -> CommandQuerySet:
         """Those that this collector executes."""

@@ -15,6 +15,7 @@ from sealbus.web.devices.services.collector import (
 from sealbus.web.devices.services.commands import CommandRequest, request_commands, withdraw_command
 from sealbus.web.devices.services.configuring import change, create, groups_touched
 from sealbus.web.devices.services.discovery import make_sunspec_tags
+from sealbus.web.devices.services.ending import expire_overdue
 from sealbus.web.devices.services.importing import import_rows, note_export
 from sealbus.web.devices.services.site import change_setting, create_setting, delete_setting
 from sealbus.web.devices.services.templates import apply_template, archive_template, import_template, renew_shipped
@@ -30,6 +31,7 @@ __all__ = [
     "create",
     "create_setting",
     "delete_setting",
+    "expire_overdue",
     "finish_command",
     "groups_touched",
     "import_rows",

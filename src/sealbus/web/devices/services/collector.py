@@ -20,20 +20,26 @@ from django.utils import timezone
 from sealbus import plant
 from sealbus.plant import FINAL_STATES, CommandKind, CommandProgress, CommandResult, CommandState, next_states
 from sealbus.web.access.models import Heartbeat
-from sealbus.web.access.subject import NOBODY, Actor, ActorKind, Subject
+from sealbus.web.access.subject import NOBODY, Subject
 from sealbus.web.accounts.models import ApiToken, User
 from sealbus.web.accounts.subjects import subject_of_token, subject_of_user
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, append
-from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Command
 from sealbus.web.devices.queries import tag_plans
-from sealbus.web.devices.services.commands import NEEDED, target_of
+from sealbus.web.devices.services.commands import NEEDED
+from sealbus.web.devices.services.ending import (
+    actor_of,
+    clean,
+    end_command,
+    expire_overdue,
+    target_of,
+    with_targets,
+)
 
 if TYPE_CHECKING:
     import datetime
 
-    from sealbus.web.devices.models import CommandQuerySet
 
 __all__ = [
     "claim_commands",
@@ -46,13 +52,6 @@ __all__ = [
 
 _log = logging.getLogger("sealbus.web")
 _LONGEST_TEXT = 500
-_LONGEST_REASON = 1000
-_RESULTS = {
-    CommandState.DONE: Result.DONE,
-    CommandState.UNKNOWN: Result.UNKNOWN,
-    CommandState.REFUSED: Result.REFUSED,
-    CommandState.REJECTED: Result.REFUSED,
-}
 _PROOFS_OF_SENDING = (CommandState.DONE, CommandState.DIFFERS, CommandState.UNKNOWN)
 _NOT_SENT = "the collector stopped before it sent the write"
 _MAY_BE_SENT = "the collector stopped after it recorded the write as sent: the write may or may not have had its effect"
@@ -67,7 +66,7 @@ def claim_commands(worker: str, limit: int) -> list[plant.Command]:
 
     Those past their deadline become expired. Those that are not possible, or not allowed any more, become refused.
     """
-    _expire()
+    expire_overdue()
     waiting = list(Command.objects.unclaimed().order_by("id")[:limit])
     claimed = (_claim(command, worker) for command in waiting)
     return [command for command in claimed if command is not None]
@@ -77,7 +76,7 @@ def note_progress(worker: str, progress: CommandProgress) -> bool:
     """Store the progress of a command. False: stop it, it was withdrawn or is not this collector's any more."""
     rows = Command.objects.held_by(worker).filter(pk=progress.id)
     noted = rows.update(
-        done=max(0, progress.done), total=max(0, progress.total), progress_text=_clean(progress.text)[:_LONGEST_TEXT]
+        done=max(0, progress.done), total=max(0, progress.total), progress_text=clean(progress.text)[:_LONGEST_TEXT]
     )
     return bool(noted) and not rows.filter(withdraw_requested_at__isnull=False).exists()
 
@@ -93,13 +92,13 @@ def record_sent(worker: str, command_id: int) -> bool:
         rows = Command.objects.filter(
             pk=command_id, claimed_by=worker, withdraw_requested_at__isnull=True, deadline__gt=now
         )
-        command = _with_targets(rows.filter(state=CommandState.CLAIMED, kind=CommandKind.WRITE)).first()
+        command = with_targets(rows.filter(state=CommandState.CLAIMED, kind=CommandKind.WRITE)).first()
         if lease.first() is None or command is None:
             return False
         if not rows.compare_and_swap(command, CommandState.SENT, sent_at=now):
             return False
         append(
-            Event(_actor_of(command), f"{command.kind}.send", target_of(command), Result.DONE, {"command": command.pk})
+            Event(actor_of(command), f"{command.kind}.send", target_of(command), Result.DONE, {"command": command.pk})
         )
     return True
 
@@ -112,7 +111,7 @@ def withdrawn_commands(worker: str) -> list[int]:
 
 def finish_command(worker: str, result: CommandResult) -> bool:
     """Store the result of a command. False: the command is not this collector's any more, and has its end already."""
-    command = _with_targets(Command.objects.held_by(worker).filter(pk=result.id)).first()
+    command = with_targets(Command.objects.held_by(worker).filter(pk=result.id)).first()
     if command is None:
         return False
     state, kind = CommandState(command.state), CommandKind(command.kind)
@@ -125,7 +124,7 @@ def finish_command(worker: str, result: CommandResult) -> bool:
     reason = result.reason
     if to is CommandState.WITHDRAWN:
         reason = reason or "withdrawn"
-    return _end(command, to, reason=reason, result=_clean(msgspec.to_builtins(result)))
+    return end_command(command, to, reason=reason, result=clean(msgspec.to_builtins(result)))
 
 
 def recover_commands() -> int:
@@ -136,23 +135,13 @@ def recover_commands() -> int:
     """
     ended = 0
     held = Command.objects.filter(state__in=[CommandState.CLAIMED, CommandState.SENT])
-    for command in _with_targets(held):
+    for command in with_targets(held):
         if command.state == CommandState.SENT:
-            ended += _end(command, CommandState.UNKNOWN, reason=_MAY_BE_SENT)
+            ended += end_command(command, CommandState.UNKNOWN, reason=_MAY_BE_SENT)
         else:
             reason = _NOT_SENT if CommandKind(command.kind).is_write else "the collector stopped before it was done"
-            ended += _end(command, CommandState.FAILED, reason=reason)
+            ended += end_command(command, CommandState.FAILED, reason=reason)
     return ended
-
-
-def _expire() -> None:
-    overdue = Command.objects.filter(
-        state__in=[CommandState.REQUESTED, CommandState.WAITING, CommandState.APPROVED], deadline__lte=timezone.now()
-    )
-    for command in _with_targets(overdue):
-        is_waiting = command.state == CommandState.WAITING
-        reason = "nobody approved it in time" if is_waiting else "no collector claimed it in time"
-        _end(command, CommandState.EXPIRED, reason=reason)
 
 
 def _claim(command: Command, worker: str) -> plant.Command | None:
@@ -160,17 +149,13 @@ def _claim(command: Command, worker: str) -> plant.Command | None:
     rows = Command.objects.filter(deadline__gt=now)
     if not rows.compare_and_swap(command, CommandState.CLAIMED, claimed_by=worker, claimed_at=now):
         return None
-    command = _with_targets(Command.objects.filter(pk=command.pk)).get()
+    command = with_targets(Command.objects.filter(pk=command.pk)).get()
     try:
         _check_rights(command)
         return _build(command, now)
     except _NotPossible as refusal:
-        _end(command, CommandState.REFUSED, reason=str(refusal))
+        end_command(command, CommandState.REFUSED, reason=str(refusal))
         return None
-
-
-def _with_targets(rows: CommandQuerySet) -> CommandQuerySet:
-    return rows.select_related("device__connection", "connection")
 
 
 def _check_rights(command: Command) -> None:
@@ -195,10 +180,6 @@ def _requester(command: Command) -> Subject:
     return subject_of_user(user, address=command.actor_address, has_second_factor=True)
 
 
-def _actor_of(command: Command) -> Actor:
-    return Actor(ActorKind(command.actor_kind), command.actor_id, command.actor_name, command.actor_address)
-
-
 def _build(command: Command, now: datetime.datetime) -> plant.Command:
     """The command for the collector, from the configuration as it is now. Raises _NotPossible."""
     device, connection = command.device, command.connection
@@ -211,7 +192,7 @@ def _build(command: Command, now: datetime.datetime) -> plant.Command:
     if connection.archived_at is not None:
         raise _NotPossible("the connection is archived")
     if command.kind == CommandKind.READ and device is not None:
-        members["tags"] = tag_plans(device.pk, command.tags)
+        members["tags"] = msgspec.to_builtins(tag_plans(device.pk, command.tags))
         if not members["tags"]:
             raise _NotPossible("the tags are archived, or belong to another device now")
     members |= {
@@ -236,32 +217,3 @@ def _end_state(command: Command, reported: CommandState) -> CommandState:
         return reported
     # No answer to a write that was sent is unknown, whatever else ended its execution.
     return CommandState.UNKNOWN if state is CommandState.SENT else CommandState.FAILED
-
-
-def _end(command: Command, to: CommandState, *, reason: str = "", result: Any = None) -> bool:
-    """Move a command to a final state, audited in the name of the account that requested it."""
-    reason = _clean(reason)[:_LONGEST_REASON]
-    with transaction.atomic():
-        fields = {"reason": reason, "result": result, "finished_at": timezone.now()}
-        if not Command.objects.compare_and_swap(command, to, **fields):
-            return False
-        announce("command")
-        detail = {"command": command.pk, "state": to.value, "reason": reason}
-        outcome = _RESULTS.get(to, Result.FAILED)
-        append(Event(_actor_of(command), f"{command.kind}.finish", target_of(command), outcome, detail))
-    return True
-
-
-def _clean(value: Any) -> Any:
-    """Text of devices may hold what a database cannot store: NUL and halves of characters become visible."""
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-        case float():
-            return value if value == value and abs(value) != float("inf") else None
-        case dict():
-            return {key: _clean(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_clean(each) for each in value]
-        case _:
-            return value

@@ -21,10 +21,11 @@ from sealbus.plant import CommandKind, CommandState, next_states
 from sealbus.web.access.actions import Action
 from sealbus.web.access.errors import Conflict
 from sealbus.web.audit.models import Result
-from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.audit.services import Event, append
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Command
-from sealbus.web.devices.services.ledger import demand
+from sealbus.web.devices.services.audited_writes import require
+from sealbus.web.devices.services.ending import expire_overdue, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sealbus.web.access.subject import Subject
     from sealbus.web.devices.models import Connection, Device
 
-__all__ = ["NEEDED", "CommandRequest", "request_commands", "target_of", "withdraw_command"]
+__all__ = ["NEEDED", "CommandRequest", "request_commands", "withdraw_command"]
 
 NEEDED: Mapping[CommandKind, tuple[Action, ...]] = {
     CommandKind.TEST: (Action.CONFIGURE,),
@@ -71,10 +72,11 @@ def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) ->
     """Store them, all or none. Throttled: too many. Conflict: one of them cannot be executed now."""
     for request in requests:
         for action in NEEDED[request.kind]:
-            demand(subject, action, request.group_id)
+            require(subject, action, request.group_id)
         _refuse_what_is_off(request)
     with transaction.atomic():
         announce("command")
+        expire_overdue()  # they must not use up the bounds while no collector runs
         _refuse_too_many(requests, subject)
         commands = [_command(request, subject) for request in requests]
         for command in commands:
@@ -91,7 +93,7 @@ def withdraw_command(*, command: Command, subject: Subject) -> Command:
     right `configure`. Conflict: it has ended, or it is a write that was sent.
     """
     if command.actor_id != subject.user_id or (subject.is_token and command.token_key != subject.token_key):
-        demand(subject, Action.CONFIGURE, command.group_id)
+        require(subject, Action.CONFIGURE, command.group_id)
     now = timezone.now()
     with transaction.atomic():
         announce("command")
@@ -109,12 +111,6 @@ def withdraw_command(*, command: Command, subject: Subject) -> Command:
                 raise Conflict("It has changed meanwhile: load it again", code="changed-meanwhile")
         append(Event(subject.actor, f"{command.kind}.withdraw", target_of(command), Result.DONE))
     return Command.objects.get(pk=command.pk)
-
-
-def target_of(command: Command) -> Target:
-    """The device or connection of a command, for the audit."""
-    about = command.device or command.connection
-    return Target("device" if command.device else "connection", about.pk, about.name)
 
 
 def _command(request: CommandRequest, subject: Subject) -> Command:

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -83,6 +84,9 @@ class CommandViewSet(ScopedViewSet):
                 _wait_for_end(command, wait_s)
             finally:
                 _waiting.release()
+            command = self.get_object()
+        if Command.objects.overdue(timezone.now()).filter(pk=command.pk).exists():
+            services.expire_overdue()
             command = self.get_object()
         return Response(self.get_serializer(command).data)
 
