@@ -1,4 +1,4 @@
-"""What a person asks for is on the wire as soon as what is there has been answered, however many polls wait."""
+"""A command is on the wire as soon as the requests under way have been answered, however many polls wait."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_polls_go_on_beside_a_stream_of_commands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("within_s", [0.0, -1.0, 1e9])
-async def test_a_command_without_a_sensible_deadline_is_refused(tmp_path: Path, within_s: float) -> None:
+async def test_a_command_without_a_possible_deadline_is_refused(tmp_path: Path, within_s: float) -> None:
     async with open_collector(tmp_path) as site:
         result = await site.carry_out(TestConnection(id=1, connection=1, within_s=within_s))
         assert result.state is CommandState.REFUSED

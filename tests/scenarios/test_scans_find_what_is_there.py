@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def only(device: ScriptedDevice, *places: range, units: tuple[int, ...] = (1,), silent: tuple[int, ...] = ()) -> None:
-    """Let the device have only these registers and units; units that are silent say nothing."""
+    """Let the device have only these registers and units; silent units do not answer."""
     there = {address for place in places for address in place}
 
     def answer(request: bytes) -> bytes | None:
@@ -78,7 +78,7 @@ async def test_a_scan_that_is_withdrawn_stops_and_reports_what_it_had_found(tmp_
         assert site.collector.state().commands_under_way == 0
 
 
-async def test_a_range_is_told_as_it_is(tmp_path: Path) -> None:
+async def test_a_range_is_reported_as_it_is(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(100, 140), range(150, 160))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
@@ -109,8 +109,8 @@ async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) 
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
 
 
-def asked_of(device: ScriptedDevice) -> set[int]:
-    """The addresses that were asked for."""
+def addresses_read(device: ScriptedDevice) -> set[int]:
+    """The addresses that were read."""
     spans = (struct.unpack_from(">HH", request, 8) for request in device.requests)
     return {each for address, count in spans for each in range(address, address + count)}
 
@@ -119,7 +119,7 @@ def guarded(unit_id: int, *forbidden: str, number: int = 1, enabled: bool = True
     return DevicePlan(id=number, unit_id=unit_id, forbidden=forbidden, enabled=enabled)
 
 
-async def test_a_scan_leaves_out_what_is_forbidden_to_any_device_of_the_unit_and_says_so(tmp_path: Path) -> None:
+async def test_a_scan_skips_places_that_any_device_of_the_unit_forbids_and_reports_them(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         devices = guarded(1, "holding:10-19", "coils:0-99"), guarded(1, "holding:40", number=2, enabled=False)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=devices))
@@ -132,14 +132,14 @@ async def test_a_scan_leaves_out_what_is_forbidden_to_any_device_of_the_unit_and
             ("holding:40", 0, True),
             ("holding:41-49", 9, False),
         ]
-        assert asked_of(device) == set(range(50)) - set(range(10, 20)) - {40}
+        assert addresses_read(device) == set(range(50)) - set(range(10, 20)) - {40}
         trial = connection(9, f"tcp://127.0.0.1:{device.port}", devices=(), timeout_s=0.7)
         result = await site.carry_out(ScanRegisters(id=2, connection=trial, unit_id=1, place="coils:0-9"))
         assert isinstance(result.found, RegistersScanned)
         assert (result.found.requests, result.found.ranges[0].place) == (0, "coils:0-9")
 
 
-async def test_a_test_of_a_forbidden_place_is_refused_and_a_unit_with_one_is_passed_over(tmp_path: Path) -> None:
+async def test_a_test_of_a_forbidden_place_is_refused_and_a_unit_with_one_is_skipped(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=(guarded(2, "holding:0-9"),)))
         refused = await site.carry_out(TestConnection(id=1, connection=1, unit_id=2, place="holding:5"))
@@ -165,12 +165,12 @@ async def test_a_discovery_reads_nothing_that_is_forbidden(tmp_path: Path) -> No
             (1, 16, False),
             (103, 50, True),
         ]
-        assert not asked_of(device) & {50000, 50001, *range(40020, 40030)}
+        assert not addresses_read(device) & {50000, 50001, *range(40020, 40030)}
         device.requests.clear()
         site.apply(connection(1, url, devices=(guarded(1, "holding:50000-50001", "holding:40070"),)))
         result = await site.carry_out(DiscoverSunSpec(id=2, connection=1, bases=bases))
         assert (result.state, result.failed_at, "forbidden" in result.reason) == (CommandState.FAILED, Step.RULES, True)
-        assert not asked_of(device) & {50000, 50001, 40070}
+        assert not addresses_read(device) & {50000, 50001, 40070}
 
 
 def with_sunspec(device: ScriptedDevice, base: int, *models: tuple[int, list[int]]) -> range:
@@ -203,7 +203,7 @@ async def test_the_models_of_a_sunspec_device_are_found_with_their_registers(tmp
         assert all(model.complete for model in result.found.models)
 
 
-async def test_a_device_without_sunspec_and_a_chain_that_breaks_off_are_told_as_such(tmp_path: Path) -> None:
+async def test_a_device_without_sunspec_and_a_chain_that_ends_early_are_failures(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
@@ -216,7 +216,7 @@ async def test_a_device_without_sunspec_and_a_chain_that_breaks_off_are_told_as_
         assert [model.model_id for model in result.found.models] == [1]
 
 
-async def test_tags_are_read_now_each_with_its_own_end(tmp_path: Path) -> None:
+async def test_tags_are_read_now_each_with_its_own_quality(tmp_path: Path) -> None:
     tags = (
         TagPlan(id=1, place="holding:0"),
         TagPlan(id=2, place="holding:3"),
@@ -240,7 +240,7 @@ async def test_tags_are_read_now_each_with_its_own_end(tmp_path: Path) -> None:
         assert site.samples == [], "what is read for one is told to nobody else"
 
 
-async def test_reading_a_device_that_is_away_fails_and_says_where(tmp_path: Path) -> None:
+async def test_reading_an_unreachable_device_fails_at_the_step_of_connecting(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         port = device.port
         await device.stop()

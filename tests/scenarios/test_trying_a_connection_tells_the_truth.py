@@ -1,4 +1,4 @@
-"""A test of a connection says done only when the device has answered, and else at which step it failed and why."""
+"""A test of a connection is done only if the device answered. Else its result has the step that failed, and why."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def trial(site: Site, url: str, **options: str | float) -> CommandResult:
     return await site.carry_out(TestConnection(id=1, connection=connection(9, url, **options)))
 
 
-async def test_a_device_that_answers_is_there(tmp_path: Path) -> None:
+async def test_a_device_that_answers_passes(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         result = await trial(site, f"tcp://127.0.0.1:{device.port}")
         assert (result.state, result.failed_at) == (CommandState.DONE, None)
@@ -42,7 +42,7 @@ async def test_a_device_that_answers_is_there(tmp_path: Path) -> None:
         await until(lambda: not device.live)
 
 
-async def test_a_device_that_answers_with_an_exception_is_there_too(tmp_path: Path) -> None:
+async def test_a_device_that_answers_with_an_exception_passes(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: request[:4] + b"\0\3" + request[6:7] + exception(3, 2)
         result = await trial(site, f"tcp://127.0.0.1:{device.port}")
@@ -77,14 +77,14 @@ async def test_a_silent_device_is_a_failure_to_answer(tmp_path: Path) -> None:
         assert len(device.requests) == 1
 
 
-async def test_something_that_is_no_modbus_is_a_failure_to_answer(tmp_path: Path) -> None:
+async def test_something_that_is_not_modbus_is_a_failure_to_answer(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: b"HTTP/1.1 400 Bad Request\r\n\r\n"
         result = await trial(site, f"tcp://127.0.0.1:{device.port}")
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
 
 
-async def test_a_name_that_nobody_knows_is_a_failure_to_resolve(tmp_path: Path) -> None:
+async def test_an_unknown_name_is_a_failure_to_resolve(tmp_path: Path) -> None:
     async def nobody(host: str, port: int) -> list[str]:
         raise OSError("no such host")
 
@@ -93,7 +93,7 @@ async def test_a_name_that_nobody_knows_is_a_failure_to_resolve(tmp_path: Path) 
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.RESOLVE)
 
 
-async def test_a_url_that_is_none_and_a_connection_that_is_not_in_use_are_refused(tmp_path: Path) -> None:
+async def test_an_invalid_url_and_a_connection_that_is_not_in_use_are_refused(tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         result = await trial(site, "tcp//device")
         assert (result.state, result.failed_at) == (CommandState.REFUSED, Step.RULES)
@@ -104,7 +104,7 @@ async def test_a_url_that_is_none_and_a_connection_that_is_not_in_use_are_refuse
 # -- through mutual TLS
 
 
-async def test_a_gateway_that_lets_us_read_is_there_and_shows_its_certificate(plant: Plant, tmp_path: Path) -> None:
+async def test_a_gateway_that_lets_us_read_passes_and_shows_its_certificate(plant: Plant, tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         save_identity(site.identities / "viewer", plant.root, trusts=plant.root)
         result = await trial(site, plant.url, identity="viewer")
@@ -124,16 +124,14 @@ async def test_a_gateway_whose_policy_denies_our_role_says_so(plant: Plant, tmp_
         assert "policy" in result.reason
 
 
-async def test_a_gateway_that_does_not_believe_our_certificate_is_a_failure_of_tls(
-    plant: Plant, tmp_path: Path
-) -> None:
+async def test_a_gateway_that_does_not_trust_our_certificate_is_a_failure_of_tls(plant: Plant, tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         save_identity(site.identities / "foreign", pki.make_root(), trusts=plant.root)
         result = await trial(site, plant.url, identity="foreign")
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.TLS), result.reason
 
 
-async def test_a_gateway_that_we_do_not_believe_is_a_failure_of_tls_and_is_asked_nothing(
+async def test_a_gateway_that_we_do_not_trust_is_a_failure_of_tls_and_receives_no_request(
     plant: Plant, tmp_path: Path
 ) -> None:
     async with open_collector(tmp_path) as site:
@@ -161,7 +159,7 @@ async def test_a_server_with_the_certificate_of_another_host_is_a_failure_of_tls
         assert result.state is CommandState.DONE
 
 
-async def test_an_identity_that_is_not_there_is_named(plant: Plant, tmp_path: Path) -> None:
+async def test_an_identity_without_files_is_named(plant: Plant, tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         result = await trial(site, plant.url, identity="nobody")
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.RULES), result.reason
@@ -178,7 +176,7 @@ async def test_a_connection_of_the_plan_is_tested_over_its_own_socket(tmp_path: 
         assert struct.pack(">BHH", 3, 4242, 1) in [request[7:] for request in device.requests]
 
 
-async def test_a_unit_that_polls_have_given_up_is_really_asked(tmp_path: Path) -> None:
+async def test_a_unit_that_polls_leave_out_receives_the_request_of_a_test(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: None
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1), timeout_s=0.1))
@@ -189,7 +187,7 @@ async def test_a_unit_that_polls_have_given_up_is_really_asked(tmp_path: Path) -
         await site.sees_good(1000)
 
 
-async def test_files_that_are_not_in_force_are_told(tmp_path: Path) -> None:
+async def test_files_that_are_not_in_force_are_reported(tmp_path: Path) -> None:
     root = pki.make_root()
     async with open_collector(tmp_path) as site:
         folder = site.identities / "viewer"

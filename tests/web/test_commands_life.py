@@ -9,7 +9,7 @@ import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from rest_framework.exceptions import APIException
 
@@ -137,6 +137,19 @@ def test_a_write_that_may_not_be_sent_any_more_is_not_recorded_as_sent(user: Use
     assert not services.record_sent("one", command.pk)
     assert state_of(command) == before
     assert "write.send" not in dict(audited(command))
+
+
+def test_a_record_that_the_database_does_not_take_is_an_error_and_no_permission(user: User) -> None:
+    command = claimed(user)
+
+    def away(execute: Any, sql: str, *given: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            raise OperationalError("connection refused")
+        return execute(sql, *given)
+
+    with connection.execute_wrapper(away), pytest.raises(OperationalError), transaction.atomic():
+        services.record_sent("one", command.pk)
+    assert state_of(command) == "claimed"
 
 
 def test_a_reading_is_never_recorded_as_sent(user: User) -> None:
