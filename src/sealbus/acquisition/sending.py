@@ -39,7 +39,7 @@ async def send_write(execution: Execution, client: UnitClient, unit_id: int, pdu
     """Send a request that changes the device, once. Raises LocalError if it may not be sent any more."""
     execution.sending = Sending.RECORDED
     if not await execution.on_sending(execution.command.id):
-        raise LocalError("the site does not allow it any more: it was withdrawn, or another collector has taken over")
+        raise LocalError("the site does not allow it any more: withdrawn, past its deadline, or with another collector")
     execution.sending = Sending.SENT  # before submit: an answer, or proof that it was not sent, comes after
     request = client.submit(unit_id, pdu)
     try:

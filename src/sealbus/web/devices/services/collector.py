@@ -40,7 +40,6 @@ from sealbus.web.devices.services.ending import (
 if TYPE_CHECKING:
     import datetime
 
-
 __all__ = [
     "claim_commands",
     "finish_command",

@@ -85,7 +85,7 @@ class CommandViewSet(ScopedViewSet):
             finally:
                 _waiting.release()
             command = self.get_object()
-        if Command.objects.overdue(timezone.now()).filter(pk=command.pk).exists():
+        if _is_open(command) and command.deadline <= timezone.now():
             services.expire_overdue()
             command = self.get_object()
         return Response(self.get_serializer(command).data)
