@@ -1,81 +1,20 @@
-"""A write of the collector is recorded as sent before it is on the wire, sent once, and ends as what is certain.
-
-This version refuses writes. The tests put in the function that a later version brings, and nothing else.
-"""
+"""A write of the collector is recorded as sent before it is on the wire, sent once, and ends as what is certain."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios.collecting import Site, connection, neighbours, open_collector
-from scenarios.plant import ScriptedDevice, exception, open_device, until, write_register
-from sealbus.acquisition.commands import EXECUTORS, CommandPorts, RunningCommands
-from sealbus.acquisition.outcome import Execution, Outcome
-from sealbus.acquisition.sending import send_write
+from scenarios.collecting import Site, connection, open_collector
+from scenarios.plant import exception, open_device, until, write_register
+from scenarios.writing import PDU, open_writing, the_write, write
+from sealbus.acquisition.outcome import Outcome
 from sealbus.errors import SealbusError
-from sealbus.plant import CommandResult, CommandState, TagPlan, WriteTag
+from sealbus.plant import CommandResult, CommandState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
-
-    from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.acquisition.unit_client import UnitClient
-
-PDU = write_register(5, 42)
-TAG = TagPlan(id=1, place="holding:5")
-
-
-def the_write(within_s: float = 5.0) -> WriteTag:
-    return WriteTag(id=1, connection=1, unit_id=1, tag=TAG, value=42, within_s=within_s)
-
-
-async def write(command: WriteTag, execution: Execution, connection: PolledConnection, client: UnitClient) -> Outcome:
-    """The function of a later version, as short as it can be."""
-    answer = await send_write(execution, client, command.unit_id, PDU)
-    state = CommandState.FAILED if answer.data is None else CommandState.DONE
-    return Outcome(state, answer.text)
-
-
-class Recording:
-    """What the site does before a write may go: it says yes, no, fails or hangs, and sees what was on the wire then."""
-
-    def __init__(self, device: ScriptedDevice) -> None:
-        self.device = device
-        self.asked = 0
-        self.written_before = 0
-        self.says: bool | SealbusError | None = True
-
-    async def __call__(self, command_id: int) -> bool:
-        self.asked += 1
-        self.written_before += len(self.device.writes)
-        if isinstance(self.says, SealbusError):
-            raise self.says
-        if self.says is None:
-            await asyncio.Event().wait()
-        return bool(self.says)
-
-
-@contextlib.asynccontextmanager
-async def open_writing(
-    folder: Path, *, timeout_s: float = 5.0, execute: Callable[..., Awaitable[Outcome]] = write, polls: int = 0
-) -> AsyncIterator[tuple[Site, ScriptedDevice, Recording]]:
-    """A collector whose door for writes is open, connected to a device."""
-    async with open_device() as device, open_collector(folder) as site:
-        recording = Recording(device)
-        closed = site.collector._commands
-        site.collector._commands = RunningCommands(
-            closed._connections,
-            closed._context,
-            CommandPorts(site.reports.append, recording),
-            executors={**EXECUTORS, WriteTag: execute},
-        )
-        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(polls), timeout_s=timeout_s))
-        yield site, device, recording
 
 
 def ended(site: Site) -> tuple[CommandState, str]:
