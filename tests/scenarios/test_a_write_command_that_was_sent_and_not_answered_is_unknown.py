@@ -53,7 +53,7 @@ async def test_a_write_that_cannot_be_recorded_is_not_sent(
 ) -> None:
     async with open_writing(tmp_path) as (site, device, recording):
         recording.says = says
-        result = await site.carry_out(the_write(within_s=0.2))
+        result = await site.carry_out(the_write(within_s=0.2 if says is None else 5.0))
         assert result.state is CommandState.FAILED
         assert result.reason.startswith(reason)
         assert device.writes == []
@@ -66,7 +66,7 @@ async def test_a_sent_write_without_its_answer_is_unknown(tmp_path: Path, way: s
         device.answer = lambda request: None
         if way == "wrong answer":
             device.answer = lambda request: request[:7] + write_register(6, 42)
-        site.collector.submit(the_write(within_s=0.3 if way == "deadline" else 5.0))
+        site.collector.submit(the_write(within_s=1.0 if way == "deadline" else 5.0))
         await until(lambda: bool(device.writes))
         if way == "stop":
             await site.collector.close()
@@ -85,7 +85,7 @@ async def test_a_write_that_waits_for_its_turn_is_never_sent_after_its_end(tmp_p
         device.answer = lambda request: None  # a poll holds the only place on the wire
         await until(lambda: bool(device.requests))
         site.collector.submit(the_write(within_s=0.3 if way == "deadline" else 5.0))
-        await until(lambda: recording.asked == 1 and site.collector.state().connections[0].waiting == 1)
+        await until(lambda: recording.asked == 1)
         if way == "stop":
             await site.collector.close()
         elif way == "withdrawn":
