@@ -8,7 +8,7 @@ uvloop or asyncio.
 Each device has TAGS registers in a row, hence one request a second. What was read is checked: every tag must have had a
 good sample, and in each second of the window each device a request.
 
-`python -m benchmarks.collect order` measures something else: how many requests of a busy line go before an order.
+`python -m benchmarks.collect command` measures something else: how many requests of a busy line go before a command.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _INTERVAL_S = 1.0
-_ORDERS = 40
+_COMMANDS = 40
 _ENDING_S = 20.0
 _ANSWER_S = 0.05
 
@@ -220,11 +220,11 @@ async def _pymodbus(first_port: int, devices: int, tags: int, times: tuple[float
     return report
 
 
-# ---- orders ----
+# ---- commands ----
 
 
-async def _orders(folder: Path) -> Any:
-    """A line with one request under way and a hundred waiting: how long until an order is on the wire?"""
+async def _commands(folder: Path) -> Any:
+    """A line with one request under way and a hundred waiting: how long until a command is on the wire?"""
     from sealbus.acquisition import Collector, CollectorPorts
     from sealbus.plant import ConnectionPlan, DevicePlan, Plan, ReadNow, TagPlan
 
@@ -253,8 +253,8 @@ async def _orders(folder: Path) -> Any:
     collector.apply(Plan(connections=(plan,), networks=("127.0.0.1 *",)))
     await asyncio.sleep(1.5)
     waits = []
-    for number in range(_ORDERS):
-        await asyncio.sleep(0.037)  # so that orders fall anywhere between two requests
+    for number in range(_COMMANDS):
+        await asyncio.sleep(0.037)  # so that commands fall anywhere between two requests
         tag, began = TagPlan(id=1, place=f"holding:{30_000 + number}"), loop.time()
         collector.submit(ReadNow(id=number, connection=1, unit_id=1, tags=(tag,)))
         while 30_000 + number not in seen:
@@ -264,16 +264,16 @@ async def _orders(folder: Path) -> Any:
     await collector.close()
     await running
     server.close()
-    return {"p50": _percentile(waits, 0.5), "most": max(waits), "waiting": waiting, "orders": _ORDERS}
+    return {"p50": _percentile(waits, 0.5), "most": max(waits), "waiting": waiting, "commands": _COMMANDS}
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run one subject and print its report as JSON."""
     logging.disable(logging.WARNING)
-    if arguments[0] == "order":
+    if arguments[0] == "command":
         import uvloop
 
-        print(json.dumps(uvloop.run(_orders(Path(arguments[1])))))
+        print(json.dumps(uvloop.run(_commands(Path(arguments[1])))))
         return
     subject, loop_name = arguments[:2]
     first_port, devices, tags = (int(text) for text in arguments[2:5])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from benchmarks.bench import Bench
 
-__all__ = ["measure_collector", "measure_orders"]
+__all__ = ["measure_collector", "measure_commands"]
 
 _DEVICES = 200
 _TAGS = 50
@@ -50,15 +50,15 @@ def measure_collector(bench: Bench) -> Table:
     return table
 
 
-def measure_orders(bench: Bench) -> Table:
-    """How long an order waits on a busy line, in request times."""
-    table = Table("Orders: a busy line, one request of 50 ms under way, ten units waiting", "request times")
+def measure_commands(bench: Bench) -> Table:
+    """How long a command waits on a busy line, in request times."""
+    table = Table("Commands: a busy line, one request of 50 ms under way, ten units waiting", "request times")
 
-    def orders() -> Sample:
-        report = _run(bench, ["order", str(bench.new_folder("order"))], 60.0)
+    def commands() -> Sample:
+        report = _run(bench, ["command", str(bench.new_folder("command"))], 60.0)
         return Sample(report["most"], {"p50": report["p50"], "requests waiting": report["waiting"]})
 
-    fill(table, {"Sealbus, longest wait of 40 orders until on the wire": orders}, 1)
+    fill(table, {"Sealbus, longest wait of 40 commands until on the wire": commands}, 1)
     for figure in table.figures.values():
         # The device sleeps 50 ms by a timer that may be a little late, and so may be the one that looks: a tenth for both.
         table.verdicts.append(_verdict(figure.subject, figure, 1.1, ""))

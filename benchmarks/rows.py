@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks.collector import measure_collector, measure_orders
+from benchmarks.collector import measure_collector, measure_commands
 from benchmarks.history import measure_history
 from benchmarks.live import measure_live
 from benchmarks.machine import (
@@ -282,6 +282,6 @@ ROWS: Mapping[str, tuple[Callable[[Bench], Table], ...]] = {
     "memory": (measure_memory,),
     "api": (measure_client, measure_server),
     "history": (measure_history,),
-    "collector": (measure_collector, measure_orders),
+    "collector": (measure_collector, measure_commands),
     "live": (measure_live,),
 }

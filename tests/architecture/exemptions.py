@@ -10,7 +10,7 @@ LONG: dict[str, str] = {}
 BLIND_EXCEPT: dict[str, str] = {
     "sealbus.acquisition.calculated._Calculation.evaluate": "one formula of many: its tag is bad, and told as a problem",
     "sealbus.acquisition.calculated.Calculations.__init__": "one formula of many: its tag is bad, and told as a problem",
-    "sealbus.acquisition.errands.Errands._carry_out": "one order of many: it failed, and is logged",
+    "sealbus.acquisition.commands.RunningCommands._execute": "one command of many: it failed, and is logged",
     "sealbus.acquisition.polled_connections.PolledConnections._costs": "one row of a plan: reported, the rest is polled",
     "sealbus.acquisition.sample_batcher.SampleBatcher.flush": "one sink of several: logged, and counted as lost there",
     "sealbus.acquisition.tag_states.TagState.take": "one tag of a block: it is bad, and logged",

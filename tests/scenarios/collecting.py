@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 import pki
 from scenarios.plant import PATIENCE_S, until
 from sealbus.acquisition import Collector, CollectorPorts, SampleClock
-from sealbus.plant import CalculatedPlan, ConnectionPlan, DevicePlan, Order, OrderProgress, OrderResult, Plan, TagPlan
+from sealbus.plant import (
+    CalculatedPlan,
+    Command,
+    CommandProgress,
+    CommandResult,
+    ConnectionPlan,
+    DevicePlan,
+    Plan,
+    TagPlan,
+)
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
@@ -58,9 +67,9 @@ class Site:
     identities: Path
     samples: list[Sample] = field(default_factory=list)
     stored: list[Sample] = field(default_factory=list)
-    reports: list[OrderProgress | OrderResult] = field(default_factory=list)
+    reports: list[CommandProgress | CommandResult] = field(default_factory=list)
     collector: Collector = field(init=False)
-    _orders: int = 0
+    _commands: int = 0
 
     def put(self, samples: Sequence[Sample]) -> None:
         self.stored += samples
@@ -96,17 +105,17 @@ class Site:
         """Wait until a tag is bad for this reason."""
         return await self.sees(tag_id, lambda it: (it.quality, it.reason) == (Quality.BAD, reason))
 
-    async def carry_out(self, order: Order, *, within_s: float = 2 * PATIENCE_S) -> OrderResult:
-        """Submit an order and wait for its one result."""
+    async def carry_out(self, command: Command, *, within_s: float = 2 * PATIENCE_S) -> CommandResult:
+        """Submit a command and wait for its one result."""
         known = len(self.reports)
-        self.collector.submit(order)
-        await until(lambda: bool(self.results(order.id, known)), within_s=within_s)
-        (result,) = self.results(order.id, known)
+        self.collector.submit(command)
+        await until(lambda: bool(self.results(command.id, known)), within_s=within_s)
+        (result,) = self.results(command.id, known)
         return result
 
-    def results(self, order_id: int, known: int = 0) -> list[OrderResult]:
-        """The results of an order among the reports from `known` on."""
-        return [each for each in self.reports[known:] if isinstance(each, OrderResult) and each.id == order_id]
+    def results(self, command_id: int, known: int = 0) -> list[CommandResult]:
+        """The results of a command among the reports from `known` on."""
+        return [each for each in self.reports[known:] if isinstance(each, CommandResult) and each.id == command_id]
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import connection, neighbours, open_collector
 from scenarios.plant import open_device, until
 from scenarios.serial_line import RtuDevice
-from sealbus.plant import OrderState, ReadNow, TagPlan, TestConnection
+from sealbus.plant import CommandState, ReadNow, TagPlan, TestConnection
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ async def test_an_order_for_a_line_that_somebody_owns_goes_over_his_or_not_at_al
         await site.sees_good(1000)
         same = await site.carry_out(TestConnection(id=1, connection=connection(9, line.url)))
         other = await site.carry_out(TestConnection(id=2, connection=connection(9, f"{line.url}?baud=9600")))
-        assert same.state is OrderState.DONE
-        assert (other.state, "belongs to connection 1" in other.reason) == (OrderState.REFUSED, True)
+        assert same.state is CommandState.DONE
+        assert (other.state, "belongs to connection 1" in other.reason) == (CommandState.REFUSED, True)
         assert line.overlaps == 0
 
 
@@ -105,8 +105,8 @@ async def test_all_that_is_asked_of_a_line_goes_one_at_a_time(tmp_path: Path) ->
         site.apply(connection(1, line.url, *neighbours(3)), networks=EVERYWHERE)
         await site.sees_good(1000)
         for number in range(10):
-            order = ReadNow(id=number, connection=1, unit_id=2, tags=(TagPlan(id=1, place="holding:7"),))
-            site.collector.submit(order)
+            command = ReadNow(id=number, connection=1, unit_id=2, tags=(TagPlan(id=1, place="holding:7"),))
+            site.collector.submit(command)
         await until(lambda: all(site.results(number) for number in range(10)))
-        assert {result.state for number in range(10) for result in site.results(number)} == {OrderState.DONE}
+        assert {result.state for number in range(10) for result in site.results(number)} == {CommandState.DONE}
         assert line.overlaps == 0

@@ -148,30 +148,30 @@ async def _live_values(chief: SiteClient, tags: dict[str, int]) -> None:
 
 
 def _a_reading_and_a_test(chief: SiteClient, tags: dict[str, int]) -> None:
-    (order,) = chief.make("/api/v1/tags/read", {"tags": [tags["tank level"]]})["orders"]
-    done = chief.get(f"/api/v1/orders/{order['id']}", wait=10)
+    (command,) = chief.make("/api/v1/tags/read", {"tags": [tags["tank level"]]})["commands"]
+    done = chief.get(f"/api/v1/commands/{command['id']}", wait=10)
     assert done["state"] == "done", done
     (connection,) = chief.get("/api/v1/connections")["results"]
-    order = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 3, "place": "input:0"})
-    done = chief.get(f"/api/v1/orders/{order['id']}", wait=10)
+    command = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 3, "place": "input:0"})
+    done = chief.get(f"/api/v1/commands/{command['id']}", wait=10)
     assert done["state"] == "done", done
-    order = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 77})
-    assert chief.get(f"/api/v1/orders/{order['id']}", wait=10)["state"] == "failed"
+    command = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 77})
+    assert chief.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "failed"
 
 
 def _a_scan_is_taken_back(chief: SiteClient) -> None:
-    """Of a device that takes connections and says nothing: without being taken back it would last for minutes."""
+    """Of a device that takes connections and says nothing: without being withdrawn it would last for minutes."""
     (group,) = chief.get("/api/v1/groups")["results"]
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         chief.make("/api/v1/allowed-networks", {"network": "127.0.0.1", "ports": str(port)})
         wish = {"group": group["id"], "name": "silent", "url": f"tcp://127.0.0.1:{port}"}
         connection = chief.make("/api/v1/connections", wish)
-        order = chief.make(f"/api/v1/connections/{connection['id']}/scan-units", {})
+        command = chief.make(f"/api/v1/connections/{connection['id']}/scan-units", {})
         until_true("told of both", lambda: _states(chief) in (["up", "up"], ["idle", "up"]))
-        until_true("begun", lambda: chief.get(f"/api/v1/orders/{order['id']}")["done"] >= 1)
-        chief.make(f"/api/v1/orders/{order['id']}/cancel", {})
-        assert chief.get(f"/api/v1/orders/{order['id']}", wait=10)["state"] == "cancelled"
+        until_true("begun", lambda: chief.get(f"/api/v1/commands/{command['id']}")["done"] >= 1)
+        chief.make(f"/api/v1/commands/{command['id']}/withdraw", {})
+        assert chief.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "withdrawn"
         assert chief.ask("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
 
 

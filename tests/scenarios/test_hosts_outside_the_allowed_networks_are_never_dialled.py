@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.collecting import connection, neighbours, open_collector
 from scenarios.plant import open_device, until
-from sealbus.plant import OrderState, Step, TestConnection
+from sealbus.plant import CommandState, Step, TestConnection
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ async def test_a_device_on_this_machine_is_not_reached_by_any_of_its_names(tmp_p
         url = f"tcp://{host}:{device.port}"
         site.apply(connection(1, url, *neighbours(1)), networks=["10.0.0.0/8 *", "0.0.0.0/0 *", "::/0 *"])
         await site.sees_bad(1000, Reason.UNREACHABLE)
-        for order in (
+        for command in (
             TestConnection(id=1, connection=1),
             TestConnection(id=2, connection=connection(9, url, timeout_s=0.5)),
         ):
-            result = await site.carry_out(order)
-            assert (result.state, result.failed_at) == (OrderState.FAILED, Step.RULES)
+            result = await site.carry_out(command)
+            assert (result.state, result.failed_at) == (CommandState.FAILED, Step.RULES)
             assert "not allowed" in result.reason or "not an IP address" in result.reason
         assert device.connections == 0
         state = site.collector.state().connections[0]

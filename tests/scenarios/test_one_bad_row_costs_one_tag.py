@@ -10,7 +10,7 @@ from scenarios.plant import open_device, until
 from sealbus.acquisition.blocks import Block
 from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polled_connection import PolledConnection
-from sealbus.plant import CalculatedPlan, OrderState, TagPlan, TestConnection
+from sealbus.plant import CalculatedPlan, CommandState, TagPlan, TestConnection
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
@@ -133,20 +133,20 @@ async def test_a_link_that_cannot_be_judged_anew_is_closed(tmp_path: Path, monke
         await site.sees(1000, lambda it: it.quality is Quality.BAD)
 
 
-async def test_an_order_that_meets_an_error_of_ours_has_its_one_result(
+async def test_a_command_that_meets_an_error_of_ours_has_its_one_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: object, order: object) -> object:
+    def broken(self: object, command: object) -> object:
         raise RuntimeError("no such thing")
 
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         too_long = await site.carry_out(TestConnection(id=1, connection=1, place="holding:0-65535"))
-        assert (too_long.state, "longer than one request" in too_long.reason) == (OrderState.REFUSED, True)
+        assert (too_long.state, "longer than one request" in too_long.reason) == (CommandState.REFUSED, True)
         assert device.connections == 0
-        monkeypatch.setattr("sealbus.acquisition.errands.Errands._link", broken)
+        monkeypatch.setattr("sealbus.acquisition.commands.RunningCommands._connection_for", broken)
         result = await site.carry_out(TestConnection(id=2, connection=1))
-        assert (result.state, "RuntimeError: no such thing" in result.reason) == (OrderState.FAILED, True)
+        assert (result.state, "RuntimeError: no such thing" in result.reason) == (CommandState.FAILED, True)
         await asyncio.sleep(0.2)
         assert len(site.results(2)) == 1
 

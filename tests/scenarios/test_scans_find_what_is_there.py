@@ -1,4 +1,4 @@
-"""Units, registers and SunSpec models are found as they are, with progress, and an order for a write is refused."""
+"""Units, registers and SunSpec models are found as they are, with progress, and a command for a write is refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, exception, open_device, until
 from sealbus.plant import (
+    CommandProgress,
+    CommandState,
     DevicePlan,
     DiscoverSunSpec,
-    OrderProgress,
-    OrderState,
     ReadNow,
     RegistersScanned,
     ScanRegisters,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def only(device: ScriptedDevice, *places: range, units: tuple[int, ...] = (1,), silent: tuple[int, ...] = ()) -> None:
-    """Let the device have only these registers and units; units that are silent say nothing."""
+    """Let the device have only these registers and units; silent units do not answer."""
     there = {address for place in places for address in place}
 
     def answer(request: bytes) -> bytes | None:
@@ -57,28 +57,28 @@ async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_p
         result = await site.carry_out(ScanUnits(id=1, connection=1, first=1, last=6))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 4]
-        assert (result.state, result.found.asked) == (OrderState.DONE, 6)
-        progress = [each.done for each in site.reports if isinstance(each, OrderProgress)]
+        assert (result.state, result.found.requests) == (CommandState.DONE, 6)
+        progress = [each.done for each in site.reports if isinstance(each, CommandProgress)]
         assert progress == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_scan_that_is_taken_back_stops_and_tells_what_it_had_found(tmp_path: Path) -> None:
+async def test_a_scan_that_is_withdrawn_stops_and_reports_what_it_had_found(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(10), units=(1,), silent=tuple(range(2, 248)))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=5.0, devices=()))
         site.collector.submit(ScanUnits(id=1, connection=1))
-        await until(lambda: any(isinstance(each, OrderProgress) for each in site.reports))
-        site.collector.cancel(1)
-        site.collector.cancel(77)  # nobody's
+        await until(lambda: any(isinstance(each, CommandProgress) for each in site.reports))
+        site.collector.withdraw(1)
+        site.collector.withdraw(77)  # of no command
         await until(lambda: bool(site.results(1)))
         (result,) = site.results(1)
-        assert (result.state, result.reason) == (OrderState.FAILED, "taken back")
+        assert (result.state, result.reason) == (CommandState.WITHDRAWN, "withdrawn")
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1]
-        assert site.collector.state().orders_under_way == 0
+        assert site.collector.state().commands_under_way == 0
 
 
-async def test_a_range_is_told_as_it_is(tmp_path: Path) -> None:
+async def test_a_range_is_reported_as_it_is(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(100, 140), range(150, 160))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
@@ -92,7 +92,7 @@ async def test_a_range_is_told_as_it_is(tmp_path: Path) -> None:
             ("holding:160-169", 2),
         ]
         assert result.found.ranges[3].values == tuple(range(150, 160))
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
 
 
 async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) -> None:
@@ -102,15 +102,15 @@ async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) 
         scan = ScanRegisters(id=1, connection=1, unit_id=1, place="holding:0-2000", max_requests=30)
         result = await site.carry_out(scan)
         assert isinstance(result.found, RegistersScanned)
-        assert (result.state, result.found.requests) == (OrderState.FAILED, 30)
+        assert (result.state, result.found.requests) == (CommandState.FAILED, 30)
         assert result.found.ranges[0].values
         device.answer = lambda request: None
         result = await site.carry_out(ScanRegisters(id=2, connection=1, unit_id=1, place="holding:0-2000"))
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.ANSWER)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
 
 
-def asked_of(device: ScriptedDevice) -> set[int]:
-    """The addresses that were asked for."""
+def addresses_read(device: ScriptedDevice) -> set[int]:
+    """The addresses that were read."""
     spans = (struct.unpack_from(">HH", request, 8) for request in device.requests)
     return {each for address, count in spans for each in range(address, address + count)}
 
@@ -119,7 +119,7 @@ def guarded(unit_id: int, *forbidden: str, number: int = 1, enabled: bool = True
     return DevicePlan(id=number, unit_id=unit_id, forbidden=forbidden, enabled=enabled)
 
 
-async def test_a_scan_leaves_out_what_is_forbidden_to_any_device_of_the_unit_and_says_so(tmp_path: Path) -> None:
+async def test_a_scan_skips_places_that_any_device_of_the_unit_forbids_and_reports_them(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         devices = guarded(1, "holding:10-19", "coils:0-99"), guarded(1, "holding:40", number=2, enabled=False)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=devices))
@@ -132,25 +132,25 @@ async def test_a_scan_leaves_out_what_is_forbidden_to_any_device_of_the_unit_and
             ("holding:40", 0, True),
             ("holding:41-49", 9, False),
         ]
-        assert asked_of(device) == set(range(50)) - set(range(10, 20)) - {40}
+        assert addresses_read(device) == set(range(50)) - set(range(10, 20)) - {40}
         trial = connection(9, f"tcp://127.0.0.1:{device.port}", devices=(), timeout_s=0.7)
         result = await site.carry_out(ScanRegisters(id=2, connection=trial, unit_id=1, place="coils:0-9"))
         assert isinstance(result.found, RegistersScanned)
         assert (result.found.requests, result.found.ranges[0].place) == (0, "coils:0-9")
 
 
-async def test_a_test_of_a_forbidden_place_is_refused_and_a_unit_with_one_is_passed_over(tmp_path: Path) -> None:
+async def test_a_test_of_a_forbidden_place_is_refused_and_a_unit_with_one_is_skipped(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=(guarded(2, "holding:0-9"),)))
         refused = await site.carry_out(TestConnection(id=1, connection=1, unit_id=2, place="holding:5"))
-        assert (refused.state, "forbidden" in refused.reason) == (OrderState.REFUSED, True)
+        assert (refused.state, "forbidden" in refused.reason) == (CommandState.REFUSED, True)
         assert device.requests == []
         allowed = await site.carry_out(TestConnection(id=2, connection=1, unit_id=2, place="holding:10"))
-        assert allowed.state is OrderState.DONE
+        assert allowed.state is CommandState.DONE
         result = await site.carry_out(ScanUnits(id=3, connection=1, first=1, last=3))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 3]
-        assert "not asked: 2" in result.reason
+        assert "not read: 2" in result.reason
 
 
 async def test_a_discovery_reads_nothing_that_is_forbidden(tmp_path: Path) -> None:
@@ -165,12 +165,12 @@ async def test_a_discovery_reads_nothing_that_is_forbidden(tmp_path: Path) -> No
             (1, 16, False),
             (103, 50, True),
         ]
-        assert not asked_of(device) & {50000, 50001, *range(40020, 40030)}
+        assert not addresses_read(device) & {50000, 50001, *range(40020, 40030)}
         device.requests.clear()
         site.apply(connection(1, url, devices=(guarded(1, "holding:50000-50001", "holding:40070"),)))
         result = await site.carry_out(DiscoverSunSpec(id=2, connection=1, bases=bases))
-        assert (result.state, result.failed_at, "forbidden" in result.reason) == (OrderState.FAILED, Step.RULES, True)
-        assert not asked_of(device) & {50000, 50001, 40070}
+        assert (result.state, result.failed_at, "forbidden" in result.reason) == (CommandState.FAILED, Step.RULES, True)
+        assert not addresses_read(device) & {50000, 50001, 40070}
 
 
 def with_sunspec(device: ScriptedDevice, base: int, *models: tuple[int, list[int]]) -> range:
@@ -192,7 +192,7 @@ async def test_the_models_of_a_sunspec_device_are_found_with_their_registers(tmp
         only(device, there)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
-        assert result.state is OrderState.DONE, result.reason
+        assert result.state is CommandState.DONE, result.reason
         assert isinstance(result.found, SunSpecFound)
         assert result.found.base == 50000
         assert [(model.model_id, model.address, model.length) for model in result.found.models] == [
@@ -203,20 +203,20 @@ async def test_the_models_of_a_sunspec_device_are_found_with_their_registers(tmp
         assert all(model.complete for model in result.found.models)
 
 
-async def test_a_device_without_sunspec_and_a_chain_that_breaks_off_are_told_as_such(tmp_path: Path) -> None:
+async def test_a_device_without_sunspec_and_a_chain_that_ends_early_are_failures(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.VALUE)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.VALUE)
         there = with_sunspec(device, 40000, (1, [0] * 4))
         only(device, there[:-2])
         result = await site.carry_out(DiscoverSunSpec(id=2, connection=1))
-        assert (result.state, "breaks off" in result.reason) == (OrderState.FAILED, True)
+        assert (result.state, "ends early" in result.reason) == (CommandState.FAILED, True)
         assert isinstance(result.found, SunSpecFound)
         assert [model.model_id for model in result.found.models] == [1]
 
 
-async def test_tags_are_read_now_each_with_its_own_end(tmp_path: Path) -> None:
+async def test_tags_are_read_now_each_with_its_own_quality(tmp_path: Path) -> None:
     tags = (
         TagPlan(id=1, place="holding:0"),
         TagPlan(id=2, place="holding:3"),
@@ -227,7 +227,7 @@ async def test_tags_are_read_now_each_with_its_own_end(tmp_path: Path) -> None:
         only(device, range(3))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=tags))
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
         assert isinstance(result.found, ValuesRead)
         values = {value.tag_id: (value.value, value.quality, value.reason) for value in result.found.values}
         assert values == {
@@ -240,13 +240,13 @@ async def test_tags_are_read_now_each_with_its_own_end(tmp_path: Path) -> None:
         assert site.samples == [], "what is read for one is told to nobody else"
 
 
-async def test_reading_a_device_that_is_away_fails_and_says_where(tmp_path: Path) -> None:
+async def test_reading_an_unreachable_device_fails_at_the_step_of_connecting(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         port = device.port
         await device.stop()
         site.apply(connection(1, f"tcp://127.0.0.1:{port}", devices=()))
         result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=(TagPlan(id=1, place="holding:0"),)))
-        assert (result.state, "connection refused" in result.reason) == (OrderState.FAILED, True)
+        assert (result.state, "connection refused" in result.reason) == (CommandState.FAILED, True)
 
 
 async def test_a_write_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
@@ -254,5 +254,5 @@ async def test_a_write_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         tag = TagPlan(id=1, place="holding:0")
         result = await site.carry_out(WriteTag(id=1, connection=1, unit_id=1, tag=tag, value=1))
-        assert result.state is OrderState.REFUSED
+        assert result.state is CommandState.REFUSED
         assert device.connections == 0

@@ -1,4 +1,4 @@
-"""A test of a connection says done only when the device has answered, and else at which step it failed and why."""
+"""A test of a connection is done only if the device answered. Else its result has the step that failed, and why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pki
 from ports import free_ports
 from scenarios.collecting import connection, neighbours, open_collector, save_identity
 from scenarios.plant import Plant, exception, open_device, until
-from sealbus.plant import ConnectionTested, OrderResult, OrderState, Step, TestConnection
+from sealbus.plant import CommandResult, CommandState, ConnectionTested, Step, TestConnection
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from scenarios.collecting import Site
 
 
-def found_by(result: OrderResult) -> ConnectionTested:
+def found_by(result: CommandResult) -> ConnectionTested:
     assert isinstance(result.found, ConnectionTested)
     return result.found
 
 
-async def trial(site: Site, url: str, **options: str | float) -> OrderResult:
+async def trial(site: Site, url: str, **options: str | float) -> CommandResult:
     """Test a connection that is in no plan."""
     site.apply()
     options.setdefault("timeout_s", 0.3)
     return await site.carry_out(TestConnection(id=1, connection=connection(9, url, **options)))
 
 
-async def test_a_device_that_answers_is_there(tmp_path: Path) -> None:
+async def test_a_device_that_answers_passes(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         result = await trial(site, f"tcp://127.0.0.1:{device.port}")
-        assert (result.state, result.failed_at) == (OrderState.DONE, None)
+        assert (result.state, result.failed_at) == (CommandState.DONE, None)
         found = found_by(result)
         assert [step.step for step in found.steps] == [Step.RESOLVE, Step.CONNECT, Step.ANSWER]
         assert (found.address, found.exception) == ("127.0.0.1", None)
@@ -42,11 +42,11 @@ async def test_a_device_that_answers_is_there(tmp_path: Path) -> None:
         await until(lambda: not device.live)
 
 
-async def test_a_device_that_answers_with_an_exception_is_there_too(tmp_path: Path) -> None:
+async def test_a_device_that_answers_with_an_exception_passes(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: request[:4] + b"\0\3" + request[6:7] + exception(3, 2)
         result = await trial(site, f"tcp://127.0.0.1:{device.port}")
-        assert (result.state, found_by(result).exception) == (OrderState.DONE, 2)
+        assert (result.state, found_by(result).exception) == (CommandState.DONE, 2)
         assert "exception 02" in result.reason
 
 
@@ -54,7 +54,7 @@ async def test_a_gateway_without_its_device_is_a_failure(tmp_path: Path) -> None
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: request[:4] + b"\0\3" + request[6:7] + exception(3, 11)
         result = await trial(site, f"tcp://127.0.0.1:{device.port}")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.ANSWER)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
         assert "exception 0B" in result.reason
 
 
@@ -63,7 +63,7 @@ async def test_a_closed_port_is_a_failure_to_connect(tmp_path: Path) -> None:
         port = device.port
         await device.stop()
         result = await trial(site, f"tcp://127.0.0.1:{port}")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.CONNECT)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.CONNECT)
         assert "connection refused" in result.reason
         assert not found_by(result).steps[-1].ok
 
@@ -72,44 +72,44 @@ async def test_a_silent_device_is_a_failure_to_answer(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: None
         result = await trial(site, f"tcp://127.0.0.1:{device.port}")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.ANSWER)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
         assert "did not answer in time" in result.reason
         assert len(device.requests) == 1
 
 
-async def test_something_that_is_no_modbus_is_a_failure_to_answer(tmp_path: Path) -> None:
+async def test_something_that_is_not_modbus_is_a_failure_to_answer(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: b"HTTP/1.1 400 Bad Request\r\n\r\n"
         result = await trial(site, f"tcp://127.0.0.1:{device.port}")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.ANSWER)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
 
 
-async def test_a_name_that_nobody_knows_is_a_failure_to_resolve(tmp_path: Path) -> None:
+async def test_an_unknown_name_is_a_failure_to_resolve(tmp_path: Path) -> None:
     async def nobody(host: str, port: int) -> list[str]:
         raise OSError("no such host")
 
     async with open_collector(tmp_path, resolve=nobody) as site:
         result = await trial(site, "tcp://nowhere.example:502")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.RESOLVE)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.RESOLVE)
 
 
-async def test_a_url_that_is_none_and_a_connection_that_is_not_in_use_are_refused(tmp_path: Path) -> None:
+async def test_an_invalid_url_and_a_connection_that_is_not_in_use_are_refused(tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         result = await trial(site, "tcp//device")
-        assert (result.state, result.failed_at) == (OrderState.REFUSED, Step.RULES)
+        assert (result.state, result.failed_at) == (CommandState.REFUSED, Step.RULES)
         result = await site.carry_out(TestConnection(id=2, connection=77))
-        assert (result.state, "connection 77" in result.reason) == (OrderState.REFUSED, True)
+        assert (result.state, "connection 77" in result.reason) == (CommandState.REFUSED, True)
 
 
 # -- through mutual TLS
 
 
-async def test_a_gateway_that_lets_us_read_is_there_and_shows_its_certificate(plant: Plant, tmp_path: Path) -> None:
+async def test_a_gateway_that_lets_us_read_passes_and_shows_its_certificate(plant: Plant, tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         save_identity(site.identities / "viewer", plant.root, trusts=plant.root)
         result = await trial(site, plant.url, identity="viewer")
         found = found_by(result)
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
         assert found.fingerprint
         assert found.certificate
         assert found.not_after_us is not None
@@ -119,27 +119,25 @@ async def test_a_gateway_whose_policy_denies_our_role_says_so(plant: Plant, tmp_
     async with open_collector(tmp_path) as site:
         save_identity(site.identities / "stranger", plant.root, role="Nobody", trusts=plant.root)
         result = await trial(site, plant.url, identity="stranger")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.ALLOWED)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ALLOWED)
         assert found_by(result).exception == 1
         assert "policy" in result.reason
 
 
-async def test_a_gateway_that_does_not_believe_our_certificate_is_a_failure_of_tls(
-    plant: Plant, tmp_path: Path
-) -> None:
+async def test_a_gateway_that_does_not_trust_our_certificate_is_a_failure_of_tls(plant: Plant, tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         save_identity(site.identities / "foreign", pki.make_root(), trusts=plant.root)
         result = await trial(site, plant.url, identity="foreign")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.TLS), result.reason
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.TLS), result.reason
 
 
-async def test_a_gateway_that_we_do_not_believe_is_a_failure_of_tls_and_is_asked_nothing(
+async def test_a_gateway_that_we_do_not_trust_is_a_failure_of_tls_and_receives_no_request(
     plant: Plant, tmp_path: Path
 ) -> None:
     async with open_collector(tmp_path) as site:
         save_identity(site.identities / "wary", plant.root, trusts=pki.make_root())
         result = await trial(site, plant.url, identity="wary")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.TLS), result.reason
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.TLS), result.reason
         assert plant.device.requests == []
 
 
@@ -154,17 +152,17 @@ async def test_a_server_with_the_certificate_of_another_host_is_a_failure_of_tls
     async with open_device(tls=context) as device, open_collector(tmp_path, resolve=here) as site:
         save_identity(site.identities / "viewer", root, trusts=root)
         result = await trial(site, f"mbaps://plant.example:{device.port}", identity="viewer")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.TLS), result.reason
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.TLS), result.reason
         result = await trial(site, f"mbaps://other.example:{device.port}", identity="viewer")
-        assert result.state is OrderState.DONE, "the name that was typed is what the certificate must carry"
+        assert result.state is CommandState.DONE, "the name that was typed is what the certificate must carry"
         result = await trial(site, f"mbaps://plant.example:{device.port}?name=other.example", identity="viewer")
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
 
 
-async def test_an_identity_that_is_not_there_is_named(plant: Plant, tmp_path: Path) -> None:
+async def test_an_identity_without_files_is_named(plant: Plant, tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         result = await trial(site, plant.url, identity="nobody")
-        assert (result.state, result.failed_at) == (OrderState.FAILED, Step.RULES), result.reason
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.RULES), result.reason
         assert "nobody" in result.reason
 
 
@@ -173,23 +171,23 @@ async def test_a_connection_of_the_plan_is_tested_over_its_own_socket(tmp_path: 
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)))
         await site.sees_good(1000)
         result = await site.carry_out(TestConnection(id=1, connection=1, place="holding:4242"))
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
         assert device.connections == 1
         assert struct.pack(">BHH", 3, 4242, 1) in [request[7:] for request in device.requests]
 
 
-async def test_a_unit_that_polls_have_given_up_is_really_asked(tmp_path: Path) -> None:
+async def test_a_unit_that_polls_leave_out_receives_the_request_of_a_test(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: None
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1), timeout_s=0.1))
         await until(lambda: bool(site.collector.state().connections[0].silent_units))
         device.answer = device.honest
         result = await site.carry_out(TestConnection(id=1, connection=1))
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
         await site.sees_good(1000)
 
 
-async def test_files_that_are_not_in_force_are_told(tmp_path: Path) -> None:
+async def test_files_that_are_not_in_force_are_reported(tmp_path: Path) -> None:
     root = pki.make_root()
     async with open_collector(tmp_path) as site:
         folder = site.identities / "viewer"
@@ -200,5 +198,5 @@ async def test_files_that_are_not_in_force_are_told(tmp_path: Path) -> None:
         good = await site.carry_out(TestConnection(id=1, connection=1))
         (folder / "key.pem").write_text("half")
         bad = await site.carry_out(TestConnection(id=2, connection=1))
-        assert (good.state, "key.pem" in good.reason) == (OrderState.FAILED, False)
-        assert (bad.state, "key.pem" in bad.reason) == (OrderState.FAILED, True)
+        assert (good.state, "key.pem" in good.reason) == (CommandState.FAILED, False)
+        assert (bad.state, "key.pem" in bad.reason) == (CommandState.FAILED, True)

@@ -3,7 +3,7 @@
 To add a route: nothing, if its URL names nothing. If its URL names a thing, add to THINGS how one is made in a group, by
 the first word of the route's name ("device" for `device-detail`). If its body names a group, a device or the like, so that
 the right depends on the body, add the body to BODIES: with an empty one the answer is 400 before the right is looked at.
-Sockets go to SOCKETS, what is done later in somebody's name (orders) to BACKGROUND. Then run
+Sockets go to SOCKETS, what is done later in somebody's name (commands) to BACKGROUND. Then run
 `SEALBUS_WRITE_MATRIX=1 pytest tests/web/test_matrix.py`, and read the rows that this adds to matrix.toml before you commit.
 """
 
@@ -17,12 +17,13 @@ from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_
 from django.test import Client
 from django.utils import timezone
 
+from sealbus.plant import CommandKind
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
 from sealbus.web.audit.services import Event, append
-from sealbus.web.devices.models import AllowedNetwork, Command, CommandKind, RetentionClass, SerialPattern, Template
-from sealbus.web.devices.services.collector import claim_orders
+from sealbus.web.devices.models import AllowedNetwork, Command, RetentionClass, SerialPattern, Template
+from sealbus.web.devices.services.collector import claim_commands
 from sealbus.web.trends.entry import Entered, enter
 from web.plant_rows import a_connection, a_device, a_tag
 
@@ -101,12 +102,12 @@ def _emergency() -> Caller:
 
 
 def _a_command(group: Group, kind: CommandKind = CommandKind.TEST, caller: Caller | None = None) -> Command:
-    """An order that waits; of the user who is everywhere an administrator, or of this caller."""
+    """A command that waits; of the user who is everywhere an administrator, or of this caller."""
     user = caller.user if caller is not None else User.objects.get(username="everywhere-5")
     token = caller.token if caller is not None else None
     name = "" if user is None else user.username
-    line = a_connection("of an order", group=group)
-    device = a_device("of an order", group=group, connection=line)
+    line = a_connection("of a command", group=group)
+    device = a_device("of a command", group=group, connection=line)
     return Command.objects.create(
         kind=kind,
         group=group,
@@ -142,7 +143,7 @@ THINGS: dict[str, Callable[[Group], int]] = {
     "tag": lambda group: a_tag(a_device("of the matrix", group=group)).pk,
     "template": lambda group: Template.objects.create(name="of the matrix", body={"tags": []}).pk,
     "value": lambda group: a_tag(a_device("of the matrix", group=group)).pk,
-    "order": lambda group: _a_command(group).pk,
+    "command": lambda group: _a_command(group).pk,
     "retention": lambda group: RetentionClass.objects.create(name="of the matrix").pk,
     "allowed": lambda group: AllowedNetwork.objects.create(network="10.99.0.0/16").pk,
     "serial": lambda group: SerialPattern.objects.create(pattern="/dev/matrix*").pk,
@@ -174,16 +175,16 @@ SOCKETS: dict[str, Callable[[Caller], str]] = {"/ws/live": _live}
 """The handshake of every socket: `in`, or the status of its refusal."""
 
 
-def _order(kind: CommandKind) -> Callable[[Caller, Group], str]:
+def _command(kind: CommandKind) -> Callable[[Caller, Group], str]:
     def claim(caller: Caller, home: Group) -> str:
         Command.objects.all().delete()
         _a_command(home, kind, caller)
-        return "in" if claim_orders("matrix", 10) else "403"
+        return "in" if claim_commands("matrix", 10) else "403"
 
     return claim
 
 
 BACKGROUND: dict[str, Callable[[Caller, Group], str]] = {
-    f"order {kind.value}": _order(kind) for kind in (CommandKind.TEST, CommandKind.READ)
+    f"command {kind.value}": _command(kind) for kind in (CommandKind.TEST, CommandKind.READ)
 }
 """What is done later in the caller's name in the home group: `in`, or `403`."""

@@ -1,4 +1,4 @@
-"""Why is a device bad? The collector says so, to whoever may see that connection, and to nobody else."""
+"""The state of the collector, each connection visible only to users who may view its group."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def _ask(site: Site, token: str) -> httpx.Response:
         return await http.get("/api/v1/collector")
 
 
-async def test_one_sees_ones_own_connections_and_problems(site: Site) -> None:
+async def test_a_user_sees_the_connections_and_problems_of_visible_groups(site: Site) -> None:
     anna, berta = a_scene(site), a_scene(site)
     own = site.do("connection", name="own", group=anna.group)
     site.do("connection", name="theirs", group=berta.group)
@@ -52,16 +52,16 @@ async def test_one_sees_ones_own_connections_and_problems(site: Site) -> None:
     assert {(each["what"], each["id"]) for each in told["problems"]} == {("tag", anna.tags[0]), ("device", anna.device)}
 
 
-async def test_a_collector_that_is_not_there_is_said_to_be_away(site: Site) -> None:
+async def test_a_collector_that_does_not_run_is_reported(site: Site) -> None:
     answer = await _ask(site, site.do("token", user=a_scene(site).user))
     assert answer.json() == {"answers": False, "connections": [], "problems": []}
 
 
-async def test_a_stranger_learns_nothing(site: Site) -> None:
+async def test_without_signing_in_nothing_is_shown(site: Site) -> None:
     assert (await _ask(site, "sealbus_no")).status_code == 401
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90" * 5_000, b"\x82\xa1a\x01\xa1b\x02"])
-def test_what_is_no_report_is_a_peer_error(payload: bytes) -> None:
+def test_other_bytes_than_a_report_are_a_peer_error(payload: bytes) -> None:
     with pytest.raises(PeerError):
         decode_report(payload)

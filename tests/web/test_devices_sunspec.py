@@ -7,11 +7,10 @@ import struct
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from sealbus.expressions import parse_expression
-from sealbus.plant import ModelFound, OrderResult, OrderState, SunSpecFound
+from sealbus.plant import CommandResult, CommandState, ModelFound, SunSpecFound
 from sealbus.web.access.actions import Action
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Device, Tag
@@ -160,44 +159,44 @@ def engineer() -> APIClient:
 def _discovered(client: APIClient, device: Device) -> int:
     asked = client.post(f"/api/v1/devices/{device.pk}/sunspec", {}, "json")
     assert asked.status_code == 202, asked.content
-    order_id = int(asked.json()["id"])
-    services.claim_orders("one", 10)
+    command_id = int(asked.json()["id"])
+    services.claim_commands("one", 10)
     model = _inverter()
     found = SunSpecFound(
         base=40000,
         models=(ModelFound(model_id=103, address=model.address, length=50, registers=model.registers),),
     )
-    result = OrderResult(id=order_id, state=OrderState.DONE, found=found)
-    assert services.finish("one", order_id, msgspec.to_builtins(result))
-    return order_id
+    result = CommandResult(id=command_id, state=CommandState.DONE, found=found)
+    assert services.finish_command("one", result)
+    return command_id
 
 
-def test_an_order_s_result_becomes_tags(engineer: APIClient) -> None:
+def test_the_result_of_a_command_becomes_tags(engineer: APIClient) -> None:
     device = a_device()
-    order_id = _discovered(engineer, device)
+    command_id = _discovered(engineer, device)
     path = f"/api/v1/devices/{device.pk}/sunspec/tags"
-    would = engineer.post(f"{path}?dry_run=1", {"order": order_id}, "json")
+    would = engineer.post(f"{path}?dry_run=1", {"command": command_id}, "json")
     assert would.status_code == 200, would.content
     assert would.json()["created"] == len(would.json()["tags"]) > 10
     assert not Tag.objects.exists()
-    made = engineer.post(path, {"order": order_id}, "json")
+    made = engineer.post(path, {"command": command_id}, "json")
     assert made.status_code == 201, made.content
     assert Tag.objects.count() == made.json()["created"]
     voltage = Tag.objects.get(name="inverter_three_phase.PhVphA")
     assert set(voltage.inputs) == {"raw", "factor"}
     Tag.objects.filter(pk=voltage.pk).update(text="mine")
-    again = engineer.post(path, {"order": order_id}, "json")
+    again = engineer.post(path, {"command": command_id}, "json")
     assert again.json()["created"] == 0
     assert Tag.objects.get(pk=voltage.pk).text == "mine"
 
 
-def test_only_an_order_of_this_device_by_who_may(engineer: APIClient) -> None:
+def test_only_a_command_of_this_device_by_a_user_with_the_right(engineer: APIClient) -> None:
     device, other = a_device(), a_device("other")
-    order_id = _discovered(engineer, device)
-    body = {"order": order_id}
+    command_id = _discovered(engineer, device)
+    body = {"command": command_id}
     assert engineer.post(f"/api/v1/devices/{other.pk}/sunspec/tags", body, "json").status_code == 400
     waiting = engineer.post(f"/api/v1/devices/{device.pk}/sunspec", {}, "json").json()["id"]
-    early = engineer.post(f"/api/v1/devices/{device.pk}/sunspec/tags", {"order": waiting}, "json")
+    early = engineer.post(f"/api/v1/devices/{device.pk}/sunspec/tags", {"command": waiting}, "json")
     assert (early.status_code, early.json()["type"]) == (409, "nothing-found")
     viewer = signed_in(a_user("bert", Action.VIEW))
     assert viewer.post(f"/api/v1/devices/{device.pk}/sunspec/tags", body, "json").status_code == 403

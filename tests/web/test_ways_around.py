@@ -187,12 +187,12 @@ def test_the_audit_says_what_an_import_changed() -> None:
 def test_a_token_takes_back_only_what_it_asked_for_itself() -> None:
     anna = a_user("anna", Action.VIEW, Action.CONFIGURE, group=a_group())
     line = a_connection()
-    order = signed_in(anna).post(f"/api/v1/connections/{line.pk}/test", {}, "json").json()["id"]
+    command = signed_in(anna).post(f"/api/v1/connections/{line.pk}/test", {}, "json").json()["id"]
     _, viewing = a_token(anna, Action.VIEW)
-    assert viewing.post(f"/api/v1/orders/{order}/cancel").status_code == 403
+    assert viewing.post(f"/api/v1/commands/{command}/withdraw").status_code == 403
     _, testing = a_token(anna, Action.VIEW, Action.CONFIGURE, name="tests")
     own = testing.post(f"/api/v1/connections/{line.pk}/test", {}, "json").json()["id"]
-    assert testing.post(f"/api/v1/orders/{own}/cancel").status_code == 200
+    assert testing.post(f"/api/v1/commands/{own}/withdraw").status_code == 200
 
 
 # -- what was refused is in the audit

@@ -1,7 +1,7 @@
 """An error that nobody foresaw, as a sentence for people.
 
 One row of a plan must not stop ten thousand others. What can be wrong with a row is refused where it is compiled; and
-because that may have been forgotten somewhere, whatever else a tag, device, connection or order raises costs that one
+because that may have been forgotten somewhere, whatever else a tag, device, connection or command raises costs that one
 alone: it is logged once with where it came from, and shown as a problem.
 """
 

@@ -1,4 +1,4 @@
-"""The collector: a plan in, samples out, orders in between.
+"""The collector: a plan in, samples out, commands in between.
 
     collector = Collector(ports)
     collector.apply(plan)                       # and again whenever it has changed
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.calculated import Calculations
 from sealbus.acquisition.clock import SampleClock
-from sealbus.acquisition.errands import Errands
+from sealbus.acquisition.commands import CommandPorts, RunningCommands
 from sealbus.acquisition.identities import IdentityFolder
 from sealbus.acquisition.locating import Locator, resolve
 from sealbus.acquisition.polled_connection import DialContext
@@ -32,12 +32,12 @@ from sealbus.plant import CollectorState, Plan, Problem
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from sealbus.acquisition.locating import Resolver
     from sealbus.acquisition.sample_batcher import SampleStore
-    from sealbus.plant import Order, OrderProgress, OrderResult
+    from sealbus.plant import Command, CommandProgress, CommandResult
     from sealbus.samples import Sample
 
 __all__ = ["LAG_BOUNDS_S", "Collector", "CollectorPorts"]
@@ -48,15 +48,21 @@ LAG_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 
 """Upper bounds of `Collector.lags`."""
 
 
+async def _refuse_to_send(command_id: int) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class CollectorPorts:
-    """What the collector is connected to. All of these are called on its loop and must return at once."""
+    """What the collector is connected to. All are called on its loop; all but `on_sending` must return at once."""
 
     store: SampleStore
     publish: Callable[[Sequence[Sample]], object]
-    report: Callable[[OrderProgress | OrderResult], object]
+    report: Callable[[CommandProgress | CommandResult], object]
     identities: Path
     """The folder with a folder for each identity."""
+    on_sending: Callable[[int], Awaitable[bool]] = _refuse_to_send
+    """Awaited before a write goes on the wire: records it as sent. False, or an error: it is not sent."""
     resolve: Resolver = resolve
     clock: SampleClock = field(default_factory=SampleClock)
 
@@ -76,7 +82,7 @@ class Collector:
         self._fleet = PolledConnections(reach, self)
         self._calculations = Calculations((), {}, {}, self.loop.time())
         self._outgoing = SampleBatcher(self.loop, store=ports.store, publish=ports.publish, complete=self._complete)
-        self._errands = Errands(self._fleet, reach, ports.report)
+        self._commands = RunningCommands(self._fleet, reach, CommandPorts(ports.report, ports.on_sending))
         self._problems: list[Problem] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
@@ -96,9 +102,9 @@ class Collector:
                 continue
 
     async def close(self) -> None:
-        """Stop polling, end all orders, hand over what is left."""
+        """Stop polling, end all commands, hand over what is left."""
         self._closed.set()
-        await self._errands.close()
+        await self._commands.close()
         self._fleet.close()
         if self._alarm is not None:
             self._alarm.cancel()
@@ -117,13 +123,13 @@ class Collector:
             self._use_calculated(plan)
         self._plan = plan
 
-    def submit(self, order: Order) -> None:
-        """Carry out an order. Its progress and its one result go to `ports.report`, the result of a refusal at once."""
-        self._errands.submit(order)
+    def submit(self, command: Command) -> None:
+        """Execute a command. Its progress and its one result go to `ports.report`; a refusal is reported at once."""
+        self._commands.submit(command)
 
-    def cancel(self, order_id: int) -> None:
-        """Stop an order that was taken back. It still has its one result."""
-        self._errands.cancel(order_id)
+    def withdraw(self, command_id: int) -> None:
+        """Stop a command that was withdrawn. It still has its one result."""
+        self._commands.withdraw(command_id)
 
     # -- what is known
 
@@ -143,7 +149,7 @@ class Collector:
             tags=len(self._fleet.points) + len(self._calculations.points),
             samples=self._outgoing.samples,
             sample_losses=self._outgoing.losses,
-            orders_under_way=self._errands.under_way,
+            commands_under_way=self._commands.under_way,
             clock_set_back=self.clock.set_back,
             clock_ahead_s=self.clock.ahead_us / 1e6,
         )

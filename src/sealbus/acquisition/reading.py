@@ -1,7 +1,7 @@
-"""Reading tags now, once: the same requests, decoders and judgements as in polling, without their memory.
+"""Reading tags once: the same requests, decoders and quality rules as in polling, without the state of polling.
 
-A tag of the plan is read as it stands in the order, so that one can be tried before it is stored. What is read is for
-the one who asked; it is not told to anybody else, and the polls go on as they were.
+A tag is read as the command has it, so that it can be tested before it is stored. The values go into the result of the
+command and nowhere else. Polls are not affected.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
 from sealbus.acquisition.tag_states import TagState
 from sealbus.errors import ConfigError
-from sealbus.plant import OrderState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
+from sealbus.plant import CommandState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
 from sealbus.protocol import Table
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
@@ -32,12 +32,12 @@ __all__ = ["limits_of", "read_now"]
 _MOST_TAGS: Final = 1000
 
 
-def limits_of(link: PolledConnection, unit_id: int) -> DeviceLimits:
-    """What the plan says that this unit bears, and what must not be read of it: by all its devices, switched on or not.
+def limits_of(connection: PolledConnection, unit_id: int) -> DeviceLimits:
+    """The limits and forbidden places of this unit: those of all its devices in the plan, enabled or not.
 
-    Raises ConfigError where the plan cannot be understood: what it forbids is not known then.
+    Raises ConfigError if a device of the plan cannot be used, because its forbidden places are not known then.
     """
-    known = [DeviceLimits.of(device) for device in link.plan.devices if device.unit_id == unit_id]
+    known = [DeviceLimits.of(device) for device in connection.plan.devices if device.unit_id == unit_id]
     if not known:
         return DeviceLimits()
     return dataclasses.replace(
@@ -48,58 +48,58 @@ def limits_of(link: PolledConnection, unit_id: int) -> DeviceLimits:
     )
 
 
-async def read_now(order: ReadNow, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
-    """Carry out a `ReadNow`."""
-    if not 1 <= len(order.tags) <= _MOST_TAGS:
-        return Outcome(OrderState.REFUSED, f"{len(order.tags)} tags; give 1 to {_MOST_TAGS}")
-    reading = _Reading(order, link, asker)
-    errand.found = reading.found
+async def read_now(command: ReadNow, execution: Execution, connection: PolledConnection, client: UnitClient) -> Outcome:
+    """Execute a `ReadNow`."""
+    if not 1 <= len(command.tags) <= _MOST_TAGS:
+        return Outcome(CommandState.REFUSED, f"{len(command.tags)} tags; give 1 to {_MOST_TAGS}")
+    reading = _Reading(command, connection, client)
+    execution.found = reading.found
     await reading.open()
-    total = len(order.tags)
+    total = len(command.tags)
     while reading.todo:
         await reading.read(reading.todo.popleft())
-        errand.progress(len(reading.values), total, "")
+        execution.progress(len(reading.values), total, "")
     found = reading.found()
     if any(value.quality != Quality.BAD for value in found.values) or reading.failed_at is None:
-        return Outcome(OrderState.DONE, found=found)
-    return Outcome(OrderState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
+        return Outcome(CommandState.DONE, found=found)
+    return Outcome(CommandState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
 
 
 class _Reading:
-    def __init__(self, order: ReadNow, link: PolledConnection, asker: UnitClient) -> None:
-        self._link = link
-        self._asker = asker
-        self._order = order
-        self._unit_id = order.unit_id
-        self._began = asker.channel.loop.time()
+    def __init__(self, command: ReadNow, connection: PolledConnection, client: UnitClient) -> None:
+        self._connection = connection
+        self._client = client
+        self._command = command
+        self._unit_id = command.unit_id
+        self._began = client.channel.loop.time()
         self.values: dict[int, ValueRead] = {}
         self.failed_at: Step | None = None
         self.reason = ""
-        limits = limits_of(link, order.unit_id)
-        tags = [tag for plan in order.tags if (tag := self._tag(plan, limits)) is not None]
+        limits = limits_of(connection, command.unit_id)
+        tags = [tag for plan in command.tags if (tag := self._tag(plan, limits)) is not None]
         self.todo = deque(plan_blocks(tags, limits))
 
     def found(self) -> ValuesRead:
-        """What has been read, in the order in which it was asked for."""
+        """The values read so far, in the order of the command."""
         return ValuesRead(
-            values=tuple(self.values[tag.id] for tag in self._order.tags if tag.id in self.values),
-            requests=self._asker.requests,
-            took_s=self._asker.channel.loop.time() - self._began,
+            values=tuple(self.values[tag.id] for tag in self._command.tags if tag.id in self.values),
+            requests=self._client.requests,
+            took_s=self._client.channel.loop.time() - self._began,
         )
 
     async def open(self) -> None:
-        """Dial anew where the channel would still wait before it tries again: somebody wants to know how it is now."""
-        if not self._link.channel.open_lines:
-            await self._link.channel.open()
+        """Dial at once if nothing is connected, without the back-off of the channel: the user wants the present state."""
+        if not self._connection.channel.open_lines:
+            await self._connection.channel.open()
 
     async def read(self, block: PlannedBlock) -> None:
-        """Ask for one block. One that is refused as a whole is halved, and its halves come next."""
+        """Read one block. If the device refuses it as a whole, its halves are read next."""
         run = Block(block, [TagState(tag.plan, build_conversion(tag)) for tag in block.tags], self._unit_id)
-        answer = await self._asker.ask(self._unit_id, run.request.tail[1:])
+        answer = await self._client.request(self._unit_id, run.request.tail[1:])
         if answer.exception in HALVED and len(block.tags) > 1:
             self.todo.extendleft(reversed(block.halves()))
             return
-        time_us, told = self._link.reach.clock.now_us(), list[Sample]()
+        time_us, told = self._connection.reach.clock.now_us(), list[Sample]()
         if answer.data is not None:
             run.take(answer.data, time_us, 0.0, told)
         else:
@@ -110,7 +110,7 @@ class _Reading:
 
     def _note(self, answer: Answer) -> None:
         if self.failed_at is None:
-            self.failed_at, self.reason = failed_step(answer, self._link), answer.text
+            self.failed_at, self.reason = failed_step(answer, self._connection), answer.text
 
     def _tag(self, plan: TagPlan, limits: DeviceLimits) -> Tag | None:
         try:
@@ -119,7 +119,7 @@ class _Reading:
             if (objection := limits.objection(tag)) is not None:
                 raise objection
         except ConfigError as error:
-            time_us = self._link.reach.clock.now_us()
+            time_us = self._connection.reach.clock.now_us()
             self.values[plan.id] = ValueRead(
                 tag_id=plan.id,
                 time_us=time_us,

@@ -1,9 +1,9 @@
-"""Scans: which units answer on a connection, and which places a unit has.
+"""Scans: the units that answer on a connection, and the places that a unit has.
 
-A scan takes turns with the polls of the same connection and asks one thing at a time. A unit that stays silent costs
-the time-out of the connection. A range is read in pieces as large as the device gives; a piece that is refused is
-halved until single places are left, and neighbours that answered alike are put together again. What the plan forbids
-of a unit is not read, and told as such.
+A scan takes turns with the polls of its connection and has one request under way. A unit that does not answer costs the
+time-out of the connection. A range is read in pieces as large as the device allows. A piece that is refused is halved
+until single places are left; neighbours with the same kind of answer are merged in the result. Places that the plan
+forbids are not read, and the result says so.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sealbus.acquisition.reading import limits_of
 from sealbus.acquisition.reasons import HALVED
 from sealbus.client import Failure
 from sealbus.errors import LocalError
-from sealbus.plant import OrderState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
+from sealbus.plant import CommandState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
 from sealbus.protocol import ExceptionCode, Place, Table, parse_place, unpack_bits, unpack_words
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
@@ -33,58 +33,70 @@ _MOST_SILENCES: Final = 3
 _ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
 
 
-async def scan_units(order: ScanUnits, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
-    """Carry out a `ScanUnits`."""
+async def scan_units(
+    command: ScanUnits, execution: Execution, connection: PolledConnection, client: UnitClient
+) -> Outcome:
+    """Execute a `ScanUnits`."""
     try:
-        place = parse_place(order.place)
+        place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
-        return Outcome(OrderState.REFUSED, str(error))
-    if not link.channel.open_lines:
-        await link.channel.open()
-    units = range(order.first, order.last + 1)
+        return Outcome(CommandState.REFUSED, str(error))
+    if not connection.channel.open_lines:
+        await connection.channel.open()
+    units = range(command.first, command.last + 1)
     found: list[UnitAnswer] = []
     left_out: list[int] = []
-    errand.found = lambda: UnitsScanned(units=tuple(found), asked=asker.requests)
-    for asked, unit_id in enumerate(units, start=1):
-        if limits_of(link, unit_id).prohibition(place) is not None:
+    execution.found = lambda: UnitsScanned(units=tuple(found), requests=client.requests)
+    for number, unit_id in enumerate(units, start=1):
+        if limits_of(connection, unit_id).prohibition(place) is not None:
             left_out.append(unit_id)
             continue
-        answer = await asker.ask(unit_id, pdu)
+        answer = await client.request(unit_id, pdu)
         if answer.failure is Failure.UNREACHABLE:
-            return Outcome(OrderState.FAILED, answer.text, failed_at=failed_step(answer, link), found=errand.found())
+            return Outcome(
+                CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection), found=execution.found()
+            )
         if answer.failure is None and answer.exception not in _ABSENT:
             found.append(
                 UnitAnswer(unit_id=unit_id, took_s=answer.took_s, exception=answer.exception, text=answer.text)
             )
-        errand.progress(asked, len(units), f"unit {unit_id}")
-    reason = f"{place} is forbidden there, so these were not asked: {', '.join(map(str, left_out))}" if left_out else ""
-    return Outcome(OrderState.DONE, reason, found=errand.found())
+        execution.progress(number, len(units), f"unit {unit_id}")
+    reason = (
+        f"{place} is forbidden in these units, so they were not read: {', '.join(map(str, left_out))}"
+        if left_out
+        else ""
+    )
+    return Outcome(CommandState.DONE, reason, found=execution.found())
 
 
-async def scan_registers(order: ScanRegisters, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
-    """Carry out a `ScanRegisters`."""
+async def scan_registers(
+    command: ScanRegisters, execution: Execution, connection: PolledConnection, client: UnitClient
+) -> Outcome:
+    """Execute a `ScanRegisters`."""
     try:
-        place = parse_place(order.place)
+        place = parse_place(command.place)
     except LocalError as error:
-        return Outcome(OrderState.REFUSED, str(error))
-    scan = _Scan(place, limits_of(link, order.unit_id))
-    if scan.todo and not link.channel.open_lines:
-        await link.channel.open()
-    errand.found = lambda: RegistersScanned(ranges=scan.ranges(), requests=asker.requests)
-    outcome = Outcome(OrderState.DONE)
+        return Outcome(CommandState.REFUSED, str(error))
+    scan = _Scan(place, limits_of(connection, command.unit_id))
+    if scan.todo and not connection.channel.open_lines:
+        await connection.channel.open()
+    execution.found = lambda: RegistersScanned(ranges=scan.ranges(), requests=client.requests)
+    outcome = Outcome(CommandState.DONE)
     while scan.todo:
-        if asker.requests >= order.max_requests:
-            outcome = Outcome(OrderState.FAILED, f"not done with {order.max_requests} requests", failed_at=Step.VALUE)
+        if client.requests >= command.max_requests:
+            outcome = Outcome(
+                CommandState.FAILED, f"not done with {command.max_requests} requests", failed_at=Step.VALUE
+            )
             break
         piece = scan.todo.popleft()
-        answer = await asker.ask(order.unit_id, read_pdu(piece))
+        answer = await client.request(command.unit_id, read_pdu(piece))
         scan.take(piece, answer)
-        errand.progress(scan.done, place.count, str(piece))
+        execution.progress(scan.done, place.count, str(piece))
         if answer.failure is not None and (answer.failure is Failure.UNREACHABLE or scan.silences >= _MOST_SILENCES):
-            outcome = Outcome(OrderState.FAILED, answer.text, failed_at=failed_step(answer, link))
+            outcome = Outcome(CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection))
             break
-    return Outcome(outcome.state, outcome.reason, outcome.failed_at, errand.found())
+    return Outcome(outcome.state, outcome.reason, outcome.failed_at, execution.found())
 
 
 class _Scan:
@@ -111,7 +123,7 @@ class _Scan:
         self._answers.append((piece, answer))
 
     def ranges(self) -> tuple[RangeFound, ...]:
-        """What was found, neighbours that answered alike as one, and what was not looked for."""
+        """All ranges by address: those read, neighbours with the same kind of answer merged, and those forbidden."""
         merged: list[tuple[Place, Answer, list[int]]] = []
         for piece, answer in self._answers:
             values = _values(piece, answer)

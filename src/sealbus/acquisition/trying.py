@@ -1,8 +1,8 @@
-"""Trying a connection, step by step, and telling the truth about each: the rules, the name, the connection, the answer.
+"""Testing a connection step by step: the rules, the name, the connection, the answer. The result has each step.
 
-Any lawful answer shows that Modbus is spoken there, an exception too. Three exceptions still mean that the way is not
-open: 0A and 0B come from a gateway that does not reach the device, and 01 through mbaps from one whose policy does not
-let our role read, or from a device that lacks the function. A connection that is open already is used as it is.
+Any valid response, an exception too, proves that the device speaks Modbus. Three exceptions still fail the test: 0A and
+0B come from a gateway that does not reach the device, and 01 through mbaps from a gateway whose policy denies our role,
+or from a device that does not know the function. A connection that is already open is used.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sealbus.acquisition.locating import LocatingError
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.errors import ConfigError, LocalError, PeerError, Unreachable
-from sealbus.plant import ConnectionTested, OrderState, Step, StepTaken
+from sealbus.plant import CommandState, ConnectionTested, Step, StepTaken
 from sealbus.protocol import ExceptionCode, parse_place
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sealbus.acquisition.outcome import Errand
+    from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import Answer, UnitClient
     from sealbus.plant import TestConnection
@@ -33,22 +33,22 @@ __all__ = ["try_connection"]
 
 _STEPS: Final = 4
 _DENIED: Final = (
-    "exception 01: the gateway's policy does not let our role read this, or the device does not know the function"
+    "exception 01: the policy of the gateway denies this to our role, or the device does not know the function"
 )
 
 
 @dataclass(slots=True)
 class _Trial:
-    errand: Errand
-    link: PolledConnection
+    execution: Execution
+    connection: PolledConnection
     steps: list[StepTaken] = field(default_factory=list)
     answer: Answer | None = None
 
     async def take(self, step: Step, act: Callable[[], Awaitable[str]]) -> str:
-        """Take a step; whatever goes wrong in it is raised as _Failed, when it has been noted."""
+        """Take a step and note how it went. Returns the reason if it failed, else an empty text."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self.errand.progress(len(self.steps), _STEPS, step)
+        self.execution.progress(len(self.steps), _STEPS, step)
         try:
             text = await act()
         except (Unreachable, LocalError, ConfigError) as error:
@@ -63,7 +63,7 @@ class _Trial:
         self.steps.append(StepTaken(step=step, ok=ok, text=text, took_s=took_s))
 
     def found(self) -> ConnectionTested:
-        located, peer, answer = self.link.located, self.link.peer, self.answer
+        located, peer, answer = self.connection.located, self.connection.peer, self.answer
         return ConnectionTested(
             steps=tuple(self.steps),
             address=(located.line.device if located.line else located.address) if located else "",
@@ -75,41 +75,43 @@ class _Trial:
         )
 
 
-async def try_connection(order: TestConnection, errand: Errand, link: PolledConnection, asker: UnitClient) -> Outcome:
-    """Carry out a `TestConnection`."""
+async def try_connection(
+    command: TestConnection, execution: Execution, connection: PolledConnection, client: UnitClient
+) -> Outcome:
+    """Execute a `TestConnection`."""
     try:
-        place = parse_place(order.place)
+        place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
-        return Outcome(OrderState.REFUSED, str(error))
-    if (prohibition := limits_of(link, order.unit_id).prohibition(place)) is not None:
-        return Outcome(OrderState.REFUSED, str(prohibition), failed_at=Step.RULES)
-    trial = _Trial(errand, link)
-    errand.found = trial.found
+        return Outcome(CommandState.REFUSED, str(error))
+    if (prohibition := limits_of(connection, command.unit_id).prohibition(place)) is not None:
+        return Outcome(CommandState.REFUSED, str(prohibition), failed_at=Step.RULES)
+    trial = _Trial(execution, connection)
+    execution.found = trial.found
 
     async def locate() -> str:
-        located = await link.locate()
+        located = await connection.locate()
         return located.address
 
     async def connect() -> str:
-        if link.channel.open_lines:
-            return "it was connected already"
-        await link.channel.open()
-        return f"to {link.peer.subject}" if link.peer else ""
+        if connection.channel.open_lines:
+            return "already connected"
+        await connection.channel.open()
+        return f"to {connection.peer.subject}" if connection.peer else ""
 
-    async def ask() -> str:
-        trial.answer = await asker.ask(order.unit_id, pdu)
-        return _judge(trial.answer, link)
+    async def request() -> str:
+        trial.answer = await client.request(command.unit_id, pdu)
+        return _judge(trial.answer, connection)
 
-    for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, ask)):
+    for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, request)):
         reason = await trial.take(step, act)
         if reason:
-            problem = link.reach.identities.problem(link.plan.identity)
-            if problem and problem not in reason:  # what was shown were the files as they were last good
-                reason = f"{reason}; and its files are not in force: {problem}"
-            return Outcome(OrderState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())
-    errand.progress(_STEPS, _STEPS, "")
-    return Outcome(OrderState.DONE, trial.steps[-1].text, found=trial.found())
+            problem = connection.reach.identities.problem(connection.plan.identity)
+            if problem and problem not in reason:  # the files in force are older ones
+                reason = f"{reason}; and the files of its identity are not in force: {problem}"
+            return Outcome(CommandState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())
+    execution.progress(_STEPS, _STEPS, "")
+    return Outcome(CommandState.DONE, trial.steps[-1].text, found=trial.found())
 
 
 class _NoAnswer(Unreachable):
@@ -118,12 +120,12 @@ class _NoAnswer(Unreachable):
         self.step = step
 
 
-def _judge(answer: Answer, link: PolledConnection) -> str:
-    """What the answer says; raises where it does not show that the device is there for us."""
-    step = failed_step(answer, link)
+def _judge(answer: Answer, connection: PolledConnection) -> str:
+    """What the answer proves. Raises _NoAnswer if it does not prove that the device answers us."""
+    step = failed_step(answer, connection)
     if step is None:
         return ""
-    if step is Step.ALLOWED and link.plan.identity:
+    if step is Step.ALLOWED and connection.plan.identity:
         raise _NoAnswer(_DENIED, step)
     if answer.failure is not None or answer.exception in (
         ExceptionCode.GATEWAY_PATH_UNAVAILABLE,

@@ -1,7 +1,7 @@
-"""One question to one unit, awaited: what orders are made of.
+"""Requests of one command to a unit, each awaited.
 
-A question goes through the same channel as the polls. What a person waits for is urgent and goes ahead of them; what
-takes its time, such as a scan, takes turns with them.
+They go through the channel of the polls. A command that a user waits for is urgent and goes ahead of them; a long one,
+such as a scan, takes turns with them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PATIENCE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Exactly one of `data` (behind the byte count), `exception` and `failure` is there."""
+    """The end of a request. Exactly one of `data` (after the byte count), `exception` and `failure` is set."""
 
     took_s: float
     data: bytes | None = None
@@ -36,7 +36,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """A sentence for what is not data."""
+        """A sentence that says why there is no data."""
         if self.exception is not None:
             return str(DeviceException(self.exception))
         if self.failure is not None:
@@ -45,18 +45,22 @@ class Answer:
 
 
 class _Question(Transaction):
-    __slots__ = ("future",)
+    __slots__ = ("began", "future")
 
+    began: float
     future: asyncio.Future[Answer]
 
     def settle(self, answer: bytes) -> None:
         if answer[5] & _EXCEPTION_BIT:
-            self._end(Answer(0.0, exception=answer[6]))
+            self._end(Answer(self._took_s(), exception=answer[6]))
         else:
-            self._end(Answer(0.0, data=answer[7:]))
+            self._end(Answer(self._took_s(), data=answer[7:]))
 
     def fail(self, failure: Failure, detail: str = "") -> None:
-        self._end(Answer(0.0, failure=failure, detail=detail))
+        self._end(Answer(self._took_s(), failure=failure, detail=detail))
+
+    def _took_s(self) -> float:
+        return self.future.get_loop().time() - self.began
 
     def _end(self, answer: Answer) -> None:
         if not self.future.done():
@@ -70,24 +74,28 @@ class _UrgentQuestion(_Question):
 
 
 class UnitClient:
-    """Asks in the name of one order; `close` withdraws what has not been sent."""
+    """Sends the requests of one command. What is not sent by `send_by` (the loop's clock) is never sent."""
 
-    def __init__(self, channel: Channel, *, is_urgent: bool) -> None:
+    def __init__(self, channel: Channel, *, is_urgent: bool, send_by: float) -> None:
         self.channel = channel
         self._kind = _UrgentQuestion if is_urgent else _Question
+        self._send_by = send_by
         self.requests = 0
 
-    async def ask(self, unit_id: int, pdu: bytes) -> Answer:
-        """Send a request and wait for what comes of it, which is bounded by the channel's own deadlines."""
+    async def request(self, unit_id: int, pdu: bytes) -> Answer:
+        """Send a request and wait for its answer, which is bounded by the deadlines of the channel."""
+        return await self.submit(unit_id, pdu)
+
+    def submit(self, unit_id: int, pdu: bytes) -> asyncio.Future[Answer]:
+        """Send a request, or let it wait for its turn. The future always gets an answer."""
         loop = self.channel.loop
-        began = loop.time()
-        question = self._kind(self, RawRequest(bytes((unit_id,)) + pdu), began + _PATIENCE_S)
-        question.future = loop.create_future()
+        now = loop.time()
+        question = self._kind(self, RawRequest(bytes((unit_id,)) + pdu), min(now + _PATIENCE_S, self._send_by))
+        question.future, question.began = loop.create_future(), now
         self.requests += 1
         self.channel.submit(question)
-        answer = await question.future
-        return Answer(loop.time() - began, answer.data, answer.exception, answer.failure, answer.detail)
+        return question.future
 
     def close(self) -> None:
-        """Whoever asked is gone."""
+        """End the requests that still wait for their turn: they are not sent."""
         self.channel.abandon(self)

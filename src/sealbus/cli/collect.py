@@ -1,4 +1,4 @@
-"""`sealbus collect`: poll the devices of the site, keep their history, carry out what people order."""
+"""`sealbus collect`: poll the devices of the site, keep their history, execute commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def collect(
     ] = None,
     log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
 ) -> None:
-    """Poll devices, keep their history, publish live values, carry out orders."""
+    """Poll devices, keep their history, publish live values, execute commands."""
     with one_line_errors():
         folder = state_home(home)
         sources = [_source(each) for each in records or _listed(os.environ.get("SEALBUS_RECORDS", ""))]

@@ -1,7 +1,7 @@
 """The collector with everything it is connected to: site, history, bus, records of gateways. The composition, no more.
 
 Devices are polled on one loop that never waits for a database: what speaks to the site has a thread of its own, history
-another, the bus none. When the database is away, the last plan goes on, samples go to the spool, and results of orders
+another, the bus none. When the database is away, the last plan goes on, samples go to the spool, and results of commands
 wait in memory, a bounded number of them. Hints of the bus make a change effective at once; without one it takes half a
 second, because the version numbers are looked at that often.
 
@@ -40,11 +40,12 @@ from sealbus.bus import (
 )
 from sealbus.errors import SealbusError
 from sealbus.history import HistoryRules, HistoryWriter, RetentionClass, open_history
-from sealbus.plant import Order, OrderProgress, OrderResult, OrderState, Plan
+from sealbus.plant import CommandResult, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sealbus.plant import CommandProgress
     from sealbus.samples import Sample
     from sealbus.web import CollectorDesk
 
@@ -58,8 +59,8 @@ _BEAT_EVERY_S: Final = 5.0
 _ASK_EVERY_S: Final = 2.0
 _RECORDS_EVERY_S: Final = 1.0
 _HEAD_EVERY_S: Final = 60.0
-_ORDERS_AT_ONCE: Final = 16
-_HINTS: Final = ("plan", "order")
+_COMMANDS_AT_ONCE: Final = 16
+_HINTS: Final = ("plan", "command")
 
 
 class RecordSource(msgspec.Struct, frozen=True):
@@ -159,8 +160,8 @@ class Collecting:
         self._bus = bus
         self._threads = threads
         self._worker = worker
-        self._results: deque[OrderResult] = deque()
-        self._progress: dict[int, OrderProgress] = {}
+        self._results: deque[CommandResult] = deque()
+        self._progress: dict[int, CommandProgress] = {}
         self._has_reports = asyncio.Event()
         self._hinted = asyncio.Event()
         self._complained = ""
@@ -171,6 +172,7 @@ class Collecting:
                 store=writer,
                 publish=self._publish,
                 report=self._report,
+                on_sending=self._record_sent,
                 identities=desk.environment.home / "identities",
             )
         )
@@ -182,7 +184,7 @@ class Collecting:
         work = {
             "collector": self.collector.run(),
             "hints": self._hear_hints(),
-            "plan and orders": self._follow(),
+            "plan and commands": self._follow(),
             "reports": self._send_reports(),
             "sign of life": self._live(),
             "heartbeat": self._keep(),
@@ -214,9 +216,9 @@ class Collecting:
         for payload in encode_samples(samples):
             self._bus.publish(LIVE_TOPIC, payload)
 
-    def _report(self, message: OrderProgress | OrderResult) -> None:
-        """Of progress the newest counts. A result is kept until the site has it; there are as many as there are orders."""
-        if isinstance(message, OrderResult):
+    def _report(self, message: CommandProgress | CommandResult) -> None:
+        """Of progress the newest counts. A result is kept until the site has it; there are as many as there are commands."""
+        if isinstance(message, CommandResult):
             self._progress.pop(message.id, None)
             self._results.append(message)
         else:
@@ -244,18 +246,19 @@ class Collecting:
                 self._hinted.set()
 
     async def _follow(self) -> None:
-        """Take up new plans and orders: at once when hinted, and by looking twice a second."""
-        known_plan = known_orders = -1
-        await self._try(self._desk.recover_orders)
+        """Take up new plans and commands: at once when hinted, and by looking twice a second."""
+        known_plan = known_commands = -1
+        is_recovered = False  # before the first claim: recovery ends all that is claimed
         while True:
             self._hinted.clear()
-            versions = await self._try(self._desk.versions)
+            is_recovered = is_recovered or await self._try(self._desk.recover_commands) is not None
+            versions = await self._try(self._desk.versions) if is_recovered else None
             if versions is not None:
-                plan, orders = versions
+                plan, commands = versions
                 if plan != known_plan and await self._take_plan():
                     known_plan = plan
-                if orders != known_orders and await self._take_orders():
-                    known_orders = orders
+                if commands != known_commands and await self._take_commands():
+                    known_commands = commands
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY_S):
                     await self._hinted.wait()
@@ -283,29 +286,25 @@ class Collecting:
             _log.exception("a fault of this program: a part of the plan could not be taken up; the rest goes on")
         return True
 
-    async def _take_orders(self) -> bool:
-        """Whether all that was ordered has been taken, and all that was taken back is stopped."""
-        cancelled = await self._try(self._desk.cancelled_orders, self._worker)
-        if cancelled is None:
+    async def _take_commands(self) -> bool:
+        """Whether all commands were claimed, and all that were withdrawn are stopped."""
+        withdrawn = await self._try(self._desk.withdrawn_commands, self._worker)
+        if withdrawn is None:
             return False
-        for order_id in cancelled:
-            self.collector.cancel(order_id)
+        for command_id in withdrawn:
+            self.collector.withdraw(command_id)
         while True:
-            rows = await self._try(self._desk.claim_orders, self._worker, _ORDERS_AT_ONCE)
-            if rows is None:
+            commands = await self._try(self._desk.claim_commands, self._worker, _COMMANDS_AT_ONCE)
+            if commands is None:
                 return False
-            for row in rows:
-                self._submit(row)
-            if len(rows) < _ORDERS_AT_ONCE:
+            for command in commands:
+                self.collector.submit(command)
+            if len(commands) < _COMMANDS_AT_ONCE:
                 return True
 
-    def _submit(self, row: dict[str, Any]) -> None:
-        try:
-            self.collector.submit(msgspec.convert(row, Order))
-        except msgspec.ValidationError as error:
-            self._report(
-                OrderResult(id=row["id"], state=OrderState.REFUSED, reason=f"the order cannot be read: {error}")
-            )
+    async def _record_sent(self, command_id: int) -> bool:
+        """Commit that a write is sent. Raises SealbusError if the database is away: then it is not sent."""
+        return await self._loop.run_in_executor(self._threads.office, self._desk.record_sent, self._worker, command_id)
 
     async def _send_reports(self) -> None:
         """To the site, results first. A result that the database does not take waits until it does."""
@@ -328,14 +327,14 @@ class Collecting:
             self._results.popleft()
         return True
 
-    async def _sent(self, result: OrderResult) -> bool:
+    async def _sent(self, result: CommandResult) -> bool:
         def send() -> bool:
             try:
-                self._desk.finish_order(self._worker, result.id, msgspec.to_builtins(result))
+                self._desk.finish_command(self._worker, result)
             except SealbusError:
                 raise
             except Exception:  # noqa: BLE001 - one that can never be stored must not hold up those behind it
-                _log.exception("the result of order %d cannot be stored", result.id)
+                _log.exception("the result of command %d cannot be stored", result.id)
             return True
 
         return await self._try(send) is not None

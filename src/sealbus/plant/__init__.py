@@ -6,15 +6,23 @@ who stores a plan and who carries it out.
 """
 
 from sealbus.plant.collector_state import CollectorState, ConnectionState, LinkStatus, PollState, Problem
+from sealbus.plant.command_life import (
+    FINAL_STATES,
+    TRANSITIONS,
+    CommandKind,
+    CommandState,
+    InvalidTransition,
+    advance,
+    next_states,
+)
 from sealbus.plant.commands import (
+    Command,
+    CommandProgress,
+    CommandResult,
     ConnectionTested,
     DiscoverSunSpec,
     Finding,
     ModelFound,
-    Order,
-    OrderProgress,
-    OrderResult,
-    OrderState,
     RangeFound,
     ReadNow,
     RegistersScanned,
@@ -36,11 +44,18 @@ from sealbus.plant.sunspec_types import SUNSPEC_TYPES, SunSpecType, sunspec_type
 from sealbus.plant.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Tag, check_pace, compile_tag
 
 __all__ = [
+    "FINAL_STATES",
     "LONGEST_INTERVAL_S",
     "SHORTEST_INTERVAL_S",
     "SUNSPEC_TYPES",
+    "TRANSITIONS",
     "CalculatedPlan",
     "CollectorState",
+    "Command",
+    "CommandKind",
+    "CommandProgress",
+    "CommandResult",
+    "CommandState",
     "ConnectionPlan",
     "ConnectionState",
     "ConnectionTested",
@@ -48,14 +63,11 @@ __all__ = [
     "DevicePlan",
     "DiscoverSunSpec",
     "Finding",
+    "InvalidTransition",
     "LinearRange",
     "LinkStatus",
     "ModelFound",
     "NoValue",
-    "Order",
-    "OrderProgress",
-    "OrderResult",
-    "OrderState",
     "Plan",
     "PollState",
     "Problem",
@@ -77,8 +89,10 @@ __all__ = [
     "ValueRead",
     "ValuesRead",
     "WriteTag",
+    "advance",
     "build_conversion",
     "check_pace",
     "compile_tag",
+    "next_states",
     "sunspec_type_of",
 ]

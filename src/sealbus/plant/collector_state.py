@@ -79,6 +79,6 @@ class CollectorState(Struct, frozen=True, kw_only=True):
     samples: int
     sample_losses: int
     """Samples that a sink did not take."""
-    orders_under_way: int
+    commands_under_way: int
     clock_set_back: int
     clock_ahead_s: float

@@ -1,15 +1,14 @@
-"""What the collector is asked to do once, and what it says while it does it and in the end.
+"""Commands: what the collector executes once on request, and the progress and the result it reports.
 
-An order is a tagged struct, so that a JSON column of a database becomes one by `msgspec.convert(value, Order)`: the
-key `kind` says which. It has an id, which comes back in every `OrderProgress` and in its one `OrderResult`, and
-`within_s`, the time it may take from the moment the collector is given it, on the monotonic clock; what is not done by
-then has expired.
+A command is a tagged struct: `msgspec.convert(value, Command)` turns a JSON column of the database into one, and the key
+`kind` (a `CommandKind`) says which. Each `CommandProgress` and the one `CommandResult` carry its id. `within_s` is its
+deadline, counted on the monotonic clock from the moment the collector receives it. `plant.command_life` has its states.
 
-The connection is one of the plan, by its id, or one that is in no plan yet, whole: so it can be tried before it is
-stored. Both are held against the allowed networks alike.
+`connection` is the id of a connection of the plan, or a whole connection that is in no plan, so that it can be tested
+before it is stored. The allowed networks hold for both.
 
-A result is honest: `failed_at` is the step that failed and `reason` a sentence for people. What an order found out
-before it failed is in `found` all the same.
+A result names the step that failed (`failed_at`) and the reason in a sentence for the user. `found` has what was found
+before the failure too.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from sealbus.plant.command_life import CommandKind, CommandState
 from sealbus.plant.plan import ConnectionPlan, TagPlan  # noqa: TC001 - msgspec evaluates the annotations
 
 __all__ = [
+    "Command",
+    "CommandProgress",
+    "CommandResult",
     "ConnectionTested",
     "DiscoverSunSpec",
     "Finding",
     "ModelFound",
-    "Order",
-    "OrderProgress",
-    "OrderResult",
-    "OrderState",
     "RangeFound",
     "ReadNow",
     "RegistersScanned",
@@ -47,76 +46,66 @@ __all__ = [
 ]
 
 
-class _Order(Struct, frozen=True, kw_only=True, tag_field="kind"):
+class _Command(Struct, frozen=True, kw_only=True, tag_field="kind"):
     id: int
     connection: int | ConnectionPlan
     within_s: float = 30.0
 
 
-class TestConnection(_Order, frozen=True, kw_only=True, tag="test"):
-    """Reach the device and ask it for one place; any lawful answer, be it an exception, shows that it speaks Modbus."""
+class TestConnection(_Command, frozen=True, kw_only=True, tag=CommandKind.TEST.value):
+    """Connect to the device and read one place. Any valid response, an exception too, proves that it speaks Modbus."""
 
-    __test__ = False  # pytest takes a name that begins like this for a test
+    __test__ = False  # pytest collects classes whose names begin with Test
 
     unit_id: int = 1
     place: str = "holding:0"
 
 
-class ReadNow(_Order, frozen=True, kw_only=True, tag="read"):
-    """Read tags now, or any places: each as a tag that need not be in the plan. They share requests as in polling."""
+class ReadNow(_Command, frozen=True, kw_only=True, tag=CommandKind.READ.value):
+    """Read tags once. They need not be in the plan. Neighbours share a request, as in polling."""
 
     unit_id: int
     tags: tuple[TagPlan, ...]
 
 
-class ScanUnits(_Order, frozen=True, kw_only=True, tag="scan_units"):
-    """Which unit ids answer? Each is asked for one place."""
+class ScanUnits(_Command, frozen=True, kw_only=True, tag=CommandKind.SCAN_UNITS.value):
+    """Find the unit ids that answer: one place of each is read."""
 
     first: int = 1
     last: int = 247
     place: str = "holding:0"
 
 
-class ScanRegisters(_Order, frozen=True, kw_only=True, tag="scan_registers"):
-    """Which addresses of a range does the unit have, and what is in them now?"""
+class ScanRegisters(_Command, frozen=True, kw_only=True, tag=CommandKind.SCAN_REGISTERS.value):
+    """Find the addresses of a range that the unit has, and read them."""
 
     unit_id: int
     place: str
     """A range such as "holding:0-999"."""
     max_requests: int = 2000
-    """A device that lacks most of the range is asked many times; here it ends."""
+    """A device that lacks most of the range needs many requests; the scan ends after this many."""
 
 
-class DiscoverSunSpec(_Order, frozen=True, kw_only=True, tag="sunspec"):
-    """Find the SunSpec models of a unit and read them: bases 40000, 50000 and 0 unless others are named."""
+class DiscoverSunSpec(_Command, frozen=True, kw_only=True, tag=CommandKind.SUNSPEC.value):
+    """Find the SunSpec models of a unit and read them."""
 
     unit_id: int = 1
     bases: tuple[int, ...] = (40000, 50000, 0)
 
 
-class WriteTag(_Order, frozen=True, kw_only=True, tag="write"):
-    """The door for writes: this version refuses it."""
+class WriteTag(_Command, frozen=True, kw_only=True, tag=CommandKind.WRITE.value):
+    """Write a value to a tag. This version refuses it."""
 
     unit_id: int
     tag: TagPlan
     value: bool | int | float | str
 
 
-Order: TypeAlias = TestConnection | ReadNow | ScanUnits | ScanRegisters | DiscoverSunSpec | WriteTag
-
-
-class OrderState(StrEnum):
-    """How an order ended."""
-
-    DONE = "done"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    REFUSED = "refused"
-    """Nothing was tried: it makes no sense, is not allowed, or too many are under way."""
+Command: TypeAlias = TestConnection | ReadNow | ScanUnits | ScanRegisters | DiscoverSunSpec | WriteTag
 
 
 class Step(StrEnum):
-    """The way to an answer. A step that failed is the last one taken."""
+    """The steps to an answer, in order. A step that failed is the last."""
 
     RULES = "rules"
     """The URL, the identity and the allowed networks."""
@@ -126,15 +115,15 @@ class Step(StrEnum):
     TLS = "tls"
     """The handshake, the certificates of both sides."""
     ANSWER = "answer"
-    """The device answered in time, with what belongs to the request."""
+    """The device answered in time, and the answer fits the request."""
     ALLOWED = "allowed"
-    """It was not refused by exception 01: a gateway's role, or a function that the device lacks."""
+    """The answer is not exception 01: a gateway's policy denied it, or the device does not know the function."""
     VALUE = "value"
-    """There is such a place and it holds a value."""
+    """The place exists and holds a value."""
 
 
 class StepTaken(Struct, frozen=True, kw_only=True):
-    """A step, how it went and how long it took."""
+    """One step of a test."""
 
     step: Step
     ok: bool
@@ -142,23 +131,23 @@ class StepTaken(Struct, frozen=True, kw_only=True):
     took_s: float = 0.0
 
 
-class ConnectionTested(Struct, frozen=True, kw_only=True, tag="test"):
-    """What a test found out."""
+class ConnectionTested(Struct, frozen=True, kw_only=True, tag=CommandKind.TEST.value):
+    """The result of `TestConnection`."""
 
     steps: tuple[StepTaken, ...]
     address: str = ""
-    """What was dialled."""
+    """The address that was dialled."""
     certificate: str = ""
-    """The server's subject, and the fingerprint (SHA-256) and end of its certificate: only mbaps has them."""
+    """The subject of the server's certificate. Only mbaps has it, its SHA-256 fingerprint and its end of validity."""
     fingerprint: str = ""
     not_after_us: int | None = None
     exception: int | None = None
-    """The Modbus exception that it answered with."""
+    """The code of the Modbus exception, if that was the answer."""
     answer_s: float | None = None
 
 
 class ValueRead(Struct, frozen=True, kw_only=True):
-    """A value as `Sample` has it, with the registers or bits it came from and, where it is none, why."""
+    """A value with the members of `Sample`. `text` says why there is no value."""
 
     tag_id: int
     time_us: int
@@ -166,12 +155,12 @@ class ValueRead(Struct, frozen=True, kw_only=True):
     quality: int
     reason: int
     raw: str = ""
-    """The bytes of the answer for this place, in hexadecimal."""
+    """The bytes of the response for this place, in hexadecimal."""
     text: str = ""
 
 
-class ValuesRead(Struct, frozen=True, kw_only=True, tag="read"):
-    """What was read."""
+class ValuesRead(Struct, frozen=True, kw_only=True, tag=CommandKind.READ.value):
+    """The result of `ReadNow`."""
 
     values: tuple[ValueRead, ...]
     requests: int = 0
@@ -179,7 +168,7 @@ class ValuesRead(Struct, frozen=True, kw_only=True, tag="read"):
 
 
 class UnitAnswer(Struct, frozen=True, kw_only=True):
-    """A unit that answered, with an exception or with values."""
+    """A unit that answered, with values or with an exception."""
 
     unit_id: int
     took_s: float
@@ -187,15 +176,15 @@ class UnitAnswer(Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-class UnitsScanned(Struct, frozen=True, kw_only=True, tag="scan_units"):
-    """The units that answered, and how many were asked."""
+class UnitsScanned(Struct, frozen=True, kw_only=True, tag=CommandKind.SCAN_UNITS.value):
+    """The result of `ScanUnits`."""
 
     units: tuple[UnitAnswer, ...]
-    asked: int
+    requests: int
 
 
 class RangeFound(Struct, frozen=True, kw_only=True):
-    """Places that answered alike: `values` hold what was in them, or `exception` is what they were refused with."""
+    """Neighbouring places with the same kind of answer: their `values`, or the `exception`."""
 
     place: str
     values: tuple[int, ...] = ()
@@ -203,17 +192,17 @@ class RangeFound(Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-class RegistersScanned(Struct, frozen=True, kw_only=True, tag="scan_registers"):
-    """What a range holds."""
+class RegistersScanned(Struct, frozen=True, kw_only=True, tag=CommandKind.SCAN_REGISTERS.value):
+    """The result of `ScanRegisters`."""
 
     ranges: tuple[RangeFound, ...]
     requests: int
 
 
 class ModelFound(Struct, frozen=True, kw_only=True):
-    """A SunSpec model: its id, where its id register stands, and its registers behind id and length.
+    """A SunSpec model: its id, the address of its id register, and its registers after id and length.
 
-    `complete` is false where some of its registers could not be read; `registers` then ends before the first of them.
+    `complete` is false if some of its registers could not be read; `registers` then ends before the first of them.
     """
 
     model_id: int
@@ -223,8 +212,8 @@ class ModelFound(Struct, frozen=True, kw_only=True):
     complete: bool = True
 
 
-class SunSpecFound(Struct, frozen=True, kw_only=True, tag="sunspec"):
-    """The chain of models. `base` is where "SunS" stands."""
+class SunSpecFound(Struct, frozen=True, kw_only=True, tag=CommandKind.SUNSPEC.value):
+    """The result of `DiscoverSunSpec`: the chain of models. `base` is the address of "SunS"."""
 
     base: int
     models: tuple[ModelFound, ...]
@@ -233,8 +222,8 @@ class SunSpecFound(Struct, frozen=True, kw_only=True, tag="sunspec"):
 Finding: TypeAlias = ConnectionTested | ValuesRead | UnitsScanned | RegistersScanned | SunSpecFound
 
 
-class OrderProgress(Struct, frozen=True, kw_only=True):
-    """How far an order has come."""
+class CommandProgress(Struct, frozen=True, kw_only=True):
+    """How far a command is: `done` of `total` steps; `total` is 0 if it is not known."""
 
     id: int
     done: int
@@ -242,11 +231,11 @@ class OrderProgress(Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-class OrderResult(Struct, frozen=True, kw_only=True):
-    """The end of an order: there is exactly one."""
+class CommandResult(Struct, frozen=True, kw_only=True):
+    """The end of a command. Each command has exactly one; `state` is final."""
 
     id: int
-    state: OrderState
+    state: CommandState
     reason: str = ""
     failed_at: Step | None = None
     took_s: float = 0.0

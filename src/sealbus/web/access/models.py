@@ -19,7 +19,7 @@ LOST_AFTER_S = 20.0
 
 
 class Version(models.Model):
-    """A named number that only grows: `rights`, `plan`, `order`."""
+    """A named number that only grows: `rights`, `plan`, `command`."""
 
     name = models.CharField(max_length=32, primary_key=True)
     number = models.PositiveBigIntegerField(default=0)

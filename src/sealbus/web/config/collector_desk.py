@@ -8,7 +8,7 @@ is called below, and the next call connects anew.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import Error, InterfaceError, close_old_connections, connection
@@ -24,12 +24,13 @@ from sealbus.web.devices import queries
 from sealbus.web.devices.services import collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
+    from sealbus.plant import Command, CommandProgress, CommandResult
     from sealbus.web.config.environment import Environment
 
-__all__ = ["CollectorDesk", "Progress"]
+__all__ = ["CollectorDesk"]
 
 _Given = ParamSpec("_Given")
 _Got = TypeVar("_Got")
@@ -53,19 +54,6 @@ def _at_the_desk(work: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
     return done
 
 
-class Progress(Protocol):
-    """How far an order has come, as `acquisition.OrderProgress` has it."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def done(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def text(self) -> str: ...
-
-
 class CollectorDesk:
     """The site as the collector sees it. Use it after `boot`, from one thread at a time."""
 
@@ -82,9 +70,9 @@ class CollectorDesk:
 
     @_at_the_desk
     def versions(self) -> tuple[int, int]:
-        """The numbers that count changes of the plan and of what is ordered."""
-        numbers = dict(Version.objects.filter(name__in=("plan", "order")).values_list("name", "number"))
-        return numbers.get("plan", 0), numbers.get("order", 0)
+        """The numbers that count changes of the plan and of the commands."""
+        numbers = dict(Version.objects.filter(name__in=("plan", "command")).values_list("name", "number"))
+        return numbers.get("plan", 0), numbers.get("command", 0)
 
     @_at_the_desk
     def plan(self) -> dict[str, Any]:
@@ -97,29 +85,34 @@ class CollectorDesk:
         return queries.retention_classes(), queries.retention_of_tags()
 
     @_at_the_desk
-    def recover_orders(self) -> int:
-        """End what the collector before this one had begun. How many there were."""
-        return collector.recover_orders()
+    def recover_commands(self) -> int:
+        """End the commands that the collector before this one had claimed. Returns how many."""
+        return collector.recover_commands()
 
     @_at_the_desk
-    def claim_orders(self, worker: str, limit: int) -> list[dict[str, Any]]:
-        """Take what has been ordered, with the members of `acquisition.Order`; what may not be done is ended here."""
-        return collector.claim_orders(worker, limit)
+    def claim_commands(self, worker: str, limit: int) -> list[Command]:
+        """Claim up to `limit` commands. Those that are not possible or not allowed any more are ended here."""
+        return collector.claim_commands(worker, limit)
 
     @_at_the_desk
-    def cancelled_orders(self, worker: str) -> list[int]:
-        """The orders under way that were taken back."""
-        return collector.cancelled_orders(worker)
+    def withdrawn_commands(self, worker: str) -> list[int]:
+        """The commands of this collector that a user withdrew."""
+        return collector.withdrawn_commands(worker)
 
     @_at_the_desk
-    def note_progress(self, worker: str, progress: Progress) -> None:
-        """Write down how far an order has come."""
-        collector.progress(worker, progress.id, progress.done, progress.total, progress.text)
+    def note_progress(self, worker: str, progress: CommandProgress) -> None:
+        """Store the progress of a command."""
+        collector.note_progress(worker, progress)
 
     @_at_the_desk
-    def finish_order(self, worker: str, order_id: int, result: Mapping[str, Any]) -> None:
-        """Write down its end: an `acquisition.OrderResult` as plain values."""
-        collector.finish(worker, order_id, result)
+    def record_sent(self, worker: str, command_id: int) -> bool:
+        """Record a write as sent, before it goes on the wire. False: it may not be sent any more."""
+        return collector.record_sent(worker, command_id)
+
+    @_at_the_desk
+    def finish_command(self, worker: str, result: CommandResult) -> None:
+        """Store the result of a command."""
+        collector.finish_command(worker, result)
 
     @_at_the_desk
     def take_records(self, name: str, folder: Path) -> int:

@@ -212,14 +212,14 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Sealbus",
-    "DESCRIPTION": "Devices, tags, live values, history, orders, accounts and the audit of a Sealbus site.",
+    "DESCRIPTION": "Devices, tags, live values, history, commands, accounts and the audit of a Sealbus site.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "OAS_VERSION": "3.1.0",
     "ENUM_NAME_OVERRIDES": {
         "Action": ["view", "acknowledge", "write", "configure", "administer", "audit"],
-        "CommandState": "sealbus.web.devices.models.CommandState",
+        "CommandState": "sealbus.web.devices.models.STATE_CHOICES",
         "LiveState": ["starting", "live", "silent", "cut-off", "history"],
     },
     "POSTPROCESSING_HOOKS": [

@@ -1,4 +1,4 @@
-"""What is there to see and steer? Connections, devices, tags, templates, and the orders that people give.
+"""What does the site consist of? Connections, devices, tags, templates, and commands.
 
 It stores what the collector shall do and shows what it did. It refuses to reach a device: nothing here can.
 """

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from rest_framework.routers import SimpleRouter
 
+from sealbus.web.devices.views.commands import CommandViewSet
 from sealbus.web.devices.views.configured import ConnectionViewSet, DeviceViewSet, TagViewSet
-from sealbus.web.devices.views.orders import OrderViewSet
 from sealbus.web.devices.views.site import AllowedNetworkViewSet, RetentionViewSet, SerialPatternViewSet
 from sealbus.web.devices.views.templates import TemplateViewSet
 
@@ -20,7 +20,7 @@ _router = SimpleRouter(trailing_slash=False)
 _router.register("connections", ConnectionViewSet, basename="connection")
 _router.register("devices", DeviceViewSet, basename="device")
 _router.register("tags", TagViewSet, basename="tag")
-_router.register("orders", OrderViewSet, basename="order")
+_router.register("commands", CommandViewSet, basename="command")
 _router.register("retention-classes", RetentionViewSet, basename="retention-class")
 _router.register("allowed-networks", AllowedNetworkViewSet, basename="allowed-network")
 _router.register("serial-patterns", SerialPatternViewSet, basename="serial-pattern")

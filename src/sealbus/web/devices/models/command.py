@@ -1,88 +1,120 @@
-"""What somebody asked the collector to do once: a row with a life, moved on by compare-and-swap alone.
+"""A command: one row, whose state changes only by compare-and-swap within the table of `plant.command_life`.
 
-    requested -> claimed -> done | failed | expired | unknown | cancelled
-    requested -> failed | expired | cancelled
-
-A row knows who asked, so that his rights can be looked at again when it is claimed. `unknown` is for what a collector
-had claimed when it died and whose effect nobody can know; what changes nothing in a device is `failed` then.
+A row keeps who requested it, so that the rights of that account are checked again when a collector claims it. The
+constraints hold in the database what the table of transitions claims: no race and no script can store another life.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
 from django.db.models import Q
 
+from sealbus.plant import FINAL_STATES, CommandKind, CommandState, advance, next_states
+from sealbus.web.access.actions import Action
 from sealbus.web.accounts.models import Group
 from sealbus.web.devices.models.connection import Connection
 from sealbus.web.devices.models.device import Device
 
-__all__ = ["Command", "CommandKind", "CommandState"]
+if TYPE_CHECKING:
+    import datetime
+
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["KIND_CHOICES", "STATE_CHOICES", "Command", "CommandQuerySet"]
+
+KIND_CHOICES = [(kind.value, kind.value) for kind in CommandKind]
+STATE_CHOICES = [(state.value, state.value) for state in CommandState]
+
+_OPEN = [state.value for state in CommandState if state not in FINAL_STATES]
+_UNCLAIMED = [CommandState.REQUESTED.value, CommandState.WAITING.value, CommandState.APPROVED.value]
+_HELD = [CommandState.CLAIMED.value, CommandState.SENT.value]
+_AFTER_SENT = [state.value for state in CommandState if state in next_states(CommandState.SENT, CommandKind.WRITE)]
+_OF_READINGS = [
+    state.value
+    for state in CommandState
+    if state is CommandState.REQUESTED or any(state in next_states(each, CommandKind.READ) for each in CommandState)
+]
 
 
-class CommandKind(models.TextChoices):
-    """What is asked for: the words of the collector's orders."""
+class CommandQuerySet(models.QuerySet["Command"]):
+    """Commands."""
 
-    TEST = "test"
-    READ = "read"
-    SCAN_UNITS = "scan_units"
-    SCAN_REGISTERS = "scan_registers"
-    SUNSPEC = "sunspec"
-    WRITE = "write"
+    def visible_to(self, subject: Subject) -> CommandQuerySet:
+        """In groups that the subject may view: its own, and all of the groups that it may configure."""
+        viewed, configured = subject.rights.groups(Action.VIEW), subject.rights.groups(Action.CONFIGURE)
+        rows = self if viewed is None else self.filter(group__in=viewed)
+        if configured is None:
+            return rows
+        return rows.filter(Q(actor_id=subject.user_id or 0) | Q(group__in=configured))
 
+    def open(self) -> CommandQuerySet:
+        """Those that have not ended."""
+        return self.filter(state__in=_OPEN)
 
-class CommandState(models.TextChoices):
-    """Where it is in its life."""
+    def unclaimed(self) -> CommandQuerySet:
+        """Those that a collector may claim."""
+        return self.filter(state__in=[CommandState.REQUESTED, CommandState.APPROVED])
 
-    REQUESTED = "requested"
-    CLAIMED = "claimed"
-    DONE = "done"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    UNKNOWN = "unknown"
-    CANCELLED = "cancelled"
+    def overdue(self, now: datetime.datetime) -> CommandQuerySet:
+        """Those that no collector claimed by their deadline."""
+        return self.filter(state__in=_UNCLAIMED, deadline__lte=now)
 
-    @property
-    def is_final(self) -> bool:
-        """Nothing comes after it."""
-        return self not in (CommandState.REQUESTED, CommandState.CLAIMED)
+    def held_by(self, worker: str) -> CommandQuerySet:
+        """Those that this collector executes."""
+        return self.filter(state__in=_HELD, claimed_by=worker)
 
+    def compare_and_swap(self, command: Command, to: CommandState, **fields: Any) -> bool:
+        """Move a command of these rows from the state that was read to another, with what goes with it.
 
-_OPEN = [CommandState.REQUESTED.value, CommandState.CLAIMED.value]
+        False: the state has changed since, or the row is not among these. Raises InvalidTransition.
+        """
+        state = advance(CommandState(command.state), to, CommandKind(command.kind))
+        if not self.filter(pk=command.pk, state=command.state).update(state=state, **fields):
+            return False
+        command.state = state
+        return True
 
 
 class Command(models.Model):
-    """A command. Its group is the one in which its asker needed the right."""
+    """A command. Its group is the one in which the right to request it was needed."""
 
-    kind = models.CharField(max_length=16, choices=CommandKind.choices)
+    kind = models.CharField(max_length=16, choices=KIND_CHOICES)
     group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="+")
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, null=True, related_name="+")
     tags = models.JSONField(default=list)
     arguments = models.JSONField(default=dict)
-    """The other members of the collector's order of this kind."""
+    """The other members of the struct of this kind in `plant.commands`."""
     within_s = models.FloatField(default=30.0)
 
     actor_kind = models.CharField(max_length=16)
     actor_id = models.PositiveBigIntegerField()
-    """The user's id, of a token its owner's."""
+    """The id of the user; for a token, of its owner."""
     actor_name = models.CharField(max_length=200)
     actor_address = models.CharField(max_length=64, blank=True)
     token_key = models.CharField(max_length=25, blank=True)
-    """What tells the token apart; empty in a session."""
+    """Identifies the token; empty in a session."""
 
     requested_at = models.DateTimeField()
     deadline = models.DateTimeField()
-    state = models.CharField(max_length=16, choices=CommandState.choices, default=CommandState.REQUESTED)
+    state = models.CharField(max_length=16, choices=STATE_CHOICES, default=CommandState.REQUESTED.value)
     claimed_by = models.CharField(max_length=100, blank=True)
+    """The id of the collector."""
     claimed_at = models.DateTimeField(null=True)
-    cancel_asked_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    """Of a write: committed before its bytes go on the wire."""
+    withdraw_requested_at = models.DateTimeField(null=True)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     progress_text = models.CharField(max_length=500, blank=True)
     reason = models.CharField(max_length=1000, blank=True)
     result = models.JSONField(null=True)
-    """The collector's `OrderResult` as builtins."""
+    """A `plant.CommandResult` as JSON."""
     finished_at = models.DateTimeField(null=True)
+
+    objects = CommandQuerySet.as_manager()
 
     class Meta:
         app_label = "devices"
@@ -92,16 +124,30 @@ class Command(models.Model):
             models.Index(fields=["actor_id", "-id"], name="devices_command_actor"),
         )
         constraints = (
-            models.CheckConstraint(condition=Q(kind__in=CommandKind.values), name="devices_command_kind"),
-            models.CheckConstraint(condition=Q(state__in=CommandState.values), name="devices_command_state"),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in CommandKind]), name="devices_command_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=CommandKind.WRITE.value, state__in=[state.value for state in CommandState])
+                | Q(state__in=_OF_READINGS),
+                name="devices_command_state",
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=_OPEN, finished_at__isnull=True)
                 | (~Q(state__in=_OPEN) & Q(finished_at__isnull=False)),
                 name="devices_command_finished",
             ),
             models.CheckConstraint(
-                condition=~Q(state="claimed") | (Q(claimed_at__isnull=False) & ~Q(claimed_by="")),
+                condition=~Q(state__in=_HELD) | (Q(claimed_at__isnull=False) & ~Q(claimed_by="")),
                 name="devices_command_claimed",
+            ),
+            # A write has an end that only a sent one can have, or is sent, only if the time of sending is recorded.
+            # `failed` is left out: a write also fails before it is sent.
+            models.CheckConstraint(
+                condition=~Q(kind=CommandKind.WRITE.value)
+                | Q(sent_at__isnull=False)
+                | ~Q(state__in=[CommandState.SENT.value, *(each for each in _AFTER_SENT if each != "failed")]),
+                name="devices_command_sent",
             ),
             models.CheckConstraint(condition=Q(within_s__gt=0, within_s__lte=3600), name="devices_command_within"),
         )

@@ -47,11 +47,11 @@ class ApplyForm(Strict):
 
 
 class SunSpecTagsForm(Strict):
-    """Make tags from what this order discovered. `scale_factors`: "live" reads them all the time, "fixed" takes those of
-    the discovery.
+    """Make tags from the models that this command found. `scale_factors`: "live" reads them with each value, "fixed" keeps
+    those of the discovery.
     """
 
-    order = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    command = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     models = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=65_535), required=False)
     scale_factors = serializers.ChoiceField(choices=["live", "fixed"], required=False, default="live")
 

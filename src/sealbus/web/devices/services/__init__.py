@@ -1,46 +1,49 @@
-"""What changes something: each function checks the right, does it in one transaction, and leaves an audit record in it.
+"""Changes: each function checks the right and makes the change and its audit record in one transaction.
 
-`claim_orders`, `progress`, `finish`, `recover_orders` are for the collector, which `cli` joins with this side; they take
-and give plain values.
+The functions of `services.collector` are called by the collector process, and take and return structs of `plant`.
 """
 
 from sealbus.web.devices.services.archiving import archive, restore
 from sealbus.web.devices.services.collector import (
-    cancelled_orders,
-    claim_orders,
-    finish,
-    progress,
-    recover_orders,
+    claim_commands,
+    finish_command,
+    note_progress,
+    record_sent,
+    recover_commands,
+    withdrawn_commands,
 )
+from sealbus.web.devices.services.commands import CommandRequest, request_commands, withdraw_command
 from sealbus.web.devices.services.configuring import change, create, groups_touched
 from sealbus.web.devices.services.discovery import make_sunspec_tags
+from sealbus.web.devices.services.ending import expire_overdue
 from sealbus.web.devices.services.importing import import_rows, note_export
-from sealbus.web.devices.services.orders import Wish, cancel_order, request_orders
 from sealbus.web.devices.services.site import change_setting, create_setting, delete_setting
 from sealbus.web.devices.services.templates import apply_template, archive_template, import_template, renew_shipped
 
 __all__ = [
-    "Wish",
+    "CommandRequest",
     "apply_template",
     "archive",
     "archive_template",
-    "cancel_order",
-    "cancelled_orders",
     "change",
     "change_setting",
-    "claim_orders",
+    "claim_commands",
     "create",
     "create_setting",
     "delete_setting",
-    "finish",
+    "expire_overdue",
+    "finish_command",
     "groups_touched",
     "import_rows",
     "import_template",
     "make_sunspec_tags",
     "note_export",
-    "progress",
-    "recover_orders",
+    "note_progress",
+    "record_sent",
+    "recover_commands",
     "renew_shipped",
-    "request_orders",
+    "request_commands",
     "restore",
+    "withdraw_command",
+    "withdrawn_commands",
 ]

@@ -14,7 +14,7 @@ from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.calculated import dependents
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
-from sealbus.web.devices.services.ledger import demand, kind_of, record, swap
+from sealbus.web.devices.services.audited_writes import compare_and_swap, kind_of, record, require
 
 if TYPE_CHECKING:
     import datetime
@@ -31,7 +31,7 @@ _MOST_NAMES = 10
 def archive(*, row: Connection | Device | Tag, subject: Subject) -> None:
     """Archive it with what hangs on it. Conflict: calculated tags elsewhere need one of its tags. Twice is once."""
     devices, tags = _below(row)
-    demand(subject, Action.CONFIGURE, *_groups(row, devices))
+    require(subject, Action.CONFIGURE, *_groups(row, devices))
     if row.archived_at is not None:
         return
     now = timezone.now()
@@ -41,14 +41,14 @@ def archive(*, row: Connection | Device | Tag, subject: Subject) -> None:
         _refuse_if_needed(tags, subject)
         counts = {"tags": tags.exclude(pk=_own_id(row, Tag)).update(archived_at=now)}
         counts["devices"] = devices.live().exclude(pk=_own_id(row, Device)).update(archived_at=now)
-        swap(row, {"archived_at": now})
+        compare_and_swap(row, {"archived_at": now})
         record(subject, row, "archive", {"with": counts})
 
 
 def restore(*, row: Connection | Device | Tag, subject: Subject) -> None:
     """Bring it back with what went with it. Conflict: what it hangs on is archived, or a name is taken by now."""
     devices, tags = _below(row)
-    demand(subject, Action.CONFIGURE, *_groups(row, devices))
+    require(subject, Action.CONFIGURE, *_groups(row, devices))
     if row.archived_at is None:
         return
     _refuse_without_parent(row)
@@ -60,7 +60,7 @@ def restore(*, row: Connection | Device | Tag, subject: Subject) -> None:
                 "devices": devices.filter(archived_at=then).exclude(pk=_own_id(row, Device)).update(archived_at=None)
             }
             counts["tags"] = tags.filter(archived_at=then).exclude(pk=_own_id(row, Tag)).update(archived_at=None)
-            swap(row, {"archived_at": None})
+            compare_and_swap(row, {"archived_at": None})
             record(subject, row, "restore", {"with": counts})
     except IntegrityError:
         text = "By now there is something else of its name, or of the name of what belongs to it: rename that first"

@@ -1,138 +1,171 @@
-"""The collector's side of orders: `cli` calls these, with plain values in and out; nothing here reaches a device.
+"""The collector's side of commands: claim, progress, sent, end, recovery. Typed structs of `plant` in and out.
 
-An order is claimed by compare-and-swap, so two collectors never both have it, and the rights of whoever asked are
-looked at again: a session's as they are now, a token's cut to the token, which may have been revoked meanwhile. What
-is told to the collector is worked out now, from the configuration as it is now. All that ends is audited in the name
-of whoever asked.
+* A command is claimed by compare-and-swap, so two collectors never both have it. The rights of the account that
+  requested it are checked again: in a session as they are now, of a token cut to the token, which may be revoked.
+* What the collector receives is built from the configuration as it is now.
+* A write is recorded as `sent`, in the audit too, before the collector may put it on the wire (`record_sent`). So the
+  state proves what a collector that died had done: `claimed` was not sent, `sent` may have been.
+* The end of every command is audited in the name of the account that requested it.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.db import transaction
 from django.utils import timezone
 
-from sealbus.web.access.subject import NOBODY, Actor, ActorKind, Subject
+from sealbus import plant
+from sealbus.plant import FINAL_STATES, CommandKind, CommandProgress, CommandResult, CommandState, next_states
+from sealbus.web.access.models import Heartbeat
+from sealbus.web.access.subject import NOBODY, Subject
 from sealbus.web.accounts.models import ApiToken, User
 from sealbus.web.accounts.subjects import subject_of_token, subject_of_user
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, append
-from sealbus.web.devices.hints import announce
-from sealbus.web.devices.models import Command, CommandKind, CommandState
+from sealbus.web.devices.models import Command
 from sealbus.web.devices.queries import tag_plans
-from sealbus.web.devices.services.orders import NEEDED, target_of
+from sealbus.web.devices.services.commands import NEEDED
+from sealbus.web.devices.services.ending import (
+    actor_of,
+    clean,
+    end_command,
+    expire_overdue,
+    target_of,
+    with_targets,
+)
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
 
-__all__ = ["cancelled_orders", "claim_orders", "finish", "progress", "recover_orders"]
+__all__ = [
+    "claim_commands",
+    "finish_command",
+    "note_progress",
+    "record_sent",
+    "recover_commands",
+    "withdrawn_commands",
+]
 
+_log = logging.getLogger("sealbus.web")
 _LONGEST_TEXT = 500
-_LONGEST_REASON = 1000
-_ENDS = {"done": CommandState.DONE, "expired": CommandState.EXPIRED}
-_RESULTS = {CommandState.DONE: Result.DONE, CommandState.UNKNOWN: Result.UNKNOWN}
+_PROOFS_OF_SENDING = (CommandState.DONE, CommandState.DIFFERS, CommandState.UNKNOWN)
+_NOT_SENT = "the collector stopped before it sent the write"
+_MAY_BE_SENT = "the collector stopped after it recorded the write as sent: the write may or may not have had its effect"
 
 
 class _NotPossible(Exception):
-    """Why an order that was claimed is not handed out."""
-
-    def __init__(self, reason: str, result: Result = Result.FAILED) -> None:
-        super().__init__(reason)
-        self.result = result
+    """Why a command that was claimed is not given to the collector."""
 
 
-def claim_orders(worker: str, limit: int) -> list[dict[str, Any]]:
-    """Up to so many orders for this collector, oldest first, as `acquisition.Order` reads them. Those whose time is up
-    expire, and those whose asker has no right any more fail.
+def claim_commands(worker: str, limit: int) -> list[plant.Command]:
+    """Up to `limit` commands for this collector, the oldest first.
+
+    Those past their deadline become expired. Those that are not possible, or not allowed any more, become refused.
     """
-    _expire()
-    orders = []
-    waiting = Command.objects.filter(state=CommandState.REQUESTED).order_by("id").values_list("pk", flat=True)
-    for command_id in list(waiting[:limit]):
-        order = _claim(command_id, worker)
-        if order is not None:
-            orders.append(order)
-    return orders
+    expire_overdue()
+    waiting = list(Command.objects.unclaimed().order_by("id")[:limit])
+    claimed = (_claim(command, worker) for command in waiting)
+    return [command for command in claimed if command is not None]
 
 
-def progress(worker: str, order_id: int, done: int, total: int, text: str = "") -> bool:
-    """Note how far an order has come. False: stop, it was taken back or is not this collector's any more."""
-    rows = Command.objects.filter(pk=order_id, state=CommandState.CLAIMED, claimed_by=worker)
-    noted = rows.update(done=max(0, done), total=max(0, total), progress_text=_clean(text)[:_LONGEST_TEXT])
-    return bool(noted) and not rows.filter(cancel_asked_at__isnull=False).exists()
+def note_progress(worker: str, progress: CommandProgress) -> bool:
+    """Store the progress of a command. False: stop it, it was withdrawn or is not this collector's any more."""
+    rows = Command.objects.held_by(worker).filter(pk=progress.id)
+    noted = rows.update(
+        done=max(0, progress.done), total=max(0, progress.total), progress_text=clean(progress.text)[:_LONGEST_TEXT]
+    )
+    return bool(noted) and not rows.filter(withdraw_requested_at__isnull=False).exists()
 
 
-def cancelled_orders(worker: str) -> list[int]:
-    """The orders of this collector that were taken back and are still running."""
-    rows = Command.objects.filter(state=CommandState.CLAIMED, claimed_by=worker, cancel_asked_at__isnull=False)
+def record_sent(worker: str, command_id: int) -> bool:
+    """Record a claimed write as sent. The collector may put it on the wire only if this returned true.
+
+    False: it was withdrawn, its deadline has passed, or another collector holds the lease or the command.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        lease = Heartbeat.objects.select_for_update().filter(holder=worker)
+        rows = Command.objects.filter(
+            pk=command_id, claimed_by=worker, withdraw_requested_at__isnull=True, deadline__gt=now
+        )
+        command = with_targets(rows.filter(state=CommandState.CLAIMED, kind=CommandKind.WRITE)).first()
+        if lease.first() is None or command is None:
+            return False
+        if not rows.compare_and_swap(command, CommandState.SENT, sent_at=now):
+            return False
+        append(
+            Event(actor_of(command), f"{command.kind}.send", target_of(command), Result.DONE, {"command": command.pk})
+        )
+    return True
+
+
+def withdrawn_commands(worker: str) -> list[int]:
+    """The commands of this collector that are to be stopped, because a user withdrew them."""
+    rows = Command.objects.held_by(worker).filter(withdraw_requested_at__isnull=False)
     return list(rows.values_list("pk", flat=True))
 
 
-def finish(worker: str, order_id: int, result: Mapping[str, Any]) -> bool:
-    """Store the result of an order, `acquisition.OrderResult` as builtins. False: it was not this collector's any more,
-    and what became of it is written down already.
-    """
-    command = _of(order_id)
-    if command is None or command.claimed_by != worker:
+def finish_command(worker: str, result: CommandResult) -> bool:
+    """Store the result of a command. False: the command is not this collector's any more, and has its end already."""
+    command = with_targets(Command.objects.held_by(worker).filter(pk=result.id)).first()
+    if command is None:
         return False
-    state = _ENDS.get(str(result.get("state")), CommandState.FAILED)
-    reason = str(result.get("reason") or "")
-    if command.cancel_asked_at is not None and state is not CommandState.DONE:
-        state = CommandState.CANCELLED
-        reason = reason or "taken back"
-    return _end(command, CommandState.CLAIMED, state, reason=reason, result=_clean(dict(result)))
+    state, kind = CommandState(command.state), CommandKind(command.kind)
+    if state is CommandState.CLAIMED and kind.is_write and result.state in _PROOFS_OF_SENDING:
+        # Never expected: `record_sent` comes first. If it happens, the truth about the device is kept.
+        _log.error("command %d: the collector sent a write that was not recorded as sent", command.pk)
+        if not Command.objects.compare_and_swap(command, CommandState.SENT, sent_at=timezone.now()):
+            return False
+    to = _end_state(command, result.state)
+    reason = result.reason
+    if to is CommandState.WITHDRAWN:
+        reason = reason or "withdrawn"
+    return end_command(command, to, reason=reason, result=clean(msgspec.to_builtins(result)))
 
 
-def recover_orders() -> int:
-    """By a collector that begins, and is the only one: end what the one before had claimed. A write may or may not have
-    happened, and says so; anything else failed. How many.
+def recover_commands() -> int:
+    """End the commands that a collector had claimed when it stopped or lost its lease. Returns how many.
+
+    Call it only as the one collector of the site, before the first claim. Nothing is executed again: a write that was
+    recorded as sent is unknown, one that was not has failed, and a reading has failed.
     """
     ended = 0
-    for command in Command.objects.filter(state=CommandState.CLAIMED).select_related("device", "connection"):
-        is_write = command.kind == CommandKind.WRITE
-        state = CommandState.UNKNOWN if is_write else CommandState.FAILED
-        reason = "the collector stopped meanwhile" + ("; the write may have been carried out" if is_write else "")
-        ended += _end(command, CommandState.CLAIMED, state, reason=reason)
+    held = Command.objects.filter(state__in=[CommandState.CLAIMED, CommandState.SENT])
+    for command in with_targets(held):
+        if command.state == CommandState.SENT:
+            ended += end_command(command, CommandState.UNKNOWN, reason=_MAY_BE_SENT)
+        else:
+            reason = _NOT_SENT if CommandKind(command.kind).is_write else "the collector stopped before it was done"
+            ended += end_command(command, CommandState.FAILED, reason=reason)
     return ended
 
 
-def _expire() -> None:
-    overdue = Command.objects.filter(state=CommandState.REQUESTED, deadline__lte=timezone.now())
-    for command in overdue.select_related("device", "connection"):
-        _end(command, CommandState.REQUESTED, CommandState.EXPIRED, reason="no collector took it in time")
-
-
-def _claim(command_id: int, worker: str) -> dict[str, Any] | None:
+def _claim(command: Command, worker: str) -> plant.Command | None:
     now = timezone.now()
-    rows = Command.objects.filter(pk=command_id, state=CommandState.REQUESTED, deadline__gt=now)
-    if not rows.update(state=CommandState.CLAIMED, claimed_by=worker, claimed_at=now):
+    rows = Command.objects.filter(deadline__gt=now)
+    if not rows.compare_and_swap(command, CommandState.CLAIMED, claimed_by=worker, claimed_at=now):
         return None
-    command = _of(command_id)
-    if command is None:
-        return None
+    command = with_targets(Command.objects.filter(pk=command.pk)).get()
     try:
         _check_rights(command)
-        return _order(command, now)
+        return _build(command, now)
     except _NotPossible as refusal:
-        _end(command, CommandState.CLAIMED, CommandState.FAILED, reason=str(refusal), audited=refusal.result)
+        end_command(command, CommandState.REFUSED, reason=str(refusal))
         return None
-
-
-def _of(command_id: int) -> Command | None:
-    return Command.objects.select_related("device__connection", "connection").filter(pk=command_id).first()
 
 
 def _check_rights(command: Command) -> None:
-    """As they are now, in the group where the thing is now."""
-    subject = _asker(command)
+    """The rights as they are now, in the group where the device or connection is now."""
+    subject = _requester(command)
     about = command.device or command.connection
-    if not all(subject.rights.allows(action, about.group_id) for action in NEEDED[command.kind]):
-        raise _NotPossible(f"{command.actor_name} does not have the right any more", Result.REFUSED)
+    if not all(subject.rights.allows(action, about.group_id) for action in NEEDED[CommandKind(command.kind)]):
+        raise _NotPossible(f"{command.actor_name} does not have the right any more")
 
 
-def _asker(command: Command) -> Subject:
+def _requester(command: Command) -> Subject:
     if command.token_key:
         for token in ApiToken.objects.filter(token_key=command.token_key, user=command.actor_id).select_related("user"):
             subject = subject_of_token(token, address=command.actor_address)
@@ -142,64 +175,44 @@ def _asker(command: Command) -> Subject:
     user = User.objects.filter(pk=command.actor_id).first()
     if user is None:
         return NOBODY
-    # a role that demands a second factor was asked for it when the order was given
+    # a second factor, where a role demands one, was checked when the command was requested
     return subject_of_user(user, address=command.actor_address, has_second_factor=True)
 
 
-def _order(command: Command, now: datetime.datetime) -> dict[str, Any]:
-    """As the collector reads it, from what is configured now."""
+def _build(command: Command, now: datetime.datetime) -> plant.Command:
+    """The command for the collector, from the configuration as it is now. Raises _NotPossible."""
     device, connection = command.device, command.connection
-    arguments = command.arguments if isinstance(command.arguments, dict) else {}
-    order: dict[str, Any] = {**arguments, "kind": command.kind, "id": command.pk}
+    members: dict[str, Any] = dict(command.arguments) if isinstance(command.arguments, dict) else {}
     if device is not None:
         if device.connection is None or device.archived_at is not None:
-            raise _NotPossible("the device is archived, or on no connection any more")
+            raise _NotPossible("the device is archived, or has no connection any more")
         connection = device.connection
-        order["unit_id"] = device.unit_id
+        members["unit_id"] = device.unit_id
     if connection.archived_at is not None:
         raise _NotPossible("the connection is archived")
     if command.kind == CommandKind.READ and device is not None:
-        order["tags"] = tag_plans(device.pk, command.tags)
-        if not order["tags"]:
-            raise _NotPossible("the tags are archived, or of another device by now")
-    order["connection"] = connection.pk
-    order["within_s"] = max(0.001, (command.deadline - now).total_seconds())
-    return order
+        members["tags"] = msgspec.to_builtins(tag_plans(device.pk, command.tags))
+        if not members["tags"]:
+            raise _NotPossible("the tags are archived, or belong to another device now")
+    members |= {
+        "kind": command.kind,
+        "id": command.pk,
+        "connection": connection.pk,
+        "within_s": max(0.001, (command.deadline - now).total_seconds()),
+    }
+    try:
+        built: plant.Command = msgspec.convert(members, plant.Command)
+    except msgspec.ValidationError as error:
+        raise _NotPossible(f"its arguments cannot be used: {error}") from None
+    return built
 
 
-def _end(
-    command: Command,
-    then: CommandState,
-    state: CommandState,
-    *,
-    reason: str = "",
-    result: Any = None,
-    audited: Result | None = None,
-) -> bool:
-    """Compare-and-swap into a final state, audited in the name of whoever asked."""
-    reason = _clean(reason)[:_LONGEST_REASON]
-    with transaction.atomic():
-        rows = Command.objects.filter(pk=command.pk, state=then)
-        if not rows.update(state=state, reason=reason, result=result, finished_at=timezone.now()):
-            return False
-        announce("order")
-        actor = Actor(ActorKind(command.actor_kind), command.actor_id, command.actor_name, command.actor_address)
-        how = audited or _RESULTS.get(state, Result.FAILED)
-        detail = {"order": command.pk, "state": state.value, "reason": reason}
-        append(Event(actor, f"{command.kind}.finish", target_of(command), how, detail))
-    return True
-
-
-def _clean(value: Any) -> Any:
-    """Text of devices may hold what a database cannot store: NUL and halves of characters become visible."""
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-        case float():
-            return value if value == value and abs(value) != float("inf") else None
-        case dict():
-            return {_clean(str(key)): _clean(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_clean(each) for each in value]
-        case _:
-            return value
+def _end_state(command: Command, reported: CommandState) -> CommandState:
+    """The final state for what the collector reported, which may have crossed a withdrawal."""
+    state, kind = CommandState(command.state), CommandKind(command.kind)
+    if state is CommandState.CLAIMED and command.withdraw_requested_at and reported is not CommandState.DONE:
+        return CommandState.WITHDRAWN
+    if reported in next_states(state, kind) & FINAL_STATES:
+        return reported
+    # No answer to a write that was sent is unknown, whatever else ended its execution.
+    return CommandState.UNKNOWN if state is CommandState.SENT else CommandState.FAILED

@@ -17,7 +17,7 @@ from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.calculated import circle_in
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
-from sealbus.web.devices.services.ledger import alter, demand, insert
+from sealbus.web.devices.services.audited_writes import alter, insert, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ _Configured = Connection | Device | Tag
 
 def create(*, row: _Configured, subject: Subject) -> _Configured:
     """Store a new connection, device or tag."""
-    demand(subject, Action.CONFIGURE, *groups_touched(row, {}))
+    require(subject, Action.CONFIGURE, *groups_touched(row, {}))
     with transaction.atomic():
         announce("plan")
         insert(row, subject=subject)
@@ -41,7 +41,7 @@ def create(*, row: _Configured, subject: Subject) -> _Configured:
 
 def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> _Configured:
     """Change members of one. Conflict: it is archived, or somebody was faster."""
-    demand(subject, Action.CONFIGURE, *groups_touched(row, fields))
+    require(subject, Action.CONFIGURE, *groups_touched(row, fields))
     if row.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
     with transaction.atomic():

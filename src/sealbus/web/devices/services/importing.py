@@ -25,8 +25,8 @@ from sealbus.web.devices.columns import Table
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
+from sealbus.web.devices.services.audited_writes import note_refused, storable
 from sealbus.web.devices.services.configuring import groups_touched
-from sealbus.web.devices.services.ledger import note_refused, storable
 from sealbus.web.devices.services.names import Names
 from sealbus.web.devices.services.wiring import wire_inputs
 

@@ -13,7 +13,7 @@ from sealbus.web.access.actions import Action
 from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
-from sealbus.web.devices.services.ledger import alter, demand, detail_of, insert, record, storable
+from sealbus.web.devices.services.audited_writes import alter, detail_of, insert, record, require, storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ _Setting = RetentionClass | AllowedNetwork | SerialPattern
 
 def create_setting(*, row: _Setting, subject: Subject) -> _Setting:
     """Store a new one."""
-    demand(subject, Action.ADMINISTER, None)
+    require(subject, Action.ADMINISTER, None)
     with transaction.atomic():
         announce("plan")
         insert(row, subject=subject)
@@ -36,7 +36,7 @@ def create_setting(*, row: _Setting, subject: Subject) -> _Setting:
 
 def change_setting(*, row: _Setting, fields: Mapping[str, Any], subject: Subject) -> _Setting:
     """Change members of one."""
-    demand(subject, Action.ADMINISTER, None)
+    require(subject, Action.ADMINISTER, None)
     with transaction.atomic():
         announce("plan")
         if isinstance(row, RetentionClass):
@@ -48,7 +48,7 @@ def change_setting(*, row: _Setting, fields: Mapping[str, Any], subject: Subject
 
 def delete_setting(*, row: _Setting, subject: Subject) -> None:
     """Delete one. Conflict: tags are in this class of history."""
-    demand(subject, Action.ADMINISTER, None)
+    require(subject, Action.ADMINISTER, None)
     try:
         with transaction.atomic():
             announce("plan")

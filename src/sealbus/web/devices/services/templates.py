@@ -21,9 +21,9 @@ from sealbus.web.devices.columns import Table
 from sealbus.web.devices.interchange import Report, Row
 from sealbus.web.devices.models import Device, RetentionClass, Tag, Template
 from sealbus.web.devices.serializers import TagForm
+from sealbus.web.devices.services.audited_writes import compare_and_swap, require
 from sealbus.web.devices.services.configuring import groups_touched
 from sealbus.web.devices.services.importing import import_rows
-from sealbus.web.devices.services.ledger import demand, swap
 from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
 
 def archive_template(*, template: Template, subject: Subject) -> None:
     """Take it out of the list, for all groups. What was made from it stays."""
-    demand(subject, Action.CONFIGURE, None)
+    require(subject, Action.CONFIGURE, None)
     with transaction.atomic():
         if Template.objects.filter(pk=template.pk, archived_at__isnull=True).update(archived_at=timezone.now()):
             append(Event(subject.actor, "template.archive", _target(template)))
@@ -70,11 +70,11 @@ def apply_template(*, template: Template, device: Device, report: Report, subjec
     """Make or change the tags of a device after a template, and note which. All or nothing."""
     given = template.body.get("device", {})
     settings = {name: given[name] for name in DEVICE_MEMBERS if name in given}
-    demand(subject, Action.CONFIGURE, *groups_touched(device, settings))
+    require(subject, Action.CONFIGURE, *groups_touched(device, settings))
     with transaction.atomic():
         tags_into(device=device, tags=template.body["tags"], report=report, subject=subject, dry_run=dry_run)
         if not report.problem_count and not dry_run:
-            swap(device, settings | {"template_name": template.name, "template_version": template.number})
+            compare_and_swap(device, settings | {"template_name": template.name, "template_version": template.number})
             detail = {"template": str(template), "settings": settings, "created": report.created}
             append(
                 Event(subject.actor, "template.apply", Target("device", device.pk, device.name), Result.DONE, detail)

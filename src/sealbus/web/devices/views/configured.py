@@ -21,7 +21,7 @@ from sealbus.web.devices import services
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
-from sealbus.web.devices.views.asking import AskConnection, AskDevice, AskTags
+from sealbus.web.devices.views.command_actions import ConnectionCommands, DeviceCommands, TagCommands
 from sealbus.web.devices.views.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class ConfiguredViewSet(ScopedViewSet):
 
 
 @extend_schema_view(list=extend_schema(parameters=[_Filter]), export=extend_schema(parameters=[_ExportFilter]))
-class ConnectionViewSet(AskConnection, Exchange, ConfiguredViewSet):
+class ConnectionViewSet(ConnectionCommands, Exchange, ConfiguredViewSet):
     """Ways to devices."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -162,7 +162,7 @@ class ConnectionViewSet(AskConnection, Exchange, ConfiguredViewSet):
 @extend_schema_view(
     list=extend_schema(parameters=[_DeviceFilter]), export=extend_schema(parameters=[_DeviceExportFilter])
 )
-class DeviceViewSet(AskDevice, Exchange, ConfiguredViewSet):
+class DeviceViewSet(DeviceCommands, Exchange, ConfiguredViewSet):
     """Devices."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -185,7 +185,7 @@ class DeviceViewSet(AskDevice, Exchange, ConfiguredViewSet):
 
 
 @extend_schema_view(list=extend_schema(parameters=[_TagFilter]), export=extend_schema(parameters=[_TagExportFilter]))
-class TagViewSet(AskTags, Exchange, ConfiguredViewSet):
+class TagViewSet(TagCommands, Exchange, ConfiguredViewSet):
     """Tags: those of a device, a group, or all; ten thousand in pages of up to a thousand."""
 
     access: ClassVar[Mapping[str, Requirement]] = {**ConfiguredViewSet.access, "read": may(Action.WRITE)}

@@ -1,4 +1,4 @@
-"""What can be asked of the collector, and how an order is shown."""
+"""The bodies of requests for commands, and a command in an answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rest_framework import serializers
 from sealbus.errors import LocalError
 from sealbus.protocol import Place, parse_place
 from sealbus.web.access.strict import Strict
-from sealbus.web.devices.models import Command, CommandState
+from sealbus.web.devices.models import STATE_CHOICES, Command
 
-__all__ = ["OrderShown", "OrdersShown", "ReadForm", "ScanRegistersForm", "ScanUnitsForm", "SunSpecForm", "TestForm"]
+__all__ = ["CommandShown", "CommandsShown", "ReadForm", "ScanRegistersForm", "ScanUnitsForm", "SunSpecForm", "TestForm"]
 
 _MOST_TAGS = 500
 _MOST_ADDRESSES = 10_000
@@ -25,14 +25,14 @@ def _place(text: str, most: int) -> Place:
     except LocalError as error:
         raise serializers.ValidationError(str(error)) from None
     if place.count > most:
-        raise serializers.ValidationError(f"{place.count} addresses are too many; name up to {most}")
+        raise serializers.ValidationError(f"{place.count} addresses are too many: give up to {most}")
     return place
 
 
 class TestForm(Strict):
-    """Reach the device and ask it for one place."""
+    """Connect to the device and read one place."""
 
-    __test__ = False  # pytest takes a name that begins like this for a test
+    __test__ = False  # pytest collects classes whose names begin with Test
 
     unit_id = serializers.IntegerField(**_UNIT, required=False, default=1)
     place = serializers.CharField(max_length=32, required=False, default="holding:0")
@@ -51,21 +51,21 @@ class ReadForm(Strict):
 
 
 class ScanUnitsForm(TestForm):
-    """Which units answer?"""
+    """Find the units that answer."""
 
     unit_id = None  # type: ignore[assignment]  # the framework's way to drop an inherited field
     first = serializers.IntegerField(**_UNIT, required=False, default=1)
     last = serializers.IntegerField(**_UNIT, required=False, default=247)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """From first to last."""
+        """`last` is not less than `first`."""
         if attrs["last"] < attrs["first"]:
-            raise serializers.ValidationError({"last": [f"it is before the first; write {attrs['first']} or more"]})
+            raise serializers.ValidationError({"last": [f"this is less than first: give {attrs['first']} or more"]})
         return attrs
 
 
 class ScanRegistersForm(Strict):
-    """Which addresses are there, and what is in them?"""
+    """Find the addresses of a range that exist, and read them."""
 
     place = serializers.CharField(max_length=32, help_text='a range such as "holding:0-999"')
 
@@ -87,28 +87,29 @@ class _Result(serializers.JSONField):
     pass
 
 
-class OrderShown(serializers.ModelSerializer[Command]):
-    """An order: what was asked by whom, how far it is, and what came of it (`result.found`)."""
+class CommandShown(serializers.ModelSerializer[Command]):
+    """A command: what was requested by whom, its state and progress, and its result (`result.found`)."""
 
     url = serializers.SerializerMethodField()
     result = _Result(read_only=True)
-    state = serializers.ChoiceField(choices=CommandState.choices, read_only=True)
+    state = serializers.ChoiceField(choices=STATE_CHOICES, read_only=True)
     actor = serializers.CharField(source="actor_name", read_only=True)
 
     class Meta:
         model = Command
         fields = (
             "id", "url", "kind", "group", "connection", "device", "tags", "arguments", "actor", "requested_at", "deadline",
-            "state", "claimed_at", "cancel_asked_at", "done", "total", "progress_text", "reason", "result", "finished_at",
+            "state", "claimed_at", "sent_at", "withdraw_requested_at", "done", "total", "progress_text", "reason", "result",
+            "finished_at",
         )  # fmt: skip
         read_only_fields = fields
 
     def get_url(self, command: Command) -> str:
-        """Where to ask how it is."""
-        return f"/api/v1/orders/{command.pk}"
+        """The URL of its state."""
+        return f"/api/v1/commands/{command.pk}"
 
 
-class OrdersShown(serializers.Serializer[Any]):
-    """Several orders: reading tags takes one for each device."""
+class CommandsShown(serializers.Serializer[Any]):
+    """Several commands: a reading of tags is one command for each device."""
 
-    orders = OrderShown(many=True)
+    commands = CommandShown(many=True)

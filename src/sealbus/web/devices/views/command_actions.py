@@ -1,4 +1,4 @@
-"""The actions of connections, devices and tags that ask the collector for something. Each answers 202."""
+"""The actions of connections, devices and tags that request commands. Each answers 202."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
-from sealbus.web.access.actions import Action
+from sealbus.plant import CommandKind
 from sealbus.web.access.errors import Conflict
 from sealbus.web.access.strict import query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.interchange import Report
-from sealbus.web.devices.models import Command, CommandKind
-from sealbus.web.devices.serializers.orders import (
-    OrderShown,
-    OrdersShown,
+from sealbus.web.devices.models import Command
+from sealbus.web.devices.serializers.commands import (
+    CommandShown,
+    CommandsShown,
     ReadForm,
     ScanRegistersForm,
     ScanUnitsForm,
@@ -26,7 +26,7 @@ from sealbus.web.devices.serializers.orders import (
     TestForm,
 )
 from sealbus.web.devices.serializers.templates import SunSpecTagsForm, SunSpecTagsShown
-from sealbus.web.devices.services import Wish
+from sealbus.web.devices.services import CommandRequest
 from sealbus.web.devices.views.exchange import ImportQuery, answer
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sealbus.web.access.strict import Strict
     from sealbus.web.devices.models import Connection, Device, Tag
 
-__all__ = ["AskConnection", "AskDevice", "AskTags"]
+__all__ = ["ConnectionCommands", "DeviceCommands", "TagCommands"]
 
 _SCAN_S = 300.0
 _SUNSPEC_S = 120.0
@@ -51,61 +51,63 @@ def _body(request: Request, form: type[Strict]) -> Mapping[str, Any]:
     return found
 
 
-def _asked(view: Any, wish: Wish) -> Response:
-    [command] = services.request_orders(wishes=[wish], subject=view.subject)
-    shown = OrderShown(command).data
+def _accepted(view: Any, request: CommandRequest) -> Response:
+    [command] = services.request_commands(requests=[request], subject=view.subject)
+    shown = CommandShown(command).data
     return Response(shown, status=202, headers={"Location": shown["url"]})
 
 
-class AskConnection:
-    """What can be asked about a connection."""
+class ConnectionCommands:
+    """Commands for a connection."""
 
-    @extend_schema(request=TestForm, responses={202: OrderShown})
+    @extend_schema(request=TestForm, responses={202: CommandShown})
     @action(detail=True, methods=["post"])
     def test(self: Any, request: Request, pk: str) -> Response:
-        """Try it: name, network, TLS, answer, step by step, each with what went wrong."""
+        """Test it step by step (name, network, TLS, answer). The result has each step and the reason of a failure."""
         connection: Connection = self.get_object()
-        return _asked(self, Wish(kind=CommandKind.TEST, connection=connection, arguments=_body(request, TestForm)))
+        return _accepted(
+            self, CommandRequest(kind=CommandKind.TEST, connection=connection, arguments=_body(request, TestForm))
+        )
 
-    @extend_schema(request=ScanUnitsForm, responses={202: OrderShown})
+    @extend_schema(request=ScanUnitsForm, responses={202: CommandShown})
     @action(detail=True, methods=["post"], url_path="scan-units")
     def scan_units(self: Any, request: Request, pk: str) -> Response:
         """Find the units that answer on it."""
         connection: Connection = self.get_object()
         arguments = _body(request, ScanUnitsForm)
-        return _asked(
+        return _accepted(
             self,
-            Wish(kind=CommandKind.SCAN_UNITS, connection=connection, arguments=arguments, within_s=_SCAN_S),
+            CommandRequest(kind=CommandKind.SCAN_UNITS, connection=connection, arguments=arguments, within_s=_SCAN_S),
         )
 
 
-class AskDevice:
-    """What can be asked about a device."""
+class DeviceCommands:
+    """Commands for a device."""
 
-    @extend_schema(request=ScanRegistersForm, responses={202: OrderShown})
+    @extend_schema(request=ScanRegistersForm, responses={202: CommandShown})
     @action(detail=True, methods=["post"], url_path="scan-registers")
     def scan_registers(self: Any, request: Request, pk: str) -> Response:
-        """Find the addresses that it has, and what is in them."""
-        return _asked(self, _about(self.get_object(), CommandKind.SCAN_REGISTERS, _body(request, ScanRegistersForm)))
+        """Find the addresses that it has, and read them."""
+        return _accepted(self, _about(self.get_object(), CommandKind.SCAN_REGISTERS, _body(request, ScanRegistersForm)))
 
-    @extend_schema(request=SunSpecForm, responses={202: OrderShown})
+    @extend_schema(request=SunSpecForm, responses={202: CommandShown})
     @action(detail=True, methods=["post"])
     def sunspec(self: Any, request: Request, pk: str) -> Response:
         """Find its SunSpec models."""
-        return _asked(self, _about(self.get_object(), CommandKind.SUNSPEC, _body(request, SunSpecForm)))
+        return _accepted(self, _about(self.get_object(), CommandKind.SUNSPEC, _body(request, SunSpecForm)))
 
     @extend_schema(
         parameters=[ImportQuery], request=SunSpecTagsForm, responses={200: SunSpecTagsShown, 201: SunSpecTagsShown}
     )
     @action(detail=True, methods=["post"], url_path="sunspec/tags")
     def sunspec_tags(self: Any, request: Request, pk: str) -> Response:
-        """Make tags from the models that an order has found in it."""
+        """Make tags from the SunSpec models that a command found in it."""
         device: Device = self.get_object()
         dry_run = query_of(request, ImportQuery)["dry_run"]
         options = _body(request, SunSpecTagsForm)
-        command = Command.objects.filter(pk=options["order"], device=device).first()
+        command = Command.objects.visible_to(self.subject).filter(pk=options["command"], device=device).first()
         if command is None:
-            raise ValidationError({"order": ["there is no such order of this device"]})
+            raise ValidationError({"command": ["this device has no command of this id"]})
         report = Report()
         discovery = services.make_sunspec_tags(
             command=command,
@@ -122,41 +124,43 @@ class AskDevice:
         return Response(shown, status=200 if dry_run else 201)
 
 
-def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> Wish:
+def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> CommandRequest:
     if device.connection is None:
-        raise Conflict("This device is on no connection", code="no-connection")
+        raise Conflict("This device has no connection", code="no-connection")
     within_s = _SUNSPEC_S if kind == CommandKind.SUNSPEC else _SCAN_S
-    return Wish(kind=kind, connection=device.connection, device=device, arguments=arguments, within_s=within_s)
+    return CommandRequest(
+        kind=kind, connection=device.connection, device=device, arguments=arguments, within_s=within_s
+    )
 
 
-class AskTags:
-    """What can be asked about tags."""
+class TagCommands:
+    """Commands for tags."""
 
-    @extend_schema(request=ReadForm, responses={202: OrdersShown})
+    @extend_schema(request=ReadForm, responses={202: CommandsShown})
     @action(detail=False, methods=["post"])
     def read(self: Any, request: Request) -> Response:
-        """Read tags now, outside the schedule: one order for each of their devices."""
+        """Read tags now, outside the schedule: one command for each device."""
         wanted = set(_body(request, ReadForm)["tags"])
         tags: list[Tag] = list(self.get_queryset().live().select_related("device__connection").filter(pk__in=wanted))
         if missing := sorted(wanted - {tag.pk for tag in tags}):
-            raise ValidationError({"tags": [f"there is no tag {', '.join(map(str, missing[:10]))}"]})
-        wishes = _reading(tags)
-        for wish in wishes:
-            self.check_right(Action.WRITE, wish.group_id)
-        commands = services.request_orders(wishes=wishes, subject=self.subject)
-        return Response({"orders": OrderShown(commands, many=True).data}, status=202)
+            raise ValidationError({"tags": [f"these tags do not exist: {', '.join(map(str, missing[:10]))}"]})
+        requests = _reading(tags)
+        commands = services.request_commands(requests=requests, subject=self.subject)
+        return Response({"commands": CommandShown(commands, many=True).data}, status=202)
 
 
-def _reading(tags: list[Tag]) -> list[Wish]:
+def _reading(tags: list[Tag]) -> list[CommandRequest]:
     by_device: dict[Device, list[int]] = {}
     for tag in tags:
         if tag.expression or tag.device.connection is None:
-            raise ValidationError({"tags": [f"{tag.name} ({tag.pk}) is calculated: read its inputs"]})
+            raise ValidationError({"tags": [f"{tag.name} ({tag.pk}) is a calculated tag: read its inputs instead"]})
         by_device.setdefault(tag.device, []).append(tag.pk)
     if len(by_device) > _MOST_DEVICES:
-        raise ValidationError({"tags": [f"they are of {len(by_device)} devices; name those of up to {_MOST_DEVICES}"]})
+        raise ValidationError(
+            {"tags": [f"these tags belong to {len(by_device)} devices: give tags of up to {_MOST_DEVICES} devices"]}
+        )
     return [
-        Wish(kind=CommandKind.READ, connection=device.connection, device=device, tags=tuple(sorted(ids)))
+        CommandRequest(kind=CommandKind.READ, connection=device.connection, device=device, tags=tuple(sorted(ids)))
         for device, ids in by_device.items()
         if device.connection is not None
     ]

@@ -1,4 +1,4 @@
-"""What a person asks for is on the wire as soon as what is there has been answered, however many polls wait."""
+"""A command is on the wire as soon as the requests under way have been answered, however many polls wait."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, open_device, until
 from scenarios.serial_line import RtuDevice
-from sealbus.plant import DevicePlan, OrderState, ReadNow, TagPlan, TestConnection
+from sealbus.plant import CommandState, DevicePlan, ReadNow, TagPlan, TestConnection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,11 +73,11 @@ async def test_the_same_holds_on_a_serial_line(tmp_path: Path) -> None:
         result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=2, tags=(ASKED_FOR,)))
         place = next(at for at, it in enumerate(line.requests[known:]) if it.pdu == _READ)
         assert place <= 1
-        assert result.state is OrderState.DONE
+        assert result.state is CommandState.DONE
         assert line.overlaps == 0
 
 
-async def test_polls_go_on_beside_a_stream_of_orders(tmp_path: Path) -> None:
+async def test_polls_go_on_beside_a_stream_of_commands(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=busy(1, 3)))
         await until(lambda: len(device.requests) > 3)
@@ -88,16 +88,16 @@ async def test_polls_go_on_beside_a_stream_of_orders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("within_s", [0.0, -1.0, 1e9])
-async def test_an_order_without_a_sensible_deadline_is_refused(tmp_path: Path, within_s: float) -> None:
+async def test_a_command_without_a_possible_deadline_is_refused(tmp_path: Path, within_s: float) -> None:
     async with open_collector(tmp_path) as site:
         result = await site.carry_out(TestConnection(id=1, connection=1, within_s=within_s))
-        assert result.state is OrderState.REFUSED
+        assert result.state is CommandState.REFUSED
 
 
-async def test_an_order_that_takes_too_long_has_expired(tmp_path: Path) -> None:
+async def test_a_command_that_takes_too_long_has_expired(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: None
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=5.0, devices=()))
         result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=(ASKED_FOR,), within_s=0.3))
-        assert (result.state, result.reason) == (OrderState.EXPIRED, "not done within 0.3 s")
-        assert site.collector.state().orders_under_way == 0
+        assert (result.state, result.reason) == (CommandState.EXPIRED, "not done within 0.3 s")
+        assert site.collector.state().commands_under_way == 0

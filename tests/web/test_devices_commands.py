@@ -1,4 +1,4 @@
-"""What people ask of the collector: given by who may, not too often, claimed once, ended honestly, and all of it audited."""
+"""Commands by the API: who may request them, how many, and how they are claimed, withdrawn, shown and audited."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import datetime
 import threading
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 from django.utils import timezone
 
 from sealbus.plant import (
+    CommandProgress,
+    CommandResult,
+    CommandState,
     DiscoverSunSpec,
-    Order,
-    OrderResult,
-    OrderState,
     ReadNow,
     RegistersScanned,
     ScanRegisters,
     ScanUnits,
     TestConnection,
+    ValueRead,
+    ValuesRead,
 )
 from sealbus.web.access.actions import Action
 from sealbus.web.access.models import Version
@@ -27,7 +28,7 @@ from sealbus.web.accounts.models import Assignment, User
 from sealbus.web.audit.models import Entry
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command
-from sealbus.web.devices.views import orders
+from sealbus.web.devices.views import commands as command_views
 from web.people import ALL_ACTIONS, a_token, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_tag
 
@@ -45,19 +46,24 @@ def engineer() -> APIClient:
 def _ask(client: APIClient, path: str, body: Any = None) -> int:
     answer = client.post(f"/api/v1/{path}", body or {}, "json")
     assert answer.status_code == 202, answer.content
-    assert answer.headers["Location"] == f"/api/v1/orders/{answer.json()['id']}"
+    assert answer.headers["Location"] == f"/api/v1/commands/{answer.json()['id']}"
     return int(answer.json()["id"])
 
 
 def _claimed(worker: str = "one") -> list[Any]:
-    return [msgspec.convert(row, Order, strict=True) for row in services.claim_orders(worker, 10)]
+    return list(services.claim_commands(worker, 10))
 
 
-def _result(order_id: int, **fields: Any) -> Any:
-    return msgspec.to_builtins(OrderResult(id=order_id, **{"state": OrderState.DONE} | fields))
+def _finish(command_id: int, worker: str = "one", **fields: Any) -> bool:
+    result = CommandResult(id=command_id, **{"state": CommandState.DONE} | fields)
+    return services.finish_command(worker, result)
 
 
-def test_each_kind_of_order_is_one_that_the_collector_knows(engineer: APIClient) -> None:
+def _progress(command_id: int, done: int, total: int, text: str = "", worker: str = "one") -> bool:
+    return services.note_progress(worker, CommandProgress(id=command_id, done=done, total=total, text=text))
+
+
+def test_each_kind_of_command_reaches_the_collector_as_its_struct(engineer: APIClient) -> None:
     device = a_device(unit_id=7)
     tag = a_tag(device, type="float32")
     line = f"connections/{device.connection_id}"
@@ -73,11 +79,11 @@ def test_each_kind_of_order_is_one_that_the_collector_knows(engineer: APIClient)
     _ask(engineer, f"{line}/scan-units", {"first": 1, "last": 10})
     [units] = _claimed()
     assert (type(units), units.first, units.last) == (ScanUnits, 1, 10)
-    services.finish("one", units.id, _result(units.id))
+    _finish(units.id)
     _ask(engineer, f"devices/{device.pk}/scan-registers", {"place": "holding:0-999"})
     [registers] = _claimed()
     assert (type(registers), registers.unit_id, registers.place) == (ScanRegisters, 7, "holding:0-999")
-    services.finish("one", registers.id, _result(registers.id))
+    _finish(registers.id)
     _ask(engineer, f"devices/{device.pk}/sunspec")
     [sunspec] = _claimed()
     assert (type(sunspec), sunspec.unit_id, sunspec.bases) == (DiscoverSunSpec, 7, (40000, 50000, 0))
@@ -88,72 +94,82 @@ def test_each_kind_of_order_is_one_that_the_collector_knows(engineer: APIClient)
     assert read.tags[0].type == "float32"
 
 
-def test_reading_tags_of_two_devices_is_two_orders(engineer: APIClient) -> None:
+def test_reading_tags_of_two_devices_is_two_commands(engineer: APIClient) -> None:
     tags = [a_tag(a_device(name)).pk for name in ("a", "b")]
-    orders = engineer.post("/api/v1/tags/read", {"tags": tags}, "json").json()["orders"]
-    assert sorted(order["tags"] for order in orders) == sorted([tag] for tag in tags)
+    commands = engineer.post("/api/v1/tags/read", {"tags": tags}, "json").json()["commands"]
+    assert sorted(command["tags"] for command in commands) == sorted([tag] for tag in tags)
 
 
-def test_who_asked_sees_how_far_it_is_and_what_came_of_it(engineer: APIClient) -> None:
+def test_the_requester_sees_progress_and_result(engineer: APIClient) -> None:
     device = a_device()
-    order_id = _ask(engineer, f"devices/{device.pk}/scan-registers", {"place": "holding:0-9"})
-    assert engineer.get(f"/api/v1/orders/{order_id}").json()["state"] == "requested"
+    command_id = _ask(engineer, f"devices/{device.pk}/scan-registers", {"place": "holding:0-9"})
+    assert engineer.get(f"/api/v1/commands/{command_id}").json()["state"] == "requested"
     _claimed()
-    assert services.progress("one", order_id, 3, 10, "holding:3")
-    shown = engineer.get(f"/api/v1/orders/{order_id}?wait=0.05").json()
+    assert _progress(command_id, 3, 10, "holding:3")
+    shown = engineer.get(f"/api/v1/commands/{command_id}?wait=0.05").json()
     assert (shown["state"], shown["done"], shown["total"], shown["progress_text"]) == ("claimed", 3, 10, "holding:3")
     found = RegistersScanned(ranges=(), requests=10)
-    assert services.finish("one", order_id, _result(order_id, found=found, took_s=0.5))
-    shown = engineer.get(f"/api/v1/orders/{order_id}?wait=5").json()
+    assert _finish(command_id, found=found, took_s=0.5)
+    shown = engineer.get(f"/api/v1/commands/{command_id}?wait=5").json()
     assert (shown["state"], shown["result"]["found"]["requests"]) == ("done", 10)
-    assert not services.finish("one", order_id, _result(order_id))
+    assert not _finish(command_id)
     assert [entry.action for entry in Entry.objects.order_by("sequence")] == [
         "scan_registers.request",
         "scan_registers.finish",
     ]
-    assert Version.current("order") == 2
+    assert Version.current("command") == 2
 
 
-def test_a_result_that_no_database_could_hold_is_held(engineer: APIClient) -> None:
-    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+def test_text_and_numbers_that_no_database_can_store_are_made_visible(engineer: APIClient) -> None:
+    command_id = _ask(engineer, f"connections/{a_connection().pk}/test")
     _claimed()
-    nasty = {
-        "id": order_id,
-        "state": "failed",
-        "reason": "a\0b\ud800",
-        "found": {"x": float("nan"), "y\0": [2**64 - 1]},
-    }
-    assert services.finish("one", order_id, nasty)
-    shown = engineer.get(f"/api/v1/orders/{order_id}").json()
+    values = (
+        ValueRead(tag_id=1, time_us=0, value=float("nan"), quality=2, reason=0, text="c\0"),
+        ValueRead(tag_id=2, time_us=0, value=2**64 - 1, quality=0, reason=0),
+    )
+    assert _finish(command_id, state=CommandState.FAILED, reason="a\0b\ud800", found=ValuesRead(values=values))
+    shown = engineer.get(f"/api/v1/commands/{command_id}").json()
     assert (shown["state"], shown["reason"]) == ("failed", "a\\0b\\ud800")
-    assert shown["result"]["found"] == {"x": None, "y\\0": [2**64 - 1]}
+    found = shown["result"]["found"]["values"]
+    assert [(each["value"], each["text"]) for each in found] == [(None, "c\\0"), (2**64 - 1, "")]
 
 
-def test_an_order_is_claimed_once(engineer: APIClient) -> None:
-    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
-    assert [order.id for order in _claimed("one")] == [order_id]
+def test_a_command_is_claimed_once(engineer: APIClient) -> None:
+    command_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+    assert [command.id for command in _claimed("one")] == [command_id]
     assert _claimed("two") == []
-    assert not services.progress("two", order_id, 1, 1)
-    assert not services.finish("two", order_id, _result(order_id))
-    assert services.finish("one", order_id, _result(order_id))
+    assert not _progress(command_id, 1, 1, worker="two")
+    assert not _finish(command_id, worker="two")
+    assert _finish(command_id)
 
 
-def test_an_order_that_nobody_took_in_time_expires(engineer: APIClient) -> None:
-    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+def test_a_command_that_no_collector_claimed_in_time_expires(engineer: APIClient) -> None:
+    command_id = _ask(engineer, f"connections/{a_connection().pk}/test")
     Command.objects.update(deadline=timezone.now() - datetime.timedelta(seconds=1))
     assert _claimed() == []
-    assert engineer.get(f"/api/v1/orders/{order_id}").json()["state"] == "expired"
+    assert engineer.get(f"/api/v1/commands/{command_id}").json()["state"] == "expired"
     assert Entry.objects.filter(action="test.finish", result="failed", detail__state="expired").exists()
 
 
+def test_a_command_expires_while_no_collector_runs(engineer: APIClient) -> None:
+    line = a_connection()
+    first, second = (_ask(engineer, f"connections/{line.pk}/test") for _ in range(2))
+    Command.objects.filter(pk=first).update(deadline=timezone.now())
+    assert engineer.get(f"/api/v1/commands/{first}?wait=0.1").json()["state"] == "expired"
+    assert engineer.get(f"/api/v1/commands/{second}").json()["state"] == "requested"
+    Command.objects.filter(pk=second).update(deadline=timezone.now())
+    _ask(engineer, f"connections/{line.pk}/test")
+    assert Command.objects.get(pk=second).state == "expired"
+
+
 @pytest.mark.parametrize("what", ["role", "switched off", "token revoked", "token expired", "gone"])
-def test_rights_are_looked_at_again_when_it_is_claimed(what: str) -> None:
+def test_rights_are_checked_again_when_it_is_claimed(what: str) -> None:
     user = a_user("bert", Action.VIEW, Action.CONFIGURE)
     token, script = a_token(user, Action.VIEW, Action.CONFIGURE)
     client = script if what.startswith("token") else signed_in(user)
     line = a_connection()
     kept = _ask(client, f"connections/{line.pk}/test")
-    assert [order.id for order in _claimed()] == [kept]
+    assert [command.id for command in _claimed()] == [kept]
     lost = _ask(client, f"connections/{line.pk}/test")
     if what == "role":
         Assignment.objects.all().delete()
@@ -167,55 +183,40 @@ def test_rights_are_looked_at_again_when_it_is_claimed(what: str) -> None:
         Command.objects.filter(pk=lost).update(actor_id=10**9)
     assert _claimed() == []
     command = Command.objects.get(pk=lost)
-    assert (command.state, command.reason) == ("failed", f"{command.actor_name} does not have the right any more")
+    assert (command.state, command.reason) == ("refused", f"{command.actor_name} does not have the right any more")
     assert Entry.objects.filter(action="test.finish", result="refused").count() == 1
 
 
-def test_what_was_archived_or_moved_away_meanwhile_is_not_asked() -> None:
+def test_a_command_for_something_archived_or_moved_meanwhile_is_refused() -> None:
     client = signed_in(a_user("bert", Action.VIEW, Action.CONFIGURE, group=a_group("mine")))
     device = a_device(group=a_group("mine"))
-    order_id = _ask(client, f"devices/{device.pk}/scan-registers", {"place": "holding:0"})
+    command_id = _ask(client, f"devices/{device.pk}/scan-registers", {"place": "holding:0"})
     device.group = a_group("theirs")
     device.save()
     assert _claimed() == []
-    assert "right" in Command.objects.get(pk=order_id).reason
+    assert "right" in Command.objects.get(pk=command_id).reason
     line = a_connection("other", group=a_group("mine"))
-    order_id = _ask(client, f"connections/{line.pk}/test")
+    command_id = _ask(client, f"connections/{line.pk}/test")
     line.archived_at = timezone.now()
     line.save()
     assert _claimed() == []
-    assert Command.objects.get(pk=order_id).reason == "the connection is archived"
+    assert Command.objects.get(pk=command_id).reason == "the connection is archived"
 
 
-def test_orders_of_a_dead_collector_end_honestly(engineer: APIClient) -> None:
-    line = a_connection()
-    for _ in range(3):
-        _ask(engineer, f"connections/{line.pk}/test")
-    read, write, other = [order.id for order in _claimed("one")]
-    Command.objects.filter(pk=write).update(kind="write")
-    Command.objects.filter(pk=other).update(claimed_by="two")
-    assert services.recover_orders() == 3
-    states = dict(Command.objects.values_list("pk", "state"))
-    assert states == {read: "failed", write: "unknown", other: "failed"}
-    assert "may have been carried out" in Command.objects.get(pk=write).reason
-    assert not services.finish("one", write, _result(write)), "whoever had it comes too late"
-    assert services.recover_orders() == 0
-
-
-def test_an_order_is_taken_back(engineer: APIClient) -> None:
+def test_a_command_is_withdrawn(engineer: APIClient) -> None:
     line = a_connection()
     waiting = _ask(engineer, f"connections/{line.pk}/test")
-    assert engineer.post(f"/api/v1/orders/{waiting}/cancel").json()["state"] == "cancelled"
+    assert engineer.post(f"/api/v1/commands/{waiting}/withdraw").json()["state"] == "withdrawn"
     assert _claimed() == []
     running = _ask(engineer, f"connections/{line.pk}/test")
     _claimed()
-    assert services.progress("one", running, 1, 2)
-    assert engineer.post(f"/api/v1/orders/{running}/cancel").json()["state"] == "claimed"
-    assert services.cancelled_orders("one") == [running]
-    assert not services.progress("one", running, 2, 2)
-    services.finish("one", running, _result(running, state=OrderState.FAILED))
-    assert engineer.get(f"/api/v1/orders/{running}").json()["state"] == "cancelled"
-    assert engineer.post(f"/api/v1/orders/{running}/cancel").json()["type"] == "ended"
+    assert _progress(running, 1, 2)
+    assert engineer.post(f"/api/v1/commands/{running}/withdraw").json()["state"] == "claimed"
+    assert services.withdrawn_commands("one") == [running]
+    assert not _progress(running, 2, 2)
+    _finish(running, state=CommandState.FAILED)
+    assert engineer.get(f"/api/v1/commands/{running}").json()["state"] == "withdrawn"
+    assert engineer.post(f"/api/v1/commands/{running}/withdraw").json()["type"] == "ended"
 
 
 def test_a_scan_is_no_port_scanner(engineer: APIClient) -> None:
@@ -240,11 +241,11 @@ def test_the_queue_is_bounded(engineer: APIClient) -> None:
     assert engineer.post(f"/api/v1/connections/{line.pk}/test", {}, "json").status_code == 429
     _claimed()
     for command in Command.objects.filter(state="claimed"):
-        services.finish("one", command.pk, _result(command.pk))
+        _finish(command.pk)
     _ask(engineer, f"connections/{line.pk}/test")
 
 
-def test_who_may_ask_what() -> None:
+def test_each_kind_needs_its_rights() -> None:
     device = a_device()
     tag = a_tag(device)
     asks = {
@@ -265,19 +266,19 @@ def test_who_may_ask_what() -> None:
     assert statuses("engineer", Action.VIEW, Action.CONFIGURE) == [202, 202, 409, 409, 403]
 
 
-def test_orders_of_others_are_seen_by_who_may_configure_there() -> None:
+def test_commands_of_others_are_visible_to_users_who_may_configure_their_group() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
-    orders = {
+    commands = {
         group.name: _ask(anna, f"connections/{a_connection(group.name, group=group).pk}/test")
         for group in (mine, theirs)
     }
     a_user("bert", Action.VIEW)
     bert = signed_in(a_user("bert", Action.CONFIGURE, group=mine))
-    assert [order["id"] for order in bert.get("/api/v1/orders").json()["results"]] == [orders["mine"]]
-    assert bert.get(f"/api/v1/orders/{orders['theirs']}").status_code == 404
-    assert bert.post(f"/api/v1/orders/{orders['theirs']}/cancel").status_code == 404
-    assert bert.post(f"/api/v1/orders/{orders['mine']}/cancel").status_code == 200
+    assert [command["id"] for command in bert.get("/api/v1/commands").json()["results"]] == [commands["mine"]]
+    assert bert.get(f"/api/v1/commands/{commands['theirs']}").status_code == 404
+    assert bert.post(f"/api/v1/commands/{commands['theirs']}/withdraw").status_code == 404
+    assert bert.post(f"/api/v1/commands/{commands['mine']}/withdraw").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ def test_orders_of_others_are_seen_by_who_may_configure_there() -> None:
         ("tags/read", {"tags": ["x"]}, "tags"),
     ],
 )
-def test_a_bad_wish_is_named(engineer: APIClient, path: str, body: dict[str, Any], at_fault: str) -> None:
+def test_a_bad_member_is_named(engineer: APIClient, path: str, body: dict[str, Any], at_fault: str) -> None:
     device = a_device()
     answer = engineer.post(f"/api/v1/{path.format(line=device.connection_id, device=device.pk)}", body, "json")
     assert answer.status_code == 400, answer.content
@@ -305,28 +306,28 @@ def test_a_bad_wish_is_named(engineer: APIClient, path: str, body: dict[str, Any
 
 
 def test_a_wait_is_short(engineer: APIClient) -> None:
-    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+    command_id = _ask(engineer, f"connections/{a_connection().pk}/test")
     for query in ("wait=3600", "wait=-1", "wait=abc", "wait=nan"):
-        assert engineer.get(f"/api/v1/orders/{order_id}?{query}").status_code == 400, query
+        assert engineer.get(f"/api/v1/commands/{command_id}?{query}").status_code == 400, query
 
 
-def test_a_wait_ends_with_its_order_and_when_too_many_wait_it_is_none(
+def test_a_wait_ends_with_its_command_and_too_many_waits_are_answered_at_once(
     engineer: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order_id = _ask(engineer, f"connections/{a_connection().pk}/test")
+    command_id = _ask(engineer, f"connections/{a_connection().pk}/test")
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         if len(slept) == 3:
             _claimed()
-            services.finish("one", order_id, _result(order_id))
+            _finish(command_id)
 
-    monkeypatch.setattr("sealbus.web.devices.views.orders.time.sleep", sleep)
-    assert engineer.get(f"/api/v1/orders/{order_id}?wait=15").json()["state"] == "done"
+    monkeypatch.setattr("sealbus.web.devices.views.commands.time.sleep", sleep)
+    assert engineer.get(f"/api/v1/commands/{command_id}?wait=15").json()["state"] == "done"
     assert len(slept) == 3
     other = _ask(engineer, f"connections/{a_connection('other').pk}/test")
-    monkeypatch.setattr(orders, "_waiting", threading.BoundedSemaphore(1))
-    orders._waiting.acquire()
-    assert engineer.get(f"/api/v1/orders/{other}?wait=15").json()["state"] == "requested"
+    monkeypatch.setattr(command_views, "_waiting", threading.BoundedSemaphore(1))
+    command_views._waiting.acquire()
+    assert engineer.get(f"/api/v1/commands/{other}?wait=15").json()["state"] == "requested"
     assert len(slept) == 3

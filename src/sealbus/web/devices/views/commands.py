@@ -1,29 +1,30 @@
-"""Orders: give them, look how they are, take them back.
+"""Commands: list them, look at one, withdraw one. They are requested at what they are about (`command_actions`).
 
-Giving one answers 202 with the order and its URL. `GET /orders/ID?wait=SECONDS` answers as soon as it has ended, at
-the latest after that time: it looks at the row a few times a second. A wait holds one thread of the server, so it is
-short, and when too many wait already it answers at once; whoever asked then asks again.
+`GET /commands/ID?wait=SECONDS` answers when the command has ended, at the latest after that time. It reads the state of
+the row a few times a second. A wait holds one thread of the server, so waits are short and few: if four requests wait
+already, the next is answered at once, and its client asks again.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from django.db.models import Q
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from sealbus.plant import CommandState
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.access.rest import ScopedViewSet
 from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
-from sealbus.web.devices.models import Command, CommandKind, CommandState
-from sealbus.web.devices.serializers.orders import OrderShown
+from sealbus.web.devices.models import KIND_CHOICES, STATE_CHOICES, Command
+from sealbus.web.devices.serializers.commands import CommandShown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,16 +32,16 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
-__all__ = ["OrderViewSet"]
+__all__ = ["CommandViewSet"]
 
 _LONGEST_WAIT_S = 15.0
 _LOOK_EVERY_S = 0.15
-_waiting = threading.BoundedSemaphore(4)  # of the sixteen threads that everybody shares
+_waiting = threading.BoundedSemaphore(4)  # of sixteen threads: waits must not keep the others from their answers
 
 
 class _Filter(Strict):
-    kind = serializers.ChoiceField(choices=CommandKind.choices, required=False)
-    state = serializers.ChoiceField(choices=CommandState.choices, required=False)
+    kind = serializers.ChoiceField(choices=KIND_CHOICES, required=False)
+    state = serializers.ChoiceField(choices=STATE_CHOICES, required=False)
     device = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     connection = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
 
@@ -51,25 +52,21 @@ class _Wait(Strict):
     )
 
 
-class OrderViewSet(ScopedViewSet):
-    """Orders: one's own, and those of the groups that one may configure."""
+class CommandViewSet(ScopedViewSet):
+    """Commands: those of the caller, and all in groups that the caller may configure."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
         "list": may(Action.VIEW),
         "retrieve": may(Action.VIEW),
-        "cancel": may(Action.VIEW),
+        "withdraw": may(Action.VIEW),
     }
-    queryset = Command.objects.select_related("device", "connection").order_by("-id")
-    serializer_class = OrderShown
+    queryset = Command.objects.none()  # for the schema; `get_queryset` has the rows
+    serializer_class = CommandShown
     lookup_value_regex = "[0-9]{1,18}"
 
-    def get_queryset(self) -> QuerySet[Any]:
-        """In groups that one sees: one's own, and all where one may configure."""
-        rows = super().get_queryset()
-        configured = self.subject.rights.groups(Action.CONFIGURE)
-        if configured is None:
-            return rows
-        return rows.filter(Q(actor_id=self.subject.user_id or 0) | Q(group__in=configured))
+    def get_queryset(self) -> QuerySet[Command]:
+        """The commands that the caller may see."""
+        return Command.objects.visible_to(self.subject).select_related("device", "connection").order_by("-id")
 
     @extend_schema(parameters=[_Filter])
     def list(self, request: Request) -> Response:
@@ -79,7 +76,7 @@ class OrderViewSet(ScopedViewSet):
 
     @extend_schema(parameters=[_Wait])
     def retrieve(self, request: Request, pk: str) -> Response:
-        """One, at once or when it has ended."""
+        """One command, at once or when it has ended."""
         wait_s = query_of(request, _Wait).get("wait", 0.0)
         command = self.get_object()
         if _is_open(command) and wait_s and _waiting.acquire(blocking=False):
@@ -88,13 +85,16 @@ class OrderViewSet(ScopedViewSet):
             finally:
                 _waiting.release()
             command = self.get_object()
+        if _is_open(command) and command.deadline <= timezone.now():
+            services.expire_overdue()
+            command = self.get_object()
         return Response(self.get_serializer(command).data)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
-        """Take it back: at once if nobody has begun, else the collector is asked to stop."""
-        command = services.cancel_order(command=self.get_object(), subject=self.subject)
+    def withdraw(self, request: Request, pk: str) -> Response:
+        """Withdraw it: at once if no collector has claimed it, else the collector is asked to stop it."""
+        command = services.withdraw_command(command=self.get_object(), subject=self.subject)
         return Response(self.get_serializer(command).data)
 
 

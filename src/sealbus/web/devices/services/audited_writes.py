@@ -1,7 +1,7 @@
-"""How a row is stored: with its audit record and against a faster colleague. Shared by every service that changes one.
+"""Writing a row with its audit record, in one transaction. Used by every service that changes configuration.
 
-A change is compare-and-swap on `version`. What the audit keeps is the members that changed, as they were and as they
-are.
+A change is a compare-and-swap on `version`, so of two users who edit the same row the second one gets a conflict. The
+audit keeps the members that changed, with their old and new values.
 """
 
 from __future__ import annotations
@@ -24,26 +24,36 @@ if TYPE_CHECKING:
     from sealbus.web.access.actions import Action
     from sealbus.web.access.subject import Subject
 
-__all__ = ["alter", "demand", "detail_of", "insert", "kind_of", "note_refused", "record", "storable", "swap"]
+__all__ = [
+    "alter",
+    "compare_and_swap",
+    "detail_of",
+    "insert",
+    "kind_of",
+    "note_refused",
+    "record",
+    "require",
+    "storable",
+]
 
 _KINDS = {"allowednetwork": "allowed-network", "serialpattern": "serial-pattern", "retentionclass": "retention-class"}
 _LEFT_OUT = ("id", "version", "archived_at", "created_at")
 
 
-def demand(subject: Subject, action: Action, *group_ids: int | None) -> None:
-    """Refuse unless the right is there in every one of these groups (None: in all)."""
+def require(subject: Subject, action: Action, *group_ids: int | None) -> None:
+    """Raise PermissionDenied, and audit it, unless the subject has the right in each of these groups (None: in all)."""
     if not all(subject.rights.allows(action, group_id) for group_id in group_ids):
         note_refused(subject, action.value)
         raise PermissionDenied("You do not have the right to do this there", code="no-right")
 
 
 def note_refused(subject: Subject, wanted: str) -> None:
-    """Into the audit: he has no right to what he wanted."""
+    """Audit that the subject lacks the right."""
     record_refusal(actor=subject.actor, action="access.refused", detail={"reason": "refused", "action": wanted})
 
 
 def kind_of(row: Model) -> str:
-    """What the audit calls it."""
+    """Its kind, as the audit names it."""
     name = row._meta.model_name or ""
     return _KINDS.get(name, name)
 
@@ -55,12 +65,12 @@ def record(subject: Subject, row: Model, deed: str, detail: Mapping[str, Any]) -
 
 
 def storable(value: Any) -> Any:
-    """A member as the audit keeps it: a row by its id."""
+    """A value as the audit keeps it: a row by its id."""
     return value.pk if hasattr(value, "pk") else value
 
 
 def detail_of(row: Model) -> dict[str, Any]:
-    """All members of a row that somebody can set."""
+    """All members of a row that a user can set."""
     fields = (field for field in row._meta.concrete_fields if field.name not in _LEFT_OUT)
     return {field.name: field.value_from_object(row) for field in fields}
 
@@ -73,9 +83,9 @@ def insert(row: Model, *, subject: Subject) -> None:
 
 
 def alter(row: Any, fields: Mapping[str, Any], *, subject: Subject) -> bool:
-    """Change members of a row; `version` among them is the one that the caller saw. Whether anything was different.
+    """Change members of a row; `version` among them is the one that the caller read. False: nothing is different.
 
-    Conflict: somebody was faster, or the new name is taken.
+    Conflict: another user has changed the row since, or the new name is taken.
     """
     wanted = {name: value for name, value in fields.items() if name != "version"}
     if fields.get("version", row.version) != row.version:
@@ -85,13 +95,13 @@ def alter(row: Any, fields: Mapping[str, Any], *, subject: Subject) -> bool:
         return False
     old = {name: storable(getattr(row, name)) for name in new}
     with _named_once(row), transaction.atomic():
-        swap(row, new)
+        compare_and_swap(row, new)
         record(subject, row, "change", {"old": old, "new": {name: storable(value) for name, value in new.items()}})
     return True
 
 
-def swap(row: Any, new: Mapping[str, Any]) -> None:
-    """Compare-and-swap on the version that was read."""
+def compare_and_swap(row: Any, new: Mapping[str, Any]) -> None:
+    """Store new values if the row still has the version that was read. Conflict: it has another one."""
     manager = type(row)._default_manager
     if not manager.filter(pk=row.pk, version=row.version).update(**new, version=row.version + 1):
         raise _faster()
@@ -101,11 +111,11 @@ def swap(row: Any, new: Mapping[str, Any]) -> None:
 
 
 def _faster() -> Conflict:
-    return Conflict("Somebody else changed this meanwhile: load it again", code="changed-meanwhile")
+    return Conflict("Another user has changed this meanwhile: load it again", code="changed-meanwhile")
 
 
 class _named_once:  # noqa: N801 - reads as a verb
-    """Turns what a unique index says into a conflict for people."""
+    """Turns the error of a unique index into a Conflict."""
 
     def __init__(self, row: Model) -> None:
         self._row = row
@@ -115,7 +125,7 @@ class _named_once:  # noqa: N801 - reads as a verb
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, IntegrityError) and _is_about_a_name(error):
-            raise Conflict(f"There is another {kind_of(self._row)} of this name", code="name-taken") from error
+            raise Conflict(f"Another {kind_of(self._row)} has this name", code="name-taken") from error
 
 
 def _is_about_a_name(error: IntegrityError) -> bool:

@@ -1,0 +1,174 @@
+"""Requesting commands (a test, a reading, a scan) and withdrawing them.
+
+Tests and scans need the right `configure`; a reading outside the schedule needs `view` and `write` (`access.Action`).
+
+A command makes the collector connect to a device, so requests are bounded: commands of each kind per user and minute,
+open commands per user and in all, and one scan of a connection at a time. The bounds count rows, so they hold over any
+number of processes and tokens. The request, the withdrawal and the end of each command are in the audit.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+from rest_framework.exceptions import PermissionDenied, Throttled
+
+from sealbus.plant import CommandKind, CommandState, next_states
+from sealbus.web.access.actions import Action
+from sealbus.web.access.errors import Conflict
+from sealbus.web.audit.models import Result
+from sealbus.web.audit.services import Event, append
+from sealbus.web.devices.hints import announce
+from sealbus.web.devices.models import Command
+from sealbus.web.devices.services.audited_writes import require
+from sealbus.web.devices.services.ending import expire_overdue, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sealbus.web.access.subject import Subject
+    from sealbus.web.devices.models import Connection, Device
+
+__all__ = ["NEEDED", "CommandRequest", "request_commands", "withdraw_command"]
+
+NEEDED: Mapping[CommandKind, tuple[Action, ...]] = {
+    CommandKind.TEST: (Action.CONFIGURE,),
+    CommandKind.SCAN_UNITS: (Action.CONFIGURE,),
+    CommandKind.SCAN_REGISTERS: (Action.CONFIGURE,),
+    CommandKind.SUNSPEC: (Action.CONFIGURE,),
+    CommandKind.READ: (Action.VIEW, Action.WRITE),
+    CommandKind.WRITE: (Action.VIEW, Action.WRITE),
+}
+"""The rights that each kind needs in the group of its device or connection; checked again when it is claimed."""
+
+_SCANS = (CommandKind.SCAN_UNITS, CommandKind.SCAN_REGISTERS, CommandKind.SUNSPEC)
+_A_MINUTE = {CommandKind.TEST: 20, CommandKind.READ: 120, CommandKind.WRITE: 120} | dict.fromkeys(_SCANS, 6)
+_MOST_OPEN = 20
+_MOST_OPEN_OF_ALL = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRequest:
+    """A command that does not exist yet. `arguments` are the other members of its struct in `plant.commands`."""
+
+    kind: CommandKind
+    connection: Connection
+    device: Device | None = None
+    tags: tuple[int, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    within_s: float = 30.0
+
+    @property
+    def group_id(self) -> int:
+        """The group in which the right is needed: that of the device, or of the connection if there is no device."""
+        return self.connection.group_id if self.device is None else self.device.group_id
+
+
+def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) -> list[Command]:
+    """Store them, all or none. Throttled: too many. Conflict: one of them cannot be executed now."""
+    for request in requests:
+        for action in NEEDED[request.kind]:
+            require(subject, action, request.group_id)
+        _refuse_what_is_off(request)
+    with transaction.atomic():
+        announce("command")
+        expire_overdue()  # they must not use up the bounds while no collector runs
+        _refuse_too_many(requests, subject)
+        commands = [_command(request, subject) for request in requests]
+        for command in commands:
+            command.save(force_insert=True)
+            detail = {"kind": command.kind, "arguments": command.arguments, "tags": command.tags[:100]}
+            append(Event(subject.actor, f"{command.kind}.request", target_of(command), Result.DONE, detail))
+    return commands
+
+
+def withdraw_command(*, command: Command, subject: Subject) -> Command:
+    """Withdraw a command: at once if no collector has claimed it, else the collector is asked to stop it.
+
+    A user withdraws the user's own commands, a token those that it requested itself. The commands of others need the
+    right `configure`. Conflict: it has ended, or it is a write that was sent.
+    """
+    if command.actor_id != subject.user_id or (subject.is_token and command.token_key != subject.token_key):
+        require(subject, Action.CONFIGURE, command.group_id)
+    now = timezone.now()
+    with transaction.atomic():
+        announce("command")
+        locked = Command.objects.select_for_update().get(pk=command.pk)
+        state, kind = CommandState(locked.state), CommandKind(locked.kind)
+        if CommandState.WITHDRAWN not in next_states(state, kind):
+            code, text = ("ended", "It has ended already") if state.is_final else ("sent", "It was sent already")
+            raise Conflict(text, code=code)
+        if state is CommandState.CLAIMED:
+            Command.objects.filter(pk=locked.pk).update(withdraw_requested_at=now)
+        else:
+            reason = f"withdrawn by {subject.actor.name}"
+            fields = {"finished_at": now, "withdraw_requested_at": now, "reason": reason}
+            if not Command.objects.compare_and_swap(locked, CommandState.WITHDRAWN, **fields):
+                raise Conflict("It has changed meanwhile: load it again", code="changed-meanwhile")
+        append(Event(subject.actor, f"{command.kind}.withdraw", target_of(command), Result.DONE))
+    return Command.objects.get(pk=command.pk)
+
+
+def _command(request: CommandRequest, subject: Subject) -> Command:
+    now = timezone.now()
+    actor = subject.actor
+    return Command(
+        kind=request.kind,
+        group_id=request.group_id,
+        connection=request.connection,
+        device=request.device,
+        tags=list(request.tags),
+        arguments=dict(request.arguments),
+        within_s=request.within_s,
+        actor_kind=actor.kind.value,
+        actor_id=_user_of(subject),
+        actor_name=actor.name,
+        actor_address=actor.address,
+        token_key=subject.token_key,
+        requested_at=now,
+        deadline=now + datetime.timedelta(seconds=request.within_s),
+    )
+
+
+def _user_of(subject: Subject) -> int:
+    """A command belongs to an account, because its rights are checked again when it is claimed."""
+    if subject.user_id is None:
+        raise PermissionDenied("Only a user with an account can request this", code="no-right")
+    return subject.user_id
+
+
+def _refuse_what_is_off(request: CommandRequest) -> None:
+    if request.kind.is_write:
+        raise Conflict("This version does not write", code="no-writes")
+    if request.connection.archived_at is not None or (
+        request.device is not None and request.device.archived_at is not None
+    ):
+        raise Conflict("This is archived: restore it first", code="archived")
+
+
+def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> None:
+    """Call this after `announce`, whose row lock makes two requests at the same moment count each other."""
+    now = timezone.now()
+    own = Command.objects.filter(actor_id=_user_of(subject))
+    for kind in {request.kind for request in requests}:
+        kinds = _SCANS if kind in _SCANS else (kind,)
+        lately = own.filter(kind__in=kinds, requested_at__gt=now - datetime.timedelta(minutes=1))
+        times = list(lately.order_by("requested_at").values_list("requested_at", flat=True))
+        if len(times) + len(requests) > _A_MINUTE[kind]:
+            wait = 60 - (now - times[0]).total_seconds() if times else 60.0
+            raise Throttled(wait=wait, detail="Too many commands of this kind in a minute.")
+    if own.open().count() + len(requests) > _MOST_OPEN:
+        raise Throttled(wait=10, detail="Too many of your commands have not ended yet")
+    if Command.objects.open().count() + len(requests) > _MOST_OPEN_OF_ALL:
+        raise Throttled(wait=10, detail="Too many commands wait for the collector")
+    for request in requests:
+        if request.kind in _SCANS and _is_scanned(request.connection, now):
+            raise Conflict("This connection is being scanned already: wait for that scan, or withdraw it", code="busy")
+
+
+def _is_scanned(connection: Connection, now: datetime.datetime) -> bool:
+    return Command.objects.filter(connection=connection, kind__in=_SCANS, deadline__gt=now).open().exists()
