@@ -1,7 +1,8 @@
-"""What all tests share: the marker `needs`, and a last line that says which tests were skipped."""
+"""Shared by all tests: the marker `needs`, default signal dispositions, and a last line with the skipped tests."""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,20 @@ _ALONE = frozenset(
     }
 )
 """Files whose tests hold others to times: beside a worker that starts a whole site they would try patience, not promises."""
+
+
+_INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Replace "ignore" by a handler that does nothing.
+
+    `nohup` and a job in the background of a script start a run with signals ignored, and a child process inherits that.
+    A handler is not inherited: the run still ignores the signal, and each program that a test starts has the default.
+    """
+    for number in _INHERITED:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

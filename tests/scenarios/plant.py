@@ -46,7 +46,7 @@ __all__ = [
     "write_registers",
 ]
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 POLICY = """
 [[role]]
