@@ -17,6 +17,7 @@ from pymodbus.server import ModbusSerialServer
 
 import sealbus
 from scenarios.plant import (
+    PATIENCE_S,
     POLICY,
     Plant,
     adu,
@@ -252,7 +253,7 @@ async def test_an_adapter_that_is_pulled_out_is_said_so_and_works_again_when_it_
             assert "there is no such device" in plant.records(Alarm)[0].text
             async with RtuDevice() as second:
                 path.symlink_to(second.pty.near)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     while await viewer.ask(adu(3, read_holding(3, 1))) != adu(3, words(103)):
                         await asyncio.sleep(0.05)
     assert [(alarm.name, alarm.state.value) for alarm in plant.records(Alarm)] == [

@@ -12,7 +12,18 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
-from scenarios.plant import POLICY, ScriptedDevice, Wire, adu, exception, read_holding, until, words, write_register
+from scenarios.plant import (
+    PATIENCE_S,
+    POLICY,
+    ScriptedDevice,
+    Wire,
+    adu,
+    exception,
+    read_holding,
+    until,
+    words,
+    write_register,
+)
 from scenarios.programs import Programs, sealbus
 from sealbus.records import Alarm, AlarmState, ReloadFailed, SessionEnded, WriteOutcome, read, verify
 
@@ -118,12 +129,12 @@ async def test_who_is_in_works_on_and_who_waits_comes_in_when_there_is_room(gate
     with all_descriptors_taken(gateway.port):
         await until(lambda: gateway.alarms("accepting connections") == [AlarmState.RAISED])
         for _ in range(20):
-            assert await operator.ask(READ, within_s=1.0) == ANSWER
-            assert await operator.ask(WRITE, within_s=1.0) == WRITE
+            assert await operator.ask(READ) == ANSWER
+            assert await operator.ask(WRITE) == WRITE
         waiting = asyncio.ensure_future(gateway.connect(pki.make_leaf(gateway.root, role="Viewer")))
         await asyncio.wait([waiting], timeout=0.2)
         assert not waiting.done()
-    newcomer = await asyncio.wait_for(waiting, 3.0)
+    newcomer = await asyncio.wait_for(waiting, PATIENCE_S)
     assert await newcomer.ask(READ) == ANSWER
     await until(lambda: gateway.alarms("accepting connections")[-1:] == [AlarmState.CLEARED])
     assert await operator.ask(WRITE) == WRITE
@@ -141,7 +152,7 @@ async def test_a_change_that_could_not_be_read_meanwhile_is_taken_up_afterwards(
         gateway.write("policy.toml", WITHOUT_WRITES)
         await until(lambda: len(gateway.records(ReloadFailed)) >= 2)
         assert await operator.ask(WRITE) == WRITE  # the last good state holds
-    assert await theirs.closed(within_s=7.0) == b""
+    assert await theirs.closed() == b""
     await until(lambda: gateway.alarms("reload of trust")[-1:] == [AlarmState.CLEARED])
     await until(lambda: gateway.alarms(f"reload of {gateway.folder / 'policy.toml'}")[-1:] == [AlarmState.CLEARED])
     assert [each.subject for each in gateway.records(SessionEnded) if isinstance(each, SessionEnded)] == ["CN=lost"]
