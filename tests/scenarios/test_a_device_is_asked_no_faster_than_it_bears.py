@@ -161,7 +161,7 @@ async def test_requests_go_on_after_each_gap(tmp_path: Path, in_flight: int) -> 
         assert watched.arrivals == 8
 
 
-async def test_the_gap_begins_with_an_answer(tmp_path: Path) -> None:
+async def test_the_gap_lies_between_an_answer_and_the_next_request(tmp_path: Path) -> None:
     async with open_plant(tmp_path, device=f"gap = {LONG_S}\ntimeout = {LONG_S}") as plant:
         client = await plant.connect()
         assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))

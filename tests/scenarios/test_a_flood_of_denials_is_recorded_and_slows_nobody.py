@@ -14,7 +14,7 @@ def flood() -> bytes:
     return b"".join(adu(number, write_register(100, number)) for number in range(FLOOD))
 
 
-async def test_each_is_answered_and_recorded_and_between_so_many_others_are_served(plant: Plant) -> None:
+async def test_each_is_answered_and_recorded_but_only_so_many_a_second(plant: Plant) -> None:
     viewer, other = await plant.connect(role="Viewer"), await plant.connect(role="Operator")
     await viewer.send(flood())
     answers = await viewer.receive(PER_SECOND)
