@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 TAGS = 200
 START = (int(time.time()) - 600) * US_PER_S
 DEADLINE_S = 60.0
-LIMITS = WriterLimits(store_every_s=0.1)
+LIMITS = WriterLimits(store_every_s=0.1, first_retry_s=0.05, longest_retry_s=0.3)
 
 
 class Plant:
@@ -194,7 +195,7 @@ def test_store_and_spool_share_a_full_disk(small_disk: Path) -> None:
     ballast = small_disk / "something else"
     history = open_history(f"sqlite:///{small_disk}/history.sqlite3", rules=HistoryRules())
     history.append([Sample(1, START + US_PER_S * 9, 0.0)])
-    limits = WriterLimits(store_every_s=0.1, buffered_samples=100 * TAGS)
+    limits = replace(LIMITS, buffered_samples=100 * TAGS)
     writer = HistoryWriter(history, small_disk / "spool", limits=limits)
     size = 7 * 1024 * 1024
     with ballast.open("wb", buffering=0) as file:

@@ -207,10 +207,8 @@ async def test_a_stopped_hub_makes_nobody_wait_and_is_noticed(hub: LocalEngine) 
         before = speaker.state()
         hub.hub.send_signal(signal.SIGSTOP)
         try:
-            begun = asyncio.get_running_loop().time()
-            for _ in range(5000):
+            for _ in range(5000):  # one that waited for the hub would never return
                 speaker.publish("live", bytes(1000))
-            assert asyncio.get_running_loop().time() - begun < 1.0
             assert speaker.state().dropped - before.dropped >= 1000, "its queue holds less than this"
             await until(lambda: not speaker.state().connected)
         finally:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ports import free_ports
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import Unreachable
 from sealbus.transport import Listener, dial
 from unit.transport.ends import Recorder, admit_echo, open_sockets
-from unit.transport.openssh import Bastion, free_port, running_bastion
+from unit.transport.openssh import Bastion, running_bastion
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -134,7 +135,7 @@ async def test_files_that_cannot_be_used_are_named(bastion: Bastion, files: dict
 
 
 async def test_a_device_that_refuses_is_told_apart_from_a_forward_that_is_not_allowed(bastion: Bastion) -> None:
-    closed = free_port()
+    closed = free_ports(1)
     with pytest.raises(Unreachable, match=rf"the SSH server cannot connect to 127\.0\.0\.1:{closed}"):
         await dial(bastion.url(f"127.0.0.1:{closed}"), Recorder, timeout_s=10)
     with pytest.raises(Unreachable, match=r"the SSH server does not allow a forward to 192\.0\.2\.1:502"):
@@ -144,7 +145,7 @@ async def test_a_device_that_refuses_is_told_apart_from_a_forward_that_is_not_al
 async def test_no_server_and_a_server_that_says_nothing_end_within_the_deadline(bastion: Bastion) -> None:
     known = f"?known_hosts={bastion.folder / 'known_hosts'}"
     with pytest.raises(Unreachable, match="connection refused"):
-        await dial(parse_endpoint(f"ssh+tcp://joe@127.0.0.1:{free_port()}/plc{known}"), Recorder, timeout_s=10)
+        await dial(parse_endpoint(f"ssh+tcp://joe@127.0.0.1:{free_ports(1)}/plc{known}"), Recorder, timeout_s=10)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         endpoint = parse_endpoint(f"ssh+tcp://joe@127.0.0.1:{deaf.getsockname()[1]}/plc{known}")
         with pytest.raises(Unreachable, match=r"no answer within 0\.2 s"):
