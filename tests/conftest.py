@@ -15,17 +15,12 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 
-_ALONE = frozenset(
-    {
-        "test_a_client_that_never_reads_is_cut_off",
-        "test_live_entry",
-        "test_live_state",
-        "test_live_subscriptions",
-        "test_local_link",
-        "test_silent_connects_stop_nobody",
-    }
-)
-"""Files whose tests hold others to times: beside a worker that starts a whole site they would try patience, not promises."""
+_ALONE = {
+    "test_live_entry": "asserts that a refusal comes soon",
+    "test_live_state": "waits for states that last as long as a production deadline",
+    "test_live_subscriptions": "asserts how long a turn of the loop takes while thousands of samples pass",
+}
+"""Files whose tests run with nothing beside them, each with the reason."""
 
 
 _INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)

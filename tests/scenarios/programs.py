@@ -97,6 +97,13 @@ class Program:
             if found := re.search(pattern, self._next(end, pattern)):
                 return found
 
+    def wait_for_all(self, *patterns: str, within_s: float = _PATIENCE_S) -> None:
+        """Read on until each pattern was in a line, in any order."""
+        end, missing = time.monotonic() + within_s, set(patterns)
+        while missing:
+            line = self._next(end, " and ".join(sorted(missing)))
+            missing = {pattern for pattern in missing if not re.search(pattern, line)}
+
     def ask(self, line: str) -> str:
         """Write a line to its stdin and read the next one it says."""
         assert self.process.stdin is not None

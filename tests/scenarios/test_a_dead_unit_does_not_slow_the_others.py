@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TIMEOUT_S = 0.1
+TIMEOUT_S = 0.2
 SILENT = exception(3, 0x0B)
 
 

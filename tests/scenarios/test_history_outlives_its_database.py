@@ -177,7 +177,7 @@ def test_the_disk_of_the_store_is_full_and_the_spool_is_elsewhere(tmp_path: Path
     history = open_history(f"sqlite:///{small_disk}/history.sqlite3", rules=HistoryRules())
     history.append([Sample(1, START + US_PER_S * 9, 0.0)])
     writer = HistoryWriter(history, tmp_path / "spool", limits=LIMITS)
-    ballast.write_bytes(bytes(6 * 1024 * 1024))
+    ballast.write_bytes(bytes(7 * 1024 * 1024))
     plant = Plant(writer)
     until(writer, lambda state: not state.backend_up and "full" in state.last_error)
     until(writer, lambda state: state.spooled > 50 * TAGS)

@@ -139,9 +139,15 @@ class GatewayProcess:
         self.audit.records.close()
 
 
-async def run_gateway(file: GatewayFile, *, path: Path | None = None, ready: Callable[[GatewayProcess], None]) -> None:
+async def run_gateway(
+    file: GatewayFile,
+    *,
+    path: Path | None = None,
+    pace: GatewayPace | None = None,
+    ready: Callable[[GatewayProcess], None],
+) -> None:
     """Run until a signal ends it. `ready` is called once it listens. Raises ConfigError where it cannot start."""
-    process = GatewayProcess(file, path=path)
+    process = GatewayProcess(file, path=path, pace=pace)
     await process.start()
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[str] = loop.create_future()

@@ -199,6 +199,7 @@ async def test_a_stopped_process_costs_the_others_nothing_and_counts_what_it_mis
                 end_process(listener)
 
 
+@pytest.mark.one_loop  # what notices it is ZeroMQ, after some seconds
 async def test_a_stopped_hub_makes_nobody_wait_and_is_noticed(hub: LocalEngine) -> None:
     assert hub.hub is not None
     async with hub.open() as speaker, hub.open() as listener:
