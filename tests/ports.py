@@ -13,7 +13,7 @@ import socket
 __all__ = ["free_ports"]
 
 _LANES = 32
-_FIRST, _LANE = 20_000, 320
+_FIRST, _LANE = 12_000, 240
 
 
 class _Lane:
