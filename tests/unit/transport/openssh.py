@@ -95,7 +95,7 @@ def _write_keys(folder: Path, port: int) -> None:
 
 
 def _await_port(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
