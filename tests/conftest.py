@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from needs import NEEDS, missing
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
+
+settings.register_profile("sealbus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sealbus")  # without it an example of hypothesis must end within 200 ms: a test of the machine
 
 _ALONE = {
     "test_live_entry": "asserts that a refusal comes soon",
