@@ -21,9 +21,7 @@ _Mark = tuple[int, int, int]
 class FileWatch:
     """Calls `changed` when any of the files named by `files` is not what it was. Runs until stopped."""
 
-    def __init__(
-        self, files: Callable[[], Iterable[str]], changed: Callable[[], None], *, interval_s: float = 0.4
-    ) -> None:
+    def __init__(self, files: Callable[[], Iterable[str]], changed: Callable[[], None], *, interval_s: float) -> None:
         self._interval_s = interval_s
         self._files = files
         self._changed = changed
