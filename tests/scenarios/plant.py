@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 PATIENCE_S = 30.0
-PACE = GatewayPace(watch_s=0.05, sweep_s=0.1, retry_s=0.3)
+PACE = GatewayPace(watch_s=0.05, sweep_s=0.1)
 
 POLICY = """
 [[role]]
