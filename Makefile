@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench lock wheel clean
+.PHONY: help run test check lint bench lock wheel clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,6 +23,10 @@ test: $(VENV)/test.stamp ## the gate: lint, types, import contracts and every te
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest $(PYTEST_ARGS) -m "not alone"
 	$(BIN)/pytest -m alone
+
+check: $(VENV)/test.stamp ## for the hand, within 100 s: lint, types, import contracts and the unit tests
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest $(PYTEST_ARGS) tests/unit tests/architecture
 
 lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tests
 	$(BIN)/ruff check . tests/setup

@@ -1,10 +1,12 @@
-"""What all tests share: the marker `needs`, and a last line that says which tests were skipped."""
+"""Shared by all tests: the marker `needs`, default signal dispositions, and a last line with the skipped tests."""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from needs import NEEDS, missing
 
@@ -14,17 +16,29 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 
-_ALONE = frozenset(
-    {
-        "test_a_client_that_never_reads_is_cut_off",
-        "test_live_entry",
-        "test_live_state",
-        "test_live_subscriptions",
-        "test_local_link",
-        "test_silent_connects_stop_nobody",
-    }
-)
-"""Files whose tests hold others to times: beside a worker that starts a whole site they would try patience, not promises."""
+settings.register_profile("sealbus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sealbus")  # without it an example of hypothesis must end within 200 ms: a test of the machine
+
+_ALONE = {
+    "test_live_entry": "asserts that a refusal comes soon",
+    "test_live_state": "waits for states that last as long as a production deadline",
+    "test_live_subscriptions": "asserts how long a turn of the loop takes while thousands of samples pass",
+}
+"""Files whose tests run with nothing beside them, each with the reason."""
+
+
+_INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Replace "ignore" by a handler that does nothing.
+
+    `nohup` and a job in the background of a script start a run with signals ignored, and a child process inherits that.
+    A handler is not inherited: the run still ignores the signal, and each program that a test starts has the default.
+    """
+    for number in _INHERITED:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,7 +28,6 @@ class Need:
     library: str = ""
     file: str = ""
     host: str = ""
-    service: str = ""  # what the package would start by itself, and what the set-up stops again
     for_tests: bool = True
     for_bench: bool = False
 
@@ -52,17 +51,17 @@ NEEDS: dict[str, Need] = {
     "mbpoll": Need(("mbpoll",), program="mbpoll"),
     "tshark": Need(("tshark",), program="tshark"),
     "ssh": Need(("openssh-client",), program="ssh"),
-    "sshd": Need(("openssh-server",), program="sshd", service="ssh"),
-    "postgres": Need(("postgresql",), program="initdb", service="postgresql", for_bench=True),
-    "redis": Need(("redis-server",), program="redis-server", service="redis-server"),
+    "sshd": Need(("openssh-server",), program="sshd"),
+    "postgres": Need(("postgresql",), program="initdb", for_bench=True),
+    "redis": Need(("redis-server",), program="redis-server"),
     "nft": Need(("nftables",), program="nft"),
     "systemd-analyze": Need(("systemd",), program="systemd-analyze"),
-    "nginx": Need(("nginx",), program="nginx", service="nginx", for_tests=False, for_bench=True),
+    "nginx": Need(("nginx",), program="nginx", for_tests=False, for_bench=True),
     "nginx-stream": Need(
         ("libnginx-mod-stream",), file="/usr/lib/nginx/modules/ngx_stream_module.so", for_tests=False, for_bench=True
     ),
-    "haproxy": Need(("haproxy",), program="haproxy", service="haproxy", for_tests=False, for_bench=True),
-    "stunnel4": Need(("stunnel4",), program="stunnel4", service="stunnel4", for_tests=False, for_bench=True),
+    "haproxy": Need(("haproxy",), program="haproxy", for_tests=False, for_bench=True),
+    "stunnel4": Need(("stunnel4",), program="stunnel4", for_tests=False, for_bench=True),
 }
 
 

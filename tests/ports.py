@@ -1,26 +1,48 @@
 """Free ports in a row, below those that the kernel gives out, for programs that must be told theirs.
 
-Each worker of a parallel run looks in a lane of its own, so that two do not find the same.
+Each process of a run takes a lane of its own for as long as it lives and goes round in it. Nobody else takes a port
+between the moment it was found free and the moment its program listens: no other run, and no outgoing connection.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 
 __all__ = ["free_ports"]
 
 _LANES = 32
-_FIRST, _LANE = 20_000, 320
+_FIRST, _LANE = 12_000, 240
+
+
+class _Lane:
+    def __init__(self) -> None:
+        self._mark = socket.socket(socket.AF_UNIX)
+        self._first = _FIRST + _LANE * self._take()
+        self._next = 0
+
+    def _take(self) -> int:
+        for number in range(os.getpid(), os.getpid() + _LANES):
+            try:  # a name in the abstract namespace is free again when its process has ended, however that was
+                self._mark.bind(f"\0sealbus-tests-ports-{number % _LANES}")
+            except OSError:
+                continue
+            return number % _LANES
+        raise RuntimeError(f"{_LANES} other processes use ports for tests; wait until some have ended")
+
+    def ports(self, count: int) -> int:
+        for offset in itertools.islice(itertools.count(self._next), _LANE):
+            first = self._first + offset % _LANE
+            if offset % _LANE + count <= _LANE and all(_is_free(port) for port in range(first, first + count)):
+                self._next = offset + count
+                return first
+        raise RuntimeError(f"no {count} free ports from {self._first} on")
 
 
 def free_ports(count: int) -> int:
     """The first of `count` free ports on 127.0.0.1."""
-    lane = _FIRST + _LANE * (os.getpid() % _LANES)
-    for first in range(lane, lane + _LANE - count):
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-    raise RuntimeError(f"no {count} free ports from {lane} on")
+    return _lane.ports(count)
 
 
 def _is_free(port: int) -> bool:
@@ -31,3 +53,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+_lane = _Lane()  # when tests are collected: later, its socket would look like one that a test has left open

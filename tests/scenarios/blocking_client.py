@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Talked", "dial_blocking", "talk"]
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)

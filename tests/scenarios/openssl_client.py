@@ -12,20 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from scenarios.plant import Plant
 
 __all__ = ["Talk", "openssl", "s_client"]
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 30.0
+_PIPE_BYTES = 65536  # as much as a pipe holds before a write waits
 _HEADER_BYTES = 6
 
 
@@ -83,23 +86,20 @@ async def s_client(
     """Connect with these options and send `requests` in one go; give up what is not answered in time."""
     own = ("-cert", identity[0], "-key", identity[1]) if identity else ()
     words = ("openssl", "s_client", "-connect", f"127.0.0.1:{plant.port}", "-CAfile", plant.folder / "ca.crt")
-    process = await asyncio.create_subprocess_exec(
-        *map(str, (*words, *own, *options)), stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
     wanted = list(requests)
     output, answers = b"", list[bytes]()
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(b"".join(wanted))
-    async with asyncio.timeout(_PATIENCE_S):
-        while chunk := await process.stdout.read(65536):
-            output += chunk
-            answers = [answer for request in wanted if (answer := _answer(output, request))]
-            if wanted and len(answers) == len(wanted):
-                process.stdin.close()
-        process.stdin.close()
-        await process.wait()
+    with _filled_pipe(b"".join(wanted)) as (stdin, filled):
+        process = await asyncio.create_subprocess_exec(
+            *map(str, (*words, *own, *options)), stdin=stdin, stdout=PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(_PATIENCE_S):
+            while chunk := await process.stdout.read(65536):
+                output += chunk
+                answers = [answer for request in wanted if (answer := _answer(output, request))]
+                if wanted and len(answers) == len(wanted):
+                    filled.close()
+            await process.wait()
     return Talk(output, answers)
 
 
@@ -109,6 +109,19 @@ async def openssl(*words: str | Path) -> str:
     stdout, _ = await process.communicate()
     assert process.returncode == 0
     return stdout.decode()
+
+
+@contextlib.contextmanager
+def _filled_pipe(content: bytes) -> Iterator[tuple[int, BinaryIO]]:
+    """The read end of a pipe that holds `content`, and its write end: closing that is the end of the input.
+
+    Filled before its reader starts, and both ends are kept: a reader that has ended cannot break the write.
+    """
+    assert len(content) <= _PIPE_BYTES
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0), open(writing, "wb", buffering=0) as filled:
+        filled.write(content)
+        yield reading, filled
 
 
 def _answer(output: bytes, request: bytes) -> bytes | None:

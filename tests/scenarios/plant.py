@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pki
-from sealbus.gateway import GatewayProcess, load_gateway_file
+from sealbus.gateway import GatewayPace, GatewayProcess, load_gateway_file
 from sealbus.records import read
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ __all__ = [
     "write_registers",
 ]
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
+PACE = GatewayPace(watch_s=0.05, sweep_s=0.1)
 
 POLICY = """
 [[role]]
@@ -371,7 +372,7 @@ policy = "policy.toml"
     )
     async with contextlib.AsyncExitStack() as closing:
         closing.push_async_callback(scripted.stop)
-        process = GatewayProcess(load_gateway_file(folder / "gateway.toml"), path=folder / "gateway.toml")
+        process = GatewayProcess(load_gateway_file(folder / "gateway.toml"), path=folder / "gateway.toml", pace=PACE)
         await process.start()
         closing.push_async_callback(process.stop, "the test is over")
         plant = Plant(folder, root, scripted, process)

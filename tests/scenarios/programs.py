@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Done", "Program", "Programs", "compile_program", "run", "run_sealbus", "sealbus"]
 
-_PATIENCE_S = 15.0
+_PATIENCE_S = 60.0
 _FOREIGN = Path(__file__).parent / "foreign"
 
 
@@ -97,11 +97,19 @@ class Program:
             if found := re.search(pattern, self._next(end, pattern)):
                 return found
 
+    def wait_for_all(self, *patterns: str, within_s: float = _PATIENCE_S) -> None:
+        """Read on until each pattern was in a line, in any order."""
+        end, missing = time.monotonic() + within_s, set(patterns)
+        while missing:
+            line = self._next(end, " and ".join(sorted(missing)))
+            missing = {pattern for pattern in missing if not re.search(pattern, line)}
+
     def ask(self, line: str) -> str:
         """Write a line to its stdin and read the next one it says."""
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it may have ended: what it said fails the test below
+            self.process.stdin.write(f"{line}\n")
+            self.process.stdin.flush()
         return self._next(time.monotonic() + _PATIENCE_S, f"an answer to {line!r}")
 
     def hear(self) -> str:

@@ -56,12 +56,11 @@ class PtyPair:
 
 
 class RtuRequest:
-    """A request as it came over the line, and when, in seconds of the loop's clock."""
+    """A request as it came over the line."""
 
-    def __init__(self, frame: bytes, came_at: float) -> None:
+    def __init__(self, frame: bytes) -> None:
         self.unit = frame[0]
         self.pdu = frame[1:-2]
-        self.came_at = came_at
 
     def __repr__(self) -> str:
         return f"<unit {self.unit} {self.pdu.hex()}>"
@@ -135,7 +134,7 @@ class RtuDevice:
         except OSError:  # nobody has the other end open at the moment
             return
         if len(self._held) > 3 and checksum(self._held[:-2]) == self._held[-2:]:
-            request, self._held = RtuRequest(self._held, self._loop.time()), b""
+            request, self._held = RtuRequest(self._held), b""
             self.overlaps += self._owes
             self.requests.append(request)
             answer = self.answer(request)

@@ -25,10 +25,10 @@ async def test_a_right_taken_away_is_gone_and_a_right_given_is_there_on_the_same
     operator, viewer = await plant.connect(role="Operator"), await plant.connect(role="Viewer")
     assert [await operator.ask(WRITE), await viewer.ask(WRITE)] == [WRITE, DENIED]
     plant.change("policy.toml", WITHOUT_WRITES)
-    await until(lambda: len(plant.records(Reloaded)) == 1, within_s=1.0)
+    await until(lambda: len(plant.records(Reloaded)) == 1)
     assert [await operator.ask(READ), await operator.ask(WRITE)] == [ANSWER, DENIED]
     plant.change("policy.toml", FOR_VIEWERS)
-    await until(lambda: len(plant.records(Reloaded)) == 2, within_s=1.0)
+    await until(lambda: len(plant.records(Reloaded)) == 2)
     assert [await operator.ask(WRITE), await viewer.ask(WRITE)] == [WRITE, WRITE]
     assert plant.records(Disconnected) == []
     assert [each.function for each in plant.records(Denied)] == [6, 6]
@@ -83,7 +83,7 @@ async def test_a_policy_broken_by_an_edit_leaves_the_last_good_one_in_force(
     operator = await plant.connect(role="Operator")
     assert await operator.ask(READ) == ANSWER
     break_it(plant)
-    await until(lambda: bool(plant.records(ReloadFailed)), within_s=1.0)
+    await until(lambda: bool(plant.records(ReloadFailed)))
     assert [await operator.ask(READ), await operator.ask(WRITE)] == [ANSWER, WRITE]
     newcomer = await plant.connect(role="Viewer")
     assert [await newcomer.ask(READ), await newcomer.ask(WRITE)] == [ANSWER, DENIED]
@@ -92,7 +92,7 @@ async def test_a_policy_broken_by_an_edit_leaves_the_last_good_one_in_force(
     (raised,) = plant.records(Alarm)
     assert (raised.state, raised.text) == (AlarmState.RAISED, failed.problem)
     plant.change("policy.toml", mended)
-    await until(lambda: len(plant.records(Alarm)) == 2, within_s=1.0)
+    await until(lambda: len(plant.records(Alarm)) == 2)
     assert [each.state for each in plant.records(Alarm)] == [AlarmState.RAISED, AlarmState.CLEARED]
     assert plant.process.audit.alarms == {}
     assert await operator.ask(WRITE) == (WRITE if mended == POLICY else DENIED)

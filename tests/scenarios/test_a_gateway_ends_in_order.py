@@ -7,7 +7,6 @@ import contextlib
 import signal
 import socket
 import ssl
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,10 +63,9 @@ async def test_a_second_signal_does_not_wait(gateway: GatewayProgram) -> None:
     await until(lambda: len(gateway.device.requests) == 1)
     gateway.program.process.send_signal(signal.SIGTERM)
     await gateway.listens_no_more()
-    began = time.monotonic()
     gateway.program.process.send_signal(signal.SIGTERM)
-    assert await gateway.ended() == 1
-    assert time.monotonic() - began < 2.0, "the device had three seconds to answer"
+    assert await gateway.ended() == 1  # not the 0 of an end in order
+    assert not gateway.records(Stopped)
 
 
 async def test_a_client_that_never_stops_asking_does_not_hold_up_the_end(gateway: GatewayProgram) -> None:
@@ -90,10 +88,8 @@ async def test_a_client_that_never_stops_asking_does_not_hold_up_the_end(gateway
 
     asking, counting = asyncio.create_task(ask_for_ever()), asyncio.create_task(count())
     await until(lambda: answered > 20)
-    began = time.monotonic()
     gateway.program.process.send_signal(signal.SIGTERM)
     assert await gateway.ended() == 0
-    assert time.monotonic() - began < 3.0
     await counting
     asking.cancel()
     last_record_is_stopped(gateway, "SIGTERM")

@@ -42,6 +42,7 @@ async def kill_while_writing(gateway: GatewayProgram, writes: int) -> None:
     await until(lambda: len(gateway.device.writes) >= writes)
     gateway.program.process.send_signal(signal.SIGKILL)
     assert await gateway.ended() == -signal.SIGKILL
+    await until(lambda: not gateway.device.live)  # the device has read all that was sent to it
     await asyncio.gather(*writers)
 
 

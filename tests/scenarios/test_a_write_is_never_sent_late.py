@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scenarios.gateway_program import open_gateway_program
-from scenarios.plant import Plant, adu, exception, open_plant, read_holding, until, words, write_register
+from scenarios.plant import PATIENCE_S, Plant, adu, exception, open_plant, read_holding, until, words, write_register
 from sealbus.records import Outcome, WriteOutcome, WriteRequested
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ async def test_a_write_for_a_device_that_is_away_is_not_sent_when_it_is_back(pla
     await plant.device.stop()
     assert await operator.ask(adu(1, write_register(100, 7))) == adu(1, exception(6, 0x0A))
     await plant.device.start(port)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while await operator.ask(adu(2, read_holding(100, 1))) != adu(2, words(100)):
             await asyncio.sleep(0.02)
     assert plant.device.writes == []

@@ -19,6 +19,7 @@ import pytest
 
 import sealbus
 from ports import free_ports
+from scenarios.plant import PATIENCE_S
 from sealbus.cli.demonstration import Ports, prepare
 from sealbus.gateway import GatewayProcess, load_gateway_file
 from sealbus.simulation import PlantOptions, run_plant
@@ -39,7 +40,7 @@ async def port_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.chdir(tmp_path)
     ready = asyncio.Event()
     plant = asyncio.create_task(run_plant(PlantOptions(port=first + 2), ready=lambda addresses: ready.set()))
-    await asyncio.wait_for(ready.wait(), 5.0)
+    await asyncio.wait_for(ready.wait(), PATIENCE_S)
     gateway = GatewayProcess(load_gateway_file(tmp_path / "gateway.toml"))
     await gateway.start()
     yield {port: str(first + place) for place, port in enumerate(_PORTS)}

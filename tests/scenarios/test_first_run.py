@@ -17,13 +17,15 @@ from ports import free_ports
 from scenarios.programs import Done, Programs, run, run_sealbus, sealbus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from scenarios.programs import Program
 
+pytestmark = pytest.mark.timeout(300)  # each starts several processes, some of them twice
+
 _LAST_LINE = "Ctrl-C stops everything"
 _INDENT = "    "
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 _START_S = 120.0
 
 
@@ -71,8 +73,23 @@ def _paste(folder: str, command: str) -> Done:
     return run("sh", "-c", f"{folder} && {command}")
 
 
-def test_every_command_of_the_tour_does_what_the_tour_says(programs: Programs, home: _Home) -> None:
+def test_every_command_of_the_tour_does_what_the_tour_says_and_a_kill_leaves_nothing_behind(
+    programs: Programs, home: _Home
+) -> None:
     tour = _start(programs, home)
+    _every_command_does_what_the_tour_says(tour)
+
+    busy = run_sealbus(*home.words)
+    assert busy.status == 2
+    assert "the demonstration runs here already" in busy.stderr
+
+    children = _children(tour)
+    assert len(children) == 4
+    tour.process.kill()
+    _wait_until_ended(children)
+
+
+def _every_command_does_what_the_tour_says(tour: Program) -> None:
     folder, *commands = _commands(tour.lines)
     assert folder.startswith("cd ")
     read, refused, accepted, outside, show, verify = [_paste(folder, command) for command in commands]
@@ -92,48 +109,34 @@ def test_every_command_of_the_tour_does_what_the_tour_says(programs: Programs, h
     assert verify.status == 0, verify.said
 
 
-def test_what_dies_is_started_again_and_stopping_leaves_nothing_behind(programs: Programs, home: _Home) -> None:
-    demonstration = _start(programs, home)
-    verbs = {"gateway": "gateway", "plant": "simulate", "collector": "collect", "site": "serve"}
-    for name, verb in verbs.items():
-        (child,) = [child for child, words in _children(demonstration).items() if verb in words]
-        os.kill(child, signal.SIGKILL)
-        demonstration.wait_for(f"the {name} ended with status -9; restart in 0.5 s")
-        demonstration.wait_for(f"the {name} is running again", within_s=_START_S)
-    read = _commands(demonstration.lines)[1]
-    assert _paste("true", read).status == 0
-    children = _children(demonstration)
-    assert len(children) == 4
-    demonstration.process.send_signal(signal.SIGINT)
-    assert demonstration.process.wait(_PATIENCE_S) == 0
-    assert not any(map(_is_alive, children))
-
-
-def test_even_a_killed_demonstration_leaves_nothing_behind(programs: Programs, home: _Home) -> None:
-    demonstration = _start(programs, home)
-    children = _children(demonstration)
-    assert len(children) == 4
-    demonstration.process.kill()
-    end = time.monotonic() + _PATIENCE_S
-    while any(map(_is_alive, children)):
-        assert time.monotonic() < end, "they live on"
-        os.sched_yield()
-
-
-def test_a_second_start_takes_what_is_there_and_asks_for_no_ports_again(programs: Programs, home: _Home) -> None:
+def test_what_dies_is_started_again_and_the_next_start_takes_what_is_there(programs: Programs, home: _Home) -> None:
     first = _start(programs, home)
-    busy = run_sealbus(*home.words)
-    assert busy.status == 2
-    assert "the demonstration runs here already" in busy.stderr
-    assert first.stop() == 0
+    tour, certificate = _commands(first.lines), (home.folder / "demo" / "viewer.crt").read_bytes()
+    verbs = {"gateway": "gateway", "plant": "simulate", "collector": "collect", "site": "serve"}
+    before = _children(first)
+    for verb in verbs.values():
+        (child,) = [child for child, words in before.items() if verb in words]
+        os.kill(child, signal.SIGKILL)
+    first.wait_for_all(
+        *(f"the {name} ended with status -9; restart in 0.5 s" for name in verbs),
+        *(f"the {name} is running again" for name in verbs),
+        within_s=_START_S,
+    )
+    assert _paste("true", tour[1]).status == 0
+    children = _children(first)
+    assert len(children) == 4
+    assert not children.keys() & before.keys()
+    first.process.send_signal(signal.SIGINT)
+    assert first.process.wait(_PATIENCE_S) == 0
+    assert not any(map(_is_alive, children)), "stopping leaves nothing behind"
     shown = run_sealbus("audit", "show", home.folder / "demo" / "records")
     assert "stopped" in shown.stdout.splitlines()[-1]
-    certificate = (home.folder / "demo" / "viewer.crt").read_bytes()
+
     words = ["up", "--demo", "--web-port", str(home.port + 4)]
     second = programs.start("demonstration", "env", f"SEALBUS_HOME={home.folder}", *sealbus(*words))
     second.wait_for(_LAST_LINE, within_s=_START_S)
     assert (home.folder / "demo" / "viewer.crt").read_bytes() == certificate
-    assert _commands(second.lines) == _commands(first.lines)
+    assert _commands(second.lines) == tour, "it asks for no ports again"
 
 
 def test_a_taken_port_is_said_with_the_option_that_moves_it(home: _Home) -> None:
@@ -192,6 +195,13 @@ def _children(program: Program) -> dict[int, list[str]]:
         if parent == program.process.pid:
             found[int(stat.parent.name)] = words
     return found
+
+
+def _wait_until_ended(children: Iterable[int]) -> None:
+    end = time.monotonic() + _PATIENCE_S
+    while any(map(_is_alive, children)):
+        assert time.monotonic() < end, "they live on"
+        time.sleep(0.02)
 
 
 def _is_alive(process_id: int) -> bool:

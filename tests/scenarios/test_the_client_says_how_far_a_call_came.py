@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import sealbus
-from scenarios.plant import ScriptedDevice, adu, exception, open_device, until, words, write_register
+from scenarios.plant import PATIENCE_S, ScriptedDevice, adu, exception, open_device, until, words, write_register
 from sealbus import ChannelRules, DeviceException, LocalError, PeerError, ResponseTimeout, Unreachable
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ async def test_it_finds_a_device_again_that_restarted(modbus: Connection, device
     with pytest.raises(Unreachable):
         await modbus.read_holding_registers(10, 1)
     await device.start(port)
-    async with asyncio.timeout(3.0):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             with contextlib.suppress(Unreachable):
                 assert await modbus.read_holding_registers(10, 1) == [10]

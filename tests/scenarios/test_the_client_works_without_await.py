@@ -6,6 +6,7 @@ The device lives on a loop in a thread of its own, as it would on another machin
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,8 @@ import pytest
 
 import pki
 import sealbus
-from scenarios.plant import ScriptedDevice, until
-from scenarios.programs import run
+from scenarios.plant import PATIENCE_S, ScriptedDevice, until
+from scenarios.programs import Programs
 from sealbus import DeviceException, Identity, LocalError, ResponseTimeout, Unreachable
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ class Elsewhere:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(5)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(PATIENCE_S)
         self._loop.close()
 
 
@@ -118,25 +119,30 @@ async def hang_up(device: ScriptedDevice) -> None:
 
 
 INTERRUPTED = """
-import os, signal, sys, threading, time
+import sys
 import sealbus
 
-rules = sealbus.ChannelRules(connect_delay_s=0.4)
+rules = sealbus.ChannelRules(connect_delay_s=1.5)
 modbus = sealbus.sync.connect(sys.argv[1], rules=rules)
-threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     modbus.write_register(10, 1)
 except KeyboardInterrupt:
     print("interrupted")
-time.sleep(0.4)
 print(modbus.read_holding_registers(20, 1))
 modbus.close()
 """
 
 
-def test_a_write_that_is_interrupted_before_it_is_sent_is_never_sent(device: ScriptedDevice) -> None:
-    done = run(sys.executable, "-c", INTERRUPTED, f"tcp://127.0.0.1:{device.port}")
-    assert (done.stdout, done.stderr, done.status) == ("interrupted\n[20]\n", "", 0)
+def test_a_write_that_is_interrupted_before_it_is_sent_is_never_sent(
+    device: ScriptedDevice, elsewhere: Elsewhere
+) -> None:
+    """It is interrupted when the device has accepted the connection and the delay after that has begun."""
+    with Programs() as programs:
+        program = programs.start("client", sys.executable, "-c", INTERRUPTED, f"tcp://127.0.0.1:{device.port}")
+        elsewhere.run(until(lambda: device.connections == 1))
+        program.process.send_signal(signal.SIGINT)
+        assert [program.hear(), program.hear()] == ["interrupted", "[20]"]
+        assert program.process.wait(PATIENCE_S) == 0
     assert device.writes == []
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import pki
 from scenarios.openssl_client import Talk, openssl, s_client
-from scenarios.plant import Plant, adu, open_plant, read_holding, words
+from scenarios.plant import PATIENCE_S, Plant, adu, open_plant, read_holding, words
 from sealbus.records import Connected, HandshakeFailed
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ async def test_older_versions_are_refused(two_worlds: Plant, version: str) -> No
 async def test_versions_that_no_client_has_any_more_get_an_alert_or_nothing(plant: Plant, hello: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", plant.port)
     writer.write(bytes.fromhex(hello))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         answer = await reader.read()
     writer.close()
     assert answer[:1] in (b"", b"\x15"), "neither nothing nor an alert record"

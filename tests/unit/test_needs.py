@@ -21,10 +21,3 @@ def test_a_server_program_that_was_just_installed_is_found(tmp_path: Path, monke
     program.parent.mkdir(parents=True)
     program.touch(mode=0o755)
     assert needs.missing(("postgres",)) == []
-
-
-def test_every_server_that_a_package_would_start_is_one_that_the_setup_stops() -> None:
-    servers = {"sshd", "nginx", "haproxy", "stunnel4", "redis", "postgres"}
-    assert {name for name, need in needs.NEEDS.items() if need.service} == servers
-    assert needs.NEEDS["redis"].service == "redis-server"
-    assert needs.NEEDS["postgres"].service == "postgresql"  # its clusters are part of this unit and stop with it

@@ -14,7 +14,7 @@ from sealbus.gateway.config import (
     load_gateway_file,
     parse_gateway_file,
 )
-from sealbus.gateway.gateway import Gateway, load_policy
+from sealbus.gateway.gateway import Gateway, GatewayPace, load_policy
 from sealbus.gateway.notify import notify
 from sealbus.gateway.process import GatewayProcess, run_gateway
 from sealbus.gateway.trust_state import TrustState
@@ -23,6 +23,7 @@ __all__ = [
     "DeviceTable",
     "Gateway",
     "GatewayFile",
+    "GatewayPace",
     "GatewayProcess",
     "GatewayTable",
     "IdentityTable",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,11 +35,23 @@ if TYPE_CHECKING:
     from sealbus.policy import Policy
     from sealbus.security import Peer
 
-__all__ = ["Gateway", "load_policy"]
+__all__ = ["Gateway", "GatewayPace", "load_policy"]
 
 _log = logging.getLogger("sealbus.gateway")
 _DRAIN_S = 10.0
 _DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPace:
+    """Seconds between two checks of what changes while a gateway runs."""
+
+    watch_s: float = 0.4
+    """Of the files on disk."""
+    sweep_s: float = 1.0
+    """Of deadlines and of certificates that expire."""
+    retry_s: float = 5.0
+    """Of a reload that failed. Not shorter: an encrypted key takes a tenth of a second to open."""
 
 
 class Gateway:
@@ -47,8 +60,9 @@ class Gateway:
     Raises ConfigError when a file it names cannot be used.
     """
 
-    def __init__(self, file: GatewayFile, audit: Audit) -> None:
+    def __init__(self, file: GatewayFile, audit: Audit, *, pace: GatewayPace | None = None) -> None:
         self._file = file
+        self._pace = pace or GatewayPace()
         self._audit = audit
         self._trust = TrustState(file.identity) if file.identity is not None else None
         self._warn()
@@ -181,7 +195,7 @@ class Gateway:
             Forwarder(self._routes(listener.device), self._audit),
             observer=self._audit,
             security=self._trust.server if self._trust and endpoint.scheme is Scheme.MBAPS else None,
-            limits=_service_limits(self._file.limits, unsafe_plain=listener.unsafe_plain),
+            limits=_service_limits(self._file.limits, self._pace, unsafe_plain=listener.unsafe_plain),
         )
 
     def _routes(self, devices: Iterable[DeviceTable]) -> dict[int, Route]:
@@ -242,7 +256,7 @@ def load_policy(file: str) -> Policy:
     return parse_policy(text, file=file)
 
 
-def _service_limits(limits: LimitsTable, *, unsafe_plain: bool) -> ServiceLimits:
+def _service_limits(limits: LimitsTable, pace: GatewayPace, *, unsafe_plain: bool) -> ServiceLimits:
     return ServiceLimits(
         session=SessionLimits(
             in_flight=limits.in_flight,
@@ -259,4 +273,5 @@ def _service_limits(limits: LimitsTable, *, unsafe_plain: bool) -> ServiceLimits
             unsafe_plain=unsafe_plain,
         ),
         sessions_per_identity=limits.connections_per_identity,
+        sweep_s=pace.sweep_s,
     )

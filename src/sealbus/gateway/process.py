@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sealbus.gateway.audit import Audit
-from sealbus.gateway.gateway import Gateway
+from sealbus.gateway.gateway import Gateway, GatewayPace
 from sealbus.gateway.metrics import GatewayMetrics, MetricsServer
 from sealbus.gateway.notify import notify, watchdog_interval_s
 from sealbus.gateway.trust_state import digest_of
@@ -31,26 +31,25 @@ if TYPE_CHECKING:
 __all__ = ["GatewayProcess", "run_gateway"]
 
 _log = logging.getLogger("sealbus.gateway")
-_TEND_S = 1.0
-_TRY_AGAIN_S = 5.0  # not sooner: an encrypted key takes a tenth of a second to open
 _EXPIRY_EVERY = 3600
 
 
 class GatewayProcess:
     """One gateway with its record, metrics and watch. `path` is the file it came from, if it came from one."""
 
-    def __init__(self, file: GatewayFile, *, path: Path | None = None) -> None:
+    def __init__(self, file: GatewayFile, *, path: Path | None = None, pace: GatewayPace | None = None) -> None:
         self._file = file
+        self._pace = pace or GatewayPace()
         self._path = path
         self._digest = digest_of(str(path)) if path else ""
         self.audit = Audit(file.gateway)
         try:
-            self.gateway = Gateway(file, self.audit)
+            self.gateway = Gateway(file, self.audit, pace=self._pace)
             self._metrics = self._serve_metrics()
         except BaseException:
             self.audit.records.close()
             raise
-        self._watch = FileWatch(lambda: self.gateway.watched, self.reload)
+        self._watch = FileWatch(lambda: self.gateway.watched, self.reload, interval_s=self._pace.watch_s)
         self._timers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -70,8 +69,8 @@ class GatewayProcess:
         self._watch.start()
         loop = asyncio.get_running_loop()
         self._timers = [
-            loop.create_task(_every(_TEND_S, self._tend)),
-            loop.create_task(_every(_TRY_AGAIN_S, self._try_again)),
+            loop.create_task(_every(self._pace.sweep_s, self._tend)),
+            loop.create_task(_every(self._pace.retry_s, self._try_again)),
             loop.create_task(_every(_EXPIRY_EVERY, self.gateway.tend)),
         ]
         if (interval_s := watchdog_interval_s()) is not None:
@@ -140,9 +139,15 @@ class GatewayProcess:
         self.audit.records.close()
 
 
-async def run_gateway(file: GatewayFile, *, path: Path | None = None, ready: Callable[[GatewayProcess], None]) -> None:
+async def run_gateway(
+    file: GatewayFile,
+    *,
+    path: Path | None = None,
+    pace: GatewayPace | None = None,
+    ready: Callable[[GatewayProcess], None],
+) -> None:
     """Run until a signal ends it. `ready` is called once it listens. Raises ConfigError where it cannot start."""
-    process = GatewayProcess(file, path=path)
+    process = GatewayProcess(file, path=path, pace=pace)
     await process.start()
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[str] = loop.create_future()

@@ -15,22 +15,21 @@ if TYPE_CHECKING:
 
 __all__ = ["FileWatch"]
 
-_INTERVAL_S = 0.4
-
 _Mark = tuple[int, int, int]
 
 
 class FileWatch:
     """Calls `changed` when any of the files named by `files` is not what it was. Runs until stopped."""
 
-    def __init__(self, files: Callable[[], Iterable[str]], changed: Callable[[], None]) -> None:
+    def __init__(self, files: Callable[[], Iterable[str]], changed: Callable[[], None], *, interval_s: float) -> None:
+        self._interval_s = interval_s
         self._files = files
         self._changed = changed
         self._marks = self._look()
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(_INTERVAL_S, self._turn)
+        self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._turn)
 
     def stop(self) -> None:
         if self._timer is not None:

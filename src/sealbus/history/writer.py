@@ -38,7 +38,6 @@ __all__ = ["HistoryWriter", "WriterLimits", "WriterState"]
 _log = logging.getLogger("sealbus.history")
 _TURN_S = 0.2
 _SYNC_S = 0.5
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,9 @@ class WriterLimits:
     batch_samples: int = 50_000
     store_every_s: float = 2.0
     """Fewer, larger transactions: a page of the database then takes several samples of a tag at one writing."""
+    first_retry_s: float = 0.2
+    longest_retry_s: float = 5.0
+    """The wait after a failure of the store: at first, and at most, as it doubles each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +249,12 @@ class HistoryWriter:
     # the storing thread
 
     def _store_all(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pause_s = self._limits.first_retry_s
         while not self._stopped.is_set():
             try:
                 if stored := self._store_next():  # a turn with nothing to do says nothing about the store
                     self._recover()
-                    pause_s = _FIRST_PAUSE_S
+                    pause_s = self._limits.first_retry_s
                 busy = self._tending.step() or stored
             except (SealbusError, OSError) as error:
                 self._fail_store(str(error))
@@ -264,7 +266,7 @@ class HistoryWriter:
                     self._stopped.wait(_TURN_S)
                 continue
             self._stopped.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # only to spread retries
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 2, self._limits.longest_retry_s)
 
     def _store_next(self) -> bool:
         """Store the next batch, when it is time. Whether there was one."""

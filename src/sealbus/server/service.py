@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
 
-_SWEEP_S = 1.0
 _BUFFER_BYTES = 64 * 1024
 _GOODBYE_S = 1.0
 
@@ -60,6 +59,8 @@ class ServiceLimits:
     session: SessionLimits = field(default_factory=SessionLimits)
     listener: ListenerOptions = field(default_factory=ListenerOptions)
     sessions_per_identity: int = 32
+    sweep_s: float = 1.0
+    """Seconds between two checks of deadlines and expired certificates."""
 
 
 class Observer(Protocol):
@@ -219,7 +220,9 @@ class Service(ListenerEvents):
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)  # first: whatever fails below must not end it
+        self._sweeper = loop.call_later(
+            self._limits.sweep_s, self._sweep
+        )  # first: whatever fails below must not end it
         now = loop.time()
         for session in list(self.sessions):
             if (reason := session.overdue(now)) is not None:

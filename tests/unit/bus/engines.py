@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PATIENCE_S", "Engine", "LocalEngine", "RedisEngine", "ask", "end_process", "meet", "start_process", "until"]
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 _MEETINGS = itertools.count(1)
 
 _HUB = """

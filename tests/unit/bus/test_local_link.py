@@ -199,6 +199,7 @@ async def test_a_stopped_process_costs_the_others_nothing_and_counts_what_it_mis
                 end_process(listener)
 
 
+@pytest.mark.one_loop  # what notices it is ZeroMQ, after some seconds
 async def test_a_stopped_hub_makes_nobody_wait_and_is_noticed(hub: LocalEngine) -> None:
     assert hub.hub is not None
     async with hub.open() as speaker, hub.open() as listener:
@@ -207,10 +208,8 @@ async def test_a_stopped_hub_makes_nobody_wait_and_is_noticed(hub: LocalEngine) 
         before = speaker.state()
         hub.hub.send_signal(signal.SIGSTOP)
         try:
-            begun = asyncio.get_running_loop().time()
-            for _ in range(5000):
+            for _ in range(5000):  # one that waited for the hub would never return
                 speaker.publish("live", bytes(1000))
-            assert asyncio.get_running_loop().time() - begun < 1.0
             assert speaker.state().dropped - before.dropped >= 1000, "its queue holds less than this"
             await until(lambda: not speaker.state().connected)
         finally:

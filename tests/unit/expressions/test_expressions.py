@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -14,11 +13,13 @@ from sealbus.errors import ConfigError
 from sealbus.expressions import (
     FUNCTION_NAMES,
     LONGEST_EXPRESSION,
+    Expression,
     ExpressionError,
     NotComputable,
     check_expression,
     parse_expression,
 )
+from unit.steps import calls_in
 
 INPUTS: dict[str, bool | int | float | str] = {"a": 3, "b": 4.5, "on": True, "mode": "auto"}
 
@@ -156,13 +157,16 @@ def test_an_input_whose_name_means_something_else_is_refused(name: str) -> None:
         check_expression("1", [name])
 
 
-def test_the_worst_that_fits_is_evaluated_in_no_time() -> None:
+def test_the_worst_that_fits_is_evaluated_with_little_work() -> None:
     worst = ["*".join("a" * 150), "**".join("9" * 33), "+".join(["9**323"] * 75), "-".join(["exp(b)"] * 100)]
     for text in worst:
-        began = time.perf_counter()
-        with contextlib.suppress(NotComputable):
-            parse_expression(text, INPUTS).evaluate({**INPUTS, "a": 2**64})
-        assert time.perf_counter() - began < 0.1
+        expression = parse_expression(text, INPUTS)
+
+        def evaluate(expression: Expression = expression) -> None:
+            with contextlib.suppress(NotComputable):
+                expression.evaluate({**INPUTS, "a": 2**64})
+
+        assert calls_in(evaluate) < 5_000
 
 
 _WORDS = [

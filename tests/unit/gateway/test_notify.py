@@ -37,7 +37,6 @@ def test_a_reload_carries_its_moment(manager: socket.socket) -> None:
 
 
 def test_a_manager_that_does_not_read_holds_nobody_up(manager: socket.socket) -> None:
-    began = time.monotonic()
     manager.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as talker:
         talker.setblocking(False)
@@ -45,8 +44,7 @@ def test_a_manager_that_does_not_read_holds_nobody_up(manager: socket.socket) ->
         with pytest.raises(BlockingIOError):
             while True:
                 talker.send(b"x")
-    notify("WATCHDOG=1")
-    assert time.monotonic() - began < 5.0
+    notify("WATCHDOG=1")  # one that waited for the manager would never return
 
 
 def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealbus.gateway import GatewayPace
 from sealbus.gateway.watch import FileWatch
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Seen:
     def __init__(self, *files: Path) -> None:
         self.times = 0
         self.files = [str(file) for file in files]
-        self.watch = FileWatch(lambda: self.files, self.changed)
+        self.watch = FileWatch(lambda: self.files, self.changed, interval_s=GatewayPace().watch_s)
         self.watch.start()
 
     def changed(self) -> None:
@@ -107,7 +108,7 @@ async def test_a_change_that_ends_in_an_error_is_not_the_last_that_is_seen(file:
         times += 1
         raise ValueError("broken")
 
-    watch = FileWatch(lambda: [str(file)], fail)
+    watch = FileWatch(lambda: [str(file)], fail, interval_s=GatewayPace().watch_s)
     watch.start()
     for number in range(3):
         file.write_text("x" * (number + 10))

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-QUICK = WriterLimits(store_every_s=0.0)
+QUICK = WriterLimits(store_every_s=0.0, first_retry_s=0.05, longest_retry_s=0.1)
 DEADLINE_S = 20.0
 
 
@@ -131,7 +132,7 @@ def test_an_outage_lasts_until_a_block_was_really_stored(
     switch.broken = True
     with (
         caplog.at_level("INFO", "sealbus.history"),
-        writing(history, tmp_path, WriterLimits(store_every_s=0.6)) as writer,
+        writing(history, tmp_path, WriterLimits(store_every_s=0.3, first_retry_s=0.1, longest_retry_s=0.1)) as writer,
     ):
         writer.put(samples(0, 10))
         down_since_us = until(writer, lambda state: not state.backend_up).down_since_us
@@ -213,7 +214,7 @@ def test_damage_in_the_middle_is_noticed_and_what_follows_in_other_segments_is_s
     history: History, tmp_path: Path, switch: Switch
 ) -> None:
     switch.broken = True
-    with writing(history, tmp_path, WriterLimits(segment_bytes=1, store_every_s=0)) as writer:
+    with writing(history, tmp_path, replace(QUICK, segment_bytes=1)) as writer:
         for each in range(4):
             writer.put(samples(each * 10, 10))
             assert writer.flush(DEADLINE_S)
@@ -233,7 +234,7 @@ def test_beyond_the_bound_the_newest_are_dropped_counted_and_told(
     history: History, tmp_path: Path, switch: Switch
 ) -> None:
     switch.broken = True
-    limits = WriterLimits(buffered_samples=100, spool_bytes=5_000, store_every_s=0)
+    limits = replace(QUICK, buffered_samples=100, spool_bytes=5_000)
     with writing(history, tmp_path, limits) as writer:
         for each in range(40):
             writer.put(samples(each * 10, 10))

@@ -14,9 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Contexts", "Doorbook", "Echo", "Recorder", "admit_echo", "eventually", "no_certificate", "open_sockets"]
+__all__ = [
+    "PATIENCE_S",
+    "Contexts",
+    "Doorbook",
+    "Echo",
+    "Recorder",
+    "admit_echo",
+    "eventually",
+    "no_certificate",
+    "open_sockets",
+]
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)

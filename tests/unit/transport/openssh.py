@@ -18,6 +18,7 @@ import asyncssh
 import pytest
 
 from needs import program_path
+from ports import free_ports
 from sealbus.endpoints import parse_endpoint
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from sealbus.endpoints import Endpoint
 
-__all__ = ["Bastion", "free_port", "running_bastion"]
+__all__ = ["Bastion", "running_bastion"]
 
 
 @dataclass
@@ -46,7 +47,7 @@ def running_bastion() -> Iterator[Bastion]:
     """As root, sshd wants a system folder for its privilege separation: then it runs as `daemon`, else as ourselves."""
     user = "daemon" if os.geteuid() == 0 else getpass.getuser()
     folder = Path(tempfile.mkdtemp(prefix="sshd-"))
-    port = free_port()
+    port = free_ports(1)
     _write_keys(folder, port)
     (folder / "sshd_config").write_text(
         f"""
@@ -93,14 +94,8 @@ def _write_keys(folder: Path, port: int) -> None:
     (folder / "empty_hosts").touch()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
-
-
 def _await_port(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         with contextlib.suppress(subprocess.TimeoutExpired):

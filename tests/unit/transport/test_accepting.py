@@ -35,7 +35,7 @@ class Echo(asyncio.Protocol):
 async def say(sock):
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(sock, b"ping")
-    return await asyncio.wait_for(loop.sock_recv(sock, 10), 5)
+    return await asyncio.wait_for(loop.sock_recv(sock, 10), 30)
 
 def knock():
     sock = socket.socket()

@@ -16,7 +16,7 @@ from sealbus.endpoints import Endpoint, parse_endpoint
 from sealbus.errors import LocalError, Unreachable
 from sealbus.transport import dial
 from sealbus.transport.serial_port import open_serial
-from unit.transport.ends import Recorder
+from unit.transport.ends import PATIENCE_S, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ async def _read(descriptor: int, count: int) -> bytes:
 
     loop.add_reader(descriptor, readable)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await done
     finally:
         loop.remove_reader(descriptor)
@@ -86,7 +86,7 @@ async def test_bytes_go_both_ways_and_closing_is_told(line: Line) -> None:
 
 async def test_a_line_is_dialled_like_any_endpoint_and_can_be_opened_again(line: Line) -> None:
     for _ in range(2):
-        transport, master = await dial(line.endpoint, Recorder, timeout_s=5)
+        transport, master = await dial(line.endpoint, Recorder, timeout_s=PATIENCE_S)
         transport.write(b"x")
         assert await _read(line.far, 1) == b"x"
         transport.close()
@@ -176,7 +176,7 @@ async def test_an_opening_that_nobody_waits_for_is_undone(line: Line) -> None:
 
 
 async def _open_when_free(endpoint: Endpoint) -> tuple[SerialTransport, Recorder]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             with contextlib.suppress(Unreachable):
                 return await open_serial(endpoint, Recorder)

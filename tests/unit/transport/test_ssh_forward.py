@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ports import free_ports
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import Unreachable
 from sealbus.transport import Listener, dial
-from unit.transport.ends import Recorder, admit_echo, open_sockets
-from unit.transport.openssh import Bastion, free_port, running_bastion
+from unit.transport.ends import PATIENCE_S, Recorder, admit_echo, open_sockets
+from unit.transport.openssh import Bastion, running_bastion
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -38,7 +39,7 @@ async def device() -> AsyncIterator[Listener]:
 
 async def test_a_device_is_reached_through_the_server(bastion: Bastion, device: Listener) -> None:
     endpoint = bastion.url(f"127.0.0.1:{device.port}")
-    transport, client = await dial(endpoint, Recorder, timeout_s=10)
+    transport, client = await dial(endpoint, Recorder, timeout_s=PATIENCE_S)
     assert client.made is transport
     transport.write(REQUEST)
     await client.wait(lambda it: it.received == REQUEST)
@@ -49,7 +50,7 @@ async def test_a_device_is_reached_through_the_server(bastion: Bastion, device: 
 
 
 async def test_much_is_sent_and_pausing_holds_it_back(bastion: Bastion, device: Listener) -> None:
-    transport, client = await dial(bastion.url(f"127.0.0.1:{device.port}"), Recorder, timeout_s=10)
+    transport, client = await dial(bastion.url(f"127.0.0.1:{device.port}"), Recorder, timeout_s=PATIENCE_S)
     transport.pause_reading()
     much = bytes(range(256)) * 16384
     transport.set_write_buffer_limits(high=65536)
@@ -70,14 +71,14 @@ async def test_a_device_that_hangs_up_ends_the_connection(bastion: Bastion) -> N
             transport.close()
 
     listener = await Listener.open(parse_endpoint("tcp://127.0.0.1:0", listening=True), lambda _: HangsUp())
-    _, client = await dial(bastion.url(f"127.0.0.1:{listener.port}"), Recorder, timeout_s=10)
+    _, client = await dial(bastion.url(f"127.0.0.1:{listener.port}"), Recorder, timeout_s=PATIENCE_S)
     await client.wait_lost()
     assert client.eof
     await listener.close()
 
 
 async def test_an_ssh_connection_that_breaks_ends_with_an_os_error(bastion: Bastion, device: Listener) -> None:
-    transport, client = await dial(bastion.url(f"127.0.0.1:{device.port}"), Recorder, timeout_s=10)
+    transport, client = await dial(bastion.url(f"127.0.0.1:{device.port}"), Recorder, timeout_s=PATIENCE_S)
     with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as same:
         same.shutdown(socket.SHUT_RDWR)
     lost = await client.wait_lost()
@@ -88,14 +89,14 @@ async def test_an_ssh_connection_that_breaks_ends_with_an_os_error(bastion: Bast
 @pytest.mark.parametrize("turns", [0, 1, 3, 10, 30, 100, 300])
 async def test_cancelled_at_any_moment_nothing_stays_open(bastion: Bastion, device: Listener, turns: int) -> None:
     before = open_sockets()
-    dialling = asyncio.ensure_future(dial(bastion.url(f"127.0.0.1:{device.port}"), Recorder, timeout_s=10))
+    dialling = asyncio.ensure_future(dial(bastion.url(f"127.0.0.1:{device.port}"), Recorder, timeout_s=PATIENCE_S))
     for _ in range(turns):
         await asyncio.sleep(0)
     dialling.cancel()
     (outcome,) = await asyncio.gather(dialling, return_exceptions=True)
     if isinstance(outcome, tuple):
         outcome[0].abort()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while open_sockets() - before > device.established:
             await asyncio.sleep(0.001)
 
@@ -103,20 +104,20 @@ async def test_cancelled_at_any_moment_nothing_stays_open(bastion: Bastion, devi
 async def test_a_changed_host_key_is_refused_before_anything_is_sent(bastion: Bastion, device: Listener) -> None:
     endpoint = bastion.url(f"127.0.0.1:{device.port}", known_hosts="changed_hosts")
     with pytest.raises(Unreachable, match=r"is not the one in .*changed_hosts: it was changed"):
-        await dial(endpoint, Recorder, timeout_s=10)
+        await dial(endpoint, Recorder, timeout_s=PATIENCE_S)
     assert device.established == device.pending == 0
 
 
 async def test_an_unknown_host_key_is_refused(bastion: Bastion, device: Listener) -> None:
     endpoint = bastion.url(f"127.0.0.1:{device.port}", known_hosts="empty_hosts")
     with pytest.raises(Unreachable, match=r"is not in .*empty_hosts; put it there after comparing it"):
-        await dial(endpoint, Recorder, timeout_s=10)
+        await dial(endpoint, Recorder, timeout_s=PATIENCE_S)
 
 
 async def test_a_key_that_the_server_does_not_know_is_refused(bastion: Bastion, device: Listener) -> None:
     endpoint = bastion.url(f"127.0.0.1:{device.port}", key="strange_key")
     with pytest.raises(Unreachable, match=f"takes none of our keys for user {bastion.user}"):
-        await dial(endpoint, Recorder, timeout_s=10)
+        await dial(endpoint, Recorder, timeout_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -130,21 +131,23 @@ async def test_a_key_that_the_server_does_not_know_is_refused(bastion: Bastion, 
 )
 async def test_files_that_cannot_be_used_are_named(bastion: Bastion, files: dict[str, str], problem: str) -> None:
     with pytest.raises(Unreachable, match=problem):
-        await dial(bastion.url("127.0.0.1:502", **files), Recorder, timeout_s=10)
+        await dial(bastion.url("127.0.0.1:502", **files), Recorder, timeout_s=PATIENCE_S)
 
 
 async def test_a_device_that_refuses_is_told_apart_from_a_forward_that_is_not_allowed(bastion: Bastion) -> None:
-    closed = free_port()
+    closed = free_ports(1)
     with pytest.raises(Unreachable, match=rf"the SSH server cannot connect to 127\.0\.0\.1:{closed}"):
-        await dial(bastion.url(f"127.0.0.1:{closed}"), Recorder, timeout_s=10)
+        await dial(bastion.url(f"127.0.0.1:{closed}"), Recorder, timeout_s=PATIENCE_S)
     with pytest.raises(Unreachable, match=r"the SSH server does not allow a forward to 192\.0\.2\.1:502"):
-        await dial(bastion.url("192.0.2.1"), Recorder, timeout_s=10)
+        await dial(bastion.url("192.0.2.1"), Recorder, timeout_s=PATIENCE_S)
 
 
 async def test_no_server_and_a_server_that_says_nothing_end_within_the_deadline(bastion: Bastion) -> None:
     known = f"?known_hosts={bastion.folder / 'known_hosts'}"
     with pytest.raises(Unreachable, match="connection refused"):
-        await dial(parse_endpoint(f"ssh+tcp://joe@127.0.0.1:{free_port()}/plc{known}"), Recorder, timeout_s=10)
+        await dial(
+            parse_endpoint(f"ssh+tcp://joe@127.0.0.1:{free_ports(1)}/plc{known}"), Recorder, timeout_s=PATIENCE_S
+        )
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         endpoint = parse_endpoint(f"ssh+tcp://joe@127.0.0.1:{deaf.getsockname()[1]}/plc{known}")
         with pytest.raises(Unreachable, match=r"no answer within 0\.2 s"):
