@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealbus.history import Block, HistoryRules, HistoryUnavailable, open_history
+from sealbus.errors import ConfigError
+from sealbus.history import Block, HistoryRules, open_history
 from sealbus.history.packing import is_small, pack_plain, pack_small, unpack
 from sealbus.history.sqlite_samples import FreshRows, SQLiteSamples
 from sealbus.history.sqlite_schema import prepare
@@ -163,66 +164,16 @@ def test_a_damaged_row_costs_its_own_samples_and_is_told(tmp_path: Path, caplog:
     history.close()
 
 
-ROWS_OF_VERSION_1 = (
-    "create table meta (id integer primary key, value text not null) strict",
-    """create table tag (tag_id integer primary key, raw_from integer not null default 0,
-    minute_from integer not null default 0, hour_from integer not null default 0, day_from integer not null default 0,
-    days_stale integer not null default 0) strict""",
-    """create table mark (tag_id integer not null, hour_us integer not null,
-    primary key (tag_id, hour_us)) without rowid, strict""",
-    """create table sample (tag_id integer not null, time_us integer not null, value real, status integer not null,
-    text text, primary key (tag_id, time_us)) without rowid, strict""",
-    *(
-        f"""create table {name} (tag_id integer not null, start_us integer not null, end_us integer not null,
-        count integer not null, minimum real, maximum real, mean real, last real, last_us integer not null,
-        known_us integer not null, bad_us integer not null, status integer not null, worst integer not null,
-        primary key (tag_id, start_us)) without rowid, strict"""
-        for name in ("minute", "hour", "day")
-    ),
-    "insert into meta values (1, '7'), (2, 'UTC')",
-    "pragma user_version = 1",
-)
-
-
-def test_a_file_of_the_first_version_is_packed_when_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_file_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path, version: int, read_only: bool) -> None:
     path = tmp_path / "h.sqlite3"
-    samples = [Sample(tag, BEGIN + each * S, each / 10) for tag in (1, 9) for each in range(500)]
-    samples += [Sample(20, BEGIN, "on"), Sample(20, BEGIN + S, ""), Sample(20, BEGIN + 2 * S, None, Quality.BAD)]
-    block = Block.of(samples)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        for statement in ROWS_OF_VERSION_1:
-            connection.execute(statement)
-        columns = (block.tag_ids, block.times_us, block.values, block.statuses)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        texts = (block.texts.get(place) for place in range(len(block)))
-        connection.executemany("insert into sample values (?, ?, ?, ?, ?)", [(*row, next(texts)) for row in rows])
-        connection.executemany("insert into tag (tag_id) values (?)", [(1,), (9,), (20,)])
-        connection.executemany("insert into mark values (?, ?)", [(tag, BEGIN) for tag in (1, 9, 20)])
-    reader = open_history(f"sqlite:///{path}", rules=HistoryRules(), read_only=True)
-    with pytest.raises(HistoryUnavailable, match="of an older version"):
-        reader.latest([1])
-
-    monkeypatch.setattr("sealbus.history.sqlite_schema._ROWS_AT_ONCE", 200)
-    history = open_history(f"sqlite:///{path}", rules=HistoryRules(), now_us=lambda: NOON)
-    with monkeypatch.context() as killed:
-        turns = iter(range(3))
-        settle = SQLiteSamples.settle
-
-        def settle_twice(self: SQLiteSamples, *, least: int) -> bool:
-            if next(turns) == 2:
-                raise OSError("killed")
-            return settle(self, least=least)
-
-        killed.setattr(SQLiteSamples, "settle", settle_twice)
-        with pytest.raises(HistoryUnavailable, match="killed"):
-            history.latest([1])
-    roll_up(history)
-    for tag_id in (1, 9, 20):
-        wanted = [sample for sample in samples if sample.tag_id == tag_id]
-        assert list(reader.raw(tag_id, 0, NOON).samples) == wanted
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("select count(*) from sqlite_schema where name = 'sample'").fetchone() == (0,)
+        connection.execute("create table sample (tag_id integer)")
+        connection.execute(f"pragma user_version = {version}")
+    before = path.read_bytes()
+    history = open_history(f"sqlite:///{path}", rules=HistoryRules(), read_only=read_only)
+    with pytest.raises(ConfigError, match=f"history of version {version}.*name another file"):
+        history.latest([1])
     history.close()
-    reader.close()
+    assert path.read_bytes() == before
