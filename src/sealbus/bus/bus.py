@@ -137,15 +137,6 @@ class Bus:
         """Answer what is asked about the topic, until the bus is closed. One process serves a topic, with one handler."""
         self._exchange.serve(topic, handler)
 
-    async def wait_connected(self, timeout_s: float) -> bool:
-        """Wait until the bus is connected, for a process that has one thing to say; False when it did not come."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._link.connectivity.wait()
-        except TimeoutError:
-            return False
-        return True
-
     def state(self) -> BusState:
         """How it is now."""
         counters, connectivity = self._counters, self._link.connectivity

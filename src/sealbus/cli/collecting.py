@@ -272,10 +272,12 @@ class Collecting:
             return False
         classes, class_of = kept
         if classes:
-            self.history.rules = HistoryRules(
-                zone=self._desk.environment.time_zone,
-                classes=tuple(RetentionClass(**each) for each in classes),
-                class_of=class_of,
+            self.history.set_rules(
+                HistoryRules(
+                    zone=self._desk.environment.time_zone,
+                    classes=tuple(RetentionClass(**each) for each in classes),
+                    class_of=class_of,
+                )
             )
         try:
             self.collector.apply(plan)

@@ -75,19 +75,23 @@ class _Forwarded(Transaction):
 class _Recorded(_Forwarded):
     """A request that may change something, in the record."""
 
-    __slots__ = ("journal", "record")
+    __slots__ = ("_journal", "_record")
 
-    journal: WriteJournal
-    record: int
+    def __init__(
+        self, source: Session, request: RawRequest, adu: bytes, patience_s: float, *, journal: WriteJournal, record: int
+    ) -> None:
+        super().__init__(source, request, adu, patience_s)
+        self._journal = journal
+        self._record = record
 
     def settle(self, answer: bytes) -> None:
-        if self.record:
-            self.journal.answered(self.record, answer)
+        if self._record:
+            self._journal.answered(self._record, answer)
         super().settle(answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
-        if self.record:
-            self.journal.failed(self.record, failure, detail)
+        if self._record:
+            self._journal.failed(self._record, failure, detail)
         super().fail(failure, detail)
 
 
@@ -115,8 +119,7 @@ class Forwarder:
             session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
             return
         request: RawRequest = ruling.raw  # type: ignore[assignment]  # as above
-        recorded = _Recorded(session, request, adu, route.patience_s)
-        recorded.journal, recorded.record = self._journal, record
+        recorded = _Recorded(session, request, adu, route.patience_s, journal=self._journal, record=record)
         route.channel.submit(recorded)
 
     def gone(self, session: Session) -> None:

@@ -60,12 +60,15 @@ class History:
     """
 
     def __init__(self, store: Store, rules: HistoryRules, now_us: Callable[[], int]) -> None:
-        self.rules = rules
-        """Replace it whenever the configuration has changed."""
+        self._rules = rules
         self._store = store
         self._now_us = now_us
         self._appender = Appender(store)
         self._upkeep = Upkeep(store)
+
+    def set_rules(self, rules: HistoryRules) -> None:
+        """Use these rules from the next call on."""
+        self._rules = rules
 
     def append(self, samples: Sequence[Sample]) -> Appended:
         """Store samples, in any order. One of the same tag and time as an older one changes nothing."""
@@ -73,7 +76,7 @@ class History:
 
     def append_block(self, block: Block) -> Appended:
         """The same, in columns. When it returns the samples are on disk."""
-        return self._appender.append(block, self.rules)
+        return self._appender.append(block, self._rules)
 
     def query(self, tag_ids: Sequence[int], start_us: int, end_us: int, *, width: int) -> tuple[Series, ...]:
         """Each tag in [start, end) for `width` pixels, in the order asked for. A tag without history is an empty series."""
@@ -130,7 +133,7 @@ class History:
         """Where there is anything of this source, what the last values hold included. Tags without anything are left out."""
         with self._store.reading() as statements:
             found = statements.extents(tag_ids, source)
-        rules = self.rules
+        rules = self._rules
         return {
             tag_id: Extent(each.start_us, min(each.end_us + rules.of(tag_id).hold_us, LAST_US))
             for tag_id, each in found.items()
@@ -143,7 +146,7 @@ class History:
 
     def tend(self) -> Tended:
         """One small step of upkeep: roll up hours that are over, delete what is past keeping. Call it while `more`."""
-        return self._upkeep.step(self.rules, self._now_us())
+        return self._upkeep.step(self._rules, self._now_us())
 
     def tag_ids(self) -> tuple[int, ...]:
         """All tags that ever had a sample."""
@@ -159,7 +162,7 @@ class History:
         self._store.close()
 
     def _folder(self, statements: Statements, tag_id: int, zone: str, now_us: int) -> Folder:
-        return Folder(statements, tag_id, self.rules.of(tag_id).hold_us, now_us, zone)
+        return Folder(statements, tag_id, self._rules.of(tag_id).hold_us, now_us, zone)
 
 
 def _check_range(start_us: int, end_us: int) -> None:

@@ -75,10 +75,6 @@ class WriterState:
     down_since_us: int | None
     last_error: str
 
-    @property
-    def backend_up(self) -> bool:
-        return self.down_since_us is None
-
 
 class HistoryWriter:
     """Owns a folder for its spool, and two threads until it is closed. ConfigError: the folder cannot be used."""

@@ -134,14 +134,6 @@ class RecordLog:
         """How many records were counted instead of stored since the log was opened."""
         return self._losses.total
 
-    @property
-    def room_for_write(self) -> bool:
-        """Whether a write can be recorded now, and its outcome after it. Cheap: ask before every write."""
-        state = self._state
-        if state is RecordState.FULL or state is RecordState.FAILED or self._store.failure is not None:
-            return False
-        return self._has_room()
-
     def append(self, record: Record) -> int:
         """Store `record` and return its sequence number: it was handed to the operating system.
 

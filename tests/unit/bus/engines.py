@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from redis_server import RedisServer
     from sealbus.bus import Bus, Subscription
 
-__all__ = ["PATIENCE_S", "Engine", "LocalEngine", "RedisEngine", "ask", "end_process", "meet", "start_process", "until"]
+__all__ = [
+    "PATIENCE_S",
+    "Engine",
+    "LocalEngine",
+    "RedisEngine",
+    "ask",
+    "connected",
+    "end_process",
+    "meet",
+    "start_process",
+    "until",
+]
 
 PATIENCE_S = 15.0
 _MEETINGS = itertools.count(1)
@@ -149,6 +160,17 @@ async def meet(speaker: Bus, subscription: Subscription, topic: str) -> None:
         speaker.publish(topic, last)
         while (await anext(subscription)).payload != last:
             pass
+
+
+async def connected(bus: Bus, timeout_s: float = PATIENCE_S) -> bool:
+    """Wait until the bus is connected; False when it is not by then."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not bus.state().connected:
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sealbus.bus import ANSWER_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, RequestRefused
 from sealbus.errors import LocalError, ResponseTimeout, Unreachable
-from unit.bus.engines import PATIENCE_S, Engine, ask, meet, until
+from unit.bus.engines import PATIENCE_S, Engine, ask, connected, meet, until
 
 if TYPE_CHECKING:
     from sealbus.bus import Bus, Subscription
@@ -25,7 +25,7 @@ async def _read(subscription: Subscription, count: int) -> list[bytes]:
 
 async def _open(stack: AsyncExitStack, engine: Engine) -> Bus:
     bus = await stack.enter_async_context(engine.open())
-    assert await bus.wait_connected(PATIENCE_S), bus.state()
+    assert await connected(bus), bus.state()
     return bus
 
 
@@ -288,7 +288,7 @@ async def test_a_process_may_start_before_the_bus(engine: Engine) -> None:
     async with engine.open() as speaker, engine.open() as listener:
         subscription = listener.subscribe("live", depth=10)
         assert not speaker.state().connected
-        assert not await speaker.wait_connected(0.05)
+        assert not await connected(speaker, 0.05)
         speaker.publish("live", b"nobody hears this")
         assert speaker.state().dropped == 1
         engine.start()
@@ -337,7 +337,7 @@ async def test_any_thread_may_publish_and_the_loop_alone_touches_the_link(
 
 async def test_a_closed_bus_ends_its_readers_and_takes_nothing(engine: Engine) -> None:
     async with engine.open() as bus:
-        assert await bus.wait_connected(PATIENCE_S)
+        assert await connected(bus)
         subscription = bus.subscribe("live", depth=10)
         reader = asyncio.create_task(anext(subscription, None))
         await asyncio.sleep(0)

@@ -15,7 +15,7 @@ import zmq
 
 from sealbus.bus import open_bus
 from sealbus.errors import ConfigError
-from unit.bus.engines import PATIENCE_S, LocalEngine, ask, end_process, meet, start_process, until
+from unit.bus.engines import PATIENCE_S, LocalEngine, ask, connected, end_process, meet, start_process, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,8 @@ from sealbus.bus import open_bus
 
 async def main():
     async with open_bus("local:", folder=pathlib.Path(sys.argv[1])) as bus:
-        assert await bus.wait_connected(15)
+        while not bus.state().connected:
+            await asyncio.sleep(0.01)
         async def lost(question):
             return b"%d" % bus.state().lost
         bus.serve("lost", lost)
@@ -122,8 +123,8 @@ async def test_a_path_too_long_for_sockets_gets_a_short_folder_that_all_find(
         open_bus("local:", folder=_long(tmp_path)) as one,
         open_bus("local:", folder=_long(tmp_path / "other")) as stranger,
     ):
-        assert await one.wait_connected(PATIENCE_S)
-        assert not await stranger.wait_connected(0.1)
+        assert await connected(one)
+        assert not await connected(stranger, 0.1)
         assert {_mode(folder) for folder in short.iterdir()} == {0o700}
         assert len(list(short.iterdir())) == 2
 
@@ -236,6 +237,6 @@ async def test_the_hub_survives_whatever_a_process_says_to_it(hub: LocalEngine) 
         ):
             await asyncio.to_thread(raw.send_multipart, frames)
         async with hub.open() as server, hub.open() as asker:
-            assert await server.wait_connected(PATIENCE_S)
+            assert await connected(server)
             server.serve("snapshot", answer)
             assert await ask(asker, "snapshot", b"still here") == b"still here"

@@ -12,7 +12,7 @@ from pki import make_leaf, make_root, save_trust
 from redis_server import RedisServer
 from sealbus.bus import open_bus
 from sealbus.errors import ConfigError
-from unit.bus.engines import PATIENCE_S, meet, until
+from unit.bus.engines import PATIENCE_S, connected, meet, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -146,7 +146,7 @@ async def test_a_server_that_is_no_redis_is_told_and_breaks_nothing(tmp_path: Pa
         assert bus.state().problem
         bus.publish("live", b"x")
         assert bus.state().dropped == 1
-        assert not await bus.wait_connected(0.3)
+        assert not await connected(bus, 0.3)
 
 
 async def test_garbage_in_the_midst_of_messages_ends_the_session_and_the_next_goes_on(tmp_path: Path) -> None:

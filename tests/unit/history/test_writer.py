@@ -103,7 +103,8 @@ def test_what_is_put_is_stored(history: History, tmp_path: Path) -> None:
         assert writer.drain(DEADLINE_S)
         state = writer.state()
     assert stored(history) == list(range(500))
-    assert (state.stored, state.dropped, state.spooled, state.buffered, state.backend_up) == (500, 0, 0, 0, True)
+    assert (state.stored, state.dropped, state.spooled, state.buffered) == (500, 0, 0, 0)
+    assert state.down_since_us is None
 
 
 def test_what_comes_while_the_store_is_down_is_stored_in_order_when_it_is_back(
@@ -114,13 +115,13 @@ def test_what_comes_while_the_store_is_down_is_stored_in_order_when_it_is_back(
         for each in range(20):
             writer.put(samples(each * 10, 10))
         assert writer.flush(DEADLINE_S)
-        state = until(writer, lambda state: not state.backend_up)
+        state = until(writer, lambda state: state.down_since_us is not None)
         assert (state.spooled, state.stored, state.dropped) == (200, 0, 0)
         assert "server is gone" in state.last_error
         switch.broken = False
         writer.put(samples(200, 1))
         assert writer.drain(DEADLINE_S)
-        state = until(writer, lambda state: state.backend_up)
+        state = until(writer, lambda state: state.down_since_us is None)
         assert state.last_error == ""
     assert switch.times == [NOON + each for each in range(201)]
 
@@ -134,14 +135,14 @@ def test_an_outage_lasts_until_a_block_was_really_stored(
         writing(history, tmp_path, WriterLimits(store_every_s=0.6)) as writer,
     ):
         writer.put(samples(0, 10))
-        down_since_us = until(writer, lambda state: not state.backend_up).down_since_us
+        down_since_us = until(writer, lambda state: state.down_since_us is not None).down_since_us
         failed = switch.attempts
         until(writer, lambda _: switch.attempts > failed + 2)  # with turns between in which there was nothing to do
         assert writer.state().down_since_us == down_since_us
         assert "server is gone" in writer.state().last_error
         switch.broken = False
         assert writer.drain(DEADLINE_S)
-        until(writer, lambda state: state.backend_up)
+        until(writer, lambda state: state.down_since_us is None)
     told = [record.message for record in caplog.records]
     assert [message.startswith("history: the store takes no samples") for message in told] == [True, False]
     assert told[1] == "history: the store takes samples again"
@@ -158,7 +159,7 @@ def test_upkeep_that_fails_is_told_and_is_no_outage(
         writer.put(samples(0, 10))
         assert writer.drain(DEADLINE_S)
         state = until(writer, lambda state: bool(state.last_error))
-        assert (state.backend_up, state.last_error, state.stored) == (True, "no room", 10)
+        assert (state.down_since_us, state.last_error, state.stored) == (None, "no room", 10)
 
 
 def test_a_store_that_hangs_keeps_nobody_waiting_and_nothing_from_the_disk(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,6 @@ def test_a_failed_sync_is_noticed_and_refuses_writes(tmp_path: Path) -> None:
     log.sync()
     assert state_of(log) is RecordState.FAILED
     assert log.reason == "the disk with the records fails; writes are refused: Input/output error"
-    assert not log.room_for_write
     with pytest.raises(RecordsFull):
         log.append(write())
     assert log.append(WriteOutcome(request=request, outcome=Outcome.DONE)) > 0
@@ -100,8 +100,9 @@ def test_a_failed_sync_of_a_segment_that_was_closed_meanwhile_is_mended_too(tmp_
     log.append(write())
     log.sync()
     disk.sync_error = errno.EIO
-    while not (tmp_path / "records-00000002.jsonl").exists() and log.room_for_write:
-        log.append(write())
+    with suppress(RecordsFull):  # the failed sync may be noticed before the segment is full
+        while not (tmp_path / "records-00000002.jsonl").exists():
+            log.append(write())
     log.sync()
     assert state_of(log) is RecordState.FAILED
     disk.sync_error = 0

@@ -77,7 +77,6 @@ def test_a_reserve_that_cannot_be_replaced_is_an_alarm_and_writes_go_on(watched:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     assert watched.told == [RecordState.RESERVE]
-    assert watched.log.room_for_write
     assert watched.log.append(write()) > 0
     (alarm,) = [each for each in watched.records() if isinstance(each, Alarm)]
     assert alarm.state is AlarmState.RAISED
@@ -98,7 +97,6 @@ def test_a_flood_of_denials_cannot_take_the_room_of_writes(watched: Watched) -> 
 def test_when_the_reserve_is_used_up_writes_are_refused(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.FULL)
-    assert not watched.log.room_for_write
     with pytest.raises(RecordsFull, match="the reserve for records is used up; writes are refused: No space left"):
         watched.log.append(write())
     assert watched.told == [RecordState.RESERVE, RecordState.FULL]
@@ -108,7 +106,7 @@ def test_writes_that_are_under_way_when_the_room_ends_keep_room_for_their_outcom
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     under_way = []
-    while watched.log.room_for_write:
+    while state_of(watched.log) is RecordState.RESERVE:
         under_way.append(watched.log.append(write()))
     for _ in range(200):
         watched.log.append(Alarm(name="pump", state=AlarmState.RAISED, text="dry"))
@@ -136,7 +134,6 @@ def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watche
     watched.disk.full = False
     watched.log.tend(1.0)
     assert state_of(watched.log) is RecordState.OK
-    assert watched.log.room_for_write
     assert watched.told[-1] is RecordState.OK
     lost, cleared = watched.records()[before:]
     assert isinstance(lost, RecordsLost)
@@ -258,7 +255,7 @@ assert log.state is RecordState.OK
 while log.state is RecordState.OK:
     write()
 assert log.state is RecordState.RESERVE, log.state
-while log.room_for_write:
+while log.state is RecordState.RESERVE:
     write()
 assert log.state is RecordState.FULL
 try:
