@@ -7,27 +7,26 @@ The package refuses to decide what is worth storing (acquisition does, with dead
 value (nobody looked is a gap), and to stop whoever hands it samples (`HistoryWriter` never blocks and never raises).
 """
 
-from sealbus.history.block import Block
 from sealbus.history.history import History, open_history
-from sealbus.history.rules import HistoryRules, RetentionClass
-from sealbus.history.shapes import (
+from sealbus.history.results import (
     Aggregates,
     Appended,
     Bucket,
     Cursor,
     Extent,
     HistoryUnavailable,
+    MaintenanceStep,
     RawPage,
     Series,
     Source,
-    Tended,
 )
+from sealbus.history.rules import HistoryRules, RetentionClass
+from sealbus.history.sample_block import SampleBlock
 from sealbus.history.writer import HistoryWriter, WriterLimits, WriterState
 
 __all__ = [
     "Aggregates",
     "Appended",
-    "Block",
     "Bucket",
     "Cursor",
     "Extent",
@@ -35,11 +34,12 @@ __all__ = [
     "HistoryRules",
     "HistoryUnavailable",
     "HistoryWriter",
+    "MaintenanceStep",
     "RawPage",
     "RetentionClass",
+    "SampleBlock",
     "Series",
     "Source",
-    "Tended",
     "WriterLimits",
     "WriterState",
     "open_history",

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.history.shapes import Appended
+from sealbus.history.results import Appended
 from sealbus.history.store import HOUR_US
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sealbus.history.block import Block
     from sealbus.history.rules import HistoryRules
+    from sealbus.history.sample_block import SampleBlock
     from sealbus.history.store import Statements, Store
 
 __all__ = ["Appender"]
@@ -30,7 +30,7 @@ _MOST_REMEMBERED = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Known:
+class _WriterMemory:
     """What holds in an epoch, under rules. For each tag, in order: from when on it is kept, and how long a value holds."""
 
     epoch: int
@@ -48,9 +48,9 @@ class Appender:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._last: _Known | None = None
+        self._last: _WriterMemory | None = None
 
-    def append(self, block: Block, rules: HistoryRules) -> Appended:
+    def append(self, block: SampleBlock, rules: HistoryRules) -> Appended:
         """Store what is not there yet. Raises HistoryUnavailable; then nothing was stored, or all."""
         if not len(block):
             return Appended(0)
@@ -64,7 +64,7 @@ class Appender:
             kept = block.times_us >= known.kept_us[places]
             too_old = len(block) - int(kept.sum())
             if too_old:
-                block, places = block.chosen(kept), places[kept]
+                block, places = block.select(kept), places[kept]
             if len(block):
                 statements.raw.insert(block)
             marks = np.setdiff1d(_hours(block, known.hold_us[places]), known.marked, assume_unique=True)
@@ -76,7 +76,7 @@ class Appender:
             self._last = known
         return Appended(too_old)
 
-    def _known(self, statements: Statements, rules: HistoryRules) -> _Known:
+    def _known(self, statements: Statements, rules: HistoryRules) -> _WriterMemory:
         epoch = statements.meta().epoch
         with self._lock:
             last = self._last
@@ -87,15 +87,15 @@ class Appender:
         return _of_epoch(statements, epoch, rules, marked)
 
 
-def _of_epoch(statements: Statements, epoch: int, rules: HistoryRules, marked: NDArray[np.int64]) -> _Known:
+def _of_epoch(statements: Statements, epoch: int, rules: HistoryRules, marked: NDArray[np.int64]) -> _WriterMemory:
     floors = sorted(statements.tags().items())
     tag_ids = np.array([tag_id for tag_id, _ in floors], np.int64)
     kept_us = np.array([each.raw for _, each in floors], np.int64)
     hold_us = np.array([rules.of(tag_id).hold_us for tag_id, _ in floors], np.int64)
-    return _Known(epoch, rules, marked, tag_ids, kept_us, hold_us)
+    return _WriterMemory(epoch, rules, marked, tag_ids, kept_us, hold_us)
 
 
-def _hours(block: Block, holds_us: NDArray[np.int64]) -> NDArray[np.int64]:
+def _hours(block: SampleBlock, holds_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """The hours whose rollups the samples may change: from the one each is in to the one in which it may hold last."""
     first, last = block.times_us // HOUR_US, (block.times_us + holds_us) // HOUR_US
     keys = [np.empty(0, np.int64)]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.history.block import quality_of, reason_of
 from sealbus.history.folding import worst
-from sealbus.history.shapes import Series, Source
+from sealbus.history.results import Series, Source
+from sealbus.history.sample_block import quality_of, reason_of
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from sealbus.history.folding import Rows
 
-__all__ = ["Frame", "draw"]
+__all__ = ["Viewport", "draw"]
 
-_NOBODY_LOOKED = int(Quality.BAD) | int(Reason.NOT_COLLECTED) << 2
+_NOT_COLLECTED = int(Quality.BAD) | int(Reason.NOT_COLLECTED) << 2
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Viewport:
     """What is drawn: from when to when, on how many pixels; what has happened until `now_us`; how long a value holds."""
 
     start_us: int
@@ -40,11 +40,11 @@ class Frame:
     hold_us: int
 
 
-def draw(tag_id: int, source: Source, rows: Rows, frame: Frame) -> Series:
+def draw(tag_id: int, source: Source, rows: Rows, viewport: Viewport) -> Series:
     """Rows in order of time, raw ones with no length, the one before the start first, as points."""
     if not len(rows):
-        return _series(tag_id, source, *_nothing())
-    columns = _columns(rows, frame)
+        return _series(tag_id, source, *_empty_columns())
+    columns = _columns(rows, viewport)
     firsts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1]))
     groups = np.repeat(np.arange(len(firsts)), np.diff(np.append(firsts, len(rows))))
     least, least_us = _extreme(rows.minimums, np.fmin, firsts, groups, rows.starts_us)
@@ -57,28 +57,28 @@ def draw(tag_id: int, source: Source, rows: Rows, frame: Frame) -> Series:
     second = np.where(rising, most, least)
     flat = (least == most) | np.isnan(least)
     alone = np.append(np.diff(columns[firsts]) > 1, True)
-    limit_us = min(frame.end_us, frame.now_us)
-    gap_us = last_us + frame.hold_us
+    limit_us = min(viewport.end_us, viewport.now_us)
+    gap_us = last_us + viewport.hold_us
     silent = gap_us < np.append(rows.starts_us[firsts][1:], max(limit_us, 0))
     worsts = worst(rows.worsts, firsts)
     bad = _is_bad(status)
     times = np.stack((np.minimum(least_us, most_us), np.maximum(least_us, most_us), last_us, gap_us), axis=1)
     values = np.stack((np.where(rising, least, most), second, last, np.full(len(last), np.nan)), axis=1)
-    statuses = np.stack((worsts, worsts, status, np.full(len(last), _NOBODY_LOOKED)), axis=1)
+    statuses = np.stack((worsts, worsts, status, np.full(len(last), _NOT_COLLECTED)), axis=1)
     differs = (last != np.where(flat, least, second)) & ~(np.isnan(last) & np.isnan(least))
     shown = np.stack((np.ones(len(last), bool), ~flat, (alone | bad) & differs, silent), axis=1)
     return _series(tag_id, source, np.maximum.accumulate(times[shown]), values[shown], statuses[shown])
 
 
-def _columns(rows: Rows, frame: Frame) -> NDArray[np.int64]:
+def _columns(rows: Rows, viewport: Viewport) -> NDArray[np.int64]:
     """The pixel of each row; rows that are fewer than the points we may give keep one of their own."""
     raw = bool(rows.starts_us[-1] == rows.ends_us[-1])
-    if len(rows) <= frame.width * (2 if raw else 1):
+    if len(rows) <= viewport.width * (2 if raw else 1):
         apart = rows.starts_us[1:] > rows.ends_us[:-1]
         return np.append(0, np.cumsum(1 + apart))
-    span = max(frame.end_us - frame.start_us, 1)
-    inside = np.where(rows.ends_us < frame.start_us, -1.0, np.maximum(rows.starts_us - frame.start_us, 0))
-    return np.floor(inside * (frame.width / span)).astype(np.int64)
+    span = max(viewport.end_us - viewport.start_us, 1)
+    inside = np.where(rows.ends_us < viewport.start_us, -1.0, np.maximum(rows.starts_us - viewport.start_us, 0))
+    return np.floor(inside * (viewport.width / span)).astype(np.int64)
 
 
 def _extreme(
@@ -101,7 +101,7 @@ def _is_bad(statuses: NDArray[np.int64]) -> NDArray[np.bool_]:
     return bad
 
 
-def _nothing() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+def _empty_columns() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     return np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64)
 
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sealbus.history.block import Block
+    from sealbus.history.sample_block import SampleBlock
 
     Time = int | NDArray[np.int64]  # one for all, or one for each
 
-__all__ = ["EMPTY", "Rows", "fold", "holding", "left_behind", "of_rows", "of_samples", "worst"]
+__all__ = ["EMPTY", "Rows", "carried_over", "fold", "held_until", "of_rows", "of_samples", "worst"]
 
 _RANK = np.array([0, 1, 3, 2], np.int64)  # how bad each is: GOOD, UNCERTAIN, BAD, STALE
 
@@ -59,7 +59,7 @@ class Rows:
         """All of them, in the order of the fields."""
         return tuple(getattr(self, name) for name in Rows.__slots__)
 
-    def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Rows:
+    def select(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Rows:
         """Those that `which` picks."""
         return Rows(*(column[which] for column in self.columns()))  # type: ignore[arg-type]
 
@@ -67,7 +67,7 @@ class Rows:
     def joined(cls, parts: Sequence[Rows]) -> Rows:
         """In order of their beginnings."""
         laid = cls.laid(parts)
-        return laid.chosen(np.argsort(laid.starts_us, kind="stable"))
+        return laid.select(np.argsort(laid.starts_us, kind="stable"))
 
     @classmethod
     def laid(cls, parts: Sequence[Rows]) -> Rows:
@@ -84,7 +84,7 @@ def _empty() -> Rows:
 EMPTY = _empty()
 
 
-def of_samples(block: Block, *, hold_us: Time, now_us: Time) -> Rows:
+def of_samples(block: SampleBlock, *, hold_us: Time, now_us: Time) -> Rows:
     """The pieces of one tag's samples, in order of time. What has not happened by `now_us` is no part of them."""
     if not len(block):
         return EMPTY
@@ -101,17 +101,17 @@ def of_rows(rows: Rows, *, hold_us: Time, now_us: Time) -> Rows:
     nexts = np.append(rows.starts_us[1:], np.iinfo(np.int64).max)
     ends = np.minimum(np.minimum(nexts, rows.last_times_us + hold_us), now_us)
     gaps = ends > rows.ends_us
-    held = rows.chosen(gaps)
-    return Rows.joined([rows, holding(held, ends[gaps])]) if len(held) else rows
+    held = rows.select(gaps)
+    return Rows.joined([rows, held_until(held, ends[gaps])]) if len(held) else rows
 
 
-def holding(rows: Rows, ends_us: NDArray[np.int64]) -> Rows:
+def held_until(rows: Rows, ends_us: NDArray[np.int64]) -> Rows:
     """The last value of each row, from its end to another."""
     none = np.zeros(len(rows), np.int64)
     return _constant(rows.ends_us, ends_us, rows.lasts, rows.last_times_us, rows.statuses, none)
 
 
-def left_behind(rows: Rows) -> Rows:
+def carried_over(rows: Rows) -> Rows:
     """The last value of each row, at its time and without length, for what comes after it."""
     at = rows.last_times_us
     return _constant(at, at, rows.lasts, at, rows.statuses, np.zeros(len(rows), np.int64))
@@ -126,12 +126,12 @@ def fold(pieces: Rows, edges: NDArray[np.int64], *, empty: bool = False) -> Rows
     bucket = np.searchsorted(edges, pieces.starts_us, "right") - 1
     inside = (bucket >= 0) & (bucket < len(edges) - 1)
     if not inside.all():
-        pieces, bucket = pieces.chosen(inside), bucket[inside]
+        pieces, bucket = pieces.select(inside), bucket[inside]
     if not len(pieces):
         return EMPTY
     firsts = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1]))
     rows = _folded(pieces, firsts, edges, bucket[firsts])
-    return rows if empty else rows.chosen(rows.counts > 0)
+    return rows if empty else rows.select(rows.counts > 0)
 
 
 def worst(statuses: NDArray[np.int64], firsts: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -175,7 +175,7 @@ def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
         return pieces
     source = np.repeat(np.arange(len(pieces)), parts)
     turn = np.arange(len(source)) - np.repeat(np.cumsum(parts) - parts, parts)
-    cut = pieces.chosen(source)
+    cut = pieces.select(source)
     place = begin[source] + turn
     whole = parts[source] == 1
     lower, upper = np.clip(place, 0, len(edges) - 1), np.clip(place + 1, 0, len(edges) - 1)

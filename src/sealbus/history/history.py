@@ -9,21 +9,21 @@ from urllib.parse import unquote, urlsplit
 
 from sealbus.errors import ConfigError, LocalError
 from sealbus.history.appending import Appender
-from sealbus.history.asking import aggregates, latest, series
-from sealbus.history.block import LAST_US, Block
-from sealbus.history.decimation import Frame
+from sealbus.history.decimation import Viewport
+from sealbus.history.maintenance import Maintenance
 from sealbus.history.postgres_store import PostgreSQLStore
-from sealbus.history.rolling import Folder
-from sealbus.history.shapes import Cursor, Extent, RawPage
+from sealbus.history.queries import aggregates, latest, series
+from sealbus.history.results import Cursor, Extent, RawPage
+from sealbus.history.rollup_builder import RollupBuilder
+from sealbus.history.sample_block import LAST_US, SampleBlock
 from sealbus.history.sqlite_store import SQLiteStore
 from sealbus.history.store import HOUR_US
-from sealbus.history.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sealbus.history.results import Aggregates, Appended, Bucket, MaintenanceStep, Series, Source
     from sealbus.history.rules import HistoryRules
-    from sealbus.history.shapes import Aggregates, Appended, Bucket, Series, Source, Tended
     from sealbus.history.store import Statements, Store
     from sealbus.samples import Sample
 
@@ -64,7 +64,7 @@ class History:
         self._store = store
         self._now_us = now_us
         self._appender = Appender(store)
-        self._upkeep = Upkeep(store)
+        self._maintenance = Maintenance(store)
 
     def set_rules(self, rules: HistoryRules) -> None:
         """Use these rules from the next call on."""
@@ -72,9 +72,9 @@ class History:
 
     def append(self, samples: Sequence[Sample]) -> Appended:
         """Store samples, in any order. One of the same tag and time as an older one changes nothing."""
-        return self.append_block(Block.of(samples))
+        return self.append_block(SampleBlock.of(samples))
 
-    def append_block(self, block: Block) -> Appended:
+    def append_block(self, block: SampleBlock) -> Appended:
         """The same, in columns. When it returns the samples are on disk."""
         return self._appender.append(block, self._rules)
 
@@ -88,9 +88,9 @@ class History:
         with self._store.reading() as statements:
             zone, now_us = statements.meta().zone, self._now_us()
             for tag_id in tag_ids:
-                folder = self._folder(statements, tag_id, zone, now_us)
-                frame = Frame(start_us, end_us, width, now_us, folder.hold_us)
-                found.append(series(folder, frame, most_samples))
+                builder = self._builder(statements, tag_id, zone, now_us)
+                viewport = Viewport(start_us, end_us, width, now_us, builder.hold_us)
+                found.append(series(builder, viewport, most_samples))
         return tuple(found)
 
     def raw(
@@ -102,7 +102,7 @@ class History:
 
     def raw_block(
         self, tag_id: int, start_us: int, end_us: int, *, limit: int, after: Cursor | None = None
-    ) -> tuple[Block, Cursor | None]:
+    ) -> tuple[SampleBlock, Cursor | None]:
         """A page in columns."""
         _check_range(start_us, end_us)
         if not 1 <= limit <= _LARGEST_PAGE:
@@ -113,21 +113,21 @@ class History:
         if len(block) <= limit:
             return block, None
         kept = block.times_us < block.times_us[-1]
-        return block.chosen(kept), Cursor(int(block.times_us[-2]))
+        return block.select(kept), Cursor(int(block.times_us[-2]))
 
     def latest(self, tag_ids: Sequence[int]) -> tuple[Sample, ...]:
         """The last sample of each tag that has one."""
         with self._store.reading() as statements:
             zone, now_us = statements.meta().zone, self._now_us()
-            found = [latest(self._folder(statements, tag_id, zone, now_us)) for tag_id in tag_ids]
+            found = [latest(self._builder(statements, tag_id, zone, now_us)) for tag_id in tag_ids]
         return tuple(sample for sample in found if sample is not None)
 
     def aggregates(self, tag_id: int, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
         """The buckets of one tag that meet [start, end)."""
         _check_range(start_us, end_us)
         with self._store.reading() as statements:
-            folder = self._folder(statements, tag_id, statements.meta().zone, self._now_us())
-            return aggregates(folder, bucket, start_us, end_us)
+            builder = self._builder(statements, tag_id, statements.meta().zone, self._now_us())
+            return aggregates(builder, bucket, start_us, end_us)
 
     def extents(self, tag_ids: Sequence[int], source: Source) -> dict[int, Extent]:
         """Where there is anything of this source, what the last values hold included. Tags without anything are left out."""
@@ -144,9 +144,9 @@ class History:
         with self._store.reading() as statements:
             return statements.next_hour(tag_id, time_us - time_us % HOUR_US)
 
-    def tend(self) -> Tended:
+    def maintain(self) -> MaintenanceStep:
         """One small step of upkeep: roll up hours that are over, delete what is past keeping. Call it while `more`."""
-        return self._upkeep.step(self._rules, self._now_us())
+        return self._maintenance.step(self._rules, self._now_us())
 
     def tag_ids(self) -> tuple[int, ...]:
         """All tags that ever had a sample."""
@@ -161,8 +161,8 @@ class History:
         """Let go of the store. Calls that are going on end first."""
         self._store.close()
 
-    def _folder(self, statements: Statements, tag_id: int, zone: str, now_us: int) -> Folder:
-        return Folder(statements, tag_id, self._rules.of(tag_id).hold_us, now_us, zone)
+    def _builder(self, statements: Statements, tag_id: int, zone: str, now_us: int) -> RollupBuilder:
+        return RollupBuilder(statements, tag_id, self._rules.of(tag_id).hold_us, now_us, zone)
 
 
 def _check_range(start_us: int, end_us: int) -> None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from sealbus.history.shapes import Bucket
+from sealbus.history.results import Bucket
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:

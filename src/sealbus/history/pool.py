@@ -9,7 +9,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sealbus.history.shapes import HistoryUnavailable
+from sealbus.history.results import HistoryUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from sealbus.errors import ConfigError
+from sealbus.history.results import HistoryUnavailable
 from sealbus.history.rules import DAY_US
-from sealbus.history.shapes import HistoryUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

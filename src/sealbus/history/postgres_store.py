@@ -19,7 +19,7 @@ from sealbus.history.pool import Pool
 from sealbus.history.postgres_codec import FloatArrayLoader, IntArrayLoader, copy_rows
 from sealbus.history.postgres_samples import STAGING, PostgresSamples
 from sealbus.history.postgres_schema import PARTITION_US, drop_partitions, make_partitions, prepare
-from sealbus.history.shapes import HistoryUnavailable, Source
+from sealbus.history.results import HistoryUnavailable, Source
 from sealbus.history.store import TABLES, Statements
 
 if TYPE_CHECKING:
@@ -69,18 +69,18 @@ class PostgreSQLStore:
         with self._transaction("begin", f"select pg_advisory_xact_lock({_LOCK})") as statements:
             yield statements
 
-    def settle(self, *, everything: bool) -> bool:
+    def compact(self, *, everything: bool) -> bool:
         return False
 
     @property
-    def drops(self) -> frozenset[Source]:
+    def partitioned(self) -> frozenset[Source]:
         return frozenset({Source.RAW, Source.MINUTE})
 
-    def give_back(self, cutoffs: dict[Source, int]) -> int:
+    def reclaim_space(self, cutoffs: dict[Source, int]) -> int:
         """Drop partitions that lie wholly before the cutoff of their table; how many these were."""
-        self._refuse_reader()
+        self._require_writable()
         before = {TABLES[source]: cutoff for source, cutoff in cutoffs.items() if TABLES[source] in PARTITION_US}
-        with _told(), self._pool.borrowed() as connection:
+        with _as_unavailable(), self._pool.borrowed() as connection:
             dropped = drop_partitions(connection, before)
         self._partitions -= dropped
         return len(dropped)
@@ -88,7 +88,7 @@ class PostgreSQLStore:
     def size_bytes(self) -> int:
         sql = """select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_class c
             join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'history' and c.relkind = 'r'"""
-        with _told(), self._pool.borrowed() as connection:
+        with _as_unavailable(), self._pool.borrowed() as connection:
             found = connection.execute(sql).fetchone()
         return int(found[0]) if found else 0
 
@@ -98,19 +98,19 @@ class PostgreSQLStore:
     @contextlib.contextmanager
     def _transaction(self, *begin: str) -> Iterator[Statements]:
         if "read only" not in begin[0]:
-            self._refuse_reader()
-        with _told(), self._pool.borrowed() as connection:
+            self._require_writable()
+        with _as_unavailable(), self._pool.borrowed() as connection:
             try:
                 for statement in begin:
                     connection.execute(statement.encode())
-                beside = _Connection(connection, self._partitions)
-                yield Statements(beside, PostgresSamples(beside, connection, beside.have_partitions))
+                beside = _PostgreSQLConnection(connection, self._partitions)
+                yield Statements(beside, PostgresSamples(beside, connection, beside.ensure_partitions))
                 connection.execute("commit")
             except BaseException:
                 self._partitions.clear()  # what was made in this transaction is no more
                 raise
 
-    def _refuse_reader(self) -> None:
+    def _require_writable(self) -> None:
         if self._read_only:
             raise HistoryUnavailable("history was opened to read only")
 
@@ -140,7 +140,7 @@ class PostgreSQLStore:
         return connection
 
 
-class _Connection:
+class _PostgreSQLConnection:
     """Statements with `?`, results as arrays, and rollups by COPY."""
 
     __slots__ = ("_connection", "_partitions")
@@ -169,13 +169,13 @@ class _Connection:
 
     def insert_rows(self, table: str, tag_ids: NDArray[np.int64], rows: Rows) -> None:
         if table in PARTITION_US:
-            self.have_partitions(table, rows.starts_us)
+            self.ensure_partitions(table, rows.starts_us)
         columns = [(tag_ids, ">i4"), *zip(rows.columns(), _ROW_KINDS, strict=True)]
         sql = f"copy {table} ({_ROW_COLUMNS}) from stdin (format binary)".encode()
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             copy.write(copy_rows(columns))
 
-    def have_partitions(self, table: str, times_us: NDArray[np.int64]) -> None:
+    def ensure_partitions(self, table: str, times_us: NDArray[np.int64]) -> None:
         """Let the partitions of a table that rows of these times need be there."""
         wanted = {(table, number) for number in np.unique(times_us // PARTITION_US[table]).tolist()}
         if missing := wanted - self._partitions:
@@ -198,7 +198,7 @@ def _by_columns(sql: str, kinds: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _as_unavailable() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:

@@ -75,8 +75,8 @@ class HistoryRules:
         names = [each.name for each in self.classes]
         if not names or len(set(names)) != len(names):
             raise ConfigError("retention classes need different names, and one at least", key="classes")
-        if strangers := sorted(set(self.class_of.values()) - set(names)):
-            raise ConfigError(f"no retention class {', '.join(strangers)}", key="class_of")
+        if unknown := sorted(set(self.class_of.values()) - set(names)):
+            raise ConfigError(f"no retention class {', '.join(unknown)}", key="class_of")
 
     def of(self, tag_id: int) -> RetentionClass:
         """The class of a tag."""

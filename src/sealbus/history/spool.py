@@ -18,7 +18,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
-from sealbus.history.block import Block
+from sealbus.history.sample_block import SampleBlock
 from sealbus.history.spool_segments import encode_frame, frame_counts, numbers, read_frame, segment_path
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Spool:
     def is_synced(self) -> bool:
         return not self._unsynced
 
-    def append(self, block: Block) -> None:
+    def append(self, block: SampleBlock) -> None:
         """Hand a block to the operating system. Raises OSError: it was not taken, because of the disk or the bound."""
         frame = encode_frame(block)
         if self.size_bytes + len(frame) > self._most_bytes:
@@ -101,9 +101,9 @@ class Spool:
         if self._segments[self._number] >= self._segment_bytes:
             self._close_segment()
 
-    def next(self, most_samples: int) -> tuple[Block, tuple[int, int]] | None:
+    def next(self, most_samples: int) -> tuple[SampleBlock, tuple[int, int]] | None:
         """The oldest frames that are not let go, joined, and the place behind them. Raises OSError."""
-        blocks: list[Block] = []
+        blocks: list[SampleBlock] = []
         count, place = 0, (self._read_number, self._read_offset)
         current, readable = self._readable()
         for number, size in readable:
@@ -120,9 +120,9 @@ class Spool:
         if not blocks:
             self._drop_read(place)
             return None
-        return Block.joined(blocks), place
+        return SampleBlock.joined(blocks), place
 
-    def let_go(self, place: tuple[int, int], count: int) -> None:
+    def release(self, place: tuple[int, int], count: int) -> None:
         """The store has all up to this place."""
         with self._lock:
             self._samples -= count

@@ -13,12 +13,12 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sealbus.history.block import Block
+from sealbus.history.sample_block import SampleBlock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["HEADER", "Frame", "encode_frame", "frame_counts", "numbers", "read_frame", "segment_path"]
+__all__ = ["HEADER", "SpoolFrame", "encode_frame", "frame_counts", "numbers", "read_frame", "segment_path"]
 
 HEADER = struct.Struct("<IIII")
 _MAGIC = 0x31484253  # SBH1
@@ -27,10 +27,10 @@ _NAME = re.compile(r"(\d{12})\.samples")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class SpoolFrame:
     """A block, and where the next frame begins."""
 
-    block: Block
+    block: SampleBlock
     end: int
 
 
@@ -44,13 +44,13 @@ def numbers(folder: Path) -> list[int]:
     return sorted(int(found[1]) for path in folder.iterdir() if (found := _NAME.fullmatch(path.name)))
 
 
-def encode_frame(block: Block) -> bytes:
+def encode_frame(block: SampleBlock) -> bytes:
     """The bytes of a frame."""
     payload = block.encode()
     return HEADER.pack(_MAGIC, len(payload), zlib.crc32(payload), len(block)) + payload
 
 
-def read_frame(descriptor: int, offset: int) -> Frame | None:
+def read_frame(descriptor: int, offset: int) -> SpoolFrame | None:
     """The frame at an offset; None when none, or no whole one, is there. Raises OSError."""
     header = os.pread(descriptor, HEADER.size, offset)
     if len(header) < HEADER.size:
@@ -61,7 +61,7 @@ def read_frame(descriptor: int, offset: int) -> Frame | None:
     payload = os.pread(descriptor, length, offset + HEADER.size)
     if len(payload) != length or zlib.crc32(payload) != checksum:
         return None
-    return Frame(Block.decode(payload), offset + HEADER.size + length)
+    return SpoolFrame(SampleBlock.decode(payload), offset + HEADER.size + length)
 
 
 def frame_counts(path: Path, offset: int) -> int:

@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
-from sealbus.history.shapes import HistoryUnavailable
+from sealbus.history.results import HistoryUnavailable
 
 if TYPE_CHECKING:
     import sqlite3

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from sealbus.history.pool import Pool
-from sealbus.history.shapes import HistoryUnavailable
-from sealbus.history.sqlite_samples import SETTLE_AT_ONCE, FreshRows, SQLiteSamples
+from sealbus.history.results import HistoryUnavailable
+from sealbus.history.sqlite_samples import COMPACT_AT_ONCE, FreshRows, SQLiteSamples
 from sealbus.history.sqlite_schema import CHANGING, prepare, transaction
 from sealbus.history.store import Statements
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sealbus.history.folding import Rows
-    from sealbus.history.shapes import Source
+    from sealbus.history.results import Source
 
 __all__ = ["SQLiteStore"]
 
@@ -62,17 +62,17 @@ class SQLiteStore:
         with self._changing() as statements:
             yield statements
 
-    def settle(self, *, everything: bool) -> bool:
+    def compact(self, *, everything: bool) -> bool:
         with self._changing() as statements:
-            return cast("SQLiteSamples", statements.raw).settle(least=1 if everything else SETTLE_AT_ONCE)
+            return cast("SQLiteSamples", statements.raw).compact(least=1 if everything else COMPACT_AT_ONCE)
 
     @property
-    def drops(self) -> frozenset[Source]:
+    def partitioned(self) -> frozenset[Source]:
         return frozenset()
 
-    def give_back(self, cutoffs: dict[Source, int]) -> int:
+    def reclaim_space(self, cutoffs: dict[Source, int]) -> int:
         """Some of the free pages; how many these were."""
-        with self._write_lock, _told(self._path), self._pool.borrowed() as connection:
+        with self._write_lock, _as_unavailable(self._path), self._pool.borrowed() as connection:
             (free,) = connection.execute("pragma freelist_count").fetchone()
             if free:
                 # not by `execute`, which ends it after the first page
@@ -99,8 +99,8 @@ class SQLiteStore:
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[Statements]:
-        with _told(self._path), self._pool.borrowed() as connection, transaction(connection, begin):
-            yield Statements(_Connection(connection), SQLiteSamples(connection, self._fresh))
+        with _as_unavailable(self._path), self._pool.borrowed() as connection, transaction(connection, begin):
+            yield Statements(_SQLiteConnection(connection), SQLiteSamples(connection, self._fresh))
 
     def _connect(self) -> sqlite3.Connection:
         if self._read_only and not self._path.exists():
@@ -123,7 +123,7 @@ class SQLiteStore:
         return connection
 
 
-class _Connection:
+class _SQLiteConnection:
     """Columns out of rows, and rows out of columns."""
 
     __slots__ = ("_connection",)
@@ -153,7 +153,7 @@ class _Connection:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _as_unavailable(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:

@@ -1,13 +1,13 @@
-"""What an engine must be able to do, and the statements that all engines share.
+"""The interface of a storage engine, and the SQL statements that all engines share.
 
-A `Connection` runs SQL with `?` for a parameter, and gives columns as arrays. `Statements` says in SQL what history needs;
-one of them lives as long as one transaction. What the engines do differently (bulk insertion, partitions, giving space
-back) is in `Connection`, `Samples` and `Store`.
+A `StoreConnection` runs SQL with `?` for a parameter and returns columns as arrays. `Statements` holds the SQL that
+history needs; one object serves one transaction. Where the engines differ (bulk insertion, partitions, giving space back),
+they implement `StoreConnection`, `Samples` and `Store`.
 
-Marks: an hour of a tag that has samples which its rollups do not know yet is marked, in the transaction that stores the
-samples. Who reads folds marked hours on the fly; `rolling` folds those that are over and takes the mark away. A mark, once
-set, stays until its hour is rolled, so a writer remembers what it has marked as long as `epoch` stays the same: each
-rolling moves it. Rolling excludes appending, and the other way round; neither excludes reading.
+Marks: an hour of a tag is marked when it has samples that its rollups do not contain yet. The transaction that stores
+the samples sets the mark. A query folds marked hours on the fly; maintenance stores the rollups of hours that are over
+and removes the mark. Since a mark stays until then, a writer may cache which hours it has marked, as long as `epoch` is
+the same: each rolling up increases it. Rolling up and appending exclude each other; neither excludes reading.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from sealbus.history.folding import Rows
-from sealbus.history.shapes import Bucket, Extent, Source
+from sealbus.history.results import Bucket, Extent, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sealbus.history.block import Block
+    from sealbus.history.sample_block import SampleBlock
 
 __all__ = [
     "HOUR_US",
     "TABLES",
-    "Connection",
     "Floors",
     "Meta",
     "Samples",
     "Statements",
     "Store",
+    "StoreConnection",
     "TaggedRows",
     "delete_oldest",
 ]
@@ -90,7 +90,7 @@ class Floors:
         return {Source.RAW: self.raw, Source.MINUTE: self.minute, Source.HOUR: self.hour, Source.DAY: self.day}[source]
 
 
-class Connection(Protocol):
+class StoreConnection(Protocol):
     """One connection within a transaction. Raises what its driver raises."""
 
     def columns(self, sql: str, parameters: Sequence[object], kinds: str) -> tuple[NDArray[np.int64], ...]:
@@ -117,19 +117,19 @@ class Connection(Protocol):
 class Samples(Protocol):
     """Samples as an engine keeps them, within one transaction. Ranges are [start, end)."""
 
-    def insert(self, block: Block) -> None:
+    def insert(self, block: SampleBlock) -> None:
         """Store samples. One of the same tag and time as one that is there changes nothing."""
         ...
 
-    def samples(self, tag_id: int, start_us: int, end_us: int, limit: int | None = None) -> Block:
+    def samples(self, tag_id: int, start_us: int, end_us: int, limit: int | None = None) -> SampleBlock:
         """Those of one tag, in order of time."""
         ...
 
-    def sample_before(self, tag_id: int, time_us: int) -> Block:
+    def sample_before(self, tag_id: int, time_us: int) -> SampleBlock:
         """The last one before a time, if there is one."""
         ...
 
-    def is_longer(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
+    def has_more_than(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
         """Whether there are more than this."""
         ...
 
@@ -137,7 +137,7 @@ class Samples(Protocol):
         """Delete the oldest, about `limit` of them; how many these were. What is within an hour of `before_us` may stay."""
         ...
 
-    def join(self, tag_id: int, start_us: int, end_us: int) -> None:
+    def pack_hours(self, tag_id: int, start_us: int, end_us: int) -> None:
         """These hours are over: keep them as they are read best."""
         ...
 
@@ -160,16 +160,16 @@ class Store(Protocol):
         """Alone."""
         ...
 
-    def settle(self, *, everything: bool) -> bool:
+    def compact(self, *, everything: bool) -> bool:
         """Arrange some of what was appended for reading, if much waits, or everything is to be. Whether there was some."""
         ...
 
     @property
-    def drops(self) -> frozenset[Source]:
+    def partitioned(self) -> frozenset[Source]:
         """What it drops by the piece, so that it need not be deleted row by row."""
         ...
 
-    def give_back(self, cutoffs: dict[Source, int]) -> int:
+    def reclaim_space(self, cutoffs: dict[Source, int]) -> int:
         """Give space back to the system: drop what is wholly before the cutoffs, as far as that is cheap."""
         ...
 
@@ -187,7 +187,7 @@ class Statements:
 
     __slots__ = ("_connection", "raw")
 
-    def __init__(self, connection: Connection, raw: Samples) -> None:
+    def __init__(self, connection: StoreConnection, raw: Samples) -> None:
         self._connection = connection
         self.raw = raw
 
@@ -196,7 +196,7 @@ class Statements:
         pairs = dict(self._connection.texts("select id, value from meta", ()))
         return Meta(epoch=int(pairs[1]), zone=pairs[2])
 
-    def bump(self) -> None:
+    def bump_epoch(self) -> None:
         """Make appenders forget what they remember."""
         self._connection.run("update meta set value = cast(cast(value as integer) + 1 as text) where id = 1")
 
@@ -339,7 +339,7 @@ class Statements:
         self._connection.run("update tag set days_stale = 0 where tag_id = ?", (tag_id,))
 
 
-def delete_oldest(connection: Connection, what: tuple[str, str], of: tuple[int, int], limit: int) -> int:
+def delete_oldest(connection: StoreConnection, what: tuple[str, str], of: tuple[int, int], limit: int) -> int:
     """Delete rows of a table, by its column of time, of a tag from before a time: the oldest, at most `limit` of them."""
     table, column = what
     sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} limit 1 offset ?"  # noqa: S608

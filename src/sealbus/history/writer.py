@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealbus.errors import SealbusError
-from sealbus.history.block import Block, is_storable
-from sealbus.history.losses import Losses
+from sealbus.history.dropped_samples import DroppedSamples
+from sealbus.history.maintenance_schedule import MaintenanceSchedule
+from sealbus.history.sample_block import SampleBlock, is_storable
 from sealbus.history.spool import Spool
-from sealbus.history.tending import Tending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,17 +92,17 @@ class HistoryWriter:
         self._now_us = now_us
         self._spool = Spool(folder, most_bytes=self._limits.spool_bytes, segment_bytes=self._limits.segment_bytes)
         self._lock = threading.Lock()
-        self._passed = threading.Condition(self._lock)
-        self._put: deque[Sequence[Sample]] = deque()
-        self._held: deque[Block] = deque()
+        self._progress = threading.Condition(self._lock)
+        self._incoming: deque[Sequence[Sample]] = deque()
+        self._unspooled: deque[SampleBlock] = deque()
         self._buffered = 0
-        self._losses = Losses()
-        self._stored = self._too_old = self._asked = self._answered = 0
+        self._dropped = DroppedSamples()
+        self._stored = self._too_old = self._flushes_requested = self._flushes_done = 0
         self._down_since_us: int | None = None
         self._store_error = self._spool_error = ""
-        self._hurry, self._ending, self._stopped = threading.Event(), threading.Event(), threading.Event()
+        self._wake, self._closing, self._stopped = threading.Event(), threading.Event(), threading.Event()
         self._last_sync = self._next_store = 0.0
-        self._tending = Tending(history)
+        self._maintenance = MaintenanceSchedule(history)
         self._draining = 0
         self._threads = [
             threading.Thread(target=self._spool_all, name="history spool", daemon=True),
@@ -117,10 +117,10 @@ class HistoryWriter:
             return
         with self._lock:
             if self._buffered + len(samples) > self._limits.buffered_samples or self._stopped.is_set():
-                self._losses.add(samples)
+                self._dropped.add(samples)
                 return
             self._buffered += len(samples)
-            self._put.append(tuple(samples))
+            self._incoming.append(tuple(samples))
 
     def state(self) -> WriterState:
         """How it goes."""
@@ -130,23 +130,23 @@ class HistoryWriter:
                 spooled=self._spool.samples,
                 spooled_bytes=self._spool.size_bytes,
                 stored=self._stored,
-                dropped=self._losses.count,
-                dropped_from_us=self._losses.from_us,
-                dropped_to_us=self._losses.to_us,
+                dropped=self._dropped.count,
+                dropped_from_us=self._dropped.from_us,
+                dropped_to_us=self._dropped.to_us,
                 too_old=self._too_old,
                 damaged_segments=self._spool.damaged_segments,
                 down_since_us=self._down_since_us,
-                last_error=self._store_error or self._spool_error or self._tending.error,
+                last_error=self._store_error or self._spool_error or self._maintenance.error,
             )
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was put is acknowledged: on disk. False when it is not by then."""
-        with self._passed:
-            self._asked += 1
-            wanted = self._asked
-            self._hurry.set()
-            done = self._passed.wait_for(lambda: self._answered >= wanted, timeout_s)
-            return done and not self._held and self._spool.is_synced
+        with self._progress:
+            self._flushes_requested += 1
+            wanted = self._flushes_requested
+            self._wake.set()
+            done = self._progress.wait_for(lambda: self._flushes_done >= wanted, timeout_s)
+            return done and not self._unspooled and self._spool.is_synced
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until all that was put is in the store. False when it is not by then."""
@@ -154,8 +154,8 @@ class HistoryWriter:
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Spool what is left, store as much as goes in the time, and end. The rest stays in the spool for the next run."""
-        self._ending.set()
-        self._hurry.set()
+        self._closing.set()
+        self._wake.set()
         self._threads[0].join(timeout_s)
         self._wait_until(lambda: self._is_empty() or self._down_since_us is not None, timeout_s)
         self._stopped.set()
@@ -168,10 +168,10 @@ class HistoryWriter:
 
     def _wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Wait, and let nothing wait for its time meanwhile."""
-        with self._passed:
+        with self._progress:
             self._draining += 1
             try:
-                return self._passed.wait_for(done, timeout_s)
+                return self._progress.wait_for(done, timeout_s)
             finally:
                 self._draining -= 1
 
@@ -179,59 +179,59 @@ class HistoryWriter:
 
     def _spool_all(self) -> None:
         while True:
-            hurried, ending = self._hurry.wait(_TURN_S), self._ending.is_set()
-            self._hurry.clear()
-            asked = self._asked
+            at_once, closing = self._wake.wait(_TURN_S), self._closing.is_set()
+            self._wake.clear()
+            requested = self._flushes_requested
             try:
                 try:
-                    self._take()
+                    self._spool_incoming()
                 finally:
-                    self._sync(hurried=hurried)
+                    self._sync(at_once=at_once)
                 self._spool_error = ""
             except OSError as error:
                 self._fail_spool(error.strerror or str(error))
             except Exception as error:  # noqa: BLE001  # a fault of ours must not end the collecting of samples
                 _log.exception("history: samples could not be spooled")
                 self._fail_spool(str(error))
-            with self._passed:
-                self._answered = asked
-                self._passed.notify_all()
-            if ending:
+            with self._progress:
+                self._flushes_done = requested
+                self._progress.notify_all()
+            if closing:
                 return
 
-    def _take(self) -> None:
+    def _spool_incoming(self) -> None:
         """What was put becomes blocks, and blocks go to the spool, in order, as far as it takes them."""
         with self._lock:
-            taken = list(self._put)
-            self._put.clear()
+            taken = list(self._incoming)
+            self._incoming.clear()
         for start in _portions(taken, self._limits.batch_samples):
             fit = [sample for sample in start if is_storable(sample)]
-            strange = [sample for sample in start if not is_storable(sample)]
+            unstorable = [sample for sample in start if not is_storable(sample)]
             with self._lock:
-                self._losses.add(strange)
-                self._buffered -= len(strange)
+                self._dropped.add(unstorable)
+                self._buffered -= len(unstorable)
                 if fit:
-                    self._held.append(Block.of(fit))
-        while self._held:
+                    self._unspooled.append(SampleBlock.of(fit))
+        while self._unspooled:
             self._spool_first()
 
     def _spool_first(self) -> None:
         with self._lock:
-            if not self._held:
+            if not self._unspooled:
                 return  # the other thread has just taken it
-            block = self._held.popleft()
+            block = self._unspooled.popleft()
         try:
             self._spool.append(block)
         except BaseException:
             with self._lock:
-                self._held.appendleft(block)
+                self._unspooled.appendleft(block)
             raise
         with self._lock:
             self._buffered -= len(block)
 
-    def _sync(self, *, hurried: bool) -> None:
+    def _sync(self, *, at_once: bool) -> None:
         now = time.monotonic()
-        if not self._spool.is_synced and (hurried or now - self._last_sync >= _SYNC_S):
+        if not self._spool.is_synced and (at_once or now - self._last_sync >= _SYNC_S):
             self._last_sync = now
             self._spool.sync()
 
@@ -249,7 +249,7 @@ class HistoryWriter:
                 if stored := self._store_next():  # a turn with nothing to do says nothing about the store
                     self._recover()
                     pause_s = _FIRST_PAUSE_S
-                busy = self._tending.step() or stored
+                busy = self._maintenance.step() or stored
             except (SealbusError, OSError) as error:
                 self._fail_store(str(error))
             except Exception as error:  # noqa: BLE001  # a fault of ours must not end the storing for good
@@ -270,26 +270,26 @@ class HistoryWriter:
         self._next_store = now + self._limits.store_every_s
         found = self._spool.next(self._limits.batch_samples)
         if found is None:
-            return self._store_held()
+            return self._store_unspooled()
         block, place = found
         appended = self._history.append_block(block)
-        self._spool.let_go(place, len(block))
+        self._spool.release(place, len(block))
         self._count(len(block), appended.too_old)
         return True
 
-    def _store_held(self) -> bool:
+    def _store_unspooled(self) -> bool:
         """The spool is empty and takes nothing: feed the store from memory."""
         if not self._spool_error:
             return False
         with self._lock:
-            if self._spool.samples or not self._held:
+            if self._spool.samples or not self._unspooled:
                 return False
-            block = self._held.popleft()
+            block = self._unspooled.popleft()
         try:
             appended = self._history.append_block(block)
         except BaseException:
             with self._lock:
-                self._held.appendleft(block)
+                self._unspooled.appendleft(block)
             raise
         with self._lock:
             self._buffered -= len(block)
@@ -297,10 +297,10 @@ class HistoryWriter:
         return True
 
     def _count(self, stored: int, too_old: int) -> None:
-        with self._passed:
+        with self._progress:
             self._stored += stored
             self._too_old += too_old
-            self._passed.notify_all()
+            self._progress.notify_all()
 
     def _recover(self) -> None:
         if self._down_since_us is not None:
@@ -312,8 +312,8 @@ class HistoryWriter:
             _log.error("history: the store takes no samples, they are spooled: %s", error)
             self._down_since_us = self._now_us()
         self._store_error = error
-        with self._passed:
-            self._passed.notify_all()
+        with self._progress:
+            self._progress.notify_all()
 
 
 def _portions(taken: list[Sequence[Sample]], most: int) -> list[list[Sample]]:

@@ -44,7 +44,7 @@ class Stores:
 
 def roll_up(history: History) -> None:
     """All upkeep that is due."""
-    while history.tend().more:
+    while history.maintain().more:
         pass
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from sealbus.history import Block, Bucket, HistoryRules, RetentionClass, Source, local_days
+from sealbus.history import Bucket, HistoryRules, RetentionClass, SampleBlock, Source, local_days
 from sealbus.samples import Quality, Reason, Sample
 from unit.history.stores import DAY, HOUR, MINUTE, NOON, S, roll_up
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 RULES = HistoryRules(classes=(RetentionClass("standard", hold_s=3600),))
 
 
-def columns(times: np.ndarray[tuple[int], np.dtype[np.int64]], values: object) -> Block:
+def columns(times: np.ndarray[tuple[int], np.dtype[np.int64]], values: object) -> SampleBlock:
     count = len(times)
-    return Block(np.ones(count, np.int64), times, np.asarray(values, np.float64), np.zeros(count, np.int64), {})
+    return SampleBlock(np.ones(count, np.int64), times, np.asarray(values, np.float64), np.zeros(count, np.int64), {})
 
 
 def one(history: History, start: int, end: int, width: int) -> Series:

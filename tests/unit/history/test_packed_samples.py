@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealbus.errors import ConfigError
-from sealbus.history import Block, HistoryRules, open_history
-from sealbus.history.packing import is_small, pack_plain, pack_small, unpack
+from sealbus.history import HistoryRules, SampleBlock, open_history
+from sealbus.history.packing import is_compressed, pack_compressed, pack_plain, unpack
 from sealbus.history.sqlite_samples import FreshRows, SQLiteSamples
 from sealbus.history.sqlite_schema import prepare
 from sealbus.samples import Quality, Reason, Sample
@@ -37,7 +37,7 @@ def sample_of(tag_id: int, time_us: int, value: float | str | None) -> Sample:
 
 
 SAMPLES = st.lists(st.builds(sample_of, st.sampled_from(TAGS), MOMENTS, VALUES), min_size=1, max_size=25)
-STEPS = st.lists(st.one_of(SAMPLES, st.sampled_from(["settle", "join", "delete an hour"])), max_size=14)
+STEPS = st.lists(st.one_of(SAMPLES, st.sampled_from(["compact", "pack_hours", "delete an hour"])), max_size=14)
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def check(found: SQLiteSamples, model: dict[tuple[int, int], Sample]) -> None:
             inside = [sample for sample in wanted if start <= sample.time_us < end]
             assert list(found.samples(tag_id, start, end).samples()) == inside
             assert list(found.samples(tag_id, start, end, 3).samples()) == inside[:3]
-            assert not found.is_longer(tag_id, start, end, len(inside) + len(TAGS) * 25)
+            assert not found.has_more_than(tag_id, start, end, len(inside) + len(TAGS) * 25)
         for time_us in (*EDGES, BEGIN + 60 * S, 2 * NOON):
             before = [sample for sample in wanted if sample.time_us < time_us]
             assert list(found.sample_before(tag_id, time_us).samples()) == before[-1:]
@@ -64,42 +64,44 @@ def check(found: SQLiteSamples, model: dict[tuple[int, int], Sample]) -> None:
 @given(STEPS)
 def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[list[Sample] | str]) -> None:
     model: dict[tuple[int, int], Sample] = {}
-    with database() as connection, mock.patch("sealbus.history.sqlite_samples.SETTLE_AT_ONCE", 12):
+    with database() as connection, mock.patch("sealbus.history.sqlite_samples.COMPACT_AT_ONCE", 12):
         rows = FreshRows()
         for step in steps:
             samples = SQLiteSamples(connection, rows)  # one for each transaction
             if isinstance(step, list):
-                samples.insert(Block.of(step))
+                samples.insert(SampleBlock.of(step))
                 for sample in step:
                     model.setdefault((sample.tag_id, sample.time_us), sample)
-            elif step == "settle":
-                samples.settle(least=1)
-            elif step == "join":
-                samples.join(2, BEGIN, BEGIN + 2 * HOUR)
+            elif step == "compact":
+                samples.compact(least=1)
+            elif step == "pack_hours":
+                samples.pack_hours(2, BEGIN, BEGIN + 2 * HOUR)
             else:
-                while samples.settle(least=1):
+                while samples.compact(least=1):
                     pass
                 samples.delete(1, BEGIN + HOUR + MINUTE, 1_000_000)
                 model = {key: each for key, each in model.items() if key[0] != 1 or key[1] >= BEGIN + HOUR}
             check(SQLiteSamples(connection, rows), model)
         last = SQLiteSamples(connection, rows)
-        while last.settle(least=1):
+        while last.compact(least=1):
             pass
         for tag_id in TAGS:
             count = sum(key[0] == tag_id for key in model)
-            assert not last.is_longer(tag_id, 0, 2 * NOON, count)
-            assert not count or last.is_longer(tag_id, 0, 2 * NOON, count - 1)
+            assert not last.has_more_than(tag_id, 0, 2 * NOON, count)
+            assert not count or last.has_more_than(tag_id, 0, 2 * NOON, count - 1)
 
 
 @settings(deadline=None)
 @given(SAMPLES)
 def test_what_is_packed_is_the_same_unpacked(samples: list[Sample]) -> None:
-    block = Block.of([Sample(7, each.time_us, each.value, each.quality, each.reason) for each in samples]).ordered()
+    block = SampleBlock.of(
+        [Sample(7, each.time_us, each.value, each.quality, each.reason) for each in samples]
+    ).ordered()
     (plain,) = pack_plain(block, [0])
-    small = pack_small(block)
-    assert (is_small(plain), is_small(small)) == (False, True)
-    assert list(unpack(7, plain).samples()) == list(unpack(7, small).samples()) == list(block.samples())
-    for data in (plain, small):
+    compressed = pack_compressed(block)
+    assert (is_compressed(plain), is_compressed(compressed)) == (False, True)
+    assert list(unpack(7, plain).samples()) == list(unpack(7, compressed).samples()) == list(block.samples())
+    for data in (plain, compressed):
         for damaged in (b"", data[:4], data[: len(data) // 2], b"\7" + data[1:]):
             with pytest.raises(ValueError):  # whatever it says
                 unpack(7, damaged)
@@ -134,10 +136,10 @@ def test_who_reads_sees_what_was_there_when_he_began(tmp_path: Path) -> None:
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader,
     ):
         prepare(writer, path, read_only=False, zone="UTC")
-        SQLiteSamples(writer, rows).insert(Block.of([Sample(1, BEGIN, 1.0)]))
+        SQLiteSamples(writer, rows).insert(SampleBlock.of([Sample(1, BEGIN, 1.0)]))
         reader.execute("begin")
         assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 1
-        SQLiteSamples(writer, rows).insert(Block.of([Sample(1, BEGIN + S, 2.0)]))
+        SQLiteSamples(writer, rows).insert(SampleBlock.of([Sample(1, BEGIN + S, 2.0)]))
         assert len(SQLiteSamples(writer, rows).samples(1, 0, NOON)) == 2
         assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 1
         reader.execute("commit")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.history import Appended, Block, Bucket, HistoryRules, RetentionClass, Source
+from sealbus.history import Appended, Bucket, HistoryRules, RetentionClass, SampleBlock, Source
 from sealbus.samples import Sample
 from unit.history.stores import DAY, HOUR, MINUTE, NOON, S, roll_up
 
@@ -18,10 +18,10 @@ LONG = RetentionClass("long", raw_days=30, minute_days=60, hour_days=90)
 RULES = HistoryRules(classes=(LONG, SHORT), class_of={2: "short"})
 
 
-def steady(tag_id: int, start: int, end: int, step: int) -> Block:
+def steady(tag_id: int, start: int, end: int, step: int) -> SampleBlock:
     times = np.arange(start, end, step)
     count = len(times)
-    return Block(np.full(count, tag_id), times, np.ones(count), np.zeros(count, np.int64), {})
+    return SampleBlock(np.full(count, tag_id), times, np.ones(count), np.zeros(count, np.int64), {})
 
 
 def test_each_class_keeps_what_it_says_and_rollups_outlive_their_samples(stores: Stores) -> None:
@@ -73,7 +73,7 @@ def test_the_latest_value_is_still_known_when_its_samples_are_gone(stores: Store
 def test_samples_are_not_deleted_before_they_are_rolled_up(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append_block(steady(2, NOON - 4 * DAY, NOON - 3 * DAY, MINUTE))
-    while history.tend().more:
+    while history.maintain().more:
         counts = history.aggregates(2, Bucket.HOUR, NOON - 4 * DAY, NOON - 3 * DAY).counts
         assert counts.tolist() == [60] * 24
 

@@ -124,7 +124,7 @@ def test_a_reader_reads_and_changes_nothing(stores: Stores) -> None:
         reader.latest([1])
     stores.open().append([Sample(1, NOON, 1.0)])
     assert reader.latest([1]) == (Sample(1, NOON, 1.0),)
-    for change in (lambda: reader.append([Sample(1, NOON + 1, 1.0)]), reader.tend):
+    for change in (lambda: reader.append([Sample(1, NOON + 1, 1.0)]), reader.maintain):
         with pytest.raises(HistoryUnavailable, match="read only"):
             change()
     assert len(stored(reader)) == 1

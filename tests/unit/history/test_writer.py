@@ -15,11 +15,11 @@ import pytest
 from sealbus.errors import ConfigError
 from sealbus.history import (
     Appended,
-    Block,
     History,
     HistoryRules,
     HistoryUnavailable,
     HistoryWriter,
+    SampleBlock,
     WriterLimits,
     WriterState,
     open_history,
@@ -47,7 +47,7 @@ class Switch:
         self._append = history.append_block
         monkeypatch.setattr(history, "append_block", self.append)
 
-    def append(self, block: Block) -> Appended:
+    def append(self, block: SampleBlock) -> Appended:
         self.hung.wait(DEADLINE_S)
         self.attempts += 1
         if self.broken:
@@ -154,7 +154,7 @@ def test_upkeep_that_fails_is_told_and_is_no_outage(
     def fail() -> None:
         raise HistoryUnavailable("no room")
 
-    monkeypatch.setattr(history, "tend", fail)
+    monkeypatch.setattr(history, "maintain", fail)
     with writing(history, tmp_path) as writer:
         writer.put(samples(0, 10))
         assert writer.drain(DEADLINE_S)

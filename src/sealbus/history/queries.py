@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealbus.errors import LocalError
-from sealbus.history.block import TEXT, quality_of
-from sealbus.history.decimation import Frame, draw
+from sealbus.history.decimation import Viewport, draw
 from sealbus.history.folding import Rows, fold, of_rows, of_samples
 from sealbus.history.local_days import edges, outer_edges
-from sealbus.history.shapes import Aggregates, Bucket, Series, Source
+from sealbus.history.results import Aggregates, Bucket, Series, Source
+from sealbus.history.sample_block import TEXT, quality_of
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
-    from sealbus.history.block import Block
-    from sealbus.history.rolling import Folder
+    from sealbus.history.rollup_builder import RollupBuilder
+    from sealbus.history.sample_block import SampleBlock
 
 __all__ = ["aggregates", "latest", "series"]
 
@@ -32,32 +32,32 @@ _PIXELS_A_BUCKET = 1.5
 _FOREVER_US = 1 << 62
 
 
-def series(folder: Folder, frame: Frame, most_samples: int) -> Series:
+def series(builder: RollupBuilder, viewport: Viewport, most_samples: int) -> Series:
     """One tag at the width of the frame, from raw samples if these are at most `most_samples`, or two a pixel."""
-    source = _choose(folder, frame, most_samples)
+    source = _choose(builder, viewport, most_samples)
     if source is Source.RAW:
-        return _from_samples(folder, frame)
+        return _from_samples(builder, viewport)
     bucket = Bucket(source.value)
-    first_us, last_us = outer_edges(bucket, frame.start_us, frame.end_us, folder.zone)
-    pixel_us = (frame.end_us - frame.start_us) // frame.width
-    rows = folder.rows(bucket, first_us, last_us, pixel_us)
-    before = folder.row_before(int(rows.starts_us[0]) if len(rows) else frame.start_us)
-    return draw(folder.tag_id, source, Rows.joined([before, rows]), frame)
+    first_us, last_us = outer_edges(bucket, viewport.start_us, viewport.end_us, builder.zone)
+    pixel_us = (viewport.end_us - viewport.start_us) // viewport.width
+    rows = builder.rows(bucket, first_us, last_us, pixel_us)
+    before = builder.row_before(int(rows.starts_us[0]) if len(rows) else viewport.start_us)
+    return draw(builder.tag_id, source, Rows.joined([before, rows]), viewport)
 
 
-def aggregates(folder: Folder, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
+def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
     """The buckets that meet [start, end). Raises LocalError: there are too many of them."""
     if (end_us - start_us) // bucket.usual_us > _MOST_BUCKETS:
         raise LocalError(
             f"more than {_MOST_BUCKETS} {bucket.value}s at once; ask for a shorter range, or a longer bucket"
         )
-    cuts = edges(bucket, start_us, end_us, folder.zone)
-    stored = folder.rows(bucket, int(cuts[0]), int(cuts[-1]))
-    before = folder.row_before(int(stored.starts_us[0]) if len(stored) else int(cuts[0]))
-    pieces = of_rows(Rows.joined([before, stored]), hold_us=folder.hold_us, now_us=folder.now_us)
+    cuts = edges(bucket, start_us, end_us, builder.zone)
+    stored = builder.rows(bucket, int(cuts[0]), int(cuts[-1]))
+    before = builder.row_before(int(stored.starts_us[0]) if len(stored) else int(cuts[0]))
+    pieces = of_rows(Rows.joined([before, stored]), hold_us=builder.hold_us, now_us=builder.now_us)
     rows = fold(pieces, cuts, empty=True)
     return Aggregates(
-        tag_id=folder.tag_id,
+        tag_id=builder.tag_id,
         bucket=bucket,
         starts_us=rows.starts_us,
         ends_us=rows.ends_us,
@@ -72,16 +72,16 @@ def aggregates(folder: Folder, bucket: Bucket, start_us: int, end_us: int) -> Ag
     )
 
 
-def latest(folder: Folder) -> Sample | None:
+def latest(builder: RollupBuilder) -> Sample | None:
     """The last sample of a tag; of one whose samples are deleted, what the rollups still say of it."""
-    if found := list(folder.statements.raw.sample_before(folder.tag_id, _FOREVER_US).samples()):
+    if found := list(builder.statements.raw.sample_before(builder.tag_id, _FOREVER_US).samples()):
         return found[0]
-    row = folder.row_before(_FOREVER_US)
+    row = builder.row_before(_FOREVER_US)
     if not len(row):
         return None
     value, status = float(row.lasts[0]), int(row.statuses[0])
     return Sample(
-        folder.tag_id,
+        builder.tag_id,
         int(row.last_times_us[0]),
         None if np.isnan(value) else value,
         Quality(status & 3),
@@ -89,33 +89,33 @@ def latest(folder: Folder) -> Sample | None:
     )
 
 
-def _choose(folder: Folder, frame: Frame, most_samples: int) -> Source:
-    floors = folder.statements.floors(folder.tag_id)
-    reach = max(frame.start_us, min(floors.of(source) for source in _FINEST_FIRST))
+def _choose(builder: RollupBuilder, viewport: Viewport, most_samples: int) -> Source:
+    floors = builder.statements.floors(builder.tag_id)
+    reach = max(viewport.start_us, min(floors.of(source) for source in _FINEST_FIRST))
     kept = [source for source in _FINEST_FIRST if floors.of(source) <= reach]
-    longest_us = _PIXELS_A_BUCKET * (frame.end_us - frame.start_us) / frame.width
+    longest_us = _PIXELS_A_BUCKET * (viewport.end_us - viewport.start_us) / viewport.width
     rollups = [source for source in kept if source is not Source.RAW]
     fitting = [source for source in rollups if Bucket(source.value).usual_us <= longest_us]
     if kept[0] is Source.RAW:
-        most = 2 * frame.width if fitting else most_samples
-        if not folder.statements.raw.is_longer(folder.tag_id, frame.start_us, frame.end_us, most):
+        most = 2 * viewport.width if fitting else most_samples
+        if not builder.statements.raw.has_more_than(builder.tag_id, viewport.start_us, viewport.end_us, most):
             return Source.RAW
     return fitting[-1] if fitting else rollups[0]
 
 
-def _from_samples(folder: Folder, frame: Frame) -> Series:
-    block = folder.statements.raw.samples(folder.tag_id, frame.start_us, frame.end_us)
-    before = folder.row_before(frame.start_us)
-    rows = of_samples(block, hold_us=folder.hold_us, now_us=folder.now_us)
+def _from_samples(builder: RollupBuilder, viewport: Viewport) -> Series:
+    block = builder.statements.raw.samples(builder.tag_id, viewport.start_us, viewport.end_us)
+    before = builder.row_before(viewport.start_us)
+    rows = of_samples(block, hold_us=builder.hold_us, now_us=builder.now_us)
     rows = Rows.joined([before, replace(rows, ends_us=rows.starts_us)])
-    drawn = draw(folder.tag_id, Source.RAW, rows, frame)
+    drawn = draw(builder.tag_id, Source.RAW, rows, viewport)
     if not (rows.statuses & TEXT).any():
         return drawn
-    return replace(drawn, texts=_texts(folder, frame, block, drawn))
+    return replace(drawn, texts=_texts(builder, viewport, block, drawn))
 
 
-def _texts(folder: Folder, frame: Frame, block: Block, drawn: Series) -> tuple[str | None, ...]:
+def _texts(builder: RollupBuilder, viewport: Viewport, block: SampleBlock, drawn: Series) -> tuple[str | None, ...]:
     known: dict[int, str] = {}
-    for part in (folder.statements.raw.sample_before(folder.tag_id, frame.start_us), block):
+    for part in (builder.statements.raw.sample_before(builder.tag_id, viewport.start_us), block):
         known |= {int(part.times_us[index]): text for index, text in part.texts.items()}
     return tuple(known.get(time_us) for time_us in drawn.times_us.tolist())

@@ -26,10 +26,10 @@ __all__ = [
     "Cursor",
     "Extent",
     "HistoryUnavailable",
+    "MaintenanceStep",
     "RawPage",
     "Series",
     "Source",
-    "Tended",
 ]
 
 
@@ -134,7 +134,7 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
-class Tended:
+class MaintenanceStep:
     """What a step of upkeep did, and whether more waits."""
 
     rolled_hours: int

@@ -14,13 +14,13 @@ from sealbus.errors import SealbusError
 if TYPE_CHECKING:
     from sealbus.history.history import History
 
-__all__ = ["Tending"]
+__all__ = ["MaintenanceSchedule"]
 
 _log = logging.getLogger("sealbus.history")
-_TEND_S = 5.0
+_INTERVAL_S = 5.0
 
 
-class Tending:
+class MaintenanceSchedule:
     """The upkeep of one store, by one thread."""
 
     def __init__(self, history: History) -> None:
@@ -34,9 +34,9 @@ class Tending:
         now = time.monotonic()
         if now < self._next:
             return False
-        self._next = now + _TEND_S  # also when it fails
+        self._next = now + _INTERVAL_S  # also when it fails
         try:
-            more = self._history.tend().more
+            more = self._history.maintain().more
         except (SealbusError, OSError) as error:
             if not self.error:
                 _log.error("history: it cannot be looked after: %s", error)

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
     from sealbus.samples import Sample
 
-__all__ = ["Losses"]
+__all__ = ["DroppedSamples"]
 
 
-class Losses:
+class DroppedSamples:
     """A count and a span. Whoever uses it sees to it that one thread does so at a time."""
 
     __slots__ = ("count", "from_us", "to_us")

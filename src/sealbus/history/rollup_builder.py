@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.history.block import Block
-from sealbus.history.folding import EMPTY, Rows, fold, left_behind, of_rows, of_samples
+from sealbus.history.folding import EMPTY, Rows, carried_over, fold, of_rows, of_samples
 from sealbus.history.local_days import edges, floor_us, outer_edges
-from sealbus.history.shapes import Bucket, Source
+from sealbus.history.results import Bucket, Source
+from sealbus.history.sample_block import SampleBlock
 from sealbus.history.store import HOUR_US
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from sealbus.history.store import Statements
 
-__all__ = ["Folder", "runs"]
+__all__ = ["RollupBuilder", "runs"]
 
 _LONGEST_RUN = 48
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class RollupBuilder:
     """Folds the history of one tag, within one transaction."""
 
     statements: Statements
@@ -46,10 +46,10 @@ class Folder:
         pieces = of_samples(self.block(start_us, end_us), hold_us=self.hold_us, now_us=self.now_us)
         return fold(pieces, edges(bucket, start_us, end_us, self.zone))
 
-    def block(self, start_us: int, end_us: int) -> Block:
+    def block(self, start_us: int, end_us: int) -> SampleBlock:
         """The samples in [start, end), and the last one before."""
         block = self.statements.raw.samples(self.tag_id, start_us, end_us)
-        return Block.joined([self.statements.raw.sample_before(self.tag_id, start_us), block])
+        return SampleBlock.joined([self.statements.raw.sample_before(self.tag_id, start_us), block])
 
     def rows(self, bucket: Bucket, start_us: int, end_us: int, step_us: int = 0) -> Rows:
         """The buckets that begin in [start, end), those of marked hours folded on the fly. Start and end are edges.
@@ -63,7 +63,7 @@ class Folder:
         for begin, stop in runs(self.statements.marks(self.tag_id, first, end)):
             fresh = self.from_samples(bucket, begin, stop)
             parts += [self._stored(bucket, (done, begin), step_us)]
-            parts += [fresh.chosen((fresh.starts_us >= start_us) & (fresh.starts_us < end_us))]
+            parts += [fresh.select((fresh.starts_us >= start_us) & (fresh.starts_us < end_us))]
             done = stop
         return Rows.joined([*parts, self._stored(bucket, (done, end_us), step_us)])
 
@@ -93,7 +93,7 @@ class Folder:
             hour = cut - cut % HOUR_US
             if len(minutes := self.rows(Bucket.MINUTE, hour, hour + HOUR_US)):
                 parts = [Rows.joined(parts)]
-                parts = [parts[0].chosen(parts[0].starts_us != hour), minutes]
+                parts = [parts[0].select(parts[0].starts_us != hour), minutes]
         before = self.row_before(hours.starts_us[0])
         return Rows.joined([before, *parts]), cuts
 
@@ -101,11 +101,11 @@ class Folder:
         """What the last sample before a time left behind, as a row without length."""
         sample = self.statements.raw.sample_before(self.tag_id, int(time_us))
         if len(sample):
-            return left_behind(of_samples(sample, hold_us=self.hold_us, now_us=self.now_us))
+            return carried_over(of_samples(sample, hold_us=self.hold_us, now_us=self.now_us))
         for source in (Source.MINUTE, Source.HOUR, Source.DAY):
             row = self.statements.row_before(source, self.tag_id, int(time_us))
             if len(row) and row.ends_us[0] <= time_us:
-                return left_behind(row)
+                return carried_over(row)
         return EMPTY
 
     def _days(self, start_us: int, end_us: int) -> Rows:
@@ -117,7 +117,7 @@ class Folder:
             cuts = edges(Bucket.DAY, max(hour, start_us), hour + HOUR_US, self.zone)
             begin, stop = max(int(cuts[0]), done), min(int(cuts[-1]), end_us)
             if begin < stop:
-                kept = rows.chosen((rows.starts_us < begin) | (rows.starts_us >= stop))
+                kept = rows.select((rows.starts_us < begin) | (rows.starts_us >= stop))
                 rows, done = Rows.joined([kept, self.days_from_hours(begin, stop)]), stop
         return rows
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LAST_US", "NOTHING", "TEXT", "Block", "is_storable", "quality_of", "reason_of"]
+__all__ = ["EMPTY_BLOCK", "LAST_US", "TEXT", "SampleBlock", "is_storable", "quality_of", "reason_of"]
 
 TEXT = 256
 LAST_US = 1 << 53  # the year 2255
@@ -33,7 +33,7 @@ _COUNT = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class SampleBlock:
     """Columns of the same length. `texts` holds the text values by their index."""
 
     tag_ids: NDArray[np.int64]
@@ -46,7 +46,7 @@ class Block:
         return len(self.times_us)
 
     @classmethod
-    def of(cls, samples: Sequence[Sample]) -> Block:
+    def of(cls, samples: Sequence[Sample]) -> SampleBlock:
         """Raises LocalError for a sample that cannot be stored."""
         for sample in samples:
             if not is_storable(sample):
@@ -62,7 +62,7 @@ class Block:
         )
 
     @classmethod
-    def joined(cls, blocks: Sequence[Block]) -> Block:
+    def joined(cls, blocks: Sequence[SampleBlock]) -> SampleBlock:
         """One block of several, in order."""
         texts: dict[int, str] = {}
         offset = 0
@@ -77,16 +77,16 @@ class Block:
             texts,
         )
 
-    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Block:
+    def select(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> SampleBlock:
         """Those of the samples where the mask is set, or at these places, in their order."""
         places = np.arange(len(self))[which]
         return self._of_columns(places, places)
 
-    def sliced(self, first: int, last: int) -> Block:
+    def sliced(self, first: int, last: int) -> SampleBlock:
         """Those from one place to another. The columns are shared."""
         return self._of_columns(slice(first, last), range(first, last))
 
-    def ordered(self) -> Block:
+    def ordered(self) -> SampleBlock:
         """By tag and time; of several of the same tag and time the first."""
         tags, times = self.tag_ids, self.times_us
         rising = (tags[1:] > tags[:-1]) | (tags[1:] == tags[:-1]) & (times[1:] > times[:-1])
@@ -95,14 +95,14 @@ class Block:
         order = np.lexsort((times, tags))
         tags, times = tags[order], times[order]
         fresh = np.append(True, (tags[1:] != tags[:-1]) | (times[1:] != times[:-1]))
-        return self.chosen(order[fresh])
+        return self.select(order[fresh])
 
-    def _of_columns(self, which: slice | NDArray[np.intp], places: Sequence[int] | NDArray[np.intp]) -> Block:
+    def _of_columns(self, which: slice | NDArray[np.intp], places: Sequence[int] | NDArray[np.intp]) -> SampleBlock:
         texts: dict[int, str] = {}
         statuses = self.statuses[which]
         if self.texts:
             texts = {place: self.texts[int(places[place])] for place in np.flatnonzero(statuses & TEXT).tolist()}
-        return Block(self.tag_ids[which], self.times_us[which], self.values[which], statuses, texts)
+        return SampleBlock(self.tag_ids[which], self.times_us[which], self.values[which], statuses, texts)
 
     def samples(self) -> Iterator[Sample]:
         """As objects. Numbers are floats."""
@@ -125,7 +125,7 @@ class Block:
         return b"".join((_COUNT.pack(len(self)), *(column.tobytes() for column in columns), texts))
 
     @classmethod
-    def decode(cls, data: bytes) -> Block:
+    def decode(cls, data: bytes) -> SampleBlock:
         """The opposite of `encode`. Raises ValueError."""
         (count,) = _COUNT.unpack_from(data)
         columns: list[NDArray[np.int64] | NDArray[np.float64]] = []
@@ -144,7 +144,7 @@ class Block:
         )
 
 
-NOTHING = Block(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), {})
+EMPTY_BLOCK = SampleBlock(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), {})
 
 
 def is_storable(sample: Sample) -> bool:
