@@ -8,10 +8,9 @@ it means in two cases: live values and how the collector is, whose sender and re
 
 from sealbus.bus.bus import Bus, open_bus
 from sealbus.bus.bus_url import BusEngine, BusUrl, parse_bus_url
-from sealbus.bus.exchange import Handler, RequestRefused
 from sealbus.bus.live import (
+    KEEPALIVE_S,
     LIVE_TOPIC,
-    SIGN_OF_LIFE_S,
     SNAPSHOT_TOPIC,
     SnapshotPage,
     decode_samples,
@@ -21,7 +20,7 @@ from sealbus.bus.live import (
     encode_snapshot_page,
     encode_snapshot_request,
 )
-from sealbus.bus.message import ANSWER_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, Message
+from sealbus.bus.message import PAYLOAD_LIMIT_BYTES, REPLY_LIMIT_BYTES, Message
 from sealbus.bus.report import (
     STATE_TOPIC,
     CollectorReport,
@@ -30,14 +29,15 @@ from sealbus.bus.report import (
     decode_report,
     encode_report,
 )
+from sealbus.bus.request_reply import Handler, RequestRefused
 from sealbus.bus.state import BusState
 from sealbus.bus.subscription import Subscription
 
 __all__ = [
-    "ANSWER_LIMIT_BYTES",
+    "KEEPALIVE_S",
     "LIVE_TOPIC",
     "PAYLOAD_LIMIT_BYTES",
-    "SIGN_OF_LIFE_S",
+    "REPLY_LIMIT_BYTES",
     "SNAPSHOT_TOPIC",
     "STATE_TOPIC",
     "Bus",

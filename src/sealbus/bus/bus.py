@@ -16,18 +16,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sealbus.bus.bus_url import BusEngine, BusUrl, parse_bus_url
-from sealbus.bus.exchange import Exchange, Handler
-from sealbus.bus.fanout import Fanout
-from sealbus.bus.local_link import LocalLink
+from sealbus.bus.local_bus_connection import LocalBusConnection
 from sealbus.bus.message import PAYLOAD_LIMIT_BYTES, check_topic, encode_published
-from sealbus.bus.redis_link import RedisLink
+from sealbus.bus.redis_bus_connection import RedisBusConnection
+from sealbus.bus.request_reply import Handler, RequestReply
 from sealbus.bus.state import BusState, Counters
+from sealbus.bus.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from sealbus.bus.link import Link
+    from sealbus.bus.bus_connection import BusConnection
     from sealbus.bus.subscription import Subscription
 
 __all__ = ["Bus", "open_bus"]
@@ -60,13 +60,15 @@ class Bus:
         self._counters = Counters()
         self._sender = secrets.randbits(64)
         self._counts: dict[str, int] = {}
-        self._link: Link
+        self._connection: BusConnection
         if url.engine is BusEngine.LOCAL:
-            self._link = LocalLink(folder, self._sender, receiver=self, counters=self._counters, is_hub=is_hub)
+            self._connection = LocalBusConnection(
+                folder, self._sender, receiver=self, counters=self._counters, is_hub=is_hub
+            )
         else:
-            self._link = RedisLink(url, self._sender, receiver=self, counters=self._counters)
-        self._fanout = Fanout(self._link, self._counters)
-        self._exchange = Exchange(self._sender, self._link, self._counters)
+            self._connection = RedisBusConnection(url, self._sender, receiver=self, counters=self._counters)
+        self._subscriptions = Subscriptions(self._connection, self._counters)
+        self._request_reply = RequestReply(self._sender, self._connection, self._counters)
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._handed_over = 0
@@ -75,18 +77,18 @@ class Bus:
     async def open(self) -> None:
         """Start to connect."""
         try:
-            await self._link.open()
+            await self._connection.open()
         except BaseException:
-            await self._link.close()
+            await self._connection.close()
             raise
         self._is_open = True
 
     async def close(self) -> None:
         """End everything: open questions fail, subscriptions end after what waits in them."""
         self._is_open = False
-        await self._exchange.close()
-        self._fanout.close()
-        await self._link.close()
+        await self._request_reply.close()
+        self._subscriptions.close()
+        await self._connection.close()
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Tell all who listen to the topic. Never waits; what cannot be sent is counted as dropped. From any thread.
@@ -115,14 +117,14 @@ class Bus:
             self._counters.dropped += 1
             return
         count = self._counts[topic] = self._counts.get(topic, 0) + 1
-        if self._link.publish(topic, encode_published(self._sender, count, payload)):
+        if self._connection.publish(topic, encode_published(self._sender, count, payload)):
             self._counters.published += 1
         else:
             self._counters.dropped += 1
 
     def subscribe(self, *topics: str, depth: int) -> Subscription:
         """Listen to these topics. At most `depth` messages wait for the reader; then the oldest goes, counted."""
-        return self._fanout.subscribe(topics, depth)
+        return self._subscriptions.subscribe(topics, depth)
 
     async def request(self, topic: str, payload: bytes, *, timeout_s: float) -> bytes:
         """Ask the one who serves the topic, and return what he answers (at most 16 MiB).
@@ -131,15 +133,15 @@ class Bus:
         when no answer came; RequestRefused with the words of a responder who would not; LocalError for what is no topic
         or longer than 1 MiB.
         """
-        return await self._exchange.request(topic, payload, timeout_s)
+        return await self._request_reply.request(topic, payload, timeout_s)
 
     def serve(self, topic: str, handler: Handler) -> None:
         """Answer what is asked about the topic, until the bus is closed. One process serves a topic, with one handler."""
-        self._exchange.serve(topic, handler)
+        self._request_reply.serve(topic, handler)
 
     def state(self) -> BusState:
         """How it is now."""
-        counters, connectivity = self._counters, self._link.connectivity
+        counters, connectivity = self._counters, self._connection.connectivity
         return BusState(
             connected=connectivity.connected,
             since=connectivity.since,
@@ -151,22 +153,22 @@ class Bus:
             reconnects=counters.reconnects,
         )
 
-    def heard(self, topic: str, frame: bytes) -> None:
+    def on_message(self, topic: str, frame: bytes) -> None:
         """The link heard a message."""
-        self._fanout.heard(topic, frame)
+        self._subscriptions.on_message(topic, frame)
 
-    def asked(self, topic: str, frame: bytes) -> None:
+    def on_request(self, topic: str, frame: bytes) -> None:
         """The link was asked something."""
-        self._exchange.asked(topic, frame)
+        self._request_reply.on_request(topic, frame)
 
-    def answered(self, frame: bytes) -> None:
+    def on_reply(self, frame: bytes) -> None:
         """The link got an answer."""
-        self._exchange.answered(frame)
+        self._request_reply.on_reply(frame)
 
-    def garbled(self) -> None:
+    def on_malformed(self) -> None:
         """The link got something it cannot read."""
         self._counters.malformed += 1
 
-    def cut_off(self, problem: str) -> None:
+    def on_down(self, problem: str) -> None:
         """The link went down."""
-        self._exchange.cut_off(problem)
+        self._request_reply.on_down(problem)

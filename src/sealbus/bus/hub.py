@@ -27,13 +27,13 @@ import zmq
 from sealbus.bus.message import (
     FRAME_LIMIT_BYTES,
     PAYLOAD_LIMIT_BYTES,
-    Answer,
-    AnswerStatus,
-    decode_ask,
-    encode_answer,
+    BusReply,
+    ReplyStatus,
+    decode_request,
+    encode_reply,
     is_topic,
 )
-from sealbus.bus.wire import Wire, prepare
+from sealbus.bus.zmq_socket import ZmqSocket, prepare
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,46 +68,46 @@ class Hub:
     def __init__(self, folder: Path, counters: Counters) -> None:
         self._folder = folder
         self._counters = counters
-        self._served: dict[str, bytes] = {}
+        self._servers: dict[str, bytes] = {}
         self._lock = -1
         self._proxy = _Proxy(folder)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._router: Wire | None = None
+        self._router: ZmqSocket | None = None
 
     def open(self) -> None:
         """Raises ConfigError when there is another hub, or no room for the sockets. It is to be closed then, too."""
         self._lock = _take_lock(self._folder)
         router = self._context.socket(zmq.ROUTER)
-        self._router = Wire(router, self._take)
+        self._router = ZmqSocket(router, self._on_frames)
         prepare(router, most_bytes=FRAME_LIMIT_BYTES)
         router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         router.setsockopt(zmq.ROUTER_HANDOVER, 1)  # who comes back under his name is the same process
         _bind(router, self._folder, "request")
         self._proxy.open()
-        self._router.look()
+        self._router.read_soon()
 
-    def _take(self, frames: list[bytes]) -> None:
+    def _on_frames(self, frames: list[bytes]) -> None:
         match frames:
             case [source, b"serve", topic] if is_topic(topic.decode("latin-1")):
-                if topic.decode() in self._served or len(self._served) < _MOST_SERVED:
-                    self._served[topic.decode()] = source
-            case [source, b"ask", topic, frame]:
-                self._pass_on(source, topic, frame)
-            case [_, b"answer", target, frame]:
-                if not self._send(target, b"answer", b"", frame):
+                if topic.decode() in self._servers or len(self._servers) < _MOST_SERVED:
+                    self._servers[topic.decode()] = source
+            case [source, b"request", topic, frame]:
+                self._forward_request(source, topic, frame)
+            case [_, b"reply", target, frame]:
+                if not self._send(target, b"reply", b"", frame):
                     self._counters.dropped += 1  # he has left
             case _:
                 self._counters.malformed += 1
 
-    def _pass_on(self, source: bytes, topic: bytes, frame: bytes) -> None:
-        ask = decode_ask(frame)
-        if ask is None:
+    def _forward_request(self, source: bytes, topic: bytes, frame: bytes) -> None:
+        request = decode_request(frame)
+        if request is None:
             self._counters.malformed += 1
             return
-        server = self._served.get(topic.decode("latin-1"))
-        if server is None or not self._send(server, b"ask", topic, frame):
-            nobody = encode_answer(_HUB_SENDER, Answer(ask.request_id, AnswerStatus.NOBODY, b""))
-            self._send(source, b"answer", b"", nobody)
+        server = self._servers.get(topic.decode("latin-1"))
+        if server is None or not self._send(server, b"request", topic, frame):
+            not_served = encode_reply(_HUB_SENDER, BusReply(request.request_id, ReplyStatus.NOT_SERVED, b""))
+            self._send(source, b"reply", b"", not_served)
 
     def _send(self, *frames: bytes) -> bool:
         return self._router is not None and self._router.send(*frames)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sealbus.samples import SampleValue
 
 __all__ = [
+    "KEEPALIVE_S",
     "LIVE_TOPIC",
-    "SIGN_OF_LIFE_S",
     "SNAPSHOT_TOPIC",
     "SnapshotPage",
     "decode_samples",
@@ -41,7 +41,7 @@ __all__ = [
 
 LIVE_TOPIC = "live"
 SNAPSHOT_TOPIC = "snapshot"
-SIGN_OF_LIFE_S = 1.0
+KEEPALIVE_S = 1.0
 """The collector publishes on `live` at least this often."""
 
 _MESSAGE_BYTES = 512 * 1024

@@ -22,54 +22,54 @@ from enum import IntEnum
 from sealbus.errors import LocalError
 
 __all__ = [
-    "ANSWER_LIMIT_BYTES",
     "FRAME_LIMIT_BYTES",
     "PAYLOAD_LIMIT_BYTES",
+    "REPLY_LIMIT_BYTES",
     "TOPIC_LIMIT_CHARACTERS",
-    "Answer",
-    "AnswerStatus",
-    "Ask",
+    "BusReply",
+    "BusRequest",
     "Message",
     "Published",
+    "ReplyStatus",
     "check_payload",
     "check_topic",
-    "decode_answer",
-    "decode_ask",
     "decode_published",
-    "encode_answer",
-    "encode_ask",
+    "decode_reply",
+    "decode_request",
     "encode_published",
+    "encode_reply",
+    "encode_request",
     "is_topic",
 ]
 
 PAYLOAD_LIMIT_BYTES = 1024 * 1024
 """The longest payload of a message and of a question."""
-ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
+REPLY_LIMIT_BYTES = 16 * 1024 * 1024
 """The longest answer: a snapshot of everything is longer than any change to it."""
 TOPIC_LIMIT_CHARACTERS = 100
 
 _HEAD = struct.Struct(">2sBQQ")
-_ASK = struct.Struct(">I")
+_TTL = struct.Struct(">I")
 _MARK = b"SB"
 _LONGEST_TTL_MS = 600_000
-FRAME_LIMIT_BYTES = ANSWER_LIMIT_BYTES + 256
+FRAME_LIMIT_BYTES = REPLY_LIMIT_BYTES + 256
 """The longest frame, with room for its head and its topic."""
 
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./][a-z0-9][a-z0-9_-]*)*")
 
 
-class _Kind(IntEnum):
+class _FrameKind(IntEnum):
     MESSAGE = 1
-    ASK = 2
-    ANSWER = 3
+    REQUEST = 2
+    REPLY = 3
 
 
-class AnswerStatus(IntEnum):
+class ReplyStatus(IntEnum):
     """How an answer is to be read."""
 
     DONE = 0
     REFUSED = 1  # the payload is the reason as text
-    NOBODY = 2  # no process serves the topic
+    NOT_SERVED = 2  # no process serves the topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class BusRequest:
     """A question. Whoever gets it answers to `sender`, and not after `ttl_ms`."""
 
     sender: int
@@ -100,11 +100,11 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BusReply:
     """The answer to the question with this id."""
 
     request_id: int
-    status: AnswerStatus
+    status: ReplyStatus
     payload: bytes
 
 
@@ -129,50 +129,50 @@ def check_payload(payload: bytes, limit: int = PAYLOAD_LIMIT_BYTES) -> None:
 
 def encode_published(sender: int, count: int, payload: bytes) -> bytes:
     """The frame of a message."""
-    return _HEAD.pack(_MARK, _Kind.MESSAGE, sender, count) + payload
+    return _HEAD.pack(_MARK, _FrameKind.MESSAGE, sender, count) + payload
 
 
-def encode_ask(ask: Ask) -> bytes:
+def encode_request(ask: BusRequest) -> bytes:
     """The frame of a question."""
-    head = _HEAD.pack(_MARK, _Kind.ASK, ask.sender, ask.request_id)
-    return head + _ASK.pack(min(ask.ttl_ms, _LONGEST_TTL_MS)) + ask.payload
+    head = _HEAD.pack(_MARK, _FrameKind.REQUEST, ask.sender, ask.request_id)
+    return head + _TTL.pack(min(ask.ttl_ms, _LONGEST_TTL_MS)) + ask.payload
 
 
-def encode_answer(sender: int, answer: Answer) -> bytes:
+def encode_reply(sender: int, answer: BusReply) -> bytes:
     """The frame of an answer."""
-    head = _HEAD.pack(_MARK, _Kind.ANSWER, sender, answer.request_id)
+    head = _HEAD.pack(_MARK, _FrameKind.REPLY, sender, answer.request_id)
     return head + bytes((answer.status,)) + answer.payload
 
 
 def decode_published(frame: bytes) -> Published | None:
     """A message, or None when it is none."""
-    found = _decode_head(frame, _Kind.MESSAGE)
+    found = _decode_head(frame, _FrameKind.MESSAGE)
     if found is None or len(frame) > _HEAD.size + PAYLOAD_LIMIT_BYTES:
         return None
     return Published(found[0], found[1], frame[_HEAD.size :])
 
 
-def decode_ask(frame: bytes) -> Ask | None:
+def decode_request(frame: bytes) -> BusRequest | None:
     """A question, or None when it is none."""
-    found = _decode_head(frame, _Kind.ASK)
-    start = _HEAD.size + _ASK.size
+    found = _decode_head(frame, _FrameKind.REQUEST)
+    start = _HEAD.size + _TTL.size
     if found is None or not start <= len(frame) <= start + PAYLOAD_LIMIT_BYTES:
         return None
-    (ttl_ms,) = _ASK.unpack_from(frame, _HEAD.size)
-    return Ask(found[0], found[1], min(ttl_ms, _LONGEST_TTL_MS), frame[start:])
+    (ttl_ms,) = _TTL.unpack_from(frame, _HEAD.size)
+    return BusRequest(found[0], found[1], min(ttl_ms, _LONGEST_TTL_MS), frame[start:])
 
 
-def decode_answer(frame: bytes) -> Answer | None:
+def decode_reply(frame: bytes) -> BusReply | None:
     """An answer, or None when it is none."""
-    found = _decode_head(frame, _Kind.ANSWER)
+    found = _decode_head(frame, _FrameKind.REPLY)
     start = _HEAD.size + 1
-    if found is None or not start <= len(frame) <= start + ANSWER_LIMIT_BYTES:
+    if found is None or not start <= len(frame) <= start + REPLY_LIMIT_BYTES:
         return None
     status = frame[_HEAD.size]
-    return Answer(found[1], AnswerStatus(status), frame[start:]) if status <= AnswerStatus.NOBODY else None
+    return BusReply(found[1], ReplyStatus(status), frame[start:]) if status <= ReplyStatus.NOT_SERVED else None
 
 
-def _decode_head(frame: bytes, kind: _Kind) -> tuple[int, int] | None:
+def _decode_head(frame: bytes, kind: _FrameKind) -> tuple[int, int] | None:
     if len(frame) < _HEAD.size:
         return None
     mark, found, sender, number = _HEAD.unpack_from(frame)

@@ -5,7 +5,7 @@ bounded queue that loses the oldest, and goes out in batches: a whole batch is w
 the way to the server is paid once for many. Silence is not trusted: each connection is pinged when idle, and one that
 does not answer ends the session.
 
-Channels are `sealbus:` and `topic:NAME` for messages, `ask:NAME` for questions, `answer:SENDER` for the answers to one
+Channels are `sealbus:` and `topic:NAME` for messages, `request:NAME` for questions, `reply:SENDER` for the answers to one
 process.
 """
 
@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import ResponseError
 
-from sealbus.bus.message import Answer, AnswerStatus, encode_answer, is_topic
+from sealbus.bus.message import BusReply, ReplyStatus, encode_reply, is_topic
 
 if TYPE_CHECKING:
     from redis.asyncio import Connection
 
-    from sealbus.bus.link import Receiver
+    from sealbus.bus.bus_connection import Receiver
     from sealbus.bus.state import Counters
 
-__all__ = ["Outgoing", "RedisSession", "answer_channel", "ask_channel", "topic_channel"]
+__all__ = ["Outgoing", "RedisSession", "reply_channel", "request_channel", "topic_channel"]
 
 _PREFIX = b"sealbus:"
-_TOPIC, _ASK, _ANSWER = b"topic:", b"ask:", b"answer:"
+_TOPIC, _REQUEST, _REPLY = b"topic:", b"request:", b"reply:"
 _MOST_WAITING = 2000
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
 _BATCH = 100
@@ -38,7 +38,7 @@ _BATCH_BYTES = 4 * 1024 * 1024
 _IDLE_S = 5.0
 _SILENCE_S = 15.0
 _ANSWER_S = 5.0
-_NOBODY_SENDER = 0
+_NO_SENDER = 0
 
 
 def topic_channel(topic: str) -> bytes:
@@ -46,14 +46,14 @@ def topic_channel(topic: str) -> bytes:
     return _PREFIX + _TOPIC + topic.encode()
 
 
-def ask_channel(topic: str) -> bytes:
+def request_channel(topic: str) -> bytes:
     """Where the questions about a topic go."""
-    return _PREFIX + _ASK + topic.encode()
+    return _PREFIX + _REQUEST + topic.encode()
 
 
-def answer_channel(sender: int) -> bytes:
+def reply_channel(sender: int) -> bytes:
     """Where the answers to one process go."""
-    return _PREFIX + _ANSWER + b"%016x" % sender
+    return _PREFIX + _REPLY + b"%016x" % sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +68,39 @@ class Outgoing:
 class RedisSession:
     """Owns both connections once it runs."""
 
-    def __init__(self, hears: Connection, tells: Connection, *, receiver: Receiver, counters: Counters) -> None:
-        self._hears = hears
-        self._tells = tells
+    def __init__(
+        self, subscriber: Connection, publisher: Connection, *, receiver: Receiver, counters: Counters
+    ) -> None:
+        self._subscriber = subscriber
+        self._publisher = publisher
         self._receiver = receiver
         self._counters = counters
         self._waiting: deque[Outgoing] = deque()
         self._waiting_bytes = 0
-        self._something_waits = asyncio.Event()
+        self._has_waiting = asyncio.Event()
         self._channels: set[bytes] = set()
         self._wanted: set[bytes] = set()
-        self._wishes_changed = asyncio.Event()
-        self._heard_at = 0.0
+        self._channels_changed = asyncio.Event()
+        self._received_at = 0.0
 
     async def begin(self, channels: set[bytes]) -> None:
         """Subscribe, and wait until the server says that it is so."""
         self._wanted, self._channels = set(channels), set(channels)
         async with asyncio.timeout(_ANSWER_S):
-            await self._hears.send_command("SUBSCRIBE", *sorted(channels))
+            await self._subscriber.send_command("SUBSCRIBE", *sorted(channels))
             confirmed = 0
             while confirmed < len(channels):
-                reply = await self._hears.read_response(timeout=math.inf)
-                self._take(reply)  # messages come between the confirmations
+                reply = await self._subscriber.read_response(timeout=math.inf)
+                self._on_reply(reply)  # messages come between the confirmations
                 confirmed += isinstance(reply, list) and reply[:1] == [b"subscribe"]
 
     async def run(self) -> None:
         """Carry messages until something breaks; raises what broke."""
-        self._heard_at = asyncio.get_running_loop().time()
+        self._received_at = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hear(), name="redis hear")
-            tasks.create_task(self._tell(), name="redis tell")
-            tasks.create_task(self._follow_wishes(), name="redis subscribe")
+            tasks.create_task(self._receive(), name="redis hear")
+            tasks.create_task(self._send_waiting(), name="redis tell")
+            tasks.create_task(self._follow_channels(), name="redis subscribe")
 
     def put(self, outgoing: Outgoing) -> None:
         """Send it when its turn comes. When too much waits the oldest goes, counted."""
@@ -107,82 +109,82 @@ class RedisSession:
         while len(self._waiting) > _MOST_WAITING or self._waiting_bytes > _MOST_WAITING_BYTES:
             self._waiting_bytes -= len(self._waiting.popleft().frame)
             self._counters.dropped += 1
-        self._something_waits.set()
+        self._has_waiting.set()
 
-    def want(self, channels: set[bytes]) -> None:
+    def set_channels(self, channels: set[bytes]) -> None:
         """Hear these channels from now on, and no others."""
         self._wanted = set(channels)
-        self._wishes_changed.set()
+        self._channels_changed.set()
 
     def close(self) -> None:
         """Count what was never sent. The connections are the link's to close."""
         self._counters.dropped += len(self._waiting)
         self._waiting.clear()
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            reply = await self._hears.read_response(timeout=math.inf)
-            self._heard_at = loop.time()
-            self._take(reply)
+            reply = await self._subscriber.read_response(timeout=math.inf)
+            self._received_at = loop.time()
+            self._on_reply(reply)
 
-    def _take(self, reply: object) -> None:
+    def _on_reply(self, reply: object) -> None:
         match reply:
             case [b"message", bytes(channel), bytes(frame)]:
-                self._sort(channel.removeprefix(_PREFIX), frame)
+                self._dispatch(channel.removeprefix(_PREFIX), frame)
             case [b"subscribe" | b"unsubscribe" | b"pong", *_]:
                 pass
             case _:
-                self._receiver.garbled()
+                self._receiver.on_malformed()
 
-    def _sort(self, channel: bytes, frame: bytes) -> None:
+    def _dispatch(self, channel: bytes, frame: bytes) -> None:
         kind, _, name = channel.partition(b":")
         topic = name.decode("latin-1")
-        if kind + b":" == _ANSWER:
-            self._receiver.answered(frame)
+        if kind + b":" == _REPLY:
+            self._receiver.on_reply(frame)
         elif not is_topic(topic):
-            self._receiver.garbled()
+            self._receiver.on_malformed()
         elif kind + b":" == _TOPIC:
-            self._receiver.heard(topic, frame)
+            self._receiver.on_message(topic, frame)
         else:
-            self._receiver.asked(topic, frame)
+            self._receiver.on_request(topic, frame)
 
-    async def _follow_wishes(self) -> None:
+    async def _follow_channels(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
                 async with asyncio.timeout(_IDLE_S):
-                    await self._wishes_changed.wait()
+                    await self._channels_changed.wait()
             except TimeoutError:
-                if loop.time() - self._heard_at > _SILENCE_S:
+                if loop.time() - self._received_at > _SILENCE_S:
                     raise TimeoutError("the server has fallen silent") from None
-                await self._tell_server("PING")
+                await self._send_subscriber_command("PING")
                 continue
-            self._wishes_changed.clear()
+            self._channels_changed.clear()
             new, old = self._wanted - self._channels, self._channels - self._wanted
             self._channels = set(self._wanted)
             if new:
-                await self._tell_server("SUBSCRIBE", *sorted(new))
+                await self._send_subscriber_command("SUBSCRIBE", *sorted(new))
             if old:
-                await self._tell_server("UNSUBSCRIBE", *sorted(old))
+                await self._send_subscriber_command("UNSUBSCRIBE", *sorted(old))
 
-    async def _tell_server(self, *command: str | bytes) -> None:
+    async def _send_subscriber_command(self, *command: str | bytes) -> None:
         async with asyncio.timeout(_ANSWER_S):
-            await self._hears.send_command(*command)
+            await self._subscriber.send_command(*command)
 
-    async def _tell(self) -> None:
+    async def _send_waiting(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(_IDLE_S):
-                    await self._something_waits.wait()
+                    await self._has_waiting.wait()
             except TimeoutError:
                 async with asyncio.timeout(_ANSWER_S):
-                    await self._tells.send_command("PING")
-                    await self._tells.read_response()
+                    await self._publisher.send_command("PING")
+                    await self._publisher.read_response()
                 continue
-            await self._send(self._take_batch())
+            await self._send(self._next_batch())
 
-    def _take_batch(self) -> list[Outgoing]:
+    def _next_batch(self) -> list[Outgoing]:
         batch: list[Outgoing] = []
         size = 0
         while self._waiting and len(batch) < _BATCH and size < _BATCH_BYTES:
@@ -190,22 +192,22 @@ class RedisSession:
             size += len(batch[-1].frame)
         self._waiting_bytes -= size
         if not self._waiting:
-            self._something_waits.clear()
+            self._has_waiting.clear()
         return batch
 
     async def _send(self, batch: list[Outgoing]) -> None:
         commands = [("PUBLISH", outgoing.channel, outgoing.frame) for outgoing in batch]
         async with asyncio.timeout(_ANSWER_S):
-            await self._tells.send_packed_command(self._tells.pack_commands(commands))
+            await self._publisher.send_packed_command(self._publisher.pack_commands(commands))
             for outgoing in batch:
                 await self._confirm(outgoing)
 
     async def _confirm(self, outgoing: Outgoing) -> None:
         try:
-            receivers = await self._tells.read_response(timeout=math.inf)
+            receivers = await self._publisher.read_response(timeout=math.inf)
         except ResponseError:
             self._counters.dropped += 1
             raise  # the server does not let us publish: the link tells why it is down
         if outgoing.request_id is not None and receivers == 0:
-            nobody = Answer(outgoing.request_id, AnswerStatus.NOBODY, b"")
-            self._receiver.answered(encode_answer(_NOBODY_SENDER, nobody))
+            not_served = BusReply(outgoing.request_id, ReplyStatus.NOT_SERVED, b"")
+            self._receiver.on_reply(encode_reply(_NO_SENDER, not_served))

@@ -29,7 +29,7 @@ class Subscription:
     """An async iterator of Message. It ends when it, or the bus, is closed; what waits then is still read."""
 
     def __init__(
-        self, topics: frozenset[str], depth: int, counters: Counters, let_go: Callable[[Subscription], None]
+        self, topics: frozenset[str], depth: int, counters: Counters, on_close: Callable[[Subscription], None]
     ) -> None:
         if not 1 <= depth <= MOST_WAITING:
             raise LocalError(f"a subscription holds 1 to {MOST_WAITING} messages, not {depth}")
@@ -38,7 +38,7 @@ class Subscription:
         """How many messages this reader did not get: his queue was full, or they never came."""
         self._waiting: deque[Message] = deque(maxlen=depth)
         self._counters = counters
-        self._let_go = let_go
+        self._on_close = on_close
         self._arrival: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -46,11 +46,11 @@ class Subscription:
         """Hand a message to the reader. Never waits; the bus calls it."""
         waiting = self._waiting
         if len(waiting) == waiting.maxlen:
-            self.miss(1)
+            self.count_lost(1)
         waiting.append(message)
         self._wake()
 
-    def miss(self, count: int) -> None:
+    def count_lost(self, count: int) -> None:
         """Count messages that the reader does not get; the bus calls it."""
         self.lost += count
         self._counters.lost += count
@@ -59,7 +59,7 @@ class Subscription:
         """Hear no more. The reader ends after what already waits."""
         if not self._closed:
             self._closed = True
-            self._let_go(self)
+            self._on_close(self)
             self._wake()
 
     def __len__(self) -> int:

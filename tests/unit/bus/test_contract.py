@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sealbus.bus import ANSWER_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, RequestRefused
+from sealbus.bus import PAYLOAD_LIMIT_BYTES, REPLY_LIMIT_BYTES, RequestRefused
 from sealbus.errors import LocalError, ResponseTimeout, Unreachable
 from unit.bus.engines import PATIENCE_S, Engine, ask, connected, meet, until
 
@@ -148,9 +148,9 @@ async def test_an_answer_may_be_long_and_not_longer(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
         server, asker = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
-        assert len(await ask(asker, "snapshot", b"%d" % ANSWER_LIMIT_BYTES)) == ANSWER_LIMIT_BYTES
+        assert len(await ask(asker, "snapshot", b"%d" % REPLY_LIMIT_BYTES)) == REPLY_LIMIT_BYTES
         with pytest.raises(RequestRefused, match="more than"):
-            await asker.request("snapshot", b"%d" % (ANSWER_LIMIT_BYTES + 1), timeout_s=9)
+            await asker.request("snapshot", b"%d" % (REPLY_LIMIT_BYTES + 1), timeout_s=9)
 
 
 async def test_a_handler_that_fails_tells_its_reason_and_no_traceback(
@@ -318,13 +318,13 @@ async def test_any_thread_may_publish_and_the_loop_alone_touches_the_link(
         speaker, listener = await _open(stack, engine), await _open(stack, engine)
         subscription = listener.subscribe("plan", depth=1000)
         await meet(speaker, subscription, "plan")
-        hand_over, used_in = speaker._link.publish, set()
+        hand_over, used_in = speaker._connection.publish, set()
 
         def publish(topic: str, frame: bytes) -> bool:
             used_in.add(threading.get_ident())
             return hand_over(topic, frame)
 
-        monkeypatch.setattr(speaker._link, "publish", publish)
+        monkeypatch.setattr(speaker._connection, "publish", publish)
         threads = [threading.Thread(target=speaker.publish, args=("plan", b"%d" % number)) for number in range(50)]
         for thread in threads:
             thread.start()

@@ -111,8 +111,8 @@ def test_a_snapshot_comes_in_pages_in_order_of_ids() -> None:
     first, pages = 0, 0
     seen: list[Sample] = []
     while True:
-        asked = decode_snapshot_request(encode_snapshot_request(first))
-        page = decode_snapshot_page(encode_snapshot_page(latest, asked))
+        on_request = decode_snapshot_request(encode_snapshot_request(first))
+        page = decode_snapshot_page(encode_snapshot_page(latest, on_request))
         seen += page.samples
         pages += 1
         if page.next_tag_id is None:

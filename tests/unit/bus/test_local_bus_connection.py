@@ -229,10 +229,10 @@ async def test_the_hub_survives_whatever_a_process_says_to_it(hub: LocalEngine) 
             [b""],
             [b"serve"],
             [b"serve", b"\xff\x00"],
-            [b"ask", b"live", b"no frame"],
-            [b"ask", b"\xff", b"SB\x02" + bytes(20)],
-            [b"answer", b"nobody", b""],
-            [b"answer", b"", b""],
+            [b"request", b"live", b"no frame"],
+            [b"request", b"\xff", b"SB\x02" + bytes(20)],
+            [b"reply", b"nobody", b""],
+            [b"reply", b"", b""],
             [b"x"] * 100,
         ):
             await asyncio.to_thread(raw.send_multipart, frames)

@@ -14,18 +14,18 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from sealbus.bus.message import decode_ask
+from sealbus.bus.message import decode_request
 from sealbus.bus.redis_connection import connect, refuse_open_server
-from sealbus.bus.redis_session import Outgoing, RedisSession, answer_channel, ask_channel, topic_channel
+from sealbus.bus.redis_session import Outgoing, RedisSession, reply_channel, request_channel, topic_channel
 from sealbus.bus.state import Connectivity
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sealbus.bus.bus_connection import Receiver
     from sealbus.bus.bus_url import BusUrl
-    from sealbus.bus.link import Receiver
     from sealbus.bus.state import Counters
 
-__all__ = ["RedisLink"]
+__all__ = ["RedisBusConnection"]
 
 _FIRST_TRY_S = 3.0
 _SHORTEST_WAIT_S = 0.1
@@ -35,7 +35,7 @@ _CANCEL_AGAIN_S = 1.0
 _log = logging.getLogger("sealbus.bus")
 
 
-class RedisLink:
+class RedisBusConnection:
     """A process on a Redis bus."""
 
     def __init__(self, url: BusUrl, sender: int, *, receiver: Receiver, counters: Counters) -> None:
@@ -43,7 +43,7 @@ class RedisLink:
         self._url = url
         self._receiver = receiver
         self._counters = counters
-        self._channels = {answer_channel(sender)}
+        self._channels = {reply_channel(sender)}
         self._session: RedisSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._wait_s = _SHORTEST_WAIT_S
@@ -77,21 +77,21 @@ class RedisLink:
 
     async def _connect_and_carry(self, first_try: asyncio.Future[None]) -> None:
         await refuse_open_server(self._url)
-        hears = await connect(self._url)
+        subscriber = await connect(self._url)
         try:
-            tells = await connect(self._url)
+            publisher = await connect(self._url)
             try:
-                session = RedisSession(hears, tells, receiver=self._receiver, counters=self._counters)
+                session = RedisSession(subscriber, publisher, receiver=self._receiver, counters=self._counters)
                 await session.begin(self._channels)
                 await self._carry(session, first_try)
             finally:
-                await tells.disconnect(nowait=True)
+                await publisher.disconnect(nowait=True)
         finally:
-            await hears.disconnect(nowait=True)
+            await subscriber.disconnect(nowait=True)
 
     async def _carry(self, session: RedisSession, first_try: asyncio.Future[None]) -> None:
         self._session = session
-        session.want(self._channels)  # what was wished for while it began
+        session.set_channels(self._channels)  # what was wished for while it began
         self.connectivity.came_up()
         if not first_try.done():
             first_try.set_result(None)
@@ -107,21 +107,21 @@ class RedisLink:
     def _went_down(self, problem: str) -> None:
         if self.connectivity.connected:
             _log.warning("the bus is away: %s", problem)
-            self._receiver.cut_off(problem)
+            self._receiver.on_down(problem)
         self.connectivity.went_down(problem)
 
     def publish(self, topic: str, frame: bytes) -> bool:
         """False while the server is away."""
         return self._put(Outgoing(topic_channel(topic), frame))
 
-    def ask(self, topic: str, frame: bytes) -> bool:
+    def send_request(self, topic: str, frame: bytes) -> bool:
         """False while the server is away."""
-        ask = decode_ask(frame)
-        return ask is not None and self._put(Outgoing(ask_channel(topic), frame, ask.request_id))
+        send_request = decode_request(frame)
+        return send_request is not None and self._put(Outgoing(request_channel(topic), frame, send_request.request_id))
 
-    def answer(self, sender: int, frame: bytes) -> bool:
+    def send_reply(self, sender: int, frame: bytes) -> bool:
         """False while the server is away."""
-        return self._put(Outgoing(answer_channel(sender), frame))
+        return self._put(Outgoing(reply_channel(sender), frame))
 
     def _put(self, outgoing: Outgoing) -> bool:
         if self._session is None:
@@ -129,24 +129,24 @@ class RedisLink:
         self._session.put(outgoing)
         return True
 
-    def listen(self, topic: str) -> None:
+    def subscribe(self, topic: str) -> None:
         """Hear of the topic from now on."""
         self._channels.add(topic_channel(topic))
-        self._tell_wishes()
+        self._update_channels()
 
-    def unlisten(self, topic: str) -> None:
+    def unsubscribe(self, topic: str) -> None:
         """Hear of it no more."""
         self._channels.discard(topic_channel(topic))
-        self._tell_wishes()
+        self._update_channels()
 
-    def offer(self, topic: str) -> None:
+    def serve(self, topic: str) -> None:
         """Be asked about the topic from now on."""
-        self._channels.add(ask_channel(topic))
-        self._tell_wishes()
+        self._channels.add(request_channel(topic))
+        self._update_channels()
 
-    def _tell_wishes(self) -> None:
+    def _update_channels(self) -> None:
         if self._session is not None:
-            self._session.want(self._channels)
+            self._session.set_channels(self._channels)
 
     async def close(self) -> None:
         """End it. Before Python 3.13 a task group in which something breaks at this moment swallows a cancellation."""

@@ -21,7 +21,7 @@ from zmq.utils.monitor import parse_monitor_message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["QUEUE_MESSAGES", "Wire", "prepare"]
+__all__ = ["QUEUE_MESSAGES", "ZmqSocket", "prepare"]
 
 QUEUE_MESSAGES = 1000
 """What may wait in a socket for one peer, at either end. libzmq makes room by halves: a burst of 500 always fits."""
@@ -48,7 +48,7 @@ def prepare(socket: zmq.Socket[bytes], *, most_bytes: int) -> None:
     socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
 
 
-class Wire:
+class ZmqSocket:
     """Owns the socket: `close` closes it."""
 
     def __init__(self, socket: zmq.Socket[bytes], receive: Callable[[list[bytes]], None] | None) -> None:
@@ -57,31 +57,31 @@ class Wire:
         self._socket = socket
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._monitor: Wire | None = None
-        self._changed: Callable[[], None] | None = None
-        self._will_look = False
+        self._monitor: ZmqSocket | None = None
+        self._on_change: Callable[[], None] | None = None
+        self._read_scheduled = False
         self._closed = False
         if receive is not None:
             self._fd = int(socket.getsockopt(zmq.FD))
-            self._loop.add_reader(self._fd, self._look)
+            self._loop.add_reader(self._fd, self._read)
 
-    def watch(self, changed: Callable[[], None]) -> None:
+    def watch(self, on_change: Callable[[], None]) -> None:
         """Have `changed` called when `is_up` changes. Before the socket connects."""
-        self._changed = changed
+        self._on_change = on_change
         name = f"inproc://monitor-{id(self)}"
         self._socket.monitor(name, zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED)
         reader = self._socket.context.socket(zmq.PAIR)
         reader.setsockopt(zmq.LINGER, 0)
         reader.setsockopt(zmq.RCVHWM, 0)
         reader.connect(name)
-        self._monitor = Wire(reader, self._see)
-        self._monitor.look()
+        self._monitor = ZmqSocket(reader, self._on_monitor_event)
+        self._monitor.read_soon()
 
-    def _see(self, frames: list[bytes]) -> None:
+    def _on_monitor_event(self, frames: list[bytes]) -> None:
         event = parse_monitor_message(frames)["event"]
         self.is_up = event == zmq.Event.HANDSHAKE_SUCCEEDED
-        if self._changed is not None:
-            self._changed()
+        if self._on_change is not None:
+            self._on_change()
 
     def send(self, *frames: bytes) -> bool:
         """Hand a message to the socket; False when it cannot be taken now. Never waits."""
@@ -92,22 +92,22 @@ class Wire:
         except zmq.ZMQError:  # full, or nobody there
             return False
         finally:
-            self.look()
+            self.read_soon()
         return True
 
-    def set(self, option: int, value: bytes) -> None:
+    def set_option(self, option: int, value: bytes) -> None:
         """Set an option: what to subscribe to."""
         self._socket.setsockopt(option, value)
-        self.look()
+        self.read_soon()
 
-    def look(self) -> None:
+    def read_soon(self) -> None:
         """Look for messages in the next turn of the loop."""
-        if self._receive is not None and not self._will_look and not self._closed:
-            self._will_look = True
-            self._loop.call_soon(self._look)
+        if self._receive is not None and not self._read_scheduled and not self._closed:
+            self._read_scheduled = True
+            self._loop.call_soon(self._read)
 
-    def _look(self) -> None:
-        self._will_look = False
+    def _read(self) -> None:
+        self._read_scheduled = False
         receive = self._receive
         for _ in range(_AT_ONCE):
             if self._closed or receive is None:
@@ -117,7 +117,7 @@ class Wire:
             except zmq.ZMQError:  # empty, or the peer left in the middle
                 return
             receive(frames)
-        self.look()
+        self.read_soon()
 
     def close(self) -> None:
         """Close the socket; what was handed to it is sent for a moment longer."""

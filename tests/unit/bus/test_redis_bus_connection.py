@@ -152,9 +152,9 @@ async def test_a_server_that_is_no_redis_is_told_and_breaks_nothing(tmp_path: Pa
 async def test_garbage_in_the_midst_of_messages_ends_the_session_and_the_next_goes_on(tmp_path: Path) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncGenerator[None]:
         yield
-        asked = await reader.read(1000)
-        if b"SUBSCRIBE" in asked:
-            channel = asked.split(b"\r\n")[4]
+        on_request = await reader.read(1000)
+        if b"SUBSCRIBE" in on_request:
+            channel = on_request.split(b"\r\n")[4]
             writer.write(b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%b\r\n:1\r\n" % (len(channel), channel))
             writer.write(b"*2\r\n:1\r\n:2\r\n*3\r\n$7\r\nmessage\r\n$3\r\nabc\r\n$1\r\nx\r\n*x\r\n")
 

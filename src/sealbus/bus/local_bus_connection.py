@@ -22,20 +22,20 @@ from sealbus.bus.folder import socket_folder
 from sealbus.bus.hub import MESSAGE_LIMIT_BYTES, Hub, address, identity_of
 from sealbus.bus.message import FRAME_LIMIT_BYTES
 from sealbus.bus.state import Connectivity
-from sealbus.bus.wire import Wire, prepare
+from sealbus.bus.zmq_socket import ZmqSocket, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sealbus.bus.link import Receiver
+    from sealbus.bus.bus_connection import Receiver
     from sealbus.bus.state import Counters
 
-__all__ = ["LocalLink"]
+__all__ = ["LocalBusConnection"]
 
 _NO_HUB = "no process is the hub of the local bus (the collector is not running)"
 
 
-class LocalLink:
+class LocalBusConnection:
     """A process on the local bus; and its hub, for the one that is."""
 
     def __init__(self, folder: Path, sender: int, *, receiver: Receiver, counters: Counters, is_hub: bool) -> None:
@@ -46,11 +46,11 @@ class LocalLink:
         self._counters = counters
         self._is_hub = is_hub
         self._hub: Hub | None = None
-        self._offered: list[str] = []
+        self._served: list[str] = []
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._publisher: Wire | None = None
-        self._listener: Wire | None = None
-        self._asker: Wire | None = None
+        self._publisher: ZmqSocket | None = None
+        self._subscriber: ZmqSocket | None = None
+        self._requester: ZmqSocket | None = None
 
     async def open(self) -> None:
         """Raises ConfigError for a folder that is not ours, or that has a hub already when we are to be it."""
@@ -60,39 +60,41 @@ class LocalLink:
             self._hub.open()
         publisher = self._context.socket(zmq.PUB)
         publisher.setsockopt(zmq.XPUB_NODROP, 1)
-        listener = self._context.socket(zmq.SUB)
-        asker = self._context.socket(zmq.DEALER)
-        asker.setsockopt(zmq.ROUTING_ID, identity_of(self._sender))
-        asker.setsockopt(zmq.IMMEDIATE, 1)  # a question is for the hub that is there now
+        subscriber = self._context.socket(zmq.SUB)
+        requester = self._context.socket(zmq.DEALER)
+        requester.setsockopt(zmq.ROUTING_ID, identity_of(self._sender))
+        requester.setsockopt(zmq.IMMEDIATE, 1)  # a question is for the hub that is there now
         prepare(publisher, most_bytes=MESSAGE_LIMIT_BYTES)
-        prepare(listener, most_bytes=MESSAGE_LIMIT_BYTES)
-        prepare(asker, most_bytes=FRAME_LIMIT_BYTES)
-        self._publisher = Wire(publisher, None)
-        self._listener = Wire(listener, self._hear)
-        self._asker = Wire(asker, self._take)
-        for wire, socket, name in (
+        prepare(subscriber, most_bytes=MESSAGE_LIMIT_BYTES)
+        prepare(requester, most_bytes=FRAME_LIMIT_BYTES)
+        self._publisher = ZmqSocket(publisher, None)
+        self._subscriber = ZmqSocket(subscriber, self._on_published)
+        self._requester = ZmqSocket(requester, self._on_frames)
+        for zmq_socket, socket, name in (
             (self._publisher, publisher, "publish"),
-            (self._listener, listener, "subscribe"),
-            (self._asker, asker, "request"),
+            (self._subscriber, subscriber, "subscribe"),
+            (self._requester, requester, "request"),
         ):
-            wire.watch(self._changed)
+            zmq_socket.watch(self._on_change)
             socket.connect(address(folder, name))
         self.connectivity.went_down(_NO_HUB)
 
-    def _wires(self) -> list[Wire]:
-        return [wire for wire in (self._publisher, self._listener, self._asker) if wire is not None]
+    def _sockets(self) -> list[ZmqSocket]:
+        return [
+            zmq_socket for zmq_socket in (self._publisher, self._subscriber, self._requester) if zmq_socket is not None
+        ]
 
-    def _changed(self) -> None:
-        if all(wire.is_up for wire in self._wires()):
-            for topic in self._offered:
+    def _on_change(self) -> None:
+        if all(zmq_socket.is_up for zmq_socket in self._sockets()):
+            for topic in self._served:
                 self._send(b"serve", topic.encode())
             self.connectivity.came_up()
         elif self.connectivity.connected:
             self.connectivity.went_down(_NO_HUB)
-            self._receiver.cut_off(_NO_HUB)
+            self._receiver.on_down(_NO_HUB)
 
     def _send(self, *frames: bytes) -> bool:
-        return self._asker is not None and self._asker.send(*frames)
+        return self._requester is not None and self._requester.send(*frames)
 
     def publish(self, topic: str, frame: bytes) -> bool:
         """False when there is no hub, or too much waits for it."""
@@ -100,51 +102,51 @@ class LocalLink:
             return False
         return self._publisher.send(b"%b\0%b" % (topic.encode(), frame))
 
-    def listen(self, topic: str) -> None:
+    def subscribe(self, topic: str) -> None:
         """Hear of the topic from now on."""
-        if self._listener is not None:
-            self._listener.set(zmq.SUBSCRIBE, topic.encode() + b"\0")
+        if self._subscriber is not None:
+            self._subscriber.set_option(zmq.SUBSCRIBE, topic.encode() + b"\0")
 
-    def unlisten(self, topic: str) -> None:
+    def unsubscribe(self, topic: str) -> None:
         """Hear of it no more."""
-        if self._listener is not None:
-            self._listener.set(zmq.UNSUBSCRIBE, topic.encode() + b"\0")
+        if self._subscriber is not None:
+            self._subscriber.set_option(zmq.UNSUBSCRIBE, topic.encode() + b"\0")
 
-    def offer(self, topic: str) -> None:
+    def serve(self, topic: str) -> None:
         """Tell the hub, now and whenever it comes, that we answer."""
-        self._offered.append(topic)
+        self._served.append(topic)
         if self.connectivity.connected:
             self._send(b"serve", topic.encode())
 
-    def ask(self, topic: str, frame: bytes) -> bool:
+    def send_request(self, topic: str, frame: bytes) -> bool:
         """False when there is no hub, or too much waits for it."""
-        return self._send(b"ask", topic.encode(), frame)
+        return self._send(b"request", topic.encode(), frame)
 
-    def answer(self, sender: int, frame: bytes) -> bool:
+    def send_reply(self, sender: int, frame: bytes) -> bool:
         """False when there is no hub, or too much waits for it."""
-        return self._send(b"answer", identity_of(sender), frame)
+        return self._send(b"reply", identity_of(sender), frame)
 
-    def _hear(self, frames: list[bytes]) -> None:
+    def _on_published(self, frames: list[bytes]) -> None:
         topic, mark, frame = frames[0].partition(b"\0")
         if len(frames) == 1 and mark and topic.isascii():
-            self._receiver.heard(topic.decode(), frame)
+            self._receiver.on_message(topic.decode(), frame)
         else:
-            self._receiver.garbled()
+            self._receiver.on_malformed()
 
-    def _take(self, frames: list[bytes]) -> None:
+    def _on_frames(self, frames: list[bytes]) -> None:
         match frames:
-            case [b"ask", topic, frame] if topic.isascii():
-                self._receiver.asked(topic.decode(), frame)
-            case [b"answer", _, frame]:
-                self._receiver.answered(frame)
+            case [b"request", topic, frame] if topic.isascii():
+                self._receiver.on_request(topic.decode(), frame)
+            case [b"reply", _, frame]:
+                self._receiver.on_reply(frame)
             case _:
-                self._receiver.garbled()
+                self._receiver.on_malformed()
 
     async def close(self) -> None:
         """Send for a moment longer what was handed over, then end."""
-        for wire in self._wires():
-            wire.close()
-        self._publisher = self._listener = self._asker = None
+        for zmq_socket in self._sockets():
+            zmq_socket.close()
+        self._publisher = self._subscriber = self._requester = None
         await asyncio.to_thread(self._context.term)
         if self._hub is not None:
             await self._hub.close()

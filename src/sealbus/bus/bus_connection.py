@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from sealbus.bus.state import Connectivity
 
-__all__ = ["Link", "Receiver"]
+__all__ = ["BusConnection", "Receiver"]
 
 
 class Receiver(Protocol):
     """Who is told what arrives. The bytes are whatever the other side sent."""
 
-    def heard(self, topic: str, frame: bytes) -> None:
+    def on_message(self, topic: str, frame: bytes) -> None:
         """A message on a topic that is listened to."""
 
-    def asked(self, topic: str, frame: bytes) -> None:
+    def on_request(self, topic: str, frame: bytes) -> None:
         """A question on a topic that is offered."""
 
-    def answered(self, frame: bytes) -> None:
+    def on_reply(self, frame: bytes) -> None:
         """The answer to a question."""
 
-    def garbled(self) -> None:
+    def on_malformed(self) -> None:
         """Something came that is none of these."""
 
-    def cut_off(self, problem: str) -> None:
+    def on_down(self, problem: str) -> None:
         """The link went down: what was asked will not be answered."""
 
 
-class Link(Protocol):
+class BusConnection(Protocol):
     """One engine."""
 
     @property
@@ -49,17 +49,17 @@ class Link(Protocol):
     def publish(self, topic: str, frame: bytes) -> bool:
         """Send to all who listen to the topic."""
 
-    def listen(self, topic: str) -> None:
+    def subscribe(self, topic: str) -> None:
         """Hear of the topic from now on."""
 
-    def unlisten(self, topic: str) -> None:
+    def unsubscribe(self, topic: str) -> None:
         """Hear of it no more."""
 
-    def offer(self, topic: str) -> None:
+    def serve(self, topic: str) -> None:
         """Be asked about the topic from now on."""
 
-    def ask(self, topic: str, frame: bytes) -> bool:
+    def send_request(self, topic: str, frame: bytes) -> bool:
         """Send to the one who offers the topic; when there is nobody, an answer says so."""
 
-    def answer(self, sender: int, frame: bytes) -> bool:
+    def send_reply(self, sender: int, frame: bytes) -> bool:
         """Send to the one who asked."""

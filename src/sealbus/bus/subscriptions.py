@@ -14,21 +14,21 @@ from sealbus.bus.subscription import Subscription
 from sealbus.errors import LocalError
 
 if TYPE_CHECKING:
-    from sealbus.bus.link import Link
+    from sealbus.bus.bus_connection import BusConnection
     from sealbus.bus.state import Counters
 
-__all__ = ["Fanout"]
+__all__ = ["Subscriptions"]
 
 _MOST_TOPICS = 1000
 _MOST_SENDERS = 256  # remembered for one topic; past that the one met first is forgotten
 _LARGEST_HOLE = 1_000_000  # a row may be forged or long asleep; no single hole says more than this
 
 
-class Fanout:
+class Subscriptions:
     """Hands messages to the subscriptions of this process."""
 
-    def __init__(self, link: Link, counters: Counters) -> None:
-        self._link = link
+    def __init__(self, connection: BusConnection, counters: Counters) -> None:
+        self._connection = connection
         self._counters = counters
         self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
         self._rows: dict[str, dict[int, int]] = {}
@@ -47,7 +47,7 @@ class Fanout:
             self._subscriptions[topic] = (*others, subscription)
             if not others:
                 self._rows[topic] = {}
-                self._link.listen(topic)
+                self._connection.subscribe(topic)
         return subscription
 
     def _remove(self, subscription: Subscription) -> None:
@@ -57,9 +57,9 @@ class Fanout:
                 self._subscriptions[topic] = others
             else:
                 del self._subscriptions[topic], self._rows[topic]
-                self._link.unlisten(topic)
+                self._connection.unsubscribe(topic)
 
-    def heard(self, topic: str, frame: bytes) -> None:
+    def on_message(self, topic: str, frame: bytes) -> None:
         """Put a message before those who listen; count what is none."""
         subscriptions = self._subscriptions.get(topic)
         if subscriptions is None:
@@ -72,7 +72,7 @@ class Fanout:
         message = Message(topic, published.payload)
         for subscription in subscriptions:
             if missed:
-                subscription.miss(missed)
+                subscription.count_lost(missed)
             subscription.put(message)
 
     def _missed(self, topic: str, sender: int, count: int) -> int:

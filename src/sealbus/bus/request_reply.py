@@ -18,24 +18,24 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sealbus.bus.message import (
-    ANSWER_LIMIT_BYTES,
-    Answer,
-    AnswerStatus,
-    Ask,
+    REPLY_LIMIT_BYTES,
+    BusReply,
+    BusRequest,
+    ReplyStatus,
     check_payload,
     check_topic,
-    decode_answer,
-    decode_ask,
-    encode_answer,
-    encode_ask,
+    decode_reply,
+    decode_request,
+    encode_reply,
+    encode_request,
 )
 from sealbus.errors import LocalError, ResponseTimeout, SealbusError, Unreachable
 
 if TYPE_CHECKING:
-    from sealbus.bus.link import Link
+    from sealbus.bus.bus_connection import BusConnection
     from sealbus.bus.state import Counters
 
-__all__ = ["Exchange", "Handler", "RequestRefused"]
+__all__ = ["Handler", "RequestRefused", "RequestReply"]
 
 Handler = Callable[[bytes], Awaitable[bytes]]
 """Answers a question. What it raises is told to the one who asked."""
@@ -54,42 +54,43 @@ class RequestRefused(SealbusError):
     code = "refused"
 
 
-class Exchange:
+class RequestReply:
     """Asks and answers for one process."""
 
-    def __init__(self, sender: int, link: Link, counters: Counters) -> None:
+    def __init__(self, sender: int, connection: BusConnection, counters: Counters) -> None:
         self._sender = sender
-        self._link = link
+        self._connection = connection
         self._counters = counters
-        self._open: dict[int, asyncio.Future[Answer | SealbusError]] = {}
+        self._pending: dict[int, asyncio.Future[BusReply | SealbusError]] = {}
         self._handlers: dict[str, Handler] = {}
         self._turns = asyncio.Semaphore(_MOST_RUNNING)
-        self._at_work: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def request(self, topic: str, payload: bytes, timeout_s: float) -> bytes:
         """Raises Unreachable, ResponseTimeout, RequestRefused; LocalError for what cannot be asked."""
         check_topic(topic)
         check_payload(payload)
-        if len(self._open) >= _MOST_OPEN:
+        if len(self._pending) >= _MOST_OPEN:
             raise LocalError(f"{_MOST_OPEN} questions are open; wait for their answers")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        await self._wait_for_link(deadline)
+        await self._wait_connected(deadline)
         request_id = secrets.randbits(64)
-        answer = self._open[request_id] = loop.create_future()
+        reply = self._pending[request_id] = loop.create_future()
         try:
             ttl_ms = max(1, int((deadline - loop.time()) * 1000))
-            if not self._link.ask(topic, encode_ask(Ask(self._sender, request_id, ttl_ms, payload))):
+            frame = encode_request(BusRequest(self._sender, request_id, ttl_ms, payload))
+            if not self._connection.send_request(topic, frame):
                 raise Unreachable(f'the question about "{topic}" could not be sent: the bus is away or overfull')
             async with asyncio.timeout_at(deadline):
-                return _result(topic, await answer)
+                return _result(topic, await reply)
         except TimeoutError:
             raise ResponseTimeout(f'no answer about "{topic}" within {timeout_s:g} s') from None
         finally:
-            del self._open[request_id]
+            del self._pending[request_id]
 
-    async def _wait_for_link(self, deadline: float) -> None:
-        connectivity = self._link.connectivity
+    async def _wait_connected(self, deadline: float) -> None:
+        connectivity = self._connection.connectivity
         try:
             async with asyncio.timeout_at(deadline):
                 await connectivity.wait()
@@ -102,47 +103,47 @@ class Exchange:
         if topic in self._handlers:
             raise LocalError(f'"{topic}" is served already; one handler answers a topic')
         self._handlers[topic] = handler
-        self._link.offer(topic)
+        self._connection.serve(topic)
 
-    def answered(self, frame: bytes) -> None:
+    def on_reply(self, frame: bytes) -> None:
         """Give an answer to its question; a late one has none and is dropped."""
-        answer = decode_answer(frame)
-        if answer is None:
+        reply = decode_reply(frame)
+        if reply is None:
             self._counters.malformed += 1
             return
-        question = self._open.get(answer.request_id)
-        if question is not None and not question.done():
-            question.set_result(answer)
+        pending = self._pending.get(reply.request_id)
+        if pending is not None and not pending.done():
+            pending.set_result(reply)
 
-    def cut_off(self, problem: str) -> None:
+    def on_down(self, problem: str) -> None:
         """No open question will be answered."""
-        for question in self._open.values():
-            if not question.done():
-                question.set_result(Unreachable(f"the bus went away before the answer came: {problem}"))
+        for pending in self._pending.values():
+            if not pending.done():
+                pending.set_result(Unreachable(f"the bus went away before the answer came: {problem}"))
 
-    def asked(self, topic: str, frame: bytes) -> None:
+    def on_request(self, topic: str, frame: bytes) -> None:
         """Start to work on a question, or refuse it."""
-        ask = decode_ask(frame)
+        request = decode_request(frame)
         handler = self._handlers.get(topic)
-        if ask is None:
+        if request is None:
             self._counters.malformed += 1
         elif handler is None:
-            self._reply(ask, AnswerStatus.NOBODY, b"")
-        elif len(self._at_work) >= _MOST_WAITING:
-            self._reply(ask, AnswerStatus.REFUSED, b"too many questions at once; ask again later")
+            self._reply(request, ReplyStatus.NOT_SERVED, b"")
+        elif len(self._tasks) >= _MOST_WAITING:
+            self._reply(request, ReplyStatus.REFUSED, b"too many questions at once; ask again later")
         else:
-            task = asyncio.get_running_loop().create_task(self._work(handler, ask), name=f"answer {topic}")
-            self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
+            task = asyncio.get_running_loop().create_task(self._answer(handler, request), name=f"answer {topic}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, handler: Handler, ask: Ask) -> None:
-        status, payload = AnswerStatus.REFUSED, b""
-        limit = asyncio.timeout(ask.ttl_ms / 1000)
+    async def _answer(self, handler: Handler, request: BusRequest) -> None:
+        status, payload = ReplyStatus.REFUSED, b""
+        limit = asyncio.timeout(request.ttl_ms / 1000)
         try:
             async with limit, self._turns:
-                payload = await handler(ask.payload)
-            check_payload(payload, ANSWER_LIMIT_BYTES)
-            status = AnswerStatus.DONE
+                payload = await handler(request.payload)
+            check_payload(payload, REPLY_LIMIT_BYTES)
+            status = ReplyStatus.DONE
         except SealbusError as error:
             payload = str(error)[:_LONGEST_REASON].encode("utf-8", "replace")
         except Exception as error:  # noqa: BLE001
@@ -150,26 +151,27 @@ class Exchange:
                 return
             _log.exception("a handler of the bus failed")
             payload = f"the responder failed ({type(error).__name__})".encode()
-        self._reply(ask, status, payload)
+        self._reply(request, status, payload)
 
-    def _reply(self, ask: Ask, status: AnswerStatus, payload: bytes) -> None:
-        if not self._link.answer(ask.sender, encode_answer(self._sender, Answer(ask.request_id, status, payload))):
+    def _reply(self, request: BusRequest, status: ReplyStatus, payload: bytes) -> None:
+        frame = encode_reply(self._sender, BusReply(request.request_id, status, payload))
+        if not self._connection.send_reply(request.sender, frame):
             self._counters.dropped += 1
 
     async def close(self) -> None:
         """Stop the work and fail what is open."""
-        self.cut_off("it was closed")
-        tasks = list(self._at_work)
+        self.on_down("it was closed")
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _result(topic: str, answer: Answer | SealbusError) -> bytes:
-    if isinstance(answer, SealbusError):
-        raise answer
-    if answer.status is AnswerStatus.NOBODY:
+def _result(topic: str, reply: BusReply | SealbusError) -> bytes:
+    if isinstance(reply, SealbusError):
+        raise reply
+    if reply.status is ReplyStatus.NOT_SERVED:
         raise Unreachable(f'nobody answers questions about "{topic}"')
-    if answer.status is AnswerStatus.REFUSED:
-        raise RequestRefused(answer.payload[: 4 * _LONGEST_REASON].decode("utf-8", "replace"))
-    return answer.payload
+    if reply.status is ReplyStatus.REFUSED:
+        raise RequestRefused(reply.payload[: 4 * _LONGEST_REASON].decode("utf-8", "replace"))
+    return reply.payload
