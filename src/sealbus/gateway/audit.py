@@ -126,7 +126,7 @@ class Audit:
 
     def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         self.counters.denials += 1
-        asked = describe(ruling.request, adu[7:])
+        described = describe(ruling.request, adu[7:])
         peer = session.peer
         self._append(
             Denied(
@@ -138,10 +138,10 @@ class Audit:
                 subject=peer.subject if peer else None,
                 serial=peer.serial if peer else None,
                 role=peer.role.value if peer else None,
-                table=asked.table,
-                address=asked.address,
-                count=asked.count,
-                pdu=asked.pdu,
+                table=described.table,
+                address=described.address,
+                count=described.count,
+                pdu=described.pdu,
                 rule=ruling.decision.rule,
             )
         )
@@ -167,7 +167,7 @@ class Audit:
     # -- writes (WriteJournal)
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
-        asked = describe(ruling.request, adu[7:])
+        described = describe(ruling.request, adu[7:])
         peer = session.peer
         record = WriteRequested(
             connection=session.number,
@@ -178,11 +178,11 @@ class Audit:
             subject=peer.subject if peer else None,
             serial=peer.serial if peer else None,
             role=peer.role.value if peer else None,
-            table=asked.table,
-            address=asked.address,
-            count=asked.count,
-            values=asked.values,
-            pdu=asked.pdu,
+            table=described.table,
+            address=described.address,
+            count=described.count,
+            values=described.values,
+            pdu=described.pdu,
             rule=ruling.decision.rule,
         )
         try:
@@ -227,7 +227,7 @@ class Audit:
         _log.info("reloaded %s", what)
         self.clear_alarm(f"reload of {what}")
 
-    def is_in_force(self, what: str) -> None:
+    def mark_in_force(self, what: str) -> None:
         """What stands on disk is what is in force, or is so again: whoever broke it has put it back."""
         self.clear_alarm(f"reload of {what}")
 

@@ -111,7 +111,7 @@ class DeviceTable(_Table, frozen=True):
         )
 
     @property
-    def patience_s(self) -> float:
+    def max_wait_s(self) -> float:
         """How long a request may wait to be sent: the deadline (two time-outs unless set), less one time-out to answer."""
         return max((self.deadline or 2 * self.timeout) - self.timeout, 0.0)
 

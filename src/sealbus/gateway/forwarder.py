@@ -36,31 +36,31 @@ class WriteJournal(Protocol):
 class Route:
     """The channel of one device and how long its requests may wait to be sent."""
 
-    __slots__ = ("channel", "name", "patience_s")
+    __slots__ = ("channel", "max_wait_s", "name")
 
-    def __init__(self, channel: Channel, patience_s: float) -> None:
+    def __init__(self, channel: Channel, max_wait_s: float) -> None:
         self.channel = channel
         self.name = str(channel.endpoint)
-        self.patience_s = patience_s
+        self.max_wait_s = max_wait_s
 
 
 class _Forwarded(Transaction):
     """A request that changes nothing. There is one for each that comes, so it has its fields set once and in one place."""
 
-    __slots__ = ("adu", "patience_s")
+    __slots__ = ("adu", "max_wait_s")
 
     source: Session
 
-    def __init__(self, source: Session, request: RawRequest, adu: bytes, patience_s: float) -> None:
+    def __init__(self, source: Session, request: RawRequest, adu: bytes, max_wait_s: float) -> None:
         self.source = source
         self.request = request
         self.adu = adu
-        self.patience_s = patience_s
+        self.max_wait_s = max_wait_s
 
     def has_to_wait(self, now: float) -> None:
         peer = self.source.peer
         self.client = self.source if peer is None else peer.fingerprint
-        self.send_by = now + self.patience_s
+        self.send_by = now + self.max_wait_s
 
     def settle(self, answer: bytes) -> None:
         self.source.answer(self.adu, answer)
@@ -78,9 +78,9 @@ class _Recorded(_Forwarded):
     __slots__ = ("_journal", "_record")
 
     def __init__(
-        self, source: Session, request: RawRequest, adu: bytes, patience_s: float, *, journal: WriteJournal, record: int
+        self, source: Session, request: RawRequest, adu: bytes, max_wait_s: float, *, journal: WriteJournal, record: int
     ) -> None:
-        super().__init__(source, request, adu, patience_s)
+        super().__init__(source, request, adu, max_wait_s)
         self._journal = journal
         self._record = record
 
@@ -111,7 +111,7 @@ class Forwarder:
         elif request.may_change_state:
             self._submit_recorded(session, adu, ruling, route)
         else:
-            route.channel.submit(_Forwarded(session, request, adu, route.patience_s))
+            route.channel.submit(_Forwarded(session, request, adu, route.max_wait_s))
 
     def _submit_recorded(self, session: Session, adu: bytes, ruling: Ruling, route: Route) -> None:
         record = self._journal.requested(session, adu, ruling, route.name)
@@ -119,7 +119,7 @@ class Forwarder:
             session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
             return
         request: RawRequest = ruling.raw  # type: ignore[assignment]  # as above
-        recorded = _Recorded(session, request, adu, route.patience_s, journal=self._journal, record=record)
+        recorded = _Recorded(session, request, adu, route.max_wait_s, journal=self._journal, record=record)
         route.channel.submit(recorded)
 
     def gone(self, session: Session) -> None:

@@ -78,11 +78,11 @@ class Gateway:
         for channel in self.channels.values():
             channel.close()
 
-    def tend_servers(self) -> None:
+    def reset_expired_servers(self) -> None:
         """Once a second: a device whose certificate has expired is asked no more."""
         self._reset_unentitled_servers(only_expired=True)
 
-    def tend(self) -> None:
+    def check_expiry(self) -> None:
         """What must be looked at now and then whatever happens: what is about to expire."""
         now = datetime.now(UTC)
         near = certificates_near_expiry(self._trust.expiries, now) if self._trust else ()
@@ -134,12 +134,12 @@ class Gateway:
             self._audit.reload_failed(what, str(error))
             return
         if not has_changed:
-            self._audit.is_in_force(what)
+            self._audit.mark_in_force(what)
             return
-        self._use_trust()
+        self._apply_trust()
         self._audit.reloaded(what, files)
 
-    def _use_trust(self) -> None:
+    def _apply_trust(self) -> None:
         if self._trust is None:
             return
         for service in self.services.values():
@@ -151,7 +151,7 @@ class Gateway:
     def _reload_policy(self, listener: ListenerTable) -> None:
         digest = digest_of(listener.policy)
         if self._policy_digests[listener.url] == digest:
-            self._audit.is_in_force(listener.policy)
+            self._audit.mark_in_force(listener.policy)
             return
         try:
             policy = load_policy(listener.policy)
@@ -188,7 +188,7 @@ class Gateway:
         routes: dict[int, Route] = {}
         for device in devices:
             endpoint = parse_endpoint(device.url)
-            route = Route(self._channel(endpoint, device), device.patience_s)
+            route = Route(self._channel(endpoint, device), device.max_wait_s)
             routes.update((unit, route) for unit in parse_units(device.units))
         return routes
 

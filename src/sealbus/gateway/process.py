@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["GatewayProcess", "run_gateway"]
 
 _log = logging.getLogger("sealbus.gateway")
-_TEND_S = 1.0
-_TRY_AGAIN_S = 5.0  # not sooner: an encrypted key takes a tenth of a second to open
+_MAINTENANCE_S = 1.0
+_RETRY_RELOAD_S = 5.0  # not sooner: an encrypted key takes a tenth of a second to open
 _EXPIRY_EVERY = 3600
 
 
@@ -66,13 +66,13 @@ class GatewayProcess:
             [*self._own_files(), *self.gateway.public_files],
             self._unsafe_switches(),
         )
-        self.gateway.tend()
+        self.gateway.check_expiry()
         self._watch.start()
         loop = asyncio.get_running_loop()
         self._timers = [
-            loop.create_task(_every(_TEND_S, self._tend)),
-            loop.create_task(_every(_TRY_AGAIN_S, self._try_again)),
-            loop.create_task(_every(_EXPIRY_EVERY, self.gateway.tend)),
+            loop.create_task(_every(_MAINTENANCE_S, self._maintain)),
+            loop.create_task(_every(_RETRY_RELOAD_S, self._retry_reload)),
+            loop.create_task(_every(_EXPIRY_EVERY, self.gateway.check_expiry)),
         ]
         if (interval_s := watchdog_interval_s()) is not None:
             self._timers.append(loop.create_task(_every(interval_s, lambda: notify("WATCHDOG=1"))))
@@ -91,16 +91,16 @@ class GatewayProcess:
         """Take up what changed on disk."""
         notify("RELOADING=1")
         self.gateway.reload()
-        self.gateway.tend()
+        self.gateway.check_expiry()
         if self._path is not None and digest_of(str(self._path)) != self._digest:
             _log.warning("%s has changed: a restart takes it up", self._path)
         notify("READY=1")
 
-    def _tend(self) -> None:
-        self.audit.records.tend(time.monotonic())
-        self.gateway.tend_servers()
+    def _maintain(self) -> None:
+        self.audit.records.maintain(time.monotonic())
+        self.gateway.reset_expired_servers()
 
-    def _try_again(self) -> None:
+    def _retry_reload(self) -> None:
         if self.audit.has_failed_reload:  # what held it back may pass and leave the file as it is: descriptors, rights
             self.gateway.reload()
 

@@ -38,7 +38,7 @@ class TrustState:
         )
         self._identity_digests = _digests(self._identity_files)
         self._trust_digests = _digests(self.trust_files)
-        self._use(_load_identity(table), Trust.load(table.trust, table.crl))
+        self._build(_load_identity(table), Trust.load(table.trust, table.crl))
 
     @property
     def files(self) -> list[str]:
@@ -63,7 +63,7 @@ class TrustState:
         digests = _digests(self._identity_files)
         if digests == self._identity_digests:
             return False
-        self._use(_load_identity(self._table), self.server.trust)
+        self._build(_load_identity(self._table), self.server.trust)
         self._identity_digests = digests
         return True
 
@@ -80,7 +80,7 @@ class TrustState:
                 file=self._table.crl[0],
                 hint="put the list of that authority back, or a newer one",
             )
-        self._use(self.server.identity, trust)
+        self._build(self.server.identity, trust)
         self._trust_digests = digests
         return True
 
@@ -104,7 +104,7 @@ class TrustState:
         table = self._table
         return [*table.certificate, *table.key, *([table.passphrase_file] if table.passphrase_file else [])]
 
-    def _use(self, identity: Identity, trust: Trust) -> None:
+    def _build(self, identity: Identity, trust: Trust) -> None:
         client_context = build_client_context(identity, trust, self._options)
         self.server, self.client_context = ServerSecurity(identity, trust, self._options), client_context
 

@@ -26,7 +26,7 @@ class FileWatch:
     def __init__(self, files: Callable[[], Iterable[str]], changed: Callable[[], None]) -> None:
         self._files = files
         self._changed = changed
-        self._marks = self._look()
+        self._marks = self._read_marks()
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -38,12 +38,12 @@ class FileWatch:
 
     def _turn(self) -> None:
         self.start()  # first: whatever comes of a change, the next one is seen
-        marks = self._look()
+        marks = self._read_marks()
         if marks != self._marks:
             self._marks = marks
             self._changed()
 
-    def _look(self) -> dict[str, _Mark | None]:
+    def _read_marks(self) -> dict[str, _Mark | None]:
         return {file: _mark(file) for file in self._files()}
 
 

@@ -68,11 +68,11 @@ class FileRead(msgspec.Struct, frozen=True, gc=False):
     fingerprint: str
 
 
-class _Kind(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="kind"):
+class _RecordKind(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="kind"):
     """What all kinds share: how they are written."""
 
 
-class Started(_Kind, frozen=True, kw_only=True, tag="started"):
+class Started(_RecordKind, frozen=True, kw_only=True, tag="started"):
     """The gateway began to serve: with which files, and which `unsafe_*` switches."""
 
     version: str
@@ -81,13 +81,13 @@ class Started(_Kind, frozen=True, kw_only=True, tag="started"):
     unsafe: tuple[str, ...] = ()
 
 
-class Stopped(_Kind, frozen=True, kw_only=True, tag="stopped"):
+class Stopped(_RecordKind, frozen=True, kw_only=True, tag="stopped"):
     """The gateway ended in order. The last record of a run; a run without it was cut off."""
 
     reason: str
 
 
-class Connected(_Kind, frozen=True, kw_only=True, tag="connected"):
+class Connected(_RecordKind, frozen=True, kw_only=True, tag="connected"):
     """A client is in. On a plain listener there is no identity: those fields are left out."""
 
     listener: str
@@ -103,7 +103,7 @@ class Connected(_Kind, frozen=True, kw_only=True, tag="connected"):
     resumed: bool | None = None
 
 
-class Disconnected(_Kind, frozen=True, kw_only=True, tag="disconnected"):
+class Disconnected(_RecordKind, frozen=True, kw_only=True, tag="disconnected"):
     """The end of a connection, and how many requests came over it."""
 
     connection: int
@@ -112,7 +112,7 @@ class Disconnected(_Kind, frozen=True, kw_only=True, tag="disconnected"):
     duration_s: float
 
 
-class HandshakeFailed(_Kind, frozen=True, kw_only=True, tag="handshake_failed"):
+class HandshakeFailed(_RecordKind, frozen=True, kw_only=True, tag="handshake_failed"):
     """Somebody could not prove who they are, or did not speak TLS."""
 
     listener: str
@@ -120,7 +120,7 @@ class HandshakeFailed(_Kind, frozen=True, kw_only=True, tag="handshake_failed"):
     reason: str
 
 
-class RefusedConnection(_Kind, frozen=True, kw_only=True, tag="refused_connection"):
+class RefusedConnection(_RecordKind, frozen=True, kw_only=True, tag="refused_connection"):
     """Closed because of a cap: per address before the handshake, per identity after it."""
 
     listener: str
@@ -130,7 +130,7 @@ class RefusedConnection(_Kind, frozen=True, kw_only=True, tag="refused_connectio
     serial: str | None = None
 
 
-class SessionEnded(_Kind, frozen=True, kw_only=True, tag="session_ended"):
+class SessionEnded(_RecordKind, frozen=True, kw_only=True, tag="session_ended"):
     """A live session lost its entitlement: revoked, expired, its authority no longer trusted."""
 
     connection: int
@@ -140,7 +140,7 @@ class SessionEnded(_Kind, frozen=True, kw_only=True, tag="session_ended"):
     reason: str
 
 
-class Denied(_Kind, frozen=True, kw_only=True, tag="denied"):
+class Denied(_RecordKind, frozen=True, kw_only=True, tag="denied"):
     """A request that the policy did not allow. `pdu` where it could not be read as a place in a table.
 
     `times` counts the same request of the same connection when the gateway told several denials in one record.
@@ -162,7 +162,7 @@ class Denied(_Kind, frozen=True, kw_only=True, tag="denied"):
     times: int = 1
 
 
-class WriteRequested(_Kind, frozen=True, kw_only=True, tag="write_requested"):
+class WriteRequested(_RecordKind, frozen=True, kw_only=True, tag="write_requested"):
     """A write was allowed and is about to be sent. `values` are registers, or coils as 0 and 1; else there is `pdu`."""
 
     connection: int
@@ -181,7 +181,7 @@ class WriteRequested(_Kind, frozen=True, kw_only=True, tag="write_requested"):
     rule: str | None = None
 
 
-class WriteOutcome(_Kind, frozen=True, kw_only=True, tag="write_outcome"):
+class WriteOutcome(_RecordKind, frozen=True, kw_only=True, tag="write_outcome"):
     """How the write recorded under the sequence number `request` ended. Each has exactly one."""
 
     request: int
@@ -190,20 +190,20 @@ class WriteOutcome(_Kind, frozen=True, kw_only=True, tag="write_outcome"):
     why: str | None = None
 
 
-class Reloaded(_Kind, frozen=True, kw_only=True, tag="reloaded"):
+class Reloaded(_RecordKind, frozen=True, kw_only=True, tag="reloaded"):
     """These files are in force from here on."""
 
     files: tuple[FileRead, ...]
 
 
-class ReloadFailed(_Kind, frozen=True, kw_only=True, tag="reload_failed"):
+class ReloadFailed(_RecordKind, frozen=True, kw_only=True, tag="reload_failed"):
     """This file cannot be used; what was in force stays in force."""
 
     file: str
     problem: str
 
 
-class Alarm(_Kind, frozen=True, kw_only=True, tag="alarm"):
+class Alarm(_RecordKind, frozen=True, kw_only=True, tag="alarm"):
     """Something needs a person, or no longer does. The log's own alarm is called `records`."""
 
     name: str
@@ -211,7 +211,7 @@ class Alarm(_Kind, frozen=True, kw_only=True, tag="alarm"):
     text: str
 
 
-class RecordsLost(_Kind, frozen=True, kw_only=True, tag="records_lost"):
+class RecordsLost(_RecordKind, frozen=True, kw_only=True, tag="records_lost"):
     """Records that were counted but not stored, and why."""
 
     count: int
@@ -221,7 +221,7 @@ class RecordsLost(_Kind, frozen=True, kw_only=True, tag="records_lost"):
     reason: str
 
 
-class SegmentRemoved(_Kind, frozen=True, kw_only=True, tag="segment_removed"):
+class SegmentRemoved(_RecordKind, frozen=True, kw_only=True, tag="segment_removed"):
     """The bound on the directory removes its oldest segment. `last_hash` is what the next segment's header names."""
 
     segment: int
@@ -231,7 +231,7 @@ class SegmentRemoved(_Kind, frozen=True, kw_only=True, tag="segment_removed"):
     size_bytes: int
 
 
-class Recovered(_Kind, frozen=True, kw_only=True, tag="recovered"):
+class Recovered(_RecordKind, frozen=True, kw_only=True, tag="recovered"):
     """The last run ended without closing the log. Up to a second of records before this may be missing.
 
     `dropped_bytes` of a torn line were dropped; `problem` is set when the segment was damaged and a new one was begun.
@@ -267,13 +267,13 @@ class Rank(IntEnum):
 
     ORDINARY = 0  # a peer causes these at will: counted, not stored, from the first moment the disk is full
     ESSENTIAL = 1  # stored in the reserve
-    LAST_WORDS = 2  # stored in the small part kept behind it
+    SHUTDOWN_RESERVE = 2  # stored in the small part kept behind it
     OUTCOME = 3  # its room is kept for it from the moment its write is recorded
 
 
 RANKS: dict[type, Rank] = {
     Started: Rank.ESSENTIAL,
-    Stopped: Rank.LAST_WORDS,
+    Stopped: Rank.SHUTDOWN_RESERVE,
     Connected: Rank.ORDINARY,
     Disconnected: Rank.ORDINARY,
     HandshakeFailed: Rank.ORDINARY,
@@ -284,9 +284,9 @@ RANKS: dict[type, Rank] = {
     WriteOutcome: Rank.OUTCOME,
     Reloaded: Rank.ESSENTIAL,
     ReloadFailed: Rank.ESSENTIAL,
-    Alarm: Rank.LAST_WORDS,
-    RecordsLost: Rank.LAST_WORDS,
-    SegmentRemoved: Rank.LAST_WORDS,
+    Alarm: Rank.SHUTDOWN_RESERVE,
+    RecordsLost: Rank.SHUTDOWN_RESERVE,
+    SegmentRemoved: Rank.SHUTDOWN_RESERVE,
     Recovered: Rank.ESSENTIAL,
 }
 """The rank of every kind."""

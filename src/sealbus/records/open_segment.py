@@ -39,7 +39,7 @@ class OpenSegment:
     capacity: int
     host: Host
     end: int = 0
-    stained: int = 0  # bytes of a line that failed may lie up to here
+    dirty_end: int = 0  # bytes of a line that failed may lie up to here
     synced: int = 0
     retired: bool = False
     closed: bool = False
@@ -57,7 +57,7 @@ class OpenSegment:
             capacity = old_size  # what was allocated before stays ours
         else:
             capacity = max(old_size, size_bytes)
-        segment = cls(tip.segment, fd, capacity, host, end=tip.end, stained=tip.stained)
+        segment = cls(tip.segment, fd, capacity, host, end=tip.end, dirty_end=tip.dirty_end)
         segment.synced = segment._unsynced_from = tip.end
         return segment
 
@@ -73,11 +73,11 @@ class OpenSegment:
         """Put `line` behind the last one. Raises OSError; then nothing was added."""
         end = self.end + len(line)
         data = line
-        if self.stained > self.end:
-            data = line.ljust(self.stained - self.end, b"\0")
-        self.stained = max(self.stained, end)
+        if self.dirty_end > self.end:
+            data = line.ljust(self.dirty_end - self.end, b"\0")
+        self.dirty_end = max(self.dirty_end, end)
         self._put(data, self.end)
-        self.end = self.stained = end
+        self.end = self.dirty_end = end
         self._unsynced += line
         if len(self._unsynced) > _TRIM_BYTES:
             self.trim()
@@ -100,7 +100,7 @@ class OpenSegment:
 
         Once it is retired the descriptor is the syncing thread's, and may be closed and used for something else.
         """
-        self.capacity = self.stained = self.end
+        self.capacity = self.dirty_end = self.end
         try:
             os.ftruncate(self.fd, self.end)
         finally:

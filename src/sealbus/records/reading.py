@@ -17,7 +17,7 @@ import msgspec
 from sealbus.errors import ConfigError
 from sealbus.records.chain import Stamp
 from sealbus.records.kinds import Record
-from sealbus.records.segments import NOT_THAT_JSON, list_segments, read_bytes, read_header, segment_path
+from sealbus.records.segments import DECODE_ERRORS, list_segments, read_bytes, read_header, segment_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +120,7 @@ def _decode(line: bytes, sequence: int) -> Stored | None:
         if stamp.sequence < sequence:
             return None
         return Stored(stamp.sequence, stamp.time, _decode_record(line), stamp.hash)
-    except NOT_THAT_JSON:
+    except DECODE_ERRORS:
         return None
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.records.chain import GENESIS, BrokenAt, Stamp
-from sealbus.records.segments import NOT_THAT_JSON, ChainError, Walk, list_segments, read_bytes, segment_path
+from sealbus.records.segments import DECODE_ERRORS, ChainError, Walk, list_segments, read_bytes, segment_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,15 +41,15 @@ class Tip:
     """
 
     segment: int = 0
-    goes_on: bool = False
+    can_continue: bool = False
     end: int = 0
-    stained: int = 0
+    dirty_end: int = 0
     sequence: int = 0
     digest: bytes = GENESIS
     dropped_bytes: int = 0
     was_closed: bool = True
     broken: BrokenAt | None = None
-    unsettled: tuple[int, ...] = ()
+    open_writes: tuple[int, ...] = ()
 
 
 def find_tip(directory: Path) -> Tip:
@@ -60,7 +60,7 @@ def find_tip(directory: Path) -> Tip:
     numbers = list_segments(directory)
     if not numbers:
         return Tip()
-    unsettled = _unsettled_writes(directory, numbers[-2:])
+    open_writes = _find_open_writes(directory, numbers[-2:])
     broken: BrokenAt | None = None
     last = lines_behind = dropped_bytes = 0
     for number in reversed(numbers):
@@ -80,15 +80,15 @@ def find_tip(directory: Path) -> Tip:
         if walk.header is not None:
             return Tip(
                 segment=last,
-                goes_on=broken is None,
+                can_continue=broken is None,
                 end=walk.offset,
-                stained=walk.offset + len(remains),
+                dirty_end=walk.offset + len(remains),
                 sequence=(walk.sequence or 0) + lines_behind,
                 digest=walk.digest or GENESIS,
                 dropped_bytes=dropped_bytes,
                 was_closed=closed and not dropped_bytes and broken is None,
                 broken=broken,
-                unsettled=unsettled,
+                open_writes=open_writes,
             )
     return Tip(
         segment=last,
@@ -110,18 +110,18 @@ def _follow(walk: Walk, data: bytes) -> tuple[bool, ChainError | None]:
     return last == "stopped" or walk.offset == len(data), None
 
 
-def _unsettled_writes(directory: Path, numbers: list[int]) -> tuple[int, ...]:
-    unsettled: dict[int, None] = {}
+def _find_open_writes(directory: Path, numbers: list[int]) -> tuple[int, ...]:
+    open_writes: dict[int, None] = {}
     for number in numbers:
         for line in read_bytes(directory, number).split(b"\n"):
             if _ABOUT_WRITES not in line[:100]:
                 continue
             try:
                 stamp = _decode_stamp(line)
-            except NOT_THAT_JSON:
+            except DECODE_ERRORS:
                 continue
             if stamp.kind == "write_requested":
-                unsettled[stamp.sequence] = None
+                open_writes[stamp.sequence] = None
             else:
-                unsettled.pop(stamp.request, None)
-    return tuple(unsettled)
+                open_writes.pop(stamp.request, None)
+    return tuple(open_writes)

@@ -28,7 +28,7 @@ class Retention:
     def __init__(self, directory: Path, limits: Limits) -> None:
         self._directory = directory
         self._kept: deque[tuple[int, int]] = deque()  # number, bytes
-        self._told: deque[tuple[int, OpenSegment, int]] = deque()
+        self._recorded: deque[tuple[int, OpenSegment, int]] = deque()
         self._kept_bytes = 0
         self._allowed_bytes = limits.bound_bytes - 3 * limits.segment_bytes  # the current one, the reserve, one told
 
@@ -43,7 +43,7 @@ class Retention:
         self._kept.append((number, size_bytes))
         self._kept_bytes += size_bytes
 
-    def next_to_go(self) -> SegmentRemoved | None:
+    def next_removal(self) -> SegmentRemoved | None:
         """The record to write about the oldest segment, when the bound is exceeded."""
         if self._kept_bytes <= self._allowed_bytes or len(self._kept) < 2:
             return None
@@ -58,17 +58,17 @@ class Retention:
             size_bytes=size_bytes,
         )
 
-    def told(self, where: OpenSegment) -> None:
+    def mark_recorded(self, where: OpenSegment) -> None:
         """The record about the oldest segment is written, and ends where `where` ends now."""
         number, size_bytes = self._kept.popleft()
         self._kept_bytes -= size_bytes
-        self._told.append((number, where, where.end))
+        self._recorded.append((number, where, where.end))
 
-    def remove_told(self) -> bool:
+    def remove_recorded(self) -> bool:
         """Remove what a synced record says is removed. Whether there was any. Raises OSError."""
         removed = False
-        while self._told and self._told[0][1].synced >= self._told[0][2]:
-            segment_path(self._directory, self._told[0][0]).unlink(missing_ok=True)
-            self._told.popleft()
+        while self._recorded and self._recorded[0][1].synced >= self._recorded[0][2]:
+            segment_path(self._directory, self._recorded[0][0]).unlink(missing_ok=True)
+            self._recorded.popleft()
             removed = True
         return removed

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 __all__ = [
+    "DECODE_ERRORS",
     "LOCK_NAME",
     "LONGEST_LINE",
-    "NOT_THAT_JSON",
     "RESERVE_NAME",
     "ChainError",
     "Fault",
@@ -43,7 +43,7 @@ RESERVE_NAME = "reserve"
 LONGEST_LINE = 8192
 """Bytes. No line is longer."""
 
-NOT_THAT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON of the type asked for."""
 
 _NAME = re.compile(r"records-(\d{8})\.jsonl")
@@ -61,7 +61,7 @@ class Fault(StrEnum):
     TORN = "torn"
     HEADER = "header"
     MISSING = "missing segment"
-    UNTOLD = "untold removal"
+    UNRECORDED = "unrecorded removal"
     EXPECTED = "not as noted"
 
 
@@ -112,7 +112,7 @@ def read_header(directory: Path, number: int) -> Header | None:
     try:
         with segment_path(directory, number).open("rb") as file:
             return _decode_header(file.readline(LONGEST_LINE))
-    except (OSError, *NOT_THAT_JSON):
+    except (OSError, *DECODE_ERRORS):
         return None
 
 
@@ -157,7 +157,7 @@ class Walk:
     def _check_header(self, line: bytes) -> None:
         try:
             header = _decode_header(line)
-        except NOT_THAT_JSON:
+        except DECODE_ERRORS:
             raise self._unreadable(line, "header") from None
         expected = None if self.sequence is None else self.sequence + 1
         if header.format != FORMAT:
@@ -178,7 +178,7 @@ class Walk:
     def _check_record(self, line: bytes) -> Stamp:
         try:
             stamp = _decode_stamp(line)
-        except NOT_THAT_JSON:
+        except DECODE_ERRORS:
             raise self._unreadable(line, "record") from None
         expected = (self.sequence or 0) + 1
         if stamp.sequence != expected:

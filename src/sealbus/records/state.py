@@ -24,8 +24,8 @@ ADMITTED = {
     RecordState.OK: Rank.ORDINARY,
     RecordState.FLOODED: Rank.ESSENTIAL,
     RecordState.RESERVE: Rank.ESSENTIAL,
-    RecordState.FULL: Rank.LAST_WORDS,
-    RecordState.FAILED: Rank.LAST_WORDS,
+    RecordState.FULL: Rank.SHUTDOWN_RESERVE,
+    RecordState.FAILED: Rank.SHUTDOWN_RESERVE,
 }
 """The lowest rank that is still stored. What ranks lower is counted."""
 

@@ -37,7 +37,7 @@ class SegmentStore:
         self.tip = find_tip(directory)
         self.sequence = self.tip.sequence
         self.digest = self.tip.digest
-        self.trouble: OSError | None = None
+        self.io_error: OSError | None = None
         self.no_reserve_because: OSError | None = None
         self._directory = directory
         self._gateway = gateway[:_LONGEST_NAME].encode("utf-8", "replace").decode()
@@ -49,12 +49,12 @@ class SegmentStore:
         self._reserve: Reserve | None = None
         self._busy_since: float | None = None
         self._retention = Retention(directory, limits)
-        self._retention.load(self.tip.segment if self.tip.goes_on else self.tip.segment + 1)
-        if self.tip.goes_on:
+        self._retention.load(self.tip.segment if self.tip.can_continue else self.tip.segment + 1)
+        if self.tip.can_continue:
             self._segment = OpenSegment.reopen(directory, self.tip, size_bytes=limits.segment_bytes, host=host)
         self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         self._syncer = Syncer(self._directory_fd, sync=host.sync, delay_s=host.sync_delay_s)
-        self._show_segments()
+        self._update_syncer()
         self.allocate_reserve()
         if self._segment is None:
             self.roll()
@@ -72,7 +72,7 @@ class SegmentStore:
     @property
     def failure(self) -> OSError | None:
         """What is wrong with the disk: a write that failed, or a sync."""
-        return self.trouble or self._syncer.failure
+        return self.io_error or self._syncer.failure
 
     def put(self, payload: bytes, *, floor: int) -> int:
         """Store an encoded record and return its sequence number.
@@ -87,7 +87,7 @@ class SegmentStore:
         try:
             segment.write(line)
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
             return 0
         self.sequence, self.digest = sequence, digest
         self._syncer.request()
@@ -106,13 +106,13 @@ class SegmentStore:
         try:
             segment = reserve.begin(self._directory, self._last_number + 1, header)
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
             return False
         self._retire_current()
         self.digest = digest
         self._last_number, self._broken = segment.number, None
-        self._show_segments(segment)
-        self._tell_removals()
+        self._update_syncer(segment)
+        self._record_removals()
         self.allocate_reserve()
         return True
 
@@ -127,19 +127,19 @@ class SegmentStore:
                 self.no_reserve_because = None
                 self._syncer.directory_changed = True
 
-    def tend(self, now: float) -> None:
+    def maintain(self, now: float) -> None:
         """Once a second; `now` is monotonic, in seconds. Mends, allocates, removes what is told, minds a slow disk."""
-        self._watch(now)
+        self._check_sync_time(now)
         if self.failure is not None:
             self._repair()
         else:
             self.allocate_reserve()
         try:
-            if self._retention.remove_told():
+            if self._retention.remove_recorded():
                 self._syncer.directory_changed = True
                 self._syncer.request()
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
 
     def flush(self) -> None:
         """Wait until all that was written is synced, or the sync has failed."""
@@ -152,7 +152,7 @@ class SegmentStore:
         self._syncer.flush()
         self._syncer.stop()
         with suppress(OSError):
-            self._retention.remove_told()
+            self._retention.remove_recorded()
             if self._segment is not None and self._reserve is not None:
                 self._segment.retire()
                 self._host.sync(self._segment.fd)
@@ -180,10 +180,10 @@ class SegmentStore:
         try:
             self._segment.retire()
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
         self._retention.add(self._segment.number, self._segment.end)
 
-    def _show_segments(self, new: OpenSegment | None = None) -> None:
+    def _update_syncer(self, new: OpenSegment | None = None) -> None:
         """Let the syncing thread see which segments there are."""
         self._segment = new or self._segment
         alive = [segment for segment in self._syncer.segments if not segment.closed and segment is not self._segment]
@@ -191,19 +191,19 @@ class SegmentStore:
         self._syncer.directory_changed = True
         self._syncer.request()
 
-    def _tell_removals(self) -> None:
-        while (removal := self._retention.next_to_go()) is not None:
+    def _record_removals(self) -> None:
+        while (removal := self._retention.next_removal()) is not None:
             if self._segment is None or not self.put(encode_record(removal, LONGEST_LINE - FRAME_BYTES), floor=0):
                 return
-            self._retention.told(self._segment)
+            self._retention.mark_recorded(self._segment)
 
-    def _watch(self, now: float) -> None:
+    def _check_sync_time(self, now: float) -> None:
         if not self._syncer.busy:
             self._busy_since = None
         elif self._busy_since is None:
             self._busy_since = now
-        elif now - self._busy_since > _PATIENCE_S and self.trouble is None:
-            self.trouble = OSError(errno.ETIMEDOUT, f"the disk has not finished a sync for {_PATIENCE_S:.0f} s")
+        elif now - self._busy_since > _PATIENCE_S and self.io_error is None:
+            self.io_error = OSError(errno.ETIMEDOUT, f"the disk has not finished a sync for {_PATIENCE_S:.0f} s")
 
     def _repair(self) -> None:
         """The trouble is over when all is synced. What a failed sync may have lost is written again first.
@@ -215,16 +215,16 @@ class SegmentStore:
         segments = [segment for segment in self._syncer.segments if not segment.closed]
         if self._syncer.failure is None:
             if all(segment.is_synced for segment in segments):
-                self.trouble = None
+                self.io_error = None
                 self.allocate_reserve()
             else:
                 self._syncer.request()
             return
-        self.trouble = self.trouble or self._syncer.failure
+        self.io_error = self.io_error or self._syncer.failure
         try:
             for segment in segments:
                 segment.rewrite()
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
             return
         self._syncer.retry()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.records.kinds import SegmentRemoved
-from sealbus.records.segments import NOT_THAT_JSON
+from sealbus.records.segments import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from sealbus.records.chain import Header, Stamp
@@ -25,10 +25,10 @@ class Tally:
         "clock_set_back",
         "first",
         "last",
+        "open_writes",
         "records",
         "recoveries",
         "removals",
-        "unsettled",
         "watched",
         "watched_hashes",
     )
@@ -41,7 +41,7 @@ class Tally:
         self.last: tuple[int, str] | None = None
         self.removals: dict[int, tuple[int, str]] = {}  # segment: the record that tells it, the segment's last hash
         self.recoveries: list[int] = []
-        self.unsettled: set[int] = set()
+        self.open_writes: set[int] = set()
         self.clock_set_back = 0
 
     def count(self, stamp: Stamp, line: bytes) -> None:
@@ -56,11 +56,11 @@ class Tally:
             self.watched_hashes.add(stamp.hash)
         match stamp.kind:
             case "write_requested":
-                self.unsettled.add(stamp.sequence)
+                self.open_writes.add(stamp.sequence)
             case "write_outcome":
-                self.unsettled.discard(stamp.request)
+                self.open_writes.discard(stamp.request)
             case "segment_removed":
-                with suppress(*NOT_THAT_JSON):  # a removal that cannot be read tells nothing
+                with suppress(*DECODE_ERRORS):  # a removal that cannot be read tells nothing
                     removal = _decode_removal(line)
                     self.removals[removal.segment] = (stamp.sequence, removal.last_hash)
             case "recovered":

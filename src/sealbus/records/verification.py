@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Break", "Verification", "verify"]
 
 _ATTEMPTS = 10  # to begin before the bound removes the first segment
-_LOOKS = 4  # at a line that the gateway may be writing just now
-_LOOK_AGAIN_S = 0.02
+_READ_ATTEMPTS = 4  # at a line that the gateway may be writing just now
+_RETRY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Verification:
     first: tuple[int, str] | None
     last: tuple[int, str] | None
     head: tuple[int, str]
-    removal_told_by: int | None
+    removal_recorded_by: int | None
     recoveries: tuple[int, ...]
-    unsettled_writes: int
+    writes_without_outcome: int
     clock_set_back: int
     breaks: tuple[Break, ...]
 
@@ -122,29 +122,29 @@ class _Check:
                 sound = False
                 self._report_missing(walk, after)
             walk = Walk(after, digest=walk.digest, sequence=walk.sequence) if sound else Walk(after)
-        told_by = self._check_beginning(first)
+        recorded_by = self._check_beginning(first)
         if self._noted is not None:
             self._check_noted(walk, *self._noted)
-        return self._result(first, walk, segments, told_by)
+        return self._result(first, walk, segments, recorded_by)
 
     def _follow(self, walk: Walk) -> tuple[bool, int | None]:
         """Follow one segment to its end. Whether it is sound, and which is the next.
 
         A segment is known to be whole only when there was a next one before it was read.
         """
-        looks = 0
+        attempts = 0
         while True:
-            if self._progress is not None and not looks:
+            if self._progress is not None and not attempts:
                 self._progress(walk.number, list_segments(self._folder)[-1])
-            looks += 1
+            attempts += 1
             after = self._segment_after(walk.number)
             data = read_bytes(self._folder, walk.number, walk.offset)
             try:
                 for stamp, line in walk.follow(data):
                     self._tally.count(stamp, line)
             except ChainError as error:
-                if error.fault is Fault.TORN and after is None and looks < _LOOKS:
-                    time.sleep(_LOOK_AGAIN_S)
+                if error.fault is Fault.TORN and after is None and attempts < _READ_ATTEMPTS:
+                    time.sleep(_RETRY_S)
                     continue
                 self._break(walk.number, error)
                 return False, after or self._segment_after(walk.number)
@@ -186,7 +186,7 @@ class _Check:
                 detail = (
                     f"record {sequence} says that the bound removed the segment before, but names another last hash"
                 )
-            self._break(first.number, ChainError(Fault.UNTOLD, detail, line=1, sequence=first.header.first), at=0)
+            self._break(first.number, ChainError(Fault.UNRECORDED, detail, line=1, sequence=first.header.first), at=0)
         return sequence
 
     def _check_noted(self, walk: Walk, sequence: int, hash_: str) -> None:
@@ -209,7 +209,7 @@ class _Check:
         found = Break(file, error.line, error.sequence, error.fault, error.detail)
         self._breaks.insert(len(self._breaks) if at is None else at, found)
 
-    def _result(self, first: Walk, last: Walk, segments: int, told_by: int | None) -> Verification:
+    def _result(self, first: Walk, last: Walk, segments: int, recorded_by: int | None) -> Verification:
         tally = self._tally
         header = last.header or first.header
         return Verification(
@@ -220,9 +220,9 @@ class _Check:
             first=tally.first,
             last=tally.last,
             head=(last.sequence or 0, last.digest.hex() if last.digest else ""),
-            removal_told_by=told_by,
+            removal_recorded_by=recorded_by,
             recoveries=tuple(tally.recoveries),
-            unsettled_writes=len(tally.unsettled),
+            writes_without_outcome=len(tally.open_writes),
             clock_set_back=tally.clock_set_back,
             breaks=tuple(self._breaks),
         )

@@ -110,8 +110,8 @@ class Drive:
         if self.is_running:
             self.run_hours += dt_s / 3600
         share = self.current_a / _RATED_CURRENT_A
-        self.motor_c = _towards(self.motor_c, ambient_c + _MOTOR_RISE_K * share * share, dt_s / _MOTOR_LAG_S)
-        self.sink_c = _towards(self.sink_c, ambient_c + _SINK_RISE_K * share, dt_s / _SINK_LAG_S)
+        self.motor_c = _approach(self.motor_c, ambient_c + _MOTOR_RISE_K * share * share, dt_s / _MOTOR_LAG_S)
+        self.sink_c = _approach(self.sink_c, ambient_c + _SINK_RISE_K * share, dt_s / _SINK_LAG_S)
 
     def _load(self, flow_m3h: float) -> None:
         if not self.is_running:
@@ -122,6 +122,6 @@ class Drive:
         self.shaft_kw = pump_kw + _FRICTION_KW * self.speed
 
 
-def _towards(value: float, target: float, lags: float) -> float:
+def _approach(value: float, target: float, lags: float) -> float:
     """A first-order lag after `lags` time constants."""
     return target + (value - target) * exp(-lags)

@@ -91,15 +91,15 @@ class PointDevice:
 
     def write(self, table: Table, address: int, values: Sequence[int], unit_id: int) -> None:
         """Write all of `values` or nothing. DeviceException 02 for what cannot be written, 03 for what does not fit."""
-        orders: list[tuple[Writing, float]] = []
+        changes: list[tuple[Writing, float]] = []
         for place, value in enumerate(values, start=address):
             point, _ = self._find(table, place)
             if point.writing is None:
                 raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
             if value not in point.writable_words:
                 raise DeviceException(ExceptionCode.ILLEGAL_DATA_VALUE)
-            orders.append((point.writing, value * point.factor))
-        for writing, amount in orders:
+            changes.append((point.writing, value * point.factor))
+        for writing, amount in changes:
             writing.apply(self._station, amount)
 
     def _find(self, table: Table, address: int) -> tuple[Point, int]:

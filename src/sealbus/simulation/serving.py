@@ -80,7 +80,7 @@ async def run_plant(options: PlantOptions, *, ready: Callable[[list[DeviceAddres
             )
             addresses.append(DeviceAddress(device_map.unit_id, device_map.name, url))
         ready(addresses)
-        await _live(station, options.speed)
+        await _run_clock(station, options.speed)
 
 
 def _device(station: PumpingStation, device_map: DeviceMap) -> Device:
@@ -92,7 +92,7 @@ def _device(station: PumpingStation, device_map: DeviceMap) -> Device:
     )
 
 
-async def _live(station: PumpingStation, speed: float) -> None:
+async def _run_clock(station: PumpingStation, speed: float) -> None:
     clock = asyncio.get_running_loop().time
     last = clock()
     while True:

@@ -40,7 +40,7 @@ class PumpingStation:
         self._random = Random(seed)  # noqa: S311 - noise, no secret
         self._start_s = day_s
         self._steps = 0
-        self._owed_s = 0.0
+        self._pending_s = 0.0
         self.settings = Settings()
         self.switches = LevelSwitches()
         self.inlet = MotorValve(100.0)
@@ -57,7 +57,7 @@ class PumpingStation:
         self.pumped_m3 = 184_302.0
         self.energy_wh = 21_480_500.0
         self.head_m = 0.0
-        self._settle()
+        self._start_in_steady_state()
         self._measure()
 
     @property
@@ -116,9 +116,9 @@ class PumpingStation:
 
     def advance(self, seconds: float) -> None:
         """Let time pass. Steps are a quarter of a second; the rest is kept for the next call."""
-        self._owed_s += seconds
-        while self._owed_s >= _STEP_S:
-            self._owed_s -= _STEP_S
+        self._pending_s += seconds
+        while self._pending_s >= _STEP_S:
+            self._pending_s -= _STEP_S
             self._step()
 
     def _step(self) -> None:
@@ -152,7 +152,7 @@ class PumpingStation:
         self.level_m = min(max(level_m, 0.0), _TANK_HEIGHT_M)
         self.spilled_m3 += max(level_m - _TANK_HEIGHT_M, 0.0) * _TANK_AREA_M2
 
-    def _settle(self) -> None:
+    def _start_in_steady_state(self) -> None:
         """Begin in the middle of pumping, as a plant that was there before."""
         point = operating_point([drive.speed for drive in self.drives], _OUTLET_ABOVE_FLOOR_M - self.level_m)
         self.outflow_m3h = sum(point.flows_m3h)

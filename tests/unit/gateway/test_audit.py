@@ -86,5 +86,5 @@ def test_a_reload_that_fails_again_in_the_same_way_is_said_once(audit: Audit, fo
         audit.reload_failed("policy.toml", problem)
     assert len(kept(folder, ReloadFailed)) == audit.counters.reload_failures == 2
     assert len(kept(folder, Alarm)) == 1
-    audit.is_in_force("policy.toml")
+    audit.mark_in_force("policy.toml")
     assert audit.alarms == {}

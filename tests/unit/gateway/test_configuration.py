@@ -38,7 +38,7 @@ def test_a_good_file_has_its_defaults_and_paths_relative_to_itself() -> None:
     assert (file.identity.certificate, file.identity.trust) == (["/etc/sealbus/gateway.crt"], ["/etc/sealbus/ca.crt"])
     assert (file.gateway.records, file.listener[0].policy) == ("/etc/sealbus/records", "/etc/sealbus/policy.toml")
     device = file.listener[0].device[0]
-    assert (device.connections, device.in_flight, device.timeout, device.patience_s) == (1, 1, 1.0, 1.0)
+    assert (device.connections, device.in_flight, device.timeout, device.max_wait_s) == (1, 1, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,9 @@ def open_log(directory: Path, disk: FakeDisk) -> RecordLog:
     return RecordLog.open(directory, gateway="plant-7", limits=SMALL, host=disk.host())
 
 
-def tend_until(log: RecordLog, state: RecordState) -> None:
+def maintain_until(log: RecordLog, state: RecordState) -> None:
     for second in range(10):
-        log.tend(float(second))
+        log.maintain(float(second))
         log.sync()
         if state_of(log) is state:
             return
@@ -69,7 +69,7 @@ def test_what_a_failed_sync_may_have_lost_is_written_again(tmp_path: Path) -> No
         file.seek(start)
         file.write(bytes(500))
     disk.sync_error = 0
-    tend_until(log, RecordState.OK)
+    maintain_until(log, RecordState.OK)
     assert verify(tmp_path).first_bad is None
     assert b'"values":[4711]' in segment.read_bytes()
     log.close()
@@ -83,11 +83,11 @@ def test_a_disk_that_goes_on_failing_stays_an_alarm_and_then_tells_what_was_lost
     log.sync()
     for second in range(5):
         log.append(denial())
-        log.tend(float(second))
+        log.maintain(float(second))
         log.sync()
         assert state_of(log) is RecordState.FAILED
     disk.sync_error = 0
-    tend_until(log, RecordState.OK)
+    maintain_until(log, RecordState.OK)
     (lost,) = [each.record for each in read(tmp_path) if isinstance(each.record, RecordsLost)]
     assert lost.by_kind == {"denied": 5}
     assert lost.reason == "the disk with the records fails; writes are refused"
@@ -106,7 +106,7 @@ def test_a_failed_sync_of_a_segment_that_was_closed_meanwhile_is_mended_too(tmp_
     log.sync()
     assert state_of(log) is RecordState.FAILED
     disk.sync_error = 0
-    tend_until(log, RecordState.OK)
+    maintain_until(log, RecordState.OK)
     assert verify(tmp_path).first_bad is None
     log.close()
 
@@ -119,7 +119,7 @@ def test_a_line_that_was_written_in_part_leaves_no_trace(tmp_path: Path) -> None
     with pytest.raises(RecordsFull):
         log.append(write(device="x" * 900))
     disk.short_writes = False
-    tend_until(log, RecordState.OK)
+    maintain_until(log, RecordState.OK)
     assert [type(each.record) for each in read(tmp_path)][1:] == [RecordsLost, Alarm]
     assert b"xxx" not in (tmp_path / "records-00000001.jsonl").read_bytes()
     assert verify(tmp_path).first_bad is None
@@ -128,42 +128,42 @@ def test_a_line_that_was_written_in_part_leaves_no_trace(tmp_path: Path) -> None
 
 def test_writing_that_fails_is_not_told_as_mended_before_it_is(tmp_path: Path) -> None:
     disk = FakeDisk()
-    told: list[RecordState] = []
+    states: list[RecordState] = []
     log = RecordLog.open(
         tmp_path,
         gateway="plant-7",
         limits=SMALL,
         host=disk.host(),
-        on_change=lambda state, reason: told.append(state),
+        on_change=lambda state, reason: states.append(state),
     )
     disk.write_error = errno.EIO
     assert log.append(denial()) == 0
     for second in range(5):
-        log.tend(float(second))
-    assert told == [RecordState.FAILED]
+        log.maintain(float(second))
+    assert states == [RecordState.FAILED]
     disk.write_error = 0
-    tend_until(log, RecordState.OK)
-    assert told == [RecordState.FAILED, RecordState.OK]
+    maintain_until(log, RecordState.OK)
+    assert states == [RecordState.FAILED, RecordState.OK]
     log.close()
 
 
 def test_appending_does_not_wait_for_a_slow_disk_and_a_disk_that_hangs_is_an_alarm(tmp_path: Path) -> None:
     disk = FakeDisk()
-    hangs, goes_on = threading.Event(), threading.Event()
+    hangs, can_continue = threading.Event(), threading.Event()
 
     def hang(fd: int) -> None:
         hangs.set()
-        goes_on.wait(30)
+        can_continue.wait(30)
 
     log = RecordLog.open(tmp_path, gateway="plant-7", limits=SMALL, host=replace(disk.host(), sync=hang))
     log.append(write())
     assert hangs.wait(30)
     assert log.append(write()) == 2
-    log.tend(100.0)
+    log.maintain(100.0)
     assert state_of(log) is RecordState.OK
-    log.tend(111.0)
+    log.maintain(111.0)
     assert state_of(log) is RecordState.FAILED
     assert log.reason.endswith("the disk has not finished a sync for 10 s")
-    goes_on.set()
-    tend_until(log, RecordState.OK)
+    can_continue.set()
+    maintain_until(log, RecordState.OK)
     log.close()

@@ -38,13 +38,13 @@ class Watched:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.disk = FakeDisk()
-        self.told: list[RecordState] = []
+        self.states: list[RecordState] = []
         self.log = RecordLog.open(
             directory,
             gateway="plant-7",
             limits=SMALL,
             host=self.disk.host(),
-            on_change=lambda state, reason: self.told.append(state),
+            on_change=lambda state, reason: self.states.append(state),
         )
 
     def fill_until(self, state: RecordState) -> int:
@@ -68,15 +68,15 @@ def watched(tmp_path: Path) -> Watched:
 def test_a_full_disk_is_no_trouble_while_the_reserve_stands(watched: Watched) -> None:
     watched.disk.full = True
     watched.log.append(write())
-    watched.log.tend(1.0)
+    watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.OK
-    assert watched.told == []
+    assert watched.states == []
 
 
 def test_a_reserve_that_cannot_be_replaced_is_an_alarm_and_writes_go_on(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
-    assert watched.told == [RecordState.RESERVE]
+    assert watched.states == [RecordState.RESERVE]
     assert watched.log.append(write()) > 0
     (alarm,) = [each for each in watched.records() if isinstance(each, Alarm)]
     assert alarm.state is AlarmState.RAISED
@@ -99,7 +99,7 @@ def test_when_the_reserve_is_used_up_writes_are_refused(watched: Watched) -> Non
     watched.fill_until(RecordState.FULL)
     with pytest.raises(RecordsFull, match="the reserve for records is used up; writes are refused: No space left"):
         watched.log.append(write())
-    assert watched.told == [RecordState.RESERVE, RecordState.FULL]
+    assert watched.states == [RecordState.RESERVE, RecordState.FULL]
 
 
 def test_writes_that_are_under_way_when_the_room_ends_keep_room_for_their_outcome(watched: Watched) -> None:
@@ -112,7 +112,7 @@ def test_writes_that_are_under_way_when_the_room_ends_keep_room_for_their_outcom
         watched.log.append(Alarm(name="pump", state=AlarmState.RAISED, text="dry"))
     for request in under_way:
         assert watched.log.append(WriteOutcome(request=request, outcome=Outcome.UNKNOWN, why="\x00" * 5000)) > 0
-    assert verify(watched.directory).unsettled_writes == 0
+    assert verify(watched.directory).writes_without_outcome == 0
 
 
 def test_alarms_and_the_last_word_of_the_run_are_stored_when_writes_no_longer_are(watched: Watched) -> None:
@@ -132,9 +132,9 @@ def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watche
     with pytest.raises(RecordsFull):
         watched.log.append(write())
     watched.disk.full = False
-    watched.log.tend(1.0)
+    watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.OK
-    assert watched.told[-1] is RecordState.OK
+    assert watched.states[-1] is RecordState.OK
     lost, cleared = watched.records()[before:]
     assert isinstance(lost, RecordsLost)
     assert lost.count == 5
@@ -152,7 +152,7 @@ def test_what_is_only_counted_is_told_once_a_minute_so_that_a_crash_loses_no_mor
     watched.fill_until(RecordState.RESERVE)
     for second in range(200, 320):
         watched.log.append(denial())
-        watched.log.tend(float(second))
+        watched.log.maintain(float(second))
     assert [each.count for each in watched.records() if isinstance(each, RecordsLost)] == [1, 60]
 
 
@@ -185,7 +185,7 @@ def test_a_gateway_that_starts_on_a_full_disk_refuses_writes_and_recovers(tmp_pa
     assert state_of(log) is RecordState.FULL
     assert log.append(denial()) == 0
     disk.full = False
-    log.tend(1.0)
+    log.maintain(1.0)
     assert state_of(log) is RecordState.OK
     assert log.append(write()) > 0
     log.close()
@@ -197,22 +197,22 @@ def test_a_flood_is_counted_once_it_has_had_its_share_so_that_it_cannot_push_the
     first = watched.log.append(write())
     for turn in range(20_000):
         watched.log.append(denial(connection=turn))
-    watched.log.tend(1.0)
+    watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.FLOODED
-    assert watched.told == [RecordState.FLOODED]
+    assert watched.states == [RecordState.FLOODED]
     assert watched.log.append(write()) > 0
     assert verify(watched.directory).first == (first, "2025-03-01T12:00:00.002000Z")
     assert len([each for each in watched.records() if isinstance(each, Denied)]) < 500
 
 
 def test_a_flood_that_has_passed_is_told_and_denials_are_stored_again(watched: Watched) -> None:
-    watched.log.tend(0.0)
+    watched.log.maintain(0.0)
     while watched.log.append(denial()):
         pass
     assert state_of(watched.log) is RecordState.FLOODED
-    watched.log.tend(3600.0)
+    watched.log.maintain(3600.0)
     assert state_of(watched.log) is RecordState.FLOODED
-    watched.log.tend(7200.0)
+    watched.log.maintain(7200.0)
     assert state_of(watched.log) is RecordState.OK
     assert watched.log.append(denial()) > 0
     assert sum(each.count for each in watched.records() if isinstance(each, RecordsLost)) == 1
@@ -225,7 +225,7 @@ def test_a_file_system_that_breaks_its_promise_of_space_refuses_writes(watched: 
     assert state_of(watched.log) is RecordState.FULL
     watched.disk.write_error = 0
     watched.log.sync()
-    watched.log.tend(1.0)
+    watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.OK
     assert [type(each) for each in watched.records()] == [RecordsLost, Alarm]
     assert verify(watched.directory).first_bad is None
@@ -265,7 +265,7 @@ except RecordsFull:
 else:
     raise SystemExit("a write was recorded on a full disk")
 ballast.unlink()
-log.tend(1.0)
+log.maintain(1.0)
 assert log.state is RecordState.OK, log.reason
 write()
 log.append(Stopped(reason="done"))

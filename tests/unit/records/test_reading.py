@@ -55,8 +55,8 @@ def test_a_look_that_fell_into_a_write_is_not_believed(tmp_path: Path, monkeypat
     whole = (tmp_path / "records-00000001.jsonl").read_bytes()
     begin = whole.index(b"\n", whole.index(b"\n") + 1) + 1  # of the second record
     torn = whole[:begin] + bytes(20) + whole[begin + 20 :]
-    looks = iter([torn, whole, whole])
-    monkeypatch.setattr("sealbus.records.segments._read_from", lambda _, offset: next(looks)[offset:])
+    attempts = iter([torn, whole, whole])
+    monkeypatch.setattr("sealbus.records.segments._read_from", lambda _, offset: next(attempts)[offset:])
     assert [(each.sequence, type(each.record).__name__) for each in read(tmp_path)] == [
         (1, "Denied"),
         (2, "Denied"),

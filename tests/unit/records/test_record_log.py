@@ -137,14 +137,14 @@ def test_the_bound_removes_the_oldest_segment_after_a_record_has_said_so(tmp_pat
     assert removal.record.segment == 1
     assert removal.record.first_sequence == 1
     log.sync()
-    log.tend(1.0)
+    log.maintain(1.0)
     assert not (tmp_path / "records-00000001.jsonl").exists()
     found = verify(tmp_path)
     assert found.first_bad is None
     assert found.first_segment == 2
     assert found.first is not None
     assert found.first[0] == removal.record.last_sequence + 1
-    assert found.removal_told_by == removal.sequence
+    assert found.removal_recorded_by == removal.sequence
     log.close()
 
 
@@ -154,7 +154,7 @@ def test_the_directory_never_exceeds_its_bound(tmp_path: Path) -> None:
         log.append(write())
         if turn % 50 == 0:
             log.sync()
-            log.tend(float(turn))
+            log.maintain(float(turn))
             assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALL.bound_bytes
     assert state_of(log) is RecordState.OK
     assert verify(tmp_path).first_bad is None
@@ -167,7 +167,7 @@ def test_the_bound_counts_what_earlier_runs_left(tmp_path: Path) -> None:
         for _ in range(170):
             log.append(write())
         log.sync()
-        log.tend(float(run))
+        log.maintain(float(run))
         log.close()
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALL.bound_bytes
     assert verify(tmp_path).first_bad is None

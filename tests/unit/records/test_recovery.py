@@ -172,7 +172,7 @@ def test_a_write_without_an_outcome_is_told_to_be_unknown_once(tmp_path: Path) -
         WriteOutcome(request=2, outcome=Outcome.UNKNOWN, why=why),
         WriteOutcome(request=4, outcome=Outcome.UNKNOWN, why=why),
     ]
-    assert verify(tmp_path).unsettled_writes == 0
+    assert verify(tmp_path).writes_without_outcome == 0
 
 
 def test_a_write_in_the_segment_before_is_found_too(tmp_path: Path) -> None:

@@ -79,9 +79,9 @@ def test_a_good_log_is_good_and_is_summed_up(pristine: Path) -> None:
         first=(1, "2025-03-01T12:00:00.002000Z"),
         last=(len(stored), stored[-1].time),
         head=(len(stored), segment(pristine, 4).read_bytes()[-67:-3].decode()),
-        removal_told_by=None,
+        removal_recorded_by=None,
         recoveries=(),
-        unsettled_writes=len(stored) - 6,
+        writes_without_outcome=len(stored) - 6,
         clock_set_back=0,
         breaks=(),
     )
@@ -162,7 +162,7 @@ def test_a_segment_in_the_middle_that_is_missing_is_named(records: Path) -> None
 def test_a_beginning_that_is_missing_without_a_record_that_says_so_is_found(records: Path) -> None:
     segment(records, 1).unlink()
     bad = first_bad(records)
-    assert (bad.file, bad.line, bad.fault) == ("records-00000002.jsonl", 1, Fault.UNTOLD)
+    assert (bad.file, bad.line, bad.fault) == ("records-00000002.jsonl", 1, Fault.UNRECORDED)
     assert bad.detail == "the segments before this one are gone, and no record says that the bound removed them"
 
 
@@ -171,11 +171,11 @@ def test_more_missing_than_the_bound_removed_is_found(tmp_path: Path) -> None:
     while not any(isinstance(each.record, SegmentRemoved) for each in read(tmp_path, after=600)):
         log.append(write())
     log.sync()
-    log.tend(1.0)
+    log.maintain(1.0)
     log.close()
     assert verify(tmp_path).first_bad is None
     segment(tmp_path, verify(tmp_path).first_segment).unlink()
-    assert first_bad(tmp_path).fault is Fault.UNTOLD
+    assert first_bad(tmp_path).fault is Fault.UNRECORDED
 
 
 def test_a_removal_that_was_told_and_not_yet_carried_out_is_good(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_noted_record_that_the_bound_removed_cannot_be_checked(records: Path) 
     while verify(records).first_segment == 1:
         log.append(write())
         log.sync()
-        log.tend(1.0)
+        log.maintain(1.0)
     log.close()
     with pytest.raises(ConfigError, match=r"record 5 is no longer kept, the records begin at .*; note a newer one"):
         verify(records, noted=(5, "0" * 64))
@@ -292,14 +292,14 @@ def test_segments_that_come_and_go_while_they_are_read_are_no_break(tmp_path: Pa
     log = open_log(tmp_path)
     while not segment(tmp_path, 4).exists():
         log.append(write())
-    looks: list[int] = []
+    attempts: list[int] = []
 
     def gateway_goes_on(number: int, last: int) -> None:
-        looks.append(number)
-        for _ in range(250 if len(looks) < 9 else 0):
+        attempts.append(number)
+        for _ in range(250 if len(attempts) < 9 else 0):
             log.append(write())
         log.sync()
-        log.tend(1.0)
+        log.maintain(1.0)
 
     found = verify(tmp_path, progress=gateway_goes_on)
     assert found.first_bad is None

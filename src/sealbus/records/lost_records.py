@@ -10,10 +10,10 @@ from sealbus.records.kinds import RecordsLost
 if TYPE_CHECKING:
     from sealbus.records.state import RecordState
 
-__all__ = ["Losses"]
+__all__ = ["LostRecords"]
 
 
-class Losses:
+class LostRecords:
     """Counts since the last `records_lost` record, and `total` since the log was opened."""
 
     __slots__ = ("_by_kind", "_reason", "_since_ns", "_until_ns", "total")
@@ -47,7 +47,7 @@ class Losses:
             reason=self._reason,
         )
 
-    def told(self) -> None:
+    def clear(self) -> None:
         """The record was stored."""
         self._by_kind = {}
 
