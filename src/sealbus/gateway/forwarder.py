@@ -72,26 +72,41 @@ class _Forwarded(Transaction):
             self.source.refuse(self.adu, failure.exception_code)
 
 
+class _JournalEntry:
+    """The record of one write; `number` 0 stands for none."""
+
+    __slots__ = ("_journal", "_number")
+
+    def __init__(self, journal: WriteJournal, number: int) -> None:
+        self._journal = journal
+        self._number = number
+
+    def answered(self, answer: bytes) -> None:
+        if self._number:
+            self._journal.answered(self._number, answer)
+
+    def failed(self, failure: Failure, detail: str) -> None:
+        if self._number:
+            self._journal.failed(self._number, failure, detail)
+
+
 class _Recorded(_Forwarded):
     """A request that may change something, in the record."""
 
-    __slots__ = ("_journal", "_record")
+    __slots__ = ("_entry",)
 
     def __init__(
-        self, source: Session, request: RawRequest, adu: bytes, max_wait_s: float, *, journal: WriteJournal, record: int
+        self, source: Session, request: RawRequest, adu: bytes, max_wait_s: float, entry: _JournalEntry
     ) -> None:
         super().__init__(source, request, adu, max_wait_s)
-        self._journal = journal
-        self._record = record
+        self._entry = entry
 
     def settle(self, answer: bytes) -> None:
-        if self._record:
-            self._journal.answered(self._record, answer)
+        self._entry.answered(answer)
         super().settle(answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
-        if self._record:
-            self._journal.failed(self._record, failure, detail)
+        self._entry.failed(failure, detail)
         super().fail(failure, detail)
 
 
@@ -119,8 +134,8 @@ class Forwarder:
             session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
             return
         request: RawRequest = ruling.raw  # type: ignore[assignment]  # as above
-        recorded = _Recorded(session, request, adu, route.max_wait_s, journal=self._journal, record=record)
-        route.channel.submit(recorded)
+        entry = _JournalEntry(self._journal, record)
+        route.channel.submit(_Recorded(session, request, adu, route.max_wait_s, entry))
 
     def gone(self, session: Session) -> None:
         for channel in self._channels:

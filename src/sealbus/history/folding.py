@@ -11,7 +11,7 @@ buckets it touches are folded again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,7 +91,7 @@ def of_samples(block: SampleBlock, *, hold_us: Time, now_us: Time) -> Rows:
     times = block.times_us
     ends = np.minimum(np.append(times[1:], np.iinfo(np.int64).max), times + hold_us)
     ends = np.maximum(np.minimum(ends, now_us), times + 1)
-    return _constant(times, ends, block.values, times, block.statuses, np.ones(len(block), np.int64))
+    return _constant(times, ends, _InForce(block.values, times, block.statuses), np.ones(len(block), np.int64))
 
 
 def of_rows(rows: Rows, *, hold_us: Time, now_us: Time) -> Rows:
@@ -108,13 +108,13 @@ def of_rows(rows: Rows, *, hold_us: Time, now_us: Time) -> Rows:
 def held_until(rows: Rows, ends_us: NDArray[np.int64]) -> Rows:
     """The last value of each row, from its end to another."""
     none = np.zeros(len(rows), np.int64)
-    return _constant(rows.ends_us, ends_us, rows.lasts, rows.last_times_us, rows.statuses, none)
+    return _constant(rows.ends_us, ends_us, _last_of(rows), none)
 
 
 def carried_over(rows: Rows) -> Rows:
     """The last value of each row, at its time and without length, for what comes after it."""
     at = rows.last_times_us
-    return _constant(at, at, rows.lasts, at, rows.statuses, np.zeros(len(rows), np.int64))
+    return _constant(at, at, _last_of(rows), np.zeros(len(rows), np.int64))
 
 
 def fold(pieces: Rows, edges: NDArray[np.int64], *, empty: bool = False) -> Rows:
@@ -181,48 +181,48 @@ def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
     lower, upper = np.clip(place, 0, len(edges) - 1), np.clip(place + 1, 0, len(edges) - 1)
     starts = np.where(whole | (turn == 0), cut.starts_us, edges[lower])
     ends = np.where(whole | (turn == parts[source] - 1), cut.ends_us, edges[upper])
-    share = _constant(starts, ends, cut.lasts, cut.last_times_us, cut.statuses, np.where(turn == 0, cut.counts, 0))
-    return Rows(
-        starts,
-        ends,
-        share.counts,
-        cut.minimums,
-        cut.maximums,
-        cut.means,
-        cut.lasts,
-        cut.last_times_us,
-        np.where(whole, cut.known_us, share.known_us),
-        np.where(whole, cut.bad_us, share.bad_us),
-        cut.statuses,
-        cut.worsts,
+    share = _constant(starts, ends, _last_of(cut), np.where(turn == 0, cut.counts, 0))
+    return replace(
+        cut,
+        starts_us=starts,
+        ends_us=ends,
+        counts=share.counts,
+        known_us=np.where(whole, cut.known_us, share.known_us),
+        bad_us=np.where(whole, cut.bad_us, share.bad_us),
     )
 
 
-def _constant(
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    values: NDArray[np.float64],
-    times: NDArray[np.int64],
-    statuses: NDArray[np.int64],
-    counts: NDArray[np.int64],
-) -> Rows:
-    """Pieces in which one sample was in force. A STALE one repeats an old value: that is shown, and counts as bad time."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _InForce:
+    """The samples that are in force in pieces, one for each: their values, times and statuses."""
+
+    values: NDArray[np.float64]
+    times_us: NDArray[np.int64]
+    statuses: NDArray[np.int64]
+
+
+def _last_of(rows: Rows) -> _InForce:
+    return _InForce(rows.lasts, rows.last_times_us, rows.statuses)
+
+
+def _constant(starts: NDArray[np.int64], ends: NDArray[np.int64], sample: _InForce, counts: NDArray[np.int64]) -> Rows:
+    """Pieces in which one sample is in force. A STALE one repeats an old value: it is shown, and counts as bad time."""
+    statuses = sample.statuses
     bad = (statuses & 3 == Quality.BAD) | (statuses & 3 == Quality.STALE)
-    usable = np.where(bad, np.nan, values)
+    usable = np.where(bad, np.nan, sample.values)
     length = ends - starts
     zero = np.zeros_like(length)
-    known = np.where(bad, zero, length)
     return Rows(
-        starts,
-        ends,
-        counts,
-        usable,
-        usable,
-        usable,
-        usable,
-        times,
-        known,
-        np.where(bad, length, zero),
-        statuses,
-        statuses,
+        starts_us=starts,
+        ends_us=ends,
+        counts=counts,
+        minimums=usable,
+        maximums=usable,
+        means=usable,
+        lasts=usable,
+        last_times_us=sample.times_us,
+        known_us=np.where(bad, zero, length),
+        bad_us=np.where(bad, length, zero),
+        statuses=statuses,
+        worsts=statuses,
     )

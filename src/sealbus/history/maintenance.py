@@ -111,8 +111,8 @@ class Maintenance:
         deleted = 0
         if batch:
             with self._store.changing() as statements:
-                for place, what in enumerate(batch):
-                    count = self._delete(statements, rules, what, now_us)
+                for place, (source, tag_id) in enumerate(batch):
+                    count = self._delete(statements, rules, source, tag_id, now_us)
                     deleted += count
                     if deleted >= _ROWS_AT_ONCE:  # most have nothing to delete; after much, somebody else may write
                         self._due += batch[place if count >= _ROWS_AT_ONCE else place + 1 :]
@@ -123,8 +123,7 @@ class Maintenance:
         given = self._store.reclaim_space({source: _dropped_us(rules, source, now_us) for source in Source})
         return MaintenanceStep(0, deleted, more=bool(self._due or (given and deleted)))
 
-    def _delete(self, statements: Statements, rules: HistoryRules, what: tuple[Source, int], now_us: int) -> int:
-        source, tag_id = what
+    def _delete(self, statements: Statements, rules: HistoryRules, source: Source, tag_id: int, now_us: int) -> int:
         kept = rules.of(tag_id)
         target_us = _target_us(kept, source, now_us)
         if source is Source.RAW and statements.marks(tag_id, 0, target_us):

@@ -79,7 +79,7 @@ class PostgresSamples:
         return bool(len(self._connection.columns(sql, (tag_id, start_us, end_us, count), "i")[0]))
 
     def delete(self, tag_id: int, before_us: int, limit: int) -> int:
-        return delete_oldest(self._connection, ("sample", "time_us"), (tag_id, before_us), limit)
+        return delete_oldest(self._connection, "sample", tag_id, before_us, limit)
 
     def pack_hours(self, tag_id: int, start_us: int, end_us: int) -> None:
         """Rows are as they should be."""

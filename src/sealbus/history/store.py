@@ -317,7 +317,7 @@ class Statements:
         """Delete the oldest, about `limit` of them; how many these were."""
         if source is Source.RAW:
             return self.raw.delete(tag_id, before_us, limit)
-        return delete_oldest(self._connection, (TABLES[source], "start_us"), (tag_id, before_us), limit)
+        return delete_oldest(self._connection, TABLES[source], tag_id, before_us, limit)
 
     def stale_days(self, limit: int) -> list[int]:
         """Tags whose days are cut in another zone than the store's."""
@@ -339,10 +339,10 @@ class Statements:
         self._connection.run("update tag set days_stale = 0 where tag_id = ?", (tag_id,))
 
 
-def delete_oldest(connection: StoreConnection, what: tuple[str, str], of: tuple[int, int], limit: int) -> int:
-    """Delete rows of a table, by its column of time, of a tag from before a time: the oldest, at most `limit` of them."""
-    table, column = what
+def delete_oldest(connection: StoreConnection, table: str, tag_id: int, before_us: int, limit: int) -> int:
+    """Delete the oldest rows of a tag from before a time, at most `limit`. Returns how many were deleted."""
+    column = "time_us" if table == TABLES[Source.RAW] else "start_us"
     sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} limit 1 offset ?"  # noqa: S608
-    found = connection.columns(sql, (*of, limit), "i")[0]
-    end = int(found[0]) if len(found) else of[1]
-    return connection.run(f"delete from {table} where tag_id = ? and {column} < ?", (of[0], end))  # noqa: S608
+    found = connection.columns(sql, (tag_id, before_us, limit), "i")[0]
+    end_us = int(found[0]) if len(found) else before_us
+    return connection.run(f"delete from {table} where tag_id = ? and {column} < ?", (tag_id, end_us))  # noqa: S608

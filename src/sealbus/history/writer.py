@@ -97,11 +97,18 @@ class HistoryWriter:
         self._unspooled: deque[SampleBlock] = deque()
         self._buffered = 0
         self._dropped = DroppedSamples()
-        self._stored = self._too_old = self._flushes_requested = self._flushes_done = 0
+        self._stored = 0
+        self._too_old = 0
+        self._flushes_requested = 0
+        self._flushes_done = 0
         self._down_since_us: int | None = None
-        self._store_error = self._spool_error = ""
-        self._wake, self._closing, self._stopped = threading.Event(), threading.Event(), threading.Event()
-        self._last_sync = self._next_store = 0.0
+        self._store_error = ""
+        self._spool_error = ""
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._stopped = threading.Event()
+        self._last_sync = 0.0
+        self._next_store = 0.0
         self._maintenance = MaintenanceSchedule(history)
         self._draining = 0
         self._threads = [

@@ -82,6 +82,15 @@ class OpenSegment:
         if len(self._unsynced) > _TRIM_BYTES:
             self.trim()
 
+    def mark_synced(self, end: int) -> None:
+        """All up to this offset is on the disk. For the syncing thread."""
+        self.synced = end
+
+    def close(self) -> None:
+        """Close the descriptor of a retired segment. For the syncing thread, so that none is closed during a sync."""
+        os.close(self.fd)
+        self.closed = True
+
     def rewrite(self) -> None:
         """Write again what may not have reached the disk. Raises OSError."""
         self.trim()

@@ -125,7 +125,7 @@ class SegmentStore:
                 self.no_reserve_because = error
             else:
                 self.no_reserve_because = None
-                self._syncer.directory_changed = True
+                self._syncer.note_directory_change()
 
     def maintain(self, now: float) -> None:
         """Once a second; `now` is monotonic, in seconds. Mends, allocates, removes what is told, minds a slow disk."""
@@ -136,7 +136,7 @@ class SegmentStore:
             self.allocate_reserve()
         try:
             if self._retention.remove_recorded():
-                self._syncer.directory_changed = True
+                self._syncer.note_directory_change()
                 self._syncer.request()
         except OSError as error:
             self.io_error = error
@@ -187,9 +187,7 @@ class SegmentStore:
         """Let the syncing thread see which segments there are."""
         self._segment = new or self._segment
         alive = [segment for segment in self._syncer.segments if not segment.closed and segment is not self._segment]
-        self._syncer.segments = (*alive, self._segment) if self._segment else ()
-        self._syncer.directory_changed = True
-        self._syncer.request()
+        self._syncer.replace_segments((*alive, self._segment) if self._segment else ())
 
     def _record_removals(self) -> None:
         while (removal := self._retention.next_removal()) is not None:
