@@ -1,10 +1,11 @@
-"""What was the value of a tag then? Samples in, ranges out at the width of a screen.
+"""What value did a tag have at a given time? Samples go in; ranges at the width of a screen come out.
 
-Samples come in batches, in any order, as often as need be: each is stored once. Rollups follow from them. One file of
-SQLite on one machine, PostgreSQL beyond; both answer alike.
+Samples come in batches, in any order and repeatedly; each is stored once. Rollups are computed from the samples. The
+store is one SQLite file on one machine, or PostgreSQL; both give the same results.
 
-The package refuses to decide what is worth storing (acquisition does, with dead band and longest interval), to invent a
-value (nobody looked is a gap), and to stop whoever hands it samples (`HistoryWriter` never blocks and never raises).
+The package does not decide what is worth storing (acquisition does, by dead band and longest interval). It does not
+invent values: a time at which nothing was collected is a gap. It does not block its producers: `HistoryWriter` never
+blocks and never raises.
 """
 
 from sealbus.history.history import History, open_history

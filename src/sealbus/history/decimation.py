@@ -1,10 +1,9 @@
 """A series at the width of a screen. Pure arithmetic on columns.
 
-The range is cut into as many columns as there are pixels. Each gives its least and its greatest value, in the order in
-which they came as far as that is known, so no peak is lost; a column in which nothing was good gives a gap. Where nothing
-follows for a while, the last value is added, since it is what holds; where it held no longer, a gap. So a drawer of steps
-has at most two points a pixel, save for those at the edge of a silence, and never draws a line over a time that nobody
-knows.
+The range is divided into one column per pixel. A column gives its smallest and its largest value, in the order of their
+times as far as it is known, so no peak is lost. A column without a good value gives a gap. Before a longer pause the
+last value is added, because it holds; where its hold ends, a gap is added. So a client that draws steps gets at most
+two points a pixel, except at the edges of a pause, and never draws a line over a time without data.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _NOT_COLLECTED = int(Quality.BAD) | int(Reason.NOT_COLLECTED) << 2
 
 @dataclass(frozen=True, slots=True)
 class Viewport:
-    """What is drawn: from when to when, on how many pixels; what has happened until `now_us`; how long a value holds."""
+    """What is drawn: the range, its width in pixels, the current time, and how long a value holds."""
 
     start_us: int
     end_us: int
@@ -41,7 +40,9 @@ class Viewport:
 
 
 def draw(tag_id: int, source: Source, rows: Rows, viewport: Viewport) -> Series:
-    """Rows in order of time, raw ones with no length, the one before the start first, as points."""
+    """The points for these rows. Rows are sorted by time, the one before the start first; raw samples are rows without
+    length.
+    """
     if not len(rows):
         return _series(tag_id, source, *_empty_columns())
     columns = _columns(rows, viewport)
@@ -71,7 +72,7 @@ def draw(tag_id: int, source: Source, rows: Rows, viewport: Viewport) -> Series:
 
 
 def _columns(rows: Rows, viewport: Viewport) -> NDArray[np.int64]:
-    """The pixel of each row; rows that are fewer than the points we may give keep one of their own."""
+    """The pixel of each row. If there are fewer rows than allowed points, each row gets a column of its own."""
     raw = bool(rows.starts_us[-1] == rows.ends_us[-1])
     if len(rows) <= viewport.width * (2 if raw else 1):
         apart = rows.starts_us[1:] > rows.ends_us[:-1]
@@ -88,11 +89,11 @@ def _extreme(
     groups: NDArray[np.intp],
     times_us: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The extreme value of each group, and when it was first reached; of a group without values, when it began."""
+    """The extreme value of each group and when it was first reached; for a group without values, when the group began."""
     extremes = choose.reduceat(values, firsts)
     at = times_us[firsts].copy()
     reached = np.flatnonzero(values == extremes[groups])[::-1]
-    at[groups[reached]] = times_us[reached]  # backwards: the first one is written last
+    at[groups[reached]] = times_us[reached]  # in reverse, so that the earliest is written last
     return extremes, at
 
 

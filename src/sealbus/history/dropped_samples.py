@@ -1,4 +1,4 @@
-"""How many samples were dropped, and from which span of time."""
+"""How many samples were dropped, and from which time range."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["DroppedSamples"]
 
 
 class DroppedSamples:
-    """A count and a span. Whoever uses it sees to it that one thread does so at a time."""
+    """A count and a time range. Not thread-safe: the caller holds a lock."""
 
     __slots__ = ("count", "from_us", "to_us")
 
@@ -23,7 +23,6 @@ class DroppedSamples:
         self.to_us: int | None = None
 
     def add(self, samples: Sequence[Sample]) -> None:
-        """These are lost."""
         if samples:
             times = [sample.time_us for sample in samples]
             self.count += len(times)

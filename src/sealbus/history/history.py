@@ -1,4 +1,6 @@
-"""The front door: samples in, answers out, upkeep. Opening connects to nothing, so a database that is down stops nobody."""
+"""The entry point: append samples, query ranges, run maintenance. Opening does not connect, so a database that is down
+stops no process from starting.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["History", "open_history"]
 
-_MOST_SAMPLES = 50_000
-_LARGEST_PAGE = 100_000
-_WIDEST = 20_000
+_MAX_SAMPLES = 50_000
+_MAX_PAGE = 100_000
+_MAX_WIDTH = 20_000
 
 
 def open_history(
@@ -39,7 +41,7 @@ def open_history(
 ) -> History:
     """History at `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://...`.
 
-    The first who writes makes the tables. `now_us` is the wall clock. Raises ConfigError for a URL that names no store.
+    The first process that writes creates the tables. `now_us` is the wall clock. Raises ConfigError for any other URL.
     """
     clock = now_us or (lambda: time.time_ns() // 1000)
     scheme = url.partition(":")[0]
@@ -49,14 +51,16 @@ def open_history(
     if scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and not parts.query:
         return History(SQLiteStore(Path(unquote(parts.path[1:])), read_only=read_only, zone=rules.zone), rules, clock)
     raise ConfigError(
-        "history needs a store", key="history", hint="sqlite:///history.sqlite3 or postgresql://user@host/database"
+        "not the URL of a history store",
+        key="history",
+        hint="write sqlite:///history.sqlite3 or postgresql://user@host/database",
     )
 
 
 class History:
-    """Samples and rollups of all tags. Every method may be called from any thread, and may wait for a disk or a server.
+    """Samples and rollups of all tags. Thread-safe; every method may block on a disk or a server.
 
-    Raises HistoryUnavailable where the store cannot answer now, LocalError for what nobody can answer.
+    Raises HistoryUnavailable while the store cannot be used, LocalError for a query that no store can answer.
     """
 
     def __init__(self, store: Store, rules: HistoryRules, now_us: Callable[[], int]) -> None:
@@ -71,42 +75,46 @@ class History:
         self._rules = rules
 
     def append(self, samples: Sequence[Sample]) -> Appended:
-        """Store samples, in any order. One of the same tag and time as an older one changes nothing."""
+        """Store samples in any order. A sample with the tag and time of a stored one is ignored."""
         return self.append_block(SampleBlock.of(samples))
 
     def append_block(self, block: SampleBlock) -> Appended:
-        """The same, in columns. When it returns the samples are on disk."""
+        """`append` for columns. When it returns, the samples are on disk."""
         return self._appender.append(block, self._rules)
 
     def query(self, tag_ids: Sequence[int], start_us: int, end_us: int, *, width: int) -> tuple[Series, ...]:
-        """Each tag in [start, end) for `width` pixels, in the order asked for. A tag without history is an empty series."""
+        """Each tag in [start, end) for `width` pixels, in the order of `tag_ids`. A tag without history gives an empty
+        series.
+        """
         _check_range(start_us, end_us)
-        if not 1 <= width <= _WIDEST:
-            raise LocalError(f"a width of {width} pixels; 1 to {_WIDEST}")
-        most_samples = max(_MOST_SAMPLES // max(len(tag_ids), 1), 2 * width)
+        if not 1 <= width <= _MAX_WIDTH:
+            raise LocalError(f"the width is {width} pixels; ask for 1 to {_MAX_WIDTH}")
+        max_samples = max(_MAX_SAMPLES // max(len(tag_ids), 1), 2 * width)
         found = []
         with self._store.reading() as statements:
             zone, now_us = statements.meta().zone, self._now_us()
             for tag_id in tag_ids:
                 builder = self._builder(statements, tag_id, zone, now_us)
                 viewport = Viewport(start_us, end_us, width, now_us, builder.hold_us)
-                found.append(series(builder, viewport, most_samples))
+                found.append(series(builder, viewport, max_samples))
         return tuple(found)
 
     def raw(
         self, tag_id: int, start_us: int, end_us: int, *, limit: int = 1000, after: Cursor | None = None
     ) -> RawPage:
-        """Samples as they were stored, in [start, end), `limit` at most; the next page is after the cursor."""
+        """Samples as stored, in [start, end), at most `limit`. Pass the cursor of a page as `after` to get the next
+        one.
+        """
         block, cursor = self.raw_block(tag_id, start_us, end_us, limit=limit, after=after)
         return RawPage(tuple(block.samples()), cursor)
 
     def raw_block(
         self, tag_id: int, start_us: int, end_us: int, *, limit: int, after: Cursor | None = None
     ) -> tuple[SampleBlock, Cursor | None]:
-        """A page in columns."""
+        """`raw` in columns."""
         _check_range(start_us, end_us)
-        if not 1 <= limit <= _LARGEST_PAGE:
-            raise LocalError(f"a page of {limit} samples; 1 to {_LARGEST_PAGE}")
+        if not 1 <= limit <= _MAX_PAGE:
+            raise LocalError(f"the page has {limit} samples; ask for 1 to {_MAX_PAGE}")
         begin_us = start_us if after is None else max(start_us, after.time_us + 1)
         with self._store.reading() as statements:
             block = statements.raw.samples(tag_id, begin_us, end_us, limit + 1)
@@ -123,14 +131,16 @@ class History:
         return tuple(sample for sample in found if sample is not None)
 
     def aggregates(self, tag_id: int, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
-        """The buckets of one tag that meet [start, end)."""
+        """The buckets of one tag that overlap [start, end)."""
         _check_range(start_us, end_us)
         with self._store.reading() as statements:
             builder = self._builder(statements, tag_id, statements.meta().zone, self._now_us())
             return aggregates(builder, bucket, start_us, end_us)
 
     def extents(self, tag_ids: Sequence[int], source: Source) -> dict[int, Extent]:
-        """Where there is anything of this source, what the last values hold included. Tags without anything are left out."""
+        """The time in which each tag has data of this source, including the hold of the last value. Tags without data
+        are left out.
+        """
         with self._store.reading() as statements:
             found = statements.extents(tag_ids, source)
         rules = self._rules
@@ -140,12 +150,14 @@ class History:
         }
 
     def next_known(self, tag_id: int, time_us: int) -> int | None:
-        """From when on there is something again, after a stretch of nothing: the hour it is in. None: nothing follows."""
+        """The beginning of the first hour at or after `time_us` that has data; None when there is none."""
         with self._store.reading() as statements:
             return statements.next_hour(tag_id, time_us - time_us % HOUR_US)
 
     def maintain(self) -> MaintenanceStep:
-        """One small step of upkeep: roll up hours that are over, delete what is past keeping. Call it while `more`."""
+        """One small step of maintenance: roll up an hour that is over, or delete what has expired. Repeat it while
+        `more`.
+        """
         return self._maintenance.step(self._rules, self._now_us())
 
     def tag_ids(self) -> tuple[int, ...]:
@@ -154,11 +166,11 @@ class History:
             return tuple(sorted(statements.tags()))
 
     def size_bytes(self) -> int:
-        """What it takes on disk."""
+        """The size of the store on disk."""
         return self._store.size_bytes()
 
     def close(self) -> None:
-        """Let go of the store. Calls that are going on end first."""
+        """Close the connections. Running calls finish first."""
         self._store.close()
 
     def _builder(self, statements: Statements, tag_id: int, zone: str, now_us: int) -> RollupBuilder:
@@ -168,5 +180,6 @@ class History:
 def _check_range(start_us: int, end_us: int) -> None:
     if not 0 <= start_us < end_us <= LAST_US:
         raise LocalError(
-            f"a range from {start_us} to {end_us} microseconds; the end must be after the start, from 1970 on"
+            f"the range from {start_us} to {end_us} microseconds is empty or out of bounds; "
+            "the end must be after the start, and both between 1970 and 2255"
         )

@@ -1,11 +1,11 @@
-"""What a store needs from time to time: hours that are over are rolled up, what is past keeping is deleted.
+"""The maintenance of a store: hours that are over are rolled up, expired data is deleted.
 
-All in small steps, each a transaction of its own, so that samples need not wait long. Several processes may do it beside
-each other. Samples are deleted only after their hours are rolled, and a little later than they are refused, so that the
-first hour that is kept still knows what it began with.
+It runs in small steps, each a transaction, so that samples wait only briefly. Several processes may run it at once.
+Samples are deleted after their hours are rolled up, and a little later than appending refuses them, so that the first
+hour that is kept still has the value it began with.
 
-When the zone has changed, the days of each tag are folded again from hours. Days from before the oldest hour that is
-kept cannot be, and stay as they are.
+When the time zone changes, the days of each tag are folded again from hours. Days before the oldest stored hour cannot
+be folded again, and stay as they are.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ROWS_AT_ONCE = 20_000
 
 
 class Maintenance:
-    """Does one step at a time."""
+    """Runs one step at a time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -49,7 +49,7 @@ class Maintenance:
         self._compacted_us = -_COMPACT_EVERY_US
 
     def step(self, rules: HistoryRules, now_us: int) -> MaintenanceStep:
-        """One step of what is most needed. Raises HistoryUnavailable."""
+        """Do the step that is due first. Raises HistoryUnavailable."""
         with self._lock:
             if self._compact(now_us):
                 return MaintenanceStep(0, 0, more=True)
@@ -61,10 +61,10 @@ class Maintenance:
             return self._retain(rules, now_us)
 
     def _compact(self, now_us: int) -> bool:
-        """Whether there was something: much, or a minute has gone by. The clock may have been set back."""
+        """Returns whether samples were compacted: when many wait, or after a minute. The clock may have been set back."""
         everything = not self._compacted_us <= now_us < self._compacted_us + _COMPACT_EVERY_US
         compacted = self._store.compact(everything=everything)
-        if compacted != everything:  # there was nothing left, or much has been settled before its time
+        if compacted != everything:  # all is compacted, or a large batch was before its time
             self._compacted_us = now_us
         return compacted
 
@@ -111,11 +111,11 @@ class Maintenance:
         deleted = 0
         if batch:
             with self._store.changing() as statements:
-                for place, (source, tag_id) in enumerate(batch):
+                for index, (source, tag_id) in enumerate(batch):
                     count = self._delete(statements, rules, source, tag_id, now_us)
                     deleted += count
-                    if deleted >= _ROWS_AT_ONCE:  # most have nothing to delete; after much, somebody else may write
-                        self._due += batch[place if count >= _ROWS_AT_ONCE else place + 1 :]
+                    if deleted >= _ROWS_AT_ONCE:  # most tags delete nothing; after many rows let writers in
+                        self._due += batch[index if count >= _ROWS_AT_ONCE else index + 1 :]
                         break
                 statements.bump_epoch()
         if not self._due:
@@ -127,10 +127,10 @@ class Maintenance:
         kept = rules.of(tag_id)
         target_us = _target_us(kept, source, now_us)
         if source is Source.RAW and statements.marks(tag_id, 0, target_us):
-            return 0  # somebody brought late samples meanwhile: first their hours are rolled
+            return 0  # late samples arrived: roll up their hours first
         statements.set_floor(source, tag_id, target_us)
         if target_us <= _dropped_us(rules, source, now_us) + DAY_US and source in self._store.partitioned:
-            return 0  # it goes with its partition
+            return 0  # dropped with its partition
         end_us = target_us - (kept.hold_us if source is Source.RAW else 0)
         return statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
 
@@ -140,7 +140,7 @@ def _cut_days(builder: RollupBuilder) -> None:
     oldest = statements.first_row(Source.HOUR, tag_id)
     if oldest is not None:
         first_us = floor_us(Bucket.DAY, oldest, builder.zone)
-        if first_us < statements.floors(tag_id).hour:  # its beginning is deleted: that day stays as it was
+        if first_us < statements.floors(tag_id).hour:  # the day began before the oldest hour: keep it as it is
             first_us = int(edges(Bucket.DAY, oldest, oldest + 1, builder.zone)[-1])
         end_us = int(edges(Bucket.DAY, builder.now_us, builder.now_us + 1, builder.zone)[-1])
         rows = builder.days_from_hours(first_us, max(end_us, first_us + 1))
@@ -155,12 +155,12 @@ def _days(kept: RetentionClass, source: Source) -> int | None:
 
 
 def _target_us(kept: RetentionClass, source: Source, now_us: int) -> int:
-    """What is before is past keeping; a whole hour."""
+    """The end of what has expired: a whole hour."""
     days = _days(kept, source)
     target_us = 0 if days is None else max(now_us - days * DAY_US, 0)
     return target_us - target_us % HOUR_US
 
 
 def _dropped_us(rules: HistoryRules, source: Source, now_us: int) -> int:
-    """What is before is past keeping for every class."""
+    """The end of what has expired in every class."""
     return min(_target_us(kept, source, now_us) - kept.hold_us for kept in rules.classes)

@@ -1,8 +1,11 @@
-"""Samples of one tag in few bytes: how the SQLite engine keeps them.
+"""Samples of one tag in few bytes: the format in which the SQLite engine stores them.
 
-*Plain* they stand one after the other; that is what is made often, and soon made anew. *Small*, times are
-differences and each column is kept by its bytes of the same weight, so that a general compressor finds what repeats: a
-register that moves a little each second takes about four bytes a sample, time and quality included.
+*Plain* packing writes one sample after the other: it is fast, and soon replaced. *Compressed* packing stores
+differences of times, and each column by its bytes of equal weight, so that a general compressor finds repetitions: a
+register that changes slightly every second takes about four bytes a sample, with time and quality.
+
+The first byte names the packing. An unknown one is refused: damaged data must not decode to samples that nothing has
+measured.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_compressed", "pack_compressed", "pack_plain", "unpack", "unpack_plain"]
 
-_HEAD = struct.Struct("<BI")  # which of the two, and how many
+_HEAD = struct.Struct("<BI")  # packing, count of samples
 _PLAIN, _COMPRESSED = 0, 1
 _LEVEL = 3
 _SAMPLE = np.dtype([("time", "<i8"), ("value", "<f8"), ("status", "<i2")])
@@ -32,7 +35,7 @@ _WIDTH = _SAMPLE.itemsize
 
 
 def pack_plain(block: SampleBlock, firsts: Sequence[int]) -> Iterator[bytes]:
-    """Samples in pieces that begin at these places, the first at the start."""
+    """The samples in pieces that begin at the indices `firsts`, of which the first is 0."""
     records = np.empty(len(block), _SAMPLE)
     records["time"], records["value"], records["status"] = block.times_us, block.values, block.statuses
     plain = records.tobytes()
@@ -42,7 +45,7 @@ def pack_plain(block: SampleBlock, firsts: Sequence[int]) -> Iterator[bytes]:
 
 
 def pack_compressed(block: SampleBlock) -> bytes:
-    """Samples in order, one at least."""
+    """The samples, sorted by time; at least one."""
     times = np.diff(block.times_us, prepend=0).astype("<i8")
     columns = (times, block.values.astype("<f8"), block.statuses.astype("<i2"))
     weights = (column.view(np.uint8).reshape(len(column), column.itemsize).T.tobytes() for column in columns)
@@ -50,16 +53,16 @@ def pack_compressed(block: SampleBlock) -> bytes:
 
 
 def is_compressed(data: bytes) -> bool:
-    """Which of the two has made it."""
+    """Whether `pack_compressed` made these bytes."""
     return data[:1] == bytes((_COMPRESSED,))
 
 
 def unpack(tag_id: int, data: bytes) -> SampleBlock:
-    """The opposite of both. Raises ValueError for what they have not made."""
+    """The inverse of both. Raises ValueError for any other bytes."""
     try:
         kind, count = _HEAD.unpack_from(data)
         if kind not in (_PLAIN, _COMPRESSED):
-            raise ValueError(f"no such packing: {kind}")
+            raise ValueError(f"unknown packing {kind}")
         body = zlib.decompress(memoryview(data)[_HEAD.size :]) if kind == _COMPRESSED else data[_HEAD.size :]
     except (struct.error, zlib.error) as error:
         raise ValueError(str(error)) from error
@@ -80,7 +83,7 @@ def unpack(tag_id: int, data: bytes) -> SampleBlock:
 
 
 def unpack_plain(tag_id: int, rows: Sequence[bytes]) -> SampleBlock | None:
-    """Many at once, one after the other. None: not all of them are plain, whole, and without texts."""
+    """Several plain packings at once, one after the other. None unless all are plain, complete and without texts."""
     bodies = [row[_HEAD.size :] for row in rows]
     for row, body in zip(rows, bodies, strict=True):
         if len(body) % _WIDTH or not row.startswith(_HEAD.pack(_PLAIN, len(body) // _WIDTH)):

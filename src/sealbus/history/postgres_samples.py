@@ -1,7 +1,7 @@
-"""Samples in PostgreSQL: a row each, copied in.
+"""Samples in PostgreSQL: one row each, written by COPY.
 
-Samples are copied straight in. Where one is there already, as after a lost connection, they are copied into a temporary
-table and inserted from there as far as they are missing.
+COPY writes into the table directly. If one of the samples exists already, as after a lost connection, the batch is
+copied into a temporary table, and the missing samples are inserted from there.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _COPY_TEXTS = b"copy staging (tag_id, time_us, value, status, text) from stdin"
 
 
 class PostgresSamples:
-    """The samples of a store, within one transaction. `have_partitions` makes those that samples of these times need."""
+    """The samples of a store, within one transaction. `ensure_partitions` creates the partitions that samples of these
+    times need.
+    """
 
     __slots__ = ("_connection", "_driver", "_ensure_partitions")
 
@@ -82,7 +84,7 @@ class PostgresSamples:
         return delete_oldest(self._connection, "sample", tag_id, before_us, limit)
 
     def pack_hours(self, tag_id: int, start_us: int, end_us: int) -> None:
-        """Rows are as they should be."""
+        """Nothing to do: rows need no packing."""
 
     def _block(self, tag_id: int, where: str, parameters: Sequence[object]) -> SampleBlock:
         sql = f"select time_us, value, status from sample where {where}"  # noqa: S608

@@ -1,9 +1,9 @@
-"""History in PostgreSQL, in a schema of its own: samples and minutes in partitions by time.
+"""History in PostgreSQL, in its own schema: samples and minutes in partitions by time.
 
-Appenders share an advisory lock that rolling and deleting take for themselves alone. A result comes as one array for each
-column: a hundred thousand samples are one row.
+Appenders hold an advisory lock in shared mode; rolling up and deleting hold it exclusively. A result comes as one array
+per column, so that a hundred thousand samples are one row.
 
-All waiting has an end: to connect, for a lock, for a statement, for a network that has gone silent.
+Every wait is bounded: for a connection, a lock, a statement, and a network that went silent.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgreSQLStore"]
 
-_LOCK = 0x5EA1B001  # appenders share it
+_LOCK = 0x5EA1B001  # shared by appenders
 _INT8_ARRAY, _FLOAT8_ARRAY = 1016, 1022  # pg_type.oid
 _OPTIONS = (
     "-c search_path=history,pg_temp -c lock_timeout=10s -c statement_timeout=60s"
     " -c idle_in_transaction_session_timeout=120s -c timezone=UTC"
     " -c jit=off -c work_mem=32MB"  # a tag's minutes of two months are sorted in memory
-    " -c synchronous_commit=on"  # whatever the server thinks: what is committed is let go by the spool
+    " -c synchronous_commit=on"  # whatever the server defaults to: the spool deletes what is committed
 )
 _ROW_KINDS = (">i8", ">i8", ">i8", ">f8", ">f8", ">f8", ">f8", ">i8", ">i8", ">i8", ">i2", ">i2")
 _ROW_COLUMNS = "tag_id, start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"
 
 
 class PostgreSQLStore:
-    """A database on a server. Who may write makes the schema; a reader of one that is not there hears HistoryUnavailable."""
+    """A database on a server. A writer creates the schema; a reader gets HistoryUnavailable until it exists."""
 
     def __init__(self, url: str, *, read_only: bool, zone: str) -> None:
         self._url = url
@@ -77,7 +77,7 @@ class PostgreSQLStore:
         return frozenset({Source.RAW, Source.MINUTE})
 
     def reclaim_space(self, cutoffs: dict[Source, int]) -> int:
-        """Drop partitions that lie wholly before the cutoff of their table; how many these were."""
+        """Drop the partitions that lie entirely before the cutoff of their table. Returns how many were dropped."""
         self._require_writable()
         before = {TABLES[source]: cutoff for source, cutoff in cutoffs.items() if TABLES[source] in PARTITION_US}
         with _as_unavailable(), self._pool.borrowed() as connection:
@@ -107,12 +107,12 @@ class PostgreSQLStore:
                 yield Statements(beside, PostgresSamples(beside, connection, beside.ensure_partitions))
                 connection.execute("commit")
             except BaseException:
-                self._partitions.clear()  # what was made in this transaction is no more
+                self._partitions.clear()  # partitions created in this transaction were rolled back
                 raise
 
     def _require_writable(self) -> None:
         if self._read_only:
-            raise HistoryUnavailable("history was opened to read only")
+            raise HistoryUnavailable("history is opened read-only")
 
     def _connect(self) -> psycopg.Connection[Any]:
         connection = psycopg.connect(
@@ -141,7 +141,7 @@ class PostgreSQLStore:
 
 
 class _PostgreSQLConnection:
-    """Statements with `?`, results as arrays, and rollups by COPY."""
+    """Runs statements with `?`, returns results as arrays, and writes rollups by COPY."""
 
     __slots__ = ("_connection", "_partitions")
 
@@ -176,7 +176,7 @@ class _PostgreSQLConnection:
             copy.write(copy_rows(columns))
 
     def ensure_partitions(self, table: str, times_us: NDArray[np.int64]) -> None:
-        """Let the partitions of a table that rows of these times need be there."""
+        """Create the partitions of the table that rows of these times need."""
         wanted = {(table, number) for number in np.unique(times_us // PARTITION_US[table]).tolist()}
         if missing := wanted - self._partitions:
             make_partitions(self._connection, missing)

@@ -1,8 +1,9 @@
-"""Which source answers, and the answer.
+"""Which source answers a query, and the answer.
 
-Raw samples serve where they are still kept and at most two a pixel. Else it is the coarsest rollup whose buckets are no
-longer than a pixel and a half; where even minutes are too coarse, again raw samples, as many as can be looked through at
-once, and minutes beyond. What reaches back before a source is kept is served by a coarser one.
+Raw samples are used while they are kept and there are at most two per pixel. Otherwise the source is the coarsest
+rollup whose buckets are no longer than a pixel and a half. Where even minutes are too coarse, raw samples are used
+again, up to a bound, and minutes beyond it. A range that begins before a source is kept is answered by a coarser
+source.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["aggregates", "latest", "series"]
 
-_MOST_BUCKETS = 200_000
+_MAX_BUCKETS = 200_000
 _FINEST_FIRST = (Source.RAW, Source.MINUTE, Source.HOUR, Source.DAY)
 _PIXELS_A_BUCKET = 1.5
 _FOREVER_US = 1 << 62
 
 
-def series(builder: RollupBuilder, viewport: Viewport, most_samples: int) -> Series:
-    """One tag at the width of the frame, from raw samples if these are at most `most_samples`, or two a pixel."""
-    source = _choose(builder, viewport, most_samples)
+def series(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Series:
+    """One tag at the width of the viewport: from raw samples if there are at most `max_samples`, or two per pixel."""
+    source = _choose(builder, viewport, max_samples)
     if source is Source.RAW:
         return _from_samples(builder, viewport)
     bucket = Bucket(source.value)
@@ -46,10 +47,10 @@ def series(builder: RollupBuilder, viewport: Viewport, most_samples: int) -> Ser
 
 
 def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
-    """The buckets that meet [start, end). Raises LocalError: there are too many of them."""
-    if (end_us - start_us) // bucket.usual_us > _MOST_BUCKETS:
+    """The buckets that overlap [start, end). Raises LocalError when there are too many."""
+    if (end_us - start_us) // bucket.usual_us > _MAX_BUCKETS:
         raise LocalError(
-            f"more than {_MOST_BUCKETS} {bucket.value}s at once; ask for a shorter range, or a longer bucket"
+            f"the range has more than {_MAX_BUCKETS} {bucket.value}s; ask for a shorter range, or a longer bucket"
         )
     cuts = edges(bucket, start_us, end_us, builder.zone)
     stored = builder.rows(bucket, int(cuts[0]), int(cuts[-1]))
@@ -73,7 +74,7 @@ def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: in
 
 
 def latest(builder: RollupBuilder) -> Sample | None:
-    """The last sample of a tag; of one whose samples are deleted, what the rollups still say of it."""
+    """The last sample of a tag. When its samples are deleted, it is rebuilt from the rollups."""
     if found := list(builder.statements.raw.sample_before(builder.tag_id, _FOREVER_US).samples()):
         return found[0]
     row = builder.row_before(_FOREVER_US)
@@ -89,7 +90,7 @@ def latest(builder: RollupBuilder) -> Sample | None:
     )
 
 
-def _choose(builder: RollupBuilder, viewport: Viewport, most_samples: int) -> Source:
+def _choose(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Source:
     floors = builder.statements.floors(builder.tag_id)
     reach = max(viewport.start_us, min(floors.of(source) for source in _FINEST_FIRST))
     kept = [source for source in _FINEST_FIRST if floors.of(source) <= reach]
@@ -97,7 +98,7 @@ def _choose(builder: RollupBuilder, viewport: Viewport, most_samples: int) -> So
     rollups = [source for source in kept if source is not Source.RAW]
     fitting = [source for source in rollups if Bucket(source.value).usual_us <= longest_us]
     if kept[0] is Source.RAW:
-        most = 2 * viewport.width if fitting else most_samples
+        most = 2 * viewport.width if fitting else max_samples
         if not builder.statements.raw.has_more_than(builder.tag_id, viewport.start_us, viewport.end_us, most):
             return Source.RAW
     return fitting[-1] if fitting else rollups[0]

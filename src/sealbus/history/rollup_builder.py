@@ -1,7 +1,8 @@
-"""Rollups from samples: what is stored of an hour when it is over, and what is asked of one that is not.
+"""Rollups from samples: those that maintenance stores when an hour is over, and those that a query needs before.
 
-Both fold the samples of whole hours the same way, so an answer never depends on whether an hour was rolled already. Days
-are folded from hours; where a day begins within an hour (zones of half and quarter hours), that hour is taken by minutes.
+Both fold the samples of whole hours in the same way, so an answer does not depend on whether an hour was rolled up
+already. Days are folded from hours. Where a day begins within an hour (in time zones with half or quarter hours), that
+hour is folded from minutes.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ class RollupBuilder:
     now_us: int
     zone: str
     open_us: int | None = None
-    """Marked hours from here on are not folded on the fly; None: all are."""
+    """Marked hours from this time on are not folded on the fly; None: all are."""
 
     def from_samples(self, bucket: Bucket, start_us: int, end_us: int) -> Rows:
-        """The minutes or hours of whole hours, from samples."""
+        """The minutes or hours of whole hours, folded from samples."""
         pieces = of_samples(self.block(start_us, end_us), hold_us=self.hold_us, now_us=self.now_us)
         return fold(pieces, edges(bucket, start_us, end_us, self.zone))
 
@@ -52,9 +53,9 @@ class RollupBuilder:
         return SampleBlock.joined([self.statements.raw.sample_before(self.tag_id, start_us), block])
 
     def rows(self, bucket: Bucket, start_us: int, end_us: int, step_us: int = 0) -> Rows:
-        """The buckets that begin in [start, end), those of marked hours folded on the fly. Start and end are edges.
+        """The buckets that begin in [start, end); those of marked hours are folded on the fly. Start and end are edges.
 
-        Those of each `step_us` may come as one, for drawing only.
+        With `step_us` the buckets of each step may come as one. That is exact enough for drawing only.
         """
         if bucket is Bucket.DAY:
             return self._days(start_us, end_us)
@@ -75,12 +76,14 @@ class RollupBuilder:
         return self.statements.rows(Source(bucket.value), self.tag_id, *span)
 
     def days_from_hours(self, start_us: int, end_us: int) -> Rows:
-        """The days that begin in [start, end), both midnights, from hours."""
+        """The days that begin in [start, end), both midnights, folded from hours."""
         rows, cuts = self.parts_of_days(start_us, end_us)
         return fold(of_rows(rows, hold_us=self.hold_us, now_us=self.now_us), cuts)
 
     def parts_of_days(self, start_us: int, end_us: int) -> tuple[Rows, NDArray[np.int64]]:
-        """The hours of these days, minutes where a day begins within an hour, and the last row before; and the midnights."""
+        """The rows that these days are folded from (hours, minutes where a day begins within an hour, the last row
+        before), and the midnights.
+        """
         first, last = outer_edges(Bucket.DAY, start_us, end_us, self.zone)
         hours = self.rows(Bucket.HOUR, floor_us(Bucket.HOUR, first, self.zone), last)
         if not len(hours):
@@ -98,7 +101,7 @@ class RollupBuilder:
         return Rows.joined([before, *parts]), cuts
 
     def row_before(self, time_us: int) -> Rows:
-        """What the last sample before a time left behind, as a row without length."""
+        """The value that the last sample before a time carried over, as a row without length."""
         sample = self.statements.raw.sample_before(self.tag_id, int(time_us))
         if len(sample):
             return carried_over(of_samples(sample, hold_us=self.hold_us, now_us=self.now_us))
@@ -123,7 +126,7 @@ class RollupBuilder:
 
 
 def runs(hours: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Hours in order as spans without a gap, none longer than two days."""
+    """Sorted hours as contiguous ranges, none longer than two days."""
     start = end = None
     for hour in hours:
         if start is not None and end is not None and (hour != end or end - start >= _LONGEST_RUN * HOUR_US):

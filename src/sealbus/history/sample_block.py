@@ -1,9 +1,9 @@
-"""Samples as columns: how they are spooled, stored and read. One conversion from objects, none after it.
+"""Samples as columns: the form in which they are spooled, stored and read. Objects are converted once, at the entrance.
 
-Status is one number: quality in the two lowest bits, the reason above, and TEXT where the value is text. Numbers are
-float64 (whole numbers above 2^53 are rounded), no value is NaN.
+A status is one number: the quality in the two lowest bits, the reason above, and TEXT where the value is text. Numbers
+are float64 (integers above 2^53 are rounded); NaN stands for no value.
 
-Encoded for the spool a block is: count, tags, times, values, statuses, then the texts as MessagePack.
+A block is encoded for the spool as: count, tags, times, values, statuses, then the texts as MessagePack.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COUNT = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleBlock:
-    """Columns of the same length. `texts` holds the text values by their index."""
+    """Columns of equal length. `texts` maps an index to its text value."""
 
     tag_ids: NDArray[np.int64]
     times_us: NDArray[np.int64]
@@ -50,7 +50,9 @@ class SampleBlock:
         """Raises LocalError for a sample that cannot be stored."""
         for sample in samples:
             if not is_storable(sample):
-                raise LocalError(f"sample of tag {sample.tag_id} at {sample.time_us} cannot be stored")
+                raise LocalError(
+                    f"sample of tag {sample.tag_id} at {sample.time_us} is out of the range that can be stored"
+                )
         count = len(samples)
         texts = {index: _clean(each.value) for index, each in enumerate(samples) if isinstance(each.value, str)}
         return cls(
@@ -63,7 +65,7 @@ class SampleBlock:
 
     @classmethod
     def joined(cls, blocks: Sequence[SampleBlock]) -> SampleBlock:
-        """One block of several, in order."""
+        """One block of several, one after the other."""
         texts: dict[int, str] = {}
         offset = 0
         for block in blocks:
@@ -78,16 +80,16 @@ class SampleBlock:
         )
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> SampleBlock:
-        """Those of the samples where the mask is set, or at these places, in their order."""
+        """The samples where the mask is set, or at these indices."""
         places = np.arange(len(self))[which]
         return self._of_columns(places, places)
 
     def sliced(self, first: int, last: int) -> SampleBlock:
-        """Those from one place to another. The columns are shared."""
+        """The samples from index `first` up to `last`. Shares the columns."""
         return self._of_columns(slice(first, last), range(first, last))
 
     def ordered(self) -> SampleBlock:
-        """By tag and time; of several of the same tag and time the first."""
+        """Sorted by tag and time. Of samples with equal tag and time the first is kept."""
         tags, times = self.tag_ids, self.times_us
         rising = (tags[1:] > tags[:-1]) | (tags[1:] == tags[:-1]) & (times[1:] > times[:-1])
         if rising.all():
@@ -105,7 +107,7 @@ class SampleBlock:
         return SampleBlock(self.tag_ids[which], self.times_us[which], self.values[which], statuses, texts)
 
     def samples(self) -> Iterator[Sample]:
-        """As objects. Numbers are floats."""
+        """The samples as objects. Numbers are floats."""
         columns = zip(
             self.tag_ids.tolist(), self.times_us.tolist(), self.values.tolist(), self.statuses.tolist(), strict=True
         )
@@ -114,7 +116,7 @@ class SampleBlock:
             yield Sample(tag_id, time_us, shown, Quality(status & 3), Reason((status & 255) >> 2))
 
     def encode(self) -> bytes:
-        """As bytes for the spool."""
+        """The bytes for the spool."""
         columns = (
             self.tag_ids.astype("<i4"),
             self.times_us.astype("<i8"),
@@ -126,7 +128,7 @@ class SampleBlock:
 
     @classmethod
     def decode(cls, data: bytes) -> SampleBlock:
-        """The opposite of `encode`. Raises ValueError."""
+        """The inverse of `encode`. Raises ValueError."""
         (count,) = _COUNT.unpack_from(data)
         columns: list[NDArray[np.int64] | NDArray[np.float64]] = []
         offset = _COUNT.size
@@ -148,17 +150,17 @@ EMPTY_BLOCK = SampleBlock(np.empty(0, np.int64), np.empty(0, np.int64), np.empty
 
 
 def is_storable(sample: Sample) -> bool:
-    """Whether the store has room for such a number of tag and such a time."""
+    """Whether tag id and time are in the range that a store can hold."""
     return 0 <= sample.tag_id <= _LAST_TAG and 0 <= sample.time_us < LAST_US
 
 
 def quality_of(statuses: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The numbers of `Quality`."""
+    """The qualities, as numbers of `Quality`."""
     return (statuses & 3).astype(np.uint8)
 
 
 def reason_of(statuses: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The numbers of `Reason`."""
+    """The reasons, as numbers of `Reason`."""
     return ((statuses & 255) >> 2).astype(np.uint8)
 
 
@@ -178,5 +180,5 @@ def _number(value: object) -> float:
 
 
 def _clean(text: object) -> str:
-    """No NUL, which PostgreSQL has no place for, and no half of a surrogate pair."""
+    """Without NUL, which PostgreSQL cannot store, and without lone surrogates."""
     return str(text).replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
-"""The files of the spool: frames one after the other in segments that are only ever appended to.
+"""The files of the spool: frames one after the other, in segments that are only appended to.
 
-A frame is a header (magic, length, CRC-32 of what follows, number of samples) and an encoded block. A run never appends
-to a segment of an earlier one, so what a kill has torn stays at the end of its segment and is passed over there.
+A frame is a header (magic, length, CRC-32 of the payload, number of samples) and an encoded block. A run never appends
+to a segment of an earlier run, so a frame torn by a kill is the end of its segment, and is skipped there.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ _NAME = re.compile(r"(\d{12})\.samples")
 
 @dataclass(frozen=True, slots=True)
 class SpoolFrame:
-    """A block, and where the next frame begins."""
+    """A block, and the offset of the next frame."""
 
     block: SampleBlock
     end: int
 
 
 def segment_path(folder: Path, number: int) -> Path:
-    """Where a segment lies."""
+    """The file of a segment."""
     return folder / f"{number:012}.samples"
 
 
 def numbers(folder: Path) -> list[int]:
-    """The segments that are there, in order."""
+    """The numbers of the existing segments, sorted."""
     return sorted(int(found[1]) for path in folder.iterdir() if (found := _NAME.fullmatch(path.name)))
 
 
 def encode_frame(block: SampleBlock) -> bytes:
-    """The bytes of a frame."""
+    """The frame of a block."""
     payload = block.encode()
     return HEADER.pack(_MAGIC, len(payload), zlib.crc32(payload), len(block)) + payload
 
 
 def read_frame(descriptor: int, offset: int) -> SpoolFrame | None:
-    """The frame at an offset; None when none, or no whole one, is there. Raises OSError."""
+    """The frame at an offset; None if there is no complete one. Raises OSError."""
     header = os.pread(descriptor, HEADER.size, offset)
     if len(header) < HEADER.size:
         return None
@@ -65,7 +65,7 @@ def read_frame(descriptor: int, offset: int) -> SpoolFrame | None:
 
 
 def frame_counts(path: Path, offset: int) -> int:
-    """How many samples the frames from an offset on claim to hold. Raises OSError."""
+    """How many samples the frames from an offset on contain according to their headers. Raises OSError."""
     count = 0
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size

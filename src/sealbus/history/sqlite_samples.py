@@ -1,14 +1,14 @@
-"""Samples in SQLite: first as they come, then by tag.
+"""Samples in SQLite: first in order of arrival, then by tag.
 
-What is appended becomes one row of `fresh`, sorted by tag and time. From time to time these rows are *settled*: cut by tag
-and hour and packed into rows of `packed`. A row for each sample would write a page of the disk for nearly every one, since
-neighbours in time are not neighbours in the file; so it is one page for a minute of a tag. When an hour is rolled up, its
-rows are made one.
+A batch becomes one row of `fresh`, sorted by tag and time. From time to time these rows are *compacted*: cut by tag and
+hour and packed into rows of `packed`. A row per sample would write a page of the disk for nearly every sample, because
+samples of neighbouring times are not neighbours in the file; packed, a minute of a tag costs one page. When an hour is
+rolled up, its rows are merged into one.
 
-The rows of a tag in `packed` do not overlap, none goes over a full hour, and no two begin in the same ten seconds: their
-number is made of the tag and that step of time. Of two samples of the same tag and time the first that came counts.
+The rows of a tag in `packed` do not overlap, none crosses a full hour, and no two begin in the same ten seconds: the
+row id is made of the tag and that step of time. Of two samples of the same tag and time the first to arrive counts.
 
-A row of `fresh` never changes and its number is never used again, so what is read of it is remembered; several as one.
+A row of `fresh` never changes and its id is never reused, so decoded rows are cached, several merged into one block.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["COMPACT_AT_ONCE", "FreshRows", "SQLiteSamples"]
 
 COMPACT_AT_ONCE = 500_000
 
-_Piece: TypeAlias = tuple[list[int], SampleBlock]  # rows by their numbers, and their samples
+_Piece: TypeAlias = tuple[list[int], SampleBlock]  # ids of rows, and their samples
 _log = logging.getLogger("sealbus.history")
 _STEP_US = 10 * US_PER_S
 _STEP_BITS = 30  # steps until the year 2310
@@ -50,14 +50,14 @@ _HOUR = "select id, samples from packed where id between ? and ? order by id"
 
 
 class FreshRows:
-    """What is remembered of `fresh`, for all connections of a process: few blocks, so a look-up has few to look into."""
+    """The cache of `fresh`, shared by all connections of a process. It holds few blocks, so that a lookup searches few."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[int, _Piece] = {}
 
     def of(self, connection: sqlite3.Connection) -> list[SampleBlock]:
-        """All rows, as they came, in blocks of some that are sorted by tag and time."""
+        """All rows in order of arrival, merged into few blocks that are sorted by tag and time."""
         numbers = [number for (number,) in connection.execute("select id from fresh order by id")]
         with self._lock:
             known = self._known
@@ -122,7 +122,7 @@ class SQLiteSamples:
         return found > count
 
     def delete(self, tag_id: int, before_us: int, limit: int) -> int:
-        """Whole hours only."""
+        """Deletes whole hours only."""
         hour_us = before_us - before_us % HOUR_US
         numbers = (_row_id(tag_id, 0), _row_id(tag_id, hour_us) - 1)
         counts = self._connection.execute("select id, count from packed where id between ? and ? order by id", numbers)
@@ -135,7 +135,7 @@ class SQLiteSamples:
         return deleted
 
     def pack_hours(self, tag_id: int, start_us: int, end_us: int) -> None:
-        """Make the rows of each hour between one, packed small."""
+        """Merge the rows of each hour into one compressed row."""
         rows = self._connection.execute(_HOUR, (_row_id(tag_id, start_us), _row_id(tag_id, end_us) - 1)).fetchall()
         for _, hour in itertools.groupby(rows, key=lambda row: (row[0] & ((1 << _STEP_BITS) - 1)) // _STEPS_OF_HOUR):
             old = list(hour)
@@ -143,7 +143,7 @@ class SQLiteSamples:
                 self._replace(tag_id, old, EMPTY_BLOCK, compressed=True)
 
     def compact(self, *, least: int) -> bool:
-        """Pack the oldest of what is fresh by tag, if there are as many samples as this. Whether there were."""
+        """Pack the oldest rows of `fresh` by tag, if there are at least `least` samples. Returns whether there were."""
         counts = self._connection.execute("select id, count from fresh order by id").fetchall()
         sums = list(itertools.accumulate(count for _, count in counts))
         if not sums or sums[-1] < least:
@@ -168,7 +168,7 @@ class SQLiteSamples:
         return True
 
     def _overlapping(self, tag_id: int, first_us: int, last_us: int) -> list[tuple[int, bytes]]:
-        """Rows that one of these times cannot stand beside."""
+        """Rows that cannot coexist with a row of these times."""
         found: list[tuple[int, bytes]] = []
         lowest = _row_id(tag_id, first_us)
         for number, held_us in self._connection.execute(_BACKWARDS, _row_ids(tag_id, first_us, last_us + 1)):
@@ -178,7 +178,7 @@ class SQLiteSamples:
         return found[::-1]
 
     def _replace(self, tag_id: int, old: list[tuple[int, bytes]], new: SampleBlock, *, compressed: bool) -> None:
-        """Make one row of some neighbours of one hour, and of more samples of it."""
+        """Merge neighbouring rows of one hour, and new samples of that hour, into one row."""
         held = unpack_plain(tag_id, [data for _, data in old])
         parts = [_unpacked(tag_id, data) for _, data in old] if held is None else [held]
         block = SampleBlock.joined([*parts, new]).ordered()
@@ -189,13 +189,13 @@ class SQLiteSamples:
             self._connection.execute(_INSERT, (_row_id(tag_id, first_us), first_us, last_us, len(block), data))
 
     def _packed(self, tag_id: int, start_us: int, end_us: int) -> Iterator[SampleBlock]:
-        """Those of one tag in [start, end) that are settled, in order, by rows."""
+        """The compacted samples of one tag in [start, end), sorted, row by row."""
         span = (*_row_ids(tag_id, start_us, end_us), start_us, end_us)
         for (data,) in self._connection.execute(_IN_RANGE, span):
             yield _between(_unpacked(tag_id, data), start_us, end_us)
 
     def _fresh(self, tag_id: int, start_us: int, end_us: int) -> list[SampleBlock]:
-        """Those of one tag in [start, end) that are not settled, as they came."""
+        """The samples of one tag in [start, end) that are not compacted, in order of arrival."""
         if self._seen is None:
             self._seen = self._rows.of(self._connection)
         parts = []
@@ -207,7 +207,7 @@ class SQLiteSamples:
 
 
 def _merge_last(pieces: list[_Piece]) -> list[_Piece]:
-    """The last ones as one, as far as that is cheap: what is left grows fewer by half from one to the next."""
+    """Merge the last pieces while that is cheap: afterwards each piece has at most half the samples of the one before."""
     first, size = len(pieces) - 1, 0
     for place in reversed(range(len(pieces))):
         if len(pieces[place][1]) > 2 * size and size:
@@ -225,25 +225,25 @@ def _row_id(tag_id: int, time_us: int) -> int:
 
 
 def _row_ids(tag_id: int, start_us: int, end_us: int) -> tuple[int, int]:
-    """Rows with samples in [start, end) have numbers between these: one begins in the hour of the start, or later."""
+    """Rows with samples in [start, end) have ids in this range: such a row begins in the hour of the start, or later."""
     return _row_id(tag_id, start_us - start_us % HOUR_US), _row_id(tag_id, end_us - 1)
 
 
 def _between(block: SampleBlock, start_us: int, end_us: int, first: int = 0, last: int | None = None) -> SampleBlock:
-    """Of the samples from `first` to `last`, which are of one tag, those in [start, end)."""
+    """The samples in [start, end) among those from index `first` to `last`, which belong to one tag."""
     times = block.times_us[first:last]
     low, high = np.searchsorted(times, (start_us, end_us)).tolist()
     return block.sliced(first + low, first + high)
 
 
 def _firsts(block: SampleBlock) -> NDArray[np.intp]:
-    """Where a tag or an hour begins, in an ordered block with samples in it."""
+    """The indices at which a tag or an hour begins, in a sorted block that is not empty."""
     hours = block.tag_ids << _STEP_BITS | block.times_us // HOUR_US
     return np.append(0, np.flatnonzero(np.diff(hours)) + 1)
 
 
 def _unpacked(tag_id: int, data: bytes) -> SampleBlock:
-    """The samples of a row; none, where the disk has damaged it: that costs a minute or an hour of one tag."""
+    """The samples of a row; none when it is damaged, which costs a minute or an hour of one tag."""
     try:
         return unpack(tag_id, data)
     except ValueError as error:
@@ -256,5 +256,5 @@ def _read_fresh(connection: sqlite3.Connection, number: int) -> SampleBlock:
     try:
         return SampleBlock.decode(data)
     except ValueError as error:
-        _log.error("history: samples of row %d are damaged: %s", number, error)
+        _log.error("history: the samples of row %d are damaged: %s", number, error)
         return EMPTY_BLOCK

@@ -75,12 +75,14 @@ def _version(connection: sqlite3.Connection) -> int:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    """Committed at the end of the block, undone when it ends by an error. `begin` is the statement that begins it."""
+    """A transaction that commits at the end of the block and rolls back on an error. `begin` is the statement that
+    begins it.
+    """
     connection.execute(begin)
     try:
         yield
         connection.execute("commit")
     except BaseException:
-        if connection.in_transaction:  # a full disk has undone it already
+        if connection.in_transaction:  # SQLite has rolled back already when the disk is full
             connection.execute("rollback")
         raise

@@ -1,7 +1,7 @@
-"""History in one SQLite file: write-ahead log, one writer at a time, readers that nobody waits for.
+"""History in one SQLite file: write-ahead log, one writer at a time, readers that block nobody.
 
-A commit is synced to the disk. What is kept for long is kept in the order of tag and time, so a range of one tag is one
-piece of the file. Space that was deleted is given back in small portions.
+A commit is synced to the disk. Data that is kept for long is stored in the order of tag and time, so a range of one tag
+is contiguous in the file. Deleted space is returned in small portions.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteStore"]
 
-_PATIENCE_S = 10.0
+_TIMEOUT_S = 10.0
 _PAGES_AT_ONCE = 2000
 _INSERT_ROW = "insert or ignore into {0} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class SQLiteStore:
-    """A file. It is made by who may write; a reader of one that is not there hears HistoryUnavailable."""
+    """A file. A writer creates it; a reader gets HistoryUnavailable until it exists."""
 
     def __init__(self, path: Path, *, read_only: bool, zone: str) -> None:
         self._path = path
@@ -71,15 +71,15 @@ class SQLiteStore:
         return frozenset()
 
     def reclaim_space(self, cutoffs: dict[Source, int]) -> int:
-        """Some of the free pages; how many these were."""
+        """Return some free pages to the file system. Returns how many."""
         with self._write_lock, _as_unavailable(self._path), self._pool.borrowed() as connection:
             (free,) = connection.execute("pragma freelist_count").fetchone()
             if free:
-                # not by `execute`, which ends it after the first page
+                # `execute` would end it after the first page
                 connection.executescript(f"pragma incremental_vacuum({_PAGES_AT_ONCE})")
-                connection.execute("pragma busy_timeout = 500")  # a reader may hold the log: another time, then
+                connection.execute("pragma busy_timeout = 500")  # if a reader holds the log, the next call does it
                 connection.execute("pragma wal_checkpoint(truncate)").fetchall()
-                connection.execute(f"pragma busy_timeout = {round(_PATIENCE_S * 1000)}")
+                connection.execute(f"pragma busy_timeout = {round(_TIMEOUT_S * 1000)}")
             return min(int(free), _PAGES_AT_ONCE)
 
     def size_bytes(self) -> int:
@@ -93,7 +93,7 @@ class SQLiteStore:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Statements]:
         if self._read_only:
-            raise HistoryUnavailable(f"{self._path}: opened to read only")
+            raise HistoryUnavailable(f"{self._path}: history is opened read-only")
         with self._write_lock, self._transaction(CHANGING) as statements:
             yield statements
 
@@ -104,9 +104,9 @@ class SQLiteStore:
 
     def _connect(self) -> sqlite3.Connection:
         if self._read_only and not self._path.exists():
-            raise HistoryUnavailable(f"{self._path}: there is no history yet; the collector makes it")
+            raise HistoryUnavailable(f"{self._path}: there is no history yet; the collector creates it")
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             if not self._ready:
                 prepare(connection, self._path, read_only=self._read_only, zone=self._zone)
@@ -124,7 +124,7 @@ class SQLiteStore:
 
 
 class _SQLiteConnection:
-    """Columns out of rows, and rows out of columns."""
+    """Converts rows to columns, and columns to rows."""
 
     __slots__ = ("_connection",)
 

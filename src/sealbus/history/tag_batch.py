@@ -1,6 +1,7 @@
-"""Several tags folded at once: folding costs little for a sample, and much for each time it is begun.
+"""Rollups of several tags computed together, because folding costs little for a sample and much for each call.
 
-The tags are laid one after the other on one axis of time, so far apart that what one held never reaches the next.
+The samples of the tags are placed one tag after the other on one axis of time, so far apart that the hold of one tag
+does not reach the next.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _SAMPLES_AT_ONCE = 20_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TagBatch:
-    """Tags with their holds, and the range that is folded of all of them."""
+    """Tags with their holds, and the range that is folded for all of them."""
 
     tag_ids: NDArray[np.int64]
     holds_us: NDArray[np.int64]
@@ -41,7 +42,7 @@ class TagBatch:
     now_us: int
 
     def of_samples(self, blocks: Sequence[SampleBlock]) -> Rows:
-        """The pieces of each tag's samples, in order of time; the last before the range may be among them."""
+        """The pieces of each tag's samples, sorted by time. The last sample before the range may be among them."""
         block = SampleBlock.joined(blocks)
         position = np.repeat(np.arange(len(blocks)), [len(each) for each in blocks])
         matters = block.times_us + self.holds_us[position] > self.start_us
@@ -51,8 +52,9 @@ class TagBatch:
         return of_samples(moved, hold_us=self.holds_us[position], now_us=self.now_us + shift)
 
     def of_rows(self, tag_ids: NDArray[np.int64], rows: Rows) -> Rows:
-        """The pieces of stored buckets, each of its tag, tag by tag and in order. What a bucket before the range has left
-        behind is a row without length."""
+        """The pieces of stored buckets, sorted by tag and time; `tag_ids` is parallel to `rows`. The value carried over
+        from a bucket before the range is a row without length.
+        """
         position = np.searchsorted(self.tag_ids, tag_ids)
         matters = rows.last_times_us + self.holds_us[position] > self.start_us
         rows, position = rows.select(matters), position[matters]
@@ -60,11 +62,11 @@ class TagBatch:
         return of_rows(_moved(rows, shift), hold_us=self.holds_us[position], now_us=self.now_us + shift)
 
     def fold(self, pieces: Rows, cuts: NDArray[np.int64]) -> TaggedRows:
-        """The buckets between these edges, which are within the range, and the tag of each; tag by tag, in order."""
+        """The buckets between these edges, which lie within the range, with the tag of each; sorted by tag and time."""
         shifts = np.arange(len(self.tag_ids)) * self._stride_us
         rows = fold(pieces, (shifts[:, None] + cuts[None, :]).ravel())
         position = (rows.starts_us - cuts[0]) // self._stride_us
-        between = rows.starts_us - position * self._stride_us >= cuts[-1]  # what is before the next tag's range
+        between = rows.starts_us - position * self._stride_us >= cuts[-1]  # the time before the range of the next tag
         rows, position = rows.select(~between), position[~between]
         return self.tag_ids[position], _moved(rows, -position * self._stride_us)
 
@@ -74,7 +76,9 @@ class TagBatch:
 
 
 def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Sequence[int]) -> None:
-    """Store the rollups of tags with the same hours to be rolled, in order; samples are there of those that are `kept`."""
+    """Store the rollups of tags that have the same hours to roll up, in order. `kept` are the hours whose samples still
+    exist.
+    """
     statements, zone = builders[0].statements, builders[0].zone
     tag_ids = [builder.tag_id for builder in builders]
     for begin, end in runs(kept):
@@ -99,7 +103,9 @@ def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Seque
 
 
 def _parts_of_days(builders: Sequence[RollupBuilder], batch: TagBatch, cuts: NDArray[np.int64]) -> TaggedRows:
-    """What the days between these midnights are folded from. Hours that are still marked come with their own turn."""
+    """The rows from which the days between these midnights are folded. Hours that are still marked follow in their own
+    turn.
+    """
     first, last = int(cuts[0]), int(cuts[-1])
     if (cuts % HOUR_US).any():
         parts = [builder.parts_of_days(first, last)[0] for builder in builders]
@@ -107,14 +113,14 @@ def _parts_of_days(builders: Sequence[RollupBuilder], batch: TagBatch, cuts: NDA
     tags, rows = builders[0].statements.rows_of_tags(Source.HOUR, batch.tag_ids.tolist(), first, last)
     before = rows.starts_us < first
     tags = np.concatenate([tags[before], tags[~before]])
-    order = np.argsort(tags, kind="stable")  # of each tag what is left from before, then its hours
+    order = np.argsort(tags, kind="stable")  # of each tag the value carried over, then its hours
     return tags[order], Rows.laid([carried_over(rows.select(before)), rows.select(~before)]).select(order)
 
 
 def _by_samples(
     builders: Sequence[RollupBuilder], begin: int, end: int
 ) -> Iterator[tuple[list[RollupBuilder], list[SampleBlock]]]:
-    """The tags with their samples, so many at once as memory is a matter of indifference."""
+    """The tags with their samples, in parts whose size bounds the memory used."""
     part: list[RollupBuilder] = []
     blocks: list[SampleBlock] = []
     for builder in builders:

@@ -1,13 +1,13 @@
-"""Samples on their way to the store. Handing them over never blocks and never raises.
+"""Moves samples to the store. Handing them over never blocks and never raises.
 
-Two threads. One takes what was put, writes it to the spool a few times a second and syncs it once a second at most: from
-then on it is acknowledged, and survives a kill of the process, of the store, and of the machine. The other reads the spool
-in order and stores it; what the store has is let go. So storing and replaying are one path, always in order, and what is
-sent twice is stored once. Between batches it looks after the store.
+Two threads. The spooling thread writes what was put into the spool a few times a second and syncs it at most twice a
+second: then the samples are acknowledged, and survive a kill of the process, of the store and of the machine. The
+storing thread reads the spool in order, stores the samples and releases what the store has. So storing and replaying
+are the same path, always in order, and what is sent twice is stored once. Between batches this thread runs maintenance.
 
-When the spool cannot take more (its bound is reached, or its disk is full), samples wait in memory; the store is fed from
-there when it can be. When that is full too, the newest are dropped, since the older ones may be acknowledged; how
-many, and from when to when, `state` tells.
+When the spool takes no more (its bound is reached, or the disk is full), samples wait in memory, and the store is fed
+from there when it is up. When the memory bound is reached too, the newest samples are dropped, because older ones may
+be acknowledged; `state` reports how many, and from which time range.
 """
 
 from __future__ import annotations
@@ -43,33 +43,33 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
 @dataclass(frozen=True, slots=True)
 class WriterLimits:
-    """How much may wait, and how much goes to the store at once."""
+    """How much may wait, and how much is stored at once."""
 
     buffered_samples: int = 500_000
     spool_bytes: int = 512 * 1024 * 1024
     segment_bytes: int = 8 * 1024 * 1024
     batch_samples: int = 50_000
     store_every_s: float = 2.0
-    """Fewer, larger transactions: a page of the database then takes several samples of a tag at one writing."""
+    """Fewer, larger transactions: one write of a database page then stores several samples of a tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriterState:
-    """How it goes. Times are microseconds in UTC; `down_since_us` is None while the store takes what it gets."""
+    """The state of a writer. Times are microseconds in UTC; `down_since_us` is None while the store takes samples."""
 
     buffered: int
-    """Samples in memory only."""
+    """Samples that are in memory only."""
     spooled: int
     """Samples on disk that the store does not have yet."""
     spooled_bytes: int
     stored: int
-    """Samples handed to the store since the start, those it had already included."""
+    """Samples handed to the store since the start, including those it had already."""
     dropped: int
-    """Samples lost because nothing could take them, or that no store can hold."""
+    """Samples lost because there was no space, or because no store can hold them."""
     dropped_from_us: int | None
     dropped_to_us: int | None
     too_old: int
-    """Samples from before what is kept."""
+    """Samples from before the retention."""
     damaged_segments: int
     """Segments of the spool whose end could not be read."""
     down_since_us: int | None
@@ -77,7 +77,9 @@ class WriterState:
 
 
 class HistoryWriter:
-    """Owns a folder for its spool, and two threads until it is closed. ConfigError: the folder cannot be used."""
+    """Owns a folder for its spool, and two threads until it is closed. Raises ConfigError when the folder cannot be
+    used.
+    """
 
     def __init__(
         self,
@@ -90,7 +92,7 @@ class HistoryWriter:
         self._history = history
         self._limits = limits or WriterLimits()
         self._now_us = now_us
-        self._spool = Spool(folder, most_bytes=self._limits.spool_bytes, segment_bytes=self._limits.segment_bytes)
+        self._spool = Spool(folder, bound_bytes=self._limits.spool_bytes, segment_bytes=self._limits.segment_bytes)
         self._lock = threading.Lock()
         self._progress = threading.Condition(self._lock)
         self._incoming: deque[Sequence[Sample]] = deque()
@@ -119,7 +121,7 @@ class HistoryWriter:
             thread.start()
 
     def put(self, samples: Sequence[Sample]) -> None:
-        """Take samples, and return at once. They are acknowledged within a second, or counted as dropped."""
+        """Take samples and return at once. They are acknowledged within a second, or counted as dropped."""
         if not samples:
             return
         with self._lock:
@@ -130,7 +132,6 @@ class HistoryWriter:
             self._incoming.append(tuple(samples))
 
     def state(self) -> WriterState:
-        """How it goes."""
         with self._lock:
             return WriterState(
                 buffered=self._buffered,
@@ -147,7 +148,7 @@ class HistoryWriter:
             )
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until all that was put is acknowledged: on disk. False when it is not by then."""
+        """Wait until all that was put is on disk. Returns False on timeout, or when the spool failed."""
         with self._progress:
             self._flushes_requested += 1
             wanted = self._flushes_requested
@@ -156,11 +157,11 @@ class HistoryWriter:
             return done and not self._unspooled and self._spool.is_synced
 
     def drain(self, timeout_s: float) -> bool:
-        """Wait until all that was put is in the store. False when it is not by then."""
+        """Wait until all that was put is in the store. Returns False on timeout."""
         return self._wait_until(self._is_empty, timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Spool what is left, store as much as goes in the time, and end. The rest stays in the spool for the next run."""
+        """Spool the rest, store as much as the timeout allows, and end. The rest stays in the spool for the next run."""
         self._closing.set()
         self._wake.set()
         self._threads[0].join(timeout_s)
@@ -174,7 +175,7 @@ class HistoryWriter:
         return not self._buffered and not self._spool.samples
 
     def _wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait, and let nothing wait for its time meanwhile."""
+        """Wait; meanwhile batches are stored at once instead of at their interval."""
         with self._progress:
             self._draining += 1
             try:
@@ -197,7 +198,7 @@ class HistoryWriter:
                 self._spool_error = ""
             except OSError as error:
                 self._fail_spool(error.strerror or str(error))
-            except Exception as error:  # noqa: BLE001  # a fault of ours must not end the collecting of samples
+            except Exception as error:  # noqa: BLE001  # a bug must not end the spooling thread
                 _log.exception("history: samples could not be spooled")
                 self._fail_spool(str(error))
             with self._progress:
@@ -207,7 +208,7 @@ class HistoryWriter:
                 return
 
     def _spool_incoming(self) -> None:
-        """What was put becomes blocks, and blocks go to the spool, in order, as far as it takes them."""
+        """Convert what was put into blocks, and write blocks to the spool in order, as far as it takes them."""
         with self._lock:
             taken = list(self._incoming)
             self._incoming.clear()
@@ -225,7 +226,7 @@ class HistoryWriter:
     def _spool_first(self) -> None:
         with self._lock:
             if not self._unspooled:
-                return  # the other thread has just taken it
+                return  # the storing thread has taken it
             block = self._unspooled.popleft()
         try:
             self._spool.append(block)
@@ -253,13 +254,13 @@ class HistoryWriter:
         pause_s = _FIRST_PAUSE_S
         while not self._stopped.is_set():
             try:
-                if stored := self._store_next():  # a turn with nothing to do says nothing about the store
+                if stored := self._store_next():  # a turn without a batch does not show that the store is up
                     self._recover()
                     pause_s = _FIRST_PAUSE_S
                 busy = self._maintenance.step() or stored
             except (SealbusError, OSError) as error:
                 self._fail_store(str(error))
-            except Exception as error:  # noqa: BLE001  # a fault of ours must not end the storing for good
+            except Exception as error:  # noqa: BLE001  # a bug must not end the storing thread
                 _log.exception("history: samples could not be stored")
                 self._fail_store(str(error))
             else:
@@ -270,7 +271,7 @@ class HistoryWriter:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _store_next(self) -> bool:
-        """Store the next batch, when it is time. Whether there was one."""
+        """Store the next batch if it is due. Returns whether there was one."""
         now, waiting = time.monotonic(), self._spool.samples
         if now < self._next_store and waiting < self._limits.batch_samples and not self._draining:
             return False
@@ -278,14 +279,14 @@ class HistoryWriter:
         found = self._spool.next(self._limits.batch_samples)
         if found is None:
             return self._store_unspooled()
-        block, place = found
+        block, position = found
         appended = self._history.append_block(block)
-        self._spool.release(place, len(block))
+        self._spool.release(position, len(block))
         self._count(len(block), appended.too_old)
         return True
 
     def _store_unspooled(self) -> bool:
-        """The spool is empty and takes nothing: feed the store from memory."""
+        """Store a block from memory when the spool is empty and takes nothing."""
         if not self._spool_error:
             return False
         with self._lock:
@@ -316,7 +317,7 @@ class HistoryWriter:
 
     def _fail_store(self, error: str) -> None:
         if self._down_since_us is None:
-            _log.error("history: the store takes no samples, they are spooled: %s", error)
+            _log.error("history: the store takes no samples; they are spooled: %s", error)
             self._down_since_us = self._now_us()
         self._store_error = error
         with self._progress:
@@ -324,6 +325,6 @@ class HistoryWriter:
 
 
 def _portions(taken: list[Sequence[Sample]], most: int) -> list[list[Sample]]:
-    """The same samples in lists of a bounded length."""
+    """The samples in lists of at most `most`."""
     samples = [sample for each in taken for sample in each]
     return [samples[start : start + most] for start in range(0, len(samples), most)]

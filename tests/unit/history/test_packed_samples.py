@@ -1,4 +1,4 @@
-"""How SQLite keeps samples: whatever is appended, settled, joined and deleted, they are those of a plain list."""
+"""How SQLite stores samples: after appending, compacting, merging and deleting they equal those of a list."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sample_of(tag_id: int, time_us: int, value: float | str | None) -> Sample:
 
 
 SAMPLES = st.lists(st.builds(sample_of, st.sampled_from(TAGS), MOMENTS, VALUES), min_size=1, max_size=25)
-STEPS = st.lists(st.one_of(SAMPLES, st.sampled_from(["compact", "pack_hours", "delete an hour"])), max_size=14)
+STEPS = st.lists(st.one_of(SAMPLES, st.sampled_from(["compact", "pack hours", "delete an hour"])), max_size=14)
 
 
 @contextlib.contextmanager
@@ -62,19 +62,19 @@ def check(found: SQLiteSamples, model: dict[tuple[int, int], Sample]) -> None:
 
 @settings(deadline=None)
 @given(STEPS)
-def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[list[Sample] | str]) -> None:
+def test_samples_equal_those_of_a_list_after_any_sequence_of_operations(steps: list[list[Sample] | str]) -> None:
     model: dict[tuple[int, int], Sample] = {}
     with database() as connection, mock.patch("sealbus.history.sqlite_samples.COMPACT_AT_ONCE", 12):
         rows = FreshRows()
         for step in steps:
-            samples = SQLiteSamples(connection, rows)  # one for each transaction
+            samples = SQLiteSamples(connection, rows)  # one per transaction
             if isinstance(step, list):
                 samples.insert(SampleBlock.of(step))
                 for sample in step:
                     model.setdefault((sample.tag_id, sample.time_us), sample)
             elif step == "compact":
                 samples.compact(least=1)
-            elif step == "pack_hours":
+            elif step == "pack hours":
                 samples.pack_hours(2, BEGIN, BEGIN + 2 * HOUR)
             else:
                 while samples.compact(least=1):
@@ -93,7 +93,7 @@ def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[l
 
 @settings(deadline=None)
 @given(SAMPLES)
-def test_what_is_packed_is_the_same_unpacked(samples: list[Sample]) -> None:
+def test_packed_samples_unpack_to_the_same_and_damaged_ones_are_refused(samples: list[Sample]) -> None:
     block = SampleBlock.of(
         [Sample(7, each.time_us, each.value, each.quality, each.reason) for each in samples]
     ).ordered()
@@ -103,11 +103,11 @@ def test_what_is_packed_is_the_same_unpacked(samples: list[Sample]) -> None:
     assert list(unpack(7, plain).samples()) == list(unpack(7, compressed).samples()) == list(block.samples())
     for data in (plain, compressed):
         for damaged in (b"", data[:4], data[: len(data) // 2], b"\7" + data[1:]):
-            with pytest.raises(ValueError):  # whatever it says
+            with pytest.raises(ValueError):  # with any message
                 unpack(7, damaged)
 
 
-def test_a_second_of_many_tags_is_a_row_and_an_hour_of_a_tag_is_a_row(tmp_path: Path) -> None:
+def test_a_batch_of_many_tags_is_one_row_and_an_hour_of_one_tag_is_one_row(tmp_path: Path) -> None:
     now = [BEGIN]
     history = open_history(f"sqlite:///{tmp_path}/h.sqlite3", rules=HistoryRules(), now_us=lambda: now[0])
     while now[0] < BEGIN + HOUR:
@@ -124,11 +124,11 @@ def test_a_second_of_many_tags_is_a_row_and_an_hour_of_a_tag_is_a_row(tmp_path: 
         roll_up(history)
         assert connection.execute(count).fetchone() == (0, 5, 18_000)
         (size,) = connection.execute("select sum(length(samples)) from packed").fetchone()
-        assert size < 18_000, "less than a byte a sample of what repeats"
+        assert size < 18_000, "repetitive samples take less than a byte each"
     history.close()
 
 
-def test_who_reads_sees_what_was_there_when_he_began(tmp_path: Path) -> None:
+def test_a_reader_sees_the_rows_of_its_snapshot(tmp_path: Path) -> None:
     path = tmp_path / "h.sqlite3"
     rows = FreshRows()
     with (
@@ -146,7 +146,9 @@ def test_who_reads_sees_what_was_there_when_he_began(tmp_path: Path) -> None:
         assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 2
 
 
-def test_a_damaged_row_costs_its_own_samples_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_row_costs_only_its_own_samples_and_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "h.sqlite3"
     now = [NOON]
     history = open_history(f"sqlite:///{path}", rules=HistoryRules(), now_us=lambda: now[0])
