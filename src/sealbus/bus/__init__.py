@@ -1,9 +1,9 @@
-"""Who should hear of this now? Live values and hints between processes; what must not be lost is in the database.
+"""How do processes notify each other? Live values and hints; what must not be lost is in the database.
 
-Publish, subscribe and ask, between the processes of one machine (sockets in a folder) or of several (Redis, Valkey).
-The package refuses to store, to acknowledge and to repeat: publishing never waits and never fails, who is slow loses the
-oldest, and what was dropped is counted. It takes everything that arrives for untrusted input. Of a payload it knows what
-it means in two cases: live values and how the collector is, whose sender and reader meet nowhere else.
+Publish, subscribe, request and reply, between the processes of one machine (sockets in a folder) or of several (Redis,
+Valkey). The package does not store, acknowledge or repeat: publishing never blocks and never fails, a slow reader loses
+the oldest messages, and dropped messages are counted. All input is untrusted. The package knows the meaning of two
+payloads, live values and the state of the collector, because their sender and reader share no other package.
 """
 
 from sealbus.bus.bus import Bus, open_bus

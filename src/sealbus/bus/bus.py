@@ -1,9 +1,9 @@
-"""The bus of one process: publish, subscribe, ask and answer, over whichever engine the URL names.
+"""The bus of one process: publish, subscribe, request and serve, over the engine that the URL names.
 
 Everything runs in the event loop that opened the bus; only `publish` may be called from any thread. Nothing here waits
-for a subscriber, and nothing that is acknowledged to anyone may depend on a message: it may be lost. Between a bus that
-is open and one that is connected there is no order: publishing to a bus that is away is counted as dropped, a
-subscription begins to hear when the bus comes, and a question waits for it within its deadline.
+for a subscriber. A message may be lost, so nothing that is acknowledged may depend on one. A bus may be open and not
+connected: then published messages are counted as dropped, a subscription receives messages once the bus connects, and a
+request waits for the connection within its deadline.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Bus", "open_bus"]
 
-_MOST_HANDED_OVER = 10_000  # messages of other threads that the loop has not taken yet
+_MAX_HANDED_OVER = 10_000  # messages of other threads that wait for the loop
 
 _log = logging.getLogger("sealbus.bus")
 
 
 @asynccontextmanager
 async def open_bus(url: BusUrl | str, *, folder: Path, is_hub: bool = False) -> AsyncGenerator[Bus]:
-    """Open the bus, and close it at the end. It connects by itself, now or later, and again whenever it must.
+    """Open the bus, and close it at the end. It connects in the background, and again after each loss.
 
     `folder` holds the sockets of a local bus; exactly one process of the machine is its hub (the collector). Raises
-    ConfigError for a folder that others could use, for a second hub, and for a Redis off loopback that lets anyone in.
+    ConfigError for a folder that others can use, for a second hub, and for a Redis off loopback that accepts anyone.
     """
     parsed = parse_bus_url(url) if isinstance(url, str) else url
     bus = Bus(parsed, folder=folder, is_hub=is_hub)
@@ -54,7 +54,7 @@ async def open_bus(url: BusUrl | str, *, folder: Path, is_hub: bool = False) -> 
 
 
 class Bus:
-    """One process on the bus. Made by `open_bus`."""
+    """One process on the bus. Created by `open_bus`."""
 
     def __init__(self, url: BusUrl, *, folder: Path, is_hub: bool) -> None:
         self._counters = Counters()
@@ -84,23 +84,24 @@ class Bus:
         self._is_open = True
 
     async def close(self) -> None:
-        """End everything: open questions fail, subscriptions end after what waits in them."""
+        """Close everything: pending requests fail, subscriptions end after the messages that are queued."""
         self._is_open = False
         await self._request_reply.close()
         self._subscriptions.close()
         await self._connection.close()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Tell all who listen to the topic. Never waits; what cannot be sent is counted as dropped. From any thread.
+        """Send to all subscribers of the topic. Never blocks; a message that cannot be sent is counted as dropped.
+        Thread-safe.
 
-        Raises LocalError for what is no topic, a mistake in the program, and for nothing else. A payload past 1 MiB is
-        dropped.
+        Raises LocalError for an invalid topic, which is a bug in the caller, and nothing else. A payload longer than 1
+        MiB is dropped.
         """
         if topic not in self._counts:
             check_topic(topic)
         if threading.get_ident() == self._thread:
             self._publish(topic, payload)
-        elif self._is_open and self._handed_over < _MOST_HANDED_OVER:
+        elif self._is_open and self._handed_over < _MAX_HANDED_OVER:
             self._handed_over += 1
             self._loop.call_soon_threadsafe(self._publish_for_thread, topic, payload)
         else:
@@ -113,7 +114,7 @@ class Bus:
     def _publish(self, topic: str, payload: bytes) -> None:
         if not self._is_open or len(payload) > PAYLOAD_LIMIT_BYTES:
             if self._is_open:
-                _log.warning("dropped a message on %s: its %d bytes are more than the bus carries", topic, len(payload))
+                _log.warning("dropped a message on %s: %d bytes exceed the limit of the bus", topic, len(payload))
             self._counters.dropped += 1
             return
         count = self._counts[topic] = self._counts.get(topic, 0) + 1
@@ -123,24 +124,25 @@ class Bus:
             self._counters.dropped += 1
 
     def subscribe(self, *topics: str, depth: int) -> Subscription:
-        """Listen to these topics. At most `depth` messages wait for the reader; then the oldest goes, counted."""
+        """Receive messages on these topics. At most `depth` messages are queued; then the oldest is dropped and
+        counted.
+        """
         return self._subscriptions.subscribe(topics, depth)
 
     async def request(self, topic: str, payload: bytes, *, timeout_s: float) -> bytes:
-        """Ask the one who serves the topic, and return what he answers (at most 16 MiB).
+        """Send a request to the process that serves the topic, and return its reply (at most 16 MiB).
 
-        Raises Unreachable when the bus is away for all that time, goes away, or nobody serves the topic; ResponseTimeout
-        when no answer came; RequestRefused with the words of a responder who would not; LocalError for what is no topic
-        or longer than 1 MiB.
+        Raises Unreachable when the bus is down until the deadline or goes down, or when no process serves the topic;
+        ResponseTimeout when no reply came; RequestRefused with the text of a server that refused; LocalError for an
+        invalid topic or more than 1 MiB.
         """
         return await self._request_reply.request(topic, payload, timeout_s)
 
     def serve(self, topic: str, handler: Handler) -> None:
-        """Answer what is asked about the topic, until the bus is closed. One process serves a topic, with one handler."""
+        """Answer requests on the topic until the bus is closed. One process serves a topic, with one handler."""
         self._request_reply.serve(topic, handler)
 
     def state(self) -> BusState:
-        """How it is now."""
         counters, connectivity = self._counters, self._connection.connectivity
         return BusState(
             connected=connectivity.connected,
@@ -154,21 +156,21 @@ class Bus:
         )
 
     def on_message(self, topic: str, frame: bytes) -> None:
-        """The link heard a message."""
+        """For the connection: a message arrived."""
         self._subscriptions.on_message(topic, frame)
 
     def on_request(self, topic: str, frame: bytes) -> None:
-        """The link was asked something."""
+        """For the connection: a request arrived."""
         self._request_reply.on_request(topic, frame)
 
     def on_reply(self, frame: bytes) -> None:
-        """The link got an answer."""
+        """For the connection: a reply arrived."""
         self._request_reply.on_reply(frame)
 
     def on_malformed(self) -> None:
-        """The link got something it cannot read."""
+        """For the connection: unreadable bytes arrived."""
         self._counters.malformed += 1
 
     def on_down(self, problem: str) -> None:
-        """The link went down."""
+        """For the connection: it is lost."""
         self._request_reply.on_down(problem)

@@ -1,7 +1,7 @@
-"""What an engine does, and what it is told: the seam between the bus and what carries it.
+"""The interface between the bus and its engines.
 
-A link never waits for the other side and raises nothing from these calls: `False` says that a frame was not taken. It
-remembers what is listened to and what is offered, and says so again each time it has connected.
+A connection never waits for the other side, and these calls raise nothing: `False` means that a frame was not taken. A
+connection stores which topics are subscribed and served, and registers them again after each reconnect.
 """
 
 from __future__ import annotations
@@ -15,51 +15,51 @@ __all__ = ["BusConnection", "Receiver"]
 
 
 class Receiver(Protocol):
-    """Who is told what arrives. The bytes are whatever the other side sent."""
+    """Gets what arrives. Frames are untrusted bytes."""
 
     def on_message(self, topic: str, frame: bytes) -> None:
-        """A message on a topic that is listened to."""
+        """A message on a subscribed topic."""
 
     def on_request(self, topic: str, frame: bytes) -> None:
-        """A question on a topic that is offered."""
+        """A request on a served topic."""
 
     def on_reply(self, frame: bytes) -> None:
-        """The answer to a question."""
+        """The reply to a request."""
 
     def on_malformed(self) -> None:
-        """Something came that is none of these."""
+        """Bytes that are none of these."""
 
     def on_down(self, problem: str) -> None:
-        """The link went down: what was asked will not be answered."""
+        """The connection is lost: pending requests will get no reply."""
 
 
 class BusConnection(Protocol):
-    """One engine."""
+    """The connection of one process to an engine."""
 
     @property
     def connectivity(self) -> Connectivity:
-        """Whether it stands."""
+        """Whether it is up."""
 
     async def open(self) -> None:
-        """Start to connect. Returns soon, connected or not; raises only for what the operator must mend."""
+        """Start to connect. Returns soon, connected or not; raises only for what the operator must fix."""
 
     async def close(self) -> None:
-        """End it, and wait until that is done."""
+        """Disconnect, and wait until that is done."""
 
     def publish(self, topic: str, frame: bytes) -> bool:
-        """Send to all who listen to the topic."""
+        """Send to all subscribers of the topic."""
 
     def subscribe(self, topic: str) -> None:
-        """Hear of the topic from now on."""
+        """Receive messages on the topic."""
 
     def unsubscribe(self, topic: str) -> None:
-        """Hear of it no more."""
+        """Stop receiving messages on the topic."""
 
     def serve(self, topic: str) -> None:
-        """Be asked about the topic from now on."""
+        """Receive requests on the topic."""
 
     def send_request(self, topic: str, frame: bytes) -> bool:
-        """Send to the one who offers the topic; when there is nobody, an answer says so."""
+        """Send to the server of the topic; without one, a reply reports that."""
 
     def send_reply(self, sender: int, frame: bytes) -> bool:
-        """Send to the one who asked."""
+        """Send to the process that sent the request."""

@@ -1,14 +1,15 @@
 """The bus of one machine: ZeroMQ over sockets in a folder that only our user can enter.
 
-Each process connects three sockets to the hub: PUB to tell, SUB to hear, DEALER to ask and answer. libzmq connects them,
-now or when the hub comes, and again after it was killed; subscriptions it repeats by itself, what is served we say again.
-The link counts as connected while all three are. A message is one frame, `topic NUL frame`; the NUL keeps a subscription
-to `live` from hearing `lively`, since libzmq compares beginnings. Nobody listens: nothing is sent, PUB filters at the
-source. PUB is told not to drop in silence when its queue is full, so that we can count.
+Each process connects three sockets to the hub: PUB to publish, SUB to subscribe, DEALER for requests and replies.
+libzmq connects them in the background, and again after the hub was killed; it repeats subscriptions, and this class
+repeats which topics are served. The connection counts as up while all three sockets are. A message is one frame, `topic
+NUL frame`; the NUL prevents a subscription to `live` from matching `lively`, because libzmq compares prefixes. Without
+subscribers nothing is sent: PUB filters at the source. PUB is set to report a full queue instead of dropping silently,
+so that drops are counted.
 
-What a process whose loop stands still loses is the newest, what comes when the sockets' queues are full; it is counted
-by the holes in the senders' numbers when it goes on. One that is stopped altogether is cut off after some seconds, and
-what waited for it is freed.
+A process whose event loop is blocked loses the newest messages, those that arrive while the queues of its sockets are
+full. It counts them when it continues, by the gaps in the sequences of the senders. A process that is stopped is
+disconnected after some seconds, and what was queued for it is freed.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalBusConnection"]
 
-_NO_HUB = "no process is the hub of the local bus (the collector is not running)"
+_NO_HUB = "the local bus has no hub: the collector is not running"
 
 
 class LocalBusConnection:
-    """A process on the local bus; and its hub, for the one that is."""
+    """A process on the local bus, and the hub if it is the one."""
 
     def __init__(self, folder: Path, sender: int, *, receiver: Receiver, counters: Counters, is_hub: bool) -> None:
         self.connectivity = Connectivity(counters)
@@ -53,7 +54,7 @@ class LocalBusConnection:
         self._requester: ZmqSocket | None = None
 
     async def open(self) -> None:
-        """Raises ConfigError for a folder that is not ours, or that has a hub already when we are to be it."""
+        """Raises ConfigError for a folder that is not ours alone, and for a second hub."""
         folder = socket_folder(self._folder)
         if self._is_hub:
             self._hub = Hub(folder, self._counters)
@@ -63,7 +64,7 @@ class LocalBusConnection:
         subscriber = self._context.socket(zmq.SUB)
         requester = self._context.socket(zmq.DEALER)
         requester.setsockopt(zmq.ROUTING_ID, identity_of(self._sender))
-        requester.setsockopt(zmq.IMMEDIATE, 1)  # a question is for the hub that is there now
+        requester.setsockopt(zmq.IMMEDIATE, 1)  # a request is only for a hub that is connected now
         prepare(publisher, most_bytes=MESSAGE_LIMIT_BYTES)
         prepare(subscriber, most_bytes=MESSAGE_LIMIT_BYTES)
         prepare(requester, most_bytes=FRAME_LIMIT_BYTES)
@@ -97,33 +98,31 @@ class LocalBusConnection:
         return self._requester is not None and self._requester.send(*frames)
 
     def publish(self, topic: str, frame: bytes) -> bool:
-        """False when there is no hub, or too much waits for it."""
+        """False when there is no hub, or its queue is full."""
         if not self.connectivity.connected or self._publisher is None:
             return False
         return self._publisher.send(b"%b\0%b" % (topic.encode(), frame))
 
     def subscribe(self, topic: str) -> None:
-        """Hear of the topic from now on."""
         if self._subscriber is not None:
             self._subscriber.set_option(zmq.SUBSCRIBE, topic.encode() + b"\0")
 
     def unsubscribe(self, topic: str) -> None:
-        """Hear of it no more."""
         if self._subscriber is not None:
             self._subscriber.set_option(zmq.UNSUBSCRIBE, topic.encode() + b"\0")
 
     def serve(self, topic: str) -> None:
-        """Tell the hub, now and whenever it comes, that we answer."""
+        """Register the topic at the hub, now and after each reconnect."""
         self._served.append(topic)
         if self.connectivity.connected:
             self._send(b"serve", topic.encode())
 
     def send_request(self, topic: str, frame: bytes) -> bool:
-        """False when there is no hub, or too much waits for it."""
+        """False when there is no hub, or its queue is full."""
         return self._send(b"request", topic.encode(), frame)
 
     def send_reply(self, sender: int, frame: bytes) -> bool:
-        """False when there is no hub, or too much waits for it."""
+        """False when there is no hub, or its queue is full."""
         return self._send(b"reply", identity_of(sender), frame)
 
     def _on_published(self, frames: list[bytes]) -> None:
@@ -143,11 +142,11 @@ class LocalBusConnection:
                 self._receiver.on_malformed()
 
     async def close(self) -> None:
-        """Send for a moment longer what was handed over, then end."""
+        """Send what is queued for a moment longer, then close."""
         for zmq_socket in self._sockets():
             zmq_socket.close()
         self._publisher = self._subscriber = self._requester = None
         await asyncio.to_thread(self._context.term)
         if self._hub is not None:
             await self._hub.close()
-        self.connectivity.went_down("it was closed")
+        self.connectivity.went_down("it is closed")

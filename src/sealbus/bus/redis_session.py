@@ -1,12 +1,12 @@
-"""One stretch of time with Redis, from both connections being up to either being gone.
+"""One session with Redis, from both connections being up until one of them is lost.
 
-One connection hears (a subscribed RESP2 connection can do nothing else), the other tells. What is to be told waits in a
-bounded queue that loses the oldest, and goes out in batches: a whole batch is written before the first reply is read, so
-the way to the server is paid once for many. Silence is not trusted: each connection is pinged when idle, and one that
-does not answer ends the session.
+One connection subscribes (in RESP2 it can do nothing else), the other publishes. Frames wait in a bounded queue that
+drops the oldest, and are sent in batches: a whole batch is written before the first reply is read, so the round trip is
+paid once per batch. Silence is not trusted: an idle connection is pinged, and one that does not answer ends the
+session.
 
-Channels are `sealbus:` and `topic:NAME` for messages, `request:NAME` for questions, `reply:SENDER` for the answers to one
-process.
+Channels are `sealbus:` and `topic:NAME` for messages, `request:NAME` for requests, `reply:SENDER` for the replies to
+one process.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = ["Outgoing", "RedisSession", "reply_channel", "request_channel", "topi
 
 _PREFIX = b"sealbus:"
 _TOPIC, _REQUEST, _REPLY = b"topic:", b"request:", b"reply:"
-_MOST_WAITING = 2000
-_MOST_WAITING_BYTES = 64 * 1024 * 1024
+_MAX_WAITING = 2000
+_MAX_WAITING_BYTES = 64 * 1024 * 1024
 _BATCH = 100
 _BATCH_BYTES = 4 * 1024 * 1024
 _IDLE_S = 5.0
@@ -42,23 +42,23 @@ _NO_SENDER = 0
 
 
 def topic_channel(topic: str) -> bytes:
-    """Where the messages of a topic go."""
+    """The channel of the messages on a topic."""
     return _PREFIX + _TOPIC + topic.encode()
 
 
 def request_channel(topic: str) -> bytes:
-    """Where the questions about a topic go."""
+    """The channel of the requests on a topic."""
     return _PREFIX + _REQUEST + topic.encode()
 
 
 def reply_channel(sender: int) -> bytes:
-    """Where the answers to one process go."""
+    """The channel of the replies to one process."""
     return _PREFIX + _REPLY + b"%016x" % sender
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A frame on its way. `request_id` is that of a question, which wants to know whether anybody got it."""
+    """A frame to send. `request_id` is set for a request, whose sender must learn whether any process received it."""
 
     channel: bytes
     frame: bytes
@@ -66,7 +66,7 @@ class Outgoing:
 
 
 class RedisSession:
-    """Owns both connections once it runs."""
+    """Owns both connections while it runs."""
 
     def __init__(
         self, subscriber: Connection, publisher: Connection, *, receiver: Receiver, counters: Counters
@@ -84,18 +84,18 @@ class RedisSession:
         self._received_at = 0.0
 
     async def begin(self, channels: set[bytes]) -> None:
-        """Subscribe, and wait until the server says that it is so."""
+        """Subscribe, and wait for the confirmations."""
         self._wanted, self._channels = set(channels), set(channels)
         async with asyncio.timeout(_ANSWER_S):
             await self._subscriber.send_command("SUBSCRIBE", *sorted(channels))
             confirmed = 0
             while confirmed < len(channels):
                 reply = await self._subscriber.read_response(timeout=math.inf)
-                self._on_reply(reply)  # messages come between the confirmations
+                self._on_reply(reply)  # messages may arrive between the confirmations
                 confirmed += isinstance(reply, list) and reply[:1] == [b"subscribe"]
 
     async def run(self) -> None:
-        """Carry messages until something breaks; raises what broke."""
+        """Transfer messages until something fails; raises that error."""
         self._received_at = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(), name="redis hear")
@@ -103,21 +103,21 @@ class RedisSession:
             tasks.create_task(self._follow_channels(), name="redis subscribe")
 
     def put(self, outgoing: Outgoing) -> None:
-        """Send it when its turn comes. When too much waits the oldest goes, counted."""
+        """Queue a frame. When the queue is full the oldest frame is dropped and counted."""
         self._waiting.append(outgoing)
         self._waiting_bytes += len(outgoing.frame)
-        while len(self._waiting) > _MOST_WAITING or self._waiting_bytes > _MOST_WAITING_BYTES:
+        while len(self._waiting) > _MAX_WAITING or self._waiting_bytes > _MAX_WAITING_BYTES:
             self._waiting_bytes -= len(self._waiting.popleft().frame)
             self._counters.dropped += 1
         self._has_waiting.set()
 
     def set_channels(self, channels: set[bytes]) -> None:
-        """Hear these channels from now on, and no others."""
+        """Subscribe to exactly these channels."""
         self._wanted = set(channels)
         self._channels_changed.set()
 
     def close(self) -> None:
-        """Count what was never sent. The connections are the link's to close."""
+        """Count what was not sent. The caller closes the connections."""
         self._counters.dropped += len(self._waiting)
         self._waiting.clear()
 
@@ -157,7 +157,7 @@ class RedisSession:
                     await self._channels_changed.wait()
             except TimeoutError:
                 if loop.time() - self._received_at > _SILENCE_S:
-                    raise TimeoutError("the server has fallen silent") from None
+                    raise TimeoutError("the server does not answer") from None
                 await self._send_subscriber_command("PING")
                 continue
             self._channels_changed.clear()
@@ -207,7 +207,7 @@ class RedisSession:
             receivers = await self._publisher.read_response(timeout=math.inf)
         except ResponseError:
             self._counters.dropped += 1
-            raise  # the server does not let us publish: the link tells why it is down
+            raise  # the server refuses to publish: the connection reports the reason
         if outgoing.request_id is not None and receivers == 0:
             not_served = BusReply(outgoing.request_id, ReplyStatus.NOT_SERVED, b"")
             self._receiver.on_reply(encode_reply(_NO_SENDER, not_served))

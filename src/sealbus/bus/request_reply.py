@@ -1,12 +1,12 @@
-"""Questions and answers: who waits for which, and who works on which.
+"""Requests and replies: which requests are pending, and which are being answered.
 
-A question has an id by chance, so that answers find their question and late ones find none. It carries the time that is
-left, measured in milliseconds from its arrival, for the clocks of two machines need not agree; a handler that is not
-done by then is cancelled, because nobody waits any more. At most 32 handlers run at once, at most 256 questions wait
-for a turn, and the next is refused at once.
+A request has a random id, by which its reply is matched; a late reply matches none. A request carries the time left in
+milliseconds, counted from its arrival, because the clocks of two machines may differ. A handler that is not done by
+then is cancelled, because no caller waits any more. At most 32 handlers run at once and at most 256 requests wait or
+run; further ones are refused.
 
-A handler's SealbusError is told to the one who asked, in its own words. Of any other error he learns the name and no
-more; the traceback is in the log of the process it belongs to.
+The text of a handler's SealbusError is sent to the caller. Of any other error only the type name is sent; the traceback
+is in the log of the process that serves.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
 __all__ = ["Handler", "RequestRefused", "RequestReply"]
 
 Handler = Callable[[bytes], Awaitable[bytes]]
-"""Answers a question. What it raises is told to the one who asked."""
+"""Answers a request. The text of a SealbusError that it raises is sent to the caller."""
 
-_MOST_OPEN = 1024  # questions of ours without an answer
-_MOST_RUNNING = 32
-_MOST_WAITING = 256
+_MAX_PENDING = 1024
+_MAX_RUNNING = 32
+_MAX_ACCEPTED = 256
 _LONGEST_REASON = 1000  # characters
 
 _log = logging.getLogger("sealbus.bus")
 
 
 class RequestRefused(SealbusError):
-    """The responder could not or would not answer; the text is his."""
+    """The server could not or would not answer; the text is its own."""
 
     code = "refused"
 
 
 class RequestReply:
-    """Asks and answers for one process."""
+    """Sends and serves requests for one process."""
 
     def __init__(self, sender: int, connection: BusConnection, counters: Counters) -> None:
         self._sender = sender
@@ -63,15 +63,15 @@ class RequestReply:
         self._counters = counters
         self._pending: dict[int, asyncio.Future[BusReply | SealbusError]] = {}
         self._handlers: dict[str, Handler] = {}
-        self._turns = asyncio.Semaphore(_MOST_RUNNING)
+        self._turns = asyncio.Semaphore(_MAX_RUNNING)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def request(self, topic: str, payload: bytes, timeout_s: float) -> bytes:
-        """Raises Unreachable, ResponseTimeout, RequestRefused; LocalError for what cannot be asked."""
+        """Raises Unreachable, ResponseTimeout, RequestRefused; LocalError for an invalid request."""
         check_topic(topic)
         check_payload(payload)
-        if len(self._pending) >= _MOST_OPEN:
-            raise LocalError(f"{_MOST_OPEN} questions are open; wait for their answers")
+        if len(self._pending) >= _MAX_PENDING:
+            raise LocalError(f"{_MAX_PENDING} requests are pending; wait for their replies")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         await self._wait_connected(deadline)
@@ -81,11 +81,11 @@ class RequestReply:
             ttl_ms = max(1, int((deadline - loop.time()) * 1000))
             frame = encode_request(BusRequest(self._sender, request_id, ttl_ms, payload))
             if not self._connection.send_request(topic, frame):
-                raise Unreachable(f'the question about "{topic}" could not be sent: the bus is away or overfull')
+                raise Unreachable(f'the request on "{topic}" could not be sent: the bus is down or its queue is full')
             async with asyncio.timeout_at(deadline):
                 return _result(topic, await reply)
         except TimeoutError:
-            raise ResponseTimeout(f'no answer about "{topic}" within {timeout_s:g} s') from None
+            raise ResponseTimeout(f'no reply on "{topic}" within {timeout_s:g} s') from None
         finally:
             del self._pending[request_id]
 
@@ -98,15 +98,15 @@ class RequestReply:
             raise Unreachable(f"the bus cannot be reached: {connectivity.problem}") from None
 
     def serve(self, topic: str, handler: Handler) -> None:
-        """Answer what is asked about the topic. Raises LocalError when it is served here already."""
+        """Answer requests on the topic. Raises LocalError when this process serves it already."""
         check_topic(topic)
         if topic in self._handlers:
-            raise LocalError(f'"{topic}" is served already; one handler answers a topic')
+            raise LocalError(f'"{topic}" is served already; use one handler per topic')
         self._handlers[topic] = handler
         self._connection.serve(topic)
 
     def on_reply(self, frame: bytes) -> None:
-        """Give an answer to its question; a late one has none and is dropped."""
+        """Match a reply to its request; a late one is dropped."""
         reply = decode_reply(frame)
         if reply is None:
             self._counters.malformed += 1
@@ -116,21 +116,21 @@ class RequestReply:
             pending.set_result(reply)
 
     def on_down(self, problem: str) -> None:
-        """No open question will be answered."""
+        """Fail all pending requests."""
         for pending in self._pending.values():
             if not pending.done():
-                pending.set_result(Unreachable(f"the bus went away before the answer came: {problem}"))
+                pending.set_result(Unreachable(f"the bus went down before the reply came: {problem}"))
 
     def on_request(self, topic: str, frame: bytes) -> None:
-        """Start to work on a question, or refuse it."""
+        """Start a handler, or refuse."""
         request = decode_request(frame)
         handler = self._handlers.get(topic)
         if request is None:
             self._counters.malformed += 1
         elif handler is None:
             self._reply(request, ReplyStatus.NOT_SERVED, b"")
-        elif len(self._tasks) >= _MOST_WAITING:
-            self._reply(request, ReplyStatus.REFUSED, b"too many questions at once; ask again later")
+        elif len(self._tasks) >= _MAX_ACCEPTED:
+            self._reply(request, ReplyStatus.REFUSED, b"too many requests at once; try again later")
         else:
             task = asyncio.get_running_loop().create_task(self._answer(handler, request), name=f"answer {topic}")
             self._tasks.add(task)
@@ -149,8 +149,8 @@ class RequestReply:
         except Exception as error:  # noqa: BLE001
             if limit.expired():
                 return
-            _log.exception("a handler of the bus failed")
-            payload = f"the responder failed ({type(error).__name__})".encode()
+            _log.exception("a bus handler failed")
+            payload = f"the server failed ({type(error).__name__})".encode()
         self._reply(request, status, payload)
 
     def _reply(self, request: BusRequest, status: ReplyStatus, payload: bytes) -> None:
@@ -159,8 +159,8 @@ class RequestReply:
             self._counters.dropped += 1
 
     async def close(self) -> None:
-        """Stop the work and fail what is open."""
-        self.on_down("it was closed")
+        """Cancel the handlers and fail the pending requests."""
+        self.on_down("it is closed")
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -171,7 +171,7 @@ def _result(topic: str, reply: BusReply | SealbusError) -> bytes:
     if isinstance(reply, SealbusError):
         raise reply
     if reply.status is ReplyStatus.NOT_SERVED:
-        raise Unreachable(f'nobody answers questions about "{topic}"')
+        raise Unreachable(f'no process serves "{topic}"')
     if reply.status is ReplyStatus.REFUSED:
         raise RequestRefused(reply.payload[: 4 * _LONGEST_REASON].decode("utf-8", "replace"))
     return reply.payload

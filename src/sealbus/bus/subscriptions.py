@@ -1,8 +1,8 @@
-"""Who in this process listens to what, and what did they miss?
+"""Which subscriptions of this process receive a message, and how many messages they missed.
 
-Each message says how many its sender has published on the topic before. A hole in that row is what was dropped on the
-way: by the publisher, by the hub, by a server that had enough of us. It is counted as lost by all who listen. The row of a
-sender that is new to us begins wherever we meet it.
+Each message carries how many its sender has published on the topic before. A gap in that sequence shows messages that
+were dropped on the way: by the publisher, by the hub, or by a server that limits its queues. Every subscription of the
+topic counts them as lost. The sequence of a new sender starts at the first message received from it.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 
 __all__ = ["Subscriptions"]
 
-_MOST_TOPICS = 1000
-_MOST_SENDERS = 256  # remembered for one topic; past that the one met first is forgotten
-_LARGEST_HOLE = 1_000_000  # a row may be forged or long asleep; no single hole says more than this
+_MAX_TOPICS = 1000
+_MAX_SENDERS = 256  # per topic; beyond it the oldest is removed
+_MAX_GAP = 1_000_000  # a sequence may be forged, or resume after a long time
 
 
 class Subscriptions:
-    """Hands messages to the subscriptions of this process."""
+    """Distributes messages to the subscriptions of this process."""
 
     def __init__(self, connection: BusConnection, counters: Counters) -> None:
         self._connection = connection
         self._counters = counters
         self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
-        self._rows: dict[str, dict[int, int]] = {}
+        self._sequences: dict[str, dict[int, int]] = {}
 
     def subscribe(self, topics: tuple[str, ...], depth: int) -> Subscription:
-        """Raises LocalError for what is no topic, for none, and for too many."""
+        """Raises LocalError for an invalid topic, for none, and for too many."""
         if not topics:
-            raise LocalError("a subscription to nothing; name at least one topic")
+            raise LocalError("a subscription needs at least one topic")
         for topic in topics:
             check_topic(topic)
         subscription = Subscription(frozenset(topics), depth, self._counters, self._remove)
-        if len(self._subscriptions.keys() | subscription.topics) > _MOST_TOPICS:
-            raise LocalError(f"more than {_MOST_TOPICS} topics are listened to; subscribe to fewer")
+        if len(self._subscriptions.keys() | subscription.topics) > _MAX_TOPICS:
+            raise LocalError(f"more than {_MAX_TOPICS} topics are subscribed; subscribe to fewer")
         for topic in subscription.topics:
             others = self._subscriptions.get(topic, ())
             self._subscriptions[topic] = (*others, subscription)
             if not others:
-                self._rows[topic] = {}
+                self._sequences[topic] = {}
                 self._connection.subscribe(topic)
         return subscription
 
@@ -56,14 +56,14 @@ class Subscriptions:
             if others:
                 self._subscriptions[topic] = others
             else:
-                del self._subscriptions[topic], self._rows[topic]
+                del self._subscriptions[topic], self._sequences[topic]
                 self._connection.unsubscribe(topic)
 
     def on_message(self, topic: str, frame: bytes) -> None:
-        """Put a message before those who listen; count what is none."""
+        """Queue a message for the subscriptions of its topic; count it if it is malformed."""
         subscriptions = self._subscriptions.get(topic)
         if subscriptions is None:
-            return  # it came while the topic was let go
+            return  # it arrived while the topic was unsubscribed
         published = decode_published(frame)
         if published is None:
             self._counters.malformed += 1
@@ -76,12 +76,12 @@ class Subscriptions:
             subscription.put(message)
 
     def _missed(self, topic: str, sender: int, count: int) -> int:
-        row = self._rows[topic]
-        last = row.get(sender)
-        if last is None and len(row) >= _MOST_SENDERS:
-            del row[next(iter(row))]
-        row[sender] = count
-        return 0 if last is None else min(max(count - last - 1, 0), _LARGEST_HOLE)
+        sequence = self._sequences[topic]
+        last = sequence.get(sender)
+        if last is None and len(sequence) >= _MAX_SENDERS:
+            del sequence[next(iter(sequence))]
+        sequence[sender] = count
+        return 0 if last is None else min(max(count - last - 1, 0), _MAX_GAP)
 
     def close(self) -> None:
         """End every subscription."""

@@ -1,13 +1,14 @@
-"""One ZeroMQ socket in the event loop, asyncio's or uvloop's: whole messages come in by callback, sending never waits.
+"""One ZeroMQ socket in an asyncio or uvloop event loop: messages arrive by callback, sending never blocks.
 
-A ZeroMQ socket has a descriptor that says "look again", and looking is what arms it; any call on the socket may take that
-word away. So whoever sends or subscribes also looks, within the same turn or the next. A long queue is emptied in
-portions, so that the loop serves others in between. pyzmq's own asyncio sockets make a future for each message, which
-costs several times what this does.
+The descriptor of a ZeroMQ socket is edge-triggered: it is signalled once, and reading the socket arms it again. Any
+call on the socket may consume that signal. So every send or option change schedules a read in the next turn of the
+loop. A long queue is read in portions, so that the loop serves others in between. pyzmq's own asyncio sockets create a
+future per message, which costs several times as much.
 
-Whether a socket is connected, its monitor tells. libzmq's own thread writes to the monitor under a lock, and waits there
-when nobody reads or too much is unread; whoever then stops the monitor waits for that lock, for ever. So the monitor's
-queue has no bound (reconnecting, which is what fills it, is slow), and it is stopped before its reader is closed.
+The monitor of a socket reports whether it is connected. libzmq writes to the monitor from its own thread, under a lock,
+and blocks there if the monitor is not read or its queue is full; stopping the monitor then waits for that lock for
+ever. So the queue of the monitor is unbounded (only reconnects fill it, and they are slow), and the monitor is stopped
+before its reader is closed.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ if TYPE_CHECKING:
 __all__ = ["QUEUE_MESSAGES", "ZmqSocket", "prepare"]
 
 QUEUE_MESSAGES = 1000
-"""What may wait in a socket for one peer, at either end. libzmq makes room by halves: a burst of 500 always fits."""
+"""The queue of a socket for one peer, at either end. libzmq frees it by halves: a burst of 500 always fits."""
 
 _AT_ONCE = 200
-_LINGER_MS = 200  # to send what a process said last
+_LINGER_MS = 200  # to send the last messages of a process
 _RECONNECT_MS = 20
-_RECONNECT_MOST_MS = 500
-_HEARTBEAT_MS = 2000  # a peer that is stopped, not dead, keeps its socket open
+_RECONNECT_MAX_MS = 500
+_HEARTBEAT_MS = 2000  # finds a peer that is stopped: its socket stays open
 _SILENCE_MS = 5000
 _HANDSHAKE_MS = 5000
 
 
 def prepare(socket: zmq.Socket[bytes], *, most_bytes: int) -> None:
-    """Set the bounds that every socket of ours has."""
+    """Set the limits that all our sockets have."""
     socket.setsockopt(zmq.LINGER, _LINGER_MS)
     socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
     socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
     socket.setsockopt(zmq.MAXMSGSIZE, most_bytes)
     socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MOST_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
     socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _SILENCE_MS)
     socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
@@ -53,7 +54,7 @@ class ZmqSocket:
 
     def __init__(self, socket: zmq.Socket[bytes], receive: Callable[[list[bytes]], None] | None) -> None:
         self.is_up = False
-        """Whether a peer has shaken hands. Known only after `watch`."""
+        """Whether the handshake with a peer is done. Set only after `watch`."""
         self._socket = socket
         self._receive = receive
         self._loop = asyncio.get_running_loop()
@@ -66,7 +67,7 @@ class ZmqSocket:
             self._loop.add_reader(self._fd, self._read)
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Have `changed` called when `is_up` changes. Before the socket connects."""
+        """Call `on_change` when `is_up` changes. Must precede connecting."""
         self._on_change = on_change
         name = f"inproc://monitor-{id(self)}"
         self._socket.monitor(name, zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED)
@@ -84,24 +85,24 @@ class ZmqSocket:
             self._on_change()
 
     def send(self, *frames: bytes) -> bool:
-        """Hand a message to the socket; False when it cannot be taken now. Never waits."""
+        """Queue a message; False when the queue is full. Never blocks."""
         if self._closed:
             return False
         try:
             self._socket.send_multipart(frames, zmq.NOBLOCK)
-        except zmq.ZMQError:  # full, or nobody there
+        except zmq.ZMQError:  # the queue is full, or there is no peer
             return False
         finally:
             self.read_soon()
         return True
 
     def set_option(self, option: int, value: bytes) -> None:
-        """Set an option: what to subscribe to."""
+        """Set an option, such as a subscription."""
         self._socket.setsockopt(option, value)
         self.read_soon()
 
     def read_soon(self) -> None:
-        """Look for messages in the next turn of the loop."""
+        """Read messages in the next turn of the loop."""
         if self._receive is not None and not self._read_scheduled and not self._closed:
             self._read_scheduled = True
             self._loop.call_soon(self._read)
@@ -114,13 +115,13 @@ class ZmqSocket:
                 return
             try:
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.ZMQError:  # empty, or the peer left in the middle
+            except zmq.ZMQError:  # empty, or the peer disconnected
                 return
             receive(frames)
         self.read_soon()
 
     def close(self) -> None:
-        """Close the socket; what was handed to it is sent for a moment longer."""
+        """Close the socket; queued messages are sent for a moment longer."""
         if self._closed:
             return
         self._closed = True

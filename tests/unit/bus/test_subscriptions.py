@@ -1,4 +1,4 @@
-"""Who hears what in one process, and how holes are counted."""
+"""Which subscription gets a message, and how losses are counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sealbus.errors import LocalError
 
 
 class _FakeConnection:
-    """Writes down what it is calls to listen to."""
+    """Records subscriptions."""
 
     def __init__(self) -> None:
         self.connectivity = Connectivity(Counters())
@@ -46,7 +46,7 @@ def _subscriptions() -> tuple[Subscriptions, _FakeConnection, Counters]:
     return Subscriptions(connection, counters), connection, counters
 
 
-async def test_the_link_hears_of_a_topic_with_its_first_and_last_reader() -> None:
+async def test_a_topic_is_subscribed_with_its_first_reader_and_unsubscribed_with_its_last() -> None:
     subscriptions, connection, _ = _subscriptions()
     one, two = subscriptions.subscribe(("live", "plan"), 5), subscriptions.subscribe(("live",), 5)
     assert sorted(connection.calls) == ["+live", "+plan"]
@@ -59,7 +59,7 @@ async def test_the_link_hears_of_a_topic_with_its_first_and_last_reader() -> Non
     assert len(one) == len(two) == 0
 
 
-async def test_a_hole_in_the_row_of_a_sender_is_lost_for_all_who_listen() -> None:
+async def test_a_gap_in_the_sequence_of_a_sender_counts_as_lost_for_every_subscription() -> None:
     subscriptions, _, counters = _subscriptions()
     one, two = subscriptions.subscribe(("live",), 100), subscriptions.subscribe(("live",), 100)
     for sender, count in ((1, 500), (1, 501), (2, 7), (1, 505), (2, 8), (1, 506)):
@@ -70,7 +70,7 @@ async def test_a_hole_in_the_row_of_a_sender_is_lost_for_all_who_listen() -> Non
 
 
 @pytest.mark.parametrize(("second", "lost"), [(1, 0), (5, 0), (2**64 - 1, 1_000_000)])
-async def test_a_row_that_is_forged_says_no_more_than_a_bound_and_stops_nothing(second: int, lost: int) -> None:
+async def test_a_forged_sequence_counts_no_more_than_a_bound(second: int, lost: int) -> None:
     subscriptions, _, _ = _subscriptions()
     subscription = subscriptions.subscribe(("live",), 5)
     subscriptions.on_message("live", encode_published(1, 5, b""))
@@ -79,16 +79,16 @@ async def test_a_row_that_is_forged_says_no_more_than_a_bound_and_stops_nothing(
     assert len(subscription) == 2
 
 
-async def test_what_is_remembered_of_senders_is_bounded() -> None:
+async def test_the_number_of_known_senders_is_bounded() -> None:
     subscriptions, _, _ = _subscriptions()
     subscription = subscriptions.subscribe(("live",), 1)
     for sender in range(5000):
         subscriptions.on_message("live", encode_published(sender, 1, b""))
-    assert len(subscriptions._rows["live"]) == 256
+    assert len(subscriptions._sequences["live"]) == 256
     assert subscription.lost == 4999
 
 
-async def test_a_subscription_to_nothing_or_of_no_depth_or_to_too_much_is_refused() -> None:
+async def test_a_subscription_without_topic_or_depth_or_to_too_many_topics_is_refused() -> None:
     subscriptions, connection, _ = _subscriptions()
     with pytest.raises(LocalError, match="at least one topic"):
         subscriptions.subscribe((), 1)
@@ -111,7 +111,7 @@ async def test_two_tasks_cannot_read_one_subscription() -> None:
     assert (await first).payload == b"x"
 
 
-async def test_a_reader_that_was_cancelled_can_read_on() -> None:
+async def test_a_cancelled_reader_can_continue() -> None:
     subscriptions, _, _ = _subscriptions()
     subscription = subscriptions.subscribe(("live",), 5)
     with pytest.raises(TimeoutError):
