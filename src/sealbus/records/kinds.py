@@ -1,13 +1,13 @@
-"""What is recorded? One frozen struct per kind of record.
+"""The kinds of records. One frozen struct per kind.
 
-A record is read a year later by somebody who has nothing else, so each says who and what without a look at another:
-a denial names the peer again, although its connection did. Two records are bound by number: a `WriteOutcome` names the
-sequence number of its `WriteRequested`. `connection` counts from 1 in each run of the gateway, that is, between one
-`Started` and the next. Fields that do not apply are left out of the stored line.
+A record may be read a year later without any other record, so each names its subject and its object: a denial names the
+peer again, although its connection did. Two records refer to each other by number: a `WriteOutcome` names the sequence
+number of its `WriteRequested`. `connection` counts from 1 in each run of the gateway, that is, between one `Started`
+and the next. Fields that do not apply are left out of the stored line.
 
-Names: `peer` is a network address ("203.0.113.7:50123"), `address` a 0-based place in a table as in the PDU, `function`
-the function code, `pdu` raw bytes in hexadecimal. `rule` names the line of the policy that decided, None when none did.
-Sequence number, time and hash belong to the stored line, not to the record.
+Names: `peer` is a network address ("203.0.113.7:50123"), `address` a 0-based address in a table as in the PDU,
+`function` the function code, `pdu` raw bytes in hexadecimal. `rule` names the line of the policy that decided, None if
+none did. Sequence number, time and hash belong to the stored line, not to the record.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 
 
 class Outcome(StrEnum):
-    """How a write ended. UNKNOWN: it may have been carried out or not. MISMATCH: the device echoed something else."""
+    """The end of a write. UNKNOWN: it may have been executed. MISMATCH: the device echoed something else."""
 
     DONE = "done"
     EXCEPTION = "exception"
@@ -55,21 +55,21 @@ class Outcome(StrEnum):
 
 
 class AlarmState(StrEnum):
-    """An alarm stands from RAISED to CLEARED under the same name."""
+    """An alarm of one name lasts from RAISED to CLEARED."""
 
     RAISED = "raised"
     CLEARED = "cleared"
 
 
 class FileRead(msgspec.Struct, frozen=True, gc=False):
-    """A file in force: its path and the SHA-256 of its bytes in hexadecimal."""
+    """A file in force: its path, and the SHA-256 of its bytes in hexadecimal."""
 
     file: str
     fingerprint: str
 
 
 class _RecordKind(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="kind"):
-    """What all kinds share: how they are written."""
+    """How all kinds are encoded."""
 
 
 class Started(_RecordKind, frozen=True, kw_only=True, tag="started"):
@@ -82,13 +82,13 @@ class Started(_RecordKind, frozen=True, kw_only=True, tag="started"):
 
 
 class Stopped(_RecordKind, frozen=True, kw_only=True, tag="stopped"):
-    """The gateway ended in order. The last record of a run; a run without it was cut off."""
+    """The gateway ended in order. The last record of a run; a run without it was interrupted."""
 
     reason: str
 
 
 class Connected(_RecordKind, frozen=True, kw_only=True, tag="connected"):
-    """A client is in. On a plain listener there is no identity: those fields are left out."""
+    """A client connected. On a plain listener there is no identity: those fields are left out."""
 
     listener: str
     connection: int
@@ -104,7 +104,7 @@ class Connected(_RecordKind, frozen=True, kw_only=True, tag="connected"):
 
 
 class Disconnected(_RecordKind, frozen=True, kw_only=True, tag="disconnected"):
-    """The end of a connection, and how many requests came over it."""
+    """A connection ended, after this number of requests."""
 
     connection: int
     reason: str
@@ -113,7 +113,7 @@ class Disconnected(_RecordKind, frozen=True, kw_only=True, tag="disconnected"):
 
 
 class HandshakeFailed(_RecordKind, frozen=True, kw_only=True, tag="handshake_failed"):
-    """Somebody could not prove who they are, or did not speak TLS."""
+    """A client did not prove its identity, or did not speak TLS."""
 
     listener: str
     peer: str
@@ -121,7 +121,7 @@ class HandshakeFailed(_RecordKind, frozen=True, kw_only=True, tag="handshake_fai
 
 
 class RefusedConnection(_RecordKind, frozen=True, kw_only=True, tag="refused_connection"):
-    """Closed because of a cap: per address before the handshake, per identity after it."""
+    """Closed because of a limit: per address before the handshake, per identity after it."""
 
     listener: str
     peer: str
@@ -131,7 +131,7 @@ class RefusedConnection(_RecordKind, frozen=True, kw_only=True, tag="refused_con
 
 
 class SessionEnded(_RecordKind, frozen=True, kw_only=True, tag="session_ended"):
-    """A live session lost its entitlement: revoked, expired, its authority no longer trusted."""
+    """A live session lost its entitlement: revoked, expired, or its authority no longer trusted."""
 
     connection: int
     peer: str
@@ -141,9 +141,9 @@ class SessionEnded(_RecordKind, frozen=True, kw_only=True, tag="session_ended"):
 
 
 class Denied(_RecordKind, frozen=True, kw_only=True, tag="denied"):
-    """A request that the policy did not allow. `pdu` where it could not be read as a place in a table.
+    """A request that the policy did not allow. `pdu` is set if the request has no address in a table.
 
-    `times` counts the same request of the same connection when the gateway told several denials in one record.
+    `times` counts equal requests of the same connection when the gateway records several denials as one.
     """
 
     connection: int
@@ -163,7 +163,7 @@ class Denied(_RecordKind, frozen=True, kw_only=True, tag="denied"):
 
 
 class WriteRequested(_RecordKind, frozen=True, kw_only=True, tag="write_requested"):
-    """A write was allowed and is about to be sent. `values` are registers, or coils as 0 and 1; else there is `pdu`."""
+    """A write was allowed and is about to be sent. `values` are registers, or coils as 0 and 1; otherwise `pdu` is set."""
 
     connection: int
     peer: str
@@ -182,7 +182,7 @@ class WriteRequested(_RecordKind, frozen=True, kw_only=True, tag="write_requeste
 
 
 class WriteOutcome(_RecordKind, frozen=True, kw_only=True, tag="write_outcome"):
-    """How the write recorded under the sequence number `request` ended. Each has exactly one."""
+    """The end of the write that was recorded under the sequence number `request`. Each write has exactly one."""
 
     request: int
     outcome: Outcome
@@ -197,14 +197,14 @@ class Reloaded(_RecordKind, frozen=True, kw_only=True, tag="reloaded"):
 
 
 class ReloadFailed(_RecordKind, frozen=True, kw_only=True, tag="reload_failed"):
-    """This file cannot be used; what was in force stays in force."""
+    """This file cannot be used; the old state stays in force."""
 
     file: str
     problem: str
 
 
 class Alarm(_RecordKind, frozen=True, kw_only=True, tag="alarm"):
-    """Something needs a person, or no longer does. The log's own alarm is called `records`."""
+    """A condition needs attention, or no longer does. The alarm of the log itself is called `records`."""
 
     name: str
     state: AlarmState
@@ -222,7 +222,7 @@ class RecordsLost(_RecordKind, frozen=True, kw_only=True, tag="records_lost"):
 
 
 class SegmentRemoved(_RecordKind, frozen=True, kw_only=True, tag="segment_removed"):
-    """The bound on the directory removes its oldest segment. `last_hash` is what the next segment's header names."""
+    """The bound removes the oldest segment. `last_hash` is the previous hash of the next segment."""
 
     segment: int
     first_sequence: int
@@ -263,12 +263,12 @@ Record = (
 
 
 class Rank(IntEnum):
-    """Who may use the room that is left when the disk is full. Higher may use more of it."""
+    """Which records may use the remaining space when the disk is full. A higher rank may use more of it."""
 
-    ORDINARY = 0  # a peer causes these at will: counted, not stored, from the first moment the disk is full
+    ORDINARY = 0  # any peer can cause these: counted, not stored, once the disk is full
     ESSENTIAL = 1  # stored in the reserve
-    SHUTDOWN_RESERVE = 2  # stored in the small part kept behind it
-    OUTCOME = 3  # its room is kept for it from the moment its write is recorded
+    SHUTDOWN_RESERVE = 2  # stored in the small part behind it, which is kept for alarms and the end of the run
+    OUTCOME = 3  # its space is reserved when its write is recorded
 
 
 RANKS: dict[type, Rank] = {
@@ -293,5 +293,5 @@ RANKS: dict[type, Rank] = {
 
 
 def kind_of(record: Record | type[Record]) -> str:
-    """The name of a record's kind, as it stands in the stored line."""
+    """The name of the kind in the stored line."""
     return str(record.__struct_config__.tag)

@@ -1,18 +1,18 @@
-"""The record log: every write is in it before it is on the wire, and it says when it could not keep something.
+"""The record log: every write is recorded before it is sent, and the log reports when it could not store a record.
 
-One process writes, from one thread. `append` hands the record to the operating system and returns; a thread brings it
-to the disk within a second. The space is taken ahead: behind the current segment stands a reserve, allocated whole, so
-that a full disk is first an alarm and only much later a refusal.
+One process writes, from one thread. `append` hands the record to the operating system and returns; another thread
+brings it to the disk within a second. Space is allocated in advance: behind the current segment there is a reserve,
+fully allocated, so that a full disk first raises an alarm and refuses writes only much later.
 
-    OK        the reserve stands. Everything is stored.
-    FLOODED   what peers can cause at will (connections, handshakes, denials) has used up its share of the log. It is
-              counted and told once a minute; everything else is stored.
-    RESERVE   the current segment is the last one the disk has room for. Stored and counted as in FLOODED.
-    FULL      no room for another write and its outcome: writes are refused. Outcomes of writes already recorded have
-              their room kept for them, and behind it a little is left for alarms and the last record of the run.
+    OK        the reserve exists. Everything is stored.
+    FLOODED   records that peers can cause at will (connections, handshakes, denials) have used up their share of the
+              log. They are counted, and the counts are recorded once a minute; everything else is stored.
+    RESERVE   the current segment is the last one the disk has space for. Stored and counted as in FLOODED.
+    FULL      no space for another write and its outcome: writes are refused. The outcomes of recorded writes have
+              space reserved, and behind it there is a little for alarms and the last record of the run.
     FAILED    the disk fails, or does not answer. As FULL, until it works again and all was written once more.
 
-The way back is the log's own: `tend`, called once a second, tries again. The first record then tells what was lost.
+The log recovers by itself: `maintain`, called once a second, tries again. The first record then states what was lost.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _INTERRUPTED = "the gateway ended before the outcome was recorded"
 
 
 class RecordLog:
-    """An append-only log in a directory. Not for several threads; the syncing thread is its own business."""
+    """An append-only log in a directory. Not thread-safe; it runs a syncing thread of its own."""
 
     def __init__(
         self,
@@ -92,10 +92,10 @@ class RecordLog:
         host: Host | None = None,
         on_change: Callable[[RecordState, str], None] | None = None,
     ) -> RecordLog:
-        """Open the log in `directory`, made if missing, and go on where the last run ended.
+        """Open the log in `directory`, created if missing, and continue where the last run ended.
 
-        `on_change` is called with each new state and why, in the call that finds it. Raises ConfigError: another
-        process writes there, others may write there, or the files cannot be read.
+        `on_change` is called with each new state and its reason, in the call that detects it. Raises ConfigError:
+        another process writes there, other users may write there, or the files cannot be read.
         """
         folder = Path(directory).absolute()
         limits, host = limits or Limits(), host or Host()
@@ -113,12 +113,12 @@ class RecordLog:
 
     @property
     def state(self) -> RecordState:
-        """As of the last `append` or `tend`."""
+        """The state after the last `append` or `maintain`."""
         return self._state
 
     @property
     def reason(self) -> str:
-        """The state in words, with what the operating system said."""
+        """The text of the state, with the error of the operating system."""
         cause = self._store.failure or self._store.no_reserve_because
         if cause is None or self._state is RecordState.OK:
             return self._state.value
@@ -126,7 +126,7 @@ class RecordLog:
 
     @property
     def head(self) -> tuple[int, str]:
-        """Sequence number and hash of the last line: what to note elsewhere to prove later that nothing was changed."""
+        """Sequence number and hash of the last line: store them elsewhere to prove later that nothing was changed."""
         return self._store.sequence, self._store.digest.hex()
 
     @property
@@ -137,8 +137,8 @@ class RecordLog:
     def append(self, record: Record) -> int:
         """Store `record` and return its sequence number: it was handed to the operating system.
 
-        0 when it was counted instead (any state but OK). Raises RecordsFull for a `WriteRequested` that cannot be
-        stored, and for nothing else: the loss of any other record must not stop what it tells of.
+        Returns 0 when it was counted instead (in any state but OK). Raises RecordsFull for a `WriteRequested` that
+        cannot be stored, and nothing else: losing any other record must not stop the event that it describes.
         """
         if self._store.failure is not None:
             self._update_state()
@@ -160,7 +160,9 @@ class RecordLog:
         return sequence
 
     def maintain(self, now: float) -> None:
-        """Call once a second with the monotonic clock, in seconds: allocates, mends, removes, tells what was lost."""
+        """Call once a second with the monotonic clock, in seconds: allocates, repairs, removes, and records what was
+        lost.
+        """
         self._store.maintain(now)
         self._allowance.refill(now)
         self._update_state()
@@ -171,13 +173,13 @@ class RecordLog:
         self._notify()
 
     def sync(self) -> None:
-        """Wait until all records are on the disk, or the disk has failed (`state`). Blocks: not for the event loop."""
+        """Wait until all records are on the disk, or the disk has failed (see `state`). Blocks: not for the event loop."""
         self._store.flush()
         self._update_state()
         self._notify()
 
     def close(self) -> None:
-        """Tell what was lost, sync, and let another process write here. A second call does nothing."""
+        """Record what was lost, sync, and unlock the directory. A second call does nothing."""
         if self._lock < 0:
             return
         self._record_losses(Rank.SHUTDOWN_RESERVE)
@@ -186,7 +188,7 @@ class RecordLog:
         self._lock = -1
 
     def _record_recovery(self) -> None:
-        """The first records after an earlier run: how it was found, and the writes it left without an outcome."""
+        """The first records after an earlier run: how it ended, and the writes it left without an outcome."""
         tip = self._store.tip
         self._open_writes.update(tip.open_writes)
         if not tip.was_closed:
@@ -238,7 +240,7 @@ class RecordLog:
         return RecordState.RESERVE
 
     def _update_state(self) -> None:
-        """Take up the state that the store is in, and record the change. What was lost is told before all is well."""
+        """Recompute the state and record the change. Losses are recorded before the state returns to OK."""
         while (state := self._current_state()) is not self._state:
             self._state = state
             if state is RecordState.OK and not self._record_losses(Rank.SHUTDOWN_RESERVE):

@@ -1,15 +1,15 @@
-"""Where did the last run stop, and how does the chain go on from there?
+"""Where did the last run stop, and how does the chain continue?
 
-The last segment is read and its chain followed. Behind the last good line there is one of three things.
+The last segment is read and its chain followed. After the last good line there is one of three things.
 
 * Nothing, or zero bytes: the next line goes there.
-* Bytes that hold no whole line: a write that was cut off by a crash. They are dropped, and a record says how many.
-* More whole lines, or a line that was changed: damage. Nothing is repaired and nothing thrown away. A new segment is
-  begun, whose header names the place of the break and follows the last good hash; the verification goes on
-  reporting the break for as long as the damaged segment is kept.
+* Bytes without a complete line: a write that a crash interrupted. They are dropped, and a record states how many.
+* More complete lines, or a changed line: damage. Nothing is repaired or deleted. A new segment is begun, whose header
+  names the place of the break and follows the last good hash; the verification reports the break for as long as the
+  damaged segment is kept.
 
-A loss of power may leave a hole in what was not yet synced, with whole lines behind it; that is the third case as well.
-Writes whose outcome was never recorded are found in the last two segments, so that each can be told to be unknown.
+A power failure may leave a hole in what was not synced, with complete lines behind it; that is the third case as well.
+Writes without an outcome are searched in the last two segments, so that each gets the outcome unknown.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _decode_stamp = msgspec.json.Decoder(Stamp).decode
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """The end of the chain. `segment` is the number of the last one, 0 when there is none.
+    """The end of the chain. `segment` is the number of the last one, 0 if there is none.
 
-    `goes_on` tells whether that segment can be continued, at byte `end`, with remains up to byte `stained`.
+    `can_continue`: that segment can be continued, at byte `end`, with remains up to byte `dirty_end`.
     """
 
     segment: int = 0
@@ -53,7 +53,7 @@ class Tip:
 
 
 def find_tip(directory: Path) -> Tip:
-    """Read the end of the chain. Removes a last segment that holds no header, and says so in `dropped_bytes`.
+    """Read the end of the chain. Removes a last segment without a header, and counts it in `dropped_bytes`.
 
     Raises OSError.
     """

@@ -1,8 +1,8 @@
-"""A thread that brings written records to the disk, so that nobody waits for the disk but it.
+"""A thread that brings written records to the disk, so that no other thread waits for the disk.
 
-The log asks for a sync after each record; the first request of a while wakes the thread, which waits a moment for more
-and then syncs everything written so far. A sync that fails is reported in `failure`, and the thread does nothing more
-until the log has written the bytes again and says `retry`: a second sync alone would succeed without their being there.
+The log requests a sync after each record. The first request wakes the thread, which waits briefly for more and then
+syncs everything written so far. A failed sync is reported in `failure`, and the thread does nothing until the log has
+written the bytes again and calls `retry`: a second sync alone would succeed without the bytes being on the disk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Syncer"]
 
 
 class Syncer:
-    """One daemon thread. It syncs `segments`: those retired and not closed yet, then the current one."""
+    """One daemon thread. It syncs `segments`: those that are retired and not closed yet, then the current one."""
 
     def __init__(self, directory_fd: int, *, sync: Callable[[int], None], delay_s: float) -> None:
         self.segments: tuple[OpenSegment, ...] = ()
@@ -38,7 +38,7 @@ class Syncer:
         self._thread.start()
 
     def replace_segments(self, segments: tuple[OpenSegment, ...]) -> None:
-        """Sync these from now on, and the directory that got a new one."""
+        """Sync these segments from now on, and the directory that got a new one."""
         self.segments = segments
         self.note_directory_change()
         self.request()
@@ -48,19 +48,19 @@ class Syncer:
         self._directory_changed = True
 
     def request(self) -> None:
-        """Sync soon. Cheap when that was asked already."""
+        """Sync soon. Cheap if a sync is requested already."""
         if not self._wanted:
             with self._condition:
                 self._wanted = True
                 self._condition.notify_all()
 
     def retry(self) -> None:
-        """What failed was written again: sync it."""
+        """The bytes of the failed sync were written again: sync them."""
         self.failure = None
         self.request()
 
     def flush(self) -> None:
-        """Sync now all that was written so far, and wait until that is done or has failed."""
+        """Sync at once all that was written so far, and wait until that is done or has failed."""
         with self._condition:
             target = self._passes + (2 if self.busy else 1)
             self._wanted = self._hurried = True

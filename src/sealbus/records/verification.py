@@ -1,8 +1,9 @@
-"""Is the chain whole? Every segment is read, every hash computed, and the first bad record named.
+"""Is the chain complete? Every segment is read, every hash computed, and the first bad record named.
 
-Works beside a gateway that is writing: zero bytes behind the last line are its allocated room, a segment that grows or
-is closed meanwhile is read on, and when the bound removes one before it was read, the check begins again. After a break
-the next segment's header is believed and its chain followed, so that one damaged segment does not hide the others.
+It works beside a gateway that is writing: zero bytes behind the last line are allocated space, a segment that grows or
+is closed meanwhile is read further, and when the bound removes a segment before it was read, the check starts again.
+After a break the header of the next segment is trusted and its chain followed, so that one damaged segment does not
+hide the others.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Break", "Verification", "verify"]
 
-_ATTEMPTS = 10  # to begin before the bound removes the first segment
-_READ_ATTEMPTS = 4  # at a line that the gateway may be writing just now
+_ATTEMPTS = 10  # to start before the bound removes the first segment
+_READ_ATTEMPTS = 4  # of a line that the gateway may be writing
 _RETRY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where the chain is broken: file, line (from 1, the header), and the number of the record that belongs there."""
+    """Where the chain breaks: file, line (from 1, the header), and the number of the record that belongs there."""
 
     file: str
     line: int
@@ -44,11 +45,12 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found. Times are RFC 3339 texts, hashes hexadecimal; `first` and `last` are (sequence number, time).
+    """The result. Times are RFC 3339 texts, hashes hexadecimal; `first` and `last` are (sequence number, time).
 
-    Segments before `first_segment` were removed by the bound, as record `removal_told_by` says. `recoveries` are the
-    records that tell of a crash. `unsettled_writes` have no outcome, or none yet. `clock_set_back` counts records that
-    are dated before the one before them. `head` is the last good sequence number and hash.
+    Segments before `first_segment` were removed by the bound, as record `removal_recorded_by` states. `recoveries` are
+    the records that state a crash. `writes_without_outcome` may include writes whose outcome is still to come.
+    `clock_set_back` counts records with an earlier time than the one before. `head` is the last good sequence number
+    and hash.
     """
 
     gateway: str
@@ -77,8 +79,9 @@ def verify(
 ) -> Verification:
     """Check every record in `directory`. Takes no lock and changes nothing.
 
-    `noted` is a head (sequence number, hash) written down elsewhere: it must still be in the chain. `progress` is
-    called with the number of the segment about to be read and of the last. Raises ConfigError when there are none.
+    `noted` is a head (sequence number, hash) that was stored elsewhere: it must still be in the chain. `progress` is
+    called with the number of the segment about to be read and of the last one. Raises ConfigError when there are no
+    records.
     """
     folder = Path(directory)
     problem = "the bound removes segments faster than they are read"
@@ -96,7 +99,7 @@ def verify(
 
 
 class _Check:
-    """One pass over all segments. FileNotFoundError: the bound was faster."""
+    """One pass over all segments. Raises FileNotFoundError when the bound removes a segment too early."""
 
     def __init__(
         self, folder: Path, *, noted: tuple[int, str] | None, progress: Callable[[int, int], None] | None
@@ -128,9 +131,9 @@ class _Check:
         return self._result(first, walk, segments, recorded_by)
 
     def _follow(self, walk: Walk) -> tuple[bool, int | None]:
-        """Follow one segment to its end. Whether it is sound, and which is the next.
+        """Follow one segment to its end. Returns whether it is sound, and the number of the next one.
 
-        A segment is known to be whole only when there was a next one before it was read.
+        A segment is known to be complete only if there was a next one before it was read.
         """
         attempts = 0
         while True:
@@ -159,7 +162,7 @@ class _Check:
             return number + 1
         numbers = list_segments(self._folder)
         after = [each for each in numbers if each > number]
-        if after and after[0] == numbers[0]:  # this one, and more behind it, were removed meanwhile
+        if after and after[0] == numbers[0]:  # this segment and the next were removed meanwhile
             raise FileNotFoundError
         return after[0] if after else None
 
@@ -176,7 +179,7 @@ class _Check:
         self._break(walk.number, error)
 
     def _check_beginning(self, first: Walk) -> int | None:
-        """Which record says that the segments before the first were removed."""
+        """The record that states the removal of the segments before the first."""
         if first.number == 1 or first.header is None:
             return None
         sequence, last_hash = self._tally.removals.get(first.number - 1, (None, ""))
@@ -195,13 +198,13 @@ class _Check:
             return
         if first is not None and sequence < first[0] and not self._breaks:
             raise ConfigError(
-                f"record {sequence} is no longer kept, the records begin at {first[0]}",
+                f"record {sequence} is no longer kept; the records begin at {first[0]}",
                 file=str(self._folder),
-                hint="note a newer one",
+                hint="use a newer one",
             )
         detail = f"record {sequence} was noted with another hash"
         if not self._tally.watched_hashes:
-            detail = f"record {sequence} was noted and is not here; the last good record is {last[0] if last else 0}"
+            detail = f"record {sequence} was noted and is missing; the last good record is {last[0] if last else 0}"
         self._break(walk.number, ChainError(Fault.EXPECTED, detail, line=walk.line, sequence=sequence))
 
     def _break(self, number: int, error: ChainError, *, at: int | None = None) -> None:

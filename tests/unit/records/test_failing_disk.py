@@ -1,4 +1,4 @@
-"""A disk that fails: what was acknowledged is written again, what was not is counted."""
+"""A disk that fails: what was acknowledged is written again, the rest is counted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def maintain_until(log: RecordLog, state: RecordState) -> None:
     raise AssertionError(f"still {log.state}")
 
 
-def test_a_failed_sync_is_noticed_and_refuses_writes(tmp_path: Path) -> None:
+def test_a_failed_sync_is_detected_and_writes_are_refused(tmp_path: Path) -> None:
     disk = FakeDisk()
     log = open_log(tmp_path, disk)
     request = log.append(write())
@@ -64,7 +64,7 @@ def test_what_a_failed_sync_may_have_lost_is_written_again(tmp_path: Path) -> No
     log.append(write(value=4711))
     log.sync()
     segment = tmp_path / "records-00000001.jsonl"
-    with segment.open("r+b") as file:  # the pages that were not written are gone from memory too
+    with segment.open("r+b") as file:  # the pages that were not written are lost from the cache too
         start = segment.read_bytes().index(b'{"sequence":2')
         file.seek(start)
         file.write(bytes(500))
@@ -75,7 +75,7 @@ def test_what_a_failed_sync_may_have_lost_is_written_again(tmp_path: Path) -> No
     log.close()
 
 
-def test_a_disk_that_goes_on_failing_stays_an_alarm_and_then_tells_what_was_lost(tmp_path: Path) -> None:
+def test_a_disk_that_keeps_failing_stays_an_alarm_and_the_losses_are_recorded_afterwards(tmp_path: Path) -> None:
     disk = FakeDisk()
     log = open_log(tmp_path, disk)
     disk.sync_error = errno.EIO
@@ -94,7 +94,7 @@ def test_a_disk_that_goes_on_failing_stays_an_alarm_and_then_tells_what_was_lost
     log.close()
 
 
-def test_a_failed_sync_of_a_segment_that_was_closed_meanwhile_is_mended_too(tmp_path: Path) -> None:
+def test_a_failed_sync_of_a_segment_closed_meanwhile_is_repaired_too(tmp_path: Path) -> None:
     disk = FakeDisk()
     log = open_log(tmp_path, disk)
     log.append(write())
@@ -126,7 +126,7 @@ def test_a_line_that_was_written_in_part_leaves_no_trace(tmp_path: Path) -> None
     log.close()
 
 
-def test_writing_that_fails_is_not_told_as_mended_before_it_is(tmp_path: Path) -> None:
+def test_a_write_error_is_reported_until_writing_works_again(tmp_path: Path) -> None:
     disk = FakeDisk()
     states: list[RecordState] = []
     log = RecordLog.open(

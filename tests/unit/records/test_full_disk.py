@@ -1,4 +1,4 @@
-"""A disk without space: first an alarm, much later a refusal, and the way back."""
+"""A disk without space: first an alarm, much later a refusal, then the recovery."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Watched:
-    """A log on a fake disk, and the states it told."""
+    """A log on a fake disk, and the states it reported."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -48,7 +48,7 @@ class Watched:
         )
 
     def fill_until(self, state: RecordState) -> int:
-        """Write, each with its outcome, until the log is in that state. How many writes were recorded."""
+        """Record writes, each with its outcome, until the log is in that state. Returns how many."""
         for done in count():
             if state_of(self.log) is state:
                 return done
@@ -65,7 +65,7 @@ def watched(tmp_path: Path) -> Watched:
     return Watched(tmp_path)
 
 
-def test_a_full_disk_is_no_trouble_while_the_reserve_stands(watched: Watched) -> None:
+def test_a_full_disk_changes_nothing_while_there_is_a_reserve(watched: Watched) -> None:
     watched.disk.full = True
     watched.log.append(write())
     watched.log.maintain(1.0)
@@ -73,7 +73,7 @@ def test_a_full_disk_is_no_trouble_while_the_reserve_stands(watched: Watched) ->
     assert watched.states == []
 
 
-def test_a_reserve_that_cannot_be_replaced_is_an_alarm_and_writes_go_on(watched: Watched) -> None:
+def test_a_reserve_that_cannot_be_replaced_raises_an_alarm_and_writes_continue(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     assert watched.states == [RecordState.RESERVE]
@@ -81,12 +81,12 @@ def test_a_reserve_that_cannot_be_replaced_is_an_alarm_and_writes_go_on(watched:
     (alarm,) = [each for each in watched.records() if isinstance(each, Alarm)]
     assert alarm.state is AlarmState.RAISED
     assert alarm.text == (
-        "there is no room for the next segment of records; connections and denials are only counted: "
+        "there is no space for the next segment of records; connections and denials are only counted: "
         "No space left on device"
     )
 
 
-def test_a_flood_of_denials_cannot_take_the_room_of_writes(watched: Watched) -> None:
+def test_a_flood_of_denials_cannot_use_the_space_of_writes(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     assert [watched.log.append(denial()) for _ in range(5000)] == [0] * 5000
@@ -102,7 +102,7 @@ def test_when_the_reserve_is_used_up_writes_are_refused(watched: Watched) -> Non
     assert watched.states == [RecordState.RESERVE, RecordState.FULL]
 
 
-def test_writes_that_are_under_way_when_the_room_ends_keep_room_for_their_outcome(watched: Watched) -> None:
+def test_writes_in_progress_when_the_space_ends_have_space_for_their_outcome(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     under_way = []
@@ -115,14 +115,14 @@ def test_writes_that_are_under_way_when_the_room_ends_keep_room_for_their_outcom
     assert verify(watched.directory).writes_without_outcome == 0
 
 
-def test_alarms_and_the_last_word_of_the_run_are_stored_when_writes_no_longer_are(watched: Watched) -> None:
+def test_alarms_and_the_end_of_the_run_are_stored_when_writes_no_longer_are(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.FULL)
     assert watched.log.append(Alarm(name="pump", state=AlarmState.RAISED, text="dry")) > 0
     assert watched.log.append(Stopped(reason="SIGTERM")) > 0
 
 
-def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watched: Watched) -> None:
+def test_when_there_is_space_again_the_log_first_records_what_was_lost(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.FULL)
     before = len(watched.records())
@@ -147,7 +147,7 @@ def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watche
     assert verify(watched.directory).first_bad is None
 
 
-def test_what_is_only_counted_is_told_once_a_minute_so_that_a_crash_loses_no_more_than_that(watched: Watched) -> None:
+def test_counts_are_recorded_once_a_minute_so_that_a_crash_loses_no_more(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     for second in range(200, 320):
@@ -156,7 +156,7 @@ def test_what_is_only_counted_is_told_once_a_minute_so_that_a_crash_loses_no_mor
     assert [each.count for each in watched.records() if isinstance(each, RecordsLost)] == [1, 60]
 
 
-def test_the_last_word_of_a_run_comes_after_what_was_lost(watched: Watched) -> None:
+def test_the_end_of_a_run_is_recorded_after_what_was_lost(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     watched.log.append(denial())
@@ -167,7 +167,7 @@ def test_the_last_word_of_a_run_comes_after_what_was_lost(watched: Watched) -> N
     assert isinstance(stopped, Stopped)
 
 
-def test_a_run_that_ended_on_a_full_disk_leaves_its_room_to_the_next(watched: Watched) -> None:
+def test_a_run_that_ended_on_a_full_disk_leaves_its_space_to_the_next(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     watched.log.append(Stopped(reason="SIGTERM"))
@@ -193,7 +193,7 @@ def test_a_gateway_that_starts_on_a_full_disk_refuses_writes_and_recovers(tmp_pa
     assert next(type(each.record) for each in read(tmp_path)) is RecordsLost
 
 
-def test_a_flood_is_counted_once_it_has_had_its_share_so_that_it_cannot_push_the_writes_out(watched: Watched) -> None:
+def test_a_flood_is_only_counted_beyond_its_share_and_cannot_remove_the_writes(watched: Watched) -> None:
     first = watched.log.append(write())
     for turn in range(20_000):
         watched.log.append(denial(connection=turn))
@@ -205,7 +205,7 @@ def test_a_flood_is_counted_once_it_has_had_its_share_so_that_it_cannot_push_the
     assert len([each for each in watched.records() if isinstance(each, Denied)]) < 500
 
 
-def test_a_flood_that_has_passed_is_told_and_denials_are_stored_again(watched: Watched) -> None:
+def test_after_a_flood_its_count_is_recorded_and_denials_are_stored_again(watched: Watched) -> None:
     watched.log.maintain(0.0)
     while watched.log.append(denial()):
         pass
@@ -218,7 +218,7 @@ def test_a_flood_that_has_passed_is_told_and_denials_are_stored_again(watched: W
     assert sum(each.count for each in watched.records() if isinstance(each, RecordsLost)) == 1
 
 
-def test_a_file_system_that_breaks_its_promise_of_space_refuses_writes(watched: Watched) -> None:
+def test_a_file_system_without_the_space_it_allocated_refuses_writes(watched: Watched) -> None:
     watched.disk.write_error = errno.ENOSPC
     with pytest.raises(RecordsFull):
         watched.log.append(write())
@@ -278,7 +278,7 @@ print("kept", written)
 """
 
 
-def test_a_real_disk_of_a_quarter_of_a_mebibyte_fills_up_and_recovers(tmp_path: Path) -> None:
+def test_a_real_disk_of_256_kib_fills_up_and_recovers(tmp_path: Path) -> None:
     mount = f"mount -t tmpfs -o size=256k tmpfs {tmp_path} && exec {sys.executable} - {tmp_path}"
     unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     try:

@@ -1,6 +1,6 @@
-"""kill -9 at any moment: what `append` returned is in the log, and the chain holds.
+"""kill -9 at any moment: every record that `append` returned is in the log, and the chain is good.
 
-This shows what a killed process leaves. It cannot show what a loss of power leaves: no test here cuts the power.
+This shows the effect of a killed process, not that of a power failure: no test here cuts the power.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ while True:
 """
 
 
-def test_whatever_append_returned_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
+def test_every_appended_record_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
     directory = tmp_path / "records"
     printed = 0
     for _ in range(20):
         with subprocess.Popen([sys.executable, "-c", APPENDER, directory], stdout=subprocess.PIPE) as appender:
             assert appender.stdout is not None
-            said = appender.stdout.read(random.randint(1, 3000))
+            output = appender.stdout.read(random.randint(1, 3000))
             appender.send_signal(signal.SIGKILL)
-            said += appender.stdout.read()
-        whole_lines = said.split(b"\n")[:-1]
+            output += appender.stdout.read()
+        whole_lines = output.split(b"\n")[:-1]
         printed = max(printed, int(whole_lines[-1]) if whole_lines else 0)
         stored = {each.sequence for each in read(directory)}
         assert {int(line) for line in whole_lines} <= stored
