@@ -1,9 +1,8 @@
-"""Where does an allowed request go, and what is said of it? From a session of one listener to the channel of a device.
+"""Forwards an allowed request from a session of one listener to the channel of a device, and records writes.
 
-The bytes of the request and of the answer are never changed but for the transaction id, which belongs to each side's own
-connection. A request that may change something is in the record before it can be on the wire; when it cannot be
-recorded it is refused as busy, for nothing was done and the same request may be sent again later. Its end is recorded
-before the client hears of it.
+The bytes of request and answer are not changed except for the transaction id, which belongs to each connection. A
+request that may change state is recorded before it can be sent. If it cannot be recorded it is refused as busy: nothing
+was done, and the client may send the request again. Its outcome is recorded before the client gets the answer.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ __all__ = ["Forwarder", "Route", "WriteJournal"]
 
 
 class WriteJournal(Protocol):
-    """Who records writes. A record is a number above 0; 0 says that a write may go on without one."""
+    """Records writes. A record has a number above 0; 0 means that a write may continue without one."""
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
-        """Record that this is about to be sent. None: it cannot be recorded and must not be sent."""
+        """Record that this write is about to be sent. None: it cannot be recorded, so it must not be sent."""
 
     def answered(self, record: int, answer: bytes) -> None: ...
     def failed(self, record: int, failure: Failure, detail: str) -> None: ...
 
 
 class Route:
-    """The channel of one device and how long its requests may wait to be sent."""
+    """The channel of one device, and how long its requests may wait to be sent."""
 
     __slots__ = ("channel", "max_wait_s", "name")
 
@@ -45,7 +44,7 @@ class Route:
 
 
 class _Forwarded(Transaction):
-    """A request that changes nothing. There is one for each that comes, so it has its fields set once and in one place."""
+    """A request that changes nothing. One is created per request, so its fields are set once, in one place."""
 
     __slots__ = ("adu", "max_wait_s")
 
@@ -91,7 +90,7 @@ class _JournalEntry:
 
 
 class _Recorded(_Forwarded):
-    """A request that may change something, in the record."""
+    """A request that may change state, and its record."""
 
     __slots__ = ("_entry",)
 
@@ -111,7 +110,7 @@ class _Recorded(_Forwarded):
 
 
 class Forwarder:
-    """The backend of one listener: unit ids to routes."""
+    """The backend of one listener: maps unit ids to routes."""
 
     def __init__(self, routes: Mapping[int, Route], journal: WriteJournal) -> None:
         self._routes = routes

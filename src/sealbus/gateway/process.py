@@ -1,8 +1,8 @@
 """The life of a gateway process: start, watch, reload, drain, stop.
 
-SIGTERM and SIGINT drain and stop; SIGHUP reloads; a changed file is reloaded without being asked. A second SIGTERM does
-not wait any more. gateway.toml itself is read once: what stands in it is the shape of the process, and a restart is what
-changes that; a reload says so when it finds the file changed.
+SIGTERM and SIGINT drain and stop; SIGHUP reloads; a changed file is reloaded automatically. A second SIGTERM stops at
+once. gateway.toml itself is read once: it defines the structure of the process, and only a restart applies a change. A
+reload logs a warning if the file has changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sealbus.gateway.audit import Audit
 from sealbus.gateway.gateway import Gateway
-from sealbus.gateway.metrics import GatewayMetrics, MetricsServer
+from sealbus.gateway.metrics import GatewayMetrics, GatewayMetricsServer
 from sealbus.gateway.notify import notify, watchdog_interval_s
 from sealbus.gateway.trust_state import digest_of
 from sealbus.gateway.watch import FileWatch
@@ -32,12 +32,12 @@ __all__ = ["GatewayProcess", "run_gateway"]
 
 _log = logging.getLogger("sealbus.gateway")
 _MAINTENANCE_S = 1.0
-_RETRY_RELOAD_S = 5.0  # not sooner: an encrypted key takes a tenth of a second to open
+_RETRY_RELOAD_S = 5.0  # no more often: decrypting a key takes a tenth of a second
 _EXPIRY_EVERY = 3600
 
 
 class GatewayProcess:
-    """One gateway with its record, metrics and watch. `path` is the file it came from, if it came from one."""
+    """One gateway with its record, metrics and file watch. `path` is its gateway.toml, if there is one."""
 
     def __init__(self, file: GatewayFile, *, path: Path | None = None) -> None:
         self._file = file
@@ -54,7 +54,7 @@ class GatewayProcess:
         self._timers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Listen, and begin to watch. Raises ConfigError where that cannot be."""
+        """Listen, and start to watch. Raises ConfigError."""
         try:
             await self.gateway.start()
         except BaseException:
@@ -88,12 +88,12 @@ class GatewayProcess:
         self._close()
 
     def reload(self) -> None:
-        """Take up what changed on disk."""
+        """Load what changed on disk."""
         notify("RELOADING=1")
         self.gateway.reload()
         self.gateway.check_expiry()
         if self._path is not None and digest_of(str(self._path)) != self._digest:
-            _log.warning("%s has changed: a restart takes it up", self._path)
+            _log.warning("%s has changed: restart the gateway to apply it", self._path)
         notify("READY=1")
 
     def _maintain(self) -> None:
@@ -101,13 +101,13 @@ class GatewayProcess:
         self.gateway.reset_expired_servers()
 
     def _retry_reload(self) -> None:
-        if self.audit.has_failed_reload:  # what held it back may pass and leave the file as it is: descriptors, rights
+        if self.audit.has_failed_reload:  # the cause may pass without a change of the file: descriptors, permissions
             self.gateway.reload()
 
-    def _serve_metrics(self) -> MetricsServer | None:
+    def _serve_metrics(self) -> GatewayMetricsServer | None:
         if not self._file.gateway.metrics:
             return None
-        return MetricsServer(
+        return GatewayMetricsServer(
             self._file.gateway.metrics,
             GatewayMetrics(
                 counters=self.audit.counters,
@@ -141,7 +141,7 @@ class GatewayProcess:
 
 
 async def run_gateway(file: GatewayFile, *, path: Path | None = None, ready: Callable[[GatewayProcess], None]) -> None:
-    """Run until a signal ends it. `ready` is called once it listens. Raises ConfigError where it cannot start."""
+    """Run until a signal ends it. `ready` is called once it listens. Raises ConfigError when it cannot start."""
     process = GatewayProcess(file, path=path)
     await process.start()
     loop = asyncio.get_running_loop()
@@ -149,7 +149,7 @@ async def run_gateway(file: GatewayFile, *, path: Path | None = None, ready: Cal
 
     def end(name: str) -> None:
         if ended.done():
-            raise SystemExit(1)  # asked twice: do not wait
+            raise SystemExit(1)  # a second signal: do not wait
         ended.set_result(name)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -164,4 +164,4 @@ async def _every(seconds: float, work: Callable[[], None]) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         while True:
             await asyncio.sleep(seconds)
-            asyncio.get_running_loop().call_soon(work)  # what goes wrong in it is logged, and does not end this
+            asyncio.get_running_loop().call_soon(work)  # the loop logs an error of `work`, which does not end this task

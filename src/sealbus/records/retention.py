@@ -30,9 +30,8 @@ class Retention:
         self._kept: deque[tuple[int, int]] = deque()  # number, bytes
         self._recorded: deque[tuple[int, OpenSegment, int]] = deque()
         self._kept_bytes = 0
-        self._allowed_bytes = (
-            limits.bound_bytes - 3 * limits.segment_bytes
-        )  # the current one, the reserve, one being removed
+        # The bound also covers the current segment, the reserve, and one that is being removed.
+        self._allowed_bytes = limits.bound_bytes - 3 * limits.segment_bytes
 
     def load(self, numbers_below: int) -> None:
         """Count the segments that earlier runs left."""
