@@ -95,7 +95,7 @@ def _load(history: History, days: int) -> dict[str, float]:
     for day in range(days):
         history.append_block(_day(_END_US - (days - day) * _DAY_US))
     loaded_s, began = time.monotonic() - began, time.monotonic()
-    while history.maintain().more:
+    while history.maintain():
         pass
     rolled_s = time.monotonic() - began
     size = history.size_bytes()

@@ -132,10 +132,10 @@ def encode_published(sender: int, count: int, payload: bytes) -> bytes:
     return _HEAD.pack(_MARK, _FrameKind.MESSAGE, sender, count) + payload
 
 
-def encode_request(ask: BusRequest) -> bytes:
+def encode_request(request: BusRequest) -> bytes:
     """The frame of a request."""
-    head = _HEAD.pack(_MARK, _FrameKind.REQUEST, ask.sender, ask.request_id)
-    return head + _TTL.pack(min(ask.ttl_ms, _LONGEST_TTL_MS)) + ask.payload
+    head = _HEAD.pack(_MARK, _FrameKind.REQUEST, request.sender, request.request_id)
+    return head + _TTL.pack(min(request.ttl_ms, _LONGEST_TTL_MS)) + request.payload
 
 
 def encode_reply(sender: int, answer: BusReply) -> bytes:

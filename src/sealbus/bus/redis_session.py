@@ -98,8 +98,8 @@ class RedisSession:
         """Transfer messages until something fails; raises that error."""
         self._received_at = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._receive(), name="redis hear")
-            tasks.create_task(self._send_waiting(), name="redis tell")
+            tasks.create_task(self._receive(), name="redis receive")
+            tasks.create_task(self._send_waiting(), name="redis send")
             tasks.create_task(self._follow_channels(), name="redis subscribe")
 
     def put(self, outgoing: Outgoing) -> None:

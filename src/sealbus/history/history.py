@@ -24,7 +24,7 @@ from sealbus.history.store import HOUR_US
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sealbus.history.results import Aggregates, Appended, Bucket, MaintenanceStep, Series, Source
+    from sealbus.history.results import Aggregates, Appended, Bucket, Series, Source
     from sealbus.history.rules import HistoryRules
     from sealbus.history.store import Statements, Store
     from sealbus.samples import Sample
@@ -154,16 +154,12 @@ class History:
         with self._store.reading() as statements:
             return statements.next_hour(tag_id, time_us - time_us % HOUR_US)
 
-    def maintain(self) -> MaintenanceStep:
-        """One small step of maintenance: roll up an hour that is over, or delete what has expired. Repeat it while
-        `more`.
+    def maintain(self) -> bool:
+        """One small step of maintenance: roll up an hour that is over, or delete what has expired.
+
+        Returns whether more is due; call it again then.
         """
         return self._maintenance.step(self._rules, self._now_us())
-
-    def tag_ids(self) -> tuple[int, ...]:
-        """All tags that ever had a sample."""
-        with self._store.reading() as statements:
-            return tuple(sorted(statements.tags()))
 
     def size_bytes(self) -> int:
         """The size of the store on disk."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealbus.history.local_days import edges, floor_us
-from sealbus.history.results import Bucket, MaintenanceStep, Source
+from sealbus.history.results import Bucket, Source
 from sealbus.history.rollup_builder import RollupBuilder
 from sealbus.history.rules import DAY_US
 from sealbus.history.store import HOUR_US
@@ -45,20 +45,18 @@ class Maintenance:
         self._store = store
         self._lock = threading.Lock()
         self._due: list[tuple[Source, int]] = []
-        self._retained_hour = -1
+        self._checked_hour = -1
         self._compacted_us = -_COMPACT_EVERY_US
 
-    def step(self, rules: HistoryRules, now_us: int) -> MaintenanceStep:
-        """Do the step that is due first. Raises HistoryUnavailable."""
+    def step(self, rules: HistoryRules, now_us: int) -> bool:
+        """Do the step that is due first. Returns whether more is due. Raises HistoryUnavailable."""
         with self._lock:
-            if self._compact(now_us):
-                return MaintenanceStep(0, 0, more=True)
-            rolled = self._roll(rules, now_us)
-            if rolled:
-                return MaintenanceStep(rolled, 0, more=True)
-            if self._cut_days(rules, now_us):
-                return MaintenanceStep(0, 0, more=True)
-            return self._retain(rules, now_us)
+            return (
+                self._compact(now_us)
+                or self._roll_up_hours(rules, now_us)
+                or self._cut_days(rules, now_us)
+                or self._delete_expired(rules, now_us)
+            )
 
     def _compact(self, now_us: int) -> bool:
         """Returns whether samples were compacted: when many wait, or after a minute. The clock may have been set back."""
@@ -68,7 +66,7 @@ class Maintenance:
             self._compacted_us = now_us
         return compacted
 
-    def _roll(self, rules: HistoryRules, now_us: int) -> int:
+    def _roll_up_hours(self, rules: HistoryRules, now_us: int) -> bool:
         open_us = now_us - _GRACE_US
         open_us -= open_us % HOUR_US
         with self._store.changing() as statements:
@@ -86,19 +84,19 @@ class Maintenance:
                 roll_up(builders, hours, hours[len(hours) - kept :])
             if marks:
                 statements.bump_epoch()
-        return len(marks)
+        return bool(marks)
 
-    def _cut_days(self, rules: HistoryRules, now_us: int) -> int:
+    def _cut_days(self, rules: HistoryRules, now_us: int) -> bool:
         with self._store.changing() as statements:
             tags = statements.stale_days(_TAGS_AT_ONCE)
             for tag_id in tags:
                 _cut_days(RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone))
-        return len(tags)
+        return bool(tags)
 
-    def _retain(self, rules: HistoryRules, now_us: int) -> MaintenanceStep:
+    def _delete_expired(self, rules: HistoryRules, now_us: int) -> bool:
         if not self._due:
-            if self._retained_hour == now_us // HOUR_US:
-                return MaintenanceStep(0, 0, more=False)
+            if self._checked_hour == now_us // HOUR_US:
+                return False
             with self._store.reading() as statements:
                 known = statements.tags()
             self._due = [
@@ -119,9 +117,9 @@ class Maintenance:
                         break
                 statements.bump_epoch()
         if not self._due:
-            self._retained_hour = now_us // HOUR_US
-        given = self._store.reclaim_space({source: _dropped_us(rules, source, now_us) for source in Source})
-        return MaintenanceStep(0, deleted, more=bool(self._due or (given and deleted)))
+            self._checked_hour = now_us // HOUR_US
+        reclaimed = self._store.reclaim_space({source: _dropped_us(rules, source, now_us) for source in Source})
+        return bool(self._due or (reclaimed and deleted))
 
     def _delete(self, statements: Statements, rules: HistoryRules, source: Source, tag_id: int, now_us: int) -> int:
         kept = rules.of(tag_id)

@@ -37,7 +37,7 @@ class MaintenanceSchedule:
             return False
         self._next = now + _INTERVAL_S  # a failed step is retried no sooner
         try:
-            more = self._history.maintain().more
+            more = self._history.maintain()
         except (SealbusError, OSError) as error:
             if not self.error:
                 _log.error("history: maintenance fails: %s", error)

@@ -26,7 +26,6 @@ __all__ = [
     "Cursor",
     "Extent",
     "HistoryUnavailable",
-    "MaintenanceStep",
     "RawPage",
     "Series",
     "Source",
@@ -131,12 +130,3 @@ class Appended:
 
     too_old: int
     """Samples from before the retention: they would be deleted at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class MaintenanceStep:
-    """What a step of maintenance did, and whether more is due."""
-
-    rolled_hours: int
-    deleted: int
-    more: bool

@@ -66,10 +66,6 @@ class Verification:
     clock_set_back: int
     breaks: tuple[Break, ...]
 
-    @property
-    def first_bad(self) -> Break | None:
-        return self.breaks[0] if self.breaks else None
-
 
 def verify(
     directory: str | Path,
@@ -184,10 +180,10 @@ class _Check:
             return None
         sequence, last_hash = self._tally.removals.get(first.number - 1, (None, ""))
         if last_hash != first.header.previous:
-            detail = "the segments before this one are gone, and no record says that the bound removed them"
+            detail = "the segments before this one are missing, and no record states that the bound removed them"
             if sequence is not None:
                 detail = (
-                    f"record {sequence} says that the bound removed the segment before, but names another last hash"
+                    f"record {sequence} states that the bound removed the segment before, but with another last hash"
                 )
             self._break(first.number, ChainError(Fault.UNRECORDED, detail, line=1, sequence=first.header.first), at=0)
         return sequence

@@ -49,9 +49,9 @@ def test_a_truncated_or_too_long_frame_or_an_unknown_status_decodes_to_none() ->
 
 
 def test_the_time_to_answer_is_bounded() -> None:
-    ask = decode_request(_ASK[:19] + b"\xff\xff\xff\xff")
-    assert ask is not None
-    assert ask.ttl_ms == 600_000
+    request = decode_request(_ASK[:19] + b"\xff\xff\xff\xff")
+    assert request is not None
+    assert request.ttl_ms == 600_000
 
 
 @given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda tail: _ASK[:3] + tail))

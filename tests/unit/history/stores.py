@@ -44,7 +44,7 @@ class Stores:
 
 def roll_up(history: History) -> None:
     """Run all maintenance that is due."""
-    while history.maintain().more:
+    while history.maintain():
         pass
 
 

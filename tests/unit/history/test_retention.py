@@ -73,7 +73,7 @@ def test_the_latest_value_is_known_after_its_samples_are_deleted(stores: Stores)
 def test_samples_are_not_deleted_before_they_are_rolled_up(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append_block(steady(2, NOON - 4 * DAY, NOON - 3 * DAY, MINUTE))
-    while history.maintain().more:
+    while history.maintain():
         counts = history.aggregates(2, Bucket.HOUR, NOON - 4 * DAY, NOON - 3 * DAY).counts
         assert counts.tolist() == [60] * 24
 

@@ -94,7 +94,6 @@ def test_latest_returns_the_newest_sample_of_each_tag_that_has_one(stores: Store
     history = stores.open()
     history.append([Sample(1, NOON, 1.0), Sample(1, NOON - S, 2.0), Sample(2, NOON - 99 * DAY, "on")])
     assert history.latest([2, 1, 3]) == (Sample(2, NOON - 99 * DAY, "on"), Sample(1, NOON, 1.0))
-    assert history.tag_ids() == (1, 2)
 
 
 def test_writers_that_open_an_empty_store_at_once_all_write(stores: Stores) -> None:

@@ -70,7 +70,7 @@ def test_what_a_failed_sync_may_have_lost_is_written_again(tmp_path: Path) -> No
         file.write(bytes(500))
     disk.sync_error = 0
     maintain_until(log, RecordState.OK)
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     assert b'"values":[4711]' in segment.read_bytes()
     log.close()
 
@@ -107,7 +107,7 @@ def test_a_failed_sync_of_a_segment_closed_meanwhile_is_repaired_too(tmp_path: P
     assert state_of(log) is RecordState.FAILED
     disk.sync_error = 0
     maintain_until(log, RecordState.OK)
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     log.close()
 
 
@@ -122,7 +122,7 @@ def test_a_line_that_was_written_in_part_leaves_no_trace(tmp_path: Path) -> None
     maintain_until(log, RecordState.OK)
     assert [type(each.record) for each in read(tmp_path)][1:] == [RecordsLost, Alarm]
     assert b"xxx" not in (tmp_path / "records-00000001.jsonl").read_bytes()
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     log.close()
 
 

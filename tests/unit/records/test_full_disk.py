@@ -144,7 +144,7 @@ def test_when_there_is_space_again_the_log_first_records_what_was_lost(watched: 
     assert isinstance(cleared, Alarm)
     assert cleared.state is AlarmState.CLEARED
     assert watched.log.append(denial()) > 0
-    assert verify(watched.directory).first_bad is None
+    assert verify(watched.directory).breaks == ()
 
 
 def test_counts_are_recorded_once_a_minute_so_that_a_crash_loses_no_more(watched: Watched) -> None:
@@ -189,7 +189,7 @@ def test_a_gateway_that_starts_on_a_full_disk_refuses_writes_and_recovers(tmp_pa
     assert state_of(log) is RecordState.OK
     assert log.append(write()) > 0
     log.close()
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     assert next(type(each.record) for each in read(tmp_path)) is RecordsLost
 
 
@@ -228,7 +228,7 @@ def test_a_file_system_without_the_space_it_allocated_refuses_writes(watched: Wa
     watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.OK
     assert [type(each) for each in watched.records()] == [RecordsLost, Alarm]
-    assert verify(watched.directory).first_bad is None
+    assert verify(watched.directory).breaks == ()
 
 
 SMALL_DISK = """
@@ -271,7 +271,7 @@ write()
 log.append(Stopped(reason="done"))
 log.close()
 found = verify(folder)
-assert found.first_bad is None, found.first_bad
+assert found.breaks == (), found.breaks
 values = [each.record.values[0] for each in read(folder) if isinstance(each.record, WriteRequested)]
 assert values == list(range(written)), values
 print("kept", written)

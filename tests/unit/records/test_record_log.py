@@ -123,7 +123,7 @@ def test_a_full_segment_is_closed_at_its_length_and_the_chain_continues_in_the_n
     found = verify(tmp_path)
     assert found.records == 400
     assert found.segments == 3
-    assert found.first_bad is None
+    assert found.breaks == ()
     log.close()
 
 
@@ -140,7 +140,7 @@ def test_the_bound_removes_the_oldest_segment_after_a_record_has_announced_it(tm
     log.maintain(1.0)
     assert not (tmp_path / "records-00000001.jsonl").exists()
     found = verify(tmp_path)
-    assert found.first_bad is None
+    assert found.breaks == ()
     assert found.first_segment == 2
     assert found.first is not None
     assert found.first[0] == removal.record.last_sequence + 1
@@ -157,7 +157,7 @@ def test_the_directory_never_exceeds_its_bound(tmp_path: Path) -> None:
             log.maintain(float(turn))
             assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALL.bound_bytes
     assert state_of(log) is RecordState.OK
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     log.close()
 
 
@@ -170,7 +170,7 @@ def test_the_bound_counts_what_earlier_runs_left(tmp_path: Path) -> None:
         log.maintain(float(run))
         log.close()
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALL.bound_bytes
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
 
 
 def test_appended_records_are_synced_without_a_call(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_an_interrupted_run_is_recorded_by_the_next(tmp_path: Path) -> None:
     open_log(tmp_path).close()
     assert records_of(tmp_path)[2:] == [Recovered(segment=1, dropped_bytes=0)]
     found = verify(tmp_path)
-    assert (found.first_bad, found.recoveries) == (None, (3,))
+    assert (found.breaks, found.recoveries) == ((), (3,))
 
 
 def test_a_run_that_ended_in_order_leaves_no_recovery_record(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_torn_line_is_dropped_and_its_bytes_are_counted(tmp_path: Path) -> Non
     assert verify(tmp_path).breaks[0].fault is Fault.TORN
     open_log(tmp_path).close()
     assert records_of(tmp_path)[2:] == [Recovered(segment=1, dropped_bytes=torn)]
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
 
 
 def test_the_last_line_cut_anywhere_leaves_a_good_log(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_the_last_line_cut_anywhere_leaves_a_good_log(tmp_path: Path) -> None:
         log = open_log(directory)
         assert log.append(denial()) == 3
         log.close()
-        assert verify(directory).first_bad is None
+        assert verify(directory).breaks == ()
         assert Recovered(segment=1, dropped_bytes=end - start) in records_of(directory)
 
 
@@ -92,7 +92,7 @@ def test_a_segment_without_a_header_is_dropped_and_the_one_before_continued(tmp_
         (tmp_path / "records-00000002.jsonl").write_bytes(remains + bytes(65536 - len(remains)))
         open_log(tmp_path).close()
         found = verify(tmp_path)
-        assert (found.segments, found.first_bad) == (1, None)
+        assert (found.segments, found.breaks) == (1, ())
     assert isinstance(records_of(tmp_path)[-1], Recovered)
     assert records_of(tmp_path)[-1] == Recovered(segment=1, dropped_bytes=17)
 
@@ -104,7 +104,7 @@ def test_a_torn_header_of_the_only_segment_begins_a_new_log(tmp_path: Path) -> N
     assert log.append(denial()) == 2
     log.close()
     assert records_of(tmp_path)[0] == Recovered(segment=0, dropped_bytes=17)
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
 
 
 def test_a_changed_record_is_neither_repaired_nor_lost_and_the_next_segment_names_it(tmp_path: Path) -> None:
@@ -118,9 +118,8 @@ def test_a_changed_record_is_neither_repaired_nor_lost_and_the_next_segment_name
     assert first.read_bytes().rstrip(b"\0") == damaged
     found = verify(tmp_path)
     assert len(found.breaks) == 1
-    assert found.first_bad is not None
-    assert (found.first_bad.file, found.first_bad.line, found.first_bad.sequence) == ("records-00000001.jsonl", 4, 3)
-    assert found.first_bad.fault is Fault.CHANGED
+    assert (found.breaks[0].file, found.breaks[0].line, found.breaks[0].sequence) == ("records-00000001.jsonl", 4, 3)
+    assert found.breaks[0].fault is Fault.CHANGED
     problem = "segment 1, line 4: the record, or one before it, was changed: its hash does not match"
     assert Recovered(segment=1, dropped_bytes=0, problem=problem) in records_of(tmp_path)
     header = newest(tmp_path).read_bytes().split(b"\n")[0]
@@ -136,8 +135,7 @@ def test_a_hole_with_whole_lines_behind_it_is_damage_and_is_kept(tmp_path: Path)
     assert log.append(denial()) == 7
     log.close()
     found = verify(tmp_path)
-    assert found.first_bad is not None
-    assert (found.first_bad.fault, found.first_bad.sequence) == (Fault.TORN, 3)
+    assert (found.breaks[0].fault, found.breaks[0].sequence) == (Fault.TORN, 3)
     assert len(found.breaks) == 1
     assert any(isinstance(each, Unreadable) for each in records_of(tmp_path))
 
