@@ -66,11 +66,11 @@ class Rows:
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
         """The rows of all parts, sorted by start."""
-        laid = cls.laid(parts)
-        return laid.select(np.argsort(laid.starts_us, kind="stable"))
+        concatenated = cls.concatenated(parts)
+        return concatenated.select(np.argsort(concatenated.starts_us, kind="stable"))
 
     @classmethod
-    def laid(cls, parts: Sequence[Rows]) -> Rows:
+    def concatenated(cls, parts: Sequence[Rows]) -> Rows:
         """The rows of all parts, one part after the other."""
         columns = (np.concatenate(each) for each in zip(*(part.columns() for part in parts), strict=True))
         return cls(*columns)

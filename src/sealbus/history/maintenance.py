@@ -74,13 +74,13 @@ class Maintenance:
                 statements.set_zone(rules.zone)
                 statements.make_days_stale()
             marks = statements.marks_before(open_us, _HOURS_AT_ONCE)
-            alike: dict[tuple[tuple[int, ...], int], list[RollupBuilder]] = {}
+            groups: dict[tuple[tuple[int, ...], int], list[RollupBuilder]] = {}
             for tag_id, of_tag in itertools.groupby(marks, key=lambda mark: mark[0]):
                 hours = tuple(hour for _, hour in of_tag)
                 kept = sum(hour >= statements.floors(tag_id).raw for hour in hours)
                 builder = RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone, open_us)
-                alike.setdefault((hours, kept), []).append(builder)
-            for (hours, kept), builders in alike.items():
+                groups.setdefault((hours, kept), []).append(builder)
+            for (hours, kept), builders in groups.items():
                 roll_up(builders, hours, hours[len(hours) - kept :])
             if marks:
                 statements.bump_epoch()

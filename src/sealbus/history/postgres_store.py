@@ -103,8 +103,8 @@ class PostgreSQLStore:
             try:
                 for statement in begin:
                     connection.execute(statement.encode())
-                beside = _PostgreSQLConnection(connection, self._partitions)
-                yield Statements(beside, PostgresSamples(beside, connection, beside.ensure_partitions))
+                wrapped = _PostgreSQLConnection(connection, self._partitions)
+                yield Statements(wrapped, PostgresSamples(wrapped, connection, wrapped.ensure_partitions))
                 connection.execute("commit")
             except BaseException:
                 self._partitions.clear()  # partitions created in this transaction were rolled back
@@ -151,21 +151,21 @@ class _PostgreSQLConnection:
 
     def columns(self, sql: str, parameters: Sequence[object], kinds: str) -> tuple[NDArray[np.int64], ...]:
         with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(_by_columns(sql, kinds), parameters)
+            cursor.execute(_as_arrays(sql, kinds), parameters)
             row = cursor.fetchone() or (None,) * len(kinds)
         types = {"i": np.int64, "f": np.float64}
         found = (np.empty(0, types[kind]) if each is None else each for each, kind in zip(row, kinds, strict=True))
         return cast("tuple[NDArray[np.int64], ...]", tuple(found))
 
     def texts(self, sql: str, parameters: Sequence[object]) -> list[tuple[int, str]]:
-        return self._connection.execute(_placed(sql), parameters).fetchall()
+        return self._connection.execute(_with_placeholders(sql), parameters).fetchall()
 
     def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
-        return self._connection.execute(_placed(sql), parameters).rowcount
+        return self._connection.execute(_with_placeholders(sql), parameters).rowcount
 
     def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         with self._connection.cursor() as cursor:
-            cursor.executemany(_placed(sql), rows)
+            cursor.executemany(_with_placeholders(sql), rows)
 
     def insert_rows(self, table: str, tag_ids: NDArray[np.int64], rows: Rows) -> None:
         if table in PARTITION_US:
@@ -184,17 +184,17 @@ class _PostgreSQLConnection:
 
 
 @functools.lru_cache(maxsize=256)
-def _placed(sql: str) -> bytes:
+def _with_placeholders(sql: str) -> bytes:
     return sql.replace("?", "%s").encode()
 
 
 @functools.lru_cache(maxsize=256)
-def _by_columns(sql: str, kinds: str) -> bytes:
+def _as_arrays(sql: str, kinds: str) -> bytes:
     types = {"i": "bigint", "f": "double precision"}
     columns = {"i": "c{}", "f": "coalesce(c{}, 'NaN')"}
     arrays = ", ".join(f"array_agg({columns[kind].format(index)}::{types[kind]})" for index, kind in enumerate(kinds))
     names = ", ".join(f"c{index}" for index in range(len(kinds)))
-    return _placed(f"select {arrays} from ({sql}) as found ({names})")  # noqa: S608
+    return _with_placeholders(f"select {arrays} from ({sql}) as found ({names})")  # noqa: S608
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sealbus.history.store import Statements
 
-__all__ = ["RollupBuilder", "runs"]
+__all__ = ["RollupBuilder", "hour_ranges"]
 
 _LONGEST_RUN = 48
 
@@ -61,7 +61,7 @@ class RollupBuilder:
             return self._days(start_us, end_us)
         parts, done = [], start_us
         first, end = start_us - start_us % HOUR_US, end_us if self.open_us is None else min(end_us, self.open_us)
-        for begin, stop in runs(self.statements.marks(self.tag_id, first, end)):
+        for begin, stop in hour_ranges(self.statements.marks(self.tag_id, first, end)):
             fresh = self.from_samples(bucket, begin, stop)
             parts += [self._stored(bucket, (done, begin), step_us)]
             parts += [fresh.select((fresh.starts_us >= start_us) & (fresh.starts_us < end_us))]
@@ -125,7 +125,7 @@ class RollupBuilder:
         return rows
 
 
-def runs(hours: Sequence[int]) -> Iterator[tuple[int, int]]:
+def hour_ranges(hours: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Sorted hours as contiguous ranges, none longer than two days."""
     start = end = None
     for hour in hours:

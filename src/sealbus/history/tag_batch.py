@@ -14,7 +14,7 @@ import numpy as np
 from sealbus.history.folding import EMPTY, Rows, carried_over, fold, of_rows, of_samples
 from sealbus.history.local_days import edges
 from sealbus.history.results import Bucket, Source
-from sealbus.history.rollup_builder import runs
+from sealbus.history.rollup_builder import hour_ranges
 from sealbus.history.sample_block import SampleBlock
 from sealbus.history.store import HOUR_US
 
@@ -81,19 +81,19 @@ def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Seque
     """
     statements, zone = builders[0].statements, builders[0].zone
     tag_ids = [builder.tag_id for builder in builders]
-    for begin, end in runs(kept):
+    for begin, end in hour_ranges(kept):
         for tag_id in tag_ids:
             statements.raw.pack_hours(tag_id, begin, end)
-        for part, blocks in _by_samples(builders, begin, end):
+        for part, blocks in _parts_by_samples(builders, begin, end):
             batch = _tag_batch(part, begin, end)
             pieces = batch.of_samples(blocks)
             for bucket in (Bucket.MINUTE, Bucket.HOUR):
                 rows = batch.fold(pieces, edges(bucket, begin, end, zone))
                 statements.replace(Source(bucket.value), (begin, end), batch.tag_ids.tolist(), rows)
-    for begin, end in runs(hours):
+    for begin, end in hour_ranges(hours):
         statements.unmark(tag_ids, begin, end)
     done = 0
-    for begin, end in runs(hours):
+    for begin, end in hour_ranges(hours):
         cuts = edges(Bucket.DAY, max(begin, done), end, zone)
         if end > done:
             first, done = int(cuts[0]), int(cuts[-1])
@@ -109,15 +109,15 @@ def _parts_of_days(builders: Sequence[RollupBuilder], batch: TagBatch, cuts: NDA
     first, last = int(cuts[0]), int(cuts[-1])
     if (cuts % HOUR_US).any():
         parts = [builder.parts_of_days(first, last)[0] for builder in builders]
-        return np.repeat(batch.tag_ids, [len(part) for part in parts]), Rows.laid([EMPTY, *parts])
+        return np.repeat(batch.tag_ids, [len(part) for part in parts]), Rows.concatenated([EMPTY, *parts])
     tags, rows = builders[0].statements.rows_of_tags(Source.HOUR, batch.tag_ids.tolist(), first, last)
     before = rows.starts_us < first
     tags = np.concatenate([tags[before], tags[~before]])
     order = np.argsort(tags, kind="stable")  # of each tag the value carried over, then its hours
-    return tags[order], Rows.laid([carried_over(rows.select(before)), rows.select(~before)]).select(order)
+    return tags[order], Rows.concatenated([carried_over(rows.select(before)), rows.select(~before)]).select(order)
 
 
-def _by_samples(
+def _parts_by_samples(
     builders: Sequence[RollupBuilder], begin: int, end: int
 ) -> Iterator[tuple[list[RollupBuilder], list[SampleBlock]]]:
     """The tags with their samples, in parts whose size bounds the memory used."""

@@ -111,7 +111,8 @@ class SegmentStore:
         self._retire_current()
         self.digest = digest
         self._last_number, self._broken = segment.number, None
-        self._update_syncer(segment)
+        self._segment = segment
+        self._update_syncer()
         self._record_removals()
         self.allocate_reserve()
         return True
@@ -185,9 +186,8 @@ class SegmentStore:
             self.io_error = error
         self._retention.add(self._segment.number, self._segment.end)
 
-    def _update_syncer(self, new: OpenSegment | None = None) -> None:
+    def _update_syncer(self) -> None:
         """Pass the open segments to the syncing thread."""
-        self._segment = new or self._segment
         alive = [segment for segment in self._syncer.segments if not segment.closed and segment is not self._segment]
         self._syncer.replace_segments((*alive, self._segment) if self._segment else ())
 
