@@ -62,7 +62,7 @@ def _make(folder: Path, *, parents: bool) -> None:
             folder.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-        found = folder.lstat()
+        found = folder.lstat()  # not stat: a link that another user placed here must be refused
     except OSError as error:
         raise ConfigError(
             f"the folder for the sockets of the bus cannot be created: {error.strerror}",

@@ -128,6 +128,7 @@ class Forwarder:
             route.channel.submit(_Forwarded(session, request, adu, route.max_wait_s))
 
     def _submit_recorded(self, session: Session, adu: bytes, ruling: Ruling, route: Route) -> None:
+        # Recorded before it is submitted: a write must be in the record before it can be on the wire.
         record = self._journal.requested(session, adu, ruling, route.name)
         if record is None:
             session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)

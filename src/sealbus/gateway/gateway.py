@@ -173,9 +173,8 @@ class Gateway:
     def _build_service(self, listener: ListenerTable) -> Service:
         endpoint = parse_endpoint(listener.url, listening=True)
         if listener.policy:
-            self._policy_digests[listener.url] = digest_of(
-                listener.policy
-            )  # before reading: a change from now on is detected later
+            # The digest is taken before the policy is read, so that a change in between is detected later.
+            self._policy_digests[listener.url] = digest_of(listener.policy)
             policy = load_policy(listener.policy)
         else:
             policy = unsafe_allow_everything()

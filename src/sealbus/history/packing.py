@@ -61,7 +61,7 @@ def unpack(tag_id: int, data: bytes) -> SampleBlock:
     """The inverse of both. Raises ValueError for any other bytes."""
     try:
         kind, count = _HEAD.unpack_from(data)
-        if kind not in (_PLAIN, _COMPRESSED):
+        if kind not in (_PLAIN, _COMPRESSED):  # a damaged byte must not select the wrong decoding
             raise ValueError(f"unknown packing {kind}")
         body = zlib.decompress(memoryview(data)[_HEAD.size :]) if kind == _COMPRESSED else data[_HEAD.size :]
     except (struct.error, zlib.error) as error:

@@ -97,6 +97,7 @@ def read_bytes(directory: Path, number: int, offset: int = 0) -> bytes:
     """
     with segment_path(directory, number).open("rb") as file:
         found = _read_from(file, offset)
+        # One read is not enough: it may overlap a write and return zeros inside a line.
         while not (again := _read_from(file, offset)).startswith(found.rstrip(b"\0")):
             found = again
     return found

@@ -148,11 +148,11 @@ async def test_a_reply_of_the_maximum_length_arrives_and_a_longer_one_is_refused
         return bytes(int(request))
 
     async with AsyncExitStack() as stack:
-        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server, requester = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
-        assert len(await ask(asker, "snapshot", b"%d" % REPLY_LIMIT_BYTES)) == REPLY_LIMIT_BYTES
+        assert len(await ask(requester, "snapshot", b"%d" % REPLY_LIMIT_BYTES)) == REPLY_LIMIT_BYTES
         with pytest.raises(RequestRefused, match="at most"):
-            await asker.request("snapshot", b"%d" % (REPLY_LIMIT_BYTES + 1), timeout_s=9)
+            await requester.request("snapshot", b"%d" % (REPLY_LIMIT_BYTES + 1), timeout_s=9)
 
 
 async def test_a_failed_handler_sends_its_reason_and_no_traceback(
@@ -164,13 +164,13 @@ async def test_a_failed_handler_sends_its_reason_and_no_traceback(
         raise KeyError("the secret of the house")
 
     async with AsyncExitStack() as stack:
-        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server, requester = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
         with pytest.raises(RequestRefused) as refused:
-            await ask(asker, "snapshot", b"ours")
+            await ask(requester, "snapshot", b"ours")
         assert str(refused.value) == "there is no such device; name one that exists"
         with pytest.raises(RequestRefused) as refused:
-            await asker.request("snapshot", b"theirs", timeout_s=9)
+            await requester.request("snapshot", b"theirs", timeout_s=9)
         assert str(refused.value) == "the server failed (KeyError)"
         assert "the secret of the house" in caplog.text
 
@@ -188,21 +188,21 @@ async def test_a_request_without_a_reply_times_out_and_its_handler_is_cancelled(
         return b""
 
     async with AsyncExitStack() as stack:
-        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server, requester = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", never)
-        await ask(asker, "snapshot", b"there?")
+        await ask(requester, "snapshot", b"there?")
         with pytest.raises(ResponseTimeout, match=r'"snapshot" within 0\.2 s'):
-            await asker.request("snapshot", b"", timeout_s=0.2)
+            await requester.request("snapshot", b"", timeout_s=0.2)
         async with asyncio.timeout(PATIENCE_S):
             await ended.wait()
 
 
 async def test_a_request_on_a_topic_without_a_server_fails_at_once(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
-        asker = await _open(stack, engine)
+        requester = await _open(stack, engine)
         begun = time.monotonic()
         with pytest.raises(Unreachable, match='no process serves "snapshot"'):
-            await asker.request("snapshot", b"", timeout_s=PATIENCE_S)
+            await requester.request("snapshot", b"", timeout_s=PATIENCE_S)
         assert time.monotonic() - begun < PATIENCE_S / 2
 
 
@@ -229,11 +229,11 @@ async def test_too_many_requests_at_once_are_refused_and_the_others_answered(eng
         return request
 
     async with AsyncExitStack() as stack:
-        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server, requester = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
-        first = asyncio.create_task(ask(asker, "snapshot", b"first"))
+        first = asyncio.create_task(ask(requester, "snapshot", b"first"))
         await until(lambda: running == 1)
-        crowd = [asyncio.create_task(asker.request("snapshot", b"more", timeout_s=30)) for _ in range(300)]
+        crowd = [asyncio.create_task(requester.request("snapshot", b"more", timeout_s=30)) for _ in range(300)]
         await until(lambda: sum(task.done() for task in crowd) == 300 - 255)
         go_on.set()
         done = await asyncio.gather(*crowd, return_exceptions=True)

@@ -236,7 +236,7 @@ async def test_the_hub_survives_malformed_requests(hub: LocalEngine) -> None:
             [b"x"] * 100,
         ):
             await asyncio.to_thread(raw.send_multipart, frames)
-        async with hub.open() as server, hub.open() as asker:
+        async with hub.open() as server, hub.open() as requester:
             assert await connected(server)
             server.serve("snapshot", answer)
-            assert await ask(asker, "snapshot", b"still here") == b"still here"
+            assert await ask(requester, "snapshot", b"still here") == b"still here"

@@ -111,9 +111,7 @@ def test_tags_rolled_up_together_give_the_rollups_of_each_alone(stores: Stores, 
         of_tag = wild_samples(tag_id, begin, begin + 4 * HOUR, 300 if tag_id != 5 else 2)
         samples += [Sample(tag_id, *astuple(sample)[1:]) for sample in of_tag]
         if tag_id in (3, 6):
-            samples.append(
-                Sample(tag_id, begin - 5 * DAY, 1000.0)
-            )  # still holds at the beginning for tag 3, not for tag 6
+            samples.append(Sample(tag_id, begin - 5 * DAY, 1000.0))  # holds into the range for tag 3 only
     history = stores.open(rules)
 
     def shown() -> list[dict[tuple[int, int], tuple[float, ...]]]:
