@@ -49,6 +49,6 @@ class Limits:
             raise ConfigError(f"a segment of records has at least {_SMALLEST_SEGMENT} bytes, not {self.segment_bytes}")
         if self.bound_bytes < _FEWEST_SEGMENTS * self.segment_bytes:
             raise ConfigError(
-                f"the bound on records leaves no room for {_FEWEST_SEGMENTS} segments",
+                f"the bound on records is too small for {_FEWEST_SEGMENTS} segments",
                 hint=f"allow at least {_FEWEST_SEGMENTS * self.segment_bytes} bytes",
             )

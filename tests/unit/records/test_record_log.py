@@ -109,7 +109,7 @@ def test_the_lock_does_not_outlive_its_process(tmp_path: Path) -> None:
 def test_too_small_limits_are_refused() -> None:
     with pytest.raises(ConfigError, match="at least 65536 bytes, not 4096"):
         Limits(segment_bytes=4096)
-    with pytest.raises(ConfigError, match="no room for 4 segments; allow at least 262144 bytes"):
+    with pytest.raises(ConfigError, match="too small for 4 segments; allow at least 262144 bytes"):
         Limits(segment_bytes=65536, bound_bytes=3 * 65536)
 
 
