@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.machine import PROJECT, NotMeasuredError
 from benchmarks.table import Bound, Sample, Table, Verdict, fill
-from sealbus.history import Block, HistoryRules, RetentionClass, open_history
+from sealbus.history import HistoryRules, RetentionClass, SampleBlock, open_history
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _load(history: History, days: int) -> dict[str, float]:
     for day in range(days):
         history.append_block(_day(_END_US - (days - day) * _DAY_US))
     loaded_s, began = time.monotonic() - began, time.monotonic()
-    while history.tend().more:
+    while history.maintain():
         pass
     rolled_s = time.monotonic() - began
     size = history.size_bytes()
@@ -113,7 +113,7 @@ def _load(history: History, days: int) -> dict[str, float]:
     }
 
 
-def _day(start_us: int) -> Block:
+def _day(start_us: int) -> SampleBlock:
     """A wave with noise, and one peak that must not be lost."""
     times = np.arange(start_us, start_us + _DAY_US, US_PER_S)
     chance = np.random.default_rng(start_us % 2**32)
@@ -126,8 +126,8 @@ def _block(
     tags: np.ndarray[tuple[int], np.dtype[np.int64]],
     times: np.ndarray[tuple[int], np.dtype[np.int64]],
     values: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> Block:
-    return Block(tags, times, values, np.zeros(len(tags), np.int64), {})
+) -> SampleBlock:
+    return SampleBlock(tags, times, values, np.zeros(len(tags), np.int64), {})
 
 
 def _ask(url: str, days: int, beside: dict[str, float]) -> Sample:

@@ -29,7 +29,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_goes_wrong_unheard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def no_error_goes_unnoticed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """An error that ends in the event loop, where nobody hears of it, fails the test."""
     yield
     heard = [

@@ -19,7 +19,7 @@ from databases import postgres_server
 from ports import free_ports
 from scenarios.programs import Programs, run_sealbus, sealbus
 from scenarios.site_client import PASSWORD, SiteClient, until_true
-from sealbus.history import Block, HistoryRules, open_history
+from sealbus.history import HistoryRules, SampleBlock, open_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,10 +207,10 @@ def _a_year(site: Site, chief: SiteClient, tag: int) -> None:
     assert exported.text.count("\n") > 100
 
 
-def _block(tag: int, times_us: Any, values: Any) -> Block:
+def _block(tag: int, times_us: Any, values: Any) -> SampleBlock:
     from sealbus.samples import Sample
 
-    return Block.of([Sample(tag, int(at), float(value)) for at, value in zip(times_us, values, strict=True)])
+    return SampleBlock.of([Sample(tag, int(at), float(value)) for at, value in zip(times_us, values, strict=True)])
 
 
 def _rfc3339(seconds: int) -> str:

@@ -102,7 +102,7 @@ async def test_an_old_root_beside_its_successor_of_the_same_name_is_an_alarm(tmp
         pki.save_trust(tmp_path / "both.crt", old, new)
         plant.change("ca.crt", (tmp_path / "both.crt").read_bytes())
         await until(lambda: bool(told(plant, "trust anchor")))
-        plant.process.gateway.tend()
+        plant.process.gateway.check_expiry()
         assert told(plant, "trust anchor") == [AlarmState.RAISED]
         pki.save_trust(tmp_path / "new.crt", new)
         plant.change("ca.crt", (tmp_path / "new.crt").read_bytes())

@@ -61,7 +61,9 @@ def test_a_unit_that_no_rule_speaks_of_is_named(folder: Path, check: Callable[[]
 
 def test_a_value_of_the_wrong_kind_is_said_in_words_of_the_file(folder: Path, check: Callable[[], Done]) -> None:
     edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10"\nin_flight = 1.5')
-    assert "device[1].in_flight: needs a whole number, and is a number with a point; correct" in check().stderr
+    assert (
+        "device[1].in_flight: a number with a decimal point is not allowed here; write a whole number" in check().stderr
+    )
 
 
 def test_a_port_that_is_taken_is_no_matter_of_a_check(folder: Path, check: Callable[[], Done]) -> None:

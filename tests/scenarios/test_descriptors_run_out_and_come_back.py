@@ -125,7 +125,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[SmallGateway]:
             await asyncio.gather(*(wire.close() for wire in small.clients))
             await asyncio.to_thread(program.stop)
             await device.stop()
-    assert verify(tmp_path / "records").first_bad is None
+    assert verify(tmp_path / "records").breaks == ()
 
 
 @contextlib.contextmanager

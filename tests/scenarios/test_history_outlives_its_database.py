@@ -98,9 +98,9 @@ def test_postgresql_is_killed_under_load(
         stored = writer.state().stored
         until(writer, lambda state, stored=stored: state.stored > stored + 20 * TAGS)  # type: ignore[misc]
         server.kill()
-        until(writer, lambda state: not state.backend_up and state.spooled > 20 * TAGS)
+        until(writer, lambda state: state.down_since_us is not None and state.spooled > 20 * TAGS)
         server.start()
-        until(writer, lambda state: state.backend_up)
+        until(writer, lambda state: state.down_since_us is None)
     plant.stop()
     assert writer.drain(DEADLINE_S)
     state = writer.state()
@@ -125,7 +125,7 @@ def test_a_postgresql_that_is_down_at_the_start_and_through_a_restart_of_the_col
             writer.put([Sample(tag + 1, START + turns, float(turns)) for tag in range(TAGS)])
             turns += 1
         assert writer.flush(DEADLINE_S)
-        until(writer, lambda state: not state.backend_up)
+        until(writer, lambda state: state.down_since_us is not None)
         writer.close()
         history.close()
     server.start()
@@ -179,7 +179,7 @@ def test_the_disk_of_the_store_is_full_and_the_spool_is_elsewhere(tmp_path: Path
     writer = HistoryWriter(history, tmp_path / "spool", limits=LIMITS)
     ballast.write_bytes(bytes(7 * 1024 * 1024))
     plant = Plant(writer)
-    until(writer, lambda state: not state.backend_up and "full" in state.last_error)
+    until(writer, lambda state: state.down_since_us is not None and "full" in state.last_error)
     until(writer, lambda state: state.spooled > 50 * TAGS)
     ballast.unlink()
     plant.stop()
@@ -208,7 +208,7 @@ def test_store_and_spool_share_a_full_disk(small_disk: Path) -> None:
     until(writer, lambda state: state.dropped > 5 * TAGS)
     plant.stop()
     state = writer.state()
-    assert not state.backend_up
+    assert state.down_since_us is not None
     assert state.dropped_from_us is not None
     assert state.dropped_to_us == START + plant.turns - 1
     ballast.unlink()

@@ -27,8 +27,8 @@ from websockets.typing import Origin
 
 from ports import free_ports
 from sealbus.bus import (
+    KEEPALIVE_S,
     LIVE_TOPIC,
-    SIGN_OF_LIFE_S,
     SNAPSHOT_TOPIC,
     decode_snapshot_request,
     encode_samples,
@@ -135,7 +135,7 @@ class Collector:
         """Give signs of life."""
         while True:
             self.say()
-            await asyncio.sleep(SIGN_OF_LIFE_S / 4)
+            await asyncio.sleep(KEEPALIVE_S / 4)
 
 
 @dataclass

@@ -1,17 +1,16 @@
-"""Who should hear of this now? Live values and hints between processes; what must not be lost is in the database.
+"""How do processes notify each other? Live values and hints; what must not be lost is in the database.
 
-Publish, subscribe and ask, between the processes of one machine (sockets in a folder) or of several (Redis, Valkey).
-The package refuses to store, to acknowledge and to repeat: publishing never waits and never fails, who is slow loses the
-oldest, and what was dropped is counted. It takes everything that arrives for untrusted input. Of a payload it knows what
-it means in two cases: live values and how the collector is, whose sender and reader meet nowhere else.
+Publish, subscribe, request and reply, between the processes of one machine (sockets in a folder) or of several (Redis,
+Valkey). The package does not store, acknowledge or repeat: publishing never blocks and never fails, a slow reader loses
+the oldest messages, and dropped messages are counted. All input is untrusted. The package knows the meaning of two
+payloads, live values and the state of the collector, because their sender and reader share no other package.
 """
 
 from sealbus.bus.bus import Bus, open_bus
 from sealbus.bus.bus_url import BusEngine, BusUrl, parse_bus_url
-from sealbus.bus.exchange import Handler, RequestRefused
 from sealbus.bus.live import (
+    KEEPALIVE_S,
     LIVE_TOPIC,
-    SIGN_OF_LIFE_S,
     SNAPSHOT_TOPIC,
     SnapshotPage,
     decode_samples,
@@ -21,7 +20,7 @@ from sealbus.bus.live import (
     encode_snapshot_page,
     encode_snapshot_request,
 )
-from sealbus.bus.message import ANSWER_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, Message
+from sealbus.bus.message import PAYLOAD_LIMIT_BYTES, REPLY_LIMIT_BYTES, Message
 from sealbus.bus.report import (
     STATE_TOPIC,
     CollectorReport,
@@ -30,14 +29,15 @@ from sealbus.bus.report import (
     decode_report,
     encode_report,
 )
+from sealbus.bus.request_reply import Handler, RequestRefused
 from sealbus.bus.state import BusState
 from sealbus.bus.subscription import Subscription
 
 __all__ = [
-    "ANSWER_LIMIT_BYTES",
+    "KEEPALIVE_S",
     "LIVE_TOPIC",
     "PAYLOAD_LIMIT_BYTES",
-    "SIGN_OF_LIFE_S",
+    "REPLY_LIMIT_BYTES",
     "SNAPSHOT_TOPIC",
     "STATE_TOPIC",
     "Bus",

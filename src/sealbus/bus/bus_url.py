@@ -1,9 +1,9 @@
-"""Which bus? `local:` or `redis://user:password@host:6379/0`, and `rediss://` for TLS.
+"""The URL of a bus: `local:` or `redis://user:password@host:6379/0`, and `rediss://` for TLS.
 
-What `unsafe_plain_redis` is for: whoever can reach a Redis without a password, or read the password off the wire, can
-fake live values and hints. So a server off loopback needs both TLS and a password, unless that option says otherwise.
-Loopback is what is written as such (127.0.0.0/8, ::1, localhost): a name that only happens to lead there may lead
-elsewhere tomorrow. What is shown of a URL never holds the password.
+A client that can reach a Redis without a password, or read the password on the network, can fake live values and hints.
+So a server off loopback needs TLS and a password, unless `unsafe_plain_redis` is set. Loopback is only what is written
+as such (127.0.0.0/8, ::1, localhost): a name that resolves to loopback today may resolve elsewhere tomorrow. The text
+of a URL never contains the password.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["BusEngine", "BusUrl", "parse_bus_url"]
 
 _EXAMPLE = "write local: or rediss://user:password@host:6379/0"
 _DEFAULT_PORT = 6379
-_MOST_DATABASES = 1024
+_MAX_DATABASES = 1024
 _UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 _AUTHORITY = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
 _OPTIONS = ("trust", "unsafe_plain_redis")
 
 
 class BusEngine(Enum):
-    """What carries the messages."""
+    """The engine that carries the messages."""
 
     LOCAL = "local"
     REDIS = "redis"
@@ -36,9 +36,9 @@ class BusEngine(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BusUrl:
-    """Where the bus is. The fields after `engine` are empty on a local bus.
+    """The address of the bus. The fields after `engine` are empty on a local bus.
 
-    `trust` is a PEM file of authorities; without it those of the machine are trusted.
+    `trust` is a PEM file of authorities; without it those of the system are trusted.
     """
 
     engine: BusEngine
@@ -53,7 +53,7 @@ class BusUrl:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host is written as this machine."""
+        """Whether the host is written as a loopback address."""
         if self.host == "localhost":
             return True
         try:
@@ -62,7 +62,7 @@ class BusUrl:
             return False
 
     def __str__(self) -> str:
-        """What may be shown: no user, no password, no option."""
+        """For display: without user, password and options."""
         if self.engine is BusEngine.LOCAL:
             return "local:"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -70,16 +70,16 @@ class BusUrl:
 
 
 def parse_bus_url(text: str) -> BusUrl:
-    """Raises ConfigError, which names the mend, for what is no bus and for a Redis that anyone could use."""
+    """Raises ConfigError, with a hint, for an invalid URL and for a Redis that anyone could use."""
     if _UNSAFE_IN_URL.search(text):
-        raise ConfigError("a bus URL with a space or control character in it", hint="percent-encode it or take it out")
+        raise ConfigError("the bus URL contains a space or control character", hint="percent-encode or remove it")
     scheme, colon, rest = text.partition(":")
     if scheme == "local" and colon:
         if rest:
-            raise ConfigError("local: takes nothing behind it", hint="write local: (its folder is named elsewhere)")
+            raise ConfigError("local: takes no path", hint="write local: and set the folder separately")
         return BusUrl(BusEngine.LOCAL)
     if scheme not in ("redis", "rediss") or not rest.startswith("//"):
-        raise ConfigError("no bus is named like this", hint=_EXAMPLE)
+        raise ConfigError("not a bus URL", hint=_EXAMPLE)
     url = _parse_redis(scheme, rest[2:])
     _refuse_open(url)
     return url
@@ -91,7 +91,7 @@ def _parse_redis(scheme: str, rest: str) -> BusUrl:
     location, _, query = rest.partition("?")
     userinfo, at, location = location.rpartition("@")
     if "/" in userinfo:
-        raise ConfigError("a / in the user or password of the bus URL", hint="percent-encode / as %2F")
+        raise ConfigError("the user or password in the bus URL contains /", hint="percent-encode / as %2F")
     authority, _, path = location.partition("/")
     found = _AUTHORITY.fullmatch(authority)
     if found is None:
@@ -99,7 +99,7 @@ def _parse_redis(scheme: str, rest: str) -> BusUrl:
     host = (found["host"] or _ipv6(found["six"])).lower()
     user, _, password = userinfo.partition(":")
     if at and not password:
-        raise ConfigError("a user without a password in the bus URL", hint="write redis://user:password@host")
+        raise ConfigError("the bus URL has a user without a password", hint="write redis://user:password@host")
     options = _parse_options(query)
     return BusUrl(
         BusEngine.REDIS,
@@ -108,7 +108,7 @@ def _parse_redis(scheme: str, rest: str) -> BusUrl:
         tls=scheme == "rediss",
         user=unquote(user),
         password=unquote(password),
-        database=_number(path or "0", "database", 0, _MOST_DATABASES - 1),
+        database=_number(path or "0", "database", 0, _MAX_DATABASES - 1),
         trust=_trust_file(options.get("trust"), tls=scheme == "rediss"),
         unsafe_plain_redis=_switch(options.get("unsafe_plain_redis")),
     )
@@ -118,7 +118,7 @@ def _ipv6(text: str) -> str:
     try:
         return str(ipaddress.IPv6Address(text))
     except ValueError:
-        raise ConfigError(f'"[{text}]" is no IPv6 address', hint="write it as [::1]") from None
+        raise ConfigError(f'"[{text}]" is not an IPv6 address', hint="write it as [::1]") from None
 
 
 def _parse_options(query: str) -> dict[str, str]:
@@ -126,16 +126,18 @@ def _parse_options(query: str) -> dict[str, str]:
     for item in query.split("&") if query else []:
         name, _, value = item.partition("=")
         if name not in _OPTIONS:
-            raise ConfigError(f'a bus has no option "{name}"', hint=f"the options are {', '.join(_OPTIONS)}")
+            raise ConfigError(f'unknown option "{name}" in the bus URL', hint=f"use {' or '.join(_OPTIONS)}")
         if not value or name in options:
-            raise ConfigError(f'the option "{name}" without a value, or twice', hint=f"write {name}=value, once")
+            raise ConfigError(
+                f'the option "{name}" of the bus URL has no value, or is given twice', hint=f"write {name}=value, once"
+            )
         options[name] = unquote(value)
     return options
 
 
 def _number(text: str, what: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 6 or not low <= int(text) <= high:
-        raise ConfigError(f'"{text}" is no {what}', hint=f"a {what} is a number from {low} to {high}")
+        raise ConfigError(f'"{text}" is not a {what}', hint=f"write a {what} from {low} to {high}")
     return int(text)
 
 
@@ -143,9 +145,9 @@ def _trust_file(text: str | None, *, tls: bool) -> Path | None:
     if text is None:
         return None
     if not tls:
-        raise ConfigError("trust= without TLS proves nothing", hint="write rediss://")
+        raise ConfigError("trust= needs TLS", hint="write rediss://")
     if not Path(text).is_absolute():
-        raise ConfigError(f"trust={text}: whose folder is that in?", hint="write the whole path")
+        raise ConfigError(f"trust={text} is a relative path", hint="write the absolute path")
     if not Path(text).is_file():
         raise ConfigError("there is no such file", file=text, hint="name a PEM file of the authorities to trust")
     return Path(text)
@@ -153,15 +155,15 @@ def _trust_file(text: str | None, *, tls: bool) -> Path | None:
 
 def _switch(text: str | None) -> bool:
     if text not in (None, "0", "1"):
-        raise ConfigError(f'unsafe_plain_redis is 1 or 0, not "{text}"', hint="leave it out, or write 1")
+        raise ConfigError(f'unsafe_plain_redis is "{text}"; it must be 1 or 0', hint="leave it out, or write 1")
     return text == "1"
 
 
 def _refuse_open(url: BusUrl) -> None:
     if url.is_loopback or url.unsafe_plain_redis:
         return
-    hint = "; or write unsafe_plain_redis=1 when nobody else can reach that network"
+    hint = "; or write unsafe_plain_redis=1 if only Sealbus can reach that network"
     if not url.tls:
-        raise ConfigError(f'"{url}" would send its password and values unsealed', hint=f"write rediss://{hint}")
+        raise ConfigError(f'"{url}" would send password and values unencrypted', hint=f"write rediss://{hint}")
     if not url.password:
         raise ConfigError(f'"{url}" has no password', hint=f"write rediss://user:password@{url.host}{hint}")

@@ -1,14 +1,15 @@
-"""Whose are the sockets? Whoever can connect to the local bus can fake live values, so its folder is ours alone.
+"""The folder of the sockets. A process that can connect to the local bus can fake live values, so only our user may
+enter it.
 
-The folder is made with mode 0700. One that is there already must be a folder (no link), owned by the user we run as, and
-closed to group and others; else it is refused and stays as it is. A process of another user cannot even look inside.
+The folder is created with mode 0700. An existing one must be a folder (no link), owned by our user, and closed to group
+and others; otherwise it is refused and left unchanged. Processes of other users cannot list it.
 
-The path of a socket may have 107 bytes. When the folder's path is too long for that, the sockets go to a short folder in
-XDG_RUNTIME_DIR, or else in the machine's folder for temporary files, named after our user id and the long path so that
-all processes find the same. Its name can be guessed, and that folder is shared: someone may have been there first, with a
-folder or a link of his own. So it is held to the same rules, and must besides lie in a folder where nobody can put
-another in its place: one that belongs to root or to us, and is either closed to the writing of others or sticky. What
-another made beforehand is refused by name: he can keep us from working, never make us talk to him.
+The path of a socket has at most 107 bytes. If the path of the folder is too long, the sockets go to a short folder in
+XDG_RUNTIME_DIR, or else in the system's folder for temporary files. Its name is made of our user id and a hash of the
+long path, so that all processes find the same one. The name can be guessed, and the parent is shared: another user may
+have created a folder or link of that name. So the same checks apply, and the parent must not allow replacing the
+folder: it belongs to root or to us, and is closed to writing by others or sticky. Something that another user created
+is refused by an error that names it: this can stop the bus, but never connect it to another user.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def socket_folder(folder: Path) -> Path:
-    """The folder for the sockets of the bus that `folder` names, made if need be. Raises ConfigError when it is not ours."""
+    """The folder for the sockets of the bus that `folder` names, created if necessary. Raises ConfigError when it is
+    not ours alone.
+    """
     folder = folder.absolute()
     if _fits(folder):
         _make(folder, parents=True)
@@ -40,7 +43,7 @@ def socket_folder(folder: Path) -> Path:
     short = above / f"sealbus-{os.getuid()}-{name}"
     if not short.is_absolute() or not _fits(short):
         raise ConfigError(
-            "the path is too long for sockets, and so is that for temporary files",
+            "the path is too long for sockets, and so is that of the folder for temporary files",
             file=str(folder),
             hint="choose a shorter folder, or set XDG_RUNTIME_DIR",
         )
@@ -59,15 +62,17 @@ def _make(folder: Path, *, parents: bool) -> None:
             folder.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-        found = folder.lstat()
+        found = folder.lstat()  # not stat: a link that another user placed here must be refused
     except OSError as error:
         raise ConfigError(
-            f"no folder for the sockets of the bus: {error.strerror}",
+            f"the folder for the sockets of the bus cannot be created: {error.strerror}",
             file=str(folder),
-            hint="name one that we can make",
+            hint="name a folder that this user can create",
         ) from None
     if not stat.S_ISDIR(found.st_mode):
-        raise ConfigError("this is no folder, or a link to one", file=str(folder), hint="remove it or name another")
+        raise ConfigError(
+            "this is a file or a link, not a folder", file=str(folder), hint="remove it, or name another folder"
+        )
     if found.st_uid != os.getuid():
         raise ConfigError(
             f"the folder of the bus belongs to another user ({found.st_uid})",
@@ -76,9 +81,9 @@ def _make(folder: Path, *, parents: bool) -> None:
         )
     if found.st_mode & _OTHERS:
         raise ConfigError(
-            f"others can enter the folder of the bus (mode {stat.S_IMODE(found.st_mode):o})",
+            f"other users can enter the folder of the bus (mode {stat.S_IMODE(found.st_mode):o})",
             file=str(folder),
-            hint="chmod 700",
+            hint=f"chmod 700 {folder}",
         )
 
 
@@ -86,11 +91,13 @@ def _check_above(above: Path) -> None:
     try:
         found = above.stat()
     except OSError as error:
-        raise ConfigError(f"no folder for temporary files: {error.strerror}", file=str(above), hint="make it") from None
+        raise ConfigError(
+            f"the folder for temporary files cannot be read: {error.strerror}", file=str(above), hint="create it"
+        ) from None
     writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if found.st_uid not in (0, os.getuid()) or (writable and not found.st_mode & stat.S_ISVTX):
         raise ConfigError(
-            "others could swap what lies in this folder",
+            "other users can replace files in this folder",
             file=str(above),
-            hint="chmod +t, or set XDG_RUNTIME_DIR to a folder of our own",
+            hint="chmod +t, or set XDG_RUNTIME_DIR to a folder of this user",
         )

@@ -1,16 +1,16 @@
-"""The middle of a local bus: one process binds the sockets, all others connect.
+"""The hub of a local bus: one process binds the sockets, all others connect.
 
-Messages go through libzmq's own proxy in a thread of its own, which holds no Python lock: they cost the hub's event loop
-nothing. Its sockets drop for whoever is slow, and only for him. Questions and answers are few and go through the loop:
+Messages pass through libzmq's proxy in a thread that holds no Python lock, so they cost the event loop of the hub
+nothing. Its sockets drop messages for a slow process only. Requests and replies are few and pass through the loop:
 
 | from a process | what the hub does |
 | --- | --- |
-| `serve` topic | remembers him as the one who answers; the newest wins |
-| `ask` topic frame | passes it on to that one, or answers that there is nobody |
-| `answer` to frame | passes it on to the one who asked |
+| `serve` topic | stores the process as the server of the topic; the newest wins |
+| `request` topic frame | forwards it to the server, or replies that the topic is not served |
+| `reply` to frame | forwards it to the process that sent the request |
 
-The hub keeps nothing: after it was killed, a new one binds the same paths, and the others connect and say again what they
-serve and listen to. A lock that dies with its process keeps a second hub from taking the paths of the first.
+The hub keeps no state: after a kill, a new hub binds the same paths, and the processes connect, serve and subscribe
+again. A lock that ends with its process prevents a second hub from taking over the paths of the first.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ import zmq
 from sealbus.bus.message import (
     FRAME_LIMIT_BYTES,
     PAYLOAD_LIMIT_BYTES,
-    Answer,
-    AnswerStatus,
-    decode_ask,
-    encode_answer,
+    BusReply,
+    ReplyStatus,
+    decode_request,
+    encode_reply,
     is_topic,
 )
-from sealbus.bus.wire import Wire, prepare
+from sealbus.bus.zmq_socket import ZmqSocket, prepare
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 __all__ = ["MESSAGE_LIMIT_BYTES", "Hub", "address", "identity_of"]
 
 MESSAGE_LIMIT_BYTES = PAYLOAD_LIMIT_BYTES + 256
-"""The longest message with its head and topic; libzmq cuts off who sends more."""
+"""The longest message with its header and topic; libzmq disconnects a sender of longer ones."""
 
-_MOST_SERVED = 1000
+_MAX_SERVED = 1000
 _HUB_SENDER = 0
 
 _log = logging.getLogger("sealbus.bus")
@@ -58,7 +58,7 @@ def address(folder: Path, name: str) -> str:
 
 
 def identity_of(sender: int) -> bytes:
-    """What the hub calls a process."""
+    """The routing id of a process at the hub."""
     return f"{sender:016x}".encode()
 
 
@@ -68,52 +68,52 @@ class Hub:
     def __init__(self, folder: Path, counters: Counters) -> None:
         self._folder = folder
         self._counters = counters
-        self._served: dict[str, bytes] = {}
+        self._servers: dict[str, bytes] = {}
         self._lock = -1
         self._proxy = _Proxy(folder)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._router: Wire | None = None
+        self._router: ZmqSocket | None = None
 
     def open(self) -> None:
-        """Raises ConfigError when there is another hub, or no room for the sockets. It is to be closed then, too."""
+        """Raises ConfigError when there is another hub, or a socket cannot be bound; call `close` then, too."""
         self._lock = _take_lock(self._folder)
         router = self._context.socket(zmq.ROUTER)
-        self._router = Wire(router, self._take)
+        self._router = ZmqSocket(router, self._on_frames)
         prepare(router, most_bytes=FRAME_LIMIT_BYTES)
         router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        router.setsockopt(zmq.ROUTER_HANDOVER, 1)  # who comes back under his name is the same process
+        router.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a process that reconnects keeps its id
         _bind(router, self._folder, "request")
         self._proxy.open()
-        self._router.look()
+        self._router.read_soon()
 
-    def _take(self, frames: list[bytes]) -> None:
+    def _on_frames(self, frames: list[bytes]) -> None:
         match frames:
             case [source, b"serve", topic] if is_topic(topic.decode("latin-1")):
-                if topic.decode() in self._served or len(self._served) < _MOST_SERVED:
-                    self._served[topic.decode()] = source
-            case [source, b"ask", topic, frame]:
-                self._pass_on(source, topic, frame)
-            case [_, b"answer", target, frame]:
-                if not self._send(target, b"answer", b"", frame):
-                    self._counters.dropped += 1  # he has left
+                if topic.decode() in self._servers or len(self._servers) < _MAX_SERVED:
+                    self._servers[topic.decode()] = source
+            case [source, b"request", topic, frame]:
+                self._forward_request(source, topic, frame)
+            case [_, b"reply", target, frame]:
+                if not self._send(target, b"reply", b"", frame):
+                    self._counters.dropped += 1  # the receiver is disconnected
             case _:
                 self._counters.malformed += 1
 
-    def _pass_on(self, source: bytes, topic: bytes, frame: bytes) -> None:
-        ask = decode_ask(frame)
-        if ask is None:
+    def _forward_request(self, source: bytes, topic: bytes, frame: bytes) -> None:
+        request = decode_request(frame)
+        if request is None:
             self._counters.malformed += 1
             return
-        server = self._served.get(topic.decode("latin-1"))
-        if server is None or not self._send(server, b"ask", topic, frame):
-            nobody = encode_answer(_HUB_SENDER, Answer(ask.request_id, AnswerStatus.NOBODY, b""))
-            self._send(source, b"answer", b"", nobody)
+        server = self._servers.get(topic.decode("latin-1"))
+        if server is None or not self._send(server, b"request", topic, frame):
+            not_served = encode_reply(_HUB_SENDER, BusReply(request.request_id, ReplyStatus.NOT_SERVED, b""))
+            self._send(source, b"reply", b"", not_served)
 
     def _send(self, *frames: bytes) -> bool:
         return self._router is not None and self._router.send(*frames)
 
     async def close(self) -> None:
-        """Let go of the sockets, then of the lock."""
+        """Close the sockets, then release the lock."""
         if self._router is not None:
             self._router.close()
         await asyncio.to_thread(self._context.term)
@@ -124,7 +124,7 @@ class Hub:
 
 
 class _Proxy:
-    """Forwards messages in a thread. Its context is its own: to end it is what ends the thread."""
+    """Forwards messages in a thread. It has its own context, because ending the context ends the thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -156,7 +156,7 @@ def _forward(inward: zmq.Socket[bytes], outward: zmq.Socket[bytes]) -> None:
     except zmq.ContextTerminated:
         pass
     except zmq.ZMQError:
-        _log.exception("the bus forwards no more")
+        _log.exception("the proxy of the bus has ended")
     finally:
         inward.close(linger=0)
         outward.close(linger=0)
@@ -168,7 +168,9 @@ def _bind(socket: zmq.Socket[bytes], folder: Path, name: str) -> None:
         (folder / f"{name}.ipc").chmod(0o600)
     except OSError as error:  # zmq.ZMQError is one
         raise ConfigError(
-            f"no socket {name}.ipc: {error.strerror}", file=str(folder), hint="make room, or name another folder"
+            f"socket {name}.ipc cannot be bound: {error.strerror}",
+            file=str(folder),
+            hint="free disk space, or name another folder",
         ) from None
 
 
@@ -177,15 +179,15 @@ def _take_lock(folder: Path) -> int:
         lock = os.open(folder / "hub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise ConfigError(
-            f"no lock for the hub of the bus: {error.strerror}",
+            f"the lock of the hub cannot be created: {error.strerror}",
             file=str(folder),
-            hint="make room, or name another folder",
+            hint="free disk space, or name another folder",
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
         raise ConfigError(
-            "another process is the hub of this bus already", file=str(folder), hint="stop it: one collector a folder"
+            "another process is the hub of this bus already", file=str(folder), hint="stop it: one collector per folder"
         ) from None
     return lock

@@ -1,13 +1,13 @@
-"""What the collector tells of values, and how it is asked for all of them: the payloads of `live` and `snapshot`.
+"""The payloads of live values: messages on `live`, requests and replies on `snapshot`.
 
-On the topic `live` it publishes what changed, in columns: tag ids, times, values, qualities, reasons. It does so at least
-every `SIGN_OF_LIFE_S`, with nothing in it if nothing changed: an empty batch means that all it said before still holds,
-and silence means that nobody vouches for anything.
+On the topic `live` the collector publishes changes, in columns: tag ids, times, values, qualities, reasons. It
+publishes at least every `KEEPALIVE_S`, with an empty batch if nothing changed. An empty batch means that all published
+values still hold; silence means that no value can be relied on.
 
-A question about `snapshot` carries the tag id where to begin; the answer is the latest sample of each tag from there on,
-in order of ids, as many as fit, and whether there are more. Ids need not be known to the one who asks.
+A request on `snapshot` carries a first tag id; the reply is the latest sample of each tag from that id on, sorted by
+id, as many as fit, and the id at which the next page begins. The caller need not know the ids.
 
-Whole numbers travel exactly within 64 bits, and as floats beyond. Reading takes any bytes and ends in samples or PeerError.
+Integers are exact within 64 bits, and floats beyond. Decoding any bytes ends in samples or in PeerError.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sealbus.samples import SampleValue
 
 __all__ = [
+    "KEEPALIVE_S",
     "LIVE_TOPIC",
-    "SIGN_OF_LIFE_S",
     "SNAPSHOT_TOPIC",
     "SnapshotPage",
     "decode_samples",
@@ -41,15 +41,15 @@ __all__ = [
 
 LIVE_TOPIC = "live"
 SNAPSHOT_TOPIC = "snapshot"
-SIGN_OF_LIFE_S = 1.0
-"""The collector publishes on `live` at least this often."""
+KEEPALIVE_S = 1.0
+"""The longest interval between two messages on `live`."""
 
 _MESSAGE_BYTES = 512 * 1024
-_MOST_IN_MESSAGE = 20_000
+_MAX_IN_MESSAGE = 20_000
 _PAGE_BYTES = 4 * 1024 * 1024
-_MOST_IN_PAGE = 100_000
-_MOST_TEXT_BYTES = 16 * 1024  # a string tag has 125 registers at most; what is calculated is no longer
-_SAMPLE_BYTES = 48  # the most that the numbers of one sample take
+_MAX_IN_PAGE = 100_000
+_MAX_TEXT_BYTES = 16 * 1024  # a string tag has at most 125 registers, a calculated text is no longer
+_SAMPLE_BYTES = 48  # upper bound for the numbers of one sample
 _LARGEST_INTEGER, _SMALLEST_INTEGER = (1 << 64) - 1, -(1 << 63)
 
 _Value = bool | int | float | str | None
@@ -71,7 +71,7 @@ class _Page(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=
 
 
 class SnapshotPage(msgspec.Struct, frozen=True):
-    """Latest samples in order of tag ids. `next_tag_id` is where the next page begins; None: this was the last."""
+    """Latest samples sorted by tag id. `next_tag_id` is where the next page begins; None on the last page."""
 
     samples: tuple[Sample, ...]
     next_tag_id: int | None
@@ -84,63 +84,63 @@ _request_decoder = msgspec.msgpack.Decoder(_TagId)
 
 
 def encode_samples(samples: Sequence[Sample]) -> list[bytes]:
-    """Payloads for `live`, none longer than 512 KiB. No samples make one payload, a sign of life."""
+    """Payloads for `live`, none longer than 512 KiB. No samples make one payload, the keepalive."""
     payloads, start = [], 0
     while start < len(samples):
-        end = _fitting(samples, start, _MOST_IN_MESSAGE, _MESSAGE_BYTES)
+        end = _fitting(samples, start, _MAX_IN_MESSAGE, _MESSAGE_BYTES)
         payloads.append(_encoder.encode(_columns(samples[start:end])))
         start = end
     return payloads or [_encoder.encode(_columns(()))]
 
 
 def decode_samples(payload: bytes) -> list[Sample]:
-    """The samples of a `live` payload. Raises PeerError for what is none."""
+    """The samples of a `live` payload. Raises PeerError."""
     try:
         columns = _columns_decoder.decode(payload)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise PeerError(f"no live values: {error}") from None
-    return _samples(columns, _MOST_IN_MESSAGE)
+        raise PeerError(f"not a message of live values: {error}") from None
+    return _samples(columns, _MAX_IN_MESSAGE)
 
 
 def encode_snapshot_request(first_tag_id: int) -> bytes:
-    """Asks for the samples of tags from this id on."""
+    """A request for the samples of tags from this id on."""
     return _encoder.encode(first_tag_id)
 
 
 def decode_snapshot_request(payload: bytes) -> int:
-    """The tag id where to begin. Raises PeerError."""
+    """The first tag id. Raises PeerError."""
     try:
         return _request_decoder.decode(payload)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise PeerError(f"no request for a snapshot: {error}") from None
+        raise PeerError(f"not a snapshot request: {error}") from None
 
 
 def encode_snapshot_page(samples: Iterable[Sample], first_tag_id: int) -> bytes:
-    """The answer to a request: of all latest samples those from `first_tag_id` on, as many as fit."""
+    """The reply to a request: of all latest samples those from `first_tag_id` on, as many as fit."""
     wanted = sorted((each for each in samples if each.tag_id >= first_tag_id), key=lambda each: each.tag_id)
-    end = _fitting(wanted, 0, _MOST_IN_PAGE, _PAGE_BYTES)
+    end = _fitting(wanted, 0, _MAX_IN_PAGE, _PAGE_BYTES)
     following = wanted[end].tag_id if end < len(wanted) else None
     return _encoder.encode(_Page(_columns(wanted[:end]), following))
 
 
 def decode_snapshot_page(payload: bytes) -> SnapshotPage:
-    """Raises PeerError for what is no page, and for one that does not lead on."""
+    """Raises PeerError for other bytes, and for a page whose next page does not follow it."""
     try:
         page = _page_decoder.decode(payload)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise PeerError(f"no snapshot: {error}") from None
-    samples = _samples(page.columns, _MOST_IN_PAGE)
+        raise PeerError(f"not a snapshot page: {error}") from None
+    samples = _samples(page.columns, _MAX_IN_PAGE)
     if page.next_tag_id is not None and (not samples or page.next_tag_id <= samples[-1].tag_id):
-        raise PeerError("a snapshot that does not lead on")
+        raise PeerError("the next snapshot page does not follow this one")
     return SnapshotPage(tuple(samples), page.next_tag_id)
 
 
 def _fitting(samples: Sequence[Sample], start: int, most: int, most_bytes: int) -> int:
-    """The end of what fits; at least one sample, whose text is bounded."""
+    """The end of what fits; at least one sample, because its text is bounded."""
     left, end = most_bytes, min(len(samples), start + most)
     for index in range(start, end):
         value = samples[index].value
-        left -= _SAMPLE_BYTES + (4 * min(len(value), _MOST_TEXT_BYTES) if isinstance(value, str) else 0)
+        left -= _SAMPLE_BYTES + (4 * min(len(value), _MAX_TEXT_BYTES) if isinstance(value, str) else 0)
         if left < 0 and index > start:
             return index
     return end
@@ -158,10 +158,10 @@ def _columns(samples: Sequence[Sample]) -> _Columns:
 
 
 def _sendable(sample: Sample) -> Sample:
-    """As it is, but for text that is too long or no text, and numbers that have no place on the wire."""
+    """The sample, with too long or invalid text and numbers that cannot be encoded replaced."""
     value: SampleValue | None = sample.value
     if isinstance(value, str):
-        text = value.encode("utf-8", "replace")[:_MOST_TEXT_BYTES].decode("utf-8", "ignore")
+        text = value.encode("utf-8", "replace")[:_MAX_TEXT_BYTES].decode("utf-8", "ignore")
         return sample if text == value else replace(sample, value=text)
     if isinstance(value, int) and not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
         value = _as_float(value)
@@ -183,12 +183,12 @@ def _samples(columns: _Columns, most: int) -> list[Sample]:
     count = len(columns.tag_ids)
     others = (columns.times_us, columns.values, columns.qualities, columns.reasons)
     if count > most or any(len(other) != count for other in others):
-        raise PeerError("live values whose columns do not fit")
+        raise PeerError("the columns of live values differ in length, or are too long")
     if any(isinstance(value, float) and not math.isfinite(value) for value in columns.values):
-        raise PeerError("a live value that is not finite")
+        raise PeerError("a live value is not finite")
     samples = [Sample(*row) for row in zip(columns.tag_ids, *others, strict=True)]
     for sample in samples:
         has_none = sample.value is None
         if has_none != (sample.quality is Quality.BAD) and not (has_none and sample.quality is Quality.STALE):
-            raise PeerError("a live value whose quality does not fit")
+            raise PeerError("value and quality of a live value contradict each other")
     return samples

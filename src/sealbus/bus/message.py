@@ -1,15 +1,15 @@
-"""What travels: topics, payloads, and the few bytes in front of them.
+"""The bytes of the bus: topics, payloads, and the header of a frame.
 
-A frame is `SB`, a kind, the sender, a number, then the payload, all big-endian:
+A frame is `SB`, a kind, the sender, a number, then the rest, all big-endian:
 
-| kind | number | then |
+| kind | number | rest |
 | --- | --- | --- |
-| message | the sender's count for this topic, so that a listener knows what it missed | payload |
-| ask | the request id, by chance | milliseconds left to answer (4 bytes), payload |
-| answer | the request id | status (1 byte), payload |
+| message | count of messages of this sender on this topic, by which a subscriber finds losses | payload |
+| request | random request id | milliseconds left to answer (4 bytes), payload |
+| reply | the request id | status (1 byte), payload |
 
-Decoding takes any bytes and ends in a value or None: who can reach the bus is somebody else's question, and a frame that
-cannot be read is dropped and counted by whoever received it. Pure: no I/O and no clock.
+Decoding any bytes ends in a value or None; the receiver drops and counts a malformed frame. Access to the bus is
+checked elsewhere. Pure: no I/O and no clock.
 """
 
 from __future__ import annotations
@@ -22,59 +22,59 @@ from enum import IntEnum
 from sealbus.errors import LocalError
 
 __all__ = [
-    "ANSWER_LIMIT_BYTES",
     "FRAME_LIMIT_BYTES",
     "PAYLOAD_LIMIT_BYTES",
+    "REPLY_LIMIT_BYTES",
     "TOPIC_LIMIT_CHARACTERS",
-    "Answer",
-    "AnswerStatus",
-    "Ask",
+    "BusReply",
+    "BusRequest",
     "Message",
     "Published",
+    "ReplyStatus",
     "check_payload",
     "check_topic",
-    "decode_answer",
-    "decode_ask",
     "decode_published",
-    "encode_answer",
-    "encode_ask",
+    "decode_reply",
+    "decode_request",
     "encode_published",
+    "encode_reply",
+    "encode_request",
     "is_topic",
 ]
 
 PAYLOAD_LIMIT_BYTES = 1024 * 1024
-"""The longest payload of a message and of a question."""
-ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
-"""The longest answer: a snapshot of everything is longer than any change to it."""
+"""The longest payload of a message and of a request."""
+REPLY_LIMIT_BYTES = 16 * 1024 * 1024
+"""The longest reply: a snapshot is longer than a change."""
 TOPIC_LIMIT_CHARACTERS = 100
 
 _HEAD = struct.Struct(">2sBQQ")
-_ASK = struct.Struct(">I")
+_TTL = struct.Struct(">I")
 _MARK = b"SB"
 _LONGEST_TTL_MS = 600_000
-FRAME_LIMIT_BYTES = ANSWER_LIMIT_BYTES + 256
-"""The longest frame, with room for its head and its topic."""
+FRAME_LIMIT_BYTES = REPLY_LIMIT_BYTES + 256
+"""The longest frame, including header and topic."""
 
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./][a-z0-9][a-z0-9_-]*)*")
 
 
-class _Kind(IntEnum):
+class _FrameKind(IntEnum):
     MESSAGE = 1
-    ASK = 2
-    ANSWER = 3
+    REQUEST = 2
+    REPLY = 3
 
 
-class AnswerStatus(IntEnum):
-    """How an answer is to be read."""
+class ReplyStatus(IntEnum):
+    """The meaning of a reply."""
 
     DONE = 0
     REFUSED = 1  # the payload is the reason as text
-    NOBODY = 2  # no process serves the topic
+    NOT_SERVED = 2  # no process serves the topic
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a subscriber gets."""
+    """A message as a subscriber gets it."""
 
     topic: str
     payload: bytes
@@ -82,7 +82,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A message as it travels. `count` goes up by one with each message that `sender` publishes on one topic."""
+    """A message as it is sent. `count` increases by one with each message of `sender` on one topic."""
 
     sender: int
     count: int
@@ -90,8 +90,8 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A question. Whoever gets it answers to `sender`, and not after `ttl_ms`."""
+class BusRequest:
+    """A request. The reply goes to `sender`, within `ttl_ms`."""
 
     sender: int
     request_id: int
@@ -100,79 +100,79 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to the question with this id."""
+class BusReply:
+    """The reply to the request with this id."""
 
     request_id: int
-    status: AnswerStatus
+    status: ReplyStatus
     payload: bytes
 
 
 def is_topic(topic: str) -> bool:
-    """Whether it is small letters, digits, `_` and `-`, in parts that `.` or `/` divides."""
+    """Whether it consists of a-z, 0-9, `_` and `-`, in parts separated by `.` or `/`."""
     return len(topic) <= TOPIC_LIMIT_CHARACTERS and _TOPIC.fullmatch(topic) is not None
 
 
 def check_topic(topic: str) -> None:
-    """Raises LocalError for what is no topic."""
+    """Raises LocalError for an invalid topic."""
     if not is_topic(topic):
         raise LocalError(
-            f"{topic[:120]!r} is no topic: a-z, 0-9, _ and - in parts divided by . or /, at most 100 in all"
+            f"{topic[:120]!r} is not a topic: use a-z, 0-9, _ and - in parts separated by . or /, at most 100 characters"
         )
 
 
 def check_payload(payload: bytes, limit: int = PAYLOAD_LIMIT_BYTES) -> None:
-    """Raises LocalError for what is longer than the bus carries."""
+    """Raises LocalError for a payload longer than `limit`."""
     if len(payload) > limit:
-        raise LocalError(f"{len(payload)} bytes are more than the {limit} that the bus carries at once")
+        raise LocalError(f"the payload has {len(payload)} bytes; the bus carries at most {limit}")
 
 
 def encode_published(sender: int, count: int, payload: bytes) -> bytes:
     """The frame of a message."""
-    return _HEAD.pack(_MARK, _Kind.MESSAGE, sender, count) + payload
+    return _HEAD.pack(_MARK, _FrameKind.MESSAGE, sender, count) + payload
 
 
-def encode_ask(ask: Ask) -> bytes:
-    """The frame of a question."""
-    head = _HEAD.pack(_MARK, _Kind.ASK, ask.sender, ask.request_id)
-    return head + _ASK.pack(min(ask.ttl_ms, _LONGEST_TTL_MS)) + ask.payload
+def encode_request(request: BusRequest) -> bytes:
+    """The frame of a request."""
+    head = _HEAD.pack(_MARK, _FrameKind.REQUEST, request.sender, request.request_id)
+    return head + _TTL.pack(min(request.ttl_ms, _LONGEST_TTL_MS)) + request.payload
 
 
-def encode_answer(sender: int, answer: Answer) -> bytes:
-    """The frame of an answer."""
-    head = _HEAD.pack(_MARK, _Kind.ANSWER, sender, answer.request_id)
+def encode_reply(sender: int, answer: BusReply) -> bytes:
+    """The frame of a reply."""
+    head = _HEAD.pack(_MARK, _FrameKind.REPLY, sender, answer.request_id)
     return head + bytes((answer.status,)) + answer.payload
 
 
 def decode_published(frame: bytes) -> Published | None:
-    """A message, or None when it is none."""
-    found = _decode_head(frame, _Kind.MESSAGE)
+    """A message, or None."""
+    found = _decode_head(frame, _FrameKind.MESSAGE)
     if found is None or len(frame) > _HEAD.size + PAYLOAD_LIMIT_BYTES:
         return None
     return Published(found[0], found[1], frame[_HEAD.size :])
 
 
-def decode_ask(frame: bytes) -> Ask | None:
-    """A question, or None when it is none."""
-    found = _decode_head(frame, _Kind.ASK)
-    start = _HEAD.size + _ASK.size
+def decode_request(frame: bytes) -> BusRequest | None:
+    """A request, or None."""
+    found = _decode_head(frame, _FrameKind.REQUEST)
+    start = _HEAD.size + _TTL.size
     if found is None or not start <= len(frame) <= start + PAYLOAD_LIMIT_BYTES:
         return None
-    (ttl_ms,) = _ASK.unpack_from(frame, _HEAD.size)
-    return Ask(found[0], found[1], min(ttl_ms, _LONGEST_TTL_MS), frame[start:])
+    (ttl_ms,) = _TTL.unpack_from(frame, _HEAD.size)
+    return BusRequest(found[0], found[1], min(ttl_ms, _LONGEST_TTL_MS), frame[start:])
 
 
-def decode_answer(frame: bytes) -> Answer | None:
-    """An answer, or None when it is none."""
-    found = _decode_head(frame, _Kind.ANSWER)
+def decode_reply(frame: bytes) -> BusReply | None:
+    """A reply, or None."""
+    found = _decode_head(frame, _FrameKind.REPLY)
     start = _HEAD.size + 1
-    if found is None or not start <= len(frame) <= start + ANSWER_LIMIT_BYTES:
+    if found is None or not start <= len(frame) <= start + REPLY_LIMIT_BYTES:
         return None
     status = frame[_HEAD.size]
-    return Answer(found[1], AnswerStatus(status), frame[start:]) if status <= AnswerStatus.NOBODY else None
+    return BusReply(found[1], ReplyStatus(status), frame[start:]) if status <= ReplyStatus.NOT_SERVED else None
 
 
-def _decode_head(frame: bytes, kind: _Kind) -> tuple[int, int] | None:
+def _decode_head(frame: bytes, kind: _FrameKind) -> tuple[int, int] | None:
     if len(frame) < _HEAD.size:
         return None
     mark, found, sender, number = _HEAD.unpack_from(frame)

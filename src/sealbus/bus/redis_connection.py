@@ -1,11 +1,11 @@
-"""One connection to Redis, and the proof that the server does not let just anyone in.
+"""One connection to Redis, and the check that the server does not accept anyone.
 
-redis-py's own reconnecting, retrying, naming and deadlines are off: whoever holds the connection sees it break and
-decides. (Its deadline for sending is `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.) RESP2 is
-spoken, which Redis from 2.8 on and Valkey know alike. TLS is 1.2 at least, with the certificate and its name checked.
+The reconnecting, retrying, naming and deadlines of redis-py are off: the owner of the connection handles its loss. (The
+send deadline of redis-py is `asyncio.wait_for`, which may swallow a cancellation before Python 3.12.) The protocol is
+RESP2, which Redis from 2.8 on and Valkey support. TLS is at least 1.2, with certificate and host name checked.
 
-Off loopback a password in our URL says nothing about the server: it may take anyone. So before it is used, each time, we
-knock without a name; who answers that PING would take values and hints from whoever asks, and is not used.
+Off loopback, the password in our URL does not show that the server demands one. So before each use a second connection
+sends PING without credentials. A server that answers it would also take values and hints from anyone, and is not used.
 """
 
 from __future__ import annotations
@@ -31,19 +31,23 @@ _ANSWER_S = 5.0
 
 
 async def connect(url: BusUrl) -> Connection:
-    """A connection that is logged in. Raises ConfigError when the server knows no such user; else what redis-py raises."""
+    """An authenticated connection. Raises ConfigError when the server refuses the login, otherwise the errors of
+    redis-py.
+    """
     connection = _build(url, login=True)
     try:
         await _connect(connection)
     except AuthenticationError as error:
         raise ConfigError(
-            f'"{url}" refuses our login: {error}', hint="correct user and password in the bus URL"
+            f'"{url}" refuses our login: {error}', hint="write the user and password of that server into the bus URL"
         ) from None
     return connection
 
 
 async def refuse_open_server(url: BusUrl) -> None:
-    """Raises ConfigError when the server lets in who shows no password. On loopback, and without one, it is not asked."""
+    """Raises ConfigError when the server accepts a client without a password. Not checked on loopback, and when our URL
+    has no password.
+    """
     if url.is_loopback or not url.password:
         return
     connection = _build(url, login=False)
@@ -57,7 +61,7 @@ async def refuse_open_server(url: BusUrl) -> None:
     finally:
         await connection.disconnect(nowait=True)
     raise ConfigError(
-        f'"{url}" lets in anyone without a password',
+        f'"{url}" accepts anyone without a password',
         hint='set requirepass or an ACL there, with "user default off", and restart',
     )
 

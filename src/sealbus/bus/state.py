@@ -1,4 +1,4 @@
-"""How is the bus? What health pages and metrics ask."""
+"""The state of the bus, for health pages and metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["BusState", "Connectivity", "Counters"]
 
 @dataclass(slots=True)
 class Counters:
-    """What is counted while the bus is open; one object for all parts of it."""
+    """Counted while the bus is open; one object for all its parts."""
 
     published: int = 0
     dropped: int = 0
@@ -22,11 +22,11 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class BusState:
-    """`connected` has been so since `since` (wall clock, UTC); `problem` says why it is not.
+    """`connected` has had this value since `since` (wall clock, UTC); `problem` is the reason when it is False.
 
-    `published` were handed to the bus, `dropped` were not, because it was away or its queue full. `lost` are messages on
-    topics of ours that never reached the reader: the reader was slow, or they were dropped on the way. `malformed` could
-    not be read. `reconnects` counts how often the connection came back.
+    `published` messages were handed to the engine; `dropped` ones were not, because it was down or its queue full.
+    `lost` messages on subscribed topics never reached the reader: the reader was slow, or they were dropped on the way.
+    `malformed` frames could not be read. `reconnects` counts how often the connection came back.
     """
 
     connected: bool
@@ -40,7 +40,9 @@ class BusState:
 
 
 class Connectivity:
-    """Whether the link to the bus stands, since when, and a way to wait for it. The link writes it, all others read."""
+    """Whether the connection is up, since when, and a way to wait for it. Written by the connection, read by all
+    others.
+    """
 
     def __init__(self, counters: Counters) -> None:
         self.connected = False
@@ -51,7 +53,6 @@ class Connectivity:
         self._event = asyncio.Event()
 
     def came_up(self) -> None:
-        """The link stands."""
         if not self.connected:
             self._counters.reconnects += self._ever
             self._ever = True
@@ -59,12 +60,12 @@ class Connectivity:
             self._event.set()
 
     def went_down(self, problem: str) -> None:
-        """The link is gone, or could not be made."""
+        """The connection is lost, or could not be made."""
         if self.connected:
             self.connected, self.since = False, datetime.now(UTC)
             self._event.clear()
         self.problem = problem
 
     async def wait(self) -> None:
-        """Until the link stands. The caller brings the deadline."""
+        """Wait until the connection is up. The caller sets the deadline."""
         await self._event.wait()

@@ -1,7 +1,7 @@
-"""What one reader has still to read: a bounded queue that loses the oldest, because for live values the newest counts.
+"""The queue of one reader: bounded, drops the oldest message, because for live values the newest counts.
 
-Nobody waits for a reader. A message is put in front of him within one turn of the loop; when his queue is full its head
-goes, and `lost` counts it. One task reads a subscription.
+No sender waits for a reader. A message is queued within one turn of the loop; when the queue is full, its oldest
+message is dropped and counted in `lost`. One task reads a subscription.
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ if TYPE_CHECKING:
     from sealbus.bus.message import Message
     from sealbus.bus.state import Counters
 
-__all__ = ["MOST_WAITING", "Subscription"]
+__all__ = ["MAX_DEPTH", "Subscription"]
 
-MOST_WAITING = 100_000
-"""The deepest queue that can be asked for."""
+MAX_DEPTH = 100_000
+"""The longest queue of a subscription."""
 
 
 class Subscription:
-    """An async iterator of Message. It ends when it, or the bus, is closed; what waits then is still read."""
+    """An async iterator of Message. It ends when it, or the bus, is closed; queued messages are still read."""
 
     def __init__(
-        self, topics: frozenset[str], depth: int, counters: Counters, let_go: Callable[[Subscription], None]
+        self, topics: frozenset[str], depth: int, counters: Counters, on_close: Callable[[Subscription], None]
     ) -> None:
-        if not 1 <= depth <= MOST_WAITING:
-            raise LocalError(f"a subscription holds 1 to {MOST_WAITING} messages, not {depth}")
+        if not 1 <= depth <= MAX_DEPTH:
+            raise LocalError(f"a subscription holds 1 to {MAX_DEPTH} messages, not {depth}")
         self.topics = topics
         self.lost = 0
-        """How many messages this reader did not get: his queue was full, or they never came."""
+        """How many messages this reader did not get: its queue was full, or they never arrived."""
         self._waiting: deque[Message] = deque(maxlen=depth)
         self._counters = counters
-        self._let_go = let_go
+        self._on_close = on_close
         self._arrival: asyncio.Future[None] | None = None
         self._closed = False
 
     def put(self, message: Message) -> None:
-        """Hand a message to the reader. Never waits; the bus calls it."""
+        """For the bus: queue a message. Never blocks."""
         waiting = self._waiting
         if len(waiting) == waiting.maxlen:
-            self.miss(1)
+            self.count_lost(1)
         waiting.append(message)
         self._wake()
 
-    def miss(self, count: int) -> None:
-        """Count messages that the reader does not get; the bus calls it."""
+    def count_lost(self, count: int) -> None:
+        """For the bus: count messages that the reader does not get."""
         self.lost += count
         self._counters.lost += count
 
     def close(self) -> None:
-        """Hear no more. The reader ends after what already waits."""
+        """Unsubscribe. The reader ends after the queued messages."""
         if not self._closed:
             self._closed = True
-            self._let_go(self)
+            self._on_close(self)
             self._wake()
 
     def __len__(self) -> int:
-        """How many messages wait for the reader."""
+        """How many messages are queued."""
         return len(self._waiting)
 
     def __bool__(self) -> bool:

@@ -154,13 +154,13 @@ def _report(found: Verification) -> Iterator[str]:
     if found.first and found.last:
         span += f", {found.first[0]} to {found.last[0]}, from {found.first[1]} to {found.last[1]}"
     yield f"{_counted(found.records, 'good record')}{span}"
-    if found.removal_told_by is not None:
+    if found.removal_recorded_by is not None:
         earlier = found.first_segment - 1
-        yield f"begins at segment {earlier + 1}: older ones were removed for space, see record {found.removal_told_by}"
+        yield f"begins at segment {earlier + 1}: older ones were removed for space, see record {found.removal_recorded_by}"
     for sequence in found.recoveries:
         yield f"the gateway was killed before record {sequence}; the last second before it may be missing"
-    if found.unsettled_writes:
-        yield f"{_counted(found.unsettled_writes, 'write')} without an outcome (or still in progress)"
+    if found.writes_without_outcome:
+        yield f"{_counted(found.writes_without_outcome, 'write')} without an outcome (or still in progress)"
     if found.clock_set_back:
         yield f"the clock was set back {_counted(found.clock_set_back, 'time')}"
     yield f"last record {found.head[0]}:{found.head[1]}"

@@ -26,8 +26,8 @@ import msgspec
 
 from sealbus.acquisition import Collector, CollectorPorts
 from sealbus.bus import (
+    KEEPALIVE_S,
     LIVE_TOPIC,
-    SIGN_OF_LIFE_S,
     SNAPSHOT_TOPIC,
     STATE_TOPIC,
     Bus,
@@ -234,8 +234,8 @@ class Collecting:
     async def _live(self) -> None:
         """An empty message where nothing changed: what was said before still holds."""
         while True:
-            await asyncio.sleep(SIGN_OF_LIFE_S / 2)
-            if self._loop.time() - self._last_live >= SIGN_OF_LIFE_S / 2:
+            await asyncio.sleep(KEEPALIVE_S / 2)
+            if self._loop.time() - self._last_live >= KEEPALIVE_S / 2:
                 self._publish(())
 
     # -- what the site wants
@@ -275,10 +275,12 @@ class Collecting:
             return False
         classes, class_of = kept
         if classes:
-            self.history.rules = HistoryRules(
-                zone=self._desk.environment.time_zone,
-                classes=tuple(RetentionClass(**each) for each in classes),
-                class_of=class_of,
+            self.history.set_rules(
+                HistoryRules(
+                    zone=self._desk.environment.time_zone,
+                    classes=tuple(RetentionClass(**each) for each in classes),
+                    class_of=class_of,
+                )
             )
         try:
             self.collector.apply(plan)

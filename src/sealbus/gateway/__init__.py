@@ -1,7 +1,7 @@
-"""How does a plant get sealed? Listeners in front of devices that never change, and a record of what passes.
+"""How is a plant protected without changing its devices? By listeners in front of them, and a record of what passes.
 
-Refuses to forward what no rule allows, to forward an answer that does not fit its request, to send anything twice, and
-to send a write that is not in the record.
+The gateway does not forward a request that no rule allows, nor an answer that does not match its request. It sends
+nothing twice, and no write that is not recorded.
 """
 
 from sealbus.gateway.config import (

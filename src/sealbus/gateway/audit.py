@@ -1,8 +1,8 @@
-"""What is said of all this, and to whom: the record on disk, the log, the counters, the alarms.
+"""Where events of the gateway are reported: the record on disk, the log, the counters, the alarms.
 
-Everything that must be found a year later goes to the record. A write goes there before it is sent (`requested`) and
-again when its end is known (`answered`, `failed`); when the record has no room left a write is refused and a read is
-not. The log says the same to whoever watches now. An alarm stands until what raised it has gone.
+Everything that must be found a year later goes to the record. A write is recorded before it is sent (`requested`), and
+again when its outcome is known (`answered`, `failed`). When the record has no space left, writes are refused and reads
+are not. The log reports the same events to an operator who watches. An alarm is active until its cause is gone.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _ACCEPT_ALARM = "accepting connections"
 
 
 class Audit:
-    """Observes the services and keeps the journal of writes of one gateway."""
+    """Observes the services of one gateway, and keeps its journal of writes."""
 
     def __init__(self, table: GatewayTable) -> None:
-        """Open the record of the gateway. Raises ConfigError where it cannot be kept there."""
+        """Open the record of the gateway. Raises ConfigError when it cannot be kept there."""
         self._unsafe_write_without_record = table.unsafe_write_without_record
         self.counters = GatewayCounters()
         self.alarms: dict[str, str] = {}
@@ -126,7 +126,7 @@ class Audit:
 
     def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         self.counters.denials += 1
-        asked = describe(ruling.request, adu[7:])
+        described = describe(ruling.request, adu[7:])
         peer = session.peer
         self._append(
             Denied(
@@ -138,10 +138,10 @@ class Audit:
                 subject=peer.subject if peer else None,
                 serial=peer.serial if peer else None,
                 role=peer.role.value if peer else None,
-                table=asked.table,
-                address=asked.address,
-                count=asked.count,
-                pdu=asked.pdu,
+                table=described.table,
+                address=described.address,
+                count=described.count,
+                pdu=described.pdu,
                 rule=ruling.decision.rule,
             )
         )
@@ -167,7 +167,7 @@ class Audit:
     # -- writes (WriteJournal)
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
-        asked = describe(ruling.request, adu[7:])
+        described = describe(ruling.request, adu[7:])
         peer = session.peer
         record = WriteRequested(
             connection=session.number,
@@ -178,11 +178,11 @@ class Audit:
             subject=peer.subject if peer else None,
             serial=peer.serial if peer else None,
             role=peer.role.value if peer else None,
-            table=asked.table,
-            address=asked.address,
-            count=asked.count,
-            values=asked.values,
-            pdu=asked.pdu,
+            table=described.table,
+            address=described.address,
+            count=described.count,
+            values=described.values,
+            pdu=described.pdu,
             rule=ruling.decision.rule,
         )
         try:
@@ -212,7 +212,7 @@ class Audit:
             self._conclude(record, Outcome.UNKNOWN, why=why)
             _log.warning("the outcome of the write in record %d is unknown: %s", record, why)
 
-    # -- the gateway's own life
+    # -- the life of the gateway
 
     def started(self, version: str, listeners: Iterable[str], files: Iterable[str], unsafe: Iterable[str]) -> None:
         self._append(Started(version=version, listeners=tuple(listeners), files=_read(files), unsafe=tuple(unsafe)))
@@ -227,18 +227,18 @@ class Audit:
         _log.info("reloaded %s", what)
         self.clear_alarm(f"reload of {what}")
 
-    def is_in_force(self, what: str) -> None:
-        """What stands on disk is what is in force, or is so again: whoever broke it has put it back."""
+    def mark_in_force(self, what: str) -> None:
+        """The files on disk are those in force, possibly again: a broken file was restored."""
         self.clear_alarm(f"reload of {what}")
 
     @property
     def has_failed_reload(self) -> bool:
-        """Whether something on disk could not be taken up and still differs from what is in force."""
+        """Whether a changed file could not be loaded and still differs from the one in force."""
         return any(name.startswith("reload of ") for name in self.alarms)
 
     def reload_failed(self, what: str, problem: str) -> None:
         if self.alarms.get(f"reload of {what}") == problem:
-            return  # said once; the old state goes on
+            return  # reported already; the old state stays in force
         self.counters.reload_failures += 1
         self._append(ReloadFailed(file=what, problem=problem))
         self.raise_alarm(f"reload of {what}", problem)
@@ -255,7 +255,9 @@ class Audit:
             _log.warning("alarm cleared: %s", name)
 
     def record_state_changed(self, state: RecordState, reason: str) -> None:
-        """The record has more or less room than before. It records that itself; here it is said aloud."""
+        """The record has more or less space than before. The log of records writes this itself; here it goes to alarms
+        and log.
+        """
         if state is RecordState.OK:
             self.alarms.pop(ALARM_NAME, None)
             _log.warning("alarm cleared: %s", ALARM_NAME)
@@ -263,7 +265,7 @@ class Audit:
             self.alarms[ALARM_NAME] = reason
             _log.error("alarm: %s: %s", ALARM_NAME, reason)
 
-    # -- machinery
+    # -- internals
 
     def _conclude(
         self, request: int, outcome: Outcome, *, exception_code: int | None = None, why: str | None = None
@@ -271,7 +273,7 @@ class Audit:
         self._append(WriteOutcome(request=request, outcome=outcome, exception_code=exception_code, why=why))
 
     def _append(self, record: Record) -> None:
-        self.records.append(record)  # what it cannot keep it counts, and says so when it can
+        self.records.append(record)  # a record that cannot be stored is counted, and the count recorded later
 
 
 def _finding_of(session: Session) -> str:

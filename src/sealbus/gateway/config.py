@@ -1,7 +1,7 @@
-"""gateway.toml: from the operator's text to values that are legal, or one error that says where and how to mend it.
+"""gateway.toml: from the text of the operator to valid values, or one error that names the place and what to write.
 
-Everything that can be wrong in the file itself is found here and by `--check`: unknown keys, units that two devices
-claim, a plain listener off loopback, two listeners that describe one device differently. Paths are relative to the file.
+All errors of the file itself are found here and by `--check`: unknown keys, a unit id of two devices, a plain listener
+off loopback, two listeners that describe one device differently. Paths are relative to the file.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class GatewayTable(_Table, frozen=True):
-    """[gateway]: its name, where the records go, where the metrics are."""
+    """[gateway]: its name, the place of the records, the address of the metrics."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = "gateway"
     records: str = "records"
@@ -54,7 +54,7 @@ class GatewayTable(_Table, frozen=True):
 
 
 class IdentityTable(_Table, frozen=True):
-    """[identity]: certificate and key (one, or a list of each to offer ECDSA and RSA), anchors, revocation lists."""
+    """[identity]: certificate and key (one, or a list of each for ECDSA and RSA), anchors, revocation lists."""
 
     certificate: str | list[str]
     key: str | list[str]
@@ -66,7 +66,7 @@ class IdentityTable(_Table, frozen=True):
 
 
 class LimitsTable(_Table, frozen=True):
-    """[limits]: what one client, one address and all of them may take. Times in seconds, 0 for idle means never."""
+    """[limits]: per client, per address and in all. Times in seconds; `idle` 0 means never."""
 
     connections: _Count = 1024
     connections_per_identity: _Count = 32
@@ -81,7 +81,7 @@ class LimitsTable(_Table, frozen=True):
 
 
 class DeviceTable(_Table, frozen=True):
-    """[[listener.device]]: which unit ids go where, and what the device can bear. Times in seconds."""
+    """[[listener.device]]: the unit ids of a device, its URL, and its limits. Times in seconds."""
 
     units: str | int | list[str | int]
     url: str
@@ -111,13 +111,15 @@ class DeviceTable(_Table, frozen=True):
         )
 
     @property
-    def patience_s(self) -> float:
-        """How long a request may wait to be sent: the deadline (two time-outs unless set), less one time-out to answer."""
+    def max_wait_s(self) -> float:
+        """How long a request may wait to be sent: the deadline (two time-outs unless set), minus one time-out for the
+        answer.
+        """
         return max((self.deadline or 2 * self.timeout) - self.timeout, 0.0)
 
 
 class ListenerTable(_Table, frozen=True):
-    """[[listener]]: where to listen, the policy that holds there, and the devices behind it."""
+    """[[listener]]: where to listen, the policy of this listener, and the devices behind it."""
 
     url: str
     device: Annotated[list[DeviceTable], msgspec.Meta(min_length=1)]
@@ -127,7 +129,7 @@ class ListenerTable(_Table, frozen=True):
 
 
 class GatewayFile(_Table, frozen=True):
-    """A whole gateway.toml. `identity` may be left out only when nothing in the file needs it."""
+    """A whole gateway.toml. `identity` may be left out if no URL in the file is `mbaps`."""
 
     listener: Annotated[list[ListenerTable], msgspec.Meta(min_length=1)]
     gateway: GatewayTable = GatewayTable()
@@ -146,7 +148,7 @@ def load_gateway_file(path: Path) -> GatewayFile:
 
 
 def parse_gateway_file(text: str, *, path: Path) -> GatewayFile:
-    """Parse the text of a gateway.toml that stands at `path`. Raises ConfigError."""
+    """Parse the text of the gateway.toml at `path`. Raises ConfigError."""
     document = parse_document(text, file=str(path))
     try:
         file = msgspec.convert(document.values, GatewayFile)
@@ -165,7 +167,7 @@ def _check_metrics(document: Document, address: str) -> None:
     if not host or not port.isdigit() or not 0 < int(port) < 65_536:
         raise document.error(where, f"{address!r} is not HOST:PORT", hint='write metrics = "127.0.0.1:9802"')
     if host not in ("127.0.0.1", "[::1]", "localhost"):
-        raise document.error(where, f"{host} is off loopback", hint="metrics are served in the clear: use 127.0.0.1")
+        raise document.error(where, f"{host} is off loopback", hint="metrics are not encrypted: use 127.0.0.1")
 
 
 def _check_listeners(document: Document, file: GatewayFile) -> None:
@@ -175,20 +177,22 @@ def _check_listeners(document: Document, file: GatewayFile) -> None:
         at: tuple[str | int, ...] = ("listener", number)
         endpoint = _endpoint(document, (*at, "url"), listener.url, listening=True)
         if str(endpoint) in listened:
-            raise document.error((*at, "url"), f"{endpoint} is listened on twice", hint="give each listener its own")
+            raise document.error(
+                (*at, "url"), f"{endpoint} is listened on twice", hint="give each listener its own address"
+            )
         listened.add(str(endpoint))
         needs_identity = endpoint.scheme is Scheme.MBAPS
         if endpoint.scheme is Scheme.TCP and not endpoint.is_loopback and not listener.unsafe_plain:
             raise document.error(
                 (*at, "url"),
                 "plain Modbus off loopback",
-                hint="listen with mbaps://, or on 127.0.0.1, or say unsafe_plain = true",
+                hint="use mbaps:// or 127.0.0.1, or write unsafe_plain = true",
             )
         if bool(listener.policy) == listener.unsafe_no_policy:
             raise document.error(
                 (*at, "policy"),
-                "no policy, so nothing would be allowed" if not listener.policy else "a policy and unsafe_no_policy",
-                hint='write policy = "policy.toml"; unsafe_no_policy = true, alone, lets everybody do everything',
+                "no policy, so nothing would be allowed" if not listener.policy else "both policy and unsafe_no_policy",
+                hint='write policy = "policy.toml"; unsafe_no_policy = true, instead, allows everything to everyone',
             )
         taken: dict[int, int] = {}
         for device_number, device in enumerate(listener.device):
@@ -216,7 +220,7 @@ def _check_device(
         raise document.error(
             (*where, "deadline"),
             f"{device.deadline} is shorter than timeout {device.timeout}",
-            hint="the deadline holds the wait for the device and its answer: make it longer than timeout",
+            hint="the deadline covers waiting for the device and its answer: make it longer than timeout",
         )
     try:
         rules = device.rules
@@ -225,8 +229,8 @@ def _check_device(
     if rules_of_url.setdefault(str(endpoint), rules) != rules:
         raise document.error(
             (*where, "url"),
-            "this device is described differently by another listener",
-            hint="give it the same connections, in_flight, timeout and so on wherever it stands",
+            "another listener describes this device differently",
+            hint="write the same connections, in_flight, timeout and so on at each listener",
         )
     return endpoint.scheme is Scheme.MBAPS
 
@@ -265,9 +269,15 @@ def _explain(document: Document, message: str) -> ConfigError:
         return document.error(tuple(path), f"{missing[1]} is missing", hint=f"add {missing[1]} = ...")
     if wrong := re.fullmatch(r"Expected `([^`]*)`, got `([^`]*)`", problem):
         needed = " or ".join(_WORDS.get(each, each) for each in wrong[1].split(" | "))
-        got = "a number with a point" if wrong[2] == "float" else _WORDS.get(wrong[2], wrong[2])
-        return document.error(tuple(path), f"needs {needed}, and is {got}", hint="correct the value")
-    return document.error(tuple(path), problem[:1].lower() + problem[1:], hint="correct the value")
+        got = "a number with a decimal point" if wrong[2] == "float" else _WORDS.get(wrong[2], wrong[2])
+        return document.error(tuple(path), f"{got} is not allowed here", hint=f"write {needed}")
+    if bound := re.fullmatch(r"Expected `(\w+)` (of length )?(>=|>|<=|<) (\S+)", problem):
+        what, limit = _WORDS.get(bound[1], bound[1]), f"{_BOUNDS[bound[3]]} {bound[4]}"
+        wanted = f"{what} of length {limit}" if bound[2] else f"{what}, {limit}"
+        return document.error(tuple(path), "the value is out of range", hint=f"write {wanted}")
+    return document.error(
+        tuple(path), problem[:1].lower() + problem[1:], hint="docs/gateway.md lists the values of each key"
+    )
 
 
 def _with_paths_from(file: GatewayFile, folder: Path) -> GatewayFile:
@@ -304,7 +314,9 @@ _WORDS = {
     "object": "a table",
     "null": "nothing",
 }
-"""What msgspec calls a kind of value, and what an operator calls it."""
+"""The type names of msgspec in the words of an operator."""
+
+_BOUNDS = {">=": "at least", ">": "greater than", "<=": "at most", "<": "less than"}
 
 _KNOWN_KEYS = [
     *GatewayFile.__struct_fields__,

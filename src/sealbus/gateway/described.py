@@ -1,4 +1,4 @@
-"""What a request asks for, in the words of the record: table, address, count and values, or its bytes where it has none."""
+"""The fields of a record that describe a request: table, address, count and values, or its bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ __all__ = ["Described", "describe"]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A place, and the values written there; or `pdu` in hexadecimal, where a place and values do not say it all."""
+    """An address, and the values written there; or `pdu` in hexadecimal if these do not describe the request
+    completely.
+    """
 
     table: str | None = None
     address: int | None = None

@@ -1,9 +1,8 @@
-"""Where does an allowed request go, and what is said of it? From a session of one listener to the channel of a device.
+"""Forwards an allowed request from a session of one listener to the channel of a device, and records writes.
 
-The bytes of the request and of the answer are never changed but for the transaction id, which belongs to each side's own
-connection. A request that may change something is in the record before it can be on the wire; when it cannot be
-recorded it is refused as busy, for nothing was done and the same request may be sent again later. Its end is recorded
-before the client hears of it.
+The bytes of request and answer are not changed except for the transaction id, which belongs to each connection. A
+request that may change state is recorded before it can be sent. If it cannot be recorded it is refused as busy: nothing
+was done, and the client may send the request again. Its outcome is recorded before the client gets the answer.
 """
 
 from __future__ import annotations
@@ -24,43 +23,43 @@ __all__ = ["Forwarder", "Route", "WriteJournal"]
 
 
 class WriteJournal(Protocol):
-    """Who records writes. A record is a number above 0; 0 says that a write may go on without one."""
+    """Records writes. A record has a number above 0; 0 means that a write may continue without one."""
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
-        """Record that this is about to be sent. None: it cannot be recorded and must not be sent."""
+        """Record that this write is about to be sent. None: it cannot be recorded, so it must not be sent."""
 
     def answered(self, record: int, answer: bytes) -> None: ...
     def failed(self, record: int, failure: Failure, detail: str) -> None: ...
 
 
 class Route:
-    """The channel of one device and how long its requests may wait to be sent."""
+    """The channel of one device, and how long its requests may wait to be sent."""
 
-    __slots__ = ("channel", "name", "patience_s")
+    __slots__ = ("channel", "max_wait_s", "name")
 
-    def __init__(self, channel: Channel, patience_s: float) -> None:
+    def __init__(self, channel: Channel, max_wait_s: float) -> None:
         self.channel = channel
         self.name = str(channel.endpoint)
-        self.patience_s = patience_s
+        self.max_wait_s = max_wait_s
 
 
 class _Forwarded(Transaction):
-    """A request that changes nothing. There is one for each that comes, so it has its fields set once and in one place."""
+    """A request that changes nothing. One is created per request, so its fields are set once, in one place."""
 
-    __slots__ = ("adu", "patience_s")
+    __slots__ = ("adu", "max_wait_s")
 
     source: Session
 
-    def __init__(self, source: Session, request: RawRequest, adu: bytes, patience_s: float) -> None:
+    def __init__(self, source: Session, request: RawRequest, adu: bytes, max_wait_s: float) -> None:
         self.source = source
         self.request = request
         self.adu = adu
-        self.patience_s = patience_s
+        self.max_wait_s = max_wait_s
 
     def has_to_wait(self, now: float) -> None:
         peer = self.source.peer
         self.client = self.source if peer is None else peer.fingerprint
-        self.send_by = now + self.patience_s
+        self.send_by = now + self.max_wait_s
 
     def settle(self, answer: bytes) -> None:
         self.source.answer(self.adu, answer)
@@ -72,27 +71,46 @@ class _Forwarded(Transaction):
             self.source.refuse(self.adu, failure.exception_code)
 
 
+class _JournalEntry:
+    """The record of one write; `number` 0 stands for none."""
+
+    __slots__ = ("_journal", "_number")
+
+    def __init__(self, journal: WriteJournal, number: int) -> None:
+        self._journal = journal
+        self._number = number
+
+    def answered(self, answer: bytes) -> None:
+        if self._number:
+            self._journal.answered(self._number, answer)
+
+    def failed(self, failure: Failure, detail: str) -> None:
+        if self._number:
+            self._journal.failed(self._number, failure, detail)
+
+
 class _Recorded(_Forwarded):
-    """A request that may change something, in the record."""
+    """A request that may change state, and its record."""
 
-    __slots__ = ("journal", "record")
+    __slots__ = ("_entry",)
 
-    journal: WriteJournal
-    record: int
+    def __init__(
+        self, source: Session, request: RawRequest, adu: bytes, max_wait_s: float, entry: _JournalEntry
+    ) -> None:
+        super().__init__(source, request, adu, max_wait_s)
+        self._entry = entry
 
     def settle(self, answer: bytes) -> None:
-        if self.record:
-            self.journal.answered(self.record, answer)
+        self._entry.answered(answer)
         super().settle(answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
-        if self.record:
-            self.journal.failed(self.record, failure, detail)
+        self._entry.failed(failure, detail)
         super().fail(failure, detail)
 
 
 class Forwarder:
-    """The backend of one listener: unit ids to routes."""
+    """The backend of one listener: maps unit ids to routes."""
 
     def __init__(self, routes: Mapping[int, Route], journal: WriteJournal) -> None:
         self._routes = routes
@@ -107,17 +125,17 @@ class Forwarder:
         elif request.may_change_state:
             self._submit_recorded(session, adu, ruling, route)
         else:
-            route.channel.submit(_Forwarded(session, request, adu, route.patience_s))
+            route.channel.submit(_Forwarded(session, request, adu, route.max_wait_s))
 
     def _submit_recorded(self, session: Session, adu: bytes, ruling: Ruling, route: Route) -> None:
+        # Recorded before it is submitted: a write must be in the record before it can be on the wire.
         record = self._journal.requested(session, adu, ruling, route.name)
         if record is None:
             session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
             return
         request: RawRequest = ruling.raw  # type: ignore[assignment]  # as above
-        recorded = _Recorded(session, request, adu, route.patience_s)
-        recorded.journal, recorded.record = self._journal, record
-        route.channel.submit(recorded)
+        entry = _JournalEntry(self._journal, record)
+        route.channel.submit(_Recorded(session, request, adu, route.max_wait_s, entry))
 
     def gone(self, session: Session) -> None:
         for channel in self._channels:

@@ -1,9 +1,11 @@
-"""The gateway as a whole: from a checked gateway.toml to listeners, policies, devices, records; and their changes.
+"""The gateway as a whole: builds listeners, policies, devices and records from a checked gateway.toml, and reloads
+them.
 
-Each device URL has one channel, whatever listeners lead to it, so a serial line or a PLC that bears one connection has
-one owner. Each listener has a policy of its own. What can change while it runs is read again by `reload`: certificates,
-keys, anchors, revocation lists and policies. Each of them is taken up alone and whole, or not at all: a broken policy
-does not hold back a revocation list, and whatever is broken leaves the last good state in force, recorded and alarmed.
+Each device URL has one channel, whichever listeners lead to it, so a serial line, or a PLC that accepts one connection,
+has one owner. Each listener has its own policy. `reload` reads what may change at run time: certificates, keys,
+anchors, revocation lists and policies. Each of these is replaced separately, completely or not at all: a broken policy
+does not delay a revocation list. If one is broken, its last good state stays in force, and the failure is recorded and
+raises an alarm.
 """
 
 from __future__ import annotations
@@ -55,9 +57,9 @@ class GatewayPace:
 
 
 class Gateway:
-    """Builds everything from `file` and runs it. Make it, and use it, within a running event loop.
+    """Builds everything from `file` and runs it. Create and use it within a running event loop.
 
-    Raises ConfigError when a file it names cannot be used.
+    Raises ConfigError when a file that it names cannot be used.
     """
 
     def __init__(self, file: GatewayFile, audit: Audit, *, pace: GatewayPace | None = None) -> None:
@@ -78,7 +80,7 @@ class Gateway:
     # -- life
 
     async def start(self) -> None:
-        """Listen everywhere, or nowhere: when one listener cannot, the others are closed again. Raises ConfigError."""
+        """Listen on all listeners or on none: if one cannot listen, the others are closed. Raises ConfigError."""
         try:
             for service in self.services.values():
                 await service.start()
@@ -87,21 +89,21 @@ class Gateway:
             raise
 
     async def stop(self, *, drain_s: float = _DRAIN_S) -> None:
-        """Accept nobody any more, let what is under way end within `drain_s` seconds, then close everything."""
+        """Stop accepting, let running requests finish within `drain_s` seconds, then close everything."""
         await asyncio.gather(*(service.stop(drain_s=drain_s) for service in self.services.values()))
         for channel in self.channels.values():
             channel.close()
 
-    def tend_servers(self) -> None:
-        """Once a second: a device whose certificate has expired is asked no more."""
+    def reset_expired_servers(self) -> None:
+        """Call once a second: disconnect devices whose certificate has expired."""
         self._reset_unentitled_servers(only_expired=True)
 
-    def tend(self) -> None:
-        """What must be looked at now and then whatever happens: what is about to expire."""
+    def check_expiry(self) -> None:
+        """Raise alarms for certificates and lists that expire soon, and clear those that no longer apply."""
         now = datetime.now(UTC)
         near = certificates_near_expiry(self._trust.expiries, now) if self._trust else ()
         alarms = {f"{each.file}: {each.kind} of {each.subject}": each.sentence(now) for each in near}
-        for name in self._expiring - alarms.keys():  # what it was about has gone, or has a successor
+        for name in self._expiring - alarms.keys():  # the certificate is gone or renewed
             self._audit.clear_alarm(name)
         for name, text in alarms.items():
             self._audit.raise_alarm(name, text)
@@ -119,12 +121,12 @@ class Gateway:
 
     @property
     def watched(self) -> list[str]:
-        """The files whose change is taken up while the gateway runs."""
+        """The files that are reloaded when they change."""
         return [*(self._trust.files if self._trust else []), *self._policies]
 
     @property
     def public_files(self) -> list[str]:
-        """What is in force, without the secrets: certificates, anchors, revocation lists, policies."""
+        """The files in force that hold no secrets: certificates, anchors, revocation lists, policies."""
         return [*(self._trust.public_files if self._trust else []), *self._policies]
 
     @property
@@ -132,7 +134,7 @@ class Gateway:
         return list(dict.fromkeys(listener.policy for listener in self._file.listener if listener.policy))
 
     def reload(self) -> None:
-        """Take up every change of certificates, anchors, revocation lists and policies that can be taken up."""
+        """Load every change of certificates, anchors, revocation lists and policies that can be loaded."""
         if self._trust is not None:
             trust = self._trust
             self._reload_half("trust", trust.reload_trust, trust.trust_files)
@@ -148,12 +150,12 @@ class Gateway:
             self._audit.reload_failed(what, str(error))
             return
         if not has_changed:
-            self._audit.is_in_force(what)
+            self._audit.mark_in_force(what)
             return
-        self._use_trust()
+        self._apply_trust()
         self._audit.reloaded(what, files)
 
-    def _use_trust(self) -> None:
+    def _apply_trust(self) -> None:
         if self._trust is None:
             return
         for service in self.services.values():
@@ -165,7 +167,7 @@ class Gateway:
     def _reload_policy(self, listener: ListenerTable) -> None:
         digest = digest_of(listener.policy)
         if self._policy_digests[listener.url] == digest:
-            self._audit.is_in_force(listener.policy)
+            self._audit.mark_in_force(listener.policy)
             return
         try:
             policy = load_policy(listener.policy)
@@ -185,7 +187,8 @@ class Gateway:
     def _build_service(self, listener: ListenerTable) -> Service:
         endpoint = parse_endpoint(listener.url, listening=True)
         if listener.policy:
-            self._policy_digests[listener.url] = digest_of(listener.policy)  # first: what changes now is seen later
+            # The digest is taken before the policy is read, so that a change in between is detected later.
+            self._policy_digests[listener.url] = digest_of(listener.policy)
             policy = load_policy(listener.policy)
         else:
             policy = unsafe_allow_everything()
@@ -202,7 +205,7 @@ class Gateway:
         routes: dict[int, Route] = {}
         for device in devices:
             endpoint = parse_endpoint(device.url)
-            route = Route(self._channel(endpoint, device), device.patience_s)
+            route = Route(self._channel(endpoint, device), device.max_wait_s)
             routes.update((unit, route) for unit in parse_units(device.units))
         return routes
 
@@ -225,10 +228,10 @@ class Gateway:
             raise ConfigError("mbaps needs an [identity]", hint="add [identity] with certificate, key and trust")
         return self._trust.client_context
 
-    # -- the devices' side
+    # -- devices
 
     def _device_connected(self, url: str, transport: asyncio.BaseTransport) -> None:
-        """Look at the server as it looks at us. Raises PeerError: then nothing is sent to it."""
+        """Check the server certificate of a device. Raises PeerError; then nothing is sent to it."""
         ssl_object = transport.get_extra_info("ssl_object")
         if ssl_object is None or self._trust is None:
             return

@@ -1,6 +1,6 @@
-"""The gateway in numbers, for Prometheus. Read in place when somebody asks, never handed out by the byte path.
+"""The metrics of the gateway, for Prometheus. They are read when scraped; the byte path does not export anything.
 
-Metrics are served in the clear and without a question, so they are served on loopback only.
+Metrics are served without encryption and authentication, so only on loopback.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from sealbus.client import Channel
     from sealbus.server import Service
 
-__all__ = ["GatewayCounters", "GatewayMetrics", "MetricsServer"]
+__all__ = ["GatewayCounters", "GatewayMetrics", "GatewayMetricsServer"]
 
 
 @dataclass(slots=True)
 class GatewayCounters:
-    """What the gateway counts itself. Requests of sessions that ended are added when they end."""
+    """Counted by the gateway itself. The requests of a session are added when it ends."""
 
     requests: int = 0
     denials: int = 0
@@ -45,7 +45,7 @@ class GatewayCounters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GatewayMetrics(Collector):
-    """Everything that can be read: counters, services by URL, channels by URL, and what is asked for when scraped."""
+    """The sources: counters, services by URL, channels by URL, and functions that are called when scraped."""
 
     counters: GatewayCounters
     services: Mapping[str, Service]
@@ -58,14 +58,18 @@ class GatewayMetrics(Collector):
         yield from self._counters()
         yield from self._services()
         yield from self._channels()
-        left = GaugeMetricFamily("sealbus_certificate_days_left", "Days until it expires", labels=["file"])
+        left = GaugeMetricFamily(
+            "sealbus_certificate_days_left",
+            "Days until the first certificate or list of the file expires",
+            labels=["file"],
+        )
         for file, days in self.days_left().items():
             left.add_metric([file], days)
         yield left
-        state = GaugeMetricFamily("sealbus_records_state", "1 for the state the record is in", labels=["state"])
+        state = GaugeMetricFamily("sealbus_records_state", "1 for the current state of the record", labels=["state"])
         state.add_metric([self.records_state()], 1)
         yield state
-        alarms = GaugeMetricFamily("sealbus_alarm", "1 while the alarm stands", labels=["alarm"])
+        alarms = GaugeMetricFamily("sealbus_alarm", "1 while the alarm is active", labels=["alarm"])
         for name in list(self.alarms):
             alarms.add_metric([name], 1)
         yield alarms
@@ -81,7 +85,7 @@ class GatewayMetrics(Collector):
                 "Writes refused because they could not be recorded",
                 self.counters.writes_not_recorded,
             ),
-            ("connections", "Connections let in", self.counters.connections),
+            ("connections", "Connections accepted", self.counters.connections),
             ("handshake_failures", "TLS handshakes that failed", self.counters.handshake_failures),
             ("refused_connections", "Connections refused by a limit", self.counters.refused_connections),
             ("accept_pauses", "Times that no connection could be accepted", self.counters.accept_pauses),
@@ -107,14 +111,14 @@ class GatewayMetrics(Collector):
                 ("sent", "Requests sent"),
                 ("answered", "Answers forwarded"),
                 ("silent", "Requests that were not answered in time"),
-                ("dropped_answers", "Answers dropped: late, twice, or nobody's"),
+                ("dropped_answers", "Answers dropped: late, duplicate, or without a request"),
                 ("connects", "Connections made"),
                 ("connect_failures", "Connections that could not be made"),
                 ("refused", "Requests failed without being sent"),
             )
         }
         silent_units = GaugeMetricFamily(
-            "sealbus_device_silent_units", "Units the breaker holds back", labels=["device"]
+            "sealbus_device_silent_units", "Units that the breaker holds back", labels=["device"]
         )
         for url, channel in self.channels.items():
             for name, gauge in gauges.items():
@@ -125,8 +129,8 @@ class GatewayMetrics(Collector):
         yield from (*gauges.values(), *counters.values(), silent_units)
 
 
-class MetricsServer:
-    """Serves the metrics at http://HOST:PORT/metrics from a thread of its own."""
+class GatewayMetricsServer:
+    """Serves the metrics at http://HOST:PORT/metrics from its own thread."""
 
     def __init__(self, address: str, metrics: GatewayMetrics) -> None:
         host, _, port = address.rpartition(":")

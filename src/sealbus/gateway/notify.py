@@ -1,4 +1,6 @@
-"""Tells systemd how the service is: ready, reloading, alive, stopping (sd_notify(3)). Silent where nobody listens."""
+"""Notifies systemd of the state of the service: ready, reloading, alive, stopping (sd_notify(3)). Does nothing without
+systemd.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ import time
 
 __all__ = ["notify", "watchdog_interval_s"]
 
-_PATIENCE_S = 0.5
+_TIMEOUT_S = 0.5
 
 
 def notify(state: str) -> None:
-    """Send one state, such as "READY=1". Errors are nobody's business: the service runs with or without systemd."""
+    """Send one state, such as "READY=1". Errors are ignored: the service runs with or without systemd."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -20,7 +22,7 @@ def notify(state: str) -> None:
         state += f"\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            channel.settimeout(_PATIENCE_S)  # a manager that does not read must not stop us
+            channel.settimeout(_TIMEOUT_S)  # a manager that does not read must not block the gateway
             channel.connect("\0" + address[1:] if address.startswith("@") else address)
             channel.send(state.encode())
     except OSError:
@@ -28,6 +30,6 @@ def notify(state: str) -> None:
 
 
 def watchdog_interval_s() -> float | None:
-    """Half the time that systemd allows between signs of life; None when it does not ask for any."""
+    """Half the interval in which systemd expects a keep-alive; None when it expects none."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     return int(microseconds) / 2_000_000 if microseconds.isdigit() and int(microseconds) > 0 else None

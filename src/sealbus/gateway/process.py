@@ -1,8 +1,8 @@
 """The life of a gateway process: start, watch, reload, drain, stop.
 
-SIGTERM and SIGINT drain and stop; SIGHUP reloads; a changed file is reloaded without being asked. A second SIGTERM does
-not wait any more. gateway.toml itself is read once: what stands in it is the shape of the process, and a restart is what
-changes that; a reload says so when it finds the file changed.
+SIGTERM and SIGINT drain and stop; SIGHUP reloads; a changed file is reloaded automatically. A second SIGTERM stops at
+once. gateway.toml itself is read once: it defines the structure of the process, and only a restart applies a change. A
+reload logs a warning if the file has changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sealbus.gateway.audit import Audit
 from sealbus.gateway.gateway import Gateway, GatewayPace
-from sealbus.gateway.metrics import GatewayMetrics, MetricsServer
+from sealbus.gateway.metrics import GatewayMetrics, GatewayMetricsServer
 from sealbus.gateway.notify import notify, watchdog_interval_s
 from sealbus.gateway.trust_state import digest_of
 from sealbus.gateway.watch import FileWatch
@@ -35,7 +35,7 @@ _EXPIRY_EVERY = 3600
 
 
 class GatewayProcess:
-    """One gateway with its record, metrics and watch. `path` is the file it came from, if it came from one."""
+    """One gateway with its record, metrics and file watch. `path` is its gateway.toml, if there is one."""
 
     def __init__(self, file: GatewayFile, *, path: Path | None = None, pace: GatewayPace | None = None) -> None:
         self._file = file
@@ -53,7 +53,7 @@ class GatewayProcess:
         self._timers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Listen, and begin to watch. Raises ConfigError where that cannot be."""
+        """Listen, and start to watch. Raises ConfigError."""
         try:
             await self.gateway.start()
         except BaseException:
@@ -65,13 +65,13 @@ class GatewayProcess:
             [*self._own_files(), *self.gateway.public_files],
             self._unsafe_switches(),
         )
-        self.gateway.tend()
+        self.gateway.check_expiry()
         self._watch.start()
         loop = asyncio.get_running_loop()
         self._timers = [
-            loop.create_task(_every(self._pace.sweep_s, self._tend)),
-            loop.create_task(_every(self._pace.retry_s, self._try_again)),
-            loop.create_task(_every(_EXPIRY_EVERY, self.gateway.tend)),
+            loop.create_task(_every(self._pace.sweep_s, self._maintain)),
+            loop.create_task(_every(self._pace.retry_s, self._retry_reload)),
+            loop.create_task(_every(_EXPIRY_EVERY, self.gateway.check_expiry)),
         ]
         if (interval_s := watchdog_interval_s()) is not None:
             self._timers.append(loop.create_task(_every(interval_s, lambda: notify("WATCHDOG=1"))))
@@ -87,26 +87,26 @@ class GatewayProcess:
         self._close()
 
     def reload(self) -> None:
-        """Take up what changed on disk."""
+        """Load what changed on disk."""
         notify("RELOADING=1")
         self.gateway.reload()
-        self.gateway.tend()
+        self.gateway.check_expiry()
         if self._path is not None and digest_of(str(self._path)) != self._digest:
-            _log.warning("%s has changed: a restart takes it up", self._path)
+            _log.warning("%s has changed: restart the gateway to apply it", self._path)
         notify("READY=1")
 
-    def _tend(self) -> None:
-        self.audit.records.tend(time.monotonic())
-        self.gateway.tend_servers()
+    def _maintain(self) -> None:
+        self.audit.records.maintain(time.monotonic())
+        self.gateway.reset_expired_servers()
 
-    def _try_again(self) -> None:
-        if self.audit.has_failed_reload:  # what held it back may pass and leave the file as it is: descriptors, rights
+    def _retry_reload(self) -> None:
+        if self.audit.has_failed_reload:  # the cause may pass without a change of the file: descriptors, permissions
             self.gateway.reload()
 
-    def _serve_metrics(self) -> MetricsServer | None:
+    def _serve_metrics(self) -> GatewayMetricsServer | None:
         if not self._file.gateway.metrics:
             return None
-        return MetricsServer(
+        return GatewayMetricsServer(
             self._file.gateway.metrics,
             GatewayMetrics(
                 counters=self.audit.counters,
@@ -146,7 +146,7 @@ async def run_gateway(
     pace: GatewayPace | None = None,
     ready: Callable[[GatewayProcess], None],
 ) -> None:
-    """Run until a signal ends it. `ready` is called once it listens. Raises ConfigError where it cannot start."""
+    """Run until a signal ends it. `ready` is called once it listens. Raises ConfigError when it cannot start."""
     process = GatewayProcess(file, path=path, pace=pace)
     await process.start()
     loop = asyncio.get_running_loop()
@@ -154,7 +154,7 @@ async def run_gateway(
 
     def end(name: str) -> None:
         if ended.done():
-            raise SystemExit(1)  # asked twice: do not wait
+            raise SystemExit(1)  # a second signal: do not wait
         ended.set_result(name)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -169,4 +169,4 @@ async def _every(seconds: float, work: Callable[[], None]) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         while True:
             await asyncio.sleep(seconds)
-            asyncio.get_running_loop().call_soon(work)  # what goes wrong in it is logged, and does not end this
+            asyncio.get_running_loop().call_soon(work)  # the loop logs an error of `work`, which does not end this task

@@ -1,8 +1,8 @@
-"""Who the gateway is and whom it believes, read from files, and read again when they change.
+"""The identity of the gateway and the trust in its peers, read from files, and read again when they change.
 
-Who we are and whom we believe are two halves, and each is reloaded alone: all or nothing, only when every file of it can
-be read and fits the others. A broken file keeps the last good state of its half; what was wrong with it is for the caller
-to record and to raise as an alarm. So a botched renewal of the own certificate never holds back a revocation list.
+Identity and trust are two halves. Each is reloaded separately, completely or not at all: only if all its files can be
+read and match each other. A broken file keeps the last good state of its half; the caller records the error and raises
+an alarm. So a failed renewal of the gateway's own certificate never delays a revocation list.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class TrustState:
         )
         self._identity_digests = _digests(self._identity_files)
         self._trust_digests = _digests(self.trust_files)
-        self._use(_load_identity(table), Trust.load(table.trust, table.crl))
+        self._build(_load_identity(table), Trust.load(table.trust, table.crl))
 
     @property
     def files(self) -> list[str]:
-        """Every file this state was read from."""
+        """Every file of this state."""
         return [*self._identity_files, *self.trust_files]
 
     @property
     def public_files(self) -> list[str]:
-        """Those that hold no secret, and may be told by their fingerprints."""
+        """The files without secrets; their fingerprints may be published."""
         return [*self.certificate_files, *self.trust_files]
 
     @property
@@ -59,34 +59,36 @@ class TrustState:
         return [*self._table.trust, *self._table.crl]
 
     def reload_identity(self) -> bool:
-        """Take up another certificate or key. False when nothing changed. Raises ConfigError and keeps the old ones."""
+        """Load a changed certificate or key. Returns False when nothing changed. Raises ConfigError and keeps the old
+        ones.
+        """
         digests = _digests(self._identity_files)
         if digests == self._identity_digests:
             return False
-        self._use(_load_identity(self._table), self.server.trust)
+        self._build(_load_identity(self._table), self.server.trust)
         self._identity_digests = digests
         return True
 
     def reload_trust(self) -> bool:
-        """Take up other anchors or lists. False when nothing changed. Raises ConfigError and keeps the old ones."""
+        """Load changed anchors or lists. Returns False when nothing changed. Raises ConfigError and keeps the old ones."""
         digests = _digests(self.trust_files)
         if digests == self._trust_digests:
             return False
         trust = Trust.load(self._table.trust, self._table.crl)
         if lost := trust.lists_lost_since(self.server.trust):
-            # Somebody else's list, or a forged one: taken up, it would end every session and let nobody in.
+            # A list of another authority, or a forged one: in force, it would end every session and refuse every client.
             raise ConfigError(
-                f"no revocation list is signed by {lost[0]} any more",
+                f"no revocation list is signed by {lost[0]}, which had one before",
                 file=self._table.crl[0],
-                hint="put the list of that authority back, or a newer one",
+                hint="restore the list of that authority, or install a newer one",
             )
-        self._use(self.server.identity, trust)
+        self._build(self.server.identity, trust)
         self._trust_digests = digests
         return True
 
     @property
     def warnings(self) -> list[str]:
-        """What the operator should read: nothing that hinders, but nothing that is meant either."""
+        """What the operator should know: it does not prevent operation, but is probably not intended."""
         identity, trust = self.server.identity, self.server.trust
         return [
             *identity.warnings,
@@ -96,7 +98,7 @@ class TrustState:
 
     @property
     def expiries(self) -> list[Expiry]:
-        """Everything of this state that runs out one day."""
+        """Every certificate and list of this state that expires."""
         return expiries_of(self.server.identity, self.server.trust)
 
     @property
@@ -104,13 +106,13 @@ class TrustState:
         table = self._table
         return [*table.certificate, *table.key, *([table.passphrase_file] if table.passphrase_file else [])]
 
-    def _use(self, identity: Identity, trust: Trust) -> None:
+    def _build(self, identity: Identity, trust: Trust) -> None:
         client_context = build_client_context(identity, trust, self._options)
         self.server, self.client_context = ServerSecurity(identity, trust, self._options), client_context
 
 
 def digest_of(file: str) -> str:
-    """The SHA-256 of a file's bytes in hexadecimal; "unreadable" where it cannot be read."""
+    """The SHA-256 of a file in hexadecimal; "unreadable" if it cannot be read."""
     try:
         return hashlib.sha256(Path(file).read_bytes()).hexdigest()
     except OSError:

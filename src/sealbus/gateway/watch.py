@@ -1,7 +1,7 @@
-"""Has a file changed? Looks at a few files twice a second, by what the file system says of them.
+"""Detects changed files: compares time, size and inode of a few files more than twice a second.
 
-Polling is meant: it works for editors that replace files, for links that are switched, for network file systems, and it
-needs nothing. A file that is away for a moment counts as changed when it is back.
+Polling is deliberate: it works with editors that replace files, with links that are switched and with network file
+systems, and needs no library. A file that is missing for a moment counts as changed, and again when it is back.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _Mark = tuple[int, int, int]
 
 
 class FileWatch:
-    """Calls `changed` when any of the files named by `files` is not what it was. Runs until stopped."""
+    """Calls `changed` when one of the files returned by `files` differs from the last check. Runs until stopped."""
 
     def __init__(self, files: Callable[[], Iterable[str]], changed: Callable[[], None], *, interval_s: float) -> None:
         self._interval_s = interval_s
         self._files = files
         self._changed = changed
-        self._marks = self._look()
+        self._marks = self._read_marks()
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -36,13 +36,13 @@ class FileWatch:
             self._timer.cancel()
 
     def _turn(self) -> None:
-        self.start()  # first: whatever comes of a change, the next one is seen
-        marks = self._look()
+        self.start()  # before `changed`: if it raises, the next change is still detected
+        marks = self._read_marks()
         if marks != self._marks:
             self._marks = marks
             self._changed()
 
-    def _look(self) -> dict[str, _Mark | None]:
+    def _read_marks(self) -> dict[str, _Mark | None]:
         return {file: _mark(file) for file in self._files()}
 
 

@@ -1,16 +1,15 @@
-"""What was the value of a tag then? Samples in, ranges out at the width of a screen.
+"""What value did a tag have at a given time? Samples go in; ranges at the width of a screen come out.
 
-Samples come in batches, in any order, as often as need be: each is stored once. Rollups follow from them. One file of
-SQLite on one machine, PostgreSQL beyond; both answer alike.
+Samples come in batches, in any order and repeatedly; each is stored once. Rollups are computed from the samples. The
+store is one SQLite file on one machine, or PostgreSQL; both give the same results.
 
-The package refuses to decide what is worth storing (acquisition does, with dead band and longest interval), to invent a
-value (nobody looked is a gap), and to stop whoever hands it samples (`HistoryWriter` never blocks and never raises).
+The package does not decide what is worth storing (acquisition does, by dead band and longest interval). It does not
+invent values: a time at which nothing was collected is a gap. It does not block its producers: `HistoryWriter` never
+blocks and never raises.
 """
 
-from sealbus.history.block import Block
 from sealbus.history.history import History, open_history
-from sealbus.history.rules import HistoryRules, RetentionClass
-from sealbus.history.shapes import (
+from sealbus.history.results import (
     Aggregates,
     Appended,
     Bucket,
@@ -20,14 +19,14 @@ from sealbus.history.shapes import (
     RawPage,
     Series,
     Source,
-    Tended,
 )
+from sealbus.history.rules import HistoryRules, RetentionClass
+from sealbus.history.sample_block import SampleBlock
 from sealbus.history.writer import HistoryWriter, WriterLimits, WriterState
 
 __all__ = [
     "Aggregates",
     "Appended",
-    "Block",
     "Bucket",
     "Cursor",
     "Extent",
@@ -37,9 +36,9 @@ __all__ = [
     "HistoryWriter",
     "RawPage",
     "RetentionClass",
+    "SampleBlock",
     "Series",
     "Source",
-    "Tended",
     "WriterLimits",
     "WriterState",
     "open_history",

@@ -1,8 +1,8 @@
-"""Samples in. What a writer remembers between batches, so that a batch costs little more than its rows.
+"""Storing samples. A writer caches state between batches, so that a batch costs little more than its rows.
 
-Remembered are the hours already marked, the tags already known, and from when on each is kept. All of it holds only as
-long as nobody rolls or deletes: then the store's epoch moves, and it is read anew. What a failed transaction marked is
-not remembered.
+Cached are the hours that are marked, the tags that exist, and from when on samples of each tag are kept. The cache is
+valid until maintenance rolls up or deletes: then the epoch of the store changes, and the cache is read again. What a
+failed transaction marked is not cached.
 """
 
 from __future__ import annotations
@@ -13,50 +13,54 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.history.shapes import Appended
+from sealbus.history.results import Appended
 from sealbus.history.store import HOUR_US
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sealbus.history.block import Block
     from sealbus.history.rules import HistoryRules
+    from sealbus.history.sample_block import SampleBlock
     from sealbus.history.store import Statements, Store
 
 __all__ = ["Appender"]
 
 _HOUR_BITS = 22  # hours until the year 2448
-_MOST_REMEMBERED = 2_000_000
+_MAX_CACHED_MARKS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Known:
-    """What holds in an epoch, under rules. For each tag, in order: from when on it is kept, and how long a value holds."""
+class _Cache:
+    """What is valid in one epoch under one set of rules. `tag_ids` is sorted; `kept_us` (from when on samples are kept)
+    and `hold_us` (how long a value holds) are parallel to it.
+    """
 
     epoch: int
     rules: HistoryRules
     marked: NDArray[np.int64]
-    """Tag and hour in one number, in order."""
+    """Tag and hour in one number, sorted."""
     tag_ids: NDArray[np.int64]
     kept_us: NDArray[np.int64]
     hold_us: NDArray[np.int64]
 
 
 class Appender:
-    """Stores batches, each in one transaction."""
+    """Stores batches, each in one transaction. Thread-safe."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._last: _Known | None = None
+        self._cache: _Cache | None = None
 
-    def append(self, block: Block, rules: HistoryRules) -> Appended:
-        """Store what is not there yet. Raises HistoryUnavailable; then nothing was stored, or all."""
+    def append(self, block: SampleBlock, rules: HistoryRules) -> Appended:
+        """Store the samples that are not stored yet. Raises HistoryUnavailable; then either none or all of them are
+        stored.
+        """
         if not len(block):
             return Appended(0)
         block = block.ordered()
         with self._store.appending() as statements:
-            known = self._known(statements, rules)
+            known = self._cached(statements, rules)
             if len(fresh := np.setdiff1d(block.tag_ids, known.tag_ids)):
                 statements.add_tags(fresh.tolist())
                 known = _of_epoch(statements, known.epoch, rules, known.marked)
@@ -64,7 +68,7 @@ class Appender:
             kept = block.times_us >= known.kept_us[places]
             too_old = len(block) - int(kept.sum())
             if too_old:
-                block, places = block.chosen(kept), places[kept]
+                block, places = block.select(kept), places[kept]
             if len(block):
                 statements.raw.insert(block)
             marks = np.setdiff1d(_hours(block, known.hold_us[places]), known.marked, assume_unique=True)
@@ -73,30 +77,32 @@ class Appender:
                 statements.mark(list(zip((marks >> _HOUR_BITS).tolist(), hours.tolist(), strict=True)))
                 known = replace(known, marked=np.union1d(known.marked, marks))
         with self._lock:
-            self._last = known
+            self._cache = known
         return Appended(too_old)
 
-    def _known(self, statements: Statements, rules: HistoryRules) -> _Known:
+    def _cached(self, statements: Statements, rules: HistoryRules) -> _Cache:
         epoch = statements.meta().epoch
         with self._lock:
-            last = self._last
-        is_of_epoch = last is not None and last.epoch == epoch and len(last.marked) <= _MOST_REMEMBERED
-        if last is not None and is_of_epoch and last.rules is rules:
-            return last
-        marked = last.marked if last is not None and is_of_epoch else np.empty(0, np.int64)
+            cached = self._cache
+        is_current = cached is not None and cached.epoch == epoch and len(cached.marked) <= _MAX_CACHED_MARKS
+        if cached is not None and is_current and cached.rules is rules:
+            return cached
+        marked = cached.marked if cached is not None and is_current else np.empty(0, np.int64)
         return _of_epoch(statements, epoch, rules, marked)
 
 
-def _of_epoch(statements: Statements, epoch: int, rules: HistoryRules, marked: NDArray[np.int64]) -> _Known:
+def _of_epoch(statements: Statements, epoch: int, rules: HistoryRules, marked: NDArray[np.int64]) -> _Cache:
     floors = sorted(statements.tags().items())
     tag_ids = np.array([tag_id for tag_id, _ in floors], np.int64)
     kept_us = np.array([each.raw for _, each in floors], np.int64)
     hold_us = np.array([rules.of(tag_id).hold_us for tag_id, _ in floors], np.int64)
-    return _Known(epoch, rules, marked, tag_ids, kept_us, hold_us)
+    return _Cache(epoch, rules, marked, tag_ids, kept_us, hold_us)
 
 
-def _hours(block: Block, holds_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The hours whose rollups the samples may change: from the one each is in to the one in which it may hold last."""
+def _hours(block: SampleBlock, holds_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The hours whose rollups these samples may change: from the hour of each sample to the last one into which its
+    value may hold.
+    """
     first, last = block.times_us // HOUR_US, (block.times_us + holds_us) // HOUR_US
     keys = [np.empty(0, np.int64)]
     for turn in range(int((last - first).max(initial=-1)) + 1):

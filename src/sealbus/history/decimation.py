@@ -1,10 +1,9 @@
 """A series at the width of a screen. Pure arithmetic on columns.
 
-The range is cut into as many columns as there are pixels. Each gives its least and its greatest value, in the order in
-which they came as far as that is known, so no peak is lost; a column in which nothing was good gives a gap. Where nothing
-follows for a while, the last value is added, since it is what holds; where it held no longer, a gap. So a drawer of steps
-has at most two points a pixel, save for those at the edge of a silence, and never draws a line over a time that nobody
-knows.
+The range is divided into one column per pixel. A column gives its smallest and its largest value, in the order of their
+times as far as it is known, so no peak is lost. A column without a good value gives a gap. Before a longer pause the
+last value is added, because it holds; where its hold ends, a gap is added. So a client that draws steps gets at most
+two points a pixel, except at the edges of a pause, and never draws a line over a time without data.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.history.block import quality_of, reason_of
 from sealbus.history.folding import worst
-from sealbus.history.shapes import Series, Source
+from sealbus.history.results import Series, Source
+from sealbus.history.sample_block import quality_of, reason_of
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
 
     from sealbus.history.folding import Rows
 
-__all__ = ["Frame", "draw"]
+__all__ = ["Viewport", "draw"]
 
-_NOBODY_LOOKED = int(Quality.BAD) | int(Reason.NOT_COLLECTED) << 2
+_NOT_COLLECTED = int(Quality.BAD) | int(Reason.NOT_COLLECTED) << 2
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """What is drawn: from when to when, on how many pixels; what has happened until `now_us`; how long a value holds."""
+class Viewport:
+    """What is drawn: the range, its width in pixels, the current time, and how long a value holds."""
 
     start_us: int
     end_us: int
@@ -40,11 +39,13 @@ class Frame:
     hold_us: int
 
 
-def draw(tag_id: int, source: Source, rows: Rows, frame: Frame) -> Series:
-    """Rows in order of time, raw ones with no length, the one before the start first, as points."""
+def draw(tag_id: int, source: Source, rows: Rows, viewport: Viewport) -> Series:
+    """The points for these rows. Rows are sorted by time, the one before the start first; raw samples are rows without
+    length.
+    """
     if not len(rows):
-        return _series(tag_id, source, *_nothing())
-    columns = _columns(rows, frame)
+        return _series(tag_id, source, *_empty_columns())
+    columns = _columns(rows, viewport)
     firsts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1]))
     groups = np.repeat(np.arange(len(firsts)), np.diff(np.append(firsts, len(rows))))
     least, least_us = _extreme(rows.minimums, np.fmin, firsts, groups, rows.starts_us)
@@ -57,28 +58,28 @@ def draw(tag_id: int, source: Source, rows: Rows, frame: Frame) -> Series:
     second = np.where(rising, most, least)
     flat = (least == most) | np.isnan(least)
     alone = np.append(np.diff(columns[firsts]) > 1, True)
-    limit_us = min(frame.end_us, frame.now_us)
-    gap_us = last_us + frame.hold_us
+    limit_us = min(viewport.end_us, viewport.now_us)
+    gap_us = last_us + viewport.hold_us
     silent = gap_us < np.append(rows.starts_us[firsts][1:], max(limit_us, 0))
     worsts = worst(rows.worsts, firsts)
     bad = _is_bad(status)
     times = np.stack((np.minimum(least_us, most_us), np.maximum(least_us, most_us), last_us, gap_us), axis=1)
     values = np.stack((np.where(rising, least, most), second, last, np.full(len(last), np.nan)), axis=1)
-    statuses = np.stack((worsts, worsts, status, np.full(len(last), _NOBODY_LOOKED)), axis=1)
+    statuses = np.stack((worsts, worsts, status, np.full(len(last), _NOT_COLLECTED)), axis=1)
     differs = (last != np.where(flat, least, second)) & ~(np.isnan(last) & np.isnan(least))
     shown = np.stack((np.ones(len(last), bool), ~flat, (alone | bad) & differs, silent), axis=1)
     return _series(tag_id, source, np.maximum.accumulate(times[shown]), values[shown], statuses[shown])
 
 
-def _columns(rows: Rows, frame: Frame) -> NDArray[np.int64]:
-    """The pixel of each row; rows that are fewer than the points we may give keep one of their own."""
+def _columns(rows: Rows, viewport: Viewport) -> NDArray[np.int64]:
+    """The pixel of each row. If there are fewer rows than allowed points, each row gets a column of its own."""
     raw = bool(rows.starts_us[-1] == rows.ends_us[-1])
-    if len(rows) <= frame.width * (2 if raw else 1):
+    if len(rows) <= viewport.width * (2 if raw else 1):
         apart = rows.starts_us[1:] > rows.ends_us[:-1]
         return np.append(0, np.cumsum(1 + apart))
-    span = max(frame.end_us - frame.start_us, 1)
-    inside = np.where(rows.ends_us < frame.start_us, -1.0, np.maximum(rows.starts_us - frame.start_us, 0))
-    return np.floor(inside * (frame.width / span)).astype(np.int64)
+    span = max(viewport.end_us - viewport.start_us, 1)
+    inside = np.where(rows.ends_us < viewport.start_us, -1.0, np.maximum(rows.starts_us - viewport.start_us, 0))
+    return np.floor(inside * (viewport.width / span)).astype(np.int64)
 
 
 def _extreme(
@@ -88,11 +89,11 @@ def _extreme(
     groups: NDArray[np.intp],
     times_us: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The extreme value of each group, and when it was first reached; of a group without values, when it began."""
+    """The extreme value of each group and when it was first reached; for a group without values, when the group began."""
     extremes = choose.reduceat(values, firsts)
     at = times_us[firsts].copy()
     reached = np.flatnonzero(values == extremes[groups])[::-1]
-    at[groups[reached]] = times_us[reached]  # backwards: the first one is written last
+    at[groups[reached]] = times_us[reached]  # in reverse, so that the earliest is written last
     return extremes, at
 
 
@@ -101,7 +102,7 @@ def _is_bad(statuses: NDArray[np.int64]) -> NDArray[np.bool_]:
     return bad
 
 
-def _nothing() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+def _empty_columns() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     return np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64)
 
 

@@ -1,17 +1,17 @@
-"""Samples into buckets, and buckets into longer ones. Pure arithmetic on columns.
+"""Samples into buckets, and buckets into longer buckets. Pure arithmetic on columns.
 
-A sample's value is in force from its time until the next sample, but no longer than the tag's hold; what comes after
-that nobody knows. So a tag's history is a row of *pieces* of time, each with what was in force in it. A piece of one
-constant value is cut at the edges of buckets; a bucket is what its pieces come to. Only buckets with a sample in them are
-stored; what the ones between held follows from the last value of the one before, as between two samples.
+The value of a sample is in force from its time until the next sample, but no longer than the hold of its tag; after
+that the value is unknown. So the history of a tag is a sequence of *pieces* of time, each with the value in force. A
+piece of one constant value is cut at the edges of buckets; a bucket is the sum of its pieces. Only buckets that contain
+a sample are stored. A bucket between them follows from the last value of the bucket before, as between two samples.
 
-Everything therefore follows from the samples alone, whatever their order of arrival: a late sample means that the
-buckets it touches are folded again.
+So all rollups depend on the samples alone, not on their order of arrival: after a late sample the buckets that it
+touches are folded again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,20 +23,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sealbus.history.block import Block
+    from sealbus.history.sample_block import SampleBlock
 
-    Time = int | NDArray[np.int64]  # one for all, or one for each
+    Time = int | NDArray[np.int64]  # one for all pieces, or one for each
 
-__all__ = ["EMPTY", "Rows", "fold", "holding", "left_behind", "of_rows", "of_samples", "worst"]
+__all__ = ["EMPTY", "Rows", "carried_over", "fold", "held_until", "of_rows", "of_samples", "worst"]
 
-_RANK = np.array([0, 1, 3, 2], np.int64)  # how bad each is: GOOD, UNCERTAIN, BAD, STALE
+_RANK = np.array([0, 1, 3, 2], np.int64)  # order of severity of GOOD, UNCERTAIN, BAD, STALE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """Buckets or pieces: what was in force between `starts_us` and `ends_us`.
 
-    `lasts` is the value at the end, of a sample at `last_times_us` with `statuses`; `worsts` is the worst status.
+    `lasts` is the value at the end; it is from a sample at `last_times_us` with `statuses`. `worsts` is the worst
+    status.
     """
 
     starts_us: NDArray[np.int64]
@@ -56,22 +57,21 @@ class Rows:
         return len(self.starts_us)
 
     def columns(self) -> tuple[NDArray[np.int64] | NDArray[np.float64], ...]:
-        """All of them, in the order of the fields."""
+        """All columns, in the order of the fields."""
         return tuple(getattr(self, name) for name in Rows.__slots__)
 
-    def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Rows:
-        """Those that `which` picks."""
+    def select(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Rows:
         return Rows(*(column[which] for column in self.columns()))  # type: ignore[arg-type]
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """In order of their beginnings."""
-        laid = cls.laid(parts)
-        return laid.chosen(np.argsort(laid.starts_us, kind="stable"))
+        """The rows of all parts, sorted by start."""
+        concatenated = cls.concatenated(parts)
+        return concatenated.select(np.argsort(concatenated.starts_us, kind="stable"))
 
     @classmethod
-    def laid(cls, parts: Sequence[Rows]) -> Rows:
-        """One after the other."""
+    def concatenated(cls, parts: Sequence[Rows]) -> Rows:
+        """The rows of all parts, one part after the other."""
         columns = (np.concatenate(each) for each in zip(*(part.columns() for part in parts), strict=True))
         return cls(*columns)
 
@@ -84,58 +84,58 @@ def _empty() -> Rows:
 EMPTY = _empty()
 
 
-def of_samples(block: Block, *, hold_us: Time, now_us: Time) -> Rows:
-    """The pieces of one tag's samples, in order of time. What has not happened by `now_us` is no part of them."""
+def of_samples(block: SampleBlock, *, hold_us: Time, now_us: Time) -> Rows:
+    """The pieces of the samples of one tag, sorted by time. Time after `now_us` is not included."""
     if not len(block):
         return EMPTY
     times = block.times_us
     ends = np.minimum(np.append(times[1:], np.iinfo(np.int64).max), times + hold_us)
     ends = np.maximum(np.minimum(ends, now_us), times + 1)
-    return _constant(times, ends, block.values, times, block.statuses, np.ones(len(block), np.int64))
+    return _constant(times, ends, _InForce(block.values, times, block.statuses), np.ones(len(block), np.int64))
 
 
 def of_rows(rows: Rows, *, hold_us: Time, now_us: Time) -> Rows:
-    """The pieces of stored buckets: each of them, and what its last value held before the next one began."""
+    """The pieces of stored buckets: each bucket, and the time its last value held before the next bucket began."""
     if not len(rows):
         return EMPTY
     nexts = np.append(rows.starts_us[1:], np.iinfo(np.int64).max)
     ends = np.minimum(np.minimum(nexts, rows.last_times_us + hold_us), now_us)
     gaps = ends > rows.ends_us
-    held = rows.chosen(gaps)
-    return Rows.joined([rows, holding(held, ends[gaps])]) if len(held) else rows
+    held = rows.select(gaps)
+    return Rows.joined([rows, held_until(held, ends[gaps])]) if len(held) else rows
 
 
-def holding(rows: Rows, ends_us: NDArray[np.int64]) -> Rows:
-    """The last value of each row, from its end to another."""
+def held_until(rows: Rows, ends_us: NDArray[np.int64]) -> Rows:
+    """The last value of each row, from the end of the row until `ends_us`."""
     none = np.zeros(len(rows), np.int64)
-    return _constant(rows.ends_us, ends_us, rows.lasts, rows.last_times_us, rows.statuses, none)
+    return _constant(rows.ends_us, ends_us, _last_of(rows), none)
 
 
-def left_behind(rows: Rows) -> Rows:
-    """The last value of each row, at its time and without length, for what comes after it."""
+def carried_over(rows: Rows) -> Rows:
+    """The last value of each row, at its time and without length: the value that the following time begins with."""
     at = rows.last_times_us
-    return _constant(at, at, rows.lasts, at, rows.statuses, np.zeros(len(rows), np.int64))
+    return _constant(at, at, _last_of(rows), np.zeros(len(rows), np.int64))
 
 
 def fold(pieces: Rows, edges: NDArray[np.int64], *, empty: bool = False) -> Rows:
-    """The buckets between these edges, from pieces in order. Without samples in it a bucket is left out, unless `empty`.
+    """The buckets between these edges, from sorted pieces. A bucket without samples is left out, unless `empty`.
 
-    A piece of constant value is cut at the edges; another belongs to the bucket that it begins in.
+    A piece of constant value is cut at the edges; any other piece counts in the bucket in which it begins.
     """
     pieces = _cut(pieces, edges)
     bucket = np.searchsorted(edges, pieces.starts_us, "right") - 1
     inside = (bucket >= 0) & (bucket < len(edges) - 1)
     if not inside.all():
-        pieces, bucket = pieces.chosen(inside), bucket[inside]
+        pieces, bucket = pieces.select(inside), bucket[inside]
     if not len(pieces):
         return EMPTY
     firsts = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1]))
     rows = _folded(pieces, firsts, edges, bucket[firsts])
-    return rows if empty else rows.chosen(rows.counts > 0)
+    return rows if empty else rows.select(rows.counts > 0)
 
 
 def worst(statuses: NDArray[np.int64], firsts: NDArray[np.intp]) -> NDArray[np.int64]:
-    """The status of the worst quality in each group; `firsts` are the indices where groups begin."""
+    """The status of the worst quality in each group; `firsts` are the indices at which groups begin."""
     ranked: NDArray[np.int64] = np.maximum.reduceat(_RANK[statuses & 3] << 16 | statuses, firsts) & 0xFFFF
     return ranked
 
@@ -164,7 +164,9 @@ def _folded(pieces: Rows, firsts: NDArray[np.intp], edges: NDArray[np.int64], bu
 
 
 def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
-    """Cut what crosses an edge. A stored bucket is never cut: it is not constant, and mostly crosses none."""
+    """Cut the pieces that cross an edge. A stored bucket is never cut: its value is not constant, and it rarely crosses
+    one.
+    """
     begin = np.searchsorted(edges, pieces.starts_us, "right") - 1
     end = np.searchsorted(edges, pieces.ends_us, "left") - 1
     length = pieces.ends_us - pieces.starts_us
@@ -175,54 +177,54 @@ def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
         return pieces
     source = np.repeat(np.arange(len(pieces)), parts)
     turn = np.arange(len(source)) - np.repeat(np.cumsum(parts) - parts, parts)
-    cut = pieces.chosen(source)
+    cut = pieces.select(source)
     place = begin[source] + turn
     whole = parts[source] == 1
     lower, upper = np.clip(place, 0, len(edges) - 1), np.clip(place + 1, 0, len(edges) - 1)
     starts = np.where(whole | (turn == 0), cut.starts_us, edges[lower])
     ends = np.where(whole | (turn == parts[source] - 1), cut.ends_us, edges[upper])
-    share = _constant(starts, ends, cut.lasts, cut.last_times_us, cut.statuses, np.where(turn == 0, cut.counts, 0))
-    return Rows(
-        starts,
-        ends,
-        share.counts,
-        cut.minimums,
-        cut.maximums,
-        cut.means,
-        cut.lasts,
-        cut.last_times_us,
-        np.where(whole, cut.known_us, share.known_us),
-        np.where(whole, cut.bad_us, share.bad_us),
-        cut.statuses,
-        cut.worsts,
+    share = _constant(starts, ends, _last_of(cut), np.where(turn == 0, cut.counts, 0))
+    return replace(
+        cut,
+        starts_us=starts,
+        ends_us=ends,
+        counts=share.counts,
+        known_us=np.where(whole, cut.known_us, share.known_us),
+        bad_us=np.where(whole, cut.bad_us, share.bad_us),
     )
 
 
-def _constant(
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    values: NDArray[np.float64],
-    times: NDArray[np.int64],
-    statuses: NDArray[np.int64],
-    counts: NDArray[np.int64],
-) -> Rows:
-    """Pieces in which one sample was in force. A STALE one repeats an old value: that is shown, and counts as bad time."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _InForce:
+    """The samples that are in force in pieces, one for each: their values, times and statuses."""
+
+    values: NDArray[np.float64]
+    times_us: NDArray[np.int64]
+    statuses: NDArray[np.int64]
+
+
+def _last_of(rows: Rows) -> _InForce:
+    return _InForce(rows.lasts, rows.last_times_us, rows.statuses)
+
+
+def _constant(starts: NDArray[np.int64], ends: NDArray[np.int64], sample: _InForce, counts: NDArray[np.int64]) -> Rows:
+    """Pieces in which one sample is in force. A STALE one repeats an old value: it is shown, and counts as bad time."""
+    statuses = sample.statuses
     bad = (statuses & 3 == Quality.BAD) | (statuses & 3 == Quality.STALE)
-    usable = np.where(bad, np.nan, values)
+    usable = np.where(bad, np.nan, sample.values)
     length = ends - starts
     zero = np.zeros_like(length)
-    known = np.where(bad, zero, length)
     return Rows(
-        starts,
-        ends,
-        counts,
-        usable,
-        usable,
-        usable,
-        usable,
-        times,
-        known,
-        np.where(bad, length, zero),
-        statuses,
-        statuses,
+        starts_us=starts,
+        ends_us=ends,
+        counts=counts,
+        minimums=usable,
+        maximums=usable,
+        means=usable,
+        lasts=usable,
+        last_times_us=sample.times_us,
+        known_us=np.where(bad, zero, length),
+        bad_us=np.where(bad, length, zero),
+        statuses=statuses,
+        worsts=statuses,
     )

@@ -1,4 +1,6 @@
-"""The front door: samples in, answers out, upkeep. Opening connects to nothing, so a database that is down stops nobody."""
+"""The entry point: append samples, query ranges, run maintenance. Opening does not connect, so a database that is down
+stops no process from starting.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +11,29 @@ from urllib.parse import unquote, urlsplit
 
 from sealbus.errors import ConfigError, LocalError
 from sealbus.history.appending import Appender
-from sealbus.history.asking import aggregates, latest, series
-from sealbus.history.block import LAST_US, Block
-from sealbus.history.decimation import Frame
+from sealbus.history.decimation import Viewport
+from sealbus.history.maintenance import Maintenance
 from sealbus.history.postgres_store import PostgreSQLStore
-from sealbus.history.rolling import Folder
-from sealbus.history.shapes import Cursor, Extent, RawPage
+from sealbus.history.queries import aggregates, latest, series
+from sealbus.history.results import Cursor, Extent, RawPage
+from sealbus.history.rollup_builder import RollupBuilder
+from sealbus.history.sample_block import LAST_US, SampleBlock
 from sealbus.history.sqlite_store import SQLiteStore
 from sealbus.history.store import HOUR_US
-from sealbus.history.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sealbus.history.results import Aggregates, Appended, Bucket, Series, Source
     from sealbus.history.rules import HistoryRules
-    from sealbus.history.shapes import Aggregates, Appended, Bucket, Series, Source, Tended
     from sealbus.history.store import Statements, Store
     from sealbus.samples import Sample
 
 __all__ = ["History", "open_history"]
 
-_MOST_SAMPLES = 50_000
-_LARGEST_PAGE = 100_000
-_WIDEST = 20_000
+_MAX_SAMPLES = 50_000
+_MAX_PAGE = 100_000
+_MAX_WIDTH = 20_000
 
 
 def open_history(
@@ -39,7 +41,7 @@ def open_history(
 ) -> History:
     """History at `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://...`.
 
-    The first who writes makes the tables. `now_us` is the wall clock. Raises ConfigError for a URL that names no store.
+    The first process that writes creates the tables. `now_us` is the wall clock. Raises ConfigError for any other URL.
     """
     clock = now_us or (lambda: time.time_ns() // 1000)
     scheme = url.partition(":")[0]
@@ -49,121 +51,131 @@ def open_history(
     if scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and not parts.query:
         return History(SQLiteStore(Path(unquote(parts.path[1:])), read_only=read_only, zone=rules.zone), rules, clock)
     raise ConfigError(
-        "history needs a store", key="history", hint="sqlite:///history.sqlite3 or postgresql://user@host/database"
+        "not the URL of a history store",
+        key="history",
+        hint="write sqlite:///history.sqlite3 or postgresql://user@host/database",
     )
 
 
 class History:
-    """Samples and rollups of all tags. Every method may be called from any thread, and may wait for a disk or a server.
+    """Samples and rollups of all tags. Thread-safe; every method may block on a disk or a server.
 
-    Raises HistoryUnavailable where the store cannot answer now, LocalError for what nobody can answer.
+    Raises HistoryUnavailable while the store cannot be used, LocalError for a query that no store can answer.
     """
 
     def __init__(self, store: Store, rules: HistoryRules, now_us: Callable[[], int]) -> None:
-        self.rules = rules
-        """Replace it whenever the configuration has changed."""
+        self._rules = rules
         self._store = store
         self._now_us = now_us
         self._appender = Appender(store)
-        self._upkeep = Upkeep(store)
+        self._maintenance = Maintenance(store)
+
+    def set_rules(self, rules: HistoryRules) -> None:
+        """Use these rules from the next call on."""
+        self._rules = rules
 
     def append(self, samples: Sequence[Sample]) -> Appended:
-        """Store samples, in any order. One of the same tag and time as an older one changes nothing."""
-        return self.append_block(Block.of(samples))
+        """Store samples in any order. A sample with the tag and time of a stored one is ignored."""
+        return self.append_block(SampleBlock.of(samples))
 
-    def append_block(self, block: Block) -> Appended:
-        """The same, in columns. When it returns the samples are on disk."""
-        return self._appender.append(block, self.rules)
+    def append_block(self, block: SampleBlock) -> Appended:
+        """`append` for columns. When it returns, the samples are on disk."""
+        return self._appender.append(block, self._rules)
 
     def query(self, tag_ids: Sequence[int], start_us: int, end_us: int, *, width: int) -> tuple[Series, ...]:
-        """Each tag in [start, end) for `width` pixels, in the order asked for. A tag without history is an empty series."""
+        """Each tag in [start, end) for `width` pixels, in the order of `tag_ids`. A tag without history gives an empty
+        series.
+        """
         _check_range(start_us, end_us)
-        if not 1 <= width <= _WIDEST:
-            raise LocalError(f"a width of {width} pixels; 1 to {_WIDEST}")
-        most_samples = max(_MOST_SAMPLES // max(len(tag_ids), 1), 2 * width)
+        if not 1 <= width <= _MAX_WIDTH:
+            raise LocalError(f"the width is {width} pixels; ask for 1 to {_MAX_WIDTH}")
+        max_samples = max(_MAX_SAMPLES // max(len(tag_ids), 1), 2 * width)
         found = []
         with self._store.reading() as statements:
             zone, now_us = statements.meta().zone, self._now_us()
             for tag_id in tag_ids:
-                folder = self._folder(statements, tag_id, zone, now_us)
-                frame = Frame(start_us, end_us, width, now_us, folder.hold_us)
-                found.append(series(folder, frame, most_samples))
+                builder = self._builder(statements, tag_id, zone, now_us)
+                viewport = Viewport(start_us, end_us, width, now_us, builder.hold_us)
+                found.append(series(builder, viewport, max_samples))
         return tuple(found)
 
     def raw(
         self, tag_id: int, start_us: int, end_us: int, *, limit: int = 1000, after: Cursor | None = None
     ) -> RawPage:
-        """Samples as they were stored, in [start, end), `limit` at most; the next page is after the cursor."""
+        """Samples as stored, in [start, end), at most `limit`. Pass the cursor of a page as `after` to get the next
+        one.
+        """
         block, cursor = self.raw_block(tag_id, start_us, end_us, limit=limit, after=after)
         return RawPage(tuple(block.samples()), cursor)
 
     def raw_block(
         self, tag_id: int, start_us: int, end_us: int, *, limit: int, after: Cursor | None = None
-    ) -> tuple[Block, Cursor | None]:
-        """A page in columns."""
+    ) -> tuple[SampleBlock, Cursor | None]:
+        """`raw` in columns."""
         _check_range(start_us, end_us)
-        if not 1 <= limit <= _LARGEST_PAGE:
-            raise LocalError(f"a page of {limit} samples; 1 to {_LARGEST_PAGE}")
+        if not 1 <= limit <= _MAX_PAGE:
+            raise LocalError(f"the page has {limit} samples; ask for 1 to {_MAX_PAGE}")
         begin_us = start_us if after is None else max(start_us, after.time_us + 1)
         with self._store.reading() as statements:
             block = statements.raw.samples(tag_id, begin_us, end_us, limit + 1)
         if len(block) <= limit:
             return block, None
         kept = block.times_us < block.times_us[-1]
-        return block.chosen(kept), Cursor(int(block.times_us[-2]))
+        return block.select(kept), Cursor(int(block.times_us[-2]))
 
     def latest(self, tag_ids: Sequence[int]) -> tuple[Sample, ...]:
         """The last sample of each tag that has one."""
         with self._store.reading() as statements:
             zone, now_us = statements.meta().zone, self._now_us()
-            found = [latest(self._folder(statements, tag_id, zone, now_us)) for tag_id in tag_ids]
+            found = [latest(self._builder(statements, tag_id, zone, now_us)) for tag_id in tag_ids]
         return tuple(sample for sample in found if sample is not None)
 
     def aggregates(self, tag_id: int, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
-        """The buckets of one tag that meet [start, end)."""
+        """The buckets of one tag that overlap [start, end)."""
         _check_range(start_us, end_us)
         with self._store.reading() as statements:
-            folder = self._folder(statements, tag_id, statements.meta().zone, self._now_us())
-            return aggregates(folder, bucket, start_us, end_us)
+            builder = self._builder(statements, tag_id, statements.meta().zone, self._now_us())
+            return aggregates(builder, bucket, start_us, end_us)
 
     def extents(self, tag_ids: Sequence[int], source: Source) -> dict[int, Extent]:
-        """Where there is anything of this source, what the last values hold included. Tags without anything are left out."""
+        """The time in which each tag has data of this source, including the hold of the last value. Tags without data
+        are left out.
+        """
         with self._store.reading() as statements:
             found = statements.extents(tag_ids, source)
-        rules = self.rules
+        rules = self._rules
         return {
             tag_id: Extent(each.start_us, min(each.end_us + rules.of(tag_id).hold_us, LAST_US))
             for tag_id, each in found.items()
         }
 
     def next_known(self, tag_id: int, time_us: int) -> int | None:
-        """From when on there is something again, after a stretch of nothing: the hour it is in. None: nothing follows."""
+        """The beginning of the first hour at or after `time_us` that has data; None when there is none."""
         with self._store.reading() as statements:
             return statements.next_hour(tag_id, time_us - time_us % HOUR_US)
 
-    def tend(self) -> Tended:
-        """One small step of upkeep: roll up hours that are over, delete what is past keeping. Call it while `more`."""
-        return self._upkeep.step(self.rules, self._now_us())
+    def maintain(self) -> bool:
+        """One small step of maintenance: roll up an hour that is over, or delete what has expired.
 
-    def tag_ids(self) -> tuple[int, ...]:
-        """All tags that ever had a sample."""
-        with self._store.reading() as statements:
-            return tuple(sorted(statements.tags()))
+        Returns whether more is due; call it again then.
+        """
+        return self._maintenance.step(self._rules, self._now_us())
 
     def size_bytes(self) -> int:
-        """What it takes on disk."""
+        """The size of the store on disk."""
         return self._store.size_bytes()
 
     def close(self) -> None:
-        """Let go of the store. Calls that are going on end first."""
+        """Close the connections. Running calls finish first."""
         self._store.close()
 
-    def _folder(self, statements: Statements, tag_id: int, zone: str, now_us: int) -> Folder:
-        return Folder(statements, tag_id, self.rules.of(tag_id).hold_us, now_us, zone)
+    def _builder(self, statements: Statements, tag_id: int, zone: str, now_us: int) -> RollupBuilder:
+        return RollupBuilder(statements, tag_id, self._rules.of(tag_id).hold_us, now_us, zone)
 
 
 def _check_range(start_us: int, end_us: int) -> None:
     if not 0 <= start_us < end_us <= LAST_US:
         raise LocalError(
-            f"a range from {start_us} to {end_us} microseconds; the end must be after the start, from 1970 on"
+            f"the range from {start_us} to {end_us} microseconds is empty or out of bounds; "
+            "the end must be after the start, and both between 1970 and 2255"
         )

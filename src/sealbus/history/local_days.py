@@ -1,8 +1,8 @@
 """Where buckets begin and end.
 
-A minute and an hour are multiples since 1970 in UTC. A day begins at the first instant of a local date, so it has 23,
-24 or 25 hours. A midnight that the clocks leap over is the instant of the leap; of a midnight that comes twice the first
-begins the day.
+Minutes and hours are multiples of their length since 1970 in UTC. A day begins at the first instant of a local date, so
+it has 23, 24 or 25 hours. If the clock change skips midnight, the day begins at the change; if midnight occurs twice,
+it begins at the first one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from sealbus.history.shapes import Bucket
+from sealbus.history.results import Bucket
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["edges", "floor_us", "outer_edges"]
 
 
 def edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> NDArray[np.int64]:
-    """The beginnings of all buckets that meet [start, end), and the end of the last."""
+    """The beginnings of all buckets that overlap [start, end), and the end of the last bucket."""
     if bucket is not Bucket.DAY:
         step = bucket.usual_us
         return np.arange(floor_us(bucket, start_us, zone), end_us + step, step, dtype=np.int64)
@@ -37,7 +37,7 @@ def edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> NDArray[np.i
 
 
 def outer_edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> tuple[int, int]:
-    """The first and the last of `edges`. Those between are not worked out: of half a century they are many."""
+    """The first and the last of `edges`, without computing those between: for half a century they are many."""
     first = floor_us(bucket, start_us, zone)
     if bucket is not Bucket.DAY:
         return first, -(-end_us // bucket.usual_us) * bucket.usual_us
@@ -49,7 +49,7 @@ def outer_edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> tuple[
 
 
 def floor_us(bucket: Bucket, time_us: int, zone: str) -> int:
-    """The beginning of the bucket that holds this time."""
+    """The beginning of the bucket that contains this time."""
     if bucket is Bucket.DAY:
         info = ZoneInfo(zone)
         return _midnight_us(_date(time_us, info), info)

@@ -1,6 +1,7 @@
-"""A few connections that threads take turns with.
+"""A bounded pool of connections that threads share.
 
-One that was in use when an error came is closed, not kept: nobody knows in what state it is. A new one costs little.
+A connection whose user raised an error is closed, not returned to the pool, because its state is unknown. A new one
+costs little.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sealbus.history.shapes import HistoryUnavailable
+from sealbus.history.results import HistoryUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,26 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["Pool"]
 
 _Connection = TypeVar("_Connection")
-_MOST = 16
-_PATIENCE_S = 30.0
+_MAX_CONNECTIONS = 16
+_TIMEOUT_S = 30.0
 
 
 class Pool(Generic[_Connection]):
-    """At most sixteen connections. Raises HistoryUnavailable: none has come free for half a minute, or it is closed."""
+    """At most sixteen connections. Raises HistoryUnavailable when none becomes free within 30 s, and after `close`."""
 
     def __init__(self, connect: Callable[[], _Connection], close: Callable[[_Connection], None]) -> None:
         self._connect = connect
         self._close = close
         self._idle: list[_Connection] = []
         self._lock = threading.Lock()
-        self._free = threading.Semaphore(_MOST)
+        self._free = threading.Semaphore(_MAX_CONNECTIONS)
         self._closed = False
 
     @contextlib.contextmanager
     def borrowed(self) -> Iterator[_Connection]:
-        """A connection for the length of the block."""
-        if not self._free.acquire(timeout=_PATIENCE_S):
-            raise HistoryUnavailable("history has more to do than it can: no connection came free")
+        """A connection for the duration of the `with` block."""
+        if not self._free.acquire(timeout=_TIMEOUT_S):
+            raise HistoryUnavailable(f"history is overloaded: no connection became free within {_TIMEOUT_S:.0f} s")
         try:
             connection = self._take()
             try:
@@ -65,7 +66,7 @@ class Pool(Generic[_Connection]):
             self._close(connection)
 
     def close(self) -> None:
-        """Close those that are idle now, and the others when they come back."""
+        """Close the idle connections now, and the others when they are returned."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []

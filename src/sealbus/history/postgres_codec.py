@@ -1,7 +1,7 @@
-"""PostgreSQL's binary formats as arrays: rows for COPY, results as arrays of a column.
+"""PostgreSQL's binary formats as arrays: rows for COPY, results as one array per column.
 
-Documented in PostgreSQL's manual, COPY, "Binary Format"; the format of an array is that of its `array_send`. All columns
-that pass here are of fixed width and never null.
+The row format is documented in PostgreSQL's manual, COPY, "Binary Format"; the array format is that of its
+`array_send`. All columns that pass here have a fixed width and no nulls.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FLOAT8 = np.dtype([("length", ">i4"), ("value", ">f8")])
 
 
 def copy_rows(columns: Sequence[tuple[NDArray[np.int64] | NDArray[np.float64], str]]) -> bytes:
-    """The columns, each with the type that its table's column has (>i2, >i4, >i8, >f8), as COPY takes them."""
+    """The columns as input for COPY. Each comes with the type of its column in the table: >i2, >i4, >i8 or >f8."""
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     for index, (_, kind) in enumerate(columns):
         fields += [(f"length{index}", ">i4"), (f"value{index}", kind)]
@@ -42,22 +42,20 @@ def copy_rows(columns: Sequence[tuple[NDArray[np.int64] | NDArray[np.float64], s
 
 
 class IntArrayLoader(Loader):
-    """bigint[] as an array of int64."""
+    """Loads bigint[] without nulls as int64."""
 
     format = Format.BINARY
 
     def load(self, data: Buffer) -> NDArray[np.int64]:
-        """Nulls are not expected."""
         return _elements(data, _INT8).astype(np.int64)
 
 
 class FloatArrayLoader(Loader):
-    """double precision[] as an array of float64."""
+    """Loads double precision[] without nulls as float64."""
 
     format = Format.BINARY
 
     def load(self, data: Buffer) -> NDArray[np.float64]:
-        """Nulls are not expected."""
         return _elements(data, _FLOAT8).astype(np.float64)
 
 

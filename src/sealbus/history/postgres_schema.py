@@ -1,7 +1,7 @@
-"""The tables in PostgreSQL, and the partitions that come and go.
+"""The tables in PostgreSQL, and the partitions that are created and dropped.
 
-A partition is made as a table and attached, which stops neither readers nor writers. It is dropped when all that it may
-hold is past keeping; if somebody reads it for long, at another time.
+A partition is created as a table and attached, which blocks neither readers nor writers. It is dropped when all that it
+may contain has expired; while a long query reads it, dropping is postponed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from sealbus.errors import ConfigError
+from sealbus.history.results import HistoryUnavailable
 from sealbus.history.rules import DAY_US
-from sealbus.history.shapes import HistoryUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,10 +46,12 @@ _SCHEMA = (
 
 
 def prepare(connection: psycopg.Connection[Any], *, read_only: bool, zone: str) -> None:
-    """Make the schema where it is missing, whoever comes first. Raises HistoryUnavailable and ConfigError."""
+    """Create the schema if it is missing; several processes may do so at once. Raises HistoryUnavailable and
+    ConfigError.
+    """
     version = _version(connection)
     if version is None and read_only:
-        raise HistoryUnavailable("PostgreSQL: there is no history yet; the collector makes it")
+        raise HistoryUnavailable("PostgreSQL: there is no history yet; the collector creates it")
     if version is None:
         connection.execute("begin")
         connection.execute(b"select pg_advisory_xact_lock(%d)" % _SCHEMA_LOCK)
@@ -66,7 +68,7 @@ def prepare(connection: psycopg.Connection[Any], *, read_only: bool, zone: str) 
 
 
 def make_partitions(connection: psycopg.Connection[Any], wanted: Iterable[tuple[str, int]]) -> None:
-    """Within a transaction: let these partitions, by table and number, be there."""
+    """Create the missing ones of these partitions (table and number), within a transaction."""
     connection.execute(b"select pg_advisory_xact_lock(%d)" % _PARTITION_LOCK)
     for table, number in sorted(wanted):
         name, width = f"{table}_{number}", PARTITION_US[table]
@@ -84,7 +86,7 @@ def make_partitions(connection: psycopg.Connection[Any], wanted: Iterable[tuple[
 
 
 def drop_partitions(connection: psycopg.Connection[Any], before: dict[str, int]) -> set[tuple[str, int]]:
-    """Drop the partitions that lie wholly before the time of their table. One that is in use is left for later."""
+    """Drop the partitions that lie entirely before the cutoff of their table. One that is in use is left for later."""
     dropped = set()
     for table, cutoff_us in before.items():
         sql = (
@@ -108,7 +110,7 @@ def _version(connection: psycopg.Connection[Any]) -> int | None:
 
 
 def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
-    """Asked of the catalogue, which sees what another has just committed; name look-ups remember that there was nothing."""
+    """Reads the catalogue, which shows what another process has just committed; a lookup by name may be cached."""
     sql = """select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname = 'history' and c.relname = %s"""
     return connection.execute(sql, (table,)).fetchone() is not None

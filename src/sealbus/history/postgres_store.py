@@ -1,9 +1,9 @@
-"""History in PostgreSQL, in a schema of its own: samples and minutes in partitions by time.
+"""History in PostgreSQL, in its own schema: samples and minutes in partitions by time.
 
-Appenders share an advisory lock that rolling and deleting take for themselves alone. A result comes as one array for each
-column: a hundred thousand samples are one row.
+Appenders hold an advisory lock in shared mode; rolling up and deleting hold it exclusively. A result comes as one array
+per column, so that a hundred thousand samples are one row.
 
-All waiting has an end: to connect, for a lock, for a statement, for a network that has gone silent.
+Every wait is bounded: for a connection, a lock, a statement, and a network that went silent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sealbus.history.pool import Pool
 from sealbus.history.postgres_codec import FloatArrayLoader, IntArrayLoader, copy_rows
 from sealbus.history.postgres_samples import STAGING, PostgresSamples
 from sealbus.history.postgres_schema import PARTITION_US, drop_partitions, make_partitions, prepare
-from sealbus.history.shapes import HistoryUnavailable, Source
+from sealbus.history.results import HistoryUnavailable, Source
 from sealbus.history.store import TABLES, Statements
 
 if TYPE_CHECKING:
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgreSQLStore"]
 
-_LOCK = 0x5EA1B001  # appenders share it
+_LOCK = 0x5EA1B001  # shared by appenders
 _INT8_ARRAY, _FLOAT8_ARRAY = 1016, 1022  # pg_type.oid
 _OPTIONS = (
     "-c search_path=history,pg_temp -c lock_timeout=10s -c statement_timeout=60s"
     " -c idle_in_transaction_session_timeout=120s -c timezone=UTC"
     " -c jit=off -c work_mem=32MB"  # a tag's minutes of two months are sorted in memory
-    " -c synchronous_commit=on"  # whatever the server thinks: what is committed is let go by the spool
+    " -c synchronous_commit=on"  # whatever the server defaults to: the spool deletes what is committed
 )
 _ROW_KINDS = (">i8", ">i8", ">i8", ">f8", ">f8", ">f8", ">f8", ">i8", ">i8", ">i8", ">i2", ">i2")
 _ROW_COLUMNS = "tag_id, start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"
 
 
 class PostgreSQLStore:
-    """A database on a server. Who may write makes the schema; a reader of one that is not there hears HistoryUnavailable."""
+    """A database on a server. A writer creates the schema; a reader gets HistoryUnavailable until it exists."""
 
     def __init__(self, url: str, *, read_only: bool, zone: str) -> None:
         self._url = url
@@ -69,18 +69,18 @@ class PostgreSQLStore:
         with self._transaction("begin", f"select pg_advisory_xact_lock({_LOCK})") as statements:
             yield statements
 
-    def settle(self, *, everything: bool) -> bool:
+    def compact(self, *, everything: bool) -> bool:
         return False
 
     @property
-    def drops(self) -> frozenset[Source]:
+    def partitioned(self) -> frozenset[Source]:
         return frozenset({Source.RAW, Source.MINUTE})
 
-    def give_back(self, cutoffs: dict[Source, int]) -> int:
-        """Drop partitions that lie wholly before the cutoff of their table; how many these were."""
-        self._refuse_reader()
+    def reclaim_space(self, cutoffs: dict[Source, int]) -> int:
+        """Drop the partitions that lie entirely before the cutoff of their table. Returns how many were dropped."""
+        self._require_writable()
         before = {TABLES[source]: cutoff for source, cutoff in cutoffs.items() if TABLES[source] in PARTITION_US}
-        with _told(), self._pool.borrowed() as connection:
+        with _as_unavailable(), self._pool.borrowed() as connection:
             dropped = drop_partitions(connection, before)
         self._partitions -= dropped
         return len(dropped)
@@ -88,7 +88,7 @@ class PostgreSQLStore:
     def size_bytes(self) -> int:
         sql = """select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_class c
             join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'history' and c.relkind = 'r'"""
-        with _told(), self._pool.borrowed() as connection:
+        with _as_unavailable(), self._pool.borrowed() as connection:
             found = connection.execute(sql).fetchone()
         return int(found[0]) if found else 0
 
@@ -98,21 +98,21 @@ class PostgreSQLStore:
     @contextlib.contextmanager
     def _transaction(self, *begin: str) -> Iterator[Statements]:
         if "read only" not in begin[0]:
-            self._refuse_reader()
-        with _told(), self._pool.borrowed() as connection:
+            self._require_writable()
+        with _as_unavailable(), self._pool.borrowed() as connection:
             try:
                 for statement in begin:
                     connection.execute(statement.encode())
-                beside = _Connection(connection, self._partitions)
-                yield Statements(beside, PostgresSamples(beside, connection, beside.have_partitions))
+                wrapped = _PostgreSQLConnection(connection, self._partitions)
+                yield Statements(wrapped, PostgresSamples(wrapped, connection, wrapped.ensure_partitions))
                 connection.execute("commit")
             except BaseException:
-                self._partitions.clear()  # what was made in this transaction is no more
+                self._partitions.clear()  # partitions created in this transaction were rolled back
                 raise
 
-    def _refuse_reader(self) -> None:
+    def _require_writable(self) -> None:
         if self._read_only:
-            raise HistoryUnavailable("history was opened to read only")
+            raise HistoryUnavailable("history is opened read-only")
 
     def _connect(self) -> psycopg.Connection[Any]:
         connection = psycopg.connect(
@@ -140,8 +140,8 @@ class PostgreSQLStore:
         return connection
 
 
-class _Connection:
-    """Statements with `?`, results as arrays, and rollups by COPY."""
+class _PostgreSQLConnection:
+    """Runs statements with `?`, returns results as arrays, and writes rollups by COPY."""
 
     __slots__ = ("_connection", "_partitions")
 
@@ -151,32 +151,32 @@ class _Connection:
 
     def columns(self, sql: str, parameters: Sequence[object], kinds: str) -> tuple[NDArray[np.int64], ...]:
         with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(_by_columns(sql, kinds), parameters)
+            cursor.execute(_as_arrays(sql, kinds), parameters)
             row = cursor.fetchone() or (None,) * len(kinds)
         types = {"i": np.int64, "f": np.float64}
         found = (np.empty(0, types[kind]) if each is None else each for each, kind in zip(row, kinds, strict=True))
         return cast("tuple[NDArray[np.int64], ...]", tuple(found))
 
     def texts(self, sql: str, parameters: Sequence[object]) -> list[tuple[int, str]]:
-        return self._connection.execute(_placed(sql), parameters).fetchall()
+        return self._connection.execute(_with_placeholders(sql), parameters).fetchall()
 
     def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
-        return self._connection.execute(_placed(sql), parameters).rowcount
+        return self._connection.execute(_with_placeholders(sql), parameters).rowcount
 
     def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         with self._connection.cursor() as cursor:
-            cursor.executemany(_placed(sql), rows)
+            cursor.executemany(_with_placeholders(sql), rows)
 
     def insert_rows(self, table: str, tag_ids: NDArray[np.int64], rows: Rows) -> None:
         if table in PARTITION_US:
-            self.have_partitions(table, rows.starts_us)
+            self.ensure_partitions(table, rows.starts_us)
         columns = [(tag_ids, ">i4"), *zip(rows.columns(), _ROW_KINDS, strict=True)]
         sql = f"copy {table} ({_ROW_COLUMNS}) from stdin (format binary)".encode()
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             copy.write(copy_rows(columns))
 
-    def have_partitions(self, table: str, times_us: NDArray[np.int64]) -> None:
-        """Let the partitions of a table that rows of these times need be there."""
+    def ensure_partitions(self, table: str, times_us: NDArray[np.int64]) -> None:
+        """Create the partitions of the table that rows of these times need."""
         wanted = {(table, number) for number in np.unique(times_us // PARTITION_US[table]).tolist()}
         if missing := wanted - self._partitions:
             make_partitions(self._connection, missing)
@@ -184,21 +184,21 @@ class _Connection:
 
 
 @functools.lru_cache(maxsize=256)
-def _placed(sql: str) -> bytes:
+def _with_placeholders(sql: str) -> bytes:
     return sql.replace("?", "%s").encode()
 
 
 @functools.lru_cache(maxsize=256)
-def _by_columns(sql: str, kinds: str) -> bytes:
+def _as_arrays(sql: str, kinds: str) -> bytes:
     types = {"i": "bigint", "f": "double precision"}
     columns = {"i": "c{}", "f": "coalesce(c{}, 'NaN')"}
     arrays = ", ".join(f"array_agg({columns[kind].format(index)}::{types[kind]})" for index, kind in enumerate(kinds))
     names = ", ".join(f"c{index}" for index in range(len(kinds)))
-    return _placed(f"select {arrays} from ({sql}) as found ({names})")  # noqa: S608
+    return _with_placeholders(f"select {arrays} from ({sql}) as found ({names})")  # noqa: S608
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _as_unavailable() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:

@@ -1,11 +1,11 @@
-"""What the operator decides about history: the time zone of a day, and how long what is kept.
+"""What the operator configures for history: the time zone of a day, and the retention of samples and rollups.
 
-A tag belongs to a class. A class says how many days of raw samples, minutes, hours and days are kept, and for how long
-a value holds when no other sample comes: the collector stores at least every so often, so a longer silence means that
-nobody looked, and that is a gap, never a line. `hold_s` must be more than the longest interval between two samples of
-such a tag.
+A tag belongs to a retention class. A class sets for how many days raw samples, minutes, hours and days are kept, and
+for how long a value holds when no other sample follows. The collector stores a sample at least once per longest
+interval, so a longer silence means that nothing was collected: it is shown as a gap, never as a line. Therefore
+`hold_s` must be longer than that interval.
 
-A coarser source is kept at least as long as a finer one, so whatever is old can still be drawn, more coarsely.
+A coarser source is kept at least as long as a finer one, so that old data can still be drawn, at a lower resolution.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LONGEST_HOLD_S = 7 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class RetentionClass:
-    """How long the samples and rollups of its tags are kept. None keeps days for ever. ConfigError: it makes no sense."""
+    """How long samples and rollups of its tags are kept. `day_days` None: days are kept for ever. Raises ConfigError."""
 
     name: str
     raw_days: int = 90
@@ -42,12 +42,14 @@ class RetentionClass:
         days += [] if self.day_days is None else [self.day_days]
         if days[0] < 1 or days != sorted(days):
             raise ConfigError(
-                f"retention of {days} days",
+                f"raw samples, minutes, hours and days are kept for {days} days",
                 key=self.name,
-                hint="keep raw samples at least a day, and each coarser rollup at least as long as the finer one",
+                hint="keep raw samples for 1 day or more, and each coarser rollup at least as long as the finer one",
             )
         if not 1 <= self.hold_s <= _LONGEST_HOLD_S:
-            raise ConfigError(f"a value cannot hold for {self.hold_s} s", key=self.name, hint="1 s to 7 days")
+            raise ConfigError(
+                f"a value cannot hold for {self.hold_s} s", key=self.name, hint="write hold_s from 1 to 604800 (7 days)"
+            )
 
     @property
     def hold_us(self) -> int:
@@ -56,9 +58,9 @@ class RetentionClass:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRules:
-    """The rules of one store. A tag that `class_of` does not name belongs to the first class.
+    """The rules of one store. A tag that is not in `class_of` belongs to the first class.
 
-    Raises ConfigError: an unknown zone, no class, two of one name, or a tag in a class that is not there.
+    Raises ConfigError: an unknown zone, no class, two classes of one name, or a tag in an unknown class.
     """
 
     zone: str = "UTC"
@@ -70,13 +72,19 @@ class HistoryRules:
             ZoneInfo(self.zone)
         except (OSError, ValueError, KeyError) as error:
             raise ConfigError(
-                f"unknown time zone {self.zone!r}", key="zone", hint="a name such as Europe/Berlin"
+                f"unknown time zone {self.zone!r}", key="zone", hint="write a name such as Europe/Berlin"
             ) from error
         names = [each.name for each in self.classes]
         if not names or len(set(names)) != len(names):
-            raise ConfigError("retention classes need different names, and one at least", key="classes")
-        if strangers := sorted(set(self.class_of.values()) - set(names)):
-            raise ConfigError(f"no retention class {', '.join(strangers)}", key="class_of")
+            raise ConfigError(
+                "retention classes have the same name, or there is none",
+                key="classes",
+                hint="write one or more, with different names",
+            )
+        if unknown := sorted(set(self.class_of.values()) - set(names)):
+            raise ConfigError(
+                f"no retention class {', '.join(unknown)}", key="class_of", hint=f"use one of {', '.join(names)}"
+            )
 
     def of(self, tag_id: int) -> RetentionClass:
         """The class of a tag."""

@@ -1,11 +1,12 @@
-"""What the store has not taken yet, on disk, in order, bounded.
+"""Samples that the store has not taken yet: on disk, in order, bounded.
 
-One thread appends and syncs, another reads and lets go. A frame is kept until the store has it; the place up to which it
-has is written down beside the segments, without a sync: after a power cut some frames are stored once more, which
-changes nothing. All that lies in the folder at the start is read again, before anything new.
+One thread appends and syncs, another reads and releases. A frame is kept until the store has it. The position up to
+which the store has all frames is written next to the segments, without a sync: after a power failure some frames are
+stored again, which changes nothing. At the start all frames in the folder are read before new ones.
 
-What cannot be written (disk full, bound reached) is not taken: `append` raises, and leaves no half of a frame behind.
-After a sync that failed nobody knows what is on disk: the frames since the last good one are written again elsewhere.
+A frame that cannot be written (disk full, bound reached) is refused: `append` raises and leaves no partial frame. After
+a failed sync the content of the disk is unknown: the frames since the last good sync are written again, into another
+segment.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
-from sealbus.history.block import Block
+from sealbus.history.sample_block import SampleBlock
 from sealbus.history.spool_segments import encode_frame, frame_counts, numbers, read_frame, segment_path
 
 if TYPE_CHECKING:
@@ -27,24 +28,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Spool"]
 
-_PLACE = "place"
+_POSITION = "place"
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Spool:
-    """A folder of segments. Raises ConfigError where it cannot be kept, or another process keeps it."""
+    """A folder of segments. Raises ConfigError when the folder cannot be used, or another process uses it."""
 
     def __init__(
-        self, folder: Path, *, most_bytes: int, segment_bytes: int, sync: Callable[[int], None] = os.fsync
+        self, folder: Path, *, bound_bytes: int, segment_bytes: int, sync: Callable[[int], None] = os.fsync
     ) -> None:
         self._damaged: set[int] = set()
         self._folder = folder
-        self._most_bytes = most_bytes
+        self._bound_bytes = bound_bytes
         self._segment_bytes = segment_bytes
         self._sync = sync
         self._lock = threading.Lock()
         self._lock_file = _locked(folder)
-        self._segments: dict[int, int] = {}  # number and bytes
+        self._segments: dict[int, int] = {}  # number: bytes
         self._samples = 0
         self._read_number, self._read_offset = self._load()
         self._number = max([*self._segments, self._read_number]) + 1
@@ -54,17 +55,17 @@ class Spool:
 
     @property
     def samples(self) -> int:
-        """How many the store has not taken."""
+        """How many samples the store has not taken."""
         return max(self._samples, 0)
 
     @property
     def damaged_segments(self) -> int:
-        """Segments whose rest could not be read: torn by a kill, or damaged."""
+        """Segments whose end could not be read: torn by a kill, or damaged."""
         return len(self._damaged)
 
     @property
     def size_bytes(self) -> int:
-        """What the frames that the store has not taken come to; on disk it is up to a segment more."""
+        """The size of the frames that the store has not taken; on disk they take up to one segment more."""
         with self._lock:
             read = self._read_offset if self._read_number in self._segments else 0
             return sum(self._segments.values()) - read
@@ -73,18 +74,20 @@ class Spool:
     def is_synced(self) -> bool:
         return not self._unsynced
 
-    def append(self, block: Block) -> None:
-        """Hand a block to the operating system. Raises OSError: it was not taken, because of the disk or the bound."""
+    def append(self, block: SampleBlock) -> None:
+        """Write a block to the operating system. Raises OSError, because of the disk or the bound; then the block was
+        not taken.
+        """
         frame = encode_frame(block)
-        if self.size_bytes + len(frame) > self._most_bytes:
-            raise OSError(errno.ENOSPC, f"the spool has reached its bound of {self._most_bytes} bytes")
+        if self.size_bytes + len(frame) > self._bound_bytes:
+            raise OSError(errno.ENOSPC, f"the spool has reached its bound of {self._bound_bytes} bytes")
         self._write(frame)
         self._unsynced.append(frame)
         with self._lock:
             self._samples += len(block)
 
     def sync(self) -> None:
-        """Let all that was appended be on disk. Raises OSError; call it again then."""
+        """Bring all that was appended to the disk. Raises OSError; call it again then."""
         if self._descriptor is None or not self._unsynced:
             return
         try:
@@ -101,37 +104,37 @@ class Spool:
         if self._segments[self._number] >= self._segment_bytes:
             self._close_segment()
 
-    def next(self, most_samples: int) -> tuple[Block, tuple[int, int]] | None:
-        """The oldest frames that are not let go, joined, and the place behind them. Raises OSError."""
-        blocks: list[Block] = []
-        count, place = 0, (self._read_number, self._read_offset)
+    def next(self, most_samples: int) -> tuple[SampleBlock, tuple[int, int]] | None:
+        """The oldest frames that are not released, joined, and the position behind them. Raises OSError."""
+        blocks: list[SampleBlock] = []
+        count, position = 0, (self._read_number, self._read_offset)
         current, readable = self._readable()
         for number, size in readable:
-            offset = place[1] if number == place[0] else 0
+            offset = position[1] if number == position[0] else 0
             with segment_path(self._folder, number).open("rb") as file:
                 while count < most_samples and (frame := read_frame(file.fileno(), offset)):
                     blocks.append(frame.block)
                     count, offset = count + len(frame.block), frame.end
-            place = (number, offset)
+            position = (number, offset)
             if count >= most_samples:
                 break
             if number < current and offset < size:
                 self._damaged.add(number)
         if not blocks:
-            self._drop_read(place)
+            self._drop_read(position)
             return None
-        return Block.joined(blocks), place
+        return SampleBlock.joined(blocks), position
 
-    def let_go(self, place: tuple[int, int], count: int) -> None:
-        """The store has all up to this place."""
+    def release(self, position: tuple[int, int], count: int) -> None:
+        """Drop the frames up to this position, which hold `count` samples: the store has them."""
         with self._lock:
             self._samples -= count
-        self._drop_read(place)
-        with contextlib.suppress(OSError):  # then a restart stores some once more
-            _write_place(self._folder, place)
+        self._drop_read(position)
+        with contextlib.suppress(OSError):  # a restart then stores some frames again
+            _write_position(self._folder, position)
 
     def close(self) -> None:
-        """Let go of the folder. What is not stored stays for the next run."""
+        """Sync and unlock the folder. What is not stored stays for the next run."""
         with contextlib.suppress(OSError):
             self.sync()
         self._close_segment()
@@ -140,20 +143,22 @@ class Spool:
         os.close(self._lock_file)
 
     def _readable(self) -> tuple[int, list[tuple[int, int]]]:
-        """The segment that grows, and all that may be read with their sizes. Those before the growing one are final."""
+        """The number of the growing segment, and all readable segments with their sizes. Segments before the growing
+        one are final.
+        """
         with self._lock:
             return self._number, sorted(each for each in self._segments.items() if each[0] >= self._read_number)
 
-    def _drop_read(self, place: tuple[int, int]) -> None:
-        """Remove the segments before this place, and the one it is in when it is final and read to its end."""
+    def _drop_read(self, position: tuple[int, int]) -> None:
+        """Remove the segments before this position, and its own segment if that is final and read to the end."""
         with self._lock:
-            self._read_number, self._read_offset = place
-            size = self._segments.get(place[0], 0)
-            done = place[0] < self._number and (place[1] >= size or place[0] in self._damaged)
-            gone = [number for number in self._segments if number < place[0] + done]
+            self._read_number, self._read_offset = position
+            size = self._segments.get(position[0], 0)
+            done = position[0] < self._number and (position[1] >= size or position[0] in self._damaged)
+            gone = [number for number in self._segments if number < position[0] + done]
             for number in gone:
                 del self._segments[number]
-            if not self._segments or (place[0] == self._number and place[1] >= size):
+            if not self._segments or (position[0] == self._number and position[1] >= size):
                 self._samples = 0
         for number in gone:
             segment_path(self._folder, number).unlink(missing_ok=True)
@@ -183,8 +188,8 @@ class Spool:
                 self._number += 1
 
     def _load(self) -> tuple[int, int]:
-        """Where an earlier run stopped."""
-        number, offset = _read_place(self._folder)
+        """The position at which an earlier run stopped."""
+        number, offset = _read_position(self._folder)
         for each in numbers(self._folder):
             path = segment_path(self._folder, each)
             if each < number:
@@ -201,7 +206,9 @@ def _locked(folder: Path) -> int:
         lock = os.open(folder / "lock", _FLAGS, 0o600)
     except OSError as error:
         raise ConfigError(
-            f"samples cannot be spooled here: {error.strerror}", file=str(folder), hint="name a folder to write to"
+            f"samples cannot be spooled here: {error.strerror}",
+            file=str(folder),
+            hint="name a folder that can be written",
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -230,19 +237,19 @@ def _sync_folder(folder: Path, sync: Callable[[int], None]) -> None:
         os.close(descriptor)
 
 
-def _write_place(folder: Path, place: tuple[int, int]) -> None:
-    """In place and of one length, so that it needs no room on a full disk."""
-    descriptor = os.open(folder / _PLACE, _FLAGS, 0o600)
+def _write_position(folder: Path, position: tuple[int, int]) -> None:
+    """Written in place with a fixed length, so that it needs no space on a full disk."""
+    descriptor = os.open(folder / _POSITION, _FLAGS, 0o600)
     try:
-        os.pwrite(descriptor, b"%020d %020d\n" % place, 0)
+        os.pwrite(descriptor, b"%020d %020d\n" % position, 0)
     finally:
         os.close(descriptor)
 
 
-def _read_place(folder: Path) -> tuple[int, int]:
-    """From the beginning when it cannot be read: too much is harmless."""
+def _read_position(folder: Path) -> tuple[int, int]:
+    """The beginning when it cannot be read: storing frames again is harmless."""
     try:
-        number, offset = (folder / _PLACE).read_text(encoding="ascii").split()
+        number, offset = (folder / _POSITION).read_text(encoding="ascii").split()
         return int(number), int(offset)
     except (OSError, ValueError):
         return 0, 0

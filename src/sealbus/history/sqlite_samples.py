@@ -1,14 +1,14 @@
-"""Samples in SQLite: first as they come, then by tag.
+"""Samples in SQLite: first in order of arrival, then by tag.
 
-What is appended becomes one row of `fresh`, sorted by tag and time. From time to time these rows are *settled*: cut by tag
-and hour and packed into rows of `packed`. A row for each sample would write a page of the disk for nearly every one, since
-neighbours in time are not neighbours in the file; so it is one page for a minute of a tag. When an hour is rolled up, its
-rows are made one.
+A batch becomes one row of `fresh`, sorted by tag and time. From time to time these rows are *compacted*: cut by tag and
+hour and packed into rows of `packed`. A row per sample would write a page of the disk for nearly every sample, because
+samples of neighbouring times are not neighbours in the file; packed, a minute of a tag costs one page. When an hour is
+rolled up, its rows are merged into one.
 
-The rows of a tag in `packed` do not overlap, none goes over a full hour, and no two begin in the same ten seconds: their
-number is made of the tag and that step of time. Of two samples of the same tag and time the first that came counts.
+The rows of a tag in `packed` do not overlap, none crosses a full hour, and no two begin in the same ten seconds: the
+row id is made of the tag and that step of time. Of two samples of the same tag and time the first to arrive counts.
 
-A row of `fresh` never changes and its number is never used again, so what is read of it is remembered; several as one.
+A row of `fresh` never changes and its id is never reused, so decoded rows are cached, several merged into one block.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from sealbus.history.block import LAST_US, NOTHING, Block
-from sealbus.history.packing import is_small, pack_plain, pack_small, unpack, unpack_plain
+from sealbus.history.packing import is_compressed, pack_compressed, pack_plain, unpack, unpack_plain
+from sealbus.history.sample_block import EMPTY_BLOCK, LAST_US, SampleBlock
 from sealbus.history.store import HOUR_US
 from sealbus.samples import US_PER_S
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["SETTLE_AT_ONCE", "FreshRows", "SQLiteSamples"]
+__all__ = ["COMPACT_AT_ONCE", "FreshRows", "SQLiteSamples"]
 
-SETTLE_AT_ONCE = 500_000
+COMPACT_AT_ONCE = 500_000
 
-_Piece: TypeAlias = tuple[list[int], Block]  # rows by their numbers, and their samples
+_Piece: TypeAlias = tuple[list[int], SampleBlock]  # ids of rows, and their samples
 _log = logging.getLogger("sealbus.history")
 _STEP_US = 10 * US_PER_S
 _STEP_BITS = 30  # steps until the year 2310
@@ -50,14 +50,14 @@ _HOUR = "select id, samples from packed where id between ? and ? order by id"
 
 
 class FreshRows:
-    """What is remembered of `fresh`, for all connections of a process: few blocks, so a look-up has few to look into."""
+    """The cache of `fresh`, shared by all connections of a process. It holds few blocks, so that a lookup searches few."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[int, _Piece] = {}
 
-    def of(self, connection: sqlite3.Connection) -> list[Block]:
-        """All rows, as they came, in blocks of some that are sorted by tag and time."""
+    def of(self, connection: sqlite3.Connection) -> list[SampleBlock]:
+        """All rows in order of arrival, merged into few blocks that are sorted by tag and time."""
         numbers = [number for (number,) in connection.execute("select id from fresh order by id")]
         with self._lock:
             known = self._known
@@ -69,7 +69,7 @@ class FreshRows:
                 piece = ([numbers[done]], _read_fresh(connection, numbers[done]))
             pieces.append(piece)
             done += len(piece[0])
-        pieces = _fewer(pieces)
+        pieces = _merge_last(pieces)
         with self._lock:
             self._known = {numbers_of[0]: (numbers_of, block) for numbers_of, block in pieces}
         return [block for _, block in pieces]
@@ -83,14 +83,14 @@ class SQLiteSamples:
     def __init__(self, connection: sqlite3.Connection, rows: FreshRows) -> None:
         self._connection = connection
         self._rows = rows
-        self._seen: list[Block] | None = None
+        self._seen: list[SampleBlock] | None = None
 
-    def insert(self, block: Block) -> None:
+    def insert(self, block: SampleBlock) -> None:
         block = block.ordered()
         self._connection.execute("insert into fresh (count, samples) values (?, ?)", (len(block), block.encode()))
 
-    def samples(self, tag_id: int, start_us: int, end_us: int, limit: int | None = None) -> Block:
-        parts: list[Block] = []
+    def samples(self, tag_id: int, start_us: int, end_us: int, limit: int | None = None) -> SampleBlock:
+        parts: list[SampleBlock] = []
         found = 0
         for part in self._packed(tag_id, start_us, end_us):
             parts.append(part)
@@ -98,19 +98,19 @@ class SQLiteSamples:
             if limit is not None and found >= limit:
                 break
         parts += self._fresh(tag_id, start_us, end_us)
-        block = Block.joined([NOTHING, *parts]).ordered()
+        block = SampleBlock.joined([EMPTY_BLOCK, *parts]).ordered()
         return block if limit is None else block.sliced(0, limit)
 
-    def sample_before(self, tag_id: int, time_us: int) -> Block:
-        rows = self._connection.execute(_BEFORE, (*_numbers(tag_id, 0, time_us), time_us))
+    def sample_before(self, tag_id: int, time_us: int) -> SampleBlock:
+        rows = self._connection.execute(_BEFORE, (*_row_ids(tag_id, 0, time_us), time_us))
         parts = [_between(_unpacked(tag_id, data), 0, time_us) for (data,) in rows]
         parts += self._fresh(tag_id, 0, time_us)
         lasts = [part.sliced(len(part) - 1, len(part)) for part in parts if len(part)]
-        return max(lasts, key=lambda last: int(last.times_us[0]), default=NOTHING)
+        return max(lasts, key=lambda last: int(last.times_us[0]), default=EMPTY_BLOCK)
 
-    def is_longer(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
+    def has_more_than(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
         found = sum(len(part) for part in self._fresh(tag_id, start_us, end_us))
-        span = (*_numbers(tag_id, start_us, end_us), start_us, end_us)
+        span = (*_row_ids(tag_id, start_us, end_us), start_us, end_us)
         for first_us, last_us, held in self._connection.execute(_COUNTS, (*span, count + 1)):
             if first_us >= start_us and last_us < end_us:
                 found += held
@@ -122,9 +122,9 @@ class SQLiteSamples:
         return found > count
 
     def delete(self, tag_id: int, before_us: int, limit: int) -> int:
-        """Whole hours only."""
+        """Deletes whole hours only."""
         hour_us = before_us - before_us % HOUR_US
-        numbers = (_number(tag_id, 0), _number(tag_id, hour_us) - 1)
+        numbers = (_row_id(tag_id, 0), _row_id(tag_id, hour_us) - 1)
         counts = self._connection.execute("select id, count from packed where id between ? and ? order by id", numbers)
         deleted, last = 0, -1
         for number, count in counts:
@@ -134,23 +134,23 @@ class SQLiteSamples:
         self._connection.execute("delete from packed where id between ? and ?", (numbers[0], last))
         return deleted
 
-    def join(self, tag_id: int, start_us: int, end_us: int) -> None:
-        """Make the rows of each hour between one, packed small."""
-        rows = self._connection.execute(_HOUR, (_number(tag_id, start_us), _number(tag_id, end_us) - 1)).fetchall()
+    def pack_hours(self, tag_id: int, start_us: int, end_us: int) -> None:
+        """Merge the rows of each hour into one compressed row."""
+        rows = self._connection.execute(_HOUR, (_row_id(tag_id, start_us), _row_id(tag_id, end_us) - 1)).fetchall()
         for _, hour in itertools.groupby(rows, key=lambda row: (row[0] & ((1 << _STEP_BITS) - 1)) // _STEPS_OF_HOUR):
             old = list(hour)
-            if len(old) > 1 or not is_small(old[0][1]):
-                self._replace(tag_id, old, NOTHING, small=True)
+            if len(old) > 1 or not is_compressed(old[0][1]):
+                self._replace(tag_id, old, EMPTY_BLOCK, compressed=True)
 
-    def settle(self, *, least: int) -> bool:
-        """Pack the oldest of what is fresh by tag, if there are as many samples as this. Whether there were."""
+    def compact(self, *, least: int) -> bool:
+        """Pack the oldest rows of `fresh` by tag, if there are at least `least` samples. Returns whether there were."""
         counts = self._connection.execute("select id, count from fresh order by id").fetchall()
         sums = list(itertools.accumulate(count for _, count in counts))
         if not sums or sums[-1] < least:
             return False
-        taken = sum(so_far < SETTLE_AT_ONCE for so_far in (0, *sums[:-1]))
+        taken = sum(so_far < COMPACT_AT_ONCE for so_far in (0, *sums[:-1]))
         blocks = [_read_fresh(self._connection, number) for number, _ in counts[:taken]]
-        fresh = Block.joined([NOTHING, *blocks]).ordered()
+        fresh = SampleBlock.joined([EMPTY_BLOCK, *blocks]).ordered()
         blocks.clear()
         firsts = _firsts(fresh)
         lasts = np.append(firsts[1:], len(fresh)) - 1
@@ -158,44 +158,44 @@ class SQLiteSamples:
         rows = zip(*(column.tolist() for column in columns), pack_plain(fresh, firsts.tolist()), strict=True)
         for tag_id, first, last, first_us, last_us, data in rows:
             if old := self._overlapping(tag_id, first_us, last_us):
-                small = any(is_small(each) for _, each in old)
-                self._replace(tag_id, old, fresh.sliced(first, last + 1), small=small)
+                compressed = any(is_compressed(each) for _, each in old)
+                self._replace(tag_id, old, fresh.sliced(first, last + 1), compressed=compressed)
             else:
                 self._connection.execute(
-                    _INSERT, (_number(tag_id, first_us), first_us, last_us, last - first + 1, data)
+                    _INSERT, (_row_id(tag_id, first_us), first_us, last_us, last - first + 1, data)
                 )
         self._connection.execute("delete from fresh where id <= ?", (counts[taken - 1][0],))
         return True
 
     def _overlapping(self, tag_id: int, first_us: int, last_us: int) -> list[tuple[int, bytes]]:
-        """Rows that one of these times cannot stand beside."""
+        """Rows that cannot coexist with a row of these times."""
         found: list[tuple[int, bytes]] = []
-        lowest = _number(tag_id, first_us)
-        for number, held_us in self._connection.execute(_BACKWARDS, _numbers(tag_id, first_us, last_us + 1)):
+        lowest = _row_id(tag_id, first_us)
+        for number, held_us in self._connection.execute(_BACKWARDS, _row_ids(tag_id, first_us, last_us + 1)):
             if held_us < first_us and number < lowest:
                 break
             found += self._connection.execute("select id, samples from packed where id = ?", (number,))
         return found[::-1]
 
-    def _replace(self, tag_id: int, old: list[tuple[int, bytes]], new: Block, *, small: bool) -> None:
-        """Make one row of some neighbours of one hour, and of more samples of it."""
+    def _replace(self, tag_id: int, old: list[tuple[int, bytes]], new: SampleBlock, *, compressed: bool) -> None:
+        """Merge neighbouring rows of one hour, and new samples of that hour, into one row."""
         held = unpack_plain(tag_id, [data for _, data in old])
         parts = [_unpacked(tag_id, data) for _, data in old] if held is None else [held]
-        block = Block.joined([*parts, new]).ordered()
+        block = SampleBlock.joined([*parts, new]).ordered()
         self._connection.execute("delete from packed where id between ? and ?", (old[0][0], old[-1][0]))
         if len(block):
             first_us, last_us = int(block.times_us[0]), int(block.times_us[-1])
-            data = pack_small(block) if small else next(pack_plain(block, [0]))
-            self._connection.execute(_INSERT, (_number(tag_id, first_us), first_us, last_us, len(block), data))
+            data = pack_compressed(block) if compressed else next(pack_plain(block, [0]))
+            self._connection.execute(_INSERT, (_row_id(tag_id, first_us), first_us, last_us, len(block), data))
 
-    def _packed(self, tag_id: int, start_us: int, end_us: int) -> Iterator[Block]:
-        """Those of one tag in [start, end) that are settled, in order, by rows."""
-        span = (*_numbers(tag_id, start_us, end_us), start_us, end_us)
+    def _packed(self, tag_id: int, start_us: int, end_us: int) -> Iterator[SampleBlock]:
+        """The compacted samples of one tag in [start, end), sorted, row by row."""
+        span = (*_row_ids(tag_id, start_us, end_us), start_us, end_us)
         for (data,) in self._connection.execute(_IN_RANGE, span):
             yield _between(_unpacked(tag_id, data), start_us, end_us)
 
-    def _fresh(self, tag_id: int, start_us: int, end_us: int) -> list[Block]:
-        """Those of one tag in [start, end) that are not settled, as they came."""
+    def _fresh(self, tag_id: int, start_us: int, end_us: int) -> list[SampleBlock]:
+        """The samples of one tag in [start, end) that are not compacted, in order of arrival."""
         if self._seen is None:
             self._seen = self._rows.of(self._connection)
         parts = []
@@ -206,8 +206,8 @@ class SQLiteSamples:
         return [part for part in parts if len(part)]
 
 
-def _fewer(pieces: list[_Piece]) -> list[_Piece]:
-    """The last ones as one, as far as that is cheap: what is left grows fewer by half from one to the next."""
+def _merge_last(pieces: list[_Piece]) -> list[_Piece]:
+    """Merge the last pieces while that is cheap: afterwards each piece has at most half the samples of the one before."""
     first, size = len(pieces) - 1, 0
     for place in reversed(range(len(pieces))):
         if len(pieces[place][1]) > 2 * size and size:
@@ -217,44 +217,44 @@ def _fewer(pieces: list[_Piece]) -> list[_Piece]:
     if len(last) < 2:
         return pieces
     numbers = [number for numbers_of, _ in last for number in numbers_of]
-    return [*pieces[:first], (numbers, Block.joined([block for _, block in last]).ordered())]
+    return [*pieces[:first], (numbers, SampleBlock.joined([block for _, block in last]).ordered())]
 
 
-def _number(tag_id: int, time_us: int) -> int:
+def _row_id(tag_id: int, time_us: int) -> int:
     return tag_id << _STEP_BITS | min(max(time_us, 0), LAST_US) // _STEP_US
 
 
-def _numbers(tag_id: int, start_us: int, end_us: int) -> tuple[int, int]:
-    """Rows with samples in [start, end) have numbers between these: one begins in the hour of the start, or later."""
-    return _number(tag_id, start_us - start_us % HOUR_US), _number(tag_id, end_us - 1)
+def _row_ids(tag_id: int, start_us: int, end_us: int) -> tuple[int, int]:
+    """Rows with samples in [start, end) have ids in this range: such a row begins in the hour of the start, or later."""
+    return _row_id(tag_id, start_us - start_us % HOUR_US), _row_id(tag_id, end_us - 1)
 
 
-def _between(block: Block, start_us: int, end_us: int, first: int = 0, last: int | None = None) -> Block:
-    """Of the samples from `first` to `last`, which are of one tag, those in [start, end)."""
+def _between(block: SampleBlock, start_us: int, end_us: int, first: int = 0, last: int | None = None) -> SampleBlock:
+    """The samples in [start, end) among those from index `first` to `last`, which belong to one tag."""
     times = block.times_us[first:last]
     low, high = np.searchsorted(times, (start_us, end_us)).tolist()
     return block.sliced(first + low, first + high)
 
 
-def _firsts(block: Block) -> NDArray[np.intp]:
-    """Where a tag or an hour begins, in an ordered block with samples in it."""
+def _firsts(block: SampleBlock) -> NDArray[np.intp]:
+    """The indices at which a tag or an hour begins, in a sorted block that is not empty."""
     hours = block.tag_ids << _STEP_BITS | block.times_us // HOUR_US
     return np.append(0, np.flatnonzero(np.diff(hours)) + 1)
 
 
-def _unpacked(tag_id: int, data: bytes) -> Block:
-    """The samples of a row; none, where the disk has damaged it: that costs a minute or an hour of one tag."""
+def _unpacked(tag_id: int, data: bytes) -> SampleBlock:
+    """The samples of a row; none when it is damaged, which costs a minute or an hour of one tag."""
     try:
         return unpack(tag_id, data)
     except ValueError as error:
         _log.error("history: samples of tag %d are damaged: %s", tag_id, error)
-        return NOTHING
+        return EMPTY_BLOCK
 
 
-def _read_fresh(connection: sqlite3.Connection, number: int) -> Block:
+def _read_fresh(connection: sqlite3.Connection, number: int) -> SampleBlock:
     ((data,),) = connection.execute("select samples from fresh where id = ?", (number,))
     try:
-        return Block.decode(data)
+        return SampleBlock.decode(data)
     except ValueError as error:
-        _log.error("history: samples of row %d are damaged: %s", number, error)
-        return NOTHING
+        _log.error("history: the samples of row %d are damaged: %s", number, error)
+        return EMPTY_BLOCK

@@ -1,7 +1,7 @@
-"""History in one SQLite file: write-ahead log, one writer at a time, readers that nobody waits for.
+"""History in one SQLite file: write-ahead log, one writer at a time, readers that block nobody.
 
-A commit is synced to the disk. What is kept for long is kept in the order of tag and time, so a range of one tag is one
-piece of the file. Space that was deleted is given back in small portions.
+A commit is synced to the disk. Data that is kept for long is stored in the order of tag and time, so a range of one tag
+is contiguous in the file. Deleted space is returned in small portions.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from sealbus.history.pool import Pool
-from sealbus.history.shapes import HistoryUnavailable
-from sealbus.history.sqlite_samples import SETTLE_AT_ONCE, FreshRows, SQLiteSamples
+from sealbus.history.results import HistoryUnavailable
+from sealbus.history.sqlite_samples import COMPACT_AT_ONCE, FreshRows, SQLiteSamples
 from sealbus.history.sqlite_schema import CHANGING, prepare, transaction
 from sealbus.history.store import Statements
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sealbus.history.folding import Rows
-    from sealbus.history.shapes import Source
+    from sealbus.history.results import Source
 
 __all__ = ["SQLiteStore"]
 
-_PATIENCE_S = 10.0
+_TIMEOUT_S = 10.0
 _PAGES_AT_ONCE = 2000
 _INSERT_ROW = "insert or ignore into {0} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class SQLiteStore:
-    """A file. It is made by who may write; a reader of one that is not there hears HistoryUnavailable."""
+    """A file. A writer creates it; a reader gets HistoryUnavailable until it exists."""
 
     def __init__(self, path: Path, *, read_only: bool, zone: str) -> None:
         self._path = path
@@ -62,24 +62,24 @@ class SQLiteStore:
         with self._changing() as statements:
             yield statements
 
-    def settle(self, *, everything: bool) -> bool:
+    def compact(self, *, everything: bool) -> bool:
         with self._changing() as statements:
-            return cast("SQLiteSamples", statements.raw).settle(least=1 if everything else SETTLE_AT_ONCE)
+            return cast("SQLiteSamples", statements.raw).compact(least=1 if everything else COMPACT_AT_ONCE)
 
     @property
-    def drops(self) -> frozenset[Source]:
+    def partitioned(self) -> frozenset[Source]:
         return frozenset()
 
-    def give_back(self, cutoffs: dict[Source, int]) -> int:
-        """Some of the free pages; how many these were."""
-        with self._write_lock, _told(self._path), self._pool.borrowed() as connection:
+    def reclaim_space(self, cutoffs: dict[Source, int]) -> int:
+        """Return some free pages to the file system. Returns how many."""
+        with self._write_lock, _as_unavailable(self._path), self._pool.borrowed() as connection:
             (free,) = connection.execute("pragma freelist_count").fetchone()
             if free:
-                # not by `execute`, which ends it after the first page
+                # `execute` would end it after the first page
                 connection.executescript(f"pragma incremental_vacuum({_PAGES_AT_ONCE})")
-                connection.execute("pragma busy_timeout = 500")  # a reader may hold the log: another time, then
+                connection.execute("pragma busy_timeout = 500")  # if a reader holds the log, the next call does it
                 connection.execute("pragma wal_checkpoint(truncate)").fetchall()
-                connection.execute(f"pragma busy_timeout = {round(_PATIENCE_S * 1000)}")
+                connection.execute(f"pragma busy_timeout = {round(_TIMEOUT_S * 1000)}")
             return min(int(free), _PAGES_AT_ONCE)
 
     def size_bytes(self) -> int:
@@ -93,20 +93,20 @@ class SQLiteStore:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Statements]:
         if self._read_only:
-            raise HistoryUnavailable(f"{self._path}: opened to read only")
+            raise HistoryUnavailable(f"{self._path}: history is opened read-only")
         with self._write_lock, self._transaction(CHANGING) as statements:
             yield statements
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[Statements]:
-        with _told(self._path), self._pool.borrowed() as connection, transaction(connection, begin):
-            yield Statements(_Connection(connection), SQLiteSamples(connection, self._fresh))
+        with _as_unavailable(self._path), self._pool.borrowed() as connection, transaction(connection, begin):
+            yield Statements(_SQLiteConnection(connection), SQLiteSamples(connection, self._fresh))
 
     def _connect(self) -> sqlite3.Connection:
         if self._read_only and not self._path.exists():
-            raise HistoryUnavailable(f"{self._path}: there is no history yet; the collector makes it")
+            raise HistoryUnavailable(f"{self._path}: there is no history yet; the collector creates it")
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             if not self._ready:
                 prepare(connection, self._path, read_only=self._read_only, zone=self._zone)
@@ -123,8 +123,8 @@ class SQLiteStore:
         return connection
 
 
-class _Connection:
-    """Columns out of rows, and rows out of columns."""
+class _SQLiteConnection:
+    """Converts rows to columns, and columns to rows."""
 
     __slots__ = ("_connection",)
 
@@ -153,7 +153,7 @@ class _Connection:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _as_unavailable(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:

@@ -1,13 +1,13 @@
-"""Samples on their way to the store. Handing them over never blocks and never raises.
+"""Moves samples to the store. Handing them over never blocks and never raises.
 
-Two threads. One takes what was put, writes it to the spool a few times a second and syncs it once a second at most: from
-then on it is acknowledged, and survives a kill of the process, of the store, and of the machine. The other reads the spool
-in order and stores it; what the store has is let go. So storing and replaying are one path, always in order, and what is
-sent twice is stored once. Between batches it looks after the store.
+Two threads. The spooling thread writes what was put into the spool a few times a second and syncs it at most twice a
+second: then the samples are acknowledged, and survive a kill of the process, of the store and of the machine. The
+storing thread reads the spool in order, stores the samples and releases what the store has. So storing and replaying
+are the same path, always in order, and what is sent twice is stored once. Between batches this thread runs maintenance.
 
-When the spool cannot take more (its bound is reached, or its disk is full), samples wait in memory; the store is fed from
-there when it can be. When that is full too, the newest are dropped, since the older ones may be acknowledged; how
-many, and from when to when, `state` tells.
+When the spool takes no more (its bound is reached, or the disk is full), samples wait in memory, and the store is fed
+from there when it is up. When the memory bound is reached too, the newest samples are dropped, because older ones may
+be acknowledged; `state` reports how many, and from which time range.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealbus.errors import SealbusError
-from sealbus.history.block import Block, is_storable
-from sealbus.history.losses import Losses
+from sealbus.history.dropped_samples import DroppedSamples
+from sealbus.history.maintenance_schedule import MaintenanceSchedule
+from sealbus.history.sample_block import SampleBlock, is_storable
 from sealbus.history.spool import Spool
-from sealbus.history.tending import Tending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,48 +42,46 @@ _SYNC_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class WriterLimits:
-    """How much may wait, and how much goes to the store at once."""
+    """How much may wait, and how much is stored at once."""
 
     buffered_samples: int = 500_000
     spool_bytes: int = 512 * 1024 * 1024
     segment_bytes: int = 8 * 1024 * 1024
     batch_samples: int = 50_000
     store_every_s: float = 2.0
-    """Fewer, larger transactions: a page of the database then takes several samples of a tag at one writing."""
+    """Fewer, larger transactions: one write of a database page then stores several samples of a tag."""
     first_retry_s: float = 0.2
     longest_retry_s: float = 5.0
-    """The wait after a failure of the store: at first, and at most, as it doubles each time."""
+    """The wait after a failure of the store: the first one, and the longest, as it doubles each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriterState:
-    """How it goes. Times are microseconds in UTC; `down_since_us` is None while the store takes what it gets."""
+    """The state of a writer. Times are microseconds in UTC; `down_since_us` is None while the store takes samples."""
 
     buffered: int
-    """Samples in memory only."""
+    """Samples that are in memory only."""
     spooled: int
     """Samples on disk that the store does not have yet."""
     spooled_bytes: int
     stored: int
-    """Samples handed to the store since the start, those it had already included."""
+    """Samples handed to the store since the start, including those it had already."""
     dropped: int
-    """Samples lost because nothing could take them, or that no store can hold."""
+    """Samples lost because there was no space, or because no store can hold them."""
     dropped_from_us: int | None
     dropped_to_us: int | None
     too_old: int
-    """Samples from before what is kept."""
+    """Samples from before the retention."""
     damaged_segments: int
     """Segments of the spool whose end could not be read."""
     down_since_us: int | None
     last_error: str
 
-    @property
-    def backend_up(self) -> bool:
-        return self.down_since_us is None
-
 
 class HistoryWriter:
-    """Owns a folder for its spool, and two threads until it is closed. ConfigError: the folder cannot be used."""
+    """Owns a folder for its spool, and two threads until it is closed. Raises ConfigError when the folder cannot be
+    used.
+    """
 
     def __init__(
         self,
@@ -96,19 +94,26 @@ class HistoryWriter:
         self._history = history
         self._limits = limits or WriterLimits()
         self._now_us = now_us
-        self._spool = Spool(folder, most_bytes=self._limits.spool_bytes, segment_bytes=self._limits.segment_bytes)
+        self._spool = Spool(folder, bound_bytes=self._limits.spool_bytes, segment_bytes=self._limits.segment_bytes)
         self._lock = threading.Lock()
-        self._passed = threading.Condition(self._lock)
-        self._put: deque[Sequence[Sample]] = deque()
-        self._held: deque[Block] = deque()
+        self._progress = threading.Condition(self._lock)
+        self._incoming: deque[Sequence[Sample]] = deque()
+        self._unspooled: deque[SampleBlock] = deque()
         self._buffered = 0
-        self._losses = Losses()
-        self._stored = self._too_old = self._asked = self._answered = 0
+        self._dropped = DroppedSamples()
+        self._stored = 0
+        self._too_old = 0
+        self._flushes_requested = 0
+        self._flushes_done = 0
         self._down_since_us: int | None = None
-        self._store_error = self._spool_error = ""
-        self._hurry, self._ending, self._stopped = threading.Event(), threading.Event(), threading.Event()
-        self._last_sync = self._next_store = 0.0
-        self._tending = Tending(history)
+        self._store_error = ""
+        self._spool_error = ""
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._stopped = threading.Event()
+        self._last_sync = 0.0
+        self._next_store = 0.0
+        self._maintenance = MaintenanceSchedule(history)
         self._draining = 0
         self._threads = [
             threading.Thread(target=self._spool_all, name="history spool", daemon=True),
@@ -118,50 +123,49 @@ class HistoryWriter:
             thread.start()
 
     def put(self, samples: Sequence[Sample]) -> None:
-        """Take samples, and return at once. They are acknowledged within a second, or counted as dropped."""
+        """Take samples and return at once. They are acknowledged within a second, or counted as dropped."""
         if not samples:
             return
         with self._lock:
             if self._buffered + len(samples) > self._limits.buffered_samples or self._stopped.is_set():
-                self._losses.add(samples)
+                self._dropped.add(samples)
                 return
             self._buffered += len(samples)
-            self._put.append(tuple(samples))
+            self._incoming.append(tuple(samples))
 
     def state(self) -> WriterState:
-        """How it goes."""
         with self._lock:
             return WriterState(
                 buffered=self._buffered,
                 spooled=self._spool.samples,
                 spooled_bytes=self._spool.size_bytes,
                 stored=self._stored,
-                dropped=self._losses.count,
-                dropped_from_us=self._losses.from_us,
-                dropped_to_us=self._losses.to_us,
+                dropped=self._dropped.count,
+                dropped_from_us=self._dropped.from_us,
+                dropped_to_us=self._dropped.to_us,
                 too_old=self._too_old,
                 damaged_segments=self._spool.damaged_segments,
                 down_since_us=self._down_since_us,
-                last_error=self._store_error or self._spool_error or self._tending.error,
+                last_error=self._store_error or self._spool_error or self._maintenance.error,
             )
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until all that was put is acknowledged: on disk. False when it is not by then."""
-        with self._passed:
-            self._asked += 1
-            wanted = self._asked
-            self._hurry.set()
-            done = self._passed.wait_for(lambda: self._answered >= wanted, timeout_s)
-            return done and not self._held and self._spool.is_synced
+        """Wait until all that was put is on disk. Returns False on timeout, or when the spool failed."""
+        with self._progress:
+            self._flushes_requested += 1
+            wanted = self._flushes_requested
+            self._wake.set()
+            done = self._progress.wait_for(lambda: self._flushes_done >= wanted, timeout_s)
+            return done and not self._unspooled and self._spool.is_synced
 
     def drain(self, timeout_s: float) -> bool:
-        """Wait until all that was put is in the store. False when it is not by then."""
+        """Wait until all that was put is in the store. Returns False on timeout."""
         return self._wait_until(self._is_empty, timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Spool what is left, store as much as goes in the time, and end. The rest stays in the spool for the next run."""
-        self._ending.set()
-        self._hurry.set()
+        """Spool the rest, store as much as the timeout allows, and end. The rest stays in the spool for the next run."""
+        self._closing.set()
+        self._wake.set()
         self._threads[0].join(timeout_s)
         self._wait_until(lambda: self._is_empty() or self._down_since_us is not None, timeout_s)
         self._stopped.set()
@@ -173,11 +177,11 @@ class HistoryWriter:
         return not self._buffered and not self._spool.samples
 
     def _wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait, and let nothing wait for its time meanwhile."""
-        with self._passed:
+        """Wait; meanwhile batches are stored at once instead of at their interval."""
+        with self._progress:
             self._draining += 1
             try:
-                return self._passed.wait_for(done, timeout_s)
+                return self._progress.wait_for(done, timeout_s)
             finally:
                 self._draining -= 1
 
@@ -185,59 +189,59 @@ class HistoryWriter:
 
     def _spool_all(self) -> None:
         while True:
-            hurried, ending = self._hurry.wait(_TURN_S), self._ending.is_set()
-            self._hurry.clear()
-            asked = self._asked
+            at_once, closing = self._wake.wait(_TURN_S), self._closing.is_set()
+            self._wake.clear()
+            requested = self._flushes_requested
             try:
                 try:
-                    self._take()
+                    self._spool_incoming()
                 finally:
-                    self._sync(hurried=hurried)
+                    self._sync(at_once=at_once)
                 self._spool_error = ""
             except OSError as error:
                 self._fail_spool(error.strerror or str(error))
-            except Exception as error:  # noqa: BLE001  # a fault of ours must not end the collecting of samples
+            except Exception as error:  # noqa: BLE001  # a bug must not end the spooling thread
                 _log.exception("history: samples could not be spooled")
                 self._fail_spool(str(error))
-            with self._passed:
-                self._answered = asked
-                self._passed.notify_all()
-            if ending:
+            with self._progress:
+                self._flushes_done = requested
+                self._progress.notify_all()
+            if closing:
                 return
 
-    def _take(self) -> None:
-        """What was put becomes blocks, and blocks go to the spool, in order, as far as it takes them."""
+    def _spool_incoming(self) -> None:
+        """Convert what was put into blocks, and write blocks to the spool in order, as far as it takes them."""
         with self._lock:
-            taken = list(self._put)
-            self._put.clear()
+            taken = list(self._incoming)
+            self._incoming.clear()
         for start in _portions(taken, self._limits.batch_samples):
             fit = [sample for sample in start if is_storable(sample)]
-            strange = [sample for sample in start if not is_storable(sample)]
+            unstorable = [sample for sample in start if not is_storable(sample)]
             with self._lock:
-                self._losses.add(strange)
-                self._buffered -= len(strange)
+                self._dropped.add(unstorable)
+                self._buffered -= len(unstorable)
                 if fit:
-                    self._held.append(Block.of(fit))
-        while self._held:
+                    self._unspooled.append(SampleBlock.of(fit))
+        while self._unspooled:
             self._spool_first()
 
     def _spool_first(self) -> None:
         with self._lock:
-            if not self._held:
-                return  # the other thread has just taken it
-            block = self._held.popleft()
+            if not self._unspooled:
+                return  # the storing thread has taken it
+            block = self._unspooled.popleft()
         try:
             self._spool.append(block)
         except BaseException:
             with self._lock:
-                self._held.appendleft(block)
+                self._unspooled.appendleft(block)
             raise
         with self._lock:
             self._buffered -= len(block)
 
-    def _sync(self, *, hurried: bool) -> None:
+    def _sync(self, *, at_once: bool) -> None:
         now = time.monotonic()
-        if not self._spool.is_synced and (hurried or now - self._last_sync >= _SYNC_S):
+        if not self._spool.is_synced and (at_once or now - self._last_sync >= _SYNC_S):
             self._last_sync = now
             self._spool.sync()
 
@@ -252,13 +256,13 @@ class HistoryWriter:
         pause_s = self._limits.first_retry_s
         while not self._stopped.is_set():
             try:
-                if stored := self._store_next():  # a turn with nothing to do says nothing about the store
+                if stored := self._store_next():  # a turn without a batch does not show that the store is up
                     self._recover()
                     pause_s = self._limits.first_retry_s
-                busy = self._tending.step() or stored
+                busy = self._maintenance.step() or stored
             except (SealbusError, OSError) as error:
                 self._fail_store(str(error))
-            except Exception as error:  # noqa: BLE001  # a fault of ours must not end the storing for good
+            except Exception as error:  # noqa: BLE001  # a bug must not end the storing thread
                 _log.exception("history: samples could not be stored")
                 self._fail_store(str(error))
             else:
@@ -269,33 +273,33 @@ class HistoryWriter:
             pause_s = min(pause_s * 2, self._limits.longest_retry_s)
 
     def _store_next(self) -> bool:
-        """Store the next batch, when it is time. Whether there was one."""
+        """Store the next batch if it is due. Returns whether there was one."""
         now, waiting = time.monotonic(), self._spool.samples
         if now < self._next_store and waiting < self._limits.batch_samples and not self._draining:
             return False
         self._next_store = now + self._limits.store_every_s
         found = self._spool.next(self._limits.batch_samples)
         if found is None:
-            return self._store_held()
-        block, place = found
+            return self._store_unspooled()
+        block, position = found
         appended = self._history.append_block(block)
-        self._spool.let_go(place, len(block))
+        self._spool.release(position, len(block))
         self._count(len(block), appended.too_old)
         return True
 
-    def _store_held(self) -> bool:
-        """The spool is empty and takes nothing: feed the store from memory."""
+    def _store_unspooled(self) -> bool:
+        """Store a block from memory when the spool is empty and takes nothing."""
         if not self._spool_error:
             return False
         with self._lock:
-            if self._spool.samples or not self._held:
+            if self._spool.samples or not self._unspooled:
                 return False
-            block = self._held.popleft()
+            block = self._unspooled.popleft()
         try:
             appended = self._history.append_block(block)
         except BaseException:
             with self._lock:
-                self._held.appendleft(block)
+                self._unspooled.appendleft(block)
             raise
         with self._lock:
             self._buffered -= len(block)
@@ -303,10 +307,10 @@ class HistoryWriter:
         return True
 
     def _count(self, stored: int, too_old: int) -> None:
-        with self._passed:
+        with self._progress:
             self._stored += stored
             self._too_old += too_old
-            self._passed.notify_all()
+            self._progress.notify_all()
 
     def _recover(self) -> None:
         if self._down_since_us is not None:
@@ -315,14 +319,14 @@ class HistoryWriter:
 
     def _fail_store(self, error: str) -> None:
         if self._down_since_us is None:
-            _log.error("history: the store takes no samples, they are spooled: %s", error)
+            _log.error("history: the store takes no samples; they are spooled: %s", error)
             self._down_since_us = self._now_us()
         self._store_error = error
-        with self._passed:
-            self._passed.notify_all()
+        with self._progress:
+            self._progress.notify_all()
 
 
 def _portions(taken: list[Sequence[Sample]], most: int) -> list[list[Sample]]:
-    """The same samples in lists of a bounded length."""
+    """The samples in lists of at most `most`."""
     samples = [sample for each in taken for sample in each]
     return [samples[start : start + most] for start in range(0, len(samples), most)]

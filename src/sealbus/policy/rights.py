@@ -52,8 +52,7 @@ from sealbus.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealbus.policy.rules import Rule
-    from sealbus.policy.spans import Range
+    from sealbus.policy.rules import Range, Rule
     from sealbus.protocol import Request
 
 __all__ = ["Rights"]

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from sealbus.policy.decision import printable
 
 if TYPE_CHECKING:
-    from sealbus.policy.spans import Range
     from sealbus.protocol import Place, ValueType, WordOrder
 
-__all__ = ["FunctionGrant", "Limit", "Role", "Rule", "render_place", "render_ranges"]
+__all__ = ["FunctionGrant", "Limit", "Range", "Role", "Rule", "render_place", "render_ranges"]
+
+Range = tuple[int, int]
+"""First and last number, both included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,9 @@ from sealbus.policy.decision import Decision, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sealbus.policy.rules import Rule
+    from sealbus.policy.rules import Range, Rule
 
-__all__ = ["Granted", "Layered", "Range", "allowed_by"]
-
-Range = tuple[int, int]
-"""First and last number, both included."""
+__all__ = ["Granted", "Layered", "allowed_by"]
 
 _T = TypeVar("_T")
 

@@ -1,11 +1,11 @@
-"""What happened here, who asked for it, and can it still be proved?
+"""What happened, who caused it, and can it be proved?
 
-An append-only log of audit records: hash-chained, bounded, with its space taken ahead, so that a write is on record
-before it is on the wire and a full disk is an alarm before it is a refusal. One process writes, anyone may read and
-verify beside it.
+An append-only log of audit records: hash-chained and bounded, with space allocated in advance, so that a write is
+recorded before it is sent, and a full disk raises an alarm before it refuses a write. One process writes; any process
+may read and verify at the same time.
 
-The package refuses to repair: what is damaged stays as it is and is reported. It logs and prints nothing; the one who
-opens the log is told of its states. It does not know what a record is evidence for: that is the gateway's.
+The package does not repair: damage is left unchanged and reported. It neither logs nor prints; the caller that opens
+the log gets its states. It does not interpret records: the gateway does.
 """
 
 from sealbus.records.host import Host, Limits

@@ -1,9 +1,9 @@
-"""How much of the log may those fill who need no rights to fill it?
+"""A share of the log for records that any peer can cause.
 
-Denials, failed handshakes and connections are recorded as they come, and anybody who reaches the port can cause them. A
-log with a bound forgets its oldest segments, so a flood of them would be a way to make it forget the writes. They may
-therefore take a quarter of the bound at once and another quarter each day. Past that they are counted until a sixteenth
-of the first quarter has come back: a flood needs days to turn the log over, and it is an alarm from its first minutes.
+Denials, failed handshakes and connections are recorded as they occur, and any client that reaches the port can cause
+them. A bounded log removes its oldest segments, so a flood of such records could remove the writes. They may therefore
+take a quarter of the bound at once, and another quarter per day. Beyond that they are only counted, until a sixteenth
+of the first quarter is available again. So a flood needs days to replace the log, and raises an alarm within minutes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["FloodAllowance"]
 
 _SHARE_AT_ONCE = 4
 _SHARE_A_DAY = 4
-_COMES_BACK_AT = 16
+_RESUME_SHARE = 16
 _DAY_S = 86400.0
 
 
@@ -34,9 +34,9 @@ class FloodAllowance:
             self.exhausted = True
 
     def refill(self, now: float) -> None:
-        """Time went by; `now` is monotonic, in seconds."""
+        """Add the share of the elapsed time; `now` is monotonic, in seconds."""
         if self._refilled_at is not None:
             self._left = min(self._full, self._left + (now - self._refilled_at) * self._per_s)
         self._refilled_at = now
-        if self._left >= self._full / _COMES_BACK_AT:
+        if self._left >= self._full / _RESUME_SHARE:
             self.exhausted = False

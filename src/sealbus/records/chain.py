@@ -1,13 +1,13 @@
-"""How is a record bound to all before it? Lines of JSON, each ending with a hash over its own bytes and the last hash.
+"""The hash chain: each record is one line of JSON that ends with a hash over its own bytes and the previous hash.
 
     {"sequence":7,"time":"2025-03-01T12:00:00.000000Z","kind":"alarm",...,"hash":"<64 hexadecimal digits>"}
 
 The hash is SHA-256 over the 32 bytes of the previous line's hash followed by the bytes of this line up to, and without,
-`,"hash":"`. The previous hash of the very first line is 32 zero bytes. A segment's first line is its header, a link of
-the chain like any other, which repeats the hash it follows, so that a segment can be checked alone.
+`,"hash":"`. The previous hash of the very first line is 32 zero bytes. The first line of a segment is its header, a
+part of the chain like any other line; it repeats the hash it follows, so that a segment can be checked alone.
 
-Whoever can write the files can also recompute the whole chain, or cut off its end. What the chain shows is that
-nothing before a known hash was changed: keep one elsewhere (docs/audit.md).
+An attacker who can write the files can also recompute the whole chain, or cut off its end. The chain proves that
+nothing before a known hash was changed: store such a hash elsewhere (docs/audit.md).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ GENESIS = bytes(32)
 
 SUFFIX_BYTES = len(b',"hash":""}') + 64
 FRAME_BYTES = 160
-"""No stored line is longer than its encoded record and this."""
+"""A stored line is at most this much longer than its encoded record."""
 
 _CLIP_STEPS = (1000, 200, 50, 10)
 
@@ -51,11 +51,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-"""What numbers of segments and records can be; anything else in a file is damage."""
+"""Numbers of segments and records; any other value in a file is damage."""
 
 
 class BrokenAt(msgspec.Struct, frozen=True):
-    """Where the chain could not be followed when a new segment was begun after damage."""
+    """The place where the chain broke, for the segment that was begun after the damage."""
 
     segment: Number
     line: Number
@@ -74,12 +74,12 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     broken: BrokenAt | None = None
 
     def seal(self, previous: bytes) -> tuple[bytes, bytes]:
-        """The header's line and its hash."""
+        """The line of the header, and its hash."""
         return seal(previous, _encode(self)[:-1])
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
-    """What every stored line has, whatever its kind; and the number of the write that an outcome belongs to."""
+    """The fields of every stored line, and the number of the write that an outcome belongs to."""
 
     sequence: Number
     time: str
@@ -89,24 +89,24 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
 
 
 def seal(previous: bytes, body: bytes) -> tuple[bytes, bytes]:
-    """The line for `body`, a JSON object without its closing brace, and the line's hash (32 bytes)."""
+    """The line for `body`, a JSON object without its closing brace, and the hash of the line (32 bytes)."""
     digest = sha256(previous + body)
     return b'%b,"hash":"%b"}\n' % (body, digest.hexdigest().encode()), digest.digest()
 
 
 def seal_record(previous: bytes, sequence: int, time_ns: int, payload: bytes) -> tuple[bytes, bytes]:
-    """The line for an encoded record, and the line's hash (32 bytes)."""
+    """The line for an encoded record, and the hash of the line (32 bytes)."""
     return seal(previous, b'{"sequence":%d,"time":"%b",%b' % (sequence, render_time(time_ns).encode(), payload[1:-1]))
 
 
 def suffix(previous: bytes, body: bytes) -> tuple[bytes, bytes]:
-    """How the line with this body must end, without the newline, and its hash (32 bytes)."""
+    """The expected end of the line with this body, without the newline, and its hash (32 bytes)."""
     digest = sha256(previous + body)
     return b',"hash":"%b"}' % digest.hexdigest().encode(), digest.digest()
 
 
 def render_time(time_ns: int) -> str:
-    """RFC 3339 in UTC with microseconds, of nanoseconds since 1970. Such texts sort as the times do."""
+    """RFC 3339 in UTC with microseconds, from nanoseconds since 1970. These texts sort by time."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
     return f"{_render_second(seconds)}.{rest // 1000:06d}Z"
 
@@ -117,9 +117,10 @@ def _render_second(seconds: int) -> str:
 
 
 def encode_record(record: Record, limit_bytes: int) -> bytes:
-    """The record as a JSON object of at most `limit_bytes`. Texts that a peer made too long are cut and say so.
+    """The record as a JSON object of at most `limit_bytes`. Longer texts are cut, and state their length.
 
-    A record is never refused because of what a peer put into a certificate: what UTF-8 cannot hold is replaced.
+    A record is never refused because of what a peer put into a certificate: characters that UTF-8 cannot encode are
+    replaced.
     """
     try:
         payload = _encode(record)

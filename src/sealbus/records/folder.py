@@ -1,4 +1,4 @@
-"""Who may write here? One process at a time, into a directory that nobody else may write to."""
+"""The directory of records: one process writes at a time, and no other user may write."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def lock_folder(directory: Path) -> int:
-    """Make the directory (mode 700) where it is missing, and lock it. The descriptor holds the lock until it is closed.
+    """Create the directory (mode 700) if it is missing, and lock it. The descriptor holds the lock until it is closed.
 
-    Raises ConfigError: it cannot be made, others may write to it, or another process holds the lock.
+    Raises ConfigError: it cannot be created, other users may write to it, or another process holds the lock.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = directory.stat().st_mode
         if mode & _OTHERS_MAY_WRITE:
             raise ConfigError(
-                f"others than the owner may write to the records (mode {stat.S_IMODE(mode):o})",
+                f"other users than the owner may write to the records (mode {stat.S_IMODE(mode):o})",
                 file=str(directory),
                 hint=f"chmod 700 {directory}",
             )
@@ -50,7 +50,7 @@ def lock_folder(directory: Path) -> int:
             file=str(directory),
             hint="stop it, or give each gateway its own directory of records",
         ) from None
-    with suppress(OSError):  # a full disk does not keep us from locking; the number is for the message above only
+    with suppress(OSError):  # the process id is only for the message above; a full disk must not prevent locking
         os.ftruncate(lock, 0)
         os.pwrite(lock, b"%d\n" % os.getpid(), 0)
     return lock

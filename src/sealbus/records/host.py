@@ -1,4 +1,4 @@
-"""What the log asks of the machine it runs on, in one place, so that a test can be a machine whose disk is full."""
+"""The system calls of the log, in one place, so that a test can replace them by a full disk."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Host", "Limits"]
 
-_SMALLEST_SEGMENT = 65536  # bytes: a few of the longest lines, and what is kept behind them
-_FEWEST_SEGMENTS = 4  # one closed, one told to go, the current one, the reserve
+_SMALLEST_SEGMENT = 65536  # bytes: several of the longest lines and the space reserved behind them
+_FEWEST_SEGMENTS = 4  # one closed, one being removed, the current one, the reserve
 
 
 def _allocate(fd: int, size_bytes: int) -> None:
@@ -24,9 +24,9 @@ def _allocate(fd: int, size_bytes: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Each raises OSError as the system call does. `time_ns` is the wall clock, nanoseconds since 1970.
+    """Each function raises OSError like the system call. `time_ns` is the wall clock, in nanoseconds since 1970.
 
-    `sync_delay_s` is how long after a record the sync begins, so that one sync serves many records.
+    `sync_delay_s` is the time from a record to its sync, so that one sync serves many records.
     """
 
     allocate: Callable[[int, int], None] = _allocate
@@ -38,17 +38,17 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large one segment is, and how large all files of the log together may be."""
+    """The size of one segment, and the bound on all files of the log together."""
 
     segment_bytes: int = 4 * 1024 * 1024
     bound_bytes: int = 512 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        """Raises ConfigError when they leave no room to work in."""
+        """Raises ConfigError when they leave no space to work in."""
         if self.segment_bytes < _SMALLEST_SEGMENT:
             raise ConfigError(f"a segment of records has at least {_SMALLEST_SEGMENT} bytes, not {self.segment_bytes}")
         if self.bound_bytes < _FEWEST_SEGMENTS * self.segment_bytes:
             raise ConfigError(
-                f"the bound on records leaves no room for {_FEWEST_SEGMENTS} segments",
+                f"the bound on records is too small for {_FEWEST_SEGMENTS} segments",
                 hint=f"allow at least {_FEWEST_SEGMENTS * self.segment_bytes} bytes",
             )

@@ -1,13 +1,13 @@
-"""What is recorded? One frozen struct per kind of record.
+"""The kinds of records. One frozen struct per kind.
 
-A record is read a year later by somebody who has nothing else, so each says who and what without a look at another:
-a denial names the peer again, although its connection did. Two records are bound by number: a `WriteOutcome` names the
-sequence number of its `WriteRequested`. `connection` counts from 1 in each run of the gateway, that is, between one
-`Started` and the next. Fields that do not apply are left out of the stored line.
+A record may be read a year later without any other record, so each names its subject and its object: a denial names the
+peer again, although its connection did. Two records refer to each other by number: a `WriteOutcome` names the sequence
+number of its `WriteRequested`. `connection` counts from 1 in each run of the gateway, that is, between one `Started`
+and the next. Fields that do not apply are left out of the stored line.
 
-Names: `peer` is a network address ("203.0.113.7:50123"), `address` a 0-based place in a table as in the PDU, `function`
-the function code, `pdu` raw bytes in hexadecimal. `rule` names the line of the policy that decided, None when none did.
-Sequence number, time and hash belong to the stored line, not to the record.
+Names: `peer` is a network address ("203.0.113.7:50123"), `address` a 0-based address in a table as in the PDU,
+`function` the function code, `pdu` raw bytes in hexadecimal. `rule` names the line of the policy that decided, None if
+none did. Sequence number, time and hash belong to the stored line, not to the record.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 
 
 class Outcome(StrEnum):
-    """How a write ended. UNKNOWN: it may have been carried out or not. MISMATCH: the device echoed something else."""
+    """The end of a write. UNKNOWN: it may have been executed. MISMATCH: the device echoed something else."""
 
     DONE = "done"
     EXCEPTION = "exception"
@@ -55,24 +55,24 @@ class Outcome(StrEnum):
 
 
 class AlarmState(StrEnum):
-    """An alarm stands from RAISED to CLEARED under the same name."""
+    """An alarm of one name lasts from RAISED to CLEARED."""
 
     RAISED = "raised"
     CLEARED = "cleared"
 
 
 class FileRead(msgspec.Struct, frozen=True, gc=False):
-    """A file in force: its path and the SHA-256 of its bytes in hexadecimal."""
+    """A file in force: its path, and the SHA-256 of its bytes in hexadecimal."""
 
     file: str
     fingerprint: str
 
 
-class _Kind(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="kind"):
-    """What all kinds share: how they are written."""
+class _RecordKind(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="kind"):
+    """How all kinds are encoded."""
 
 
-class Started(_Kind, frozen=True, kw_only=True, tag="started"):
+class Started(_RecordKind, frozen=True, kw_only=True, tag="started"):
     """The gateway began to serve: with which files, and which `unsafe_*` switches."""
 
     version: str
@@ -81,14 +81,14 @@ class Started(_Kind, frozen=True, kw_only=True, tag="started"):
     unsafe: tuple[str, ...] = ()
 
 
-class Stopped(_Kind, frozen=True, kw_only=True, tag="stopped"):
-    """The gateway ended in order. The last record of a run; a run without it was cut off."""
+class Stopped(_RecordKind, frozen=True, kw_only=True, tag="stopped"):
+    """The gateway ended in order. The last record of a run; a run without it was interrupted."""
 
     reason: str
 
 
-class Connected(_Kind, frozen=True, kw_only=True, tag="connected"):
-    """A client is in. On a plain listener there is no identity: those fields are left out."""
+class Connected(_RecordKind, frozen=True, kw_only=True, tag="connected"):
+    """A client connected. On a plain listener there is no identity: those fields are left out."""
 
     listener: str
     connection: int
@@ -103,8 +103,8 @@ class Connected(_Kind, frozen=True, kw_only=True, tag="connected"):
     resumed: bool | None = None
 
 
-class Disconnected(_Kind, frozen=True, kw_only=True, tag="disconnected"):
-    """The end of a connection, and how many requests came over it."""
+class Disconnected(_RecordKind, frozen=True, kw_only=True, tag="disconnected"):
+    """A connection ended, after this number of requests."""
 
     connection: int
     reason: str
@@ -112,16 +112,16 @@ class Disconnected(_Kind, frozen=True, kw_only=True, tag="disconnected"):
     duration_s: float
 
 
-class HandshakeFailed(_Kind, frozen=True, kw_only=True, tag="handshake_failed"):
-    """Somebody could not prove who they are, or did not speak TLS."""
+class HandshakeFailed(_RecordKind, frozen=True, kw_only=True, tag="handshake_failed"):
+    """A client did not prove its identity, or did not speak TLS."""
 
     listener: str
     peer: str
     reason: str
 
 
-class RefusedConnection(_Kind, frozen=True, kw_only=True, tag="refused_connection"):
-    """Closed because of a cap: per address before the handshake, per identity after it."""
+class RefusedConnection(_RecordKind, frozen=True, kw_only=True, tag="refused_connection"):
+    """Closed because of a limit: per address before the handshake, per identity after it."""
 
     listener: str
     peer: str
@@ -130,8 +130,8 @@ class RefusedConnection(_Kind, frozen=True, kw_only=True, tag="refused_connectio
     serial: str | None = None
 
 
-class SessionEnded(_Kind, frozen=True, kw_only=True, tag="session_ended"):
-    """A live session lost its entitlement: revoked, expired, its authority no longer trusted."""
+class SessionEnded(_RecordKind, frozen=True, kw_only=True, tag="session_ended"):
+    """A live session lost its entitlement: revoked, expired, or its authority no longer trusted."""
 
     connection: int
     peer: str
@@ -140,10 +140,10 @@ class SessionEnded(_Kind, frozen=True, kw_only=True, tag="session_ended"):
     reason: str
 
 
-class Denied(_Kind, frozen=True, kw_only=True, tag="denied"):
-    """A request that the policy did not allow. `pdu` where it could not be read as a place in a table.
+class Denied(_RecordKind, frozen=True, kw_only=True, tag="denied"):
+    """A request that the policy did not allow. `pdu` is set if the request has no address in a table.
 
-    `times` counts the same request of the same connection when the gateway told several denials in one record.
+    `times` counts equal requests of the same connection when the gateway records several denials as one.
     """
 
     connection: int
@@ -162,8 +162,8 @@ class Denied(_Kind, frozen=True, kw_only=True, tag="denied"):
     times: int = 1
 
 
-class WriteRequested(_Kind, frozen=True, kw_only=True, tag="write_requested"):
-    """A write was allowed and is about to be sent. `values` are registers, or coils as 0 and 1; else there is `pdu`."""
+class WriteRequested(_RecordKind, frozen=True, kw_only=True, tag="write_requested"):
+    """A write was allowed and is about to be sent. `values` are registers, or coils as 0 and 1; otherwise `pdu` is set."""
 
     connection: int
     peer: str
@@ -181,8 +181,8 @@ class WriteRequested(_Kind, frozen=True, kw_only=True, tag="write_requested"):
     rule: str | None = None
 
 
-class WriteOutcome(_Kind, frozen=True, kw_only=True, tag="write_outcome"):
-    """How the write recorded under the sequence number `request` ended. Each has exactly one."""
+class WriteOutcome(_RecordKind, frozen=True, kw_only=True, tag="write_outcome"):
+    """The end of the write that was recorded under the sequence number `request`. Each write has exactly one."""
 
     request: int
     outcome: Outcome
@@ -190,28 +190,28 @@ class WriteOutcome(_Kind, frozen=True, kw_only=True, tag="write_outcome"):
     why: str | None = None
 
 
-class Reloaded(_Kind, frozen=True, kw_only=True, tag="reloaded"):
+class Reloaded(_RecordKind, frozen=True, kw_only=True, tag="reloaded"):
     """These files are in force from here on."""
 
     files: tuple[FileRead, ...]
 
 
-class ReloadFailed(_Kind, frozen=True, kw_only=True, tag="reload_failed"):
-    """This file cannot be used; what was in force stays in force."""
+class ReloadFailed(_RecordKind, frozen=True, kw_only=True, tag="reload_failed"):
+    """This file cannot be used; the old state stays in force."""
 
     file: str
     problem: str
 
 
-class Alarm(_Kind, frozen=True, kw_only=True, tag="alarm"):
-    """Something needs a person, or no longer does. The log's own alarm is called `records`."""
+class Alarm(_RecordKind, frozen=True, kw_only=True, tag="alarm"):
+    """A condition needs attention, or no longer does. The alarm of the log itself is called `records`."""
 
     name: str
     state: AlarmState
     text: str
 
 
-class RecordsLost(_Kind, frozen=True, kw_only=True, tag="records_lost"):
+class RecordsLost(_RecordKind, frozen=True, kw_only=True, tag="records_lost"):
     """Records that were counted but not stored, and why."""
 
     count: int
@@ -221,8 +221,8 @@ class RecordsLost(_Kind, frozen=True, kw_only=True, tag="records_lost"):
     reason: str
 
 
-class SegmentRemoved(_Kind, frozen=True, kw_only=True, tag="segment_removed"):
-    """The bound on the directory removes its oldest segment. `last_hash` is what the next segment's header names."""
+class SegmentRemoved(_RecordKind, frozen=True, kw_only=True, tag="segment_removed"):
+    """The bound removes the oldest segment. `last_hash` is the previous hash of the next segment."""
 
     segment: int
     first_sequence: int
@@ -231,7 +231,7 @@ class SegmentRemoved(_Kind, frozen=True, kw_only=True, tag="segment_removed"):
     size_bytes: int
 
 
-class Recovered(_Kind, frozen=True, kw_only=True, tag="recovered"):
+class Recovered(_RecordKind, frozen=True, kw_only=True, tag="recovered"):
     """The last run ended without closing the log. Up to a second of records before this may be missing.
 
     `dropped_bytes` of a torn line were dropped; `problem` is set when the segment was damaged and a new one was begun.
@@ -263,17 +263,17 @@ Record = (
 
 
 class Rank(IntEnum):
-    """Who may use the room that is left when the disk is full. Higher may use more of it."""
+    """Which records may use the remaining space when the disk is full. A higher rank may use more of it."""
 
-    ORDINARY = 0  # a peer causes these at will: counted, not stored, from the first moment the disk is full
+    ORDINARY = 0  # any peer can cause these: counted, not stored, once the disk is full
     ESSENTIAL = 1  # stored in the reserve
-    LAST_WORDS = 2  # stored in the small part kept behind it
-    OUTCOME = 3  # its room is kept for it from the moment its write is recorded
+    SHUTDOWN_RESERVE = 2  # stored in the small part behind it, which is kept for alarms and the end of the run
+    OUTCOME = 3  # its space is reserved when its write is recorded
 
 
 RANKS: dict[type, Rank] = {
     Started: Rank.ESSENTIAL,
-    Stopped: Rank.LAST_WORDS,
+    Stopped: Rank.SHUTDOWN_RESERVE,
     Connected: Rank.ORDINARY,
     Disconnected: Rank.ORDINARY,
     HandshakeFailed: Rank.ORDINARY,
@@ -284,14 +284,14 @@ RANKS: dict[type, Rank] = {
     WriteOutcome: Rank.OUTCOME,
     Reloaded: Rank.ESSENTIAL,
     ReloadFailed: Rank.ESSENTIAL,
-    Alarm: Rank.LAST_WORDS,
-    RecordsLost: Rank.LAST_WORDS,
-    SegmentRemoved: Rank.LAST_WORDS,
+    Alarm: Rank.SHUTDOWN_RESERVE,
+    RecordsLost: Rank.SHUTDOWN_RESERVE,
+    SegmentRemoved: Rank.SHUTDOWN_RESERVE,
     Recovered: Rank.ESSENTIAL,
 }
 """The rank of every kind."""
 
 
 def kind_of(record: Record | type[Record]) -> str:
-    """The name of a record's kind, as it stands in the stored line."""
+    """The name of the kind in the stored line."""
     return str(record.__struct_config__.tag)

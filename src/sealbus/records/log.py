@@ -1,18 +1,18 @@
-"""The record log: every write is in it before it is on the wire, and it says when it could not keep something.
+"""The record log: every write is recorded before it is sent, and the log reports when it could not store a record.
 
-One process writes, from one thread. `append` hands the record to the operating system and returns; a thread brings it
-to the disk within a second. The space is taken ahead: behind the current segment stands a reserve, allocated whole, so
-that a full disk is first an alarm and only much later a refusal.
+One process writes, from one thread. `append` hands the record to the operating system and returns; another thread
+brings it to the disk within a second. Space is allocated in advance: behind the current segment there is a reserve,
+fully allocated, so that a full disk first raises an alarm and refuses writes only much later.
 
-    OK        the reserve stands. Everything is stored.
-    FLOODED   what peers can cause at will (connections, handshakes, denials) has used up its share of the log. It is
-              counted and told once a minute; everything else is stored.
-    RESERVE   the current segment is the last one the disk has room for. Stored and counted as in FLOODED.
-    FULL      no room for another write and its outcome: writes are refused. Outcomes of writes already recorded have
-              their room kept for them, and behind it a little is left for alarms and the last record of the run.
+    OK        the reserve exists. Everything is stored.
+    FLOODED   records that peers can cause at will (connections, handshakes, denials) have used up their share of the
+              log. They are counted, and the counts are recorded once a minute; everything else is stored.
+    RESERVE   the current segment is the last one the disk has space for. Stored and counted as in FLOODED.
+    FULL      no space for another write and its outcome: writes are refused. The outcomes of recorded writes have
+              space reserved, and behind it there is a little for alarms and the last record of the run.
     FAILED    the disk fails, or does not answer. As FULL, until it works again and all was written once more.
 
-The way back is the log's own: `tend`, called once a second, tries again. The first record then tells what was lost.
+The log recovers by itself: `maintain`, called once a second, tries again. The first record then states what was lost.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from sealbus.records.kinds import (
     WriteRequested,
     kind_of,
 )
-from sealbus.records.losses import Losses
+from sealbus.records.lost_records import LostRecords
 from sealbus.records.segments import LONGEST_LINE
 from sealbus.records.state import ADMITTED, RecordsFull, RecordState
 from sealbus.records.store import SegmentStore
@@ -53,14 +53,14 @@ __all__ = ["ALARM_NAME", "RecordLog"]
 ALARM_NAME = "records"
 
 _OUTCOME_LINE = 512
-_LAST_WORDS_BYTES = 16384
-_TELL_LOSSES_EVERY_S = 60.0
+_SHUTDOWN_RESERVE_BYTES = 16384
+_LOSS_RECORD_INTERVAL_S = 60.0
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_CUT_OFF = "the gateway ended before the outcome was recorded"
+_INTERRUPTED = "the gateway ended before the outcome was recorded"
 
 
 class RecordLog:
-    """An append-only log in a directory. Not for several threads; the syncing thread is its own business."""
+    """An append-only log in a directory. Not thread-safe; it runs a syncing thread of its own."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class RecordLog:
         self._time_ns = host.time_ns
         self._on_change = on_change
         self._allowance = allowance
-        self._losses = Losses()
-        self._losses_told_at = 0.0
-        self._unsettled: set[int] = set()
-        self._state = self._announced = RecordState.OK
+        self._lost = LostRecords()
+        self._lost_recorded_at = 0.0
+        self._open_writes: set[int] = set()
+        self._state = self._notified = RecordState.OK
 
     @classmethod
     def open(
@@ -92,10 +92,10 @@ class RecordLog:
         host: Host | None = None,
         on_change: Callable[[RecordState, str], None] | None = None,
     ) -> RecordLog:
-        """Open the log in `directory`, made if missing, and go on where the last run ended.
+        """Open the log in `directory`, created if missing, and continue where the last run ended.
 
-        `on_change` is called with each new state and why, in the call that finds it. Raises ConfigError: another
-        process writes there, others may write there, or the files cannot be read.
+        `on_change` is called with each new state and its reason, in the call that detects it. Raises ConfigError:
+        another process writes there, other users may write there, or the files cannot be read.
         """
         folder = Path(directory).absolute()
         limits, host = limits or Limits(), host or Host()
@@ -108,17 +108,17 @@ class RecordLog:
                 f"the records cannot be read: {error.strerror}", file=str(folder), hint="check the disk and the owner"
             ) from error
         log = cls(store, lock, allowance=FloodAllowance(limits.bound_bytes), host=host, on_change=on_change)
-        log._take_up()
+        log._record_recovery()
         return log
 
     @property
     def state(self) -> RecordState:
-        """As of the last `append` or `tend`."""
+        """The state after the last `append` or `maintain`."""
         return self._state
 
     @property
     def reason(self) -> str:
-        """The state in words, with what the operating system said."""
+        """The text of the state, with the error of the operating system."""
         cause = self._store.failure or self._store.no_reserve_because
         if cause is None or self._state is RecordState.OK:
             return self._state.value
@@ -126,86 +126,80 @@ class RecordLog:
 
     @property
     def head(self) -> tuple[int, str]:
-        """Sequence number and hash of the last line: what to note elsewhere to prove later that nothing was changed."""
+        """Sequence number and hash of the last line: store them elsewhere to prove later that nothing was changed."""
         return self._store.sequence, self._store.digest.hex()
 
     @property
     def lost(self) -> int:
         """How many records were counted instead of stored since the log was opened."""
-        return self._losses.total
-
-    @property
-    def room_for_write(self) -> bool:
-        """Whether a write can be recorded now, and its outcome after it. Cheap: ask before every write."""
-        state = self._state
-        if state is RecordState.FULL or state is RecordState.FAILED or self._store.failure is not None:
-            return False
-        return self._has_room()
+        return self._lost.total
 
     def append(self, record: Record) -> int:
         """Store `record` and return its sequence number: it was handed to the operating system.
 
-        0 when it was counted instead (any state but OK). Raises RecordsFull for a `WriteRequested` that cannot be
-        stored, and for nothing else: the loss of any other record must not stop what it tells of.
+        Returns 0 when it was counted instead (in any state but OK). Raises RecordsFull for a `WriteRequested` that
+        cannot be stored, and nothing else: losing any other record must not stop the event that it describes.
         """
         if self._store.failure is not None:
-            self._settle()
+            self._update_state()
         if isinstance(record, Stopped):
-            self._tell_losses(Rank.LAST_WORDS)
+            self._record_losses(Rank.SHUTDOWN_RESERVE)
         sequence = self._put(record, RANKS[type(record)])
         if not sequence:
-            self._settle()
-            self._losses.add(kind_of(record), self._time_ns(), self._state)
+            self._update_state()
+            self._lost.add(kind_of(record), self._time_ns(), self._state)
         if isinstance(record, WriteRequested) and sequence:
-            self._unsettled.add(sequence)
+            self._open_writes.add(sequence)
         elif isinstance(record, WriteOutcome):
-            self._unsettled.discard(record.request)
+            self._open_writes.discard(record.request)
         if self._allowance.exhausted or not self._store.has_reserve or self._store.failure is not None:
-            self._settle()
-        self._announce()
+            self._update_state()
+        self._notify()
         if not sequence and isinstance(record, WriteRequested):
             raise RecordsFull(self.reason)
         return sequence
 
-    def tend(self, now: float) -> None:
-        """Call once a second with the monotonic clock, in seconds: allocates, mends, removes, tells what was lost."""
-        self._store.tend(now)
+    def maintain(self, now: float) -> None:
+        """Call once a second with the monotonic clock, in seconds: allocates, repairs, removes, and records what was
+        lost.
+        """
+        self._store.maintain(now)
         self._allowance.refill(now)
-        self._settle()
-        if self._losses and (self._state is RecordState.OK or now - self._losses_told_at >= _TELL_LOSSES_EVERY_S):
-            self._losses_told_at = now
-            self._tell_losses(Rank.ESSENTIAL)
-            self._settle()
-        self._announce()
+        self._update_state()
+        if self._lost and (self._state is RecordState.OK or now - self._lost_recorded_at >= _LOSS_RECORD_INTERVAL_S):
+            self._lost_recorded_at = now
+            self._record_losses(Rank.ESSENTIAL)
+            self._update_state()
+        self._notify()
 
     def sync(self) -> None:
-        """Wait until all records are on the disk, or the disk has failed (`state`). Blocks: not for the event loop."""
+        """Wait until all records are on the disk, or the disk has failed (see `state`). Blocks: not for the event loop."""
         self._store.flush()
-        self._settle()
-        self._announce()
+        self._update_state()
+        self._notify()
 
     def close(self) -> None:
-        """Tell what was lost, sync, and let another process write here. A second call does nothing."""
+        """Record what was lost, sync, and unlock the directory. A second call does nothing."""
         if self._lock < 0:
             return
-        self._tell_losses(Rank.LAST_WORDS)
+        self._record_losses(Rank.SHUTDOWN_RESERVE)
         self._store.close()
         os.close(self._lock)
         self._lock = -1
 
-    def _take_up(self) -> None:
-        """The first records after an earlier run: how it was found, and the writes it left without an outcome."""
+    def _record_recovery(self) -> None:
+        """The first records after an earlier run: how it ended, and the writes it left without an outcome."""
         tip = self._store.tip
-        self._unsettled.update(tip.unsettled)
+        self._open_writes.update(tip.open_writes)
         if not tip.was_closed:
             problem = None
             if tip.broken is not None:
                 problem = f"segment {tip.broken.segment}, line {tip.broken.line}: {tip.broken.problem}"
             self.append(Recovered(segment=tip.segment, dropped_bytes=tip.dropped_bytes, problem=problem))
-        for request in tip.unsettled:
-            self.append(WriteOutcome(request=request, outcome=Outcome.UNKNOWN, why=_CUT_OFF))
-        self._settle()
-        self._announce()
+        for request in tip.open_writes:
+            self.append(WriteOutcome(request=request, outcome=Outcome.UNKNOWN, why=_INTERRUPTED))
+        self._update_state()
+        self._notify()
 
     def _put(self, record: Record, rank: Rank) -> int:
         if rank < ADMITTED[self._state]:
@@ -216,7 +210,7 @@ class RecordLog:
         if not store.fits(payload, floor=floor):
             if not store.roll():
                 return 0
-            if rank < ADMITTED[self._judge()]:
+            if rank < ADMITTED[self._current_state()]:
                 return 0
             floor = self._floor(rank)
         sequence = store.put(payload, floor=floor)
@@ -228,14 +222,14 @@ class RecordLog:
         """Bytes of the current segment that a record of this rank must leave free."""
         if rank is Rank.OUTCOME or self._store.has_reserve:
             return 0
-        outcomes = len(self._unsettled) * _OUTCOME_LINE
-        return outcomes if rank is Rank.LAST_WORDS else outcomes + _LAST_WORDS_BYTES
+        outcomes = len(self._open_writes) * _OUTCOME_LINE
+        return outcomes if rank is Rank.SHUTDOWN_RESERVE else outcomes + _SHUTDOWN_RESERVE_BYTES
 
     def _has_room(self) -> bool:
-        outcomes = (len(self._unsettled) + 1) * _OUTCOME_LINE
-        return self._store.room >= LONGEST_LINE + outcomes + _LAST_WORDS_BYTES
+        outcomes = (len(self._open_writes) + 1) * _OUTCOME_LINE
+        return self._store.room >= LONGEST_LINE + outcomes + _SHUTDOWN_RESERVE_BYTES
 
-    def _judge(self) -> RecordState:
+    def _current_state(self) -> RecordState:
         failure = self._store.failure
         if failure is not None:
             return RecordState.FULL if failure.errno in _NO_SPACE else RecordState.FAILED
@@ -245,25 +239,25 @@ class RecordLog:
             return RecordState.FULL
         return RecordState.RESERVE
 
-    def _settle(self) -> None:
-        """Take up the state that the store is in, and record the change. What was lost is told before all is well."""
-        while (state := self._judge()) is not self._state:
+    def _update_state(self) -> None:
+        """Recompute the state and record the change. Losses are recorded before the state returns to OK."""
+        while (state := self._current_state()) is not self._state:
             self._state = state
-            if state is RecordState.OK and not self._tell_losses(Rank.LAST_WORDS):
+            if state is RecordState.OK and not self._record_losses(Rank.SHUTDOWN_RESERVE):
                 continue
             alarm = AlarmState.CLEARED if state is RecordState.OK else AlarmState.RAISED
-            self._put(Alarm(name=ALARM_NAME, state=alarm, text=self.reason), Rank.LAST_WORDS)
+            self._put(Alarm(name=ALARM_NAME, state=alarm, text=self.reason), Rank.SHUTDOWN_RESERVE)
 
-    def _tell_losses(self, rank: Rank) -> bool:
-        if not self._losses:
+    def _record_losses(self, rank: Rank) -> bool:
+        if not self._lost:
             return True
-        if not self._put(self._losses.record(), rank):
+        if not self._put(self._lost.record(), rank):
             return False
-        self._losses.told()
+        self._lost.clear()
         return True
 
-    def _announce(self) -> None:
-        if self._announced is not self._state:
-            self._announced = self._state
+    def _notify(self) -> None:
+        if self._notified is not self._state:
+            self._notified = self._state
             if self._on_change is not None:
                 self._on_change(self._state, self.reason)

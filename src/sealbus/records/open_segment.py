@@ -1,11 +1,13 @@
-"""The segment that is being written, and the reserve that it is made from.
+"""The segment that is being written, and the reserve that the next one is made from.
 
-A line is in the log when `write` has returned: it was handed to the operating system whole, at its place. What has not
-been synced yet is also kept in memory. After a failed sync Linux takes the pages for clean although they may never have
-reached the disk, so the only honest second try is to write the same bytes again (`rewrite`) and sync then.
+A line is in the log when `write` has returned: it was handed to the operating system completely, at its offset. Bytes
+that are not synced yet are also kept in memory. After a failed sync Linux marks the pages as clean although they may
+not have reached the disk, so syncing again proves nothing: the same bytes are written again (`rewrite`) and synced
+then.
 
-Two threads meet here on plain attributes, each with one writer: the log's thread sets `end` and `retired`, the syncing
-thread `synced` and `closed`. The syncing thread closes a retired segment, so no descriptor is closed under a sync.
+Two threads share plain attributes, each with one writer: the thread of the log sets `end` and `retired`, the syncing
+thread sets `synced` and `closed`. The syncing thread closes a retired segment, so no descriptor is closed during a
+sync.
 """
 
 from __future__ import annotations
@@ -32,14 +34,14 @@ _TRIM_BYTES = 65536
 
 @dataclass(slots=True, eq=False)
 class OpenSegment:
-    """A segment with lines up to `end` and allocated room up to `capacity`, both offsets in bytes."""
+    """A segment with lines up to `end` and allocated space up to `capacity`; both are offsets in bytes."""
 
     number: int
     fd: int
     capacity: int
     host: Host
     end: int = 0
-    stained: int = 0  # bytes of a line that failed may lie up to here
+    dirty_end: int = 0  # a failed write may have left bytes up to here
     synced: int = 0
     retired: bool = False
     closed: bool = False
@@ -48,16 +50,16 @@ class OpenSegment:
 
     @classmethod
     def reopen(cls, directory: Path, tip: Tip, *, size_bytes: int, host: Host) -> OpenSegment:
-        """The last segment of an earlier run. Its room is allocated again if there is space. Raises OSError."""
+        """The last segment of an earlier run. Its space is allocated again if possible. Raises OSError."""
         fd = os.open(segment_path(directory, tip.segment), _FLAGS)
         old_size = os.fstat(fd).st_size
         try:
             host.allocate(fd, size_bytes)
         except OSError:
-            capacity = old_size  # what was allocated before stays ours
+            capacity = old_size  # the space allocated earlier remains
         else:
             capacity = max(old_size, size_bytes)
-        segment = cls(tip.segment, fd, capacity, host, end=tip.end, stained=tip.stained)
+        segment = cls(tip.segment, fd, capacity, host, end=tip.end, dirty_end=tip.dirty_end)
         segment.synced = segment._unsynced_from = tip.end
         return segment
 
@@ -70,17 +72,26 @@ class OpenSegment:
         return self.synced >= self.end
 
     def write(self, line: bytes) -> None:
-        """Put `line` behind the last one. Raises OSError; then nothing was added."""
+        """Append `line`. Raises OSError; then nothing was added."""
         end = self.end + len(line)
         data = line
-        if self.stained > self.end:
-            data = line.ljust(self.stained - self.end, b"\0")
-        self.stained = max(self.stained, end)
+        if self.dirty_end > self.end:
+            data = line.ljust(self.dirty_end - self.end, b"\0")
+        self.dirty_end = max(self.dirty_end, end)
         self._put(data, self.end)
-        self.end = self.stained = end
+        self.end = self.dirty_end = end
         self._unsynced += line
         if len(self._unsynced) > _TRIM_BYTES:
             self.trim()
+
+    def mark_synced(self, end: int) -> None:
+        """All up to this offset is on the disk. For the syncing thread."""
+        self.synced = end
+
+    def close(self) -> None:
+        """Close the descriptor of a retired segment. For the syncing thread, so that none is closed during a sync."""
+        os.close(self.fd)
+        self.closed = True
 
     def rewrite(self) -> None:
         """Write again what may not have reached the disk. Raises OSError."""
@@ -89,18 +100,18 @@ class OpenSegment:
             self._put(bytes(self._unsynced), self._unsynced_from)
 
     def trim(self) -> None:
-        """Forget what has reached the disk."""
+        """Release the memory of what has reached the disk."""
         done = self.synced - self._unsynced_from
         if done > 0:
             del self._unsynced[:done]
             self._unsynced_from = self.synced
 
     def retire(self) -> None:
-        """Nothing more will be written: give back the room that was not used. Raises OSError.
+        """No more lines follow: return the unused space. Raises OSError.
 
-        Once it is retired the descriptor is the syncing thread's, and may be closed and used for something else.
+        Once a segment is retired, its descriptor belongs to the syncing thread and may be closed and reused.
         """
-        self.capacity = self.stained = self.end
+        self.capacity = self.dirty_end = self.end
         try:
             os.ftruncate(self.fd, self.end)
         finally:
@@ -122,11 +133,11 @@ class Reserve:
 
     @classmethod
     def allocate(cls, directory: Path, size_bytes: int, host: Host) -> Reserve:
-        """Take the one that an earlier run left, or make one. Raises OSError when the disk has no room for it."""
+        """Use the reserve that an earlier run left, or create one. Raises OSError when the disk has no space for it."""
         path = directory / RESERVE_NAME
         fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
         try:
-            # Whose group may list the folder may read what is in it, whatever the umask: as a collector of another user.
+            # A group that may list the folder may read its files, whatever the umask: a collector may run as another user.
             os.fchmod(fd, 0o600 | (directory.stat().st_mode & stat.S_IRGRP))
             if os.fstat(fd).st_size and not _is_blank(fd, size_bytes):
                 os.ftruncate(fd, 0)
@@ -138,9 +149,10 @@ class Reserve:
         return cls(path, fd, size_bytes, host)
 
     def begin(self, directory: Path, number: int, header_line: bytes) -> OpenSegment:
-        """Make it segment `number`. The header is written before the name, so no segment is without one.
+        """Turn it into segment `number`. The header is written before the file is renamed, so no segment lacks a
+        header.
 
-        Raises OSError; then the reserve is gone.
+        Raises OSError; then the reserve no longer exists.
         """
         segment = OpenSegment(number, self.fd, self.capacity, self.host)
         try:

@@ -1,8 +1,8 @@
-"""Read records back, in order, without checking the chain: for a reader that follows a log while it is written.
+"""Read records in order, without checking the chain: for a reader that follows a log while it is written.
 
-A reader keeps the last sequence number it has dealt with and asks for what is after it. Every record has one place and
-one number, so what was dealt with is never seen twice. A line that cannot be read, because it is damaged or of a kind
-that a newer version wrote, comes out as `Unreadable` under the number that belongs there; it is not skipped in silence.
+A reader stores the last sequence number it has processed and reads the records after it. Each record has one position
+and one number, so none is processed twice. A line that cannot be decoded, because it is damaged or of a kind that a
+newer version wrote, is returned as `Unreadable` under the number that belongs there; it is not skipped silently.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from sealbus.errors import ConfigError
 from sealbus.records.chain import Stamp
 from sealbus.records.kinds import Record
-from sealbus.records.segments import NOT_THAT_JSON, list_segments, read_bytes, read_header, segment_path
+from sealbus.records.segments import DECODE_ERRORS, list_segments, read_bytes, read_header, segment_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ _decode_record = msgspec.json.Decoder(Record).decode
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A stored line that is no record known here. `text` is the line."""
+    """A stored line that is not a known record. `text` is the line."""
 
     file: str
     line: int
@@ -39,8 +39,8 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A record as it was stored. `time` is RFC 3339 in UTC with microseconds, empty where it cannot be read; so is
-    `hash`, which ends its line in the chain.
+    """A stored record. `time` is RFC 3339 in UTC with microseconds; `hash` ends its line in the chain. Both are empty
+    where the line cannot be decoded.
     """
 
     sequence: int
@@ -50,9 +50,9 @@ class Stored:
 
 
 def read(directory: str | Path, *, after: int = 0) -> Iterator[Stored]:
-    """Every record with a sequence number above `after`, up to the last that is stored whole by now.
+    """Every record with a sequence number above `after`, up to the last one that is completely stored.
 
-    Raises ConfigError when there is no such directory or it cannot be read.
+    Raises ConfigError when the directory does not exist or cannot be read.
     """
     folder = Path(directory)
     try:
@@ -66,7 +66,7 @@ def read(directory: str | Path, *, after: int = 0) -> Iterator[Stored]:
 
 
 def newest_sequence(directory: str | Path) -> int:
-    """The number of the last record, 0 when there is none. Raises ConfigError as `read` does."""
+    """The number of the last record, 0 if there is none. Raises ConfigError like `read`."""
     folder = Path(directory)
     newest = 0
     try:
@@ -80,7 +80,7 @@ def newest_sequence(directory: str | Path) -> int:
 
 
 def _position_of(folder: Path, numbers: list[int], sequence: int) -> int:
-    """Where in `numbers` the segment stands that holds this record: the last that begins at or before it."""
+    """The index in `numbers` of the segment that contains this record: the last one that begins at or before it."""
     for position in range(len(numbers) - 1, 0, -1):
         header = read_header(folder, numbers[position])
         if header is not None and header.first <= sequence:
@@ -89,7 +89,7 @@ def _position_of(folder: Path, numbers: list[int], sequence: int) -> int:
 
 
 def _without_gaps(folder: Path, listed: list[int]) -> Iterator[int]:
-    """The listed segments, and those between them: a listing may miss one that came while it was made."""
+    """The listed segments and those between them: a listing may miss a segment that is created meanwhile."""
     for number, next_listed in pairwise([*listed, 0]):
         yield number
         between = number + 1
@@ -120,7 +120,7 @@ def _decode(line: bytes, sequence: int) -> Stored | None:
         if stamp.sequence < sequence:
             return None
         return Stored(stamp.sequence, stamp.time, _decode_record(line), stamp.hash)
-    except NOT_THAT_JSON:
+    except DECODE_ERRORS:
         return None
 
 

@@ -1,15 +1,15 @@
-"""Where did the last run stop, and how does the chain go on from there?
+"""Where did the last run stop, and how does the chain continue?
 
-The last segment is read and its chain followed. Behind the last good line there is one of three things.
+The last segment is read and its chain followed. After the last good line there is one of three things.
 
 * Nothing, or zero bytes: the next line goes there.
-* Bytes that hold no whole line: a write that was cut off by a crash. They are dropped, and a record says how many.
-* More whole lines, or a line that was changed: damage. Nothing is repaired and nothing thrown away. A new segment is
-  begun, whose header names the place of the break and follows the last good hash; the verification goes on
-  reporting the break for as long as the damaged segment is kept.
+* Bytes without a complete line: a write that a crash interrupted. They are dropped, and a record states how many.
+* More complete lines, or a changed line: damage. Nothing is repaired or deleted. A new segment is begun, whose header
+  names the place of the break and follows the last good hash; the verification reports the break for as long as the
+  damaged segment is kept.
 
-A loss of power may leave a hole in what was not yet synced, with whole lines behind it; that is the third case as well.
-Writes whose outcome was never recorded are found in the last two segments, so that each can be told to be unknown.
+A power failure may leave a hole in what was not synced, with complete lines behind it; that is the third case as well.
+Writes without an outcome are searched in the last two segments, so that each gets the outcome unknown.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.records.chain import GENESIS, BrokenAt, Stamp
-from sealbus.records.segments import NOT_THAT_JSON, ChainError, Walk, list_segments, read_bytes, segment_path
+from sealbus.records.segments import DECODE_ERRORS, ChainError, Walk, list_segments, read_bytes, segment_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,32 +35,32 @@ _decode_stamp = msgspec.json.Decoder(Stamp).decode
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """The end of the chain. `segment` is the number of the last one, 0 when there is none.
+    """The end of the chain. `segment` is the number of the last one, 0 if there is none.
 
-    `goes_on` tells whether that segment can be continued, at byte `end`, with remains up to byte `stained`.
+    `can_continue`: that segment can be continued, at byte `end`, with remains up to byte `dirty_end`.
     """
 
     segment: int = 0
-    goes_on: bool = False
+    can_continue: bool = False
     end: int = 0
-    stained: int = 0
+    dirty_end: int = 0
     sequence: int = 0
     digest: bytes = GENESIS
     dropped_bytes: int = 0
     was_closed: bool = True
     broken: BrokenAt | None = None
-    unsettled: tuple[int, ...] = ()
+    open_writes: tuple[int, ...] = ()
 
 
 def find_tip(directory: Path) -> Tip:
-    """Read the end of the chain. Removes a last segment that holds no header, and says so in `dropped_bytes`.
+    """Read the end of the chain. Removes a last segment without a header, and counts it in `dropped_bytes`.
 
     Raises OSError.
     """
     numbers = list_segments(directory)
     if not numbers:
         return Tip()
-    unsettled = _unsettled_writes(directory, numbers[-2:])
+    open_writes = _find_open_writes(directory, numbers[-2:])
     broken: BrokenAt | None = None
     last = lines_behind = dropped_bytes = 0
     for number in reversed(numbers):
@@ -80,15 +80,15 @@ def find_tip(directory: Path) -> Tip:
         if walk.header is not None:
             return Tip(
                 segment=last,
-                goes_on=broken is None,
+                can_continue=broken is None,
                 end=walk.offset,
-                stained=walk.offset + len(remains),
+                dirty_end=walk.offset + len(remains),
                 sequence=(walk.sequence or 0) + lines_behind,
                 digest=walk.digest or GENESIS,
                 dropped_bytes=dropped_bytes,
                 was_closed=closed and not dropped_bytes and broken is None,
                 broken=broken,
-                unsettled=unsettled,
+                open_writes=open_writes,
             )
     return Tip(
         segment=last,
@@ -110,18 +110,18 @@ def _follow(walk: Walk, data: bytes) -> tuple[bool, ChainError | None]:
     return last == "stopped" or walk.offset == len(data), None
 
 
-def _unsettled_writes(directory: Path, numbers: list[int]) -> tuple[int, ...]:
-    unsettled: dict[int, None] = {}
+def _find_open_writes(directory: Path, numbers: list[int]) -> tuple[int, ...]:
+    open_writes: dict[int, None] = {}
     for number in numbers:
         for line in read_bytes(directory, number).split(b"\n"):
             if _ABOUT_WRITES not in line[:100]:
                 continue
             try:
                 stamp = _decode_stamp(line)
-            except NOT_THAT_JSON:
+            except DECODE_ERRORS:
                 continue
             if stamp.kind == "write_requested":
-                unsettled[stamp.sequence] = None
+                open_writes[stamp.sequence] = None
             else:
-                unsettled.pop(stamp.request, None)
-    return tuple(unsettled)
+                open_writes.pop(stamp.request, None)
+    return tuple(open_writes)

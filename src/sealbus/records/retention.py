@@ -1,8 +1,8 @@
-"""What goes when the directory reaches its bound? The oldest segment, after a record has said so.
+"""When the directory reaches its bound, the oldest segment is removed, after a record has announced it.
 
-The record must be on the disk before the segment leaves it; otherwise a loss of power could leave a log that begins in
-the middle and does not say why, which looks like tampering. So a removal is first told, and carried out once the record
-that tells it is synced. One more segment than the bound counts is on the disk for that moment; the bound allows for it.
+The record must be on the disk before the segment is deleted. Otherwise a power failure could leave a log that begins in
+the middle without an explanation, which looks like tampering. So a removal is recorded first, and carried out once that
+record is synced. Until then the disk holds one segment more than the bound counts; the bound allows for it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ __all__ = ["Retention"]
 
 
 class Retention:
-    """The closed segments of a directory, oldest first, and those told to go."""
+    """The closed segments of a directory, oldest first, and those whose removal is recorded."""
 
     def __init__(self, directory: Path, limits: Limits) -> None:
         self._directory = directory
         self._kept: deque[tuple[int, int]] = deque()  # number, bytes
-        self._told: deque[tuple[int, OpenSegment, int]] = deque()
+        self._recorded: deque[tuple[int, OpenSegment, int]] = deque()
         self._kept_bytes = 0
-        self._allowed_bytes = limits.bound_bytes - 3 * limits.segment_bytes  # the current one, the reserve, one told
+        # The bound also covers the current segment, the reserve, and one that is being removed.
+        self._allowed_bytes = limits.bound_bytes - 3 * limits.segment_bytes
 
     def load(self, numbers_below: int) -> None:
         """Count the segments that earlier runs left."""
@@ -43,8 +44,8 @@ class Retention:
         self._kept.append((number, size_bytes))
         self._kept_bytes += size_bytes
 
-    def next_to_go(self) -> SegmentRemoved | None:
-        """The record to write about the oldest segment, when the bound is exceeded."""
+    def next_removal(self) -> SegmentRemoved | None:
+        """The record to write about the oldest segment, if the bound is exceeded."""
         if self._kept_bytes <= self._allowed_bytes or len(self._kept) < 2:
             return None
         number, size_bytes = self._kept[0]
@@ -58,17 +59,17 @@ class Retention:
             size_bytes=size_bytes,
         )
 
-    def told(self, where: OpenSegment) -> None:
+    def mark_recorded(self, where: OpenSegment) -> None:
         """The record about the oldest segment is written, and ends where `where` ends now."""
         number, size_bytes = self._kept.popleft()
         self._kept_bytes -= size_bytes
-        self._told.append((number, where, where.end))
+        self._recorded.append((number, where, where.end))
 
-    def remove_told(self) -> bool:
-        """Remove what a synced record says is removed. Whether there was any. Raises OSError."""
+    def remove_recorded(self) -> bool:
+        """Remove the segments whose removal is recorded and synced. Returns whether there were any. Raises OSError."""
         removed = False
-        while self._told and self._told[0][1].synced >= self._told[0][2]:
-            segment_path(self._directory, self._told[0][0]).unlink(missing_ok=True)
-            self._told.popleft()
+        while self._recorded and self._recorded[0][1].synced >= self._recorded[0][2]:
+            segment_path(self._directory, self._recorded[0][0]).unlink(missing_ok=True)
+            self._recorded.popleft()
             removed = True
         return removed

@@ -1,11 +1,11 @@
-"""Which files make up a directory of records, and how is one read back?
+"""The files of a directory of records, and how a segment is read back.
 
     lock                       held by the one process that writes
     records-00000001.jsonl     segments, in order; all but the last are closed and exactly as long as their lines
     reserve                    the next segment: its space is allocated, all its bytes are zero
 
-The last segment is allocated ahead too: behind its lines there are zero bytes. `Walk` follows the chain through the
-bytes of one segment and says exactly where it breaks. It is used by the verification, and by the recovery at start.
+The last segment is allocated in advance too: behind its lines there are zero bytes. `Walk` follows the chain through
+the bytes of one segment and reports exactly where it breaks. The verification uses it, and the recovery at the start.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 __all__ = [
+    "DECODE_ERRORS",
     "LOCK_NAME",
     "LONGEST_LINE",
-    "NOT_THAT_JSON",
     "RESERVE_NAME",
     "ChainError",
     "Fault",
@@ -41,10 +41,10 @@ __all__ = [
 LOCK_NAME = "lock"
 RESERVE_NAME = "reserve"
 LONGEST_LINE = 8192
-"""Bytes. No line is longer."""
+"""In bytes. No line is longer."""
 
-NOT_THAT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON of the type asked for."""
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""The errors of msgspec for bytes that are not JSON of the expected type."""
 
 _NAME = re.compile(r"records-(\d{8})\.jsonl")
 
@@ -53,7 +53,7 @@ _decode_stamp = msgspec.json.Decoder(Stamp).decode
 
 
 class Fault(StrEnum):
-    """What can be wrong with a chain of records."""
+    """The kinds of faults in a chain of records."""
 
     CHANGED = "changed"
     SEQUENCE = "sequence"
@@ -61,7 +61,7 @@ class Fault(StrEnum):
     TORN = "torn"
     HEADER = "header"
     MISSING = "missing segment"
-    UNTOLD = "untold removal"
+    UNRECORDED = "unrecorded removal"
     EXPECTED = "not as noted"
 
 
@@ -79,24 +79,25 @@ class ChainError(LocalError):
 
 
 def segment_path(directory: Path, number: int) -> Path:
-    """Where segment `number`, from 1, is kept."""
+    """The file of segment `number`, from 1."""
     return directory / f"records-{number:08d}.jsonl"
 
 
 def list_segments(directory: Path) -> list[int]:
-    """The numbers of all segments, in order. Raises OSError when there is no such directory."""
+    """The numbers of all segments, sorted. Raises OSError when there is no such directory."""
     found = (_NAME.fullmatch(path.name) for path in directory.iterdir())
     return sorted(int(name[1]) for name in found if name)
 
 
 def read_bytes(directory: Path, number: int, offset: int = 0) -> bytes:
-    """The bytes of a segment from `offset` on, as two looks agree on them. Raises FileNotFoundError.
+    """The bytes of a segment from `offset` on, on which two reads agree. Raises FileNotFoundError.
 
-    One look beside a writer may find the end of a line but zeros for its beginning: reads wait for no writes. What was
-    before the end that one look found is there when the next begins.
+    A read during a write may return the end of a line with zeros at its beginning, because reads do not wait for
+    writes. What precedes the end that one read returned is complete when the next read begins.
     """
     with segment_path(directory, number).open("rb") as file:
         found = _read_from(file, offset)
+        # One read is not enough: it may overlap a write and return zeros inside a line.
         while not (again := _read_from(file, offset)).startswith(found.rstrip(b"\0")):
             found = again
     return found
@@ -108,19 +109,19 @@ def _read_from(file: BinaryIO, offset: int) -> bytes:
 
 
 def read_header(directory: Path, number: int) -> Header | None:
-    """The header of a segment, unchecked. None when there is none that can be read."""
+    """The header of a segment, unchecked. None when it cannot be decoded."""
     try:
         with segment_path(directory, number).open("rb") as file:
             return _decode_header(file.readline(LONGEST_LINE))
-    except (OSError, *NOT_THAT_JSON):
+    except (OSError, *DECODE_ERRORS):
         return None
 
 
 class Walk:
     """Follows the chain through one segment.
 
-    `digest` and `sequence` are the last hash and number before it, None when they are not known: then the header is
-    believed. Afterwards they are those of the last good line, and `offset` is where the next line begins.
+    `digest` and `sequence` are the hash and number of the line before the segment; if they are None, the header is
+    trusted. Afterwards they are those of the last good line, and `offset` is where the next line begins.
     """
 
     __slots__ = ("digest", "header", "header_digest", "line", "number", "offset", "sequence")
@@ -135,7 +136,7 @@ class Walk:
         self.offset = 0
 
     def follow(self, data: bytes) -> Iterator[tuple[Stamp, bytes]]:
-        """Each record's stamp and line. `data` are the segment's bytes from `offset` on. Raises ChainError."""
+        """The stamp and line of each record. `data` are the bytes of the segment from `offset` on. Raises ChainError."""
         position = 0
         while data[position : position + 1] not in (b"", b"\0"):
             end = data.find(b"\n", position)
@@ -157,13 +158,13 @@ class Walk:
     def _check_header(self, line: bytes) -> None:
         try:
             header = _decode_header(line)
-        except NOT_THAT_JSON:
+        except DECODE_ERRORS:
             raise self._unreadable(line, "header") from None
         expected = None if self.sequence is None else self.sequence + 1
         if header.format != FORMAT:
-            raise self._error(Fault.HEADER, f"format {header.format} is not known here; use a newer Sealbus")
+            raise self._error(Fault.HEADER, f"format {header.format} is unknown; use a newer Sealbus")
         if header.segment != self.number:
-            raise self._error(Fault.HEADER, f"the header is that of segment {header.segment}")
+            raise self._error(Fault.HEADER, f"the header belongs to segment {header.segment}")
         if expected is not None and header.first != expected:
             raise self._error(Fault.SEQUENCE, f"the header begins at record {header.first}, expected {expected}")
         previous = _digest_of(header.previous)
@@ -171,21 +172,21 @@ class Walk:
             raise self._error(Fault.CHANGED, "the header does not follow the last hash of the segment before")
         end, digest = suffix(previous, line[:-SUFFIX_BYTES])
         if line[-SUFFIX_BYTES:] != end:
-            raise self._error(Fault.CHANGED, "the header was changed: its hash does not fit")
+            raise self._error(Fault.CHANGED, "the header was changed: its hash does not match")
         self.header, self.sequence = header, header.first - 1
         self.digest = self.header_digest = digest
 
     def _check_record(self, line: bytes) -> Stamp:
         try:
             stamp = _decode_stamp(line)
-        except NOT_THAT_JSON:
+        except DECODE_ERRORS:
             raise self._unreadable(line, "record") from None
         expected = (self.sequence or 0) + 1
         if stamp.sequence != expected:
             raise self._error(Fault.SEQUENCE, f"found record {stamp.sequence}, expected {expected}")
         end, digest = suffix(self.digest or b"", line[:-SUFFIX_BYTES])
         if line[-SUFFIX_BYTES:] != end:
-            raise self._error(Fault.CHANGED, "the record, or one before it, was changed: its hash does not fit")
+            raise self._error(Fault.CHANGED, "the record, or one before it, was changed: its hash does not match")
         self.sequence, self.digest = expected, digest
         return stamp
 
@@ -193,7 +194,7 @@ class Walk:
         left_over = len(data.rstrip(b"\0")) - position
         if left_over > 0:
             raise self._error(
-                Fault.TORN, f"the segment ends here, but {left_over} more bytes follow that are no record"
+                Fault.TORN, f"the segment ends here, but {left_over} more bytes follow that are not a record"
             )
         if self.header is None:
             raise self._error(Fault.TORN, "the segment has no header")
@@ -201,7 +202,7 @@ class Walk:
     def _unreadable(self, line: bytes, what: str) -> ChainError:
         if b"\0" in line:
             return self._error(Fault.TORN, f"the {what} has a hole of zero bytes")
-        return self._error(Fault.NOT_JSON, f"the line is no {what} in JSON")
+        return self._error(Fault.NOT_JSON, f"the line is not a {what} in JSON")
 
     def _error(self, fault: Fault, detail: str) -> ChainError:
         expected = None if self.header is None or self.sequence is None else self.sequence + 1

@@ -1,4 +1,4 @@
-"""How is the log, and what does it still admit?"""
+"""The states of the log, and which records each state still stores."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class RecordState(Enum):
     """The states of `RecordLog`. The value is the text of the alarm."""
 
     OK = "records are kept"
-    FLOODED = "more connections and denials than a day's share of the records; they are only counted"
-    RESERVE = "there is no room for the next segment of records; connections and denials are only counted"
+    FLOODED = "connections and denials have used up their daily share of the records; they are only counted"
+    RESERVE = "there is no space for the next segment of records; connections and denials are only counted"
     FULL = "the reserve for records is used up; writes are refused"
     FAILED = "the disk with the records fails; writes are refused"
 
@@ -24,10 +24,10 @@ ADMITTED = {
     RecordState.OK: Rank.ORDINARY,
     RecordState.FLOODED: Rank.ESSENTIAL,
     RecordState.RESERVE: Rank.ESSENTIAL,
-    RecordState.FULL: Rank.LAST_WORDS,
-    RecordState.FAILED: Rank.LAST_WORDS,
+    RecordState.FULL: Rank.SHUTDOWN_RESERVE,
+    RecordState.FAILED: Rank.SHUTDOWN_RESERVE,
 }
-"""The lowest rank that is still stored. What ranks lower is counted."""
+"""The lowest rank that is stored. Records of a lower rank are counted."""
 
 
 class RecordsFull(LocalError):

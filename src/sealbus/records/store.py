@@ -1,7 +1,7 @@
-"""The chain on disk: the current segment, the reserve behind it, the closed ones before it, and the thread that syncs.
+"""The chain on disk: the current segment, the reserve after it, the closed segments before it, and the syncing thread.
 
-The store knows bytes and room, not what a record means: who may use which room is decided by the log. A failure of the
-disk is not raised but kept in `trouble`; whoever asks to store gets 0 for an answer, and `_repair` tries again.
+The store manages bytes and space; the log decides which record may use which space. A disk error is not raised but kept
+in `io_error`: `put` then returns 0, and `_repair` tries again.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 __all__ = ["SegmentStore"]
 
-_LONGEST_NAME = 200
-_PATIENCE_S = 10.0
+_MAX_NAME = 200
+_SYNC_TIMEOUT_S = 10.0
 
 
 class SegmentStore:
-    """Appends encoded records to the chain. All methods belong to one thread."""
+    """Appends encoded records to the chain. All methods are called by one thread."""
 
     def __init__(self, directory: Path, *, gateway: str, limits: Limits, host: Host) -> None:
-        """Find the end of the chain and go on there. Raises OSError when the files cannot be read."""
+        """Find the end of the chain and continue there. Raises OSError when the files cannot be read."""
         self.tip = find_tip(directory)
         self.sequence = self.tip.sequence
         self.digest = self.tip.digest
-        self.trouble: OSError | None = None
+        self.io_error: OSError | None = None
         self.no_reserve_because: OSError | None = None
         self._directory = directory
-        self._gateway = gateway[:_LONGEST_NAME].encode("utf-8", "replace").decode()
+        self._gateway = gateway[:_MAX_NAME].encode("utf-8", "replace").decode()
         self._limits = limits
         self._host = host
         self._broken: BrokenAt | None = self.tip.broken
@@ -49,12 +49,12 @@ class SegmentStore:
         self._reserve: Reserve | None = None
         self._busy_since: float | None = None
         self._retention = Retention(directory, limits)
-        self._retention.load(self.tip.segment if self.tip.goes_on else self.tip.segment + 1)
-        if self.tip.goes_on:
+        self._retention.load(self.tip.segment if self.tip.can_continue else self.tip.segment + 1)
+        if self.tip.can_continue:
             self._segment = OpenSegment.reopen(directory, self.tip, size_bytes=limits.segment_bytes, host=host)
         self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         self._syncer = Syncer(self._directory_fd, sync=host.sync, delay_s=host.sync_delay_s)
-        self._show_segments()
+        self._update_syncer()
         self.allocate_reserve()
         if self._segment is None:
             self.roll()
@@ -65,19 +65,19 @@ class SegmentStore:
 
     @property
     def room(self) -> int:
-        """Bytes that can still be written without asking the disk for space."""
+        """Bytes that can be written without allocating space."""
         room = self._segment.room if self._segment else 0
         return room + (self._reserve.capacity if self._reserve else 0)
 
     @property
     def failure(self) -> OSError | None:
-        """What is wrong with the disk: a write that failed, or a sync."""
-        return self.trouble or self._syncer.failure
+        """The current error of the disk: of a write, or of a sync."""
+        return self.io_error or self._syncer.failure
 
     def put(self, payload: bytes, *, floor: int) -> int:
         """Store an encoded record and return its sequence number.
 
-        0 when it cannot be stored: it does not fit while leaving `floor` bytes free, or the disk fails.
+        Returns 0 when it cannot be stored: it does not fit while leaving `floor` bytes free, or the disk fails.
         """
         segment = self._segment
         if segment is None or segment.room < len(payload) + FRAME_BYTES + floor:
@@ -87,18 +87,18 @@ class SegmentStore:
         try:
             segment.write(line)
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
             return 0
         self.sequence, self.digest = sequence, digest
         self._syncer.request()
         return sequence
 
     def fits(self, payload: bytes, *, floor: int) -> bool:
-        """Whether the current segment has room for it."""
+        """Whether the current segment has space for it."""
         return self._segment is not None and self._segment.room >= len(payload) + FRAME_BYTES + floor
 
     def roll(self) -> bool:
-        """Go on in the reserve, and allocate the next. False when there is no reserve, or the disk fails."""
+        """Continue in the reserve, and allocate the next one. False when there is no reserve, or the disk fails."""
         if self._reserve is None:
             return False
         header, digest = self._header().seal(self.digest)
@@ -106,18 +106,19 @@ class SegmentStore:
         try:
             segment = reserve.begin(self._directory, self._last_number + 1, header)
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
             return False
         self._retire_current()
         self.digest = digest
         self._last_number, self._broken = segment.number, None
-        self._show_segments(segment)
-        self._tell_removals()
+        self._segment = segment
+        self._update_syncer()
+        self._record_removals()
         self.allocate_reserve()
         return True
 
     def allocate_reserve(self) -> None:
-        """Try to have a reserve again."""
+        """Allocate a reserve if there is none and the disk has space."""
         if self._reserve is None:
             try:
                 self._reserve = Reserve.allocate(self._directory, self._limits.segment_bytes, self._host)
@@ -125,34 +126,36 @@ class SegmentStore:
                 self.no_reserve_because = error
             else:
                 self.no_reserve_because = None
-                self._syncer.directory_changed = True
+                self._syncer.note_directory_change()
 
-    def tend(self, now: float) -> None:
-        """Once a second; `now` is monotonic, in seconds. Mends, allocates, removes what is told, minds a slow disk."""
-        self._watch(now)
+    def maintain(self, now: float) -> None:
+        """Call once a second; `now` is monotonic, in seconds. Repairs, allocates, removes old segments, and detects a
+        disk that hangs.
+        """
+        self._check_sync_time(now)
         if self.failure is not None:
             self._repair()
         else:
             self.allocate_reserve()
         try:
-            if self._retention.remove_told():
-                self._syncer.directory_changed = True
+            if self._retention.remove_recorded():
+                self._syncer.note_directory_change()
                 self._syncer.request()
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
 
     def flush(self) -> None:
         """Wait until all that was written is synced, or the sync has failed."""
         self._syncer.flush()
 
     def close(self) -> None:
-        """Sync, give back the unused room if there is a reserve for the next run to begin with, and let go."""
+        """Sync, return the unused space if the next run can begin with a reserve, and close."""
         if self.failure is not None:
             self._repair()
         self._syncer.flush()
         self._syncer.stop()
         with suppress(OSError):
-            self._retention.remove_told()
+            self._retention.remove_recorded()
             if self._segment is not None and self._reserve is not None:
                 self._segment.retire()
                 self._host.sync(self._segment.fd)
@@ -180,51 +183,48 @@ class SegmentStore:
         try:
             self._segment.retire()
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
         self._retention.add(self._segment.number, self._segment.end)
 
-    def _show_segments(self, new: OpenSegment | None = None) -> None:
-        """Let the syncing thread see which segments there are."""
-        self._segment = new or self._segment
+    def _update_syncer(self) -> None:
+        """Pass the open segments to the syncing thread."""
         alive = [segment for segment in self._syncer.segments if not segment.closed and segment is not self._segment]
-        self._syncer.segments = (*alive, self._segment) if self._segment else ()
-        self._syncer.directory_changed = True
-        self._syncer.request()
+        self._syncer.replace_segments((*alive, self._segment) if self._segment else ())
 
-    def _tell_removals(self) -> None:
-        while (removal := self._retention.next_to_go()) is not None:
+    def _record_removals(self) -> None:
+        while (removal := self._retention.next_removal()) is not None:
             if self._segment is None or not self.put(encode_record(removal, LONGEST_LINE - FRAME_BYTES), floor=0):
                 return
-            self._retention.told(self._segment)
+            self._retention.mark_recorded(self._segment)
 
-    def _watch(self, now: float) -> None:
+    def _check_sync_time(self, now: float) -> None:
         if not self._syncer.busy:
             self._busy_since = None
         elif self._busy_since is None:
             self._busy_since = now
-        elif now - self._busy_since > _PATIENCE_S and self.trouble is None:
-            self.trouble = OSError(errno.ETIMEDOUT, f"the disk has not finished a sync for {_PATIENCE_S:.0f} s")
+        elif now - self._busy_since > _SYNC_TIMEOUT_S and self.io_error is None:
+            self.io_error = OSError(errno.ETIMEDOUT, f"the disk has not finished a sync for {_SYNC_TIMEOUT_S:.0f} s")
 
     def _repair(self) -> None:
-        """The trouble is over when all is synced. What a failed sync may have lost is written again first.
+        """Clear the error once everything is synced. What a failed sync may have lost is written again first.
 
-        While `failure` stands the syncing thread touches no descriptor, so that the writing meets no closing.
+        While there is a `failure` the syncing thread uses no descriptor, so none is closed during the rewrite.
         """
         if self._syncer.busy:
             return
         segments = [segment for segment in self._syncer.segments if not segment.closed]
         if self._syncer.failure is None:
             if all(segment.is_synced for segment in segments):
-                self.trouble = None
+                self.io_error = None
                 self.allocate_reserve()
             else:
                 self._syncer.request()
             return
-        self.trouble = self.trouble or self._syncer.failure
+        self.io_error = self.io_error or self._syncer.failure
         try:
             for segment in segments:
                 segment.rewrite()
         except OSError as error:
-            self.trouble = error
+            self.io_error = error
             return
         self._syncer.retry()

@@ -1,4 +1,4 @@
-"""What a verification counts while it follows the chain: records, writes without an outcome, removals, recoveries."""
+"""The counts of a verification: records, writes without an outcome, removals, recoveries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.records.kinds import SegmentRemoved
-from sealbus.records.segments import NOT_THAT_JSON
+from sealbus.records.segments import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from sealbus.records.chain import Header, Stamp
@@ -25,10 +25,10 @@ class Tally:
         "clock_set_back",
         "first",
         "last",
+        "open_writes",
         "records",
         "recoveries",
         "removals",
-        "unsettled",
         "watched",
         "watched_hashes",
     )
@@ -39,13 +39,13 @@ class Tally:
         self.records = 0
         self.first: tuple[int, str] | None = None
         self.last: tuple[int, str] | None = None
-        self.removals: dict[int, tuple[int, str]] = {}  # segment: the record that tells it, the segment's last hash
+        self.removals: dict[int, tuple[int, str]] = {}  # segment: number of the record, last hash of the segment
         self.recoveries: list[int] = []
-        self.unsettled: set[int] = set()
+        self.open_writes: set[int] = set()
         self.clock_set_back = 0
 
     def count(self, stamp: Stamp, line: bytes) -> None:
-        """One good record."""
+        """Count a good record."""
         self.records += 1
         if self.last is None:
             self.first = (stamp.sequence, stamp.time)
@@ -56,17 +56,17 @@ class Tally:
             self.watched_hashes.add(stamp.hash)
         match stamp.kind:
             case "write_requested":
-                self.unsettled.add(stamp.sequence)
+                self.open_writes.add(stamp.sequence)
             case "write_outcome":
-                self.unsettled.discard(stamp.request)
+                self.open_writes.discard(stamp.request)
             case "segment_removed":
-                with suppress(*NOT_THAT_JSON):  # a removal that cannot be read tells nothing
+                with suppress(*DECODE_ERRORS):  # an unreadable removal explains no missing segment
                     removal = _decode_removal(line)
                     self.removals[removal.segment] = (stamp.sequence, removal.last_hash)
             case "recovered":
                 self.recoveries.append(stamp.sequence)
 
     def count_header(self, header: Header, digest: bytes) -> None:
-        """One good header: its hash is the head of the chain until the next record."""
+        """Count a good header: its hash is the head of the chain until the next record."""
         if header.first - 1 == self.watched:
             self.watched_hashes.add(digest.hex())

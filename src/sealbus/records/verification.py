@@ -1,8 +1,9 @@
-"""Is the chain whole? Every segment is read, every hash computed, and the first bad record named.
+"""Is the chain complete? Every segment is read, every hash computed, and the first bad record named.
 
-Works beside a gateway that is writing: zero bytes behind the last line are its allocated room, a segment that grows or
-is closed meanwhile is read on, and when the bound removes one before it was read, the check begins again. After a break
-the next segment's header is believed and its chain followed, so that one damaged segment does not hide the others.
+It works beside a gateway that is writing: zero bytes behind the last line are allocated space, a segment that grows or
+is closed meanwhile is read further, and when the bound removes a segment before it was read, the check starts again.
+After a break the header of the next segment is trusted and its chain followed, so that one damaged segment does not
+hide the others.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Break", "Verification", "verify"]
 
-_ATTEMPTS = 10  # to begin before the bound removes the first segment
-_LOOKS = 4  # at a line that the gateway may be writing just now
-_LOOK_AGAIN_S = 0.02
+_ATTEMPTS = 10  # to start before the bound removes the first segment
+_READ_ATTEMPTS = 4  # of a line that the gateway may be writing
+_RETRY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where the chain is broken: file, line (from 1, the header), and the number of the record that belongs there."""
+    """Where the chain breaks: file, line (from 1, the header), and the number of the record that belongs there."""
 
     file: str
     line: int
@@ -44,11 +45,12 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found. Times are RFC 3339 texts, hashes hexadecimal; `first` and `last` are (sequence number, time).
+    """The result. Times are RFC 3339 texts, hashes hexadecimal; `first` and `last` are (sequence number, time).
 
-    Segments before `first_segment` were removed by the bound, as record `removal_told_by` says. `recoveries` are the
-    records that tell of a crash. `unsettled_writes` have no outcome, or none yet. `clock_set_back` counts records that
-    are dated before the one before them. `head` is the last good sequence number and hash.
+    Segments before `first_segment` were removed by the bound, as record `removal_recorded_by` states. `recoveries` are
+    the records that state a crash. `writes_without_outcome` may include writes whose outcome is still to come.
+    `clock_set_back` counts records with an earlier time than the one before. `head` is the last good sequence number
+    and hash.
     """
 
     gateway: str
@@ -58,15 +60,11 @@ class Verification:
     first: tuple[int, str] | None
     last: tuple[int, str] | None
     head: tuple[int, str]
-    removal_told_by: int | None
+    removal_recorded_by: int | None
     recoveries: tuple[int, ...]
-    unsettled_writes: int
+    writes_without_outcome: int
     clock_set_back: int
     breaks: tuple[Break, ...]
-
-    @property
-    def first_bad(self) -> Break | None:
-        return self.breaks[0] if self.breaks else None
 
 
 def verify(
@@ -77,8 +75,9 @@ def verify(
 ) -> Verification:
     """Check every record in `directory`. Takes no lock and changes nothing.
 
-    `noted` is a head (sequence number, hash) written down elsewhere: it must still be in the chain. `progress` is
-    called with the number of the segment about to be read and of the last. Raises ConfigError when there are none.
+    `noted` is a head (sequence number, hash) that was stored elsewhere: it must still be in the chain. `progress` is
+    called with the number of the segment about to be read and of the last one. Raises ConfigError when there are no
+    records.
     """
     folder = Path(directory)
     problem = "the bound removes segments faster than they are read"
@@ -96,7 +95,7 @@ def verify(
 
 
 class _Check:
-    """One pass over all segments. FileNotFoundError: the bound was faster."""
+    """One pass over all segments. Raises FileNotFoundError when the bound removes a segment too early."""
 
     def __init__(
         self, folder: Path, *, noted: tuple[int, str] | None, progress: Callable[[int, int], None] | None
@@ -122,29 +121,29 @@ class _Check:
                 sound = False
                 self._report_missing(walk, after)
             walk = Walk(after, digest=walk.digest, sequence=walk.sequence) if sound else Walk(after)
-        told_by = self._check_beginning(first)
+        recorded_by = self._check_beginning(first)
         if self._noted is not None:
             self._check_noted(walk, *self._noted)
-        return self._result(first, walk, segments, told_by)
+        return self._result(first, walk, segments, recorded_by)
 
     def _follow(self, walk: Walk) -> tuple[bool, int | None]:
-        """Follow one segment to its end. Whether it is sound, and which is the next.
+        """Follow one segment to its end. Returns whether it is sound, and the number of the next one.
 
-        A segment is known to be whole only when there was a next one before it was read.
+        A segment is known to be complete only if there was a next one before it was read.
         """
-        looks = 0
+        attempts = 0
         while True:
-            if self._progress is not None and not looks:
+            if self._progress is not None and not attempts:
                 self._progress(walk.number, list_segments(self._folder)[-1])
-            looks += 1
+            attempts += 1
             after = self._segment_after(walk.number)
             data = read_bytes(self._folder, walk.number, walk.offset)
             try:
                 for stamp, line in walk.follow(data):
                     self._tally.count(stamp, line)
             except ChainError as error:
-                if error.fault is Fault.TORN and after is None and looks < _LOOKS:
-                    time.sleep(_LOOK_AGAIN_S)
+                if error.fault is Fault.TORN and after is None and attempts < _READ_ATTEMPTS:
+                    time.sleep(_RETRY_S)
                     continue
                 self._break(walk.number, error)
                 return False, after or self._segment_after(walk.number)
@@ -159,7 +158,7 @@ class _Check:
             return number + 1
         numbers = list_segments(self._folder)
         after = [each for each in numbers if each > number]
-        if after and after[0] == numbers[0]:  # this one, and more behind it, were removed meanwhile
+        if after and after[0] == numbers[0]:  # this segment and the next were removed meanwhile
             raise FileNotFoundError
         return after[0] if after else None
 
@@ -176,17 +175,17 @@ class _Check:
         self._break(walk.number, error)
 
     def _check_beginning(self, first: Walk) -> int | None:
-        """Which record says that the segments before the first were removed."""
+        """The record that states the removal of the segments before the first."""
         if first.number == 1 or first.header is None:
             return None
         sequence, last_hash = self._tally.removals.get(first.number - 1, (None, ""))
         if last_hash != first.header.previous:
-            detail = "the segments before this one are gone, and no record says that the bound removed them"
+            detail = "the segments before this one are missing, and no record states that the bound removed them"
             if sequence is not None:
                 detail = (
-                    f"record {sequence} says that the bound removed the segment before, but names another last hash"
+                    f"record {sequence} states that the bound removed the segment before, but with another last hash"
                 )
-            self._break(first.number, ChainError(Fault.UNTOLD, detail, line=1, sequence=first.header.first), at=0)
+            self._break(first.number, ChainError(Fault.UNRECORDED, detail, line=1, sequence=first.header.first), at=0)
         return sequence
 
     def _check_noted(self, walk: Walk, sequence: int, hash_: str) -> None:
@@ -195,13 +194,13 @@ class _Check:
             return
         if first is not None and sequence < first[0] and not self._breaks:
             raise ConfigError(
-                f"record {sequence} is no longer kept, the records begin at {first[0]}",
+                f"record {sequence} is no longer kept; the records begin at {first[0]}",
                 file=str(self._folder),
-                hint="note a newer one",
+                hint="use a newer one",
             )
         detail = f"record {sequence} was noted with another hash"
         if not self._tally.watched_hashes:
-            detail = f"record {sequence} was noted and is not here; the last good record is {last[0] if last else 0}"
+            detail = f"record {sequence} was noted and is missing; the last good record is {last[0] if last else 0}"
         self._break(walk.number, ChainError(Fault.EXPECTED, detail, line=walk.line, sequence=sequence))
 
     def _break(self, number: int, error: ChainError, *, at: int | None = None) -> None:
@@ -209,7 +208,7 @@ class _Check:
         found = Break(file, error.line, error.sequence, error.fault, error.detail)
         self._breaks.insert(len(self._breaks) if at is None else at, found)
 
-    def _result(self, first: Walk, last: Walk, segments: int, told_by: int | None) -> Verification:
+    def _result(self, first: Walk, last: Walk, segments: int, recorded_by: int | None) -> Verification:
         tally = self._tally
         header = last.header or first.header
         return Verification(
@@ -220,9 +219,9 @@ class _Check:
             first=tally.first,
             last=tally.last,
             head=(last.sequence or 0, last.digest.hex() if last.digest else ""),
-            removal_told_by=told_by,
+            removal_recorded_by=recorded_by,
             recoveries=tuple(tally.recoveries),
-            unsettled_writes=len(tally.unsettled),
+            writes_without_outcome=len(tally.open_writes),
             clock_set_back=tally.clock_set_back,
             breaks=tuple(self._breaks),
         )

@@ -1,7 +1,7 @@
-"""What does a plant look like from outside? A pumping station of three devices to practise on.
+"""A simulated plant to practise on: a pumping station of three Modbus devices.
 
-Physics, register map and devices. It refuses to leave loopback, to read a clock in its model, and to be part of a real
-plant: nothing in Sealbus needs it.
+It consists of physics, a register map and devices. It serves on loopback only, its model reads no clock, and no other
+part of Sealbus needs it.
 """
 
 from sealbus.simulation.documentation import render_plant

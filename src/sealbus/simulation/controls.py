@@ -1,7 +1,7 @@
-"""What stands in the cabinet of the PLC: level switches that do not chatter, the pump sequence, a motor valve.
+"""The controls of the PLC: level switches with hysteresis, the pump sequence, a motor valve.
 
-The sequence keeps the tank between two levels with one pump, and takes the second one when the first is not enough. The
-pumps take turns as the first, so that both wear alike; where one has tripped the other stands in.
+The sequence keeps the tank between two levels with one pump, and starts the second pump when one is not enough. The
+pumps alternate as first pump, so that both wear equally; if one has tripped, the other replaces it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STROKE_S = 60.0
 
 
 class Settings:
-    """What clients may set. Percent and metres; pumps count from 0."""
+    """What clients may set, in percent and metres. Pumps are numbered from 0."""
 
     def __init__(self) -> None:
         self.automatic = True
@@ -34,7 +34,7 @@ class Settings:
 
 @dataclass(slots=True)
 class LevelSwitches:
-    """Four alarms of one level, each with its hysteresis: on at its level, off again when that is left behind."""
+    """Four alarms of one level with hysteresis: an alarm is on at its level, and off again at a distance from it."""
 
     high_high: bool = False
     high: bool = False
@@ -42,7 +42,6 @@ class LevelSwitches:
     low_low: bool = False
 
     def update(self, level_m: float) -> None:
-        """Look at the level."""
         self.high_high = level_m >= _HIGH_HIGH_M - _HYSTERESIS_M * self.high_high
         self.high = level_m >= _HIGH_M - _HYSTERESIS_M * self.high
         self.low = level_m <= _LOW_M + _HYSTERESIS_M * self.low
@@ -50,14 +49,14 @@ class LevelSwitches:
 
 
 class PumpSequence:
-    """How many pumps the level asks for, and which."""
+    """How many pumps the level requires, and which."""
 
     def __init__(self, *, running: int = 0) -> None:
         self._wanted = running
         self._first = 0
 
     def pumps(self, level_m: float, settings: Settings, is_ready: Sequence[bool]) -> tuple[bool, bool]:
-        """Which of the two pumps shall run."""
+        """Which of the two pumps are to run."""
         if level_m >= settings.assist_m:
             self._wanted = 2
         elif level_m >= settings.start_m:
@@ -73,14 +72,14 @@ class PumpSequence:
 
 
 class MotorValve:
-    """A valve that takes a minute for its whole way. Positions are percent open."""
+    """A valve that takes a minute from end to end. Positions are percent open."""
 
     def __init__(self, position_percent: float) -> None:
         self.position_percent = position_percent
         self.is_moving = False
 
     def step(self, dt_s: float, target_percent: float) -> None:
-        """Let `dt_s` seconds pass on the way to `target_percent`."""
+        """Move for `dt_s` seconds towards `target_percent`."""
         way = 100.0 * dt_s / _STROKE_S
         self.is_moving = self.position_percent != target_percent
         self.position_percent += min(max(target_percent - self.position_percent, -way), way)

@@ -1,4 +1,4 @@
-"""The register map as a document: what `docs/simulated-plant.md` holds, made from the table that the devices run on."""
+"""Renders `docs/simulated-plant.md` from the register map that the devices use."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ _HEAD = """# The simulated plant
 A pumping station to practise on: `sealbus simulate` serves it as plain Modbus TCP on loopback, `sealbus up --demo`
 puts a gateway in front of it. Water runs through an inlet valve into a tank of 8 m² and 5 m, with a morning and an
 evening peak; two pumps lift it 13 m into a rising main. The first pump starts at 2.4 m and stops at 1.2 m, the second
-one helps at 3.0 m, and they take turns. Below about 60 % speed a pump lifts no water. Low-low level stops both pumps,
-whoever started them.
+one starts at 3.0 m, and they alternate. Below about 60 % speed a pump lifts no water. Low-low level stops both pumps,
+in automatic and manual operation.
 
-Each device listens on a port of its own, from `--port` on, and answers to its unit id and to 255. An address that is
-not in the table is exception 02, a value out of the limits exception 03. Addresses are those on the wire, counted
-from 0. `sealbus simulate --speed 60` lets an hour pass in a minute; `sealbus simulate --registers` prints this page.
+Each device listens on its own port, counting up from `--port`, and answers to its unit id and to 255. An address that is
+not in the table is answered with exception 02, a value out of the limits with exception 03. Addresses are those of the
+protocol, from 0. `sealbus simulate --speed 60` simulates an hour per minute, `sealbus simulate --registers` prints this
+page.
 """
 
 _TABLES = {
@@ -46,7 +47,7 @@ def render_plant() -> str:
 
 def _device_lines(number: int, device: DeviceMap) -> Iterator[str]:
     yield f"## Unit {device.unit_id}: {device.name}\n"
-    yield f"{device.text} At `tcp://127.0.0.1:{DEFAULT_PORT + number}` unless `--port` says otherwise.\n"
+    yield f"{device.text} At `tcp://127.0.0.1:{DEFAULT_PORT + number}` unless `--port` is given.\n"
     for table in Table:
         points = sorted((point for point in device.points if point.table is table), key=lambda point: point.address)
         if points:
@@ -57,13 +58,13 @@ def _device_lines(number: int, device: DeviceMap) -> Iterator[str]:
 
 def _table_lines(points: list[Point]) -> Iterator[str]:
     if points[0].type is ValueType.BIT:
-        yield "| address | what |"
+        yield "| address | meaning |"
         yield "| --- | --- |"
         for point in points:
             yield f"| {point.address} | {point.text} |"
         return
     is_set = points[0].table is Table.HOLDING
-    yield "| address | what | type | unit |" + " may be set to |" * is_set
+    yield "| address | meaning | type | unit |" + " range |" * is_set
     yield "| --- | --- | --- | --- |" + " --- |" * is_set
     for point in points:
         last = "" if point.registers == 1 else f"-{point.address + point.registers - 1}"

@@ -1,8 +1,8 @@
-"""A pump motor on a frequency converter: it ramps, draws current, grows warm, counts hours, and trips.
+"""A pump motor on a frequency converter: it ramps, draws current, warms up, counts hours, and trips.
 
-The load on the shaft goes with the cube of the speed and with how far the pump is opened up, plus friction; torque is
-power over speed; the current has a part that magnetises and a part that pulls. Temperatures follow the current squared
-with a lag of minutes. A trip lets the motor coast, and holds until it is reset.
+The load on the shaft is proportional to the cube of the speed and depends on the flow, plus friction. Torque is power
+divided by speed. The current has a magnetising and a load component. Temperatures follow the square of the current with
+a lag of minutes. After a trip the motor coasts, and stays stopped until a reset.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _RATED_HZ = 50.0
 
 _PUMP_POWER_KW = 13.0  # at full speed and rated flow
 _FRICTION_KW = 0.4
-_CLOSED_SHARE = 0.45  # what a pump takes that lifts nothing
-_LOSS_SHARE = 0.08  # what motor and converter turn into heat
+_CLOSED_SHARE = 0.45  # of the power, at zero flow
+_LOSS_SHARE = 0.08  # losses of motor and converter
 _MAGNETISING_SHARE = 0.3
 _COAST_S = 4.0
-_STANDS_BELOW = 0.005
+_STANDSTILL_BELOW = 0.005
 _MOTOR_RISE_K, _MOTOR_LAG_S = 62.0, 900.0
 _SINK_RISE_K, _SINK_LAG_S = 34.0, 240.0
 _MOTOR_LIMIT_C = 130.0  # insulation class B
 
 
 class DriveFault(IntEnum):
-    """Why a drive tripped, as its fault register says it."""
+    """Why a drive tripped, as in its fault register."""
 
     NONE = 0
     MOTOR_TOO_HOT = 1
@@ -40,7 +40,9 @@ class DriveFault(IntEnum):
 
 
 class Drive:
-    """One drive. Speeds and torque are shares of the rated values; `ramp_s` takes it from standstill to full speed."""
+    """One drive. Speed and torque are fractions of the rated values; `ramp_s` is the time from standstill to full
+    speed.
+    """
 
     def __init__(self, *, ambient_c: float, speed: float = 0.0, hours: float = 0.0, starts: int = 0) -> None:
         self.ramp_s = 12.0
@@ -58,45 +60,42 @@ class Drive:
     @property
     def is_running(self) -> bool:
         """Whether the shaft turns."""
-        return self.speed > _STANDS_BELOW
+        return self.speed > _STANDSTILL_BELOW
 
     @property
     def torque(self) -> float:
-        """Torque as a share of the rated one."""
+        """Torque as a fraction of the rated torque."""
         return self.shaft_kw / (self.speed * _RATED_POWER_KW) if self.is_running else 0.0
 
     @property
     def current_a(self) -> float:
-        """Motor current in ampere."""
         magnetising = _MAGNETISING_SHARE * min(self.speed / 0.1, 1.0)
         return _RATED_CURRENT_A * sqrt(magnetising**2 + (0.95 * self.torque) ** 2)
 
     @property
     def power_kw(self) -> float:
-        """What the drive takes from the mains."""
+        """Power from the mains."""
         return self.shaft_kw * (1 + _LOSS_SHARE)
 
     @property
     def rpm(self) -> float:
-        """Turns per minute."""
         return self.speed * _RATED_RPM
 
     @property
     def frequency_hz(self) -> float:
-        """What the converter feeds the motor with."""
+        """Output frequency of the converter."""
         return self.speed * _RATED_HZ
 
     def trip(self, fault: DriveFault) -> None:
-        """Stop now, and stay stopped until `reset`. The first fault is kept."""
+        """Stop, and stay stopped until `reset`. The first fault is kept."""
         if self.fault is DriveFault.NONE:
             self.fault = fault
 
     def reset(self) -> None:
-        """Be ready again."""
         self.fault = DriveFault.NONE
 
     def step(self, dt_s: float, *, target: float, flow_m3h: float, ambient_c: float) -> None:
-        """Let `dt_s` seconds pass: towards the relative speed `target`, while the pump delivers `flow_m3h`."""
+        """Advance by `dt_s` seconds towards the relative speed `target`, while the pump delivers `flow_m3h`."""
         if self.motor_c > _MOTOR_LIMIT_C:
             self.trip(DriveFault.MOTOR_TOO_HOT)
         if self.fault is not DriveFault.NONE:
@@ -110,8 +109,8 @@ class Drive:
         if self.is_running:
             self.run_hours += dt_s / 3600
         share = self.current_a / _RATED_CURRENT_A
-        self.motor_c = _towards(self.motor_c, ambient_c + _MOTOR_RISE_K * share * share, dt_s / _MOTOR_LAG_S)
-        self.sink_c = _towards(self.sink_c, ambient_c + _SINK_RISE_K * share, dt_s / _SINK_LAG_S)
+        self.motor_c = _approach(self.motor_c, ambient_c + _MOTOR_RISE_K * share * share, dt_s / _MOTOR_LAG_S)
+        self.sink_c = _approach(self.sink_c, ambient_c + _SINK_RISE_K * share, dt_s / _SINK_LAG_S)
 
     def _load(self, flow_m3h: float) -> None:
         if not self.is_running:
@@ -122,6 +121,6 @@ class Drive:
         self.shaft_kw = pump_kw + _FRICTION_KW * self.speed
 
 
-def _towards(value: float, target: float, lags: float) -> float:
+def _approach(value: float, target: float, lags: float) -> float:
     """A first-order lag after `lags` time constants."""
     return target + (value - target) * exp(-lags)

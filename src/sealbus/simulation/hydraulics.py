@@ -1,8 +1,8 @@
-"""Centrifugal pumps that share one rising main: which head and which flows they settle at.
+"""Centrifugal pumps on a common rising main: the head and the flows at which they operate.
 
-A pump at relative speed n lifts `shutoff n^2 - k Q^2` metres (the affinity laws); the main takes `static + m Q^2`,
-where Q is what all pumps deliver together. Check valves keep a pump that is too slow from running backwards. The head
-at which both agree is found by bisection, since the flow of the pumps falls and that of the main rises with it.
+A pump at relative speed n lifts `shutoff n^2 - k Q^2` metres (the affinity laws); the main needs `static + m Q^2`,
+where Q is the flow of all pumps together. Check valves prevent backflow through a slow pump. The head at which both are
+equal is found by bisection, because with rising head the flow of the pumps falls and that of the main rises.
 
 Metres of water, cubic metres per hour, relative speed 0 to 1.
 """
@@ -29,14 +29,14 @@ _BISECTIONS = 24  # a millionth of a metre
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """The head above the water of the tank, in metres, and the flow of each pump, in m3/h."""
+    """The head above the water level of the tank, in metres, and the flow of each pump, in m3/h."""
 
     head_m: float
     flows_m3h: tuple[float, ...]
 
 
 def operating_point(speeds: Sequence[float], static_head_m: float) -> OperatingPoint:
-    """Where these pumps settle when the main has to be lifted by `static_head_m`. Standing pumps hold that head."""
+    """Where these pumps operate when the main has a static head of `static_head_m`. Stopped pumps hold that head."""
     low = static_head_m
     high = max(static_head_m, *(_SHUTOFF_HEAD_M * speed * speed for speed in speeds))
     if high == low:

@@ -1,8 +1,9 @@
-"""What a device shows at an address, and how it is written there: points, and a set of points as a Modbus device.
+"""Points: the value of a device at an address, and how it is written. A set of points makes a Modbus device.
 
-An address without a point does not exist: a request that touches one is answered with exception 02 whole, as the
-MODBUS Application Protocol V1.1b3, section 6, asks. A write is checked whole before the first point changes; a value
-out of the limits of its point is exception 03. All points are read at one moment, so wide values never tear.
+An address without a point does not exist: a request that includes one is answered with exception 02 as a whole, as
+required by the MODBUS Application Protocol V1.1b3, section 6. A write is checked completely before the first point
+changes; a value out of the limits of its point is exception 03. All points are read at one moment, so wide values are
+consistent.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["Point", "PointDevice", "Reading", "Writing"]
 
 Reading = Callable[[PumpingStation], float]
-"""The value of a point in its engineering unit; of a bit, its truth."""
+"""Returns the value of a point in its engineering unit; for a bit, its truth value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """That a point can be written: between which values, in its engineering unit, and what writing it does."""
+    """How a point is written: the limits in its engineering unit, and the effect."""
 
     minimum: float
     maximum: float
@@ -35,7 +36,7 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of a device. What travels is the value divided by `factor`, as `type` in `order`."""
+    """One value of a device. The transmitted number is the value divided by `factor`, as `type` in `order`."""
 
     table: Table
     address: int
@@ -49,11 +50,11 @@ class Point:
 
     @property
     def registers(self) -> int:
-        """How many addresses it takes."""
+        """The number of its addresses."""
         return self.type.registers or 1
 
     def encode(self, station: PumpingStation) -> list[int]:
-        """The registers, or the one bit, of its value now."""
+        """The registers, or the bit, of its current value."""
         value = self.read(station)
         if self.type is ValueType.BIT:
             return [int(bool(value))]
@@ -63,14 +64,14 @@ class Point:
 
     @property
     def writable_words(self) -> range:
-        """The words that may be written here; none where it cannot be written."""
+        """The words that may be written; none for a read-only point."""
         if self.writing is None:
             return range(0)
         return range(round(self.writing.minimum / self.factor), round(self.writing.maximum / self.factor) + 1)
 
 
 class PointDevice:
-    """`read` and `write` of one device of the plant, as `sealbus.server.Device` takes them."""
+    """`read` and `write` of one device of the plant, for `sealbus.server.Device`."""
 
     def __init__(self, station: PumpingStation, points: Sequence[Point]) -> None:
         self._station = station
@@ -82,7 +83,7 @@ class PointDevice:
         }
 
     def read(self, table: Table, address: int, count: int, unit_id: int) -> list[int]:
-        """The values at these addresses. DeviceException 01 for a table, 02 for an address, that is not there."""
+        """The values at these addresses. DeviceException 01 for a table, 02 for an address, that does not exist."""
         words: list[int] = []
         while len(words) < count:
             point, offset = self._find(table, address + len(words))
@@ -90,16 +91,18 @@ class PointDevice:
         return words[:count]
 
     def write(self, table: Table, address: int, values: Sequence[int], unit_id: int) -> None:
-        """Write all of `values` or nothing. DeviceException 02 for what cannot be written, 03 for what does not fit."""
-        orders: list[tuple[Writing, float]] = []
+        """Write all of `values` or nothing. DeviceException 02 for an address that cannot be written, 03 for a value
+        out of its limits.
+        """
+        changes: list[tuple[Writing, float]] = []
         for place, value in enumerate(values, start=address):
             point, _ = self._find(table, place)
             if point.writing is None:
                 raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
             if value not in point.writable_words:
                 raise DeviceException(ExceptionCode.ILLEGAL_DATA_VALUE)
-            orders.append((point.writing, value * point.factor))
-        for writing, amount in orders:
+            changes.append((point.writing, value * point.factor))
+        for writing, amount in changes:
             writing.apply(self._station, amount)
 
     def _find(self, table: Table, address: int) -> tuple[Point, int]:

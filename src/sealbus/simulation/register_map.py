@@ -1,7 +1,8 @@
-"""The three devices of the pumping station and every address they have: the one table, in code and in the document.
+"""The three devices of the pumping station with all their addresses: the single source for the code and for the
+document.
 
-Unit 1 is the PLC: scaled integers and bits, as PLCs have them. Unit 2 is the drive controller: two equal blocks of
-registers, twenty apart, with counters of 32 bits. Unit 3 is the meter: floats with the low word first (CDAB).
+Unit 1 is the PLC: scaled integers and bits. Unit 2 is the drive controller: two equal blocks of registers, twenty
+apart, with 32-bit counters. Unit 3 is the meter: floats with the low word first (CDAB).
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_PORT", "PUMPING_STATION", "DeviceMap"]
 
 DEFAULT_PORT = 5020
-"""Where the first device listens unless told otherwise; the others follow."""
+"""The default port of the first device; the others follow."""
 
 _DRIVE_BLOCK = 20
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceMap:
-    """One device: its unit id, what it is, and its points."""
+    """One device: its unit id, name, description and points."""
 
     unit_id: int
     name: str
@@ -50,7 +51,7 @@ def _coil(address: int, text: str, read: Reading, apply: Callable[[PumpingStatio
 
 
 def _set(name: str) -> Callable[[PumpingStation, float], None]:
-    """Writes the setting of this name."""
+    """Sets the setting of this name."""
     return lambda station, value: setattr(station.settings, name, value)
 
 
@@ -73,13 +74,13 @@ def _pump_coils(pump: int) -> tuple[Point, ...]:
     return (
         _coil(
             pump,
-            f"pump {number}: run (by hand; in automatic the level decides)",
+            f"pump {number}: run (manual operation only)",
             lambda s: s.is_commanded(pump),
             lambda s, on: s.command(pump, is_on=bool(on)),
         ),
         _coil(
             pump + 4,
-            f"pump {number}: trip it, to practise",
+            f"pump {number}: trip (for practice)",
             lambda s: s.drives[pump].fault,
             lambda s, on: s.trip(pump) if on else None,
         ),
@@ -103,12 +104,12 @@ def _pump_speed_setting(pump: int) -> Point:
 _PLC = (
     *_pump_coils(0),
     *_pump_coils(1),
-    _coil(2, "automatic: the level runs the pumps", lambda s: s.settings.automatic, PumpingStation.set_automatic),
+    _coil(2, "automatic: the level controls the pumps", lambda s: s.settings.automatic, PumpingStation.set_automatic),
     _coil(3, "reset tripped pumps", lambda s: False, lambda s, on: s.reset_faults() if on else None),
     *_ALARMS,
-    _bit(6, "pump 1 runs", lambda s: s.drives[0].is_running),
-    _bit(7, "pump 2 runs", lambda s: s.drives[1].is_running),
-    _bit(8, "inlet valve moves", lambda s: s.inlet.is_moving),
+    _bit(6, "pump 1 is running", lambda s: s.drives[0].is_running),
+    _bit(7, "pump 2 is running", lambda s: s.drives[1].is_running),
+    _bit(8, "inlet valve is moving", lambda s: s.inlet.is_moving),
     _input(0, "tank level", lambda s: s.measured_level_m, unit="m", factor=0.001),
     _input(1, "water in the tank", lambda s: s.volume_m3, unit="m³", factor=0.1),
     _input(2, "inflow", lambda s: s.inflow_m3h, unit="m³/h", factor=0.1),
@@ -116,7 +117,7 @@ _PLC = (
     _tenth_percent(4, "pump 1: speed", lambda s: s.drives[0].speed * 100),
     _tenth_percent(5, "pump 2: speed", lambda s: s.drives[1].speed * 100),
     _input(6, "alarms: bits 0 to 5 are discrete 0 to 5", _alarm_word),
-    _input(7, "seconds since the start, from 65535 on to 0", lambda s: int(s.running_s) % 65536, unit="s"),
+    _input(7, "seconds since the start, modulo 65536", lambda s: int(s.running_s) % 65536, unit="s"),
     _pump_speed_setting(0),
     _pump_speed_setting(1),
     _setting(
@@ -135,13 +136,13 @@ _PLC = (
     ),
     _level_setting(
         111,
-        "level at which it stops",
+        "level at which the pumps stop",
         lambda s: s.settings.stop_m,
         writing=Writing(0.8, 1.4, _set("stop_m")),
     ),
     _level_setting(
         112,
-        "level at which the second pump helps",
+        "level at which the second pump starts",
         lambda s: s.settings.assist_m,
         writing=Writing(2.9, 4.0, _set("assist_m")),
     ),
@@ -170,7 +171,7 @@ def _drive_points(pump: int) -> tuple[Point, ...]:
         _input(base + 7, f"{name} heat sink temperature", lambda s: drive(s).sink_c, signed, unit="°C", factor=0.1),
         _input(base + 8, f"{name} run hours", lambda s: drive(s).run_hours, wide, unit="h", factor=0.1),
         _input(base + 10, f"{name} starts", lambda s: drive(s).starts, wide),
-        _input(base + 12, f"{name} fault: 0 none, 1 motor too hot, 2 tripped from outside", lambda s: drive(s).fault),
+        _input(base + 12, f"{name} fault: 0 none, 1 motor too hot, 2 external trip", lambda s: drive(s).fault),
         _setting(
             base,
             f"{name} ramp, from standstill to full speed",
@@ -191,7 +192,7 @@ _METER = (
     _metered(0, "tank level", lambda s: s.measured_level_m, unit="m"),
     _metered(2, "flow in the rising main", lambda s: s.measured_flow_m3h, unit="m³/h"),
     _metered(4, "pressure at the foot of the rising main", lambda s: s.pressure_bar, unit="bar"),
-    _metered(6, "air in the pump house", lambda s: s.ambient_c, unit="°C"),
+    _metered(6, "air temperature in the pump house", lambda s: s.ambient_c, unit="°C"),
     _metered(8, "power of the station", lambda s: s.power_kw, unit="kW"),
     _metered(10, "water pumped", lambda s: s.pumped_m3, unit="m³"),
     _metered(12, "water pumped, exactly", lambda s: s.pumped_m3 * 1000, unit="l", type=ValueType.UINT64),
@@ -200,7 +201,7 @@ _METER = (
 )
 
 PUMPING_STATION = (
-    DeviceMap(1, "PLC", "It runs the pumps by the level and keeps the alarms: bits and scaled integers.", _PLC),
+    DeviceMap(1, "PLC", "It controls the pumps by the level and has the alarms: bits and scaled integers.", _PLC),
     DeviceMap(
         2,
         "drives",

@@ -1,7 +1,7 @@
-"""The plant as a process: one listener per device, and a clock that lets the plant live.
+"""The plant as a process: one listener per device, and a loop that advances the simulation.
 
-Plain Modbus, on loopback and nowhere else. Real time goes in, multiplied by `speed`; after a pause of the whole machine
-the plant goes on where it was and does not catch up.
+Plain Modbus, on loopback only. The simulation advances by real time multiplied by `speed`; after a pause of the machine
+it continues where it was and does not catch up.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LAST_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class PlantOptions:
-    """`port` is that of the first device, the others follow; `speed` is how much faster than real time it runs."""
+    """`port` is that of the first device, the others follow; `speed` is the factor to real time."""
 
     port: int = DEFAULT_PORT
     speed: float = 1.0
@@ -44,7 +44,7 @@ class PlantOptions:
 
 @dataclass(frozen=True, slots=True)
 class DeviceAddress:
-    """Where one device of the plant listens."""
+    """The address of one device of the plant."""
 
     unit_id: int
     name: str
@@ -52,23 +52,25 @@ class DeviceAddress:
 
 
 def check_plant(name: str) -> None:
-    """ConfigError, with the plants there are, if `name` is none of them."""
+    """Raises ConfigError for an unknown plant."""
     if name not in _PLANTS:
-        raise ConfigError(f"there is no plant {name!r}", key="PLANT", hint=f"known are: {', '.join(_PLANTS)}")
+        raise ConfigError(f"there is no plant {name!r}", key="PLANT", hint=f"write one of: {', '.join(_PLANTS)}")
 
 
 def device_ports(first: int) -> list[int]:
-    """The ports of all devices, the first at `first`. ConfigError where they go past the last port."""
+    """The ports of all devices, the first at `first`. Raises ConfigError beyond the last port."""
     ports = list(range(first, first + len(PUMPING_STATION)))
     if ports[-1] > _LAST_PORT:
         raise ConfigError(
-            f"{len(ports)} devices do not fit from port {first} on", key="port", hint=f"use at most {_LAST_PORT - 2}"
+            f"{len(ports)} devices need ports {first} to {ports[-1]}, but {_LAST_PORT} is the last",
+            key="port",
+            hint=f"use {_LAST_PORT - len(ports) + 1} or less",
         )
     return ports
 
 
 async def run_plant(options: PlantOptions, *, ready: Callable[[list[DeviceAddress]], None]) -> None:
-    """Serve the pumping station until cancelled. Raises ConfigError where a port cannot be had."""
+    """Serve the pumping station until cancelled. Raises ConfigError when a port is not available."""
     station = PumpingStation(seed=options.seed, day_s=options.day_s)
     addresses: list[DeviceAddress] = []
     async with AsyncExitStack() as servers:
@@ -80,7 +82,7 @@ async def run_plant(options: PlantOptions, *, ready: Callable[[list[DeviceAddres
             )
             addresses.append(DeviceAddress(device_map.unit_id, device_map.name, url))
         ready(addresses)
-        await _live(station, options.speed)
+        await _run_clock(station, options.speed)
 
 
 def _device(station: PumpingStation, device_map: DeviceMap) -> Device:
@@ -92,7 +94,7 @@ def _device(station: PumpingStation, device_map: DeviceMap) -> Device:
     )
 
 
-async def _live(station: PumpingStation, speed: float) -> None:
+async def _run_clock(station: PumpingStation, speed: float) -> None:
     clock = asyncio.get_running_loop().time
     last = clock()
     while True:

@@ -1,11 +1,10 @@
-"""The pumping station: water runs in through a valve, two pumps lift it into a rising main, a PLC keeps the level.
+"""The pumping station: water flows in through a valve, two pumps lift it into a rising main, a PLC controls the level.
 
-`advance(seconds)` lets time pass; there is no other clock in here, and all noise comes from one seed, so the same calls
-give the same plant, however the time is cut. Nothing jumps: speeds ramp, the column of water in the main has inertia,
-the valve has a way to go.
+`advance(seconds)` is the only clock, and all noise comes from one seed, so the same calls give the same plant, however
+the time is divided. Nothing jumps: speeds ramp, the water in the main has inertia, the valve takes time to move.
 
-Low-low level stops both pumps, also those that are run by hand: a pump that runs dry is a broken pump. The tank has an
-overflow; what it spills is lost.
+Low-low level stops both pumps, in manual operation too, because a pump must not run dry. The tank has an overflow;
+spilled water is lost.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ _FLOW_NOISE = 0.002
 
 
 class PumpingStation:
-    """State of the plant. What devices show is read from its attributes; what clients set is in `settings`."""
+    """The state of the plant. Devices show its attributes; clients set its `settings`."""
 
     def __init__(self, *, seed: int = 1, day_s: float = 8 * 3600.0) -> None:
-        """`day_s` is the time of the day at which it begins, in seconds since midnight."""
+        """`day_s` is the time of day at the start, in seconds since midnight."""
         self._random = Random(seed)  # noqa: S311 - noise, no secret
         self._start_s = day_s
         self._steps = 0
-        self._owed_s = 0.0
+        self._pending_s = 0.0
         self.settings = Settings()
         self.switches = LevelSwitches()
         self.inlet = MotorValve(100.0)
@@ -57,32 +56,32 @@ class PumpingStation:
         self.pumped_m3 = 184_302.0
         self.energy_wh = 21_480_500.0
         self.head_m = 0.0
-        self._settle()
+        self._start_in_steady_state()
         self._measure()
 
     @property
     def running_s(self) -> float:
-        """How long the plant has been simulated."""
+        """The simulated time since the start."""
         return self._steps * _STEP_S
 
     @property
     def day_s(self) -> float:
-        """The time of the day in the plant, in seconds since midnight."""
+        """The time of day in the plant, in seconds since midnight."""
         return (self._start_s + self.running_s) % DAY_S
 
     @property
     def ambient_c(self) -> float:
-        """The air in the pump house: coolest at five in the morning."""
+        """The air temperature in the pump house: lowest at five in the morning."""
         return 17.0 - 4.0 * cos(2 * pi * (self.day_s / 3600 - 5) / 24)
 
     @property
     def volume_m3(self) -> float:
-        """Water in the tank."""
+        """The water in the tank."""
         return self.level_m * _TANK_AREA_M2
 
     @property
     def power_kw(self) -> float:
-        """What the station takes from the mains."""
+        """The power of the station from the mains."""
         return _CABINET_KW + sum(drive.power_kw for drive in self.drives)
 
     @property
@@ -91,34 +90,34 @@ class PumpingStation:
         return (self.head_m + self.level_m) * BAR_PER_M
 
     def is_commanded(self, pump: int) -> bool:
-        """Whether this pump, 0 or 1, is asked to run, by hand or by the level."""
+        """Whether this pump, 0 or 1, is commanded to run, manually or by the level."""
         return self.drives[pump].is_commanded if self.settings.automatic else self.settings.run[pump]
 
     def command(self, pump: int, *, is_on: bool) -> None:
-        """Start or stop a pump by hand. In automatic the level decides, and this is lost."""
+        """Start or stop a pump manually. Ignored in automatic operation."""
         if not self.settings.automatic:
             self.settings.run[pump] = is_on
 
     def set_automatic(self, is_on: float) -> None:
-        """Let the level run the pumps, or the hand; the hand takes over what runs."""
+        """Control the pumps by the level, or manually. Manual operation starts with the pumps that are running."""
         if not is_on:
             self.settings.run = [self.is_commanded(pump) for pump in range(len(self.drives))]
         self.settings.automatic = bool(is_on)
 
     def trip(self, pump: int) -> None:
-        """Trip a pump, as its emergency stop would."""
+        """Trip a pump, like its emergency stop."""
         self.drives[pump].trip(DriveFault.EXTERNAL_TRIP)
 
     def reset_faults(self) -> None:
-        """What the key on the cabinet does."""
+        """Reset both drives."""
         for drive in self.drives:
             drive.reset()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass. Steps are a quarter of a second; the rest is kept for the next call."""
-        self._owed_s += seconds
-        while self._owed_s >= _STEP_S:
-            self._owed_s -= _STEP_S
+        """Advance the simulation. Steps are a quarter of a second; the rest is kept for the next call."""
+        self._pending_s += seconds
+        while self._pending_s >= _STEP_S:
+            self._pending_s -= _STEP_S
             self._step()
 
     def _step(self) -> None:
@@ -152,13 +151,13 @@ class PumpingStation:
         self.level_m = min(max(level_m, 0.0), _TANK_HEIGHT_M)
         self.spilled_m3 += max(level_m - _TANK_HEIGHT_M, 0.0) * _TANK_AREA_M2
 
-    def _settle(self) -> None:
-        """Begin in the middle of pumping, as a plant that was there before."""
+    def _start_in_steady_state(self) -> None:
+        """Begin with the running pump at its operating point."""
         point = operating_point([drive.speed for drive in self.drives], _OUTLET_ABOVE_FLOOR_M - self.level_m)
         self.outflow_m3h = sum(point.flows_m3h)
         self.head_m = point.head_m
 
     def _measure(self) -> None:
-        """What the transmitters say: the truth with a little noise."""
+        """The readings of the transmitters: true values with a little noise."""
         self.measured_level_m = max(self.level_m + self._random.gauss(0, _LEVEL_NOISE_M), 0.0)
         self.measured_flow_m3h = self.outflow_m3h * (1 + self._random.gauss(0, _FLOW_NOISE))

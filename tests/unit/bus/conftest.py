@@ -1,4 +1,4 @@
-"""Both engines on both event loops, and no error that nobody hears of."""
+"""Both engines on both event loops; an unhandled error in the loop fails the test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pytest_asyncio_loop_factories(
 
 @pytest.fixture(scope="module", params=["local", pytest.param("redis", marks=pytest.mark.needs("redis"))])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """One of the engines, its hub or server running in a process of its own."""
+    """One of the engines, with its hub or server in another process."""
     folder: Path = tmp_path_factory.mktemp("bus")
     engine: Engine = (
         LocalEngine(folder / "bus")
@@ -40,16 +40,16 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def engine(running: Engine) -> Engine:
-    """The engine, running, whatever the test before did to it."""
+    """The engine, started again if the test before killed it."""
     running.start()
     return running
 
 
 @pytest.fixture(autouse=True)
-def nothing_goes_wrong_unheard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """An error that ends in the event loop, where nobody hears of it, fails the test."""
+def no_error_goes_unnoticed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """An unhandled error in the event loop fails the test."""
     yield
-    heard = [
+    errors = [
         record for record in caplog.get_records("call") if record.name == "asyncio" and record.levelno >= logging.ERROR
     ]
-    assert not heard, "\n".join(record.getMessage() for record in heard)
+    assert not errors, "\n".join(record.getMessage() for record in errors)

@@ -1,4 +1,4 @@
-"""The two engines as a test sees them: something in another process that can be killed and started again."""
+"""The two engines for tests: a hub or server in another process that can be killed and started again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from redis_server import RedisServer
     from sealbus.bus import Bus, Subscription
 
-__all__ = ["PATIENCE_S", "Engine", "LocalEngine", "RedisEngine", "ask", "end_process", "meet", "start_process", "until"]
+__all__ = [
+    "PATIENCE_S",
+    "Engine",
+    "LocalEngine",
+    "RedisEngine",
+    "ask",
+    "connected",
+    "end_process",
+    "meet",
+    "start_process",
+    "until",
+]
 
 PATIENCE_S = 30.0
 _MEETINGS = itertools.count(1)
@@ -43,23 +54,23 @@ asyncio.run(main())
 
 
 class Engine(Protocol):
-    """What carries the bus of a test."""
+    """The engine of a test."""
 
     def start(self) -> None:
-        """Start it, or start it again, unless it runs."""
+        """Start it unless it runs."""
 
     def kill(self) -> None:
-        """Kill it as with kill -9."""
+        """Kill it with SIGKILL."""
 
     def open(self) -> AbstractAsyncContextManager[Bus]:
-        """A process on this bus, which need not be connected yet."""
+        """A process on this bus; it may not be connected yet."""
 
     def send_garbage(self, topic: str, data: bytes) -> None:
-        """Put bytes where a message on the topic is expected."""
+        """Send bytes in place of a message on the topic."""
 
 
 def start_process(program: str, *words: object) -> subprocess.Popen[bytes]:
-    """Start a Python program and wait until it says that it is ready."""
+    """Start a Python program and wait until it prints "ready"."""
     process = subprocess.Popen([sys.executable, "-c", program, *map(str, words)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -67,7 +78,7 @@ def start_process(program: str, *words: object) -> subprocess.Popen[bytes]:
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:
-    """Kill it and take its pipe down."""
+    """Kill it and close its pipe."""
     process.kill()
     process.wait()
     assert process.stdout is not None
@@ -75,7 +86,7 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
 
 
 class LocalEngine:
-    """A hub in a process of its own."""
+    """A hub in another process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -96,7 +107,7 @@ class LocalEngine:
     def send_garbage(self, topic: str, data: bytes) -> None:
         with zmq.Context() as context, context.socket(zmq.XPUB) as publisher:
             publisher.connect(f"ipc://{self.folder}/publish.ipc")
-            assert publisher.poll(int(PATIENCE_S * 1000)), "nobody subscribes"
+            assert publisher.poll(int(PATIENCE_S * 1000)), "there is no subscriber"
             publisher.send(topic.encode() + b"\0" + data)
 
 
@@ -122,7 +133,7 @@ class RedisEngine:
 
 
 async def ask(bus: Bus, topic: str, payload: bytes) -> bytes:
-    """Ask until the one who serves has been heard of."""
+    """Send the request until a server is registered."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
@@ -131,28 +142,39 @@ async def ask(bus: Bus, topic: str, payload: bytes) -> bytes:
                 await asyncio.sleep(0.01)
 
 
-async def meet(speaker: Bus, subscription: Subscription, topic: str) -> None:
-    """Publish until it is heard, then read all of that: from here on nothing is in the way.
+async def meet(publisher: Bus, subscription: Subscription, topic: str) -> None:
+    """Publish until the message arrives, then read all of them: from here on the queue is empty.
 
-    What waited from before is read and proves nothing: only a word of this very meeting does.
+    Messages from before prove nothing, so each call sends its own.
     """
     number = next(_MEETINGS)
-    hello, last = b"do you hear me %d" % number, b"that was the last of it %d" % number
+    first, last = b"first %d" % number, b"last %d" % number
     async with asyncio.timeout(PATIENCE_S):
-        heard = b""
-        while heard != hello:
-            speaker.publish(topic, hello)
+        received = b""
+        while received != first:
+            publisher.publish(topic, first)
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.05):
-                    while heard != hello:
-                        heard = (await anext(subscription)).payload
-        speaker.publish(topic, last)
+                    while received != first:
+                        received = (await anext(subscription)).payload
+        publisher.publish(topic, last)
         while (await anext(subscription)).payload != last:
             pass
 
 
+async def connected(bus: Bus, timeout_s: float = PATIENCE_S) -> bool:
+    """Wait until the bus is connected; False when it is not by then."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not bus.state().connected:
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        return False
+    return True
+
+
 async def until(condition: Callable[[], bool]) -> None:
-    """Look again and again until it is so."""
+    """Poll until the condition holds."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.01)

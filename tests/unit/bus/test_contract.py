@@ -1,4 +1,4 @@
-"""What both engines promise: the same tests, with the hub or server in a process of its own."""
+"""What both engines guarantee. The hub or server runs in another process."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sealbus.bus import ANSWER_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, RequestRefused
+from sealbus.bus import PAYLOAD_LIMIT_BYTES, REPLY_LIMIT_BYTES, RequestRefused
 from sealbus.errors import LocalError, ResponseTimeout, Unreachable
-from unit.bus.engines import PATIENCE_S, Engine, ask, meet, until
+from unit.bus.engines import PATIENCE_S, Engine, ask, connected, meet, until
 
 if TYPE_CHECKING:
     from sealbus.bus import Bus, Subscription
@@ -24,113 +24,115 @@ async def _read(subscription: Subscription, count: int) -> list[bytes]:
 
 async def _open(stack: AsyncExitStack, engine: Engine) -> Bus:
     bus = await stack.enter_async_context(engine.open())
-    assert await bus.wait_connected(PATIENCE_S), bus.state()
+    assert await connected(bus), bus.state()
     return bus
 
 
-async def test_a_message_reaches_all_who_listen_to_its_topic_and_nobody_else(engine: Engine) -> None:
+async def test_a_message_reaches_all_subscribers_of_its_topic_and_no_others(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
-        speaker, one, two = [await _open(stack, engine) for _ in range(3)]
+        publisher, one, two = [await _open(stack, engine) for _ in range(3)]
         listeners = [one.subscribe("live", depth=10), two.subscribe("live", "plan", depth=10)]
-        stranger = two.subscribe("lively", depth=10)
+        other_topic = two.subscribe("lively", depth=10)
         for listener in listeners:
-            await meet(speaker, listener, "live")
-        await meet(speaker, stranger, "lively")
-        speaker.publish("live", b"\0 level \xff")
-        speaker.publish("lively", b"other")
+            await meet(publisher, listener, "live")
+        await meet(publisher, other_topic, "lively")
+        publisher.publish("live", b"\0 level \xff")
+        publisher.publish("lively", b"other")
         for listener in listeners:
             async with asyncio.timeout(PATIENCE_S):
                 message = await anext(listener)
-                while message.payload != b"\0 level \xff":  # what was said to make the other listener's acquaintance
+                while message.payload != b"\0 level \xff":  # skip the messages of the other meeting
                     message = await anext(listener)
             assert message.topic == "live"
-        assert await _read(stranger, 1) == [b"other"]
+        assert await _read(other_topic, 1) == [b"other"]
 
 
-async def test_messages_of_one_sender_arrive_in_order_and_whole(engine: Engine) -> None:
+async def test_messages_of_one_sender_arrive_complete_and_in_order(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
-        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
         subscription = listener.subscribe("live", depth=1000)
-        await meet(speaker, subscription, "live")
+        await meet(publisher, subscription, "live")
         payloads = [b"", b"\0", bytes(range(256)) * 4096, *(str(number).encode() for number in range(300))]
         for payload in payloads:
-            speaker.publish("live", payload)
+            publisher.publish("live", payload)
         assert len(payloads[2]) == PAYLOAD_LIMIT_BYTES
         assert await _read(subscription, len(payloads)) == payloads
         assert subscription.lost == 0
         assert listener.state().malformed == 0
 
 
-async def test_what_is_longer_than_the_bus_carries_is_dropped_and_counted(engine: Engine) -> None:
+async def test_a_payload_that_is_too_long_is_dropped_and_counted(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
         bus = await _open(stack, engine)
         before = bus.state().dropped
         bus.publish("live", bytes(PAYLOAD_LIMIT_BYTES + 1))
         assert bus.state().dropped == before + 1
-        with pytest.raises(LocalError, match="more than"):
+        with pytest.raises(LocalError, match="at most"):
             await bus.request("live", bytes(PAYLOAD_LIMIT_BYTES + 1), timeout_s=1)
 
 
-async def test_what_is_no_topic_is_refused(engine: Engine) -> None:
+async def test_an_invalid_topic_is_refused(engine: Engine) -> None:
     async with engine.open() as bus:
         for topic in ("", "Live", "live ", "a//b", "a\nb", "/a", "*", "a" * 101, "\u0661"):
             await _refuses(bus, topic)
 
 
 async def _refuses(bus: Bus, topic: str) -> None:
-    async def answer(question: bytes) -> bytes:
-        return question
+    async def answer(request: bytes) -> bytes:
+        return request
 
-    with pytest.raises(LocalError, match="no topic"):
+    with pytest.raises(LocalError, match="is not a topic"):
         bus.publish(topic, b"")
-    with pytest.raises(LocalError, match="no topic"):
+    with pytest.raises(LocalError, match="is not a topic"):
         bus.subscribe("live", topic, depth=1)
-    with pytest.raises(LocalError, match="no topic"):
+    with pytest.raises(LocalError, match="is not a topic"):
         bus.serve(topic, answer)
-    with pytest.raises(LocalError, match="no topic"):
+    with pytest.raises(LocalError, match="is not a topic"):
         await bus.request(topic, b"", timeout_s=1)
 
 
-async def test_a_reader_that_never_reads_loses_the_oldest_and_costs_the_others_nothing(engine: Engine) -> None:
+async def test_a_reader_that_never_reads_loses_the_oldest_messages_and_does_not_affect_the_others(
+    engine: Engine,
+) -> None:
     async with AsyncExitStack() as stack:
-        speaker, listener = await _open(stack, engine), await _open(stack, engine)
-        lazy, keen = listener.subscribe("live", depth=5), listener.subscribe("live", depth=1000)
-        await meet(speaker, keen, "live")
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
+        slow, fast = listener.subscribe("live", depth=5), listener.subscribe("live", depth=1000)
+        await meet(publisher, fast, "live")
         for number in range(400):
-            speaker.publish("live", b"%d" % number)
-        assert await _read(keen, 400) == [b"%d" % number for number in range(400)]
-        assert keen.lost == 0
-        assert await _read(lazy, 5) == [b"%d" % number for number in range(395, 400)]
-        assert lazy.lost >= 395
-        assert listener.state().lost == lazy.lost
+            publisher.publish("live", b"%d" % number)
+        assert await _read(fast, 400) == [b"%d" % number for number in range(400)]
+        assert fast.lost == 0
+        assert await _read(slow, 5) == [b"%d" % number for number in range(395, 400)]
+        assert slow.lost >= 395
+        assert listener.state().lost == slow.lost
 
 
-async def test_who_closes_a_subscription_hears_no_more_and_may_come_back(engine: Engine) -> None:
+async def test_a_closed_subscription_receives_nothing_and_the_topic_can_be_subscribed_again(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
-        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
         async with listener.subscribe("live", depth=10) as first:
-            await meet(speaker, first, "live")
+            await meet(publisher, first, "live")
         assert [message async for message in first] == []
         control = listener.subscribe("plan", depth=10)
-        await meet(speaker, control, "plan")
+        await meet(publisher, control, "plan")
         second = listener.subscribe("live", depth=10)
-        await meet(speaker, second, "live")
+        await meet(publisher, second, "live")
         assert first.lost == 0
 
 
-async def test_each_of_many_questions_gets_its_own_answer(engine: Engine) -> None:
+async def test_each_of_many_requests_gets_its_own_reply(engine: Engine) -> None:
     arrived: list[bytes] = []
     all_here = asyncio.Event()
 
-    async def answer_last_first(question: bytes) -> bytes:
-        if question == b"ready?":
+    async def answer_last_first(request: bytes) -> bytes:
+        if request == b"ready?":
             return b"yes"
-        arrived.append(question)
+        arrived.append(request)
         if len(arrived) == 30:
             all_here.set()
         await all_here.wait()
-        await asyncio.sleep((30 - int(question)) / 1000)
-        return b"answer to " + question
+        await asyncio.sleep((30 - int(request)) / 1000)
+        return b"answer to " + request
 
     async with AsyncExitStack() as stack:
         server, one, two = [await _open(stack, engine) for _ in range(3)]
@@ -140,43 +142,43 @@ async def test_each_of_many_questions_gets_its_own_answer(engine: Engine) -> Non
         assert await asyncio.gather(*questions) == [b"answer to %d" % number for number in range(30)]
 
 
-async def test_an_answer_may_be_long_and_not_longer(engine: Engine) -> None:
-    async def answer(question: bytes) -> bytes:
-        return bytes(int(question))
+async def test_a_reply_of_the_maximum_length_arrives_and_a_longer_one_is_refused(engine: Engine) -> None:
+    async def answer(request: bytes) -> bytes:
+        return bytes(int(request))
 
     async with AsyncExitStack() as stack:
-        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server, requester = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
-        assert len(await ask(asker, "snapshot", b"%d" % ANSWER_LIMIT_BYTES)) == ANSWER_LIMIT_BYTES
-        with pytest.raises(RequestRefused, match="more than"):
-            await asker.request("snapshot", b"%d" % (ANSWER_LIMIT_BYTES + 1), timeout_s=9)
+        assert len(await ask(requester, "snapshot", b"%d" % REPLY_LIMIT_BYTES)) == REPLY_LIMIT_BYTES
+        with pytest.raises(RequestRefused, match="at most"):
+            await requester.request("snapshot", b"%d" % (REPLY_LIMIT_BYTES + 1), timeout_s=9)
 
 
-async def test_a_handler_that_fails_tells_its_reason_and_no_traceback(
+async def test_a_failed_handler_sends_its_reason_and_no_traceback(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def answer(question: bytes) -> bytes:
-        if question == b"ours":
+    async def answer(request: bytes) -> bytes:
+        if request == b"ours":
             raise LocalError("there is no such device; name one that exists")
         raise KeyError("the secret of the house")
 
     async with AsyncExitStack() as stack:
-        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server, requester = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
-        with pytest.raises(RequestRefused) as told:
-            await ask(asker, "snapshot", b"ours")
-        assert str(told.value) == "there is no such device; name one that exists"
-        with pytest.raises(RequestRefused) as told:
-            await asker.request("snapshot", b"theirs", timeout_s=9)
-        assert str(told.value) == "the responder failed (KeyError)"
+        with pytest.raises(RequestRefused) as refused:
+            await ask(requester, "snapshot", b"ours")
+        assert str(refused.value) == "there is no such device; name one that exists"
+        with pytest.raises(RequestRefused) as refused:
+            await requester.request("snapshot", b"theirs", timeout_s=9)
+        assert str(refused.value) == "the server failed (KeyError)"
         assert "the secret of the house" in caplog.text
 
 
-async def test_silence_ends_a_question_in_time_and_its_handler_too(engine: Engine) -> None:
+async def test_a_request_without_a_reply_times_out_and_its_handler_is_cancelled(engine: Engine) -> None:
     ended = asyncio.Event()
 
-    async def never(question: bytes) -> bytes:
-        if question:
+    async def never(request: bytes) -> bytes:
+        if request:
             return b"here"
         try:
             await asyncio.Event().wait()
@@ -185,25 +187,25 @@ async def test_silence_ends_a_question_in_time_and_its_handler_too(engine: Engin
         return b""
 
     async with AsyncExitStack() as stack:
-        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server, requester = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", never)
-        await ask(asker, "snapshot", b"there?")
+        await ask(requester, "snapshot", b"there?")
         with pytest.raises(ResponseTimeout, match=r'"snapshot" within 0\.2 s'):
-            await asker.request("snapshot", b"", timeout_s=0.2)
+            await requester.request("snapshot", b"", timeout_s=0.2)
         async with asyncio.timeout(PATIENCE_S):
             await ended.wait()
 
 
-async def test_a_question_that_nobody_serves_ends_at_once(engine: Engine) -> None:
+async def test_a_request_on_a_topic_without_a_server_fails_at_once(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
-        asker = await _open(stack, engine)
-        with pytest.raises(Unreachable, match='nobody answers questions about "snapshot"'):
-            await asker.request("snapshot", b"", timeout_s=PATIENCE_S)
+        requester = await _open(stack, engine)
+        with pytest.raises(Unreachable, match='no process serves "snapshot"'):
+            await requester.request("snapshot", b"", timeout_s=PATIENCE_S)
 
 
-async def test_a_topic_is_served_once(engine: Engine) -> None:
-    async def answer(question: bytes) -> bytes:
-        return question
+async def test_a_topic_has_one_handler(engine: Engine) -> None:
+    async def answer(request: bytes) -> bytes:
+        return request
 
     async with engine.open() as bus:
         bus.serve("snapshot", answer)
@@ -211,128 +213,128 @@ async def test_a_topic_is_served_once(engine: Engine) -> None:
             bus.serve("snapshot", answer)
 
 
-async def test_too_many_questions_at_once_are_refused_and_the_others_answered(engine: Engine) -> None:
+async def test_too_many_requests_at_once_are_refused_and_the_others_answered(engine: Engine) -> None:
     running = most = 0
     go_on = asyncio.Event()
 
-    async def answer(question: bytes) -> bytes:
+    async def answer(request: bytes) -> bytes:
         nonlocal running, most
         running += 1
         most = max(most, running)
         await go_on.wait()
         running -= 1
-        return question
+        return request
 
     async with AsyncExitStack() as stack:
-        server, asker = await _open(stack, engine), await _open(stack, engine)
+        server, requester = await _open(stack, engine), await _open(stack, engine)
         server.serve("snapshot", answer)
-        first = asyncio.create_task(ask(asker, "snapshot", b"first"))
+        first = asyncio.create_task(ask(requester, "snapshot", b"first"))
         await until(lambda: running == 1)
-        crowd = [asyncio.create_task(asker.request("snapshot", b"more", timeout_s=30)) for _ in range(300)]
+        crowd = [asyncio.create_task(requester.request("snapshot", b"more", timeout_s=30)) for _ in range(300)]
         await until(lambda: sum(task.done() for task in crowd) == 300 - 255)
         go_on.set()
         done = await asyncio.gather(*crowd, return_exceptions=True)
         assert await first == b"first"
     assert done.count(b"more") == 255
-    assert {str(one) for one in done if one != b"more"} == {"too many questions at once; ask again later"}
+    assert {str(one) for one in done if one != b"more"} == {"too many requests at once; try again later"}
     assert most == 32
 
 
-async def test_a_bus_that_dies_and_comes_back_is_used_again_by_all(engine: Engine) -> None:
+async def test_all_processes_reconnect_after_the_bus_was_killed(engine: Engine) -> None:
     waits = asyncio.Event()
 
-    async def answer(question: bytes) -> bytes:
-        if question == b"wait":
+    async def answer(request: bytes) -> bytes:
+        if request == b"wait":
             waits.set()
             await asyncio.Event().wait()
-        return question
+        return request
 
     async with AsyncExitStack() as stack:
-        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
         subscription = listener.subscribe("live", depth=100)
         listener.serve("snapshot", answer)
-        await meet(speaker, subscription, "live")
-        assert await ask(speaker, "snapshot", b"1") == b"1"
-        unanswered = asyncio.create_task(speaker.request("snapshot", b"wait", timeout_s=PATIENCE_S))
+        await meet(publisher, subscription, "live")
+        assert await ask(publisher, "snapshot", b"1") == b"1"
+        unanswered = asyncio.create_task(publisher.request("snapshot", b"wait", timeout_s=PATIENCE_S))
         async with asyncio.timeout(PATIENCE_S):
             await waits.wait()
-        connected = speaker.state()
+        connected = publisher.state()
         engine.kill()
-        with pytest.raises(Unreachable, match="went away"):
+        with pytest.raises(Unreachable, match="went down"):
             await unanswered
-        await until(lambda: not speaker.state().connected and not listener.state().connected)
-        away = speaker.state()
+        await until(lambda: not publisher.state().connected and not listener.state().connected)
+        away = publisher.state()
         assert away.problem
         assert away.since > connected.since
         for _ in range(1000):
-            speaker.publish("live", bytes(1000))
-        assert speaker.state().dropped == away.dropped + 1000
-        assert speaker.state().published == away.published
+            publisher.publish("live", bytes(1000))
+        assert publisher.state().dropped == away.dropped + 1000
+        assert publisher.state().published == away.published
         with pytest.raises(Unreachable, match="cannot be reached"):
-            await speaker.request("snapshot", b"2", timeout_s=0.1)
+            await publisher.request("snapshot", b"2", timeout_s=0.1)
         engine.start()
-        await meet(speaker, subscription, "live")
-        assert await ask(speaker, "snapshot", b"3") == b"3"
-        assert speaker.state().connected
-        assert speaker.state().reconnects == 1
+        await meet(publisher, subscription, "live")
+        assert await ask(publisher, "snapshot", b"3") == b"3"
+        assert publisher.state().connected
+        assert publisher.state().reconnects == 1
         assert subscription.lost >= 1000
 
 
 async def test_a_process_may_start_before_the_bus(engine: Engine) -> None:
     engine.kill()
-    async with engine.open() as speaker, engine.open() as listener:
+    async with engine.open() as publisher, engine.open() as listener:
         subscription = listener.subscribe("live", depth=10)
-        assert not speaker.state().connected
-        assert not await speaker.wait_connected(0.05)
-        speaker.publish("live", b"nobody hears this")
-        assert speaker.state().dropped == 1
+        assert not publisher.state().connected
+        assert not await connected(publisher, 0.05)
+        publisher.publish("live", b"no subscriber gets this")
+        assert publisher.state().dropped == 1
         engine.start()
-        await meet(speaker, subscription, "live")
-        assert speaker.state().reconnects == 0
+        await meet(publisher, subscription, "live")
+        assert publisher.state().reconnects == 0
 
 
 _GARBAGE = (b"", b"SB", b"SB\x01" + bytes(15), b"\xff" * 40, b"SB\x03" + bytes(40))
 
 
-async def test_garbage_is_dropped_and_counted_and_stops_nothing(engine: Engine) -> None:
+async def test_malformed_frames_are_dropped_and_counted(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
-        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
         subscription = listener.subscribe("live", depth=10)
-        await meet(speaker, subscription, "live")
+        await meet(publisher, subscription, "live")
         for number, garbage in enumerate(_GARBAGE, start=1):
             await asyncio.to_thread(engine.send_garbage, "live", garbage)
             await until(lambda expected=number: listener.state().malformed == expected)  # type: ignore[misc]
-            speaker.publish("live", b"still here")
+            publisher.publish("live", b"still here")
             assert await _read(subscription, 1) == [b"still here"]
 
 
-async def test_any_thread_may_publish_and_the_loop_alone_touches_the_link(
+async def test_any_thread_may_publish_and_only_the_loop_uses_the_connection(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with AsyncExitStack() as stack:
-        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
         subscription = listener.subscribe("plan", depth=1000)
-        await meet(speaker, subscription, "plan")
-        hand_over, used_in = speaker._link.publish, set()
+        await meet(publisher, subscription, "plan")
+        hand_over, used_in = publisher._connection.publish, set()
 
         def publish(topic: str, frame: bytes) -> bool:
             used_in.add(threading.get_ident())
             return hand_over(topic, frame)
 
-        monkeypatch.setattr(speaker._link, "publish", publish)
-        threads = [threading.Thread(target=speaker.publish, args=("plan", b"%d" % number)) for number in range(50)]
+        monkeypatch.setattr(publisher._connection, "publish", publish)
+        threads = [threading.Thread(target=publisher.publish, args=("plan", b"%d" % number)) for number in range(50)]
         for thread in threads:
             thread.start()
-        heard = await _read(subscription, 50)
+        received = await _read(subscription, 50)
         for thread in threads:
             thread.join()
-        assert sorted(heard, key=int) == [b"%d" % number for number in range(50)]
+        assert sorted(received, key=int) == [b"%d" % number for number in range(50)]
         assert used_in == {threading.get_ident()}
 
 
-async def test_a_closed_bus_ends_its_readers_and_takes_nothing(engine: Engine) -> None:
+async def test_closing_the_bus_ends_its_readers_and_it_takes_no_more(engine: Engine) -> None:
     async with engine.open() as bus:
-        assert await bus.wait_connected(PATIENCE_S)
+        assert await connected(bus)
         subscription = bus.subscribe("live", depth=10)
         reader = asyncio.create_task(anext(subscription, None))
         await asyncio.sleep(0)
@@ -345,13 +347,13 @@ async def test_a_closed_bus_ends_its_readers_and_takes_nothing(engine: Engine) -
         await bus.request("snapshot", b"", timeout_s=0.05)
 
 
-async def test_ten_thousand_messages_in_a_row_are_all_heard(engine: Engine) -> None:
+async def test_ten_thousand_messages_in_a_row_all_arrive(engine: Engine) -> None:
     async with AsyncExitStack() as stack:
-        speaker, listener = await _open(stack, engine), await _open(stack, engine)
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
         subscription = listener.subscribe("live", depth=20_000)
-        await meet(speaker, subscription, "live")
+        await meet(publisher, subscription, "live")
         for number in range(10_000):
-            speaker.publish("live", b"%d" % number)
+            publisher.publish("live", b"%d" % number)
             if number % 50 == 49:
                 await until(lambda so_far=number: len(subscription) > so_far - 300)  # type: ignore[misc]
         assert await _read(subscription, 10_000) == [b"%d" % number for number in range(10_000)]

@@ -1,4 +1,4 @@
-"""Live values on the bus: whatever is sent arrives as it was, and whatever arrives ends in samples or PeerError."""
+"""Live values: samples arrive unchanged, and any bytes end in samples or in PeerError."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _there_and_back(*samples: Sample) -> list[Sample]:
 
 
 @pytest.mark.parametrize("value", NUMBERS)
-def test_a_value_arrives_as_what_it_was(value: bool | int | float | str) -> None:
+def test_a_value_arrives_with_its_type(value: bool | int | float | str) -> None:
     (arrived,) = _there_and_back(Sample(7, NOW, value))
     assert (type(arrived.value), arrived) == (type(value), Sample(7, NOW, value))
 
 
-def test_what_is_known_of_a_value_arrives_with_it() -> None:
+def test_quality_and_reason_arrive_with_the_value() -> None:
     samples = [
         Sample(1, NOW, None, Quality.BAD, Reason.TIMEOUT),
         Sample(2, NOW, 3.5, Quality.STALE, Reason.NOT_REFRESHED),
@@ -44,7 +44,7 @@ def test_what_is_known_of_a_value_arrives_with_it() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400])
-def test_what_is_no_number_arrives_as_no_value(value: float) -> None:
+def test_a_number_that_is_not_finite_arrives_as_no_value(value: float) -> None:
     assert _there_and_back(Sample(7, NOW, value)) == [Sample(7, NOW, None, Quality.BAD, Reason.NOT_DECODABLE)]
 
 
@@ -52,16 +52,16 @@ def test_a_whole_number_beyond_64_bits_arrives_rounded() -> None:
     assert _there_and_back(Sample(7, NOW, 2**64)) == [Sample(7, NOW, float(2**64))]
 
 
-def test_half_a_character_does_not_keep_the_others_from_arriving() -> None:
+def test_a_lone_surrogate_is_replaced_and_the_other_values_arrive() -> None:
     assert [each.value for each in _there_and_back(Sample(1, NOW, "a\ud800b"), Sample(2, NOW, 1))] == ["a?b", 1]
 
 
-def test_nothing_to_tell_is_a_sign_of_life() -> None:
+def test_no_samples_make_a_keepalive() -> None:
     assert [decode_samples(payload) for payload in encode_samples([])] == [[]]
 
 
 @pytest.mark.parametrize("text", ["", "ü" * 8_000, "\U0001f4a7" * 5_000])
-def test_much_to_tell_takes_several_messages_of_half_a_mebibyte(text: str) -> None:
+def test_many_samples_take_several_messages_of_at_most_half_a_mebibyte(text: str) -> None:
     samples = [Sample(tag_id, NOW, text or tag_id) for tag_id in range(25_000 if not text else 100)]
     payloads = encode_samples(samples)
     assert len(payloads) > 1
@@ -90,7 +90,7 @@ def test_much_to_tell_takes_several_messages_of_half_a_mebibyte(text: str) -> No
     ],
     ids=str,
 )
-def test_what_cannot_be_a_sample_is_the_senders_fault(columns: list[object]) -> None:
+def test_columns_that_are_no_samples_raise_a_peer_error(columns: list[object]) -> None:
     with pytest.raises(PeerError):
         decode_samples(msgspec.msgpack.encode(columns))
 
@@ -106,13 +106,13 @@ def test_any_bytes_end_in_samples_or_a_peer_error(data: bytes) -> None:
             continue
 
 
-def test_a_snapshot_comes_in_pages_in_order_of_ids() -> None:
+def test_a_snapshot_comes_in_pages_sorted_by_id() -> None:
     latest = [Sample(tag_id, NOW, "x" * 16_000) for tag_id in range(500, 0, -1)]
     first, pages = 0, 0
     seen: list[Sample] = []
     while True:
-        asked = decode_snapshot_request(encode_snapshot_request(first))
-        page = decode_snapshot_page(encode_snapshot_page(latest, asked))
+        on_request = decode_snapshot_request(encode_snapshot_request(first))
+        page = decode_snapshot_page(encode_snapshot_page(latest, on_request))
         seen += page.samples
         pages += 1
         if page.next_tag_id is None:

@@ -75,7 +75,7 @@ def test_the_first_bad_record_is_named_with_status_1(records: Path) -> None:
     assert out.startswith("plant-7: BAD, 1 break in the chain\n1 good record in 1 segment")
     assert err == (
         f"sealbus: {segment}, line 3 (record 2): changed: "
-        "the record, or one before it, was changed: its hash does not fit\n"
+        "the record, or one before it, was changed: its hash does not match\n"
     )
 
 
@@ -105,7 +105,7 @@ def test_a_record_that_was_noted_must_still_be_there(records: Path) -> None:
     assert run("verify", records)[0] == 0
     status, _, err = run("verify", records, "--noted", noted)
     assert status == 1
-    assert "record 5 was noted and is not here; the last good record is 4" in err
+    assert "record 5 was noted and is missing; the last good record is 4" in err
     assert run("verify", records, "--noted", "5")[0] == 2
 
 

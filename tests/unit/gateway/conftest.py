@@ -1,4 +1,4 @@
-"""The unit tests of the gateway run on a clock that jumps."""
+"""The unit tests of the gateway run on a clock that the loop advances itself."""
 
 from __future__ import annotations
 

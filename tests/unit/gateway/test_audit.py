@@ -1,4 +1,4 @@
-"""What ends up in the record and among the alarms, and how often."""
+"""Which events end up in the record and among the alarms, and how often."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def kept(folder: Path, kind: type[Record]) -> list[Record]:
         (Failure.WRONG_ANSWER, Outcome.MISMATCH),
     ],
 )
-def test_a_failure_of_a_write_is_recorded_as_what_is_known_of_it(
+def test_a_failed_write_is_recorded_with_its_outcome(
     audit: Audit, folder: Path, failure: Failure, outcome: Outcome
 ) -> None:
     audit.failed(3, failure, "a detail")
     assert kept(folder, WriteOutcome) == [WriteOutcome(request=3, outcome=outcome, why=f"{failure.text}: a detail")]
 
 
-def test_every_failure_has_its_row_above() -> None:
+def test_every_failure_has_a_row_above() -> None:
     assert len(Failure) == 10
 
 
-def test_an_answer_is_done_and_an_exception_is_the_device_s_word(audit: Audit, folder: Path) -> None:
+def test_an_answer_is_recorded_as_done_and_an_exception_with_its_code(audit: Audit, folder: Path) -> None:
     audit.answered(3, bytes.fromhex("0000 0006 01 06 0064 0007"))
     audit.answered(4, bytes.fromhex("0000 0003 01 86 02"))
     assert kept(folder, WriteOutcome) == [
@@ -81,10 +81,10 @@ def test_an_alarm_is_recorded_once_until_it_is_cleared(audit: Audit, folder: Pat
     ]
 
 
-def test_a_reload_that_fails_again_in_the_same_way_is_said_once(audit: Audit, folder: Path) -> None:
+def test_a_reload_that_fails_repeatedly_with_the_same_error_is_recorded_once(audit: Audit, folder: Path) -> None:
     for problem in ("line 1", "line 1", "line 2", "line 2"):
         audit.reload_failed("policy.toml", problem)
     assert len(kept(folder, ReloadFailed)) == audit.counters.reload_failures == 2
     assert len(kept(folder, Alarm)) == 1
-    audit.is_in_force("policy.toml")
+    audit.mark_in_force("policy.toml")
     assert audit.alarms == {}

@@ -1,4 +1,4 @@
-"""What the record says of a request: its place and values, and its bytes where those do not say it all."""
+"""How the record describes a request: by address and values, and by its bytes where these are incomplete."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from sealbus.protocol import RequestError, parse_request
         ("41 dead", Described(pdu="41dead")),
     ],
 )
-def test_a_request_is_described_by_what_it_would_do(pdu: str, described: Described) -> None:
+def test_a_request_is_described_by_its_address_and_values(pdu: str, described: Described) -> None:
     raw = bytes.fromhex(pdu)
     assert describe(parse_request(raw), raw) == described
 
 
 @pytest.mark.parametrize("pdu", ["03 0000 007e", "10 0000 0001 02", "06 00", "00", "ff 00"])
-def test_what_is_malformed_is_described_by_its_bytes(pdu: str) -> None:
+def test_a_malformed_request_is_described_by_its_bytes(pdu: str) -> None:
     raw = bytes.fromhex(pdu)
     with pytest.raises(RequestError):
         parse_request(raw)

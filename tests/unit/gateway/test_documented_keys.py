@@ -1,4 +1,4 @@
-"""docs/gateway.md names every key of gateway.toml with its default, every metric, every endpoint; and nothing else."""
+"""docs/gateway.md names every key of gateway.toml with its default, every metric and every endpoint, and no others."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ TABLES: dict[str, type[msgspec.Struct]] = {
 
 
 def section(heading: str) -> str:
-    """What stands under a heading, down to the next one of any level."""
+    """The text under a heading, up to the next heading of any level."""
     found = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#+ |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert found, f"no heading {heading}"
     return found[1]
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table under a heading, one list for each row that begins with a name."""
+    """The cells of the table under a heading, one list per row that begins with a name."""
     lines = [line for line in section(heading).splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
@@ -75,7 +75,7 @@ def test_every_table_of_the_file_is_documented() -> None:
     assert {heading.strip("[]").split(".")[0] for heading in headings} == set(GatewayFile.__struct_fields__)
 
 
-def test_the_example_is_a_gateway_and_a_slip_in_it_is_told_as_shown() -> None:
+def test_the_example_is_valid_and_an_error_in_it_is_reported_as_shown() -> None:
     example, shown = re.findall(r"^```(?:toml|text)\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)[:2]
     file = parse_gateway_file(example, path=Path("gateway.toml"))
     assert [device.units for device in file.listener[0].device] == ["1-10", [17, "20-29"]]
@@ -84,7 +84,7 @@ def test_the_example_is_a_gateway_and_a_slip_in_it_is_told_as_shown() -> None:
     assert shown == f"sealbus: {slip.value}\n"
 
 
-def test_every_endpoint_is_one_that_can_be_dialled() -> None:
+def test_every_documented_endpoint_can_be_dialled() -> None:
     urls = [row[0].strip("`") for row in rows("Endpoint URLs")]
     assert [url.partition(":")[0] for url in urls] == ["tcp", "mbaps", "rtu", "ascii", "rtu+tcp", "ssh+tcp"]
     for url in [*urls, "tcp://[2001:db8::5]:502"]:

@@ -1,4 +1,4 @@
-"""Record, then send; tell the record, then the client; and leave nothing under way."""
+"""A write is recorded, then sent; its outcome is recorded, then answered; no request stays open."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ RULINGS = Access(unsafe_allow_everything()).rulings_of("")
 
 
 class Story:
-    """What happened, in its order, and the fakes that tell it."""
+    """Fakes of channel, journal and session that record the order of calls."""
 
     def __init__(self, record: int | None = 5) -> None:
-        self.told: list[tuple[object, ...]] = []
+        self.calls: list[tuple[object, ...]] = []
         self.record = record
         self.submitted: list[Transaction] = []
         self.peer: Peer | None = None
@@ -36,34 +36,34 @@ class Story:
     # the channel
 
     def submit(self, transaction: Transaction) -> None:
-        self.told.append(("sent", transaction.request.tail))
+        self.calls.append(("sent", transaction.request.tail))
         self.submitted.append(transaction)
 
     def abandon(self, source: object) -> None:
-        self.told.append(("abandoned", source))
+        self.calls.append(("abandoned", source))
 
     # the journal
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
-        self.told.append(("recorded", device))
+        self.calls.append(("recorded", device))
         return self.record
 
     def answered(self, record: int, answer: bytes) -> None:
-        self.told.append(("record answered", record))
+        self.calls.append(("record answered", record))
 
     def failed(self, record: int, failure: Failure, detail: str) -> None:
-        self.told.append(("record failed", record, failure, detail))
+        self.calls.append(("record failed", record, failure, detail))
 
     # the session
 
     def answer(self, adu: bytes, answer: bytes) -> None:
-        self.told.append(("answered", adu[:2] + answer))
+        self.calls.append(("answered", adu[:2] + answer))
 
     def refuse(self, adu: bytes, exception_code: int) -> None:
-        self.told.append(("refused", adu[:2], exception_code))
+        self.calls.append(("refused", adu[:2], exception_code))
 
     def let_go(self) -> None:
-        self.told.append(("let go",))
+        self.calls.append(("let go",))
 
     def forward(self, adu: bytes) -> None:
         self.forwarder.submit(cast("Session", self), adu, RULINGS.judge(adu[6:]))
@@ -73,17 +73,17 @@ async def test_a_read_is_sent_without_a_record() -> None:
     story = Story()
     story.forward(READ)
     story.submitted[0].settle(bytes.fromhex("0000 0005 01 03 02 002a"))
-    assert story.told == [("sent", READ[6:]), ("answered", bytes.fromhex("0007 0000 0005 01 03 02 002a"))]
+    assert story.calls == [("sent", READ[6:]), ("answered", bytes.fromhex("0007 0000 0005 01 03 02 002a"))]
 
 
-async def test_how_long_a_request_may_wait_counts_from_when_it_has_to() -> None:
+async def test_the_waiting_time_of_a_request_begins_when_it_is_queued() -> None:
     story = Story()
     story.forward(READ)
     story.submitted[0].has_to_wait(100.0)
     assert story.submitted[0].send_by == 102.0
 
 
-async def test_the_connections_of_one_certificate_have_one_turn_and_plain_ones_a_turn_each() -> None:
+async def test_connections_of_one_certificate_share_a_turn_and_plain_ones_have_a_turn_each() -> None:
     one, other, plain, another_plain = (Story() for _ in range(4))
     one.peer = other.peer = cast("Peer", SimpleNamespace(fingerprint="ab12"))
     waiting = []
@@ -94,17 +94,17 @@ async def test_the_connections_of_one_certificate_have_one_turn_and_plain_ones_a
     assert waiting == ["ab12", "ab12", plain, another_plain]
 
 
-async def test_the_head_of_the_answer_goes_with_the_request() -> None:
+async def test_a_request_carries_the_expected_header_of_its_answer() -> None:
     story = Story()
     story.forward(READ)
     assert story.submitted[0].request.head == bytes.fromhex("0000 0005 01 03 02")
 
 
-async def test_a_write_is_recorded_before_it_is_sent_and_its_end_before_it_is_told() -> None:
+async def test_a_write_is_recorded_before_it_is_sent_and_its_outcome_before_it_is_answered() -> None:
     story = Story()
     story.forward(WRITE)
     story.submitted[0].settle(WRITE[2:])
-    assert story.told == [
+    assert story.calls == [
         ("recorded", "tcp://device"),
         ("sent", WRITE[6:]),
         ("record answered", 5),
@@ -112,17 +112,17 @@ async def test_a_write_is_recorded_before_it_is_sent_and_its_end_before_it_is_to
     ]
 
 
-async def test_a_write_that_cannot_be_recorded_is_busy_and_not_sent() -> None:
+async def test_a_write_that_cannot_be_recorded_is_refused_as_busy_and_not_sent() -> None:
     story = Story(record=None)
     story.forward(WRITE)
-    assert story.told == [("recorded", "tcp://device"), ("refused", b"\0\x08", 6)]
+    assert story.calls == [("recorded", "tcp://device"), ("refused", b"\0\x08", 6)]
 
 
-async def test_a_write_that_may_go_without_a_record_goes() -> None:
+async def test_a_write_that_may_pass_without_a_record_is_sent() -> None:
     story = Story(record=0)
     story.forward(WRITE)
     story.submitted[0].fail(Failure.NO_ANSWER)
-    assert story.told == [("recorded", "tcp://device"), ("sent", WRITE[6:]), ("refused", b"\0\x08", 11)]
+    assert story.calls == [("recorded", "tcp://device"), ("sent", WRITE[6:]), ("refused", b"\0\x08", 11)]
 
 
 @pytest.mark.parametrize("failure", [each for each in Failure if each is not Failure.BROADCAST])
@@ -130,7 +130,7 @@ async def test_every_failure_is_recorded_and_then_answered_with_its_exception(fa
     story = Story()
     story.forward(WRITE)
     story.submitted[0].fail(failure, "why")
-    assert story.told[2:] == [
+    assert story.calls[2:] == [
         ("record failed", 5, failure, "why"),
         ("refused", b"\0\x08", int(failure.exception_code)),
     ]
@@ -140,22 +140,22 @@ async def test_a_broadcast_is_recorded_and_not_answered() -> None:
     story = Story()
     story.forward(WRITE)
     story.submitted[0].fail(Failure.BROADCAST)
-    assert story.told[2:] == [("record failed", 5, Failure.BROADCAST, ""), ("let go",)]
+    assert story.calls[2:] == [("record failed", 5, Failure.BROADCAST, ""), ("let go",)]
 
 
-async def test_a_unit_that_leads_nowhere_is_0a_and_is_not_recorded() -> None:
+async def test_a_unit_without_a_device_is_answered_0a_and_not_recorded() -> None:
     story = Story()
     story.forward(WRITE[:6] + b"\x09" + WRITE[7:])
-    assert story.told == [("refused", b"\0\x08", 10)]
+    assert story.calls == [("refused", b"\0\x08", 10)]
 
 
-async def test_when_a_client_is_gone_each_device_is_told() -> None:
+async def test_when_a_client_disconnects_each_channel_abandons_its_requests() -> None:
     story = Story()
     story.forwarder.gone(cast("Session", story))
-    assert story.told == [("abandoned", story)]
+    assert story.calls == [("abandoned", story)]
 
 
-def test_what_was_not_sent_is_told_apart_from_what_may_have_been_done() -> None:
+def test_failures_distinguish_requests_that_were_not_sent() -> None:
     assert {each for each in Failure if not each.was_sent} == {
         Failure.EXPIRED,
         Failure.UNREACHABLE,

@@ -1,4 +1,4 @@
-"""What systemd is told, and that nobody waits for it."""
+"""What systemd is notified of, and that this never blocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_state_is_one_datagram(manager: socket.socket) -> None:
     assert manager.recv(100) == b"READY=1"
 
 
-def test_a_reload_carries_its_moment(manager: socket.socket) -> None:
+def test_a_reload_carries_its_time(manager: socket.socket) -> None:
     before = time.monotonic_ns() // 1000
     notify("RELOADING=1")
     state, _, moment = manager.recv(100).decode().partition("\nMONOTONIC_USEC=")
@@ -36,7 +36,7 @@ def test_a_reload_carries_its_moment(manager: socket.socket) -> None:
     assert before <= int(moment) <= time.monotonic_ns() // 1000
 
 
-def test_a_manager_that_does_not_read_holds_nobody_up(manager: socket.socket) -> None:
+def test_a_manager_that_does_not_read_does_not_block(manager: socket.socket) -> None:
     manager.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as talker:
         talker.setblocking(False)
@@ -58,7 +58,7 @@ def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_
     ("microseconds", "seconds"),
     [("30000000", 15.0), ("1", 5e-07), ("0", None), ("", None), ("soon", None), ("-5", None)],
 )
-def test_a_sign_of_life_is_due_twice_in_the_time_allowed(
+def test_a_keep_alive_is_due_twice_per_watchdog_interval(
     monkeypatch: pytest.MonkeyPatch, microseconds: str, seconds: float | None
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", microseconds)

@@ -1,4 +1,4 @@
-"""A change of a file is seen within half a second, whatever way it was changed, and whatever came of the last one."""
+"""A change of a file is detected within half a second, however it was made, and whatever the last callback raised."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 HALF_A_SECOND = 0.5
 
 
-class Seen:
+class ChangeCounter:
     """Counts changes."""
 
     def __init__(self, *files: Path) -> None:
-        self.times = 0
+        self.count = 0
         self.files = [str(file) for file in files]
         self.watch = FileWatch(lambda: self.files, self.changed, interval_s=GatewayPace().watch_s)
         self.watch.start()
 
     def changed(self) -> None:
-        self.times += 1
+        self.count += 1
 
-    async def after_a_moment(self) -> int:
+    async def after_half_a_second(self) -> int:
         await asyncio.sleep(HALF_A_SECOND)
-        return self.times
+        return self.count
 
 
 @pytest.fixture
@@ -44,68 +44,68 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def seen(file: Path) -> AsyncIterator[Seen]:
-    seen = Seen(file)
-    yield seen
-    seen.watch.stop()
+async def counter(file: Path) -> AsyncIterator[ChangeCounter]:
+    counter = ChangeCounter(file)
+    yield counter
+    counter.watch.stop()
 
 
-async def test_nothing_is_said_while_nothing_changes(seen: Seen) -> None:
+async def test_an_unchanged_file_is_not_reported(counter: ChangeCounter) -> None:
     for _ in range(5):
-        assert await seen.after_a_moment() == 0
+        assert await counter.after_half_a_second() == 0
 
 
-async def test_a_file_that_is_written_in_place_is_seen_once(seen: Seen, file: Path) -> None:
+async def test_a_file_written_in_place_is_reported_once(counter: ChangeCounter, file: Path) -> None:
     file.write_text("two")
-    assert await seen.after_a_moment() == 1
-    assert await seen.after_a_moment() == 1
+    assert await counter.after_half_a_second() == 1
+    assert await counter.after_half_a_second() == 1
 
 
-async def test_a_file_that_is_replaced_is_seen_even_with_the_same_size_and_time(seen: Seen, file: Path) -> None:
+async def test_a_replaced_file_is_reported_even_with_the_same_size_and_time(counter: ChangeCounter, file: Path) -> None:
     fresh = file.with_suffix(".new")
     fresh.write_text("two")
     os.utime(fresh, (1, 1))
     fresh.replace(file)
-    assert await seen.after_a_moment() == 1
+    assert await counter.after_half_a_second() == 1
 
 
-async def test_a_link_that_is_switched_is_seen(tmp_path: Path, file: Path) -> None:
+async def test_a_switched_link_is_reported(tmp_path: Path, file: Path) -> None:
     other, link = tmp_path / "other.toml", tmp_path / "link.toml"
     other.write_text("two")
     os.utime(other, (1, 1))
     link.symlink_to(file)
-    seen = Seen(link)
+    counter = ChangeCounter(link)
     fresh = tmp_path / "fresh"
     fresh.symlink_to(other)
     fresh.replace(link)
-    assert await seen.after_a_moment() == 1
-    seen.watch.stop()
+    assert await counter.after_half_a_second() == 1
+    counter.watch.stop()
 
 
-async def test_a_file_that_goes_away_is_seen_and_is_seen_when_it_is_back(seen: Seen, file: Path) -> None:
+async def test_a_removed_file_is_reported_and_again_when_it_is_back(counter: ChangeCounter, file: Path) -> None:
     file.unlink()
-    assert await seen.after_a_moment() == 1
+    assert await counter.after_half_a_second() == 1
     file.write_text("one")
-    assert await seen.after_a_moment() == 2
+    assert await counter.after_half_a_second() == 2
 
 
-async def test_the_files_are_asked_for_each_time(seen: Seen, tmp_path: Path) -> None:
+async def test_the_list_of_files_is_read_at_each_check(counter: ChangeCounter, tmp_path: Path) -> None:
     another = tmp_path / "another"
     another.write_text("")
-    seen.files.append(str(another))
-    assert await seen.after_a_moment() == 1
+    counter.files.append(str(another))
+    assert await counter.after_half_a_second() == 1
     another.write_text("more")
-    assert await seen.after_a_moment() == 2
+    assert await counter.after_half_a_second() == 2
 
 
-async def test_a_change_that_ends_in_an_error_is_not_the_last_that_is_seen(file: Path) -> None:
+async def test_after_an_error_in_the_callback_further_changes_are_reported(file: Path) -> None:
     errors: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context["exception"]))
-    times = 0
+    count = 0
 
     def fail() -> None:
-        nonlocal times
-        times += 1
+        nonlocal count
+        count += 1
         raise ValueError("broken")
 
     watch = FileWatch(lambda: [str(file)], fail, interval_s=GatewayPace().watch_s)
@@ -114,11 +114,11 @@ async def test_a_change_that_ends_in_an_error_is_not_the_last_that_is_seen(file:
         file.write_text("x" * (number + 10))
         await asyncio.sleep(HALF_A_SECOND)
     watch.stop()
-    assert times == 3
+    assert count == 3
     assert [type(error) for error in errors] == [ValueError] * 3
 
 
-async def test_after_stop_nothing_is_seen(seen: Seen, file: Path) -> None:
-    seen.watch.stop()
+async def test_after_stop_no_change_is_reported(counter: ChangeCounter, file: Path) -> None:
+    counter.watch.stop()
     file.write_text("two")
-    assert await seen.after_a_moment() == 0
+    assert await counter.after_half_a_second() == 0

@@ -1,4 +1,4 @@
-"""Both engines, each test in a fresh store."""
+"""Both engines; each test gets a new store."""
 
 from __future__ import annotations
 

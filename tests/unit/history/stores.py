@@ -1,4 +1,4 @@
-"""A store to be opened as often as need be, on a clock that the test sets."""
+"""A store that a test can open several times, on a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Stores:
 
 
 def roll_up(history: History) -> None:
-    """All upkeep that is due."""
-    while history.tend().more:
+    """Run all maintenance that is due."""
+    while history.maintain():
         pass
 
 
 def wild_samples(seed: int, start_us: int, end_us: int, count: int) -> list[Sample]:
-    """Samples of tag 1 at uneven times, in order, of all qualities."""
+    """Samples of tag 1 at irregular times, sorted, of all qualities."""
     chance = random.Random(seed)
     times = sorted({chance.randrange(start_us, end_us) for _ in range(count)})
     samples = []

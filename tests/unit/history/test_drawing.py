@@ -1,4 +1,4 @@
-"""The contract of both engines: a range at the width of a screen, with its peaks and its gaps."""
+"""Both engines: a range at the width of a screen, with its peaks and its gaps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from sealbus.history import Block, Bucket, HistoryRules, RetentionClass, Source, local_days
+from sealbus.history import Bucket, HistoryRules, RetentionClass, SampleBlock, Source, local_days
 from sealbus.samples import Quality, Reason, Sample
 from unit.history.stores import DAY, HOUR, MINUTE, NOON, S, roll_up
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 RULES = HistoryRules(classes=(RetentionClass("standard", hold_s=3600),))
 
 
-def columns(times: np.ndarray[tuple[int], np.dtype[np.int64]], values: object) -> Block:
+def columns(times: np.ndarray[tuple[int], np.dtype[np.int64]], values: object) -> SampleBlock:
     count = len(times)
-    return Block(np.ones(count, np.int64), times, np.asarray(values, np.float64), np.zeros(count, np.int64), {})
+    return SampleBlock(np.ones(count, np.int64), times, np.asarray(values, np.float64), np.zeros(count, np.int64), {})
 
 
 def one(history: History, start: int, end: int, width: int) -> Series:
@@ -35,7 +35,7 @@ def one(history: History, start: int, end: int, width: int) -> Series:
     ("days", "width", "source"),
     [(0.1, 400, Source.RAW), (2, 400, Source.MINUTE), (20, 300, Source.HOUR), (9, 7, Source.DAY)],
 )
-def test_a_point_or_two_a_pixel_come_back_and_no_peak_is_lost(
+def test_a_series_has_one_or_two_points_per_pixel_and_keeps_every_peak(
     stores: Stores, days: float, width: int, source: Source
 ) -> None:
     history = stores.open(RULES)
@@ -60,7 +60,7 @@ def test_a_point_or_two_a_pixel_come_back_and_no_peak_is_lost(
         roll_up(history)
 
 
-def test_few_samples_are_drawn_as_they_are_over_any_range(stores: Stores) -> None:
+def test_few_samples_are_returned_unchanged_for_any_range(stores: Stores) -> None:
     history = stores.open(HistoryRules(classes=(RetentionClass("slow", raw_days=400, hold_s=7 * 86_400),)))
     samples = [Sample(1, NOON - each * 6 * DAY, float(each)) for each in range(50, -1, -1)]
     history.append(samples)
@@ -71,7 +71,7 @@ def test_few_samples_are_drawn_as_they_are_over_any_range(stores: Stores) -> Non
     assert series.values.tolist() == [sample.value for sample in samples]
 
 
-def test_the_last_value_before_the_start_comes_first(stores: Stores) -> None:
+def test_the_first_point_is_the_last_value_before_the_start(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append([Sample(1, NOON - 50 * MINUTE, 1.0), Sample(1, NOON - 40 * MINUTE, 2.0), Sample(1, NOON, 3.0)])
     series = one(history, NOON - 10 * MINUTE, NOON + 1, 100)
@@ -82,7 +82,7 @@ def test_the_last_value_before_the_start_comes_first(stores: Stores) -> None:
 
 @pytest.mark.parametrize("every_s", [1, 600])
 def test_a_gap_is_a_gap_and_never_zero(stores: Stores, every_s: int) -> None:
-    """Once by bad samples, once by silence, from samples and from rollups."""
+    """By bad samples and by silence, from samples and from rollups."""
     history = stores.open(RULES)
     start = NOON - 40 * HOUR
     times = np.arange(start, start + 30 * HOUR, every_s * S)
@@ -112,7 +112,7 @@ def test_a_gap_is_a_gap_and_never_zero(stores: Stores, every_s: int) -> None:
         roll_up(history)
 
 
-def test_a_value_in_force_ends_with_what_is_known_now(stores: Stores) -> None:
+def test_a_value_holds_no_longer_than_the_present(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append([Sample(1, NOON - 30 * MINUTE, 1.0)])
     assert one(history, NOON - HOUR, NOON + DAY, 100).values.tolist() == [1.0]
@@ -123,7 +123,7 @@ def test_a_value_in_force_ends_with_what_is_known_now(stores: Stores) -> None:
     assert math.isnan(series.values[1])
 
 
-def test_text_is_told_as_text(stores: Stores) -> None:
+def test_text_values_are_returned_as_text(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append([Sample(1, NOON - 3, "off"), Sample(1, NOON - 2, None, Quality.BAD), Sample(1, NOON - 1, "on")])
     series = one(history, NOON - 2, NOON, 100)
@@ -131,14 +131,14 @@ def test_text_is_told_as_text(stores: Stores) -> None:
     assert np.isnan(series.values).all()
 
 
-def test_several_tags_come_in_the_order_asked_for_and_one_without_history_is_empty(stores: Stores) -> None:
+def test_tags_are_returned_in_the_order_of_the_query_and_a_tag_without_history_is_empty(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append([Sample(1, NOON - S, 1.0), Sample(2, NOON - S, 2.0)])
     found = history.query([2, 7, 1], NOON - HOUR, NOON, width=10)
     assert [(series.tag_id, series.values.tolist()) for series in found] == [(2, [2.0]), (7, []), (1, [1.0])]
 
 
-def test_days_of_two_centuries_are_drawn_without_cutting_each_of_them(
+def test_a_range_of_two_centuries_is_drawn_without_computing_every_midnight(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = stores.open(RULES)
@@ -158,7 +158,7 @@ def test_days_of_two_centuries_are_drawn_without_cutting_each_of_them(
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "America/Sao_Paulo"])
-def test_the_outer_edges_are_the_first_and_the_last_of_all(zone: str) -> None:
+def test_the_outer_edges_are_the_first_and_the_last_edge(zone: str) -> None:
     chance = random.Random(7)
     for _ in range(100):
         start = chance.randrange(0, NOON)

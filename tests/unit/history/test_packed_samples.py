@@ -1,4 +1,4 @@
-"""How SQLite keeps samples: whatever is appended, settled, joined and deleted, they are those of a plain list."""
+"""How SQLite stores samples: after appending, compacting, merging and deleting they equal those of a list."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealbus.history import Block, HistoryRules, HistoryUnavailable, open_history
-from sealbus.history.packing import is_small, pack_plain, pack_small, unpack
+from sealbus.errors import ConfigError
+from sealbus.history import HistoryRules, SampleBlock, open_history
+from sealbus.history.packing import is_compressed, pack_compressed, pack_plain, unpack
 from sealbus.history.sqlite_samples import FreshRows, SQLiteSamples
 from sealbus.history.sqlite_schema import prepare
 from sealbus.samples import Quality, Reason, Sample
@@ -36,7 +37,7 @@ def sample_of(tag_id: int, time_us: int, value: float | str | None) -> Sample:
 
 
 SAMPLES = st.lists(st.builds(sample_of, st.sampled_from(TAGS), MOMENTS, VALUES), min_size=1, max_size=25)
-STEPS = st.lists(st.one_of(SAMPLES, st.sampled_from(["settle", "join", "delete an hour"])), max_size=14)
+STEPS = st.lists(st.one_of(SAMPLES, st.sampled_from(["compact", "pack hours", "delete an hour"])), max_size=14)
 
 
 @contextlib.contextmanager
@@ -53,7 +54,7 @@ def check(found: SQLiteSamples, model: dict[tuple[int, int], Sample]) -> None:
             inside = [sample for sample in wanted if start <= sample.time_us < end]
             assert list(found.samples(tag_id, start, end).samples()) == inside
             assert list(found.samples(tag_id, start, end, 3).samples()) == inside[:3]
-            assert not found.is_longer(tag_id, start, end, len(inside) + len(TAGS) * 25)
+            assert not found.has_more_than(tag_id, start, end, len(inside) + len(TAGS) * 25)
         for time_us in (*EDGES, BEGIN + 60 * S, 2 * NOON):
             before = [sample for sample in wanted if sample.time_us < time_us]
             assert list(found.sample_before(tag_id, time_us).samples()) == before[-1:]
@@ -61,50 +62,52 @@ def check(found: SQLiteSamples, model: dict[tuple[int, int], Sample]) -> None:
 
 @settings(deadline=None)
 @given(STEPS)
-def test_samples_are_those_of_a_plain_list_whatever_became_of_them(steps: list[list[Sample] | str]) -> None:
+def test_samples_equal_those_of_a_list_after_any_sequence_of_operations(steps: list[list[Sample] | str]) -> None:
     model: dict[tuple[int, int], Sample] = {}
-    with database() as connection, mock.patch("sealbus.history.sqlite_samples.SETTLE_AT_ONCE", 12):
+    with database() as connection, mock.patch("sealbus.history.sqlite_samples.COMPACT_AT_ONCE", 12):
         rows = FreshRows()
         for step in steps:
-            samples = SQLiteSamples(connection, rows)  # one for each transaction
+            samples = SQLiteSamples(connection, rows)  # one per transaction
             if isinstance(step, list):
-                samples.insert(Block.of(step))
+                samples.insert(SampleBlock.of(step))
                 for sample in step:
                     model.setdefault((sample.tag_id, sample.time_us), sample)
-            elif step == "settle":
-                samples.settle(least=1)
-            elif step == "join":
-                samples.join(2, BEGIN, BEGIN + 2 * HOUR)
+            elif step == "compact":
+                samples.compact(least=1)
+            elif step == "pack hours":
+                samples.pack_hours(2, BEGIN, BEGIN + 2 * HOUR)
             else:
-                while samples.settle(least=1):
+                while samples.compact(least=1):
                     pass
                 samples.delete(1, BEGIN + HOUR + MINUTE, 1_000_000)
                 model = {key: each for key, each in model.items() if key[0] != 1 or key[1] >= BEGIN + HOUR}
             check(SQLiteSamples(connection, rows), model)
         last = SQLiteSamples(connection, rows)
-        while last.settle(least=1):
+        while last.compact(least=1):
             pass
         for tag_id in TAGS:
             count = sum(key[0] == tag_id for key in model)
-            assert not last.is_longer(tag_id, 0, 2 * NOON, count)
-            assert not count or last.is_longer(tag_id, 0, 2 * NOON, count - 1)
+            assert not last.has_more_than(tag_id, 0, 2 * NOON, count)
+            assert not count or last.has_more_than(tag_id, 0, 2 * NOON, count - 1)
 
 
 @settings(deadline=None)
 @given(SAMPLES)
-def test_what_is_packed_is_the_same_unpacked(samples: list[Sample]) -> None:
-    block = Block.of([Sample(7, each.time_us, each.value, each.quality, each.reason) for each in samples]).ordered()
+def test_packed_samples_unpack_to_the_same_and_damaged_ones_are_refused(samples: list[Sample]) -> None:
+    block = SampleBlock.of(
+        [Sample(7, each.time_us, each.value, each.quality, each.reason) for each in samples]
+    ).ordered()
     (plain,) = pack_plain(block, [0])
-    small = pack_small(block)
-    assert (is_small(plain), is_small(small)) == (False, True)
-    assert list(unpack(7, plain).samples()) == list(unpack(7, small).samples()) == list(block.samples())
-    for data in (plain, small):
+    compressed = pack_compressed(block)
+    assert (is_compressed(plain), is_compressed(compressed)) == (False, True)
+    assert list(unpack(7, plain).samples()) == list(unpack(7, compressed).samples()) == list(block.samples())
+    for data in (plain, compressed):
         for damaged in (b"", data[:4], data[: len(data) // 2], b"\7" + data[1:]):
-            with pytest.raises(ValueError):  # whatever it says
+            with pytest.raises(ValueError):  # with any message
                 unpack(7, damaged)
 
 
-def test_a_second_of_many_tags_is_a_row_and_an_hour_of_a_tag_is_a_row(tmp_path: Path) -> None:
+def test_a_batch_of_many_tags_is_one_row_and_an_hour_of_one_tag_is_one_row(tmp_path: Path) -> None:
     now = [BEGIN]
     history = open_history(f"sqlite:///{tmp_path}/h.sqlite3", rules=HistoryRules(), now_us=lambda: now[0])
     while now[0] < BEGIN + HOUR:
@@ -121,11 +124,11 @@ def test_a_second_of_many_tags_is_a_row_and_an_hour_of_a_tag_is_a_row(tmp_path: 
         roll_up(history)
         assert connection.execute(count).fetchone() == (0, 5, 18_000)
         (size,) = connection.execute("select sum(length(samples)) from packed").fetchone()
-        assert size < 18_000, "less than a byte a sample of what repeats"
+        assert size < 18_000, "repetitive samples take less than a byte each"
     history.close()
 
 
-def test_who_reads_sees_what_was_there_when_he_began(tmp_path: Path) -> None:
+def test_a_reader_sees_the_rows_of_its_snapshot(tmp_path: Path) -> None:
     path = tmp_path / "h.sqlite3"
     rows = FreshRows()
     with (
@@ -133,17 +136,19 @@ def test_who_reads_sees_what_was_there_when_he_began(tmp_path: Path) -> None:
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader,
     ):
         prepare(writer, path, read_only=False, zone="UTC")
-        SQLiteSamples(writer, rows).insert(Block.of([Sample(1, BEGIN, 1.0)]))
+        SQLiteSamples(writer, rows).insert(SampleBlock.of([Sample(1, BEGIN, 1.0)]))
         reader.execute("begin")
         assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 1
-        SQLiteSamples(writer, rows).insert(Block.of([Sample(1, BEGIN + S, 2.0)]))
+        SQLiteSamples(writer, rows).insert(SampleBlock.of([Sample(1, BEGIN + S, 2.0)]))
         assert len(SQLiteSamples(writer, rows).samples(1, 0, NOON)) == 2
         assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 1
         reader.execute("commit")
         assert len(SQLiteSamples(reader, rows).samples(1, 0, NOON)) == 2
 
 
-def test_a_damaged_row_costs_its_own_samples_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_row_costs_only_its_own_samples_and_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "h.sqlite3"
     now = [NOON]
     history = open_history(f"sqlite:///{path}", rules=HistoryRules(), now_us=lambda: now[0])
@@ -163,66 +168,16 @@ def test_a_damaged_row_costs_its_own_samples_and_is_told(tmp_path: Path, caplog:
     history.close()
 
 
-ROWS_OF_VERSION_1 = (
-    "create table meta (id integer primary key, value text not null) strict",
-    """create table tag (tag_id integer primary key, raw_from integer not null default 0,
-    minute_from integer not null default 0, hour_from integer not null default 0, day_from integer not null default 0,
-    days_stale integer not null default 0) strict""",
-    """create table mark (tag_id integer not null, hour_us integer not null,
-    primary key (tag_id, hour_us)) without rowid, strict""",
-    """create table sample (tag_id integer not null, time_us integer not null, value real, status integer not null,
-    text text, primary key (tag_id, time_us)) without rowid, strict""",
-    *(
-        f"""create table {name} (tag_id integer not null, start_us integer not null, end_us integer not null,
-        count integer not null, minimum real, maximum real, mean real, last real, last_us integer not null,
-        known_us integer not null, bad_us integer not null, status integer not null, worst integer not null,
-        primary key (tag_id, start_us)) without rowid, strict"""
-        for name in ("minute", "hour", "day")
-    ),
-    "insert into meta values (1, '7'), (2, 'UTC')",
-    "pragma user_version = 1",
-)
-
-
-def test_a_file_of_the_first_version_is_packed_when_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_file_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path, version: int, read_only: bool) -> None:
     path = tmp_path / "h.sqlite3"
-    samples = [Sample(tag, BEGIN + each * S, each / 10) for tag in (1, 9) for each in range(500)]
-    samples += [Sample(20, BEGIN, "on"), Sample(20, BEGIN + S, ""), Sample(20, BEGIN + 2 * S, None, Quality.BAD)]
-    block = Block.of(samples)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        for statement in ROWS_OF_VERSION_1:
-            connection.execute(statement)
-        columns = (block.tag_ids, block.times_us, block.values, block.statuses)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        texts = (block.texts.get(place) for place in range(len(block)))
-        connection.executemany("insert into sample values (?, ?, ?, ?, ?)", [(*row, next(texts)) for row in rows])
-        connection.executemany("insert into tag (tag_id) values (?)", [(1,), (9,), (20,)])
-        connection.executemany("insert into mark values (?, ?)", [(tag, BEGIN) for tag in (1, 9, 20)])
-    reader = open_history(f"sqlite:///{path}", rules=HistoryRules(), read_only=True)
-    with pytest.raises(HistoryUnavailable, match="of an older version"):
-        reader.latest([1])
-
-    monkeypatch.setattr("sealbus.history.sqlite_schema._ROWS_AT_ONCE", 200)
-    history = open_history(f"sqlite:///{path}", rules=HistoryRules(), now_us=lambda: NOON)
-    with monkeypatch.context() as killed:
-        turns = iter(range(3))
-        settle = SQLiteSamples.settle
-
-        def settle_twice(self: SQLiteSamples, *, least: int) -> bool:
-            if next(turns) == 2:
-                raise OSError("killed")
-            return settle(self, least=least)
-
-        killed.setattr(SQLiteSamples, "settle", settle_twice)
-        with pytest.raises(HistoryUnavailable, match="killed"):
-            history.latest([1])
-    roll_up(history)
-    for tag_id in (1, 9, 20):
-        wanted = [sample for sample in samples if sample.tag_id == tag_id]
-        assert list(reader.raw(tag_id, 0, NOON).samples) == wanted
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("select count(*) from sqlite_schema where name = 'sample'").fetchone() == (0,)
+        connection.execute("create table sample (tag_id integer)")
+        connection.execute(f"pragma user_version = {version}")
+    before = path.read_bytes()
+    history = open_history(f"sqlite:///{path}", rules=HistoryRules(), read_only=read_only)
+    with pytest.raises(ConfigError, match=f"history of version {version}.*name another file"):
+        history.latest([1])
     history.close()
-    reader.close()
+    assert path.read_bytes() == before

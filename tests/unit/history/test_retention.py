@@ -1,4 +1,4 @@
-"""The contract of both engines: what is past keeping is deleted, by class, and its space comes back; rollups stay."""
+"""Both engines: expired data is deleted by class and its space returned; rollups stay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.history import Appended, Block, Bucket, HistoryRules, RetentionClass, Source
+from sealbus.history import Appended, Bucket, HistoryRules, RetentionClass, SampleBlock, Source
 from sealbus.samples import Sample
 from unit.history.stores import DAY, HOUR, MINUTE, NOON, S, roll_up
 
@@ -18,13 +18,13 @@ LONG = RetentionClass("long", raw_days=30, minute_days=60, hour_days=90)
 RULES = HistoryRules(classes=(LONG, SHORT), class_of={2: "short"})
 
 
-def steady(tag_id: int, start: int, end: int, step: int) -> Block:
+def steady(tag_id: int, start: int, end: int, step: int) -> SampleBlock:
     times = np.arange(start, end, step)
     count = len(times)
-    return Block(np.full(count, tag_id), times, np.ones(count), np.zeros(count, np.int64), {})
+    return SampleBlock(np.full(count, tag_id), times, np.ones(count), np.zeros(count, np.int64), {})
 
 
-def test_each_class_keeps_what_it_says_and_rollups_outlive_their_samples(stores: Stores) -> None:
+def test_each_class_has_its_own_retention_and_rollups_outlive_their_samples(stores: Stores) -> None:
     history = stores.open(RULES)
     begin = NOON - 50 * DAY
     for tag_id in (1, 2):
@@ -40,7 +40,7 @@ def test_each_class_keeps_what_it_says_and_rollups_outlive_their_samples(stores:
         return (NOON - history.raw(tag_id, 0, NOON, limit=1).samples[0].time_us) / DAY
 
     assert 2 <= oldest_sample(2) <= 2.1
-    assert 30 <= oldest_sample(1) <= 37.1, "by whole partitions of a week where the engine has them"
+    assert 30 <= oldest_sample(1) <= 37.1, "an engine with partitions drops whole weeks"
     assert 5 <= oldest(2, Bucket.MINUTE) <= 5.1
     assert 20 <= oldest(2, Bucket.HOUR) <= 20.1
     assert 39 <= oldest(2, Bucket.DAY) <= 41
@@ -52,7 +52,7 @@ def test_each_class_keeps_what_it_says_and_rollups_outlive_their_samples(stores:
     assert np.nansum(series.values) > 0
 
 
-def test_what_is_older_than_what_is_kept_is_refused_and_told(stores: Stores) -> None:
+def test_samples_older_than_the_retention_are_refused_and_counted(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append([Sample(2, NOON - 10 * DAY, 1.0), Sample(2, NOON, 1.0)])
     roll_up(history)
@@ -62,7 +62,7 @@ def test_what_is_older_than_what_is_kept_is_refused_and_told(stores: Stores) -> 
     assert history.aggregates(2, Bucket.HOUR, NOON - 11 * DAY, NOON - 9 * DAY).maximums.tolist() == [1.0]
 
 
-def test_the_latest_value_is_still_known_when_its_samples_are_gone(stores: Stores) -> None:
+def test_the_latest_value_is_known_after_its_samples_are_deleted(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append([Sample(2, NOON - 10 * DAY, 7.0)])
     roll_up(history)
@@ -73,18 +73,18 @@ def test_the_latest_value_is_still_known_when_its_samples_are_gone(stores: Store
 def test_samples_are_not_deleted_before_they_are_rolled_up(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append_block(steady(2, NOON - 4 * DAY, NOON - 3 * DAY, MINUTE))
-    while history.tend().more:
+    while history.maintain():
         counts = history.aggregates(2, Bucket.HOUR, NOON - 4 * DAY, NOON - 3 * DAY).counts
         assert counts.tolist() == [60] * 24
 
 
-def test_space_comes_back(stores: Stores) -> None:
+def test_deleted_space_is_returned(stores: Stores) -> None:
     history = stores.open(RULES)
     history.append_block(steady(1, NOON - 25 * DAY, NOON - 5 * DAY, 30 * S))
     roll_up(history)
     full = history.size_bytes()
     stores.now_us = NOON + 60 * DAY
-    for _ in range(50):  # SQLite gives back some at a time, once an hour
+    for _ in range(50):  # SQLite returns a part of it, once an hour
         stores.now_us += HOUR
         roll_up(history)
     history.append([Sample(1, stores.now_us, 1.0)])

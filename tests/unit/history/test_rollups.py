@@ -1,6 +1,6 @@
-"""The contract of both engines: rollups are what the samples come to, however late these came.
+"""Both engines: rollups match the samples, however late these arrive.
 
-The expected figures are worked out here the slow way, sample by sample, in plain Python.
+The expected figures are computed here sample by sample, in plain Python.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def expected(samples: Sequence[Sample], start: int, end: int, now: int) -> tuple
     return low, high, weighted / known if known else nan, last, count, known, bad
 
 
-def told(found: Aggregates) -> dict[tuple[int, int], tuple[float, ...]]:
+def figures_of(found: Aggregates) -> dict[tuple[int, int], tuple[float, ...]]:
     columns = (found.minimums, found.maximums, found.means, found.lasts, found.counts, found.known_us, found.bad_us)
     keys = zip(found.starts_us.tolist(), found.ends_us.tolist(), strict=True)
     return dict(zip(keys, zip(*(column.tolist() for column in columns), strict=True), strict=True))
 
 
 def check(history: History, samples: Sequence[Sample], bucket: Bucket, cuts: Sequence[int], now: int) -> None:
-    found = told(history.aggregates(1, bucket, cuts[0], cuts[-1]))
+    found = figures_of(history.aggregates(1, bucket, cuts[0], cuts[-1]))
     wanted = {
         span: figures for span in itertools.pairwise(cuts) if (figures := expected(samples, *span, now)) is not None
     }
@@ -80,7 +80,7 @@ def check_all(history: History, samples: Sequence[Sample], start: int, now: int)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_rollups_are_what_the_samples_come_to_in_whatever_order_they_arrive(stores: Stores, seed: int) -> None:
+def test_rollups_do_not_depend_on_the_order_in_which_samples_arrive(stores: Stores, seed: int) -> None:
     start = at("2026-07-13 00:00", "Europe/Berlin")
     samples = wild_samples(seed, start, start + 29 * HOUR, 300)
     late = samples[:]
@@ -101,7 +101,7 @@ def test_rollups_are_what_the_samples_come_to_in_whatever_order_they_arrive(stor
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata"])
-def test_many_tags_that_are_rolled_together_come_to_what_each_comes_to_alone(stores: Stores, zone: str) -> None:
+def test_tags_rolled_up_together_give_the_rollups_of_each_alone(stores: Stores, zone: str) -> None:
     classes = (*RULES.classes, RetentionClass("brief", hold_s=5), RetentionClass("long", hold_s=6 * 86_400))
     rules = HistoryRules(zone=zone, classes=classes, class_of={2: "brief", 3: "long", 4: "long", 6: "brief"})
     tags = range(1, 9)
@@ -111,12 +111,12 @@ def test_many_tags_that_are_rolled_together_come_to_what_each_comes_to_alone(sto
         of_tag = wild_samples(tag_id, begin, begin + 4 * HOUR, 300 if tag_id != 5 else 2)
         samples += [Sample(tag_id, *astuple(sample)[1:]) for sample in of_tag]
         if tag_id in (3, 6):
-            samples.append(Sample(tag_id, begin - 5 * DAY, 1000.0))  # what tag 3 still held at the beginning, and 6 not
+            samples.append(Sample(tag_id, begin - 5 * DAY, 1000.0))  # holds into the range for tag 3 only
     history = stores.open(rules)
 
     def shown() -> list[dict[tuple[int, int], tuple[float, ...]]]:
         span = (begin - DAY, begin + 10 * HOUR)
-        return [told(history.aggregates(tag_id, bucket, *span)) for tag_id in tags for bucket in Bucket]
+        return [figures_of(history.aggregates(tag_id, bucket, *span)) for tag_id in tags for bucket in Bucket]
 
     middle = begin + 2 * HOUR
     for part in (
@@ -162,7 +162,7 @@ def test_a_day_is_a_local_day_from_midnight_to_midnight(stores: Stores, zone: st
         roll_up(history)
 
 
-def test_another_zone_cuts_the_days_anew(stores: Stores) -> None:
+def test_another_zone_cuts_the_days_again(stores: Stores) -> None:
     start = at("2026-07-01 00:00")
     samples = [Sample(1, start + each * 10 * MINUTE, float(each)) for each in range(6 * 24 * 5)]
     history = stores.open(HistoryRules(zone="UTC", classes=RULES.classes))
@@ -175,7 +175,7 @@ def test_another_zone_cuts_the_days_anew(stores: Stores) -> None:
     check(there, samples, Bucket.DAY, [midnight + each * DAY for each in range(8)], stores.now_us)
 
 
-def test_a_value_holds_into_buckets_without_samples_and_no_longer_than_it_may(stores: Stores) -> None:
+def test_a_value_holds_into_buckets_without_samples_until_its_hold_ends(stores: Stores) -> None:
     history = stores.open(RULES)
     start = NOON - 10 * HOUR
     history.append([Sample(1, start + 30 * S, 4.0)])

@@ -1,4 +1,4 @@
-"""Handing over never waits and never fails; what is acknowledged is stored once, in order, whatever is broken meanwhile."""
+"""Putting samples never blocks and never fails; acknowledged samples are stored once, in order, through every fault."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import pytest
 from sealbus.errors import ConfigError
 from sealbus.history import (
     Appended,
-    Block,
     History,
     HistoryRules,
     HistoryUnavailable,
     HistoryWriter,
+    SampleBlock,
     WriterLimits,
     WriterState,
     open_history,
@@ -37,7 +37,7 @@ DEADLINE_S = 20.0
 
 
 class Switch:
-    """Lets a store fail, or hang, as if its server did; and keeps the times in the order in which they came."""
+    """Makes a store fail or hang as if its server did; records the times of stored samples in order."""
 
     def __init__(self, history: History, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken = False
@@ -48,7 +48,7 @@ class Switch:
         self._append = history.append_block
         monkeypatch.setattr(history, "append_block", self.append)
 
-    def append(self, block: Block) -> Appended:
+    def append(self, block: SampleBlock) -> Appended:
         self.hung.wait(DEADLINE_S)
         self.attempts += 1
         if self.broken:
@@ -96,7 +96,7 @@ def until(writer: HistoryWriter, condition: Callable[[WriterState], bool]) -> Wr
     raise AssertionError(writer.state())
 
 
-def test_what_is_put_is_stored(history: History, tmp_path: Path) -> None:
+def test_samples_that_are_put_are_stored(history: History, tmp_path: Path) -> None:
     with writing(history, tmp_path) as writer:
         writer.put([])
         for each in range(50):
@@ -104,10 +104,11 @@ def test_what_is_put_is_stored(history: History, tmp_path: Path) -> None:
         assert writer.drain(DEADLINE_S)
         state = writer.state()
     assert stored(history) == list(range(500))
-    assert (state.stored, state.dropped, state.spooled, state.buffered, state.backend_up) == (500, 0, 0, 0, True)
+    assert (state.stored, state.dropped, state.spooled, state.buffered) == (500, 0, 0, 0)
+    assert state.down_since_us is None
 
 
-def test_what_comes_while_the_store_is_down_is_stored_in_order_when_it_is_back(
+def test_samples_put_during_an_outage_are_stored_in_order_afterwards(
     history: History, tmp_path: Path, switch: Switch
 ) -> None:
     switch.broken = True
@@ -115,18 +116,18 @@ def test_what_comes_while_the_store_is_down_is_stored_in_order_when_it_is_back(
         for each in range(20):
             writer.put(samples(each * 10, 10))
         assert writer.flush(DEADLINE_S)
-        state = until(writer, lambda state: not state.backend_up)
+        state = until(writer, lambda state: state.down_since_us is not None)
         assert (state.spooled, state.stored, state.dropped) == (200, 0, 0)
         assert "server is gone" in state.last_error
         switch.broken = False
         writer.put(samples(200, 1))
         assert writer.drain(DEADLINE_S)
-        state = until(writer, lambda state: state.backend_up)
+        state = until(writer, lambda state: state.down_since_us is None)
         assert state.last_error == ""
     assert switch.times == [NOON + each for each in range(201)]
 
 
-def test_an_outage_lasts_until_a_block_was_really_stored(
+def test_an_outage_lasts_until_a_block_is_stored(
     history: History, tmp_path: Path, switch: Switch, caplog: pytest.LogCaptureFixture
 ) -> None:
     switch.broken = True
@@ -135,50 +136,46 @@ def test_an_outage_lasts_until_a_block_was_really_stored(
         writing(history, tmp_path, WriterLimits(store_every_s=0.3, first_retry_s=0.1, longest_retry_s=0.1)) as writer,
     ):
         writer.put(samples(0, 10))
-        down_since_us = until(writer, lambda state: not state.backend_up).down_since_us
+        down_since_us = until(writer, lambda state: state.down_since_us is not None).down_since_us
         failed = switch.attempts
-        until(writer, lambda _: switch.attempts > failed + 2)  # with turns between in which there was nothing to do
+        until(writer, lambda _: switch.attempts > failed + 2)  # with turns without a batch in between
         assert writer.state().down_since_us == down_since_us
         assert "server is gone" in writer.state().last_error
         switch.broken = False
         assert writer.drain(DEADLINE_S)
-        until(writer, lambda state: state.backend_up)
-    told = [record.message for record in caplog.records]
-    assert [message.startswith("history: the store takes no samples") for message in told] == [True, False]
-    assert told[1] == "history: the store takes samples again"
+        until(writer, lambda state: state.down_since_us is None)
+    lines = [record.message for record in caplog.records]
+    assert [message.startswith("history: the store takes no samples") for message in lines] == [True, False]
+    assert lines[1] == "history: the store takes samples again"
 
 
-def test_upkeep_that_fails_is_told_and_is_no_outage(
+def test_failed_maintenance_is_reported_and_is_no_outage(
     history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
         raise HistoryUnavailable("no room")
 
-    monkeypatch.setattr(history, "tend", fail)
+    monkeypatch.setattr(history, "maintain", fail)
     with writing(history, tmp_path) as writer:
         writer.put(samples(0, 10))
         assert writer.drain(DEADLINE_S)
         state = until(writer, lambda state: bool(state.last_error))
-        assert (state.backend_up, state.last_error, state.stored) == (True, "no room", 10)
+        assert (state.down_since_us, state.last_error, state.stored) == (None, "no room", 10)
 
 
-def test_a_store_that_hangs_keeps_nobody_waiting_and_nothing_from_the_disk(
-    history: History, tmp_path: Path, switch: Switch
-) -> None:
+def test_a_store_that_hangs_delays_neither_put_nor_the_spool(history: History, tmp_path: Path, switch: Switch) -> None:
     switch.hung.clear()
     with writing(history, tmp_path) as writer:
         for each in range(10):
             writer.put(samples(each, 1))
-            assert writer.flush(DEADLINE_S), "spooled and synced all the same"
+            assert writer.flush(DEADLINE_S), "spooled and synced although the store hangs"
         assert writer.state().spooled == 10
         switch.hung.set()
         assert writer.drain(DEADLINE_S)
     assert stored(history) == list(range(10))
 
 
-def test_what_was_not_stored_is_stored_by_the_next_run_before_anything_new(
-    history: History, tmp_path: Path, switch: Switch
-) -> None:
+def test_the_next_run_stores_what_is_left_before_new_samples(history: History, tmp_path: Path, switch: Switch) -> None:
     switch.broken = True
     with writing(history, tmp_path) as writer:
         writer.put(samples(0, 100))
@@ -192,9 +189,7 @@ def test_what_was_not_stored_is_stored_by_the_next_run_before_anything_new(
 
 
 @pytest.mark.parametrize("cut", [1, 30, 200])
-def test_a_torn_end_costs_the_frame_that_was_torn_and_no_other(
-    history: History, tmp_path: Path, switch: Switch, cut: int
-) -> None:
+def test_a_torn_end_costs_only_the_torn_frame(history: History, tmp_path: Path, switch: Switch, cut: int) -> None:
     switch.broken = True
     with writing(history, tmp_path) as writer:
         for each in range(3):
@@ -210,7 +205,7 @@ def test_a_torn_end_costs_the_frame_that_was_torn_and_no_other(
     assert stored(history) == [*range(20), *range(30, 40)]
 
 
-def test_damage_in_the_middle_is_noticed_and_what_follows_in_other_segments_is_stored(
+def test_damage_in_a_segment_is_counted_and_the_following_segments_are_stored(
     history: History, tmp_path: Path, switch: Switch
 ) -> None:
     switch.broken = True
@@ -230,7 +225,7 @@ def test_damage_in_the_middle_is_noticed_and_what_follows_in_other_segments_is_s
     assert stored(history) == [*range(10), *range(20, 40)]
 
 
-def test_beyond_the_bound_the_newest_are_dropped_counted_and_told(
+def test_beyond_the_bound_the_newest_samples_are_dropped_and_counted(
     history: History, tmp_path: Path, switch: Switch
 ) -> None:
     switch.broken = True
@@ -252,7 +247,7 @@ def test_beyond_the_bound_the_newest_are_dropped_counted_and_told(
     assert stored(history) == [*range(400 - state.dropped), *range(400, 410)]
 
 
-def test_what_no_store_can_hold_is_counted_and_stops_nothing(history: History, tmp_path: Path) -> None:
+def test_samples_that_no_store_can_hold_are_counted_and_block_nothing(history: History, tmp_path: Path) -> None:
     with writing(history, tmp_path) as writer:
         writer.put([Sample(-1, NOON, 1.0), *samples(0, 3), Sample(1, -NOON, 1.0)])
         assert writer.drain(DEADLINE_S)
@@ -265,7 +260,7 @@ def test_one_folder_has_one_writer(history: History, tmp_path: Path) -> None:
         HistoryWriter(history, tmp_path / "spool")
 
 
-def test_after_the_end_everything_is_counted_as_dropped(history: History, tmp_path: Path) -> None:
+def test_after_close_samples_are_counted_as_dropped(history: History, tmp_path: Path) -> None:
     writer = HistoryWriter(history, tmp_path / "spool")
     writer.close()
     writer.put(samples(0, 5))
@@ -290,8 +285,8 @@ while True:
 
 
 @pytest.mark.parametrize("store_every_s", ["0", "1000"])
-def test_what_was_acknowledged_survives_a_kill(history: History, tmp_path: Path, store_every_s: str) -> None:
-    """The process tells how far it is acknowledged, and is killed in the middle of its work."""
+def test_acknowledged_samples_survive_a_kill(history: History, tmp_path: Path, store_every_s: str) -> None:
+    """The child prints how many samples are acknowledged, and is killed while it works."""
     url, spool = f"sqlite:///{tmp_path}/history.sqlite3", tmp_path / "spool"
     begin = time.time_ns() // 1000 - 600 * S
     command = [sys.executable, "-c", _CHILD.format(begin=begin), url, str(spool), store_every_s]
@@ -299,10 +294,10 @@ def test_what_was_acknowledged_survives_a_kill(history: History, tmp_path: Path,
     for _ in range(2):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            told = [process.stdout.readline() for _ in range(30)]
+            lines = [process.stdout.readline() for _ in range(30)]
             process.send_signal(signal.SIGKILL)
-            told += process.stdout.read().splitlines(keepends=True)
-        acknowledged = max(acknowledged, *(int(line) for line in told if line.endswith("\n")))
+            lines += process.stdout.read().splitlines(keepends=True)
+        acknowledged = max(acknowledged, *(int(line) for line in lines if line.endswith("\n")))
     with writing(history, tmp_path) as writer:
         assert writer.drain(DEADLINE_S)
         assert writer.state().dropped == 0

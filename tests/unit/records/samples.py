@@ -1,4 +1,4 @@
-"""A disk that does as it is told, and records to write on it."""
+"""A disk whose faults a test sets, and records to write on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALL = Limits(segment_bytes=65536, bound_bytes=6 * 65536)
 
 
 class FakeDisk:
-    """Real files; what fails, and when, is set by the test. The clock goes on by a millisecond at each look."""
+    """Real files; the test sets which calls fail. The clock advances by a millisecond per call."""
 
     def __init__(self) -> None:
         self.full = False
@@ -72,5 +72,5 @@ def write(*, value: int = 7, device: str = "tcp://10.0.0.5:502") -> WriteRequest
 
 
 def state_of(log: RecordLog) -> RecordState:
-    """The state now. A type checker takes an attribute for what it was when it was last looked at."""
+    """The current state. A type checker assumes that an attribute keeps its last compared value."""
     return log.state

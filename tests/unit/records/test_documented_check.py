@@ -1,4 +1,4 @@
-"""The check that docs/audit.md prints works without Sealbus, and finds what `verify` finds."""
+"""The script in docs/audit.md works without Sealbus, and finds what `verify` finds."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ def test_the_documented_check_follows_the_chain_and_finds_a_change(tmp_path: Pat
     lines = segment.read_bytes().splitlines(keepends=True)
     lines[9] = lines[9].replace(b'"values":[7]', b'"values":[8]')
     segment.write_bytes(b"".join(lines))
-    assert check(tmp_path).stderr == "records-00000002.jsonl, line 10: the hash does not fit\n"
+    assert check(tmp_path).stderr == "records-00000002.jsonl, line 10: the hash does not match\n"

@@ -1,4 +1,4 @@
-"""A disk without space: first an alarm, much later a refusal, and the way back."""
+"""A disk without space: first an alarm, much later a refusal, then the recovery."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 
 
 class Watched:
-    """A log on a fake disk, and the states it told."""
+    """A log on a fake disk, and the states it reported."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.disk = FakeDisk()
-        self.told: list[RecordState] = []
+        self.states: list[RecordState] = []
         self.log = RecordLog.open(
             directory,
             gateway="plant-7",
             limits=SMALL,
             host=self.disk.host(),
-            on_change=lambda state, reason: self.told.append(state),
+            on_change=lambda state, reason: self.states.append(state),
         )
 
     def fill_until(self, state: RecordState) -> int:
-        """Write, each with its outcome, until the log is in that state. How many writes were recorded."""
+        """Record writes, each with its outcome, until the log is in that state. Returns how many."""
         for done in count():
             if state_of(self.log) is state:
                 return done
@@ -65,29 +65,28 @@ def watched(tmp_path: Path) -> Watched:
     return Watched(tmp_path)
 
 
-def test_a_full_disk_is_no_trouble_while_the_reserve_stands(watched: Watched) -> None:
+def test_a_full_disk_changes_nothing_while_there_is_a_reserve(watched: Watched) -> None:
     watched.disk.full = True
     watched.log.append(write())
-    watched.log.tend(1.0)
+    watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.OK
-    assert watched.told == []
+    assert watched.states == []
 
 
-def test_a_reserve_that_cannot_be_replaced_is_an_alarm_and_writes_go_on(watched: Watched) -> None:
+def test_a_reserve_that_cannot_be_replaced_raises_an_alarm_and_writes_continue(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
-    assert watched.told == [RecordState.RESERVE]
-    assert watched.log.room_for_write
+    assert watched.states == [RecordState.RESERVE]
     assert watched.log.append(write()) > 0
     (alarm,) = [each for each in watched.records() if isinstance(each, Alarm)]
     assert alarm.state is AlarmState.RAISED
     assert alarm.text == (
-        "there is no room for the next segment of records; connections and denials are only counted: "
+        "there is no space for the next segment of records; connections and denials are only counted: "
         "No space left on device"
     )
 
 
-def test_a_flood_of_denials_cannot_take_the_room_of_writes(watched: Watched) -> None:
+def test_a_flood_of_denials_cannot_use_the_space_of_writes(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     assert [watched.log.append(denial()) for _ in range(5000)] == [0] * 5000
@@ -98,33 +97,32 @@ def test_a_flood_of_denials_cannot_take_the_room_of_writes(watched: Watched) -> 
 def test_when_the_reserve_is_used_up_writes_are_refused(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.FULL)
-    assert not watched.log.room_for_write
     with pytest.raises(RecordsFull, match="the reserve for records is used up; writes are refused: No space left"):
         watched.log.append(write())
-    assert watched.told == [RecordState.RESERVE, RecordState.FULL]
+    assert watched.states == [RecordState.RESERVE, RecordState.FULL]
 
 
-def test_writes_that_are_under_way_when_the_room_ends_keep_room_for_their_outcome(watched: Watched) -> None:
+def test_writes_in_progress_when_the_space_ends_have_space_for_their_outcome(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     under_way = []
-    while watched.log.room_for_write:
+    while state_of(watched.log) is RecordState.RESERVE:
         under_way.append(watched.log.append(write()))
     for _ in range(200):
         watched.log.append(Alarm(name="pump", state=AlarmState.RAISED, text="dry"))
     for request in under_way:
         assert watched.log.append(WriteOutcome(request=request, outcome=Outcome.UNKNOWN, why="\x00" * 5000)) > 0
-    assert verify(watched.directory).unsettled_writes == 0
+    assert verify(watched.directory).writes_without_outcome == 0
 
 
-def test_alarms_and_the_last_word_of_the_run_are_stored_when_writes_no_longer_are(watched: Watched) -> None:
+def test_alarms_and_the_end_of_the_run_are_stored_when_writes_no_longer_are(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.FULL)
     assert watched.log.append(Alarm(name="pump", state=AlarmState.RAISED, text="dry")) > 0
     assert watched.log.append(Stopped(reason="SIGTERM")) > 0
 
 
-def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watched: Watched) -> None:
+def test_when_there_is_space_again_the_log_first_records_what_was_lost(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.FULL)
     before = len(watched.records())
@@ -134,10 +132,9 @@ def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watche
     with pytest.raises(RecordsFull):
         watched.log.append(write())
     watched.disk.full = False
-    watched.log.tend(1.0)
+    watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.OK
-    assert watched.log.room_for_write
-    assert watched.told[-1] is RecordState.OK
+    assert watched.states[-1] is RecordState.OK
     lost, cleared = watched.records()[before:]
     assert isinstance(lost, RecordsLost)
     assert lost.count == 5
@@ -147,19 +144,19 @@ def test_when_space_is_back_the_log_first_tells_what_was_lost_and_goes_on(watche
     assert isinstance(cleared, Alarm)
     assert cleared.state is AlarmState.CLEARED
     assert watched.log.append(denial()) > 0
-    assert verify(watched.directory).first_bad is None
+    assert verify(watched.directory).breaks == ()
 
 
-def test_what_is_only_counted_is_told_once_a_minute_so_that_a_crash_loses_no_more_than_that(watched: Watched) -> None:
+def test_counts_are_recorded_once_a_minute_so_that_a_crash_loses_no_more(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     for second in range(200, 320):
         watched.log.append(denial())
-        watched.log.tend(float(second))
+        watched.log.maintain(float(second))
     assert [each.count for each in watched.records() if isinstance(each, RecordsLost)] == [1, 60]
 
 
-def test_the_last_word_of_a_run_comes_after_what_was_lost(watched: Watched) -> None:
+def test_the_end_of_a_run_is_recorded_after_what_was_lost(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     watched.log.append(denial())
@@ -170,7 +167,7 @@ def test_the_last_word_of_a_run_comes_after_what_was_lost(watched: Watched) -> N
     assert isinstance(stopped, Stopped)
 
 
-def test_a_run_that_ended_on_a_full_disk_leaves_its_room_to_the_next(watched: Watched) -> None:
+def test_a_run_that_ended_on_a_full_disk_leaves_its_space_to_the_next(watched: Watched) -> None:
     watched.disk.full = True
     watched.fill_until(RecordState.RESERVE)
     watched.log.append(Stopped(reason="SIGTERM"))
@@ -188,50 +185,50 @@ def test_a_gateway_that_starts_on_a_full_disk_refuses_writes_and_recovers(tmp_pa
     assert state_of(log) is RecordState.FULL
     assert log.append(denial()) == 0
     disk.full = False
-    log.tend(1.0)
+    log.maintain(1.0)
     assert state_of(log) is RecordState.OK
     assert log.append(write()) > 0
     log.close()
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     assert next(type(each.record) for each in read(tmp_path)) is RecordsLost
 
 
-def test_a_flood_is_counted_once_it_has_had_its_share_so_that_it_cannot_push_the_writes_out(watched: Watched) -> None:
+def test_a_flood_is_only_counted_beyond_its_share_and_cannot_remove_the_writes(watched: Watched) -> None:
     first = watched.log.append(write())
     for turn in range(20_000):
         watched.log.append(denial(connection=turn))
-    watched.log.tend(1.0)
+    watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.FLOODED
-    assert watched.told == [RecordState.FLOODED]
+    assert watched.states == [RecordState.FLOODED]
     assert watched.log.append(write()) > 0
     assert verify(watched.directory).first == (first, "2025-03-01T12:00:00.002000Z")
     assert len([each for each in watched.records() if isinstance(each, Denied)]) < 500
 
 
-def test_a_flood_that_has_passed_is_told_and_denials_are_stored_again(watched: Watched) -> None:
-    watched.log.tend(0.0)
+def test_after_a_flood_its_count_is_recorded_and_denials_are_stored_again(watched: Watched) -> None:
+    watched.log.maintain(0.0)
     while watched.log.append(denial()):
         pass
     assert state_of(watched.log) is RecordState.FLOODED
-    watched.log.tend(3600.0)
+    watched.log.maintain(3600.0)
     assert state_of(watched.log) is RecordState.FLOODED
-    watched.log.tend(7200.0)
+    watched.log.maintain(7200.0)
     assert state_of(watched.log) is RecordState.OK
     assert watched.log.append(denial()) > 0
     assert sum(each.count for each in watched.records() if isinstance(each, RecordsLost)) == 1
 
 
-def test_a_file_system_that_breaks_its_promise_of_space_refuses_writes(watched: Watched) -> None:
+def test_a_file_system_without_the_space_it_allocated_refuses_writes(watched: Watched) -> None:
     watched.disk.write_error = errno.ENOSPC
     with pytest.raises(RecordsFull):
         watched.log.append(write())
     assert state_of(watched.log) is RecordState.FULL
     watched.disk.write_error = 0
     watched.log.sync()
-    watched.log.tend(1.0)
+    watched.log.maintain(1.0)
     assert state_of(watched.log) is RecordState.OK
     assert [type(each) for each in watched.records()] == [RecordsLost, Alarm]
-    assert verify(watched.directory).first_bad is None
+    assert verify(watched.directory).breaks == ()
 
 
 SMALL_DISK = """
@@ -258,7 +255,7 @@ assert log.state is RecordState.OK
 while log.state is RecordState.OK:
     write()
 assert log.state is RecordState.RESERVE, log.state
-while log.room_for_write:
+while log.state is RecordState.RESERVE:
     write()
 assert log.state is RecordState.FULL
 try:
@@ -268,20 +265,20 @@ except RecordsFull:
 else:
     raise SystemExit("a write was recorded on a full disk")
 ballast.unlink()
-log.tend(1.0)
+log.maintain(1.0)
 assert log.state is RecordState.OK, log.reason
 write()
 log.append(Stopped(reason="done"))
 log.close()
 found = verify(folder)
-assert found.first_bad is None, found.first_bad
+assert found.breaks == (), found.breaks
 values = [each.record.values[0] for each in read(folder) if isinstance(each.record, WriteRequested)]
 assert values == list(range(written)), values
 print("kept", written)
 """
 
 
-def test_a_real_disk_of_a_quarter_of_a_mebibyte_fills_up_and_recovers(tmp_path: Path) -> None:
+def test_a_real_disk_of_256_kib_fills_up_and_recovers(tmp_path: Path) -> None:
     mount = f"mount -t tmpfs -o size=256k tmpfs {tmp_path} && exec {sys.executable} - {tmp_path}"
     unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     try:

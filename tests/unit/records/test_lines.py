@@ -1,4 +1,4 @@
-"""Lines as they are stored, byte for byte, and what happens to texts that no line can hold."""
+"""Lines as they are stored, byte for byte, and texts that do not fit into a line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unit.records.samples import denial, write
 NOON_NS = 1_740_830_400_000_000_000
 
 
-def test_a_record_is_one_line_of_json_that_ends_with_the_hash_of_all_before() -> None:
+def test_a_record_is_one_line_of_json_that_ends_with_the_chained_hash() -> None:
     payload = encode_record(Alarm(name="tank", state=AlarmState.RAISED, text="high"), 8000)
     line, digest = seal_record(GENESIS, 7, NOON_NS + 1_500, payload)
     assert line == (
@@ -52,7 +52,7 @@ def test_fields_that_do_not_apply_are_left_out() -> None:
     }
 
 
-def test_a_text_that_is_too_long_is_cut_and_says_so() -> None:
+def test_a_too_long_text_is_cut_and_states_its_length() -> None:
     stored = json.loads(encode_record(denial(reason="x" * 65536), 8000))
     assert stored["reason"] == "x" * 1000 + "… (65536 characters)"
 
@@ -65,7 +65,7 @@ def test_the_values_of_a_write_are_never_cut() -> None:
     assert len(stored["device"]) < 1100
 
 
-def test_an_outcome_fits_the_room_that_is_kept_for_it_whatever_it_says() -> None:
+def test_an_outcome_with_any_text_fits_its_reserved_space() -> None:
     outcome = WriteOutcome(request=2**53, outcome=Outcome.EXCEPTION, exception_code=255, why="\x00" * 5000)
     stored = encode_record(outcome, 352)
     assert len(stored) <= 352
@@ -74,7 +74,7 @@ def test_an_outcome_fits_the_room_that_is_kept_for_it_whatever_it_says() -> None
 
 
 @given(st.text(st.characters(categories=["L", "C", "Zl"]), max_size=300))
-def test_whatever_a_certificate_says_can_be_recorded(text: str) -> None:
+def test_any_text_of_a_certificate_can_be_recorded(text: str) -> None:
     payload = encode_record(denial(reason=text), 1500)
     assert len(payload) <= 1500
     assert json.loads(payload)["kind"] == "denied"

@@ -1,4 +1,4 @@
-"""Reading records back: in order, once each, beside a writer, and past what cannot be read."""
+"""Reading records: in order, once each, beside a writer, and past unreadable lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def open_log(directory: Path) -> RecordLog:
     return RecordLog.open(directory, gateway="plant-7", limits=SMALL, host=FakeDisk().host())
 
 
-def test_a_reader_that_remembers_its_place_sees_every_record_once(tmp_path: Path) -> None:
+def test_a_reader_that_continues_after_its_last_number_sees_every_record_once(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     seen: list[int] = []
     for burst in (3, 0, 250, 1, 170):
@@ -38,7 +38,7 @@ def test_the_newest_number_is_that_of_the_last_record(tmp_path: Path) -> None:
     log.close()
 
 
-def test_a_line_that_is_not_whole_yet_is_not_read(tmp_path: Path) -> None:
+def test_an_incomplete_line_is_not_read(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     log.append(denial())
     log.append(denial())
@@ -48,15 +48,15 @@ def test_a_line_that_is_not_whole_yet_is_not_read(tmp_path: Path) -> None:
     assert [each.sequence for each in read(tmp_path)] == [1]
 
 
-def test_a_look_that_fell_into_a_write_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_during_a_write_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = open_log(tmp_path)
     for _ in range(3):
         log.append(denial())
     whole = (tmp_path / "records-00000001.jsonl").read_bytes()
     begin = whole.index(b"\n", whole.index(b"\n") + 1) + 1  # of the second record
     torn = whole[:begin] + bytes(20) + whole[begin + 20 :]
-    looks = iter([torn, whole, whole])
-    monkeypatch.setattr("sealbus.records.segments._read_from", lambda _, offset: next(looks)[offset:])
+    attempts = iter([torn, whole, whole])
+    monkeypatch.setattr("sealbus.records.segments._read_from", lambda _, offset: next(attempts)[offset:])
     assert [(each.sequence, type(each.record).__name__) for each in read(tmp_path)] == [
         (1, "Denied"),
         (2, "Denied"),
@@ -65,7 +65,7 @@ def test_a_look_that_fell_into_a_write_is_not_believed(tmp_path: Path, monkeypat
     log.close()
 
 
-def test_a_damaged_line_comes_out_as_what_it_is_in_its_place(tmp_path: Path) -> None:
+def test_a_damaged_line_is_returned_as_unreadable_at_its_position(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     for _ in range(3):
         log.append(denial())
@@ -78,7 +78,7 @@ def test_a_damaged_line_comes_out_as_what_it_is_in_its_place(tmp_path: Path) -> 
     assert stored[1].record == Unreadable(file="records-00000001.jsonl", line=3, text="\ufffd?")
 
 
-def test_a_kind_of_a_later_version_comes_out_as_unreadable(tmp_path: Path) -> None:
+def test_a_kind_of_a_later_version_is_returned_as_unreadable(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     log.append(denial())
     log.close()
@@ -89,7 +89,7 @@ def test_a_kind_of_a_later_version_comes_out_as_unreadable(tmp_path: Path) -> No
     assert '"kind":"dreamt"' in stored.record.text
 
 
-def test_a_directory_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the records cannot be read: No such file or directory"):
         list(read(tmp_path / "missing"))
     with pytest.raises(ConfigError, match="the records cannot be read"):

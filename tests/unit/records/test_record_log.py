@@ -1,4 +1,4 @@
-"""Appending, numbering, rolling over, the bound, and the one writer."""
+"""Appending, numbering, new segments, the bound, and the single writer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_record_is_in_the_file_when_append_returns(tmp_path: Path) -> None:
     log.close()
 
 
-def test_the_next_run_goes_on_with_the_chain(tmp_path: Path) -> None:
+def test_the_next_run_continues_the_chain(tmp_path: Path) -> None:
     for run in range(3):
         log = open_log(tmp_path)
         assert log.append(Started(version="1.0", listeners=())) == 2 * run + 1
@@ -84,13 +84,13 @@ def test_segments_are_read_by_the_group_that_may_list_the_folder(tmp_path: Path)
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*.jsonl")} == {0o640}
 
 
-def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+def test_a_directory_that_other_users_may_write_to_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o770)
-    with pytest.raises(ConfigError, match=r"others than the owner may write to the records .mode 770.*chmod 700"):
+    with pytest.raises(ConfigError, match=r"other users than the owner may write to the records .mode 770.*chmod 700"):
         open_log(tmp_path)
 
 
-def test_a_second_writer_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
+def test_a_second_writer_is_refused_and_the_error_names_the_first(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     with pytest.raises(ConfigError, match=rf"another process writes its records here .process {os.getpid()}"):
         open_log(tmp_path)
@@ -106,14 +106,14 @@ def test_the_lock_does_not_outlive_its_process(tmp_path: Path) -> None:
     open_log(tmp_path).close()
 
 
-def test_limits_that_leave_no_room_to_work_in_are_refused() -> None:
+def test_too_small_limits_are_refused() -> None:
     with pytest.raises(ConfigError, match="at least 65536 bytes, not 4096"):
         Limits(segment_bytes=4096)
-    with pytest.raises(ConfigError, match="no room for 4 segments; allow at least 262144 bytes"):
+    with pytest.raises(ConfigError, match="too small for 4 segments; allow at least 262144 bytes"):
         Limits(segment_bytes=65536, bound_bytes=3 * 65536)
 
 
-def test_a_full_segment_is_closed_at_its_length_and_the_chain_goes_on_in_the_next(tmp_path: Path) -> None:
+def test_a_full_segment_is_closed_at_its_length_and_the_chain_continues_in_the_next(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     for _ in range(400):
         log.append(write())
@@ -123,11 +123,11 @@ def test_a_full_segment_is_closed_at_its_length_and_the_chain_goes_on_in_the_nex
     found = verify(tmp_path)
     assert found.records == 400
     assert found.segments == 3
-    assert found.first_bad is None
+    assert found.breaks == ()
     log.close()
 
 
-def test_the_bound_removes_the_oldest_segment_after_a_record_has_said_so(tmp_path: Path) -> None:
+def test_the_bound_removes_the_oldest_segment_after_a_record_has_announced_it(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     while verify(tmp_path).segments < 5:
         log.append(write())
@@ -137,14 +137,14 @@ def test_the_bound_removes_the_oldest_segment_after_a_record_has_said_so(tmp_pat
     assert removal.record.segment == 1
     assert removal.record.first_sequence == 1
     log.sync()
-    log.tend(1.0)
+    log.maintain(1.0)
     assert not (tmp_path / "records-00000001.jsonl").exists()
     found = verify(tmp_path)
-    assert found.first_bad is None
+    assert found.breaks == ()
     assert found.first_segment == 2
     assert found.first is not None
     assert found.first[0] == removal.record.last_sequence + 1
-    assert found.removal_told_by == removal.sequence
+    assert found.removal_recorded_by == removal.sequence
     log.close()
 
 
@@ -154,10 +154,10 @@ def test_the_directory_never_exceeds_its_bound(tmp_path: Path) -> None:
         log.append(write())
         if turn % 50 == 0:
             log.sync()
-            log.tend(float(turn))
+            log.maintain(float(turn))
             assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALL.bound_bytes
     assert state_of(log) is RecordState.OK
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     log.close()
 
 
@@ -167,13 +167,13 @@ def test_the_bound_counts_what_earlier_runs_left(tmp_path: Path) -> None:
         for _ in range(170):
             log.append(write())
         log.sync()
-        log.tend(float(run))
+        log.maintain(float(run))
         log.close()
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALL.bound_bytes
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
 
 
-def test_what_was_appended_is_synced_without_being_asked(tmp_path: Path) -> None:
+def test_appended_records_are_synced_without_a_call(tmp_path: Path) -> None:
     disk = FakeDisk()
     log = open_log(tmp_path, disk)
     log.sync()

@@ -1,4 +1,4 @@
-"""Opening after a crash: what was torn is dropped and said, what was damaged is kept and named."""
+"""Opening after a crash: torn bytes are dropped and counted, damage is kept and named."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def open_log(directory: Path, disk: FakeDisk | None = None) -> RecordLog:
 
 
 def crash(directory: Path, records: list[Record]) -> bytes:
-    """A run that was cut off after these records. The lines that are in the last segment then."""
+    """A run that is interrupted after these records. Returns the lines in the last segment."""
     log = open_log(directory)
     for record in records:
         log.append(record)
     last = newest(directory)
     content = last.read_bytes()
     log.close()
-    last.write_bytes(content)  # closing gives the unused room back; a crash does not
+    last.write_bytes(content)  # closing returns the unused space; a crash does not
     return content.rstrip(b"\0")
 
 
@@ -48,15 +48,15 @@ def records_of(directory: Path) -> list[object]:
     return [each.record for each in read(directory)]
 
 
-def test_a_run_that_was_cut_off_is_said_in_the_next(tmp_path: Path) -> None:
+def test_an_interrupted_run_is_recorded_by_the_next(tmp_path: Path) -> None:
     crash(tmp_path, [denial(), denial()])
     open_log(tmp_path).close()
     assert records_of(tmp_path)[2:] == [Recovered(segment=1, dropped_bytes=0)]
     found = verify(tmp_path)
-    assert (found.first_bad, found.recoveries) == (None, (3,))
+    assert (found.breaks, found.recoveries) == ((), (3,))
 
 
-def test_a_run_that_ended_in_order_is_not(tmp_path: Path) -> None:
+def test_a_run_that_ended_in_order_leaves_no_recovery_record(tmp_path: Path) -> None:
     crash(tmp_path, [denial(), Stopped(reason="SIGTERM")])
     open_log(tmp_path).close()
     assert [type(each) for each in records_of(tmp_path)] == [Denied, Stopped]
@@ -69,10 +69,10 @@ def test_a_torn_line_is_dropped_and_its_bytes_are_counted(tmp_path: Path) -> Non
     assert verify(tmp_path).breaks[0].fault is Fault.TORN
     open_log(tmp_path).close()
     assert records_of(tmp_path)[2:] == [Recovered(segment=1, dropped_bytes=torn)]
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
 
 
-def test_every_place_to_cut_the_last_line_leaves_a_good_log(tmp_path: Path) -> None:
+def test_the_last_line_cut_anywhere_leaves_a_good_log(tmp_path: Path) -> None:
     lines = crash(tmp_path / "0", [denial(), denial()])
     start = lines.rindex(b'{"sequence":2')
     for end in range(start, len(lines), 7):
@@ -82,17 +82,17 @@ def test_every_place_to_cut_the_last_line_leaves_a_good_log(tmp_path: Path) -> N
         log = open_log(directory)
         assert log.append(denial()) == 3
         log.close()
-        assert verify(directory).first_bad is None
+        assert verify(directory).breaks == ()
         assert Recovered(segment=1, dropped_bytes=end - start) in records_of(directory)
 
 
-def test_a_segment_without_a_header_is_dropped_and_the_one_before_goes_on(tmp_path: Path) -> None:
+def test_a_segment_without_a_header_is_dropped_and_the_one_before_continued(tmp_path: Path) -> None:
     crash(tmp_path, [denial(), denial()])
     for remains in (b"", b'{"format":1,"gate'):
         (tmp_path / "records-00000002.jsonl").write_bytes(remains + bytes(65536 - len(remains)))
         open_log(tmp_path).close()
         found = verify(tmp_path)
-        assert (found.segments, found.first_bad) == (1, None)
+        assert (found.segments, found.breaks) == (1, ())
     assert isinstance(records_of(tmp_path)[-1], Recovered)
     assert records_of(tmp_path)[-1] == Recovered(segment=1, dropped_bytes=17)
 
@@ -104,7 +104,7 @@ def test_a_torn_header_of_the_only_segment_begins_a_new_log(tmp_path: Path) -> N
     assert log.append(denial()) == 2
     log.close()
     assert records_of(tmp_path)[0] == Recovered(segment=0, dropped_bytes=17)
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
 
 
 def test_a_changed_record_is_neither_repaired_nor_lost_and_the_next_segment_names_it(tmp_path: Path) -> None:
@@ -118,10 +118,9 @@ def test_a_changed_record_is_neither_repaired_nor_lost_and_the_next_segment_name
     assert first.read_bytes().rstrip(b"\0") == damaged
     found = verify(tmp_path)
     assert len(found.breaks) == 1
-    assert found.first_bad is not None
-    assert (found.first_bad.file, found.first_bad.line, found.first_bad.sequence) == ("records-00000001.jsonl", 4, 3)
-    assert found.first_bad.fault is Fault.CHANGED
-    problem = "segment 1, line 4: the record, or one before it, was changed: its hash does not fit"
+    assert (found.breaks[0].file, found.breaks[0].line, found.breaks[0].sequence) == ("records-00000001.jsonl", 4, 3)
+    assert found.breaks[0].fault is Fault.CHANGED
+    problem = "segment 1, line 4: the record, or one before it, was changed: its hash does not match"
     assert Recovered(segment=1, dropped_bytes=0, problem=problem) in records_of(tmp_path)
     header = newest(tmp_path).read_bytes().split(b"\n")[0]
     assert b'"broken":{"segment":1,"line":4,"problem":"the record, or one before it, was changed' in header
@@ -136,8 +135,7 @@ def test_a_hole_with_whole_lines_behind_it_is_damage_and_is_kept(tmp_path: Path)
     assert log.append(denial()) == 7
     log.close()
     found = verify(tmp_path)
-    assert found.first_bad is not None
-    assert (found.first_bad.fault, found.first_bad.sequence) == (Fault.TORN, 3)
+    assert (found.breaks[0].fault, found.breaks[0].sequence) == (Fault.TORN, 3)
     assert len(found.breaks) == 1
     assert any(isinstance(each, Unreadable) for each in records_of(tmp_path))
 
@@ -157,7 +155,7 @@ def test_a_damaged_header_does_not_lose_the_number_of_records_behind_it(tmp_path
     assert [(each.file, each.line) for each in found.breaks] == [("records-00000002.jsonl", 1)]
 
 
-def test_a_write_without_an_outcome_is_told_to_be_unknown_once(tmp_path: Path) -> None:
+def test_a_write_without_an_outcome_gets_the_outcome_unknown_once(tmp_path: Path) -> None:
     crash(
         tmp_path,
         [write(value=1), write(value=2), WriteOutcome(request=1, outcome=Outcome.DONE), write(value=3), denial()],
@@ -172,7 +170,7 @@ def test_a_write_without_an_outcome_is_told_to_be_unknown_once(tmp_path: Path) -
         WriteOutcome(request=2, outcome=Outcome.UNKNOWN, why=why),
         WriteOutcome(request=4, outcome=Outcome.UNKNOWN, why=why),
     ]
-    assert verify(tmp_path).unsettled_writes == 0
+    assert verify(tmp_path).writes_without_outcome == 0
 
 
 def test_a_write_in_the_segment_before_is_found_too(tmp_path: Path) -> None:
@@ -186,13 +184,12 @@ def test_a_write_in_the_segment_before_is_found_too(tmp_path: Path) -> None:
     assert [each.request for each in outcomes] == [request]
 
 
-def test_a_crash_on_a_full_disk_leaves_the_room_that_was_allocated(tmp_path: Path) -> None:
+def test_a_crash_on_a_full_disk_leaves_the_allocated_space(tmp_path: Path) -> None:
     crash(tmp_path, [denial()])
     (tmp_path / "reserve").unlink()
     disk = FakeDisk()
     disk.full = True
     log = open_log(tmp_path, disk)
-    assert log.room_for_write
     assert log.append(write()) > 0
     log.close()
 

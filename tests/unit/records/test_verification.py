@@ -1,4 +1,4 @@
-"""Whatever is done to the files is found, and named exactly."""
+"""Every change to the files is found, and named exactly."""
 
 from __future__ import annotations
 
@@ -32,14 +32,12 @@ def edit(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
 
 
 def first_bad(directory: Path) -> Break:
-    found = verify(directory).first_bad
-    assert found is not None
-    return found
+    return verify(directory).breaks[0]
 
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four segments, closed in order. The second begins after record 168 or so."""
+    """Four segments, closed in order. The second begins after about record 168."""
     directory = tmp_path_factory.mktemp("pristine")
     log = open_log(directory)
     while not segment(directory, 4).exists():
@@ -58,7 +56,7 @@ def records(pristine: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One segment of a running gateway, with its zero bytes behind the lines."""
+    """One segment of a running gateway, with zero bytes behind the lines."""
     directory = tmp_path_factory.mktemp("tiny")
     log = open_log(directory)
     for number in range(6):
@@ -68,7 +66,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     log.close()
 
 
-def test_a_good_log_is_good_and_is_summed_up(pristine: Path) -> None:
+def test_a_good_log_is_reported_as_good_with_its_figures(pristine: Path) -> None:
     found = verify(pristine)
     stored = list(read(pristine))
     assert found == Verification(
@@ -79,9 +77,9 @@ def test_a_good_log_is_good_and_is_summed_up(pristine: Path) -> None:
         first=(1, "2025-03-01T12:00:00.002000Z"),
         last=(len(stored), stored[-1].time),
         head=(len(stored), segment(pristine, 4).read_bytes()[-67:-3].decode()),
-        removal_told_by=None,
+        removal_recorded_by=None,
         recoveries=(),
-        unsettled_writes=len(stored) - 6,
+        writes_without_outcome=len(stored) - 6,
         clock_set_back=0,
         breaks=(),
     )
@@ -103,7 +101,7 @@ def test_any_single_byte_that_is_changed_is_found(data: st.DataObject, tiny: Pat
         assert bad.line == original.count(b"\n", 0, position) + 1
     finally:
         segment(tiny, 1).write_bytes(original)
-    assert verify(tiny).first_bad is None
+    assert verify(tiny).breaks == ()
 
 
 def test_bytes_behind_the_end_are_found(tiny: Path) -> None:
@@ -132,7 +130,7 @@ def test_a_line_that_was_inserted_is_found(records: Path) -> None:
     assert (first_bad(records).line, first_bad(records).fault) == (11, Fault.SEQUENCE)
 
 
-def test_a_record_that_was_written_anew_with_a_hash_of_its_own_breaks_the_next(records: Path) -> None:
+def test_a_record_replaced_with_a_hash_of_its_own_breaks_the_next(records: Path) -> None:
     other = open_log(records.parent / "other")
     for _ in range(20):
         other.append(write(value=8))
@@ -142,10 +140,10 @@ def test_a_record_that_was_written_anew_with_a_hash_of_its_own_breaks_the_next(r
     assert (first_bad(records).line, first_bad(records).fault) == (11, Fault.CHANGED)
 
 
-def test_a_line_that_is_no_json_is_called_that(records: Path) -> None:
+def test_a_line_that_is_not_json_is_reported_as_such(records: Path) -> None:
     edit(segment(records, 1), lambda lines: [*lines[:3], b"once upon a time\n", *lines[4:]])
     assert str(first_bad(records)) == (
-        "records-00000001.jsonl, line 4 (record 3): not JSON: the line is no record in JSON"
+        "records-00000001.jsonl, line 4 (record 3): not JSON: the line is not a record in JSON"
     )
 
 
@@ -159,11 +157,11 @@ def test_a_segment_in_the_middle_that_is_missing_is_named(records: Path) -> None
     assert first_bad(records).detail == "segments 2 to 3 should follow and cannot be found"
 
 
-def test_a_beginning_that_is_missing_without_a_record_that_says_so_is_found(records: Path) -> None:
+def test_a_missing_beginning_without_a_record_of_its_removal_is_found(records: Path) -> None:
     segment(records, 1).unlink()
     bad = first_bad(records)
-    assert (bad.file, bad.line, bad.fault) == ("records-00000002.jsonl", 1, Fault.UNTOLD)
-    assert bad.detail == "the segments before this one are gone, and no record says that the bound removed them"
+    assert (bad.file, bad.line, bad.fault) == ("records-00000002.jsonl", 1, Fault.UNRECORDED)
+    assert bad.detail == "the segments before this one are missing, and no record states that the bound removed them"
 
 
 def test_more_missing_than_the_bound_removed_is_found(tmp_path: Path) -> None:
@@ -171,19 +169,19 @@ def test_more_missing_than_the_bound_removed_is_found(tmp_path: Path) -> None:
     while not any(isinstance(each.record, SegmentRemoved) for each in read(tmp_path, after=600)):
         log.append(write())
     log.sync()
-    log.tend(1.0)
+    log.maintain(1.0)
     log.close()
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     segment(tmp_path, verify(tmp_path).first_segment).unlink()
-    assert first_bad(tmp_path).fault is Fault.UNTOLD
+    assert first_bad(tmp_path).fault is Fault.UNRECORDED
 
 
-def test_a_removal_that_was_told_and_not_yet_carried_out_is_good(tmp_path: Path) -> None:
+def test_a_removal_that_is_recorded_and_not_yet_carried_out_is_good(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     while not any(isinstance(each.record, SegmentRemoved) for each in read(tmp_path, after=600)):
         log.append(write())
     assert segment(tmp_path, 1).exists()
-    assert verify(tmp_path).first_bad is None
+    assert verify(tmp_path).breaks == ()
     log.close()
 
 
@@ -200,7 +198,7 @@ def test_a_segment_under_another_name_is_found(records: Path) -> None:
     shutil.copy(segment(records, 1), segment(records, 2))
     bad = first_bad(records)
     assert (bad.file, bad.line, bad.fault) == ("records-00000002.jsonl", 1, Fault.HEADER)
-    assert bad.detail == "the header is that of segment 1"
+    assert bad.detail == "the header belongs to segment 1"
 
 
 def test_a_segment_of_another_gateway_is_found(records: Path) -> None:
@@ -224,35 +222,33 @@ def test_one_damaged_segment_does_not_hide_the_others(records: Path) -> None:
     assert total / 4 < found.records < total
 
 
-def test_a_format_of_a_later_version_is_not_called_damage_of_a_record(records: Path) -> None:
+def test_a_format_of_a_later_version_is_not_reported_as_damage(records: Path) -> None:
     edit(segment(records, 1), lambda lines: [lines[0].replace(b'"format":1', b'"format":2'), *lines[1:]])
-    assert first_bad(records).detail == "format 2 is not known here; use a newer Sealbus"
+    assert first_bad(records).detail == "format 2 is unknown; use a newer Sealbus"
 
 
 def test_an_end_that_was_cut_off_is_found_when_the_last_record_was_noted(records: Path) -> None:
     noted = verify(records).head
-    assert verify(records, noted=noted).first_bad is None
+    assert verify(records, noted=noted).breaks == ()
     edit(segment(records, 4), lambda lines: lines[:-2])
-    assert verify(records).first_bad is None
-    bad = verify(records, noted=noted).first_bad
-    assert bad is not None
+    assert verify(records).breaks == ()
+    bad = verify(records, noted=noted).breaks[0]
     assert bad.fault is Fault.EXPECTED
-    assert bad.detail == f"record {noted[0]} was noted and is not here; the last good record is {noted[0] - 2}"
+    assert bad.detail == f"record {noted[0]} was noted and is missing; the last good record is {noted[0] - 2}"
 
 
-def test_a_chain_that_was_computed_anew_is_found_when_a_record_was_noted(records: Path) -> None:
+def test_a_recomputed_chain_is_found_when_a_record_was_noted(records: Path) -> None:
     noted = (20, verify(records).head[1])
-    bad = verify(records, noted=noted).first_bad
-    assert bad is not None
+    bad = verify(records, noted=noted).breaks[0]
     assert bad.detail == "record 20 was noted with another hash"
 
 
-def test_a_head_noted_just_after_a_new_segment_began_is_found_again(tmp_path: Path) -> None:
+def test_a_head_noted_at_the_beginning_of_a_segment_is_found_again(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     noted = log.head
     assert noted[0] == 0
     log.append(denial())
-    assert verify(tmp_path, noted=noted).first_bad is None
+    assert verify(tmp_path, noted=noted).breaks == ()
     log.close()
 
 
@@ -261,9 +257,9 @@ def test_a_noted_record_that_the_bound_removed_cannot_be_checked(records: Path) 
     while verify(records).first_segment == 1:
         log.append(write())
         log.sync()
-        log.tend(1.0)
+        log.maintain(1.0)
     log.close()
-    with pytest.raises(ConfigError, match=r"record 5 is no longer kept, the records begin at .*; note a newer one"):
+    with pytest.raises(ConfigError, match=r"record 5 is no longer kept; the records begin at .*; use a newer one"):
         verify(records, noted=(5, "0" * 64))
 
 
@@ -278,7 +274,7 @@ def test_a_clock_that_was_set_back_is_counted(tmp_path: Path) -> None:
     assert verify(tmp_path).clock_set_back == 1
 
 
-def test_what_is_no_directory_of_records_is_said(tmp_path: Path) -> None:
+def test_a_directory_without_records_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there are no records here"):
         verify(tmp_path)
     with pytest.raises(ConfigError, match="the records cannot be read: No such file or directory"):
@@ -292,17 +288,17 @@ def test_segments_that_come_and_go_while_they_are_read_are_no_break(tmp_path: Pa
     log = open_log(tmp_path)
     while not segment(tmp_path, 4).exists():
         log.append(write())
-    looks: list[int] = []
+    attempts: list[int] = []
 
     def gateway_goes_on(number: int, last: int) -> None:
-        looks.append(number)
-        for _ in range(250 if len(looks) < 9 else 0):
+        attempts.append(number)
+        for _ in range(250 if len(attempts) < 9 else 0):
             log.append(write())
         log.sync()
-        log.tend(1.0)
+        log.maintain(1.0)
 
     found = verify(tmp_path, progress=gateway_goes_on)
-    assert found.first_bad is None
+    assert found.breaks == ()
     assert found.first_segment > 1
     assert found.head == log.head
     log.close()
@@ -319,7 +315,7 @@ def test_records_that_are_written_while_they_are_read_are_no_break(tmp_path: Pat
     writing = threading.Thread(target=gateway)
     writing.start()
     while writing.is_alive():
-        assert verify(tmp_path).first_bad is None
+        assert verify(tmp_path).breaks == ()
         assert [each.sequence for each in read(tmp_path, after=50)][:2] in ([], [51], [51, 52])
     assert verify(tmp_path).records == 5000
     log.close()

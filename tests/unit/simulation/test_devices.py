@@ -1,4 +1,4 @@
-"""The three devices of the plant, asked as a server asks them: bytes of requests in, bytes of answers out."""
+"""The three devices of the plant: bytes of requests in, bytes of answers out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_the_level_of_the_meter_is_a_float_with_the_low_word_first(station
     assert 2.0 < level < 2.2
 
 
-async def test_the_plc_shows_the_same_level_in_millimetres(station: PumpingStation) -> None:
+async def test_the_plc_has_the_same_level_in_millimetres(station: PumpingStation) -> None:
     answer = await _ask(station, _PLC.points, "0400000001")
     assert struct.unpack(">BBH", answer) == (4, 2, round(station.measured_level_m * 1000))
 
@@ -52,21 +52,21 @@ async def test_energy_is_64_bits_with_the_low_word_first(station: PumpingStation
     assert sum(word << 16 * place for place, word in enumerate(words)) == round(station.energy_wh)
 
 
-async def test_part_of_a_wide_value_can_be_read(station: PumpingStation) -> None:
+async def test_a_part_of_a_wide_value_can_be_read(station: PumpingStation) -> None:
     whole = await _ask(station, _DRIVES.points, "0400080002")
     low = await _ask(station, _DRIVES.points, "0400090001")
     assert low[2:] == whole[4:]
     assert struct.unpack(">I", whole[2:]) == (42113,)
 
 
-async def test_a_speed_setpoint_that_is_written_is_taken_and_the_pump_goes_there(station: PumpingStation) -> None:
+async def test_a_written_speed_setpoint_is_applied_and_the_pump_ramps_to_it(station: PumpingStation) -> None:
     assert await _ask(station, _PLC.points, "0600640 2ee".replace(" ", "")) == bytes.fromhex("06006402ee")
     assert await _ask(station, _PLC.points, "0300640001") == bytes.fromhex("030202ee")
     station.advance(10.0)
     assert await _ask(station, _PLC.points, "0400040001") == bytes.fromhex("040202ee")
 
 
-async def test_what_is_out_of_the_limits_is_exception_03_and_changes_nothing(station: PumpingStation) -> None:
+async def test_a_value_out_of_the_limits_is_exception_03_and_changes_nothing(station: PumpingStation) -> None:
     assert await _refusal(station, _PLC.points, "06006403e9") == 3
     assert await _refusal(station, _PLC.points, "10006400020402ee03e9") == 3
     assert station.settings.speed_percent == [80.0, 80.0]
@@ -94,7 +94,7 @@ async def test_a_table_that_a_device_lacks_is_exception_01(station: PumpingStati
     assert await _refusal(station, _METER.points, "0100000001") == 1
 
 
-async def test_alarms_are_the_same_as_bits_and_as_a_word(station: PumpingStation) -> None:
+async def test_alarms_are_equal_as_bits_and_as_a_word(station: PumpingStation) -> None:
     assert await _ask(station, _PLC.points, "0200000009") == bytes.fromhex("0202 40 00".replace(" ", ""))
     await _ask(station, _PLC.points, "050005ff00")
     station.level_m = 4.5
@@ -104,7 +104,7 @@ async def test_alarms_are_the_same_as_bits_and_as_a_word(station: PumpingStation
     assert await _ask(station, _PLC.points, "0400060001") == bytes.fromhex("04020023")
 
 
-async def test_coils_run_the_pumps_by_hand_and_reset_them(station: PumpingStation) -> None:
+async def test_coils_control_the_pumps_manually_and_reset_them(station: PumpingStation) -> None:
     assert await _ask(station, _PLC.points, "0100000006") == bytes.fromhex("010105")
     await _ask(station, _PLC.points, "0500020000")
     await _ask(station, _PLC.points, "0f0000000201 02".replace(" ", ""))

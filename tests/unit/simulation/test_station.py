@@ -1,4 +1,4 @@
-"""The physics of the pumping station: believable, bounded, and the same every time."""
+"""The physics of the pumping station: plausible, bounded and reproducible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _state(station: PumpingStation) -> tuple[float, ...]:
     return (station.measured_level_m, station.outflow_m3h, station.energy_wh, first.speed, second.motor_c)
 
 
-def test_the_same_seed_gives_the_same_plant_however_the_time_is_cut() -> None:
+def test_the_same_seed_gives_the_same_plant_however_the_time_is_divided() -> None:
     whole, cut = PumpingStation(seed=7), PumpingStation(seed=7)
     whole.advance(120.0)
     for _ in range(960):
@@ -31,7 +31,7 @@ def test_another_seed_gives_another_plant() -> None:
     assert one.level_m != other.level_m
 
 
-def test_water_is_neither_made_nor_lost() -> None:
+def test_water_is_conserved() -> None:
     station = PumpingStation()
     volume_m3, pumped_m3, arrived_m3 = station.volume_m3, station.pumped_m3, 0.0
     for _ in range(4 * 1800):
@@ -42,7 +42,7 @@ def test_water_is_neither_made_nor_lost() -> None:
     assert station.volume_m3 == pytest.approx(volume_m3 + arrived_m3 - (station.pumped_m3 - pumped_m3), abs=1e-6)
 
 
-def test_hours_of_automatic_operation_keeps_the_level_and_shares_the_work() -> None:
+def test_automatic_operation_keeps_the_level_and_alternates_the_pumps() -> None:
     station = PumpingStation(day_s=13 * _HOUR_S)
     starts = [drive.starts for drive in station.drives]
     levels = []
@@ -73,7 +73,7 @@ def test_nothing_jumps_when_a_pump_starts_and_stops() -> None:
     assert max(abs(now - then) for one, next_ in pairwise(seen) for then, now in zip(one, next_, strict=True)) < 0.09
 
 
-def test_a_pump_at_80_percent_is_where_its_curve_and_the_main_meet() -> None:
+def test_a_pump_at_80_percent_operates_where_its_curve_meets_the_main() -> None:
     station = PumpingStation()
     station.advance(30.0)
     drive = station.drives[0]
@@ -93,7 +93,7 @@ def test_a_pump_that_is_too_slow_lifts_no_water_and_still_draws_current() -> Non
     assert station.drives[0].current_a > 5
 
 
-def test_the_second_pump_helps_when_one_is_not_enough() -> None:
+def test_the_second_pump_starts_when_one_is_not_enough() -> None:
     station = PumpingStation(day_s=10 * _HOUR_S)
     station.level_m = 3.1
     station.advance(20.0)
@@ -101,7 +101,7 @@ def test_the_second_pump_helps_when_one_is_not_enough() -> None:
     assert station.outflow_m3h > 150
 
 
-def test_a_tripped_pump_coasts_and_the_other_stands_in_until_it_is_reset() -> None:
+def test_a_tripped_pump_coasts_and_the_other_replaces_it_until_a_reset() -> None:
     station = PumpingStation()
     station.trip(0)
     station.advance(20.0)
@@ -111,7 +111,7 @@ def test_a_tripped_pump_coasts_and_the_other_stands_in_until_it_is_reset() -> No
     assert [drive.is_running for drive in station.drives] == [True, False]
 
 
-def test_low_low_level_stops_a_pump_that_is_run_by_hand() -> None:
+def test_low_low_level_stops_a_pump_in_manual_operation() -> None:
     station = PumpingStation()
     station.set_automatic(is_on=False)
     station.settings.inlet_percent = station.inlet.position_percent = 0.0
@@ -123,7 +123,7 @@ def test_low_low_level_stops_a_pump_that_is_run_by_hand() -> None:
     assert 0.35 < station.level_m < 0.5
 
 
-def test_the_hand_takes_over_what_the_level_runs() -> None:
+def test_manual_operation_continues_with_the_running_pumps() -> None:
     station = PumpingStation()
     station.advance(1.0)
     station.command(0, is_on=False)
@@ -145,7 +145,7 @@ def test_an_alarm_does_not_chatter_at_its_level() -> None:
     assert states == [False, True, True, True, False, False]
 
 
-def test_a_tank_that_nobody_empties_spills_what_does_not_fit() -> None:
+def test_a_full_tank_spills_the_inflow() -> None:
     station = PumpingStation()
     station.set_automatic(is_on=False)
     station.command(0, is_on=False)

@@ -17,7 +17,7 @@ from sealbus.samples import Quality, Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealbus.history import Aggregates, Block, Cursor, Series
+    from sealbus.history import Aggregates, Cursor, SampleBlock, Series
     from sealbus.samples import Sample
 
 __all__ = [
@@ -158,7 +158,7 @@ class RawTold(msgspec.Struct, frozen=True):
     next: int | None
 
     @classmethod
-    def of(cls, tag_id: int, block: Block, cursor: Cursor | None) -> RawTold:
+    def of(cls, tag_id: int, block: SampleBlock, cursor: Cursor | None) -> RawTold:
         """From what history answers."""
         samples = list(block.samples())
         return cls(

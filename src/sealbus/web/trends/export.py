@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sealbus.history import Aggregates, Block, Cursor, History
+    from sealbus.history import Aggregates, Cursor, History, SampleBlock
     from sealbus.web.trends.queries import TagOf
 
 __all__ = ["ExportRange", "Table", "clipped", "tables"]
@@ -86,7 +86,7 @@ def _samples(store: History, tag: TagOf, part: Extent) -> Iterator[Table | None]
             return
 
 
-def _of_block(tag: TagOf, block: Block) -> Table:
+def _of_block(tag: TagOf, block: SampleBlock) -> Table:
     qualities = (block.statuses & 3).astype(np.uint8)
     reasons = ((block.statuses & 255) >> 2).astype(np.uint8)
     return Table(tag, block.times_us, {"value": block.values}, block.texts, qualities, reasons)

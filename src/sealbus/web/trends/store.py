@@ -43,7 +43,7 @@ def _with_rules(opened: History | None, rules: HistoryRules) -> History:
     if opened is None:
         site = settings.SEALBUS  # type: ignore[misc]  # ours
         return open_history(site.history, rules=rules, read_only=True)
-    opened.rules = rules
+    opened.set_rules(rules)
     return opened
 
 

@@ -1,4 +1,4 @@
-"""What could not be stored is counted, by kind, until a record can say so."""
+"""Counts of the records that could not be stored, by kind, until a record can state them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sealbus.records.kinds import RecordsLost
 if TYPE_CHECKING:
     from sealbus.records.state import RecordState
 
-__all__ = ["Losses"]
+__all__ = ["LostRecords"]
 
 
-class Losses:
+class LostRecords:
     """Counts since the last `records_lost` record, and `total` since the log was opened."""
 
     __slots__ = ("_by_kind", "_reason", "_since_ns", "_until_ns", "total")
@@ -29,7 +29,7 @@ class Losses:
         return bool(self._by_kind)
 
     def add(self, kind: str, time_ns: int, state: RecordState) -> None:
-        """One record of this kind was not stored, because of the log's state."""
+        """A record of this kind was not stored, because of the state of the log."""
         if not self._by_kind:
             self._since_ns = time_ns
         self._until_ns = time_ns
@@ -38,7 +38,7 @@ class Losses:
         self.total += 1
 
     def record(self) -> RecordsLost:
-        """The record that tells them."""
+        """The record that states the counts."""
         return RecordsLost(
             count=sum(self._by_kind.values()),
             since=_time(self._since_ns),
@@ -47,8 +47,8 @@ class Losses:
             reason=self._reason,
         )
 
-    def told(self) -> None:
-        """The record was stored."""
+    def clear(self) -> None:
+        """The record was stored: start counting again."""
         self._by_kind = {}
 
 

@@ -1,7 +1,7 @@
-"""What history answers: frozen, compact, one array for a column.
+"""The results of history queries: frozen, one array per column.
 
-Times are microseconds since 1970 in UTC (int64). A value is float64; NaN means that there was none: BAD, or nobody
-looked. Whatever draws must leave a gap there. Qualities and reasons are numbers of `Quality` and `Reason` (uint8).
+Times are microseconds since 1970 in UTC (int64). A value is float64; NaN stands for no value (BAD quality, or nothing
+was collected), and a client must draw a gap there. Qualities and reasons are numbers of `Quality` and `Reason` (uint8).
 """
 
 from __future__ import annotations
@@ -29,12 +29,11 @@ __all__ = [
     "RawPage",
     "Series",
     "Source",
-    "Tended",
 ]
 
 
 class HistoryUnavailable(SealbusError):
-    """The store is down, full, locked or not made yet. Nothing was changed; the same call may work later."""
+    """The store is down, full, locked or not created yet. Nothing was changed; the same call may succeed later."""
 
     code = "history-unavailable"
 
@@ -48,12 +47,12 @@ class Bucket(Enum):
 
     @property
     def usual_us(self) -> int:
-        """Its length; a local day may be an hour shorter or longer."""
+        """Its length. A local day may be an hour shorter or longer."""
         return {"minute": 60, "hour": 3600, "day": 86_400}[self.value] * US_PER_S
 
 
 class Source(Enum):
-    """What served a series."""
+    """The data that a series was drawn from."""
 
     RAW = "raw"
     MINUTE = "minute"
@@ -65,9 +64,9 @@ class Source(Enum):
 class Series:
     """One tag, to be drawn as steps: a value holds until the next point.
 
-    The first point is the last one before the start, where there was one. From a rollup a pixel has up to two points, its
-    least and its greatest value; quality and reason are then the worst of the pixel. `texts` is as long as `times_us`
-    where raw samples of a text tag are served, else empty.
+    The first point is the last one before the start, if there is one. From a rollup, a pixel has up to two points, its
+    smallest and its largest value, with the worst quality of the pixel and its reason. `texts` is as long as `times_us`
+    for raw samples of a text tag, else empty.
     """
 
     tag_id: int
@@ -81,11 +80,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aggregates:
-    """Buckets of one tag in order; those in which nothing was known are left out.
+    """Buckets of one tag, sorted; those without any known value are left out.
 
-    Each begins at `starts_us` and ends at `ends_us`. Minimum, maximum and mean are of the values in force, the one
-    carried in included; the mean is weighted by time, over `known_us`. `lasts` is the value at the end. `counts` is the
-    number of samples. `bad_us` is time in BAD or STALE quality; what is neither known nor bad, nobody looked at.
+    A bucket lasts from `starts_us` to `ends_us`. Minimum, maximum and mean include the value carried over from before;
+    the mean is weighted by time, over `known_us`. `lasts` is the value at the end, `counts` the number of samples.
+    `bad_us` is time in BAD or STALE quality; in the rest of the bucket nothing was collected.
     """
 
     tag_id: int
@@ -104,14 +103,14 @@ class Aggregates:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page ended. Renders as text and back for those who page over HTTP: it is the time of the last sample."""
+    """The end of a page: the time of its last sample. An HTTP API can render it as text."""
 
     time_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """Samples in order of time. `next` is None on the last page."""
+    """Samples sorted by time. `next` is None on the last page."""
 
     samples: tuple[Sample, ...]
     next: Cursor | None
@@ -119,7 +118,7 @@ class RawPage:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """From when to when there may be anything of a tag: none of it lies outside of [start, end)."""
+    """The time range [start, end) outside of which a tag has no data."""
 
     start_us: int
     end_us: int
@@ -127,16 +126,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: it is stored, save for what was there already, and for what is too old."""
+    """The result of a batch: every sample is stored, except those stored before and those that are too old."""
 
     too_old: int
-    """Samples older than what is kept: they would be deleted at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tended:
-    """What a step of upkeep did, and whether more waits."""
-
-    rolled_hours: int
-    deleted: int
-    more: bool
+    """Samples from before the retention: they would be deleted at once."""

@@ -1,9 +1,9 @@
-"""Samples as columns: how they are spooled, stored and read. One conversion from objects, none after it.
+"""Samples as columns: the form in which they are spooled, stored and read. Objects are converted once, at the entrance.
 
-Status is one number: quality in the two lowest bits, the reason above, and TEXT where the value is text. Numbers are
-float64 (whole numbers above 2^53 are rounded), no value is NaN.
+A status is one number: the quality in the two lowest bits, the reason above, and TEXT where the value is text. Numbers
+are float64 (integers above 2^53 are rounded); NaN stands for no value.
 
-Encoded for the spool a block is: count, tags, times, values, statuses, then the texts as MessagePack.
+A block is encoded for the spool as: count, tags, times, values, statuses, then the texts as MessagePack.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LAST_US", "NOTHING", "TEXT", "Block", "is_storable", "quality_of", "reason_of"]
+__all__ = ["EMPTY_BLOCK", "LAST_US", "TEXT", "SampleBlock", "is_storable", "quality_of", "reason_of"]
 
 TEXT = 256
 LAST_US = 1 << 53  # the year 2255
@@ -33,8 +33,8 @@ _COUNT = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Columns of the same length. `texts` holds the text values by their index."""
+class SampleBlock:
+    """Columns of equal length. `texts` maps an index to its text value."""
 
     tag_ids: NDArray[np.int64]
     times_us: NDArray[np.int64]
@@ -46,11 +46,13 @@ class Block:
         return len(self.times_us)
 
     @classmethod
-    def of(cls, samples: Sequence[Sample]) -> Block:
+    def of(cls, samples: Sequence[Sample]) -> SampleBlock:
         """Raises LocalError for a sample that cannot be stored."""
         for sample in samples:
             if not is_storable(sample):
-                raise LocalError(f"sample of tag {sample.tag_id} at {sample.time_us} cannot be stored")
+                raise LocalError(
+                    f"sample of tag {sample.tag_id} at {sample.time_us} is out of the range that can be stored"
+                )
         count = len(samples)
         texts = {index: _clean(each.value) for index, each in enumerate(samples) if isinstance(each.value, str)}
         return cls(
@@ -62,8 +64,8 @@ class Block:
         )
 
     @classmethod
-    def joined(cls, blocks: Sequence[Block]) -> Block:
-        """One block of several, in order."""
+    def joined(cls, blocks: Sequence[SampleBlock]) -> SampleBlock:
+        """One block of several, one after the other."""
         texts: dict[int, str] = {}
         offset = 0
         for block in blocks:
@@ -77,17 +79,17 @@ class Block:
             texts,
         )
 
-    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Block:
-        """Those of the samples where the mask is set, or at these places, in their order."""
+    def select(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> SampleBlock:
+        """The samples where the mask is set, or at these indices."""
         places = np.arange(len(self))[which]
         return self._of_columns(places, places)
 
-    def sliced(self, first: int, last: int) -> Block:
-        """Those from one place to another. The columns are shared."""
+    def sliced(self, first: int, last: int) -> SampleBlock:
+        """The samples from index `first` up to `last`. Shares the columns."""
         return self._of_columns(slice(first, last), range(first, last))
 
-    def ordered(self) -> Block:
-        """By tag and time; of several of the same tag and time the first."""
+    def ordered(self) -> SampleBlock:
+        """Sorted by tag and time. Of samples with equal tag and time the first is kept."""
         tags, times = self.tag_ids, self.times_us
         rising = (tags[1:] > tags[:-1]) | (tags[1:] == tags[:-1]) & (times[1:] > times[:-1])
         if rising.all():
@@ -95,17 +97,17 @@ class Block:
         order = np.lexsort((times, tags))
         tags, times = tags[order], times[order]
         fresh = np.append(True, (tags[1:] != tags[:-1]) | (times[1:] != times[:-1]))
-        return self.chosen(order[fresh])
+        return self.select(order[fresh])
 
-    def _of_columns(self, which: slice | NDArray[np.intp], places: Sequence[int] | NDArray[np.intp]) -> Block:
+    def _of_columns(self, which: slice | NDArray[np.intp], places: Sequence[int] | NDArray[np.intp]) -> SampleBlock:
         texts: dict[int, str] = {}
         statuses = self.statuses[which]
         if self.texts:
             texts = {place: self.texts[int(places[place])] for place in np.flatnonzero(statuses & TEXT).tolist()}
-        return Block(self.tag_ids[which], self.times_us[which], self.values[which], statuses, texts)
+        return SampleBlock(self.tag_ids[which], self.times_us[which], self.values[which], statuses, texts)
 
     def samples(self) -> Iterator[Sample]:
-        """As objects. Numbers are floats."""
+        """The samples as objects. Numbers are floats."""
         columns = zip(
             self.tag_ids.tolist(), self.times_us.tolist(), self.values.tolist(), self.statuses.tolist(), strict=True
         )
@@ -114,7 +116,7 @@ class Block:
             yield Sample(tag_id, time_us, shown, Quality(status & 3), Reason((status & 255) >> 2))
 
     def encode(self) -> bytes:
-        """As bytes for the spool."""
+        """The bytes for the spool."""
         columns = (
             self.tag_ids.astype("<i4"),
             self.times_us.astype("<i8"),
@@ -125,8 +127,8 @@ class Block:
         return b"".join((_COUNT.pack(len(self)), *(column.tobytes() for column in columns), texts))
 
     @classmethod
-    def decode(cls, data: bytes) -> Block:
-        """The opposite of `encode`. Raises ValueError."""
+    def decode(cls, data: bytes) -> SampleBlock:
+        """The inverse of `encode`. Raises ValueError."""
         (count,) = _COUNT.unpack_from(data)
         columns: list[NDArray[np.int64] | NDArray[np.float64]] = []
         offset = _COUNT.size
@@ -144,21 +146,21 @@ class Block:
         )
 
 
-NOTHING = Block(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), {})
+EMPTY_BLOCK = SampleBlock(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), {})
 
 
 def is_storable(sample: Sample) -> bool:
-    """Whether the store has room for such a number of tag and such a time."""
+    """Whether tag id and time are in the range that a store can hold."""
     return 0 <= sample.tag_id <= _LAST_TAG and 0 <= sample.time_us < LAST_US
 
 
 def quality_of(statuses: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The numbers of `Quality`."""
+    """The qualities, as numbers of `Quality`."""
     return (statuses & 3).astype(np.uint8)
 
 
 def reason_of(statuses: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The numbers of `Reason`."""
+    """The reasons, as numbers of `Reason`."""
     return ((statuses & 255) >> 2).astype(np.uint8)
 
 
@@ -178,5 +180,5 @@ def _number(value: object) -> float:
 
 
 def _clean(text: object) -> str:
-    """No NUL, which PostgreSQL has no place for, and no half of a surrogate pair."""
+    """Without NUL, which PostgreSQL cannot store, and without lone surrogates."""
     return str(text).replace("\0", "\ufffd").encode("utf-8", "replace").decode()

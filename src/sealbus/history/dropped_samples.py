@@ -1,4 +1,4 @@
-"""How many samples were dropped, and from which span of time."""
+"""How many samples were dropped, and from which time range."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
     from sealbus.samples import Sample
 
-__all__ = ["Losses"]
+__all__ = ["DroppedSamples"]
 
 
-class Losses:
-    """A count and a span. Whoever uses it sees to it that one thread does so at a time."""
+class DroppedSamples:
+    """A count and a time range. Not thread-safe: the caller holds a lock."""
 
     __slots__ = ("count", "from_us", "to_us")
 
@@ -23,7 +23,6 @@ class Losses:
         self.to_us: int | None = None
 
     def add(self, samples: Sequence[Sample]) -> None:
-        """These are lost."""
         if samples:
             times = [sample.time_us for sample in samples]
             self.count += len(times)

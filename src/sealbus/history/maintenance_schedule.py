@@ -1,6 +1,7 @@
-"""Looking after a store now and then, beside what is stored in it.
+"""Regular maintenance of a store, between batches.
 
-That upkeep fails does not mean that the store takes no samples, so it is told apart: once, until it has gone well again.
+A failed maintenance does not mean that the store takes no samples, so it is reported separately: once, until it
+succeeds again.
 """
 
 from __future__ import annotations
@@ -14,32 +15,32 @@ from sealbus.errors import SealbusError
 if TYPE_CHECKING:
     from sealbus.history.history import History
 
-__all__ = ["Tending"]
+__all__ = ["MaintenanceSchedule"]
 
 _log = logging.getLogger("sealbus.history")
-_TEND_S = 5.0
+_INTERVAL_S = 5.0
 
 
-class Tending:
-    """The upkeep of one store, by one thread."""
+class MaintenanceSchedule:
+    """The maintenance of one store, by one thread."""
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._next = 0.0
         self.error = ""
-        """Why it cannot be done now; empty when it can."""
+        """Why maintenance fails; empty when it works."""
 
     def step(self) -> bool:
-        """A step, when it is time. Whether more waits."""
+        """Do a step if one is due. Returns whether more is due at once."""
         now = time.monotonic()
         if now < self._next:
             return False
-        self._next = now + _TEND_S  # also when it fails
+        self._next = now + _INTERVAL_S  # a failed step is retried no sooner
         try:
-            more = self._history.tend().more
+            more = self._history.maintain()
         except (SealbusError, OSError) as error:
             if not self.error:
-                _log.error("history: it cannot be looked after: %s", error)
+                _log.error("history: maintenance fails: %s", error)
             self.error = str(error)
             return False
         self.error = ""

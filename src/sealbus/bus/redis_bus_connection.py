@@ -1,10 +1,10 @@
-"""The bus of several machines: Redis or Valkey, publish and subscribe.
+"""The bus of several machines: Redis or Valkey, with PUBLISH and SUBSCRIBE.
 
-One task connects, carries, and connects again, first soon and then at most every two seconds, never all processes at the
-same moment. While the server is away nothing is kept for it: what is published is dropped and counted. When it returns,
-the task subscribes again before it calls the link connected. A start with the server away is a start like any other; a
-server that must not be used (it lets anyone in, or does not let us in) stops the start, and later it is not used and
-`problem` says why.
+One task connects, transfers messages, and reconnects: first soon, then at most every two seconds, with random delays so
+that processes do not reconnect at the same moment. While the server is down nothing is queued for it: published
+messages are dropped and counted. After a reconnect the task subscribes again before it reports the connection as up. A
+server that is down does not stop the start. A server that must not be used (it accepts anyone, or refuses our login)
+stops the start; if that happens later, it is not used and `problem` says why.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from sealbus.bus.message import decode_ask
+from sealbus.bus.message import decode_request
 from sealbus.bus.redis_connection import connect, refuse_open_server
-from sealbus.bus.redis_session import Outgoing, RedisSession, answer_channel, ask_channel, topic_channel
+from sealbus.bus.redis_session import Outgoing, RedisSession, reply_channel, request_channel, topic_channel
 from sealbus.bus.state import Connectivity
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sealbus.bus.bus_connection import Receiver
     from sealbus.bus.bus_url import BusUrl
-    from sealbus.bus.link import Receiver
     from sealbus.bus.state import Counters
 
-__all__ = ["RedisLink"]
+__all__ = ["RedisBusConnection"]
 
 _FIRST_TRY_S = 3.0
 _SHORTEST_WAIT_S = 0.1
@@ -35,7 +35,7 @@ _CANCEL_AGAIN_S = 1.0
 _log = logging.getLogger("sealbus.bus")
 
 
-class RedisLink:
+class RedisBusConnection:
     """A process on a Redis bus."""
 
     def __init__(self, url: BusUrl, sender: int, *, receiver: Receiver, counters: Counters) -> None:
@@ -43,7 +43,7 @@ class RedisLink:
         self._url = url
         self._receiver = receiver
         self._counters = counters
-        self._channels = {answer_channel(sender)}
+        self._channels = {reply_channel(sender)}
         self._session: RedisSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._wait_s = _SHORTEST_WAIT_S
@@ -72,26 +72,26 @@ class RedisLink:
                 self._went_down(f"{self._url}: {_reason(error)}")
             if not first_try.done():
                 first_try.set_result(None)
-            await asyncio.sleep(self._wait_s * (0.5 + 0.5 * random.random()))  # noqa: S311  not for secrets
+            await asyncio.sleep(self._wait_s * (0.5 + 0.5 * random.random()))  # noqa: S311  only to spread retries
             self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
 
     async def _connect_and_carry(self, first_try: asyncio.Future[None]) -> None:
         await refuse_open_server(self._url)
-        hears = await connect(self._url)
+        subscriber = await connect(self._url)
         try:
-            tells = await connect(self._url)
+            publisher = await connect(self._url)
             try:
-                session = RedisSession(hears, tells, receiver=self._receiver, counters=self._counters)
+                session = RedisSession(subscriber, publisher, receiver=self._receiver, counters=self._counters)
                 await session.begin(self._channels)
                 await self._carry(session, first_try)
             finally:
-                await tells.disconnect(nowait=True)
+                await publisher.disconnect(nowait=True)
         finally:
-            await hears.disconnect(nowait=True)
+            await subscriber.disconnect(nowait=True)
 
     async def _carry(self, session: RedisSession, first_try: asyncio.Future[None]) -> None:
         self._session = session
-        session.want(self._channels)  # what was wished for while it began
+        session.set_channels(self._channels)  # channels that changed while it began
         self.connectivity.came_up()
         if not first_try.done():
             first_try.set_result(None)
@@ -100,28 +100,28 @@ class RedisLink:
             await session.run()
         finally:
             if asyncio.get_running_loop().time() - begun > _LONGEST_WAIT_S:
-                self._wait_s = _SHORTEST_WAIT_S  # else it comes and goes, and is asked ever less often
+                self._wait_s = _SHORTEST_WAIT_S  # a server that comes and goes is tried less and less often
             self._session = None
             session.close()
 
     def _went_down(self, problem: str) -> None:
         if self.connectivity.connected:
-            _log.warning("the bus is away: %s", problem)
-            self._receiver.cut_off(problem)
+            _log.warning("the bus is down: %s", problem)
+            self._receiver.on_down(problem)
         self.connectivity.went_down(problem)
 
     def publish(self, topic: str, frame: bytes) -> bool:
-        """False while the server is away."""
+        """False while the server is down."""
         return self._put(Outgoing(topic_channel(topic), frame))
 
-    def ask(self, topic: str, frame: bytes) -> bool:
-        """False while the server is away."""
-        ask = decode_ask(frame)
-        return ask is not None and self._put(Outgoing(ask_channel(topic), frame, ask.request_id))
+    def send_request(self, topic: str, frame: bytes) -> bool:
+        """False while the server is down."""
+        send_request = decode_request(frame)
+        return send_request is not None and self._put(Outgoing(request_channel(topic), frame, send_request.request_id))
 
-    def answer(self, sender: int, frame: bytes) -> bool:
-        """False while the server is away."""
-        return self._put(Outgoing(answer_channel(sender), frame))
+    def send_reply(self, sender: int, frame: bytes) -> bool:
+        """False while the server is down."""
+        return self._put(Outgoing(reply_channel(sender), frame))
 
     def _put(self, outgoing: Outgoing) -> bool:
         if self._session is None:
@@ -129,32 +129,31 @@ class RedisLink:
         self._session.put(outgoing)
         return True
 
-    def listen(self, topic: str) -> None:
-        """Hear of the topic from now on."""
+    def subscribe(self, topic: str) -> None:
         self._channels.add(topic_channel(topic))
-        self._tell_wishes()
+        self._update_channels()
 
-    def unlisten(self, topic: str) -> None:
-        """Hear of it no more."""
+    def unsubscribe(self, topic: str) -> None:
         self._channels.discard(topic_channel(topic))
-        self._tell_wishes()
+        self._update_channels()
 
-    def offer(self, topic: str) -> None:
-        """Be asked about the topic from now on."""
-        self._channels.add(ask_channel(topic))
-        self._tell_wishes()
+    def serve(self, topic: str) -> None:
+        self._channels.add(request_channel(topic))
+        self._update_channels()
 
-    def _tell_wishes(self) -> None:
+    def _update_channels(self) -> None:
         if self._session is not None:
-            self._session.want(self._channels)
+            self._session.set_channels(self._channels)
 
     async def close(self) -> None:
-        """End it. Before Python 3.13 a task group in which something breaks at this moment swallows a cancellation."""
+        """Disconnect. Cancels again because a task group in which something fails at the same moment swallows a
+        cancellation before Python 3.13.
+        """
         self._is_closing = True
         while self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=_CANCEL_AGAIN_S)
-        self.connectivity.went_down("it was closed")
+        self.connectivity.went_down("it is closed")
 
 
 def _reason(error: BaseException) -> str:

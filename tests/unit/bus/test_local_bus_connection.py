@@ -1,4 +1,4 @@
-"""The bus of one machine: whose folder it is, and what one process can do to the others."""
+"""The bus of one machine: who may use its folder, and how one process can affect the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import zmq
 
 from sealbus.bus import open_bus
 from sealbus.errors import ConfigError
-from unit.bus.engines import PATIENCE_S, LocalEngine, ask, end_process, meet, start_process, until
+from unit.bus.engines import PATIENCE_S, LocalEngine, ask, connected, end_process, meet, start_process, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,8 @@ from sealbus.bus import open_bus
 
 async def main():
     async with open_bus("local:", folder=pathlib.Path(sys.argv[1])) as bus:
-        assert await bus.wait_connected(15)
+        while not bus.state().connected:
+            await asyncio.sleep(0.01)
         async def lost(question):
             return b"%d" % bus.state().lost
         bus.serve("lost", lost)
@@ -47,17 +48,17 @@ def hub(tmp_path: Path) -> Iterator[LocalEngine]:
 
 
 async def _refused(folder: Path) -> str:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         async with open_bus("local:", folder=folder):
             pass
-    return str(told.value)
+    return str(refused.value)
 
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-async def test_folder_and_sockets_are_for_our_user_alone(tmp_path: Path) -> None:
+async def test_folder_and_sockets_are_private_to_our_user(tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
         async with open_bus("local:", folder=tmp_path / "deep" / "bus", is_hub=True):
@@ -70,11 +71,11 @@ async def test_folder_and_sockets_are_for_our_user_alone(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o750, 0o710, 0o707, 0o701])
-async def test_a_folder_that_others_can_enter_is_refused_and_left_as_it_is(tmp_path: Path, mode: int) -> None:
+async def test_a_folder_that_other_users_can_enter_is_refused_and_left_unchanged(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "bus"
     folder.mkdir()
     folder.chmod(mode)
-    assert "others can enter" in await _refused(folder)
+    assert "other users can enter" in await _refused(folder)
     assert "chmod 700" in await _refused(folder)
     assert _mode(folder) == mode
     folder.chmod(0o700)
@@ -96,14 +97,14 @@ async def test_a_link_or_a_file_in_place_of_the_folder_is_refused(tmp_path: Path
     (tmp_path / "mine").mkdir(mode=0o700)
     (tmp_path / "link").symlink_to(tmp_path / "mine")
     (tmp_path / "file").touch()
-    assert "no folder" in await _refused(tmp_path / "link")
-    assert "no folder" in await _refused(tmp_path / "file")
-    assert "no folder" in await _refused(tmp_path / "file" / "bus")
+    assert "not a folder" in await _refused(tmp_path / "link")
+    assert "not a folder" in await _refused(tmp_path / "file")
+    assert "cannot be created" in await _refused(tmp_path / "file" / "bus")
 
 
 @pytest.fixture
 def short() -> Iterator[Path]:
-    """A folder with a short path, for the time being that for temporary files."""
+    """A folder with a short path that stands for the folder of temporary files."""
     with tempfile.TemporaryDirectory(prefix="b") as folder:
         Path(folder).chmod(0o1777)
         yield Path(folder)
@@ -113,22 +114,22 @@ def _long(folder: Path) -> Path:
     return folder / ("long-" * 20) / "bus"
 
 
-async def test_a_path_too_long_for_sockets_gets_a_short_folder_that_all_find(
+async def test_a_path_too_long_for_sockets_gets_a_short_folder_that_all_processes_find(
     tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
     async with (
         open_bus("local:", folder=_long(tmp_path), is_hub=True),
         open_bus("local:", folder=_long(tmp_path)) as one,
-        open_bus("local:", folder=_long(tmp_path / "other")) as stranger,
+        open_bus("local:", folder=_long(tmp_path / "other")) as other,
     ):
-        assert await one.wait_connected(PATIENCE_S)
-        assert not await stranger.wait_connected(0.1)
+        assert await connected(one)
+        assert not await connected(other, 0.1)
         assert {_mode(folder) for folder in short.iterdir()} == {0o700}
         assert len(list(short.iterdir())) == 2
 
 
-async def test_what_another_put_in_the_place_of_the_short_folder_is_refused(
+async def test_a_short_folder_that_another_user_created_is_refused(
     tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
@@ -138,88 +139,88 @@ async def test_what_another_put_in_the_place_of_the_short_folder_is_refused(
     expected.rmdir()
     (short / "trap").mkdir(mode=0o700)
     expected.symlink_to(short / "trap")
-    assert "no folder" in await _refused(_long(tmp_path))
+    assert "not a folder" in await _refused(_long(tmp_path))
     assert list((short / "trap").iterdir()) == []
     expected.unlink()
     expected.mkdir()
     expected.chmod(0o777)
-    assert "others can enter" in await _refused(_long(tmp_path))
+    assert "other users can enter" in await _refused(_long(tmp_path))
 
 
-async def test_a_short_folder_where_others_could_swap_it_is_refused(
+async def test_a_short_folder_that_other_users_could_replace_is_refused(
     tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
     short.chmod(0o777)
-    assert "others could swap" in await _refused(_long(tmp_path))
+    assert "other users can replace" in await _refused(_long(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(_long(tmp_path)))
     assert "too long" in await _refused(_long(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short / "absent"))
-    assert "no folder for temporary files" in await _refused(_long(tmp_path))
+    assert "the folder for temporary files cannot be read" in await _refused(_long(tmp_path))
 
 
-async def test_a_second_hub_is_refused_and_the_first_goes_on(hub: LocalEngine) -> None:
-    async with hub.open() as speaker, hub.open() as listener:
+async def test_a_second_hub_is_refused_and_the_first_continues(hub: LocalEngine) -> None:
+    async with hub.open() as publisher, hub.open() as listener:
         subscription = listener.subscribe("live", depth=10)
-        await meet(speaker, subscription, "live")
+        await meet(publisher, subscription, "live")
         with pytest.raises(ConfigError, match="hub of this bus already"):
             async with open_bus("local:", folder=hub.folder, is_hub=True):
                 pass
-        await meet(speaker, subscription, "live")
-        assert speaker.state().reconnects == 0
+        await meet(publisher, subscription, "live")
+        assert publisher.state().reconnects == 0
 
 
-async def test_a_stopped_process_costs_the_others_nothing_and_counts_what_it_missed(hub: LocalEngine) -> None:
+async def test_a_stopped_process_does_not_affect_the_others_and_counts_what_it_missed(hub: LocalEngine) -> None:
     listener = None
-    async with hub.open() as speaker, hub.open() as other:
-        keen = other.subscribe("live", depth=20_000)
-        await meet(speaker, keen, "live")
+    async with hub.open() as publisher, hub.open() as other:
+        fast = other.subscribe("live", depth=20_000)
+        await meet(publisher, fast, "live")
         try:
             starting = asyncio.create_task(asyncio.to_thread(start_process, _LISTENER, hub.folder))
             while not starting.done():
-                speaker.publish("live", b"first")
+                publisher.publish("live", b"first")
                 await asyncio.sleep(0.02)
             listener = await starting
-            await meet(speaker, keen, "live")
+            await meet(publisher, fast, "live")
             listener.send_signal(signal.SIGSTOP)
-            heard = len(keen)
+            before = len(fast)
             for number in range(8000):
-                speaker.publish("live", bytes(2000))
+                publisher.publish("live", bytes(2000))
                 if number % 100 == 99:
-                    await until(lambda so_far=number: len(keen) - heard > so_far - 200)  # type: ignore[misc]
-            await until(lambda: len(keen) - heard == 8000)
-            assert keen.lost == 0
+                    await until(lambda so_far=number: len(fast) - before > so_far - 200)  # type: ignore[misc]
+            await until(lambda: len(fast) - before == 8000)
+            assert fast.lost == 0
             listener.send_signal(signal.SIGCONT)
             async with asyncio.timeout(PATIENCE_S):
-                while int(await speaker.request("lost", b"", timeout_s=PATIENCE_S)) < 2000:
-                    speaker.publish("live", b"go on")
+                while int(await publisher.request("lost", b"", timeout_s=PATIENCE_S)) < 2000:
+                    publisher.publish("live", b"go on")
                     await asyncio.sleep(0.02)
         finally:
             if listener is not None:
                 end_process(listener)
 
 
-@pytest.mark.one_loop  # what notices it is ZeroMQ, after some seconds
-async def test_a_stopped_hub_makes_nobody_wait_and_is_noticed(hub: LocalEngine) -> None:
+@pytest.mark.one_loop  # ZeroMQ detects it after some seconds
+async def test_a_stopped_hub_blocks_no_process_and_is_detected(hub: LocalEngine) -> None:
     assert hub.hub is not None
-    async with hub.open() as speaker, hub.open() as listener:
+    async with hub.open() as publisher, hub.open() as listener:
         subscription = listener.subscribe("live", depth=10)
-        await meet(speaker, subscription, "live")
-        before = speaker.state()
+        await meet(publisher, subscription, "live")
+        before = publisher.state()
         hub.hub.send_signal(signal.SIGSTOP)
         try:
             for _ in range(5000):  # one that waited for the hub would never return
-                speaker.publish("live", bytes(1000))
-            assert speaker.state().dropped - before.dropped >= 1000, "its queue holds less than this"
-            await until(lambda: not speaker.state().connected)
+                publisher.publish("live", bytes(1000))
+            assert publisher.state().dropped - before.dropped >= 1000, "its queue holds less than this"
+            await until(lambda: not publisher.state().connected)
         finally:
             hub.hub.send_signal(signal.SIGCONT)
-        await meet(speaker, subscription, "live")
+        await meet(publisher, subscription, "live")
 
 
-async def test_the_hub_survives_whatever_a_process_says_to_it(hub: LocalEngine) -> None:
-    async def answer(question: bytes) -> bytes:
-        return question
+async def test_the_hub_survives_malformed_requests(hub: LocalEngine) -> None:
+    async def answer(request: bytes) -> bytes:
+        return request
 
     with zmq.Context() as context, context.socket(zmq.DEALER) as raw:
         raw.connect(f"ipc://{hub.folder}/request.ipc")
@@ -227,14 +228,14 @@ async def test_the_hub_survives_whatever_a_process_says_to_it(hub: LocalEngine) 
             [b""],
             [b"serve"],
             [b"serve", b"\xff\x00"],
-            [b"ask", b"live", b"no frame"],
-            [b"ask", b"\xff", b"SB\x02" + bytes(20)],
-            [b"answer", b"nobody", b""],
-            [b"answer", b"", b""],
+            [b"request", b"live", b"no frame"],
+            [b"request", b"\xff", b"SB\x02" + bytes(20)],
+            [b"reply", b"nobody", b""],
+            [b"reply", b"", b""],
             [b"x"] * 100,
         ):
             await asyncio.to_thread(raw.send_multipart, frames)
-        async with hub.open() as server, hub.open() as asker:
-            assert await server.wait_connected(PATIENCE_S)
+        async with hub.open() as server, hub.open() as requester:
+            assert await connected(server)
             server.serve("snapshot", answer)
-            assert await ask(asker, "snapshot", b"still here") == b"still here"
+            assert await ask(requester, "snapshot", b"still here") == b"still here"

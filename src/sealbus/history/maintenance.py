@@ -1,0 +1,164 @@
+"""The maintenance of a store: hours that are over are rolled up, expired data is deleted.
+
+It runs in small steps, each a transaction, so that samples wait only briefly. Several processes may run it at once.
+Samples are deleted after their hours are rolled up, and a little later than appending refuses them, so that the first
+hour that is kept still has the value it began with.
+
+When the time zone changes, the days of each tag are folded again from hours. Days before the oldest stored hour cannot
+be folded again, and stay as they are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sealbus.history.local_days import edges, floor_us
+from sealbus.history.results import Bucket, Source
+from sealbus.history.rollup_builder import RollupBuilder
+from sealbus.history.rules import DAY_US
+from sealbus.history.store import HOUR_US
+from sealbus.history.tag_batch import roll_up
+from sealbus.samples import US_PER_S
+
+if TYPE_CHECKING:
+    from sealbus.history.rules import HistoryRules, RetentionClass
+    from sealbus.history.store import Statements, Store
+
+__all__ = ["Maintenance"]
+
+_GRACE_US = 120 * US_PER_S
+_COMPACT_EVERY_US = 60 * US_PER_S
+_HOURS_AT_ONCE = 100
+_TAGS_AT_ONCE = 20
+_FLOORS_AT_ONCE = 500
+_ROWS_AT_ONCE = 20_000
+
+
+class Maintenance:
+    """Runs one step at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._due: list[tuple[Source, int]] = []
+        self._checked_hour = -1
+        self._compacted_us = -_COMPACT_EVERY_US
+
+    def step(self, rules: HistoryRules, now_us: int) -> bool:
+        """Do the step that is due first. Returns whether more is due. Raises HistoryUnavailable."""
+        with self._lock:
+            return (
+                self._compact(now_us)
+                or self._roll_up_hours(rules, now_us)
+                or self._cut_days(rules, now_us)
+                or self._delete_expired(rules, now_us)
+            )
+
+    def _compact(self, now_us: int) -> bool:
+        """Returns whether samples were compacted: when many wait, or after a minute. The clock may have been set back."""
+        everything = not self._compacted_us <= now_us < self._compacted_us + _COMPACT_EVERY_US
+        compacted = self._store.compact(everything=everything)
+        if compacted != everything:  # all is compacted, or a large batch was before its time
+            self._compacted_us = now_us
+        return compacted
+
+    def _roll_up_hours(self, rules: HistoryRules, now_us: int) -> bool:
+        open_us = now_us - _GRACE_US
+        open_us -= open_us % HOUR_US
+        with self._store.changing() as statements:
+            if statements.meta().zone != rules.zone:
+                statements.set_zone(rules.zone)
+                statements.make_days_stale()
+            marks = statements.marks_before(open_us, _HOURS_AT_ONCE)
+            groups: dict[tuple[tuple[int, ...], int], list[RollupBuilder]] = {}
+            for tag_id, of_tag in itertools.groupby(marks, key=lambda mark: mark[0]):
+                hours = tuple(hour for _, hour in of_tag)
+                kept = sum(hour >= statements.floors(tag_id).raw for hour in hours)
+                builder = RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone, open_us)
+                groups.setdefault((hours, kept), []).append(builder)
+            for (hours, kept), builders in groups.items():
+                roll_up(builders, hours, hours[len(hours) - kept :])
+            if marks:
+                statements.bump_epoch()
+        return bool(marks)
+
+    def _cut_days(self, rules: HistoryRules, now_us: int) -> bool:
+        with self._store.changing() as statements:
+            tags = statements.stale_days(_TAGS_AT_ONCE)
+            for tag_id in tags:
+                _cut_days(RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone))
+        return bool(tags)
+
+    def _delete_expired(self, rules: HistoryRules, now_us: int) -> bool:
+        if not self._due:
+            if self._checked_hour == now_us // HOUR_US:
+                return False
+            with self._store.reading() as statements:
+                known = statements.tags()
+            self._due = [
+                (source, tag_id)
+                for tag_id, floors in sorted(known.items())
+                for source in Source
+                if floors.of(source) < _target_us(rules.of(tag_id), source, now_us)
+            ]
+        batch, self._due = self._due[:_FLOORS_AT_ONCE], self._due[_FLOORS_AT_ONCE:]
+        deleted = 0
+        if batch:
+            with self._store.changing() as statements:
+                for index, (source, tag_id) in enumerate(batch):
+                    count = self._delete(statements, rules, source, tag_id, now_us)
+                    deleted += count
+                    if deleted >= _ROWS_AT_ONCE:  # most tags delete nothing; after many rows let writers in
+                        self._due += batch[index if count >= _ROWS_AT_ONCE else index + 1 :]
+                        break
+                statements.bump_epoch()
+        if not self._due:
+            self._checked_hour = now_us // HOUR_US
+        reclaimed = self._store.reclaim_space({source: _dropped_us(rules, source, now_us) for source in Source})
+        return bool(self._due or (reclaimed and deleted))
+
+    def _delete(self, statements: Statements, rules: HistoryRules, source: Source, tag_id: int, now_us: int) -> int:
+        kept = rules.of(tag_id)
+        target_us = _target_us(kept, source, now_us)
+        if source is Source.RAW and statements.marks(tag_id, 0, target_us):
+            return 0  # late samples arrived: roll up their hours first
+        statements.set_floor(source, tag_id, target_us)
+        if target_us <= _dropped_us(rules, source, now_us) + DAY_US and source in self._store.partitioned:
+            return 0  # dropped with its partition
+        end_us = target_us - (kept.hold_us if source is Source.RAW else 0)
+        return statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
+
+
+def _cut_days(builder: RollupBuilder) -> None:
+    statements, tag_id = builder.statements, builder.tag_id
+    oldest = statements.first_row(Source.HOUR, tag_id)
+    if oldest is not None:
+        first_us = floor_us(Bucket.DAY, oldest, builder.zone)
+        if first_us < statements.floors(tag_id).hour:  # the day began before the oldest hour: keep it as it is
+            first_us = int(edges(Bucket.DAY, oldest, oldest + 1, builder.zone)[-1])
+        end_us = int(edges(Bucket.DAY, builder.now_us, builder.now_us + 1, builder.zone)[-1])
+        rows = builder.days_from_hours(first_us, max(end_us, first_us + 1))
+        span = (first_us - DAY_US + HOUR_US, end_us + DAY_US)
+        statements.replace(Source.DAY, span, [tag_id], (np.full(len(rows), tag_id), rows))
+    statements.days_are_done(tag_id)
+
+
+def _days(kept: RetentionClass, source: Source) -> int | None:
+    days = {Source.RAW: kept.raw_days, Source.MINUTE: kept.minute_days, Source.HOUR: kept.hour_days}
+    return days.get(source, kept.day_days)
+
+
+def _target_us(kept: RetentionClass, source: Source, now_us: int) -> int:
+    """The end of what has expired: a whole hour."""
+    days = _days(kept, source)
+    target_us = 0 if days is None else max(now_us - days * DAY_US, 0)
+    return target_us - target_us % HOUR_US
+
+
+def _dropped_us(rules: HistoryRules, source: Source, now_us: int) -> int:
+    """The end of what has expired in every class."""
+    return min(_target_us(kept, source, now_us) - kept.hold_us for kept in rules.classes)

@@ -1,0 +1,122 @@
+"""Which source answers a query, and the answer.
+
+Raw samples are used while they are kept and there are at most two per pixel. Otherwise the source is the coarsest
+rollup whose buckets are no longer than a pixel and a half. Where even minutes are too coarse, raw samples are used
+again, up to a bound, and minutes beyond it. A range that begins before a source is kept is answered by a coarser
+source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sealbus.errors import LocalError
+from sealbus.history.decimation import Viewport, draw
+from sealbus.history.folding import Rows, fold, of_rows, of_samples
+from sealbus.history.local_days import edges, outer_edges
+from sealbus.history.results import Aggregates, Bucket, Series, Source
+from sealbus.history.sample_block import TEXT, quality_of
+from sealbus.samples import Quality, Reason, Sample
+
+if TYPE_CHECKING:
+    from sealbus.history.rollup_builder import RollupBuilder
+    from sealbus.history.sample_block import SampleBlock
+
+__all__ = ["aggregates", "latest", "series"]
+
+_MAX_BUCKETS = 200_000
+_FINEST_FIRST = (Source.RAW, Source.MINUTE, Source.HOUR, Source.DAY)
+_PIXELS_A_BUCKET = 1.5
+_FOREVER_US = 1 << 62
+
+
+def series(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Series:
+    """One tag at the width of the viewport: from raw samples if there are at most `max_samples`, or two per pixel."""
+    source = _choose(builder, viewport, max_samples)
+    if source is Source.RAW:
+        return _from_samples(builder, viewport)
+    bucket = Bucket(source.value)
+    first_us, last_us = outer_edges(bucket, viewport.start_us, viewport.end_us, builder.zone)
+    pixel_us = (viewport.end_us - viewport.start_us) // viewport.width
+    rows = builder.rows(bucket, first_us, last_us, pixel_us)
+    before = builder.row_before(int(rows.starts_us[0]) if len(rows) else viewport.start_us)
+    return draw(builder.tag_id, source, Rows.joined([before, rows]), viewport)
+
+
+def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
+    """The buckets that overlap [start, end). Raises LocalError when there are too many."""
+    if (end_us - start_us) // bucket.usual_us > _MAX_BUCKETS:
+        raise LocalError(
+            f"the range has more than {_MAX_BUCKETS} {bucket.value}s; ask for a shorter range, or a longer bucket"
+        )
+    cuts = edges(bucket, start_us, end_us, builder.zone)
+    stored = builder.rows(bucket, int(cuts[0]), int(cuts[-1]))
+    before = builder.row_before(int(stored.starts_us[0]) if len(stored) else int(cuts[0]))
+    pieces = of_rows(Rows.joined([before, stored]), hold_us=builder.hold_us, now_us=builder.now_us)
+    rows = fold(pieces, cuts, empty=True)
+    return Aggregates(
+        tag_id=builder.tag_id,
+        bucket=bucket,
+        starts_us=rows.starts_us,
+        ends_us=rows.ends_us,
+        minimums=rows.minimums,
+        maximums=rows.maximums,
+        means=rows.means,
+        lasts=rows.lasts,
+        counts=rows.counts,
+        known_us=rows.known_us,
+        bad_us=rows.bad_us,
+        qualities=quality_of(rows.worsts),
+    )
+
+
+def latest(builder: RollupBuilder) -> Sample | None:
+    """The last sample of a tag. When its samples are deleted, it is rebuilt from the rollups."""
+    if found := list(builder.statements.raw.sample_before(builder.tag_id, _FOREVER_US).samples()):
+        return found[0]
+    row = builder.row_before(_FOREVER_US)
+    if not len(row):
+        return None
+    value, status = float(row.lasts[0]), int(row.statuses[0])
+    return Sample(
+        builder.tag_id,
+        int(row.last_times_us[0]),
+        None if np.isnan(value) else value,
+        Quality(status & 3),
+        Reason((status & 255) >> 2),
+    )
+
+
+def _choose(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Source:
+    floors = builder.statements.floors(builder.tag_id)
+    reach = max(viewport.start_us, min(floors.of(source) for source in _FINEST_FIRST))
+    kept = [source for source in _FINEST_FIRST if floors.of(source) <= reach]
+    longest_us = _PIXELS_A_BUCKET * (viewport.end_us - viewport.start_us) / viewport.width
+    rollups = [source for source in kept if source is not Source.RAW]
+    fitting = [source for source in rollups if Bucket(source.value).usual_us <= longest_us]
+    if kept[0] is Source.RAW:
+        most = 2 * viewport.width if fitting else max_samples
+        if not builder.statements.raw.has_more_than(builder.tag_id, viewport.start_us, viewport.end_us, most):
+            return Source.RAW
+    return fitting[-1] if fitting else rollups[0]
+
+
+def _from_samples(builder: RollupBuilder, viewport: Viewport) -> Series:
+    block = builder.statements.raw.samples(builder.tag_id, viewport.start_us, viewport.end_us)
+    before = builder.row_before(viewport.start_us)
+    rows = of_samples(block, hold_us=builder.hold_us, now_us=builder.now_us)
+    rows = Rows.joined([before, replace(rows, ends_us=rows.starts_us)])
+    drawn = draw(builder.tag_id, Source.RAW, rows, viewport)
+    if not (rows.statuses & TEXT).any():
+        return drawn
+    return replace(drawn, texts=_texts(builder, viewport, block, drawn))
+
+
+def _texts(builder: RollupBuilder, viewport: Viewport, block: SampleBlock, drawn: Series) -> tuple[str | None, ...]:
+    known: dict[int, str] = {}
+    for part in (builder.statements.raw.sample_before(builder.tag_id, viewport.start_us), block):
+        known |= {int(part.times_us[index]): text for index, text in part.texts.items()}
+    return tuple(known.get(time_us) for time_us in drawn.times_us.tolist())

@@ -1,0 +1,148 @@
+"""Rollups of several tags computed together, because folding costs little for a sample and much for each call.
+
+The samples of the tags are placed one tag after the other on one axis of time, so far apart that the hold of one tag
+does not reach the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sealbus.history.folding import EMPTY, Rows, carried_over, fold, of_rows, of_samples
+from sealbus.history.local_days import edges
+from sealbus.history.results import Bucket, Source
+from sealbus.history.rollup_builder import hour_ranges
+from sealbus.history.sample_block import SampleBlock
+from sealbus.history.store import HOUR_US
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from sealbus.history.rollup_builder import RollupBuilder
+    from sealbus.history.store import TaggedRows
+
+__all__ = ["TagBatch", "roll_up"]
+
+_SAMPLES_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TagBatch:
+    """Tags with their holds, and the range that is folded for all of them."""
+
+    tag_ids: NDArray[np.int64]
+    holds_us: NDArray[np.int64]
+    start_us: int
+    end_us: int
+    now_us: int
+
+    def of_samples(self, blocks: Sequence[SampleBlock]) -> Rows:
+        """The pieces of each tag's samples, sorted by time. The last sample before the range may be among them."""
+        block = SampleBlock.joined(blocks)
+        position = np.repeat(np.arange(len(blocks)), [len(each) for each in blocks])
+        matters = block.times_us + self.holds_us[position] > self.start_us
+        block, position = block.select(matters), position[matters]
+        shift = position * self._stride_us
+        moved = replace(block, times_us=block.times_us + shift)
+        return of_samples(moved, hold_us=self.holds_us[position], now_us=self.now_us + shift)
+
+    def of_rows(self, tag_ids: NDArray[np.int64], rows: Rows) -> Rows:
+        """The pieces of stored buckets, sorted by tag and time; `tag_ids` is parallel to `rows`. The value carried over
+        from a bucket before the range is a row without length.
+        """
+        position = np.searchsorted(self.tag_ids, tag_ids)
+        matters = rows.last_times_us + self.holds_us[position] > self.start_us
+        rows, position = rows.select(matters), position[matters]
+        shift = position * self._stride_us
+        return of_rows(_moved(rows, shift), hold_us=self.holds_us[position], now_us=self.now_us + shift)
+
+    def fold(self, pieces: Rows, cuts: NDArray[np.int64]) -> TaggedRows:
+        """The buckets between these edges, which lie within the range, with the tag of each; sorted by tag and time."""
+        shifts = np.arange(len(self.tag_ids)) * self._stride_us
+        rows = fold(pieces, (shifts[:, None] + cuts[None, :]).ravel())
+        position = (rows.starts_us - cuts[0]) // self._stride_us
+        between = rows.starts_us - position * self._stride_us >= cuts[-1]  # the time before the range of the next tag
+        rows, position = rows.select(~between), position[~between]
+        return self.tag_ids[position], _moved(rows, -position * self._stride_us)
+
+    @property
+    def _stride_us(self) -> int:
+        return self.end_us - self.start_us + 2 * (int(self.holds_us.max()) + HOUR_US)
+
+
+def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Sequence[int]) -> None:
+    """Store the rollups of tags that have the same hours to roll up, in order. `kept` are the hours whose samples still
+    exist.
+    """
+    statements, zone = builders[0].statements, builders[0].zone
+    tag_ids = [builder.tag_id for builder in builders]
+    for begin, end in hour_ranges(kept):
+        for tag_id in tag_ids:
+            statements.raw.pack_hours(tag_id, begin, end)
+        for part, blocks in _parts_by_samples(builders, begin, end):
+            batch = _tag_batch(part, begin, end)
+            pieces = batch.of_samples(blocks)
+            for bucket in (Bucket.MINUTE, Bucket.HOUR):
+                rows = batch.fold(pieces, edges(bucket, begin, end, zone))
+                statements.replace(Source(bucket.value), (begin, end), batch.tag_ids.tolist(), rows)
+    for begin, end in hour_ranges(hours):
+        statements.unmark(tag_ids, begin, end)
+    done = 0
+    for begin, end in hour_ranges(hours):
+        cuts = edges(Bucket.DAY, max(begin, done), end, zone)
+        if end > done:
+            first, done = int(cuts[0]), int(cuts[-1])
+            batch = _tag_batch(builders, first, done)
+            pieces = batch.of_rows(*_parts_of_days(builders, batch, cuts))
+            statements.replace(Source.DAY, (first, done), tag_ids, batch.fold(pieces, cuts))
+
+
+def _parts_of_days(builders: Sequence[RollupBuilder], batch: TagBatch, cuts: NDArray[np.int64]) -> TaggedRows:
+    """The rows from which the days between these midnights are folded. Hours that are still marked follow in their own
+    turn.
+    """
+    first, last = int(cuts[0]), int(cuts[-1])
+    if (cuts % HOUR_US).any():
+        parts = [builder.parts_of_days(first, last)[0] for builder in builders]
+        return np.repeat(batch.tag_ids, [len(part) for part in parts]), Rows.concatenated([EMPTY, *parts])
+    tags, rows = builders[0].statements.rows_of_tags(Source.HOUR, batch.tag_ids.tolist(), first, last)
+    before = rows.starts_us < first
+    tags = np.concatenate([tags[before], tags[~before]])
+    order = np.argsort(tags, kind="stable")  # of each tag the value carried over, then its hours
+    return tags[order], Rows.concatenated([carried_over(rows.select(before)), rows.select(~before)]).select(order)
+
+
+def _parts_by_samples(
+    builders: Sequence[RollupBuilder], begin: int, end: int
+) -> Iterator[tuple[list[RollupBuilder], list[SampleBlock]]]:
+    """The tags with their samples, in parts whose size bounds the memory used."""
+    part: list[RollupBuilder] = []
+    blocks: list[SampleBlock] = []
+    for builder in builders:
+        part.append(builder)
+        blocks.append(builder.block(begin, end))
+        if sum(len(block) for block in blocks) >= _SAMPLES_AT_ONCE:
+            yield part, blocks
+            part, blocks = [], []
+    if part:
+        yield part, blocks
+
+
+def _tag_batch(builders: Sequence[RollupBuilder], start_us: int, end_us: int) -> TagBatch:
+    tag_ids = np.array([builder.tag_id for builder in builders], np.int64)
+    holds_us = np.array([builder.hold_us for builder in builders], np.int64)
+    return TagBatch(tag_ids, holds_us, start_us, end_us, builders[0].now_us)
+
+
+def _moved(rows: Rows, by_us: NDArray[np.int64]) -> Rows:
+    return replace(
+        rows,
+        starts_us=rows.starts_us + by_us,
+        ends_us=rows.ends_us + by_us,
+        last_times_us=rows.last_times_us + by_us,
+    )
