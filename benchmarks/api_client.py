@@ -38,7 +38,7 @@ class _Window:
     requests: int = 0
     report: str = ""
 
-    def still(self) -> bool:
+    def is_running(self) -> bool:
         """False when the run is over, and then `report` is there."""
         now = time.monotonic()
         if self.report:
@@ -58,7 +58,7 @@ def _check(words: Sequence[object]) -> None:
 
 
 async def _repeat(read: Callable[[], Awaitable[Sequence[object]]], window: _Window) -> None:
-    while window.still():
+    while window.is_running():
         for _ in range(_BATCH):
             _check(await read())
             window.requests += 1
@@ -80,7 +80,7 @@ def _sealbus_sync(port: int, window: _Window) -> None:
     import sealbus.sync
 
     with sealbus.sync.connect(f"tcp://127.0.0.1:{port}") as modbus:
-        while window.still():
+        while window.is_running():
             for _ in range(_BATCH):
                 _check(modbus.read_holding_registers(0, _COUNT, unit=1))
                 window.requests += 1
@@ -106,7 +106,7 @@ def _pymodbus_sync(port: int, window: _Window) -> None:
     client = ModbusTcpClient("127.0.0.1", port=port)
     if not client.connect():  # type: ignore[no-untyped-call]
         raise ConnectionError("pymodbus did not connect")
-    while window.still():
+    while window.is_running():
         for _ in range(_BATCH):
             _check(client.read_holding_registers(0, count=_COUNT, device_id=1).registers)
             window.requests += 1

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from benchmarks.certificates import Certificates
     from benchmarks.peers import Peer
 
-__all__ = ["Bench", "Device", "Load"]
+__all__ = ["Bench", "Load", "RunningDevice"]
 
-_PATIENCE_S = 180.0
+_TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class RunningDevice:
     """The running device."""
 
     port: int
@@ -66,17 +66,17 @@ class Bench:
         return self.folder / f"{self._started}-{name.lower()}"
 
     @contextlib.contextmanager
-    def device(self, *, core: int | None = None) -> Iterator[Device]:
+    def device(self, *, core: int | None = None) -> Iterator[RunningDevice]:
         """A fresh device, on its own core unless another is named."""
         port, log = free_port(), self.new_folder("device")
         with running(
             [str(self.device_tool), str(port)], core=self.cores.device if core is None else core, log=log
         ) as process:
             wait_for_port(port, process, log)
-            yield Device(port, process.pid)
+            yield RunningDevice(port, process.pid)
 
     @contextlib.contextmanager
-    def peer(self, peer: Peer, device: Device, *, connections: int, in_flight: int) -> Iterator[tuple[int, int]]:
+    def peer(self, peer: Peer, device: RunningDevice, *, connections: int, in_flight: int) -> Iterator[tuple[int, int]]:
         """A fresh, probed peer in front of the device, as its port and its process id."""
         port = free_port()
         job = Job(self.new_folder(peer.name), self.certificates, port, device.port, connections, in_flight)
@@ -100,24 +100,24 @@ class Bench:
         command = self.tool("load", port, connections, sealed=sealed, core=core)
         command += ["--seconds", str(self.seconds), "--warmup", str(self.warmup_s)]
         command += [part for process_id in watch for part in ("--account", str(process_id))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S + self.seconds)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S + self.seconds)
         if done.returncode:
             raise NotMeasuredError(f"the load generator stopped: {done.stderr.strip()}")
-        said: dict[str, Any] = json.loads(done.stdout)
-        if sealed and (said["certificate_requests"] != connections or said["resumed"]):
+        report: dict[str, Any] = json.loads(done.stdout)
+        if sealed and (report["certificate_requests"] != connections or report["resumed"]):
             raise NotMeasuredError(
-                f"certificates were asked for on {said['certificate_requests']} of {connections} connections"
+                f"certificates were asked for on {report['certificate_requests']} of {connections} connections"
             )
         if sealed:
-            self.tls_seen.add(" ".join(said["tls"].values()))
-        latency = said["latency_us"]
-        accounts = tuple(said["cpu_s"])
+            self.tls_seen.add(" ".join(report["tls"].values()))
+        latency = report["latency_us"]
+        accounts = tuple(report["cpu_s"])
         return Load(
-            said["transactions"],
-            said["seconds"],
+            report["transactions"],
+            report["seconds"],
             latency["p50"],
             latency["p99"],
             accounts,
-            said["own_cpu_s"],
-            said["tls"],
+            report["own_cpu_s"],
+            report["tls"],
         )

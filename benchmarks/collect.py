@@ -69,7 +69,7 @@ def _own_id() -> int:
 # ---- Sealbus ----
 
 
-class _Counting:
+class _CountingStore:
     def __init__(self) -> None:
         self.samples = 0
         self.tags: set[int] = set()
@@ -83,7 +83,7 @@ class _Counting:
 
 @contextlib.asynccontextmanager
 async def _sinks(
-    counting: _Counting, folder: Path, *, is_real: bool
+    counting: _CountingStore, folder: Path, *, is_real: bool
 ) -> AsyncIterator[tuple[Any, Callable[[Any], object]]]:
     if not is_real:
         yield counting, lambda samples: None
@@ -95,7 +95,7 @@ async def _sinks(
     writer = HistoryWriter(history, folder / "spool")
     async with open_bus("local:", folder=folder, is_hub=True) as bus:
 
-        class _Both:
+        class _CountingWriter:
             def put(self, samples: Sequence[Any]) -> None:
                 counting.put(samples)
                 writer.put(samples)
@@ -104,7 +104,7 @@ async def _sinks(
             for payload in encode_samples(samples):
                 bus.publish(LIVE_TOPIC, payload)
 
-        yield _Both(), publish
+        yield _CountingWriter(), publish
     writer.close()
     if writer.state().dropped:
         raise SystemExit(f"history dropped {writer.state().dropped} samples")
@@ -118,7 +118,7 @@ async def _sealbus(
 
     window = _Window()
 
-    class _Timed(Collector):
+    class _TimedCollector(Collector):
         def lagged(self, seconds: float) -> None:
             super().lagged(seconds)
             window.late.append(seconds)
@@ -140,7 +140,7 @@ async def _sealbus(
         )
         for number in range(devices)
     )
-    counting = _Counting()
+    counting = _CountingStore()
     async with _sinks(counting, folder, is_real=is_real) as (store, publish):
 
         def published(samples: Sequence[Any]) -> None:
@@ -148,7 +148,7 @@ async def _sealbus(
                 counting.note(samples)
             publish(samples)
 
-        collector = _Timed(
+        collector = _TimedCollector(
             CollectorPorts(store=store, publish=published, report=lambda report: None, identities=folder)
         )
         running = asyncio.create_task(collector.run())
@@ -246,7 +246,9 @@ async def _commands(folder: Path) -> Any:
     tags = tuple(TagPlan(id=at, place=f"holding:{20 * at}", interval_s=0.1) for at in range(100))
     devices = tuple(DevicePlan(id=unit, unit_id=unit, tags=tags[unit::10]) for unit in range(10))
     collector = Collector(
-        CollectorPorts(store=_Counting(), publish=lambda samples: None, report=lambda report: None, identities=folder)
+        CollectorPorts(
+            store=_CountingStore(), publish=lambda samples: None, report=lambda report: None, identities=folder
+        )
     )
     running = asyncio.create_task(collector.run())
     plan = ConnectionPlan(id=1, url=f"tcp://127.0.0.1:{port}", devices=devices)

@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.machine import PROJECT, NotMeasuredError, running, wait_for_port
-from benchmarks.table import Bound, Figure, Sample, Table, Verdict, fill
+from benchmarks.table import Bound, Figure, Measurement, Table, TargetCheck, fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ _DEVICES = 200
 _TAGS = 50
 _QUARTER = 25.0
 _SHORTEST_S = 20.0
-_PATIENCE_S = 120.0
+_TIMEOUT_S = 120.0
 _SUBJECTS = {
     "Sealbus, every value changes": ("sealbus", "uvloop", True),
     "Sealbus, every value changes, into history and bus": ("sealbus+history", "uvloop", True),
@@ -46,7 +46,7 @@ def measure_collector(bench: Bench) -> Table:
     for name in _TARGETS:
         if name in table.figures:
             figure = table.figures[name]
-            table.verdicts.append(_verdict(f"{name}, CPU of one core", figure, _QUARTER, " %"))
+            table.verdicts.append(_target_check(f"{name}, CPU of one core", figure, _QUARTER, " %"))
     return table
 
 
@@ -54,23 +54,23 @@ def measure_commands(bench: Bench) -> Table:
     """How long a command waits on a busy line, in request times."""
     table = Table("Commands: a busy line, one request of 50 ms under way, ten units waiting", "request times")
 
-    def commands() -> Sample:
+    def commands() -> Measurement:
         report = _run(bench, ["command", str(bench.new_folder("command"))], 60.0)
-        return Sample(report["most"], {"p50": report["p50"], "requests waiting": report["waiting"]})
+        return Measurement(report["most"], {"p50": report["p50"], "requests waiting": report["waiting"]})
 
     fill(table, {"Sealbus, longest wait of 40 commands until on the wire": commands}, 1)
     for figure in table.figures.values():
         # The device sleeps 50 ms by a timer that may be a little late, and so may be the one that looks: a tenth for both.
-        table.verdicts.append(_verdict(figure.subject, figure, 1.1, ""))
+        table.verdicts.append(_target_check(figure.subject, figure, 1.1, ""))
     return table
 
 
-def _verdict(what: str, figure: Figure, target: float, unit: str) -> Verdict:
-    return Verdict(what, figure.median, min(figure.values), max(figure.values), Bound.AT_MOST, target, unit)
+def _target_check(what: str, figure: Figure, target: float, unit: str) -> TargetCheck:
+    return TargetCheck(what, figure.median, min(figure.values), max(figure.values), Bound.AT_MOST, target, unit)
 
 
-def _subject(bench: Bench, subject: str, loop: str, is_changing: bool) -> Callable[[], Sample]:
-    def measure() -> Sample:
+def _subject(bench: Bench, subject: str, loop: str, is_changing: bool) -> Callable[[], Measurement]:
+    def measure() -> Measurement:
         seconds = max(bench.seconds, _SHORTEST_S)
         folder = bench.new_folder(subject)
         folder.mkdir(mode=0o700)
@@ -87,7 +87,7 @@ def _subject(bench: Bench, subject: str, loop: str, is_changing: bool) -> Callab
             "overruns": report["overruns"],
             "MiB": report["pss_mib"],
         }
-        return Sample(report["cpu_percent"], beside)
+        return Measurement(report["cpu_percent"], beside)
 
     return measure
 
@@ -96,7 +96,7 @@ def _run(bench: Bench, arguments: list[str], seconds: float) -> dict[str, Any]:
     command = ["taskset", "-c", str(bench.cores.tested), sys.executable, "-m", "benchmarks.collect", *arguments]
     try:
         done = subprocess.run(
-            command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds + _PATIENCE_S
+            command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds + _TIMEOUT_S
         )
     except subprocess.TimeoutExpired:
         raise NotMeasuredError(f"{arguments[0]} did not end") from None

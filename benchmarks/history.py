@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.machine import PROJECT, NotMeasuredError
-from benchmarks.table import Bound, Sample, Table, Verdict, fill
+from benchmarks.table import Bound, Measurement, Table, TargetCheck, fill
 from sealbus.history import Block, HistoryRules, RetentionClass, open_history
 from sealbus.samples import US_PER_S
 
@@ -57,12 +57,12 @@ def measure_history(bench: Bench) -> Table:
                 table.problems.append(f"{name}: {reason}")
                 continue
             one = Table(table.title, table.unit)
-            fill(one, {f"{name}, {days} days": lambda url=url, beside=beside: _ask(url, days, beside)}, bench.rounds)  # type: ignore[misc]
+            fill(one, {f"{name}, {days} days": lambda url=url, beside=beside: _query(url, days, beside)}, bench.rounds)  # type: ignore[misc]
             table.figures |= one.figures
     for figure in table.figures.values():
         lowest, highest = min(figure.values), max(figure.values)
         what = f"{figure.subject}, drawn at {_WIDTH} pixels"
-        table.verdicts.append(Verdict(what, figure.median, lowest, highest, Bound.BELOW, 200, " ms"))
+        table.verdicts.append(TargetCheck(what, figure.median, lowest, highest, Bound.BELOW, 200, " ms"))
     return table
 
 
@@ -130,7 +130,7 @@ def _block(
     return Block(tags, times, values, np.zeros(len(tags), np.int64), {})
 
 
-def _ask(url: str, days: int, beside: dict[str, float]) -> Sample:
+def _query(url: str, days: int, beside: dict[str, float]) -> Measurement:
     """The first query of each range, and the median of nine more beside it. A lost peak or too many points void it."""
     figures: dict[str, float] = {}
     longest = 0.0
@@ -144,7 +144,7 @@ def _ask(url: str, days: int, beside: dict[str, float]) -> Sample:
             longest = longest or took[0]
             figures[f"{name}, first ms"] = took[0]
             figures[f"{name}, then ms"] = statistics.median(took[1:])
-    return Sample(longest, {**figures, **beside})
+    return Measurement(longest, {**figures, **beside})
 
 
 def _timed(history: History, start_us: int) -> float:

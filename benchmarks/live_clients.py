@@ -39,7 +39,7 @@ _PORTIONS = 10
 _CONNECT_S = 60.0
 
 
-class _Told(msgspec.Struct):
+class _LiveMessage(msgspec.Struct):
     type: str
     samples: list[tuple[int, int | None, Any, int, int]] = []
 
@@ -51,7 +51,7 @@ class _Client:
         self.devices, self.tags = devices, tags
         self.late_ms: list[float] = []
         self.samples = self.messages = self.snapshot = 0
-        self._decoder = msgspec.json.Decoder(_Told)
+        self._decoder = msgspec.json.Decoder(_LiveMessage)
 
     async def watch(self, url: str, token: str) -> None:
         async with websockets.connect(
@@ -59,14 +59,14 @@ class _Client:
         ) as wire:
             await wire.send(json.dumps({"type": "subscribe", "id": 1, "devices": self.devices}))
             async for text in wire:
-                told = self._decoder.decode(text)
-                if told.type == "snapshot":
-                    self.snapshot += len(told.samples)
-                elif told.type == "values":
+                message = self._decoder.decode(text)
+                if message.type == "snapshot":
+                    self.snapshot += len(message.samples)
+                elif message.type == "values":
                     now_us = time.time_ns() // 1000
                     self.messages += 1
-                    self.samples += len(told.samples)
-                    self.late_ms += [(now_us - sample[1]) / 1000 for sample in told.samples[::10] if sample[1]]
+                    self.samples += len(message.samples)
+                    self.late_ms += [(now_us - sample[1]) / 1000 for sample in message.samples[::10] if sample[1]]
 
     def reset(self) -> None:
         self.late_ms.clear()

@@ -18,10 +18,10 @@
 #include <openssl/x509v3.h>
 #include <time.h>
 
-enum { EVENTS = 512, MAX_WINDOW = 64, MAX_ACCOUNTS = 64, REQUEST_LENGTH = 12, READ_SIZE = 16384, PATIENCE_MS = 10000 };
+enum { EVENTS = 512, MAX_WINDOW = 64, MAX_ACCOUNTS = 64, REQUEST_LENGTH = 12, READ_SIZE = 16384, TIMEOUT_MS = 10000 };
 enum { SUB_BUCKETS = 64, BUCKETS = 42 * SUB_BUCKETS };
 
-enum state { CLOSED, CONNECTING, HANDSHAKING, PROVING, OPEN };
+enum state { CLOSED, CONNECTING, HANDSHAKING, AWAITING_FIRST_ANSWER, OPEN };
 
 struct outstanding {
     int64_t sent_ns; /* 0: free */
@@ -131,7 +131,7 @@ static void take_answer(struct connection *connection, const uint8_t *adu, size_
     if (measuring) record(now - slot->sent_ns);
     slot->sent_ns = 0;
     outstanding_count--;
-    if (connection->state == PROVING) {
+    if (connection->state == AWAITING_FIRST_ANSWER) {
         connection->state = OPEN;
         open_count++;
     }
@@ -175,8 +175,8 @@ static void open_connection(struct connection *connection) {
     watch(connection, EPOLL_CTL_ADD, EPOLLOUT);
 }
 
-static void prove(struct connection *connection) {
-    connection->state = PROVING;
+static void send_first_request(struct connection *connection) {
+    connection->state = AWAITING_FIRST_ANSWER;
     watch(connection, EPOLL_CTL_MOD, EPOLLIN);
     add_request(connection, now_ns());
     flush(connection);
@@ -188,7 +188,7 @@ static void shake_hands(struct connection *connection) {
         resumed_sessions += SSL_session_reused(connection->ssl);
         snprintf(tls_description, sizeof tls_description, "{\"version\": \"%s\", \"cipher\": \"%s\", \"group\": \"%s\"}", SSL_get_version(connection->ssl),
                  SSL_get_cipher(connection->ssl), SSL_group_to_name(connection->ssl, (int)SSL_get_negotiated_group(connection->ssl)));
-        prove(connection);
+        send_first_request(connection);
         return;
     }
     int reason = SSL_get_error(connection->ssl, result);
@@ -201,7 +201,7 @@ static void connected(struct connection *connection) {
     getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error});
     if (error) wrong(connection, strerror(error));
     if (!tls_context) {
-        prove(connection);
+        send_first_request(connection);
         return;
     }
     connection->ssl = SSL_new(tls_context);
@@ -251,7 +251,7 @@ static double open_all(void) {
     int64_t began = now_ns();
     for (int started = 0; open_count < options.connections;) {
         while (started < options.connections && started - open_count < options.opening) open_connection(connections + started++);
-        if (!turn(PATIENCE_MS, NULL)) {
+        if (!turn(TIMEOUT_MS, NULL)) {
             fprintf(stderr, "%d of %d connections opened, then silence\n", open_count, options.connections);
             exit(1);
         }
@@ -280,7 +280,7 @@ static void read_accounts(double sign, double *accounts) {
 
 static void run_until(int64_t end_ns) {
     while (now_ns() < end_ns)
-        if (!turn(PATIENCE_MS, NULL)) wrong(connections, "no answer on any connection");
+        if (!turn(TIMEOUT_MS, NULL)) wrong(connections, "no answer on any connection");
 }
 
 static void load(double opened_s) {
@@ -299,7 +299,7 @@ static void load(double opened_s) {
     measuring = sending = 0;
     read_accounts(1, accounts);
     while (outstanding_count)
-        if (!turn(PATIENCE_MS, NULL)) wrong(connections, "a request was never answered");
+        if (!turn(TIMEOUT_MS, NULL)) wrong(connections, "a request was never answered");
     printf("{\"transactions\": %llu, \"seconds\": %.6f, \"connections\": %d, \"window\": %d,\n", (unsigned long long)transactions, seconds,
            options.connections, options.window);
     printf(" \"latency_us\": {\"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f},\n", percentile_us(0.5), percentile_us(0.99), (double)longest_ns / 1000);
@@ -322,7 +322,7 @@ static void hold(double opened_s) {
 
 /* ---- start ---- */
 
-static int certificate_asked(SSL *ssl, void *unused) {
+static int on_certificate_request(SSL *ssl, void *unused) {
     (void)ssl, (void)unused;
     certificate_requests++; /* SSL_CTX_set_cert_cb: on a client it is called when the server asks for a certificate */
     return 1;
@@ -340,7 +340,7 @@ static void build_tls(int small) {
         ERR_print_errors_fp(stderr);
         exit(1);
     }
-    SSL_CTX_set_cert_cb(tls_context, certificate_asked, NULL);
+    SSL_CTX_set_cert_cb(tls_context, on_certificate_request, NULL);
 }
 
 static void usage(void) {
@@ -375,9 +375,9 @@ static void parse(int argc, char **argv) {
         case 'K': options.key = optarg; break;
         default: usage();
     }
-    int lawful = options.port > 0 && options.connections > 0 && options.window > 0 && options.window <= MAX_WINDOW && options.count > 0 &&
+    int is_valid = options.port > 0 && options.connections > 0 && options.window > 0 && options.window <= MAX_WINDOW && options.count > 0 &&
                  options.count <= MAX_READ_REGISTERS && options.spread > 0 && options.opening > 0 && optind == argc - 1;
-    if (!lawful || !options.ca != !options.certificate || !options.ca != !options.key) usage();
+    if (!is_valid || !options.ca != !options.certificate || !options.ca != !options.key) usage();
 }
 
 int main(int argc, char **argv) {

@@ -23,7 +23,7 @@ __all__ = [
     "PROJECT",
     "Cores",
     "NotMeasuredError",
-    "Quiet",
+    "OtherLoad",
     "choose_cores",
     "compile_tools",
     "cpu_seconds",
@@ -56,7 +56,7 @@ class Cores:
     tested: int
 
 
-class Quiet:
+class OtherLoad:
     """How much of the machine others used since this was made: what its cores did, less what our processes did."""
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.02)
-    lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    lines = log.read_text(errors="replace").strip().splitlines() or ["no output"]
     how = "did not listen in time" if process.poll() is None else f"ended with status {process.returncode}"
     raise NotMeasuredError(f"{how}: {lines[-1]}")
 

@@ -33,7 +33,7 @@ _READ = bytes.fromhex("0a0100000006010300000001")
 _READ_ANSWER = bytes.fromhex("0a01000000050103020007")  # the device's register 0 holds 7
 _WRITE = bytes.fromhex("0a0200000006010600000001")
 _DENIED = bytes.fromhex("0a0200000003018601")
-_PATIENCE_S = 5.0
+_TIMEOUT_S = 5.0
 _MOST_CLIENTS = 12000  # the clients of a benchmark share one identity
 
 
@@ -72,25 +72,25 @@ def serving(peer: Peer, job: Job, *, core: int) -> Iterator[subprocess.Popen[byt
 
 def probe(peer: Peer, job: Job) -> None:
     """Refuse to measure a peer that serves without a client certificate, or a Sealbus that does not inspect."""
-    if _ask(job, _READ, with_certificate=False) == _READ_ANSWER:
+    if _exchange(job, _READ, with_certificate=False) == _READ_ANSWER:
         raise NotMeasuredError(f"{peer.name} served a client without a certificate")
-    answer = _ask(job, _READ, with_certificate=True)
+    answer = _exchange(job, _READ, with_certificate=True)
     if answer != _READ_ANSWER:
         raise NotMeasuredError(f"{peer.name} answered {answer.hex() or 'nothing'} to a lawful request")
-    if peer.inspects and (answer := _ask(job, _WRITE, with_certificate=True)) != _DENIED:
+    if peer.inspects and (answer := _exchange(job, _WRITE, with_certificate=True)) != _DENIED:
         raise NotMeasuredError(
             f"{peer.name} answered {answer.hex() or 'nothing'} to a write that the role may not make"
         )
 
 
-def _ask(job: Job, request: bytes, *, with_certificate: bool) -> bytes:
+def _exchange(job: Job, request: bytes, *, with_certificate: bool) -> bytes:
     context = ssl.create_default_context(cafile=str(job.certificates.anchor))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     if with_certificate:
         context.load_cert_chain(job.certificates.client, job.certificates.client_key)
     try:
         with (
-            socket.create_connection(("127.0.0.1", job.listen_port), timeout=_PATIENCE_S) as plain,
+            socket.create_connection(("127.0.0.1", job.listen_port), timeout=_TIMEOUT_S) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as sealed,
         ):
             sealed.sendall(request)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.table import Table, Verdict
+    from benchmarks.table import Table, TargetCheck
 
 __all__ = ["Report", "render_json", "render_markdown"]
 
@@ -62,7 +62,7 @@ def _targets(tables: Sequence[Table]) -> list[str]:
     return ["| what | measured | lowest to highest | target | met |", "| --- | --: | --: | --: | --- |", *rows]
 
 
-def _target(verdict: Verdict) -> str:
+def _target(verdict: TargetCheck) -> str:
     spread = f"{verdict.lowest:.2f} to {verdict.highest:.2f}"
     target = f"{verdict.bound.value} {verdict.target:g}{verdict.unit}"
     met = "yes" if verdict.met else "NO"

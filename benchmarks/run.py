@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.command import main  # noqa: E402
+from benchmarks.main import main  # noqa: E402
 
 __all__: list[str] = []
 

@@ -14,7 +14,7 @@ from benchmarks.bench import Bench
 from benchmarks.certificates import make_certificates
 from benchmarks.machine import (
     NotMeasuredError,
-    Quiet,
+    OtherLoad,
     choose_cores,
     compile_tools,
     describe_machine,
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(given)
     try:
         with tempfile.TemporaryDirectory(prefix="sealbus-benchmark-") as folder:
-            bench, quiet = _set_up(Path(folder), options), Quiet()
+            bench, quiet = _set_up(Path(folder), options), OtherLoad()
             tables = [measure(bench) for row in options.only for measure in ROWS[row]]
             report = _report(bench, tables, " ".join(["python -m benchmarks", *given]), quiet.others_share())
     except NotMeasuredError as reason:
