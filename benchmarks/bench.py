@@ -25,7 +25,7 @@ _TIMEOUT_S = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the load generator saw, and what the processes it watched used meanwhile."""
+    """Result of the load generator, and CPU time of the watched processes in the same window."""
 
     transactions: int
     seconds: float
@@ -61,13 +61,13 @@ class Bench:
     _started: int = 0
 
     def new_folder(self, name: str) -> Path:
-        """A path in the folder of this run that nobody has used."""
+        """An unused path in the folder of this run."""
         self._started += 1
         return self.folder / f"{self._started}-{name.lower()}"
 
     @contextlib.contextmanager
     def device(self, *, core: int | None = None) -> Iterator[RunningDevice]:
-        """A fresh device, on its own core unless another is named."""
+        """Start a device, by default on the core for devices."""
         port, log = free_port(), self.new_folder("device")
         with running(
             [str(self.device_tool), str(port)], core=self.cores.device if core is None else core, log=log
@@ -77,14 +77,14 @@ class Bench:
 
     @contextlib.contextmanager
     def peer(self, peer: Peer, device: RunningDevice, *, connections: int, in_flight: int) -> Iterator[tuple[int, int]]:
-        """A fresh, probed peer in front of the device, as its port and its process id."""
+        """Start and probe a peer in front of the device. Yields its port and its process id."""
         port = free_port()
         job = Job(self.new_folder(peer.name), self.certificates, port, device.port, connections, in_flight)
         with serving(peer, job, core=self.cores.tested) as process:
             yield port, process.pid
 
     def tool(self, mode: str, port: int, connections: int, *, sealed: bool, core: int | None = None) -> list[str]:
-        """The command of the load generator, on its own core unless another is named."""
+        """The command line of the load generator, by default on its own core."""
         files = self.certificates
         on = self.cores.generator if core is None else core
         command = ["taskset", "-c", str(on), str(self.load_tool), mode]
@@ -96,7 +96,7 @@ class Bench:
     def load(
         self, port: int, connections: int, *, sealed: bool, watch: Sequence[int] = (), core: int | None = None
     ) -> Load:
-        """Load a port in a closed loop. NotMeasuredError when a single answer was wrong or missing."""
+        """Load a port in a closed loop. NotMeasuredError if one answer was wrong or missing."""
         command = self.tool("load", port, connections, sealed=sealed, core=core)
         command += ["--seconds", str(self.seconds), "--warmup", str(self.warmup_s)]
         command += [part for process_id in watch for part in ("--account", str(process_id))]
@@ -106,7 +106,7 @@ class Bench:
         report: dict[str, Any] = json.loads(done.stdout)
         if sealed and (report["certificate_requests"] != connections or report["resumed"]):
             raise NotMeasuredError(
-                f"certificates were asked for on {report['certificate_requests']} of {connections} connections"
+                f"the peer requested a certificate on {report['certificate_requests']} of {connections} connections"
             )
         if sealed:
             self.tls_seen.add(" ".join(report["tls"].values()))

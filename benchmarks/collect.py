@@ -1,14 +1,14 @@
-"""The collector under test, in a process of its own: many devices polled every second, and what that cost.
+"""The collector under test, in its own process: polls many devices every second and reports the cost.
 
 `python -m benchmarks.collect SUBJECT LOOP FIRST_PORT DEVICES TAGS WARMUP_S SECONDS FOLDER`. SUBJECT is `sealbus`
-(samples are counted), `sealbus+history` (samples go into history and onto a bus, both real), or `pymodbus`: a plain loop
-that reads the same registers in the same requests at the same moments, scales them and notes what has changed. LOOP is
-uvloop or asyncio.
+(samples are only counted), `sealbus+history` (samples go into a real history and onto a real bus), or `pymodbus`: a plain
+loop that reads the same registers in the same requests at the same moments, scales them and records changed values. LOOP
+is uvloop or asyncio.
 
-Each device has TAGS registers in a row, hence one request a second. What was read is checked: every tag must have had a
-good sample, and in each second of the window each device a request.
+Each device has TAGS consecutive registers, so one request a second. The results are checked: every tag must have had a
+good sample, and each device must have been polled in each second of the window.
 
-`python -m benchmarks.collect command` measures something else: how many requests of a busy line go before a command.
+`python -m benchmarks.collect command FOLDER` measures how long a command waits on a busy connection.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ async def _pymodbus(first_port: int, devices: int, tags: int, times: tuple[float
     window, overruns, noted = _Window(), 0, 0
     done, _ = await asyncio.wait(polls, timeout=times[1], return_when=asyncio.FIRST_EXCEPTION)
     report = window.report(overruns=overruns, samples_per_s=noted / times[1])
-    is_over.set()  # not by cancelling: this client may take a cancellation for a lost answer and go on
+    is_over.set()  # tasks are not cancelled: this client may treat a cancellation as a lost answer and continue
     await asyncio.wait(polls, timeout=_ENDING_S)
     for each in done:
         each.result()
@@ -224,7 +224,7 @@ async def _pymodbus(first_port: int, devices: int, tags: int, times: tuple[float
 
 
 async def _commands(folder: Path) -> Any:
-    """A line with one request under way and a hundred waiting: how long until a command is on the wire?"""
+    """Time until a command is sent on a connection with one request in flight and more waiting."""
     from sealbus.acquisition import Collector, CollectorPorts
     from sealbus.plant import ConnectionPlan, DevicePlan, Plan, ReadNow, TagPlan
 
@@ -256,7 +256,7 @@ async def _commands(folder: Path) -> Any:
     await asyncio.sleep(1.5)
     waits = []
     for number in range(_COMMANDS):
-        await asyncio.sleep(0.037)  # so that commands fall anywhere between two requests
+        await asyncio.sleep(0.037)  # so that commands come at various moments between two requests
         tag, began = TagPlan(id=1, place=f"holding:{30_000 + number}"), loop.time()
         collector.submit(ReadNow(id=number, connection=1, unit_id=1, tags=(tag,)))
         while 30_000 + number not in seen:

@@ -1,9 +1,9 @@
-"""Both sides of the web process: the collector that changes every tag once a second, and the clients that watch.
+"""Both sides of the web process: the collector that changes every tag once a second, and the clients.
 
-`python -m benchmarks.live_clients HOME PORT PID CLIENTS DEVICES_EACH WARMUP_S SECONDS`, with the answer of `live_rows`
-on stdin. Tags change in ten portions a second, a device at a time, as polls that start staggered bring them. A sample
-carries the time when it was published, so whoever gets it knows how long it took. Every client must have had every one
-of its tags in each second of the window, or the figure is void.
+`python -m benchmarks.live_clients HOME PORT PID CLIENTS DEVICES_EACH WARMUP_S SECONDS`, with the output of `live_rows`
+on stdin. Tags change device by device, in ten portions a second, as with polls at different phases. A sample contains
+the time when it was published, so a client can measure the delay. A client that misses too many changes of its tags voids
+the figure (see `live`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _LiveMessage(msgspec.Struct):
 
 
 class _Client:
-    """Counts what it is told, from the start of the window on."""
+    """Counts the received messages, from the start of the window on."""
 
     def __init__(self, devices: list[int], tags: int) -> None:
         self.devices, self.tags = devices, tags

@@ -1,10 +1,9 @@
-"""The four that end mutual TLS in front of a plain device: Sealbus, nginx, HAProxy, stunnel.
+"""The four programs that terminate mutual TLS in front of a plain device: Sealbus, nginx, HAProxy, stunnel.
 
-Each gets its shortest honest configuration for the same job: TLS 1.3 only, AES-128-GCM where that can be chosen, a
-client certificate demanded and verified, no session tickets, one worker or thread, no access log. The three peers are
-blind: they copy bytes and open one connection to the device per client. Sealbus parses each request, decides by role
-and register, checks each answer and keeps its records. What a peer really does is probed after each start: see
-`probe`.
+Each gets its shortest fair configuration for the same job: TLS 1.3 only, AES-128-GCM where it can be chosen, a required
+and verified client certificate, no session tickets, one worker or thread, no access log. nginx, HAProxy and stunnel copy
+bytes and open one connection to the device per client. Sealbus parses each request, decides by role and register, checks
+each answer and writes its records. `probe` checks after each start that a peer does its job.
 """
 
 from __future__ import annotations
@@ -71,12 +70,12 @@ def serving(peer: Peer, job: Job, *, core: int) -> Iterator[subprocess.Popen[byt
 
 
 def probe(peer: Peer, job: Job) -> None:
-    """Refuse to measure a peer that serves without a client certificate, or a Sealbus that does not inspect."""
+    """NotMeasuredError for a peer that serves without a client certificate, or if Sealbus does not check rights."""
     if _exchange(job, _READ, with_certificate=False) == _READ_ANSWER:
         raise NotMeasuredError(f"{peer.name} served a client without a certificate")
     answer = _exchange(job, _READ, with_certificate=True)
     if answer != _READ_ANSWER:
-        raise NotMeasuredError(f"{peer.name} answered {answer.hex() or 'nothing'} to a lawful request")
+        raise NotMeasuredError(f"{peer.name} answered {answer.hex() or 'nothing'} to an allowed request")
     if peer.inspects and (answer := _exchange(job, _WRITE, with_certificate=True)) != _DENIED:
         raise NotMeasuredError(
             f"{peer.name} answered {answer.hex() or 'nothing'} to a write that the role may not make"

@@ -1,4 +1,4 @@
-"""What is measured: the rows of the table of targets that concern gateway, client and server."""
+"""The rows of gateway, latency, memory and API, and the list of all rows."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def _sample(load: Load) -> Measurement:
 
 
 def measure_latency(bench: Bench) -> Table:
-    """What one client waits longer because something stands between it and the device."""
+    """Latency that a proxy between one client and the device adds."""
     table = Table("Latency: one client, one request outstanding", "µs median")
-    direct = "straight at the device, plain"
+    direct = "direct to the device, plain"
     with bench.device() as device:
 
         def through(peer: Peer) -> Callable[[], contextlib.AbstractContextManager[Callable[[], Measurement]]]:
@@ -128,7 +128,7 @@ def _waiting_for(bench: Bench, peer: Peer, device: RunningDevice) -> Iterator[Ca
 
 @contextlib.contextmanager
 def _waiting_for_device(bench: Bench) -> Iterator[Callable[[], Measurement]]:
-    """It stands where the proxies otherwise do, so that this too crosses from core to core."""
+    """The device runs on the core of the proxies, so that requests cross cores once here too."""
     with bench.device(core=bench.cores.tested) as device:
         yield lambda: _latency(bench, device.port, sealed=False)
 
@@ -141,9 +141,9 @@ def _latency(bench: Bench, port: int, *, sealed: bool) -> Measurement:
 def measure_client(bench: Bench) -> Table:
     """Requests per CPU second of the client API.
 
-    The target is for a process that uses what the library has: sixteen callers share one connection, Sealbus with
-    that many requests in flight, pymodbus with one, since it knows no more. With one request in flight on each connection
-    most of the CPU time is the kernel's, whoever asks: the C client shows how much. Those figures have no target.
+    The target is for the best that each library offers: sixteen callers share one connection, Sealbus with that many
+    requests in flight, pymodbus with one, since it supports no more. With one request in flight per connection, most of
+    the CPU time is the kernel's for every client; the C client shows how much. Those figures have no target.
     """
     title = "Client API: plain tcp, read 10 registers"
     table = Table(title, "requests per CPU second")
@@ -174,7 +174,7 @@ def measure_client(bench: Bench) -> Table:
 
 
 def _compare_libraries(table: Table, role: str, target: float) -> None:
-    """Both on the same loop."""
+    """Compare both libraries on the same loop."""
     for style in _LOOPS:
         compare(table, f"sealbus {role}, {style}", f"pymodbus {role}, {style}", Bound.AT_LEAST, target)
 
@@ -244,7 +244,7 @@ def _memory(bench: Bench, device: RunningDevice, count: int) -> Measurement:
             full = proportional_set_bytes(processes)
             load = bench.load(port, 1, sealed=True)
     beside = {
-        "MiB with none": empty / 2**20,
+        "MiB without clients": empty / 2**20,
         "MiB with all": full / 2**20,
         "connections/s while opening": count / opened_s,
         "p50 µs of one more client": load.p50_us,
@@ -254,7 +254,7 @@ def _memory(bench: Bench, device: RunningDevice, count: int) -> Measurement:
 
 @contextlib.contextmanager
 def _holding(bench: Bench, port: int, count: int) -> Iterator[float]:
-    """Keep `count` connections open; NotMeasuredError if they could not all be opened, or not all lived to the end."""
+    """Keep `count` connections open. NotMeasuredError if not all could be opened or not all stayed open to the end."""
     process = subprocess.Popen(
         bench.tool("hold", port, count, sealed=True),
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""`python benchmarks/run.py`, from any folder: the same as `python -m benchmarks` in the project's."""
+"""`python benchmarks/run.py`, from any folder: the same as `python -m benchmarks` in the checkout."""
 
 import sys
 from pathlib import Path

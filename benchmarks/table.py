@@ -1,10 +1,10 @@
-"""How a table is filled in rounds, and what follows from it.
+"""Fill a table in rounds and compare its subjects.
 
-Every subject of a table is measured once a round, in turn, each time in a fresh process, so that a machine that grows
-slow or fast in the middle of a run touches all alike. Where a machine does so from one second to the next, the subjects
-of a round can run side by side and be measured in short windows, in turn; the round's value is that of the window that
-cost least, since whatever else goes on in a machine only ever adds; the median of the windows stands beside it. What is
-compared is the median over the rounds; the lowest and highest ratio of a single round stand beside it.
+Every subject of a table is measured once per round, in turn, each time in a fresh process, so that a change of the
+machine's speed during a run affects all subjects. Some machines change their speed within seconds. For these the subjects
+of a round run side by side and are measured in short windows, in turn. The value of a round is that of the cheapest
+window, since other load on the machine only adds cost; the median of the windows is kept too. Comparisons use the median
+over the rounds, and show the lowest and highest ratio of a single round.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measurement of one subject, and what to say beside it."""
+    """One measurement of one subject, with further figures by name in `beside`."""
 
     value: float
     beside: Mapping[str, float]
@@ -39,7 +39,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A subject's measurements, one a round."""
+    """The measurements of a subject, one per round."""
 
     subject: str
     values: tuple[float, ...]
@@ -51,7 +51,7 @@ class Figure:
 
 
 class Bound(Enum):
-    """How a value is held against its target."""
+    """How a value is compared with its target."""
 
     BELOW = "below"
     AT_MOST = "at most"
@@ -79,7 +79,7 @@ class TargetCheck:
 
 @dataclass(slots=True)
 class Table:
-    """The figures of one measurement, what follows from them, and what could not be measured."""
+    """The figures of one table, the checks against targets, and the reasons for missing figures."""
 
     title: str
     unit: str
@@ -89,7 +89,7 @@ class Table:
 
 
 def fill(table: Table, subjects: Mapping[str, Callable[[], Measurement]], rounds: int) -> None:
-    """Measure each subject once a round. A subject that fails once is out, with its reason."""
+    """Measure each subject once per round. A subject that fails once is dropped, with the reason in `problems`."""
     samples: dict[str, list[Measurement]] = {subject: [] for subject in subjects}
     for turn in range(rounds):
         for subject in list(samples):
@@ -110,7 +110,7 @@ def fill_side_by_side(
     rounds: int,
     windows: int,
 ) -> None:
-    """As `fill`, for subjects that can stand beside each other and cost nothing while they are not asked."""
+    """As `fill`, for subjects that can run side by side and use no CPU time while they are not measured."""
     samples: dict[str, list[Measurement]] = {subject: [] for subject in subjects}
     for turn in range(rounds):
         with contextlib.ExitStack() as standing:
@@ -161,7 +161,7 @@ def _log(line: str) -> None:
 
 
 def compare(table: Table, ours: str, theirs: str, bound: Bound, target: float) -> None:
-    """Add the ratio of two subjects, if both were measured; what was not, `fill` has noted."""
+    """Add the ratio of two subjects, if both were measured. `fill` has recorded the reason if not."""
     if ours not in table.figures or theirs not in table.figures:
         return
     one, other = table.figures[ours], table.figures[theirs]
