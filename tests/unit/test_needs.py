@@ -1,4 +1,4 @@
-"""The set-up and the skips agree on what is here, also on what came a moment ago."""
+"""The set-up and the skips use the same list of installed programs, including programs installed just now."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_server_program_that_was_just_installed_is_found(tmp_path: Path, monke
     assert needs.missing(("postgres",)) == []
 
 
-def test_every_server_that_a_package_would_start_is_one_that_the_setup_stops() -> None:
+def test_the_setup_stops_every_server_that_a_package_would_start() -> None:
     servers = {"sshd", "nginx", "haproxy", "stunnel4", "redis", "postgres"}
     assert {name for name, need in needs.NEEDS.items() if need.service} == servers
     assert needs.NEEDS["redis"].service == "redis-server"
