@@ -1,4 +1,4 @@
-# Sealbus: everything that a checkout can do. `make` alone lists it.
+# The tasks of a checkout. `make` alone lists them.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -38,7 +38,7 @@ bench: $(VENV)/test.stamp ## measure against nginx, HAProxy, stunnel and pymodbu
 	@$(BIN)/python tests/setup bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-lock: $(VENV)/test.stamp ## write requirements/*.lock anew from pyproject.toml (UPGRADE=--upgrade moves the pins)
+lock: $(VENV)/test.stamp ## write requirements/*.lock again from pyproject.toml (UPGRADE=--upgrade moves the pins)
 	@test -x $(BIN)/uv || $(PIP) install uv
 	@for group in build:run test:test; do \
 		$(BIN)/uv pip compile pyproject.toml --all-extras --group "pyproject.toml:$${group%:*}" $(UPGRADE) --quiet --universal \
@@ -46,7 +46,7 @@ lock: $(VENV)/test.stamp ## write requirements/*.lock anew from pyproject.toml (
 			--output-file "requirements/$${group#*:}.lock" || exit 1; \
 	done
 
-wheel: $(VENV)/test.stamp ## build dist/*.whl and prove it in a fresh environment outside the checkout
+wheel: $(VENV)/test.stamp ## build dist/*.whl and test it in a fresh environment outside the checkout
 	@rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@set -eu; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; lock=$$PWD/requirements/run.lock; \
@@ -55,7 +55,7 @@ wheel: $(VENV)/test.stamp ## build dist/*.whl and prove it in a fresh environmen
 	venv/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-index "$$wheel"; \
 	venv/bin/python -I -c 'import sealbus'; venv/bin/sealbus --help >/dev/null; echo "proved $$wheel"
 
-clean: ## remove what make made, save var/ (the state of your plant)
+clean: ## remove all files that make created, except var/ (the state of your plant)
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -66,7 +66,7 @@ $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(PYTHON) tests/setup venv
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-# The package is installed editable and last: its build backend is in the lock too, so nothing unlocked is fetched.
+# The package is installed last and editable. Its build backend is in the lock too, so nothing unlocked is downloaded.
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo "installing what Sealbus runs on into $(VENV)"
 	@$(PIP) install --require-hashes -r requirements/run.lock

@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks.command import main
+from benchmarks.main import main
 
 __all__: list[str] = []
 

@@ -1,8 +1,8 @@
-"""The client under test, in a process of its own: reads ten registers over plain tcp, and says what that cost.
+"""The client under test, in its own process: reads ten registers over plain tcp and reports the CPU time.
 
-`python -m benchmarks.api_client LIBRARY STYLE CONNECTIONS CALLERS PORT WARMUP_S SECONDS`, LIBRARY sealbus or pymodbus,
-STYLE asyncio, uvloop or sync (one connection). So many callers share each connection; Sealbus has as many requests in
-flight on it, pymodbus one. CPU time is the process's own (user and system, all threads), read at the two ends of the
+`python -m benchmarks.api_client LIBRARY STYLE CONNECTIONS CALLERS PORT WARMUP_S SECONDS`: LIBRARY is sealbus or pymodbus,
+STYLE is asyncio, uvloop or sync (one connection). CALLERS share each connection; Sealbus has that many requests in flight
+on it, pymodbus one. CPU time is that of the process (user and system, all threads), read at the start and the end of the
 measured window.
 """
 
@@ -23,12 +23,12 @@ __all__ = ["EXPECTED", "main"]
 
 _COUNT = 10
 EXPECTED = [address * 31 + 7 for address in range(_COUNT)]  # register_value() of modbus.h
-_BATCH = 50  # requests between two looks at the clock
+_BATCH = 50  # requests between two readings of the clock
 
 
 @dataclass(slots=True)
 class _Window:
-    """Counts what falls between the end of the warm-up and the end of the run."""
+    """Counts the requests between the end of the warm-up and the end of the run."""
 
     warmup_s: float
     seconds: float
@@ -38,8 +38,8 @@ class _Window:
     requests: int = 0
     report: str = ""
 
-    def still(self) -> bool:
-        """False when the run is over, and then `report` is there."""
+    def is_running(self) -> bool:
+        """False after the end of the run; then `report` is set."""
         now = time.monotonic()
         if self.report:
             return False
@@ -58,7 +58,7 @@ def _check(words: Sequence[object]) -> None:
 
 
 async def _repeat(read: Callable[[], Awaitable[Sequence[object]]], window: _Window) -> None:
-    while window.still():
+    while window.is_running():
         for _ in range(_BATCH):
             _check(await read())
             window.requests += 1
@@ -80,7 +80,7 @@ def _sealbus_sync(port: int, window: _Window) -> None:
     import sealbus.sync
 
     with sealbus.sync.connect(f"tcp://127.0.0.1:{port}") as modbus:
-        while window.still():
+        while window.is_running():
             for _ in range(_BATCH):
                 _check(modbus.read_holding_registers(0, _COUNT, unit=1))
                 window.requests += 1
@@ -106,7 +106,7 @@ def _pymodbus_sync(port: int, window: _Window) -> None:
     client = ModbusTcpClient("127.0.0.1", port=port)
     if not client.connect():  # type: ignore[no-untyped-call]
         raise ConnectionError("pymodbus did not connect")
-    while window.still():
+    while window.is_running():
         for _ in range(_BATCH):
             _check(client.read_holding_registers(0, count=_COUNT, device_id=1).registers)
             window.requests += 1

@@ -1,8 +1,8 @@
-"""The server under test, in a process of its own: a thousand holding registers over plain tcp, until it is ended.
+"""The server under test, in its own process: a thousand holding registers over plain tcp, until it is stopped.
 
-`python -m benchmarks.api_server LIBRARY STYLE PORT`, LIBRARY sealbus or pymodbus, STYLE asyncio or uvloop. Both
-libraries serve the values of modbus.h from what their documentation shows first: pymodbus from its SimDevice, Sealbus
-from a Device under a policy that lets everybody read.
+`python -m benchmarks.api_server LIBRARY STYLE PORT`: LIBRARY is sealbus or pymodbus, STYLE is asyncio or uvloop. Both
+libraries serve the values of modbus.h in the way that their documentation shows first: pymodbus from its SimDevice,
+Sealbus from a Device with a policy that allows every client to read.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def _pymodbus(port: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is stopped."""
     library, style, port = arguments[0], arguments[1], int(arguments[2])
     logging.disable(logging.WARNING)
     work = (_sealbus if library == "sealbus" else _pymodbus)(port)

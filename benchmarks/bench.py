@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from benchmarks.certificates import Certificates
     from benchmarks.peers import Peer
 
-__all__ = ["Bench", "Device", "Load"]
+__all__ = ["Bench", "Load", "RunningDevice"]
 
-_PATIENCE_S = 180.0
+_TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the load generator saw, and what the processes it watched used meanwhile."""
+    """Result of the load generator, and CPU time of the watched processes in the same window."""
 
     transactions: int
     seconds: float
@@ -37,7 +37,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class RunningDevice:
     """The running device."""
 
     port: int
@@ -61,30 +61,30 @@ class Bench:
     _started: int = 0
 
     def new_folder(self, name: str) -> Path:
-        """A path in the folder of this run that nobody has used."""
+        """An unused path in the folder of this run."""
         self._started += 1
         return self.folder / f"{self._started}-{name.lower()}"
 
     @contextlib.contextmanager
-    def device(self, *, core: int | None = None) -> Iterator[Device]:
-        """A fresh device, on its own core unless another is named."""
+    def device(self, *, core: int | None = None) -> Iterator[RunningDevice]:
+        """Start a device, by default on the core for devices."""
         port, log = free_port(), self.new_folder("device")
         with running(
             [str(self.device_tool), str(port)], core=self.cores.device if core is None else core, log=log
         ) as process:
             wait_for_port(port, process, log)
-            yield Device(port, process.pid)
+            yield RunningDevice(port, process.pid)
 
     @contextlib.contextmanager
-    def peer(self, peer: Peer, device: Device, *, connections: int, in_flight: int) -> Iterator[tuple[int, int]]:
-        """A fresh, probed peer in front of the device, as its port and its process id."""
+    def peer(self, peer: Peer, device: RunningDevice, *, connections: int, in_flight: int) -> Iterator[tuple[int, int]]:
+        """Start and probe a peer in front of the device. Yields its port and its process id."""
         port = free_port()
         job = Job(self.new_folder(peer.name), self.certificates, port, device.port, connections, in_flight)
         with serving(peer, job, core=self.cores.tested) as process:
             yield port, process.pid
 
     def tool(self, mode: str, port: int, connections: int, *, sealed: bool, core: int | None = None) -> list[str]:
-        """The command of the load generator, on its own core unless another is named."""
+        """The command line of the load generator, by default on its own core."""
         files = self.certificates
         on = self.cores.generator if core is None else core
         command = ["taskset", "-c", str(on), str(self.load_tool), mode]
@@ -96,28 +96,28 @@ class Bench:
     def load(
         self, port: int, connections: int, *, sealed: bool, watch: Sequence[int] = (), core: int | None = None
     ) -> Load:
-        """Load a port in a closed loop. NotMeasuredError when a single answer was wrong or missing."""
+        """Load a port in a closed loop. NotMeasuredError if one answer was wrong or missing."""
         command = self.tool("load", port, connections, sealed=sealed, core=core)
         command += ["--seconds", str(self.seconds), "--warmup", str(self.warmup_s)]
         command += [part for process_id in watch for part in ("--account", str(process_id))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S + self.seconds)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S + self.seconds)
         if done.returncode:
             raise NotMeasuredError(f"the load generator stopped: {done.stderr.strip()}")
-        said: dict[str, Any] = json.loads(done.stdout)
-        if sealed and (said["certificate_requests"] != connections or said["resumed"]):
+        report: dict[str, Any] = json.loads(done.stdout)
+        if sealed and (report["certificate_requests"] != connections or report["resumed"]):
             raise NotMeasuredError(
-                f"certificates were asked for on {said['certificate_requests']} of {connections} connections"
+                f"the peer requested a certificate on {report['certificate_requests']} of {connections} connections"
             )
         if sealed:
-            self.tls_seen.add(" ".join(said["tls"].values()))
-        latency = said["latency_us"]
-        accounts = tuple(said["cpu_s"])
+            self.tls_seen.add(" ".join(report["tls"].values()))
+        latency = report["latency_us"]
+        accounts = tuple(report["cpu_s"])
         return Load(
-            said["transactions"],
-            said["seconds"],
+            report["transactions"],
+            report["seconds"],
             latency["p50"],
             latency["p99"],
             accounts,
-            said["own_cpu_s"],
-            said["tls"],
+            report["own_cpu_s"],
+            report["tls"],
         )

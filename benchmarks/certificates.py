@@ -1,7 +1,7 @@
 """A throw-away authority for one run: ECDSA P-256, one server, one client whose certificate carries a role.
 
-Made with `cryptography` directly and not with Sealbus's own authority, so that the peers are measured with
-certificates that owe nothing to the product. Every peer gets the same files.
+Made with `cryptography` directly and not with Sealbus's own authority, so that the certificates do not depend on the
+product under test. Every peer gets the same files.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Make the files in `folder`. HAProxy wants chain and key in one file: `server.pem` beside them holds both."""
+    """Make the files in `folder`. `server.pem` contains chain and key in one file, as HAProxy requires."""
     files = Certificates(
         *(folder / name for name in ("ca.crt", "server.crt", "server.key", "client.crt", "client.key"))
     )

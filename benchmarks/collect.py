@@ -1,14 +1,14 @@
-"""The collector under test, in a process of its own: many devices polled every second, and what that cost.
+"""The collector under test, in its own process: polls many devices every second and reports the cost.
 
 `python -m benchmarks.collect SUBJECT LOOP FIRST_PORT DEVICES TAGS WARMUP_S SECONDS FOLDER`. SUBJECT is `sealbus`
-(samples are counted), `sealbus+history` (samples go into history and onto a bus, both real), or `pymodbus`: a plain loop
-that reads the same registers in the same requests at the same moments, scales them and notes what has changed. LOOP is
-uvloop or asyncio.
+(samples are only counted), `sealbus+history` (samples go into a real history and onto a real bus), or `pymodbus`: a plain
+loop that reads the same registers in the same requests at the same moments, scales them and records changed values. LOOP
+is uvloop or asyncio.
 
-Each device has TAGS registers in a row, hence one request a second. What was read is checked: every tag must have had a
-good sample, and in each second of the window each device a request.
+Each device has TAGS consecutive registers, so one request a second. The results are checked: every tag must have had a
+good sample, and each device must have been polled in each second of the window.
 
-`python -m benchmarks.collect command` measures something else: how many requests of a busy line go before a command.
+`python -m benchmarks.collect command FOLDER` measures how long a command waits on a busy connection.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _own_id() -> int:
 # ---- Sealbus ----
 
 
-class _Counting:
+class _CountingStore:
     def __init__(self) -> None:
         self.samples = 0
         self.tags: set[int] = set()
@@ -83,7 +83,7 @@ class _Counting:
 
 @contextlib.asynccontextmanager
 async def _sinks(
-    counting: _Counting, folder: Path, *, is_real: bool
+    counting: _CountingStore, folder: Path, *, is_real: bool
 ) -> AsyncIterator[tuple[Any, Callable[[Any], object]]]:
     if not is_real:
         yield counting, lambda samples: None
@@ -95,7 +95,7 @@ async def _sinks(
     writer = HistoryWriter(history, folder / "spool")
     async with open_bus("local:", folder=folder, is_hub=True) as bus:
 
-        class _Both:
+        class _CountingWriter:
             def put(self, samples: Sequence[Any]) -> None:
                 counting.put(samples)
                 writer.put(samples)
@@ -104,7 +104,7 @@ async def _sinks(
             for payload in encode_samples(samples):
                 bus.publish(LIVE_TOPIC, payload)
 
-        yield _Both(), publish
+        yield _CountingWriter(), publish
     writer.close()
     if writer.state().dropped:
         raise SystemExit(f"history dropped {writer.state().dropped} samples")
@@ -118,7 +118,7 @@ async def _sealbus(
 
     window = _Window()
 
-    class _Timed(Collector):
+    class _TimedCollector(Collector):
         def lagged(self, seconds: float) -> None:
             super().lagged(seconds)
             window.late.append(seconds)
@@ -140,7 +140,7 @@ async def _sealbus(
         )
         for number in range(devices)
     )
-    counting = _Counting()
+    counting = _CountingStore()
     async with _sinks(counting, folder, is_real=is_real) as (store, publish):
 
         def published(samples: Sequence[Any]) -> None:
@@ -148,7 +148,7 @@ async def _sealbus(
                 counting.note(samples)
             publish(samples)
 
-        collector = _Timed(
+        collector = _TimedCollector(
             CollectorPorts(store=store, publish=published, report=lambda report: None, identities=folder)
         )
         running = asyncio.create_task(collector.run())
@@ -213,7 +213,7 @@ async def _pymodbus(first_port: int, devices: int, tags: int, times: tuple[float
     window, overruns, noted = _Window(), 0, 0
     done, _ = await asyncio.wait(polls, timeout=times[1], return_when=asyncio.FIRST_EXCEPTION)
     report = window.report(overruns=overruns, samples_per_s=noted / times[1])
-    is_over.set()  # not by cancelling: this client may take a cancellation for a lost answer and go on
+    is_over.set()  # tasks are not cancelled: this client may treat a cancellation as a lost answer and continue
     await asyncio.wait(polls, timeout=_ENDING_S)
     for each in done:
         each.result()
@@ -224,7 +224,7 @@ async def _pymodbus(first_port: int, devices: int, tags: int, times: tuple[float
 
 
 async def _commands(folder: Path) -> Any:
-    """A line with one request under way and a hundred waiting: how long until a command is on the wire?"""
+    """Time until a command is sent on a connection with one request in flight and more waiting."""
     from sealbus.acquisition import Collector, CollectorPorts
     from sealbus.plant import ConnectionPlan, DevicePlan, Plan, ReadNow, TagPlan
 
@@ -246,7 +246,9 @@ async def _commands(folder: Path) -> Any:
     tags = tuple(TagPlan(id=at, place=f"holding:{20 * at}", interval_s=0.1) for at in range(100))
     devices = tuple(DevicePlan(id=unit, unit_id=unit, tags=tags[unit::10]) for unit in range(10))
     collector = Collector(
-        CollectorPorts(store=_Counting(), publish=lambda samples: None, report=lambda report: None, identities=folder)
+        CollectorPorts(
+            store=_CountingStore(), publish=lambda samples: None, report=lambda report: None, identities=folder
+        )
     )
     running = asyncio.create_task(collector.run())
     plan = ConnectionPlan(id=1, url=f"tcp://127.0.0.1:{port}", devices=devices)
@@ -254,7 +256,7 @@ async def _commands(folder: Path) -> Any:
     await asyncio.sleep(1.5)
     waits = []
     for number in range(_COMMANDS):
-        await asyncio.sleep(0.037)  # so that commands fall anywhere between two requests
+        await asyncio.sleep(0.037)  # so that commands come at various moments between two requests
         tag, began = TagPlan(id=1, place=f"holding:{30_000 + number}"), loop.time()
         collector.submit(ReadNow(id=number, connection=1, unit_id=1, tags=(tag,)))
         while 30_000 + number not in seen:

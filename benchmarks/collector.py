@@ -1,8 +1,8 @@
-"""What polling costs: 10,000 tags on 200 devices every second, beside a plain pymodbus loop over the same devices.
+"""The cost of polling 10,000 tags on 200 devices every second, compared with a plain pymodbus loop on the same devices.
 
-`python -m benchmarks --only collector --seconds 600` is the ten minutes of the target; `--quick` a look of twenty seconds.
-The devices are 200 ports of one small C program on the other core. They are measured twice: with registers that stay as
-they are, and with every register another one each second, so that every tag is decoded, scaled, judged and told.
+`python -m benchmarks --only collector --seconds 600` measures the ten minutes of the target, `--quick` twenty seconds.
+The devices are 200 ports of one small C program on the other core. There are two kinds of runs: with constant registers,
+and with every register changing each second, so that every tag is decoded, scaled, checked and published.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.machine import PROJECT, NotMeasuredError, running, wait_for_port
-from benchmarks.table import Bound, Figure, Sample, Table, Verdict, fill
+from benchmarks.table import Bound, Figure, Measurement, Table, TargetCheck, fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ _DEVICES = 200
 _TAGS = 50
 _QUARTER = 25.0
 _SHORTEST_S = 20.0
-_PATIENCE_S = 120.0
+_TIMEOUT_S = 120.0
 _SUBJECTS = {
     "Sealbus, every value changes": ("sealbus", "uvloop", True),
     "Sealbus, every value changes, into history and bus": ("sealbus+history", "uvloop", True),
@@ -40,37 +40,37 @@ _TARGETS = ("Sealbus, every value changes", "Sealbus, every value changes, into 
 
 
 def measure_collector(bench: Bench) -> Table:
-    """CPU, memory and punctuality of the collector."""
+    """CPU, memory and lateness of the collector."""
     table = Table(f"Collector: {_DEVICES * _TAGS:,} tags on {_DEVICES} devices every second", "% of one core")
     fill(table, {name: _subject(bench, *what) for name, what in _SUBJECTS.items()}, 1)
     for name in _TARGETS:
         if name in table.figures:
             figure = table.figures[name]
-            table.verdicts.append(_verdict(f"{name}, CPU of one core", figure, _QUARTER, " %"))
+            table.verdicts.append(_target_check(f"{name}, CPU of one core", figure, _QUARTER, " %"))
     return table
 
 
 def measure_commands(bench: Bench) -> Table:
-    """How long a command waits on a busy line, in request times."""
-    table = Table("Commands: a busy line, one request of 50 ms under way, ten units waiting", "request times")
+    """How long a command waits on a busy connection, in request times."""
+    table = Table("Commands: a busy connection, one request of 50 ms in flight, ten units waiting", "request times")
 
-    def commands() -> Sample:
+    def commands() -> Measurement:
         report = _run(bench, ["command", str(bench.new_folder("command"))], 60.0)
-        return Sample(report["most"], {"p50": report["p50"], "requests waiting": report["waiting"]})
+        return Measurement(report["most"], {"p50": report["p50"], "requests waiting": report["waiting"]})
 
-    fill(table, {"Sealbus, longest wait of 40 commands until on the wire": commands}, 1)
+    fill(table, {"Sealbus, longest wait of 40 commands until sent": commands}, 1)
     for figure in table.figures.values():
-        # The device sleeps 50 ms by a timer that may be a little late, and so may be the one that looks: a tenth for both.
-        table.verdicts.append(_verdict(figure.subject, figure, 1.1, ""))
+        # 10 % tolerance: the timer of the device (50 ms) and that of the measuring loop can both be late.
+        table.verdicts.append(_target_check(figure.subject, figure, 1.1, ""))
     return table
 
 
-def _verdict(what: str, figure: Figure, target: float, unit: str) -> Verdict:
-    return Verdict(what, figure.median, min(figure.values), max(figure.values), Bound.AT_MOST, target, unit)
+def _target_check(what: str, figure: Figure, target: float, unit: str) -> TargetCheck:
+    return TargetCheck(what, figure.median, min(figure.values), max(figure.values), Bound.AT_MOST, target, unit)
 
 
-def _subject(bench: Bench, subject: str, loop: str, is_changing: bool) -> Callable[[], Sample]:
-    def measure() -> Sample:
+def _subject(bench: Bench, subject: str, loop: str, is_changing: bool) -> Callable[[], Measurement]:
+    def measure() -> Measurement:
         seconds = max(bench.seconds, _SHORTEST_S)
         folder = bench.new_folder(subject)
         folder.mkdir(mode=0o700)
@@ -87,7 +87,7 @@ def _subject(bench: Bench, subject: str, loop: str, is_changing: bool) -> Callab
             "overruns": report["overruns"],
             "MiB": report["pss_mib"],
         }
-        return Sample(report["cpu_percent"], beside)
+        return Measurement(report["cpu_percent"], beside)
 
     return measure
 
@@ -96,10 +96,10 @@ def _run(bench: Bench, arguments: list[str], seconds: float) -> dict[str, Any]:
     command = ["taskset", "-c", str(bench.cores.tested), sys.executable, "-m", "benchmarks.collect", *arguments]
     try:
         done = subprocess.run(
-            command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds + _PATIENCE_S
+            command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds + _TIMEOUT_S
         )
     except subprocess.TimeoutExpired:
-        raise NotMeasuredError(f"{arguments[0]} did not end") from None
+        raise NotMeasuredError(f"{arguments[0]} did not end in time") from None
     if done.returncode:
         raise NotMeasuredError(f"{arguments[0]}: {done.stderr.strip().splitlines()[-1]}")
     report: dict[str, Any] = json.loads(done.stdout)
@@ -108,7 +108,7 @@ def _run(bench: Bench, arguments: list[str], seconds: float) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _devices(bench: Bench, *, is_changing: bool) -> Iterator[int]:
-    """The first of the ports of all devices."""
+    """Run the devices. Yields their first port."""
     first, log = _ports_in_a_row(_DEVICES), bench.new_folder("devices")
     command = [str(bench.device_tool), str(first), str(_DEVICES), *(["changing"] if is_changing else [])]
     with running(command, core=bench.cores.device, log=log) as process:
@@ -117,7 +117,7 @@ def _devices(bench: Bench, *, is_changing: bool) -> Iterator[int]:
 
 
 def _ports_in_a_row(count: int) -> int:
-    """Free ports below those that the kernel gives out, so that no connection takes one meanwhile."""
+    """Free ports below the ephemeral range, so that no connection takes one in the meantime."""
     for first in range(20_000, 32_000 - count, count):
         with contextlib.ExitStack() as probes:
             try:

@@ -1,9 +1,9 @@
-/* A Modbus TCP device that costs next to nothing: one thread, epoll, any number of connections.
+/* A Modbus TCP device with very little CPU cost: one thread, epoll, any number of connections.
  *
- * It answers functions 1 to 4 with register_value(address), echoes functions 6 and 16, and refuses the rest with
- * exception 01. Requests may come split or joined; whatever one read() brought is answered with one write().
- * It prints its port when it listens. Usage: device PORT [COUNT [changing]]   (0 lets the system choose the port)
- * With COUNT it is that many devices, on as many ports in a row; with `changing` each register grows by one a second.
+ * It answers functions 1 to 4 with register_value(address), echoes functions 6 and 16, and answers all others with
+ * exception 01. Requests may arrive split or joined; all requests of one read() are answered with one write().
+ * It prints its port when it listens. Usage: device PORT [COUNT [changing]]   (0: the system chooses the port)
+ * COUNT is the number of devices, on consecutive ports. With `changing` each register grows by one per second.
  */
 #define _GNU_SOURCE
 #include "modbus.h"
@@ -62,7 +62,7 @@ static size_t answer_pdu(const uint8_t *pdu, size_t length, uint8_t *answer) {
     return exception_pdu(pdu, answer, 1);
 }
 
-/* Returns how many bytes of `data` were whole requests, or -1 for what is no Modbus. */
+/* Returns how many bytes of `data` were whole requests, or -1 if `data` is not Modbus. */
 static long answer_all(const uint8_t *data, size_t length, uint8_t *answers, size_t *answers_length) {
     size_t used = 0, filled = 0;
     while (length - used > HEADER_LENGTH) {
@@ -92,7 +92,7 @@ static int serve(int fd) {
     if (used < 0) return 0;
     connection->length = length - (size_t)used;
     memcpy(connection->bytes, data + used, connection->length);
-    /* The answers of one read fit the socket buffer many times over; a peer that never reads is cut. */
+    /* The socket buffer holds the answers of many reads; a peer that does not read is disconnected. */
     return filled == 0 || send(fd, answers, filled, MSG_NOSIGNAL) == (ssize_t)filled;
 }
 

@@ -1,8 +1,8 @@
 """History: a year of one-second samples of one tag, in each engine, drawn at the width of a screen.
 
-Every sample differs from the one before, so nothing is saved by storing on change. The year is loaded in columns, the way
-the spool is replayed, and rolled up by the same upkeep that a collector does; then ranges are asked for through the same
-call that the web server makes, in a process that asks for the first time (its connection is open, nothing else is warm).
+Every sample differs from the one before, so storing on change saves nothing. The year is loaded in columns, as when the
+spool is replayed, and rolled up by the same maintenance as in a collector. Then ranges are queried through the same call
+as in the web server. Only the connection is open before the first query; no cache of the process is warm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.machine import PROJECT, NotMeasuredError
-from benchmarks.table import Bound, Sample, Table, Verdict, fill
+from benchmarks.table import Bound, Measurement, Table, TargetCheck, fill
 from sealbus.history import HistoryRules, RetentionClass, SampleBlock, open_history
 from sealbus.samples import US_PER_S
 
@@ -40,7 +40,7 @@ _RULES = HistoryRules(
 
 
 def measure_history(bench: Bench) -> Table:
-    """Milliseconds for a query, how fast samples go in, and what one takes on disk."""
+    """Milliseconds per query, samples stored per second, and bytes per sample on disk."""
     table = Table(f"History: one tag, a sample every second, {_WIDTH} pixels", "ms per query, the longest range")
     days = _DAYS if bench.seconds >= 5 else _QUICK_DAYS
     engines: dict[str, Callable[[Bench], contextlib.AbstractContextManager[str]]] = {
@@ -57,12 +57,12 @@ def measure_history(bench: Bench) -> Table:
                 table.problems.append(f"{name}: {reason}")
                 continue
             one = Table(table.title, table.unit)
-            fill(one, {f"{name}, {days} days": lambda url=url, beside=beside: _ask(url, days, beside)}, bench.rounds)  # type: ignore[misc]
+            fill(one, {f"{name}, {days} days": lambda url=url, beside=beside: _query(url, days, beside)}, bench.rounds)  # type: ignore[misc]
             table.figures |= one.figures
     for figure in table.figures.values():
         lowest, highest = min(figure.values), max(figure.values)
         what = f"{figure.subject}, drawn at {_WIDTH} pixels"
-        table.verdicts.append(Verdict(what, figure.median, lowest, highest, Bound.BELOW, 200, " ms"))
+        table.verdicts.append(TargetCheck(what, figure.median, lowest, highest, Bound.BELOW, 200, " ms"))
     return table
 
 
@@ -77,7 +77,7 @@ def _sqlite(bench: Bench) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _postgresql(bench: Bench) -> Iterator[str]:
-    """The server that the tests have, syncing to the disk as in production."""
+    """The database server of the tests, but with syncing to the disk as in production."""
     sys.path.append(str(PROJECT / "tests"))
     from databases import postgres_server
 
@@ -109,7 +109,7 @@ def _load(history: History, days: int) -> dict[str, float]:
         "samples/s, loading": samples / loaded_s,
         "samples/s, rolling up": samples / rolled_s,
         "samples/s, 10,000 tags at a time": 10 * _TAGS / appended_s,
-        "bytes a sample, rollups included": size / samples,
+        "bytes per sample, rollups included": size / samples,
     }
 
 
@@ -130,8 +130,8 @@ def _block(
     return SampleBlock(tags, times, values, np.zeros(len(tags), np.int64), {})
 
 
-def _ask(url: str, days: int, beside: dict[str, float]) -> Sample:
-    """The first query of each range, and the median of nine more beside it. A lost peak or too many points void it."""
+def _query(url: str, days: int, beside: dict[str, float]) -> Measurement:
+    """The first query of each range, and the median of nine more. A lost peak or too many points void the result."""
     figures: dict[str, float] = {}
     longest = 0.0
     with contextlib.closing(_open(url)) as history:
@@ -144,7 +144,7 @@ def _ask(url: str, days: int, beside: dict[str, float]) -> Sample:
             longest = longest or took[0]
             figures[f"{name}, first ms"] = took[0]
             figures[f"{name}, then ms"] = statistics.median(took[1:])
-    return Sample(longest, {**figures, **beside})
+    return Measurement(longest, {**figures, **beside})
 
 
 def _timed(history: History, start_us: int) -> float:

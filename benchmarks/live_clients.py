@@ -1,9 +1,9 @@
-"""Both sides of the web process: the collector that changes every tag once a second, and the clients that watch.
+"""Both sides of the web process: the collector that changes every tag once a second, and the clients.
 
-`python -m benchmarks.live_clients HOME PORT PID CLIENTS DEVICES_EACH WARMUP_S SECONDS`, with the answer of `live_rows`
-on stdin. Tags change in ten portions a second, a device at a time, as polls that start staggered bring them. A sample
-carries the time when it was published, so whoever gets it knows how long it took. Every client must have had every one
-of its tags in each second of the window, or the figure is void.
+`python -m benchmarks.live_clients HOME PORT PID CLIENTS DEVICES_EACH WARMUP_S SECONDS`, with the output of `live_rows`
+on stdin. Tags change device by device, in ten portions a second, as with polls at different phases. A sample contains
+the time when it was published, so a client can measure the delay. A client that misses too many changes of its tags voids
+the figure (see `live`).
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _PORTIONS = 10
 _CONNECT_S = 60.0
 
 
-class _Told(msgspec.Struct):
+class _LiveMessage(msgspec.Struct):
     type: str
     samples: list[tuple[int, int | None, Any, int, int]] = []
 
 
 class _Client:
-    """Counts what it is told, from the start of the window on."""
+    """Counts the received messages, from the start of the window on."""
 
     def __init__(self, devices: list[int], tags: int) -> None:
         self.devices, self.tags = devices, tags
         self.late_ms: list[float] = []
         self.samples = self.messages = self.snapshot = 0
-        self._decoder = msgspec.json.Decoder(_Told)
+        self._decoder = msgspec.json.Decoder(_LiveMessage)
 
     async def watch(self, url: str, token: str) -> None:
         async with websockets.connect(
@@ -59,14 +59,14 @@ class _Client:
         ) as wire:
             await wire.send(json.dumps({"type": "subscribe", "id": 1, "devices": self.devices}))
             async for text in wire:
-                told = self._decoder.decode(text)
-                if told.type == "snapshot":
-                    self.snapshot += len(told.samples)
-                elif told.type == "values":
+                message = self._decoder.decode(text)
+                if message.type == "snapshot":
+                    self.snapshot += len(message.samples)
+                elif message.type == "values":
                     now_us = time.time_ns() // 1000
                     self.messages += 1
-                    self.samples += len(told.samples)
-                    self.late_ms += [(now_us - sample[1]) / 1000 for sample in told.samples[::10] if sample[1]]
+                    self.samples += len(message.samples)
+                    self.late_ms += [(now_us - sample[1]) / 1000 for sample in message.samples[::10] if sample[1]]
 
     def reset(self) -> None:
         self.late_ms.clear()

@@ -1,5 +1,5 @@
-"""`python -m benchmarks.live_rows HOME DEVICES TAGS TOKENS`: a site with so many devices of so many tags each, and one
-line of JSON: the ids of the devices, and tokens that may see them.
+"""`python -m benchmarks.live_rows HOME DEVICES TAGS TOKENS`: make a site with DEVICES devices of TAGS tags each, and print
+one line of JSON: the tag ids of each device, and tokens that may view them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Make the tables and the rows."""
+    """Create the tables and the rows."""
     from sealbus import web
 
     home, devices, tags, tokens = Path(sys.argv[1]), *(int(each) for each in sys.argv[2:5])

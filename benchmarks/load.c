@@ -1,14 +1,14 @@
 /* The load generator: one thread, epoll, N connections (plain, or mutual TLS 1.3), each with `window` requests outstanding.
  *
- * load   closed loop: every answer is followed by the next request, for `seconds` after `warmup`. One connection with a
- *        window of one measures latency.
- * hold   opens N connections and keeps them idle until a byte arrives on stdin, then tells how many are still open.
+ * load   closed loop: the next request follows each answer, for `seconds` after `warmup`. One connection with a window
+ *        of one measures latency.
+ * hold   opens N connections and keeps them idle until a byte arrives on stdin, then prints how many are still open.
  *
- * A connection counts as open once its first request was answered: in TLS 1.3 a server may refuse a client certificate
- * after the client believes its handshake done. Each connection reads its own address, and each answer is compared byte
- * by byte with register_value(); one wrong, missing or surplus answer ends the run with status 1, so a number that is
- * printed stands for right answers only. CPU time of the processes named by --account is read from /proc/PID/stat (user and
- * system, all threads) at the two ends of the measured window. Latencies go into buckets of 1.6 %.
+ * A connection counts as open after the answer to its first request: in TLS 1.3 a server can refuse a client certificate
+ * after the handshake has ended for the client. Each connection reads its own address, and each answer is compared byte by
+ * byte with register_value(). One wrong, missing or surplus answer ends the run with status 1, so printed figures contain
+ * right answers only. CPU time of the processes in --account is read from /proc/PID/stat (user and system, all threads) at
+ * the start and the end of the measured window. Latencies are counted in buckets of 1.6 %.
  */
 #define _GNU_SOURCE
 #include "modbus.h"
@@ -18,10 +18,10 @@
 #include <openssl/x509v3.h>
 #include <time.h>
 
-enum { EVENTS = 512, MAX_WINDOW = 64, MAX_ACCOUNTS = 64, REQUEST_LENGTH = 12, READ_SIZE = 16384, PATIENCE_MS = 10000 };
+enum { EVENTS = 512, MAX_WINDOW = 64, MAX_ACCOUNTS = 64, REQUEST_LENGTH = 12, READ_SIZE = 16384, TIMEOUT_MS = 10000 };
 enum { SUB_BUCKETS = 64, BUCKETS = 42 * SUB_BUCKETS };
 
-enum state { CLOSED, CONNECTING, HANDSHAKING, PROVING, OPEN };
+enum state { CLOSED, CONNECTING, HANDSHAKING, AWAITING_FIRST_ANSWER, OPEN };
 
 struct outstanding {
     int64_t sent_ns; /* 0: free */
@@ -112,13 +112,13 @@ static void flush(struct connection *connection) {
     connection->output_length = 0;
     int sent = connection->ssl ? SSL_write(connection->ssl, connection->output, length)
                                : (int)send(connection->fd, connection->output, (size_t)length, MSG_NOSIGNAL);
-    if (sent != length) wrong(connection, "the peer closed, or does not read");
+    if (sent != length) wrong(connection, "the peer closed the connection or does not read");
 }
 
 static void check_values(struct connection *connection, const uint8_t *adu, size_t length) {
     size_t expected = HEADER_LENGTH + 2 + 2 * (size_t)options.count;
-    if (adu[7] & 0x80) wrong(connection, adu[8] == 6 ? "exception 06: busy" : "an exception answer");
-    if (length != expected || adu[6] != options.unit || adu[7] != 3 || adu[8] != 2 * options.count) wrong(connection, "an answer of wrong shape");
+    if (adu[7] & 0x80) wrong(connection, adu[8] == 6 ? "exception 06: busy" : "an unexpected exception");
+    if (length != expected || adu[6] != options.unit || adu[7] != 3 || adu[8] != 2 * options.count) wrong(connection, "an answer with wrong unit, function or length");
     for (int i = 0; i < options.count; i++)
         if (get16(adu + 9 + 2 * i) != register_value(connection->address + (unsigned)i)) wrong(connection, "a wrong value");
 }
@@ -126,12 +126,12 @@ static void check_values(struct connection *connection, const uint8_t *adu, size
 static void take_answer(struct connection *connection, const uint8_t *adu, size_t length, int64_t now) {
     struct outstanding *slot = connection->window, *end = slot + options.window;
     while (slot < end && (!slot->sent_ns || slot->transaction_id != get16(adu))) slot++;
-    if (slot == end) wrong(connection, "an answer that nobody asked for");
+    if (slot == end) wrong(connection, "an answer without a request");
     check_values(connection, adu, length);
     if (measuring) record(now - slot->sent_ns);
     slot->sent_ns = 0;
     outstanding_count--;
-    if (connection->state == PROVING) {
+    if (connection->state == AWAITING_FIRST_ANSWER) {
         connection->state = OPEN;
         open_count++;
     }
@@ -142,7 +142,7 @@ static void take_bytes(struct connection *connection, const uint8_t *data, size_
     int64_t now = now_ns();
     while (length) {
         size_t have = connection->input_length, size = have < 6 ? 6 : 6 + get16(connection->input + 4);
-        if (size < 6 || size > MAX_ADU) wrong(connection, "an answer of impossible length");
+        if (size < 6 || size > MAX_ADU) wrong(connection, "an answer with an invalid length");
         size_t part = size - have < length ? size - have : length;
         memcpy(connection->input + have, data, part);
         connection->input_length += (unsigned)part;
@@ -175,8 +175,8 @@ static void open_connection(struct connection *connection) {
     watch(connection, EPOLL_CTL_ADD, EPOLLOUT);
 }
 
-static void prove(struct connection *connection) {
-    connection->state = PROVING;
+static void send_first_request(struct connection *connection) {
+    connection->state = AWAITING_FIRST_ANSWER;
     watch(connection, EPOLL_CTL_MOD, EPOLLIN);
     add_request(connection, now_ns());
     flush(connection);
@@ -188,7 +188,7 @@ static void shake_hands(struct connection *connection) {
         resumed_sessions += SSL_session_reused(connection->ssl);
         snprintf(tls_description, sizeof tls_description, "{\"version\": \"%s\", \"cipher\": \"%s\", \"group\": \"%s\"}", SSL_get_version(connection->ssl),
                  SSL_get_cipher(connection->ssl), SSL_group_to_name(connection->ssl, (int)SSL_get_negotiated_group(connection->ssl)));
-        prove(connection);
+        send_first_request(connection);
         return;
     }
     int reason = SSL_get_error(connection->ssl, result);
@@ -201,7 +201,7 @@ static void connected(struct connection *connection) {
     getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error});
     if (error) wrong(connection, strerror(error));
     if (!tls_context) {
-        prove(connection);
+        send_first_request(connection);
         return;
     }
     connection->ssl = SSL_new(tls_context);
@@ -212,7 +212,7 @@ static void connected(struct connection *connection) {
 }
 
 static void close_connection(struct connection *connection) {
-    if (sending || connection->state != OPEN) wrong(connection, "the peer closed");
+    if (sending || connection->state != OPEN) wrong(connection, "the peer closed the connection");
     connection->state = CLOSED;
     close(connection->fd);
     closed_count++;
@@ -233,7 +233,7 @@ static void read_some(struct connection *connection) {
     } while (connection->ssl && SSL_has_pending(connection->ssl));
 }
 
-/* One turn of the loop. Events of a null pointer are stdin. Returns false when nothing happened for `timeout_ms`. */
+/* One turn of the loop. Events with a null pointer belong to stdin. Returns false if nothing happened for `timeout_ms`. */
 static int turn(int timeout_ms, int *stdin_ready) {
     static struct epoll_event events[EVENTS];
     int ready = epoll_wait(epoll_fd, events, EVENTS, timeout_ms);
@@ -251,8 +251,8 @@ static double open_all(void) {
     int64_t began = now_ns();
     for (int started = 0; open_count < options.connections;) {
         while (started < options.connections && started - open_count < options.opening) open_connection(connections + started++);
-        if (!turn(PATIENCE_MS, NULL)) {
-            fprintf(stderr, "%d of %d connections opened, then silence\n", open_count, options.connections);
+        if (!turn(TIMEOUT_MS, NULL)) {
+            fprintf(stderr, "%d of %d connections opened, then no progress\n", open_count, options.connections);
             exit(1);
         }
     }
@@ -268,7 +268,7 @@ static double cpu_seconds(int process) {
     FILE *file = fopen(path, "r");
     if (!file || !fgets(text, sizeof text, file)) fail(path);
     fclose(file);
-    /* proc(5): the fields count from the state, which follows the last ')' of the name; utime is 11 behind it */
+    /* proc(5): the state follows the last ')' of the name; utime is 11 fields after the state */
     sscanf(strrchr(text, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -280,7 +280,7 @@ static void read_accounts(double sign, double *accounts) {
 
 static void run_until(int64_t end_ns) {
     while (now_ns() < end_ns)
-        if (!turn(PATIENCE_MS, NULL)) wrong(connections, "no answer on any connection");
+        if (!turn(TIMEOUT_MS, NULL)) wrong(connections, "no answer on any connection");
 }
 
 static void load(double opened_s) {
@@ -299,7 +299,7 @@ static void load(double opened_s) {
     measuring = sending = 0;
     read_accounts(1, accounts);
     while (outstanding_count)
-        if (!turn(PATIENCE_MS, NULL)) wrong(connections, "a request was never answered");
+        if (!turn(TIMEOUT_MS, NULL)) wrong(connections, "a request was never answered");
     printf("{\"transactions\": %llu, \"seconds\": %.6f, \"connections\": %d, \"window\": %d,\n", (unsigned long long)transactions, seconds,
            options.connections, options.window);
     printf(" \"latency_us\": {\"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f},\n", percentile_us(0.5), percentile_us(0.99), (double)longest_ns / 1000);
@@ -322,9 +322,9 @@ static void hold(double opened_s) {
 
 /* ---- start ---- */
 
-static int certificate_asked(SSL *ssl, void *unused) {
+static int on_certificate_request(SSL *ssl, void *unused) {
     (void)ssl, (void)unused;
-    certificate_requests++; /* SSL_CTX_set_cert_cb: on a client it is called when the server asks for a certificate */
+    certificate_requests++; /* SSL_CTX_set_cert_cb: on a client, called when the server requests a certificate */
     return 1;
 }
 
@@ -340,7 +340,7 @@ static void build_tls(int small) {
         ERR_print_errors_fp(stderr);
         exit(1);
     }
-    SSL_CTX_set_cert_cb(tls_context, certificate_asked, NULL);
+    SSL_CTX_set_cert_cb(tls_context, on_certificate_request, NULL);
 }
 
 static void usage(void) {
@@ -375,9 +375,9 @@ static void parse(int argc, char **argv) {
         case 'K': options.key = optarg; break;
         default: usage();
     }
-    int lawful = options.port > 0 && options.connections > 0 && options.window > 0 && options.window <= MAX_WINDOW && options.count > 0 &&
+    int is_valid = options.port > 0 && options.connections > 0 && options.window > 0 && options.window <= MAX_WINDOW && options.count > 0 &&
                  options.count <= MAX_READ_REGISTERS && options.spread > 0 && options.opening > 0 && optind == argc - 1;
-    if (!lawful || !options.ca != !options.certificate || !options.ca != !options.key) usage();
+    if (!is_valid || !options.ca != !options.certificate || !options.ca != !options.key) usage();
 }
 
 int main(int argc, char **argv) {

@@ -1,4 +1,4 @@
-"""The bench itself: cores, compiled tools, processes and what they used, and what to write down about all of it."""
+"""The machine: cores, compiled tools, processes and the resources they used, and the description for the report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
     "PROJECT",
     "Cores",
     "NotMeasuredError",
-    "Quiet",
+    "OtherLoad",
     "choose_cores",
     "compile_tools",
     "cpu_seconds",
@@ -44,7 +44,7 @@ _STOP_DEADLINE_S = 10.0
 
 
 class NotMeasuredError(Exception):
-    """This row has no number; the text says why, and what to install or mend."""
+    """This row has no figure. The text names the reason and what to install or correct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,15 @@ class Cores:
     tested: int
 
 
-class Quiet:
-    """How much of the machine others used since this was made: what its cores did, less what our processes did."""
+class OtherLoad:
+    """CPU time that other processes used since construction: that of all cores minus that of our processes."""
 
     def __init__(self) -> None:
         self._began_s = time.monotonic()
         self._busy_s = self._busy() - self._ours()
 
     def others_share(self) -> float:
-        """Of all cores, 0 to 1. Processes that still run are not yet ours."""
+        """Share of all cores, 0 to 1. Our processes count as ours only after they have ended."""
         used = self._busy() - self._ours() - self._busy_s
         return max(used, 0.0) / ((time.monotonic() - self._began_s) * (os.cpu_count() or 1))
 
@@ -79,19 +79,19 @@ class Quiet:
 
 
 def choose_cores() -> Cores:
-    """The last core for the process under test, the first ones for what drives it."""
+    """The last core for the process under test, the first ones for load generator and device."""
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
-        raise NotMeasuredError("one core is too few: the process under test needs one for itself; give the run two")
+        raise NotMeasuredError("only one core; the process under test needs one for itself: run with two or more")
     return Cores(generator=usable[0], device=usable[1] if len(usable) > 2 else usable[0], tested=usable[-1])
 
 
 def find_program(name: str, package: str) -> str:
-    """The path of a program of a Debian package. Such daemons live in sbin, which is not on everybody's PATH."""
+    """The path of a program of a Debian package. Daemons are in sbin, which is often not in PATH."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin"])
     found = shutil.which(name, path=path)
     if found is None:
-        raise NotMeasuredError(f"{name} is not here; install the Debian package {package}")
+        raise NotMeasuredError(f"{name} is not installed; install the Debian package {package}")
     return found
 
 
@@ -109,7 +109,7 @@ def compile_tools(folder: Path) -> tuple[Path, Path]:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
+    """A loopback port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -117,7 +117,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(command: Sequence[str], *, core: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` on one core, its output in `log`, and end it afterwards, by SIGTERM and then by SIGKILL."""
+    """Run `command` on one core, with its output in `log`, and stop it afterwards, by SIGTERM and then by SIGKILL."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["taskset", "-c", str(core), *command],
@@ -139,19 +139,19 @@ def running(command: Sequence[str], *, core: int, log: Path) -> Iterator[subproc
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once something accepts on the port; NotMeasuredError with its last words if it ends first."""
+    """Return when the port accepts. NotMeasuredError with the last line of the log if the process ends first."""
     end = time.monotonic() + _START_DEADLINE_S
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.02)
-    lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    lines = log.read_text(errors="replace").strip().splitlines() or ["no output"]
     how = "did not listen in time" if process.poll() is None else f"ended with status {process.returncode}"
     raise NotMeasuredError(f"{how}: {lines[-1]}")
 
 
 def process_tree(process_id: int) -> list[int]:
-    """The process and all its descendants: nginx forks its worker, and the work counts where it is done."""
+    """The process and all its descendants: nginx does its work in a forked worker."""
     tree, waiting = [], [process_id]
     while waiting:
         parent = waiting.pop()
@@ -173,7 +173,7 @@ def proportional_set_bytes(processes: Sequence[int]) -> int:
 
 
 def cpu_seconds(process_id: int) -> float:
-    """What a process has used by now, user and system, all its threads."""
+    """CPU time of a process so far: user and system, all threads."""
     fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -191,7 +191,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def python_versions() -> dict[str, str]:
-    """Python, its OpenSSL, and the packages that take part."""
+    """Versions of Python, its OpenSSL, and the measured packages."""
     versions = {"Python": platform.python_version(), "OpenSSL of Python": ssl.OPENSSL_VERSION}
     for name in ("sealbus", "uvloop", "pymodbus"):
         with contextlib.suppress(PackageNotFoundError):
@@ -212,4 +212,4 @@ def _lines(path: str) -> list[str]:
 
 
 if sys.platform != "linux":
-    raise SystemExit("the benchmarks read /proc and pin processes to cores: they run on Linux")
+    raise SystemExit("the benchmarks run on Linux only: they read /proc and pin processes to cores")

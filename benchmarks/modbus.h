@@ -1,4 +1,4 @@
-/* What the load generator and the device must agree on: the value of a register, and the header of an ADU. */
+/* Shared by load generator and device: the value of a register, and the header of an ADU. */
 #ifndef BENCHMARK_MODBUS_H
 #define BENCHMARK_MODBUS_H
 
@@ -19,7 +19,7 @@
 /* MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3: transaction, protocol, length, unit; at most 260 bytes */
 enum { HEADER_LENGTH = 7, MAX_ADU = 260, MAX_READ_REGISTERS = 125, MAX_READ_BITS = 2000 };
 
-/* Different at each address, so that an answer of another request is noticed. */
+/* Different at each address, so that an answer to another request is detected. */
 static inline uint16_t register_value(unsigned address) { return (uint16_t)(address * 31u + 7u); }
 
 static inline unsigned get16(const uint8_t *at) { return (unsigned)(at[0] << 8 | at[1]); }

@@ -1,10 +1,9 @@
-"""The four that end mutual TLS in front of a plain device: Sealbus, nginx, HAProxy, stunnel.
+"""The four programs that terminate mutual TLS in front of a plain device: Sealbus, nginx, HAProxy, stunnel.
 
-Each gets its shortest honest configuration for the same job: TLS 1.3 only, AES-128-GCM where that can be chosen, a
-client certificate demanded and verified, no session tickets, one worker or thread, no access log. The three peers are
-blind: they copy bytes and open one connection to the device per client. Sealbus parses each request, decides by role
-and register, checks each answer and keeps its records. What a peer really does is probed after each start: see
-`probe`.
+Each gets its shortest fair configuration for the same job: TLS 1.3 only, AES-128-GCM where it can be chosen, a required
+and verified client certificate, no session tickets, one worker or thread, no access log. nginx, HAProxy and stunnel copy
+bytes and open one connection to the device per client. Sealbus parses each request, decides by role and register, checks
+each answer and writes its records. `probe` checks after each start that a peer does its job.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _READ = bytes.fromhex("0a0100000006010300000001")
 _READ_ANSWER = bytes.fromhex("0a01000000050103020007")  # the device's register 0 holds 7
 _WRITE = bytes.fromhex("0a0200000006010600000001")
 _DENIED = bytes.fromhex("0a0200000003018601")
-_PATIENCE_S = 5.0
+_TIMEOUT_S = 5.0
 _MOST_CLIENTS = 12000  # the clients of a benchmark share one identity
 
 
@@ -71,26 +70,26 @@ def serving(peer: Peer, job: Job, *, core: int) -> Iterator[subprocess.Popen[byt
 
 
 def probe(peer: Peer, job: Job) -> None:
-    """Refuse to measure a peer that serves without a client certificate, or a Sealbus that does not inspect."""
-    if _ask(job, _READ, with_certificate=False) == _READ_ANSWER:
+    """NotMeasuredError for a peer that serves without a client certificate, or if Sealbus does not check rights."""
+    if _exchange(job, _READ, with_certificate=False) == _READ_ANSWER:
         raise NotMeasuredError(f"{peer.name} served a client without a certificate")
-    answer = _ask(job, _READ, with_certificate=True)
+    answer = _exchange(job, _READ, with_certificate=True)
     if answer != _READ_ANSWER:
-        raise NotMeasuredError(f"{peer.name} answered {answer.hex() or 'nothing'} to a lawful request")
-    if peer.inspects and (answer := _ask(job, _WRITE, with_certificate=True)) != _DENIED:
+        raise NotMeasuredError(f"{peer.name} answered {answer.hex() or 'nothing'} to an allowed request")
+    if peer.inspects and (answer := _exchange(job, _WRITE, with_certificate=True)) != _DENIED:
         raise NotMeasuredError(
             f"{peer.name} answered {answer.hex() or 'nothing'} to a write that the role may not make"
         )
 
 
-def _ask(job: Job, request: bytes, *, with_certificate: bool) -> bytes:
+def _exchange(job: Job, request: bytes, *, with_certificate: bool) -> bytes:
     context = ssl.create_default_context(cafile=str(job.certificates.anchor))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     if with_certificate:
         context.load_cert_chain(job.certificates.client, job.certificates.client_key)
     try:
         with (
-            socket.create_connection(("127.0.0.1", job.listen_port), timeout=_PATIENCE_S) as plain,
+            socket.create_connection(("127.0.0.1", job.listen_port), timeout=_TIMEOUT_S) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as sealed,
         ):
             sealed.sendall(request)

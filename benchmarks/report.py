@@ -1,4 +1,4 @@
-"""The result, for people as Markdown and for programs as JSON. Both carry machine, versions, command and method."""
+"""The result as Markdown and as JSON. Both contain machine, versions, command line and method."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.table import Table, Verdict
+    from benchmarks.table import Table, TargetCheck
 
 __all__ = ["Report", "render_json", "render_markdown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that one run found."""
+    """The results of one run."""
 
     date: str
     command: str
@@ -29,7 +29,7 @@ class Report:
 
 
 def render_json(report: Report) -> str:
-    """The whole report, with every single round and `met` for each target."""
+    """The whole report, with the value of every round and `met` for each target."""
     values = dataclasses.asdict(report)
     for table, source in zip(values["tables"], report.tables, strict=True):
         for verdict, judged in zip(table["verdicts"], source.verdicts, strict=True):
@@ -42,7 +42,7 @@ def _plain(value: object) -> object:
 
 
 def render_markdown(report: Report) -> str:
-    """Targets first, then the figures behind them, then how it was done."""
+    """Targets first, then the figures, then the method."""
     lines = ["# Benchmark results", "", f"{report.date}, `{report.command}`", "", "## Targets", ""]
     lines += _targets(report.tables)
     for table in report.tables:
@@ -59,10 +59,14 @@ def _targets(tables: Sequence[Table]) -> list[str]:
     if not verdicts:
         return ["Nothing could be compared; the reasons are below."]
     rows = [_target(verdict) for verdict in verdicts]
-    return ["| what | measured | lowest to highest | target | met |", "| --- | --: | --: | --: | --- |", *rows]
+    return [
+        "| ratio or figure | measured | lowest to highest | target | met |",
+        "| --- | --: | --: | --: | --- |",
+        *rows,
+    ]
 
 
-def _target(verdict: Verdict) -> str:
+def _target(verdict: TargetCheck) -> str:
     spread = f"{verdict.lowest:.2f} to {verdict.highest:.2f}"
     target = f"{verdict.bound.value} {verdict.target:g}{verdict.unit}"
     met = "yes" if verdict.met else "NO"
@@ -75,7 +79,7 @@ def _figures(table: Table) -> list[str]:
         return []
     beside = list(figures[0].beside)
     lines = [
-        "| " + " | ".join(["who", table.unit, "lowest to highest", *beside]) + " |",
+        "| " + " | ".join(["subject", table.unit, "lowest to highest", *beside]) + " |",
         "| --- | " + " | ".join(["--:"] * (2 + len(beside))) + " |",
     ]
     for figure in figures:

@@ -1,4 +1,4 @@
-"""What is measured: the rows of the table of targets that concern gateway, client and server."""
+"""The rows of gateway, latency, memory and API, and the list of all rows."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from benchmarks.machine import (
     wait_for_port,
 )
 from benchmarks.peers import HAPROXY, NGINX, SEALBUS, STUNNEL
-from benchmarks.table import Bound, Figure, Sample, Table, Verdict, compare, fill, fill_side_by_side
+from benchmarks.table import Bound, Figure, Measurement, Table, TargetCheck, compare, fill, fill_side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from benchmarks.bench import Bench, Device, Load
+    from benchmarks.bench import Bench, Load, RunningDevice
     from benchmarks.peers import Peer
 
 __all__ = ["ROWS"]
@@ -49,7 +49,7 @@ def measure_gateway(bench: Bench) -> Table:
 
         def subject(
             peer: Peer, connections: int = 1, in_flight: int = 1
-        ) -> Callable[[], contextlib.AbstractContextManager[Callable[[], Sample]]]:
+        ) -> Callable[[], contextlib.AbstractContextManager[Callable[[], Measurement]]]:
             return lambda: _through(bench, peer, device, connections, in_flight)
 
         subjects = {
@@ -68,8 +68,8 @@ def measure_gateway(bench: Bench) -> Table:
 
 @contextlib.contextmanager
 def _through(
-    bench: Bench, peer: Peer, device: Device, connections: int, in_flight: int
-) -> Iterator[Callable[[], Sample]]:
+    bench: Bench, peer: Peer, device: RunningDevice, connections: int, in_flight: int
+) -> Iterator[Callable[[], Measurement]]:
     window = _window(bench)
     with bench.peer(peer, device, connections=connections, in_flight=in_flight) as (port, process_id):
         tested = process_tree(process_id)
@@ -80,7 +80,7 @@ def _window(bench: Bench) -> Bench:
     return replace(bench, seconds=bench.seconds / 5, warmup_s=bench.warmup_s / 5)
 
 
-def _sample(load: Load) -> Sample:
+def _sample(load: Load) -> Measurement:
     used, device_used = sum(load.cpu_s[:-1]), load.cpu_s[-1]
     beside = {
         "transactions/s": load.transactions / load.seconds,
@@ -90,16 +90,16 @@ def _sample(load: Load) -> Sample:
         "p50 µs": load.p50_us,
         "p99 µs": load.p99_us,
     }
-    return Sample(used / load.transactions * 1e6, beside)
+    return Measurement(used / load.transactions * 1e6, beside)
 
 
 def measure_latency(bench: Bench) -> Table:
-    """What one client waits longer because something stands between it and the device."""
+    """Latency that a proxy between one client and the device adds."""
     table = Table("Latency: one client, one request outstanding", "µs median")
-    direct = "straight at the device, plain"
+    direct = "direct to the device, plain"
     with bench.device() as device:
 
-        def through(peer: Peer) -> Callable[[], contextlib.AbstractContextManager[Callable[[], Sample]]]:
+        def through(peer: Peer) -> Callable[[], contextlib.AbstractContextManager[Callable[[], Measurement]]]:
             return lambda: _waiting_for(bench, peer, device)
 
         subjects = {direct: lambda: _waiting_for_device(bench)}
@@ -114,42 +114,42 @@ def measure_latency(bench: Bench) -> Table:
                 added.figures[name] = Figure(name, values, {})
     compare(added, SEALBUS.name, STUNNEL.name, Bound.AT_MOST, 1.2)
     table.verdicts = [
-        Verdict(f"added latency, {it.what}", it.value, it.lowest, it.highest, it.bound, it.target)
+        TargetCheck(f"added latency, {it.what}", it.value, it.lowest, it.highest, it.bound, it.target)
         for it in added.verdicts
     ]
     return table
 
 
 @contextlib.contextmanager
-def _waiting_for(bench: Bench, peer: Peer, device: Device) -> Iterator[Callable[[], Sample]]:
+def _waiting_for(bench: Bench, peer: Peer, device: RunningDevice) -> Iterator[Callable[[], Measurement]]:
     with bench.peer(peer, device, connections=1, in_flight=1) as (port, _):
         yield lambda: _latency(bench, port, sealed=True)
 
 
 @contextlib.contextmanager
-def _waiting_for_device(bench: Bench) -> Iterator[Callable[[], Sample]]:
-    """It stands where the proxies otherwise do, so that this too crosses from core to core."""
+def _waiting_for_device(bench: Bench) -> Iterator[Callable[[], Measurement]]:
+    """The device runs on the core of the proxies, so that requests cross cores once here too."""
     with bench.device(core=bench.cores.tested) as device:
         yield lambda: _latency(bench, device.port, sealed=False)
 
 
-def _latency(bench: Bench, port: int, *, sealed: bool) -> Sample:
+def _latency(bench: Bench, port: int, *, sealed: bool) -> Measurement:
     load = _window(bench).load(port, 1, sealed=sealed)
-    return Sample(load.p50_us, {"p99 µs": load.p99_us, "transactions/s": load.transactions / load.seconds})
+    return Measurement(load.p50_us, {"p99 µs": load.p99_us, "transactions/s": load.transactions / load.seconds})
 
 
 def measure_client(bench: Bench) -> Table:
     """Requests per CPU second of the client API.
 
-    The target is for a process that uses what the library has: sixteen callers share one connection, Sealbus with
-    that many requests in flight, pymodbus with one, since it knows no more. With one request in flight on each connection
-    most of the CPU time is the kernel's, whoever asks: the C client shows how much. Those figures have no target.
+    The target is for the best that each library offers: sixteen callers share one connection, Sealbus with that many
+    requests in flight, pymodbus with one, since it supports no more. With one request in flight per connection, most of
+    the CPU time is the kernel's for every client; the C client shows how much. Those figures have no target.
     """
     title = "Client API: plain tcp, read 10 registers"
     table = Table(title, "requests per CPU second")
     with bench.device() as device:
 
-        def subject(library: str, style: str, connections: int, callers: int = 1) -> Callable[[], Sample]:
+        def subject(library: str, style: str, connections: int, callers: int = 1) -> Callable[[], Measurement]:
             return lambda: _client(bench, library, style, (connections, callers), device.port)
 
         subjects = {
@@ -174,34 +174,34 @@ def measure_client(bench: Bench) -> Table:
 
 
 def _compare_libraries(table: Table, role: str, target: float) -> None:
-    """Both on the same loop."""
+    """Compare both libraries on the same loop."""
     for style in _LOOPS:
         compare(table, f"sealbus {role}, {style}", f"pymodbus {role}, {style}", Bound.AT_LEAST, target)
 
 
-def _client(bench: Bench, library: str, style: str, load: tuple[int, int], port: int) -> Sample:
+def _client(bench: Bench, library: str, style: str, load: tuple[int, int], port: int) -> Measurement:
     connections, callers = load
     command = ["taskset", "-c", str(bench.cores.tested), sys.executable, "-m", "benchmarks.api_client", library, style]
     command += [str(connections), str(callers), str(port), str(bench.warmup_s), str(bench.seconds)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NotMeasuredError((done.stderr.strip().splitlines() or ["it said nothing"])[-1])
-    said = json.loads(done.stdout)
-    beside = {"requests/s": said["requests"] / said["seconds"], "busy, tested": said["cpu_s"] / said["seconds"]}
-    return Sample(said["requests"] / said["cpu_s"], beside)
+        raise NotMeasuredError((done.stderr.strip().splitlines() or ["no output"])[-1])
+    report = json.loads(done.stdout)
+    beside = {"requests/s": report["requests"] / report["seconds"], "busy, tested": report["cpu_s"] / report["seconds"]}
+    return Measurement(report["requests"] / report["cpu_s"], beside)
 
 
-def _c_client(bench: Bench, port: int) -> Sample:
+def _c_client(bench: Bench, port: int) -> Measurement:
     load = bench.load(port, 1, sealed=False, core=bench.cores.tested)
     beside = {"requests/s": load.transactions / load.seconds, "busy, tested": load.own_cpu_s / load.seconds}
-    return Sample(load.transactions / load.own_cpu_s, beside)
+    return Measurement(load.transactions / load.own_cpu_s, beside)
 
 
 def measure_server(bench: Bench) -> Table:
     """Requests per CPU second of the server API."""
     table = Table(f"Server API: plain tcp, {_PLAIN_CLIENTS} clients, read 10 registers", "requests per CPU second")
 
-    def subject(library: str, style: str) -> Callable[[], Sample]:
+    def subject(library: str, style: str) -> Callable[[], Measurement]:
         return lambda: _server(bench, library, style)
 
     subjects = {f"{library} server, {style}": subject(library, style) for style in _LOOPS for library in _LIBRARIES}
@@ -210,7 +210,7 @@ def measure_server(bench: Bench) -> Table:
     return table
 
 
-def _server(bench: Bench, library: str, style: str) -> Sample:
+def _server(bench: Bench, library: str, style: str) -> Measurement:
     port, log = free_port(), bench.new_folder(f"{library}-server")
     command = [sys.executable, "-m", "benchmarks.api_server", library, style, str(port)]
     with running(command, core=bench.cores.tested, log=log) as process:
@@ -221,7 +221,7 @@ def _server(bench: Bench, library: str, style: str) -> Sample:
         "busy, tested": load.cpu_s[0] / load.seconds,
         "p50 µs": load.p50_us,
     }
-    return Sample(load.transactions / load.cpu_s[0], beside)
+    return Measurement(load.transactions / load.cpu_s[0], beside)
 
 
 def measure_memory(bench: Bench) -> Table:
@@ -232,11 +232,11 @@ def measure_memory(bench: Bench) -> Table:
         fill(table, {SEALBUS.name: lambda: _memory(bench, device, count)}, 1)
     for figure in table.figures.values():
         what = f"{figure.subject}, PSS per idle connection"
-        table.verdicts.append(Verdict(what, figure.median, figure.median, figure.median, Bound.AT_MOST, 40, " KiB"))
+        table.verdicts.append(TargetCheck(what, figure.median, figure.median, figure.median, Bound.AT_MOST, 40, " KiB"))
     return table
 
 
-def _memory(bench: Bench, device: Device, count: int) -> Sample:
+def _memory(bench: Bench, device: RunningDevice, count: int) -> Measurement:
     with bench.peer(SEALBUS, device, connections=1, in_flight=16) as (port, process_id):
         processes = process_tree(process_id)
         empty = proportional_set_bytes(processes)
@@ -244,17 +244,17 @@ def _memory(bench: Bench, device: Device, count: int) -> Sample:
             full = proportional_set_bytes(processes)
             load = bench.load(port, 1, sealed=True)
     beside = {
-        "MiB with none": empty / 2**20,
+        "MiB without clients": empty / 2**20,
         "MiB with all": full / 2**20,
         "connections/s while opening": count / opened_s,
         "p50 µs of one more client": load.p50_us,
     }
-    return Sample((full - empty) / count / 1024, beside)
+    return Measurement((full - empty) / count / 1024, beside)
 
 
 @contextlib.contextmanager
 def _holding(bench: Bench, port: int, count: int) -> Iterator[float]:
-    """Keep `count` connections open; NotMeasuredError if they could not all be opened, or not all lived to the end."""
+    """Keep `count` connections open. NotMeasuredError if not all could be opened or not all stayed open to the end."""
     process = subprocess.Popen(
         bench.tool("hold", port, count, sealed=True),
         stdin=subprocess.PIPE,

@@ -1,11 +1,11 @@
-"""`python benchmarks/run.py`, from any folder: the same as `python -m benchmarks` in the project's."""
+"""`python benchmarks/run.py`, from any folder: the same as `python -m benchmarks` in the checkout."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.command import main  # noqa: E402
+from benchmarks.main import main  # noqa: E402
 
 __all__: list[str] = []
 

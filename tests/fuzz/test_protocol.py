@@ -1,6 +1,6 @@
-"""Whatever comes in, a value comes out or an error of ours; and what goes out comes back.
+"""Any input is decoded to a value or raises one of our errors; and any encoded value is decoded to the same value.
 
-The examples are derived from each test and are the same in every run, so that the gate is stable.
+The examples are derived from each test and are the same in every run, so that the result of the gate is stable.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ pieces = st.lists(
     ),
     max_size=5,
 )
-"""What may come down a line: noise, and frames of all kinds, joined."""
+"""Possible bytes on a line: noise, and frames of all kinds, joined."""
 
 
 def _blocks(build: Callable[[int, int], Request], most: int) -> st.SearchStrategy[Request]:
@@ -146,7 +146,7 @@ def _run(build: type[Stream], chunks: list[bytes]) -> tuple[list[bytes], str | N
 @pytest.mark.parametrize("build", STREAMS)
 @steady
 @given(pieces=pieces, cuts=st.lists(st.integers(0, 2000), max_size=8))
-def test_how_the_bytes_are_split_never_changes_the_frames(
+def test_frames_do_not_depend_on_how_the_bytes_are_split(
     build: type[Stream], pieces: list[bytes], cuts: list[int]
 ) -> None:
     data = b"".join(pieces)
@@ -167,14 +167,14 @@ def test_any_bytes_end_in_frames_or_a_fault(build: type[Stream], data: bytes) ->
 
 @steady
 @given(st.lists(st.tuples(word, st.integers(0, 255), st.binary(min_size=1, max_size=253)), max_size=5))
-def test_mbap_gives_back_what_was_put_in(sent: list[tuple[int, int, bytes]]) -> None:
+def test_mbap_decodes_the_adus_that_were_encoded(sent: list[tuple[int, int, bytes]]) -> None:
     adus = [encode_mbap(*parts) for parts in sent]
     assert _run(MbapStream, [b"".join(adus)]) == (adus, None)
 
 
 @steady
 @given(st.lists(st.tuples(st.integers(0, 255), st.binary(min_size=1, max_size=253)), max_size=5))
-def test_ascii_gives_back_what_was_put_in(sent: list[tuple[int, bytes]]) -> None:
+def test_ascii_decodes_the_frames_that_were_encoded(sent: list[tuple[int, bytes]]) -> None:
     bodies = [bytes((unit_id,)) + pdu for unit_id, pdu in sent]
     assert _run(AsciiStream, [b"".join(encode_ascii(*parts) for parts in sent)]) == (bodies, None)
 
@@ -183,7 +183,7 @@ def test_ascii_gives_back_what_was_put_in(sent: list[tuple[int, bytes]]) -> None
 @given(
     st.lists(st.tuples(st.integers(0, 255), requests.filter(lambda r: not isinstance(r, OpaqueRequest))), max_size=4)
 )
-def test_rtu_gives_back_the_requests_that_were_put_in(sent: list[tuple[int, Request]]) -> None:
+def test_rtu_decodes_the_requests_that_were_encoded(sent: list[tuple[int, Request]]) -> None:
     bodies = [bytes((unit_id,)) + request.encode() for unit_id, request in sent]
     data = b"".join(encode_rtu(unit_id, request.encode()) for unit_id, request in sent)
     assert _run(RtuRequestStream, [data]) == (bodies, None)
@@ -203,7 +203,7 @@ def test_any_pdu_is_a_request_or_an_error_of_the_peer(pdu: bytes) -> None:
 
 @steady
 @given(requests)
-def test_a_request_comes_back_from_its_bytes(request: Request) -> None:
+def test_a_request_is_parsed_from_its_own_bytes(request: Request) -> None:
     pdu = request.encode()
     assert 1 <= len(pdu) <= 253
     assert parse_request(pdu) == request
@@ -231,14 +231,14 @@ def test_any_answer_ends_in_a_value_or_an_error_of_the_peer(request: Request, an
 
 @steady
 @given(st.lists(st.booleans(), min_size=1, max_size=2000))
-def test_bits_come_back_from_an_answer(values: list[bool]) -> None:
+def test_bits_are_decoded_from_their_own_answer(values: list[bool]) -> None:
     request = ReadCoils(0, len(values))
     assert decode_answer(request, encode_answer(request, values)) == values
 
 
 @steady
 @given(st.lists(word, min_size=1, max_size=125))
-def test_registers_come_back_from_an_answer(values: list[int]) -> None:
+def test_registers_are_decoded_from_their_own_answer(values: list[int]) -> None:
     request = ReadHoldingRegisters(0, len(values))
     assert decode_answer(request, encode_answer(request, values)) == values
 
@@ -278,7 +278,7 @@ def test_any_values_end_in_registers_or_an_error_of_the_caller(
     text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40),
     order=st.sampled_from(WordOrder),
 )
-def test_a_text_comes_back_from_its_registers(text: str, order: WordOrder) -> None:
+def test_a_text_is_decoded_from_its_own_registers(text: str, order: WordOrder) -> None:
     registers = encode_registers([text], ValueType.STRING, order, registers=100)
     assert decode_registers(registers, ValueType.STRING, order) == [text.rstrip(" ")]
 
@@ -295,7 +295,7 @@ def test_any_text_is_a_place_or_an_error_of_the_caller(text: str) -> None:
 
 @steady
 @given(table=st.sampled_from(Table), first=address, count=st.integers(1, 65536))
-def test_a_place_comes_back_from_its_text(table: Table, first: int, count: int) -> None:
+def test_a_place_is_parsed_from_its_own_text(table: Table, first: int, count: int) -> None:
     try:
         place = Place(table, first, count)
     except LocalError:

@@ -1,4 +1,4 @@
-"""Each key of a TOML text has its line, whatever the way it was written; what is no TOML is refused in one line."""
+"""Each key of a TOML text has its line, in every notation; invalid TOML is refused with a one-line error."""
 
 from __future__ import annotations
 
@@ -72,19 +72,19 @@ def test_a_key_has_the_line_where_it_was_written(document: Document, path: Path)
     assert document.line(path) == LINES[path]
 
 
-def test_what_looks_like_a_key_within_a_text_is_none(document: Document) -> None:
+def test_text_in_a_string_is_not_a_key(document: Document) -> None:
     assert ("listener", 1, "units") not in document.lines
     assert ("not", "a", "table") not in document.lines
 
 
-def test_what_has_no_line_of_its_own_has_that_of_what_holds_it(document: Document) -> None:
+def test_a_value_without_its_own_line_has_the_line_of_its_parent(document: Document) -> None:
     assert document.line(("listener", 0, "device", 1, "units", 1)) == 14
     assert document.line(("listener", 0, "device", 1, "limits", "low")) == 18
     assert document.line(("listener", 0, "device", 1, "missing")) == 13
     assert document.line(("nothing",)) is None
 
 
-def test_an_error_says_file_line_key_problem_and_mend(document: Document) -> None:
+def test_an_error_names_file_line_key_problem_and_hint(document: Document) -> None:
     error = document.error(("listener", 0, "device", 1, "units"), "is wrong", hint="write 1-10")
     assert str(error) == "plant.toml:14: listener[1].device[2].units: is wrong; write 1-10"
     assert str(document.error((), "is empty")) == "plant.toml: is empty"
@@ -101,7 +101,7 @@ def test_an_error_says_file_line_key_problem_and_mend(document: Document) -> Non
         ("key", 1),
     ],
 )
-def test_a_mistake_in_the_syntax_has_its_line(text: str, line: int) -> None:
+def test_a_syntax_error_has_its_line(text: str, line: int) -> None:
     with pytest.raises(ConfigError) as error:
         parse_document(text, file="plant.toml")
     assert (error.value.file, error.value.line) == ("plant.toml", line)
@@ -113,18 +113,18 @@ def test_a_mistake_in_the_syntax_has_its_line(text: str, line: int) -> None:
     ["x = " + "[" * 9_000, "x = " + "{a = " * 2_000, ".".join("a" * 500) + " = 1", "x = " + "9" * 9_000],
     ids=["arrays", "tables", "dots", "digits"],
 )
-def test_what_nests_or_counts_without_end_is_refused(text: str) -> None:
+def test_deep_nesting_and_long_numbers_are_refused(text: str) -> None:
     with pytest.raises(
         ConfigError, match=r"^plant\.toml: tables nest deeper than 32 levels, or a number is too long; "
     ):
         parse_document(text, file="plant.toml")
 
 
-def test_what_nests_as_people_write_it_is_read() -> None:
+def test_moderate_nesting_is_read() -> None:
     assert parse_document("x = " + "[" * 10 + "]" * 10, file="plant.toml").values
 
 
-def test_a_byte_order_mark_is_no_matter() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert parse_document("\ufeffname = 1", file="plant.toml").line(("name",)) == 1
 
 
@@ -134,7 +134,7 @@ def test_lines_are_those_of_toml_and_of_editors() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from(list("[]{}=.,'\"#\\ \n\tab1é\x00\u2028")), max_size=60))
-def test_any_text_is_a_document_or_a_mistake_with_a_line_in_it(text: str) -> None:
+def test_any_text_is_a_document_or_an_error_with_a_line_in_it(text: str) -> None:
     try:
         document = parse_document(text, file="plant.toml")
     except ConfigError as error:

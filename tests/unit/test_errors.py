@@ -1,4 +1,4 @@
-"""Whose fault it was, a stable code, one line of text, and whether a write may have been carried out."""
+"""Errors: the kind by origin, a stable code, one line of text, and whether a write may have been carried out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from sealbus.errors import (
 )
 
 
-def test_every_error_has_the_one_root_and_a_code_of_its_own() -> None:
+def test_every_error_has_the_same_root_and_its_own_code() -> None:
     kinds = (LocalError, PeerError, ConfigError, DeviceException, ResponseTimeout, Unreachable)
     assert all(issubclass(kind, SealbusError) for kind in kinds)
     assert [kind.code for kind in kinds] == ["local", "peer", "config", "device-exception", "timeout", "unreachable"]
 
 
-def test_silence_and_absence_are_caught_by_the_names_that_python_has_for_them() -> None:
+def test_timeout_and_unreachable_are_caught_as_the_builtin_exceptions() -> None:
     assert issubclass(ResponseTimeout, TimeoutError)
     assert issubclass(Unreachable, ConnectionError)
 
 
 @pytest.mark.parametrize("kind", [ResponseTimeout, Unreachable])
-def test_an_unknown_outcome_is_a_field_and_is_said(kind: type[ResponseTimeout] | type[Unreachable]) -> None:
+def test_an_unknown_outcome_is_a_field_and_in_the_text(kind: type[ResponseTimeout] | type[Unreachable]) -> None:
     known, unknown = kind("no answer"), kind("no answer", outcome_unknown=True)
     assert (known.outcome_unknown, str(known)) == (False, "no answer")
     assert (unknown.outcome_unknown, str(unknown)) == (
@@ -36,12 +36,12 @@ def test_an_unknown_outcome_is_a_field_and_is_said(kind: type[ResponseTimeout] |
     )
 
 
-def test_a_peer_error_says_it_too() -> None:
+def test_a_peer_error_can_have_an_unknown_outcome() -> None:
     assert not PeerError("wrong unit").outcome_unknown
     assert PeerError("wrong unit", outcome_unknown=True).outcome_unknown
 
 
-def test_nothing_else_leaves_an_outcome_unknown() -> None:
+def test_other_errors_have_a_known_outcome() -> None:
     assert not DeviceException(4).outcome_unknown
     assert not LocalError("no").outcome_unknown
     assert not ConfigError("no").outcome_unknown
@@ -61,11 +61,11 @@ def test_nothing_else_leaves_an_outcome_unknown() -> None:
         ),
     ],
 )
-def test_a_mistake_of_the_operator_is_one_line(error: ConfigError, text: str) -> None:
+def test_a_configuration_error_is_one_line(error: ConfigError, text: str) -> None:
     assert str(error) == text
 
 
-def test_a_mistake_of_the_operator_keeps_its_parts() -> None:
+def test_a_configuration_error_keeps_its_parts() -> None:
     error = ConfigError("is wrong", file="a.toml", line=7, key="units", hint="write 1-10")
     assert (error.problem, error.file, error.line, error.key, error.hint) == (
         "is wrong",
@@ -95,7 +95,7 @@ def test_a_device_exception_says_the_name_of_its_code(code: int, name: str) -> N
     assert str(DeviceException(code)) == f"exception {name}"
 
 
-def test_a_device_exception_says_what_was_asked() -> None:
+def test_a_device_exception_names_the_function_of_the_request() -> None:
     error = DeviceException(2, function_code=16)
     assert (error.exception_code, error.function_code) == (2, 16)
     assert str(error) == "exception 02 to function 16: illegal data address"

@@ -1,4 +1,4 @@
-"""`import sealbus` loads nothing but its own names; each name is there at its first use."""
+"""`import sealbus` imports only the package itself; each public name is imported at its first use."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def test_every_public_name_is_there(name: str) -> None:
     assert getattr(sealbus, name) is not None
 
 
-def test_another_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'conect'"):
         sealbus.conect  # noqa: B018
 
 
-def test_importing_the_package_imports_none_of_its_parts() -> None:
+def test_importing_the_package_imports_no_subpackage() -> None:
     loaded = _modules_after("import sealbus")
     assert {name for name in loaded if name.startswith("sealbus")} == {"sealbus", "sealbus.version"}
 
 
-def test_the_help_loads_no_verb() -> None:
+def test_the_help_does_not_import_the_verbs() -> None:
     loaded = _modules_after(
         "import sys; sys.argv = ['sealbus', '--help']\nfrom sealbus.cli import main\ntry: main()\nexcept SystemExit: pass"
     )

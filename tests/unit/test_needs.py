@@ -1,4 +1,4 @@
-"""The set-up and the skips agree on what is here, also on what came a moment ago."""
+"""The set-up and the skips use the same list of installed programs, including programs installed just now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sealbus audit`: what it prints and the status it ends with."""
+"""`sealbus audit`: its output and exit status."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run(*words: object) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_a_good_record_is_summed_up_with_status_0(records: Path) -> None:
+def test_a_good_record_is_summarised_with_status_0(records: Path) -> None:
     status, out, err = run("verify", records)
     noon = "2025-03-01T12:00:00.000000Z"
     lines = out.splitlines()
@@ -67,7 +67,7 @@ def test_a_good_record_is_summed_up_with_status_0(records: Path) -> None:
     assert len(lines) == 3
 
 
-def test_the_first_bad_record_is_named_with_status_1(records: Path) -> None:
+def test_the_first_bad_record_is_reported_with_status_1(records: Path) -> None:
     segment = records / "records-00000001.jsonl"
     segment.write_bytes(segment.read_bytes().replace(b'"values":[1,2]', b'"values":[1,3]'))
     status, out, err = run("verify", records)
@@ -79,7 +79,7 @@ def test_the_first_bad_record_is_named_with_status_1(records: Path) -> None:
     )
 
 
-def test_the_result_comes_as_json_too(records: Path) -> None:
+def test_the_result_can_be_json(records: Path) -> None:
     status, out, _ = run("verify", records, "--json")
     found = json.loads(out)
     assert (status, found["good"], found["records"], found["breaks"]) == (0, True, 5, [])
@@ -90,7 +90,7 @@ def test_the_result_comes_as_json_too(records: Path) -> None:
     assert (status, found["good"], found["breaks"][0]["fault"], found["breaks"][0]["sequence"]) == (1, False, "torn", 5)
 
 
-def test_what_is_no_directory_of_records_ends_with_status_2_and_one_line(tmp_path: Path) -> None:
+def test_a_directory_without_records_ends_with_status_2_and_one_line(tmp_path: Path) -> None:
     status, out, err = run("verify", tmp_path)
     assert (status, out) == (2, "")
     assert err == f"sealbus: {tmp_path}: there are no records here; name a directory of records\n"
@@ -109,7 +109,7 @@ def test_a_record_that_was_noted_must_still_be_there(records: Path) -> None:
     assert run("verify", records, "--noted", "5")[0] == 2
 
 
-def test_a_run_that_was_cut_off_and_a_write_without_outcome_are_told(tmp_path: Path) -> None:
+def test_a_killed_run_and_a_write_without_outcome_are_reported(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     log.append(WriteRequested(connection=1, peer="p", unit=1, function=6, device="d", values=(1,)))
     content = (tmp_path / "records-00000001.jsonl").read_bytes()
@@ -122,7 +122,7 @@ def test_a_run_that_was_cut_off_and_a_write_without_outcome_are_told(tmp_path: P
     assert "the gateway was killed before record 2; the last second before it may be missing\n" in out
 
 
-def test_records_are_shown_one_a_line_with_what_is_known(records: Path) -> None:
+def test_records_are_shown_one_per_line_with_their_fields(records: Path) -> None:
     status, out, _ = run("show", records)
     lines = out.splitlines()
     noon = "2025-03-01T12:00:00.000000Z"
@@ -135,21 +135,21 @@ def test_records_are_shown_one_a_line_with_what_is_known(records: Path) -> None:
     assert len(lines) == 5
 
 
-def test_only_the_last_and_only_some_kinds_are_shown_when_asked(records: Path) -> None:
+def test_options_limit_the_output_to_the_last_records_and_to_some_kinds(records: Path) -> None:
     assert [line.split()[0] for line in run("show", records, "--last", "2")[1].splitlines()] == ["4", "5"]
     assert run("show", records, "--last", "0")[1] == ""
     assert [line.split()[0] for line in run("show", records, "--last", "99")[1].splitlines()] == list("12345")
-    asked = run("show", records, "--kind", "denied", "--kind", "write_requested", "--last", "2")[1]
-    assert [line.split()[2] for line in asked.splitlines()] == ["write_requested", "denied"]
+    selected = run("show", records, "--kind", "denied", "--kind", "write_requested", "--last", "2")[1]
+    assert [line.split()[2] for line in selected.splitlines()] == ["write_requested", "denied"]
 
 
-def test_a_kind_that_does_not_exist_is_wrong_usage(records: Path) -> None:
+def test_an_unknown_kind_is_wrong_usage(records: Path) -> None:
     status, out, err = run("show", records, "--kind", "denials")
     assert (status, out) == (2, "")
     assert err.startswith("sealbus: --kind: 'denials' is not a kind of record; give one of alarm, connected, denied,")
 
 
-def test_records_come_as_json_in_which_nothing_moves_the_terminal(records: Path) -> None:
+def test_records_as_json_contain_no_control_characters(records: Path) -> None:
     lines = run("show", records, "--json")[1].splitlines()
     assert json.loads(lines[3])["subject"] == "CN=\x1b[2Jevil\u202e\nname"
     assert all(line.isascii() and line.isprintable() for line in lines)
@@ -165,7 +165,7 @@ def test_a_damaged_line_is_shown_as_such(records: Path) -> None:
     assert out.splitlines()[1].endswith("unreadable          file=records-00000001.jsonl  line=3  text=\\u001b?")
 
 
-def test_following_sees_what_comes_and_only_the_kinds_asked_for(tmp_path: Path) -> None:
+def test_following_returns_new_records_of_the_selected_kinds_only(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     log.append(denial("CN=op"))
     waits = 0
@@ -176,7 +176,7 @@ def test_following_sees_what_comes_and_only_the_kinds_asked_for(tmp_path: Path) 
         log.append(Alarm(name="tank", state=AlarmState.RAISED, text="high"))
         log.append(denial("CN=op"))
 
-    coming = follow(tmp_path, after=1, kinds=("denied",), wait=wait)
-    assert [next(coming).sequence for _ in range(3)] == [3, 5, 7]
+    followed = follow(tmp_path, after=1, kinds=("denied",), wait=wait)
+    assert [next(followed).sequence for _ in range(3)] == [3, 5, 7]
     assert waits == 3
     log.close()

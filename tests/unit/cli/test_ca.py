@@ -1,4 +1,4 @@
-"""`sealbus ca` as people and scripts use it: files, lines, exit status."""
+"""`sealbus ca` on the command line: files, output, exit status."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def test_the_five_files_of_the_contract_are_made(folder: Path, tmp_path: Path) -
     assert len(Identity.load(tmp_path / "op/op.crt", tmp_path / "op/op.key").pairs[0].chain) == 2
 
 
-def test_what_was_made_is_said_one_path_a_line(folder: Path) -> None:
+def test_the_paths_of_new_files_are_printed_one_per_line(folder: Path) -> None:
     result = _ca("issue", folder, "op")
     assert [line.split("  ")[0] for line in result.stdout.splitlines()] == [f"{folder}/op.crt", f"{folder}/op.key"]
     assert result.stderr == ""
 
 
-def test_two_authorities_have_two_names_even_if_nobody_names_them(tmp_path: Path) -> None:
+def test_two_authorities_have_different_names_by_default(tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert _ca("init", tmp_path / name).exit_code == 0
     subjects = {x509.load_pem_x509_certificate((tmp_path / name / "ca.crt").read_bytes()).subject for name in "ab"}
@@ -85,7 +85,7 @@ def test_wrong_usage_is_one_line_and_status_2(folder: Path, words: tuple[str, ..
     assert _listed(folder) == []
 
 
-def test_a_folder_without_an_authority_says_how_to_make_one(tmp_path: Path) -> None:
+def test_without_an_authority_the_error_says_how_to_make_one(tmp_path: Path) -> None:
     for verb in (("issue", tmp_path, "op"), ("revoke", tmp_path, "op"), ("list", tmp_path), ("renew-crl", tmp_path)):
         assert f"make one with sealbus ca init {tmp_path}" in _line(_ca(*verb), 2)
 
@@ -118,12 +118,12 @@ def test_the_list_shows_role_state_days_and_serial(folder: Path) -> None:
     lines = _ca("list", folder).stdout.splitlines()
     assert re.fullmatch(r"CN=Plant, until \d{4}-\d\d-\d\d; revocation list until \d{4}-\d\d-\d\d", lines[0])
     assert lines[1].split() == ["NAME", "ROLE", "STATE", "ENDS", "DAYS", "LEFT", "SERIAL"]
-    serial = "(?:[0-9A-F]{2}){16,20}"  # random bytes, of which the first may be nought
+    serial = "(?:[0-9A-F]{2}){16,20}"  # random bytes; the first may be zero
     assert re.fullmatch(rf'op    "Operator"  valid    \d{{4}}-\d\d-\d\d  9          {serial}', lines[2])
     assert re.fullmatch(rf"gw    none        revoked  \d{{4}}-\d\d-\d\d  396        {serial}", lines[3])
 
 
-def test_the_list_as_json_is_for_programs(folder: Path) -> None:
+def test_the_list_can_be_json(folder: Path) -> None:
     _ca("issue", folder, "op", "--role", "Operator")
     listed = json.loads(_ca("list", folder, "--json").stdout)
     assert listed["authority"]["subject"] == "CN=Plant"
@@ -140,7 +140,7 @@ def test_a_certificate_near_its_end_is_coloured_on_a_terminal(folder: Path) -> N
     assert lines[3].startswith("gw")
 
 
-def test_a_list_that_lags_behind_is_said_on_stderr(folder: Path) -> None:
+def test_an_unusable_revocation_list_is_reported_on_stderr(folder: Path) -> None:
     (folder / "ca.crl").unlink()
     result = _ca("list", folder)
     assert result.exit_code == 0
@@ -166,7 +166,7 @@ def test_revoking_by_name_and_by_serial_renews_the_list(folder: Path) -> None:
     assert "no certificate has the name or serial 'nobody'" in _line(_ca("revoke", folder, "nobody"), 2)
 
 
-def test_a_fresher_list_can_be_asked_for(tmp_path: Path) -> None:
+def test_the_lifetime_of_the_revocation_list_can_be_set(tmp_path: Path) -> None:
     _ca("init", tmp_path / "ca", "--crl-days", "7")
     crl = x509.load_pem_x509_crl((tmp_path / "ca/ca.crl").read_bytes())
     assert crl.next_update_utc is not None
@@ -222,7 +222,7 @@ def test_on_a_terminal_the_operator_is_asked(
 
 
 @pytest.mark.needs("openssl")
-def test_hosts_and_name_of_a_request_can_be_overruled(folder: Path, request_file: Path, tmp_path: Path) -> None:
+def test_hosts_and_name_of_a_request_can_be_overridden(folder: Path, request_file: Path, tmp_path: Path) -> None:
     words = ("--host", "192.0.2.7", "--name", "pump-7", "--out", tmp_path / "out", "--yes")
     assert _ca("sign", folder, request_file, *words).exit_code == 0
     leaf = x509.load_pem_x509_certificates((tmp_path / "out/pump-7.crt").read_bytes())[0]
@@ -230,7 +230,7 @@ def test_hosts_and_name_of_a_request_can_be_overruled(folder: Path, request_file
     assert [str(name.value) for name in names] == ["192.0.2.7"]
 
 
-def test_what_is_no_request_is_not_signed(folder: Path) -> None:
+def test_a_file_without_a_signing_request_is_refused(folder: Path) -> None:
     assert "no signing request" in _line(_ca("sign", folder, folder / "ca.crt", "--yes"), 2)
 
 
@@ -254,7 +254,7 @@ def test_encrypting_asks_for_a_passphrase_on_a_terminal(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("content", ["", "\n"])
-def test_an_empty_passphrase_is_none(tmp_path: Path, content: str) -> None:
+def test_an_empty_passphrase_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "pass").write_text(content)
     line = _line(_ca("init", tmp_path / "ca", "--passphrase-file", tmp_path / "pass"), 2)
     assert "the passphrase is empty" in line

@@ -1,4 +1,4 @@
-"""The folder of the demonstration: made once, then its user's; renewed when time has passed, moved with the ports."""
+"""The folder of the demonstration: made once, then kept; certificates are renewed, ports follow the options."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_each_certificate_has_its_role_and_no_key_can_be_read_by_others(tmp_path
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
 
 
-def test_the_gateway_takes_the_file_as_it_is_written(tmp_path: Path, ports: Ports) -> None:
+def test_the_gateway_accepts_the_generated_file(tmp_path: Path, ports: Ports) -> None:
     demonstration = _prepare(tmp_path / "demo", ports)
     file = load_gateway_file(demonstration.gateway_file)
     (listener,) = file.listener
@@ -87,7 +87,7 @@ def test_the_gateway_takes_the_file_as_it_is_written(tmp_path: Path, ports: Port
         ("", 3, "0400000002", False),
     ],
 )
-def test_the_policy_says_what_the_tour_promises(role: str, unit_id: int, pdu: str, allowed: bool) -> None:
+def test_the_policy_decides_as_the_tour_describes(role: str, unit_id: int, pdu: str, allowed: bool) -> None:
     policy = parse_policy(POLICY_TOML, file="policy.toml")
     request = parse_request(bytes.fromhex(pdu.replace(" ", "")))
     assert policy.rights_of(role).decide(unit_id, request).allowed is allowed
@@ -108,7 +108,7 @@ def test_a_certificate_near_its_end_is_issued_again_for_the_same_key(tmp_path: P
     assert demonstration.certificate("operator").read_bytes() == kept
 
 
-def test_what_the_user_wrote_stays_while_the_ports_follow_the_options(tmp_path: Path, ports: Ports) -> None:
+def test_edits_of_the_user_are_kept_while_ports_follow_the_options(tmp_path: Path, ports: Ports) -> None:
     demonstration = _prepare(tmp_path / "demo", ports)
     edited = demonstration.gateway_file.read_text().replace('name = "demonstration"', 'name = "mine"  # mine')
     demonstration.gateway_file.write_text(edited)
@@ -126,9 +126,7 @@ def test_what_the_user_wrote_stays_while_the_ports_follow_the_options(tmp_path: 
 
 
 @pytest.mark.parametrize(("taken", "option"), [(0, "--mbaps-port"), (3, "--plant-port"), (4, "--web-port")])
-def test_a_taken_port_is_said_with_the_option_that_moves_it(
-    tmp_path: Path, ports: Ports, taken: int, option: str
-) -> None:
+def test_a_taken_port_is_an_error_that_names_the_option(tmp_path: Path, ports: Ports, taken: int, option: str) -> None:
     assert ports.mbaps is not None
     with socket.create_server(("127.0.0.1", ports.mbaps + taken)), pytest.raises(ConfigError) as caught:
         _prepare(tmp_path / "demo", ports)
@@ -137,7 +135,7 @@ def test_a_taken_port_is_said_with_the_option_that_moves_it(
     assert not (tmp_path / "demo" / "gateway.toml").exists()
 
 
-def test_a_gateway_file_without_its_urls_is_an_error_with_the_mend(tmp_path: Path, ports: Ports) -> None:
+def test_a_gateway_file_without_its_urls_is_an_error_with_a_hint(tmp_path: Path, ports: Ports) -> None:
     demonstration = _prepare(tmp_path / "demo", ports)
     demonstration.gateway_file.write_text('[[listener]]\nurl = "mbaps://0.0.0.0:802"\n')
     with pytest.raises(ConfigError, match="or remove the file") as caught:
@@ -156,13 +154,13 @@ def test_two_demonstrations_do_not_share_a_folder(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "demo").stat().st_mode) == 0o700
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_with_the_mend(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="--home"), locked_folder(tmp_path / "file" / "demo"):
         pass
 
 
-def test_the_tour_quotes_what_a_shell_would_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tour_quotes_paths_that_a_shell_would_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "it's here"
     here.mkdir()
     monkeypatch.chdir(here)

@@ -1,4 +1,4 @@
-"""Ctrl-C while a command is still importing its modules ends it without a word, as it ends any other program."""
+"""Ctrl-C while a command is still importing its modules ends it by SIGINT, without output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ raise SystemExit("went on")
 def test_an_interrupt_during_imports_ends_the_command_without_a_traceback(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    for name in ("cryptography", "msgspec"):  # whichever comes first
+    for name in ("cryptography", "msgspec"):  # the first one imported by the command
         (tmp_path / f"{name}.py").write_text(_INTERRUPTED_IMPORT, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "sealbus", *command],
@@ -34,7 +34,7 @@ def test_an_interrupt_during_imports_ends_the_command_without_a_traceback(
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whatever started the tests
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # even if the tests run with SIGINT ignored
     )
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 

@@ -1,4 +1,4 @@
-"""With `--log json` each line on stderr is JSON, whatever wrote it."""
+"""With `--log json` each line on stderr is JSON, from every source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_line_is_json(program: str, level: str, message: str) -> None:
     assert message in line["message"]
 
 
-def test_a_plain_log_has_the_same_lines_for_people() -> None:
+def test_a_plain_log_has_the_same_lines_as_text() -> None:
     program = (
         _STARTED.replace("JSON", "PLAIN")
         + "print_line('listening on x'); import logging\nlogging.getLogger('sealbus').info('up\\x1b')"

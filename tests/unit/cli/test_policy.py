@@ -1,4 +1,4 @@
-"""`sealbus policy`: what it prints and the status it ends with."""
+"""`sealbus policy`: its output and exit status."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_check_shows_roles_and_rights(policy: Path) -> None:
     ]
 
 
-def test_check_lists_all_mistakes_on_stderr_and_ends_with_2(policy: Path) -> None:
+def test_check_lists_all_errors_on_stderr_and_ends_with_2(policy: Path) -> None:
     policy.write_text(POLICY.replace("min = 0", 'mim = "0"').replace("1-10", "0-300"), encoding="utf-8")
     status, out, err = run("check", policy)
     assert (status, out) == (2, "")
@@ -118,7 +118,7 @@ def test_check_compares_the_roles_with_the_certificates_of_an_authority(policy: 
     ]
     authority.revoke("paul")
     authority.issue("paula", role="Operator")
-    assert "carries" not in run("check", policy, "--authority", tmp_path / "ca")[1]
+    assert "no certificate has" not in run("check", policy, "--authority", tmp_path / "ca")[1]
 
 
 def test_check_refuses_a_folder_that_is_no_authority(policy: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_explain_says_allow_with_the_rule(policy: Path) -> None:
     ]
 
 
-def test_explain_says_deny_with_the_reason_and_what_the_client_is_told(policy: Path) -> None:
+def test_explain_says_deny_with_the_reason_and_the_answer_to_the_client(policy: Path) -> None:
     status, out = explain(policy, "--function", "6", "--address", "100", "--value", "1200")
     assert status == 1
     assert out.replace(str(policy), "policy.toml").splitlines() == [
@@ -148,7 +148,7 @@ def test_explain_says_deny_with_the_reason_and_what_the_client_is_told(policy: P
     ]
 
 
-def test_explain_names_no_rule_where_none_is_near(policy: Path) -> None:
+def test_explain_names_no_rule_if_none_applies(policy: Path) -> None:
     status, out = explain(policy, "--function", "diagnostics:1", role="")
     assert status == 1
     assert out.splitlines() == [
@@ -192,7 +192,7 @@ def test_explain_names_no_rule_where_none_is_near(policy: Path) -> None:
         ("--function 90", "--function read-fifo-queue:3"),
     ],
 )
-def test_explain_answers_every_function(policy: Path, allowed: str, denied: str) -> None:
+def test_explain_decides_every_function(policy: Path, allowed: str, denied: str) -> None:
     assert explain(policy, *allowed.split())[0] == 0
     assert explain(policy, *denied.split())[0] == 1
     assert explain(policy, *allowed.split(), unit=11)[0] == 1
@@ -220,7 +220,7 @@ def test_explain_answers_every_function(policy: Path, allowed: str, denied: str)
         ("--function 0", "is not a function"),
     ],
 )
-def test_explain_refuses_what_is_no_request_with_one_line_and_status_2(policy: Path, words: str, hint: str) -> None:
+def test_explain_refuses_an_invalid_request_with_one_line_and_status_2(policy: Path, words: str, hint: str) -> None:
     status, out = explain(policy, *words.split())
     assert status == 2
     assert hint in out
@@ -279,6 +279,6 @@ def test_a_function_is_a_number_or_a_name(text: str, function: Function) -> None
 
 
 @pytest.mark.parametrize("text", ["", "0", "128", "3:1", "canopen:1", "diagnostics:-1", "9" * 5000, "8:" + "9" * 5000])
-def test_what_is_no_function_is_refused(text: str) -> None:
+def test_an_unknown_function_is_refused(text: str) -> None:
     with pytest.raises(SealbusError):
         parse_function_option(text)

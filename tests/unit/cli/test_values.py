@@ -1,4 +1,4 @@
-"""What a tired person types as a value is written as meant, or not at all."""
+"""An invalid or ambiguous value on the command line is refused and not written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ runner = CliRunner()
 
 
 @pytest.mark.parametrize(
-    ("text", "value_type", "said"),
+    ("text", "value_type", "message"),
     [
         ("1e400", "float32", "'1e400' is not a value of type float32"),
         ("nan", "float64", "'nan' is not a value of type float64"),
@@ -21,8 +21,8 @@ runner = CliRunner()
         ("9" * 5000, "float32", "999...' is not a value of type float32"),
     ],
 )
-def test_a_value_that_nobody_means_is_refused_before_anything_connects(text: str, value_type: str, said: str) -> None:
+def test_an_invalid_value_is_refused_before_a_connection_is_opened(text: str, value_type: str, message: str) -> None:
     done = runner.invoke(app, ["write", "tcp://127.0.0.1:9", "holding:0", text, "--type", value_type])
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The allowed networks: what a rule allows, what only a rule of its own allows, and which tricks get nobody in."""
+"""The allowed networks: what a rule allows, special addresses that need their own rule, and refused spellings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLANT = NetworkRules.parse(
         "/dev/serial/by-id/*",
     ]
 )
-EVERYWHERE = NetworkRules.parse(["0.0.0.0/0 *", "::/0 *"])
+ALL_ADDRESSES = NetworkRules.parse(["0.0.0.0/0 *", "::/0 *"])
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ EVERYWHERE = NetworkRules.parse(["0.0.0.0/0 *", "::/0 *"])
         ("::ffff:10.20.3.4", 502),
     ],
 )
-def test_what_a_rule_allows_is_allowed(address: str, port: int) -> None:
+def test_an_address_and_port_of_a_rule_are_allowed(address: str, port: int) -> None:
     assert PLANT.judge(address, port) is None
 
 
@@ -55,7 +55,7 @@ def test_what_a_rule_allows_is_allowed(address: str, port: int) -> None:
         ("", 502, "not an IP address"),
     ],
 )
-def test_nothing_else_is_allowed_and_it_is_said_why(address: str, port: int, why: str) -> None:
+def test_other_addresses_and_ports_are_refused_with_a_reason(address: str, port: int, why: str) -> None:
     assert why in (PLANT.judge(address, port) or "allowed")
 
 
@@ -88,9 +88,9 @@ SPECIAL = [
 
 
 @pytest.mark.parametrize("address", SPECIAL)
-def test_a_rule_for_everywhere_does_not_mean_what_nobody_means(address: str) -> None:
-    assert EVERYWHERE.judge("8.8.8.8", 1) is None
-    assert "is not allowed" in (EVERYWHERE.judge(address, 502) or "allowed")
+def test_a_rule_for_all_addresses_does_not_allow_special_addresses(address: str) -> None:
+    assert ALL_ADDRESSES.judge("8.8.8.8", 1) is None
+    assert "is not allowed" in (ALL_ADDRESSES.judge(address, 502) or "allowed")
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_a_rule_for_everywhere_does_not_mean_what_nobody_means(address: str) -> 
         ("fe80::/10 502", "fe80::1%eth0"),
     ],
 )
-def test_a_rule_that_names_it_allows_it(rule: str, address: str) -> None:
+def test_a_rule_that_names_a_special_address_allows_it(rule: str, address: str) -> None:
     rules = NetworkRules.parse([rule])
     assert rules.judge(address, 502) is None
     assert rules.judge(address, 503) is not None
 
 
-def test_no_rule_allows_nothing() -> None:
+def test_without_rules_nothing_is_allowed() -> None:
     assert NetworkRules().judge("10.0.0.1", 502) is not None
     assert NetworkRules().judge_device("/dev/ttyUSB0") is not None
     assert NetworkRules().judge_target("plc", 502) is not None
@@ -132,7 +132,7 @@ def test_no_rule_allows_nothing() -> None:
         ("dev/ttyUSB0", "/dev/ttyUSB0", False),
     ],
 )
-def test_a_serial_device_is_allowed_by_its_own_path_or_by_where_it_leads(
+def test_a_serial_device_is_allowed_by_its_path_or_by_the_target_of_its_link(
     path: str, real_path: str, allowed: bool
 ) -> None:
     assert (PLANT.judge_device(path, real_path) is None) is allowed
@@ -152,7 +152,7 @@ def test_a_serial_device_is_allowed_by_its_own_path_or_by_where_it_leads(
         ("2130706433", 502, False),
     ],
 )
-def test_what_an_ssh_server_is_asked_for_is_judged_by_its_letters(host: str, port: int, allowed: bool) -> None:
+def test_the_target_behind_an_ssh_server_is_compared_as_text(host: str, port: int, allowed: bool) -> None:
     assert (PLANT.judge_target(host, port) is None) is allowed
 
 
@@ -175,7 +175,7 @@ def test_what_an_ssh_server_is_asked_for_is_judged_by_its_letters(host: str, por
         ("ssh+tcp://joe@192.168.7.9/plc7.plant.example", "port 22"),
     ],
 )
-def test_a_url_is_judged_as_far_as_it_is_literal(url: str, why: str | None) -> None:
+def test_a_url_is_checked_before_its_name_is_resolved(url: str, why: str | None) -> None:
     objection = PLANT.judge_endpoint(parse_endpoint(url))
     assert objection is None if why is None else why in (objection or "allowed")
 
@@ -203,8 +203,8 @@ def test_a_port_that_no_rule_has_is_refused_before_the_name_is_looked_up() -> No
         ("/dev/../etc/*", "/dev/ttyUSB*"),
     ],
 )
-def test_a_line_that_is_no_rule_is_named_with_the_mend(line: str, hint: str) -> None:
-    with pytest.raises(ConfigError) as told:
+def test_an_invalid_rule_is_an_error_with_the_line_and_a_hint(line: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
         NetworkRules.parse(["10.0.0.0/8", line])
-    assert line in str(told.value)
-    assert hint in told.value.hint
+    assert line in str(caught.value)
+    assert hint in caught.value.hint

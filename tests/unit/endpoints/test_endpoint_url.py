@@ -1,4 +1,4 @@
-"""Endpoint URLs: what they mean, how they are written back, and what is said about wrong ones."""
+"""Endpoint URLs: their meaning, their canonical form, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -114,11 +114,11 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("written", "said"), WRONG.items())
-def test_a_wrong_url_is_named_with_its_mend(written: str, said: tuple[str, str]) -> None:
+@pytest.mark.parametrize(("written", "expected"), WRONG.items())
+def test_a_wrong_url_is_an_error_with_a_hint(written: str, expected: tuple[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_endpoint(written)
-    problem, hint = said
+    problem, hint = expected
     assert problem in caught.value.problem
     assert hint in caught.value.hint
 
@@ -157,12 +157,12 @@ def test_port_0_and_no_host_can_be_listened_on(url: str, canonical: str) -> None
 
 
 @pytest.mark.parametrize("url", ["ssh+tcp://joe@bastion/plc", "mbaps://plant.example?name=other.example"])
-def test_what_only_makes_sense_for_dialling_cannot_be_listened_on(url: str) -> None:
+def test_a_url_that_is_only_for_dialling_cannot_be_listened_on(url: str) -> None:
     with pytest.raises(ConfigError):
         parse_endpoint(url, listening=True)
 
 
-def test_what_listens_serves_and_is_encrypted() -> None:
+def test_each_scheme_knows_if_it_listens_serves_and_is_encrypted() -> None:
     of_scheme = {parse_endpoint(url).scheme: parse_endpoint(url) for url in READ_BACK}
     assert of_scheme.keys() == set(Scheme)
     assert {it for it, endpoint in of_scheme.items() if endpoint.listens} == {Scheme.TCP, Scheme.MBAPS, Scheme.RELAY}
@@ -206,7 +206,7 @@ def test_the_silence_between_frames_follows_the_line() -> None:
     assert dataclasses.replace(line, baud=115200).silence_s == 0.00175
 
 
-def test_an_endpoint_of_parts_that_do_not_belong_together_cannot_be_made() -> None:
+def test_an_endpoint_with_parts_of_different_schemes_cannot_be_made() -> None:
     with pytest.raises(LocalError):
         Endpoint(scheme=Scheme.RTU, host="plant.example")
     with pytest.raises(LocalError):
@@ -224,15 +224,15 @@ def test_an_endpoint_of_parts_that_do_not_belong_together_cannot_be_made() -> No
         "ssh+tcp://joe@bastion/plc?key=/k%00y",
     ],
 )
-def test_what_no_system_takes_for_a_path_or_a_name_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"must not contain|does not print") as told:
+def test_control_characters_in_a_path_or_name_are_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"must not contain|does not print") as caught:
         parse_endpoint(url)
-    assert str(told.value).isprintable()
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(
     "url", [f"tcp://plc:{'9' * 5000}", f"rtu:///dev/ttyS0?baud={'1' * 5000}", "rtu:///dev/ttyS0?baud=\uff19600"]
 )
-def test_a_number_without_end_is_no_number(url: str) -> None:
+def test_an_overlong_or_non_ascii_number_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):
         parse_endpoint(url)

@@ -1,4 +1,4 @@
-"""Expressions: what they are worth, what is said about those that are none, and that nothing gets out or never ends."""
+"""Expressions: their values, the errors for invalid ones, and that none can reach Python or run without end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from unit.steps import calls_in
 
 INPUTS: dict[str, bool | int | float | str] = {"a": 3, "b": 4.5, "on": True, "mode": "auto"}
 
-WORTH = {
+VALUES = {
     "a + b * 2": 12.0,
     "(a + b) * 2": 15.0,
     "-a ** 2": -9,
@@ -60,7 +60,7 @@ WORTH = {
 }
 
 
-@pytest.mark.parametrize(("text", "value"), WORTH.items())
+@pytest.mark.parametrize(("text", "value"), VALUES.items())
 def test_an_expression_has_its_value(text: str, value: object) -> None:
     found = parse_expression(text, INPUTS).evaluate(INPUTS)
     assert found == pytest.approx(value) if isinstance(value, float) else found == value
@@ -93,7 +93,7 @@ WITHOUT_A_VALUE = [
 
 
 @pytest.mark.parametrize("text", WITHOUT_A_VALUE)
-def test_where_there_is_no_value_there_is_none_and_never_zero(text: str) -> None:
+def test_an_expression_without_a_result_is_not_computable_and_never_zero(text: str) -> None:
     with pytest.raises(NotComputable):
         parse_expression(text, INPUTS).evaluate(INPUTS)
 
@@ -135,29 +135,29 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("text", "place", "hint"), [(text, *told) for text, told in WRONG.items()])
-def test_what_is_no_expression_is_told_with_its_column_and_the_mend(text: str, place: int, hint: str) -> None:
-    with pytest.raises(ExpressionError) as told:
+@pytest.mark.parametrize(("text", "place", "hint"), [(text, *expected) for text, expected in WRONG.items()])
+def test_an_invalid_expression_is_an_error_with_column_and_hint(text: str, place: int, hint: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
         parse_expression(text, INPUTS)
-    assert hint in told.value.hint
+    assert hint in caught.value.hint
     if not text.startswith("a+a"):
-        assert told.value.column == place
-    assert isinstance(told.value, ConfigError)
-    assert f"column {told.value.column}" in str(told.value)
+        assert caught.value.column == place
+    assert isinstance(caught.value, ConfigError)
+    assert f"column {caught.value.column}" in str(caught.value)
 
 
-def test_the_inputs_that_are_used_are_known() -> None:
+def test_checking_an_expression_returns_the_inputs_that_it_uses() -> None:
     assert check_expression("a + b if on else a", INPUTS) == {"a", "b", "on"}
     assert check_expression("1 + 1", ()) == frozenset()
 
 
 @pytest.mark.parametrize("name", ["and", "true", "pi", "sqrt", "2a", "a b", "", "é"])
-def test_an_input_whose_name_means_something_else_is_refused(name: str) -> None:
+def test_an_input_with_a_reserved_or_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(ExpressionError):
         check_expression("1", [name])
 
 
-def test_the_worst_that_fits_is_evaluated_with_little_work() -> None:
+def test_the_most_expensive_expressions_are_evaluated_with_little_work() -> None:
     worst = ["*".join("a" * 150), "**".join("9" * 33), "+".join(["9**323"] * 75), "-".join(["exp(b)"] * 100)]
     for text in worst:
         expression = parse_expression(text, INPUTS)

@@ -1,7 +1,7 @@
-"""The policy again, as slow and plain as it can be said: register by register, rule by rule.
+"""The policy once more, as a slow and simple model: register by register, rule by rule.
 
-Nothing here is compiled, bisected or shared with the code under test: a rule is a few lists, a value is read from its
-bytes, and a write with limits is tried in every way it can be cut.
+Nothing here is compiled, bisected or shared with the code under test: a rule is a few lists, a value is decoded from its
+bytes, and a write with limits is tried with every split into values.
 """
 
 from __future__ import annotations

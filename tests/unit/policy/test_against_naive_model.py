@@ -1,4 +1,4 @@
-"""Random policies and requests: the compiled decision is that of the naive model."""
+"""Random policies and requests: the compiled policy and the naive model decide the same."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def rules(draw: st.DrawFn) -> NaiveRule:
     )
 
 
-@pytest.mark.parametrize("seed", range(4))  # four short runs in place of a long one: they spread over the workers
+@pytest.mark.parametrize("seed", range(4))  # four short runs can run in parallel, one long run cannot
 @settings(max_examples=60, deadline=None)
 @given(
     policy=st.lists(rules(), max_size=5),

@@ -1,4 +1,4 @@
-"""Whatever stands in policy.toml, loading it ends in a Policy or in a ConfigError."""
+"""With any text as policy.toml, loading ends in a Policy or in a ConfigError."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_lines_that_look_like_a_policy_end_in_a_policy_or_an_error(text: str) ->
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(KEYS, VALUES), max_size=6, unique_by=lambda pair: pair[0]))
-def test_an_allow_block_of_anything_ends_in_a_policy_or_an_error(pairs: list[tuple[str, str]]) -> None:
+def test_an_allow_block_of_any_values_ends_in_a_policy_or_an_error(pairs: list[tuple[str, str]]) -> None:
     body = "\n".join(f"{key} = {value}" for key, value in pairs)
     load(f'[[role]]\nname = "A"\n[[role.allow]]\n{body}\n')
 

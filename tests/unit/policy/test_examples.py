@@ -41,7 +41,7 @@ def test_an_example_has_no_findings(name: str) -> None:
     assert findings(policy(name)) == []
 
 
-def test_the_four_roles_of_secure_sunspec_are_there_and_no_other() -> None:
+def test_the_sunspec_example_has_exactly_the_four_roles() -> None:
     assert tuple(role.name for role in policy("secure-sunspec").roles) == SUNSPEC_ROLES
     assert (
         not policy("secure-sunspec")
@@ -81,13 +81,15 @@ def test_every_sunspec_role_reads_everything(role: str) -> None:
         (40277, ()),  # 123 WMaxLimPct_SF
     ],
 )
-def test_sunspec_points_are_written_by_whom_the_tables_name(address: int, writers: tuple[str, ...]) -> None:
+def test_each_sunspec_point_can_be_written_by_the_roles_of_the_tables_only(
+    address: int, writers: tuple[str, ...]
+) -> None:
     rights = {role: policy("secure-sunspec").rights_of(role) for role in SUNSPEC_ROLES}
     may = tuple(role for role in SUNSPEC_ROLES if rights[role].decide(1, WriteSingleRegister(address, 1)).allowed)
     assert may == writers
 
 
-def test_what_the_sunspec_example_offers_as_comments_can_be_switched_on() -> None:
+def test_the_commented_role_of_the_sunspec_example_can_be_enabled() -> None:
     text = text_of("secure-sunspec")
     start = text.index('# [[role]]\n# name = "SuperAdministratorSpec"')
     alias = "\n".join(line.removeprefix("#").removeprefix(" ") for line in text[start:].splitlines())
@@ -112,7 +114,7 @@ def temperature(celsius: float) -> WriteMultipleRegisters:
         ("Engineer", Diagnostics(0, b"ab"), Diagnostics(10, b"\x00\x00")),
     ],
 )
-def test_the_starter_grants_what_it_describes(role: str, allowed: Request, refused: Request) -> None:
+def test_the_starter_grants_the_described_rights_and_no_more(role: str, allowed: Request, refused: Request) -> None:
     rights = policy("starter").rights_of(role)
     assert rights.decide(1, allowed).allowed
     assert not rights.decide(1, refused).allowed

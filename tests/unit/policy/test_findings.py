@@ -1,4 +1,4 @@
-"""What is legal and worth a second look."""
+"""Findings: warnings about legal but suspicious policies."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_rule_adds_something_as_soon_as_one_of_its_units_is_new() -> None:
     assert kinds(several + rule('read = ["coils"]', "4-7")) == UNREACHABLE
 
 
-def test_limits_that_a_wider_rule_takes_back_are_found() -> None:
+def test_limits_that_a_wider_rule_cancels_are_found() -> None:
     text = '[[role]]\nname = "Operator"\n'
     text += rule('write = ["holding:0-9"]\nmax = 10', "1-3") + rule('write = ["holding:5-20"]\nmax = 20', "2,3")
     assert found(text) == [
@@ -140,7 +140,7 @@ def test_only_different_limits_on_the_same_registers_are_found(one: str, two: st
     assert kinds(rule(one) + rule(two, units="2")) == []
 
 
-def test_roles_and_certificates_that_do_not_meet_are_found() -> None:
+def test_roles_without_certificate_and_certificates_without_role_are_found() -> None:
     text = f'[[role]]\nname = "Operator"\n{READ}[[role]]\nname = "Viewer"\n{READ}'
     assert found(text, ["Operator", "Viewer"]) == []
     assert found(text, ["Operator", "", "Veiwer", "Auditor"]) == [
@@ -159,7 +159,7 @@ def test_roles_and_certificates_that_do_not_meet_are_found() -> None:
     ]
 
 
-def test_the_null_role_is_nobodys_while_every_certificate_has_a_role() -> None:
+def test_the_null_role_is_unused_if_every_certificate_has_a_role() -> None:
     text = '[[role]]\nname = ""'
     kinds = [kind for kind, _, _ in found(text, ["Operator"])]
     assert FindingKind.ROLE_WITHOUT_CERTIFICATE in kinds

@@ -1,4 +1,4 @@
-"""Functions that must be named: what each entry grants, and what it does not."""
+"""Functions that must be listed in `functions`: what each entry grants, and what it does not."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ NO_DATA = b"\x00\x00"
         ("[127]", OpaqueRequest(127, b""), ReadHoldingRegisters(0, 1)),
     ],
 )
-def test_an_entry_grants_what_it_names(functions: str, allowed: Request, refused: Request) -> None:
+def test_an_entry_grants_the_named_requests_only(functions: str, allowed: Request, refused: Request) -> None:
     assert rights(functions).decide(1, allowed).allowed
     assert not rights(functions).decide(1, refused).allowed
     assert not rights(functions).decide(2, allowed).allowed
@@ -116,7 +116,7 @@ def test_reading_all_tables_grants_no_queue_and_writing_all_grants_no_file() -> 
 
 
 @pytest.mark.parametrize("function_code", [1, 3, 5, 6, 8, 15, 16, 20, 21, 22, 23, 24])
-def test_a_known_function_in_opaque_clothes_is_denied(function_code: int) -> None:
+def test_an_opaque_request_with_a_known_function_code_is_denied(function_code: int) -> None:
     everything = (
         '["diagnostics:0-65535", "read-file-record:1-65535", "write-file-record:1-65535", "read-fifo-queue:0-65535"]'
     )
@@ -153,7 +153,7 @@ def test_an_opaque_encapsulated_interface_without_its_type_is_denied() -> None:
         (1.5, "1.5 is neither a name nor a number", "write names and numbers"),
     ],
 )
-def test_what_names_no_function_is_refused_with_the_mend(entry: object, problem: str, hint: str) -> None:
+def test_an_invalid_entry_is_an_error_with_a_hint(entry: object, problem: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_function(entry)
     assert caught.value.problem == problem
@@ -195,7 +195,7 @@ functions = ["diagnostics:0", "canopen", "read-file-record:1", 90]
         (b"\x06\x00", True),
         (b"\x10\xff", True),
         (b"\x0f", False),
-        (b"\x16", False),  # a mask write, and no rule writes without limits
+        (b"\x16", False),  # a mask write; every rule for writing has limits
         (b"\x17\x00\x00", True),
         (b"\x08", True),
         (b"\x08\x00", True),
@@ -228,7 +228,7 @@ def test_a_malformed_request_is_denied_like_a_well_formed_one() -> None:
 
 
 @pytest.mark.parametrize("function_code", range(1, 128))
-def test_whatever_is_allowed_may_be_called(function_code: int) -> None:
+def test_a_function_with_an_allowed_request_may_be_called(function_code: int) -> None:
     engineer = parse_policy(ALL, file="policy.toml").rights_of("Engineer")
     pdu = {
         1: b"\x01\x00\x00\x00\x01",

@@ -1,4 +1,4 @@
-"""Value limits: how registers are read as values, and how a write is cut into them."""
+"""Value limits: how registers are decoded as values, and how a write is split into them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_wide_values_are_read_in_their_word_order(
 
 @pytest.mark.parametrize("limits", ["min = 0", "max = 0", "min = -1e30\nmax = 1e30"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_lies_outside_every_limit(limits: str, value: float) -> None:
+def test_nan_and_infinity_are_outside_every_limit(limits: str, value: float) -> None:
     rules = rule("holding:0-1", f'type = "float32"\n{limits}')
     assert write(rules, 0, *words(0.0, ValueType.FLOAT32)).allowed
     refused = write(rules, 0, *words(value, ValueType.FLOAT32))
@@ -80,7 +80,7 @@ def test_what_is_no_number_lies_outside_every_limit(limits: str, value: float) -
     assert f"value {value} at holding:0 is not a finite number" in refused.reason
 
 
-def test_a_float32_limit_is_the_float32_nearest_to_what_is_written() -> None:
+def test_a_float32_limit_is_rounded_to_the_nearest_float32() -> None:
     rules = rule("holding:0-1", 'type = "float32"\nmax = 0.1')
     assert Fraction(0.1) < Fraction(13421773, 2**27)  # the float32 nearest to 0.1 is above 0.1
     assert write(rules, 0, 0x3DCC, 0xCCCD).allowed
@@ -127,9 +127,9 @@ def test_different_rules_may_allow_different_parts_of_one_write() -> None:
     assert not write(rules, 0, *half, 7, 9, 9, 9).allowed
 
 
-def test_the_first_cut_that_fits_does_not_spoil_the_rest() -> None:
+def test_all_ways_to_split_a_write_into_values_are_tried() -> None:
     rules = rule("holding:0", "") + rule("holding:0-1", 'type = "uint32"\nmax = 10')
-    assert write(rules, 0, 0, 10).allowed  # one register under rule 1 leaves holding:1 to nobody
+    assert write(rules, 0, 0, 10).allowed  # if rule 1 takes holding:0, no rule is left for holding:1
     assert not write(rules, 0, 0, 11).allowed
     rules = rule("holding:0-3", 'type = "uint32"\nmax = 10') + rule("holding:1-2", 'type = "uint32"\nmax = 10')
     assert write(rules, 0, 0, 10, 0, 10).allowed
@@ -137,7 +137,7 @@ def test_the_first_cut_that_fits_does_not_spoil_the_rest() -> None:
     assert not write(rules, 1, 0, 10, 0).allowed
 
 
-def test_a_wider_rule_takes_the_limits_of_a_narrower_one_back() -> None:
+def test_a_wider_rule_cancels_the_limits_of_a_narrower_one() -> None:
     narrow = rule("holding:0-9", "max = 10")
     assert not write(narrow, 5, 11).allowed
     assert write(narrow + rule("holding:0-9", "max = 20"), 5, 11).rule == "Operator/2 at policy.toml:7"
@@ -145,7 +145,7 @@ def test_a_wider_rule_takes_the_limits_of_a_narrower_one_back() -> None:
     assert not write(narrow + rule("holding:0-9", "max = 20"), 5, 21).allowed
 
 
-def test_the_reason_is_about_the_register_in_the_way() -> None:
+def test_the_reason_names_the_register_that_is_not_allowed() -> None:
     rules = rule("holding:0-9", "max = 10")
     assert "value 11 at holding:7 is above max 10" in write(rules, 5, 1, 2, 11).reason
     assert "value 3 at holding:5 is below min 4" in write(rule("holding:5", "min = 4"), 5, 3).reason
@@ -154,7 +154,7 @@ def test_the_reason_is_about_the_register_in_the_way() -> None:
     )
 
 
-def test_the_longest_writes_are_cut_too() -> None:
+def test_the_longest_writes_are_split_too() -> None:
     rules = rule("holding:0-199", 'type = "uint64"\nmax = 1') + rule("holding:0-199", 'type = "uint32"\nmax = 1')
     assert write(rules, 0, *([0, 0, 0, 1] * 30)).allowed
     assert not write(rules, 0, *([0, 0, 0, 1] * 29), 1, 0, 0, 0).allowed

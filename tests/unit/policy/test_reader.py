@@ -1,4 +1,4 @@
-"""policy.toml as a tired operator writes it: what is taken, and what is refused with file, line, key and mend."""
+"""policy.toml with typical mistakes: what is accepted, and what is an error with file, line, key and hint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEAD = '[[role]]\nname = "Operator"\n[[role.allow]]\n'
 
 
 def refused(body: str) -> str:
-    """The one error of an allow block, less the key path that is the same everywhere."""
+    """The only error of an allow block, without the common key path."""
     errors = policy_errors(HEAD + body, file="policy.toml")
     assert len(errors) == 1
     with pytest.raises(ConfigError) as caught:
@@ -21,7 +21,7 @@ def refused(body: str) -> str:
     return str(errors[0]).replace("role[1].allow[1].", "")
 
 
-def test_the_example_of_the_contract_is_understood() -> None:
+def test_the_example_of_the_documentation_is_read() -> None:
     text = """\
 [[role]]
 name = "Operator"                  # exactly the string in the certificate
@@ -211,7 +211,7 @@ def test_units_are_numbers_ranges_and_lists(units: str, expected: tuple[int, ...
         ),
     ],
 )
-def test_a_mistake_is_refused_with_its_line_its_key_and_its_mend(body: str, error: str) -> None:
+def test_an_error_names_its_line_its_key_and_a_hint(body: str, error: str) -> None:
     assert refused(body) == error
 
 
@@ -256,22 +256,22 @@ def test_a_mistake_is_refused_with_its_line_its_key_and_its_mend(body: str, erro
         ("a = " + "[" * 5000, "policy.toml: tables nest deeper than 32 levels, or a number is too long; shorten it"),
     ],
 )
-def test_a_mistake_outside_an_allow_block_is_refused_too(text: str, error: str) -> None:
+def test_an_error_outside_an_allow_block_is_reported_too(text: str, error: str) -> None:
     assert [str(found) for found in policy_errors(text, file="policy.toml")] == [error]
     with pytest.raises(ConfigError):
         parse_policy(text, file="policy.toml")
 
 
-def test_all_mistakes_are_listed_in_the_order_of_their_lines() -> None:
+def test_all_errors_are_listed_in_the_order_of_their_lines() -> None:
     text = f'{HEAD}units = "0-300"\nread = ["holding:9-1", "input:x"]\nmax = 1\n[[role]]\nname = "Operator"\n'
     assert [error.line for error in policy_errors(text, file="policy.toml")] == [4, 5, 5, 6, 8]
 
 
-def test_a_policy_without_mistakes_has_no_errors() -> None:
+def test_a_valid_policy_has_no_errors() -> None:
     assert policy_errors(f'{HEAD}units = 1\nread = ["coils"]', file="policy.toml") == []
 
 
-def test_what_is_odd_but_legal_is_taken_as_it_stands() -> None:
+def test_unusual_but_legal_names_are_kept_unchanged() -> None:
     text = '[[role]]\nname = "Operator "\ndescription = "with a space"\n[[role]]\nname = "OPERATOR"\n'
     policy = parse_policy(text, file="policy.toml")
     assert [(role.name, role.description, role.line) for role in policy.roles] == [

@@ -88,13 +88,13 @@ def test_an_allowed_request_names_its_rule() -> None:
     )
 
 
-def test_a_denial_says_which_rule_is_missing() -> None:
+def test_a_denial_names_the_missing_right() -> None:
     assert decide(WriteMultipleRegisters(100, (1, 2)), role="Viewer") == Decision(
         Verdict.DENY, None, 'no rule of role "Viewer" allows writing holding:100-101 on unit 1'
     )
 
 
-def test_a_denial_of_a_part_says_which_part() -> None:
+def test_a_denial_of_a_part_names_the_part() -> None:
     assert decide(ReadHoldingRegisters(990, 20)).reason == (
         'no rule of role "Operator" allows reading holding:990-1009 on unit 1: holding:1000-1009 is missing'
     )
@@ -106,7 +106,7 @@ def test_a_denial_of_a_part_says_which_part() -> None:
     )
 
 
-def test_a_value_past_its_limit_is_denied_by_the_rule_that_limits_it() -> None:
+def test_a_value_outside_its_limit_is_denied_by_the_rule_with_the_limit() -> None:
     assert decide(WriteSingleRegister(100, 1000)).allowed
     assert decide(WriteSingleRegister(100, 1200)) == Decision(
         Verdict.DENY,
@@ -115,7 +115,7 @@ def test_a_value_past_its_limit_is_denied_by_the_rule_that_limits_it() -> None:
     )
 
 
-def test_one_value_past_its_limit_denies_the_whole_write() -> None:
+def test_one_value_outside_its_limit_denies_the_whole_write() -> None:
     assert decide(WriteMultipleRegisters(100, (0, 1000, 0))).allowed
     assert not decide(WriteMultipleRegisters(100, (0, 1001, 0))).allowed
 
@@ -134,7 +134,7 @@ def test_rights_add_up_over_rules() -> None:
     assert not decide(WriteMultipleRegisters(109, (1001, 1001))).allowed
 
 
-def test_a_rule_holds_on_its_units_and_no_others() -> None:
+def test_a_rule_applies_to_its_units_only() -> None:
     assert decide(ReadHoldingRegisters(0, 1), unit_id=10).allowed
     assert not decide(ReadHoldingRegisters(0, 1), unit_id=11).allowed
     assert decide(WriteSingleRegister(110, 1), unit_id=1).allowed
@@ -157,7 +157,7 @@ def test_read_write_needs_both_rights_each_over_its_own_range() -> None:
     assert not decide(ReadWriteMultipleRegisters(999, 2, 110, (1, 2))).allowed
 
 
-def test_read_write_names_both_rules_and_both_that_are_missing() -> None:
+def test_read_write_names_both_rules_or_both_missing_rights() -> None:
     assert decide(ReadWriteMultipleRegisters(0, 1, 110, (1,))).rule == (
         "Operator/3 at policy.toml:11, Operator/1 at policy.toml:3"
     )
@@ -193,19 +193,19 @@ def test_a_role_matches_exactly_or_not_at_all(role: str) -> None:
     assert "is not in the policy policy.toml" in decision.reason
 
 
-def test_a_role_that_is_not_in_the_policy_is_shown_harmlessly() -> None:
+def test_an_unknown_role_is_shown_shortened_and_without_control_characters() -> None:
     reason = rights('x\n\u202e"' + "y" * 500).decide(1, ReadCoils(0, 1)).reason
     assert reason == 'role "x\\n\\u202e\\"' + "y" * 76 + '…" is not in the policy policy.toml'
 
 
-def test_the_null_role_has_what_the_empty_name_is_given() -> None:
+def test_the_null_role_has_the_rights_of_the_empty_name() -> None:
     assert decide(ReadHoldingRegisters(0, 1), role="", unit_id=7).rule == '""/1 at policy.toml:26'
     assert decide(ReadHoldingRegisters(0, 1), role="", unit_id=1).reason == (
         "no rule of the NULL role allows reading holding:0 on unit 1"
     )
 
 
-def test_without_an_empty_name_the_null_role_has_nothing() -> None:
+def test_without_an_empty_name_the_null_role_has_no_rights() -> None:
     policy = parse_policy('[[role]]\nname = "Operator"', file="policy.toml")
     assert policy.rights_of("").decide(1, ReadCoils(0, 1)) == Decision(
         Verdict.DENY, None, "the NULL role is not in the policy policy.toml"
