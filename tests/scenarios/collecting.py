@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pki
-from scenarios.plant import PATIENCE_S, until
+from scenarios.plant import until
 from sealbus.acquisition import Collector, CollectorPorts, SampleClock
 from sealbus.plant import CalculatedPlan, ConnectionPlan, DevicePlan, Order, OrderProgress, OrderResult, Plan, TagPlan
 from sealbus.samples import Quality, Reason, Sample
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["LOOPBACK", "Site", "connection", "neighbours", "open_collector", "save_identity"]
 
 LOOPBACK = "127.0.0.1 *"
+_PATIENCE_S = 20.0
+"""When a wait has failed; it ends as soon as what is waited for is there."""
 
 
 def neighbours(count: int, *, first: int = 0, **options: Any) -> tuple[TagPlan, ...]:
@@ -81,7 +83,7 @@ class Site:
         """What was told of a tag last."""
         return next((sample for sample in reversed(self.samples) if sample.tag_id == tag_id), None)
 
-    async def sees(self, tag_id: int, condition: Callable[[Sample], bool], *, within_s: float = PATIENCE_S) -> Sample:
+    async def sees(self, tag_id: int, condition: Callable[[Sample], bool], *, within_s: float = _PATIENCE_S) -> Sample:
         """Wait until what was told of a tag last is like that."""
         await until(lambda: (last := self.last(tag_id)) is not None and condition(last), within_s=within_s)
         found = self.last(tag_id)
@@ -96,7 +98,7 @@ class Site:
         """Wait until a tag is bad for this reason."""
         return await self.sees(tag_id, lambda it: (it.quality, it.reason) == (Quality.BAD, reason))
 
-    async def carry_out(self, order: Order, *, within_s: float = 2 * PATIENCE_S) -> OrderResult:
+    async def carry_out(self, order: Order, *, within_s: float = 2 * _PATIENCE_S) -> OrderResult:
         """Submit an order and wait for its one result."""
         known = len(self.reports)
         self.collector.submit(order)
