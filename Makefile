@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench lock wheel clean
+.PHONY: help run test lint explore bench lock wheel clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?= -n 2
 UPGRADE ?=
+EXAMPLES ?= 100
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +30,9 @@ lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tes
 	$(BIN)/ruff format --check . tests/setup
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests
 	$(BIN)/lint-imports --no-logo
+
+explore: $(VENV)/test.stamp ## send the API what its schema allows and forbids, much more than the gate does (EXAMPLES=100)
+	SEALBUS_SCHEMA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest $(PYTEST_ARGS) --timeout 3600 tests/web/test_schema.py
 
 bench: $(VENV)/test.stamp ## measure against nginx, HAProxy, stunnel and pymodbus (ARGS="..." adds options)
 	@$(BIN)/python tests/setup bench
