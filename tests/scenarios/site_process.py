@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["SiteProcess", "open_site", "read_to_the_end", "read_until", "refused_start"]
 
 _PATIENCE_S = 15.0
-_START_S = 40.0
+_START_S = 90.0
+_TRIES = 5
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -95,8 +96,11 @@ def open_site(
         variables.setdefault("SEALBUS_PUBLIC_URL", "https://127.0.0.1:PORT")
     trust = home / "web-tls" / "ca.crt" if https else None
     with Programs() as programs:
-        program = programs.start("site", *_command(home, f"127.0.0.1:{port}", variables, port, limits))
-        program.wait_for("^listening on ", within_s=_START_S)
+        for _ in range(_TRIES):
+            program = programs.start("site", *_command(home, f"127.0.0.1:{port}", variables, port, limits))
+            if "listening" in program.wait_for("^listening on |address already in use", within_s=_START_S)[0]:
+                break
+            port = free_ports(1)  # somebody else took it meanwhile
         yield SiteProcess(home, port, program, trust)
 
 

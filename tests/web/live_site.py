@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PATIENCE_S", "SHORT", "Client", "Collector", "Site", "now_us", "running_site"]
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
+_START_S = _END_S = 90.0
 _TRIES = 5
 SHORT = ServerLimits(
     live=LiveLimits(
@@ -257,12 +258,14 @@ def running_site(home: Path, limits: ServerLimits | None = None) -> Iterator[Sit
         shell.stdout.readline()
         site = next(filter(None, (_started(home, environment, shell, limits) for _ in range(_TRIES))), None)
         assert site is not None, (home / "log").read_text()
-        yield site
-        site.process.send_signal(signal.SIGTERM)
-        site.process.wait(PATIENCE_S)
+        try:
+            yield site
+        finally:
+            site.process.send_signal(signal.SIGTERM)
+            site.process.wait(_END_S)
     finally:
         shell.stdin.close()
-        shell.wait(PATIENCE_S)
+        shell.wait(_END_S)
         shell.stdout.close()
 
 
@@ -277,7 +280,7 @@ def _started(
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     site = Site(home, port, process, shell)
-    end = time.monotonic() + 2 * PATIENCE_S
+    end = time.monotonic() + _START_S
     while "listening on" not in site.log():
         if process.poll() is not None and "address already in use" in site.log():
             return None
