@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench lock wheel clean
+.PHONY: help run test lint explore bench lock wheel clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -31,7 +31,6 @@ lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tes
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests
 	$(BIN)/lint-imports --no-logo
 
-.PHONY: explore
 explore: $(VENV)/test.stamp ## send the API what its schema allows and forbids, much more than the gate does (EXAMPLES=100)
 	SEALBUS_SCHEMA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest $(PYTEST_ARGS) --timeout 3600 tests/web/test_schema.py
 

@@ -71,11 +71,7 @@ class SiteClient:
             assert first.status_code == 200, first.text
             return
         assert first.status_code == 401, first.text
-        for _ in range(2):  # a one-time code may grow old on the way
-            second = self.ask("POST", f"{_AUTH}/auth/2fa/authenticate", {"code": code or one_time_code(secret)})
-            if second.status_code == 200:
-                return
-        raise AssertionError(second.text)
+        self._show_code(f"{_AUTH}/auth/2fa/authenticate", lambda: code or one_time_code(secret))
 
     def sign_out(self) -> None:
         """End the session."""
@@ -90,13 +86,16 @@ class SiteClient:
         self.ask("POST", f"{_AUTH}/auth/reauthenticate", {"password": PASSWORD})
         begun = self.ask("GET", f"{_AUTH}/account/authenticators/totp")
         secret = str(begun.json()["meta"]["secret"])
-        for _ in range(2):  # as above
-            done = self.ask("POST", f"{_AUTH}/account/authenticators/totp", {"code": one_time_code(secret)})
-            if done.status_code == 200:
-                break
-        assert done.status_code == 200, done.text
+        self._show_code(f"{_AUTH}/account/authenticators/totp", lambda: one_time_code(secret))
         codes = self.ask("GET", f"{_AUTH}/account/authenticators/recovery-codes").json()["data"]["unused_codes"]
         return secret, list(codes)
+
+    def _show_code(self, path: str, code: Callable[[], str]) -> None:
+        """Twice, if need be: a one-time code may grow old on the way."""
+        answer = self.ask("POST", path, {"code": code()})
+        if answer.status_code != 200:
+            answer = self.ask("POST", path, {"code": code()})
+        assert answer.status_code == 200, answer.text
 
     # -- live values
 

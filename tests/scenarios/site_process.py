@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from ports import free_ports
 from scenarios.programs import Program, Programs, run, sealbus
@@ -99,9 +100,10 @@ def open_site(
         for _ in range(_TRIES):
             program = programs.start("site", *_command(home, f"127.0.0.1:{port}", variables, port, limits))
             if "listening" in program.wait_for("^listening on |address already in use", within_s=_START_S)[0]:
-                break
+                yield SiteProcess(home, port, program, trust)
+                return
             port = free_ports(1)  # somebody else took it meanwhile
-        yield SiteProcess(home, port, program, trust)
+        pytest.fail(f"no port stayed free, the last was {port}")
 
 
 def refused_start(folder: Path, listen: str = "", **variables: str) -> Done:
