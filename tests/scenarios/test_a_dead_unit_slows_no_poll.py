@@ -38,7 +38,7 @@ async def test_the_units_beside_a_dead_one_are_polled_in_their_time(tmp_path: Pa
         await until(lambda: sum(request[6] == 1 for request in device.requests) >= 20, within_s=20)
         asked = [sum(request[6] == unit for request in device.requests) for unit in UNITS]
         assert min(asked[unit - 1] for unit in UNITS if unit != DEAD) >= 17
-        assert asked[DEAD - 1] <= 3, "in twenty rounds it was tried now and then"
+        assert asked[DEAD - 1] <= 5, "it was tried after 1, 2, 4 and 8 s, however long twenty rounds take here"
         assert all(site.of(unit)[-1].quality is Quality.GOOD for unit in UNITS if unit != DEAD)
 
 
