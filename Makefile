@@ -3,14 +3,15 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint bench lock wheel clean
+.PHONY: help run test check lint explore bench lock wheel clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist loadfile
 UPGRADE ?=
+EXAMPLES ?= 100
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,8 +22,7 @@ run: $(VENV)/run.stamp ## the demonstration: authority, plant, gateway and a gui
 test: $(VENV)/test.stamp ## the gate: lint, types, import contracts and every test (PYTEST_ARGS="-n 2")
 	@$(BIN)/python tests/setup test
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest $(PYTEST_ARGS) -m "not alone"
-	$(BIN)/pytest -m alone
+	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: $(VENV)/test.stamp ## for the hand, within 100 s: lint, types, import contracts and the unit tests
 	@$(MAKE) --no-print-directory lint
@@ -33,6 +33,9 @@ lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tes
 	$(BIN)/ruff format --check . tests/setup
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests
 	$(BIN)/lint-imports --no-logo
+
+explore: $(VENV)/test.stamp ## send the API what its schema allows and forbids, much more than the gate does (EXAMPLES=100)
+	SEALBUS_SCHEMA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest $(PYTEST_ARGS) --timeout 3600 tests/web/test_schema.py
 
 bench: $(VENV)/test.stamp ## measure against nginx, HAProxy, stunnel and pymodbus (ARGS="..." adds options)
 	@$(BIN)/python tests/setup bench

@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 settings.register_profile("sealbus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sealbus")  # without it an example of hypothesis must end within 200 ms: a test of the machine
 
-_ALONE = {
-    "test_live_entry": "asserts that a refusal comes soon",
-    "test_live_state": "waits for states that last as long as a production deadline",
-    "test_live_subscriptions": "asserts how long a turn of the loop takes while thousands of samples pass",
-}
-"""Files whose tests run with nothing beside them, each with the reason."""
-
-
 _INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -42,10 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs alone. Skip what needs a program that this machine lacks, and say which package brings it."""
-    for item in items:
-        if item.path.stem in _ALONE:
-            item.add_marker(pytest.mark.alone)
+    """Skip tests that need a program which this machine lacks; the reason names its Debian package."""
     asked = {str(name) for item in items for mark in item.iter_markers("needs") for name in mark.args}
     if unknown := sorted(asked - NEEDS.keys()):
         raise pytest.UsageError(f"needs({', '.join(unknown)}): not in the table of tests/needs.py")
@@ -59,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> Generator[None]:
-    """After all else, one line, always: nobody should have to guess whether a green run left something out."""
+    """Always end with one line that counts and names the skipped tests."""
     yield
     skipped = terminalreporter.stats.get("skipped", [])
     names = sorted({report.nodeid.rpartition("::")[2] for report in skipped})

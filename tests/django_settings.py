@@ -25,3 +25,4 @@ if not settings.SEALBUS.database.is_server:  # a file, as in the field: in memor
 globals().update({name: value for name, value in vars(settings).items() if name.isupper()})
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 takes its time on purpose
+WHITENOISE_AUTOREFRESH = True  # each client of a test makes its middleware anew, and would read all static files for it

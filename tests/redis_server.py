@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisServer"]
 
-_PATIENCE_S = 15.0
+_PATIENCE_S = 60.0
 _READY = b"eady to accept connections"  # Redis writes it with R or r, Valkey too; another may listen on the port
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pki
-from scenarios.plant import PATIENCE_S, until
+from scenarios.plant import until
 from sealbus.acquisition import Collector, CollectorPorts, SampleClock
 from sealbus.plant import (
     CalculatedPlan,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["LOOPBACK", "Site", "connection", "neighbours", "open_collector", "save_identity"]
 
 LOOPBACK = "127.0.0.1 *"
+_PATIENCE_S = 20.0
+"""When a wait has failed; it ends as soon as what is waited for is there."""
 
 
 def neighbours(count: int, *, first: int = 0, **options: Any) -> tuple[TagPlan, ...]:
@@ -90,7 +92,7 @@ class Site:
         """What was told of a tag last."""
         return next((sample for sample in reversed(self.samples) if sample.tag_id == tag_id), None)
 
-    async def sees(self, tag_id: int, condition: Callable[[Sample], bool], *, within_s: float = PATIENCE_S) -> Sample:
+    async def sees(self, tag_id: int, condition: Callable[[Sample], bool], *, within_s: float = _PATIENCE_S) -> Sample:
         """Wait until what was told of a tag last is like that."""
         await until(lambda: (last := self.last(tag_id)) is not None and condition(last), within_s=within_s)
         found = self.last(tag_id)
@@ -105,7 +107,7 @@ class Site:
         """Wait until a tag is bad for this reason."""
         return await self.sees(tag_id, lambda it: (it.quality, it.reason) == (Quality.BAD, reason))
 
-    async def carry_out(self, command: Command, *, within_s: float = 2 * PATIENCE_S) -> CommandResult:
+    async def carry_out(self, command: Command, *, within_s: float = 2 * _PATIENCE_S) -> CommandResult:
         """Submit a command and wait for its one result."""
         known = len(self.reports)
         self.collector.submit(command)

@@ -64,21 +64,14 @@ class SiteClient:
 
     # -- signing in
 
-    def sign_in(self, username: str, *, secret: str = "", password: str = PASSWORD) -> None:
-        """By password, and by one-time code where there is a secret."""
+    def sign_in(self, username: str, *, secret: str = "", code: str = "", password: str = PASSWORD) -> None:
+        """By password, and by one-time code where there is a secret, or by a recovery code."""
         first = self.ask("POST", f"{_AUTH}/auth/login", {"username": username, "password": password})
-        if not secret:
+        if not secret and not code:
             assert first.status_code == 200, first.text
             return
         assert first.status_code == 401, first.text
-        refusal = ""
-        for _ in range(2):  # a code may have been used, or grown old on the way
-            second = self.ask("POST", f"{_AUTH}/auth/2fa/authenticate", {"code": one_time_code(secret)})
-            if second.status_code == 200:
-                return
-            refusal = second.text
-            time.sleep(31 - time.time() % 30)
-        raise AssertionError(refusal)
+        self._show_code(f"{_AUTH}/auth/2fa/authenticate", lambda: code or one_time_code(secret))
 
     def sign_out(self) -> None:
         """End the session."""
@@ -88,14 +81,21 @@ class SiteClient:
         """Let go of the connections."""
         self._http.close()
 
-    def add_second_factor(self) -> str:
-        """Add an authenticator app; its secret."""
+    def add_second_factor(self) -> tuple[str, list[str]]:
+        """Add an authenticator app; its secret, and the recovery codes."""
         self.ask("POST", f"{_AUTH}/auth/reauthenticate", {"password": PASSWORD})
         begun = self.ask("GET", f"{_AUTH}/account/authenticators/totp")
         secret = str(begun.json()["meta"]["secret"])
-        done = self.ask("POST", f"{_AUTH}/account/authenticators/totp", {"code": one_time_code(secret)})
-        assert done.status_code == 200, done.text
-        return secret
+        self._show_code(f"{_AUTH}/account/authenticators/totp", lambda: one_time_code(secret))
+        codes = self.ask("GET", f"{_AUTH}/account/authenticators/recovery-codes").json()["data"]["unused_codes"]
+        return secret, list(codes)
+
+    def _show_code(self, path: str, code: Callable[[], str]) -> None:
+        """Twice, if need be: a one-time code may grow old on the way."""
+        answer = self.ask("POST", path, {"code": code()})
+        if answer.status_code != 200:
+            answer = self.ask("POST", path, {"code": code()})
+        assert answer.status_code == 200, answer.text
 
     # -- live values
 

@@ -11,23 +11,28 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from ports import free_ports
 from scenarios.programs import Program, Programs, run, sealbus
+from web import site_with_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from scenarios.programs import Done
+    from sealbus.web.config.limits import ServerLimits
 
-__all__ = ["SiteProcess", "open_site", "read_to_the_end", "refused_start"]
+__all__ = ["SiteProcess", "open_site", "read_to_the_end", "read_until", "refused_start"]
 
 _PATIENCE_S = 15.0
-_START_S = 40.0
+_START_S = 90.0
+_TRIES = 5
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -72,17 +77,33 @@ def read_to_the_end(wire: socket.socket) -> bytes:
     return heard
 
 
+def read_until(wire: socket.socket, expected: bytes) -> bytes:
+    """What comes until this has come, in however many pieces."""
+    heard = b""
+    while expected not in heard:
+        piece = wire.recv(65536)
+        assert piece, heard
+        heard += piece
+    return heard
+
+
 @contextlib.contextmanager
-def open_site(folder: Path, *, https: bool = False, **variables: str) -> Iterator[SiteProcess]:
-    """Start a site, and end it. PORT in a variable is the port."""
+def open_site(
+    folder: Path, *, https: bool = False, limits: ServerLimits | None = None, **variables: str
+) -> Iterator[SiteProcess]:
+    """Start a site, and end it. PORT in a variable is the port. With `limits` it has these deadlines."""
     home, port = folder / "home", free_ports(1)
     if https:
         variables.setdefault("SEALBUS_PUBLIC_URL", "https://127.0.0.1:PORT")
     trust = home / "web-tls" / "ca.crt" if https else None
     with Programs() as programs:
-        program = programs.start("site", *_command(home, f"127.0.0.1:{port}", variables, port))
-        program.wait_for("^listening on ", within_s=_START_S)
-        yield SiteProcess(home, port, program, trust)
+        for _ in range(_TRIES):
+            program = programs.start("site", *_command(home, f"127.0.0.1:{port}", variables, port, limits))
+            if "listening" in program.wait_for("^listening on |address already in use", within_s=_START_S)[0]:
+                yield SiteProcess(home, port, program, trust)
+                return
+            port = free_ports(1)  # somebody else took it meanwhile
+        pytest.fail(f"no port stayed free, the last was {port}")
 
 
 def refused_start(folder: Path, listen: str = "", **variables: str) -> Done:
@@ -91,7 +112,12 @@ def refused_start(folder: Path, listen: str = "", **variables: str) -> Done:
     return run(*_command(folder / "home", listen or f"127.0.0.1:{port}", variables, port), within_s=_START_S)
 
 
-def _command(home: Path, listen: str, variables: dict[str, str], port: int) -> list[str]:
+def _command(
+    home: Path, listen: str, variables: dict[str, str], port: int, limits: ServerLimits | None = None
+) -> list[str]:
     inherited = [f"-u{name}" for name in os.environ if name.startswith(("SEALBUS_", "DJANGO_"))]
     given = [f"{name}={value.replace('PORT', str(port))}" for name, value in variables.items()]
-    return ["env", *inherited, *given, *sealbus("web", "serve", "--home", home, "--listen", listen)]
+    if limits is None:
+        return ["env", *inherited, *given, *sealbus("web", "serve", "--home", home, "--listen", listen)]
+    given.append(f"PYTHONPATH={os.pathsep.join([str(_ROOT / 'src'), str(_ROOT / 'tests')])}")
+    return ["env", *inherited, *given, *site_with_limits.command(home, listen, limits)]

@@ -77,7 +77,7 @@ async def test_an_identity_that_is_missing_is_said_and_works_as_soon_as_it_is_th
 
 async def test_a_server_whose_certificate_expires_is_asked_no_more(tmp_path: Path) -> None:
     root = pki.make_root()
-    soon = pki.make_leaf(root, hosts=["127.0.0.1"], not_after=datetime.now(UTC) + timedelta(seconds=3))
+    soon = pki.make_leaf(root, hosts=["127.0.0.1"], not_after=datetime.now(UTC) + timedelta(seconds=5))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*soon.save(tmp_path, "server"))
     async with open_device(tls=context) as device, open_collector(tmp_path) as site:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import struct
 from typing import TYPE_CHECKING
 
@@ -58,7 +57,6 @@ async def test_a_read_is_on_the_wire_within_one_request_time(tmp_path: Path) -> 
             waits.append(place)
             await until(lambda number=number: bool(site.results(number)))  # type: ignore[misc]
         assert max(waits) <= 1, "no more than what was on its way went first"
-        assert statistics.mean(result.took_s for number in range(10) for result in site.results(number)) < 3 * ANSWER_S
 
 
 _READ = struct.pack(">BHH", 3, 999, 1)

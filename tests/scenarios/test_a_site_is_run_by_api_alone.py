@@ -70,7 +70,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.timeout(400)
 async def test_a_site_is_set_up_watched_and_audited_by_api_alone(site: Site) -> None:
-    chief, secret = _first_administrator(site)
+    chief, recovery_code = _first_administrator(site)
     tags = _plant_by_mbaps(site, chief)
     await _live_values(chief, tags)
     _a_reading_and_a_test(chief, tags)
@@ -80,7 +80,7 @@ async def test_a_site_is_set_up_watched_and_audited_by_api_alone(site: Site) -> 
     _a_token_can_do_what_it_was_given(site, chief, tags)
     _all_of_it_is_in_the_audit(site, chief)
     chief.sign_out()
-    chief.sign_in("chief", secret=secret)
+    chief.sign_in("chief", code=recovery_code)  # the one-time code of this half minute may have been used
 
 
 def _first_administrator(site: Site) -> tuple[SiteClient, str]:
@@ -93,13 +93,12 @@ def _first_administrator(site: Site) -> tuple[SiteClient, str]:
     chief.sign_in("chief")
     assert chief.get("/api/v1/me")["rights"] == [], "the role asks for a second factor"
     assert chief.refused("GET", "/api/v1/users") == 403
-    secret = chief.add_second_factor()
+    secret, recovery_codes = chief.add_second_factor()
     chief.sign_out()
-    until_true("the next code", lambda: time.time() % 30 < 25)
     chief = SiteClient(site.url)
     chief.sign_in("chief", secret=secret)
     assert {right["action"] for right in chief.get("/api/v1/me")["rights"]} >= {"administer", "configure", "audit"}
-    return chief, secret
+    return chief, recovery_codes[0]
 
 
 def _plant_by_mbaps(site: Site, chief: SiteClient) -> dict[str, int]:

@@ -84,7 +84,7 @@ def user(name: str, actions: list[str], group: int | None = None) -> int:
     return made.pk
 
 
-def session(user: int, age_s: float = 3600) -> str:
+def session(user: int) -> str:
     """The key of a session of his."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
@@ -96,7 +96,7 @@ def session(user: int, age_s: float = 3600) -> str:
     store[SESSION_KEY] = str(owner.pk)
     store[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
     store[HASH_SESSION_KEY] = owner.get_session_auth_hash()
-    store.set_expiry(timedelta(seconds=age_s))
+    store.set_expiry(timedelta(hours=1))
     store.save()
     return store.session_key or ""
 
@@ -116,6 +116,14 @@ def token(user: int, name: str = "script", actions: list[str] | None = None, gro
     return str(secret)
 
 
+def callers(number: int, roles: dict[str, list[str]]) -> dict[str, str]:
+    """A user for each of these roles, with its actions everywhere; the secrets of their tokens."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        return {role: token(user(f"{role}{number}", actions), actions=actions) for role, actions in roles.items()}
+
+
 def withdraw(user: int, group: int | None = None) -> None:
     """Take his rights in this group, or all of them, away."""
     from sealbus.web.access.models import Version
@@ -130,6 +138,14 @@ def sign_out(session: str) -> None:
     from django.contrib.sessions.backends.db import SessionStore
 
     SessionStore(session).delete()
+
+
+def expire(session: str) -> None:
+    """The time of a session is up."""
+    from django.contrib.sessions.models import Session
+    from django.utils import timezone
+
+    Session.objects.filter(pk=session).update(expire_date=timezone.now())
 
 
 def switch_off(user: int) -> None:
@@ -168,6 +184,9 @@ def main() -> None:
 
     web.boot(Path(sys.argv[1]), os.environ)
     web.migrate()
+    from django.test.utils import override_settings
+
+    override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]).enable()  # nobody signs in
     _say({"is": "ready"})
     deeds: dict[str, Callable[..., Any]] = {
         deed.__name__: deed
@@ -180,8 +199,10 @@ def main() -> None:
             user,
             session,
             token,
+            callers,
             withdraw,
             sign_out,
+            expire,
             switch_off,
         )
         + (change_password, revoke, audit)

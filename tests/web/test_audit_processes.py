@@ -93,8 +93,8 @@ def test_records_are_taken_exactly_once_through_kill_9_at_any_moment(site: Site,
     log.close()
     with site.start("take", folder) as taker:
         assert taker.stdout is not None
-        while taker.stdout.readline() != "0\n":
-            pass
+        while (line := taker.stdout.readline()) != "0\n":
+            assert line, "it ended before all was taken"
         taker.kill()
     taken = [line.split() for line in site.run("taken").splitlines()]
     assert [int(number) for number, _ in taken] == list(range(1, newest_sequence(folder) + 1))
