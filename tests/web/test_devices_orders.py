@@ -191,15 +191,16 @@ def test_orders_of_a_dead_collector_end_honestly(engineer: APIClient) -> None:
     line = a_connection()
     for _ in range(3):
         _ask(engineer, f"connections/{line.pk}/test")
-    read, write, other = [order.id for order in _claimed("one")]
+    read, write, other = [order.id for order in _claimed("main@one")]
     Command.objects.filter(pk=write).update(kind="write")
-    Command.objects.filter(pk=other).update(claimed_by="two")
-    assert services.recover_orders() == 3
+    Command.objects.filter(pk=other).update(claimed_by="main@two")
+    assert services.recover_orders("second") == 0, "another collector of the site may still carry them out"
+    assert services.recover_orders("main") == 3
     states = dict(Command.objects.values_list("pk", "state"))
     assert states == {read: "failed", write: "unknown", other: "failed"}
     assert "may have been carried out" in Command.objects.get(pk=write).reason
-    assert not services.finish("one", write, _result(write)), "whoever had it comes too late"
-    assert services.recover_orders() == 0
+    assert not services.finish("main@one", write, _result(write)), "whoever had it comes too late"
+    assert services.recover_orders("main") == 0
 
 
 def test_an_order_is_taken_back(engineer: APIClient) -> None:

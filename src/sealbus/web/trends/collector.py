@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from sealbus.bus import STATE_TOPIC, CollectorReport, decode_report
 from sealbus.errors import SealbusError
+from sealbus.plant import name_of_collector
 from sealbus.web.access.actions import Action
 from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import Requirement, may
@@ -87,7 +88,7 @@ def _ask() -> CollectorReport:
     service = running_service()
     if service is None:
         return _SILENT
-    asked = service.bus.request(STATE_TOPIC, b"", timeout_s=_ANSWER_S)
+    asked = service.bus.request(name_of_collector(STATE_TOPIC), b"", timeout_s=_ANSWER_S)
     try:
         payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(_ANSWER_S + 1)
         return decode_report(payload)

@@ -85,12 +85,13 @@ def finish(worker: str, order_id: int, result: Mapping[str, Any]) -> bool:
     return _end(command, CommandState.CLAIMED, state, reason=reason, result=_clean(dict(result)))
 
 
-def recover_orders() -> int:
-    """By a collector that begins, and is the only one: end what the one before had claimed. A write may or may not have
-    happened, and says so; anything else failed. How many.
+def recover_orders(collector_id: str) -> int:
+    """By a collector that begins, and is the only one with this id: end what the one before had claimed. A write may or may
+    not have happened, and says so; anything else failed. How many. A worker's name begins with the id and "@".
     """
     ended = 0
-    for command in Command.objects.filter(state=CommandState.CLAIMED).select_related("device", "connection"):
+    claimed = Command.objects.filter(state=CommandState.CLAIMED, claimed_by__startswith=f"{collector_id}@")
+    for command in claimed.select_related("device", "connection"):
         is_write = command.kind == CommandKind.WRITE
         state = CommandState.UNKNOWN if is_write else CommandState.FAILED
         reason = "the collector stopped meanwhile" + ("; the write may have been carried out" if is_write else "")
