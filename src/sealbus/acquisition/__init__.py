@@ -7,14 +7,14 @@ allow.
 """
 
 from sealbus.acquisition.clock import SampleClock
-from sealbus.acquisition.collector import LAG_BOUNDS_S, Collector, CollectorPorts
+from sealbus.acquisition.engine import LAG_BOUNDS_S, EnginePorts, PollingEngine
 from sealbus.acquisition.locating import Resolver
-from sealbus.acquisition.sample_batcher import SampleStore
+from sealbus.acquisition.pipeline import SampleStore
 
 __all__ = [
     "LAG_BOUNDS_S",
-    "Collector",
-    "CollectorPorts",
+    "EnginePorts",
+    "PollingEngine",
     "Resolver",
     "SampleClock",
     "SampleStore",

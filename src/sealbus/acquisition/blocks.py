@@ -52,15 +52,15 @@ class Block:
         "_repeat_at",
         "_stale_after_s",
         "planned",
-        "points",
         "read_at",
         "read_us",
         "request",
+        "states",
     )
 
-    def __init__(self, planned: PlannedBlock, points: Sequence[TagState], unit_id: int) -> None:
+    def __init__(self, planned: PlannedBlock, states: Sequence[TagState], unit_id: int) -> None:
         self.planned = planned
-        self.points = tuple(points)
+        self.states = tuple(states)
         self.request = RawRequest(bytes((unit_id,)) + read_pdu(planned.place))
         self._decode = build_decoder(planned)
         self._data: bytes | None = None
@@ -69,8 +69,8 @@ class Block:
         self._stale_after_s = min(tag.stale_after_s for tag in planned.tags)
         self.read_at = -math.inf
         self.read_us = 0
-        for point in self.points:
-            point.block = self
+        for state in self.states:
+            state.block = self
 
     def begins(self, now: float, time_us: int, before: Block | None = None) -> None:
         """From now on its tags can grow stale, or rather from when they were last read in another block."""
@@ -89,30 +89,30 @@ class Block:
     def _take_raws(self, raws: Sequence[Raw], time_us: int, now: float, told: list[Sample]) -> None:
         before = self._raws
         if before is None:
-            for point, raw in zip(self.points, raws, strict=True):
-                if (sample := point.take(raw, time_us, now)) is not None:
+            for state, raw in zip(self.states, raws, strict=True):
+                if (sample := state.take(raw, time_us, now)) is not None:
                     told.append(sample)
             return
-        for point, raw, last in zip(self.points, raws, before, strict=True):
-            if raw != last and (sample := point.take(raw, time_us, now)) is not None:
+        for state, raw, last in zip(self.states, raws, before, strict=True):
+            if raw != last and (sample := state.take(raw, time_us, now)) is not None:
                 told.append(sample)
 
     def repeat(self, now: float, told: list[Sample]) -> None:
         """Say again what has not been said for its time."""
-        samples = (point.repeat(self.read_us, now) for point in self.points)
+        samples = (state.repeat(self.read_us, now) for state in self.states)
         told.extend(sample for sample in samples if sample is not None)
-        self._repeat_at = min(point.repeat_at for point in self.points)
+        self._repeat_at = min(state.repeat_at for state in self.states)
 
     def fail(self, reason: Reason, time_us: int, now: float, told: list[Sample]) -> None:
         """There is no answer, or a refusal."""
         self._data = self._raws = None
-        samples = (point.fail(reason, time_us, now) for point in self.points)
+        samples = (state.fail(reason, time_us, now) for state in self.states)
         told.extend(sample for sample in samples if sample is not None)
 
     def fail_undecoded(self, error: Exception, time_us: int, now: float, told: list[Sample]) -> None:
         """There is an answer, and an error of ours in decoding it."""
-        for point in self.points:
-            point.troubled(error)
+        for state in self.states:
+            state.record_bug(error)
         self.fail(Reason.NOT_DECODABLE, time_us, now, told)
 
     def sweep(self, now: float, told: list[Sample]) -> None:
@@ -120,7 +120,7 @@ class Block:
         age_s = now - self.read_at
         if age_s < self._stale_after_s:
             return
-        for point, tag in zip(self.points, self.planned.tags, strict=True):
-            if age_s >= tag.stale_after_s and (sample := point.grow_stale(self.read_us, now)) is not None:
+        for state, tag in zip(self.states, self.planned.tags, strict=True):
+            if age_s >= tag.stale_after_s and (sample := state.grow_stale(self.read_us, now)) is not None:
                 told.append(sample)
                 self._data = self._raws = None  # so that the next answer makes it good again

@@ -173,7 +173,7 @@ class Errands:
         """The link to use, and whether it is there for this order only. Raises ConfigError."""
         target = order.connection
         if isinstance(target, int):
-            link = self._fleet.links.get(target)
+            link = self._fleet.by_id.get(target)
             if link is None:
                 problems = (each for each in self._fleet.problems if (each.what, each.id) == ("connection", target))
                 problem = next((each.text for each in problems), "")
@@ -181,7 +181,7 @@ class Errands:
             return link, False
         self._temporary -= 1
         trial = PolledConnection(msgspec.structs.replace(target, id=self._temporary, devices=()), self._reach)
-        for link in self._fleet.links.values():
+        for link in self._fleet.by_id.values():
             if link.endpoint == trial.endpoint and link.plan.identity == target.identity:
                 trial.close()
                 return link, False
@@ -189,7 +189,7 @@ class Errands:
         if owner is not None and trial.endpoint.line is not None:
             trial.close()
             raise ConfigError(f"{trial.endpoint} belongs to connection {owner}", key="url", hint="use that one")
-        if owner is not None and (theirs := self._fleet.links.get(owner)) is not None:
+        if owner is not None and (theirs := self._fleet.by_id.get(owner)) is not None:
             trial.plan = msgspec.structs.replace(trial.plan, devices=theirs.plan.devices)  # what is forbidden there
         return trial, True
 

@@ -116,7 +116,7 @@ class PlannedBlock:
         return _block(self.tags[:middle]), _block(self.tags[middle:])
 
 
-def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, detours: LearnedSplits = _NONE) -> list[PlannedBlock]:
+def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, splits: LearnedSplits = _NONE) -> list[PlannedBlock]:
     """The requests that read these tags of one device, by table and address. None of the tags may be objected to."""
     of_table: dict[Table, list[Tag]] = {}
     for tag in tags:
@@ -124,14 +124,14 @@ def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, detours: LearnedSplit
     return [
         block
         for table in sorted(of_table)
-        for block in _plan_table(sorted(of_table[table], key=_by_place), limits, detours)
+        for block in _plan_table(sorted(of_table[table], key=_by_place), limits, splits)
     ]
 
 
-def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, detours: LearnedSplits) -> list[PlannedBlock]:
+def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, splits: LearnedSplits) -> list[PlannedBlock]:
     table = tags[0].place.table
     most, gap = limits.of_table(table)
-    avoided = [each for each in (*limits.forbidden, *detours.refused) if each.table is table]
+    avoided = [each for each in (*limits.forbidden, *splits.refused) if each.table is table]
     blocks: list[PlannedBlock] = []
     members: list[Tag] = []
     first, last = 0, -1
@@ -141,7 +141,7 @@ def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, detours: LearnedSplit
             bool(members)
             and ends - first < most
             and begins - last - 1 <= gap
-            and (table, begins) not in detours.cuts
+            and (table, begins) not in splits.cuts
             and not any(each.address < begins and each.last > last for each in avoided)
         )
         if not merges:

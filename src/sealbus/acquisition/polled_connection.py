@@ -100,7 +100,7 @@ class PolledConnection:
     """Made from a plan; ConfigError where that cannot be used."""
 
     plan: ConnectionPlan
-    reach: DialContext
+    dial_context: DialContext
     devices: dict[int, DeviceRun] = field(default_factory=dict)
     """Its devices, by their ids."""
     endpoint: Endpoint = field(init=False)
@@ -134,13 +134,13 @@ class PolledConnection:
             locate=self._locate,
             connected=self._connected,
             answering=self._answering,
-            lost=lambda reason: self._is(LinkStatus.DOWN, reason),
+            lost=lambda reason: self._set_status(LinkStatus.DOWN, reason),
             unreachable=self._unreachable,
         )
         self.channel = Channel(
             self.endpoint, build_rules(self.plan), tls=self._tls if scheme is Scheme.MBAPS else None, hooks=hooks
         )
-        self._condition.since_us = self.reach.clock.now_us()
+        self._condition.since_us = self.dial_context.clock.now_us()
 
     @property
     def id(self) -> int:
@@ -158,7 +158,7 @@ class PolledConnection:
                 poll.stop()
         self.devices.clear()
         self.channel.close()
-        self.reach.locator.release(self.id)
+        self.dial_context.locator.release(self.id)
 
     def reset(self, reason: str) -> None:
         """Close the connection and let the next request open it anew. What is under way is nobody's fault."""
@@ -173,16 +173,16 @@ class PolledConnection:
 
     # -- looked after once in a while
 
-    def tend(self, loop: asyncio.AbstractEventLoop, *, changed: set[str]) -> None:
+    def maintain(self, loop: asyncio.AbstractEventLoop, *, changed: set[str]) -> None:
         """Is whoever answers still entitled, and are we still who we were? Then let the polls look for what is stale."""
         if self.channel.counters.answered != self._answers.count:
             self._answers.count = self.channel.counters.answered
-            self._answers.last_us = self.reach.clock.now_us()
+            self._answers.last_us = self.dial_context.clock.now_us()
         if self.plan.identity in changed:
             self.reset("the files of its identity have changed")
         elif self.peer is not None and datetime.now(UTC) > self.peer.not_after:  # all else needs a changed file
             self.reset("the certificate of the server has expired")
-            self._is(LinkStatus.DOWN, "the certificate of the server has expired")
+            self._set_status(LinkStatus.DOWN, "the certificate of the server has expired")
         now = loop.time()
         for device in self.devices.values():
             for poll in device.polls:
@@ -190,11 +190,11 @@ class PolledConnection:
 
     def recheck(self) -> None:
         """The allowed networks have changed."""
-        objection = self.reach.locator.objection(self.located) if self.located is not None else None
+        objection = self.dial_context.locator.objection(self.located) if self.located is not None else None
         if objection is not None:
             self.located = None
             self.reset(objection)
-            self._is(LinkStatus.REFUSED, objection)
+            self._set_status(LinkStatus.REFUSED, objection)
 
     # -- how it is
 
@@ -219,15 +219,15 @@ class PolledConnection:
             waiting=self.channel.waiting,
             silent_units=tuple(self.channel.silent_units),
             overruns=sum(poll.overruns for poll in polls),
-            identity_problem=self.reach.identities.problem(self.plan.identity) if self.plan.identity else "",
+            identity_problem=self.dial_context.identities.problem(self.plan.identity) if self.plan.identity else "",
             certificate_not_after_us=int(self.peer.not_after.timestamp()) * US_PER_S if self.peer else None,
             polls=polls,
         )
 
-    def _is(self, status: LinkStatus, why: str = "") -> None:
+    def _set_status(self, status: LinkStatus, why: str = "") -> None:
         condition = self._condition
         if condition.status is not status:
-            condition.since_us = self.reach.clock.now_us()
+            condition.since_us = self.dial_context.clock.now_us()
             _log.log(
                 logging.INFO if status is LinkStatus.UP else logging.WARNING, "%s is %s%s", self.endpoint, status,
                 f": {why}" if why else "",
@@ -243,17 +243,17 @@ class PolledConnection:
     async def _locate(self, endpoint: Endpoint) -> Endpoint:
         self.refusal = None
         try:
-            self.located = await self.reach.locator.locate(endpoint, self.id)
+            self.located = await self.dial_context.locator.locate(endpoint, self.id)
         except LocatingError as error:
             self.refusal = error
             raise
         if self.located.forward is None:
             return self.located
-        forward = self.reach.identities.forward(self.plan.identity, self.located.forward)
+        forward = self.dial_context.identities.forward(self.plan.identity, self.located.forward)
         return dataclasses.replace(self.located, forward=forward)
 
     def _tls(self) -> ssl.SSLContext:
-        self._credentials = self.reach.identities.credentials(self.plan.identity)
+        self._credentials = self.dial_context.identities.credentials(self.plan.identity)
         return self._credentials.context
 
     def _connected(self, transport: asyncio.BaseTransport) -> None:
@@ -261,14 +261,14 @@ class PolledConnection:
         if ssl_object is not None and self._credentials is not None:
             self.peer = self._credentials.verifier.peer(ssl_object, datetime.now(UTC))
         self.is_proven = False
-        self._is(LinkStatus.UP)
+        self._set_status(LinkStatus.UP)
 
     def _answering(self) -> None:
         self.is_proven = True
 
     def _unreachable(self, reason: str) -> None:
         is_refused = self.refusal is not None and self.refusal.step is Step.RULES
-        self._is(LinkStatus.REFUSED if is_refused else LinkStatus.DOWN, reason)
+        self._set_status(LinkStatus.REFUSED if is_refused else LinkStatus.DOWN, reason)
 
 
 def _poll_state(poll: Poll) -> PollState:
@@ -276,7 +276,7 @@ def _poll_state(poll: Poll) -> PollState:
     return PollState(
         device_id=poll.unit.device_id,
         interval_s=poll.interval_s,
-        tags=len(poll.members),
+        tags=len(poll.polled_tags),
         requests_per_round=len(poll.blocks),
         rounds=counters.rounds,
         requests=counters.requests,

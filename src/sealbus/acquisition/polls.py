@@ -54,7 +54,7 @@ class PollContext(Protocol):
     def told(self) -> list[Sample]:
         """The list that samples to be told are appended to; whoever calls this will append."""
 
-    def lagged(self, seconds: float) -> None:
+    def record_lag(self, seconds: float) -> None:
         """A round began so long after it was due."""
 
 
@@ -77,7 +77,7 @@ class PolledTag:
     """A tag and its memory."""
 
     tag: Tag
-    point: TagState
+    state: TagState
 
 
 @dataclass(slots=True)
@@ -109,17 +109,17 @@ class Poll:
     """The rounds of one device and interval, from `start` to `stop`."""
 
     def __init__(
-        self, unit: PolledUnit, members: Sequence[PolledTag], interval_s: float, surroundings: PollContext
+        self, unit: PolledUnit, polled_tags: Sequence[PolledTag], interval_s: float, context: PollContext
     ) -> None:
         self.unit = unit
-        self.members = tuple(members)
+        self.polled_tags = tuple(polled_tags)
         self.interval_s = interval_s
         self.counters = PollCounters()
-        self._in = surroundings
-        self._loop = surroundings.loop
-        self._points = {member.tag: member.point for member in members}
+        self._context = context
+        self._loop = context.loop
+        self._states = {polled_tag.tag: polled_tag.state for polled_tag in polled_tags}
         self._patience_s = max(_SHORTEST_PATIENCE_S, 2 * interval_s)
-        self._beat = PollPhase(interval_s, unit.device_id, self._loop.time())
+        self._phase = PollPhase(interval_s, unit.device_id, self._loop.time())
         self._timer: asyncio.TimerHandle | None = None
         self._todo: deque[Block] = deque()
         self._under_way = 0
@@ -128,7 +128,7 @@ class Poll:
         self._refused: list[Block] = []
         self._refused_now: list[Block] = []
         self._cuts_now: set[tuple[Table, int]] = set()
-        self._detours = LearnedSplits()
+        self._splits = LearnedSplits()
         self._retry_at = 0.0
         self._retry_after_s = _FIRST_RETRY_S
         self.is_stopped = False
@@ -139,7 +139,7 @@ class Poll:
 
     def start(self) -> None:
         """Let it be due from now on."""
-        self._timer = self._loop.call_at(self._beat.due, self._due)
+        self._timer = self._loop.call_at(self._phase.due, self._due)
 
     def stop(self) -> None:
         """No more rounds; what still comes of this one is not for us."""
@@ -150,7 +150,7 @@ class Poll:
 
     def sweep(self, now: float) -> None:
         """Once in a while: find what has grown stale, and say again what nobody asks for."""
-        told = self._in.told()
+        told = self._context.told()
         for block in self.blocks:
             block.sweep(now, told)
         for block in self._refused:
@@ -165,18 +165,18 @@ class Poll:
 
     def _due(self) -> None:
         now = self._loop.time()
-        lag_s = max(0.0, now - self._beat.due)
-        self.counters.overruns += self._beat.advance(now)
-        self._timer = self._loop.call_at(self._beat.due, self._due)
+        lag_s = max(0.0, now - self._phase.due)
+        self.counters.overruns += self._phase.advance(now)
+        self._timer = self._loop.call_at(self._phase.due, self._due)
         if self._under_way or self._todo:
             self.counters.overruns += 1
             return
         self.counters.lag_s = lag_s
-        self._in.lagged(lag_s)
+        self._context.record_lag(lag_s)
         self._begin(now)
 
     def _begin(self, now: float) -> None:
-        if self._has_detours and now >= self._retry_at:
+        if self._has_splits and now >= self._retry_at:
             self._forget()
         self._began_s = now
         self._todo.extend(self.blocks)
@@ -205,7 +205,7 @@ class Poll:
         self.counters.took_s = now - self._began_s
         if self._refused_now or self._cuts_now:
             self._learn(now)
-        elif not self._has_detours:
+        elif not self._has_splits:
             self._retry_after_s = _FIRST_RETRY_S
 
     # -- answers
@@ -215,7 +215,7 @@ class Poll:
         self._under_way -= 1
         if self.is_stopped:
             return
-        told = self._in.told()
+        told = self._context.told()
         if not answer[5] & _EXCEPTION_BIT:
             self._take(block, answer[_DATA_AT:], told)
         else:
@@ -223,7 +223,7 @@ class Poll:
         self._fill()
 
     def _take(self, block: Block, data: bytes, told: list[Sample]) -> None:
-        now, time_us = self._loop.time(), self._in.clock.now_us()
+        now, time_us = self._loop.time(), self._context.clock.now_us()
         try:
             block.take(data, time_us, now, told)
         except Exception as error:  # noqa: BLE001 - above this is the connection, and it is not to blame
@@ -232,7 +232,7 @@ class Poll:
 
     def _take_exception(self, block: Block, code: int, told: list[Sample]) -> None:
         self.counters.failures += 1
-        if code in HALVED and len(block.points) > 1:
+        if code in HALVED and len(block.states) > 1:
             left, right = block.planned.halves()
             self._cuts_now.add((right.place.table, right.place.address))
             self._todo.extendleft((self._build(right, block), self._build(left, block)))
@@ -249,56 +249,56 @@ class Poll:
         reason = None if self.unit.is_resetting else reason_of_failure(failure)
         if reason is not None:
             self.counters.failures += 1
-            self._fail(block, reason, self._in.told())
+            self._fail(block, reason, self._context.told())
         self._fill()
 
     def _fail(self, block: Block, reason: Reason, told: list[Sample]) -> None:
-        block.fail(reason, self._in.clock.now_us(), self._loop.time(), told)
+        block.fail(reason, self._context.clock.now_us(), self._loop.time(), told)
 
     # -- what is learnt
 
     @property
-    def _has_detours(self) -> bool:
-        return bool(self._refused or self._detours.cuts)
+    def _has_splits(self) -> bool:
+        return bool(self._refused or self._splits.cuts)
 
     def _learn(self, now: float) -> None:
         """A round has shown places that are refused; or, where each half was served, that they cannot be merged."""
-        if not self._has_detours or now >= self._retry_at:
+        if not self._has_splits or now >= self._retry_at:
             self._retry_at = now + self._retry_after_s
             self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
-        refused, cuts = self._detours.refused, self._detours.cuts
+        refused, cuts = self._splits.refused, self._splits.cuts
         if self._refused_now:
             self._refused += self._refused_now
             refused += tuple(block.planned.place for block in self._refused_now)
         else:
             cuts |= self._cuts_now
-        self._detours = LearnedSplits(refused, cuts)
+        self._splits = LearnedSplits(refused, cuts)
         self._refused_now, self._cuts_now = [], set()
         self._replan()
 
     def _forget(self) -> None:
-        self._detours = LearnedSplits()
+        self._splits = LearnedSplits()
         self._refused = []
         self._replan()
 
     def _replan(self) -> None:
-        now, time_us = self._loop.time(), self._in.clock.now_us()
+        now, time_us = self._loop.time(), self._context.clock.now_us()
         refused = {block.planned.tags[0] for block in self._refused}
-        wanted = [member.tag for member in self.members if member.tag not in refused]
-        planned = plan_blocks(wanted, self.unit.limits, self._detours)
+        wanted = [polled_tag.tag for polled_tag in self.polled_tags if polled_tag.tag not in refused]
+        planned = plan_blocks(wanted, self.unit.limits, self._splits)
         unchanged = {block.planned.tags: block for block in self.blocks}
         blocks = []
         for each in planned:
             block = unchanged.get(each.tags)
             if block is None or block.planned.place != each.place:
-                block = self._build(each, self._points[each.tags[0]].block)
+                block = self._build(each, self._states[each.tags[0]].block)
                 if block.read_us == 0:
                     block.begins(now, time_us)
             blocks.append(block)
         self.blocks = blocks
 
     def _build(self, planned: PlannedBlock, before: Block | None) -> Block:
-        block = Block(planned, [self._points[tag] for tag in planned.tags], self.unit.unit_id)
+        block = Block(planned, [self._states[tag] for tag in planned.tags], self.unit.unit_id)
         if before is not None:
             block.begins(0.0, 0, before)
         return block

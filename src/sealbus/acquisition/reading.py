@@ -99,7 +99,7 @@ class _Reading:
         if answer.exception in HALVED and len(block.tags) > 1:
             self.todo.extendleft(reversed(block.halves()))
             return
-        time_us, told = self._link.reach.clock.now_us(), list[Sample]()
+        time_us, told = self._link.dial_context.clock.now_us(), list[Sample]()
         if answer.data is not None:
             run.take(answer.data, time_us, 0.0, told)
         else:
@@ -119,7 +119,7 @@ class _Reading:
             if (objection := limits.objection(tag)) is not None:
                 raise objection
         except ConfigError as error:
-            time_us = self._link.reach.clock.now_us()
+            time_us = self._link.dial_context.clock.now_us()
             self.values[plan.id] = ValueRead(
                 tag_id=plan.id,
                 time_us=time_us,

@@ -56,13 +56,13 @@ class TagState:
         "_is_limited",
         "_low",
         "block",
+        "bug",
         "max_interval_s",
         "quality",
         "reason",
         "repeat_at",
         "sample",
         "tag_id",
-        "trouble",
         "value",
     )
 
@@ -83,20 +83,20 @@ class TagState:
         self.reason: Reason = before.reason if before else Reason.NOT_COLLECTED
         self.block: Block | None = None
         """What reads it; a calculated one has none."""
-        self.trouble = ""
+        self.bug = ""
         """The first error of ours that it met, if there was one."""
 
     def take(self, raw: Raw, time_us: int, now: float) -> Sample | None:
         """It was read."""
         try:
-            return self.settle(self._convert(raw), time_us, now)
+            return self.set_value(self._convert(raw), time_us, now)
         except NoValue as none:
             return self.fail(none.reason, time_us, now)
         except Exception as error:  # noqa: BLE001 - bytes of a device: they cost this tag, and no other one
-            self.troubled(error)
+            self.record_bug(error)
             return self.fail(Reason.NOT_DECODABLE, time_us, now)
 
-    def settle(
+    def set_value(
         self, value: SampleValue, time_us: int, now: float, *, quality: Quality = _GOOD, reason: Reason = _NO_REASON
     ) -> Sample | None:
         """It has this value."""
@@ -141,11 +141,11 @@ class TagState:
         value = None if self.quality is _BAD else self.value
         return self._tell(Sample(self.tag_id, read_us, value, self.quality, self.reason), now)
 
-    def troubled(self, error: Exception) -> None:
+    def record_bug(self, error: Exception) -> None:
         """An error of ours: log the first one, and keep it to be shown."""
-        if not self.trouble:
-            self.trouble = describe_bug(error)
-            _log.error("tag %d: %s", self.tag_id, self.trouble, exc_info=error)
+        if not self.bug:
+            self.bug = describe_bug(error)
+            _log.error("tag %d: %s", self.tag_id, self.bug, exc_info=error)
 
     def current(self) -> Sample | None:
         """What it says now, told or not."""

@@ -104,7 +104,7 @@ async def try_connection(order: TestConnection, errand: Errand, link: PolledConn
     for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, ask)):
         reason = await trial.take(step, act)
         if reason:
-            problem = link.reach.identities.problem(link.plan.identity)
+            problem = link.dial_context.identities.problem(link.plan.identity)
             if problem and problem not in reason:  # what was shown were the files as they were last good
                 reason = f"{reason}; and its files are not in force: {problem}"
             return Outcome(OrderState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())

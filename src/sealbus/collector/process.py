@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003 - a field of a dataclass that others construct
 from typing import TYPE_CHECKING
 
-from sealbus.acquisition import Collector, CollectorPorts
+from sealbus.acquisition import EnginePorts, PollingEngine
 from sealbus.bus import Bus, open_bus
 from sealbus.collector.commands import CommandIntake, CommandReports
 from sealbus.collector.lease import Lease, LeaseLost, holder_name
@@ -124,8 +124,8 @@ class _Run:
         self._timing = settings.timing
         self._live = LivePublisher(bus, settings.collector_id)
         self._reports = CommandReports(store, calls, holder)
-        self._engine = Collector(
-            CollectorPorts(
+        self._engine = PollingEngine(
+            EnginePorts(
                 store=samples,
                 publish=self._live.publish,
                 report=self._reports.add,

@@ -114,11 +114,11 @@ def test_a_tag_is_refused_or_gives_a_value_or_says_why_there_is_none(plan: TagPl
         convert = build_conversion(tag)
     except ConfigError:
         return
-    point = TagState(plan, convert)
+    state = TagState(plan, convert)
     for step in range(3):
-        sample = point.take(data.draw(raws(tag)), T + step, float(step))
+        sample = state.take(data.draw(raws(tag)), T + step, float(step))
         assert sample is None or is_honest(sample)
-    assert point.trouble == ""
+    assert state.bug == ""
 
 
 NAMES = ("a", "b")
@@ -189,12 +189,12 @@ def test_calculated_tags_are_refused_or_have_a_value_or_say_why_not(
     ]
     inputs = {number: TagState(TagPlan(id=number, place="holding:0"), unread) for number in (1, 2)}
     calculations = Calculations(plans, inputs, {}, 0.0)
-    batch = [point.settle(value, T, 1.0) for point, value in zip(inputs.values(), values, strict=True)]
+    batch = [state.set_value(value, T, 1.0) for state, value in zip(inputs.values(), values, strict=True)]
     told = [sample for sample in batch if sample is not None]
     calculations.complete(told, 1e6, T)
     calculations.refresh(2e6, T + 1, told)
     assert all(is_honest(sample) for sample in told)
-    assert not [text for _, text in calculations.wrong() if "fault of Sealbus" in text]
+    assert not [text for _, text in calculations.problem_texts() if "fault of Sealbus" in text]
 
 
 HOSTS = st.sampled_from(
@@ -241,7 +241,7 @@ def test_a_rule_is_refused_or_understood(line: str) -> None:
 @given(st.data())
 async def test_a_fleet_takes_any_plan_and_the_next_one(data: st.DataObject) -> None:
     desk = Desk()
-    fleet = PolledConnections(DialContext(Locator(), IdentityFolder(Path()), SampleClock()), desk)
+    connections = PolledConnections(DialContext(Locator(), IdentityFolder(Path()), SampleClock()), desk)
     for _ in range(2):
         plans = []
         for number in range(1, 4):
@@ -257,11 +257,11 @@ async def test_a_fleet_takes_any_plan_and_the_next_one(data: st.DataObject) -> N
             plans.append(
                 ConnectionPlan(id=number, url=url, timeout_s=data.draw(NUMBERS | st.just(1.0)), devices=(device,))
             )
-        fleet.apply(plans)
-        fleet.tend(changed=set())
+        connections.apply(plans)
+        connections.maintain(changed=set())
         told = {sample.tag_id for sample in desk.samples}
-        runs = [run for link in fleet.links.values() for run in link.devices.values()]
-        collected = {member.tag.plan.id for run in runs for poll in run.polls for member in poll.members}
+        runs = [run for connection in connections.by_id.values() for run in connection.devices.values()]
+        collected = {member.tag.plan.id for run in runs for poll in run.polls for member in poll.polled_tags}
         assert told | collected >= {tag.id for plan in plans for device in plan.devices for tag in device.tags}
-        assert not [problem for problem in fleet.problems if "fault of Sealbus" in problem.text]
-    fleet.close()
+        assert not [problem for problem in connections.problems if "fault of Sealbus" in problem.text]
+    connections.close()

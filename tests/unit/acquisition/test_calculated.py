@@ -20,16 +20,16 @@ class Desk:
     """Two tags that are read, 1 and 2, and calculated ones over them."""
 
     def __init__(self, *plans: CalculatedPlan) -> None:
-        self.points = {}
+        self.states = {}
         for number in (1, 2):
             plan = TagPlan(id=number, place="holding:0", low=0.0, high=1000.0)
-            self.points[number] = TagState(plan, build_conversion(compile_tag(plan)))
-        self.calculations = Calculations(plans, self.points, {}, 0.0)
+            self.states[number] = TagState(plan, build_conversion(compile_tag(plan)))
+        self.calculations = Calculations(plans, self.states, {}, 0.0)
 
     def read(self, now: float = 1.0, **raws: int) -> list[Sample]:
         batch = []
         for name, raw in raws.items():
-            sample = self.points[int(name[1:])].take(raw, T + int(now * 1e6), now)
+            sample = self.states[int(name[1:])].take(raw, T + int(now * 1e6), now)
             if sample is not None:
                 batch.append(sample)
         known = len(batch)
@@ -62,7 +62,7 @@ def test_tags_that_lean_on_each_other_are_evaluated_once_and_in_order() -> None:
 def test_a_bad_input_makes_the_result_bad_and_never_zero() -> None:
     desk = Desk(calculated(10, "a * 0"))
     desk.read(_1=1, _2=1)
-    batch = [sample for sample in [desk.points[1].fail(Reason.TIMEOUT, T + 9_000_000, 9.0)] if sample]
+    batch = [sample for sample in [desk.states[1].fail(Reason.TIMEOUT, T + 9_000_000, 9.0)] if sample]
     desk.calculations.complete(batch, 9.0, T)
     assert batch[1:] == [Sample(10, T + 9_000_000, None, Quality.BAD, Reason.NOT_COMPUTABLE)]
 
@@ -79,7 +79,7 @@ def test_an_uncertain_or_stale_input_makes_the_result_that() -> None:
     desk = Desk(calculated(10, "a + b"))
     (told,) = desk.read(_1=2000, _2=1)
     assert (told.value, told.quality, told.reason) == (2001, Quality.UNCERTAIN, Reason.OUT_OF_RANGE)
-    stale = desk.points[2].grow_stale(T, 20.0)
+    stale = desk.states[2].grow_stale(T, 20.0)
     assert stale is not None
     batch = [stale]
     desk.calculations.complete(batch, 20.0, T)
@@ -89,7 +89,7 @@ def test_an_uncertain_or_stale_input_makes_the_result_that() -> None:
 def test_the_result_has_a_dead_band_and_a_range_of_its_own() -> None:
     desk = Desk(calculated(10, "a", inputs={"a": 1}, dead_band=5.0, high=100.0))
     assert [bool(desk.read(now=float(raw), _1=raw)) for raw in (1, 4, 7, 200)] == [True, False, True, True]
-    assert desk.calculations.points[10].quality is Quality.UNCERTAIN
+    assert desk.calculations.states[10].quality is Quality.UNCERTAIN
 
 
 def test_one_with_an_interval_is_evaluated_in_its_time_and_not_before() -> None:
@@ -152,7 +152,7 @@ def test_an_error_that_nobody_foresaw_costs_one_calculated_tag(monkeypatch: pyte
     desk = Desk(calculated(10, "a"), calculated(11, "a + 0"))
     told = {sample.tag_id: sample for sample in desk.read(_1=2)}
     assert (told[10].reason, told[11].value) == (Reason.NOT_COMPUTABLE, 1)
-    assert [(number, "RuntimeError" in text) for number, text in desk.calculations.wrong()] == [(10, True)]
+    assert [(number, "RuntimeError" in text) for number, text in desk.calculations.problem_texts()] == [(10, True)]
 
 
 def test_four_times_as_many_take_no_sixteen_times_as_long() -> None:

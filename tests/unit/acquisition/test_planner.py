@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sealbus.plant import Tag
 
 
-def places(tags: list[Tag], limits: DeviceLimits | None = None, detours: LearnedSplits | None = None) -> list[str]:
-    return [str(block.place) for block in plan_blocks(tags, limits or DeviceLimits(), detours or LearnedSplits())]
+def places(tags: list[Tag], limits: DeviceLimits | None = None, splits: LearnedSplits | None = None) -> list[str]:
+    return [str(block.place) for block in plan_blocks(tags, limits or DeviceLimits(), splits or LearnedSplits())]
 
 
 def test_thirty_neighbours_are_one_request() -> None:
@@ -61,9 +61,9 @@ def test_a_value_of_several_registers_is_never_split() -> None:
 
 def test_what_was_learnt_is_gone_around() -> None:
     tags = [tag(f"holding:{address}") for address in (0, 1, 3, 4)]
-    assert places(tags, detours=LearnedSplits(refused=(parse_place("holding:2"),))) == ["holding:0-1", "holding:3-4"]
-    assert places(tags, detours=LearnedSplits(cuts=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
-    assert places(tags, detours=LearnedSplits(cuts=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
+    assert places(tags, splits=LearnedSplits(refused=(parse_place("holding:2"),))) == ["holding:0-1", "holding:3-4"]
+    assert places(tags, splits=LearnedSplits(cuts=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
+    assert places(tags, splits=LearnedSplits(cuts=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
 
 
 def test_a_block_is_halved_by_its_tags() -> None:

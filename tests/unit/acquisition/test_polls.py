@@ -64,17 +64,17 @@ class Desk:
     def told(self) -> list[Sample]:
         return self.samples
 
-    def lagged(self, seconds: float) -> None:
+    def record_lag(self, seconds: float) -> None:
         self.lags.append(seconds)
 
     def poll(self, addresses: list[int], interval_s: float = 1.0, *, window: int = 1, gap: int = 8) -> Poll:
         unit = PolledUnit(1, 1, DeviceLimits(gap_registers=gap), cast("Channel", self.device), window)
-        members = []
+        polled_tags = []
         for address in addresses:
             plan = TagPlan(id=address, place=f"holding:{address}", interval_s=interval_s)
             tag = compile_tag(plan)
-            members.append(PolledTag(tag, TagState(plan, build_conversion(tag))))
-        poll = Poll(unit, members, interval_s, self)
+            polled_tags.append(PolledTag(tag, TagState(plan, build_conversion(tag))))
+        poll = Poll(unit, polled_tags, interval_s, self)
         poll.start()
         return poll
 
@@ -252,8 +252,8 @@ async def test_a_refused_tag_is_said_again_in_its_time_though_it_is_not_asked() 
     poll = desk.poll([0])
     await asyncio.sleep(1.5)
     desk.samples.clear()
-    for point in poll.members:
-        point.point.repeat_at = 0.0
+    for state in poll.polled_tags:
+        state.state.repeat_at = 0.0
     poll.sweep(asyncio.get_running_loop().time())
     assert desk.bad() == {0: Reason.NO_SUCH_PLACE}
     assert desk.samples[0].value is None

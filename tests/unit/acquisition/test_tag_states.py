@@ -14,20 +14,20 @@ from sealbus.samples import Quality, Reason, Sample
 T = 1_700_000_000_000_000
 
 
-def point(**options: object) -> TagState:
+def state(**options: object) -> TagState:
     plan = TagPlan(id=7, place="holding:0", **options)  # type: ignore[arg-type]
     return TagState(plan, build_conversion(compile_tag(plan)))
 
 
 def test_the_first_value_is_told_and_then_only_changes() -> None:
-    one = point()
+    one = state()
     assert one.take(5, T, 0.0) == Sample(7, T, 5)
     assert one.take(5, T + 1, 1.0) is None
     assert one.take(6, T + 2, 2.0) == Sample(7, T + 2, 6)
 
 
 def test_the_dead_band_is_measured_from_what_was_told_last() -> None:
-    one = point(dead_band=2.0)
+    one = state(dead_band=2.0)
     assert [one.take(raw, T + raw, 0.0) is not None for raw in (10, 11, 12, 13, 14, 15, 13)] == [
         True, False, False, True, False, False, False
     ]  # fmt: skip
@@ -35,7 +35,7 @@ def test_the_dead_band_is_measured_from_what_was_told_last() -> None:
 
 
 def test_a_value_that_does_not_change_is_told_again_in_its_time() -> None:
-    one = point(max_interval_s=100.0)
+    one = state(max_interval_s=100.0)
     one.take(5, T, 0.0)
     told = [now for now in range(1, 301) if one.take(5, T + now, float(now))]
     assert len(told) in (3, 4)
@@ -44,7 +44,7 @@ def test_a_value_that_does_not_change_is_told_again_in_its_time() -> None:
 
 
 def test_a_failure_is_told_once_without_a_value_and_again_in_its_time() -> None:
-    one = point(max_interval_s=100.0)
+    one = state(max_interval_s=100.0)
     one.take(5, T, 0.0)
     assert one.fail(Reason.TIMEOUT, T + 1, 1.0) == Sample(7, T + 1, None, Quality.BAD, Reason.TIMEOUT)
     assert one.fail(Reason.TIMEOUT, T + 2, 2.0) is None
@@ -55,14 +55,14 @@ def test_a_failure_is_told_once_without_a_value_and_again_in_its_time() -> None:
 
 
 def test_a_value_outside_its_range_is_uncertain_and_still_a_value() -> None:
-    one = point(low=0.0, high=10.0)
+    one = state(low=0.0, high=10.0)
     assert one.take(10, T, 0.0) == Sample(7, T, 10)
     assert one.take(11, T + 1, 0.0) == Sample(7, T + 1, 11, Quality.UNCERTAIN, Reason.OUT_OF_RANGE)
     assert one.take(10, T + 2, 0.0) == Sample(7, T + 2, 10)
 
 
 def test_a_stale_tag_repeats_its_last_value_at_the_time_it_was_read() -> None:
-    one = point()
+    one = state()
     one.take(5, T, 0.0)
     assert one.grow_stale(T + 500, 10.0) == Sample(7, T + 500, 5, Quality.STALE, Reason.NOT_REFRESHED)
     assert one.grow_stale(T + 500, 11.0) is None
@@ -70,7 +70,7 @@ def test_a_stale_tag_repeats_its_last_value_at_the_time_it_was_read() -> None:
 
 
 def test_a_tag_that_was_never_read_is_stale_without_a_value_and_one_that_is_bad_stays_so() -> None:
-    one = point()
+    one = state()
     assert one.grow_stale(T, 10.0) == Sample(7, T, None, Quality.STALE, Reason.NOT_REFRESHED)
     one.fail(Reason.TIMEOUT, T + 1, 11.0)
     assert one.grow_stale(T + 1, 12.0) is None
@@ -78,7 +78,7 @@ def test_a_tag_that_was_never_read_is_stale_without_a_value_and_one_that_is_bad_
 
 @pytest.mark.parametrize("back", [0, 1, 5_000_000, SLEWED_US - 2])
 def test_times_of_one_tag_are_in_strict_order(back: int) -> None:
-    one = point()
+    one = state()
     one.take(5, T, 0.0)
     told = one.take(6, T - back, 0.0)
     assert told is not None
@@ -86,7 +86,7 @@ def test_times_of_one_tag_are_in_strict_order(back: int) -> None:
 
 
 def test_after_a_clock_that_was_wrong_by_more_the_right_time_is_told() -> None:
-    one = point()
+    one = state()
     one.take(5, T, 0.0)
     assert one.take(6, T - SLEWED_US - 1, 0.0) == Sample(7, T - SLEWED_US - 1, 6)
 
@@ -100,7 +100,7 @@ def test_one_and_true_are_the_same_number_and_a_text_is_compared_as_one() -> Non
 
 
 def test_a_changed_plan_keeps_the_memory_so_order_and_dead_band_go_on() -> None:
-    before = point(dead_band=5.0)
+    before = state(dead_band=5.0)
     before.take(10, T, 0.0)
     plan = TagPlan(id=7, place="holding:0", dead_band=1.0)
     after = TagState(plan, build_conversion(compile_tag(plan)), before=before)
@@ -112,7 +112,7 @@ def test_a_changed_plan_keeps_the_memory_so_order_and_dead_band_go_on() -> None:
 
 def test_a_text_is_neither_above_nor_below_a_limit() -> None:
     one = TagState(CalculatedPlan(id=7, expression='"on"', inputs={}, low=0.0, high=1.0), unread)
-    assert one.settle("on", T, 0.0) == Sample(7, T, "on")
+    assert one.set_value("on", T, 0.0) == Sample(7, T, "on")
 
 
 def test_an_error_that_nobody_foresaw_costs_this_tag_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
@@ -122,5 +122,5 @@ def test_an_error_that_nobody_foresaw_costs_this_tag_and_is_kept(caplog: pytest.
     one = TagState(TagPlan(id=7, place="holding:0"), broken)
     assert one.take(1, T, 0.0) == Sample(7, T, None, Quality.BAD, Reason.NOT_DECODABLE)
     assert one.take(2, T + 1, 0.0) is None
-    assert "RuntimeError: no such thing" in one.trouble
+    assert "RuntimeError: no such thing" in one.bug
     assert len(caplog.records) == 1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sealbus.samples import Sample
 
-__all__ = ["SampleBatcher", "SampleStore"]
+__all__ = ["SamplePipeline", "SampleStore"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _BATCH_S: Final = 0.1
@@ -29,7 +29,7 @@ class SampleStore(Protocol):
     def put(self, samples: Sequence[Sample]) -> object: ...
 
 
-class SampleBatcher:
+class SamplePipeline:
     """`complete` is called with each batch before it goes, and appends to it."""
 
     def __init__(

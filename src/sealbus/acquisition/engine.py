@@ -23,9 +23,9 @@ from sealbus.acquisition.clock import SampleClock
 from sealbus.acquisition.errands import Errands
 from sealbus.acquisition.identities import IdentityFolder
 from sealbus.acquisition.locating import Locator, resolve
+from sealbus.acquisition.pipeline import SamplePipeline
 from sealbus.acquisition.polled_connection import DialContext
 from sealbus.acquisition.polled_connections import PolledConnections
-from sealbus.acquisition.sample_batcher import SampleBatcher
 from sealbus.endpoints import NetworkRules
 from sealbus.errors import ConfigError
 from sealbus.plant import CollectorState, Plan, Problem
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealbus.acquisition.locating import Resolver
-    from sealbus.acquisition.sample_batcher import SampleStore
+    from sealbus.acquisition.pipeline import SampleStore
     from sealbus.plant import Order, OrderProgress, OrderResult
     from sealbus.samples import Sample
 
-__all__ = ["LAG_BOUNDS_S", "Collector", "CollectorPorts"]
+__all__ = ["LAG_BOUNDS_S", "EnginePorts", "PollingEngine"]
 
 _TEND_S: Final = 0.5
 _IDENTITIES_EVERY: Final = 4
@@ -49,7 +49,7 @@ LAG_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 
 
 
 @dataclass(frozen=True, slots=True)
-class CollectorPorts:
+class EnginePorts:
     """What the collector is connected to. All of these are called on its loop and must return at once."""
 
     store: SampleStore
@@ -61,10 +61,10 @@ class CollectorPorts:
     clock: SampleClock = field(default_factory=SampleClock)
 
 
-class Collector:
+class PollingEngine:
     """Make it within a running event loop."""
 
-    def __init__(self, ports: CollectorPorts) -> None:
+    def __init__(self, ports: EnginePorts) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = ports.clock
         self.lags = [0] * (len(LAG_BOUNDS_S) + 1)
@@ -72,11 +72,11 @@ class Collector:
         self._plan = Plan()
         self._identities = IdentityFolder(ports.identities)
         self._locator = Locator(ports.resolve)
-        reach = DialContext(self._locator, self._identities, ports.clock)
-        self._fleet = PolledConnections(reach, self)
+        dial_context = DialContext(self._locator, self._identities, ports.clock)
+        self._connections = PolledConnections(dial_context, self)
         self._calculations = Calculations((), {}, {}, self.loop.time())
-        self._outgoing = SampleBatcher(self.loop, store=ports.store, publish=ports.publish, complete=self._complete)
-        self._errands = Errands(self._fleet, reach, ports.report)
+        self._pipeline = SamplePipeline(self.loop, store=ports.store, publish=ports.publish, complete=self._complete)
+        self._errands = Errands(self._connections, dial_context, ports.report)
         self._problems: list[Problem] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
@@ -88,7 +88,7 @@ class Collector:
         turn = 0
         while not self._closed.is_set():
             turn += 1
-            self._tend(look_at_files=turn % _IDENTITIES_EVERY == 0)
+            self._maintain(look_at_files=turn % _IDENTITIES_EVERY == 0)
             try:
                 async with asyncio.timeout(_TEND_S):
                     await self._closed.wait()
@@ -99,10 +99,10 @@ class Collector:
         """Stop polling, end all orders, hand over what is left."""
         self._closed.set()
         await self._errands.close()
-        self._fleet.close()
+        self._connections.close()
         if self._alarm is not None:
             self._alarm.cancel()
-        self._outgoing.flush()
+        self._pipeline.flush()
         await asyncio.sleep(0)  # lets transports say goodbye
 
     def apply(self, plan: Plan) -> None:
@@ -110,8 +110,8 @@ class Collector:
         self._problems = []
         self._use_networks(plan.networks)
         if plan.networks != self._plan.networks:
-            self._fleet.recheck()
-        self._fleet.apply(plan.connections)
+            self._connections.recheck()
+        self._connections.apply(plan.connections)
         self._identities.keep({each.identity for each in plan.connections if each.identity})
         if plan.calculated != self._plan.calculated or plan.connections != self._plan.connections:
             self._use_calculated(plan)
@@ -129,20 +129,22 @@ class Collector:
 
     def latest(self, tag_ids: Iterable[int] | None = None) -> list[Sample]:
         """What tags say now, each at the time at which it was last read: all of them, or those of these that are known."""
-        points = {**self._fleet.points, **self._calculations.points}
-        wanted = points.values() if tag_ids is None else (points[each] for each in tag_ids if each in points)
-        return [sample for point in wanted if (sample := point.current()) is not None]
+        states = {**self._connections.states, **self._calculations.states}
+        wanted = states.values() if tag_ids is None else (states[each] for each in tag_ids if each in states)
+        return [sample for state in wanted if (sample := state.current()) is not None]
 
     def state(self) -> CollectorState:
         """How everything is."""
-        calculated = (Problem(what="calculated", id=number, text=text) for number, text in self._calculations.wrong())
+        calculated = (
+            Problem(what="calculated", id=number, text=text) for number, text in self._calculations.problem_texts()
+        )
         return CollectorState(
             plan_version=self._plan.version,
-            connections=tuple(link.state() for link in self._fleet.links.values()),
-            problems=(*self._problems, *self._fleet.problems, *calculated),
-            tags=len(self._fleet.points) + len(self._calculations.points),
-            samples=self._outgoing.samples,
-            sample_losses=self._outgoing.losses,
+            connections=tuple(connection.state() for connection in self._connections.by_id.values()),
+            problems=(*self._problems, *self._connections.problems, *calculated),
+            tags=len(self._connections.states) + len(self._calculations.states),
+            samples=self._pipeline.samples,
+            sample_losses=self._pipeline.losses,
             orders_under_way=self._errands.under_way,
             clock_set_back=self.clock.set_back,
             clock_ahead_s=self.clock.ahead_us / 1e6,
@@ -151,17 +153,17 @@ class Collector:
     # -- for polls (PollContext)
 
     def told(self) -> list[Sample]:
-        return self._outgoing.told()
+        return self._pipeline.told()
 
-    def lagged(self, seconds: float) -> None:
+    def record_lag(self, seconds: float) -> None:
         self.lags[bisect_left(LAG_BOUNDS_S, seconds)] += 1
 
     # -- machinery
 
-    def _tend(self, *, look_at_files: bool) -> None:
+    def _maintain(self, *, look_at_files: bool) -> None:
         changed = self._identities.changed() if look_at_files else set()
-        self._fleet.tend(changed=changed)
-        self._calculations.sweep(self.loop.time(), self._outgoing.told())
+        self._connections.maintain(changed=changed)
+        self._calculations.sweep(self.loop.time(), self._pipeline.told())
 
     def _use_networks(self, lines: Sequence[str]) -> None:
         """One line that is none must not close the way to all devices: the others hold."""
@@ -176,13 +178,13 @@ class Collector:
         self._locator.rules = NetworkRules.parse(good)
 
     def _use_calculated(self, plan: Plan) -> None:
-        before, now = self._calculations.points, self.loop.time()
-        self._calculations = Calculations(plan.calculated, self._fleet.points, before, now)
-        time_us, told = self.clock.now_us(), self._outgoing.told()
-        unusable = [self._calculations.points[number] for number in self._calculations.problems]
-        gone = [point for number, point in before.items() if number not in self._calculations.points]
-        for point in (*unusable, *gone):
-            if (sample := point.fail(Reason.NOT_COLLECTED, time_us, now)) is not None:
+        before, now = self._calculations.states, self.loop.time()
+        self._calculations = Calculations(plan.calculated, self._connections.states, before, now)
+        time_us, told = self.clock.now_us(), self._pipeline.told()
+        unusable = [self._calculations.states[number] for number in self._calculations.problems]
+        gone = [state for number, state in before.items() if number not in self._calculations.states]
+        for state in (*unusable, *gone):
+            if (sample := state.fail(Reason.NOT_COLLECTED, time_us, now)) is not None:
                 told.append(sample)
         self._calculations.refresh(now, time_us, told)
         self._set_alarm()
@@ -198,5 +200,5 @@ class Collector:
 
     def _ring(self) -> None:
         """A calculated tag with an interval of its own is due."""
-        self._outgoing.flush()
+        self._pipeline.flush()
         self._set_alarm()
