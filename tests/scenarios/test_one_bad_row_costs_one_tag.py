@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pytest
 
     from scenarios.collecting import Site
+    from sealbus.acquisition.tag_states import Change
 
 ROWS = {
     2001: TagPlan(id=2001, place="holding:1", scale=5e-324, interval_s=0.1),
@@ -71,14 +72,14 @@ async def test_a_relay_is_said_to_be_of_another_version_whatever_its_identity(tm
 async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = Block._take_raws
+    honest = Block.take
 
-    def broken(self: Block, *args: object) -> None:
+    def broken(self: Block, data: bytes, time_us: int, now: float) -> list[Change]:
         if self.planned.place.address == 100:
             raise RuntimeError("no such thing")
-        honest(self, *args)  # type: ignore[arg-type]
+        return honest(self, data, time_us, now)
 
-    monkeypatch.setattr(Block, "_take_raws", broken)
+    monkeypatch.setattr(Block, "take", broken)
     async with open_device() as device, open_collector(tmp_path) as site:
         tags = (*neighbours(2), *neighbours(2, first=100))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *tags))
@@ -159,7 +160,7 @@ async def test_what_is_calculated_and_a_sink_that_breaks_lose_nothing_that_was_r
 
     async with open_device() as device, open_collector(tmp_path) as site:
         monkeypatch.setattr(site, "put", broken)
-        monkeypatch.setattr("sealbus.acquisition.calculated.Calculations.complete", broken)
+        monkeypatch.setattr("sealbus.acquisition.calculated.Calculations.evaluate", broken)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(3)))
         for number in range(3):
             await site.sees_good(1000 + number, number)

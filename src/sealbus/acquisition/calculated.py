@@ -1,11 +1,14 @@
-"""Calculated tags: expressions over other tags, evaluated when an input has been told anew, or at their own interval.
+"""Calculated tags: expressions over other tags, evaluated when an input has changed, or at an interval of their own.
 
-Inputs are the current values of tags, calculated ones among them, so the tags are put in an order in which each comes
-after its inputs; one that leads back to itself has no value. The result is as good as its worst input: a BAD one makes
-it BAD, NOT_COMPUTABLE, whatever the expression would make of it; a STALE or UNCERTAIN one makes it that. Its time is
-that of its newest input.
+Inputs are the current values of tags, calculated ones among them. The tags are put in an order in which each comes after
+its inputs; a tag that leads back to itself has no value. The quality of the result is that of its worst input: a BAD input
+makes it BAD, NOT_COMPUTABLE, whatever the expression is; a STALE or UNCERTAIN input makes it STALE or UNCERTAIN. Its time
+is that of its newest input.
 
-Each costs itself alone: an error that nobody foresaw makes it BAD and a problem, and the others of a batch go on.
+A dead band of an input does not count here, because it only thins what is stored of that input; the calculated tag has a
+dead band of its own.
+
+An unforeseen error in one expression makes that tag BAD and is shown as a problem; the others are evaluated.
 """
 
 from __future__ import annotations
@@ -24,11 +27,12 @@ from sealbus.plant import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, check_pace
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from sealbus.acquisition.tag_states import Change
     from sealbus.expressions import Expression
     from sealbus.plant import CalculatedPlan
-    from sealbus.samples import Sample, SampleValue
+    from sealbus.samples import SampleValue
 
 __all__ = ["Calculations"]
 
@@ -48,18 +52,18 @@ class _Calculation:
     """Its place among all of them: behind each of its inputs."""
     dependents: list[_Calculation] = field(default_factory=list)
 
-    def evaluate(self, now: float, now_us: int) -> Sample | None:
+    def evaluate(self, now: float, now_us: int) -> Change | None:
         try:
             return self._evaluate(now, now_us)
         except Exception as error:  # noqa: BLE001 - a formula of a user: it costs this tag, and no other one
             self.state.record_bug(error)
             return self.state.fail(Reason.NOT_COMPUTABLE, now_us, now)
 
-    def _evaluate(self, now: float, now_us: int) -> Sample | None:
+    def _evaluate(self, now: float, now_us: int) -> Change | None:
         samples = [state.current() for _, state in self.inputs]
         known = [sample for sample in samples if sample is not None]
         if len(known) < len(samples):
-            return None  # some input has not been read yet, so nothing is known, not even that it is bad
+            return None  # an input was not read yet, so nothing is known, not even that it is bad
         qualities = {sample.quality for sample in known}
         time_us = max((sample.time_us for sample in known), default=now_us)
         values: dict[str, SampleValue] = {
@@ -78,7 +82,9 @@ class _Calculation:
 
 
 class Calculations:
-    """The calculated tags of one plan. `points` are those of all tags that are read, `before` those of the last plan."""
+    """The calculated tags of one plan. `states` are those of all tags that are read, `before` the
+    calculated ones of the last plan.
+    """
 
     def __init__(
         self,
@@ -113,13 +119,14 @@ class Calculations:
         yield from ((number, str(error)) for number, error in self.problems.items())
         yield from ((state.tag_id, state.bug) for state in self.states.values() if state.bug)
 
-    def complete(self, batch: list[Sample], now: float, now_us: int) -> None:
-        """Add to `batch` what follows from the samples in it, and from time."""
+    def evaluate(self, changes: Sequence[Change], now: float, now_us: int) -> list[Change]:
+        """The changes that follow from these changes, and from time."""
         due = (
-            {each.rank for sample in batch for each in self._of_input.get(sample.tag_id, ())}
+            {each.rank for change in changes for each in self._of_input.get(change.sample.tag_id, ())}
             if self._of_input
             else set()
         )
+        following = []
         for each in self._timed:
             if each.phase is not None and each.phase.due <= now + _EARLY_S:
                 each.phase.advance(now)
@@ -127,25 +134,22 @@ class Calculations:
         waiting = sorted(due)  # which is a heap
         while waiting:
             each = self._all[heapq.heappop(waiting)]
-            if (sample := each.evaluate(now, now_us)) is None:
+            if (change := each.evaluate(now, now_us)) is None:
                 continue
-            batch.append(sample)
-            for fed in each.dependents:
-                if fed.phase is None and fed.rank not in due:
-                    due.add(fed.rank)
-                    heapq.heappush(waiting, fed.rank)
+            following.append(change)
+            for dependent in each.dependents:
+                if dependent.phase is None and dependent.rank not in due:
+                    due.add(dependent.rank)
+                    heapq.heappush(waiting, dependent.rank)
+        return following
 
-    def refresh(self, now: float, now_us: int, told: list[Sample]) -> None:
-        """Evaluate everything, as after a change of the plan."""
-        samples = (each.evaluate(now, now_us) for each in self._all)
-        told.extend(sample for sample in samples if sample is not None)
+    def evaluate_all(self, now: float, now_us: int) -> list[Change]:
+        """The changes of all of them, for a new plan."""
+        return [change for each in self._all if (change := each.evaluate(now, now_us)) is not None]
 
-    def sweep(self, now: float, told: list[Sample]) -> None:
-        """Once in a while: say again what has not been said for its time."""
-        for each in self._all:
-            sample = each.state.sample
-            if sample is not None and (again := each.state.repeat(sample.time_us, now)) is not None:
-                told.append(again)
+    def sweep(self, now: float) -> list[Change]:
+        """Once in a while: the tags that are due to be reported again."""
+        return [change for each in self._all if (change := each.state.repeat(now)) is not None]
 
     @property
     def next_due(self) -> float | None:
@@ -165,14 +169,14 @@ class Calculations:
         self._rank({id(each): sum(state.tag_id in of_id for _, state in each.inputs) for each in self._all})
 
     def _rank(self, open_inputs: dict[int, int]) -> None:
-        """Each behind its inputs; what is left over leads back to itself."""
+        """Put each after its inputs; what remains leads back to itself."""
         ranked = [each for each in self._all if not open_inputs[id(each)]]
-        for rank, each in enumerate(ranked):  # which grows meanwhile
+        for rank, each in enumerate(ranked):  # the loop appends to it
             each.rank = rank
-            for fed in each.dependents:
-                open_inputs[id(fed)] -= 1
-                if not open_inputs[id(fed)]:
-                    ranked.append(fed)
+            for dependent in each.dependents:
+                open_inputs[id(dependent)] -= 1
+                if not open_inputs[id(dependent)]:
+                    ranked.append(dependent)
         known = set(map(id, ranked))
         circular = [each for each in self._all if id(each) not in known]
         self._all = ranked

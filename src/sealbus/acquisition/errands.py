@@ -190,7 +190,7 @@ class Errands:
             trial.close()
             raise ConfigError(f"{trial.endpoint} belongs to connection {owner}", key="url", hint="use that one")
         if owner is not None and (theirs := self._fleet.by_id.get(owner)) is not None:
-            trial.plan = msgspec.structs.replace(trial.plan, devices=theirs.plan.devices)  # what is forbidden there
+            trial.update(msgspec.structs.replace(trial.plan, devices=theirs.plan.devices))  # what is forbidden there
         return trial, True
 
     def _owner(self, trial: PolledConnection) -> int | None:

@@ -92,7 +92,7 @@ class IdentityFolder:
         before = {name: held.credentials for name, held in self._held.items()}
         return {name for name, credentials in before.items() if self._look(name).credentials is not credentials}
 
-    def keep(self, names: set[str]) -> None:
+    def retain(self, names: set[str]) -> None:
         """Forget all others."""
         self._held = {name: held for name, held in self._held.items() if name in names}
 

@@ -58,19 +58,23 @@ class Locator:
     """The rules in force, the name service, and who owns what. `owner` is the id of a connection."""
 
     def __init__(self, look_up: Resolver = resolve) -> None:
-        self.rules = NetworkRules()
+        self._rules = NetworkRules()
         self._look_up = look_up
         self._owners: dict[str, int] = {}
         self._attempts: dict[int, int] = {}
+
+    def use(self, rules: NetworkRules) -> None:
+        """Put these rules in force."""
+        self._rules = rules
 
     async def locate(self, endpoint: Endpoint, owner: int) -> Endpoint:
         """What to dial for this connection, once it is allowed and nobody else's. Raises LocatingError."""
         if endpoint.line is not None:
             path = _real_path(endpoint.line.device)
-            self._judge(self.rules.judge_device(endpoint.line.device, path))
+            self._judge(self._rules.judge_device(endpoint.line.device, path))
             self._claim((path,), owner, is_line=True)
             return dataclasses.replace(endpoint, line=dataclasses.replace(endpoint.line, device=path))
-        self._judge(self.rules.judge_endpoint(endpoint))
+        self._judge(self._rules.judge_endpoint(endpoint))
         allowed = list(dict.fromkeys(map(_plain, await self._allowed_addresses(endpoint))))
         attempt = self._attempts[owner] = self._attempts.get(owner, -1) + 1
         address = allowed[attempt % len(allowed)]
@@ -80,8 +84,8 @@ class Locator:
     def objection(self, located: Endpoint) -> str | None:
         """Why what was located before is not allowed any more, after a change of the rules."""
         if located.line is not None:
-            return self.rules.judge_device(located.line.device, located.line.device)
-        return self.rules.judge_endpoint(located) or self.rules.judge(located.address, located.port)
+            return self._rules.judge_device(located.line.device, located.line.device)
+        return self._rules.judge_endpoint(located) or self._rules.judge(located.address, located.port)
 
     def reserve(self, endpoint: Endpoint, owner: int) -> None:
         """Claim what can be claimed without looking up a name, if nobody has it. Raises LocatingError for no path."""
@@ -106,7 +110,7 @@ class Locator:
             raise LocatingError(f'there is no host "{endpoint.host}"', Step.RESOLVE) from None
         if not found:
             raise LocatingError(f'there is no host "{endpoint.host}"', Step.RESOLVE)
-        objections = [self.rules.judge(address, endpoint.port) for address in found]
+        objections = [self._rules.judge(address, endpoint.port) for address in found]
         allowed = [address for address, objection in zip(found, objections, strict=True) if objection is None]
         if not allowed:
             self._judge(objections[0])

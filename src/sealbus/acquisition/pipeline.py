@@ -1,9 +1,12 @@
-"""What is told, on its way out: gathered for a tenth of a second, then handed over in one piece.
+"""The stages of a sample on its way out, one below the other: `SamplePipeline.flush`.
 
-Every sample goes to both sinks: live to whoever looks, and into history. Before a batch goes out, calculated tags get
-to see what has changed in it and add their own; if they cannot, the batch goes out all the same. A sink that fails, by
-whatever error, is counted and logged; the samples of that batch are lost to it and to nobody else. What must not be
-lost is for history to spool, which it does behind `put`.
+Changes gather for a tenth of a second and then pass all stages together, so that a calculated tag with inputs on several
+devices is evaluated once for all of them. Calculated tags and alarms come before the dead band: a limit that is crossed
+inside the dead band of an input counts all the same.
+
+Every sample goes to both sinks: published live, and stored in history. A sink that fails, by whatever error, is counted
+and logged; the samples of that batch are lost to it and to no other. What must not be lost is for history to spool, which
+it does behind `put`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
+    from sealbus.acquisition.tag_states import Change
     from sealbus.samples import Sample
 
 __all__ = ["SamplePipeline", "SampleStore"]
@@ -30,7 +34,7 @@ class SampleStore(Protocol):
 
 
 class SamplePipeline:
-    """`complete` is called with each batch before it goes, and appends to it."""
+    """From changes to samples. `calculate` returns the changes of calculated tags that follow from those of a batch."""
 
     def __init__(
         self,
@@ -38,40 +42,55 @@ class SamplePipeline:
         *,
         store: SampleStore,
         publish: Callable[[Sequence[Sample]], object],
-        complete: Callable[[list[Sample]], None],
+        calculate: Callable[[Sequence[Change]], Sequence[Change]],
     ) -> None:
         self._loop = loop
         self._sinks: tuple[Callable[[Sequence[Sample]], object], ...] = (publish, store.put)
-        self._complete = complete
-        self._waiting: list[Sample] = []
+        self._calculate = calculate
+        self._pending: list[Change] = []
         self._timer: asyncio.TimerHandle | None = None
         self.samples = 0
-        """How many went out."""
+        """How many were handed to the sinks."""
         self.losses = 0
         """How many a sink did not take."""
 
-    def told(self) -> list[Sample]:
-        """The list to append to. It goes out a tenth of a second after the first call since the last batch."""
+    def add(self, changes: Sequence[Change]) -> None:
+        """Take changes into the pending batch, which passes a tenth of a second after its first one."""
+        if not changes:
+            return
         if self._timer is None:
             self._timer = self._loop.call_later(_BATCH_S, self.flush)
-        return self._waiting
+        self._pending += changes
 
     def flush(self) -> None:
-        """Hand over what has gathered."""
+        """Let the pending batch pass all stages."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        batch, self._waiting = self._waiting, []
+        # 1. Decoded changes: what polls have found since the last batch, and what has grown stale.
+        changes, self._pending = self._pending, []
+        # 2. Calculated tags: what follows from these changes, and from time.
+        changes += self._calculated(changes)
+        # 3. Alarms: their place. They see every change, also those that the dead band keeps back.
+        # 4. Dead band: what is still inside it goes no further.
+        samples = [change.sample for change in changes if change.is_reported]
+        # 5. Publish and store.
+        self._hand_over(samples)
+
+    def _calculated(self, changes: Sequence[Change]) -> Sequence[Change]:
         try:
-            self._complete(batch)
+            return self._calculate(changes)
         except Exception:  # noqa: BLE001 - what was read is not to be lost by what is calculated from it
-            _log.exception("a batch goes out without what follows from it")
-        if not batch:
+            _log.exception("a batch goes out without the calculated tags that follow from it")
+            return ()
+
+    def _hand_over(self, samples: Sequence[Sample]) -> None:
+        if not samples:
             return
-        self.samples += len(batch)
+        self.samples += len(samples)
         for sink in self._sinks:
             try:
-                sink(batch)
+                sink(samples)
             except Exception as error:  # noqa: BLE001 - one sink is not to be lost by the other
-                self.losses += len(batch)
-                _log.error("%d samples could not be handed over: %s", len(batch), error)
+                self.losses += len(samples)
+                _log.error("%d samples could not be handed over: %s", len(samples), error)

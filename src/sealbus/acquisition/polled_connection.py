@@ -1,9 +1,9 @@
-"""One connection of the plan: its channel, the polls of its devices, and how it is.
+"""One connection of the plan: its channel, the polls of its devices, and its state.
 
-A link lives as long as what it dials and how stays the same; devices and tags of it come and go without touching its
-socket. What its channel dials is located first (see `locating`), what answers with a certificate is looked at before
-anything is sent to it, and again once a second: when it is no longer entitled, or our own files have changed, the
-connection is made anew.
+It lives as long as the settings of its dialling stay the same; its devices and tags are added and removed without touching
+its socket. Before it is dialled, its endpoint is located (see `locating`). The certificate of a server is checked before
+anything is sent to it, and again twice a second: when it has expired, or the files of the identity have changed, the
+connection is closed and dialled again.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sealbus.acquisition.identities import Credentials, IdentityFolder
     from sealbus.acquisition.locating import Locator
     from sealbus.acquisition.polls import Poll, PolledUnit
+    from sealbus.acquisition.tag_states import Change
     from sealbus.endpoints import Endpoint
     from sealbus.plant import ConnectionPlan
     from sealbus.security import Peer
@@ -43,7 +44,7 @@ _WITH_IDENTITY: Final = (Scheme.MBAPS, Scheme.SSH_TCP)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DialContext:
-    """What all links share."""
+    """What all connections share."""
 
     locator: Locator
     identities: IdentityFolder
@@ -72,7 +73,7 @@ class _Answers:
 
 
 def build_rules(plan: ConnectionPlan) -> ChannelRules:
-    """The rules of its channel. Raises ConfigError."""
+    """The rules of the channel of this connection. Raises ConfigError."""
     for key in ("timeout_s", "connect_timeout_s"):
         if not 0 < getattr(plan, key) <= _LONGEST_S:
             raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, hint=f"give up to {_LONGEST_S:g} s")
@@ -97,7 +98,7 @@ def build_rules(plan: ConnectionPlan) -> ChannelRules:
 
 @dataclass(slots=True, eq=False)
 class PolledConnection:
-    """Made from a plan; ConfigError where that cannot be used."""
+    """Made from a plan. Raises ConfigError for a plan that cannot be used."""
 
     plan: ConnectionPlan
     dial_context: DialContext
@@ -106,13 +107,13 @@ class PolledConnection:
     endpoint: Endpoint = field(init=False)
     channel: Channel = field(init=False)
     located: Endpoint | None = None
-    """What was dialled last."""
+    """The endpoint that was dialled last."""
     refusal: LocatingError | None = None
-    """Why it was not, the last time."""
+    """Why it was not dialled the last time."""
     peer: Peer | None = None
     """The server of an mbaps connection."""
     is_proven: bool = False
-    """Whether anything was answered on the newest connection."""
+    """Whether there was an answer on the newest connection."""
     _credentials: Credentials | None = None
     _condition: _Condition = field(default_factory=_Condition)
     _answers: _Answers = field(default_factory=_Answers)
@@ -129,7 +130,7 @@ class PolledConnection:
             raise ConfigError(f"{scheme} has no use for an identity", key="identity", hint=hint)
         if forward is not None and (forward.key or forward.known_hosts):
             hint = "name an identity that has ssh_key and known_hosts"
-            raise ConfigError("no file belongs in the URL of a collector's connection", key="url", hint=hint)
+            raise ConfigError("the URL of a collector's connection must not name files", key="url", hint=hint)
         hooks = ChannelHooks(
             locate=self._locate,
             connected=self._connected,
@@ -151,8 +152,12 @@ class PolledConnection:
         """How many requests its devices may have under way."""
         return 1 if self.endpoint.scheme.is_serial else self.plan.in_flight * self.plan.connections
 
+    def update(self, plan: ConnectionPlan) -> None:
+        """Take a plan with the same settings of the connection; its devices or its name may be others."""
+        self.plan = plan
+
     def close(self) -> None:
-        """Stop everything on it."""
+        """Stop its polls and close its channel."""
         for device in self.devices.values():
             for poll in device.polls:
                 poll.stop()
@@ -161,8 +166,8 @@ class PolledConnection:
         self.dial_context.locator.release(self.id)
 
     def reset(self, reason: str) -> None:
-        """Close the connection and let the next request open it anew. What is under way is nobody's fault."""
-        _log.info("%s: connected anew: %s", self.endpoint, reason)
+        """Close the connection; the next request opens it again. Requests that are lost by this fail no tag."""
+        _log.info("%s: closing the connection to dial again: %s", self.endpoint, reason)
         units = [device.unit for device in self.devices.values()]
         for unit in units:
             unit.is_resetting = True
@@ -171,22 +176,20 @@ class PolledConnection:
         for unit in units:
             unit.is_resetting = False
 
-    # -- looked after once in a while
+    # -- maintenance
 
-    def maintain(self, loop: asyncio.AbstractEventLoop, *, changed: set[str]) -> None:
-        """Is whoever answers still entitled, and are we still who we were? Then let the polls look for what is stale."""
+    def maintain(self, now: float, *, changed: set[str]) -> list[Change]:
+        """Check the certificates of both sides, and return the changes of tags that have grown stale."""
         if self.channel.counters.answered != self._answers.count:
             self._answers.count = self.channel.counters.answered
             self._answers.last_us = self.dial_context.clock.now_us()
         if self.plan.identity in changed:
             self.reset("the files of its identity have changed")
-        elif self.peer is not None and datetime.now(UTC) > self.peer.not_after:  # all else needs a changed file
+        elif self.peer is not None and datetime.now(UTC) > self.peer.not_after:  # any other reason needs a changed file
             self.reset("the certificate of the server has expired")
             self._set_status(LinkStatus.DOWN, "the certificate of the server has expired")
-        now = loop.time()
-        for device in self.devices.values():
-            for poll in device.polls:
-                poll.sweep(now)
+        polls = (poll for device in self.devices.values() for poll in device.polls)
+        return [change for poll in polls for change in poll.sweep(now)]
 
     def recheck(self) -> None:
         """The allowed networks have changed."""
@@ -196,7 +199,7 @@ class PolledConnection:
             self.reset(objection)
             self._set_status(LinkStatus.REFUSED, objection)
 
-    # -- how it is
+    # -- state
 
     def state(self) -> ConnectionState:
         """For health and metrics."""
@@ -234,10 +237,10 @@ class PolledConnection:
             )  # fmt: skip
         condition.status, condition.why = status, why
 
-    # -- for the channel
+    # -- hooks of the channel
 
     async def locate(self) -> Endpoint:
-        """What would be dialled now. Raises LocatingError."""
+        """The endpoint that would be dialled now. Raises LocatingError."""
         return await self._locate(self.endpoint)
 
     async def _locate(self, endpoint: Endpoint) -> Endpoint:

@@ -1,11 +1,11 @@
-"""All links, their devices and tags, made to agree with a plan by touching nothing that is the same in both.
+"""All connections of the plan, with their devices and tags. A new plan touches nothing that is the same in the old one.
 
-Compared are values, part by part. A connection whose own settings changed is closed and made anew; one of which only
-devices changed keeps its socket; a device that changed has its polls made anew; a tag whose plan is the same keeps its
-memory wherever it is polled from. What can no longer be read, because it was taken out, switched off or cannot be
-used, is told to be BAD, NOT_COLLECTED, once: a value that nobody refreshes must not stay good for ever.
+Values are compared, part by part. A connection whose own settings have changed is closed and made again. A connection of
+which only devices have changed keeps its socket. A device that has changed gets new polls. A tag whose plan is the same
+keeps its state, whatever poll reads it. A tag that is no longer read, because it was removed, is switched off or cannot be
+used, becomes BAD, NOT_COLLECTED, once: a value that is not refreshed must not stay GOOD.
 
-Whatever is wrong with a connection, a device or a tag costs that one alone, also where the error is ours.
+An error in a connection, a device or a tag affects that one alone, also where the error is a bug of Sealbus.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.polled_connection import DialContext
     from sealbus.acquisition.polls import PollContext
+    from sealbus.acquisition.tag_states import Change
     from sealbus.plant import ConnectionPlan, DevicePlan, Tag, TagPlan
 
 __all__ = ["PolledConnections"]
@@ -44,12 +45,12 @@ _UNIT_IDS = range(256)
 class _Known:
     plan: TagPlan
     tag: Tag | None
-    """None while nobody reads it."""
+    """None while it is not read."""
     state: TagState
 
 
 class PolledConnections:
-    """The links of one collector, by the id of the connection."""
+    """The connections of one engine, by their ids."""
 
     def __init__(self, dial_context: DialContext, context: PollContext) -> None:
         self._dial_context = dial_context
@@ -62,20 +63,20 @@ class PolledConnections:
 
     @property
     def states(self) -> dict[int, TagState]:
-        """The memories of all tags of the plan, by their ids."""
+        """The states of all tags of the plan, by their ids."""
         return {tag_id: known.state for tag_id, known in self._known.items()}
 
     @property
     def problems(self) -> list[Problem]:
-        """What of the plan cannot be used, and what went wrong with a tag that can."""
-        record_bug = (known.state for known in self._known.values() if known.state.bug)
+        """What of the plan cannot be used, and the unforeseen errors of tags."""
+        with_bug = (known.state for known in self._known.values() if known.state.bug)
         return [
             *self._problems.values(),
-            *(Problem(what="tag", id=state.tag_id, text=state.bug) for state in record_bug),
+            *(Problem(what="tag", id=state.tag_id, text=state.bug) for state in with_bug),
         ]
 
-    def apply(self, connections: Sequence[ConnectionPlan]) -> None:
-        """Agree with this plan."""
+    def apply(self, connections: Sequence[ConnectionPlan]) -> list[Change]:
+        """Poll what this plan says. Returns the changes of tags that are no longer read."""
         wanted: dict[int, ConnectionPlan] = {}
         for plan in sorted(connections, key=lambda each: each.id):
             wanted.setdefault(plan.id, plan)
@@ -89,47 +90,51 @@ class PolledConnections:
         for plan in changed:
             with self._problem_of("connection", plan.id):
                 starting += self._replace(plan)
-        for (
-            connection,
-            device,
-        ) in starting:  # when all that change have stopped: a tag may have moved from one to another
+        # Nothing is started before all that has changed is stopped: a tag may have moved from one device to another.
+        for connection, device in starting:
             with self._problem_of("device", device.id):
                 self._start(connection, device)
-        self._mark_unread(wanted.values())
+        return self._mark_unread(wanted.values())
 
     def recheck(self) -> None:
-        """The allowed networks have changed. What cannot be judged is not dialled."""
-        judged: set[int] = set()
+        """The allowed networks have changed. A connection that cannot be checked is closed."""
+        checked: set[int] = set()
         for connection_id, connection in list(self.by_id.items()):
             with self._problem_of("connection", connection_id):
                 connection.recheck()
-                judged.add(connection_id)
-        for connection_id in self.by_id.keys() - judged:
+                checked.add(connection_id)
+        for connection_id in self.by_id.keys() - checked:
             self._close(connection_id)
 
-    def maintain(self, *, changed: set[str]) -> None:
-        """Once in a while: look after each link. `changed` are the identities whose files have."""
+    def maintain(self, *, changed: set[str]) -> list[Change]:
+        """Once in a while: check each connection, and return the changes of its tags.
+
+        `changed` are the identities whose files have changed.
+        """
+        changes: list[Change] = []
+        now = self._context.loop.time()
         for connection_id, connection in list(self.by_id.items()):
             with self._problem_of("connection", connection_id):
-                connection.maintain(self._context.loop, changed=changed)
+                changes += connection.maintain(now, changed=changed)
+        return changes
 
     def close(self) -> None:
-        """Close all links."""
+        """Close all connections."""
         for connection_id in list(self.by_id):
             self._close(connection_id)
 
     # -- connections
 
     def _reserve(self, plan: ConnectionPlan) -> None:
-        """The lower id is first where two dial the same."""
+        """Of two connections that dial the same, the lower id is first."""
         with self._problem_of("connection", plan.id):
             try:
                 self._dial_context.locator.reserve(parse_endpoint(plan.url), plan.id)
             except SealbusError:
-                return  # said when the link is made, or when it is dialled
+                return  # reported when the connection is made, or when it is dialled
 
     def _remove(self, connection_id: int) -> None:
-        self._forget_problems(self._plans.pop(connection_id))
+        self._drop_problems(self._plans.pop(connection_id))
         self._close(connection_id)
 
     def _close(self, connection_id: int) -> None:
@@ -139,13 +144,15 @@ class PolledConnections:
                 for device_id in list(connection.devices):
                     self._stop(connection, device_id)
                 connection.close()
-        self._dial_context.locator.release(connection_id)  # also of what was reserved and never became a link
+        self._dial_context.locator.release(
+            connection_id
+        )  # also where it was reserved and the connection was never made
 
     def _replace(self, plan: ConnectionPlan) -> list[tuple[PolledConnection, DevicePlan]]:
-        """Agree on all but what has to begin; that is returned."""
+        """Apply this plan, but for the devices that have to be started; these are returned."""
         before = self._plans.get(plan.id)
         if before is not None:
-            self._forget_problems(before)
+            self._drop_problems(before)
         connection = self.by_id.get(plan.id)
         if connection is not None and (before is None or not plan.enabled or _settings(before) != _settings(plan)):
             self._close(plan.id)
@@ -158,16 +165,16 @@ class PolledConnections:
                 self.by_id[plan.id] = PolledConnection(plan, self._dial_context)
             connection = self.by_id.get(plan.id)
             if connection is None:
-                self._dial_context.locator.release(plan.id)  # it dials nothing, so another may
+                self._dial_context.locator.release(plan.id)  # it dials nothing, so another connection may
                 return []
             self._reserve(plan)
-        connection.plan = plan
+        connection.update(plan)
         return [(connection, device) for device in self._changed_devices(connection, before)]
 
     # -- devices
 
     def _changed_devices(self, connection: PolledConnection, before: ConnectionPlan | None) -> list[DevicePlan]:
-        """Stop what is not as it was; what of it has to begin again is returned."""
+        """Stop the devices that have changed; those that have to be started again are returned."""
         old = {device.id: device for device in before.devices} if before is not None else {}
         wanted = {device.id: device for device in connection.plan.devices if device.enabled}
         for device_id in connection.devices.keys() - wanted.keys():
@@ -189,9 +196,9 @@ class PolledConnections:
             connection.channel.abandon(run.unit)
 
     def _start(self, connection: PolledConnection, device: DevicePlan) -> None:
-        """Raises ConfigError for a device that cannot be asked."""
+        """Raises ConfigError for a device that cannot be polled."""
         if device.unit_id not in _UNIT_IDS:
-            raise ConfigError(f"{device.unit_id} is no unit id", key="unit_id", hint="give 0 to 255")
+            raise ConfigError(f"{device.unit_id} is not a unit id", key="unit_id", hint="give 0 to 255")
         limits = DeviceLimits.of(device)
         unit = PolledUnit(device.id, device.unit_id, limits, connection.channel, connection.window)
         with contextlib.ExitStack() as undo:
@@ -201,10 +208,7 @@ class PolledConnections:
                     polled_tag = self._polled_tag(plan, limits)
                     classes.setdefault(plan.interval_s, []).append(polled_tag)
                     undo.callback(self._in_use.discard, plan.id)
-            polls = [
-                Poll(unit, polled_tags, interval_s, self._context)
-                for interval_s, polled_tags in sorted(classes.items())
-            ]
+            polls = [Poll(unit, tags, interval_s, self._context) for interval_s, tags in sorted(classes.items())]
             connection.devices[device.id] = DeviceRun(unit, polls)
             undo.callback(self._stop, connection, device.id)
             for poll in polls:
@@ -229,41 +233,43 @@ class PolledConnections:
         self._in_use.add(plan.id)
         return PolledTag(tag, known.state)
 
-    def _mark_unread(self, plans: Iterable[ConnectionPlan]) -> None:
-        """Tell of the tags that nobody reads: those that were there before, and those of this plan that cannot be read."""
-        asked = {tag.id: tag for plan in plans for device in plan.devices for tag in device.tags}
-        for tag_id in (self._known.keys() | asked.keys()) - self._in_use:
+    def _mark_unread(self, plans: Iterable[ConnectionPlan]) -> list[Change]:
+        """The changes of tags that are not read: those of the plan before, and those of this plan that cannot be read."""
+        changes: list[Change] = []
+        planned = {tag.id: tag for plan in plans for device in plan.devices for tag in device.tags}
+        for tag_id in (self._known.keys() | planned.keys()) - self._in_use:
             with self._problem_of("tag", tag_id):
-                self._mark_tag_unread(tag_id, asked.get(tag_id))
+                change = self._mark_tag_unread(tag_id, planned.get(tag_id))
+                changes += [] if change is None else [change]
+        return changes
 
-    def _mark_tag_unread(self, tag_id: int, plan: TagPlan | None) -> None:
-        """`plan` is None for one that is in no plan any more."""
+    def _mark_tag_unread(self, tag_id: int, plan: TagPlan | None) -> Change | None:
+        """`plan` is None for a tag that was removed from the plan."""
         known = self._known.get(tag_id)
         if known is None and plan is not None:
             known = self._known[tag_id] = _Known(plan, None, TagState(plan, unread))
         if plan is None:
             self._known.pop(tag_id, None)
-        if known is not None:
-            sample = known.state.fail(Reason.NOT_COLLECTED, self._context.clock.now_us(), self._context.loop.time())
-            if sample is not None:
-                self._context.told().append(sample)
+        if known is None:
+            return None
+        return known.state.fail(Reason.NOT_COLLECTED, self._context.clock.now_us(), self._context.loop.time())
 
     # -- problems
 
     @contextlib.contextmanager
     def _problem_of(self, what: str, number: int) -> Iterator[None]:
-        """Whatever goes wrong in here is a problem of this one thing of the plan."""
+        """An error in the block becomes a problem of this connection, device or tag."""
         try:
             yield
         except ConfigError as error:
             self._problems[what, number] = Problem(what=what, id=number, text=str(error))
-        except Exception as error:  # noqa: BLE001 - a row that was judged valid: it must not keep all others from being read
+        except Exception as error:  # noqa: BLE001 - a row that was judged valid: it must not stop the others
             problem = Problem(what=what, id=number, text=describe_bug(error))
             if self._problems.get((what, number)) != problem:
                 _log.error("%s %d: %s", what, number, problem.text, exc_info=error)
             self._problems[what, number] = problem
 
-    def _forget_problems(self, plan: ConnectionPlan) -> None:
+    def _drop_problems(self, plan: ConnectionPlan) -> None:
         self._problems.pop(("connection", plan.id), None)
         for device in plan.devices:
             self._problems.pop(("device", device.id), None)
@@ -272,5 +278,5 @@ class PolledConnections:
 
 
 def _settings(plan: ConnectionPlan) -> ConnectionPlan:
-    """All that makes another connection of it: not its name, not its devices."""
+    """The settings that make it another connection: not its name, not its devices."""
     return msgspec.structs.replace(plan, name="", devices=())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sealbus.acquisition.calculated import Calculations
-from sealbus.acquisition.tag_states import TagState
+from sealbus.acquisition.tag_states import Change, LastRead, TagState
 from sealbus.expressions import Expression
 from sealbus.plant import CalculatedPlan, TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
@@ -19,22 +19,23 @@ T = 1_700_000_000_000_000
 class Desk:
     """Two tags that are read, 1 and 2, and calculated ones over them."""
 
-    def __init__(self, *plans: CalculatedPlan) -> None:
+    def __init__(self, *plans: CalculatedPlan, dead_band: float = 0.0) -> None:
         self.states = {}
         for number in (1, 2):
-            plan = TagPlan(id=number, place="holding:0", low=0.0, high=1000.0)
+            plan = TagPlan(id=number, place="holding:0", low=0.0, high=1000.0, dead_band=dead_band)
             self.states[number] = TagState(plan, build_conversion(compile_tag(plan)))
         self.calculations = Calculations(plans, self.states, {}, 0.0)
 
     def read(self, now: float = 1.0, **raws: int) -> list[Sample]:
-        batch = []
-        for name, raw in raws.items():
-            sample = self.states[int(name[1:])].take(raw, T + int(now * 1e6), now)
-            if sample is not None:
-                batch.append(sample)
-        known = len(batch)
-        self.calculations.complete(batch, now, T)
-        return batch[known:]
+        """Read these, and return what is reported of calculated tags."""
+        return self.follow(
+            [self.states[int(name[1:])].take(raw, T + int(now * 1e6), now) for name, raw in raws.items()], now
+        )
+
+    def follow(self, changes: list[Change | None], now: float) -> list[Sample]:
+        known = [change for change in changes if change is not None]
+        following = self.calculations.evaluate(known, now, T)
+        return [change.sample for change in following if change.is_reported]
 
 
 def calculated(number: int, expression: str, **options: Any) -> CalculatedPlan:
@@ -62,9 +63,8 @@ def test_tags_that_lean_on_each_other_are_evaluated_once_and_in_order() -> None:
 def test_a_bad_input_makes_the_result_bad_and_never_zero() -> None:
     desk = Desk(calculated(10, "a * 0"))
     desk.read(_1=1, _2=1)
-    batch = [sample for sample in [desk.states[1].fail(Reason.TIMEOUT, T + 9_000_000, 9.0)] if sample]
-    desk.calculations.complete(batch, 9.0, T)
-    assert batch[1:] == [Sample(10, T + 9_000_000, None, Quality.BAD, Reason.NOT_COMPUTABLE)]
+    reported = desk.follow([desk.states[1].fail(Reason.TIMEOUT, T + 9_000_000, 9.0)], 9.0)
+    assert reported == [Sample(10, T + 9_000_000, None, Quality.BAD, Reason.NOT_COMPUTABLE)]
 
 
 def test_what_has_no_value_is_bad_until_it_has_one() -> None:
@@ -79,17 +79,20 @@ def test_an_uncertain_or_stale_input_makes_the_result_that() -> None:
     desk = Desk(calculated(10, "a + b"))
     (told,) = desk.read(_1=2000, _2=1)
     assert (told.value, told.quality, told.reason) == (2001, Quality.UNCERTAIN, Reason.OUT_OF_RANGE)
-    stale = desk.states[2].grow_stale(T, 20.0)
-    assert stale is not None
-    batch = [stale]
-    desk.calculations.complete(batch, 20.0, T)
-    assert (batch[1].value, batch[1].quality) == (2001, Quality.STALE)
+    desk.states[2].attach(LastRead(1.0, T))
+    (stale,) = desk.follow([desk.states[2].grow_stale(20.0)], 20.0)
+    assert (stale.value, stale.quality) == (2001, Quality.STALE)
 
 
 def test_the_result_has_a_dead_band_and_a_range_of_its_own() -> None:
     desk = Desk(calculated(10, "a", inputs={"a": 1}, dead_band=5.0, high=100.0))
     assert [bool(desk.read(now=float(raw), _1=raw)) for raw in (1, 4, 7, 200)] == [True, False, True, True]
     assert desk.calculations.states[10].quality is Quality.UNCERTAIN
+
+
+def test_a_change_inside_the_dead_band_of_an_input_counts() -> None:
+    desk = Desk(calculated(10, "a > 5", inputs={"a": 1}), dead_band=10.0)
+    assert [[sample.value for sample in desk.read(_1=raw)] for raw in (4, 5, 6, 7)] == [[False], [], [True], []]
 
 
 def test_one_with_an_interval_is_evaluated_in_its_time_and_not_before() -> None:

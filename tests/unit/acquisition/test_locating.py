@@ -33,7 +33,7 @@ class Names:
 
 def locator(names: Names, *rules: str) -> Locator:
     made = Locator(names)
-    made.rules = NetworkRules.parse(rules)
+    made.use(NetworkRules.parse(rules))
     return made
 
 
@@ -93,7 +93,7 @@ async def test_a_name_without_an_address_and_a_name_service_that_is_silent_are_s
 
     monkeypatch.setattr("sealbus.acquisition.locating._LOOK_UP_S", 0.01)
     where = Locator(silence)
-    where.rules = NetworkRules.parse(["10.0.0.0/8"])
+    where.use(NetworkRules.parse(["10.0.0.0/8"]))
     with pytest.raises(LocatingError, match="does not answer"):
         await where.locate(parse_endpoint("tcp://plant.example"), 1)
 
@@ -126,7 +126,7 @@ async def test_an_address_has_one_owner_under_all_its_spellings_and_is_dialled_a
         return [host]
 
     where = Locator(as_typed)
-    where.rules = NetworkRules.parse(["127.0.0.1", "::1", "10.0.0.0/8", "2001:db8::/32"])
+    where.use(NetworkRules.parse(["127.0.0.1", "::1", "10.0.0.0/8", "2001:db8::/32"]))
     located = await where.locate(parse_endpoint(one), 1)
     assert where.owner(parse_endpoint(other)) == 1
     with pytest.raises(LocatingError, match="belongs to connection 1"):
@@ -197,5 +197,5 @@ async def test_a_change_of_the_rules_is_held_against_what_was_located() -> None:
     where = locator(Names(["10.0.0.5"]), "10.0.0.0/8")
     located = await where.locate(parse_endpoint("tcp://plant.example"), 1)
     assert where.objection(located) is None
-    where.rules = NetworkRules.parse(["10.1.0.0/16"])
+    where.use(NetworkRules.parse(["10.1.0.0/16"]))
     assert "none of the allowed" in (where.objection(located) or "")

@@ -12,12 +12,14 @@ import pytest
 from sealbus.acquisition import SampleClock
 from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
-from sealbus.acquisition.tag_states import TagState
+from sealbus.acquisition.tag_states import Change, TagState
 from sealbus.client import Failure
 from sealbus.plant import TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sealbus.client import Channel, Transaction
 
 
@@ -57,12 +59,16 @@ class Desk:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = SampleClock()
-        self.samples: list[Sample] = []
+        self.changes: list[Change] = []
         self.device = Device()
         self.lags: list[float] = []
 
-    def told(self) -> list[Sample]:
-        return self.samples
+    def add_changes(self, changes: Sequence[Change]) -> None:
+        self.changes += changes
+
+    @property
+    def samples(self) -> list[Sample]:
+        return [change.sample for change in self.changes if change.is_reported]
 
     def record_lag(self, seconds: float) -> None:
         self.lags.append(seconds)
@@ -224,7 +230,7 @@ async def test_a_request_that_was_never_sent_says_nothing_and_after_a_while_the_
     desk.device.failure = failure
     for _ in range(10):
         await asyncio.sleep(1)
-        poll.sweep(asyncio.get_running_loop().time())
+        desk.add_changes(poll.sweep(asyncio.get_running_loop().time()))
     assert [sample.quality for sample in desk.samples] == [Quality.GOOD, Quality.STALE]
     assert desk.samples[1].value == 0
     assert desk.samples[1].time_us > read_us
@@ -251,10 +257,11 @@ async def test_a_refused_tag_is_said_again_in_its_time_though_it_is_not_asked() 
     desk.device.holes = {0}
     poll = desk.poll([0])
     await asyncio.sleep(1.5)
-    desk.samples.clear()
-    for state in poll.polled_tags:
-        state.state.repeat_at = 0.0
-    poll.sweep(asyncio.get_running_loop().time())
+    desk.changes.clear()
+    (polled_tag,) = poll.polled_tags
+    desk.add_changes(poll.sweep(asyncio.get_running_loop().time()))
+    assert desk.changes == []
+    desk.add_changes(poll.sweep(polled_tag.state.repeat_at))
     assert desk.bad() == {0: Reason.NO_SUCH_PLACE}
     assert desk.samples[0].value is None
     poll.stop()
