@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import pytest
 
     from scenarios.collecting import Site
+    from sealbus.acquisition.polled_connection import DialContext
     from sealbus.acquisition.tag_states import Change
+    from sealbus.plant import ConnectionPlan
 
 ROWS = {
     2001: TagPlan(id=2001, place="holding:1", scale=5e-324, interval_s=0.1),
@@ -94,20 +96,20 @@ async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_con
 async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits, make = DeviceLimits.of, PolledConnection.__post_init__
+    limits, make = DeviceLimits.of, PolledConnection.__init__
 
     def broken_limits(plan: object) -> DeviceLimits:
         if getattr(plan, "id", 0) == 2:
             raise RuntimeError("no such device")
         return limits(plan)  # type: ignore[arg-type]
 
-    def broken_link(self: PolledConnection) -> None:
-        if self.plan.id == 3:
+    def broken_connection(self: PolledConnection, plan: ConnectionPlan, dial_context: DialContext) -> None:
+        if plan.id == 3:
             raise RuntimeError("no such connection")
-        make(self)
+        make(self, plan, dial_context)
 
     monkeypatch.setattr(DeviceLimits, "of", broken_limits)
-    monkeypatch.setattr(PolledConnection, "__post_init__", broken_link)
+    monkeypatch.setattr(PolledConnection, "__init__", broken_connection)
     async with open_device() as device, open_device() as other, open_collector(tmp_path) as site:
         site.apply(
             connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)),
@@ -120,7 +122,9 @@ async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_ar
         assert {(each.what, each.id) for each in site.collector.state().problems} == {("device", 2), ("connection", 3)}
 
 
-async def test_a_link_that_cannot_be_judged_anew_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_cannot_be_checked_again_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(self: PolledConnection) -> None:
         raise RuntimeError("who knows")
 

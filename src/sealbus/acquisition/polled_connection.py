@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -61,9 +61,9 @@ class DeviceRun:
 
 @dataclass(slots=True)
 class _Condition:
+    since_us: int
     status: LinkStatus = LinkStatus.IDLE
     why: str = ""
-    since_us: int = 0
 
 
 @dataclass(slots=True)
@@ -96,41 +96,16 @@ def build_rules(plan: ConnectionPlan) -> ChannelRules:
     )
 
 
-@dataclass(slots=True, eq=False)
 class PolledConnection:
     """Made from a plan. Raises ConfigError for a plan that cannot be used."""
 
-    plan: ConnectionPlan
-    dial_context: DialContext
-    devices: dict[int, DeviceRun] = field(default_factory=dict)
-    """Its devices, by their ids."""
-    endpoint: Endpoint = field(init=False)
-    channel: Channel = field(init=False)
-    located: Endpoint | None = None
-    """The endpoint that was dialled last."""
-    refusal: LocatingError | None = None
-    """Why it was not dialled the last time."""
-    peer: Peer | None = None
-    """The server of an mbaps connection."""
-    is_proven: bool = False
-    """Whether there was an answer on the newest connection."""
-    _credentials: Credentials | None = None
-    _condition: _Condition = field(default_factory=_Condition)
-    _answers: _Answers = field(default_factory=_Answers)
-
-    def __post_init__(self) -> None:
-        self.endpoint = parse_endpoint(self.plan.url)
-        scheme, forward = self.endpoint.scheme, self.endpoint.forward
-        if scheme is Scheme.RELAY:
-            raise ConfigError("relay is not in this version", key="url", hint="use mbaps:// or ssh+tcp://")
-        if scheme in _WITH_IDENTITY and not self.plan.identity:
-            raise ConfigError(f"{scheme} needs an identity", key="identity", hint="name one, or use tcp://")
-        if self.plan.identity and scheme not in _WITH_IDENTITY:
-            hint = "use mbaps://, or leave it out"
-            raise ConfigError(f"{scheme} has no use for an identity", key="identity", hint=hint)
-        if forward is not None and (forward.key or forward.known_hosts):
-            hint = "name an identity that has ssh_key and known_hosts"
-            raise ConfigError("the URL of a collector's connection must not name files", key="url", hint=hint)
+    def __init__(self, plan: ConnectionPlan, dial_context: DialContext) -> None:
+        self.plan = plan
+        self.dial_context = dial_context
+        self.devices: dict[int, DeviceRun] = {}
+        """Its devices, by their ids."""
+        self.endpoint = parse_endpoint(plan.url)
+        _check(plan, self.endpoint)
         hooks = ChannelHooks(
             locate=self._locate,
             connected=self._connected,
@@ -138,10 +113,19 @@ class PolledConnection:
             lost=lambda reason: self._set_status(LinkStatus.DOWN, reason),
             unreachable=self._unreachable,
         )
-        self.channel = Channel(
-            self.endpoint, build_rules(self.plan), tls=self._tls if scheme is Scheme.MBAPS else None, hooks=hooks
-        )
-        self._condition.since_us = self.dial_context.clock.now_us()
+        tls = self._tls if self.endpoint.scheme is Scheme.MBAPS else None
+        self.channel = Channel(self.endpoint, build_rules(plan), tls=tls, hooks=hooks)
+        self.located: Endpoint | None = None
+        """The endpoint that was dialled last."""
+        self.refusal: LocatingError | None = None
+        """Why it was not dialled the last time."""
+        self.peer: Peer | None = None
+        """The server of an mbaps connection."""
+        self.is_proven = False
+        """Whether there was an answer on the newest connection."""
+        self._credentials: Credentials | None = None
+        self._condition = _Condition(since_us=dial_context.clock.now_us())
+        self._answers = _Answers()
 
     @property
     def id(self) -> int:
@@ -231,10 +215,8 @@ class PolledConnection:
         condition = self._condition
         if condition.status is not status:
             condition.since_us = self.dial_context.clock.now_us()
-            _log.log(
-                logging.INFO if status is LinkStatus.UP else logging.WARNING, "%s is %s%s", self.endpoint, status,
-                f": {why}" if why else "",
-            )  # fmt: skip
+            level = logging.INFO if status is LinkStatus.UP else logging.WARNING
+            _log.log(level, "%s is %s%s", self.endpoint, status, f": {why}" if why else "")
         condition.status, condition.why = status, why
 
     # -- hooks of the channel
@@ -272,6 +254,22 @@ class PolledConnection:
     def _unreachable(self, reason: str) -> None:
         is_refused = self.refusal is not None and self.refusal.step is Step.RULES
         self._set_status(LinkStatus.REFUSED if is_refused else LinkStatus.DOWN, reason)
+
+
+def _check(plan: ConnectionPlan, endpoint: Endpoint) -> None:
+    """Raises ConfigError where scheme, identity and files do not go together."""
+    scheme, forward = endpoint.scheme, endpoint.forward
+    if scheme is Scheme.RELAY:
+        raise ConfigError("relay is not in this version", key="url", hint="use mbaps:// or ssh+tcp://")
+    if scheme in _WITH_IDENTITY and not plan.identity:
+        raise ConfigError(f"{scheme} needs an identity", key="identity", hint="name one, or use tcp://")
+    if plan.identity and scheme not in _WITH_IDENTITY:
+        hint = "use mbaps://, or leave it out"
+        raise ConfigError(f"{scheme} does not use an identity", key="identity", hint=hint)
+    # Who configures a site must not choose files of the collector's machine: an identity names them.
+    if forward is not None and (forward.key or forward.known_hosts):
+        hint = "name an identity that has ssh_key and known_hosts"
+        raise ConfigError("the URL of a collector's connection must not name files", key="url", hint=hint)
 
 
 def _poll_state(poll: Poll) -> PollState:

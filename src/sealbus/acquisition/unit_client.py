@@ -1,7 +1,7 @@
-"""One question to one unit, awaited: what orders are made of.
+"""One request to one unit, awaited: commands consist of these.
 
-A question goes through the same channel as the polls. What a person waits for is urgent and goes ahead of them; what
-takes its time, such as a scan, takes turns with them.
+A request goes through the same channel as the polls. A request that a user waits for is urgent and goes ahead of them;
+those of a long command, such as a scan, take turns with them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PATIENCE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Exactly one of `data` (behind the byte count), `exception` and `failure` is there."""
+    """Exactly one of `data` (the bytes after the byte count), `exception` and `failure` is set."""
 
     took_s: float
     data: bytes | None = None
@@ -36,7 +36,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """A sentence for what is not data."""
+        """A sentence for an exception or a failure."""
         if self.exception is not None:
             return str(DeviceException(self.exception))
         if self.failure is not None:
@@ -44,10 +44,12 @@ class Answer:
         return ""
 
 
-class _Question(Transaction):
-    __slots__ = ("future",)
+class _Read(Transaction):
+    __slots__ = ("_future",)
 
-    future: asyncio.Future[Answer]
+    def __init__(self, source: UnitClient, request: RawRequest, send_by: float, future: asyncio.Future[Answer]) -> None:
+        super().__init__(source, request, send_by)
+        self._future = future
 
     def settle(self, answer: bytes) -> None:
         if answer[5] & _EXCEPTION_BIT:
@@ -59,35 +61,34 @@ class _Question(Transaction):
         self._end(Answer(0.0, failure=failure, detail=detail))
 
     def _end(self, answer: Answer) -> None:
-        if not self.future.done():
-            self.future.set_result(answer)
+        if not self._future.done():
+            self._future.set_result(answer)
 
 
-class _UrgentQuestion(_Question):
+class _UrgentRead(_Read):
     __slots__ = ()
 
     is_urgent = True
 
 
 class UnitClient:
-    """Asks in the name of one order; `close` withdraws what has not been sent."""
+    """Sends the requests of one command; `close` withdraws those that were not sent yet."""
 
     def __init__(self, channel: Channel, *, is_urgent: bool) -> None:
         self.channel = channel
-        self._kind = _UrgentQuestion if is_urgent else _Question
+        self._kind = _UrgentRead if is_urgent else _Read
         self.requests = 0
 
     async def ask(self, unit_id: int, pdu: bytes) -> Answer:
-        """Send a request and wait for what comes of it, which is bounded by the channel's own deadlines."""
+        """Send a request and wait for its end. The deadlines of the channel bound the wait."""
         loop = self.channel.loop
         began = loop.time()
-        question = self._kind(self, RawRequest(bytes((unit_id,)) + pdu), began + _PATIENCE_S)
-        question.future = loop.create_future()
+        future: asyncio.Future[Answer] = loop.create_future()
         self.requests += 1
-        self.channel.submit(question)
-        answer = await question.future
+        self.channel.submit(self._kind(self, RawRequest(bytes((unit_id,)) + pdu), began + _PATIENCE_S, future))
+        answer = await future
         return Answer(loop.time() - began, answer.data, answer.exception, answer.failure, answer.detail)
 
     def close(self) -> None:
-        """Whoever asked is gone."""
+        """The command has ended."""
         self.channel.abandon(self)

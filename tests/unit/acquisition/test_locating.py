@@ -145,9 +145,9 @@ async def test_a_link_local_address_is_another_one_on_another_link() -> None:
 async def test_a_path_that_no_system_takes_is_refused_and_nothing_else() -> None:
     where = locator(Names([]), "/dev/*")
     endpoint = Endpoint(scheme=Scheme.RTU, line=SerialLine(device="/dev/ttyUSB0\0x"))
-    with pytest.raises(LocatingError, match="no path"):
+    with pytest.raises(LocatingError, match="not a path"):
         where.reserve(endpoint, 1)
-    with pytest.raises(LocatingError, match="no path"):
+    with pytest.raises(LocatingError, match="not a path"):
         await where.locate(endpoint, 1)
 
 
