@@ -1,4 +1,4 @@
-"""Whatever a plan says and whatever a device answers: a value, or one of the errors that are documented. Nothing else."""
+"""Any plan and any answer of a device end in a value or in a documented error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sealbus.plant import (
 )
 from sealbus.protocol import ValueType, WordOrder
 from sealbus.samples import Quality, Sample
-from unit.acquisition.test_polls import Desk
+from unit.acquisition.test_polls import FakeContext
 
 T = 1_700_000_000_000_000
 EXAMPLES = settings(max_examples=600, deadline=None)
@@ -108,7 +108,7 @@ def is_honest(sample: Sample) -> bool:
 
 @EXAMPLES
 @given(tag_plans(), st.data())
-def test_a_tag_is_refused_or_gives_a_value_or_says_why_there_is_none(plan: TagPlan, data: st.DataObject) -> None:
+def test_a_tag_is_refused_or_has_a_value_or_a_reason_for_none(plan: TagPlan, data: st.DataObject) -> None:
     try:
         tag = compile_tag(plan)
         convert = build_conversion(tag)
@@ -173,7 +173,7 @@ VALUES = st.one_of(
     st.sampled_from([0.0, 1e308, math.nan]),
     st.sampled_from([None, 1.0, 1e-9]),
 )
-def test_calculated_tags_are_refused_or_have_a_value_or_say_why_not(
+def test_calculated_tags_are_refused_or_have_a_value_or_a_reason_for_none(
     expressions: list[str], values: list[Any], low: float | None, dead_band: float, interval_s: float | None
 ) -> None:
     plans = [
@@ -239,9 +239,9 @@ def test_a_rule_is_refused_or_understood(line: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-async def test_a_fleet_takes_any_plan_and_the_next_one(data: st.DataObject) -> None:
-    desk = Desk()
-    connections = PolledConnections(DialContext(Locator(), IdentityFolder(Path()), SampleClock()), desk)
+async def test_any_plan_and_the_next_one_are_applied(data: st.DataObject) -> None:
+    context = FakeContext()
+    connections = PolledConnections(DialContext(Locator(), IdentityFolder(Path()), SampleClock()), context)
     unread_ever: set[int] = set()
     for _ in range(2):
         plans = []

@@ -59,7 +59,7 @@ def test_a_value_of_several_registers_is_never_split() -> None:
     assert places([tag("holding:0", "uint64"), tag("holding:2", "uint32")]) == ["holding:0-3"]
 
 
-def test_what_was_learnt_is_gone_around() -> None:
+def test_learned_splits_are_kept() -> None:
     tags = [tag(f"holding:{address}") for address in (0, 1, 3, 4)]
     assert places(tags, splits=LearnedSplits(refused=(parse_place("holding:2"),))) == ["holding:0-1", "holding:3-4"]
     assert places(tags, splits=LearnedSplits(cuts=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
@@ -78,7 +78,7 @@ def test_a_block_is_halved_by_its_tags() -> None:
         (tag("holding:8", "uint32"), {"forbidden": (parse_place("holding:9-20"),)}, "is forbidden"),
     ],
 )
-def test_a_tag_that_cannot_be_read_is_objected_to(one: Tag, options: dict[str, object], why: str) -> None:
+def test_a_tag_that_cannot_be_read_is_refused(one: Tag, options: dict[str, object], why: str) -> None:
     objection = DeviceLimits(**options).objection(one)  # type: ignore[arg-type]
     assert why in str(objection)
     assert DeviceLimits().objection(one) is None

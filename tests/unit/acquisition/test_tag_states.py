@@ -1,4 +1,4 @@
-"""What is told of a tag and what is not, and that no data is never zero."""
+"""What is reported of a tag and what is not, and that no data is never zero."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def tag(**options: Any) -> Tag:
     return Tag(TagState(plan, build_conversion(compile_tag(plan))))
 
 
-def test_the_first_value_is_told_and_then_only_changes() -> None:
+def test_the_first_value_is_reported_and_then_only_changes() -> None:
     one = tag()
     assert one.take(5, T, 0.0) == Sample(7, T, 5)
     assert one.take(5, T + 1, 1.0) is None
     assert one.take(6, T + 2, 2.0) == Sample(7, T + 2, 6)
 
 
-def test_the_dead_band_is_measured_from_what_was_told_last() -> None:
+def test_the_dead_band_is_measured_from_what_was_reported_last() -> None:
     one = tag(dead_band=2.0)
     assert [one.take(raw, T + raw, 0.0) is not None for raw in (10, 11, 12, 13, 14, 15, 13)] == [
         True, False, False, True, False, False, False
@@ -56,13 +56,13 @@ def test_the_dead_band_is_measured_from_what_was_told_last() -> None:
     assert one.state.value == 13
 
 
-def test_a_value_that_does_not_change_is_told_again_in_its_time() -> None:
+def test_a_value_that_does_not_change_is_reported_again_in_its_time() -> None:
     one = tag(max_interval_s=100.0)
     one.take(5, T, 0.0)
-    told = [now for now in range(1, 301) if one.take(5, T + now, float(now))]
-    assert len(told) in (3, 4)
-    assert told[0] <= 100
-    assert [later - earlier for earlier, later in itertools.pairwise(told)] == [100] * (len(told) - 1)
+    samples = [now for now in range(1, 301) if one.take(5, T + now, float(now))]
+    assert len(samples) in (3, 4)
+    assert samples[0] <= 100
+    assert [later - earlier for earlier, later in itertools.pairwise(samples)] == [100] * (len(samples) - 1)
 
 
 def test_a_change_inside_the_dead_band_is_a_change_and_is_not_reported() -> None:
@@ -80,7 +80,7 @@ def test_numbers_too_far_apart_to_subtract_are_outside_every_dead_band() -> None
     assert reported(one.state.set_value(0.5, T + 2, 0.0)) == Sample(7, T + 2, 0.5)
 
 
-def test_a_failure_is_told_once_without_a_value_and_again_in_its_time() -> None:
+def test_a_failure_is_reported_once_without_a_value_and_again_in_its_time() -> None:
     one = tag(max_interval_s=100.0)
     one.take(5, T, 0.0)
     assert one.fail(Reason.TIMEOUT, T + 1, 1.0) == Sample(7, T + 1, None, Quality.BAD, Reason.TIMEOUT)
@@ -117,12 +117,12 @@ def test_a_tag_that_was_never_read_is_stale_without_a_value_and_one_that_is_bad_
 def test_times_of_one_tag_are_in_strict_order(back: int) -> None:
     one = tag()
     one.take(5, T, 0.0)
-    told = one.take(6, T - back, 0.0)
-    assert told is not None
-    assert told.time_us == T + 1
+    samples = one.take(6, T - back, 0.0)
+    assert samples is not None
+    assert samples.time_us == T + 1
 
 
-def test_after_a_clock_that_was_wrong_by_more_the_right_time_is_told() -> None:
+def test_after_a_clock_that_was_wrong_by_more_the_right_time_is_reported() -> None:
     one = tag()
     one.take(5, T, 0.0)
     assert one.take(6, T - SLEWED_US - 1, 0.0) == Sample(7, T - SLEWED_US - 1, 6)
@@ -136,14 +136,14 @@ def test_one_and_true_are_the_same_number_and_a_text_is_compared_as_one() -> Non
     assert text.take(b"ac\0\0", T + 2, 0.0) == Sample(1, T + 2, "ac")
 
 
-def test_a_changed_plan_keeps_the_memory_so_order_and_dead_band_go_on() -> None:
+def test_a_changed_plan_keeps_the_state_so_order_and_dead_band_go_on() -> None:
     before = tag(dead_band=5.0)
     before.take(10, T, 0.0)
     plan = TagPlan(id=7, place="holding:0", dead_band=1.0)
     after = Tag(TagState(plan, build_conversion(compile_tag(plan)), before=before.state))
     assert after.state.current() == Sample(7, T, 10)
-    told = after.take(10, T, 0.0)
-    assert told == Sample(7, T + 1, 10), "told under its new plan once, behind what was there"
+    samples = after.take(10, T, 0.0)
+    assert samples == Sample(7, T + 1, 10), "reported once under its new plan, after what was reported before"
     assert after.take(10, T + 2, 0.0) is None
 
 
@@ -152,7 +152,7 @@ def test_a_text_is_neither_above_nor_below_a_limit() -> None:
     assert one.set_value("on", T, 0.0) == Change(Sample(7, T, "on"), is_reported=True)
 
 
-def test_an_error_that_nobody_foresaw_costs_this_tag_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unforeseen_error_makes_this_tag_bad_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     def broken(raw: object) -> int:
         raise RuntimeError("no such thing")
 
