@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from scenarios.collecting import Site
     from sealbus.acquisition.polled_connection import DialContext
-    from sealbus.acquisition.tag_states import Change
     from sealbus.plant import ConnectionPlan
+    from sealbus.samples import Sample
 
 ROWS = {
     2001: TagPlan(id=2001, place="holding:1", scale=5e-324, interval_s=0.1),
@@ -76,7 +76,7 @@ async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_con
 ) -> None:
     honest = Block.take
 
-    def broken(self: Block, data: bytes, time_us: int, now: float) -> list[Change]:
+    def broken(self: Block, data: bytes, time_us: int, now: float) -> list[Sample]:
         if self.planned.place.address == 100:
             raise RuntimeError("no such thing")
         return honest(self, data, time_us, now)

@@ -25,8 +25,9 @@ A tag:
 | Tag | a checked plan: place, type, conversion (package `plant`) |
 | TagState | the current value and quality, and the sample that was reported last |
 | PolledTag | a tag and its state, in a poll |
-| Change | what a tag has become; not reported while it is inside the dead band |
-| Sample | a reported value with time and quality |
+| change | a sample of what a tag has become, on its way through the stages |
+| HeldBack | a change inside the dead band, which is not reported |
+| Sample | a value with time and quality |
 """
 
 from sealbus.acquisition.clock import SampleClock

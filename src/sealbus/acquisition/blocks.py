@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sealbus.acquisition.planner import PlannedBlock
-    from sealbus.acquisition.tag_states import Change, LastRead, TagState
+    from sealbus.acquisition.tag_states import LastRead, TagState
     from sealbus.plant import Raw
     from sealbus.protocol import Place
+    from sealbus.samples import Sample
 
 __all__ = ["Block", "read_pdu"]
 
@@ -68,7 +69,7 @@ class Block:
         for state in self.states:
             state.attach(last_read)
 
-    def take(self, data: bytes, time_us: int, now: float) -> list[Change]:
+    def take(self, data: bytes, time_us: int, now: float) -> list[Sample]:
         """The device answered with `data`, which has the right length."""
         last_read = self.last_read
         last_read.at, last_read.time_us = now, time_us
@@ -89,24 +90,24 @@ class Block:
             changes += self.repeat(now)
         return changes
 
-    def repeat(self, now: float) -> list[Change]:
+    def repeat(self, now: float) -> list[Sample]:
         """The tags that are due to be reported again."""
         changes = _only(state.repeat(now) for state in self.states)
         self._repeat_at = min(state.repeat_at for state in self.states)
         return changes
 
-    def fail(self, reason: Reason, time_us: int, now: float) -> list[Change]:
+    def fail(self, reason: Reason, time_us: int, now: float) -> list[Sample]:
         """There is no answer, or an exception."""
         self._data = self._raws = None
         return _only(state.fail(reason, time_us, now) for state in self.states)
 
-    def fail_undecoded(self, error: Exception, time_us: int, now: float) -> list[Change]:
+    def fail_undecoded(self, error: Exception, time_us: int, now: float) -> list[Sample]:
         """There is an answer, and decoding it met an unforeseen error."""
         for state in self.states:
             state.record_bug(error)
         return self.fail(Reason.NOT_DECODABLE, time_us, now)
 
-    def sweep(self, now: float) -> list[Change]:
+    def sweep(self, now: float) -> list[Sample]:
         """Once in a while: tags that were not read for too long become stale."""
         age_s = now - self.last_read.at
         if age_s < self._stale_after_s:
@@ -121,5 +122,5 @@ class Block:
         return changes
 
 
-def _only(changes: Iterable[Change | None]) -> list[Change]:
+def _only(changes: Iterable[Sample | None]) -> list[Sample]:
     return [change for change in changes if change is not None]

@@ -29,10 +29,9 @@ from sealbus.samples import Quality, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from sealbus.acquisition.tag_states import Change
     from sealbus.expressions import Expression
     from sealbus.plant import CalculatedPlan
-    from sealbus.samples import SampleValue
+    from sealbus.samples import Sample, SampleValue
 
 __all__ = ["Calculations"]
 
@@ -52,14 +51,14 @@ class _Calculation:
     """Its place among all of them: behind each of its inputs."""
     dependents: list[_Calculation] = field(default_factory=list)
 
-    def evaluate(self, now: float, now_us: int) -> Change | None:
+    def evaluate(self, now: float, now_us: int) -> Sample | None:
         try:
             return self._evaluate(now, now_us)
         except Exception as error:  # noqa: BLE001 - a formula of a user: it costs this tag, and no other one
             self.state.record_bug(error)
             return self.state.fail(Reason.NOT_COMPUTABLE, now_us, now)
 
-    def _evaluate(self, now: float, now_us: int) -> Change | None:
+    def _evaluate(self, now: float, now_us: int) -> Sample | None:
         samples = [state.current() for _, state in self.inputs]
         known = [sample for sample in samples if sample is not None]
         if len(known) < len(samples):
@@ -119,10 +118,10 @@ class Calculations:
         yield from ((number, str(error)) for number, error in self.problems.items())
         yield from ((state.tag_id, state.bug) for state in self.states.values() if state.bug)
 
-    def evaluate(self, changes: Sequence[Change], now: float, now_us: int) -> list[Change]:
+    def evaluate(self, changes: Sequence[Sample], now: float, now_us: int) -> list[Sample]:
         """The changes that follow from these changes, and from time."""
         due = (
-            {each.rank for change in changes for each in self._of_input.get(change.sample.tag_id, ())}
+            {each.rank for change in changes for each in self._of_input.get(change.tag_id, ())}
             if self._of_input
             else set()
         )
@@ -143,11 +142,11 @@ class Calculations:
                     heapq.heappush(waiting, dependent.rank)
         return following
 
-    def evaluate_all(self, now: float, now_us: int) -> list[Change]:
+    def evaluate_all(self, now: float, now_us: int) -> list[Sample]:
         """The changes of all of them, for a new plan."""
         return [change for each in self._all if (change := each.evaluate(now, now_us)) is not None]
 
-    def sweep(self, now: float) -> list[Change]:
+    def sweep(self, now: float) -> list[Sample]:
         """Once in a while: the tags that are due to be reported again."""
         return [change for each in self._all if (change := each.state.repeat(now)) is not None]
 

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.locating import Resolver
     from sealbus.acquisition.pipeline import SampleStore
-    from sealbus.acquisition.tag_states import Change
     from sealbus.plant import Order, OrderProgress, OrderResult
     from sealbus.samples import Sample
 
@@ -153,7 +152,7 @@ class PollingEngine:
 
     # -- for polls (PollContext)
 
-    def add_changes(self, changes: Sequence[Change]) -> None:
+    def add_changes(self, changes: Sequence[Sample]) -> None:
         self._pipeline.add(changes)
 
     def record_lag(self, seconds: float) -> None:
@@ -179,7 +178,7 @@ class PollingEngine:
         self._locator.use(NetworkRules.parse(good))
         return problems
 
-    def _use_calculated(self, plan: Plan) -> list[Change]:
+    def _use_calculated(self, plan: Plan) -> list[Sample]:
         before, now, time_us = self._calculations.states, self.loop.time(), self.clock.now_us()
         self._calculations = Calculations(plan.calculated, self._connections.states, before, now)
         unusable = [self._calculations.states[number] for number in self._calculations.problems]
@@ -188,7 +187,7 @@ class PollingEngine:
         self._set_due_timer()
         return [change for change in failed if change is not None] + self._calculations.evaluate_all(now, time_us)
 
-    def _calculate(self, changes: Sequence[Change]) -> list[Change]:
+    def _calculate(self, changes: Sequence[Sample]) -> list[Sample]:
         return self._calculations.evaluate(changes, self.loop.time(), self.clock.now_us())
 
     def _set_due_timer(self) -> None:

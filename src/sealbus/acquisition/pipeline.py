@@ -14,12 +14,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
+from sealbus.acquisition.tag_states import HeldBack
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from sealbus.acquisition.tag_states import Change
     from sealbus.samples import Sample
+
 
 __all__ = ["SamplePipeline", "SampleStore"]
 
@@ -42,19 +44,19 @@ class SamplePipeline:
         *,
         store: SampleStore,
         publish: Callable[[Sequence[Sample]], object],
-        calculate: Callable[[Sequence[Change]], Sequence[Change]],
+        calculate: Callable[[Sequence[Sample]], Sequence[Sample]],
     ) -> None:
         self._loop = loop
         self._sinks: tuple[Callable[[Sequence[Sample]], object], ...] = (publish, store.put)
         self._calculate = calculate
-        self._pending: list[Change] = []
+        self._pending: list[Sample] = []
         self._timer: asyncio.TimerHandle | None = None
         self.samples = 0
         """How many were handed to the sinks."""
         self.losses = 0
         """How many a sink did not take."""
 
-    def add(self, changes: Sequence[Change]) -> None:
+    def add(self, changes: Sequence[Sample]) -> None:
         """Take changes into the pending batch, which passes a tenth of a second after its first one."""
         if not changes:
             return
@@ -73,11 +75,11 @@ class SamplePipeline:
         changes += self._calculated(changes)
         # 3. Alarms: their place. They see every change, also those that the dead band keeps back.
         # 4. Dead band: what is still inside it goes no further.
-        samples = [change.sample for change in changes if change.is_reported]
+        samples = [change for change in changes if type(change) is not HeldBack]
         # 5. Publish and store.
         self._hand_over(samples)
 
-    def _calculated(self, changes: Sequence[Change]) -> Sequence[Change]:
+    def _calculated(self, changes: Sequence[Sample]) -> Sequence[Sample]:
         try:
             return self._calculate(changes)
         except Exception:  # noqa: BLE001 - what was read is not to be lost by what is calculated from it

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from sealbus.acquisition.identities import Credentials, IdentityFolder
     from sealbus.acquisition.locating import Locator
     from sealbus.acquisition.polls import Poll, PolledUnit
-    from sealbus.acquisition.tag_states import Change
     from sealbus.endpoints import Endpoint
     from sealbus.plant import ConnectionPlan
+    from sealbus.samples import Sample
     from sealbus.security import Peer
 
 __all__ = ["DeviceRun", "DialContext", "PolledConnection", "build_rules"]
@@ -162,7 +162,7 @@ class PolledConnection:
 
     # -- maintenance
 
-    def maintain(self, now: float, *, changed: set[str]) -> list[Change]:
+    def maintain(self, now: float, *, changed: set[str]) -> list[Sample]:
         """Check the certificates of both sides, and return the changes of tags that have grown stale."""
         if self.channel.counters.answered != self._answers.count:
             self._answers.count = self.channel.counters.answered

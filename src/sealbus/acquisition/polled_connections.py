@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.polled_connection import DialContext
     from sealbus.acquisition.polls import PollContext
-    from sealbus.acquisition.tag_states import Change
     from sealbus.plant import ConnectionPlan, DevicePlan, Tag, TagPlan
+    from sealbus.samples import Sample
 
 __all__ = ["PolledConnections"]
 
@@ -75,7 +75,7 @@ class PolledConnections:
             *(Problem(what="tag", id=state.tag_id, text=state.bug) for state in with_bug),
         ]
 
-    def apply(self, connections: Sequence[ConnectionPlan]) -> list[Change]:
+    def apply(self, connections: Sequence[ConnectionPlan]) -> list[Sample]:
         """Poll what this plan says. Returns the changes of tags that are no longer read."""
         wanted: dict[int, ConnectionPlan] = {}
         for plan in sorted(connections, key=lambda each: each.id):
@@ -106,12 +106,12 @@ class PolledConnections:
         for connection_id in self.by_id.keys() - checked:
             self._close(connection_id)
 
-    def maintain(self, *, changed: set[str]) -> list[Change]:
+    def maintain(self, *, changed: set[str]) -> list[Sample]:
         """Once in a while: check each connection, and return the changes of its tags.
 
         `changed` are the identities whose files have changed.
         """
-        changes: list[Change] = []
+        changes: list[Sample] = []
         now = self._context.loop.time()
         for connection_id, connection in list(self.by_id.items()):
             with self._problem_of("connection", connection_id):
@@ -233,9 +233,9 @@ class PolledConnections:
         self._in_use.add(plan.id)
         return PolledTag(tag, known.state)
 
-    def _mark_unread(self, plans: Iterable[ConnectionPlan]) -> list[Change]:
+    def _mark_unread(self, plans: Iterable[ConnectionPlan]) -> list[Sample]:
         """The changes of tags that are not read: those of the plan before, and those of this plan that cannot be read."""
-        changes: list[Change] = []
+        changes: list[Sample] = []
         planned = {tag.id: tag for plan in plans for device in plan.devices for tag in device.tags}
         for tag_id in (self._known.keys() | planned.keys()) - self._in_use:
             with self._problem_of("tag", tag_id):
@@ -243,7 +243,7 @@ class PolledConnections:
                 changes += [] if change is None else [change]
         return changes
 
-    def _mark_tag_unread(self, tag_id: int, plan: TagPlan | None) -> Change | None:
+    def _mark_tag_unread(self, tag_id: int, plan: TagPlan | None) -> Sample | None:
         """`plan` is None for a tag that was removed from the plan."""
         known = self._known.get(tag_id)
         if known is None and plan is not None:

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from sealbus.acquisition.clock import SampleClock
     from sealbus.acquisition.planner import PlannedBlock
-    from sealbus.acquisition.tag_states import Change, TagState
+    from sealbus.acquisition.tag_states import TagState
     from sealbus.client import Channel
     from sealbus.plant import Tag
     from sealbus.protocol import Table
-    from sealbus.samples import Reason
+    from sealbus.samples import Reason, Sample
 
 __all__ = ["Poll", "PollContext", "PollCounters", "PolledTag", "PolledUnit"]
 
@@ -52,7 +52,7 @@ class PollContext(Protocol):
     def loop(self) -> asyncio.AbstractEventLoop: ...
     @property
     def clock(self) -> SampleClock: ...
-    def add_changes(self, changes: Sequence[Change]) -> None:
+    def add_changes(self, changes: Sequence[Sample]) -> None:
         """Take the changes that an answer brought, or its absence."""
 
     def record_lag(self, seconds: float) -> None:
@@ -151,7 +151,7 @@ class Poll:
         if self._timer is not None:
             self._timer.cancel()
 
-    def sweep(self, now: float) -> list[Change]:
+    def sweep(self, now: float) -> list[Sample]:
         """Once in a while: tags that have grown stale, and refused ones that are due to be reported again."""
         changes = [change for block in self.blocks for change in block.sweep(now)]
         for block in self._refused:
@@ -222,7 +222,7 @@ class Poll:
         self._context.add_changes(changes)
         self._fill()
 
-    def _take(self, block: Block, data: bytes) -> list[Change]:
+    def _take(self, block: Block, data: bytes) -> list[Sample]:
         now, time_us = self._loop.time(), self._context.clock.now_us()
         try:
             return block.take(data, time_us, now)
@@ -230,7 +230,7 @@ class Poll:
             self.counters.failures += 1
             return block.fail_undecoded(error, time_us, now)
 
-    def _take_exception(self, block: Block, code: int) -> list[Change]:
+    def _take_exception(self, block: Block, code: int) -> list[Sample]:
         self.counters.failures += 1
         if code in HALVED and len(block.states) > 1:
             left, right = block.planned.halves()
@@ -252,7 +252,7 @@ class Poll:
             self._context.add_changes(self._fail(block, reason))
         self._fill()
 
-    def _fail(self, block: Block, reason: Reason) -> list[Change]:
+    def _fail(self, block: Block, reason: Reason) -> list[Sample]:
         return block.fail(reason, self._context.clock.now_us(), self._loop.time())
 
     # -- what is learnt

@@ -107,7 +107,7 @@ class _Reading:
             self._note(answer)
             changes = run.fail(_reason(answer), time_us, 0.0)
         for change, tag in zip(changes, block.tags, strict=True):
-            self.values[tag.plan.id] = _value(change.sample, answer.text, _raw(answer.data, tag, block))
+            self.values[tag.plan.id] = _value(change, answer.text, _raw(answer.data, tag, block))
 
     def _note(self, answer: Answer) -> None:
         if self.failed_at is None:

@@ -1,10 +1,11 @@
 """The state of one tag: its current value and quality, and what was reported of it last.
 
-What was read, or was not, becomes the current state: `take`, `set_value`, `fail`, `grow_stale`. Each returns a `Change`
-where value, quality or reason are others than before. A change is reported, which means published and stored, when it
-leaves the dead band, when quality or reason have changed, or when nothing was reported for `max_interval_s`. The dead band
-is measured from what was reported last, so a slow drift is not lost. It is judged here, while the state is in the
-processor's cache, and applied by its stage of the `pipeline`: stages before that one see every change.
+What was read, or was not, becomes the current state: `take`, `set_value`, `fail`, `grow_stale`. Each returns a sample of
+the change where value, quality or reason are others than before. A change is reported, which means published and stored,
+when it leaves the dead band, when quality or reason have changed, or when nothing was reported for `max_interval_s`. The
+dead band is measured from what was reported last, so a slow drift is not lost. It is judged here, while the state is in the
+processor's cache: a sample inside it is `HeldBack`, and its stage of the `pipeline` drops it. The stages before that one
+see every change.
 
 Reported samples of one tag have times in strict order. A sample that would come before the last one, or together with it,
 gets the time one microsecond after it. Only a clock that was set back by more than `clock.SLEWED_US` breaks the order,
@@ -22,8 +23,6 @@ import logging
 import math
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.clock import SLEWED_US
 from sealbus.plant import NoValue
@@ -32,7 +31,7 @@ from sealbus.samples import Quality, Reason, Sample, SampleValue
 if TYPE_CHECKING:
     from sealbus.plant import CalculatedPlan, Conversion, Raw, TagPlan
 
-__all__ = ["Change", "LastRead", "TagState", "unread"]
+__all__ = ["HeldBack", "LastRead", "TagState", "unread"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _GOOD: Final = Quality.GOOD
@@ -58,11 +57,10 @@ class LastRead:
         self.time_us = time_us
 
 
-class Change(Struct, frozen=True, gc=False):
-    """What a tag has become. Not `is_reported`: it is still inside the dead band."""
+class HeldBack(Sample):
+    """A change inside the dead band: it passes the stages before the dead band, and is not reported."""
 
-    sample: Sample
-    is_reported: bool
+    __slots__ = ()
 
 
 class TagState:
@@ -113,7 +111,7 @@ class TagState:
         """Another block reads it from now on."""
         self.last_read = last_read
 
-    def take(self, raw: Raw, time_us: int, now: float) -> Change | None:
+    def take(self, raw: Raw, time_us: int, now: float) -> Sample | None:
         """It was read."""
         try:
             return self.set_value(self._convert(raw), time_us, now)
@@ -125,7 +123,7 @@ class TagState:
 
     def set_value(
         self, value: SampleValue, time_us: int, now: float, *, quality: Quality = _GOOD, reason: Reason = _NO_REASON
-    ) -> Change | None:
+    ) -> Sample | None:
         """It has this value."""
         if (
             self._is_limited
@@ -140,7 +138,7 @@ class TagState:
         self.value, self.quality, self.reason = value, quality, reason
         return self._change(Sample(self.tag_id, time_us, value, quality, reason), now)
 
-    def fail(self, reason: Reason, time_us: int, now: float) -> Change | None:
+    def fail(self, reason: Reason, time_us: int, now: float) -> Sample | None:
         """It has no value, for this reason."""
         self.time_us = time_us
         if self.quality is _BAD and self.reason is reason and now < self.repeat_at:
@@ -148,7 +146,7 @@ class TagState:
         self.quality, self.reason = _BAD, reason
         return self._change(Sample(self.tag_id, time_us, None, _BAD, reason), now)
 
-    def grow_stale(self, now: float) -> Change | None:
+    def grow_stale(self, now: float) -> Sample | None:
         """It was not read for too long."""
         if (self.quality is _BAD and self.time_us) or (self.quality is _STALE and now < self.repeat_at):
             return None
@@ -156,7 +154,7 @@ class TagState:
         self.time_us = self.last_read.time_us
         return self._change(Sample(self.tag_id, self.time_us, self.value, _STALE, Reason.NOT_REFRESHED), now)
 
-    def repeat(self, now: float) -> Change | None:
+    def repeat(self, now: float) -> Sample | None:
         """The current state again, where nothing was reported for so long."""
         if now < self.repeat_at:
             return None
@@ -177,7 +175,7 @@ class TagState:
             self.bug = describe_bug(error)
             _log.error("tag %d: %s", self.tag_id, self.bug, exc_info=error)
 
-    def _change(self, sample: Sample, now: float) -> Change:
+    def _change(self, sample: Sample, now: float) -> Sample:
         """Judge the dead band, and note what is reported."""
         last = self.reported
         if last is None:  # so that tags which begin together are not repeated together
@@ -189,12 +187,12 @@ class TagState:
                 and last.quality is sample.quality
                 and last.reason is sample.reason
             ):
-                return Change(sample, False)
+                return HeldBack(sample.tag_id, sample.time_us, sample.value, sample.quality, sample.reason)
             self.repeat_at = now + self.max_interval_s
             if sample.time_us <= last.time_us < sample.time_us + SLEWED_US:
                 sample = Sample(sample.tag_id, last.time_us + 1, sample.value, sample.quality, sample.reason)
         self.reported = sample
-        return Change(sample, True)
+        return sample
 
     def _is_inside(self, value: SampleValue | None, last: SampleValue | None) -> bool:
         if not isinstance(value, int | float) or not isinstance(last, int | float):

@@ -117,7 +117,7 @@ def test_a_tag_is_refused_or_has_a_value_or_a_reason_for_none(plan: TagPlan, dat
     state = TagState(plan, convert)
     for step in range(3):
         change = state.take(data.draw(raws(tag)), T + step, float(step))
-        assert change is None or is_honest(change.sample)
+        assert change is None or is_honest(change)
     assert state.bug == ""
 
 
@@ -193,7 +193,7 @@ def test_calculated_tags_are_refused_or_have_a_value_or_a_reason_for_none(
     changes = [change for change in batch if change is not None]
     changes += calculations.evaluate(changes, 1e6, T)
     changes += calculations.evaluate_all(2e6, T + 1)
-    assert all(is_honest(each.sample) for each in changes)
+    assert all(is_honest(each) for each in changes)
     assert not [text for _, text in calculations.problem_texts() if "fault of Sealbus" in text]
 
 
@@ -258,7 +258,7 @@ async def test_any_plan_and_the_next_one_are_applied(data: st.DataObject) -> Non
             plans.append(
                 ConnectionPlan(id=number, url=url, timeout_s=data.draw(NUMBERS | st.just(1.0)), devices=(device,))
             )
-        unread_ever |= {change.sample.tag_id for change in connections.apply(plans)}
+        unread_ever |= {change.tag_id for change in connections.apply(plans)}
         connections.maintain(changed=set())
         runs = [run for connection in connections.by_id.values() for run in connection.devices.values()]
         collected = {member.tag.plan.id for run in runs for poll in run.polls for member in poll.polled_tags}

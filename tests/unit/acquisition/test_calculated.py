@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sealbus.acquisition.calculated import Calculations
-from sealbus.acquisition.tag_states import Change, LastRead, TagState
+from sealbus.acquisition.tag_states import HeldBack, LastRead, TagState
 from sealbus.expressions import Expression
 from sealbus.plant import CalculatedPlan, TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
@@ -32,10 +32,10 @@ class Site:
             [self.states[int(name[1:])].take(raw, T + int(now * 1e6), now) for name, raw in raws.items()], now
         )
 
-    def follow(self, changes: list[Change | None], now: float) -> list[Sample]:
+    def follow(self, changes: list[Sample | None], now: float) -> list[Sample]:
         known = [change for change in changes if change is not None]
         following = self.calculations.evaluate(known, now, T)
-        return [change.sample for change in following if change.is_reported]
+        return [change for change in following if not isinstance(change, HeldBack)]
 
 
 def calculated(number: int, expression: str, **options: Any) -> CalculatedPlan:

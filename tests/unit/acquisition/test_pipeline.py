@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sealbus.acquisition.pipeline import SamplePipeline
-from sealbus.acquisition.tag_states import Change, TagState
+from sealbus.acquisition.tag_states import HeldBack, TagState
 from sealbus.plant import TagPlan, build_conversion, compile_tag
 from sealbus.samples import Sample
 
@@ -21,7 +21,7 @@ def tag_state(number: int, *, dead_band: float = 0.0) -> TagState:
     return TagState(plan, build_conversion(compile_tag(plan)))
 
 
-def change(state: TagState, raw: int, time_us: int = T) -> Change:
+def change(state: TagState, raw: int, time_us: int = T) -> Sample:
     made = state.take(raw, time_us, 0.0)
     assert made is not None
     return made
@@ -48,9 +48,9 @@ class Sinks:
         self._break("publish")
         self.published.append(list(samples))
 
-    def calculate(self, changes: Sequence[Change]) -> list[Change]:
+    def calculate(self, changes: Sequence[Sample]) -> list[Sample]:
         self._break("calculate")
-        self.seen.append([each.sample for each in changes])
+        self.seen.append(list(changes))
         return [change(self.calculated, len(self.seen))] if changes else []
 
     def _break(self, what: str) -> None:
@@ -75,7 +75,7 @@ async def test_calculated_tags_see_the_changes_that_the_dead_band_keeps_back() -
     sinks.pipeline.flush()
     sinks.pipeline.add([change(one, 105, T + 1)])
     sinks.pipeline.flush()
-    assert sinks.seen == [[Sample(1, T, 100)], [Sample(1, T + 1, 105)]]
+    assert sinks.seen == [[Sample(1, T, 100)], [HeldBack(1, T + 1, 105)]]
     assert sinks.stored[1] == [Sample(9, T + 1, 2)]
 
 

@@ -12,7 +12,7 @@ import pytest
 from sealbus.acquisition import SampleClock
 from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
-from sealbus.acquisition.tag_states import Change, TagState
+from sealbus.acquisition.tag_states import HeldBack, TagState
 from sealbus.client import Failure
 from sealbus.plant import TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
@@ -59,16 +59,16 @@ class FakeContext:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = SampleClock()
-        self.changes: list[Change] = []
+        self.changes: list[Sample] = []
         self.device = Device()
         self.lags: list[float] = []
 
-    def add_changes(self, changes: Sequence[Change]) -> None:
+    def add_changes(self, changes: Sequence[Sample]) -> None:
         self.changes += changes
 
     @property
     def samples(self) -> list[Sample]:
-        return [change.sample for change in self.changes if change.is_reported]
+        return [change for change in self.changes if not isinstance(change, HeldBack)]
 
     def record_lag(self, seconds: float) -> None:
         self.lags.append(seconds)

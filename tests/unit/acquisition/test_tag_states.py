@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sealbus.acquisition.clock import SLEWED_US
-from sealbus.acquisition.tag_states import Change, LastRead, TagState, unread
+from sealbus.acquisition.tag_states import HeldBack, LastRead, TagState, unread
 from sealbus.plant import CalculatedPlan, TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
@@ -32,8 +32,8 @@ class Tag:
         return reported(self.state.grow_stale(now))
 
 
-def reported(change: Change | None) -> Sample | None:
-    return change.sample if change is not None and change.is_reported else None
+def reported(change: Sample | None) -> Sample | None:
+    return None if isinstance(change, HeldBack) else change
 
 
 def tag(**options: Any) -> Tag:
@@ -68,7 +68,7 @@ def test_a_value_that_does_not_change_is_reported_again_in_its_time() -> None:
 def test_a_change_inside_the_dead_band_is_a_change_and_is_not_reported() -> None:
     one = tag(dead_band=2.0)
     one.take(10, T, 0.0)
-    assert one.state.take(11, T + 1, 0.0) == Change(Sample(7, T + 1, 11), is_reported=False)
+    assert one.state.take(11, T + 1, 0.0) == HeldBack(7, T + 1, 11)
     assert one.state.take(11, T + 2, 0.0) is None
     assert one.state.current() == Sample(7, T + 2, 11)
 
@@ -149,7 +149,7 @@ def test_a_changed_plan_keeps_the_state_so_order_and_dead_band_go_on() -> None:
 
 def test_a_text_is_neither_above_nor_below_a_limit() -> None:
     one = TagState(CalculatedPlan(id=7, expression='"on"', inputs={}, low=0.0, high=1.0), unread)
-    assert one.set_value("on", T, 0.0) == Change(Sample(7, T, "on"), is_reported=True)
+    assert one.set_value("on", T, 0.0) == Sample(7, T, "on")
 
 
 def test_an_unforeseen_error_makes_this_tag_bad_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
