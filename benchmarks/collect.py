@@ -113,14 +113,14 @@ async def _sinks(
 async def _sealbus(
     first_port: int, devices: int, tags: int, times: tuple[float, float], folder: Path, *, is_real: bool
 ) -> Any:
-    from sealbus.acquisition import Collector, CollectorPorts
+    from sealbus.acquisition import EnginePorts, PollingEngine
     from sealbus.plant import ConnectionPlan, DevicePlan, Plan, TagPlan
 
     window = _Window()
 
-    class _TimedCollector(Collector):
-        def lagged(self, seconds: float) -> None:
-            super().lagged(seconds)
+    class _TimedEngine(PollingEngine):
+        def record_lag(self, seconds: float) -> None:
+            super().record_lag(seconds)
             window.late.append(seconds)
 
     plans = tuple(
@@ -148,8 +148,8 @@ async def _sealbus(
                 counting.note(samples)
             publish(samples)
 
-        collector = _TimedCollector(
-            CollectorPorts(store=store, publish=published, report=lambda report: None, identities=folder)
+        collector = _TimedEngine(
+            EnginePorts(store=store, publish=published, report=lambda report: None, identities=folder)
         )
         running = asyncio.create_task(collector.run())
         began = time.monotonic()
@@ -225,7 +225,7 @@ async def _pymodbus(first_port: int, devices: int, tags: int, times: tuple[float
 
 async def _commands(folder: Path) -> Any:
     """Time until a command is sent on a connection with one request in flight and more waiting."""
-    from sealbus.acquisition import Collector, CollectorPorts
+    from sealbus.acquisition import EnginePorts, PollingEngine
     from sealbus.plant import ConnectionPlan, DevicePlan, Plan, ReadNow, TagPlan
 
     seen: dict[int, float] = {}
@@ -245,10 +245,8 @@ async def _commands(folder: Path) -> Any:
     port = server.sockets[0].getsockname()[1]
     tags = tuple(TagPlan(id=at, place=f"holding:{20 * at}", interval_s=0.1) for at in range(100))
     devices = tuple(DevicePlan(id=unit, unit_id=unit, tags=tags[unit::10]) for unit in range(10))
-    collector = Collector(
-        CollectorPorts(
-            store=_CountingStore(), publish=lambda samples: None, report=lambda report: None, identities=folder
-        )
+    collector = PollingEngine(
+        EnginePorts(store=_CountingStore(), publish=lambda samples: None, report=lambda report: None, identities=folder)
     )
     running = asyncio.create_task(collector.run())
     plan = ConnectionPlan(id=1, url=f"tcp://127.0.0.1:{port}", devices=devices)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pki
 from scenarios.plant import until
-from sealbus.acquisition import Collector, CollectorPorts, SampleClock
+from sealbus.acquisition import EnginePorts, PollingEngine, SampleClock
 from sealbus.plant import (
     CalculatedPlan,
     Command,
@@ -70,7 +70,7 @@ class Site:
     samples: list[Sample] = field(default_factory=list)
     stored: list[Sample] = field(default_factory=list)
     reports: list[CommandProgress | CommandResult] = field(default_factory=list)
-    collector: Collector = field(init=False)
+    collector: PollingEngine = field(init=False)
     _commands: int = 0
 
     def put(self, samples: Sequence[Sample]) -> None:
@@ -125,8 +125,8 @@ async def open_collector(folder: Path, **ports: Any) -> AsyncIterator[Site]:
     """A collector that runs; `ports` replaces some of its ports."""
     site = Site(folder / "identities")
     ports.setdefault("clock", SampleClock())
-    site.collector = Collector(
-        CollectorPorts(
+    site.collector = PollingEngine(
+        EnginePorts(
             store=site, publish=site.samples.extend, report=site.reports.append, identities=site.identities, **ports
         )
     )

@@ -56,7 +56,7 @@ def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Pa
         _let_time_pass(database, "1 minute")
         first.wait_for("^listening on", within_s=_AT_ONCE_S)
         second.process.send_signal(signal.SIGCONT)
-        second.wait_for("collects for this site by now; this one waits", within_s=_AT_ONCE_S)
+        second.wait_for("is the collector of this site now; this process waits", within_s=_AT_ONCE_S)
         second.wait_for("^waiting until this is the collector", within_s=_AT_ONCE_S)
 
 

@@ -42,7 +42,7 @@ web.boot(Path(sys.argv[1]), os.environ)
 from sealbus.web.access.models import Heartbeat
 from sealbus.web.api.health import current_health
 if sys.argv[2:] == ["beat"]:
-    Heartbeat.hold("collector", "a test")
+    Heartbeat.hold("collector/main", "a test")
     Heartbeat.objects.update(at=timezone.now() + timedelta(hours=1))  # however long the test takes
 print(json.dumps({part.name: part.problem for part in current_health().parts}))
 """

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pytest
 
     from scenarios.collecting import Site
+    from sealbus.acquisition.polled_connection import DialContext
+    from sealbus.plant import ConnectionPlan
+    from sealbus.samples import Sample
 
 ROWS = {
     2001: TagPlan(id=2001, place="holding:1", scale=5e-324, interval_s=0.1),
@@ -70,14 +73,14 @@ async def test_a_relay_is_said_to_be_of_another_version_whatever_its_identity(tm
 async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = Block._take_raws
+    honest = Block.take
 
-    def broken(self: Block, *args: object) -> None:
+    def broken(self: Block, data: bytes, time_us: int, now: float) -> list[Sample]:
         if self.planned.place.address == 100:
             raise RuntimeError("no such thing")
-        honest(self, *args)  # type: ignore[arg-type]
+        return honest(self, data, time_us, now)
 
-    monkeypatch.setattr(Block, "_take_raws", broken)
+    monkeypatch.setattr(Block, "take", broken)
     async with open_device() as device, open_collector(tmp_path) as site:
         tags = (*neighbours(2), *neighbours(2, first=100))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *tags))
@@ -92,20 +95,20 @@ async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_con
 async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits, make = DeviceLimits.of, PolledConnection.__post_init__
+    limits, make = DeviceLimits.of, PolledConnection.__init__
 
     def broken_limits(plan: object) -> DeviceLimits:
         if getattr(plan, "id", 0) == 2:
             raise RuntimeError("no such device")
         return limits(plan)  # type: ignore[arg-type]
 
-    def broken_link(self: PolledConnection) -> None:
-        if self.plan.id == 3:
+    def broken_connection(self: PolledConnection, plan: ConnectionPlan, dial_context: DialContext) -> None:
+        if plan.id == 3:
             raise RuntimeError("no such connection")
-        make(self)
+        make(self, plan, dial_context)
 
     monkeypatch.setattr(DeviceLimits, "of", broken_limits)
-    monkeypatch.setattr(PolledConnection, "__post_init__", broken_link)
+    monkeypatch.setattr(PolledConnection, "__init__", broken_connection)
     async with open_device() as device, open_device() as other, open_collector(tmp_path) as site:
         site.apply(
             connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)),
@@ -118,7 +121,9 @@ async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_ar
         assert {(each.what, each.id) for each in site.collector.state().problems} == {("device", 2), ("connection", 3)}
 
 
-async def test_a_link_that_cannot_be_judged_anew_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_cannot_be_checked_again_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(self: PolledConnection) -> None:
         raise RuntimeError("who knows")
 
@@ -158,7 +163,7 @@ async def test_what_is_calculated_and_a_sink_that_breaks_lose_nothing_that_was_r
 
     async with open_device() as device, open_collector(tmp_path) as site:
         monkeypatch.setattr(site, "put", broken)
-        monkeypatch.setattr("sealbus.acquisition.calculated.Calculations.complete", broken)
+        monkeypatch.setattr("sealbus.acquisition.calculated.Calculations.evaluate", broken)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(3)))
         for number in range(3):
             await site.sees_good(1000 + number, number)

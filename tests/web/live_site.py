@@ -35,6 +35,7 @@ from sealbus.bus import (
     encode_snapshot_page,
     open_bus,
 )
+from sealbus.plant import name_of_collector
 from sealbus.web.config.limits import ServerLimits
 from sealbus.web.trends.limits import LiveLimits
 from web import site_with_limits
@@ -144,7 +145,7 @@ class Collector:
         """Publish samples."""
         self.latest |= {sample.tag_id: sample for sample in samples}
         for payload in encode_samples(samples):
-            self.bus.publish(LIVE_TOPIC, payload)
+            self.bus.publish(name_of_collector(LIVE_TOPIC), payload)
 
     async def wait_for_signs(self, count: int) -> None:
         """Until so many more signs of life were given."""
@@ -224,7 +225,7 @@ class Site:
         """Be the collector of this site, which hears it from now on."""
         async with open_bus("local:", folder=self.home / "bus", is_hub=True) as bus:
             collector = Collector(bus, {sample.tag_id: sample for sample in latest})
-            bus.serve(SNAPSHOT_TOPIC, collector.answer)
+            bus.serve(name_of_collector(SNAPSHOT_TOPIC), collector.answer)
             collector.signs = asyncio.create_task(collector.live())
             try:
                 async with asyncio.timeout(PATIENCE_S):

@@ -9,6 +9,7 @@ import pytest
 
 from sealbus.bus import STATE_TOPIC, CollectorReport, ConnectionReport, ProblemReport, decode_report, encode_report
 from sealbus.errors import PeerError
+from sealbus.plant import name_of_collector
 from web.live_people import a_scene
 from web.live_site import PATIENCE_S
 
@@ -43,7 +44,7 @@ async def test_a_user_sees_the_connections_and_problems_of_visible_groups(site: 
         return encode_report(report)
 
     async with site.collector() as collector:
-        collector.bus.serve(STATE_TOPIC, answer)
+        collector.bus.serve(name_of_collector(STATE_TOPIC), answer)
         told = (await _ask(site, site.do("token", user=anna.user))).json()
     assert told["answers"]
     (connection,) = told["connections"]

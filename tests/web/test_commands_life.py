@@ -52,7 +52,7 @@ def user() -> User:
 @pytest.fixture(autouse=True)
 def lease() -> Iterator[None]:
     """The collector `one` holds the site."""
-    assert Heartbeat.hold("collector", "one") == ""
+    assert Heartbeat.hold("collector/main", "main@one") == ""
     yield
 
 
@@ -73,19 +73,19 @@ def a_command(user: User, kind: CommandKind = CommandKind.WRITE, **fields: Any) 
 
 def claimed(user: User, kind: CommandKind = CommandKind.WRITE) -> Command:
     command = a_command(user, kind)
-    assert [each.id for each in services.claim_commands("one", 10)] == [command.pk]
+    assert [each.id for each in services.claim_commands("main@one", 10)] == [command.pk]
     command.refresh_from_db()
     return command
 
 
 def sent(user: User) -> Command:
     command = claimed(user)
-    assert services.record_sent("one", command.pk)
+    assert services.record_sent("main@one", command.pk)
     command.refresh_from_db()
     return command
 
 
-def finish(command: Command, state: CommandState, worker: str = "one") -> bool:
+def finish(command: Command, state: CommandState, worker: str = "main@one") -> bool:
     return services.finish_command(worker, CommandResult(id=command.pk, state=state, reason="so it was"))
 
 
@@ -104,13 +104,13 @@ def audited(command: Command) -> list[tuple[str, str]]:
 
 def test_a_write_is_recorded_as_sent_in_state_and_audit(user: User) -> None:
     command = a_command(user)
-    (write,) = services.claim_commands("one", 10)
+    (write,) = services.claim_commands("main@one", 10)
     assert isinstance(write, WriteTag)
     assert (write.unit_id, write.tag.place, write.value) == (7, "holding:5", 42)
-    assert services.record_sent("one", command.pk)
+    assert services.record_sent("main@one", command.pk)
     assert state_of(command) == "sent"
     assert command.sent_at is not None
-    assert not services.record_sent("one", command.pk), "once"
+    assert not services.record_sent("main@one", command.pk), "once"
     assert finish(command, CommandState.DONE)
     assert audited(command) == [("write.send", "done"), ("write.finish", "done")]
 
@@ -126,15 +126,15 @@ def test_a_write_that_may_not_be_sent_any_more_is_not_recorded_as_sent(user: Use
     elif case == "too late":
         rows.update(deadline=timezone.now())
     elif case == "of another":
-        rows.update(claimed_by="two")
+        rows.update(claimed_by="main@two")
     elif case == "lease lost":
-        Heartbeat.objects.update(holder="two")
+        Heartbeat.objects.update(holder="main@two")
     elif case == "no lease":
         Heartbeat.objects.all().delete()
     elif case == "ended":
-        services.recover_commands()
+        services.recover_commands("main")
     before = state_of(command)
-    assert not services.record_sent("one", command.pk)
+    assert not services.record_sent("main@one", command.pk)
     assert state_of(command) == before
     assert "write.send" not in dict(audited(command))
 
@@ -148,13 +148,13 @@ def test_a_record_that_the_database_does_not_take_is_an_error_and_no_permission(
         return execute(sql, *given)
 
     with connection.execute_wrapper(away), pytest.raises(OperationalError), transaction.atomic():
-        services.record_sent("one", command.pk)
+        services.record_sent("main@one", command.pk)
     assert state_of(command) == "claimed"
 
 
 def test_a_reading_is_never_recorded_as_sent(user: User) -> None:
     command = claimed(user, CommandKind.TEST)
-    assert not services.record_sent("one", command.pk)
+    assert not services.record_sent("main@one", command.pk)
     assert state_of(command) == "claimed"
 
 
@@ -186,43 +186,43 @@ def test_a_claimed_command_ends_as_reported_where_the_table_allows_it(
 
 def test_after_a_kill_the_state_proves_what_was_sent(user: User) -> None:
     on_the_wire, not_sent, reading = sent(user), claimed(user), claimed(user, CommandKind.TEST)
-    assert services.recover_commands() == 3
+    assert services.recover_commands("main") == 3
     assert [state_of(each) for each in (on_the_wire, not_sent, reading)] == ["unknown", "failed", "failed"]
     assert "may or may not" in on_the_wire.reason
     assert not_sent.reason == "the collector stopped before it sent the write"
     assert audited(on_the_wire)[-1] == ("write.finish", "unknown")
-    assert services.recover_commands() == 0
+    assert services.recover_commands("main") == 0
     for command in (on_the_wire, not_sent, reading):
         assert not finish(command, CommandState.DONE), "its collector comes too late"
-    assert services.claim_commands("one", 10) == [], "nothing is executed again"
+    assert services.claim_commands("main@one", 10) == [], "nothing is executed again"
 
 
 def test_a_collector_that_lost_its_lease_changes_nothing_any_more(user: User) -> None:
     command = sent(user)
-    Heartbeat.objects.update(holder="two")
-    services.recover_commands()
+    Heartbeat.objects.update(holder="main@two")
+    services.recover_commands("main")
     assert not finish(command, CommandState.DONE)
-    assert not services.note_progress("one", CommandProgress(id=command.pk, done=1, total=1))
+    assert not services.note_progress("main@one", CommandProgress(id=command.pk, done=1, total=1))
     assert state_of(command) == "unknown"
 
 
 @pytest.mark.parametrize("state", [CommandState.REQUESTED, CommandState.WAITING, CommandState.APPROVED])
 def test_a_command_that_was_not_claimed_by_its_deadline_has_expired(user: User, state: CommandState) -> None:
     command = a_command(user, state=state.value, deadline=timezone.now())
-    assert services.claim_commands("one", 10) == []
+    assert services.claim_commands("main@one", 10) == []
     assert state_of(command) == "expired"
 
 
 def test_a_write_that_waits_for_approval_is_not_claimed(user: User) -> None:
     waiting, approved = (a_command(user, state=state) for state in ("waiting", "approved"))
-    assert [each.id for each in services.claim_commands("one", 10)] == [approved.pk]
+    assert [each.id for each in services.claim_commands("main@one", 10)] == [approved.pk]
     assert Command.objects.compare_and_swap(waiting, CommandState.REJECTED, finished_at=timezone.now())
-    assert services.claim_commands("one", 10) == []
+    assert services.claim_commands("main@one", 10) == []
 
 
 def test_arguments_that_cannot_be_used_are_refused(user: User) -> None:
     command = a_command(user, CommandKind.TEST, arguments={"unit_id": "seven"})
-    assert services.claim_commands("one", 10) == []
+    assert services.claim_commands("main@one", 10) == []
     assert state_of(command) == "refused"
     assert audited(command) == [("test.finish", "refused")]
 
@@ -243,8 +243,8 @@ def test_a_command_that_was_not_claimed_is_withdrawn_at_once(user: User, state: 
 def test_a_claimed_write_is_withdrawn_before_it_is_sent(user: User) -> None:
     command = services.withdraw_command(command=claimed(user), subject=subject_of(user))
     assert command.state == "claimed"
-    assert services.withdrawn_commands("one") == [command.pk]
-    assert not services.record_sent("one", command.pk)
+    assert services.withdrawn_commands("main@one") == [command.pk]
+    assert not services.record_sent("main@one", command.pk)
     assert finish(command, CommandState.FAILED)
     assert state_of(command) == "withdrawn"
 
@@ -268,7 +268,7 @@ def test_the_second_of_two_who_change_a_command_changes_nothing(user: User) -> N
     stale = Command.objects.get(pk=command.pk)
     assert Command.objects.compare_and_swap(command, CommandState.WITHDRAWN, finished_at=timezone.now())
     assert not Command.objects.compare_and_swap(
-        stale, CommandState.CLAIMED, claimed_by="one", claimed_at=timezone.now()
+        stale, CommandState.CLAIMED, claimed_by="main@one", claimed_at=timezone.now()
     )
     assert state_of(command) == "withdrawn"
 
@@ -283,10 +283,10 @@ def test_a_change_outside_the_table_is_an_error_of_the_program(user: User) -> No
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [
-        (CommandKind.TEST, {"state": "sent", "sent_at": True, "claimed_at": True, "claimed_by": "one"}),
+        (CommandKind.TEST, {"state": "sent", "sent_at": True, "claimed_at": True, "claimed_by": "main@one"}),
         (CommandKind.TEST, {"state": "unknown", "finished_at": True}),
         (CommandKind.TEST, {"state": "waiting"}),
-        (CommandKind.WRITE, {"state": "sent", "claimed_at": True, "claimed_by": "one"}),
+        (CommandKind.WRITE, {"state": "sent", "claimed_at": True, "claimed_by": "main@one"}),
         (CommandKind.WRITE, {"state": "sent", "sent_at": True}),
         (CommandKind.WRITE, {"state": "done", "finished_at": True}),
         (CommandKind.WRITE, {"state": "unknown", "finished_at": True}),
@@ -342,6 +342,6 @@ def test_a_subject_sees_its_own_commands_and_those_it_may_configure() -> None:
 
 def test_a_test_is_claimed_as_its_struct(user: User) -> None:
     command = a_command(user, CommandKind.TEST, arguments={"unit_id": 3})
-    (test,) = services.claim_commands("one", 10)
+    (test,) = services.claim_commands("main@one", 10)
     assert isinstance(test, TestConnection)
     assert (test.id, test.unit_id) == (command.pk, 3)

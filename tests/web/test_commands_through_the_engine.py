@@ -43,7 +43,7 @@ class Site:
         return await asyncio.wrap_future(done)
 
     async def record_sent(self, command_id: int) -> bool:
-        return await self.do(services.record_sent, "one", command_id)
+        return await self.do(services.record_sent, "main@one", command_id)
 
     def run(self, scenario: Awaitable[None]) -> None:
         """Run it to its end, and work on the database for it."""
@@ -75,14 +75,14 @@ def a_claimed_write() -> WriteTag:
     """A write as a later version stores it, claimed by the collector `one`; for the connection 1 of the engine."""
     user, device = a_user("anna", Action.VIEW, Action.WRITE), a_device(unit_id=1)
     assert device.connection is not None
-    Heartbeat.hold("collector", "one")
+    Heartbeat.hold("collector/main", "main@one")
     now = timezone.now()
     Command.objects.create(
         kind="write", group=device.group, connection=device.connection, device=device,
         arguments={"tag": {"id": 1, "place": "holding:5"}, "value": 42}, actor_kind="user", actor_id=user.pk,
         actor_name="anna", requested_at=now, deadline=now + datetime.timedelta(seconds=30),
     )  # fmt: skip
-    (command,) = services.claim_commands("one", 1)
+    (command,) = services.claim_commands("main@one", 1)
     assert isinstance(command, WriteTag)
     return WriteTag(id=command.id, connection=1, unit_id=1, tag=command.tag, value=command.value)
 
@@ -104,7 +104,7 @@ def test_a_write_is_sent_in_the_database_before_it_is_at_the_device(site: Site, 
 
             device.answer = answer
             result = await collector.carry_out(command)
-            assert await site.do(services.finish_command, "one", result)
+            assert await site.do(services.finish_command, "main@one", result)
 
     site.run(scenario())
     assert states == ["sent"]
@@ -118,7 +118,7 @@ def test_a_write_that_was_withdrawn_after_it_was_claimed_is_not_sent(site: Site,
     async def scenario() -> None:
         async with open_writing(tmp_path, on_sending=site.record_sent) as (collector, device, _):
             result = await collector.carry_out(command)
-            await site.do(services.finish_command, "one", result)
+            await site.do(services.finish_command, "main@one", result)
             assert device.writes == []
 
     site.run(scenario())
@@ -141,7 +141,7 @@ def test_a_collector_that_dies_leaves_the_truth(site: Site, tmp_path: Path, was_
             if was_sent:
                 await until(lambda: bool(device.writes))
             # it dies here: no result is ever stored; the next one begins
-            assert await site.do(services.recover_commands) == 1
+            assert await site.do(services.recover_commands, "main") == 1
 
     site.run(scenario())
     assert state_of(command) == ("unknown" if was_sent else "failed")

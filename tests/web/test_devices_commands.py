@@ -50,16 +50,16 @@ def _ask(client: APIClient, path: str, body: Any = None) -> int:
     return int(answer.json()["id"])
 
 
-def _claimed(worker: str = "one") -> list[Any]:
+def _claimed(worker: str = "main@one") -> list[Any]:
     return list(services.claim_commands(worker, 10))
 
 
-def _finish(command_id: int, worker: str = "one", **fields: Any) -> bool:
+def _finish(command_id: int, worker: str = "main@one", **fields: Any) -> bool:
     result = CommandResult(id=command_id, **{"state": CommandState.DONE} | fields)
     return services.finish_command(worker, result)
 
 
-def _progress(command_id: int, done: int, total: int, text: str = "", worker: str = "one") -> bool:
+def _progress(command_id: int, done: int, total: int, text: str = "", worker: str = "main@one") -> bool:
     return services.note_progress(worker, CommandProgress(id=command_id, done=done, total=total, text=text))
 
 
@@ -136,10 +136,10 @@ def test_text_and_numbers_that_no_database_can_store_are_made_visible(engineer: 
 
 def test_a_command_is_claimed_once(engineer: APIClient) -> None:
     command_id = _ask(engineer, f"connections/{a_connection().pk}/test")
-    assert [command.id for command in _claimed("one")] == [command_id]
-    assert _claimed("two") == []
-    assert not _progress(command_id, 1, 1, worker="two")
-    assert not _finish(command_id, worker="two")
+    assert [command.id for command in _claimed("main@one")] == [command_id]
+    assert _claimed("main@two") == []
+    assert not _progress(command_id, 1, 1, worker="main@two")
+    assert not _finish(command_id, worker="main@two")
     assert _finish(command_id)
 
 
@@ -212,7 +212,7 @@ def test_a_command_is_withdrawn(engineer: APIClient) -> None:
     _claimed()
     assert _progress(running, 1, 2)
     assert engineer.post(f"/api/v1/commands/{running}/withdraw").json()["state"] == "claimed"
-    assert services.withdrawn_commands("one") == [running]
+    assert services.withdrawn_commands("main@one") == [running]
     assert not _progress(running, 2, 2)
     _finish(running, state=CommandState.FAILED)
     assert engineer.get(f"/api/v1/commands/{running}").json()["state"] == "withdrawn"

@@ -1,4 +1,4 @@
-"""One request that is sent again and again, and what its answers mean for the tags that it serves.
+"""One request that is sent in each round, and the changes of tags that follow from its answers.
 
 Most answers of most devices are the same as the ones before, byte by byte. Then nothing is decoded and no tag is
 looked at; that is what makes ten thousand tags cheap. When bytes differ, all raw values are unpacked at once, and only
@@ -7,7 +7,6 @@ the tags whose own raw value differs are touched.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.decoder import build_decoder
@@ -16,10 +15,10 @@ from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, Func
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sealbus.acquisition.planner import PlannedBlock
-    from sealbus.acquisition.tag_states import TagState
+    from sealbus.acquisition.tag_states import LastRead, TagState
     from sealbus.plant import Raw
     from sealbus.protocol import Place
     from sealbus.samples import Sample
@@ -43,7 +42,7 @@ def read_pdu(place: Place) -> bytes:
 
 
 class Block:
-    """A request of one unit and its tags. Samples that are to be told are appended to the list that is passed in."""
+    """A request of one unit and its tags. A new block goes on from `last_read`, the time of the block before it."""
 
     __slots__ = (
         "_data",
@@ -51,76 +50,77 @@ class Block:
         "_raws",
         "_repeat_at",
         "_stale_after_s",
+        "last_read",
         "planned",
-        "points",
-        "read_at",
-        "read_us",
         "request",
+        "states",
     )
 
-    def __init__(self, planned: PlannedBlock, points: Sequence[TagState], unit_id: int) -> None:
+    def __init__(self, planned: PlannedBlock, states: Sequence[TagState], unit_id: int, last_read: LastRead) -> None:
         self.planned = planned
-        self.points = tuple(points)
+        self.states = tuple(states)
         self.request = RawRequest(bytes((unit_id,)) + read_pdu(planned.place))
         self._decode = build_decoder(planned)
         self._data: bytes | None = None
         self._raws: Sequence[Raw] | None = None
         self._repeat_at = 0.0
         self._stale_after_s = min(tag.stale_after_s for tag in planned.tags)
-        self.read_at = -math.inf
-        self.read_us = 0
-        for point in self.points:
-            point.block = self
+        self.last_read = last_read
+        for state in self.states:
+            state.attach(last_read)
 
-    def begins(self, now: float, time_us: int, before: Block | None = None) -> None:
-        """From now on its tags can grow stale, or rather from when they were last read in another block."""
-        self.read_at, self.read_us = (before.read_at, before.read_us) if before else (now, time_us)
-
-    def take(self, data: bytes, time_us: int, now: float, told: list[Sample]) -> None:
+    def take(self, data: bytes, time_us: int, now: float) -> list[Sample]:
         """The device answered with `data`, which has the right length."""
-        self.read_us, self.read_at = time_us, now
-        if data != self._data:
-            raws = self._decode(data)
-            self._take_raws(raws, time_us, now, told)
+        last_read = self.last_read
+        last_read.at, last_read.time_us = now, time_us
+        if data == self._data:
+            changes = []
+        else:
+            raws, before = self._decode(data), self._raws
+            if before is None:
+                changes = _only(state.take(raw, time_us, now) for state, raw in zip(self.states, raws, strict=True))
+            else:
+                changes = [
+                    change
+                    for state, raw, last in zip(self.states, raws, before, strict=True)
+                    if raw != last and (change := state.take(raw, time_us, now)) is not None
+                ]
             self._data, self._raws = data, raws
         if now >= self._repeat_at:
-            self.repeat(now, told)
+            changes += self.repeat(now)
+        return changes
 
-    def _take_raws(self, raws: Sequence[Raw], time_us: int, now: float, told: list[Sample]) -> None:
-        before = self._raws
-        if before is None:
-            for point, raw in zip(self.points, raws, strict=True):
-                if (sample := point.take(raw, time_us, now)) is not None:
-                    told.append(sample)
-            return
-        for point, raw, last in zip(self.points, raws, before, strict=True):
-            if raw != last and (sample := point.take(raw, time_us, now)) is not None:
-                told.append(sample)
+    def repeat(self, now: float) -> list[Sample]:
+        """The tags that are due to be reported again."""
+        changes = _only(state.repeat(now) for state in self.states)
+        self._repeat_at = min(state.repeat_at for state in self.states)
+        return changes
 
-    def repeat(self, now: float, told: list[Sample]) -> None:
-        """Say again what has not been said for its time."""
-        samples = (point.repeat(self.read_us, now) for point in self.points)
-        told.extend(sample for sample in samples if sample is not None)
-        self._repeat_at = min(point.repeat_at for point in self.points)
-
-    def fail(self, reason: Reason, time_us: int, now: float, told: list[Sample]) -> None:
-        """There is no answer, or a refusal."""
+    def fail(self, reason: Reason, time_us: int, now: float) -> list[Sample]:
+        """There is no answer, or an exception."""
         self._data = self._raws = None
-        samples = (point.fail(reason, time_us, now) for point in self.points)
-        told.extend(sample for sample in samples if sample is not None)
+        return _only(state.fail(reason, time_us, now) for state in self.states)
 
-    def fail_undecoded(self, error: Exception, time_us: int, now: float, told: list[Sample]) -> None:
-        """There is an answer, and an error of ours in decoding it."""
-        for point in self.points:
-            point.troubled(error)
-        self.fail(Reason.NOT_DECODABLE, time_us, now, told)
+    def fail_undecoded(self, error: Exception, time_us: int, now: float) -> list[Sample]:
+        """There is an answer, and decoding it met an unforeseen error."""
+        for state in self.states:
+            state.record_bug(error)
+        return self.fail(Reason.NOT_DECODABLE, time_us, now)
 
-    def sweep(self, now: float, told: list[Sample]) -> None:
-        """Once in a while: what has not been read for too long is stale."""
-        age_s = now - self.read_at
+    def sweep(self, now: float) -> list[Sample]:
+        """Once in a while: tags that were not read for too long become stale."""
+        age_s = now - self.last_read.at
         if age_s < self._stale_after_s:
-            return
-        for point, tag in zip(self.points, self.planned.tags, strict=True):
-            if age_s >= tag.stale_after_s and (sample := point.grow_stale(self.read_us, now)) is not None:
-                told.append(sample)
-                self._data = self._raws = None  # so that the next answer makes it good again
+            return []
+        changes = _only(
+            state.grow_stale(now)
+            for state, tag in zip(self.states, self.planned.tags, strict=True)
+            if age_s >= tag.stale_after_s
+        )
+        if changes:
+            self._data = self._raws = None  # so that the next answer makes them good again
+        return changes
+
+
+def _only(changes: Iterable[Sample | None]) -> list[Sample]:
+    return [change for change in changes if change is not None]

@@ -1,11 +1,14 @@
-"""Calculated tags: expressions over other tags, evaluated when an input has been told anew, or at their own interval.
+"""Calculated tags: expressions over other tags, evaluated when an input has changed, or at an interval of their own.
 
-Inputs are the current values of tags, calculated ones among them, so the tags are put in an order in which each comes
-after its inputs; one that leads back to itself has no value. The result is as good as its worst input: a BAD one makes
-it BAD, NOT_COMPUTABLE, whatever the expression would make of it; a STALE or UNCERTAIN one makes it that. Its time is
-that of its newest input.
+Inputs are the current values of tags, calculated ones among them. The tags are put in an order in which each comes after
+its inputs; a tag that leads back to itself has no value. The quality of the result is that of its worst input: a BAD input
+makes it BAD, NOT_COMPUTABLE, whatever the expression is; a STALE or UNCERTAIN input makes it STALE or UNCERTAIN. Its time
+is that of its newest input.
 
-Each costs itself alone: an error that nobody foresaw makes it BAD and a problem, and the others of a batch go on.
+A dead band of an input does not count here, because it only thins what is stored of that input; the calculated tag has a
+dead band of its own.
+
+An unforeseen error in one expression makes that tag BAD and is shown as a problem; the others are evaluated.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from sealbus.plant import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, check_pace
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sealbus.expressions import Expression
     from sealbus.plant import CalculatedPlan
@@ -40,54 +43,56 @@ _EARLY_S: Final = 0.002  # an event loop may round its timers down
 @dataclass(slots=True, eq=False)
 class _Calculation:
     plan: CalculatedPlan
-    point: TagState
+    state: TagState
     expression: Expression
     inputs: tuple[tuple[str, TagState], ...]
-    beat: PollPhase | None
+    phase: PollPhase | None
     rank: int = 0
     """Its place among all of them: behind each of its inputs."""
-    feeds: list[_Calculation] = field(default_factory=list)
+    dependents: list[_Calculation] = field(default_factory=list)
 
     def evaluate(self, now: float, now_us: int) -> Sample | None:
         try:
             return self._evaluate(now, now_us)
         except Exception as error:  # noqa: BLE001 - a formula of a user: it costs this tag, and no other one
-            self.point.troubled(error)
-            return self.point.fail(Reason.NOT_COMPUTABLE, now_us, now)
+            self.state.record_bug(error)
+            return self.state.fail(Reason.NOT_COMPUTABLE, now_us, now)
 
     def _evaluate(self, now: float, now_us: int) -> Sample | None:
-        samples = [point.current() for _, point in self.inputs]
+        samples = [state.current() for _, state in self.inputs]
         known = [sample for sample in samples if sample is not None]
         if len(known) < len(samples):
-            return None  # some input has not been read yet, so nothing is known, not even that it is bad
+            return None  # an input was not read yet, so nothing is known, not even that it is bad
         qualities = {sample.quality for sample in known}
         time_us = max((sample.time_us for sample in known), default=now_us)
         values: dict[str, SampleValue] = {
-            name: point.value for name, point in self.inputs if point.value is not None and point.quality is not _BAD
+            name: state.value for name, state in self.inputs if state.value is not None and state.quality is not _BAD
         }
         if len(values) < len(self.inputs) or _BAD in qualities:
-            return self.point.fail(Reason.NOT_COMPUTABLE, time_us, now)
+            return self.state.fail(Reason.NOT_COMPUTABLE, time_us, now)
         try:
             value = self.expression.evaluate(values)
         except NotComputable:
-            return self.point.fail(Reason.NOT_COMPUTABLE, time_us, now)
+            return self.state.fail(Reason.NOT_COMPUTABLE, time_us, now)
         for quality, reason in ((Quality.STALE, Reason.NOT_REFRESHED), (Quality.UNCERTAIN, Reason.OUT_OF_RANGE)):
             if quality in qualities:
-                return self.point.settle(value, time_us, now, quality=quality, reason=reason)
-        return self.point.settle(value, time_us, now)
+                return self.state.set_value(value, time_us, now, quality=quality, reason=reason)
+        return self.state.set_value(value, time_us, now)
 
 
 class Calculations:
-    """The calculated tags of one plan. `points` are those of all tags that are read, `before` those of the last plan."""
+    """The calculated tags of one plan. `states` are those of all tags that are read, `before` the
+    calculated ones of the last plan.
+    """
 
     def __init__(
         self,
         plans: Iterable[CalculatedPlan],
-        points: Mapping[int, TagState],
+        states: Mapping[int, TagState],
         before: Mapping[int, TagState],
         now: float,
     ) -> None:
-        self.points: dict[int, TagState] = {}
+        self.states: dict[int, TagState] = {}
         self.problems: dict[int, ConfigError] = {}
         """What cannot be used and why, by the id of the calculated tag."""
         self._of_input: dict[int, list[_Calculation]] = {}
@@ -96,11 +101,11 @@ class Calculations:
         """By their ranks."""
         plans = [plan for plan in plans if plan.enabled]
         for plan in plans:
-            self.points[plan.id] = TagState(plan, unread, before=before.get(plan.id))
-        known = {**points, **self.points}
+            self.states[plan.id] = TagState(plan, unread, before=before.get(plan.id))
+        known = {**states, **self.states}
         for plan in plans:
             try:
-                self._all.append(_compile(plan, known, self.points[plan.id], now))
+                self._all.append(_compile(plan, known, self.states[plan.id], now))
             except ConfigError as error:
                 self.problems[plan.id] = error
             except Exception as error:  # noqa: BLE001 - a row that was judged valid: it costs this tag, and no other one
@@ -108,71 +113,69 @@ class Calculations:
                 self.problems[plan.id] = ConfigError(describe_bug(error))
         self._connect()
 
-    def wrong(self) -> Iterator[tuple[int, str]]:
+    def problem_texts(self) -> Iterator[tuple[int, str]]:
         """What to show: the problems, and what went wrong in evaluating the others."""
         yield from ((number, str(error)) for number, error in self.problems.items())
-        yield from ((point.tag_id, point.trouble) for point in self.points.values() if point.trouble)
+        yield from ((state.tag_id, state.bug) for state in self.states.values() if state.bug)
 
-    def complete(self, batch: list[Sample], now: float, now_us: int) -> None:
-        """Add to `batch` what follows from the samples in it, and from time."""
+    def evaluate(self, changes: Sequence[Sample], now: float, now_us: int) -> list[Sample]:
+        """The changes that follow from these changes, and from time."""
         due = (
-            {each.rank for sample in batch for each in self._of_input.get(sample.tag_id, ())}
+            {each.rank for change in changes for each in self._of_input.get(change.tag_id, ())}
             if self._of_input
             else set()
         )
+        following = []
         for each in self._timed:
-            if each.beat is not None and each.beat.due <= now + _EARLY_S:
-                each.beat.advance(now)
+            if each.phase is not None and each.phase.due <= now + _EARLY_S:
+                each.phase.advance(now)
                 due.add(each.rank)
         waiting = sorted(due)  # which is a heap
         while waiting:
             each = self._all[heapq.heappop(waiting)]
-            if (sample := each.evaluate(now, now_us)) is None:
+            if (change := each.evaluate(now, now_us)) is None:
                 continue
-            batch.append(sample)
-            for fed in each.feeds:
-                if fed.beat is None and fed.rank not in due:
-                    due.add(fed.rank)
-                    heapq.heappush(waiting, fed.rank)
+            following.append(change)
+            for dependent in each.dependents:
+                if dependent.phase is None and dependent.rank not in due:
+                    due.add(dependent.rank)
+                    heapq.heappush(waiting, dependent.rank)
+        return following
 
-    def refresh(self, now: float, now_us: int, told: list[Sample]) -> None:
-        """Evaluate everything, as after a change of the plan."""
-        samples = (each.evaluate(now, now_us) for each in self._all)
-        told.extend(sample for sample in samples if sample is not None)
+    def evaluate_all(self, now: float, now_us: int) -> list[Sample]:
+        """The changes of all of them, for a new plan."""
+        return [change for each in self._all if (change := each.evaluate(now, now_us)) is not None]
 
-    def sweep(self, now: float, told: list[Sample]) -> None:
-        """Once in a while: say again what has not been said for its time."""
-        for each in self._all:
-            sample = each.point.sample
-            if sample is not None and (again := each.point.repeat(sample.time_us, now)) is not None:
-                told.append(again)
+    def sweep(self, now: float) -> list[Sample]:
+        """Once in a while: the tags that are due to be reported again."""
+        return [change for each in self._all if (change := each.state.repeat(now)) is not None]
 
     @property
     def next_due(self) -> float | None:
         """When the next one with an interval of its own is due."""
-        return min((each.beat.due for each in self._timed if each.beat is not None), default=None)
+        return min((each.phase.due for each in self._timed if each.phase is not None), default=None)
 
     def _connect(self) -> None:
         of_id = {each.plan.id: each for each in self._all}
         for each in self._all:
-            for _, point in each.inputs:
-                if point.tag_id in of_id:
-                    of_id[point.tag_id].feeds.append(each)
-                elif each.beat is None:
-                    self._of_input.setdefault(point.tag_id, []).append(each)
-            if each.beat is not None:
+            for _, state in each.inputs:
+                if state.tag_id in of_id:
+                    of_id[state.tag_id].dependents.append(each)
+                elif each.phase is None:
+                    self._of_input.setdefault(state.tag_id, []).append(each)
+            if each.phase is not None:
                 self._timed.append(each)
-        self._rank({id(each): sum(point.tag_id in of_id for _, point in each.inputs) for each in self._all})
+        self._rank({id(each): sum(state.tag_id in of_id for _, state in each.inputs) for each in self._all})
 
     def _rank(self, open_inputs: dict[int, int]) -> None:
-        """Each behind its inputs; what is left over leads back to itself."""
+        """Put each after its inputs; what remains leads back to itself."""
         ranked = [each for each in self._all if not open_inputs[id(each)]]
-        for rank, each in enumerate(ranked):  # which grows meanwhile
+        for rank, each in enumerate(ranked):  # the loop appends to it
             each.rank = rank
-            for fed in each.feeds:
-                open_inputs[id(fed)] -= 1
-                if not open_inputs[id(fed)]:
-                    ranked.append(fed)
+            for dependent in each.dependents:
+                open_inputs[id(dependent)] -= 1
+                if not open_inputs[id(dependent)]:
+                    ranked.append(dependent)
         known = set(map(id, ranked))
         circular = [each for each in self._all if id(each) not in known]
         self._all = ranked
@@ -182,11 +185,11 @@ class Calculations:
             )
         if circular:
             self._timed = [each for each in self._timed if id(each) in known]
-            for users in [*self._of_input.values(), *(each.feeds for each in ranked)]:
+            for users in [*self._of_input.values(), *(each.dependents for each in ranked)]:
                 users[:] = [each for each in users if id(each) in known]
 
 
-def _compile(plan: CalculatedPlan, points: Mapping[int, TagState], point: TagState, now: float) -> _Calculation:
+def _compile(plan: CalculatedPlan, states: Mapping[int, TagState], state: TagState, now: float) -> _Calculation:
     check_pace(plan)
     check_expression(plan.expression, plan.inputs)
     expression = parse_expression(plan.expression, plan.inputs)
@@ -196,10 +199,10 @@ def _compile(plan: CalculatedPlan, points: Mapping[int, TagState], point: TagSta
         )
     inputs = []
     for name in sorted(expression.names):
-        if plan.inputs[name] not in points:
+        if plan.inputs[name] not in states:
             raise ConfigError(f"no tag {plan.inputs[name]} is collected", key=f"inputs.{name}", hint="name one that is")
-        inputs.append((name, points[plan.inputs[name]]))
+        inputs.append((name, states[plan.inputs[name]]))
     if not inputs and plan.interval_s is None:
         raise ConfigError("it has no inputs, so it never changes", key="interval_s", hint="give an interval")
-    beat = None if plan.interval_s is None else PollPhase(plan.interval_s, plan.id, now)
-    return _Calculation(plan, point, expression, tuple(inputs), beat)
+    phase = None if plan.interval_s is None else PollPhase(plan.interval_s, plan.id, now)
+    return _Calculation(plan, state, expression, tuple(inputs), phase)

@@ -1,13 +1,12 @@
-"""The time that samples get: UTC in microseconds, which does not run backwards for a clock that is corrected.
+"""The time of samples: UTC in microseconds, which does not run backwards when the wall clock is corrected.
 
-The wall clock may be set back: by a user, by a time server after a bad start, by a leap second smeared wrongly.
-Samples would then come before those that were there already. So after a step back of up to an hour this clock goes on
-from where it was, at half speed, until the wall clock has caught up: the order holds, and times are wrong by what is
-left of the step and never more.
+The wall clock may be set back by a user, or by a time server after a bad start. Samples would then be older than those
+before them. So after a step back of up to an hour this clock goes on from where it was, at half speed, until the wall clock
+has caught up: the order of samples holds, and times are wrong by the rest of the step and never by more.
 
-A larger step means that the time before was wrong, not the time now. To hold on to it would make every sample wrong
-for days, so it is followed at once; samples after it come before those of the wrong time. `set_back` counts such
-steps, and the log says so. A step forward is always followed at once.
+A larger step means that the time before was wrong, not the time now. Keeping it would make every sample wrong for days, so
+the step is followed at once; samples after it are older than those of the wrong time. `set_back` counts such steps, and each
+is logged. A step forward is always followed at once.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ __all__ = ["SLEWED_US", "SampleClock"]
 
 _log = logging.getLogger("sealbus.acquisition")
 SLEWED_US: Final = 3600 * US_PER_S
-"""The largest step back that is made good slowly."""
+"""The largest step back that is made up slowly."""
 
 
 def _wall_us() -> int:
@@ -33,7 +32,7 @@ def _wall_us() -> int:
 
 
 class SampleClock:
-    """Asked once for each answer. Both clocks can be given, for tests."""
+    """Read once for each answer. Tests pass their own clocks."""
 
     __slots__ = ("_last_monotonic", "_last_us", "_monotonic", "_wall", "set_back")
 
@@ -48,7 +47,7 @@ class SampleClock:
         """How often the wall clock was set back by more than an hour."""
 
     def now_us(self) -> int:
-        """Microseconds since 1970, later than whatever was given before but for the steps that `set_back` counts."""
+        """Microseconds since 1970, later than all times before but for the steps that `set_back` counts."""
         wall, monotonic = self._wall(), self._monotonic()
         last = self._last_us
         if wall <= last:

@@ -202,7 +202,7 @@ class RunningCommands:
         """The connection to use, and whether it exists for this command only. Raises ConfigError."""
         target = command.connection
         if isinstance(target, int):
-            connection = self._connections.links.get(target)
+            connection = self._connections.by_id.get(target)
             if connection is None:
                 problems = (
                     each for each in self._connections.problems if (each.what, each.id) == ("connection", target)
@@ -212,7 +212,7 @@ class RunningCommands:
             return connection, False
         self._temporary -= 1
         trial = PolledConnection(msgspec.structs.replace(target, id=self._temporary, devices=()), self._context)
-        for connection in self._connections.links.values():
+        for connection in self._connections.by_id.values():
             if connection.endpoint == trial.endpoint and connection.plan.identity == target.identity:
                 trial.close()
                 return connection, False
@@ -220,8 +220,10 @@ class RunningCommands:
         if owner is not None and trial.endpoint.line is not None:
             trial.close()
             raise ConfigError(f"{trial.endpoint} belongs to connection {owner}", key="url", hint="use that one")
-        if owner is not None and (theirs := self._connections.links.get(owner)) is not None:
-            trial.plan = msgspec.structs.replace(trial.plan, devices=theirs.plan.devices)  # with their forbidden places
+        if owner is not None and (theirs := self._connections.by_id.get(owner)) is not None:
+            trial.update(
+                msgspec.structs.replace(trial.plan, devices=theirs.plan.devices)
+            )  # with their forbidden places
         return trial, True
 
     def _owner(self, trial: PolledConnection) -> int | None:

@@ -1,12 +1,12 @@
-"""All raw values of a block at once, whatever the types and orders of its tags.
+"""All raw values of a block at once, for any mixture of types and orders of its tags.
 
-The bytes of an answer are first brought into the order in which the tags read them: high byte first, each tag's bytes
-behind those of the one before. That is one `take` with indices worked out beforehand, and none where they lie so
-already. Then one `struct` unpacks everything. Tags may overlap, leave gaps, and be of any mixture of types; what
-costs is the number of bytes, not the number of tags.
+The bytes of an answer are first put into the order in which the tags read them: high byte first, each tag's bytes after
+those of the tag before. That is one `take` with indices computed beforehand, and none where the bytes have that order
+already. Then one `struct` unpacks everything. Tags may overlap and leave gaps; the cost depends on the number of bytes,
+not on the number of tags.
 
-The result is what `protocol.decode_registers` says, tag by tag; BCD and strings come as their bytes, for the
-conversion to look at when they have changed.
+The result is that of `protocol.decode_registers`, tag by tag. BCD and strings are returned as their bytes; the conversion
+decodes them when they have changed.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _format(tag: Tag) -> str:
 
 
 def _indices(tag: Tag, first: int) -> list[int]:
-    """Where the bytes of this tag's value stand in the answer, the highest first."""
+    """The indices in the answer of the bytes of this tag's value, the highest byte first."""
     words = list(range(tag.place.address - first, tag.place.address - first + tag.place.count))
     if tag.order in _SWAPS_WORDS and tag.type is not ValueType.STRING:
         words.reverse()

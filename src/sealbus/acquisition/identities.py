@@ -1,20 +1,21 @@
-"""Who the collector is towards a device, and whom it believes: files below one folder, a folder for each identity.
+"""The identities of the collector towards devices: files below one folder, a folder for each identity.
 
     NAME/certificate.pem    leaf first, up to the root
     NAME/key.pem
-    NAME/trust.pem          the authorities whose devices are believed
+    NAME/trust.pem          the trusted authorities of devices
     NAME/crl.pem            their revocation lists, if there are any
 
 and for SSH servers
 
-    NAME/ssh_key            our private key
-    NAME/known_hosts        the host keys that are believed
+    NAME/ssh_key            the private key of the collector
+    NAME/known_hosts        the trusted host keys
 
-The files for TLS are looked at each time a connection is made and once in a while besides. A change is taken up whole
-or not at all: with a file that cannot be used, the last good state goes on, and what is wrong with it is told. An
-identity that was never good has no connections, and the error names the file. Those for SSH are read for each
-connection. A name is the name of a folder and no way to anywhere else, and no URL names a file: who configures a site
-has no say over the files of the collector's machine.
+The files for TLS are checked each time a connection is made, and every two seconds. A change is loaded as a whole or not
+at all: where a file cannot be used, the last good state stays in force, and the problem is shown. An identity that was
+never good has no connections, and the error names the file. The files for SSH are read for each connection.
+
+A name is that of a folder and can contain no path, and no URL names a file: who configures a site must not choose files of
+the collector's machine.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _FILES: Final = ("certificate.pem", "key.pem", "trust.pem", "crl.pem")
 _SSH_FILES: Final = ("ssh_key", "known_hosts")
 
-_Marks = tuple[tuple[int, int, int] | None, ...]
+_Signatures = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(slots=True, eq=False)
 class Credentials:
-    """One identity as it was last good."""
+    """The last good state of one identity."""
 
     context: ssl.SSLContext
     trust: Trust
@@ -55,7 +56,7 @@ class Credentials:
 
 @dataclass(slots=True)
 class _Held:
-    marks: _Marks
+    signatures: _Signatures
     credentials: Credentials | None
     problem: ConfigError | None
 
@@ -68,51 +69,51 @@ class IdentityFolder:
         self._held: dict[str, _Held] = {}
 
     def credentials(self, name: str) -> Credentials:
-        """Those of an identity, as new as its files. Raises ConfigError that names the file or key at fault."""
-        held = self._look(name)
+        """The credentials of an identity, as new as its files. Raises ConfigError that names the file or key at fault."""
+        held = self._refresh(name)
         if held.credentials is None:
             raise held.problem or ConfigError("cannot be used", key="identity")
         return held.credentials
 
     def forward(self, name: str, forward: SshForward) -> SshForward:
-        """The same with the files of an identity. Raises ConfigError that names the file that is missing."""
+        """The same forward with the files of an identity. Raises ConfigError that names a missing file."""
         key, known_hosts = (self._folder(name) / file for file in _SSH_FILES)
         for file in (key, known_hosts):
             if not file.is_file():
-                raise ConfigError("is missing", file=str(file), key="identity", hint="put it there")
+                raise ConfigError("is missing", file=str(file), key="identity", hint="add this file")
         return dataclasses.replace(forward, key=str(key), known_hosts=str(known_hosts))
 
     def problem(self, name: str) -> str:
-        """What is wrong with its files now, even while the last good state is in force; empty when nothing is."""
+        """What is wrong with its files now, also while the last good state is in force; empty when nothing is."""
         held = self._held.get(name)
         return str(held.problem) if held is not None and held.problem is not None else ""
 
     def changed(self) -> set[str]:
-        """The identities whose files were changed and taken up since they were last looked at."""
+        """The identities whose changed files were loaded since the last call."""
         before = {name: held.credentials for name, held in self._held.items()}
-        return {name for name, credentials in before.items() if self._look(name).credentials is not credentials}
+        return {name for name, credentials in before.items() if self._refresh(name).credentials is not credentials}
 
-    def keep(self, names: set[str]) -> None:
-        """Forget all others."""
+    def retain(self, names: set[str]) -> None:
+        """Drop all others."""
         self._held = {name: held for name, held in self._held.items() if name in names}
 
     def _folder(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
-            raise ConfigError(f'"{name}" is no identity', key="identity", hint="name a folder below identities")
+            raise ConfigError(f'"{name}" is not an identity', key="identity", hint="name a folder below identities")
         return self._path / name
 
-    def _look(self, name: str) -> _Held:
+    def _refresh(self, name: str) -> _Held:
         folder = self._folder(name)
-        marks = tuple(_mark(folder / file) for file in _FILES)
+        signatures = tuple(_signature(folder / file) for file in _FILES)
         held = self._held.get(name)
-        if held is not None and held.marks == marks:
+        if held is not None and held.signatures == signatures:
             return held
         credentials, problem = held.credentials if held else None, None
         try:
             credentials = self._load(name)
         except ConfigError as error:
             problem = error
-        held = self._held[name] = _Held(marks, credentials, problem)
+        held = self._held[name] = _Held(signatures, credentials, problem)
         return held
 
     def _load(self, name: str) -> Credentials:
@@ -122,7 +123,7 @@ class IdentityFolder:
                 "there is no such identity",
                 file=str(certificate.parent),
                 key="identity",
-                hint=f"make it, with {', '.join(_FILES[:3])}",
+                hint=f"make the folder, with {', '.join(_FILES[:3])}",
             )
         identity = Identity.load(certificate, key)
         for warning in identity.warnings:
@@ -131,7 +132,7 @@ class IdentityFolder:
         return Credentials(build_client_context(identity, trust), trust, PeerVerifier(trust))
 
 
-def _mark(file: Path) -> tuple[int, int, int] | None:
+def _signature(file: Path) -> tuple[int, int, int] | None:
     try:
         found = file.stat()
     except OSError:

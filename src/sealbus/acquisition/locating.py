@@ -1,17 +1,18 @@
-"""Where exactly is it, may it be dialled, and does nobody else dial it?
+"""The address of an endpoint, whether it may be dialled, and that no other connection dials it.
 
-A name is looked up once. Each address that comes back is held against the allowed networks, and the connection is made
-to one that passed, by its number: `Endpoint.address`. Whatever the name service says a moment later, nothing else is
-dialled (DNS rebinding); the certificate of an mbaps server is still compared with the name that was typed. Where a name
-has several allowed addresses, each attempt takes the next.
+A name is looked up once. Each address is checked against the allowed networks, and the connection is made to an address
+that passed: `Endpoint.address`. A later answer of the name service changes nothing (DNS rebinding). The certificate of an
+mbaps server is still compared with the name in the URL. Where a name has several allowed addresses, each attempt takes the
+next one.
 
-One owner per port: two connections to one serial device or one host and port would be two masters on one line. So each
-connection claims what it dials: the serial device behind all links, or address and port (and target, behind an SSH
-server). An address is one however it is spelled: one of IPv4 written in IPv6 is that of IPv4, and is dialled as such,
-and a zone counts where addresses are link-local. The first one keeps it, and the other is told whose it is; put the
-devices on one connection. At the start of a plan the lower id is first. A connection that is only tried, before it is
-in a plan, has an id below zero: it claims nothing and is kept off serial devices that somebody owns, while a host may
-be dialled once more.
+One owner per port: two connections to one serial device, or to one host and port, would be two masters on one line. So each
+connection claims what it dials: the serial device behind all symbolic links, or address and port (and target, behind an SSH
+server). Spellings of an address are the same address: an IPv4 address written in IPv6 is dialled as IPv4, and a zone counts
+only where addresses are link-local. The first connection keeps its claim; the other one is refused with the id of the owner,
+and its devices belong on that connection. At the start of a plan the lower id is first.
+
+A connection that is only tried, before it is in a plan, has an id below zero. It claims nothing. It may not dial a serial
+device that has an owner, while a host may be dialled once more.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _LOOK_UP_S: Final = 5.0
 
 
 class LocatingError(Unreachable):
-    """It is not dialled, and `step` says whether that is by the rules or because its name means nothing."""
+    """It is not dialled. `step` says whether the rules forbid it or its name has no address."""
 
     def __init__(self, message: str, step: Step) -> None:
         super().__init__(message)
@@ -55,22 +56,26 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 class Locator:
-    """The rules in force, the name service, and who owns what. `owner` is the id of a connection."""
+    """The rules in force, the name service, and the claims. `owner` is the id of a connection."""
 
     def __init__(self, look_up: Resolver = resolve) -> None:
-        self.rules = NetworkRules()
+        self._rules = NetworkRules()
         self._look_up = look_up
         self._owners: dict[str, int] = {}
         self._attempts: dict[int, int] = {}
 
+    def use(self, rules: NetworkRules) -> None:
+        """Put these rules in force."""
+        self._rules = rules
+
     async def locate(self, endpoint: Endpoint, owner: int) -> Endpoint:
-        """What to dial for this connection, once it is allowed and nobody else's. Raises LocatingError."""
+        """What to dial for this connection, allowed and claimed for it. Raises LocatingError."""
         if endpoint.line is not None:
             path = _real_path(endpoint.line.device)
-            self._judge(self.rules.judge_device(endpoint.line.device, path))
+            self._judge(self._rules.judge_device(endpoint.line.device, path))
             self._claim((path,), owner, is_line=True)
             return dataclasses.replace(endpoint, line=dataclasses.replace(endpoint.line, device=path))
-        self._judge(self.rules.judge_endpoint(endpoint))
+        self._judge(self._rules.judge_endpoint(endpoint))
         allowed = list(dict.fromkeys(map(_plain, await self._allowed_addresses(endpoint))))
         attempt = self._attempts[owner] = self._attempts.get(owner, -1) + 1
         address = allowed[attempt % len(allowed)]
@@ -78,21 +83,21 @@ class Locator:
         return dataclasses.replace(endpoint, address=address)
 
     def objection(self, located: Endpoint) -> str | None:
-        """Why what was located before is not allowed any more, after a change of the rules."""
+        """Why an endpoint that was located before is no longer allowed, after a change of the rules."""
         if located.line is not None:
-            return self.rules.judge_device(located.line.device, located.line.device)
-        return self.rules.judge_endpoint(located) or self.rules.judge(located.address, located.port)
+            return self._rules.judge_device(located.line.device, located.line.device)
+        return self._rules.judge_endpoint(located) or self._rules.judge(located.address, located.port)
 
     def reserve(self, endpoint: Endpoint, owner: int) -> None:
-        """Claim what can be claimed without looking up a name, if nobody has it. Raises LocatingError for no path."""
+        """Claim what can be claimed without looking up a name, if it has no owner. LocatingError: it is not a path."""
         self._owners.setdefault(_typed_key(endpoint), owner)
 
     def owner(self, endpoint: Endpoint) -> int | None:
-        """Who owns this, as far as it can be said without looking up a name. Raises LocatingError for no path."""
+        """The owner, as far as it is known without looking up a name. LocatingError: it is not a path."""
         return self._owners.get(_typed_key(endpoint))
 
     def release(self, owner: int) -> None:
-        """This connection is gone."""
+        """Drop all claims of this connection."""
         self._owners = {key: each for key, each in self._owners.items() if each != owner}
         self._attempts.pop(owner, None)
 
@@ -106,7 +111,7 @@ class Locator:
             raise LocatingError(f'there is no host "{endpoint.host}"', Step.RESOLVE) from None
         if not found:
             raise LocatingError(f'there is no host "{endpoint.host}"', Step.RESOLVE)
-        objections = [self.rules.judge(address, endpoint.port) for address in found]
+        objections = [self._rules.judge(address, endpoint.port) for address in found]
         allowed = [address for address, objection in zip(found, objections, strict=True) if objection is None]
         if not allowed:
             self._judge(objections[0])
@@ -131,11 +136,11 @@ class Locator:
 
 
 def _real_path(path: str) -> str:
-    """Where the links of a path lead to: a look into /dev, which waits for nobody."""
+    """The path behind all symbolic links. It reads /dev, which does not block."""
     try:
         return os.path.realpath(path)
     except (OSError, ValueError) as error:
-        raise LocatingError(f"{path!a} is no path: {error}", Step.RULES) from None
+        raise LocatingError(f"{path!a} is not a path: {error}", Step.RULES) from None
 
 
 def _typed_key(endpoint: Endpoint) -> str:
@@ -150,7 +155,7 @@ def _key(endpoint: Endpoint, host: str) -> str:
 
 
 def _plain(host: str) -> str:
-    """The one spelling of an address; of a name, the one in small letters."""
+    """One spelling of an address; a name in small letters."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,12 +1,12 @@
 """Which requests read these tags? As few as the device and its operator allow.
 
-Tags of one device and one table are laid on the address space. Going up, a block is extended to the next tag if what
-lies between is no longer than the gap limit, holds nothing forbidden, and the whole stays within what the device gives
-at once. A tag is in a block whole or not at all, so no value is put together from two answers. Going up greedily is
-best here: no other choice needs fewer blocks.
+The tags of one device and one table are sorted by address. A block is extended to the next tag if the gap between them is
+not longer than the limit, no forbidden place lies in between, and the block is not longer than what the device gives at
+once. A tag is in one block as a whole, so no value consists of two answers. Extending each block as far as possible is
+optimal: no other choice needs fewer blocks.
 
-`LearnedSplits` is what was learnt from the device itself: places that it refused, which are not read just to save a request,
-and addresses at which a block must begin because merging over them was refused. Pure.
+`LearnedSplits` is what was learnt from the device: places that it refused, which are not read only to save a request, and
+addresses at which a block must begin because merging over them was refused. Pure.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["DeviceLimits", "LearnedSplits", "PlannedBlock", "plan_blocks"]
 
 @dataclass(frozen=True, slots=True)
 class DeviceLimits:
-    """What a device bears, and what must not be read of it."""
+    """How much a device gives at once, and what must not be read from it."""
 
     max_registers: int = MAX_COUNT_READ_REGISTERS
     max_bits: int = MAX_COUNT_READ_BITS
@@ -37,7 +37,7 @@ class DeviceLimits:
 
     @classmethod
     def of(cls, plan: DevicePlan) -> DeviceLimits:
-        """Those of a device's plan. Raises ConfigError."""
+        """The limits in the plan of a device. Raises ConfigError."""
         for key, most in (("max_registers", MAX_COUNT_READ_REGISTERS), ("max_bits", MAX_COUNT_READ_BITS)):
             if not 1 <= getattr(plan, key) <= most:
                 raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, hint=f"give 1 to {most}")
@@ -51,27 +51,29 @@ class DeviceLimits:
         return cls(plan.max_registers, plan.max_bits, plan.gap_registers, plan.gap_bits, forbidden)
 
     def objection(self, tag: Tag) -> ConfigError | None:
-        """Why this tag cannot be read of the device at all."""
+        """Why this tag cannot be read from the device at all."""
         most, _ = self.of_table(tag.place.table)
         if tag.place.count > most:
             return ConfigError(
-                f"{tag.place} is longer than what the device gives at once, {most}",
+                f"{tag.place} is longer than the device gives at once, {most}",
                 key="place",
                 hint="raise max_registers",
             )
         return self.prohibition(tag.place)
 
     def prohibition(self, place: Place) -> ConfigError | None:
-        """Why this place is never read of the device."""
+        """Why this place is never read from the device."""
         for each in self.forbidden:
             if _overlap(each, place):
                 return ConfigError(
-                    f"{place} lies in {each}, which is forbidden", key="place", hint="take it out of one"
+                    f"{place} lies in {each}, which is forbidden",
+                    key="place",
+                    hint="remove the tag or the forbidden place",
                 )
         return None
 
     def cut(self, place: Place) -> tuple[list[Place], list[Place]]:
-        """The pieces of a place that may be read, and those that are forbidden, each in the order of their addresses."""
+        """The parts of a place that may be read, and those that are forbidden, both by address."""
         allowed, denied, at = list[Place](), list[Place](), place.address
         for each in sorted(self.forbidden, key=lambda each: each.address):
             first, last = max(at, each.address), min(place.last, each.last)
@@ -94,7 +96,7 @@ class DeviceLimits:
 
 @dataclass(frozen=True, slots=True)
 class LearnedSplits:
-    """What the device taught us: `refused` is not read without need, no block reaches over the beginning of a `cut`."""
+    """`refused` is not read without need; no block reaches over an address in `cuts`."""
 
     refused: tuple[Place, ...] = ()
     cuts: frozenset[tuple[Table, int]] = frozenset()
@@ -116,7 +118,7 @@ class PlannedBlock:
         return _block(self.tags[:middle]), _block(self.tags[middle:])
 
 
-def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, detours: LearnedSplits = _NONE) -> list[PlannedBlock]:
+def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, splits: LearnedSplits = _NONE) -> list[PlannedBlock]:
     """The requests that read these tags of one device, by table and address. None of the tags may be objected to."""
     of_table: dict[Table, list[Tag]] = {}
     for tag in tags:
@@ -124,14 +126,14 @@ def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, detours: LearnedSplit
     return [
         block
         for table in sorted(of_table)
-        for block in _plan_table(sorted(of_table[table], key=_by_place), limits, detours)
+        for block in _plan_table(sorted(of_table[table], key=_by_place), limits, splits)
     ]
 
 
-def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, detours: LearnedSplits) -> list[PlannedBlock]:
+def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, splits: LearnedSplits) -> list[PlannedBlock]:
     table = tags[0].place.table
     most, gap = limits.of_table(table)
-    avoided = [each for each in (*limits.forbidden, *detours.refused) if each.table is table]
+    avoided = [each for each in (*limits.forbidden, *splits.refused) if each.table is table]
     blocks: list[PlannedBlock] = []
     members: list[Tag] = []
     first, last = 0, -1
@@ -141,7 +143,7 @@ def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, detours: LearnedSplit
             bool(members)
             and ends - first < most
             and begins - last - 1 <= gap
-            and (table, begins) not in detours.cuts
+            and (table, begins) not in splits.cuts
             and not any(each.address < begins and each.last > last for each in avoided)
         )
         if not merges:

@@ -1,16 +1,16 @@
-"""One connection of the plan: its channel, the polls of its devices, and how it is.
+"""One connection of the plan: its channel, the polls of its devices, and its state.
 
-A link lives as long as what it dials and how stays the same; devices and tags of it come and go without touching its
-socket. What its channel dials is located first (see `locating`), what answers with a certificate is looked at before
-anything is sent to it, and again once a second: when it is no longer entitled, or our own files have changed, the
-connection is made anew.
+It lives as long as the settings of its dialling stay the same; its devices and tags are added and removed without touching
+its socket. Before it is dialled, its endpoint is located (see `locating`). The certificate of a server is checked before
+anything is sent to it, and again twice a second: when it has expired, or the files of the identity have changed, the
+connection is closed and dialled again.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sealbus.acquisition.polls import Poll, PolledUnit
     from sealbus.endpoints import Endpoint
     from sealbus.plant import ConnectionPlan
+    from sealbus.samples import Sample
     from sealbus.security import Peer
 
 __all__ = ["DeviceRun", "DialContext", "PolledConnection", "build_rules"]
@@ -43,7 +44,7 @@ _WITH_IDENTITY: Final = (Scheme.MBAPS, Scheme.SSH_TCP)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DialContext:
-    """What all links share."""
+    """What all connections share."""
 
     locator: Locator
     identities: IdentityFolder
@@ -60,9 +61,9 @@ class DeviceRun:
 
 @dataclass(slots=True)
 class _Condition:
+    since_us: int
     status: LinkStatus = LinkStatus.IDLE
     why: str = ""
-    since_us: int = 0
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class _Answers:
 
 
 def build_rules(plan: ConnectionPlan) -> ChannelRules:
-    """The rules of its channel. Raises ConfigError."""
+    """The rules of the channel of this connection. Raises ConfigError."""
     for key in ("timeout_s", "connect_timeout_s"):
         if not 0 < getattr(plan, key) <= _LONGEST_S:
             raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, hint=f"give up to {_LONGEST_S:g} s")
@@ -95,52 +96,36 @@ def build_rules(plan: ConnectionPlan) -> ChannelRules:
     )
 
 
-@dataclass(slots=True, eq=False)
 class PolledConnection:
-    """Made from a plan; ConfigError where that cannot be used."""
+    """Made from a plan. Raises ConfigError for a plan that cannot be used."""
 
-    plan: ConnectionPlan
-    reach: DialContext
-    devices: dict[int, DeviceRun] = field(default_factory=dict)
-    """Its devices, by their ids."""
-    endpoint: Endpoint = field(init=False)
-    channel: Channel = field(init=False)
-    located: Endpoint | None = None
-    """What was dialled last."""
-    refusal: LocatingError | None = None
-    """Why it was not, the last time."""
-    peer: Peer | None = None
-    """The server of an mbaps connection."""
-    is_proven: bool = False
-    """Whether anything was answered on the newest connection."""
-    _credentials: Credentials | None = None
-    _condition: _Condition = field(default_factory=_Condition)
-    _answers: _Answers = field(default_factory=_Answers)
-
-    def __post_init__(self) -> None:
-        self.endpoint = parse_endpoint(self.plan.url)
-        scheme, forward = self.endpoint.scheme, self.endpoint.forward
-        if scheme is Scheme.RELAY:
-            raise ConfigError("relay is not in this version", key="url", hint="use mbaps:// or ssh+tcp://")
-        if scheme in _WITH_IDENTITY and not self.plan.identity:
-            raise ConfigError(f"{scheme} needs an identity", key="identity", hint="name one, or use tcp://")
-        if self.plan.identity and scheme not in _WITH_IDENTITY:
-            hint = "use mbaps://, or leave it out"
-            raise ConfigError(f"{scheme} has no use for an identity", key="identity", hint=hint)
-        if forward is not None and (forward.key or forward.known_hosts):
-            hint = "name an identity that has ssh_key and known_hosts"
-            raise ConfigError("no file belongs in the URL of a collector's connection", key="url", hint=hint)
+    def __init__(self, plan: ConnectionPlan, dial_context: DialContext) -> None:
+        self.plan = plan
+        self.dial_context = dial_context
+        self.devices: dict[int, DeviceRun] = {}
+        """Its devices, by their ids."""
+        self.endpoint = parse_endpoint(plan.url)
+        _check(plan, self.endpoint)
         hooks = ChannelHooks(
             locate=self._locate,
             connected=self._connected,
             answering=self._answering,
-            lost=lambda reason: self._is(LinkStatus.DOWN, reason),
+            lost=lambda reason: self._set_status(LinkStatus.DOWN, reason),
             unreachable=self._unreachable,
         )
-        self.channel = Channel(
-            self.endpoint, build_rules(self.plan), tls=self._tls if scheme is Scheme.MBAPS else None, hooks=hooks
-        )
-        self._condition.since_us = self.reach.clock.now_us()
+        tls = self._tls if self.endpoint.scheme is Scheme.MBAPS else None
+        self.channel = Channel(self.endpoint, build_rules(plan), tls=tls, hooks=hooks)
+        self.located: Endpoint | None = None
+        """The endpoint that was dialled last."""
+        self.refusal: LocatingError | None = None
+        """Why it was not dialled the last time."""
+        self.peer: Peer | None = None
+        """The server of an mbaps connection."""
+        self.is_proven = False
+        """Whether there was an answer on the newest connection."""
+        self._credentials: Credentials | None = None
+        self._condition = _Condition(since_us=dial_context.clock.now_us())
+        self._answers = _Answers()
 
     @property
     def id(self) -> int:
@@ -151,18 +136,22 @@ class PolledConnection:
         """How many requests its devices may have under way."""
         return 1 if self.endpoint.scheme.is_serial else self.plan.in_flight * self.plan.connections
 
+    def update(self, plan: ConnectionPlan) -> None:
+        """Take a plan with the same settings of the connection; its devices or its name may be others."""
+        self.plan = plan
+
     def close(self) -> None:
-        """Stop everything on it."""
+        """Stop its polls and close its channel."""
         for device in self.devices.values():
             for poll in device.polls:
                 poll.stop()
         self.devices.clear()
         self.channel.close()
-        self.reach.locator.release(self.id)
+        self.dial_context.locator.release(self.id)
 
     def reset(self, reason: str) -> None:
-        """Close the connection and let the next request open it anew. What is under way is nobody's fault."""
-        _log.info("%s: connected anew: %s", self.endpoint, reason)
+        """Close the connection; the next request opens it again. Requests that are lost by this fail no tag."""
+        _log.info("%s: closing the connection to dial again: %s", self.endpoint, reason)
         units = [device.unit for device in self.devices.values()]
         for unit in units:
             unit.is_resetting = True
@@ -171,32 +160,30 @@ class PolledConnection:
         for unit in units:
             unit.is_resetting = False
 
-    # -- looked after once in a while
+    # -- maintenance
 
-    def tend(self, loop: asyncio.AbstractEventLoop, *, changed: set[str]) -> None:
-        """Is whoever answers still entitled, and are we still who we were? Then let the polls look for what is stale."""
+    def maintain(self, now: float, *, changed: set[str]) -> list[Sample]:
+        """Check the certificates of both sides, and return the changes of tags that have grown stale."""
         if self.channel.counters.answered != self._answers.count:
             self._answers.count = self.channel.counters.answered
-            self._answers.last_us = self.reach.clock.now_us()
+            self._answers.last_us = self.dial_context.clock.now_us()
         if self.plan.identity in changed:
             self.reset("the files of its identity have changed")
-        elif self.peer is not None and datetime.now(UTC) > self.peer.not_after:  # all else needs a changed file
+        elif self.peer is not None and datetime.now(UTC) > self.peer.not_after:  # any other reason needs a changed file
             self.reset("the certificate of the server has expired")
-            self._is(LinkStatus.DOWN, "the certificate of the server has expired")
-        now = loop.time()
-        for device in self.devices.values():
-            for poll in device.polls:
-                poll.sweep(now)
+            self._set_status(LinkStatus.DOWN, "the certificate of the server has expired")
+        polls = (poll for device in self.devices.values() for poll in device.polls)
+        return [change for poll in polls for change in poll.sweep(now)]
 
     def recheck(self) -> None:
         """The allowed networks have changed."""
-        objection = self.reach.locator.objection(self.located) if self.located is not None else None
+        objection = self.dial_context.locator.objection(self.located) if self.located is not None else None
         if objection is not None:
             self.located = None
             self.reset(objection)
-            self._is(LinkStatus.REFUSED, objection)
+            self._set_status(LinkStatus.REFUSED, objection)
 
-    # -- how it is
+    # -- state
 
     def state(self) -> ConnectionState:
         """For health and metrics."""
@@ -219,41 +206,39 @@ class PolledConnection:
             waiting=self.channel.waiting,
             silent_units=tuple(self.channel.silent_units),
             overruns=sum(poll.overruns for poll in polls),
-            identity_problem=self.reach.identities.problem(self.plan.identity) if self.plan.identity else "",
+            identity_problem=self.dial_context.identities.problem(self.plan.identity) if self.plan.identity else "",
             certificate_not_after_us=int(self.peer.not_after.timestamp()) * US_PER_S if self.peer else None,
             polls=polls,
         )
 
-    def _is(self, status: LinkStatus, why: str = "") -> None:
+    def _set_status(self, status: LinkStatus, why: str = "") -> None:
         condition = self._condition
         if condition.status is not status:
-            condition.since_us = self.reach.clock.now_us()
-            _log.log(
-                logging.INFO if status is LinkStatus.UP else logging.WARNING, "%s is %s%s", self.endpoint, status,
-                f": {why}" if why else "",
-            )  # fmt: skip
+            condition.since_us = self.dial_context.clock.now_us()
+            level = logging.INFO if status is LinkStatus.UP else logging.WARNING
+            _log.log(level, "%s is %s%s", self.endpoint, status, f": {why}" if why else "")
         condition.status, condition.why = status, why
 
-    # -- for the channel
+    # -- hooks of the channel
 
     async def locate(self) -> Endpoint:
-        """What would be dialled now. Raises LocatingError."""
+        """The endpoint that would be dialled now. Raises LocatingError."""
         return await self._locate(self.endpoint)
 
     async def _locate(self, endpoint: Endpoint) -> Endpoint:
         self.refusal = None
         try:
-            self.located = await self.reach.locator.locate(endpoint, self.id)
+            self.located = await self.dial_context.locator.locate(endpoint, self.id)
         except LocatingError as error:
             self.refusal = error
             raise
         if self.located.forward is None:
             return self.located
-        forward = self.reach.identities.forward(self.plan.identity, self.located.forward)
+        forward = self.dial_context.identities.forward(self.plan.identity, self.located.forward)
         return dataclasses.replace(self.located, forward=forward)
 
     def _tls(self) -> ssl.SSLContext:
-        self._credentials = self.reach.identities.credentials(self.plan.identity)
+        self._credentials = self.dial_context.identities.credentials(self.plan.identity)
         return self._credentials.context
 
     def _connected(self, transport: asyncio.BaseTransport) -> None:
@@ -261,14 +246,30 @@ class PolledConnection:
         if ssl_object is not None and self._credentials is not None:
             self.peer = self._credentials.verifier.peer(ssl_object, datetime.now(UTC))
         self.is_proven = False
-        self._is(LinkStatus.UP)
+        self._set_status(LinkStatus.UP)
 
     def _answering(self) -> None:
         self.is_proven = True
 
     def _unreachable(self, reason: str) -> None:
         is_refused = self.refusal is not None and self.refusal.step is Step.RULES
-        self._is(LinkStatus.REFUSED if is_refused else LinkStatus.DOWN, reason)
+        self._set_status(LinkStatus.REFUSED if is_refused else LinkStatus.DOWN, reason)
+
+
+def _check(plan: ConnectionPlan, endpoint: Endpoint) -> None:
+    """Raises ConfigError where scheme, identity and files do not go together."""
+    scheme, forward = endpoint.scheme, endpoint.forward
+    if scheme is Scheme.RELAY:
+        raise ConfigError("relay is not in this version", key="url", hint="use mbaps:// or ssh+tcp://")
+    if scheme in _WITH_IDENTITY and not plan.identity:
+        raise ConfigError(f"{scheme} needs an identity", key="identity", hint="name one, or use tcp://")
+    if plan.identity and scheme not in _WITH_IDENTITY:
+        hint = "use mbaps://, or leave it out"
+        raise ConfigError(f"{scheme} does not use an identity", key="identity", hint=hint)
+    # Who configures a site must not choose files of the collector's machine: an identity names them.
+    if forward is not None and (forward.key or forward.known_hosts):
+        hint = "name an identity that has ssh_key and known_hosts"
+        raise ConfigError("the URL of a collector's connection must not name files", key="url", hint=hint)
 
 
 def _poll_state(poll: Poll) -> PollState:
@@ -276,7 +277,7 @@ def _poll_state(poll: Poll) -> PollState:
     return PollState(
         device_id=poll.unit.device_id,
         interval_s=poll.interval_s,
-        tags=len(poll.members),
+        tags=len(poll.polled_tags),
         requests_per_round=len(poll.blocks),
         rounds=counters.rounds,
         requests=counters.requests,

@@ -1,11 +1,11 @@
-"""All links, their devices and tags, made to agree with a plan by touching nothing that is the same in both.
+"""All connections of the plan, with their devices and tags. A new plan touches nothing that is the same in the old one.
 
-Compared are values, part by part. A connection whose own settings changed is closed and made anew; one of which only
-devices changed keeps its socket; a device that changed has its polls made anew; a tag whose plan is the same keeps its
-memory wherever it is polled from. What can no longer be read, because it was taken out, switched off or cannot be
-used, is told to be BAD, NOT_COLLECTED, once: a value that nobody refreshes must not stay good for ever.
+Values are compared, part by part. A connection whose own settings have changed is closed and made again. A connection of
+which only devices have changed keeps its socket. A device that has changed gets new polls. A tag whose plan is the same
+keeps its state, whatever poll reads it. A tag that is no longer read, because it was removed, is switched off or cannot be
+used, becomes BAD, NOT_COLLECTED, once: a value that is not refreshed must not stay GOOD.
 
-Whatever is wrong with a connection, a device or a tag costs that one alone, also where the error is ours.
+An error in a connection, a device or a tag affects that one alone, also where the error is a bug of Sealbus.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sealbus.acquisition.polled_connection import DialContext
     from sealbus.acquisition.polls import PollContext
     from sealbus.plant import ConnectionPlan, DevicePlan, Tag, TagPlan
+    from sealbus.samples import Sample
 
 __all__ = ["PolledConnections"]
 
@@ -44,38 +45,38 @@ _UNIT_IDS = range(256)
 class _Known:
     plan: TagPlan
     tag: Tag | None
-    """None while nobody reads it."""
-    point: TagState
+    """None while it is not read."""
+    state: TagState
 
 
 class PolledConnections:
-    """The links of one collector, by the id of the connection."""
+    """The connections of one engine, by their ids."""
 
-    def __init__(self, reach: DialContext, surroundings: PollContext) -> None:
-        self._reach = reach
-        self._in = surroundings
+    def __init__(self, dial_context: DialContext, context: PollContext) -> None:
+        self._dial_context = dial_context
+        self._context = context
         self._plans: dict[int, ConnectionPlan] = {}
         self._known: dict[int, _Known] = {}
         self._in_use: set[int] = set()
         self._problems: dict[tuple[str, int], Problem] = {}
-        self.links: dict[int, PolledConnection] = {}
+        self.by_id: dict[int, PolledConnection] = {}
 
     @property
-    def points(self) -> dict[int, TagState]:
-        """The memories of all tags of the plan, by their ids."""
-        return {tag_id: known.point for tag_id, known in self._known.items()}
+    def states(self) -> dict[int, TagState]:
+        """The states of all tags of the plan, by their ids."""
+        return {tag_id: known.state for tag_id, known in self._known.items()}
 
     @property
     def problems(self) -> list[Problem]:
-        """What of the plan cannot be used, and what went wrong with a tag that can."""
-        troubled = (known.point for known in self._known.values() if known.point.trouble)
+        """What of the plan cannot be used, and the unforeseen errors of tags."""
+        with_bug = (known.state for known in self._known.values() if known.state.bug)
         return [
             *self._problems.values(),
-            *(Problem(what="tag", id=point.tag_id, text=point.trouble) for point in troubled),
+            *(Problem(what="tag", id=state.tag_id, text=state.bug) for state in with_bug),
         ]
 
-    def apply(self, connections: Sequence[ConnectionPlan]) -> None:
-        """Agree with this plan."""
+    def apply(self, connections: Sequence[ConnectionPlan]) -> list[Sample]:
+        """Poll what this plan says. Returns the changes of tags that are no longer read."""
         wanted: dict[int, ConnectionPlan] = {}
         for plan in sorted(connections, key=lambda each: each.id):
             wanted.setdefault(plan.id, plan)
@@ -87,127 +88,136 @@ class PolledConnections:
         changed = [plan for connection_id, plan in wanted.items() if self._plans.get(connection_id) != plan]
         starting: list[tuple[PolledConnection, DevicePlan]] = []
         for plan in changed:
-            with self._costs("connection", plan.id):
+            with self._problem_of("connection", plan.id):
                 starting += self._replace(plan)
-        for link, device in starting:  # when all that change have stopped: a tag may have moved from one to another
-            with self._costs("device", device.id):
-                self._start(link, device)
-        self._give_up(wanted.values())
+        # Nothing is started before all that has changed is stopped: a tag may have moved from one device to another.
+        for connection, device in starting:
+            with self._problem_of("device", device.id):
+                self._start(connection, device)
+        return self._mark_unread(wanted.values())
 
     def recheck(self) -> None:
-        """The allowed networks have changed. What cannot be judged is not dialled."""
-        judged: set[int] = set()
-        for connection_id, link in list(self.links.items()):
-            with self._costs("connection", connection_id):
-                link.recheck()
-                judged.add(connection_id)
-        for connection_id in self.links.keys() - judged:
+        """The allowed networks have changed. A connection that cannot be checked is closed."""
+        checked: set[int] = set()
+        for connection_id, connection in list(self.by_id.items()):
+            with self._problem_of("connection", connection_id):
+                connection.recheck()
+                checked.add(connection_id)
+        for connection_id in self.by_id.keys() - checked:
             self._close(connection_id)
 
-    def tend(self, *, changed: set[str]) -> None:
-        """Once in a while: look after each link. `changed` are the identities whose files have."""
-        for connection_id, link in list(self.links.items()):
-            with self._costs("connection", connection_id):
-                link.tend(self._in.loop, changed=changed)
+    def maintain(self, *, changed: set[str]) -> list[Sample]:
+        """Once in a while: check each connection, and return the changes of its tags.
+
+        `changed` are the identities whose files have changed.
+        """
+        changes: list[Sample] = []
+        now = self._context.loop.time()
+        for connection_id, connection in list(self.by_id.items()):
+            with self._problem_of("connection", connection_id):
+                changes += connection.maintain(now, changed=changed)
+        return changes
 
     def close(self) -> None:
-        """Close all links."""
-        for connection_id in list(self.links):
+        """Close all connections."""
+        for connection_id in list(self.by_id):
             self._close(connection_id)
 
     # -- connections
 
     def _reserve(self, plan: ConnectionPlan) -> None:
-        """The lower id is first where two dial the same."""
-        with self._costs("connection", plan.id):
+        """Of two connections that dial the same, the lower id is first."""
+        with self._problem_of("connection", plan.id):
             try:
-                self._reach.locator.reserve(parse_endpoint(plan.url), plan.id)
+                self._dial_context.locator.reserve(parse_endpoint(plan.url), plan.id)
             except SealbusError:
-                return  # said when the link is made, or when it is dialled
+                return  # reported when the connection is made, or when it is dialled
 
     def _remove(self, connection_id: int) -> None:
-        self._forget_problems(self._plans.pop(connection_id))
+        self._drop_problems(self._plans.pop(connection_id))
         self._close(connection_id)
 
     def _close(self, connection_id: int) -> None:
-        link = self.links.pop(connection_id, None)
-        if link is not None:
-            with self._costs("connection", connection_id):
-                for device_id in list(link.devices):
-                    self._stop(link, device_id)
-                link.close()
-        self._reach.locator.release(connection_id)  # also of what was reserved and never became a link
+        connection = self.by_id.pop(connection_id, None)
+        if connection is not None:
+            with self._problem_of("connection", connection_id):
+                for device_id in list(connection.devices):
+                    self._stop(connection, device_id)
+                connection.close()
+        self._dial_context.locator.release(
+            connection_id
+        )  # also where it was reserved and the connection was never made
 
     def _replace(self, plan: ConnectionPlan) -> list[tuple[PolledConnection, DevicePlan]]:
-        """Agree on all but what has to begin; that is returned."""
+        """Apply this plan, but for the devices that have to be started; these are returned."""
         before = self._plans.get(plan.id)
         if before is not None:
-            self._forget_problems(before)
-        link = self.links.get(plan.id)
-        if link is not None and (before is None or not plan.enabled or _settings(before) != _settings(plan)):
+            self._drop_problems(before)
+        connection = self.by_id.get(plan.id)
+        if connection is not None and (before is None or not plan.enabled or _settings(before) != _settings(plan)):
             self._close(plan.id)
-            link = None
+            connection = None
         self._plans[plan.id] = plan
         if not plan.enabled:
             return []
-        if link is None:
-            with self._costs("connection", plan.id):
-                self.links[plan.id] = PolledConnection(plan, self._reach)
-            link = self.links.get(plan.id)
-            if link is None:
-                self._reach.locator.release(plan.id)  # it dials nothing, so another may
+        if connection is None:
+            with self._problem_of("connection", plan.id):
+                self.by_id[plan.id] = PolledConnection(plan, self._dial_context)
+            connection = self.by_id.get(plan.id)
+            if connection is None:
+                self._dial_context.locator.release(plan.id)  # it dials nothing, so another connection may
                 return []
             self._reserve(plan)
-        link.plan = plan
-        return [(link, device) for device in self._changed_devices(link, before)]
+        connection.update(plan)
+        return [(connection, device) for device in self._changed_devices(connection, before)]
 
     # -- devices
 
-    def _changed_devices(self, link: PolledConnection, before: ConnectionPlan | None) -> list[DevicePlan]:
-        """Stop what is not as it was; what of it has to begin again is returned."""
+    def _changed_devices(self, connection: PolledConnection, before: ConnectionPlan | None) -> list[DevicePlan]:
+        """Stop the devices that have changed; those that have to be started again are returned."""
         old = {device.id: device for device in before.devices} if before is not None else {}
-        wanted = {device.id: device for device in link.plan.devices if device.enabled}
-        for device_id in link.devices.keys() - wanted.keys():
-            self._stop(link, device_id)
+        wanted = {device.id: device for device in connection.plan.devices if device.enabled}
+        for device_id in connection.devices.keys() - wanted.keys():
+            self._stop(connection, device_id)
         changed = [
-            device for device in wanted.values() if device.id not in link.devices or old.get(device.id) != device
+            device for device in wanted.values() if device.id not in connection.devices or old.get(device.id) != device
         ]
         for device in changed:
-            self._stop(link, device.id)
+            self._stop(connection, device.id)
         return changed
 
-    def _stop(self, link: PolledConnection, device_id: int) -> None:
-        run = link.devices.pop(device_id, None)
+    def _stop(self, connection: PolledConnection, device_id: int) -> None:
+        run = connection.devices.pop(device_id, None)
         if run is not None:
             for poll in run.polls:
                 poll.stop()
-                for member in poll.members:
-                    self._in_use.discard(member.tag.plan.id)
-            link.channel.abandon(run.unit)
+                for polled_tag in poll.polled_tags:
+                    self._in_use.discard(polled_tag.tag.plan.id)
+            connection.channel.abandon(run.unit)
 
-    def _start(self, link: PolledConnection, device: DevicePlan) -> None:
-        """Raises ConfigError for a device that cannot be asked."""
+    def _start(self, connection: PolledConnection, device: DevicePlan) -> None:
+        """Raises ConfigError for a device that cannot be polled."""
         if device.unit_id not in _UNIT_IDS:
-            raise ConfigError(f"{device.unit_id} is no unit id", key="unit_id", hint="give 0 to 255")
+            raise ConfigError(f"{device.unit_id} is not a unit id", key="unit_id", hint="give 0 to 255")
         limits = DeviceLimits.of(device)
-        unit = PolledUnit(device.id, device.unit_id, limits, link.channel, link.window)
+        unit = PolledUnit(device.id, device.unit_id, limits, connection.channel, connection.window)
         with contextlib.ExitStack() as undo:
             classes: dict[float, list[PolledTag]] = {}
             for plan in (tag for tag in device.tags if tag.enabled):
-                with self._costs("tag", plan.id):
-                    member = self._member(plan, limits)
-                    classes.setdefault(plan.interval_s, []).append(member)
+                with self._problem_of("tag", plan.id):
+                    polled_tag = self._polled_tag(plan, limits)
+                    classes.setdefault(plan.interval_s, []).append(polled_tag)
                     undo.callback(self._in_use.discard, plan.id)
-            polls = [Poll(unit, members, interval_s, self._in) for interval_s, members in sorted(classes.items())]
-            link.devices[device.id] = DeviceRun(unit, polls)
-            undo.callback(self._stop, link, device.id)
+            polls = [Poll(unit, tags, interval_s, self._context) for interval_s, tags in sorted(classes.items())]
+            connection.devices[device.id] = DeviceRun(unit, polls)
+            undo.callback(self._stop, connection, device.id)
             for poll in polls:
                 poll.start()
             undo.pop_all()
 
     # -- tags
 
-    def _member(self, plan: TagPlan, limits: DeviceLimits) -> PolledTag:
+    def _polled_tag(self, plan: TagPlan, limits: DeviceLimits) -> PolledTag:
         """Raises ConfigError for a tag that cannot be read."""
         known = self._known.get(plan.id)
         if plan.id in self._in_use:
@@ -215,49 +225,51 @@ class PolledConnections:
         tag = known.tag if known is not None and known.plan == plan else None
         if known is None or tag is None:
             tag = compile_tag(plan)
-            known = _Known(plan, tag, TagState(plan, build_conversion(tag), before=known.point if known else None))
+            known = _Known(plan, tag, TagState(plan, build_conversion(tag), before=known.state if known else None))
         objection = limits.objection(tag)
         if objection is not None:
             raise objection
         self._known[plan.id] = known
         self._in_use.add(plan.id)
-        return PolledTag(tag, known.point)
+        return PolledTag(tag, known.state)
 
-    def _give_up(self, plans: Iterable[ConnectionPlan]) -> None:
-        """Tell of the tags that nobody reads: those that were there before, and those of this plan that cannot be read."""
-        asked = {tag.id: tag for plan in plans for device in plan.devices for tag in device.tags}
-        for tag_id in (self._known.keys() | asked.keys()) - self._in_use:
-            with self._costs("tag", tag_id):
-                self._tell_unread(tag_id, asked.get(tag_id))
+    def _mark_unread(self, plans: Iterable[ConnectionPlan]) -> list[Sample]:
+        """The changes of tags that are not read: those of the plan before, and those of this plan that cannot be read."""
+        changes: list[Sample] = []
+        planned = {tag.id: tag for plan in plans for device in plan.devices for tag in device.tags}
+        for tag_id in (self._known.keys() | planned.keys()) - self._in_use:
+            with self._problem_of("tag", tag_id):
+                change = self._mark_tag_unread(tag_id, planned.get(tag_id))
+                changes += [] if change is None else [change]
+        return changes
 
-    def _tell_unread(self, tag_id: int, plan: TagPlan | None) -> None:
-        """`plan` is None for one that is in no plan any more."""
+    def _mark_tag_unread(self, tag_id: int, plan: TagPlan | None) -> Sample | None:
+        """`plan` is None for a tag that was removed from the plan."""
         known = self._known.get(tag_id)
         if known is None and plan is not None:
             known = self._known[tag_id] = _Known(plan, None, TagState(plan, unread))
         if plan is None:
             self._known.pop(tag_id, None)
-        if known is not None:
-            sample = known.point.fail(Reason.NOT_COLLECTED, self._in.clock.now_us(), self._in.loop.time())
-            if sample is not None:
-                self._in.told().append(sample)
+        if known is None:
+            return None
+        return known.state.fail(Reason.NOT_COLLECTED, self._context.clock.now_us(), self._context.loop.time())
 
     # -- problems
 
     @contextlib.contextmanager
-    def _costs(self, what: str, number: int) -> Iterator[None]:
-        """Whatever goes wrong in here is a problem of this one thing of the plan."""
+    def _problem_of(self, what: str, number: int) -> Iterator[None]:
+        """An error in the block becomes a problem of this connection, device or tag."""
         try:
             yield
         except ConfigError as error:
             self._problems[what, number] = Problem(what=what, id=number, text=str(error))
-        except Exception as error:  # noqa: BLE001 - a row that was judged valid: it must not keep all others from being read
+        except Exception as error:  # noqa: BLE001 - a row that was judged valid: it must not stop the others
             problem = Problem(what=what, id=number, text=describe_bug(error))
             if self._problems.get((what, number)) != problem:
                 _log.error("%s %d: %s", what, number, problem.text, exc_info=error)
             self._problems[what, number] = problem
 
-    def _forget_problems(self, plan: ConnectionPlan) -> None:
+    def _drop_problems(self, plan: ConnectionPlan) -> None:
         self._problems.pop(("connection", plan.id), None)
         for device in plan.devices:
             self._problems.pop(("device", device.id), None)
@@ -266,5 +278,5 @@ class PolledConnections:
 
 
 def _settings(plan: ConnectionPlan) -> ConnectionPlan:
-    """All that makes another connection of it: not its name, not its devices."""
+    """The settings that make it another connection: not its name, not its devices."""
     return msgspec.structs.replace(plan, name="", devices=())

@@ -1,14 +1,14 @@
-"""All tags of one device that share an interval: asked in rounds, each block once a round, never two rounds at a time.
+"""All tags of one device that share an interval, read in rounds: each block once a round, never two rounds at a time.
 
-A round puts no more requests into the channel than the device may have under way; the next goes in when one is done.
-So the queue does not grow, units of one line take turns, and what is urgent is never behind more than what is on the
-wire. A round that is not over when the next is due makes that one an overrun, which is counted and left out.
+A round puts no more requests into the channel than the device may have under way; the next request goes in when one has
+ended. So the queue does not grow, the units of one line take turns, and an urgent request waits for no more than what is on
+the wire. When a round is not over at the time of the next one, the next one is counted as an overrun and left out.
 
-A device that refuses a block (exception 01, 02, 03) may refuse it for one place in it. Then the block is halved and
-both halves are asked in the same round, down to single tags. Those that are refused alone are BAD, everybody else is
-served; what was learnt is kept as `LearnedSplits`: refused tags are not asked, and nothing is merged over a place where it
-failed. After a minute, and then after twice as long each time, up to an hour, all of it is forgotten and tried anew:
-devices are mended, and policies of gateways changed.
+A device that refuses a block (exception 01, 02, 03) may refuse it for one place in it. Then the block is halved and both
+halves are read in the same round, down to single tags. Tags that are refused alone are BAD, all others are read. What was
+learnt is kept as `LearnedSplits`: refused tags are not read, and no block is merged over a place where merging failed. After
+a minute, and then after twice as long each time, up to an hour, all of it is dropped and tried again: devices are repaired,
+and policies of gateways are changed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sealbus.acquisition.blocks import Block
 from sealbus.acquisition.planner import DeviceLimits, LearnedSplits, plan_blocks
 from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
 from sealbus.acquisition.schedule import PollPhase
+from sealbus.acquisition.tag_states import LastRead
 from sealbus.client import Failure, Transaction
 
 if TYPE_CHECKING:
@@ -45,22 +46,22 @@ _DATA_AT: Final = 7  # behind protocol id, length, unit, function and byte count
 
 
 class PollContext(Protocol):
-    """What a poll needs of the collector."""
+    """What a poll needs of the engine."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
     @property
     def clock(self) -> SampleClock: ...
-    def told(self) -> list[Sample]:
-        """The list that samples to be told are appended to; whoever calls this will append."""
+    def add_changes(self, changes: Sequence[Sample]) -> None:
+        """Take the changes that an answer brought, or its absence."""
 
-    def lagged(self, seconds: float) -> None:
+    def record_lag(self, seconds: float) -> None:
         """A round began so long after it was due."""
 
 
 @dataclass(slots=True, eq=False)
 class PolledUnit:
-    """One unit and the way to it. It is the source of its requests: units take turns."""
+    """One unit and the channel to it. It is the source of its requests: units take turns."""
 
     device_id: int
     unit_id: int
@@ -69,15 +70,15 @@ class PolledUnit:
     window: int
     """How many requests may be under way."""
     is_resetting: bool = False
-    """The connection is being closed by us: what is lost by that says nothing about the device."""
+    """The engine closes the connection: requests that are lost by that say nothing about the device."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolledTag:
-    """A tag and its memory."""
+    """A tag and its state."""
 
     tag: Tag
-    point: TagState
+    state: TagState
 
 
 @dataclass(slots=True)
@@ -93,33 +94,35 @@ class PollCounters:
 
 
 class _Read(Transaction):
-    __slots__ = ("block", "poll")
+    __slots__ = ("_block", "_poll")
 
-    block: Block
-    poll: Poll
+    def __init__(self, poll: Poll, block: Block, send_by: float) -> None:
+        super().__init__(poll.unit, block.request, send_by)
+        self._poll = poll
+        self._block = block
 
     def settle(self, answer: bytes) -> None:
-        self.poll.answered(self.block, answer)
+        self._poll.answered(self._block, answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
-        self.poll.failed(self.block, failure)
+        self._poll.failed(self._block, failure)
 
 
 class Poll:
     """The rounds of one device and interval, from `start` to `stop`."""
 
     def __init__(
-        self, unit: PolledUnit, members: Sequence[PolledTag], interval_s: float, surroundings: PollContext
+        self, unit: PolledUnit, polled_tags: Sequence[PolledTag], interval_s: float, context: PollContext
     ) -> None:
         self.unit = unit
-        self.members = tuple(members)
+        self.polled_tags = tuple(polled_tags)
         self.interval_s = interval_s
         self.counters = PollCounters()
-        self._in = surroundings
-        self._loop = surroundings.loop
-        self._points = {member.tag: member.point for member in members}
+        self._context = context
+        self._loop = context.loop
+        self._states = {polled_tag.tag: polled_tag.state for polled_tag in polled_tags}
         self._patience_s = max(_SHORTEST_PATIENCE_S, 2 * interval_s)
-        self._beat = PollPhase(interval_s, unit.device_id, self._loop.time())
+        self._phase = PollPhase(interval_s, unit.device_id, self._loop.time())
         self._timer: asyncio.TimerHandle | None = None
         self._todo: deque[Block] = deque()
         self._under_way = 0
@@ -128,7 +131,7 @@ class Poll:
         self._refused: list[Block] = []
         self._refused_now: list[Block] = []
         self._cuts_now: set[tuple[Table, int]] = set()
-        self._detours = LearnedSplits()
+        self._splits = LearnedSplits()
         self._retry_at = 0.0
         self._retry_after_s = _FIRST_RETRY_S
         self.is_stopped = False
@@ -138,23 +141,22 @@ class Poll:
     # -- life
 
     def start(self) -> None:
-        """Let it be due from now on."""
-        self._timer = self._loop.call_at(self._beat.due, self._due)
+        """Begin the rounds."""
+        self._timer = self._loop.call_at(self._phase.due, self._due)
 
     def stop(self) -> None:
-        """No more rounds; what still comes of this one is not for us."""
+        """End the rounds; answers that still come are ignored."""
         self.is_stopped = True
         self._todo.clear()
         if self._timer is not None:
             self._timer.cancel()
 
-    def sweep(self, now: float) -> None:
-        """Once in a while: find what has grown stale, and say again what nobody asks for."""
-        told = self._in.told()
-        for block in self.blocks:
-            block.sweep(now, told)
+    def sweep(self, now: float) -> list[Sample]:
+        """Once in a while: tags that have grown stale, and refused ones that are due to be reported again."""
+        changes = [change for block in self.blocks for change in block.sweep(now)]
         for block in self._refused:
-            block.repeat(now, told)
+            changes += block.repeat(now)
+        return changes
 
     @property
     def refused(self) -> list[Tag]:
@@ -165,25 +167,25 @@ class Poll:
 
     def _due(self) -> None:
         now = self._loop.time()
-        lag_s = max(0.0, now - self._beat.due)
-        self.counters.overruns += self._beat.advance(now)
-        self._timer = self._loop.call_at(self._beat.due, self._due)
+        lag_s = max(0.0, now - self._phase.due)
+        self.counters.overruns += self._phase.advance(now)
+        self._timer = self._loop.call_at(self._phase.due, self._due)
         if self._under_way or self._todo:
             self.counters.overruns += 1
             return
         self.counters.lag_s = lag_s
-        self._in.lagged(lag_s)
+        self._context.record_lag(lag_s)
         self._begin(now)
 
     def _begin(self, now: float) -> None:
-        if self._has_detours and now >= self._retry_at:
-            self._forget()
+        if self._has_splits and now >= self._retry_at:
+            self._drop_splits()
         self._began_s = now
         self._todo.extend(self.blocks)
         self._fill()
 
     def _fill(self) -> None:
-        """Put in what may be under way. A request may fail at once, so this is a loop and no recursion."""
+        """Submit as many requests as may be under way. A request may fail at once, so this is a loop and no recursion."""
         if self._is_filling:
             return
         self._is_filling = True
@@ -192,9 +194,7 @@ class Poll:
             block = self._todo.popleft()
             self._under_way += 1
             self.counters.requests += 1
-            read = _Read(unit, block.request, self._loop.time() + self._patience_s)
-            read.block, read.poll = block, self
-            unit.channel.submit(read)
+            unit.channel.submit(_Read(self, block, self._loop.time() + self._patience_s))
         self._is_filling = False
         if not self._under_way and not self.is_stopped:
             self._end()
@@ -205,7 +205,7 @@ class Poll:
         self.counters.took_s = now - self._began_s
         if self._refused_now or self._cuts_now:
             self._learn(now)
-        elif not self._has_detours:
+        elif not self._has_splits:
             self._retry_after_s = _FIRST_RETRY_S
 
     # -- answers
@@ -215,31 +215,31 @@ class Poll:
         self._under_way -= 1
         if self.is_stopped:
             return
-        told = self._in.told()
         if not answer[5] & _EXCEPTION_BIT:
-            self._take(block, answer[_DATA_AT:], told)
+            changes = self._take(block, answer[_DATA_AT:])
         else:
-            self._take_exception(block, answer[6], told)
+            changes = self._take_exception(block, answer[6])
+        self._context.add_changes(changes)
         self._fill()
 
-    def _take(self, block: Block, data: bytes, told: list[Sample]) -> None:
-        now, time_us = self._loop.time(), self._in.clock.now_us()
+    def _take(self, block: Block, data: bytes) -> list[Sample]:
+        now, time_us = self._loop.time(), self._context.clock.now_us()
         try:
-            block.take(data, time_us, now, told)
-        except Exception as error:  # noqa: BLE001 - above this is the connection, and it is not to blame
+            return block.take(data, time_us, now)
+        except Exception as error:  # noqa: BLE001 - the caller is the connection, which would be closed
             self.counters.failures += 1
-            block.fail_undecoded(error, time_us, now, told)
+            return block.fail_undecoded(error, time_us, now)
 
-    def _take_exception(self, block: Block, code: int, told: list[Sample]) -> None:
+    def _take_exception(self, block: Block, code: int) -> list[Sample]:
         self.counters.failures += 1
-        if code in HALVED and len(block.points) > 1:
+        if code in HALVED and len(block.states) > 1:
             left, right = block.planned.halves()
             self._cuts_now.add((right.place.table, right.place.address))
-            self._todo.extendleft((self._build(right, block), self._build(left, block)))
-            return
-        self._fail(block, reason_of_exception(code), told)
+            self._todo.extendleft((self._build(right, block.last_read), self._build(left, block.last_read)))
+            return []
         if code in HALVED:
             self._refused_now.append(block)
+        return self._fail(block, reason_of_exception(code))
 
     def failed(self, block: Block, failure: Failure) -> None:
         """There is no answer."""
@@ -249,56 +249,54 @@ class Poll:
         reason = None if self.unit.is_resetting else reason_of_failure(failure)
         if reason is not None:
             self.counters.failures += 1
-            self._fail(block, reason, self._in.told())
+            self._context.add_changes(self._fail(block, reason))
         self._fill()
 
-    def _fail(self, block: Block, reason: Reason, told: list[Sample]) -> None:
-        block.fail(reason, self._in.clock.now_us(), self._loop.time(), told)
+    def _fail(self, block: Block, reason: Reason) -> list[Sample]:
+        return block.fail(reason, self._context.clock.now_us(), self._loop.time())
 
     # -- what is learnt
 
     @property
-    def _has_detours(self) -> bool:
-        return bool(self._refused or self._detours.cuts)
+    def _has_splits(self) -> bool:
+        return bool(self._refused or self._splits.cuts)
 
     def _learn(self, now: float) -> None:
-        """A round has shown places that are refused; or, where each half was served, that they cannot be merged."""
-        if not self._has_detours or now >= self._retry_at:
+        """The round has found places that are refused; or, where each half was answered, places that cannot be merged."""
+        if not self._has_splits or now >= self._retry_at:
             self._retry_at = now + self._retry_after_s
             self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
-        refused, cuts = self._detours.refused, self._detours.cuts
+        refused, cuts = self._splits.refused, self._splits.cuts
         if self._refused_now:
             self._refused += self._refused_now
             refused += tuple(block.planned.place for block in self._refused_now)
         else:
             cuts |= self._cuts_now
-        self._detours = LearnedSplits(refused, cuts)
+        self._splits = LearnedSplits(refused, cuts)
         self._refused_now, self._cuts_now = [], set()
         self._replan()
 
-    def _forget(self) -> None:
-        self._detours = LearnedSplits()
+    def _drop_splits(self) -> None:
+        self._splits = LearnedSplits()
         self._refused = []
         self._replan()
 
     def _replan(self) -> None:
-        now, time_us = self._loop.time(), self._in.clock.now_us()
+        now, time_us = self._loop.time(), self._context.clock.now_us()
         refused = {block.planned.tags[0] for block in self._refused}
-        wanted = [member.tag for member in self.members if member.tag not in refused]
-        planned = plan_blocks(wanted, self.unit.limits, self._detours)
+        wanted = [polled_tag.tag for polled_tag in self.polled_tags if polled_tag.tag not in refused]
+        planned = plan_blocks(wanted, self.unit.limits, self._splits)
         unchanged = {block.planned.tags: block for block in self.blocks}
         blocks = []
         for each in planned:
             block = unchanged.get(each.tags)
             if block is None or block.planned.place != each.place:
-                block = self._build(each, self._points[each.tags[0]].block)
-                if block.read_us == 0:
-                    block.begins(now, time_us)
+                before = self._states[each.tags[0]].last_read
+                block = self._build(each, before if before.time_us else LastRead(now, time_us))
             blocks.append(block)
         self.blocks = blocks
 
-    def _build(self, planned: PlannedBlock, before: Block | None) -> Block:
-        block = Block(planned, [self._points[tag] for tag in planned.tags], self.unit.unit_id)
-        if before is not None:
-            block.begins(0.0, 0, before)
-        return block
+    def _build(self, planned: PlannedBlock, before: LastRead) -> Block:
+        """A tag grows stale by when it was last read in any block, so the new block goes on from the old one's times."""
+        states = [self._states[tag] for tag in planned.tags]
+        return Block(planned, states, self.unit.unit_id, LastRead(before.at, before.time_us))

@@ -14,7 +14,7 @@ from sealbus.acquisition.blocks import Block
 from sealbus.acquisition.outcome import Outcome, failed_step
 from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
-from sealbus.acquisition.tag_states import TagState
+from sealbus.acquisition.tag_states import LastRead, TagState
 from sealbus.errors import ConfigError
 from sealbus.plant import CommandState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
 from sealbus.protocol import Table
@@ -94,19 +94,20 @@ class _Reading:
 
     async def read(self, block: PlannedBlock) -> None:
         """Read one block. If the device refuses it as a whole, its halves are read next."""
-        run = Block(block, [TagState(tag.plan, build_conversion(tag)) for tag in block.tags], self._unit_id)
+        states = [TagState(tag.plan, build_conversion(tag)) for tag in block.tags]
+        run = Block(block, states, self._unit_id, LastRead())
         answer = await self._client.request(self._unit_id, run.request.tail[1:])
         if answer.exception in HALVED and len(block.tags) > 1:
             self.todo.extendleft(reversed(block.halves()))
             return
-        time_us, told = self._connection.reach.clock.now_us(), list[Sample]()
+        time_us = self._connection.dial_context.clock.now_us()
         if answer.data is not None:
-            run.take(answer.data, time_us, 0.0, told)
+            changes = run.take(answer.data, time_us, 0.0)
         else:
             self._note(answer)
-            run.fail(_reason(answer), time_us, 0.0, told)
-        for sample, tag in zip(told, block.tags, strict=True):
-            self.values[tag.plan.id] = _value(sample, answer.text, _raw(answer.data, tag, block))
+            changes = run.fail(_reason(answer), time_us, 0.0)
+        for change, tag in zip(changes, block.tags, strict=True):
+            self.values[tag.plan.id] = _value(change, answer.text, _raw(answer.data, tag, block))
 
     def _note(self, answer: Answer) -> None:
         if self.failed_at is None:
@@ -119,7 +120,7 @@ class _Reading:
             if (objection := limits.objection(tag)) is not None:
                 raise objection
         except ConfigError as error:
-            time_us = self._connection.reach.clock.now_us()
+            time_us = self._connection.dial_context.clock.now_us()
             self.values[plan.id] = ValueRead(
                 tag_id=plan.id,
                 time_us=time_us,

@@ -1,7 +1,7 @@
-"""Why a tag has no value: from what the client and the device say to the `Reason` of a sample. One table each.
+"""Why a tag has no value: a table from failures of the client, and one from exceptions of the device, to `Reason`.
 
-Some failures say nothing about the device: the request was never sent, because there was no time or no room for it.
-They change nothing; if they go on, the tag grows stale.
+Some failures say nothing about the device: the request was never sent, because there was no time or no room for it. They
+change nothing; if they go on, the tag grows stale.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""When is it due again? The n-th time is start + n * interval, so nothing drifts, and nothing is due twice.
+"""When a poll is due. The n-th time is start + n * interval, so nothing drifts, and nothing is due twice.
 
-Who asks at once for the first time would ask at the same moment for ever. So each poll has its own place within the
-second, worked out from its id by the golden ratio: the first hundred ids lie as evenly as can be, and a poll keeps its
-place whatever else is added or removed. Pure: `now` is an argument.
+Polls that started together would stay in phase, so each gets a fixed phase offset within the second, from its id and the
+golden ratio: the offsets of any consecutive ids are spread evenly, and a poll keeps its offset whatever else is added or
+removed. Pure: `now` is an argument.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class PollPhase:
         return self._start + self._turn * self._interval_s
 
     def advance(self, now: float) -> int:
-        """Go to the first due time after `now`; returns how many between were missed.
+        """Go to the first due time after `now`; returns how many due times were missed in between.
 
-        Only when it is due, or a moment before: an event loop may round its timers, and what it rounds down must neither
-        be due a second time nor count as less than none.
+        Call it when it is due, or a moment before: an event loop may round its timers down. Such a call must neither make
+        it due a second time nor return a negative number.
         """
         now = max(now, self.due)
         turn = int((now - self._start) / self._interval_s) + 1

@@ -1,18 +1,20 @@
-"""What a tag says at the moment, and whether that is worth telling.
+"""The state of one tag: its current value and quality, and what was reported of it last.
 
-A `Point` is the memory of one tag. It is told what was read (`take`), that nothing could be read (`fail`), that nobody
-has read it for too long (`grow_stale`), or that it is time to say it again (`repeat`), and gives a sample where there
-is something to tell: a change beyond the dead band, a change of quality or reason, or nothing for `max_interval_s`.
-The dead band is measured from what was told last, so a slow drift is not lost.
+What was read, or was not, becomes the current state: `take`, `set_value`, `fail`, `grow_stale`. Each returns a sample of
+the change where value, quality or reason are others than before. A change is reported, which means published and stored,
+when it leaves the dead band, when quality or reason have changed, or when nothing was reported for `max_interval_s`. The
+dead band is measured from what was reported last, so a slow drift is not lost. It is judged here, while the state is in the
+processor's cache: a sample inside it is `HeldBack`, and its stage of the `pipeline` drops it. The stages before that one
+see every change.
 
-Samples of one tag have times in strict order. A sample that would come before or with the one before is put a
-microsecond behind it; only a clock that was set back by more than `clock.SLEWED_US` breaks the order, and there the
-clock says so.
+Reported samples of one tag have times in strict order. A sample that would come before the last one, or together with it,
+gets the time one microsecond after it. Only a clock that was set back by more than `clock.SLEWED_US` breaks the order,
+and the clock logs that.
 
-A STALE sample repeats the last good value at the time at which it was last read; a BAD one has no value, ever.
+A STALE sample repeats the last good value with the time at which it was last read. A BAD sample never has a value.
 
-What is read is bytes of a device, so whatever comes of them costs this tag alone: an error that nobody foresaw makes it
-BAD, NOT_DECODABLE, and is kept as its `trouble`.
+Bytes come from a device, so an unforeseen error in their conversion costs this tag alone: it becomes BAD, NOT_DECODABLE,
+and the error is kept as `bug`.
 """
 
 from __future__ import annotations
@@ -27,10 +29,9 @@ from sealbus.plant import NoValue
 from sealbus.samples import Quality, Reason, Sample, SampleValue
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.blocks import Block
     from sealbus.plant import CalculatedPlan, Conversion, Raw, TagPlan
 
-__all__ = ["TagState", "unread"]
+__all__ = ["HeldBack", "LastRead", "TagState", "unread"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _GOOD: Final = Quality.GOOD
@@ -38,16 +39,32 @@ _UNCERTAIN: Final = Quality.UNCERTAIN
 _BAD: Final = Quality.BAD
 _STALE: Final = Quality.STALE
 _NO_REASON: Final = Reason.NONE
-_SPREAD: Final = 0.618033988749895  # the golden ratio: what begins together does not repeat together
+_GOLDEN_RATIO: Final = 0.618033988749895  # tags that were first reported together are not repeated together
 
 
 def unread(raw: Raw) -> SampleValue:
-    """The conversion of what is never read."""
+    """The conversion of a tag that is never read."""
     raise NoValue(Reason.NOT_COLLECTED)
 
 
+class LastRead:
+    """When a block was read last: `at` on the loop's clock, `time_us` on the wall clock. All its tags share it."""
+
+    __slots__ = ("at", "time_us")
+
+    def __init__(self, at: float = -math.inf, time_us: int = 0) -> None:
+        self.at = at
+        self.time_us = time_us
+
+
+class HeldBack(Sample):
+    """A change inside the dead band: it passes the stages before the dead band, and is not reported."""
+
+    __slots__ = ()
+
+
 class TagState:
-    """The memory of one tag. Times: `time_us` on the wall clock, `now` on the loop's."""
+    """The state of one tag. Times: `time_us` on the wall clock, `now` on the loop's."""
 
     __slots__ = (
         "_convert",
@@ -55,14 +72,15 @@ class TagState:
         "_high",
         "_is_limited",
         "_low",
-        "block",
+        "bug",
+        "last_read",
         "max_interval_s",
         "quality",
         "reason",
         "repeat_at",
-        "sample",
+        "reported",
         "tag_id",
-        "trouble",
+        "time_us",
         "value",
     )
 
@@ -74,29 +92,36 @@ class TagState:
         self._is_limited = plan.low is not None or plan.high is not None
         self._dead_band = plan.dead_band
         self.max_interval_s = plan.max_interval_s
-        self.sample: Sample | None = before.sample if before else None
-        """What was told last."""
+        self.reported: Sample | None = before.reported if before else None
+        """The sample that was reported last."""
         self.repeat_at = 0.0
+        """When it is due to be reported again, on the loop's clock."""
         self.value: SampleValue | None = before.value if before else None
-        """The last value that there was, told or not; what a STALE sample repeats."""
+        """The last value, reported or not; a STALE sample repeats it."""
         self.quality: Quality = before.quality if before else _BAD
         self.reason: Reason = before.reason if before else Reason.NOT_COLLECTED
-        self.block: Block | None = None
-        """What reads it; a calculated one has none."""
-        self.trouble = ""
-        """The first error of ours that it met, if there was one."""
+        self.time_us: int = before.time_us if before else 0
+        """The time of value and quality; 0: nothing is known yet."""
+        self.last_read = LastRead()
+        """Of the block that reads it. Nothing reads a calculated one."""
+        self.bug = ""
+        """The first unforeseen error, to be shown."""
+
+    def attach(self, last_read: LastRead) -> None:
+        """Another block reads it from now on."""
+        self.last_read = last_read
 
     def take(self, raw: Raw, time_us: int, now: float) -> Sample | None:
         """It was read."""
         try:
-            return self.settle(self._convert(raw), time_us, now)
+            return self.set_value(self._convert(raw), time_us, now)
         except NoValue as none:
             return self.fail(none.reason, time_us, now)
         except Exception as error:  # noqa: BLE001 - bytes of a device: they cost this tag, and no other one
-            self.troubled(error)
+            self.record_bug(error)
             return self.fail(Reason.NOT_DECODABLE, time_us, now)
 
-    def settle(
+    def set_value(
         self, value: SampleValue, time_us: int, now: float, *, quality: Quality = _GOOD, reason: Reason = _NO_REASON
     ) -> Sample | None:
         """It has this value."""
@@ -107,69 +132,72 @@ class TagState:
             and not self._low <= value <= self._high
         ):
             quality, reason = _UNCERTAIN, Reason.OUT_OF_RANGE
-        self.value, self.quality, self.reason = value, quality, reason
-        told = self.sample
-        if (
-            told is not None
-            and told.quality is quality
-            and told.reason is reason
-            and now < self.repeat_at
-            and not self._differs(value, told.value)
-        ):
+        self.time_us = time_us
+        if value == self.value and quality is self.quality and reason is self.reason and now < self.repeat_at:
             return None
-        return self._tell(Sample(self.tag_id, time_us, value, quality, reason), now)
+        self.value, self.quality, self.reason = value, quality, reason
+        return self._change(Sample(self.tag_id, time_us, value, quality, reason), now)
 
     def fail(self, reason: Reason, time_us: int, now: float) -> Sample | None:
-        """There is no value, and why."""
-        self.quality, self.reason = _BAD, reason
-        told = self.sample
-        if told is not None and told.quality is _BAD and told.reason is reason and now < self.repeat_at:
+        """It has no value, for this reason."""
+        self.time_us = time_us
+        if self.quality is _BAD and self.reason is reason and now < self.repeat_at:
             return None
-        return self._tell(Sample(self.tag_id, time_us, None, _BAD, reason), now)
+        self.quality, self.reason = _BAD, reason
+        return self._change(Sample(self.tag_id, time_us, None, _BAD, reason), now)
 
-    def grow_stale(self, read_us: int, now: float) -> Sample | None:
-        """Nobody has read it for too long; `read_us` is when it was last read."""
-        if (self.quality is _BAD and self.sample is not None) or (self.quality is _STALE and now < self.repeat_at):
+    def grow_stale(self, now: float) -> Sample | None:
+        """It was not read for too long."""
+        if (self.quality is _BAD and self.time_us) or (self.quality is _STALE and now < self.repeat_at):
             return None
         self.quality, self.reason = _STALE, Reason.NOT_REFRESHED
-        return self._tell(Sample(self.tag_id, read_us, self.value, _STALE, Reason.NOT_REFRESHED), now)
+        self.time_us = self.last_read.time_us
+        return self._change(Sample(self.tag_id, self.time_us, self.value, _STALE, Reason.NOT_REFRESHED), now)
 
-    def repeat(self, read_us: int, now: float) -> Sample | None:
-        """Say it again if it has not been said for so long; `read_us` is when it was last read."""
-        if now < self.repeat_at or self.sample is None:
+    def repeat(self, now: float) -> Sample | None:
+        """The current state again, where nothing was reported for so long."""
+        if now < self.repeat_at:
             return None
-        value = None if self.quality is _BAD else self.value
-        return self._tell(Sample(self.tag_id, read_us, value, self.quality, self.reason), now)
-
-    def troubled(self, error: Exception) -> None:
-        """An error of ours: log the first one, and keep it to be shown."""
-        if not self.trouble:
-            self.trouble = describe_bug(error)
-            _log.error("tag %d: %s", self.tag_id, self.trouble, exc_info=error)
+        sample = self.current()
+        return None if sample is None else self._change(sample, now)
 
     def current(self) -> Sample | None:
-        """What it says now, told or not."""
-        told = self.sample
-        if told is None or self.quality is _BAD:
-            return told
-        time_us = told.time_us if self.block is None else max(self.block.read_us, told.time_us)
-        return Sample(self.tag_id, time_us, self.value, self.quality, self.reason)
+        """The current state, reported or not. None: nothing is known yet."""
+        if not self.time_us:
+            return None
+        if self.quality is _BAD:
+            return Sample(self.tag_id, self.time_us, None, _BAD, self.reason)
+        return Sample(self.tag_id, max(self.last_read.time_us, self.time_us), self.value, self.quality, self.reason)
 
-    def _differs(self, value: SampleValue, told: SampleValue | None) -> bool:
-        if value == told:
-            return False
-        if self._dead_band and isinstance(value, int | float) and isinstance(told, int | float):
-            return abs(value - told) > self._dead_band
-        return True
+    def record_bug(self, error: Exception) -> None:
+        """Log the first unforeseen error, and keep it to be shown."""
+        if not self.bug:
+            self.bug = describe_bug(error)
+            _log.error("tag %d: %s", self.tag_id, self.bug, exc_info=error)
 
-    def _tell(self, sample: Sample, now: float) -> Sample:
-        told = self.sample
-        if told is None:
-            share = self.tag_id * _SPREAD % 1.0
-            self.repeat_at = now + self.max_interval_s * (0.5 + 0.5 * share)
+    def _change(self, sample: Sample, now: float) -> Sample:
+        """Judge the dead band, and note what is reported."""
+        last = self.reported
+        if last is None:  # so that tags which begin together are not repeated together
+            self.repeat_at = now + self.max_interval_s * (0.5 + 0.5 * (self.tag_id * _GOLDEN_RATIO % 1.0))
         else:
+            if (
+                (sample.value == last.value or (self._dead_band and self._is_inside(sample.value, last.value)))
+                and now < self.repeat_at
+                and last.quality is sample.quality
+                and last.reason is sample.reason
+            ):
+                return HeldBack(sample.tag_id, sample.time_us, sample.value, sample.quality, sample.reason)
             self.repeat_at = now + self.max_interval_s
-            if sample.time_us <= told.time_us < sample.time_us + SLEWED_US:
-                sample = Sample(sample.tag_id, told.time_us + 1, sample.value, sample.quality, sample.reason)
-        self.sample = sample
+            if sample.time_us <= last.time_us < sample.time_us + SLEWED_US:
+                sample = Sample(sample.tag_id, last.time_us + 1, sample.value, sample.quality, sample.reason)
+        self.reported = sample
         return sample
+
+    def _is_inside(self, value: SampleValue | None, last: SampleValue | None) -> bool:
+        if not isinstance(value, int | float) or not isinstance(last, int | float):
+            return False
+        try:
+            return abs(value - last) <= self._dead_band
+        except OverflowError:  # an integer beyond all floats and a float: farther apart than any dead band
+            return False

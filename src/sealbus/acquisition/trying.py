@@ -106,7 +106,7 @@ async def try_connection(
     for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, request)):
         reason = await trial.take(step, act)
         if reason:
-            problem = connection.reach.identities.problem(connection.plan.identity)
+            problem = connection.dial_context.identities.problem(connection.plan.identity)
             if problem and problem not in reason:  # the files in force are older ones
                 reason = f"{reason}; and the files of its identity are not in force: {problem}"
             return Outcome(CommandState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())

@@ -1,7 +1,7 @@
-"""Requests of one command to a unit, each awaited.
+"""One request to one unit, awaited: commands consist of these.
 
-They go through the channel of the polls. A command that a user waits for is urgent and goes ahead of them; a long one,
-such as a scan, takes turns with them.
+A request goes through the same channel as the polls. A request that a user waits for is urgent and goes ahead of them;
+those of a long command, such as a scan, take turns with them.
 """
 
 from __future__ import annotations
@@ -44,11 +44,13 @@ class Answer:
         return ""
 
 
-class _Question(Transaction):
-    __slots__ = ("began", "future")
+class _UnitRequest(Transaction):
+    __slots__ = ("_began", "_future")
 
-    began: float
-    future: asyncio.Future[Answer]
+    def __init__(self, source: UnitClient, request: RawRequest, send_by: float, future: asyncio.Future[Answer]) -> None:
+        super().__init__(source, request, send_by)
+        self._future = future
+        self._began = future.get_loop().time()
 
     def settle(self, answer: bytes) -> None:
         if answer[5] & _EXCEPTION_BIT:
@@ -60,14 +62,14 @@ class _Question(Transaction):
         self._end(Answer(self._took_s(), failure=failure, detail=detail))
 
     def _took_s(self) -> float:
-        return self.future.get_loop().time() - self.began
+        return self._future.get_loop().time() - self._began
 
     def _end(self, answer: Answer) -> None:
-        if not self.future.done():
-            self.future.set_result(answer)
+        if not self._future.done():
+            self._future.set_result(answer)
 
 
-class _UrgentQuestion(_Question):
+class _UrgentUnitRequest(_UnitRequest):
     __slots__ = ()
 
     is_urgent = True
@@ -78,7 +80,7 @@ class UnitClient:
 
     def __init__(self, channel: Channel, *, is_urgent: bool, send_by: float) -> None:
         self.channel = channel
-        self._kind = _UrgentQuestion if is_urgent else _Question
+        self._kind = _UrgentUnitRequest if is_urgent else _UnitRequest
         self._send_by = send_by
         self.requests = 0
 
@@ -89,12 +91,11 @@ class UnitClient:
     def submit(self, unit_id: int, pdu: bytes) -> asyncio.Future[Answer]:
         """Send a request, or let it wait for its turn. The future always gets an answer."""
         loop = self.channel.loop
-        now = loop.time()
-        question = self._kind(self, RawRequest(bytes((unit_id,)) + pdu), min(now + _PATIENCE_S, self._send_by))
-        question.future, question.began = loop.create_future(), now
+        future: asyncio.Future[Answer] = loop.create_future()
+        send_by = min(loop.time() + _PATIENCE_S, self._send_by)
         self.requests += 1
-        self.channel.submit(question)
-        return question.future
+        self.channel.submit(self._kind(self, RawRequest(bytes((unit_id,)) + pdu), send_by, future))
+        return future
 
     def close(self) -> None:
         """End the requests that still wait for their turn: they are not sent."""

@@ -1,4 +1,4 @@
-"""`sealbus collect`: poll the devices of the site, keep their history, execute commands."""
+"""`sealbus collect`: read the options, make the store of the site, and run the collector process on it."""
 
 from __future__ import annotations
 
@@ -34,25 +34,34 @@ def collect(
         sources = [_source(each) for each in records or _listed(os.environ.get("SEALBUS_RECORDS", ""))]
         start_log(log)
         from sealbus import web
-        from sealbus.cli.collecting import RecordSource, collect_until
+        from sealbus.collector import CollectorSettings, RecordSource, run_collector
 
         web.boot(folder, os.environ)
         web.migrate()
-        taken = [RecordSource(name, path) for name, path in sources]
         say(f"collecting for the site in {folder.absolute()}")
-        for source in taken:
+        intake = tuple(RecordSource(name, path) for name, path in sources)
+        for source in intake:
             if not source.folder.is_dir():
                 say(f"{source.folder}: there are no records of {source.name} yet; they are taken as soon as there are")
-        with web.collector_desk(folder) as desk, asyncio.Runner(loop_factory=new_event_loop) as runner:
+        with web.collector_store(folder) as store, asyncio.Runner(loop_factory=new_event_loop) as runner:
+            site = store.environment
+            settings = CollectorSettings(
+                home=site.home,
+                history=site.history,
+                time_zone=site.time_zone,
+                bus=site.bus,
+                bus_folder=site.bus_folder,
+                records=intake,
+            )
 
-            async def until_told() -> None:
+            async def until_signal() -> None:
                 stopped = asyncio.Event()
                 loop = asyncio.get_running_loop()
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.add_signal_handler(number, stopped.set)
-                await collect_until(stopped, desk, taken, say)
+                await run_collector(store, settings, stopped=stopped, report=say)
 
-            runner.run(until_told())
+            runner.run(until_signal())
 
 
 def _listed(text: str) -> list[str]:
@@ -63,7 +72,7 @@ def _source(text: str) -> tuple[str, Path]:
     name, equals, folder = text.partition("=")
     if not equals or not name.strip() or not folder.strip():
         raise ConfigError(
-            f"{text!r} is no source of records",
+            f"{text!r} does not name a source of records",
             key="--records",
             hint="write NAME=DIR, for example plant-7=/srv/records",
         )

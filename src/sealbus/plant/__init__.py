@@ -5,6 +5,7 @@ SunSpec types. Pure: no I/O, no clock, no logging; msgspec structs are the only 
 who stores a plan and who carries it out.
 """
 
+from sealbus.plant.collector_id import COLLECTOR_LEASE, DEFAULT_COLLECTOR_ID, name_of_collector
 from sealbus.plant.collector_state import CollectorState, ConnectionState, LinkStatus, PollState, Problem
 from sealbus.plant.command_life import (
     FINAL_STATES,
@@ -40,10 +41,13 @@ from sealbus.plant.commands import (
 )
 from sealbus.plant.conversion import Conversion, NoValue, Raw, build_conversion
 from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
+from sealbus.plant.site_versions import SiteVersions
 from sealbus.plant.sunspec_types import SUNSPEC_TYPES, SunSpecType, sunspec_type_of
 from sealbus.plant.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Tag, check_pace, compile_tag
 
 __all__ = [
+    "COLLECTOR_LEASE",
+    "DEFAULT_COLLECTOR_ID",
     "FINAL_STATES",
     "LONGEST_INTERVAL_S",
     "SHORTEST_INTERVAL_S",
@@ -77,6 +81,7 @@ __all__ = [
     "RegistersScanned",
     "ScanRegisters",
     "ScanUnits",
+    "SiteVersions",
     "Step",
     "StepTaken",
     "SunSpecFound",
@@ -93,6 +98,7 @@ __all__ = [
     "build_conversion",
     "check_pace",
     "compile_tag",
+    "name_of_collector",
     "next_states",
     "sunspec_type_of",
 ]

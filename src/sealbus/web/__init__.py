@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealbus.web.audit.verification import Verdict
-    from sealbus.web.config.collector_desk import CollectorDesk as CollectorDesk
+    from sealbus.web.config.collector_store import CollectorStore as CollectorStore
 
 __all__ = [
     "boot",
     "boot_known",
-    "collector_desk",
+    "collector_store",
     "emergency_link",
     "export_audit",
     "import_site",
@@ -46,13 +46,13 @@ def boot_known(home: Path, environ: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def collector_desk(home: Path) -> Iterator[CollectorDesk]:
-    """What the collector gets from the site and hands back to it. ConfigError: another one uses this state folder."""
-    from sealbus.web.config.collector_desk import CollectorDesk
+def collector_store(home: Path) -> Iterator[CollectorStore]:
+    """The site, for the collector process. ConfigError: a collector runs in this state folder already."""
+    from sealbus.web.config.collector_store import CollectorStore
     from sealbus.web.config.folder_lock import locked_folder
 
     with locked_folder(home, "collector.lock", refusal="a collector runs in this state folder already"):
-        yield CollectorDesk()
+        yield CollectorStore()
 
 
 def import_site(file: Path, *, dry_run: bool = False) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Whatever a plan says and whatever a device answers: a value, or one of the errors that are documented. Nothing else."""
+"""Any plan and any answer of a device end in a value or in a documented error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sealbus.plant import (
 )
 from sealbus.protocol import ValueType, WordOrder
 from sealbus.samples import Quality, Sample
-from unit.acquisition.test_polls import Desk
+from unit.acquisition.test_polls import FakeContext
 
 T = 1_700_000_000_000_000
 EXAMPLES = settings(max_examples=600, deadline=None)
@@ -108,17 +108,17 @@ def is_honest(sample: Sample) -> bool:
 
 @EXAMPLES
 @given(tag_plans(), st.data())
-def test_a_tag_is_refused_or_gives_a_value_or_says_why_there_is_none(plan: TagPlan, data: st.DataObject) -> None:
+def test_a_tag_is_refused_or_has_a_value_or_a_reason_for_none(plan: TagPlan, data: st.DataObject) -> None:
     try:
         tag = compile_tag(plan)
         convert = build_conversion(tag)
     except ConfigError:
         return
-    point = TagState(plan, convert)
+    state = TagState(plan, convert)
     for step in range(3):
-        sample = point.take(data.draw(raws(tag)), T + step, float(step))
-        assert sample is None or is_honest(sample)
-    assert point.trouble == ""
+        change = state.take(data.draw(raws(tag)), T + step, float(step))
+        assert change is None or is_honest(change)
+    assert state.bug == ""
 
 
 NAMES = ("a", "b")
@@ -173,7 +173,7 @@ VALUES = st.one_of(
     st.sampled_from([0.0, 1e308, math.nan]),
     st.sampled_from([None, 1.0, 1e-9]),
 )
-def test_calculated_tags_are_refused_or_have_a_value_or_say_why_not(
+def test_calculated_tags_are_refused_or_have_a_value_or_a_reason_for_none(
     expressions: list[str], values: list[Any], low: float | None, dead_band: float, interval_s: float | None
 ) -> None:
     plans = [
@@ -189,12 +189,12 @@ def test_calculated_tags_are_refused_or_have_a_value_or_say_why_not(
     ]
     inputs = {number: TagState(TagPlan(id=number, place="holding:0"), unread) for number in (1, 2)}
     calculations = Calculations(plans, inputs, {}, 0.0)
-    batch = [point.settle(value, T, 1.0) for point, value in zip(inputs.values(), values, strict=True)]
-    told = [sample for sample in batch if sample is not None]
-    calculations.complete(told, 1e6, T)
-    calculations.refresh(2e6, T + 1, told)
-    assert all(is_honest(sample) for sample in told)
-    assert not [text for _, text in calculations.wrong() if "fault of Sealbus" in text]
+    batch = [state.set_value(value, T, 1.0) for state, value in zip(inputs.values(), values, strict=True)]
+    changes = [change for change in batch if change is not None]
+    changes += calculations.evaluate(changes, 1e6, T)
+    changes += calculations.evaluate_all(2e6, T + 1)
+    assert all(is_honest(each) for each in changes)
+    assert not [text for _, text in calculations.problem_texts() if "fault of Sealbus" in text]
 
 
 HOSTS = st.sampled_from(
@@ -216,7 +216,7 @@ URLS = st.one_of(
 @given(URLS)
 def test_an_endpoint_is_refused_or_can_be_reserved_judged_and_written(url: str) -> None:
     where = Locator()
-    where.rules = NetworkRules.parse(["0.0.0.0/0 *", "/dev/*"])
+    where.use(NetworkRules.parse(["0.0.0.0/0 *", "/dev/*"]))
     try:
         endpoint = parse_endpoint(url)
         where.reserve(endpoint, 1)
@@ -224,7 +224,7 @@ def test_an_endpoint_is_refused_or_can_be_reserved_judged_and_written(url: str) 
         str(error)
         return
     assert where.owner(endpoint) == 1
-    where.rules.judge_endpoint(endpoint)
+    NetworkRules.parse(["0.0.0.0/0 *", "/dev/*"]).judge_endpoint(endpoint)
     assert parse_endpoint(str(endpoint)) == endpoint
 
 
@@ -239,9 +239,10 @@ def test_a_rule_is_refused_or_understood(line: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-async def test_a_fleet_takes_any_plan_and_the_next_one(data: st.DataObject) -> None:
-    desk = Desk()
-    fleet = PolledConnections(DialContext(Locator(), IdentityFolder(Path()), SampleClock()), desk)
+async def test_any_plan_and_the_next_one_are_applied(data: st.DataObject) -> None:
+    context = FakeContext()
+    connections = PolledConnections(DialContext(Locator(), IdentityFolder(Path()), SampleClock()), context)
+    unread_ever: set[int] = set()
     for _ in range(2):
         plans = []
         for number in range(1, 4):
@@ -257,11 +258,10 @@ async def test_a_fleet_takes_any_plan_and_the_next_one(data: st.DataObject) -> N
             plans.append(
                 ConnectionPlan(id=number, url=url, timeout_s=data.draw(NUMBERS | st.just(1.0)), devices=(device,))
             )
-        fleet.apply(plans)
-        fleet.tend(changed=set())
-        told = {sample.tag_id for sample in desk.samples}
-        runs = [run for link in fleet.links.values() for run in link.devices.values()]
-        collected = {member.tag.plan.id for run in runs for poll in run.polls for member in poll.members}
-        assert told | collected >= {tag.id for plan in plans for device in plan.devices for tag in device.tags}
-        assert not [problem for problem in fleet.problems if "fault of Sealbus" in problem.text]
-    fleet.close()
+        unread_ever |= {change.tag_id for change in connections.apply(plans)}
+        connections.maintain(changed=set())
+        runs = [run for connection in connections.by_id.values() for run in connection.devices.values()]
+        collected = {member.tag.plan.id for run in runs for poll in run.polls for member in poll.polled_tags}
+        assert unread_ever | collected >= {tag.id for plan in plans for device in plan.devices for tag in device.tags}
+        assert not [problem for problem in connections.problems if "fault of Sealbus" in problem.text]
+    connections.close()

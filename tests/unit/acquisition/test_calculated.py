@@ -1,4 +1,4 @@
-"""Calculated tags: worth what their inputs are worth."""
+"""Calculated tags are as good as their inputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sealbus.acquisition.calculated import Calculations
-from sealbus.acquisition.tag_states import TagState
+from sealbus.acquisition.tag_states import HeldBack, LastRead, TagState
 from sealbus.expressions import Expression
 from sealbus.plant import CalculatedPlan, TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
@@ -16,25 +16,26 @@ from unit.steps import calls_in
 T = 1_700_000_000_000_000
 
 
-class Desk:
+class Site:
     """Two tags that are read, 1 and 2, and calculated ones over them."""
 
-    def __init__(self, *plans: CalculatedPlan) -> None:
-        self.points = {}
+    def __init__(self, *plans: CalculatedPlan, dead_band: float = 0.0) -> None:
+        self.states = {}
         for number in (1, 2):
-            plan = TagPlan(id=number, place="holding:0", low=0.0, high=1000.0)
-            self.points[number] = TagState(plan, build_conversion(compile_tag(plan)))
-        self.calculations = Calculations(plans, self.points, {}, 0.0)
+            plan = TagPlan(id=number, place="holding:0", low=0.0, high=1000.0, dead_band=dead_band)
+            self.states[number] = TagState(plan, build_conversion(compile_tag(plan)))
+        self.calculations = Calculations(plans, self.states, {}, 0.0)
 
     def read(self, now: float = 1.0, **raws: int) -> list[Sample]:
-        batch = []
-        for name, raw in raws.items():
-            sample = self.points[int(name[1:])].take(raw, T + int(now * 1e6), now)
-            if sample is not None:
-                batch.append(sample)
-        known = len(batch)
-        self.calculations.complete(batch, now, T)
-        return batch[known:]
+        """Read these, and return what is reported of calculated tags."""
+        return self.follow(
+            [self.states[int(name[1:])].take(raw, T + int(now * 1e6), now) for name, raw in raws.items()], now
+        )
+
+    def follow(self, changes: list[Sample | None], now: float) -> list[Sample]:
+        known = [change for change in changes if change is not None]
+        following = self.calculations.evaluate(known, now, T)
+        return [change for change in following if not isinstance(change, HeldBack)]
 
 
 def calculated(number: int, expression: str, **options: Any) -> CalculatedPlan:
@@ -43,63 +44,65 @@ def calculated(number: int, expression: str, **options: Any) -> CalculatedPlan:
 
 
 def test_a_change_of_an_input_is_a_change_of_the_result() -> None:
-    desk = Desk(calculated(10, "a + b"))
-    assert desk.read(_1=1) == [], "b is not known yet"
-    assert desk.read(_2=2) == [Sample(10, T + 1_000_000, 3)]
-    assert desk.read(now=2.0, _1=5) == [Sample(10, T + 2_000_000, 7)]
-    assert desk.read(now=3.0, _1=5) == []
+    site = Site(calculated(10, "a + b"))
+    assert site.read(_1=1) == [], "b is not known yet"
+    assert site.read(_2=2) == [Sample(10, T + 1_000_000, 3)]
+    assert site.read(now=2.0, _1=5) == [Sample(10, T + 2_000_000, 7)]
+    assert site.read(now=3.0, _1=5) == []
 
 
-def test_tags_that_lean_on_each_other_are_evaluated_once_and_in_order() -> None:
+def test_tags_that_depend_on_each_other_are_evaluated_once_and_in_order() -> None:
     sum_of = calculated(10, "a + b")
     square = calculated(11, "s * s", inputs={"s": 10})
     both = calculated(12, "s + q + a", inputs={"s": 10, "q": 11, "a": 1})
-    desk = Desk(both, square, sum_of)
-    desk.read(_1=1)
-    assert [(sample.tag_id, sample.value) for sample in desk.read(_2=2)] == [(10, 3), (11, 9), (12, 13)]
+    site = Site(both, square, sum_of)
+    site.read(_1=1)
+    assert [(sample.tag_id, sample.value) for sample in site.read(_2=2)] == [(10, 3), (11, 9), (12, 13)]
 
 
 def test_a_bad_input_makes_the_result_bad_and_never_zero() -> None:
-    desk = Desk(calculated(10, "a * 0"))
-    desk.read(_1=1, _2=1)
-    batch = [sample for sample in [desk.points[1].fail(Reason.TIMEOUT, T + 9_000_000, 9.0)] if sample]
-    desk.calculations.complete(batch, 9.0, T)
-    assert batch[1:] == [Sample(10, T + 9_000_000, None, Quality.BAD, Reason.NOT_COMPUTABLE)]
+    site = Site(calculated(10, "a * 0"))
+    site.read(_1=1, _2=1)
+    reported = site.follow([site.states[1].fail(Reason.TIMEOUT, T + 9_000_000, 9.0)], 9.0)
+    assert reported == [Sample(10, T + 9_000_000, None, Quality.BAD, Reason.NOT_COMPUTABLE)]
 
 
 def test_what_has_no_value_is_bad_until_it_has_one() -> None:
-    desk = Desk(calculated(10, "a / b"))
-    (told,) = desk.read(_1=1, _2=0)
-    assert (told.value, told.quality, told.reason) == (None, Quality.BAD, Reason.NOT_COMPUTABLE)
-    (told,) = desk.read(now=2.0, _2=2)
-    assert (told.value, told.quality) == (0.5, Quality.GOOD)
+    site = Site(calculated(10, "a / b"))
+    (samples,) = site.read(_1=1, _2=0)
+    assert (samples.value, samples.quality, samples.reason) == (None, Quality.BAD, Reason.NOT_COMPUTABLE)
+    (samples,) = site.read(now=2.0, _2=2)
+    assert (samples.value, samples.quality) == (0.5, Quality.GOOD)
 
 
 def test_an_uncertain_or_stale_input_makes_the_result_that() -> None:
-    desk = Desk(calculated(10, "a + b"))
-    (told,) = desk.read(_1=2000, _2=1)
-    assert (told.value, told.quality, told.reason) == (2001, Quality.UNCERTAIN, Reason.OUT_OF_RANGE)
-    stale = desk.points[2].grow_stale(T, 20.0)
-    assert stale is not None
-    batch = [stale]
-    desk.calculations.complete(batch, 20.0, T)
-    assert (batch[1].value, batch[1].quality) == (2001, Quality.STALE)
+    site = Site(calculated(10, "a + b"))
+    (samples,) = site.read(_1=2000, _2=1)
+    assert (samples.value, samples.quality, samples.reason) == (2001, Quality.UNCERTAIN, Reason.OUT_OF_RANGE)
+    site.states[2].attach(LastRead(1.0, T))
+    (stale,) = site.follow([site.states[2].grow_stale(20.0)], 20.0)
+    assert (stale.value, stale.quality) == (2001, Quality.STALE)
 
 
 def test_the_result_has_a_dead_band_and_a_range_of_its_own() -> None:
-    desk = Desk(calculated(10, "a", inputs={"a": 1}, dead_band=5.0, high=100.0))
-    assert [bool(desk.read(now=float(raw), _1=raw)) for raw in (1, 4, 7, 200)] == [True, False, True, True]
-    assert desk.calculations.points[10].quality is Quality.UNCERTAIN
+    site = Site(calculated(10, "a", inputs={"a": 1}, dead_band=5.0, high=100.0))
+    assert [bool(site.read(now=float(raw), _1=raw)) for raw in (1, 4, 7, 200)] == [True, False, True, True]
+    assert site.calculations.states[10].quality is Quality.UNCERTAIN
+
+
+def test_a_change_inside_the_dead_band_of_an_input_counts() -> None:
+    site = Site(calculated(10, "a > 5", inputs={"a": 1}), dead_band=10.0)
+    assert [[sample.value for sample in site.read(_1=raw)] for raw in (4, 5, 6, 7)] == [[False], [], [True], []]
 
 
 def test_one_with_an_interval_is_evaluated_in_its_time_and_not_before() -> None:
-    desk = Desk(calculated(10, "a + b", interval_s=10.0))
-    assert desk.read(now=0.0, _1=1, _2=2) == []
-    due = desk.calculations.next_due
+    site = Site(calculated(10, "a + b", interval_s=10.0))
+    assert site.read(now=0.0, _1=1, _2=2) == []
+    due = site.calculations.next_due
     assert due is not None
-    assert [sample.value for sample in desk.read(now=due)] == [3]
-    assert desk.read(now=due + 1, _1=5) == []
-    assert [sample.value for sample in desk.read(now=due + 10)] == [7]
+    assert [sample.value for sample in site.read(now=due)] == [3]
+    assert site.read(now=due + 1, _1=5) == []
+    assert [sample.value for sample in site.read(now=due + 10)] == [7]
 
 
 @pytest.mark.parametrize(
@@ -115,56 +118,56 @@ def test_one_with_an_interval_is_evaluated_in_its_time_and_not_before() -> None:
     ],
 )
 def test_one_that_cannot_be_used_is_a_problem_of_its_own(plan: CalculatedPlan, why: str) -> None:
-    desk = Desk(plan, calculated(11, "a + b"))
-    assert why in str(desk.calculations.problems[10])
-    assert [(sample.tag_id, sample.value) for sample in desk.read(_1=1, _2=2)] == [(11, 3)]
+    site = Site(plan, calculated(11, "a + b"))
+    assert why in str(site.calculations.problems[10])
+    assert [(sample.tag_id, sample.value) for sample in site.read(_1=1, _2=2)] == [(11, 3)]
 
 
-def test_a_circle_is_found_and_whoever_leans_on_it_is_told() -> None:
-    desk = Desk(
+def test_a_circle_is_found_and_so_are_the_tags_that_depend_on_it() -> None:
+    site = Site(
         calculated(10, "x", inputs={"x": 11}),
         calculated(11, "x + a", inputs={"x": 10, "a": 1}),
         calculated(12, "x + 1", inputs={"x": 11}),
         calculated(13, "a"),
     )
-    assert set(desk.calculations.problems) == {10, 11, 12}
-    assert [sample.tag_id for sample in desk.read(_1=1, _2=2)] == [13]
+    assert set(site.calculations.problems) == {10, 11, 12}
+    assert [sample.tag_id for sample in site.read(_1=1, _2=2)] == [13]
 
 
 @pytest.mark.parametrize(
     "expression", ["(2**500*2**500*2**23-1)+(2**500*2**500*2**23)", '"on" + 1', "a ** 100 * 10.0 ** 300"]
 )
-def test_what_is_no_finite_number_is_not_computable_and_costs_itself_alone(expression: str) -> None:
+def test_a_result_that_is_not_a_finite_number_makes_that_tag_bad_alone(expression: str) -> None:
     text = calculated(12, '"on"', interval_s=1.0, low=0.0)
-    desk = Desk(calculated(10, expression, interval_s=1.0), calculated(11, "a + 1"), text)
-    told = {sample.tag_id: sample for now in (1.0, 5.0) for sample in desk.read(now=now, _1=int(100 * now), _2=1)}
-    assert (told[10].quality, told[10].reason) == (Quality.BAD, Reason.NOT_COMPUTABLE)
-    assert (told[11].value, told[12].value) == (501, "on")
+    site = Site(calculated(10, expression, interval_s=1.0), calculated(11, "a + 1"), text)
+    samples = {sample.tag_id: sample for now in (1.0, 5.0) for sample in site.read(now=now, _1=int(100 * now), _2=1)}
+    assert (samples[10].quality, samples[10].reason) == (Quality.BAD, Reason.NOT_COMPUTABLE)
+    assert (samples[11].value, samples[12].value) == (501, "on")
 
 
-def test_an_error_that_nobody_foresaw_costs_one_calculated_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_error_makes_one_calculated_tag_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: Expression, values: object) -> int:
         if self.text == "a":
             raise RuntimeError("no such thing")
         return 1
 
     monkeypatch.setattr(Expression, "evaluate", broken)
-    desk = Desk(calculated(10, "a"), calculated(11, "a + 0"))
-    told = {sample.tag_id: sample for sample in desk.read(_1=2)}
-    assert (told[10].reason, told[11].value) == (Reason.NOT_COMPUTABLE, 1)
-    assert [(number, "RuntimeError" in text) for number, text in desk.calculations.wrong()] == [(10, True)]
+    site = Site(calculated(10, "a"), calculated(11, "a + 0"))
+    samples = {sample.tag_id: sample for sample in site.read(_1=2)}
+    assert (samples[10].reason, samples[11].value) == (Reason.NOT_COMPUTABLE, 1)
+    assert [(number, "RuntimeError" in text) for number, text in site.calculations.problem_texts()] == [(10, True)]
 
 
 def test_four_times_as_many_take_no_sixteen_times_as_much_work() -> None:
     def work(count: int) -> int:
-        desk = Desk(*(calculated(number, "a + 1") for number in range(10, 10 + count)))
-        return calls_in(lambda: desk.read(_1=1))
+        site = Site(*(calculated(number, "a + 1") for number in range(10, 10 + count)))
+        return calls_in(lambda: site.read(_1=1))
 
     few, many = work(100), work(400)
     assert 100 < few < many < 6 * few
 
 
-def test_a_chain_is_evaluated_in_its_order_however_it_is_written_down() -> None:
+def test_a_chain_is_evaluated_in_its_order_in_whatever_order_it_is_configured() -> None:
     chain = [calculated(number, "p + 1", inputs={"p": number - 1}) for number in range(11, 200)]
-    desk = Desk(*reversed(chain), calculated(10, "a"))
-    assert [(sample.tag_id, sample.value) for sample in desk.read(_1=0)] == [(10 + n, n) for n in range(190)]
+    site = Site(*reversed(chain), calculated(10, "a"))
+    assert [(sample.tag_id, sample.value) for sample in site.read(_1=0)] == [(10 + n, n) for n in range(190)]

@@ -1,4 +1,4 @@
-"""A clock that is set back does not make samples come before those that were there."""
+"""A clock that is set back does not make samples older than those before them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_no_two_readings_are_the_same() -> None:
     assert [hands.after(0) - T for _ in range(3)] == [1, 2, 3]
 
 
-def test_a_step_back_is_made_good_at_half_speed_and_the_order_holds() -> None:
+def test_a_step_back_is_made_up_at_half_speed_and_the_order_holds() -> None:
     hands = Hands()
     readings = [hands.after(10)]
     readings += [hands.after(1, step=-60), *(hands.after(1) for _ in range(150))]

@@ -1,4 +1,4 @@
-"""The decoder says what `protocol.decode_registers` says, for every type and order, in any company."""
+"""The decoder returns what `protocol.decode_registers` returns, for every type and order, with any other tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identities are folders of files: taken up when they change, held when they break, and nowhere else."""
+"""Identities are folders of files: loaded when they change, kept in the last good state when they break."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_identity_is_read_once_and_kept(tmp_path: Path, root: pki.Credential)
     assert identities.changed() == set()
 
 
-def test_a_change_is_taken_up_without_anybody_asking(tmp_path: Path, root: pki.Credential) -> None:
+def test_a_change_is_loaded_without_a_new_connection(tmp_path: Path, root: pki.Credential) -> None:
     save(tmp_path / "plant", root)
     identities = IdentityFolder(tmp_path)
     before = identities.credentials("plant")
@@ -51,7 +51,7 @@ def test_a_change_is_taken_up_without_anybody_asking(tmp_path: Path, root: pki.C
     assert identities.changed() == set()
 
 
-def test_a_key_that_others_can_read_is_told(
+def test_a_key_that_others_can_read_is_logged(
     tmp_path: Path, root: pki.Credential, caplog: pytest.LogCaptureFixture
 ) -> None:
     save(tmp_path / "plant", root)
@@ -90,12 +90,12 @@ def test_a_file_that_is_missing_from_the_start_is_named_and_found_when_it_comes(
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../plant", "a/b", "/etc", ".hidden", "x" * 65, "a\0b"])
-def test_a_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+def test_a_name_cannot_be_a_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError) as told:
         IdentityFolder(tmp_path).credentials(name)
     assert told.value.key == "identity"
 
 
-def test_one_that_is_not_there_is_said_with_its_folder(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_identity_names_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nobody"):
         IdentityFolder(tmp_path).credentials("nobody")

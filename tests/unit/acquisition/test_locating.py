@@ -1,4 +1,4 @@
-"""What is dialled is what was judged, and belongs to nobody else."""
+"""The address that is dialled is the one that was checked, and no other connection owns it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Names:
 
 def locator(names: Names, *rules: str) -> Locator:
     made = Locator(names)
-    made.rules = NetworkRules.parse(rules)
+    made.use(NetworkRules.parse(rules))
     return made
 
 
@@ -44,7 +44,7 @@ async def test_a_name_is_looked_up_once_and_its_address_is_what_is_dialled() -> 
     assert names.asked == ["plant.example"]
 
 
-async def test_a_name_that_means_something_else_the_next_time_is_judged_again() -> None:
+async def test_a_name_with_another_address_the_next_time_is_checked_again() -> None:
     where = locator(Names(["10.0.0.5"], ["127.0.0.1"]), "10.0.0.0/8")
     await where.locate(parse_endpoint("tcp://plant.example"), 1)
     with pytest.raises(LocatingError) as told:
@@ -52,7 +52,7 @@ async def test_a_name_that_means_something_else_the_next_time_is_judged_again() 
     assert told.value.step is Step.RULES
 
 
-async def test_of_several_addresses_only_those_are_dialled_that_are_allowed_and_each_in_turn() -> None:
+async def test_of_several_addresses_the_allowed_ones_are_dialled_in_turn() -> None:
     where = locator(Names(["127.0.0.1", "10.0.0.5", "169.254.169.254", "10.0.0.6"]), "10.0.0.0/8")
     found = [(await where.locate(parse_endpoint("tcp://plant.example"), 1)).address for _ in range(3)]
     assert found == ["10.0.0.5", "10.0.0.6", "10.0.0.5"]
@@ -72,7 +72,7 @@ async def test_of_several_addresses_only_those_are_dialled_that_are_allowed_and_
         "rtu:///dev/null",
     ],
 )
-async def test_what_is_literal_and_not_allowed_is_refused_before_any_name_is_looked_up(url: str) -> None:
+async def test_a_literal_address_that_is_not_allowed_is_refused_before_any_look_up(url: str) -> None:
     names = Names(["10.0.0.5"])
     with pytest.raises(LocatingError) as told:
         await locator(names, "10.0.0.0/8", "0.0.0.0/0 502").locate(parse_endpoint(url), 1)
@@ -80,7 +80,7 @@ async def test_what_is_literal_and_not_allowed_is_refused_before_any_name_is_loo
     assert names.asked == []
 
 
-async def test_a_name_without_an_address_and_a_name_service_that_is_silent_are_said(
+async def test_a_name_without_an_address_and_a_silent_name_service_are_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(LocatingError, match='no host "nowhere"') as told:
@@ -93,7 +93,7 @@ async def test_a_name_without_an_address_and_a_name_service_that_is_silent_are_s
 
     monkeypatch.setattr("sealbus.acquisition.locating._LOOK_UP_S", 0.01)
     where = Locator(silence)
-    where.rules = NetworkRules.parse(["10.0.0.0/8"])
+    where.use(NetworkRules.parse(["10.0.0.0/8"]))
     with pytest.raises(LocatingError, match="does not answer"):
         await where.locate(parse_endpoint("tcp://plant.example"), 1)
 
@@ -126,7 +126,7 @@ async def test_an_address_has_one_owner_under_all_its_spellings_and_is_dialled_a
         return [host]
 
     where = Locator(as_typed)
-    where.rules = NetworkRules.parse(["127.0.0.1", "::1", "10.0.0.0/8", "2001:db8::/32"])
+    where.use(NetworkRules.parse(["127.0.0.1", "::1", "10.0.0.0/8", "2001:db8::/32"]))
     located = await where.locate(parse_endpoint(one), 1)
     assert where.owner(parse_endpoint(other)) == 1
     with pytest.raises(LocatingError, match="belongs to connection 1"):
@@ -145,9 +145,9 @@ async def test_a_link_local_address_is_another_one_on_another_link() -> None:
 async def test_a_path_that_no_system_takes_is_refused_and_nothing_else() -> None:
     where = locator(Names([]), "/dev/*")
     endpoint = Endpoint(scheme=Scheme.RTU, line=SerialLine(device="/dev/ttyUSB0\0x"))
-    with pytest.raises(LocatingError, match="no path"):
+    with pytest.raises(LocatingError, match="not a path"):
         where.reserve(endpoint, 1)
-    with pytest.raises(LocatingError, match="no path"):
+    with pytest.raises(LocatingError, match="not a path"):
         await where.locate(endpoint, 1)
 
 
@@ -172,7 +172,7 @@ async def test_a_serial_device_has_one_owner_under_all_its_paths(tmp_path: Path)
     assert where.owner(parse_endpoint(f"ascii://{device}")) == 1
 
 
-async def test_who_is_reserved_first_is_first() -> None:
+async def test_the_connection_that_is_reserved_first_is_the_owner() -> None:
     where = locator(Names(["10.0.0.5"]), "10.0.0.0/8")
     where.reserve(parse_endpoint("tcp://10.0.0.5"), 1)
     where.reserve(parse_endpoint("tcp://10.0.0.5"), 2)
@@ -193,9 +193,9 @@ async def test_one_that_is_only_tried_may_dial_a_host_again_but_no_line_that_is_
         await where.locate(parse_endpoint(f"rtu://{device}"), -2)
 
 
-async def test_a_change_of_the_rules_is_held_against_what_was_located() -> None:
+async def test_a_located_address_is_checked_again_when_the_rules_change() -> None:
     where = locator(Names(["10.0.0.5"]), "10.0.0.0/8")
     located = await where.locate(parse_endpoint("tcp://plant.example"), 1)
     assert where.objection(located) is None
-    where.rules = NetworkRules.parse(["10.1.0.0/16"])
+    where.use(NetworkRules.parse(["10.1.0.0/16"]))
     assert "none of the allowed" in (where.objection(located) or "")

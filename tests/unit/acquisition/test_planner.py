@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sealbus.plant import Tag
 
 
-def places(tags: list[Tag], limits: DeviceLimits | None = None, detours: LearnedSplits | None = None) -> list[str]:
-    return [str(block.place) for block in plan_blocks(tags, limits or DeviceLimits(), detours or LearnedSplits())]
+def places(tags: list[Tag], limits: DeviceLimits | None = None, splits: LearnedSplits | None = None) -> list[str]:
+    return [str(block.place) for block in plan_blocks(tags, limits or DeviceLimits(), splits or LearnedSplits())]
 
 
 def test_thirty_neighbours_are_one_request() -> None:
@@ -59,11 +59,11 @@ def test_a_value_of_several_registers_is_never_split() -> None:
     assert places([tag("holding:0", "uint64"), tag("holding:2", "uint32")]) == ["holding:0-3"]
 
 
-def test_what_was_learnt_is_gone_around() -> None:
+def test_learned_splits_are_kept() -> None:
     tags = [tag(f"holding:{address}") for address in (0, 1, 3, 4)]
-    assert places(tags, detours=LearnedSplits(refused=(parse_place("holding:2"),))) == ["holding:0-1", "holding:3-4"]
-    assert places(tags, detours=LearnedSplits(cuts=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
-    assert places(tags, detours=LearnedSplits(cuts=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
+    assert places(tags, splits=LearnedSplits(refused=(parse_place("holding:2"),))) == ["holding:0-1", "holding:3-4"]
+    assert places(tags, splits=LearnedSplits(cuts=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
+    assert places(tags, splits=LearnedSplits(cuts=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
 
 
 def test_a_block_is_halved_by_its_tags() -> None:
@@ -74,11 +74,11 @@ def test_a_block_is_halved_by_its_tags() -> None:
 @pytest.mark.parametrize(
     ("one", "options", "why"),
     [
-        (tag("holding:0", "float64"), {"max_registers": 3}, "longer than what the device gives"),
+        (tag("holding:0", "float64"), {"max_registers": 3}, "longer than the device gives"),
         (tag("holding:8", "uint32"), {"forbidden": (parse_place("holding:9-20"),)}, "is forbidden"),
     ],
 )
-def test_a_tag_that_cannot_be_read_is_objected_to(one: Tag, options: dict[str, object], why: str) -> None:
+def test_a_tag_that_cannot_be_read_is_refused(one: Tag, options: dict[str, object], why: str) -> None:
     objection = DeviceLimits(**options).objection(one)  # type: ignore[arg-type]
     assert why in str(objection)
     assert DeviceLimits().objection(one) is None

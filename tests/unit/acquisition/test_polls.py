@@ -1,4 +1,4 @@
-"""Rounds: what is asked when, what a refusal teaches, and that nothing is asked twice at a time."""
+"""Rounds: what is read when, what is learnt from a refusal, and that no block is read twice at a time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import pytest
 from sealbus.acquisition import SampleClock
 from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
-from sealbus.acquisition.tag_states import TagState
+from sealbus.acquisition.tag_states import HeldBack, TagState
 from sealbus.client import Failure
 from sealbus.plant import TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sealbus.client import Channel, Transaction
 
 
@@ -25,7 +27,7 @@ class Device:
     """Takes the place of a channel: register n holds n, those of `holes` are refused, `mute` answers nothing."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[int, int]] = []
+        self.requests: list[tuple[int, int]] = []
         self.waiting: list[Transaction] = []
         self.holes: set[int] = set()
         self.code = 2
@@ -34,7 +36,7 @@ class Device:
 
     def submit(self, transaction: Transaction) -> None:
         address, count = struct.unpack(">HH", transaction.request.tail[2:])
-        self.asked.append((address, count))
+        self.requests.append((address, count))
         if self.failure is not None:
             transaction.fail(self.failure)
         elif self.mute:
@@ -51,36 +53,40 @@ class Device:
             transaction.settle(bytes((0, 0, 0, 3 + 2 * count, 1, 3, 2 * count)) + words)
 
 
-class Desk:
-    """The collector, as far as a poll knows it."""
+class FakeContext:
+    """The engine, as far as a poll needs it, and one device."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = SampleClock()
-        self.samples: list[Sample] = []
+        self.changes: list[Sample] = []
         self.device = Device()
         self.lags: list[float] = []
 
-    def told(self) -> list[Sample]:
-        return self.samples
+    def add_changes(self, changes: Sequence[Sample]) -> None:
+        self.changes += changes
 
-    def lagged(self, seconds: float) -> None:
+    @property
+    def samples(self) -> list[Sample]:
+        return [change for change in self.changes if not isinstance(change, HeldBack)]
+
+    def record_lag(self, seconds: float) -> None:
         self.lags.append(seconds)
 
     def poll(self, addresses: list[int], interval_s: float = 1.0, *, window: int = 1, gap: int = 8) -> Poll:
         unit = PolledUnit(1, 1, DeviceLimits(gap_registers=gap), cast("Channel", self.device), window)
-        members = []
+        polled_tags = []
         for address in addresses:
             plan = TagPlan(id=address, place=f"holding:{address}", interval_s=interval_s)
             tag = compile_tag(plan)
-            members.append(PolledTag(tag, TagState(plan, build_conversion(tag))))
-        poll = Poll(unit, members, interval_s, self)
+            polled_tags.append(PolledTag(tag, TagState(plan, build_conversion(tag))))
+        poll = Poll(unit, polled_tags, interval_s, self)
         poll.start()
         return poll
 
-    def asked(self) -> list[tuple[int, int]]:
-        asked, self.device.asked = self.device.asked, []
-        return asked
+    def requests(self) -> list[tuple[int, int]]:
+        requests, self.device.requests = self.device.requests, []
+        return requests
 
     def bad(self) -> dict[int, Reason]:
         return {sample.tag_id: sample.reason for sample in self.samples if sample.quality is Quality.BAD}
@@ -89,172 +95,173 @@ class Desk:
         return {sample.tag_id for sample in self.samples if sample.quality is Quality.GOOD}
 
 
-async def test_each_round_asks_each_block_once() -> None:
-    desk = Desk()
-    poll = desk.poll([0, 1, 200])
+async def test_each_round_reads_each_block_once() -> None:
+    context = FakeContext()
+    poll = context.poll([0, 1, 200])
     await asyncio.sleep(3.5)
-    rounds = desk.asked()
+    rounds = context.requests()
     assert len(rounds) in (6, 8)
     assert rounds[:2] == [(0, 2), (200, 1)]
-    assert [(sample.tag_id, sample.value) for sample in desk.samples] == [(0, 0), (1, 1), (200, 200)]
+    assert [(sample.tag_id, sample.value) for sample in context.samples] == [(0, 0), (1, 1), (200, 200)]
     assert (poll.counters.overruns, poll.counters.failures) == (0, 0)
     poll.stop()
 
 
 async def test_no_more_is_under_way_than_the_window_allows() -> None:
-    desk = Desk()
-    desk.device.mute = True
-    poll = desk.poll([0, 100, 200, 300], window=2)
+    context = FakeContext()
+    context.device.mute = True
+    poll = context.poll([0, 100, 200, 300], window=2)
     await asyncio.sleep(1.1)
-    assert desk.asked() == [(0, 1), (100, 1)]
-    desk.device.answer(desk.device.waiting.pop())
-    assert desk.asked() == [(200, 1)]
+    assert context.requests() == [(0, 1), (100, 1)]
+    context.device.answer(context.device.waiting.pop())
+    assert context.requests() == [(200, 1)]
     poll.stop()
 
 
 async def test_a_round_that_is_not_over_makes_the_next_ones_overruns_and_never_a_second_one() -> None:
-    desk = Desk()
-    desk.device.mute = True
-    poll = desk.poll([0])
+    context = FakeContext()
+    context.device.mute = True
+    poll = context.poll([0])
     await asyncio.sleep(5.5)
-    assert desk.asked() == [(0, 1)]
+    assert context.requests() == [(0, 1)]
     assert poll.counters.overruns in (4, 5)
-    desk.device.mute = False
-    desk.device.answer(desk.device.waiting.pop())
+    context.device.mute = False
+    context.device.answer(context.device.waiting.pop())
     overruns = poll.counters.overruns
     await asyncio.sleep(2)
-    assert desk.asked() == [(0, 1)] * 2
+    assert context.requests() == [(0, 1)] * 2
     assert poll.counters.overruns == overruns
     poll.stop()
 
 
-async def test_a_block_with_a_hole_is_split_down_to_the_guilty_tag_and_put_together_around_it() -> None:
-    desk = Desk()
-    desk.device.holes = {11}
-    poll = desk.poll(list(range(30)))
+async def test_a_block_with_a_hole_is_split_down_to_the_refused_tag_and_merged_around_it() -> None:
+    context = FakeContext()
+    context.device.holes = {11}
+    poll = context.poll(list(range(30)))
     await asyncio.sleep(1.5)
-    first = desk.asked()
+    first = context.requests()
     assert first[0] == (0, 30)
     assert (11, 1) in first
     assert len(first) <= 12
-    assert desk.bad() == {11: Reason.NO_SUCH_PLACE}
-    assert desk.good() == set(range(30)) - {11}
+    assert context.bad() == {11: Reason.NO_SUCH_PLACE}
+    assert context.good() == set(range(30)) - {11}
     await asyncio.sleep(1)
-    assert desk.asked() == [(0, 11), (12, 18)]
+    assert context.requests() == [(0, 11), (12, 18)]
     assert [tag.plan.id for tag in poll.refused] == [11]
-    assert len(desk.samples) == 30, "nothing is told again for having been put together anew"
+    assert len(context.samples) == 30, "nothing is reported again because it was merged again"
     poll.stop()
 
 
 async def test_a_hole_between_tags_costs_no_tag_its_value() -> None:
-    desk = Desk()
-    desk.device.holes = {5}
-    poll = desk.poll([3, 4, 6, 7])
+    context = FakeContext()
+    context.device.holes = {5}
+    poll = context.poll([3, 4, 6, 7])
     await asyncio.sleep(1.5)
-    assert desk.bad() == {}
-    assert desk.good() == {3, 4, 6, 7}
-    desk.asked()
+    assert context.bad() == {}
+    assert context.good() == {3, 4, 6, 7}
+    context.requests()
     await asyncio.sleep(1)
-    assert desk.asked() == [(3, 2), (6, 2)]
+    assert context.requests() == [(3, 2), (6, 2)]
     poll.stop()
 
 
-async def test_what_was_learnt_is_tried_anew_later_and_less_and_less_often() -> None:
-    desk = Desk()
-    desk.device.holes = {1}
-    poll = desk.poll([0, 1, 2], 10.0)
+async def test_learned_splits_are_dropped_later_and_less_and_less_often() -> None:
+    context = FakeContext()
+    context.device.holes = {1}
+    poll = context.poll([0, 1, 2], 10.0)
     merged: list[float] = []
     for _ in range(60):
         await asyncio.sleep(10)
-        if (0, 3) in desk.asked():
+        if (0, 3) in context.requests():
             merged.append(asyncio.get_running_loop().time())
     gaps = [later - earlier for earlier, later in itertools.pairwise(merged)]
     assert gaps[0] < 80
     assert gaps[1] > gaps[0]
-    desk.device.holes = set()
+    context.device.holes = set()
     await asyncio.sleep(600)
-    assert desk.good() == {0, 1, 2}
-    desk.asked()
+    assert context.good() == {0, 1, 2}
+    context.requests()
     await asyncio.sleep(10)
-    assert desk.asked() == [(0, 3)]
+    assert context.requests() == [(0, 3)]
     poll.stop()
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1, Reason.NOT_ALLOWED), (3, Reason.DEVICE_EXCEPTION)])
 async def test_a_refusal_by_a_gateway_or_for_length_is_split_alike(code: int, reason: Reason) -> None:
-    desk = Desk()
-    desk.device.holes, desk.device.code = {1}, code
-    poll = desk.poll([0, 1, 2])
+    context = FakeContext()
+    context.device.holes, context.device.code = {1}, code
+    poll = context.poll([0, 1, 2])
     await asyncio.sleep(1.5)
-    assert desk.bad() == {1: reason}
-    assert desk.good() == {0, 2}
+    assert context.bad() == {1: reason}
+    assert context.good() == {0, 2}
     poll.stop()
 
 
-async def test_any_other_exception_is_one_of_the_whole_block_and_is_asked_again_as_it_is() -> None:
-    desk = Desk()
-    desk.device.holes, desk.device.code = {1}, 4
-    poll = desk.poll([0, 1, 2])
+async def test_any_other_exception_is_one_of_the_whole_block_which_is_read_again_as_it_is() -> None:
+    context = FakeContext()
+    context.device.holes, context.device.code = {1}, 4
+    poll = context.poll([0, 1, 2])
     await asyncio.sleep(1.5)
-    assert desk.bad() == dict.fromkeys((0, 1, 2), Reason.DEVICE_EXCEPTION)
-    desk.device.holes = set()
-    desk.asked()
+    assert context.bad() == dict.fromkeys((0, 1, 2), Reason.DEVICE_EXCEPTION)
+    context.device.holes = set()
+    context.requests()
     await asyncio.sleep(1)
-    assert desk.asked() == [(0, 3)]
-    assert desk.good() == {0, 1, 2}
+    assert context.requests() == [(0, 3)]
+    assert context.good() == {0, 1, 2}
     poll.stop()
 
 
 async def test_a_thousand_blocks_that_fail_at_once_do_not_pile_up_on_the_stack() -> None:
-    desk = Desk()
-    desk.device.failure = Failure.UNREACHABLE
-    poll = desk.poll([20 * number for number in range(3000)])
+    context = FakeContext()
+    context.device.failure = Failure.UNREACHABLE
+    poll = context.poll([20 * number for number in range(3000)])
     await asyncio.sleep(1.5)
-    assert len(desk.asked()) >= 3000
-    assert set(desk.bad().values()) == {Reason.UNREACHABLE}
+    assert len(context.requests()) >= 3000
+    assert set(context.bad().values()) == {Reason.UNREACHABLE}
     poll.stop()
 
 
 @pytest.mark.parametrize("failure", [Failure.EXPIRED, Failure.BUSY])
 async def test_a_request_that_was_never_sent_says_nothing_and_after_a_while_the_tag_is_stale(failure: Failure) -> None:
-    desk = Desk()
-    poll = desk.poll([0])
+    context = FakeContext()
+    poll = context.poll([0])
     await asyncio.sleep(1.5)
-    read_us = desk.samples[0].time_us
-    desk.device.failure = failure
+    read_us = context.samples[0].time_us
+    context.device.failure = failure
     for _ in range(10):
         await asyncio.sleep(1)
-        poll.sweep(asyncio.get_running_loop().time())
-    assert [sample.quality for sample in desk.samples] == [Quality.GOOD, Quality.STALE]
-    assert desk.samples[1].value == 0
-    assert desk.samples[1].time_us > read_us
-    desk.device.failure = None
+        context.add_changes(poll.sweep(asyncio.get_running_loop().time()))
+    assert [sample.quality for sample in context.samples] == [Quality.GOOD, Quality.STALE]
+    assert context.samples[1].value == 0
+    assert context.samples[1].time_us > read_us
+    context.device.failure = None
     await asyncio.sleep(1)
-    assert desk.samples[-1].quality is Quality.GOOD
+    assert context.samples[-1].quality is Quality.GOOD
     poll.stop()
 
 
-async def test_what_comes_after_the_stop_is_nobodys() -> None:
-    desk = Desk()
-    desk.device.mute = True
-    poll = desk.poll([0])
+async def test_an_answer_after_the_stop_is_ignored() -> None:
+    context = FakeContext()
+    context.device.mute = True
+    poll = context.poll([0])
     await asyncio.sleep(1.1)
     poll.stop()
-    desk.device.answer(desk.device.waiting.pop())
+    context.device.answer(context.device.waiting.pop())
     await asyncio.sleep(5)
-    assert desk.samples == []
-    assert desk.asked() == [(0, 1)]
+    assert context.samples == []
+    assert context.requests() == [(0, 1)]
 
 
-async def test_a_refused_tag_is_said_again_in_its_time_though_it_is_not_asked() -> None:
-    desk = Desk()
-    desk.device.holes = {0}
-    poll = desk.poll([0])
+async def test_a_refused_tag_is_reported_again_in_its_time_though_it_is_not_read() -> None:
+    context = FakeContext()
+    context.device.holes = {0}
+    poll = context.poll([0])
     await asyncio.sleep(1.5)
-    desk.samples.clear()
-    for point in poll.members:
-        point.point.repeat_at = 0.0
-    poll.sweep(asyncio.get_running_loop().time())
-    assert desk.bad() == {0: Reason.NO_SUCH_PLACE}
-    assert desk.samples[0].value is None
+    context.changes.clear()
+    (polled_tag,) = poll.polled_tags
+    context.add_changes(poll.sweep(asyncio.get_running_loop().time()))
+    assert context.changes == []
+    context.add_changes(poll.sweep(polled_tag.state.repeat_at))
+    assert context.bad() == {0: Reason.NO_SUCH_PLACE}
+    assert context.samples[0].value is None
     poll.stop()

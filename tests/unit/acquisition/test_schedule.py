@@ -12,38 +12,38 @@ from sealbus.acquisition.schedule import PollPhase
 
 
 def test_the_nth_time_is_start_plus_n_intervals_however_late_it_is_noticed() -> None:
-    beat = PollPhase(0.1, 3, 1000.0)
-    start = beat.due
+    phase = PollPhase(0.1, 3, 1000.0)
+    start = phase.due
     for _ in range(100_000):
-        assert beat.advance(beat.due + 0.03) == 0
-    assert beat.due == pytest.approx(start + 100_000 * 0.1, abs=1e-6)
+        assert phase.advance(phase.due + 0.03) == 0
+    assert phase.due == pytest.approx(start + 100_000 * 0.1, abs=1e-6)
 
 
 @pytest.mark.parametrize("early_s", [0.0, 1e-9, 0.0009])
 def test_a_timer_that_rings_a_moment_early_rings_once_and_misses_nothing(early_s: float) -> None:
-    beat = PollPhase(1.0, 1, 0.0)
-    start = beat.due
+    phase = PollPhase(1.0, 1, 0.0)
+    start = phase.due
     for number in range(1, 10):
-        assert beat.advance(beat.due - early_s) == 0
-        assert beat.due == start + number
+        assert phase.advance(phase.due - early_s) == 0
+        assert phase.due == start + number
 
 
 def test_times_that_were_missed_are_counted_and_left_out() -> None:
-    beat = PollPhase(1.0, 1, 0.0)
-    start = beat.due
-    assert beat.advance(start + 4.5) == 4
-    assert beat.due == start + 5.0
+    phase = PollPhase(1.0, 1, 0.0)
+    start = phase.due
+    assert phase.advance(start + 4.5) == 4
+    assert phase.due == start + 5.0
 
 
 @given(st.floats(0.05, 1e5), st.integers(0, 10**9), st.floats(0, 1e8), st.lists(st.floats(0, 1e4), max_size=30))
 def test_what_is_due_next_is_always_to_come(interval_s: float, number: int, now: float, lates: list[float]) -> None:
-    beat = PollPhase(interval_s, number, now)
-    assert now <= beat.due <= now + min(interval_s, 1.0) + 1e-6
+    phase = PollPhase(interval_s, number, now)
+    assert now <= phase.due <= now + min(interval_s, 1.0) + 1e-6
     for late in lates:
-        before = beat.due
-        missed = beat.advance(before + late)
+        before = phase.due
+        missed = phase.advance(before + late)
         assert missed >= 0
-        assert before + late < beat.due <= before + late + interval_s * 1.001 + 1e-6
+        assert before + late < phase.due <= before + late + interval_s * 1.001 + 1e-6
 
 
 def test_two_hundred_devices_are_spread_over_the_second() -> None:

@@ -46,7 +46,7 @@ class Heartbeat(models.Model):
     """
 
     name = models.CharField(max_length=32, primary_key=True)
-    """`collector`."""
+    """`collector/main`: the collector with the id main."""
     holder = models.CharField(max_length=100, default="")
     at = models.DateTimeField()
 

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from sealbus.plant import COLLECTOR_LEASE, name_of_collector
 from sealbus.web.access.models import Heartbeat
 from sealbus.web.access.probes import ADVISORIES, PROBES
 from sealbus.web.audit.chain_state import head_problem
@@ -115,7 +116,9 @@ def _database() -> str:
 
 
 def _collector() -> str:
-    return "" if Heartbeat.is_alive("collector") else "the collector does not show a sign of life"
+    return (
+        "" if Heartbeat.is_alive(name_of_collector(COLLECTOR_LEASE)) else "the collector does not show a sign of life"
+    )
 
 
 def _bus() -> str:

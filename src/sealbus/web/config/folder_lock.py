@@ -1,4 +1,4 @@
-"""One process at a time in a part of the state folder. The lock ends with the process, however that ends."""
+"""The state folder, and locks in it that let one process at a time do something. A lock ends with its process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["locked_folder", "own_folder"]
 
 
 def own_folder(home: Path) -> None:
-    """Make the state folder, for this user alone. Raises ConfigError where others could read the keys in it."""
+    """Make the state folder, for this user only. Raises ConfigError where others could read the keys in it."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = home.stat()
@@ -29,15 +29,15 @@ def own_folder(home: Path) -> None:
         home.chmod(0o700)
     elif found.st_uid != os.geteuid() and found.st_mode & 0o077:
         raise ConfigError(
-            "the state folder belongs to another user, and more than he can use it",
+            "the state folder belongs to another user, and others can read it",
             file=str(home),
-            hint="run as its owner, or let him chmod 700 it",
+            hint="run as its owner, or let its owner run chmod 700 on it",
         )
 
 
 @contextmanager
 def locked_folder(home: Path, name: str, *, refusal: str = "") -> Iterator[None]:
-    """Hold the lock file `name` in the state folder. Wait for whoever holds it, or raise ConfigError with this refusal."""
+    """Hold the lock file `name` in the state folder. Wait for it; with a `refusal` raise ConfigError with it instead."""
     own_folder(home)
     descriptor = os.open(home / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from sealbus.bus import STATE_TOPIC, CollectorReport, decode_report
 from sealbus.errors import SealbusError
+from sealbus.plant import name_of_collector
 from sealbus.web.access.actions import Action
 from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import Requirement, may
@@ -86,7 +87,7 @@ def _ask() -> CollectorReport:
     if service is None:
         return _SILENT
     answer_s = service.limits.collector_answer_s
-    asked = service.bus.request(STATE_TOPIC, b"", timeout_s=answer_s)
+    asked = service.bus.request(name_of_collector(STATE_TOPIC), b"", timeout_s=answer_s)
     try:
         payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(answer_s + 1)
         return decode_report(payload)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sealbus.bus import LIVE_TOPIC, SNAPSHOT_TOPIC, decode_samples, decode_snapshot_page, encode_snapshot_request
 from sealbus.errors import PeerError, SealbusError
+from sealbus.plant import name_of_collector
 from sealbus.samples import Reason
 from sealbus.web.trends.catalog import Catalog
 from sealbus.web.trends.followers import Followers
@@ -108,7 +109,8 @@ class LiveHub:
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        async with self._bus.subscribe(LIVE_TOPIC, depth=_DEPTH) as subscription, asyncio.TaskGroup() as tasks:
+        topic = name_of_collector(LIVE_TOPIC)
+        async with self._bus.subscribe(topic, depth=_DEPTH) as subscription, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._hear(subscription), name="live values")
             tasks.create_task(self._watch(subscription), name="live state")
 
@@ -178,7 +180,7 @@ class LiveHub:
         try:
             while True:
                 payload = await self._bus.request(
-                    SNAPSHOT_TOPIC, encode_snapshot_request(first), timeout_s=_SNAPSHOT_ANSWER_S
+                    name_of_collector(SNAPSHOT_TOPIC), encode_snapshot_request(first), timeout_s=_SNAPSHOT_ANSWER_S
                 )
                 page = decode_snapshot_page(payload)
                 if page.samples and page.samples[0].tag_id < first:

@@ -66,9 +66,15 @@ def claim_commands(worker: str, limit: int) -> list[plant.Command]:
     Those past their deadline become expired. Those that are not possible, or not allowed any more, become refused.
     """
     expire_overdue()
-    waiting = list(Command.objects.unclaimed().order_by("id")[:limit])
-    claimed = (_claim(command, worker) for command in waiting)
-    return [command for command in claimed if command is not None]
+    claimed: list[plant.Command] = []
+    last_id = 0
+    while len(claimed) < limit:
+        waiting = list(Command.objects.unclaimed().filter(pk__gt=last_id).order_by("id")[: limit - len(claimed)])
+        if not waiting:
+            break
+        last_id = waiting[-1].pk
+        claimed += [found for command in waiting if (found := _claim(command, worker)) is not None]
+    return claimed
 
 
 def note_progress(worker: str, progress: CommandProgress) -> bool:
@@ -126,14 +132,17 @@ def finish_command(worker: str, result: CommandResult) -> bool:
     return end_command(command, to, reason=reason, result=clean(msgspec.to_builtins(result)))
 
 
-def recover_commands() -> int:
-    """End the commands that a collector had claimed when it stopped or lost its lease. Returns how many.
+def recover_commands(collector_id: str) -> int:
+    """End the commands that a process of this collector id had claimed when it stopped or lost its lease. Returns how many.
 
-    Call it only as the one collector of the site, before the first claim. Nothing is executed again: a write that was
-    recorded as sent is unknown, one that was not has failed, and a reading has failed.
+    Call it only as the holder of the lease of this id, before the first claim; a holder's name begins with the id and "@".
+    Nothing is executed again: a write that was recorded as sent is unknown, one that was not has failed, and a reading has
+    failed.
     """
     ended = 0
-    held = Command.objects.filter(state__in=[CommandState.CLAIMED, CommandState.SENT])
+    held = Command.objects.filter(
+        state__in=[CommandState.CLAIMED, CommandState.SENT], claimed_by__startswith=f"{collector_id}@"
+    )
     for command in with_targets(held):
         if command.state == CommandState.SENT:
             ended += end_command(command, CommandState.UNKNOWN, reason=_MAY_BE_SENT)

@@ -1,0 +1,14 @@
+"""The numbers by which a collector learns that something has changed. Each grows with a change of what it counts."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+__all__ = ["SiteVersions"]
+
+
+class SiteVersions(Struct, frozen=True, kw_only=True):
+    """`plan` counts changes of connections, devices, tags, networks and retention; `commands` those of commands."""
+
+    plan: int
+    commands: int

@@ -1,0 +1,157 @@
+"""The site, as the collector process sees it: the `CollectorStore` of the collector package, on the database.
+
+`cli` hands it over, because this package must not import what reaches devices, and the collector knows no Django. Each
+method is one short piece of work for a thread of the caller. Whatever a database that is away raises becomes a
+SealbusError, and the next call connects again.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+import msgspec
+from django.conf import settings
+from django.db import Error, InterfaceError, close_old_connections, connection
+
+from sealbus.errors import ConfigError, SealbusError
+from sealbus.history import HistoryRules, RetentionClass
+from sealbus.plant import Command, CommandProgress, CommandResult, Plan, SiteVersions
+from sealbus.web.access import hints
+from sealbus.web.access.models import Heartbeat, Version
+from sealbus.web.accounts.services.refusals import flush_refusals
+from sealbus.web.audit.checkpoints import note_head
+from sealbus.web.audit.forwarding import keep_forwarding
+from sealbus.web.audit.takeover import take_records
+from sealbus.web.devices import queries
+from sealbus.web.devices.services import collector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from pathlib import Path
+
+    from sealbus.web.config.environment import Environment
+
+__all__ = ["CollectorStore"]
+
+_PLAN: Final = "plan"
+_COMMANDS: Final = "command"
+_Given = ParamSpec("_Given")
+_Got = TypeVar("_Got")
+
+
+def _on_database(work: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
+    """Replace a broken connection before the call; raise SealbusError for a database that is away."""
+
+    @functools.wraps(work)
+    def done(*args: _Given.args, **kwargs: _Given.kwargs) -> _Got:
+        close_old_connections()
+        try:
+            return work(*args, **kwargs)
+        except (Error, InterfaceError) as error:
+            if not connection.in_atomic_block:
+                connection.close()
+            raise SealbusError(
+                f"the database: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            ) from error
+
+    return done
+
+
+class CollectorStore:
+    """Use it after `boot`. The methods are described at `collector.CollectorStore`."""
+
+    @property
+    def environment(self) -> Environment:
+        """What the operator has set."""
+        site: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
+        return site
+
+    @property
+    def hint_topics(self) -> tuple[str, ...]:
+        """A hint has the name of the version number that has changed."""
+        return _PLAN, _COMMANDS
+
+    @staticmethod
+    def carry_hints(publish: Callable[[str, bytes], None] | None) -> None:
+        """Publish the hints of changes that this process makes."""
+        hints.carry(publish)
+
+    @_on_database
+    def versions(self) -> SiteVersions:
+        """The numbers now."""
+        numbers = dict(Version.objects.filter(name__in=self.hint_topics).values_list("name", "number"))
+        return SiteVersions(plan=numbers.get(_PLAN, 0), commands=numbers.get(_COMMANDS, 0))
+
+    @_on_database
+    def plan(self) -> Plan:
+        """All that is to be collected."""
+        try:
+            return msgspec.convert(queries.plan(), Plan)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"the plan cannot be used, so the last one goes on: {error}") from None
+
+    @_on_database
+    def history_rules(self) -> HistoryRules:
+        """Time zone and retention. Without a class in the database, the default class of history holds."""
+        classes = tuple(RetentionClass(**each) for each in queries.retention_classes())
+        zone = self.environment.time_zone
+        if not classes:
+            return HistoryRules(zone=zone)
+        return HistoryRules(zone=zone, classes=classes, class_of=queries.retention_of_tags())
+
+    @_on_database
+    def hold_lease(self, name: str, holder: str) -> str:
+        """Returns the holder after this call."""
+        return Heartbeat.hold(name, holder) or holder
+
+    @_on_database
+    def release_lease(self, name: str, holder: str) -> None:
+        """Release the lease so that a waiting collector can take it at once."""
+        Heartbeat.release(name, holder)
+
+    @_on_database
+    def recover_commands(self, collector_id: str) -> int:
+        """End the commands that an earlier process of this collector has claimed."""
+        return collector.recover_commands(collector_id)
+
+    @_on_database
+    def claim_commands(self, holder: str, limit: int) -> Sequence[Command]:
+        """Commands that are not possible, or not allowed any more, are ended here; the next ones take their place."""
+        return collector.claim_commands(holder, limit)
+
+    @_on_database
+    def withdrawn_commands(self, holder: str) -> Sequence[int]:
+        """The claimed ones that were withdrawn."""
+        return collector.withdrawn_commands(holder)
+
+    @_on_database
+    def record_sent(self, holder: str, command_id: int) -> bool:
+        """Record a write as sent, before it goes on the wire."""
+        return collector.record_sent(holder, command_id)
+
+    @_on_database
+    def note_progress(self, holder: str, progress: CommandProgress) -> None:
+        """Store the progress of a command."""
+        collector.note_progress(holder, progress)
+
+    @_on_database
+    def finish_command(self, holder: str, result: CommandResult) -> None:
+        """Store the result of a command."""
+        collector.finish_command(holder, result)
+
+    @_on_database
+    def take_records(self, name: str, folder: Path) -> int:
+        """Take what a gateway has recorded since the last call into the audit."""
+        return take_records(folder, name=name)
+
+    @_on_database
+    def maintain_audit(self) -> None:
+        """Add counted refusals to the audit, and note outside the database where the audit ends."""
+        flush_refusals()
+        note_head(self.environment.home)
+
+    def forwarding(self) -> Coroutine[None, None, None] | None:
+        """The task that sends the audit to a syslog server, in a thread of its own."""
+        target = self.environment.syslog
+        return None if target is None else keep_forwarding(target)

@@ -1,0 +1,132 @@
+"""The process as a whole, on a real bus and a real history: what it needs to begin, and in which order it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbus.bus import decode_samples, open_bus
+from sealbus.collector import CollectorSettings, CollectorTiming, run_collector
+from sealbus.plant import CommandState, ConnectionPlan, Plan, SiteVersions, TestConnection
+from unit.collector.fake_site import FakeStore
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+FAST = CollectorTiming(
+    versions_s=0.01, lease_retry_s=0.01, lease_renew_s=0.01, results_retry_s=0.01, records_s=0.01, audit_s=0.01
+)
+PATIENCE_S = 20.0
+
+
+def settings(home: Path) -> CollectorSettings:
+    return CollectorSettings(
+        home=home,
+        history=f"sqlite:///{home}/history.sqlite3",
+        time_zone="UTC",
+        bus="local:",
+        bus_folder=home / "bus",
+        timing=FAST,
+    )
+
+
+class Process:
+    def __init__(self, home: Path, store: FakeStore | None = None) -> None:
+        self.store = store or FakeStore()
+        self.stopped = asyncio.Event()
+        self.lines: list[str] = []
+        self.task = asyncio.create_task(
+            run_collector(self.store, settings(home), stopped=self.stopped, report=self.lines.append)
+        )
+
+    async def until(self, call: str, times: int = 1) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while self.store.calls.count(call) < times:
+                await asyncio.sleep(0.005)
+
+
+async def test_it_stops_in_order_and_releases_its_lease_last(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    await process.until("claim")
+    await process.until("audit")
+    process.store.waiting = [TestConnection(id=5, connection=ConnectionPlan(id=1, url="tcp://127.0.0.1:1"))]
+    process.store.numbers = SiteVersions(plan=1, commands=1)
+    await process.until("finish")
+    process.stopped.set()
+    await process.task
+    calls = process.store.calls
+    assert process.lines == ["listening on local:"]
+    assert calls[-2:] == ["hints off", "release"]
+    assert calls.index("hold") < calls.index("hints on") < calls.index("recover main") < calls.index("claim")
+    assert [each.id for each in process.store.results] == [5]
+    assert process.store.leases == {}
+
+
+async def test_a_command_under_way_at_the_end_has_its_result_in_the_store(tmp_path: Path) -> None:
+    async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(be_silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    process = Process(tmp_path)
+    process.store.plans = Plan(
+        version=1,
+        networks=("127.0.0.1 *",),
+        connections=(ConnectionPlan(id=1, url=f"tcp://127.0.0.1:{port}", timeout_s=60.0),),
+    )
+    process.store.numbers = SiteVersions(plan=1, commands=0)
+    process.store.waiting = [TestConnection(id=9, connection=1, within_s=60.0)]
+    await process.until("progress")
+    process.stopped.set()
+    await process.task
+    (result,) = process.store.results
+    assert (result.id, result.state) == (9, CommandState.FAILED)
+    assert process.store.calls.index("finish") < process.store.calls.index("hints off")
+    server.close()
+
+
+async def test_a_process_that_loses_its_lease_stops_polling_and_waits_for_it(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    await process.until("claim")
+    mine = process.store.leases["collector/main"]
+    process.store.leases["collector/main"] = "main@other"
+    await process.until("hints off")
+    async with asyncio.timeout(PATIENCE_S):
+        while len(process.lines) < 2:
+            await asyncio.sleep(0.005)
+    assert "release" not in process.store.calls, "the lease is another's"
+    assert process.lines[1] == "waiting until this is the collector of the site: main@other holds the lease"
+    process.store.leases["collector/main"] = mine
+    await process.until("hints on", 2)
+    process.stopped.set()
+    await process.task
+
+
+async def test_a_keepalive_is_on_the_bus_while_it_runs(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    await process.until("hints on")
+    async with open_bus("local:", folder=tmp_path / "bus") as bus, bus.subscribe("live/main", depth=10) as messages:
+        async with asyncio.timeout(PATIENCE_S):
+            message = await anext(aiter(messages))
+        assert decode_samples(message.payload) == []
+    process.stopped.set()
+    await process.task
+
+
+class FailingStore(FakeStore):
+    def forwarding(self) -> Coroutine[None, None, None]:
+        async def broken() -> None:
+            raise RuntimeError("no such thing")
+
+        return broken()
+
+
+async def test_a_task_that_fails_ends_the_process_with_its_error(tmp_path: Path) -> None:
+    process = Process(tmp_path, FailingStore())
+    with pytest.raises(RuntimeError, match="no such thing"):
+        await process.task
+    assert process.store.calls[-1] == "hints off"
