@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from sealbus.bus import STATE_TOPIC, CollectorReport, ConnectionReport, ProblemReport, decode_report, encode_report
+from sealbus.bus import STATE_TOPIC, decode_collector_state, encode_collector_state
 from sealbus.errors import PeerError
+from sealbus.plant import CollectorState, ConnectionState, LinkStatus, PollState, Problem
 from web.live_people import a_scene
 from web.live_site import PATIENCE_S
 
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
     from web.live_site import Site
 
 
-def _connection(number: int) -> ConnectionReport:
-    return ConnectionReport(
-        id=number, status="refused", why="no rule names it", since_us=5, last_answer_us=None, sent=1, answered=0,
-        silent=1, silent_units=(3,), identity_problem="", certificate_not_after_us=None,
+def _connection(number: int) -> ConnectionState:
+    poll = PollState(
+        device_id=1, interval_s=1.0, tags=50, requests_per_round=1, rounds=1, requests=1, failures=1, overruns=0,
+        lag_s=0.001, took_s=0.1, refused=(7,),
+    )  # fmt: skip
+    return ConnectionState(
+        id=number, name=f"line {number}", url="tcp://10.0.0.5:502", status=LinkStatus.REFUSED, why="no rule names it",
+        since_us=5, last_answer_us=None, address="", sent=1, answered=0, silent=1, connects=0, connect_failures=1, waiting=0,
+        silent_units=(3,), overruns=0, polls=(poll, poll),
     )  # fmt: skip
 
 
@@ -34,13 +40,17 @@ async def test_one_sees_ones_own_connections_and_problems(site: Site) -> None:
     own = site.do("connection", name="own", group=anna.group)
     site.do("connection", name="theirs", group=berta.group)
     problems = tuple(
-        ProblemReport(what=what, id=number, text="it does not fit")
+        Problem(what=what, id=number, text="it does not fit")
         for what, number in (("tag", anna.tags[0]), ("tag", berta.tags[0]), ("device", anna.device), ("networks", 0))
     )
-    report = CollectorReport(connections=tuple(map(_connection, range(1, 1_000))), problems=problems)
+    state = CollectorState(
+        plan_version=1, connections=tuple(map(_connection, range(1, 1_000))), problems=problems, tags=1, samples=1,
+        sample_losses=0, orders_under_way=0, clock_set_back=0, clock_ahead_s=0.0,
+    )  # fmt: skip
+    assert decode_collector_state(encode_collector_state(state)) == state
 
     async def answer(payload: bytes) -> bytes:
-        return encode_report(report)
+        return encode_collector_state(state)
 
     async with site.collector() as collector:
         collector.bus.serve(STATE_TOPIC, answer)
@@ -62,6 +72,6 @@ async def test_a_stranger_learns_nothing(site: Site) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90" * 5_000, b"\x82\xa1a\x01\xa1b\x02"])
-def test_what_is_no_report_is_a_peer_error(payload: bytes) -> None:
+def test_bytes_that_are_not_a_state_are_a_peer_error(payload: bytes) -> None:
     with pytest.raises(PeerError):
-        decode_report(payload)
+        decode_collector_state(payload)

@@ -11,16 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sealbus.endpoints import NetworkRules
-from sealbus.plant import ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
+from sealbus.errors import ConfigError
+from sealbus.plant import CalculatedPlan, ConnectionPlan, DevicePlan, TagPlan
 from sealbus.web.devices import queries
-from sealbus.web.devices.models import Tag
+from sealbus.web.devices.models import Connection, Device, Tag
 from web.plant_rows import a_connection, a_device, a_tag
 
 pytestmark = pytest.mark.django_db
-
-
-def _plan() -> Plan:
-    return msgspec.convert(queries.plan(), Plan, strict=True)
 
 
 def test_the_plan_fits_the_collector() -> None:
@@ -30,28 +27,38 @@ def test_the_plan_fits_the_collector() -> None:
         sentinels=[-32768], low=-2, high=2, interval_s=0.05,
     )  # fmt: skip
     twice = a_tag(device, "twice", expression="2 * p", inputs={"p": power.pk}, interval_s=None, type="")
-    plan = _plan()
+    plan = queries.plan()
     [line] = plan.connections
     [meter] = line.devices
     [tag] = meter.tags
     assert (line.url, meter.unit_id, meter.forbidden) == ("tcp://10.0.0.5:502", 247, ("holding:100-119",))
     assert (tag.id, tag.place, tag.type, tag.order, tag.interval_s) == (power.pk, "holding:20", "float32", "CDAB", 0.05)
-    assert tag.linear == LinearRange(raw_low=0, raw_high=10, low=-1, high=1)
+    assert (tag.raw_low, tag.raw_high, tag.scaled_low, tag.scaled_high) == (0, 10, -1, 1)
     assert (tag.low, tag.high, tag.sentinels) == (-2, 2, (-32768,))
     assert [(each.id, each.expression, each.inputs) for each in plan.calculated] == [
         (twice.pk, "2 * p", {"p": power.pk})
     ]
 
 
-def test_the_plan_has_no_member_that_the_collector_does_not_know() -> None:
-    a_tag(a_device())
-    plan = queries.plan()
-    [line] = plan["connections"]
-    [device] = line["devices"]
-    [tag] = device["tags"]
-    for row, kind in ((plan, Plan), (line, ConnectionPlan), (device, DevicePlan), (tag, TagPlan)):
-        known = {field.name for field in msgspec.structs.fields(kind)}
-        assert set(row) == known, kind
+def test_a_plan_has_the_names_of_its_columns() -> None:
+    for kind, model in ((TagPlan, Tag), (CalculatedPlan, Tag), (DevicePlan, Device), (ConnectionPlan, Connection)):
+        columns = {field.name for field in model._meta.concrete_fields}
+        assert set(kind.__struct_fields__) - {"devices", "tags"} <= columns, kind
+
+
+def test_a_plan_has_the_defaults_of_its_columns() -> None:
+    for kind, model in ((TagPlan, Tag), (DevicePlan, Device), (ConnectionPlan, Connection)):
+        for field in msgspec.structs.fields(kind):
+            if not field.required and field.name not in ("devices", "tags", "name", "place"):
+                column: Any = model._meta.get_field(field.name)
+                default = column.get_default()
+                assert (tuple(default) if isinstance(default, list) else default) == field.default, (kind, field.name)
+
+
+def test_a_row_that_is_of_another_type_is_named() -> None:
+    tag = a_tag(a_device(), sentinels=["x"])
+    with pytest.raises(ConfigError, match=f"row {tag.pk}: .*sentinels"):
+        queries.plan()
 
 
 def test_what_is_archived_is_not_collected_and_what_is_off_says_so() -> None:
@@ -60,7 +67,7 @@ def test_what_is_archived_is_not_collected_and_what_is_off_says_so() -> None:
         a_tag(device)
         a_tag(device, "old", archived_at=timezone.now())
         a_tag(device, "sum", expression="1", type="")
-    plan = _plan()
+    plan = queries.plan()
     found = {device.name: device for line in plan.connections for device in line.devices}
     assert {name: (device.enabled, len(device.tags)) for name, device in found.items()} == {
         "on": (True, 1),
@@ -71,7 +78,7 @@ def test_what_is_archived_is_not_collected_and_what_is_off_says_so() -> None:
 
 def test_a_device_without_connection_has_only_calculated_tags() -> None:
     a_tag(a_device("sums", connection=None), expression="1", type="")
-    plan = _plan()
+    plan = queries.plan()
     assert (plan.connections, len(plan.calculated)) == ((), 1)
 
 
@@ -84,7 +91,7 @@ def test_the_plan_takes_seven_statements_however_many_tags() -> None:
     with CaptureQueriesContext(
         connection,
     ) as asked:
-        plan = _plan()
+        plan = queries.plan()
     assert sum(len(device.tags) for device in plan.connections[0].devices) == 120
     assert len(asked) == 7
 
@@ -100,8 +107,8 @@ def test_the_shipped_networks_are_private_and_leave_out_this_machine() -> None:
 
 def test_retention_is_what_the_history_keeps() -> None:
     tag = a_tag(a_device())
-    assert [each["name"] for each in queries.retention_classes()] == ["standard", "long", "short"]
-    assert set(queries.retention_classes()[0]) == {"name", "raw_days", "minute_days", "hour_days", "day_days", "hold_s"}
+    assert [each.name for each in queries.retention_classes()] == ["standard", "long", "short"]
+    assert queries.retention_classes()[0].hold_s == 3600
     assert queries.retention_of_tags() == {tag.pk: "standard"}
 
 

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from sealbus.expressions import parse_expression
-from sealbus.plant import ModelFound, OrderResult, OrderState, SunSpecFound
+from sealbus.plant import Discovery, FoundModel, ModelFound, OrderResult, OrderState, SunSpecFound, tags_of
 from sealbus.web.access.actions import Action
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Device, Tag
-from sealbus.web.devices.sunspec import FoundModel, model_ids, tags_of
+from sealbus.web.devices.sunspec import model_definition, model_ids
 from web.people import ALL_ACTIONS, a_user, signed_in
 from web.plant_rows import a_device
 
@@ -86,9 +86,13 @@ def _inverter() -> FoundModel:
     return FoundModel(103, 40069, tuple(words))
 
 
+def _tags_of(models: list[FoundModel], *, live: bool = True) -> Discovery:
+    return tags_of(models, model_definition, live=live)
+
+
 def test_a_scaled_point_is_calculated_from_its_raw_value_and_its_factor() -> None:
-    found = tags_of([_inverter()])
-    tags = {tag["name"]: tag for tag in found.tags}
+    found = _tags_of([_inverter()])
+    tags = {tag.name: msgspec.to_builtins(tag) for tag in found.tags}
     voltage = tags["inverter_three_phase.PhVphA"]
     assert voltage["inputs"] == {"raw": "inverter_three_phase.PhVphA.raw", "factor": "inverter_three_phase.V_SF"}
     assert voltage["unit"] == "V"
@@ -105,7 +109,7 @@ def test_a_scaled_point_is_calculated_from_its_raw_value_and_its_factor() -> Non
 
 
 def test_a_factor_can_be_fixed_as_it_was_read() -> None:
-    tags = {tag["name"]: tag for tag in tags_of([_inverter()], live=False).tags}
+    tags = {tag.name: msgspec.to_builtins(tag) for tag in _tags_of([_inverter()], live=False).tags}
     assert tags["inverter_three_phase.PhVphA"]["scale"] == 0.1
     assert tags["inverter_three_phase.W"]["scale"] == 10.0
     assert "10^1 as read" in tags["inverter_three_phase.W"]["text"]
@@ -116,16 +120,16 @@ def test_a_point_whose_factor_is_not_there_becomes_no_tag() -> None:
     model = _inverter()
     words = list(model.registers)
     words[15 - 2] = 0x8000
-    found = tags_of([FoundModel(103, 40069, tuple(words))])
-    assert not any(tag["name"].startswith("inverter_three_phase.W") for tag in found.tags)
+    found = _tags_of([FoundModel(103, 40069, tuple(words))])
+    assert not any(tag.name.startswith("inverter_three_phase.W") for tag in found.tags)
     assert "factor" in {each.point: each.why for each in found.left_out}["inverter_three_phase.W"]
 
 
 def test_modules_of_a_repeated_block_are_told_apart() -> None:
     head = [0xFFFF, 0x8000, 0xFFFF, 0, 0, 0, 2, 0xFFFF]
     module = [1, *([0x4441] * 8), 10, 400, 4000, 0, 77, 0xFFFF, 0xFFFF, 0x8000, 4, 0, 0]
-    found = tags_of([FoundModel(160, 40253, (*head, *module, *module))])
-    places = {tag["name"]: tag.get("place") for tag in found.tags}
+    found = _tags_of([FoundModel(160, 40253, (*head, *module, *module))])
+    places = {tag.name: tag.place for tag in found.tags}
     assert places["mppt.module_1.IDStr"] == "holding:40264"
     assert places["mppt.module_1.DCA.raw"] == "holding:40272"
     assert places["mppt.module_1.DCW.raw"] == "holding:40274"
@@ -138,17 +142,17 @@ def test_floats_strings_and_models_without_a_table() -> None:
     nan = struct.unpack(">2H", struct.pack(">f", float("nan")))
     words = list(nan) * 30
     words[0:2] = struct.unpack(">2H", struct.pack(">f", 12.5))
-    found = tags_of(
+    found = _tags_of(
         [FoundModel(113, 40069, tuple(words)), FoundModel(64999, 41000, (1, 2)), FoundModel(113, 42000, tuple(words))]
     )
-    names = [tag["name"] for tag in found.tags if tag["type"] == "float32"]
+    names = [tag.name for tag in found.tags if tag.type == "float32"]
     assert names == ["inverter_three_phase_float.A", "inverter_three_phase_float_2.A"]
     assert [each.why for each in found.left_out if each.model == 64999] == ["its table is not known here"]
 
 
 def test_a_model_that_ends_early_gives_what_it_has() -> None:
-    found = tags_of([FoundModel(103, 40069, _inverter().registers[:8])])
-    assert "inverter_three_phase.A" in [tag["name"] for tag in found.tags]
+    found = _tags_of([FoundModel(103, 40069, _inverter().registers[:8])])
+    assert "inverter_three_phase.A" in [tag.name for tag in found.tags]
     assert any("ends before" in each.why for each in found.left_out)
 
 

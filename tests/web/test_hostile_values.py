@@ -11,13 +11,12 @@ import pytest
 from rest_framework.exceptions import ParseError
 
 from sealbus.errors import ConfigError
-from sealbus.plant import TagPlan, build_conversion, compile_tag
+from sealbus.plant import SUNSPEC_TYPES, TagPlan, build_conversion, compile_tag, dial_problems
+from sealbus.protocol import ValueType
 from sealbus.web.access.json_bodies import JsonBody
 from sealbus.web.config.bodies import BodyBudget, BodyRefused
-from sealbus.web.devices import csv_table
-from sealbus.web.devices.hosts import Hosts
+from sealbus.web.devices import csv_table, queries
 from sealbus.web.devices.models import AllowedNetwork, Device, SerialPattern, Tag
-from sealbus.web.devices.tag_rules import SUNSPEC_TYPES, TYPES
 from web.people import ALL_ACTIONS, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_tag
 
@@ -133,7 +132,7 @@ def _plan(**fields: Any) -> TagPlan:
 
 
 @pytest.mark.parametrize("name", [*SUNSPEC_TYPES, "enum17"])
-@pytest.mark.parametrize("kind", ["", *(each for each in TYPES if each != "bit")])
+@pytest.mark.parametrize("kind", ["", *(each for each in ValueType if each is not ValueType.BIT)])
 def test_the_form_takes_the_sunspec_types_that_the_collector_takes(engineer: APIClient, name: str, kind: str) -> None:
     for length in (2, 4, 8) if kind == "string" else (0,):
         fields = {"place": "holding:0", "type": kind, "length": length, "sunspec_type": name}
@@ -198,10 +197,12 @@ def test_odd_numbers_that_mean_something_are_taken(engineer: APIClient) -> None:
     + ["relay://10.0.0.5:443/plant", "tcp://10.0.0.5:502?x=%1b"],
 )
 def test_a_url_with_what_nobody_sees_or_nobody_serves_is_refused(engineer: APIClient, url: str) -> None:
-    assert "; " in Hosts().problem(url, identity="plant-7" if url.startswith(("ssh", "relay")) else "")
+    identity = "plant-7" if url.startswith(("ssh", "relay")) else ""
+    [problem] = dial_problems(url, identity, queries.network_rules())
+    assert problem.hint
     body = {"group": a_group().pk, "name": "line", "url": url}
-    problem = _refused(engineer.post("/api/v1/connections", body, format="json"))
-    assert list(problem["errors"]) == ["url"]
+    refused = _refused(engineer.post("/api/v1/connections", body, format="json"))
+    assert list(refused["errors"]) == ["url"]
 
 
 @pytest.mark.parametrize(

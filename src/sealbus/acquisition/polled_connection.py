@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sealbus.acquisition.locating import LocatingError
 from sealbus.client import Channel, ChannelHooks, ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
-from sealbus.errors import ConfigError
-from sealbus.plant import ConnectionState, LinkStatus, PollState, Step
+from sealbus.plant import ConnectionState, LinkStatus, PollState, Step, connection_problems, raise_first
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ __all__ = ["DeviceRun", "DialContext", "PolledConnection", "build_rules"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _QUEUE: Final = 4096
-_LONGEST_S: Final = 600.0
-_WITH_IDENTITY: Final = (Scheme.MBAPS, Scheme.SSH_TCP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,16 +69,7 @@ class _Answers:
 
 
 def build_rules(plan: ConnectionPlan) -> ChannelRules:
-    """The rules of its channel. Raises ConfigError."""
-    for key in ("timeout_s", "connect_timeout_s"):
-        if not 0 < getattr(plan, key) <= _LONGEST_S:
-            raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, hint=f"give up to {_LONGEST_S:g} s")
-    for key in ("connect_delay_s", "gap_s", "turnaround_s"):
-        if not 0 <= getattr(plan, key) <= _LONGEST_S:
-            raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, hint=f"give 0 to {_LONGEST_S:g} s")
-    for key, most in (("in_flight", 64), ("connections", 64)):
-        if not 1 <= getattr(plan, key) <= most:
-            raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, hint=f"give 1 to {most}")
+    """The rules of its channel."""
     return ChannelRules(
         connections=plan.connections,
         in_flight=plan.in_flight,
@@ -118,18 +106,9 @@ class PolledConnection:
     _answers: _Answers = field(default_factory=_Answers)
 
     def __post_init__(self) -> None:
+        raise_first(connection_problems(self.plan))
         self.endpoint = parse_endpoint(self.plan.url)
-        scheme, forward = self.endpoint.scheme, self.endpoint.forward
-        if scheme is Scheme.RELAY:
-            raise ConfigError("relay is not in this version", key="url", hint="use mbaps:// or ssh+tcp://")
-        if scheme in _WITH_IDENTITY and not self.plan.identity:
-            raise ConfigError(f"{scheme} needs an identity", key="identity", hint="name one, or use tcp://")
-        if self.plan.identity and scheme not in _WITH_IDENTITY:
-            hint = "use mbaps://, or leave it out"
-            raise ConfigError(f"{scheme} has no use for an identity", key="identity", hint=hint)
-        if forward is not None and (forward.key or forward.known_hosts):
-            hint = "name an identity that has ssh_key and known_hosts"
-            raise ConfigError("no file belongs in the URL of a collector's connection", key="url", hint=hint)
+        scheme = self.endpoint.scheme
         hooks = ChannelHooks(
             locate=self._locate,
             connected=self._connected,

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["PolledConnections"]
 
 _log = logging.getLogger("sealbus.acquisition")
-_UNIT_IDS = range(256)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,8 +186,6 @@ class PolledConnections:
 
     def _start(self, link: PolledConnection, device: DevicePlan) -> None:
         """Raises ConfigError for a device that cannot be asked."""
-        if device.unit_id not in _UNIT_IDS:
-            raise ConfigError(f"{device.unit_id} is no unit id", key="unit_id", hint="give 0 to 255")
         limits = DeviceLimits.of(device)
         unit = PolledUnit(device.id, device.unit_id, limits, link.channel, link.window)
         with contextlib.ExitStack() as undo:

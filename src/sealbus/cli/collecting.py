@@ -31,16 +31,15 @@ from sealbus.bus import (
     SNAPSHOT_TOPIC,
     STATE_TOPIC,
     Bus,
-    CollectorReport,
     decode_snapshot_request,
-    encode_report,
+    encode_collector_state,
     encode_samples,
     encode_snapshot_page,
     open_bus,
 )
 from sealbus.errors import SealbusError
-from sealbus.history import HistoryRules, HistoryWriter, RetentionClass, open_history
-from sealbus.plant import Order, OrderProgress, OrderResult, OrderState, Plan
+from sealbus.history import HistoryRules, HistoryWriter, open_history
+from sealbus.plant import Order, OrderProgress, OrderResult, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -227,7 +226,7 @@ class Collecting:
         return encode_snapshot_page(self.collector.latest(), decode_snapshot_request(payload))
 
     async def _state(self, payload: bytes) -> bytes:
-        return encode_report(msgspec.convert(msgspec.to_builtins(self.collector.state()), CollectorReport))
+        return encode_collector_state(self.collector.state())
 
     async def _live(self) -> None:
         """An empty message where nothing changed: what was said before still holds."""
@@ -261,20 +260,15 @@ class Collecting:
                     await self._hinted.wait()
 
     async def _take_plan(self) -> bool:
-        rows = await self._try(self._desk.plan)
+        plan = await self._try(self._desk.plan)
         kept = await self._try(self._desk.retention)
-        if rows is None or kept is None:
-            return False
-        try:
-            plan = msgspec.convert(rows, Plan)
-        except msgspec.ValidationError as error:
-            self._complain(f"the plan cannot be used, the last one goes on: {error}")
+        if plan is None or kept is None:
             return False
         classes, class_of = kept
         if classes:
             self.history.rules = HistoryRules(
                 zone=self._desk.environment.time_zone,
-                classes=tuple(RetentionClass(**each) for each in classes),
+                classes=classes,
                 class_of=class_of,
             )
         try:

@@ -1,11 +1,6 @@
 """What the operator decides about history: the time zone of a day, and how long what is kept.
 
-A tag belongs to a class. A class says how many days of raw samples, minutes, hours and days are kept, and for how long
-a value holds when no other sample comes: the collector stores at least every so often, so a longer silence means that
-nobody looked, and that is a gap, never a line. `hold_s` must be more than the longest interval between two samples of
-such a tag.
-
-A coarser source is kept at least as long as a finer one, so whatever is old can still be drawn, more coarsely.
+A tag belongs to a class, which says how long its samples are kept: `plant.retention`.
 """
 
 from __future__ import annotations
@@ -15,6 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sealbus.errors import ConfigError
+from sealbus.plant import RetentionClass
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
@@ -23,35 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["DAY_US", "HistoryRules", "RetentionClass"]
 
 DAY_US = 86_400 * US_PER_S
-_LONGEST_HOLD_S = 7 * 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionClass:
-    """How long the samples and rollups of its tags are kept. None keeps days for ever. ConfigError: it makes no sense."""
-
-    name: str
-    raw_days: int = 90
-    minute_days: int = 400
-    hour_days: int = 3650
-    day_days: int | None = None
-    hold_s: float = 3600.0
-
-    def __post_init__(self) -> None:
-        days = [self.raw_days, self.minute_days, self.hour_days]
-        days += [] if self.day_days is None else [self.day_days]
-        if days[0] < 1 or days != sorted(days):
-            raise ConfigError(
-                f"retention of {days} days",
-                key=self.name,
-                hint="keep raw samples at least a day, and each coarser rollup at least as long as the finer one",
-            )
-        if not 1 <= self.hold_s <= _LONGEST_HOLD_S:
-            raise ConfigError(f"a value cannot hold for {self.hold_s} s", key=self.name, hint="1 s to 7 days")
-
-    @property
-    def hold_us(self) -> int:
-        return round(self.hold_s * US_PER_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What does a site consist of? The contract that the web server and the collector share.
 
-Plan (connections, devices, tags), commands, collector state, tag rules, the codec between raw registers and values, and
-SunSpec types. Pure: no I/O, no clock, no logging; msgspec structs are the only third party. The package refuses to know
-who stores a plan and who carries it out.
+Plan (connections, devices, tags, retention), commands, collector state, the rules of what each of them may be, the codec
+between raw registers and values in both directions, and SunSpec types and tags. Pure: no I/O, no clock, no logging;
+msgspec structs are the only third party. The package refuses to know who stores a plan and who carries it out.
 """
 
 from sealbus.plant.collector_state import CollectorState, ConnectionState, LinkStatus, PollState, Problem
@@ -30,15 +30,59 @@ from sealbus.plant.commands import (
     ValuesRead,
     WriteTag,
 )
+from sealbus.plant.connection_rules import connection_problems, device_problems, dial_problems
 from sealbus.plant.conversion import Conversion, NoValue, Raw, build_conversion
-from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
-from sealbus.plant.sunspec_types import SUNSPEC_TYPES, SunSpecType, sunspec_type_of
-from sealbus.plant.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Tag, check_pace, compile_tag
+from sealbus.plant.encoding import (
+    BitsToWrite,
+    EncodedWrite,
+    MaskToWrite,
+    NotEncodable,
+    RegistersToWrite,
+    encode_value,
+)
+from sealbus.plant.fields import (
+    CONNECTION_BOUNDS,
+    DEVICE_BOUNDS,
+    RETENTION_BOUNDS,
+    TAG_BOUNDS,
+    Bounds,
+    FieldProblem,
+    raise_first,
+)
+from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, Plan, TagPlan
+from sealbus.plant.retention import RetentionClass, hold_problems, order_problems
+from sealbus.plant.staleness import SHORTEST_STALE_S, stale_after_s
+from sealbus.plant.sunspec_tags import (
+    Discovery,
+    FoundModel,
+    LeftOut,
+    ModelDefinition,
+    PointDefinition,
+    RepeatedBlock,
+    SunSpecTag,
+    tags_of,
+)
+from sealbus.plant.sunspec_types import SUNSPEC_TYPES, SunSpecType, is_implemented
+from sealbus.plant.tag_rules import (
+    MAX_SENTINELS,
+    WRITABLE_TABLES,
+    calculated_problems,
+    source_problems,
+    tag_problems,
+)
+from sealbus.plant.tags import Tag, compile_tag
 
 __all__ = [
-    "LONGEST_INTERVAL_S",
-    "SHORTEST_INTERVAL_S",
+    "CONNECTION_BOUNDS",
+    "DEVICE_BOUNDS",
+    "MAX_SENTINELS",
+    "RETENTION_BOUNDS",
+    "SHORTEST_STALE_S",
     "SUNSPEC_TYPES",
+    "TAG_BOUNDS",
+    "WRITABLE_TABLES",
+    "BitsToWrite",
+    "Bounds",
     "CalculatedPlan",
     "CollectorState",
     "ConnectionPlan",
@@ -47,27 +91,39 @@ __all__ = [
     "Conversion",
     "DevicePlan",
     "DiscoverSunSpec",
+    "Discovery",
+    "EncodedWrite",
+    "FieldProblem",
     "Finding",
-    "LinearRange",
+    "FoundModel",
+    "LeftOut",
     "LinkStatus",
+    "MaskToWrite",
+    "ModelDefinition",
     "ModelFound",
     "NoValue",
+    "NotEncodable",
     "Order",
     "OrderProgress",
     "OrderResult",
     "OrderState",
     "Plan",
+    "PointDefinition",
     "PollState",
     "Problem",
     "RangeFound",
     "Raw",
     "ReadNow",
     "RegistersScanned",
+    "RegistersToWrite",
+    "RepeatedBlock",
+    "RetentionClass",
     "ScanRegisters",
     "ScanUnits",
     "Step",
     "StepTaken",
     "SunSpecFound",
+    "SunSpecTag",
     "SunSpecType",
     "Tag",
     "TagPlan",
@@ -78,7 +134,18 @@ __all__ = [
     "ValuesRead",
     "WriteTag",
     "build_conversion",
-    "check_pace",
+    "calculated_problems",
     "compile_tag",
-    "sunspec_type_of",
+    "connection_problems",
+    "device_problems",
+    "dial_problems",
+    "encode_value",
+    "hold_problems",
+    "is_implemented",
+    "order_problems",
+    "raise_first",
+    "source_problems",
+    "stale_after_s",
+    "tag_problems",
+    "tags_of",
 ]

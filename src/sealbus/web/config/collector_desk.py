@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
 
+    from sealbus.plant import Plan, RetentionClass
     from sealbus.web.config.environment import Environment
 
 __all__ = ["CollectorDesk", "Progress"]
@@ -87,13 +88,13 @@ class CollectorDesk:
         return numbers.get("plan", 0), numbers.get("order", 0)
 
     @_at_the_desk
-    def plan(self) -> dict[str, Any]:
-        """The plan, with the members of `acquisition.Plan`."""
+    def plan(self) -> Plan:
+        """The plan."""
         return queries.plan()
 
     @_at_the_desk
-    def retention(self) -> tuple[list[dict[str, Any]], dict[int, str]]:
-        """The classes as `history.RetentionClass` has them, and the class of each tag."""
+    def retention(self) -> tuple[tuple[RetentionClass, ...], dict[int, str]]:
+        """The retention classes, and the class of each tag."""
         return queries.retention_classes(), queries.retention_of_tags()
 
     @_at_the_desk

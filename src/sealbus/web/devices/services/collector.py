@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.db import transaction
 from django.utils import timezone
 
@@ -159,7 +160,7 @@ def _order(command: Command, now: datetime.datetime) -> dict[str, Any]:
     if connection.archived_at is not None:
         raise _NotPossible("the connection is archived")
     if command.kind == CommandKind.READ and device is not None:
-        order["tags"] = tag_plans(device.pk, command.tags)
+        order["tags"] = msgspec.to_builtins(tag_plans(device.pk, command.tags))
         if not order["tags"]:
             raise _NotPossible("the tags are archived, or of another device by now")
     order["connection"] = connection.pk

@@ -1,7 +1,7 @@
-"""Connections, devices, tags: list, show, make, change, archive, restore.
+"""Connections, devices, tags: list, show, create, change, archive, restore.
 
-What the caller may not see does not exist. `?archived=1` lists what is archived. PATCH with `version` refuses (409) to
-overwrite what somebody else changed meanwhile. DELETE archives.
+Rows that the caller may not see are answered as if there were none (404). `?archived=1` lists archived rows. PATCH with
+`version` is refused (409) if the row was changed since that version. DELETE archives.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _TagExportFilter(_File, _TagFilter):
 
 
 class ConfiguredViewSet(ScopedViewSet):
-    """What the three have in common."""
+    """The actions that the three have in common."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
         "list": may(Action.VIEW),
@@ -88,17 +88,23 @@ class ConfiguredViewSet(ScopedViewSet):
     filters: ClassVar[Mapping[str, str]] = {}
     """From a query parameter to a lookup."""
 
+    def get_queryset(self) -> QuerySet[Any]:
+        """The rows that the caller may see."""
+        rows: Any = self.queryset.all()
+        found: QuerySet[Any] = rows.visible_to(self.subject)
+        return found
+
     def get_serializer_context(self) -> dict[str, Any]:
-        """With who asks: what he cannot see, he cannot refer to."""
+        """With the subject: the caller can refer only to rows that the caller may see."""
         return {**super().get_serializer_context(), "subject": self.subject}
 
     def list(self, request: Request) -> Response:
-        """One page of those that the caller may see."""
+        """One page of the rows that the caller may see."""
         page = self.paginate_queryset(self.narrowed(query_of(request, self.filter_form, paged=True)))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def narrowed(self, wanted: Mapping[str, Any]) -> QuerySet[Any]:
-        """What these query parameters leave."""
+        """The rows that these query parameters leave."""
         rows: Any = self.get_queryset()
         rows = rows.archived() if wanted.get("archived") else rows.live()
         lookups = {self.filters[name]: value for name, value in wanted.items() if name in self.filters}
@@ -110,7 +116,7 @@ class ConfiguredViewSet(ScopedViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
     def create(self, request: Request) -> Response:
-        """Make one."""
+        """Create one."""
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
         row = self.queryset.model(**{name: value for name, value in form.validated_data.items() if name != "version"})
@@ -131,14 +137,14 @@ class ConfiguredViewSet(ScopedViewSet):
 
     @extend_schema(responses={204: OpenApiResponse(description="archived")})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Archive one, with what hangs on it."""
+        """Archive one, with its devices and tags."""
         services.archive(row=self.get_object(), subject=self.subject)
         return Response(status=204)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, pk: str) -> Response:
-        """Bring an archived one back, with what went with it."""
+        """Restore an archived one, with the rows that were archived with it."""
         row = self.get_object()
         services.restore(row=row, subject=self.subject)
         return Response(self.get_serializer(self.get_object()).data)
@@ -186,7 +192,7 @@ class DeviceViewSet(AskDevice, Exchange, ConfiguredViewSet):
 
 @extend_schema_view(list=extend_schema(parameters=[_TagFilter]), export=extend_schema(parameters=[_TagExportFilter]))
 class TagViewSet(AskTags, Exchange, ConfiguredViewSet):
-    """Tags: those of a device, a group, or all; ten thousand in pages of up to a thousand."""
+    """Tags of a device, of a group, or all; in pages of up to a thousand."""
 
     access: ClassVar[Mapping[str, Requirement]] = {**ConfiguredViewSet.access, "read": may(Action.WRITE)}
     table = Table.TAGS
