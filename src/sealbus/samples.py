@@ -1,8 +1,7 @@
-"""What a tag said, when, and how far it can be believed: the value that acquisition, history, alarms and the web share.
+"""A sample: the value of a tag with its time and quality. Acquisition, history, alarms and the web share it.
 
-A value never travels without its time and its quality, and no data is never zero: a sample that is BAD has no value. A
-STALE one repeats the last value that was good, at the time of that value; an UNCERTAIN one has a value that something
-speaks against.
+A value never travels without its time and its quality, and missing data is never zero: a BAD sample has no value. A STALE
+sample repeats the last good value, at the time of that value; an UNCERTAIN sample has a value that may be wrong.
 
 Times are microseconds since 1970-01-01 in UTC, as integers: they sort, subtract exactly and are the same in every store.
 """
@@ -18,11 +17,11 @@ __all__ = ["US_PER_S", "Quality", "Reason", "Sample", "SampleValue"]
 US_PER_S = 1_000_000
 
 SampleValue: TypeAlias = bool | int | float | str
-"""What a tag holds, scaled. A number that is not finite is no value."""
+"""The scaled value of a tag. Numbers are finite."""
 
 
 class Quality(IntEnum):
-    """How far a value can be believed. The numbers are stored: they never change."""
+    """Whether a value can be used. The numbers are stored: they never change."""
 
     GOOD = 0
     UNCERTAIN = 1
@@ -47,17 +46,17 @@ class Reason(IntEnum):
     WRONG_ANSWER = 6
     """The device broke the protocol."""
     NOT_AVAILABLE = 7
-    """The device says by a reserved value that it has none."""
+    """The device returned a reserved value that means "not available"."""
     NOT_DECODABLE = 8
     """The registers hold no value of the tag's type."""
     NOT_COMPUTABLE = 9
     """A calculated tag: an input is bad, or the expression has no value."""
     OUT_OF_RANGE = 10
-    """Outside the range that the tag can have (UNCERTAIN)."""
+    """Outside the range that the value of the tag can have (UNCERTAIN)."""
     NOT_REFRESHED = 11
     """Not read for longer than the tag allows (STALE)."""
     NOT_COLLECTED = 12
-    """Nobody polls it: it is switched off, or its configuration cannot be used."""
+    """The tag is not polled: it is disabled, or its configuration cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)

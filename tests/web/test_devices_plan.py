@@ -12,9 +12,20 @@ from django.utils import timezone
 
 from sealbus.endpoints import NetworkRules
 from sealbus.errors import ConfigError
-from sealbus.plant import CalculatedPlan, ConnectionPlan, DevicePlan, TagPlan
+from sealbus.plant import (
+    CONNECTION_BOUNDS,
+    DEVICE_BOUNDS,
+    TAG_BOUNDS,
+    CalculatedPlan,
+    ConnectionPlan,
+    DevicePlan,
+    TagPlan,
+)
 from sealbus.web.devices import queries
+from sealbus.web.devices.columns import COLUMNS, MODELS, Table
 from sealbus.web.devices.models import Connection, Device, Tag
+from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
+from sealbus.web.devices.template_body import TAG_MEMBERS
 from web.plant_rows import a_connection, a_device, a_tag
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +55,19 @@ def test_a_plan_has_the_names_of_its_columns() -> None:
     for kind, model in ((TagPlan, Tag), (CalculatedPlan, Tag), (DevicePlan, Device), (ConnectionPlan, Connection)):
         columns = {field.name for field in model._meta.concrete_fields}
         assert set(kind.__struct_fields__) - {"devices", "tags"} <= columns, kind
+
+
+def test_every_column_is_in_the_api_and_in_what_is_exchanged() -> None:
+    """So a field that is added to a model is in all of them without another line."""
+    named = {"group", "device", "connection", "connection_group", "retention"}
+    for table, form in ((Table.CONNECTIONS, ConnectionForm), (Table.DEVICES, DeviceForm), (Table.TAGS, TagForm)):
+        columns = {field.name for field in MODELS[table]._meta.concrete_fields}
+        settable = {field.name for field in MODELS[table]._meta.concrete_fields if field.editable} - {"id"}
+        assert set(form().fields) == columns
+        assert set(COLUMNS[table]) - named == settable - named
+    assert set(TAG_MEMBERS) == set(COLUMNS[Table.TAGS]) - {"group", "device"}
+    for bounds, kind in ((TAG_BOUNDS, TagPlan), (DEVICE_BOUNDS, DevicePlan), (CONNECTION_BOUNDS, ConnectionPlan)):
+        assert set(bounds) - {"decimals"} <= set(kind.__struct_fields__)
 
 
 def test_a_plan_has_the_defaults_of_its_columns() -> None:

@@ -9,7 +9,7 @@ value (nobody looked is a gap), and to stop whoever hands it samples (`HistoryWr
 
 from sealbus.history.block import Block
 from sealbus.history.history import History, open_history
-from sealbus.history.rules import HistoryRules, RetentionClass
+from sealbus.history.rules import HistoryRules
 from sealbus.history.shapes import (
     Aggregates,
     Appended,
@@ -23,6 +23,7 @@ from sealbus.history.shapes import (
     Tended,
 )
 from sealbus.history.writer import HistoryWriter, WriterLimits, WriterState
+from sealbus.plant import RetentionClass
 
 __all__ = [
     "Aggregates",

@@ -16,7 +16,7 @@ from sealbus.samples import US_PER_S
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DAY_US", "HistoryRules", "RetentionClass"]
+__all__ = ["DAY_US", "HistoryRules"]
 
 DAY_US = 86_400 * US_PER_S
 

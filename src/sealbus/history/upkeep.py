@@ -25,8 +25,9 @@ from sealbus.history.store import HOUR_US
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
-    from sealbus.history.rules import HistoryRules, RetentionClass
+    from sealbus.history.rules import HistoryRules
     from sealbus.history.store import Statements, Store
+    from sealbus.plant import RetentionClass
 
 __all__ = ["Upkeep"]
 

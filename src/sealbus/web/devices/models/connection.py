@@ -36,6 +36,8 @@ class Connection(Archivable):
     objects = ArchivableQuerySet["Connection"].as_manager()
 
     class Meta:
+        """The constraints of the database."""
+
         app_label = "devices"
         ordering = ("name", "id")
         constraints = (

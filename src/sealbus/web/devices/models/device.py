@@ -32,6 +32,8 @@ class Device(Archivable):
     objects = ArchivableQuerySet["Device"].as_manager()
 
     class Meta:
+        """The constraints of the database."""
+
         app_label = "devices"
         ordering = ("name", "id")
         constraints = (
