@@ -12,7 +12,7 @@ from sealbus.web.devices.services.collector import (
     progress,
     recover_orders,
 )
-from sealbus.web.devices.services.configuring import change, create, groups_touched
+from sealbus.web.devices.services.configuring import change, create
 from sealbus.web.devices.services.discovery import make_sunspec_tags
 from sealbus.web.devices.services.importing import import_rows, note_export
 from sealbus.web.devices.services.orders import Wish, cancel_order, request_orders
@@ -33,7 +33,6 @@ __all__ = [
     "create_setting",
     "delete_setting",
     "finish",
-    "groups_touched",
     "import_rows",
     "import_template",
     "make_sunspec_tags",

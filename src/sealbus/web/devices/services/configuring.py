@@ -15,14 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.calculated import circle_in
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.ledger import alter, demand, insert
+from sealbus.web.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +80,7 @@ def check_tag_stays_possible(tag_ids: list[int]) -> None:
     if circle:
         names = Tag.objects.in_bulk(circle)
         shown = " > ".join(names[each].name for each in [*circle, circle[0]] if each in names)
-        raise ValidationError({"inputs": [f"the tag would depend on itself: {shown}; leave one of these inputs out"]})
+        raise Invalid({"inputs": [f"the tag would depend on itself: {shown}; leave one of these inputs out"]})
 
 
 def _refuse_circles(row: _Configured) -> None:

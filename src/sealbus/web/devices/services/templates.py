@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.columns import Table
@@ -26,6 +25,7 @@ from sealbus.web.devices.services.configuring import groups_touched
 from sealbus.web.devices.services.importing import import_rows
 from sealbus.web.devices.services.ledger import demand, swap
 from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
+from sealbus.web.errors import Conflict, Forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
     version that exists.
     """
     if not subject.rights.allows_anywhere(Action.CONFIGURE):
-        raise PermissionDenied("You do not have the right to do this", code="no-right")
+        raise Forbidden
     check_tags(document["tags"], report)
     if report.problem_count or dry_run:
         return None
