@@ -1,4 +1,4 @@
-"""Why is a device bad? The collector says so, to whoever may see that connection, and to nobody else."""
+"""The state of the collector: shown to users who may see the connection, and to no others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def _ask(site: Site, token: str) -> httpx.Response:
         return await http.get("/api/v1/collector")
 
 
-async def test_one_sees_ones_own_connections_and_problems(site: Site) -> None:
+async def test_a_user_gets_visible_connections_and_problems_only(site: Site) -> None:
     anna, berta = a_scene(site), a_scene(site)
     own = site.do("connection", name="own", group=anna.group)
     site.do("connection", name="theirs", group=berta.group)
@@ -62,12 +62,12 @@ async def test_one_sees_ones_own_connections_and_problems(site: Site) -> None:
     assert {(each["what"], each["id"]) for each in told["problems"]} == {("tag", anna.tags[0]), ("device", anna.device)}
 
 
-async def test_a_collector_that_is_not_there_is_said_to_be_away(site: Site) -> None:
+async def test_without_a_collector_the_answer_is_false(site: Site) -> None:
     answer = await _ask(site, site.do("token", user=a_scene(site).user))
     assert answer.json() == {"answers": False, "connections": [], "problems": []}
 
 
-async def test_a_stranger_learns_nothing(site: Site) -> None:
+async def test_without_a_valid_token_nothing_is_answered(site: Site) -> None:
     assert (await _ask(site, "sealbus_no")).status_code == 401
 
 

@@ -1,4 +1,4 @@
-"""What the collector is told is what it understands, in few statements, and says whenever it is something else."""
+"""The plan: made from the rows of the database, in few statements, column by column."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from web.plant_rows import a_connection, a_device, a_tag
 pytestmark = pytest.mark.django_db
 
 
-def test_the_plan_fits_the_collector() -> None:
+def test_rows_become_the_plan() -> None:
     device = a_device(unit_id=247, forbidden=["holding:100-119"])
     power = a_tag(
         device, place="holding:20", type="float32", order="CDAB", raw_low=0, raw_high=10, scaled_low=-1, scaled_high=1,
@@ -79,13 +79,13 @@ def test_a_plan_has_the_defaults_of_its_columns() -> None:
                 assert (tuple(default) if isinstance(default, list) else default) == field.default, (kind, field.name)
 
 
-def test_a_row_that_is_of_another_type_is_named() -> None:
+def test_a_column_of_the_wrong_type_is_named_with_its_row() -> None:
     tag = a_tag(a_device(), sentinels=["x"])
     with pytest.raises(ConfigError, match=f"row {tag.pk}: .*sentinels"):
         queries.plan()
 
 
-def test_what_is_archived_is_not_collected_and_what_is_off_says_so() -> None:
+def test_archived_rows_are_not_in_the_plan_and_disabled_ones_are_marked() -> None:
     on, off, gone = a_device("on"), a_device("off", enabled=False), a_device("gone", archived_at=timezone.now())
     for device in (on, off, gone):
         a_tag(device)
@@ -106,7 +106,7 @@ def test_a_device_without_connection_has_only_calculated_tags() -> None:
     assert (plan.connections, len(plan.calculated)) == ((), 1)
 
 
-def test_the_plan_takes_seven_statements_however_many_tags() -> None:
+def test_the_plan_takes_seven_statements_for_any_number_of_tags() -> None:
     line = a_connection()
     for number in range(3):
         device = a_device(f"device {number}", connection=line)
@@ -120,7 +120,7 @@ def test_the_plan_takes_seven_statements_however_many_tags() -> None:
     assert len(asked) == 7
 
 
-def test_the_shipped_networks_are_private_and_leave_out_this_machine() -> None:
+def test_the_shipped_networks_are_private_and_exclude_this_machine() -> None:
     rules = NetworkRules.parse(queries.allowed_lines())
     assert rules.judge("192.168.1.5", 502) is None
     assert rules.judge("fd00::1", 802) is None
@@ -129,7 +129,7 @@ def test_the_shipped_networks_are_private_and_leave_out_this_machine() -> None:
         assert rules.judge(address, port) is not None, address
 
 
-def test_retention_is_what_the_history_keeps() -> None:
+def test_retention_classes_and_the_class_of_each_tag() -> None:
     tag = a_tag(a_device())
     assert [each.name for each in queries.retention_classes()] == ["standard", "long", "short"]
     assert queries.retention_classes()[0].hold_s == 3600
@@ -156,7 +156,7 @@ def test_retention_is_what_the_history_keeps() -> None:
         {"decimals": 13},
     ],
 )
-def test_the_database_refuses_a_tag_that_cannot_be(fields: dict[str, Any]) -> None:
+def test_the_database_refuses_an_invalid_tag(fields: dict[str, Any]) -> None:
     device = a_device()
     a_tag(device, "lawful")
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -164,7 +164,7 @@ def test_the_database_refuses_a_tag_that_cannot_be(fields: dict[str, Any]) -> No
     assert Tag.objects.count() == 1
 
 
-def test_a_name_is_there_once_until_it_is_archived() -> None:
+def test_a_name_is_unique_until_its_row_is_archived() -> None:
     device = a_device()
     first = a_tag(device)
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -1,4 +1,4 @@
-"""SunSpec: the tables of the models are those of the Alliance, and what a device says of itself becomes its tags."""
+"""SunSpec: the definitions of the models are those of the Alliance, and a discovery becomes tags."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_model_has_its_length_and_its_points_lie_within_it(model_id: int) -> N
     assert {point["sf"] for point in points if isinstance(point.get("sf"), str)} <= set(names)
 
 
-def test_all_models_are_here() -> None:
+def test_all_models_have_a_definition() -> None:
     assert model_ids() == sorted(LENGTHS)
 
 
@@ -74,7 +74,7 @@ def test_points_are_where_the_makers_have_them(model_id: int, offsets: dict[str,
 
 
 def _inverter() -> FoundModel:
-    """A model 103 at 40069: 230.1 V on phase A, 5000 W, one phase less than it might have, no cabinet temperature."""
+    """A model 103 at 40069: 230.1 V on phase A, 5000 W, no phase B, no cabinet temperature."""
     words = [0xFFFF] * 50
     values = {"A": 217, "A_SF": -1, "PhVphA": 2301, "V_SF": -1, "W": 500, "W_SF": 1, "Hz": 5001, "Hz_SF": -2, "St": 4}
     points = {point["name"]: point for point in _definition(103)["points"]}
@@ -116,7 +116,7 @@ def test_a_factor_can_be_fixed_as_it_was_read() -> None:
     assert not any("expression" in tag for tag in tags.values())
 
 
-def test_a_point_whose_factor_is_not_there_becomes_no_tag() -> None:
+def test_a_point_without_its_factor_becomes_no_tag() -> None:
     model = _inverter()
     words = list(model.registers)
     words[15 - 2] = 0x8000
@@ -125,7 +125,7 @@ def test_a_point_whose_factor_is_not_there_becomes_no_tag() -> None:
     assert "factor" in {each.point: each.why for each in found.left_out}["inverter_three_phase.W"]
 
 
-def test_modules_of_a_repeated_block_are_told_apart() -> None:
+def test_modules_of_a_repeated_block_have_names_of_their_own() -> None:
     head = [0xFFFF, 0x8000, 0xFFFF, 0, 0, 0, 2, 0xFFFF]
     module = [1, *([0x4441] * 8), 10, 400, 4000, 0, 77, 0xFFFF, 0xFFFF, 0x8000, 4, 0, 0]
     found = _tags_of([FoundModel(160, 40253, (*head, *module, *module))])
@@ -138,7 +138,7 @@ def test_modules_of_a_repeated_block_are_told_apart() -> None:
     assert "mppt.module_1.DCV" in {each.point for each in found.left_out}
 
 
-def test_floats_strings_and_models_without_a_table() -> None:
+def test_floats_strings_and_models_without_a_definition() -> None:
     nan = struct.unpack(">2H", struct.pack(">f", float("nan")))
     words = list(nan) * 30
     words[0:2] = struct.unpack(">2H", struct.pack(">f", 12.5))
@@ -150,7 +150,7 @@ def test_floats_strings_and_models_without_a_table() -> None:
     assert [each.why for each in found.left_out if each.model == 64999] == ["its table is not known here"]
 
 
-def test_a_model_that_ends_early_gives_what_it_has() -> None:
+def test_a_model_that_ends_early_gives_the_tags_before_its_end() -> None:
     found = _tags_of([FoundModel(103, 40069, _inverter().registers[:8])])
     assert "inverter_three_phase.A" in [tag.name for tag in found.tags]
     assert any("ends before" in each.why for each in found.left_out)

@@ -1,4 +1,4 @@
-"""From raw values to values: scale, bits, and everything that means that there is none."""
+"""From raw values to values: scale, bits, and the patterns that mean that there is no value."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_raw_value_becomes_the_value(kind: str, options: dict[str, Any], raw: 
         ("int16", {"scale": 1e303, "offset": -1.7e308}, -32768, Reason.NOT_DECODABLE),
     ],
 )
-def test_what_is_no_value_says_why_and_is_never_zero(
+def test_registers_without_a_value_give_a_reason_and_never_zero(
     kind: str, options: dict[str, Any], raw: Raw, reason: Reason
 ) -> None:
     with pytest.raises(NoValue) as told:
