@@ -31,6 +31,9 @@ __all__ = ["BIT_TABLES", "MAX_SENTINELS", "WRITABLE_TABLES", "calculated_problem
 BIT_TABLES: Final = (Table.COILS, Table.DISCRETE)
 WRITABLE_TABLES: Final = (Table.COILS, Table.HOLDING)
 MAX_SENTINELS: Final = 16
+_REGISTERS: Final[dict[str, int | None]] = {each.value: each.registers for each in ValueType}
+_ORDERS: Final = frozenset(each.value for each in WordOrder)
+_WRITABLE: Final = tuple(f"{table}:" for table in WRITABLE_TABLES)
 _REGISTER_TYPES: Final = tuple(each for each in ValueType if each is not ValueType.BIT)
 _WITH_BITS: Final = ("", ValueType.UINT16, ValueType.UINT32, ValueType.UINT64)
 _LARGEST_RAW: Final[dict[str, float]] = {
@@ -142,10 +145,10 @@ def _place(tag: TagPlan) -> _Problems:
 
 def _shape(tag: TagPlan) -> _Problems:
     """Type, order and length fit together."""
-    if tag.type and tag.type not in tuple(ValueType):
+    if tag.type and tag.type not in _REGISTERS:
         yield FieldProblem("type", f'there is no type "{tag.type}"', f"write one of {', '.join(_REGISTER_TYPES)}")
         return
-    if tag.order not in tuple(WordOrder):
+    if tag.order not in _ORDERS:
         yield FieldProblem("order", f'there is no word order "{tag.order}"', f"write one of {', '.join(WordOrder)}")
     is_string = tag.type == ValueType.STRING
     if is_string and not tag.length:
@@ -261,7 +264,7 @@ def _sentinels(tag: TagPlan) -> _Problems:
 
 
 def _writing(tag: TagPlan) -> _Problems:
-    if tag.writable and not tag.place.startswith(tuple(f"{table}:" for table in WRITABLE_TABLES)):
+    if tag.writable and not tag.place.startswith(_WRITABLE):
         problem = "only coils and holding registers can be written"
         yield FieldProblem("writable", problem, "leave writable out")
 
@@ -289,7 +292,7 @@ _RULES: Final[tuple[Callable[[TagPlan], _Problems], ...]] = (
 def _registers(tag: TagPlan) -> int | None:
     if tag.type == ValueType.STRING:
         return tag.length
-    return ValueType(tag.type).registers if tag.type in tuple(ValueType) else 1
+    return _REGISTERS.get(tag.type, 1)
 
 
 def _is_in_bits(tag: TagPlan) -> bool:

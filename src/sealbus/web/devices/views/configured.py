@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.json_bodies import JsonBody
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.access.rest import ScopedViewSet
 from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.columns import Table
+from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
+from sealbus.web.devices.tables import rows_of
 from sealbus.web.devices.views.asking import AskConnection, AskDevice, AskTags
-from sealbus.web.devices.views.exchange import Exchange
+from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.db.models import QuerySet
+    from django.http import HttpResponse
     from rest_framework.request import Request
 
 __all__ = ["ConfiguredViewSet", "ConnectionViewSet", "DeviceViewSet", "TagViewSet"]
@@ -82,6 +87,7 @@ class ConfiguredViewSet(ScopedViewSet):
     lookup_value_regex = "[0-9]{1,18}"
     http_method_names = ["get", "post", "patch", "delete", "head"]  # noqa: RUF012 - as the framework declares it
     queryset: QuerySet[Any]
+    table: ClassVar[Table]
     queries: ClassVar[frozenset[str]] = frozenset({"import_table"})
     filter_form: ClassVar[type[Strict]] = _Filter
     export_form: ClassVar[type[Strict]] = _ExportFilter
@@ -145,9 +151,38 @@ class ConfiguredViewSet(ScopedViewSet):
         services.restore(row=row, subject=self.subject)
         return Response(self.get_serializer(self.get_object()).data)
 
+    @extend_schema(
+        parameters=[ImportQuery],
+        request={"text/csv": OpenApiTypes.BINARY, "application/json": OpenApiTypes.OBJECT},
+        responses={200: ReportShown},
+    )
+    @action(detail=False, methods=["post"], url_path="import", parser_classes=[JsonBody, CsvParser])
+    def import_table(self, request: Request) -> Response:
+        """Create and change many at once, or none."""
+        dry_run = query_of(request, ImportQuery)["dry_run"]
+        report = Report()
+        rows = rows_of(request.data, self.table, report)
+        services.import_rows(table=self.table, rows=rows, report=report, subject=self.subject, dry_run=dry_run)
+        return answer(report, dry_run=dry_run)
+
+    @extend_schema(
+        responses={
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR),
+            (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT),
+        }
+    )
+    @action(detail=False, methods=["get"])
+    def export(self, request: Request) -> HttpResponse:
+        """All rows that the filters leave, as a file that can be imported again."""
+        wanted = query_of(request, self.export_form)
+        rows = self.narrowed(wanted)
+        found = file_of(rows, self.table, is_json=wanted["file"] == "json", reader=self.subject)
+        services.note_export(table=self.table, count=rows.count(), subject=self.subject)
+        return found
+
 
 @extend_schema_view(list=extend_schema(parameters=[_Filter]), export=extend_schema(parameters=[_ExportFilter]))
-class ConnectionViewSet(AskConnection, Exchange, ConfiguredViewSet):
+class ConnectionViewSet(AskConnection, ConfiguredViewSet):
     """Ways to devices."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -164,7 +199,7 @@ class ConnectionViewSet(AskConnection, Exchange, ConfiguredViewSet):
 @extend_schema_view(
     list=extend_schema(parameters=[_DeviceFilter]), export=extend_schema(parameters=[_DeviceExportFilter])
 )
-class DeviceViewSet(AskDevice, Exchange, ConfiguredViewSet):
+class DeviceViewSet(AskDevice, ConfiguredViewSet):
     """Devices."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -187,7 +222,7 @@ class DeviceViewSet(AskDevice, Exchange, ConfiguredViewSet):
 
 
 @extend_schema_view(list=extend_schema(parameters=[_TagFilter]), export=extend_schema(parameters=[_TagExportFilter]))
-class TagViewSet(AskTags, Exchange, ConfiguredViewSet):
+class TagViewSet(AskTags, ConfiguredViewSet):
     """Tags of a device, of a group, or all; in pages of up to a thousand."""
 
     access: ClassVar[Mapping[str, Requirement]] = {**ConfiguredViewSet.access, "read": may(Action.WRITE)}
