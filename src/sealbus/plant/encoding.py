@@ -5,7 +5,7 @@ registers that it returns decode to `value`, which is the nearest that the devic
 
 * The value is of the tag's kind: true or false (or 0 and 1) for a bit, a text for a string, else a number. Labels of an
   enumeration are for the caller to resolve.
-* It keeps `write_min`, `write_max` and `write_step`; steps count from `write_min`, or from 0.
+* It keeps `write_min`, `write_max` and `write_step`; steps count from `write_min`, or from 0. So does the rounded value.
 * The raw value fits the type, and does not mean "not available".
 * A whole number in registers is rounded to the nearest raw value. With `write_step` the rounding may change the value by
   half a step at most. An integer without scale takes whole numbers only: 1.4 is refused, never written as 1.
@@ -16,6 +16,7 @@ registers that it returns decode to `value`, which is the nearest that the devic
 from __future__ import annotations
 
 import math
+import operator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -39,7 +40,8 @@ _FLOATS: Final = (ValueType.FLOAT32, ValueType.FLOAT64)
 _BCD: Final = (ValueType.BCD16, ValueType.BCD32)
 _BYTES: Final = (*_BCD, ValueType.STRING)
 _TOLERANCE: Final = 1e-6
-"""Of a step: floating point numbers such as 0.3 are not exact multiples of 0.1."""
+"""Of a step or a limit: floating point numbers such as 0.3 are not exact multiples of 0.1."""
+_MOST_BITS: Final = 256
 
 
 class RegistersToWrite(Struct, frozen=True, kw_only=True, tag="registers"):
@@ -91,6 +93,8 @@ def encode_value(tag: Tag, value: SampleValue) -> EncodedWrite | NotEncodable:
 def _encoded(tag: Tag, value: SampleValue) -> EncodedWrite:
     if not tag.plan.writable or tag.place.table not in WRITABLE_TABLES:
         raise _Refused("this tag is not writable")
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # too large for a float, and too long to be shown
+        raise _Refused(f"a number of {value.bit_length()} bits is too large for {tag.type}")
     if tag.type is ValueType.STRING:
         return _text(tag, value)
     if tag.is_bit_of_table:
@@ -215,6 +219,12 @@ def _checked(tag: Tag, number: int | float, write: EncodedWrite) -> EncodedWrite
     written = write.value
     if isinstance(written, str | bool):  # no number decodes to these
         raise _Refused(f"{number} cannot be written to this tag")
+    # a value within the limits must not be rounded to one beyond them
+    for limit, is_beyond in ((plan.write_min, operator.lt), (plan.write_max, operator.gt)):
+        if limit is not None and is_beyond(written, limit) and not _is_close(written, limit):
+            raise _Refused(
+                f"the device cannot hold {number}; the nearest value, {written}, is beyond the limit {limit:g}"
+            )
     if tag.type in _FLOATS:
         return write
     is_scaled = plan.scale != 1 or plan.offset != 0 or plan.raw_low is not None
@@ -227,6 +237,10 @@ def _checked(tag: Tag, number: int | float, write: EncodedWrite) -> EncodedWrite
     if abs(Fraction(written) - Fraction(number)) > Fraction(allowed):
         raise _Refused(f"the device cannot hold {number}; the nearest value is {written}")
     return write
+
+
+def _is_close(written: float, limit: float) -> bool:
+    return math.isclose(written, limit, rel_tol=_TOLERANCE, abs_tol=1e-12)
 
 
 def _decoded(tag: Tag, registers: tuple[int, ...]) -> SampleValue:
