@@ -1,4 +1,4 @@
-"""What the administrator of the site decides: how long history is kept, and where devices may be."""
+"""The settings of the administrator: how long history is kept, and where devices may be."""
 
 from __future__ import annotations
 
