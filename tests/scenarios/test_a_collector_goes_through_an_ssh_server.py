@@ -68,5 +68,5 @@ async def test_a_url_that_names_files_is_not_used(bastion: Bastion, tmp_path: Pa
         url = str(bastion.url(f"127.0.0.1:{device.port}"))
         site.apply(connection(1, url, *neighbours(1), identity="bastion"))
         (problem,) = site.collector.state().problems
-        assert "must not name files" in problem.text
+        assert "a file cannot be named in this URL" in problem.text
         assert device.connections == 0

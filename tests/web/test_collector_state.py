@@ -1,4 +1,4 @@
-"""The state of the collector, each connection visible only to users who may view its group."""
+"""The state of the collector: shown to users who may see the connection, and to no others."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from sealbus.bus import STATE_TOPIC, CollectorReport, ConnectionReport, ProblemReport, decode_report, encode_report
+from sealbus.bus import STATE_TOPIC, decode_collector_state, encode_collector_state
 from sealbus.errors import PeerError
-from sealbus.plant import name_of_collector
+from sealbus.plant import CollectorState, ConnectionState, LinkStatus, PollState, Problem, name_of_collector
 from web.live_people import a_scene
 from web.live_site import PATIENCE_S
 
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from web.live_site import Site
 
 
-def _connection(number: int) -> ConnectionReport:
-    return ConnectionReport(
-        id=number, status="refused", why="no rule names it", since_us=5, last_answer_us=None, sent=1, answered=0,
-        silent=1, silent_units=(3,), identity_problem="", certificate_not_after_us=None,
+def _connection(number: int) -> ConnectionState:
+    poll = PollState(
+        device_id=1, interval_s=1.0, tags=50, requests_per_round=1, rounds=1, requests=1, failures=1, overruns=0,
+        lag_s=0.001, took_s=0.1, refused=(7,),
+    )  # fmt: skip
+    return ConnectionState(
+        id=number, name=f"line {number}", url="tcp://10.0.0.5:502", status=LinkStatus.REFUSED, why="no rule names it",
+        since_us=5, last_answer_us=None, address="", sent=1, answered=0, silent=1, connects=0, connect_failures=1, waiting=0,
+        silent_units=(3,), overruns=0, polls=(poll, poll),
     )  # fmt: skip
 
 
@@ -30,18 +35,22 @@ async def _ask(site: Site, token: str) -> httpx.Response:
         return await http.get("/api/v1/collector")
 
 
-async def test_a_user_sees_the_connections_and_problems_of_visible_groups(site: Site) -> None:
+async def test_a_user_gets_visible_connections_and_problems_only(site: Site) -> None:
     anna, berta = a_scene(site), a_scene(site)
     own = site.do("connection", name="own", group=anna.group)
     site.do("connection", name="theirs", group=berta.group)
     problems = tuple(
-        ProblemReport(what=what, id=number, text="it does not fit")
+        Problem(what=what, id=number, text="it does not fit")
         for what, number in (("tag", anna.tags[0]), ("tag", berta.tags[0]), ("device", anna.device), ("networks", 0))
     )
-    report = CollectorReport(connections=tuple(map(_connection, range(1, 1_000))), problems=problems)
+    state = CollectorState(
+        plan_version=1, connections=tuple(map(_connection, range(1, 1_000))), problems=problems, tags=1, samples=1,
+        sample_losses=0, commands_under_way=0, clock_set_back=0, clock_ahead_s=0.0,
+    )  # fmt: skip
+    assert decode_collector_state(encode_collector_state(state)) == state
 
     async def answer(payload: bytes) -> bytes:
-        return encode_report(report)
+        return encode_collector_state(state)
 
     async with site.collector() as collector:
         collector.bus.serve(name_of_collector(STATE_TOPIC), answer)
@@ -53,16 +62,16 @@ async def test_a_user_sees_the_connections_and_problems_of_visible_groups(site: 
     assert {(each["what"], each["id"]) for each in told["problems"]} == {("tag", anna.tags[0]), ("device", anna.device)}
 
 
-async def test_a_collector_that_does_not_run_is_reported(site: Site) -> None:
+async def test_without_a_collector_the_answer_is_false(site: Site) -> None:
     answer = await _ask(site, site.do("token", user=a_scene(site).user))
     assert answer.json() == {"answers": False, "connections": [], "problems": []}
 
 
-async def test_without_signing_in_nothing_is_shown(site: Site) -> None:
+async def test_without_a_valid_token_nothing_is_answered(site: Site) -> None:
     assert (await _ask(site, "sealbus_no")).status_code == 401
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90" * 5_000, b"\x82\xa1a\x01\xa1b\x02"])
-def test_other_bytes_than_a_report_are_a_peer_error(payload: bytes) -> None:
+def test_bytes_that_are_not_a_state_are_a_peer_error(payload: bytes) -> None:
     with pytest.raises(PeerError):
-        decode_report(payload)
+        decode_collector_state(payload)

@@ -1,4 +1,4 @@
-"""Connections, devices and tags by API: made, changed, archived, restored; each refusal beside what is allowed."""
+"""Connections, devices and tags by API: created, changed, archived, restored; each refusal beside the allowed case."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_connection_goes_only_where_the_operator_allows(engineer: Any, url: st
         assert list(answer.json()["errors"]) == ["url"]
 
 
-def test_an_identity_is_a_name_and_no_path(engineer: Any) -> None:
+def test_an_identity_is_a_name_and_not_a_path(engineer: Any) -> None:
     fields = {"name": "line", "group": a_group().pk, "url": "mbaps://10.0.0.5", "identity": "../../etc"}
     assert engineer.post("/api/v1/connections", fields, "json").status_code == 400
     assert engineer.post("/api/v1/connections", fields | {"identity": "plant-7"}, "json").status_code == 201
@@ -135,7 +135,7 @@ def test_no_url_names_a_file_of_the_collector(engineer: Any) -> None:
         ({"name": "x" * 101}, "name"),
     ],
 )
-def test_a_tag_that_cannot_be_is_refused_by_the_name_of_its_member(
+def test_an_invalid_tag_is_refused_by_the_name_of_its_member(
     engineer: Any, fields: dict[str, Any], at_fault: str
 ) -> None:
     device = a_device()
@@ -159,7 +159,7 @@ def test_a_tag_that_cannot_be_is_refused_by_the_name_of_its_member(
         {"sentinels": [0x80000000, -1.5], "sunspec": True, "sunspec_type": "acc32", "type": "uint32"},
     ],
 )
-def test_what_registers_hold_can_be_said(engineer: Any, fields: dict[str, Any]) -> None:
+def test_every_kind_of_register_value_can_be_configured(engineer: Any, fields: dict[str, Any]) -> None:
     device = a_device()
     first = engineer.post("/api/v1/tags", {**_TAG, "device": device.pk} | fields, "json")
     assert first.status_code == 201, first.content
@@ -167,7 +167,7 @@ def test_what_registers_hold_can_be_said(engineer: Any, fields: dict[str, Any]) 
     assert again.status_code == 201, again.content
 
 
-def test_a_group_of_others_does_not_exist_and_a_right_in_one_is_none_in_another() -> None:
+def test_a_hidden_group_is_answered_as_missing_and_a_right_in_one_group_gives_none_in_another() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     my_device, their_device = a_device("a", group=mine), a_device("b", group=theirs)
     user = a_user("bert", Action.VIEW, Action.CONFIGURE, group=mine)
@@ -187,7 +187,7 @@ def test_a_group_of_others_does_not_exist_and_a_right_in_one_is_none_in_another(
     assert client.patch(f"/api/v1/devices/{my_device.pk}", {"group": theirs.pk}, "json").status_code == 403
 
 
-def test_nobody_reads_the_units_of_others_through_a_device_of_his_own() -> None:
+def test_no_user_reads_units_of_another_group_through_their_own_device() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     line = a_connection("their line", group=theirs)
     device = a_device("a", group=mine, connection=line, unit_id=1)
@@ -200,7 +200,7 @@ def test_nobody_reads_the_units_of_others_through_a_device_of_his_own() -> None:
     assert client.post("/api/v1/devices", {"name": "b", "group": mine.pk}, "json").status_code == 201
 
 
-def test_who_was_slower_is_told(engineer: Any) -> None:
+def test_a_change_of_an_outdated_version_is_refused(engineer: Any) -> None:
     device = a_device()
     assert engineer.patch(f"/api/v1/devices/{device.pk}", {"text": "a", "version": 1}, "json").json()["version"] == 2
     late = engineer.patch(f"/api/v1/devices/{device.pk}", {"text": "b", "version": 1}, "json")
@@ -219,7 +219,7 @@ def test_a_change_is_audited_with_old_and_new(engineer: Any) -> None:
     assert Entry.objects.filter(action="tag.change").count() == 1
 
 
-def test_a_name_is_taken_until_it_is_archived(engineer: Any) -> None:
+def test_a_name_is_in_use_until_its_row_is_archived(engineer: Any) -> None:
     device = a_device()
     tag = a_tag(device)
     body = {**_TAG, "device": device.pk}
@@ -230,7 +230,7 @@ def test_a_name_is_taken_until_it_is_archived(engineer: Any) -> None:
     assert (restored.status_code, restored.json()["type"]) == (409, "name-taken")
 
 
-def test_with_a_connection_go_its_devices_and_tags_and_come_back_together(engineer: Any) -> None:
+def test_archiving_a_connection_archives_its_devices_and_tags_and_restoring_restores_them(engineer: Any) -> None:
     line = a_connection()
     device = a_device(connection=line)
     a_tag(device)
@@ -248,7 +248,7 @@ def test_with_a_connection_go_its_devices_and_tags_and_come_back_together(engine
     assert Entry.objects.filter(action="connection.archive", detail__with={"tags": 1, "devices": 1}).exists()
 
 
-def test_a_connection_with_devices_of_others_is_archived_only_by_who_may_both() -> None:
+def test_archiving_a_connection_needs_the_right_in_all_groups_of_its_devices() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     line = a_connection(group=mine)
     a_device(connection=line, group=theirs)
@@ -258,7 +258,7 @@ def test_a_connection_with_devices_of_others_is_archived_only_by_who_may_both() 
     assert signed_in(user).delete(f"/api/v1/connections/{line.pk}").status_code == 204
 
 
-def test_calculated_tags_need_inputs_that_are_there_and_turn_in_no_circle(engineer: Any) -> None:
+def test_calculated_tags_need_existing_inputs_without_a_circle(engineer: Any) -> None:
     device = a_device()
     flow = a_tag(device, "flow")
     first = {"device": device.pk, "name": "twice", "expression": "2 * f", "inputs": {"f": flow.pk}, "interval_s": None}
@@ -277,7 +277,7 @@ def test_calculated_tags_need_inputs_that_are_there_and_turn_in_no_circle(engine
     assert engineer.delete(f"/api/v1/devices/{device.pk}").status_code == 204
 
 
-def test_an_input_in_a_group_of_others_does_not_exist() -> None:
+def test_an_input_in_a_hidden_group_is_answered_as_missing() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     secret = a_tag(a_device("b", group=theirs), "secret")
     device = a_device("a", group=mine)
@@ -288,7 +288,7 @@ def test_an_input_in_a_group_of_others_does_not_exist() -> None:
     assert signed_in(user).post("/api/v1/tags", body, "json").status_code == 201
 
 
-def test_lists_are_narrowed_and_bad_parameters_are_named(engineer: Any) -> None:
+def test_lists_are_filtered_and_bad_parameters_are_named(engineer: Any) -> None:
     one, two = a_device("one"), a_device("two", group=a_group("other"))
     a_tag(one, "flow in")
     a_tag(two, "flow out")
@@ -308,7 +308,7 @@ def test_lists_are_narrowed_and_bad_parameters_are_named(engineer: Any) -> None:
         assert query.partition("=")[0] in answer.json()["errors"]
 
 
-def test_a_page_of_tags_takes_the_same_statements_however_many(engineer: Any) -> None:
+def test_a_page_of_tags_takes_the_same_number_of_statements_for_any_number_of_tags(engineer: Any) -> None:
     def statements() -> int:
         with CaptureQueriesContext(connection) as asked:
             assert engineer.get("/api/v1/tags?page_size=1000").status_code == 200
@@ -323,7 +323,7 @@ def test_a_page_of_tags_takes_the_same_statements_however_many(engineer: Any) ->
     assert statements() == few <= 10
 
 
-def test_only_an_administrator_says_where_devices_may_be(engineer: Any) -> None:
+def test_only_an_administrator_sets_the_allowed_networks(engineer: Any) -> None:
     path = "/api/v1/allowed-networks"
     plain = signed_in(a_user("bert", Action.VIEW, Action.CONFIGURE, Action.WRITE))
     assert plain.get(path).status_code == 403

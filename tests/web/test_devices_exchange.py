@@ -1,4 +1,4 @@
-"""Tables in and out: all or nothing, every problem named, and what goes out comes back the same."""
+"""Import and export of tables: all or nothing, every problem named, and an exported table is imported unchanged."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _export(client: APIClient, table: str, query: str = "") -> bytes:
     return bytes(answer.content)
 
 
-def test_a_plant_comes_in_as_three_tables(engineer: APIClient) -> None:
+def test_a_plant_is_imported_as_three_tables(engineer: APIClient) -> None:
     a_group("plant")
     assert _import(engineer, "connections", "group,name,url\nplant,line,tcp://10.0.0.5\n")["created"] == 1
     assert _import(engineer, "devices", "group,name,connection,unit_id\nplant,meter,line,3\n")["created"] == 1
@@ -104,7 +104,7 @@ def test_a_dry_run_names_every_problem_and_changes_nothing(engineer: APIClient) 
     assert (Tag.objects.count(), Version.current("plan"), Entry.objects.count()) == (0, before, 0)
 
 
-def test_a_dry_run_of_what_is_fine_changes_nothing_either(engineer: APIClient) -> None:
+def test_a_dry_run_of_a_valid_table_changes_nothing(engineer: APIClient) -> None:
     a_device("meter", group=a_group("plant"))
     table = "group,device,name,place\nplant,meter,power,input:0\n"
     assert _import(engineer, "tags", table, dry_run=True)["created"] == 1
@@ -113,7 +113,7 @@ def test_a_dry_run_of_what_is_fine_changes_nothing_either(engineer: APIClient) -
     assert (Tag.objects.count(), Version.current("plan")) == (1, 1)
 
 
-def test_what_a_german_spreadsheet_writes_is_read(engineer: APIClient) -> None:
+def test_the_table_of_a_german_spreadsheet_is_read(engineer: APIClient) -> None:
     a_device("Zähler", group=a_group("Süd"))
     table = "group;device;name;place;type;scale;enabled\r\nSüd;Zähler;Leistung;input:0;uint16;0,1;WAHR\r\n"
     for content in (table.encode("utf-8-sig"), table.encode("cp1252"), table.encode("utf-16")):
@@ -127,7 +127,7 @@ def test_what_a_german_spreadsheet_writes_is_read(engineer: APIClient) -> None:
     assert _import(engineer, "tags", english, dry_run=True)["problems"][0]["column"] == "scale"
 
 
-def test_no_cell_is_a_formula_and_comes_back_as_it_was(engineer: APIClient) -> None:
+def test_no_cell_is_exported_as_a_formula_and_all_are_imported_unchanged(engineer: APIClient) -> None:
     device = a_device("=cmd|' /C calc'!A0", group=a_group("plant"))
     names = ["+1", "-1", "@SUM(A1)", "=1+1", "'=1", "''", "'plain", "plain"]
     for name in names:
@@ -156,7 +156,7 @@ def test_no_cell_is_a_formula_and_comes_back_as_it_was(engineer: APIClient) -> N
         b"group,device,name,place\nplant,meter,\x00,input:0\n",
     ],
 )
-def test_garbage_is_named_and_nothing_breaks(engineer: APIClient, content: bytes) -> None:
+def test_an_unreadable_table_is_refused_with_problems(engineer: APIClient, content: bytes) -> None:
     a_device("meter", group=a_group("plant"))
     report = _import(engineer, "tags", content, dry_run=True)
     assert report["problem_count"] >= 1
@@ -164,7 +164,7 @@ def test_garbage_is_named_and_nothing_breaks(engineer: APIClient, content: bytes
     assert not Tag.objects.exists()
 
 
-def test_json_is_taken_and_given_too(engineer: APIClient) -> None:
+def test_json_is_imported_and_exported_too(engineer: APIClient) -> None:
     device = a_device("meter", group=a_group("plant"))
     power = a_tag(device, sentinels=[65535], enumeration={"0": "off"})
     other = a_device("other", group=a_group("plant"))
@@ -183,7 +183,7 @@ def test_json_is_taken_and_given_too(engineer: APIClient) -> None:
         assert engineer.post("/api/v1/tags/import", nonsense, "json").status_code == 400
 
 
-def test_an_import_may_do_only_what_its_person_may() -> None:
+def test_an_import_has_the_rights_of_its_user_only() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     a_device("a", group=mine)
     secret = a_tag(a_device("b", group=theirs), "secret")
@@ -263,7 +263,7 @@ def _tags(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tags=st.dictionaries(_name, _tags(), min_size=1, max_size=4), device_name=_name)
-def test_what_goes_out_comes_back_the_same(engineer: APIClient, tags: dict[str, Any], device_name: str) -> None:
+def test_an_exported_table_is_imported_unchanged(engineer: APIClient, tags: dict[str, Any], device_name: str) -> None:
     for model in (Tag, Device, Connection):
         model._default_manager.all().delete()
     device = a_device(device_name, connection=None)
@@ -282,7 +282,7 @@ def test_what_goes_out_comes_back_the_same(engineer: APIClient, tags: dict[str, 
         assert sorted(map(str, Tag.objects.values(*columns))) == before
 
 
-def test_connections_and_devices_come_back_the_same_too(engineer: APIClient) -> None:
+def test_exported_connections_and_devices_are_imported_unchanged(engineer: APIClient) -> None:
     line = a_connection("line", url="mbaps://10.0.0.5", identity="plant-7", gap_s=0.25, in_flight=4)
     a_device("meter", connection=line, unit_id=9, forbidden=["holding:100-119"], gap_bits=7)
     a_device("sums", connection=None)

@@ -1,4 +1,4 @@
-"""SunSpec: the tables of the models are those of the Alliance, and what a device says of itself becomes its tags."""
+"""SunSpec: the definitions of the models are those of the Alliance, and a discovery becomes tags."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import struct
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from sealbus.expressions import parse_expression
-from sealbus.plant import CommandResult, CommandState, ModelFound, SunSpecFound
+from sealbus.plant import CommandResult, CommandState, Discovery, FoundModel, ModelFound, SunSpecFound, tags_of
 from sealbus.web.access.actions import Action
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Device, Tag
-from sealbus.web.devices.sunspec import FoundModel, model_ids, tags_of
+from sealbus.web.devices.sunspec import model_definition, model_ids
 from web.people import ALL_ACTIONS, a_user, signed_in
 from web.plant_rows import a_device
 
@@ -49,7 +50,7 @@ def test_a_model_has_its_length_and_its_points_lie_within_it(model_id: int) -> N
     assert {point["sf"] for point in points if isinstance(point.get("sf"), str)} <= set(names)
 
 
-def test_all_models_are_here() -> None:
+def test_all_models_have_a_definition() -> None:
     assert model_ids() == sorted(LENGTHS)
 
 
@@ -73,7 +74,7 @@ def test_points_are_where_the_makers_have_them(model_id: int, offsets: dict[str,
 
 
 def _inverter() -> FoundModel:
-    """A model 103 at 40069: 230.1 V on phase A, 5000 W, one phase less than it might have, no cabinet temperature."""
+    """A model 103 at 40069: 230.1 V on phase A, 5000 W, no phase B, no cabinet temperature."""
     words = [0xFFFF] * 50
     values = {"A": 217, "A_SF": -1, "PhVphA": 2301, "V_SF": -1, "W": 500, "W_SF": 1, "Hz": 5001, "Hz_SF": -2, "St": 4}
     points = {point["name"]: point for point in _definition(103)["points"]}
@@ -85,9 +86,13 @@ def _inverter() -> FoundModel:
     return FoundModel(103, 40069, tuple(words))
 
 
+def _tags_of(models: list[FoundModel], *, live: bool = True) -> Discovery:
+    return tags_of(models, model_definition, live=live)
+
+
 def test_a_scaled_point_is_calculated_from_its_raw_value_and_its_factor() -> None:
-    found = tags_of([_inverter()])
-    tags = {tag["name"]: tag for tag in found.tags}
+    found = _tags_of([_inverter()])
+    tags = {tag.name: msgspec.to_builtins(tag) for tag in found.tags}
     voltage = tags["inverter_three_phase.PhVphA"]
     assert voltage["inputs"] == {"raw": "inverter_three_phase.PhVphA.raw", "factor": "inverter_three_phase.V_SF"}
     assert voltage["unit"] == "V"
@@ -104,27 +109,27 @@ def test_a_scaled_point_is_calculated_from_its_raw_value_and_its_factor() -> Non
 
 
 def test_a_factor_can_be_fixed_as_it_was_read() -> None:
-    tags = {tag["name"]: tag for tag in tags_of([_inverter()], live=False).tags}
+    tags = {tag.name: msgspec.to_builtins(tag) for tag in _tags_of([_inverter()], live=False).tags}
     assert tags["inverter_three_phase.PhVphA"]["scale"] == 0.1
     assert tags["inverter_three_phase.W"]["scale"] == 10.0
     assert "10^1 as read" in tags["inverter_three_phase.W"]["text"]
     assert not any("expression" in tag for tag in tags.values())
 
 
-def test_a_point_whose_factor_is_not_there_becomes_no_tag() -> None:
+def test_a_point_without_its_factor_becomes_no_tag() -> None:
     model = _inverter()
     words = list(model.registers)
     words[15 - 2] = 0x8000
-    found = tags_of([FoundModel(103, 40069, tuple(words))])
-    assert not any(tag["name"].startswith("inverter_three_phase.W") for tag in found.tags)
+    found = _tags_of([FoundModel(103, 40069, tuple(words))])
+    assert not any(tag.name.startswith("inverter_three_phase.W") for tag in found.tags)
     assert "factor" in {each.point: each.why for each in found.left_out}["inverter_three_phase.W"]
 
 
-def test_modules_of_a_repeated_block_are_told_apart() -> None:
+def test_modules_of_a_repeated_block_have_names_of_their_own() -> None:
     head = [0xFFFF, 0x8000, 0xFFFF, 0, 0, 0, 2, 0xFFFF]
     module = [1, *([0x4441] * 8), 10, 400, 4000, 0, 77, 0xFFFF, 0xFFFF, 0x8000, 4, 0, 0]
-    found = tags_of([FoundModel(160, 40253, (*head, *module, *module))])
-    places = {tag["name"]: tag.get("place") for tag in found.tags}
+    found = _tags_of([FoundModel(160, 40253, (*head, *module, *module))])
+    places = {tag.name: tag.place for tag in found.tags}
     assert places["mppt.module_1.IDStr"] == "holding:40264"
     assert places["mppt.module_1.DCA.raw"] == "holding:40272"
     assert places["mppt.module_1.DCW.raw"] == "holding:40274"
@@ -133,21 +138,21 @@ def test_modules_of_a_repeated_block_are_told_apart() -> None:
     assert "mppt.module_1.DCV" in {each.point for each in found.left_out}
 
 
-def test_floats_strings_and_models_without_a_table() -> None:
+def test_floats_strings_and_models_without_a_definition() -> None:
     nan = struct.unpack(">2H", struct.pack(">f", float("nan")))
     words = list(nan) * 30
     words[0:2] = struct.unpack(">2H", struct.pack(">f", 12.5))
-    found = tags_of(
+    found = _tags_of(
         [FoundModel(113, 40069, tuple(words)), FoundModel(64999, 41000, (1, 2)), FoundModel(113, 42000, tuple(words))]
     )
-    names = [tag["name"] for tag in found.tags if tag["type"] == "float32"]
+    names = [tag.name for tag in found.tags if tag.type == "float32"]
     assert names == ["inverter_three_phase_float.A", "inverter_three_phase_float_2.A"]
     assert [each.why for each in found.left_out if each.model == 64999] == ["its table is not known here"]
 
 
-def test_a_model_that_ends_early_gives_what_it_has() -> None:
-    found = tags_of([FoundModel(103, 40069, _inverter().registers[:8])])
-    assert "inverter_three_phase.A" in [tag["name"] for tag in found.tags]
+def test_a_model_that_ends_early_gives_the_tags_before_its_end() -> None:
+    found = _tags_of([FoundModel(103, 40069, _inverter().registers[:8])])
+    assert "inverter_three_phase.A" in [tag.name for tag in found.tags]
     assert any("ends before" in each.why for each in found.left_out)
 
 

@@ -1,4 +1,4 @@
-"""Templates: those that come with Sealbus are right and usable; others are taken in by version, checked, and applied."""
+"""Templates: those that come with Sealbus are valid; others are imported by version, checked, and applied."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def engineer() -> APIClient:
 
 
 @pytest.mark.parametrize("document", SHIPPED, ids=[each["name"] for each in SHIPPED])
-def test_a_shipped_template_is_a_template_and_says_where_its_places_come_from(document: dict[str, Any]) -> None:
+def test_a_shipped_template_is_valid_and_names_the_sources_of_its_places(document: dict[str, Any]) -> None:
     form = TemplateDocument(data=document)
     assert form.is_valid(), form.errors
     report = Report()
@@ -69,7 +69,7 @@ def test_a_shipped_template_is_a_template_and_says_where_its_places_come_from(do
         ("Advantech ADAM-6017", "analog input 7", ("holding:7", "uint16", "", 1.0)),
     ],
 )
-def test_a_shipped_template_has_its_values_where_the_maker_says(
+def test_a_shipped_template_has_its_values_where_the_manual_has_them(
     engineer: APIClient, template: str, tag: str, expected: tuple[Any, ...]
 ) -> None:
     device = a_device()
@@ -97,14 +97,14 @@ def test_the_demo_templates_are_the_simulated_station() -> None:
                 assert (tag["write_min"], tag["write_max"]) == (point.writing.minimum, point.writing.maximum)
 
 
-def test_there_are_ten_at_least_and_renewing_them_twice_changes_nothing() -> None:
+def test_at_least_ten_templates_are_shipped_and_renewing_twice_changes_nothing() -> None:
     assert Template.objects.filter(shipped=True).count() == len(SHIPPED) >= 10
     assert renew_shipped() == 0
     Template.objects.filter(name="ABB B23").delete()
     assert renew_shipped() == 1
 
 
-def test_a_template_is_taken_in_given_out_and_versioned(engineer: APIClient) -> None:
+def test_a_template_is_imported_exported_and_versioned(engineer: APIClient) -> None:
     made = engineer.post("/api/v1/templates", _MINE, "json")
     assert (made.status_code, made.json()["number"]) == (201, 1), made.content
     assert engineer.post("/api/v1/templates", _MINE, "json").json()["number"] == 2
@@ -130,7 +130,7 @@ def test_a_template_is_taken_in_given_out_and_versioned(engineer: APIClient) -> 
         ({"tags": [{"name": "x", "expression": "y", "inputs": [1]}]}, 1, "inputs"),
     ],
 )
-def test_a_template_that_cannot_be_is_refused_by_item(
+def test_an_invalid_template_is_refused_by_item(
     engineer: APIClient, change: dict[str, Any], line: int, column: str
 ) -> None:
     report = engineer.post("/api/v1/templates?dry_run=true", _MINE | change, "json").json()
@@ -142,11 +142,11 @@ def test_a_template_that_cannot_be_is_refused_by_item(
 @pytest.mark.parametrize(
     "change", [{"schema": 2}, {"name": ""}, {"tags": []}, {"tags": "x"}, {"extra": 1}, {"device": {"max_registers": 0}}]
 )
-def test_a_document_that_is_no_template_is_refused(engineer: APIClient, change: dict[str, Any]) -> None:
+def test_a_document_that_is_not_a_template_is_refused(engineer: APIClient, change: dict[str, Any]) -> None:
     assert engineer.post("/api/v1/templates", _MINE | change, "json").status_code == 400
 
 
-def test_applying_makes_tags_and_settings_and_says_what_it_would_do(engineer: APIClient) -> None:
+def test_applying_makes_tags_and_settings_and_a_dry_run_reports_them(engineer: APIClient) -> None:
     device = a_device()
     flow = a_tag(device, "flow", place="input:9")
     template = engineer.post("/api/v1/templates", _MINE, "json").json()
@@ -163,7 +163,7 @@ def test_applying_makes_tags_and_settings_and_says_what_it_would_do(engineer: AP
     assert Entry.objects.filter(action="template.apply").count() == 1
 
 
-def test_who_may_use_templates() -> None:
+def test_templates_need_the_right_to_configure() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     my_device, their_device = a_device("a", group=mine), a_device("b", group=theirs)
     template = Template.objects.get(name="ABB B23")

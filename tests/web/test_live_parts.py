@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from sealbus.plant import stale_after_s
 from sealbus.samples import US_PER_S, Quality, Reason, Sample
 from sealbus.web.access.actions import Action
 from sealbus.web.access.subject import Rights
 from sealbus.web.trends.allowance import Allowance
 from sealbus.web.trends.catalog import Catalog, CatalogTag
 from sealbus.web.trends.followers import Follower, Followers
-from sealbus.web.trends.freshness import judged, stale_after_s
+from sealbus.web.trends.freshness import judged
 from sealbus.web.trends.latest import LatestValues
 
 NOW_US = 1_700_000_000 * US_PER_S

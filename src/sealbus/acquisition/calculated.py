@@ -22,8 +22,8 @@ from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.schedule import PollPhase
 from sealbus.acquisition.tag_states import TagState, unread
 from sealbus.errors import ConfigError
-from sealbus.expressions import NotComputable, check_expression, parse_expression
-from sealbus.plant import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, check_pace
+from sealbus.expressions import NotComputable, parse_expression
+from sealbus.plant import calculated_problems, raise_first
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
@@ -190,19 +190,12 @@ class Calculations:
 
 
 def _compile(plan: CalculatedPlan, states: Mapping[int, TagState], state: TagState, now: float) -> _Calculation:
-    check_pace(plan)
-    check_expression(plan.expression, plan.inputs)
+    raise_first(calculated_problems(plan))
     expression = parse_expression(plan.expression, plan.inputs)
-    if plan.interval_s is not None and not SHORTEST_INTERVAL_S <= plan.interval_s <= LONGEST_INTERVAL_S:
-        raise ConfigError(
-            f"{plan.interval_s:g} s is not possible", key="interval_s", hint=f"give {SHORTEST_INTERVAL_S:g} s to a week"
-        )
     inputs = []
     for name in sorted(expression.names):
         if plan.inputs[name] not in states:
             raise ConfigError(f"no tag {plan.inputs[name]} is collected", key=f"inputs.{name}", hint="name one that is")
         inputs.append((name, states[plan.inputs[name]]))
-    if not inputs and plan.interval_s is None:
-        raise ConfigError("it has no inputs, so it never changes", key="interval_s", hint="give an interval")
     phase = None if plan.interval_s is None else PollPhase(plan.interval_s, plan.id, now)
     return _Calculation(plan, state, expression, tuple(inputs), phase)

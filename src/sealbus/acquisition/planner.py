@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sealbus.errors import ConfigError, LocalError
+from sealbus.errors import ConfigError
+from sealbus.plant import device_problems, raise_first
 from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, Place, Table, parse_place
 
 if TYPE_CHECKING:
@@ -38,16 +39,8 @@ class DeviceLimits:
     @classmethod
     def of(cls, plan: DevicePlan) -> DeviceLimits:
         """The limits in the plan of a device. Raises ConfigError."""
-        for key, most in (("max_registers", MAX_COUNT_READ_REGISTERS), ("max_bits", MAX_COUNT_READ_BITS)):
-            if not 1 <= getattr(plan, key) <= most:
-                raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, hint=f"give 1 to {most}")
-        for key in ("gap_registers", "gap_bits"):
-            if getattr(plan, key) < 0:
-                raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, hint="give 0 or more")
-        try:
-            forbidden = tuple(map(parse_place, plan.forbidden))
-        except LocalError as error:
-            raise ConfigError(str(error), key="forbidden") from None
+        raise_first(device_problems(plan))
+        forbidden = tuple(map(parse_place, plan.forbidden))
         return cls(plan.max_registers, plan.max_bits, plan.gap_registers, plan.gap_bits, forbidden)
 
     def objection(self, tag: Tag) -> ConfigError | None:

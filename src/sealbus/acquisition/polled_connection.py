@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sealbus.acquisition.locating import LocatingError
 from sealbus.client import Channel, ChannelHooks, ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
-from sealbus.errors import ConfigError
-from sealbus.plant import ConnectionState, LinkStatus, PollState, Step
+from sealbus.plant import ConnectionState, LinkStatus, PollState, Step, connection_problems, raise_first
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
@@ -38,8 +37,6 @@ __all__ = ["DeviceRun", "DialContext", "PolledConnection", "build_rules"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _QUEUE: Final = 4096
-_LONGEST_S: Final = 600.0
-_WITH_IDENTITY: Final = (Scheme.MBAPS, Scheme.SSH_TCP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,16 +70,7 @@ class _Answers:
 
 
 def build_rules(plan: ConnectionPlan) -> ChannelRules:
-    """The rules of the channel of this connection. Raises ConfigError."""
-    for key in ("timeout_s", "connect_timeout_s"):
-        if not 0 < getattr(plan, key) <= _LONGEST_S:
-            raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, hint=f"give up to {_LONGEST_S:g} s")
-    for key in ("connect_delay_s", "gap_s", "turnaround_s"):
-        if not 0 <= getattr(plan, key) <= _LONGEST_S:
-            raise ConfigError(f"{getattr(plan, key):g} s is not possible", key=key, hint=f"give 0 to {_LONGEST_S:g} s")
-    for key, most in (("in_flight", 64), ("connections", 64)):
-        if not 1 <= getattr(plan, key) <= most:
-            raise ConfigError(f"{getattr(plan, key)} is not possible", key=key, hint=f"give 1 to {most}")
+    """The rules of the channel of this connection."""
     return ChannelRules(
         connections=plan.connections,
         in_flight=plan.in_flight,
@@ -104,8 +92,8 @@ class PolledConnection:
         self.dial_context = dial_context
         self.devices: dict[int, DeviceRun] = {}
         """Its devices, by their ids."""
+        raise_first(connection_problems(plan))
         self.endpoint = parse_endpoint(plan.url)
-        _check(plan, self.endpoint)
         hooks = ChannelHooks(
             locate=self._locate,
             connected=self._connected,
@@ -254,22 +242,6 @@ class PolledConnection:
     def _unreachable(self, reason: str) -> None:
         is_refused = self.refusal is not None and self.refusal.step is Step.RULES
         self._set_status(LinkStatus.REFUSED if is_refused else LinkStatus.DOWN, reason)
-
-
-def _check(plan: ConnectionPlan, endpoint: Endpoint) -> None:
-    """Raises ConfigError where scheme, identity and files do not go together."""
-    scheme, forward = endpoint.scheme, endpoint.forward
-    if scheme is Scheme.RELAY:
-        raise ConfigError("relay is not in this version", key="url", hint="use mbaps:// or ssh+tcp://")
-    if scheme in _WITH_IDENTITY and not plan.identity:
-        raise ConfigError(f"{scheme} needs an identity", key="identity", hint="name one, or use tcp://")
-    if plan.identity and scheme not in _WITH_IDENTITY:
-        hint = "use mbaps://, or leave it out"
-        raise ConfigError(f"{scheme} does not use an identity", key="identity", hint=hint)
-    # Who configures a site must not choose files of the collector's machine: an identity names them.
-    if forward is not None and (forward.key or forward.known_hosts):
-        hint = "name an identity that has ssh_key and known_hosts"
-        raise ConfigError("the URL of a collector's connection must not name files", key="url", hint=hint)
 
 
 def _poll_state(poll: Poll) -> PollState:

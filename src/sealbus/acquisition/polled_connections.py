@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["PolledConnections"]
 
 _log = logging.getLogger("sealbus.acquisition")
-_UNIT_IDS = range(256)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,8 +196,6 @@ class PolledConnections:
 
     def _start(self, connection: PolledConnection, device: DevicePlan) -> None:
         """Raises ConfigError for a device that cannot be polled."""
-        if device.unit_id not in _UNIT_IDS:
-            raise ConfigError(f"{device.unit_id} is not a unit id", key="unit_id", hint="give 0 to 255")
         limits = DeviceLimits.of(device)
         unit = PolledUnit(device.id, device.unit_id, limits, connection.channel, connection.window)
         with contextlib.ExitStack() as undo:

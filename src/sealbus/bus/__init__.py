@@ -21,14 +21,7 @@ from sealbus.bus.live import (
     encode_snapshot_request,
 )
 from sealbus.bus.message import PAYLOAD_LIMIT_BYTES, REPLY_LIMIT_BYTES, Message
-from sealbus.bus.report import (
-    STATE_TOPIC,
-    CollectorReport,
-    ConnectionReport,
-    ProblemReport,
-    decode_report,
-    encode_report,
-)
+from sealbus.bus.report import STATE_TOPIC, decode_collector_state, encode_collector_state
 from sealbus.bus.request_reply import Handler, RequestRefused
 from sealbus.bus.state import BusState
 from sealbus.bus.subscription import Subscription
@@ -44,19 +37,16 @@ __all__ = [
     "BusEngine",
     "BusState",
     "BusUrl",
-    "CollectorReport",
-    "ConnectionReport",
     "Handler",
     "Message",
-    "ProblemReport",
     "RequestRefused",
     "SnapshotPage",
     "Subscription",
-    "decode_report",
+    "decode_collector_state",
     "decode_samples",
     "decode_snapshot_page",
     "decode_snapshot_request",
-    "encode_report",
+    "encode_collector_state",
     "encode_samples",
     "encode_snapshot_page",
     "encode_snapshot_request",

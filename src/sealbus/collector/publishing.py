@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
 from sealbus.bus import (
     KEEPALIVE_S,
     LIVE_TOPIC,
     SNAPSHOT_TOPIC,
     STATE_TOPIC,
-    CollectorReport,
     decode_snapshot_request,
-    encode_report,
+    encode_collector_state,
     encode_samples,
     encode_snapshot_page,
 )
@@ -89,7 +86,7 @@ def serve_requests(bus: AnswersRequests, collector_id: str, engine: HasState) ->
         return encode_snapshot_page(engine.latest(), decode_snapshot_request(payload))
 
     async def state(payload: bytes) -> bytes:
-        return encode_report(msgspec.convert(msgspec.to_builtins(engine.state()), CollectorReport))
+        return encode_collector_state(engine.state())
 
     bus.serve(name_of_collector(SNAPSHOT_TOPIC, collector_id), snapshot)
     bus.serve(name_of_collector(STATE_TOPIC, collector_id), state)

@@ -20,9 +20,10 @@ from sealbus.history.results import (
     Series,
     Source,
 )
-from sealbus.history.rules import HistoryRules, RetentionClass
+from sealbus.history.rules import HistoryRules
 from sealbus.history.sample_block import SampleBlock
 from sealbus.history.writer import HistoryWriter, WriterLimits, WriterState
+from sealbus.plant import RetentionClass
 
 __all__ = [
     "Aggregates",

@@ -25,8 +25,9 @@ from sealbus.history.tag_batch import roll_up
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
-    from sealbus.history.rules import HistoryRules, RetentionClass
+    from sealbus.history.rules import HistoryRules
     from sealbus.history.store import Statements, Store
+    from sealbus.plant import RetentionClass
 
 __all__ = ["Maintenance"]
 

@@ -1,8 +1,8 @@
 """What does a site consist of? The contract that the web server and the collector share.
 
-Plan (connections, devices, tags), commands, collector state, tag rules, the codec between raw registers and values, and
-SunSpec types. Pure: no I/O, no clock, no logging; msgspec structs are the only third party. The package refuses to know
-who stores a plan and who carries it out.
+Plan (connections, devices, tags, retention), commands, collector state, the rules of what each of them may be, the codec
+between raw registers and values in both directions, and SunSpec types and tags. Pure: no I/O, no clock, no logging;
+msgspec structs are the only third party. The package refuses to know who stores a plan and who carries it out.
 """
 
 from sealbus.plant.collector_id import COLLECTOR_LEASE, DEFAULT_COLLECTOR_ID, name_of_collector
@@ -39,20 +39,60 @@ from sealbus.plant.commands import (
     ValuesRead,
     WriteTag,
 )
-from sealbus.plant.conversion import Conversion, NoValue, Raw, build_conversion
-from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, LinearRange, Plan, TagPlan
+from sealbus.plant.connection_rules import connection_problems, device_problems, dial_problems
+from sealbus.plant.conversion import Conversion, NoValue, Raw, build_conversion, build_scaling, divisor_of
+from sealbus.plant.encoding import BitsToWrite, EncodedWrite, MaskToWrite, NotEncodable, RegistersToWrite, encode_value
+from sealbus.plant.fields import (
+    CONNECTION_BOUNDS,
+    DEVICE_BOUNDS,
+    RETENTION_BOUNDS,
+    TAG_BOUNDS,
+    Bounds,
+    FieldProblem,
+    bound_problems,
+    raise_first,
+)
+from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, Plan, TagPlan
+from sealbus.plant.retention import RetentionClass, hold_problems, order_problems
 from sealbus.plant.site_versions import SiteVersions
-from sealbus.plant.sunspec_types import SUNSPEC_TYPES, SunSpecType, sunspec_type_of
-from sealbus.plant.tags import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Tag, check_pace, compile_tag
+from sealbus.plant.staleness import SHORTEST_STALE_S, stale_after_s
+from sealbus.plant.sunspec_tags import (
+    Discovery,
+    FoundModel,
+    LeftOut,
+    ModelDefinition,
+    PointDefinition,
+    RepeatedBlock,
+    SunSpecTag,
+    tags_of,
+)
+from sealbus.plant.sunspec_types import SUNSPEC_TYPES, SunSpecType, is_implemented
+from sealbus.plant.tag_rules import (
+    BIT_TABLES,
+    MAX_SENTINELS,
+    WRITABLE_TABLES,
+    calculated_problems,
+    source_problems,
+    tag_problems,
+)
+from sealbus.plant.tags import Tag, compile_tag
 
 __all__ = [
+    "BIT_TABLES",
     "COLLECTOR_LEASE",
+    "CONNECTION_BOUNDS",
     "DEFAULT_COLLECTOR_ID",
+    "DEVICE_BOUNDS",
     "FINAL_STATES",
-    "LONGEST_INTERVAL_S",
-    "SHORTEST_INTERVAL_S",
+    "MAX_SENTINELS",
+    "RETENTION_BOUNDS",
+    "SHORTEST_STALE_S",
     "SUNSPEC_TYPES",
+    "TAG_BOUNDS",
     "TRANSITIONS",
+    "WRITABLE_TABLES",
+    "BitsToWrite",
+    "Bounds",
     "CalculatedPlan",
     "CollectorState",
     "Command",
@@ -66,25 +106,37 @@ __all__ = [
     "Conversion",
     "DevicePlan",
     "DiscoverSunSpec",
+    "Discovery",
+    "EncodedWrite",
+    "FieldProblem",
     "Finding",
+    "FoundModel",
     "InvalidTransition",
-    "LinearRange",
+    "LeftOut",
     "LinkStatus",
+    "MaskToWrite",
+    "ModelDefinition",
     "ModelFound",
     "NoValue",
+    "NotEncodable",
     "Plan",
+    "PointDefinition",
     "PollState",
     "Problem",
     "RangeFound",
     "Raw",
     "ReadNow",
     "RegistersScanned",
+    "RegistersToWrite",
+    "RepeatedBlock",
+    "RetentionClass",
     "ScanRegisters",
     "ScanUnits",
     "SiteVersions",
     "Step",
     "StepTaken",
     "SunSpecFound",
+    "SunSpecTag",
     "SunSpecType",
     "Tag",
     "TagPlan",
@@ -95,10 +147,24 @@ __all__ = [
     "ValuesRead",
     "WriteTag",
     "advance",
+    "bound_problems",
     "build_conversion",
-    "check_pace",
+    "build_scaling",
+    "calculated_problems",
     "compile_tag",
+    "connection_problems",
+    "device_problems",
+    "dial_problems",
+    "divisor_of",
+    "encode_value",
+    "hold_problems",
+    "is_implemented",
     "name_of_collector",
     "next_states",
-    "sunspec_type_of",
+    "order_problems",
+    "raise_first",
+    "source_problems",
+    "stale_after_s",
+    "tag_problems",
+    "tags_of",
 ]

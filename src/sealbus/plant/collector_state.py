@@ -1,4 +1,4 @@
-"""How the collector is: what health checks and metrics show. Plain frozen structs, made when somebody asks."""
+"""The state of the collector, for health checks, metrics and the site. Frozen structs, made on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["CollectorState", "ConnectionState", "LinkStatus", "PollState", "Prob
 
 
 class LinkStatus(StrEnum):
-    """IDLE: nothing has been tried yet. REFUSED: it will not be dialled as it is configured, and `why` says why."""
+    """IDLE: nothing has been tried yet. REFUSED: it is not dialled as it is configured; `why` is the reason."""
 
     IDLE = "idle"
     UP = "up"
@@ -19,7 +19,7 @@ class LinkStatus(StrEnum):
 
 
 class PollState(Struct, frozen=True, kw_only=True):
-    """All tags of one device with one interval. Counters run from when it was last configured."""
+    """All tags of one device with one interval. Counters start when the device is configured."""
 
     device_id: int
     interval_s: float
@@ -30,15 +30,15 @@ class PollState(Struct, frozen=True, kw_only=True):
     failures: int
     overruns: int
     lag_s: float
-    """How late the last round began."""
+    """How late the last round began, in seconds."""
     took_s: float
-    """How long it took."""
+    """How long the last round took, in seconds."""
     refused: tuple[int, ...] = ()
-    """Tags that the device has no place for, or does not show to us."""
+    """The ids of tags whose place the device does not have, or does not let us read."""
 
 
 class ConnectionState(Struct, frozen=True, kw_only=True):
-    """One connection. Times of the wall clock in microseconds; `why` is the reason of the last trouble."""
+    """One connection. Times are microseconds of the wall clock; `why` is the reason of the last failure."""
 
     id: int
     name: str
@@ -70,7 +70,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class CollectorState(Struct, frozen=True, kw_only=True):
-    """All of it."""
+    """The whole collector."""
 
     plan_version: int
     connections: tuple[ConnectionState, ...]
@@ -78,7 +78,7 @@ class CollectorState(Struct, frozen=True, kw_only=True):
     tags: int
     samples: int
     sample_losses: int
-    """Samples that a sink did not take."""
+    """Samples that the store or the bus did not take."""
     commands_under_way: int
     clock_set_back: int
     clock_ahead_s: float

@@ -1,8 +1,8 @@
-"""From the raw value of registers to the value of a tag: sentinels, bits, scale.
+"""The decoding half of the codec: from the raw value of registers to the value of a tag. Sentinels, bits, scale.
 
-`build_conversion` gives a function for one tag, with only the steps that this tag needs. It returns the value or raises
-`NoValue` with the reason. It never returns 0 for something else: a sentinel is NOT_AVAILABLE, what is not finite or no
-text NOT_DECODABLE.
+`build_conversion` returns a function for one tag, with only the steps that this tag needs. The function returns the value
+or raises `NoValue` with the reason. It never returns 0 for anything else: a sentinel is NOT_AVAILABLE; a number that is
+not finite, or bytes that are not a text, are NOT_DECODABLE. `encoding` is the inverse.
 
 A scale such as 0.1 is applied as a division by 10, because 3 / 10 is 0.3 and 3 * 0.1 is not. Whole numbers stay whole
 up to 64 bits; a larger one is a float, as in `sealbus.expressions`.
@@ -16,17 +16,16 @@ import math
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sealbus.errors import PeerError
-from sealbus.plant.sunspec_types import SUNSPEC_TYPES, sunspec_type_of
+from sealbus.plant.sunspec_types import SUNSPEC_TYPES
 from sealbus.protocol import ValueType, decode_registers, unpack_words
 from sealbus.samples import Reason, SampleValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealbus.plant.plan import LinearRange
     from sealbus.plant.tags import Tag
 
-__all__ = ["Conversion", "NoValue", "Raw", "build_conversion"]
+__all__ = ["Conversion", "NoValue", "Raw", "build_conversion", "build_scaling", "divisor_of"]
 
 Raw: TypeAlias = bool | int | float | bytes
 """A number or a bit; a string, or what has to be decoded further, as its bytes in the order of reading."""
@@ -40,7 +39,7 @@ _LARGEST_WHOLE: Final = 2**64
 
 
 class NoValue(Exception):
-    """The registers hold no value of this tag, and why: no fault of anybody, a device may say so every second."""
+    """The registers hold no value of this tag; `reason` is why. Normal operation: a device may answer so every second."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.name)
@@ -54,7 +53,7 @@ _NOT_DECODABLE: Final = NoValue(Reason.NOT_DECODABLE)
 def build_conversion(tag: Tag) -> Conversion:
     """The function from raw value to value."""
     plan = tag.plan
-    convert = _scaled(tag)
+    convert = build_scaling(tag)
     if tag.is_bit_of_table:
         return convert
     if plan.bit is not None:
@@ -68,15 +67,16 @@ def build_conversion(tag: Tag) -> Conversion:
     return _unless_sentinel(tag, convert)
 
 
-def _scaled(tag: Tag) -> Conversion:
+def build_scaling(tag: Tag) -> Conversion:
+    """The last step alone: scale and offset, or the linear range."""
     plan = tag.plan
-    if plan.linear is not None:
-        return _line(plan.linear)
+    ends = (plan.raw_low, plan.raw_high, plan.scaled_low, plan.scaled_high)
+    if None not in ends:
+        return _line(*(each or 0.0 for each in ends))
     scale, offset = float(plan.scale), float(plan.offset)
     if scale == 1 and offset == 0:
         return _as_it_is
-    divisor = round(1 / scale) if abs(scale) < 1 else 0  # finite, see compile_tag
-    if divisor and 1 / divisor == scale:
+    if divisor := divisor_of(scale):
         return lambda raw: _checked(raw / divisor + offset)  # type: ignore[operator]  # numbers only, see compile_tag
     if scale.is_integer() and offset.is_integer() and tag.type not in _FLOATS:
         whole_scale, whole_offset = int(scale), int(offset)
@@ -84,10 +84,15 @@ def _scaled(tag: Tag) -> Conversion:
     return lambda raw: _checked(raw * scale + offset)  # type: ignore[operator]
 
 
-def _line(linear: LinearRange) -> Conversion:
-    low, raw_low = linear.low, linear.raw_low
-    rise, run = linear.high - linear.low, linear.raw_high - linear.raw_low
+def _line(raw_low: float, raw_high: float, low: float, high: float) -> Conversion:
+    rise, run = high - low, raw_high - raw_low
     return lambda raw: _checked(low + (raw - raw_low) * rise / run)  # type: ignore[operator]
+
+
+def divisor_of(scale: float) -> int:
+    """The whole number that a scale such as 0.1 divides by; 0 where there is none."""
+    divisor = round(1 / scale) if abs(scale) < 1 else 0  # finite, see tag_rules
+    return divisor if divisor and 1 / divisor == scale else 0
 
 
 def _as_it_is(raw: Raw) -> SampleValue:
@@ -138,7 +143,7 @@ def _bcd(value_type: ValueType, convert: Conversion) -> Conversion:
 
 def _text(tag: Tag) -> Conversion:
     is_sunspec = tag.plan.sunspec or bool(tag.plan.sunspec_type)
-    written = sunspec_type_of(tag.plan.sunspec_type, tag.type, tag.place.count).text if tag.plan.sunspec_type else None
+    written = SUNSPEC_TYPES[tag.plan.sunspec_type].text if tag.plan.sunspec_type else None
     read = written or _characters
 
     def converted(raw: Raw) -> SampleValue:
@@ -179,7 +184,7 @@ def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
     plan = tag.plan
     listed: tuple[int | float, ...] = plan.sentinels
     if plan.sunspec_type:
-        listed += sunspec_type_of(plan.sunspec_type, tag.type, tag.place.count).sentinels
+        listed += SUNSPEC_TYPES[plan.sunspec_type].sentinels
     elif plan.sunspec and tag.type is ValueType.BIT:
         listed += SUNSPEC_TYPES["uint16"].sentinels
     elif plan.sunspec and tag.type in SUNSPEC_TYPES:
@@ -199,6 +204,6 @@ def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
 
 
 def _highest_bit(tag: Tag) -> int:
-    """The bit of a SunSpec bit field that makes all others count for nothing; 0 where there is none."""
+    """The bit of a SunSpec bit field that makes all others invalid; 0 where there is none."""
     found = SUNSPEC_TYPES.get(tag.plan.sunspec_type)
     return 1 << 16 * tag.place.count - 1 if found is not None and found.is_bit_field else 0

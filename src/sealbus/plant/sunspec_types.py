@@ -1,11 +1,13 @@
-"""The types of SunSpec: what fits each, and by what a device says that it does not implement the point.
+"""The types of SunSpec: which value types fit each, and which patterns mean that a device does not implement the point.
 
-The SunSpec Information Model Specification, "Point types": a type's own pattern means that there is no such point. An
-accumulator, an address and a string mean it by zeros; a bit field by all bits set, and when only its highest is set
-nothing else counts; the address of an Ethernet card by six bytes FF behind two that mean nothing.
+The SunSpec Information Model Specification, "Point types": a type's own pattern means "not implemented". Accumulators,
+counts, addresses and strings mean it by zeros; a bit field by all bits set, and a bit field whose highest bit is set is
+invalid as a whole; the address of an Ethernet card by six bytes FF behind two unused ones.
 
-A type fits what has its size and its kind: whole numbers with or without a sign, since a pattern is the same in both.
-Addresses may be read as text, in as many registers as they take, and are then written as addresses are.
+A value type fits a SunSpec type of the same size and kind; signed and unsigned both fit, since the pattern is the same.
+Addresses may be read as text, in as many registers as they take, and are then written in the usual notation.
+
+In a discovery a zero of an accumulator or a count is kept (`is_implemented`): it also means "nothing counted yet".
 """
 
 from __future__ import annotations
@@ -15,17 +17,19 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sealbus.errors import ConfigError
-from sealbus.protocol import ValueType
+from sealbus.protocol import ValueType, decode_registers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["SUNSPEC_TYPES", "SunSpecType", "sunspec_type_of"]
+__all__ = ["SUNSPEC_TYPES", "SunSpecType", "is_implemented"]
 
 _ONE: Final = (ValueType.UINT16, ValueType.INT16, ValueType.BIT)
+_ONE_SIGNED: Final = (ValueType.INT16, ValueType.UINT16, ValueType.BIT)
 _TWO: Final = (ValueType.UINT32, ValueType.INT32)
+_TWO_SIGNED: Final = (ValueType.INT32, ValueType.UINT32)
 _FOUR: Final = (ValueType.UINT64, ValueType.INT64)
+_FOUR_SIGNED: Final = (ValueType.INT64, ValueType.UINT64)
 _TEXT: Final = (ValueType.STRING,)
 _NAN: Final = math.nan
 
@@ -44,37 +48,46 @@ def _eui48(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SunSpecType:
-    """`fits` are the value types that it can be read as, `sentinels` the patterns that mean "not implemented"."""
+    """`fits` are the value types that it can be read as; the first is the one that a discovery chooses."""
 
     fits: tuple[ValueType, ...]
     sentinels: tuple[int | float, ...] = ()
+    """The patterns that mean "not implemented"."""
     is_bit_field: bool = False
+    is_enumeration: bool = False
+    zero_is_kept: bool = False
+    """In a discovery a zero does not mean "not implemented"."""
     text_registers: int = 0
     """How many registers it takes as a text; 0 for as many as there are."""
     text: Callable[[bytes], str] | None = None
-    """From all its bytes to how it is written, nothing for one that is not implemented; None: by its characters."""
+    """From all its bytes to the usual notation, empty where it is not implemented. None: its bytes are characters."""
+
+    @property
+    def registers(self) -> int:
+        """How many registers it takes; 0 where its definition gives the number."""
+        return self.fits[0].registers or self.text_registers
 
 
 SUNSPEC_TYPES: Final[dict[str, SunSpecType]] = {
-    "int16": SunSpecType(_ONE, (0x8000,)),
+    "int16": SunSpecType(_ONE_SIGNED, (0x8000,)),
     "uint16": SunSpecType(_ONE, (0xFFFF,)),
-    "int32": SunSpecType(_TWO, (0x80000000,)),
+    "int32": SunSpecType(_TWO_SIGNED, (0x80000000,)),
     "uint32": SunSpecType(_TWO, (0xFFFFFFFF,)),
-    "int64": SunSpecType(_FOUR, (0x8000000000000000,)),
+    "int64": SunSpecType(_FOUR_SIGNED, (0x8000000000000000,)),
     "uint64": SunSpecType(_FOUR, (0xFFFFFFFFFFFFFFFF,)),
     "float32": SunSpecType((ValueType.FLOAT32,), (_NAN,)),
     "float64": SunSpecType((ValueType.FLOAT64,), (_NAN,)),
-    "sunssf": SunSpecType(_ONE, (0x8000,)),
+    "sunssf": SunSpecType(_ONE_SIGNED, (0x8000,)),
     "pad": SunSpecType(_ONE, (0x8000,)),
-    "count": SunSpecType(_ONE, (0,)),
-    "enum16": SunSpecType(_ONE, (0xFFFF,)),
-    "enum32": SunSpecType(_TWO, (0xFFFFFFFF,)),
+    "count": SunSpecType(_ONE, (0, 0xFFFF), zero_is_kept=True),
+    "enum16": SunSpecType(_ONE, (0xFFFF,), is_enumeration=True),
+    "enum32": SunSpecType(_TWO, (0xFFFFFFFF,), is_enumeration=True),
     "bitfield16": SunSpecType(_ONE, (0xFFFF, 0x8000), is_bit_field=True),
     "bitfield32": SunSpecType(_TWO, (0xFFFFFFFF, 0x80000000), is_bit_field=True),
     "bitfield64": SunSpecType(_FOUR, (0xFFFFFFFFFFFFFFFF, 0x8000000000000000), is_bit_field=True),
-    "acc16": SunSpecType(_ONE, (0,)),
-    "acc32": SunSpecType(_TWO, (0,)),
-    "acc64": SunSpecType(_FOUR, (0,)),
+    "acc16": SunSpecType(_ONE, (0,), zero_is_kept=True),
+    "acc32": SunSpecType(_TWO, (0,), zero_is_kept=True),
+    "acc64": SunSpecType(_FOUR, (0,), zero_is_kept=True),
     "ipaddr": SunSpecType((*_TWO, *_TEXT), (0,), text_registers=2, text=_ipv4),
     "ipv6addr": SunSpecType(_TEXT, text_registers=8, text=_ipv6),
     "eui48": SunSpecType(_TEXT, text_registers=4, text=_eui48),
@@ -82,20 +95,13 @@ SUNSPEC_TYPES: Final[dict[str, SunSpecType]] = {
 }
 
 
-def sunspec_type_of(name: str, value_type: ValueType, registers: int) -> SunSpecType:
-    """The type of this name. Raises ConfigError where there is none or a value of that type and length cannot be one."""
-    found = SUNSPEC_TYPES.get(name)
-    if found is None:
-        raise ConfigError(
-            f'there is no SunSpec type "{name}"', key="sunspec_type", hint=f"write one of {', '.join(SUNSPEC_TYPES)}"
-        )
-    if value_type not in found.fits:
-        fitting = ", ".join(each for each in found.fits if each is not ValueType.BIT)
-        raise ConfigError(
-            f"{value_type} is no type for the SunSpec type {name}", key="sunspec_type", hint=f"make the type {fitting}"
-        )
-    if value_type is ValueType.STRING and found.text_registers not in (0, registers):
-        raise ConfigError(
-            f"a text of {registers} registers holds no {name}", key="length", hint=f"give {found.text_registers}"
-        )
-    return found
+def is_implemented(name: str, words: Sequence[int]) -> bool:
+    """Whether these registers of a device hold anything but the pattern for "not implemented"."""
+    known = SUNSPEC_TYPES[name]
+    if known.fits[0] is ValueType.STRING:
+        return any(words)
+    (value,) = decode_registers(words, known.fits[0])
+    if isinstance(value, float):
+        return not math.isnan(value)
+    pattern = sum(word << 16 * place for place, word in enumerate(reversed(words)))
+    return pattern not in known.sentinels or (pattern == 0 and known.zero_is_kept)

@@ -23,7 +23,6 @@ from sealbus.plant import (
     CalculatedPlan,
     ConnectionPlan,
     DevicePlan,
-    LinearRange,
     Tag,
     TagPlan,
     build_conversion,
@@ -45,14 +44,9 @@ PLACES = st.sampled_from(
 )
 
 
-@st.composite
-def linears(draw: st.DrawFn) -> LinearRange:
-    return LinearRange(raw_low=draw(NUMBERS), raw_high=draw(NUMBERS), low=draw(NUMBERS), high=draw(NUMBERS))
-
-
+LINEAR = ("raw_low", "raw_high", "scaled_low", "scaled_high")
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "offset": NUMBERS,
-    "linear": linears(),
     "low": LIMITS,
     "high": LIMITS,
     "order": st.sampled_from([*WordOrder, "AB"]),
@@ -79,6 +73,8 @@ def tag_plans(draw: st.DrawFn, number: int = 1) -> TagPlan:
             options["sunspec_type"] = draw(st.sampled_from([*SUNSPEC_TYPES]))
     for name in draw(st.lists(st.sampled_from([*OPTIONS]), max_size=2)):
         options[name] = draw(OPTIONS[name])
+    if draw(st.integers(0, 3)) == 0:
+        options |= {name: draw(NUMBERS) for name in LINEAR}
     return TagPlan(id=number, place=draw(PLACES), **options)
 
 

@@ -66,7 +66,7 @@ def test_expected_values_that_were_worked_out_by_hand() -> None:
         tag("holding:102", "float32"),
         tag("holding:104", "float32", order="CDAB"),
         tag("holding:106", "bcd16"),
-        tag("holding:107", "bit", bit=3),
+        tag("holding:107", bit=3),
         tag("holding:108", "string", length=1, order="BADC"),
     ]
     pi = struct.unpack(">f", bytes.fromhex("4048f5c3"))[0]
@@ -85,7 +85,8 @@ def test_any_mixture_of_overlapping_tags(data: st.DataObject) -> None:
             options["bit"] = data.draw(st.integers(0, 15))
         address = FIRST + data.draw(st.integers(0, 8))
         order = data.draw(st.sampled_from(list(WordOrder)))
-        tags.append(tag(f"holding:{address}", kind, id=number, order=order, **options))
+        name = "" if kind is ValueType.BIT else kind  # with a bit, no type means a single bit
+        tags.append(tag(f"holding:{address}", name, id=number, order=order, **options))
     assert decoded(tags, pack_words(words)) == {each.plan.id: expected(each, words) for each in tags}
 
 

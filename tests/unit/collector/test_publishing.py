@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sealbus.bus import (
     KEEPALIVE_S,
-    decode_report,
+    decode_collector_state,
     decode_samples,
     decode_snapshot_page,
     encode_snapshot_request,
@@ -84,4 +84,4 @@ async def test_requests_are_answered_under_the_id_of_the_collector() -> None:
     assert bus.handlers.keys() == {"snapshot/main", "state/main"}
     page = decode_snapshot_page(await bus.handlers["snapshot/main"](encode_snapshot_request(0)))
     assert page.samples == (Sample(1, T, 4), Sample(2, T, 5))
-    assert decode_report(await bus.handlers["state/main"](b"")).connections == ()
+    assert decode_collector_state(await bus.handlers["state/main"](b"")).connections == ()

@@ -11,7 +11,9 @@ from rest_framework import exceptions
 from rest_framework.views import exception_handler
 
 from sealbus.errors import SealbusError
+from sealbus.web import errors
 from sealbus.web.access.problems import problem_body
+from sealbus.web.errors import Forbidden, Invalid, WebError
 
 if TYPE_CHECKING:
     from rest_framework.response import Response
@@ -29,6 +31,8 @@ class Conflict(exceptions.APIException):
 
 def answer_problem(error: Exception, context: Any) -> Response | None:
     """From an exception to a problem: the table of the REST boundary. None leaves it to Django, as 500."""
+    if isinstance(error, WebError):  # until `web` words these in its own table
+        error = _as_rest(error)
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(error.message_dict if hasattr(error, "error_dict") else error.messages)
     elif isinstance(error, SealbusError):
@@ -49,6 +53,18 @@ def answer_problem(error: Exception, context: Any) -> Response | None:
         code = codes if isinstance(codes, str) else "error"
         response.data = problem_body(response.status_code, code.replace("_", "-"), str(error.detail))
     return response
+
+
+def _as_rest(error: WebError) -> exceptions.APIException:
+    match error:
+        case Invalid():
+            return exceptions.ValidationError(error.problems)
+        case Forbidden():
+            return exceptions.PermissionDenied(error.text, code=error.code)
+        case errors.Conflict():
+            return Conflict(error.text, code=error.code)
+        case _:
+            return exceptions.APIException(error.text, code=error.code)
 
 
 def _errors(response: Response) -> Any:

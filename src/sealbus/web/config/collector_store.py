@@ -10,12 +10,11 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-import msgspec
 from django.conf import settings
 from django.db import Error, InterfaceError, close_old_connections, connection
 
-from sealbus.errors import ConfigError, SealbusError
-from sealbus.history import HistoryRules, RetentionClass
+from sealbus.errors import SealbusError
+from sealbus.history import HistoryRules
 from sealbus.plant import Command, CommandProgress, CommandResult, Plan, SiteVersions
 from sealbus.web.access import hints
 from sealbus.web.access.models import Heartbeat, Version
@@ -86,15 +85,12 @@ class CollectorStore:
     @_on_database
     def plan(self) -> Plan:
         """All that is to be collected."""
-        try:
-            return msgspec.convert(queries.plan(), Plan)
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"the plan cannot be used, so the last one goes on: {error}") from None
+        return queries.plan()
 
     @_on_database
     def history_rules(self) -> HistoryRules:
         """Time zone and retention. Without a class in the database, the default class of history holds."""
-        classes = tuple(RetentionClass(**each) for each in queries.retention_classes())
+        classes = queries.retention_classes()
         zone = self.environment.time_zone
         if not classes:
             return HistoryRules(zone=zone)

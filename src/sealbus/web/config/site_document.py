@@ -24,10 +24,10 @@ from sealbus.web.access.subject import Actor, ActorKind, Rights, Subject
 from sealbus.web.accounts.models import Group
 from sealbus.web.accounts.services.groups import create_group
 from sealbus.web.devices import services
-from sealbus.web.devices.columns import COLUMNS, Table
+from sealbus.web.devices.columns import Table
 from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import AllowedNetwork
-from sealbus.web.devices.views.exchange import rows_of_json
+from sealbus.web.devices.tables import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ def _allow(network: str, ports: str, text: str) -> None:
 
 def _table(document: dict[str, Any], table: Table, file: Path) -> str:
     report = Report()
-    rows = rows_of_json({table.value: document[table.value]}, table.value, COLUMNS[table], report)
+    rows = rows_of({table.value: document[table.value]}, table, report)
     services.import_rows(table=table, rows=rows, report=report, subject=_SHELL, dry_run=False)
     if report.problem_count:
         first = report.problems[0]

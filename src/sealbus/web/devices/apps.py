@@ -17,7 +17,7 @@ class DevicesApp(AppConfig):
     label = "devices"
 
     def ready(self) -> None:
-        """After the tables are made or renewed, so are the shipped templates."""
+        """Store the shipped templates after each migration."""
         post_migrate.connect(_renew_templates, sender=self)
 
 

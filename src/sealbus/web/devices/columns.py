@@ -1,17 +1,22 @@
-"""The columns of an exchanged table: those of a form without what a site numbers for itself (ids, versions). What refers
-to another row does so by name.
+"""The columns of an exchanged table, derived from the columns of the model: all that a user can set. What refers to
+another row does so by name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-__all__ = ["COLUMNS", "Cell", "Table"]
+from django.db import models
+
+from sealbus.web.devices.fields import columns_of
+from sealbus.web.devices.models import Connection, Device, Tag
+
+__all__ = ["COLUMNS", "MODELS", "Cell", "Table"]
 
 
 class Cell(StrEnum):
-    """What a cell holds."""
+    """The kind of a cell."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -21,63 +26,44 @@ class Cell(StrEnum):
 
 
 class Table(StrEnum):
-    """What can be exchanged."""
+    """The tables that can be exchanged."""
 
     CONNECTIONS = "connections"
     DEVICES = "devices"
     TAGS = "tags"
 
 
-@dataclass(frozen=True, slots=True)
-class _Spec:
-    texts: str
-    numbers: str
-    wholes: str
-    truths: str
-    jsons: str
-    order: str
+MODELS: dict[Table, Any] = {Table.CONNECTIONS: Connection, Table.DEVICES: Device, Table.TAGS: Tag}
 
-    def columns(self) -> dict[str, Cell]:
-        kinds = {
-            name: cell
-            for names, cell in (
-                (self.texts, Cell.TEXT),
-                (self.numbers, Cell.NUMBER),
-                (self.wholes, Cell.WHOLE),
-                (self.truths, Cell.TRUTH),
-                (self.jsons, Cell.JSON),
-            )
-            for name in names.split()
-        }
-        first = self.order.split()
-        return {name: kinds[name] for name in [*first, *(name for name in kinds if name not in first)]}
+_CELLS: tuple[tuple[type[models.Field[Any, Any]], Cell], ...] = (
+    (models.CharField, Cell.TEXT),
+    (models.ForeignKey, Cell.TEXT),
+    (models.FloatField, Cell.NUMBER),
+    (models.IntegerField, Cell.WHOLE),
+    (models.BooleanField, Cell.TRUTH),
+    (models.JSONField, Cell.JSON),
+)
+
+
+def _columns(model: type[models.Model], first: str) -> dict[str, Cell]:
+    """The columns in `first`, then all others by the kind of their cells. A name in `first` that is no column is the
+    name of a group, which the rows below it refer to.
+    """
+    kinds: dict[str, Cell] = {}
+    fields = {field.name: field for field in model._meta.concrete_fields}
+    for name in columns_of(model):
+        field = fields[name]
+        if field.editable and not field.primary_key:
+            kinds[name] = next(cell for kind, cell in _CELLS if isinstance(field, kind))
+    found = {name: kinds.pop(name, Cell.TEXT) for name in first.split()}
+    return found | {name: kind for cell in Cell for name, kind in kinds.items() if kind is cell}
 
 
 COLUMNS: dict[Table, dict[str, Cell]] = {
-    Table.CONNECTIONS: _Spec(
-        texts="group name text url identity",
-        numbers="timeout_s connect_timeout_s connect_delay_s gap_s turnaround_s",
-        wholes="in_flight connections",
-        truths="lenient_transaction_id enabled",
-        jsons="",
-        order="group name url identity text",
-    ).columns(),
-    Table.DEVICES: _Spec(
-        texts="group name text connection_group connection",
-        numbers="",
-        wholes="unit_id max_registers max_bits gap_registers gap_bits",
-        truths="enabled",
-        jsons="forbidden",
-        order="group name connection_group connection unit_id text",
-    ).columns(),
-    Table.TAGS: _Spec(
-        texts="group device name text unit place type order sunspec_type expression retention",
-        numbers="scale offset raw_low raw_high scaled_low scaled_high low high interval_s dead_band max_interval_s "
-        "stale_after_s write_min write_max write_step",
-        wholes="decimals length bit bit_width",
-        truths="sunspec writable needs_confirmation needs_second_person needs_reason enabled",
-        jsons="enumeration sentinels inputs",
-        order="group device name place type order length bit bit_width scale offset unit decimals text interval_s",
-    ).columns(),
+    Table.CONNECTIONS: _columns(Connection, "group name url identity text"),
+    Table.DEVICES: _columns(Device, "group name connection_group connection unit_id text"),
+    Table.TAGS: _columns(
+        Tag, "group device name place type order length bit bit_width scale offset unit decimals text interval_s"
+    ),
 }
-"""The columns of each table in the order of an export, and what their cells hold."""
+"""The columns of each table in the order of an export, and the kinds of their cells."""

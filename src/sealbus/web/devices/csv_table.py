@@ -1,9 +1,9 @@
 """CSV, as spreadsheets write it and as it is safe to open in them.
 
-Out: UTF-8 with a byte-order mark, commas, and an apostrophe before a text that a spreadsheet would take for a formula
-(= + - @ tab carriage return); in, that apostrophe is taken off again, so what goes out comes back the same. In: UTF-8
-with or without the mark, UTF-16 with one, else Windows-1252; commas, semicolons or tabs; with the latter two a decimal
-comma; and the words for true and false that German spreadsheets write.
+Export: UTF-8 with a byte-order mark, commas, and an apostrophe before a text that a spreadsheet would take for a formula
+(= + - @ tab carriage return). Import removes that apostrophe, so an exported table is imported unchanged. Import reads
+UTF-8 with or without the mark, UTF-16 with one, else Windows-1252; commas, semicolons or tabs; with semicolons and tabs
+also a decimal comma; and the words for true and false that German spreadsheets write.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def write_csv(columns: Mapping[str, Cell], rows: Iterable[Sequence[Any]]) -> byt
 
 
 def read_csv(content: bytes, columns: Mapping[str, Cell], report: Report) -> list[Row]:
-    """Its rows; what cannot be read is in the report. A cell that is empty is the column's "none"."""
+    """The rows of a table; cells that cannot be read go to the report. An empty cell is the column's empty value."""
     text = _decoded(content)
     delimiter = _delimiter(text)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -57,13 +57,15 @@ def read_csv(content: bytes, columns: Mapping[str, Cell], report: Report) -> lis
         line = lines.line_num + 1
         for cells in lines:
             if any(cells) and header:
-                if len(found) >= MOST_ROWS:  # none of them is looked at: it would be in vain
+                if len(found) >= MOST_ROWS:  # judge none of them: the table is refused
                     report.add(line, "", f"there are more than {MOST_ROWS} rows; import them in parts")
                     return []
                 found.append((line, cells))
             line = lines.line_num + 1
     except csv.Error as error:
-        report.add(lines.line_num, "", f"this is no CSV: {error}; put cells with quotes or line ends in quotes")
+        report.add(
+            lines.line_num, "", f"the file is not valid CSV: {error}; put cells with quotes or line ends in quotes"
+        )
     return [_row(line, cells, header, columns, delimiter != ",", report) for line, cells in found]
 
 
@@ -102,7 +104,7 @@ def _header(names: Sequence[str], columns: Mapping[str, Cell], report: Report) -
         if name not in columns:
             report.add(1, name, f'there is no column "{name}"; the columns are {", ".join(columns)}')
         elif header.count(name) > 1:
-            report.add(1, name, f'the column "{name}" is there twice; leave one out')
+            report.add(1, name, f'the column "{name}" appears twice; leave one out')
     if "name" not in header:
         report.add(1, "name", 'the column "name" is missing; write the names of the columns into the first line')
     return header
@@ -136,19 +138,19 @@ def _value(text: str, cell: Cell, *, comma: bool) -> Any:
 def _number(text: str, comma: bool) -> float:
     dotted = text.replace(",", ".") if comma and text.count(",") == 1 and "." not in text else text
     if not _NUMBER.fullmatch(dotted) or abs(float(dotted)) == float("inf"):
-        raise ValueError(f'"{text[:40]}" is no number; write it as 1234.5')
+        raise ValueError(f'"{text[:40]}" is not a number; write it as 1234.5')
     return float(dotted)
 
 
 def _whole(text: str, comma: bool) -> int:
     if not _WHOLE.fullmatch(text):
-        raise ValueError(f'"{text[:40]}" is no whole number; write it as 12')
+        raise ValueError(f'"{text[:40]}" is not a whole number; write it as 12')
     return int(text)
 
 
 def _truth(text: str, comma: bool) -> bool:
     if text.lower() not in _TRUTHS:
-        raise ValueError(f'"{text[:40]}" is neither; write true or false')
+        raise ValueError(f'"{text[:40]}" is not a truth value; write true or false')
     return _TRUTHS[text.lower()]
 
 
@@ -159,7 +161,7 @@ def _json(text: str, comma: bool) -> Any:
             raise ValueError(problem)
         return value
     except (ValueError, RecursionError):
-        raise ValueError(f'"{text[:40]}" is no JSON; write it as [1, 2] or {{"0": "off"}}') from None
+        raise ValueError(f'"{text[:40]}" is not valid JSON; write it as [1, 2] or {{"0": "off"}}') from None
 
 
 def _refuse(text: str) -> Any:

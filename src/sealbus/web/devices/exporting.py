@@ -1,6 +1,5 @@
-"""Connections, devices and tags as a table or a document that an import takes back: what refers to another row does so
-by name. A row of another group that whoever exports may not see is not named: such a reference is empty, in a document it
-is left out.
+"""Connections, devices and tags as a table or a document that can be imported again. A reference to another row is its
+name. A row that the exporting user may not see is not named: in a table its cell is empty, in a document it is left out.
 """
 
 from __future__ import annotations
@@ -8,42 +7,45 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from sealbus.web.access.actions import Action
 from sealbus.web.devices.columns import COLUMNS, Table
 from sealbus.web.devices.csv_table import write_csv
 from sealbus.web.devices.models import Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sealbus.web.access.subject import Subject
 
 __all__ = ["export_csv", "export_json"]
 
 _CONNECTION = ("connection_group", "connection")
 
 
-def export_csv(table: Table, rows: Iterable[Any], seen: Collection[int] | None) -> bytes:
-    """A table for spreadsheets. `seen`: the groups that its reader sees, None for all."""
+def export_csv(table: Table, rows: Iterable[Any], reader: Subject) -> bytes:
+    """A table for spreadsheets. `reader` is the user who exports."""
     columns = COLUMNS[table]
-    return write_csv(columns, ([row.get(name, "") for name in columns] for row in _rows_of(table, rows, seen)))
+    return write_csv(columns, ([row.get(name, "") for name in columns] for row in _rows_of(table, rows, reader)))
 
 
-def export_json(table: Table, rows: Iterable[Any], seen: Collection[int] | None) -> bytes:
-    """A document for programs. `seen` as above."""
-    return json.dumps({table.value: list(_rows_of(table, rows, seen))}, ensure_ascii=False, indent=1).encode()
+def export_json(table: Table, rows: Iterable[Any], reader: Subject) -> bytes:
+    """A document for programs."""
+    return json.dumps({table.value: list(_rows_of(table, rows, reader))}, ensure_ascii=False, indent=1).encode()
 
 
-def _rows_of(table: Table, rows: Iterable[Any], seen: Collection[int] | None) -> Iterable[dict[str, Any]]:
+def _rows_of(table: Table, rows: Iterable[Any], reader: Subject) -> Iterable[dict[str, Any]]:
     found = list(rows)
     special: Mapping[str, Callable[[Any], Any]] = dict(_SPECIAL[table])
     if table is Table.TAGS:
-        special = {**special, "inputs": _inputs_by_name(found, seen)}
+        special = {**special, "inputs": _inputs_by_name(found, reader)}
     for row in found:
-        unseen = _CONNECTION if table is Table.DEVICES and not _may_name(row.connection, seen) else ()
+        unseen = _CONNECTION if table is Table.DEVICES and not _may_name(row.connection, reader) else ()
         names = [name for name in COLUMNS[table] if name not in unseen]
         yield {name: special[name](row) if name in special else getattr(row, name) for name in names}
 
 
-def _may_name(other: Any, seen: Collection[int] | None) -> bool:
-    return other is None or seen is None or other.group_id in seen
+def _may_name(other: Any, reader: Subject) -> bool:
+    return other is None or reader.rights.allows(Action.VIEW, other.group_id)
 
 
 _SPECIAL: Mapping[Table, Mapping[str, Callable[[Any], Any]]] = {
@@ -61,7 +63,7 @@ _SPECIAL: Mapping[Table, Mapping[str, Callable[[Any], Any]]] = {
 }
 
 
-def _inputs_by_name(tags: list[Any], seen: Collection[int] | None) -> Callable[[Any], Any]:
+def _inputs_by_name(tags: list[Any], reader: Subject) -> Callable[[Any], Any]:
     ids = {tag_id for tag in tags for tag_id in tag.inputs.values()}
     others: dict[int, Tag] = {}
     wanted = sorted(ids)
@@ -72,7 +74,7 @@ def _inputs_by_name(tags: list[Any], seen: Collection[int] | None) -> Callable[[
     def named(tag: Any) -> dict[str, Any]:
         found = {name: others[tag_id] for name, tag_id in tag.inputs.items() if tag_id in others}
         return {
-            name: _reference(tag, other) if _may_name(other.device, seen) else None for name, other in found.items()
+            name: _reference(tag, other) if _may_name(other.device, reader) else None for name, other in found.items()
         }
 
     return named

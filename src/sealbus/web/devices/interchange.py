@@ -1,7 +1,7 @@
-"""What an import found, line by line; and what a row looks like on its way in.
+"""The rows of an import, and the report of their problems.
 
-An import changes everything or nothing, and names all that is wrong at once, with the line, the column and the mend:
-whoever mends a table of ten thousand lines does not want to learn of its mistakes one by one.
+An import changes everything or nothing, and names all problems at once, with the line, the column and what to write
+instead: a table of ten thousand lines is corrected in one go.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST_PROBLEMS", "Problem", "Report", "Row"]
+__all__ = ["MOST_PROBLEMS", "Report", "Row", "RowProblem"]
 
 MOST_PROBLEMS = 1000
-"""So many are listed; how many there are is counted all the same."""
+"""The most problems that are listed; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong, and how to mend it. `line` is that of the file, or the number of the item, from 1."""
+class RowProblem:
+    """One thing that is wrong, and what to write instead. `line` is that of the file, or the number of the item, from 1."""
 
     line: int
     column: str
@@ -28,15 +28,15 @@ class Problem:
     hint: str = ""
 
     @classmethod
-    def of(cls, line: int, column: str, text: str) -> Problem:
-        """From a sentence whose mend stands behind a semicolon."""
+    def of(cls, line: int, column: str, text: str) -> RowProblem:
+        """From a text of the form "problem; hint"."""
         problem, _, hint = str(text).partition("; ")
         return cls(line, column, problem, hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a file: its values by column. A column that the file lacks is not among them."""
+    """One line of a file: its values by column. Columns that the file lacks are missing here too."""
 
     line: int
     values: Mapping[str, Any]
@@ -44,29 +44,29 @@ class Row:
 
 @dataclass(slots=True)
 class Report:
-    """What an import does or would do."""
+    """The result of an import."""
 
     created: int = 0
     changed: int = 0
     unchanged: int = 0
     problem_count: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     fields: set[str] = field(default_factory=set)
-    """The members that change in any row."""
+    """The columns that change in any row."""
     names: list[str] = field(default_factory=list)
 
     def add(self, line: int, column: str, text: str) -> None:
-        """Note a problem."""
+        """Add a problem."""
         self.problem_count += 1
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem.of(line, column, text))
+            self.problems.append(RowProblem.of(line, column, text))
 
     def has_problems(self) -> bool:
-        """Whether anything is wrong by now."""
+        """Whether there is any problem so far."""
         return self.problem_count > 0
 
-    def forget(self) -> None:
-        """As if no row had been judged."""
+    def clear(self) -> None:
+        """Start again, before the rows are judged a second time."""
         self.created = self.changed = self.unchanged = self.problem_count = 0
         self.problems.clear()
         self.fields.clear()

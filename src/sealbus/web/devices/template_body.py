@@ -1,12 +1,12 @@
-"""What a template is made of, and whether a document is one.
+"""The form of a template document.
 
     {"schema": 1, "name": ..., "number": 1, "manufacturer": ..., "model": ..., "text": ...,
      "sources": ["where its places come from"],
      "device": {"unit_id": 1, "max_registers": 80},
      "tags": [{"name": "power", "place": "input:52", "type": "float32", "unit": "W"}, ...]}
 
-Its tags have the columns of an exchanged table without group and device, so applying one is an import into a device.
-The inputs of calculated tags are names of tags in the same template.
+Its tags have the columns of an exchanged table without group and device, so applying a template is an import into a
+device. The inputs of calculated tags are names of tags in the same template.
 """
 
 from __future__ import annotations
@@ -15,35 +15,30 @@ import json
 from importlib import resources
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from sealbus.plant import DEVICE_BOUNDS
 from sealbus.web.access.strict import Strict
-from sealbus.web.devices import values
 from sealbus.web.devices.columns import COLUMNS, Table
-from sealbus.web.devices.fields import BoundedJson
+from sealbus.web.devices.fields import BoundedForm
+from sealbus.web.devices.models import Device
 
 __all__ = ["DEVICE_MEMBERS", "TAG_MEMBERS", "TemplateDevice", "TemplateDocument", "shipped_documents"]
 
 TAG_MEMBERS = tuple(name for name in COLUMNS[Table.TAGS] if name not in ("group", "device"))
-DEVICE_MEMBERS = ("unit_id", "max_registers", "max_bits", "gap_registers", "gap_bits", "forbidden")
+DEVICE_MEMBERS = (*DEVICE_BOUNDS, "forbidden")
 _MOST_TAGS = 2000
 
 
-@extend_schema_field({"type": "array", "items": {"type": "string"}})
-class _Places(BoundedJson):
-    pass
-
-
-class TemplateDevice(Strict):
+class TemplateDevice(BoundedForm):
     """The settings that a device takes over."""
 
-    unit_id = serializers.IntegerField(min_value=0, max_value=255, required=False)
-    max_registers = serializers.IntegerField(min_value=1, max_value=125, required=False)
-    max_bits = serializers.IntegerField(min_value=1, max_value=2000, required=False)
-    gap_registers = serializers.IntegerField(min_value=0, max_value=124, required=False)
-    gap_bits = serializers.IntegerField(min_value=0, max_value=1999, required=False)
-    forbidden = _Places(values.forbidden, required=False)
+    bounds = DEVICE_BOUNDS
+
+    class Meta:
+        model = Device
+        fields = DEVICE_MEMBERS
+        validators: tuple[Any, ...] = ()
 
 
 class TemplateDocument(Strict):

@@ -1,20 +1,25 @@
-"""The small JSON columns: what may be in them, and in which form. Each function gives the value in form, or raises
-ValueError with the mend. All are bounded: what is stored here is shown on every page and told to every collector.
+"""The small JSON columns: their types, sizes and stored forms. Each function returns the stored form, or raises ValueError
+with what is wrong and what to write instead. All are bounded: a value is shown on every page and sent to every collector.
+
+Rules about the numbers in them are those of `sealbus.plant`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sealbus.errors import LocalError
+from sealbus.plant import MAX_SENTINELS
 from sealbus.protocol import parse_place
 
-__all__ = ["enumeration", "forbidden", "inputs", "sentinels"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["CHECKS", "SCHEMAS", "enumeration", "forbidden", "inputs", "sentinels"]
 
 _MOST_LABELS = 256
 _LONGEST_LABEL = 100
-_MOST_SENTINELS = 16
 _MOST_PLACES = 100
 _MOST_INPUTS = 32
 _WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
@@ -28,24 +33,22 @@ def enumeration(value: Any) -> dict[str, str]:
     labels: dict[str, str] = {}
     for number, label in value.items():
         if not isinstance(number, str) or not _WHOLE.fullmatch(number):
-            raise ValueError(f'"{number}" is no whole number; write {{"0": "off", "1": "on"}}')
+            raise ValueError(f'"{number}" is not a whole number; write {{"0": "off", "1": "on"}}')
         if not isinstance(label, str) or not 0 < len(label) <= _LONGEST_LABEL or _UNSTORABLE.search(label):
-            raise ValueError(f"the label of {number} is no text of 1 to {_LONGEST_LABEL} characters")
+            raise ValueError(f"the label of {number} is not a text; write 1 to {_LONGEST_LABEL} characters")
         if str(int(number)) in labels:
-            raise ValueError(f"{int(number)} is there twice; say it once")
+            raise ValueError(f"the number {int(number)} is there twice; write it once")
         labels[str(int(number))] = label
     return labels
 
 
 def sentinels(value: Any) -> list[int | float]:
     """Raw values that mean "not available"."""
-    if not isinstance(value, list) or len(value) > _MOST_SENTINELS:
-        raise ValueError(f"write up to {_MOST_SENTINELS} numbers in a list, such as [32768, 65535]")
+    if not isinstance(value, list) or len(value) > MAX_SENTINELS:
+        raise ValueError(f"write up to {MAX_SENTINELS} numbers in a list, such as [32768, 65535]")
     for number in value:
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise ValueError("each of them is a number")
-        if number != number or not -(2.0**64) < number < 2.0**64:
-            raise ValueError(f"{number} is no value of any register; a pattern of 64 bits is the largest")
+            raise ValueError("one of them is not a number; write numbers such as [32768, 65535]")
     return value
 
 
@@ -56,7 +59,7 @@ def forbidden(value: Any) -> list[str]:
     places = []
     for text in value:
         if not isinstance(text, str):
-            raise ValueError('each is a text such as "holding:100-119"')
+            raise ValueError('one of them is not a text; write places such as "holding:100-119"')
         try:
             places.append(str(parse_place(text)))
         except LocalError as error:
@@ -70,7 +73,23 @@ def inputs(value: Any) -> dict[str, int]:
         raise ValueError(f'write up to {_MOST_INPUTS} inputs by name, such as {{"flow": 12}}')
     for name, tag_id in value.items():
         if not isinstance(name, str) or len(name) > _LONGEST_LABEL or _UNSTORABLE.search(name):
-            raise ValueError("the name of an input is a text of letters, digits and _")
+            raise ValueError("the name of an input is not valid; write letters, digits and _")
         if isinstance(tag_id, bool) or not isinstance(tag_id, int) or not 0 < tag_id < 2**63:
-            raise ValueError(f"the input {name} is no id of a tag")
+            raise ValueError(f"the input {name} is not the id of a tag; write a number")
     return value
+
+
+CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "enumeration": enumeration,
+    "sentinels": sentinels,
+    "forbidden": forbidden,
+    "inputs": inputs,
+}
+"""The function of each JSON column."""
+SCHEMAS: Mapping[str, dict[str, Any]] = {
+    "enumeration": {"type": "object", "additionalProperties": {"type": "string"}},
+    "sentinels": {"type": "array", "items": {"type": "number"}},
+    "forbidden": {"type": "array", "items": {"type": "string"}},
+    "inputs": {"type": "object", "additionalProperties": {"type": "integer"}},
+}
+"""The OpenAPI schema of each JSON column."""

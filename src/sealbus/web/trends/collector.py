@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sealbus.bus import STATE_TOPIC, CollectorReport, decode_report
+from sealbus.bus import STATE_TOPIC, decode_collector_state
 from sealbus.errors import SealbusError
 from sealbus.plant import name_of_collector
 from sealbus.web.access.actions import Action
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from sealbus.bus import ProblemReport
-    from sealbus.web.access.subject import Rights
+    from sealbus.plant import CollectorState, Problem
+    from sealbus.web.access.subject import Subject
 
 __all__ = ["CollectorView"]
 
@@ -70,51 +70,43 @@ class CollectorView(APIView):
     def get(self, request: Request) -> Response:
         """How each connection is, and what cannot be collected."""
         query_of(request, Strict)
-        report = _ask()
-        rights = rest_subject(request).rights
-        seen = _visible(Connection, "group", rights, {each.id for each in report.connections})
-        shown = [each for each in report.connections if each.id in seen]
-        problems = _visible_problems(report.problems, rights)
-        told = {"answers": report is not _SILENT, "connections": shown, "problems": problems}
-        return Response(_CollectorShown(told).data)
+        subject, state = rest_subject(request), _collector_state()
+        if state is None:
+            return Response(_CollectorShown({"answers": False, "connections": [], "problems": []}).data)
+        seen = _visible(Connection, subject, {each.id for each in state.connections})
+        shown = [each for each in state.connections if each.id in seen]
+        problems = _visible_problems(state.problems, subject)
+        return Response(_CollectorShown({"answers": True, "connections": shown, "problems": problems}).data)
 
 
-_SILENT = CollectorReport(connections=(), problems=())
-
-
-def _ask() -> CollectorReport:
+def _collector_state() -> CollectorState | None:
+    """None where no collector answers in time."""
     service = running_service()
     if service is None:
-        return _SILENT
+        return None
     answer_s = service.limits.collector_answer_s
     asked = service.bus.request(name_of_collector(STATE_TOPIC), b"", timeout_s=answer_s)
     try:
         payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(answer_s + 1)
-        return decode_report(payload)
+        return decode_collector_state(payload)
     except (SealbusError, TimeoutError):
-        return _SILENT
+        return None
 
 
-def _visible_problems(problems: tuple[ProblemReport, ...], rights: Rights) -> list[ProblemReport]:
-    kinds: dict[str, tuple[Any, str]] = {
-        "connection": (Connection, "group"),
-        "device": (Device, "group"),
-        "tag": (Tag, "device__group"),
-        "calculated": (Tag, "device__group"),
-    }
+def _visible_problems(problems: tuple[Problem, ...], subject: Subject) -> list[Problem]:
+    kinds: dict[str, Any] = {"connection": Connection, "device": Device, "tag": Tag, "calculated": Tag}
     shown = []
-    for what, (model, path) in kinds.items():
+    for what, model in kinds.items():
         found = [each for each in problems if each.what == what]
-        seen = _visible(model, path, rights, {each.id for each in found})
+        seen = _visible(model, subject, {each.id for each in found})
         shown += [each for each in found if each.id in seen]
-    if rights.allows(Action.ADMINISTER, None):
+    if subject.rights.allows(Action.ADMINISTER, None):
         shown += [each for each in problems if each.what not in kinds]
     return shown
 
 
-def _visible(model: Any, path: str, rights: Rights, ids: set[int]) -> set[int]:
-    """Those of the ids that are the caller's to see."""
-    groups = rights.groups(Action.VIEW)
-    if groups is None or not ids:
+def _visible(model: Any, subject: Subject, ids: set[int]) -> set[int]:
+    """Those of the ids that the caller may see."""
+    if not ids or subject.rights.groups(Action.VIEW) is None:
         return ids
-    return {pk for pk in model.objects.filter(**{f"{path}__in": groups}).values_list("pk", flat=True) if pk in ids}
+    return {pk for pk in model.objects.visible_to(subject).values_list("pk", flat=True) if pk in ids}

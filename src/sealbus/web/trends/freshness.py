@@ -16,17 +16,7 @@ from sealbus.samples import US_PER_S, Quality, Reason
 if TYPE_CHECKING:
     from sealbus.samples import Sample
 
-__all__ = ["NO_TAG_IS_GOOD_LESS_S", "is_past", "judged", "stale_after_s"]
-
-NO_TAG_IS_GOOD_LESS_S = 5.0
-_INTERVALS = 3
-
-
-def stale_after_s(stale_after_s: float | None, interval_s: float | None) -> float:
-    """What the tag says, else three intervals and no less than five seconds, as the collector has it."""
-    if stale_after_s is not None:
-        return stale_after_s
-    return max(NO_TAG_IS_GOOD_LESS_S, _INTERVALS * (interval_s or 0.0))
+__all__ = ["is_past", "judged"]
 
 
 def is_past(sample: Sample, good_for_s: float, now_us: int) -> bool:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealbus.history import HistoryUnavailable
-from sealbus.web.trends.freshness import judged, stale_after_s
+from sealbus.plant import stale_after_s
+from sealbus.web.trends.freshness import judged
 from sealbus.web.trends.hub import LiveState
 from sealbus.web.trends.service import running_service
 from sealbus.web.trends.store import history

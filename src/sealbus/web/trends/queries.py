@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from sealbus.plant import stale_after_s
 from sealbus.web.access.actions import Action
 from sealbus.web.access.models import Version
 from sealbus.web.accounts.models import ApiToken, Group, User
 from sealbus.web.devices.models import Device, Tag
 from sealbus.web.trends.catalog import Catalog, CatalogTag
-from sealbus.web.trends.freshness import stale_after_s
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -11,7 +11,7 @@ import time
 
 from django.conf import settings
 
-from sealbus.history import History, HistoryRules, RetentionClass, open_history
+from sealbus.history import History, HistoryRules, open_history
 from sealbus.web.devices.queries import plan_version, retention_classes, retention_of_tags
 
 __all__ = ["history"]
@@ -49,7 +49,7 @@ def _with_rules(opened: History | None, rules: HistoryRules) -> History:
 
 def _rules() -> HistoryRules:
     site = settings.SEALBUS  # type: ignore[misc]  # ours
-    classes = tuple(RetentionClass(**row) for row in retention_classes())
+    classes = retention_classes()
     if not classes:
         return HistoryRules(zone=site.time_zone)
     return HistoryRules(zone=site.time_zone, classes=classes, class_of=retention_of_tags())

@@ -1,9 +1,9 @@
-"""What is configured: connections, devices and their tags; and what surrounds them: templates, allowed networks,
-retention classes, and the commands that users request.
+"""The configuration: connections, devices and their tags; templates, allowed networks and retention classes; and the
+commands that users request.
 
-Nothing of it is ever deleted while history or audit may speak of it: it is archived (DESIGN rule 10). An archived row
-gives its name free; its id, which history knows, stays. The database holds what the classes claim, by check
-constraints and partial unique indexes, so that neither a race nor a script gets past them.
+Rows that history or audit may refer to are archived, never deleted (DESIGN rule 10). The name of an archived row can be
+used again; its id, which history refers to, stays. The database enforces the rules of the classes by check constraints
+and partial unique indexes, so that neither a race nor a script breaks them.
 """
 
 from sealbus.web.devices.models.command import KIND_CHOICES, STATE_CHOICES, Command, CommandQuerySet

@@ -1,12 +1,20 @@
-"""What is archived rather than deleted: the columns and the queries that connections, devices and tags share."""
+"""Rows that are archived rather than deleted: the columns and the queries that connections, devices and tags share."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.db import models
 
-__all__ = ["LIVE", "Archivable", "ArchivableQuerySet", "between"]
+from sealbus.web.access.actions import Action
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from sealbus.plant import Bounds
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["LIVE", "Archivable", "ArchivableQuerySet", "between", "visible"]
 
 LIVE = models.Q(archived_at__isnull=True)
 """Not archived: the condition of every unique name."""
@@ -14,20 +22,34 @@ LIVE = models.Q(archived_at__isnull=True)
 _Row = TypeVar("_Row", bound="Archivable", covariant=True)
 
 
+def visible(rows: Any, subject: Subject, path: str) -> Any:
+    """Those of the rows that are in a group where the subject may see. `path` leads from a row to its group."""
+    groups = subject.rights.groups(Action.VIEW)
+    return rows if groups is None else rows.filter(**{f"{path}__in": groups})
+
+
 class ArchivableQuerySet(models.QuerySet[_Row]):
-    """Rows, with those that are archived told apart."""
+    """Rows, archived and not."""
 
     def live(self) -> ArchivableQuerySet[_Row]:
-        """What is not archived."""
+        """The rows that are not archived."""
         return self.filter(LIVE)
 
     def archived(self) -> ArchivableQuerySet[_Row]:
-        """What is."""
+        """The rows that are archived."""
         return self.exclude(LIVE)
+
+    def visible_to(self, subject: Subject) -> Self:
+        """The rows that the subject may see. Every surface asks this and nothing else: API, sockets and exports."""
+        found: Self = visible(self, subject, self.model.group_path)
+        return found
 
 
 class Archivable(models.Model):
-    """A row that may be archived, and that two people may edit at the same time: `version` counts its changes."""
+    """A row that may be archived, and that two users may edit at the same time: `version` counts its changes."""
+
+    group_path: ClassVar[str] = "group"
+    """From a row to its group, as a lookup."""
 
     enabled = models.BooleanField(default=True)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -37,6 +59,8 @@ class Archivable(models.Model):
         abstract = True
 
 
-def between(name: str, field: str, low: float, high: float) -> models.CheckConstraint:
-    """A constraint that the column lies in this range; nothing is said about NULL."""
-    return models.CheckConstraint(condition=models.Q(**{f"{field}__gte": low, f"{field}__lte": high}), name=name)
+def between(name: str, field: str, bounds: Bounds) -> models.CheckConstraint:
+    """A constraint that the column is within its bounds, or NULL."""
+    return models.CheckConstraint(
+        condition=models.Q(**{f"{field}__gte": bounds.low, f"{field}__lte": bounds.high}), name=name
+    )

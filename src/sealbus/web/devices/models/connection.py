@@ -1,10 +1,11 @@
-"""A way to devices: one endpoint URL, and how gently it wants to be treated."""
+"""A way to devices: one endpoint URL, with its time-outs, gaps and number of requests in flight."""
 
 from __future__ import annotations
 
 from django.core.validators import RegexValidator
 from django.db import models
 
+from sealbus.plant import CONNECTION_BOUNDS
 from sealbus.web.accounts.models import Group
 from sealbus.web.devices.models.archiving import LIVE, Archivable, ArchivableQuerySet, between
 
@@ -12,7 +13,7 @@ __all__ = ["Connection"]
 
 
 class Connection(Archivable):
-    """The rules are those of the collector's channel. `identity` names files that only the collector has."""
+    """The settings are those of the collector's channel. `identity` names files that only the collector has."""
 
     name = models.CharField(max_length=100)
     text = models.CharField(max_length=500, blank=True)
@@ -35,19 +36,19 @@ class Connection(Archivable):
     objects = ArchivableQuerySet["Connection"].as_manager()
 
     class Meta:
-        """What the database enforces."""
+        """The constraints of the database."""
 
         app_label = "devices"
         ordering = ("name", "id")
         constraints = (
             models.UniqueConstraint(fields=["group", "name"], condition=LIVE, name="devices_connection_name"),
-            between("devices_connection_timeout", "timeout_s", 0.01, 60),
-            between("devices_connection_connect_timeout", "connect_timeout_s", 0.1, 60),
-            between("devices_connection_connect_delay", "connect_delay_s", 0, 60),
-            between("devices_connection_gap", "gap_s", 0, 60),
-            between("devices_connection_turnaround", "turnaround_s", 0, 60),
-            between("devices_connection_in_flight", "in_flight", 1, 64),
-            between("devices_connection_connections", "connections", 1, 16),
+            between("devices_connection_timeout", "timeout_s", CONNECTION_BOUNDS["timeout_s"]),
+            between("devices_connection_connect_timeout", "connect_timeout_s", CONNECTION_BOUNDS["connect_timeout_s"]),
+            between("devices_connection_connect_delay", "connect_delay_s", CONNECTION_BOUNDS["connect_delay_s"]),
+            between("devices_connection_gap", "gap_s", CONNECTION_BOUNDS["gap_s"]),
+            between("devices_connection_turnaround", "turnaround_s", CONNECTION_BOUNDS["turnaround_s"]),
+            between("devices_connection_in_flight", "in_flight", CONNECTION_BOUNDS["in_flight"]),
+            between("devices_connection_connections", "connections", CONNECTION_BOUNDS["connections"]),
             models.CheckConstraint(
                 condition=models.Q(lenient_transaction_id=False) | models.Q(in_flight=1),
                 name="devices_connection_lenient_alone",

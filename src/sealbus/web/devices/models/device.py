@@ -1,9 +1,10 @@
-"""One unit id of a connection, what it bears, and what it was made from."""
+"""One unit id of a connection, its limits, and the template that it was made from."""
 
 from __future__ import annotations
 
 from django.db import models
 
+from sealbus.plant import DEVICE_BOUNDS
 from sealbus.web.accounts.models import Group
 from sealbus.web.devices.models.archiving import LIVE, Archivable, ArchivableQuerySet, between
 from sealbus.web.devices.models.connection import Connection
@@ -31,17 +32,17 @@ class Device(Archivable):
     objects = ArchivableQuerySet["Device"].as_manager()
 
     class Meta:
-        """What the database enforces."""
+        """The constraints of the database."""
 
         app_label = "devices"
         ordering = ("name", "id")
         constraints = (
             models.UniqueConstraint(fields=["group", "name"], condition=LIVE, name="devices_device_name"),
-            between("devices_device_unit", "unit_id", 0, 255),
-            between("devices_device_max_registers", "max_registers", 1, 125),
-            between("devices_device_max_bits", "max_bits", 1, 2000),
-            between("devices_device_gap_registers", "gap_registers", 0, 124),
-            between("devices_device_gap_bits", "gap_bits", 0, 1999),
+            between("devices_device_unit", "unit_id", DEVICE_BOUNDS["unit_id"]),
+            between("devices_device_max_registers", "max_registers", DEVICE_BOUNDS["max_registers"]),
+            between("devices_device_max_bits", "max_bits", DEVICE_BOUNDS["max_bits"]),
+            between("devices_device_gap_registers", "gap_registers", DEVICE_BOUNDS["gap_registers"]),
+            between("devices_device_gap_bits", "gap_bits", DEVICE_BOUNDS["gap_bits"]),
         )
 
     def __str__(self) -> str:

@@ -1,10 +1,11 @@
-"""What the administrator of the site decides: how long history is kept, and where devices may be."""
+"""The settings of the administrator: how long history is kept, and where devices may be."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
 
+from sealbus.plant import RETENTION_BOUNDS
 from sealbus.web.devices.models.archiving import between
 
 __all__ = ["AllowedNetwork", "RetentionClass", "SerialPattern"]
@@ -34,7 +35,7 @@ class RetentionClass(models.Model):
             models.CheckConstraint(
                 condition=Q(day_days__isnull=True) | Q(day_days__gte=F("hour_days")), name="devices_retention_days"
             ),
-            between("devices_retention_hold", "hold_s", 1, 604_800),
+            between("devices_retention_hold", "hold_s", RETENTION_BOUNDS["hold_s"]),
         )
 
     def __str__(self) -> str:

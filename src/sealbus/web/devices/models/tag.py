@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from sealbus.plant import TAG_BOUNDS
 from sealbus.web.devices.models.archiving import LIVE, Archivable, ArchivableQuerySet, between
 from sealbus.web.devices.models.device import Device
 from sealbus.web.devices.models.site import RetentionClass
@@ -17,6 +18,8 @@ _ORDERS = [(order, order) for order in ("ABCD", "CDAB", "BADC", "DCBA")]
 class Tag(Archivable):
     """A tag. It has a `place` or an `expression`, never both. Two tags may share a register."""
 
+    group_path = "device__group"
+
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="tags")
     name = models.CharField(max_length=100)
     text = models.CharField(max_length=500, blank=True)
@@ -24,7 +27,7 @@ class Tag(Archivable):
     """The engineering unit: "kW"."""
     decimals = models.PositiveSmallIntegerField(null=True, blank=True)
     enumeration = models.JSONField(default=dict, blank=True)
-    """What numbers mean: {"0": "off", "1": "on"}."""
+    """Labels of numbers: {"0": "off", "1": "on"}."""
 
     place = models.CharField(max_length=20, blank=True)
     type = models.CharField(max_length=16, blank=True)
@@ -48,7 +51,7 @@ class Tag(Archivable):
 
     expression = models.CharField(max_length=1000, blank=True)
     inputs = models.JSONField(default=dict, blank=True)
-    """Names of the expression and the ids of their tags. Ids stay good: tags are never deleted."""
+    """The names in the expression and the ids of their tags. Ids stay valid: tags are never deleted."""
 
     interval_s = models.FloatField(null=True, default=1.0, blank=True)
     """Empty only for a calculated tag: whenever an input changes."""
@@ -102,13 +105,13 @@ class Tag(Archivable):
             models.CheckConstraint(condition=Q(order__in=[order for order, _ in _ORDERS]), name="devices_tag_order"),
             models.CheckConstraint(condition=~Q(scale=0), name="devices_tag_scale"),
             models.CheckConstraint(condition=Q(dead_band__gte=0), name="devices_tag_dead_band"),
-            between("devices_tag_length", "length", 0, 125),
-            between("devices_tag_bit", "bit", 0, 63),
-            between("devices_tag_bit_width", "bit_width", 1, 64),
-            between("devices_tag_interval", "interval_s", 0.05, 604_800),
-            between("devices_tag_max_interval", "max_interval_s", 1, 604_800),
-            between("devices_tag_stale", "stale_after_s", 0.1, 1_209_600),
-            between("devices_tag_decimals", "decimals", 0, 12),
+            between("devices_tag_length", "length", TAG_BOUNDS["length"]),
+            between("devices_tag_bit", "bit", TAG_BOUNDS["bit"]),
+            between("devices_tag_bit_width", "bit_width", TAG_BOUNDS["bit_width"]),
+            between("devices_tag_interval", "interval_s", TAG_BOUNDS["interval_s"]),
+            between("devices_tag_max_interval", "max_interval_s", TAG_BOUNDS["max_interval_s"]),
+            between("devices_tag_stale", "stale_after_s", TAG_BOUNDS["stale_after_s"]),
+            between("devices_tag_decimals", "decimals", TAG_BOUNDS["decimals"]),
         )
 
     def __str__(self) -> str:

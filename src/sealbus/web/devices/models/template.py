@@ -1,4 +1,4 @@
-"""A device's map as it can be used again: versioned, so that it is always known what a device was made from."""
+"""Templates: the map of a kind of device, versioned, so that each device names the version that it was made from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Template"]
 
 
 class Template(models.Model):
-    """One version of a template; a change is a new version. `shipped` ones come with Sealbus and are renewed by it."""
+    """One version of a template; a change is a new version. `shipped` ones come with Sealbus, which adds newer versions."""
 
     name = models.CharField(max_length=100)
     number = models.PositiveIntegerField(default=1)

@@ -1,4 +1,4 @@
-"""What the administrator decides: classes of history, allowed networks, serial ports."""
+"""The settings of the administrator: retention classes, allowed networks, serial ports. Rules are in `site_rules`."""
 
 from __future__ import annotations
 
@@ -6,57 +6,35 @@ from typing import Any
 
 from rest_framework import serializers
 
-from sealbus.endpoints import NetworkRules
-from sealbus.errors import ConfigError
+from sealbus.plant import RETENTION_BOUNDS, FieldProblem
 from sealbus.web.access.strict import Strict
-from sealbus.web.devices.fields import Finite
+from sealbus.web.devices.fields import BoundedForm, columns_of
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
+from sealbus.web.devices.site_rules import network_problems, retention_problems, serial_problems
 
 __all__ = ["AllowedNetworkForm", "RetentionForm", "SerialPatternForm"]
 
-_LONGEST_DAYS = 36_500
-_SERIAL_FOLDER = "/dev/"
+
+def _refuse(problems: list[FieldProblem]) -> None:
+    if problems:
+        raise serializers.ValidationError({each.key: [str(each)] for each in problems})
 
 
-def _rule_problem(line: str) -> str:
-    if not line.isprintable():  # a line end would make two rules of one
-        return "there is a character in it that cannot be printed; write it anew"
-    try:
-        NetworkRules.parse([line])
-    except ConfigError as error:
-        return str(error).removeprefix("networks: ")
-    return ""
-
-
-class RetentionForm(Strict, serializers.ModelSerializer[RetentionClass]):
+class RetentionForm(BoundedForm):
     """How long history is kept."""
 
-    raw_days = serializers.IntegerField(min_value=1, max_value=_LONGEST_DAYS, required=False)
-    minute_days = serializers.IntegerField(min_value=1, max_value=_LONGEST_DAYS, required=False)
-    hour_days = serializers.IntegerField(min_value=1, max_value=_LONGEST_DAYS, required=False)
-    day_days = serializers.IntegerField(min_value=1, max_value=_LONGEST_DAYS, allow_null=True, required=False)
-    hold_s = Finite(min_value=1, max_value=604_800, required=False)
+    bounds = RETENTION_BOUNDS
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
 
     class Meta:
         model = RetentionClass
-        fields = ("id", "name", "raw_days", "minute_days", "hour_days", "day_days", "hold_s", "version")
+        fields = columns_of(RetentionClass)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Coarser rollups are kept at least as long as finer ones."""
-        row = self.instance or RetentionClass()
-        names = ("raw_days", "minute_days", "hour_days", "day_days")
-        days = [attrs.get(name, getattr(row, name)) for name in names]
-        if days[-1] is None:
-            days.pop()
-        for finer, coarser, name in zip(days, days[1:], names[1:], strict=False):
-            if coarser < finer:
-                raise serializers.ValidationError({name: [f"keep it at least as long as what is finer: {finer} days"]})
-        if self.instance is not None and "hold_s" in attrs:
-            longest = self.instance.tags.order_by("-max_interval_s").values_list("max_interval_s", flat=True).first()
-            if longest is not None and longest >= attrs["hold_s"]:
-                text = f"a tag of this class stores only every {longest:g} s; write more than that"
-                raise serializers.ValidationError({"hold_s": [text]})
+        """The rules between members, over what is stored and what comes in."""
+        stored: Any = self.instance
+        row = stored or RetentionClass()
+        _refuse(retention_problems({name: getattr(row, name) for name in RETENTION_BOUNDS} | attrs, stored))
         return attrs
 
 
@@ -68,15 +46,9 @@ class AllowedNetworkForm(Strict, serializers.ModelSerializer[AllowedNetwork]):
         fields = ("id", "network", "ports", "text")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A rule as the collector reads it."""
+        """The network and its ports together are a rule."""
         row = self.instance or AllowedNetwork()
-        network, ports = (attrs.get(name, getattr(row, name)) for name in ("network", "ports"))
-        if network.startswith("/") or " " in network:
-            raise serializers.ValidationError({"network": ["this is no network; write 10.20.0.0/16"]})
-        if problem := _rule_problem(network):
-            raise serializers.ValidationError({"network": [problem]})
-        if problem := _rule_problem(f"{network} {ports}"):
-            raise serializers.ValidationError({"ports": [problem]})
+        _refuse(network_problems(*(attrs.get(name, getattr(row, name)) for name in ("network", "ports"))))
         return attrs
 
 
@@ -87,10 +59,8 @@ class SerialPatternForm(Strict, serializers.ModelSerializer[SerialPattern]):
         model = SerialPattern
         fields = ("id", "pattern", "text")
 
-    def validate_pattern(self, value: str) -> str:
-        """A whole path."""
-        if not value.startswith(_SERIAL_FOLDER) or "." in value.split("/") or "//" in value:
-            raise serializers.ValidationError("serial devices are in /dev/; write the whole path, such as /dev/ttyUSB*")
-        if problem := _rule_problem(value):
-            raise serializers.ValidationError(problem)
-        return value
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The pattern is a rule."""
+        row = self.instance or SerialPattern()
+        _refuse(serial_problems(attrs.get("pattern", row.pattern)))
+        return attrs

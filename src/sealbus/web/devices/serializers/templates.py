@@ -26,12 +26,12 @@ class TemplateListed(serializers.ModelSerializer[Template]):
         read_only_fields = fields
 
     def get_tag_count(self, template: Template) -> int:
-        """How many tags it makes."""
+        """The number of tags that it makes."""
         return len(template.body["tags"])
 
 
 class TemplateShown(TemplateListed):
-    """A template whole: settings, tags and where its places come from."""
+    """A template with its settings, its tags and the sources of its places."""
 
     body = serializers.JSONField(read_only=True)
 
@@ -68,7 +68,7 @@ class _AnyTag(serializers.DictField):
 
 
 class SunSpecTagsShown(serializers.Serializer[Any]):
-    """The tags that were or would be made, and what was left out."""
+    """The tags that were or would be made, and the points that were left out."""
 
     dry_run = serializers.BooleanField()
     created = serializers.IntegerField()

@@ -13,7 +13,7 @@ from sealbus.web.devices.services.collector import (
     withdrawn_commands,
 )
 from sealbus.web.devices.services.commands import CommandRequest, request_commands, withdraw_command
-from sealbus.web.devices.services.configuring import change, create, groups_touched
+from sealbus.web.devices.services.configuring import change, create
 from sealbus.web.devices.services.discovery import make_sunspec_tags
 from sealbus.web.devices.services.ending import expire_overdue
 from sealbus.web.devices.services.importing import import_rows, note_export
@@ -33,7 +33,6 @@ __all__ = [
     "delete_setting",
     "expire_overdue",
     "finish_command",
-    "groups_touched",
     "import_rows",
     "import_template",
     "make_sunspec_tags",

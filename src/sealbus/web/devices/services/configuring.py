@@ -1,8 +1,13 @@
 """Making and changing connections, devices and tags.
 
-Who may: `configure` in the group of the thing, in the group that it moves to, and in that of a connection that a device
-is put on or asks another unit of: else a device of one's own on the connection of others would read theirs. What is
-dialled, and with which certificate, is a matter of all groups: else a connection of one's own would reach what others have.
+The right `configure` is needed in these groups; each keeps a user from reaching devices of groups that are not theirs:
+
+1. The group of the row. A tag has the group of its device.
+2. The group that the row moves to, if it moves.
+3. For a device: the group of its connection, when the device is made, gets another connection, or gets another unit id.
+   Otherwise a user could put a device of their own on the connection of another group and read any unit behind it.
+4. For a connection: all groups, when it is made, or when its `url` or `identity` changes. Otherwise a user could dial
+   the address of another group's devices, with the certificate of that group's connection.
 """
 
 from __future__ import annotations
@@ -10,14 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.calculated import circle_in
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.audited_writes import alter, insert, require
+from sealbus.web.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +44,7 @@ def create(*, row: _Configured, subject: Subject) -> _Configured:
 
 
 def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> _Configured:
-    """Change members of one. Conflict: it is archived, or somebody was faster."""
+    """Change members of one. Conflict: it is archived, or was changed meanwhile."""
     require(subject, Action.CONFIGURE, *groups_touched(row, fields))
     if row.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
@@ -52,7 +56,7 @@ def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> 
 
 
 def groups_touched(row: _Configured, fields: Mapping[str, Any]) -> set[int | None]:
-    """The groups in which somebody needs the right to store this row, or to change these members of it; None: in all."""
+    """The groups in which a user needs the right to store this row with these members changed; None stands for all."""
     is_new = row.pk is None
     if isinstance(row, Tag):
         devices = {row.device, fields.get("device", row.device)}
@@ -76,7 +80,7 @@ def check_tag_stays_possible(tag_ids: list[int]) -> None:
     if circle:
         names = Tag.objects.in_bulk(circle)
         shown = " > ".join(names[each].name for each in [*circle, circle[0]] if each in names)
-        raise ValidationError({"inputs": [f"it would depend on itself: {shown}; take one of these inputs out"]})
+        raise Invalid({"inputs": [f"the tag would depend on itself: {shown}; leave one of these inputs out"]})
 
 
 def _refuse_circles(row: _Configured) -> None:

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sealbus.plant import CommandKind, CommandResult, CommandState, SunSpecFound
+from sealbus.plant import (
+    CommandKind,
+    CommandResult,
+    CommandState,
+    Discovery,
+    FoundModel,
+    LeftOut,
+    SunSpecFound,
+    tags_of,
+)
 from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.models import Command, Tag
 from sealbus.web.devices.services.templates import tags_into
-from sealbus.web.devices.sunspec import Discovery, FoundModel, LeftOut, tags_of
+from sealbus.web.devices.sunspec import model_definition
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,12 +43,12 @@ def make_sunspec_tags(
     models = _found(command, options.get("models"))
     if CommandState(command.state) is not CommandState.DONE and not models:
         raise Conflict("This command has not found any models, or not yet", code="nothing-found")
-    discovery = tags_of(models, live=options["scale_factors"] == "live")
+    discovery = tags_of(models, model_definition, live=options["scale_factors"] == "live")
     names = set(Tag.objects.live().filter(device=device).values_list("name", flat=True))
-    there = [tag["name"] for tag in discovery.tags if tag["name"] in names]
+    there = [tag.name for tag in discovery.tags if tag.name in names]
     discovery.left_out += [LeftOut(0, name, "a tag of this name exists") for name in there]
-    discovery.tags = [tag for tag in discovery.tags if tag["name"] not in names]
-    tags_into(device=device, tags=discovery.tags, report=report, subject=subject, dry_run=dry_run)
+    discovery.tags = [tag for tag in discovery.tags if tag.name not in names]
+    tags_into(device=device, tags=msgspec.to_builtins(discovery.tags), report=report, subject=subject, dry_run=dry_run)
     return discovery
 
 

@@ -1,12 +1,12 @@
 """Imports: many rows at once, all or none, with every problem named (`interchange`).
 
-A row is new when nothing live of its name is there, else it changes what is there: only in the columns that the file
-has. Nothing is deleted. Each row is judged by the form that the API uses, for the person who imports: groups he does
-not see do not exist, and groups he may not configure are refused.
+A row whose name is not in use is new; else it changes the stored row, only in the columns that the file has. Nothing is
+deleted. Each row is judged by the form that the API uses, for the user who imports: hidden groups are treated as
+missing, and groups that the user may not configure are refused.
 
-Judging thousands of rows takes seconds, and the plan's version is a lock that others wait for. So rows are judged first,
-without it, and judged again under it only if the plan has changed meanwhile; they are stored in one transaction. A dry
-run is the same, taken back at the end, so it can promise nothing that the real one does not keep.
+Judging thousands of rows takes seconds, and the plan's version is a lock that others wait for. So rows are first judged
+without the lock, and judged again under it only if the plan has changed meanwhile; they are stored in one transaction.
+A dry run does the same and rolls back at the end, so its result is exactly that of the real import.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sealbus.web.access.models import Version
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.calculated import unseen_inputs
-from sealbus.web.devices.columns import Table
+from sealbus.web.devices.columns import MODELS, Table
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
@@ -43,22 +43,21 @@ _FORMS: Mapping[Table, Any] = {
     Table.DEVICES: DeviceForm,
     Table.TAGS: TagForm,
 }
-_MODELS: Mapping[Table, Any] = {Table.CONNECTIONS: Connection, Table.DEVICES: Device, Table.TAGS: Tag}
 _REFERENCES = ("group", "device", "connection", "connection_group", "retention", "inputs")
 _AT_ONCE = 500
 _MOST_NAMES = 100
 _ROWS_IN_ENTRY = 100
 
 
-class _TakenBack(Exception):
-    """Ends the transaction of a dry run, or of one with problems."""
+class _RolledBack(Exception):
+    """Ends the transaction of a dry run, or of an import with problems."""
 
 
 def import_rows(
     *, table: Table, rows: Sequence[Row], report: Report, subject: Subject, dry_run: bool, about: Target | None = None
 ) -> Report:
-    """Store rows, or say what would happen. Nothing is stored if the report has a problem in the end. `about`: what it
-    belongs to, where that is one thing (a template applied to a device), for the audit.
+    """Store rows, or report what would happen. Nothing is stored if the report has a problem in the end. `about`: the
+    audit's target where it is not the table (a template applied to a device).
     """
     seen = Version.current("plan")
     batch = _judged(table, rows, report, subject)
@@ -70,18 +69,18 @@ def import_rows(
         with transaction.atomic():
             announce("plan")
             if Version.current("plan") != seen + 1:
-                report.forget()
+                report.clear()
                 batch = _judged(table, rows, report, subject)
             if not report.has_problems():
                 batch.store()
             if report.has_problems() or dry_run:
-                raise _TakenBack
+                raise _RolledBack
             if report.created or report.changed:
                 deed = f"{table.value[:-1]}.import"
                 append(Event(subject.actor, deed, about or Target(table), Result.DONE, _detail(report)))
                 for part in batch.changes():
                     append(Event(subject.actor, deed, about or Target(table), Result.DONE, {"rows": part}))
-    except _TakenBack:
+    except _RolledBack:
         pass
     return report
 
@@ -89,12 +88,12 @@ def import_rows(
 def _judged(table: Table, rows: Sequence[Row], report: Report, subject: Subject) -> _Batch:
     batch = _Batch(table, subject, report)
     for row in rows:
-        batch.take(row)
+        batch.add(row)
     return batch
 
 
 def note_export(*, table: Table, count: int, subject: Subject) -> None:
-    """An export is audited: it carries the plant's map out of the house."""
+    """Audit an export: it carries the map of the plant out of the site."""
     append(Event(subject.actor, f"{table.value[:-1]}.export", Target(table), Result.DONE, {"count": count}))
 
 
@@ -126,12 +125,12 @@ class _Batch:
         self._fields: set[str] = set()
         self._inputs: list[tuple[int, Tag, Mapping[str, Any]]] = []
 
-    def take(self, row: Row) -> None:
-        """Judge one row, and keep what it becomes."""
+    def add(self, row: Row) -> None:
+        """Judge one row, and keep the row of the database that it becomes."""
         report, line = self._report, row.line
         name = str(row.values.get("name") or "").strip()
         if not name:
-            report.add(line, "name", "there is no name; write one")
+            report.add(line, "name", "the name is missing; write one")
             return
         parent, references, problems = self._names.resolve(self._table, row)
         for column, text in problems:
@@ -140,7 +139,7 @@ class _Batch:
             return
         key = (parent.pk, name)
         if key in self._seen:
-            report.add(line, "name", f'"{name}" is in line {self._seen[key]} already; leave one out, or rename it')
+            report.add(line, "name", f'"{name}" is in line {self._seen[key]} too; leave one out, or rename it')
             return
         self._seen[key] = line
         if not problems:
@@ -148,9 +147,9 @@ class _Batch:
 
     def _judge(self, row: Row, name: str, parent: Any, references: dict[str, Any]) -> None:
         stored = self._names.stored(self._table, parent.pk, name)
-        target = stored or _MODELS[self._table](name=name, **self._names.place(self._table, parent))
+        target = stored or MODELS[self._table](name=name, **self._names.place(self._table, parent))
         if stored is not None and references.get("connection", 0) is None and not self._sees_connection(stored):
-            del references["connection"]  # an export leaves it empty for who does not see it
+            del references["connection"]  # an export leaves it empty for a user who cannot see it
         if self._refused(row.line, target, references):
             return
         candidate = target if stored is None else _copied(target)
@@ -172,7 +171,7 @@ class _Batch:
                 for message in messages:
                     self._report.add(row.line, column, message)
             return
-        if self._refused(row.line, target, {**references, **valid}) or self._leans_on_unseen(
+        if self._refused(row.line, target, {**references, **valid}) or self._has_unseen_inputs(
             row.line, candidate, inputs
         ):
             return
@@ -206,13 +205,13 @@ class _Batch:
         return bool(different)
 
     def _inputs_of(self, row: Row, candidate: Any) -> Mapping[str, Any] | None:
-        """The names of a calculated tag's inputs, to be joined to tags when all have ids; the form sees the names."""
+        """The names of a calculated tag's inputs, which are joined to tags when all have ids."""
         if not isinstance(candidate, Tag) or "inputs" not in row.values:
             return None
         given = row.values["inputs"]
         inputs = given if isinstance(given, dict) else {}
         if given is not None and not isinstance(given, dict):
-            self._report.add(row.line, "inputs", 'this is no JSON object; write {"flow": "flow in"}')
+            self._report.add(row.line, "inputs", 'this is not a JSON object; write {"flow": "flow in"}')
         candidate.inputs = dict.fromkeys(map(str, inputs), 1)
         return inputs
 
@@ -220,13 +219,15 @@ class _Batch:
         connection = device.connection
         return connection is None or self._subject.rights.allows(Action.VIEW, connection.group_id)
 
-    def _leans_on_unseen(self, line: int, candidate: Any, inputs: Any) -> bool:
-        """Whether a calculated tag keeps inputs that this person cannot see: another formula would show them to him."""
+    def _has_unseen_inputs(self, line: int, candidate: Any, inputs: Any) -> bool:
+        """Whether a calculated tag keeps inputs that this user cannot see: a new expression would reveal their values."""
         if inputs is not None or not isinstance(candidate, Tag) or not candidate.inputs:
             return False
         unseen = unseen_inputs(candidate.inputs, self._subject)
         for name in unseen:
-            self._report.add(line, "inputs", f'the input "{name}" is no tag that you can see; name others')
+            self._report.add(
+                line, "inputs", f'the input "{name}" is not a tag that you can see; write the names of others'
+            )
         return bool(unseen)
 
     def _refused(self, line: int, target: Any, fields: Mapping[str, Any]) -> bool:
@@ -238,13 +239,17 @@ class _Batch:
             return False
         self.was_refused = True
         if all(self._allowed[group_id] for group_id in groups - {None}):
-            self._report.add(line, "url", "what is dialled, and as whom, is for those who may configure all groups")
+            self._report.add(
+                line, "url", "url and identity need the right to configure all groups; ask for it, or leave both out"
+            )
         else:
-            self._report.add(line, "group", "you may not configure there; ask for the right, or leave the row out")
+            self._report.add(
+                line, "group", "you may not configure in this group; ask for the right, or leave the row out"
+            )
         return True
 
     def changes(self) -> Iterator[list[dict[str, Any]]]:
-        """Of each row that was there before what it was and what it is, for the audit, many in one entry."""
+        """The old and the new members of each row that was changed, for the audit, many in one entry."""
         for start in range(0, len(self._altered), _ROWS_IN_ENTRY):
             yield [
                 {
@@ -257,8 +262,8 @@ class _Batch:
             ]
 
     def store(self) -> None:
-        """Write what was taken; at most a few statements for each so many rows."""
-        model = _MODELS[self._table]
+        """Write all rows, in a few statements for each five hundred."""
+        model = MODELS[self._table]
         lines = [(tag, line, inputs) for line, tag, inputs in self._inputs]
         for tag, _, _ in lines:
             tag.inputs = {}
@@ -279,7 +284,7 @@ def _copied(row: Any) -> Any:
 
 
 def _settable(values: Mapping[str, Any], row: Any) -> dict[str, Any]:
-    """An empty cell of what cannot be empty means its default."""
+    """An empty cell of a column that cannot be empty means its default."""
     found = {}
     for name, value in values.items():
         field = row._meta.get_field(name)

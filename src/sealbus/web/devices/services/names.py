@@ -1,68 +1,69 @@
-"""Rows by name, for whoever imports: what he may not see does not exist. Each kind is loaded once, however many rows
-ask for it.
-"""
+"""Rows by name, of those that the importing user may see. Each kind is loaded once, however many rows refer to it."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sealbus.web.access.actions import Action
 from sealbus.web.accounts.models import Group
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.models import Connection, Device, RetentionClass, Tag
+from sealbus.web.devices.models.archiving import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from sealbus.web.access.subject import Subject
     from sealbus.web.devices.interchange import Row
 
 __all__ = ["Names"]
 
+_MOST_NAMES = 10
+
 
 class Names:
-    """What a file's names mean."""
+    """From the names in a file to rows."""
 
     def __init__(self, subject: Subject) -> None:
-        self._groups = subject.rights.groups(Action.VIEW)
+        self._subject = subject
 
     def resolve(self, table: Table, row: Row) -> tuple[Any, dict[str, Any], list[tuple[str, str]]]:
-        """What a row hangs on (a group, a device), what else it refers to, and what of it is not there."""
+        """The group or device that a row belongs to, the other rows that it refers to, and the problems with its names."""
         values = row.values
         problems: list[tuple[str, str]] = []
         references: dict[str, Any] = {}
         group = self.groups.get(str(values.get("group") or ""))
         if group is None:
-            problems.append(
-                ("group", f'there is no group "{_shown(values.get("group"))}" that you can see; write its name')
-            )
+            problems.append(("group", self._group_problem(values.get("group"))))
             return None, references, problems
         parent: Any = group
         if table is Table.TAGS:
             parent = self.devices.get((group.pk, str(values.get("device") or "")))
             if parent is None:
                 shown = _shown(values.get("device"))
-                text = f'there is no device "{shown}" in this group; write its name, or import it first'
+                text = f'there is no device "{shown}" in the group "{group.name}"; write its name, or import it first'
                 problems.append(("device", text))
             if name := values.get("retention"):
                 references["retention"] = self.classes.get(str(name))
                 if references["retention"] is None:
                     problems.append(
-                        ("retention", f'there is no class "{_shown(name)}"; they are {", ".join(self.classes)}')
+                        (
+                            "retention",
+                            f'there is no retention class "{_shown(name)}"; write one of {", ".join(self.classes)}',
+                        )
                     )
         elif table is Table.DEVICES and "connection" in values:
             references["connection"] = self._connection(values, group, problems)
         return parent, references, problems
 
     def place(self, table: Table, parent: Any) -> dict[str, Any]:
-        """The members of a new row that say what it hangs on."""
+        """The members of a new row that say where it belongs."""
         if table is not Table.TAGS:
             return {"group": parent}
         return {"device": parent, "retention": self.classes.get("standard") or next(iter(self.classes.values()))}
 
     def stored(self, table: Table, parent_id: int, name: str) -> Any:
-        """What is there already under this name."""
+        """The stored row of this name."""
         key = (parent_id, name)
         if table is Table.CONNECTIONS:
             return self.connections.get(key)
@@ -83,25 +84,25 @@ class Names:
 
     @cached_property
     def groups(self) -> dict[str, Group]:
-        """Groups that are seen, by name."""
-        rows = Group.objects.filter(archived_at__isnull=True)
-        return {row.name: row for row in (rows if self._groups is None else rows.filter(pk__in=self._groups))}
+        """Visible groups, by name."""
+        rows = visible(Group.objects.filter(archived_at__isnull=True), self._subject, "pk")
+        return {row.name: row for row in rows}
 
     @cached_property
     def connections(self) -> dict[tuple[int, str], Connection]:
-        """Connections that are seen, by group and name."""
-        return {(row.group_id, row.name): row for row in self._seen(Connection.objects.live(), "group")}
+        """Visible connections, by group and name."""
+        return {(row.group_id, row.name): row for row in Connection.objects.visible_to(self._subject).live()}
 
     @cached_property
     def devices(self) -> dict[tuple[int, str], Device]:
-        """Devices that are seen, by group and name."""
-        rows = self._seen(Device.objects.live().select_related("connection", "group"), "group")
+        """Visible devices, by group and name."""
+        rows = Device.objects.visible_to(self._subject).live().select_related("connection", "group")
         return {(row.group_id, row.name): row for row in rows}
 
     @cached_property
     def tags(self) -> dict[tuple[int, str], Tag]:
-        """Tags that are seen, by device and name."""
-        rows = self._seen(Tag.objects.live().select_related("device__group", "retention"), "device__group")
+        """Visible tags, by device and name."""
+        rows = Tag.objects.visible_to(self._subject).live().select_related("device__group", "retention")
         return {(row.device_id, row.name): row for row in rows}
 
     @cached_property
@@ -111,11 +112,13 @@ class Names:
 
     @cached_property
     def classes(self) -> dict[str, RetentionClass]:
-        """Classes of history by name."""
+        """Retention classes by name."""
         return {row.name: row for row in RetentionClass.objects.all()}
 
-    def _seen(self, rows: Any, path: str) -> Any:
-        return rows if self._groups is None else rows.filter(**{f"{path}__in": self._groups})
+    def _group_problem(self, name: Any) -> str:
+        if not name:
+            return "the group is missing; write its name"
+        return f'there is no group "{_shown(name)}" that you can see; write one of {_some(self.groups)}'
 
     def _connection(
         self, values: Mapping[str, Any], group: Group, problems: list[tuple[str, str]]
@@ -126,9 +129,16 @@ class Names:
         owner = self.groups.get(str(values.get("connection_group") or group.name))
         found = self.connections.get((owner.pk, name)) if owner else None
         if found is None:
-            problems.append(("connection", f'there is no connection "{_shown(name)}" there; import it first'))
+            where = values.get("connection_group") or group.name
+            text = f'there is no connection "{_shown(name)}" in the group "{_shown(where)}"; import it first'
+            problems.append(("connection", text))
         return found
 
 
 def _shown(value: Any) -> str:
     return str(value or "")[:100]
+
+
+def _some(names: Collection[str]) -> str:
+    shown = ", ".join(sorted(names)[:_MOST_NAMES])
+    return f"{shown}, ..." if len(names) > _MOST_NAMES else shown or "those that an administrator shows you"

@@ -1,5 +1,5 @@
-"""What the administrator decides: classes of history, allowed networks, serial ports. These rows are really deleted:
-nothing in history or audit refers to them. A class that a tag is in stays.
+"""The settings of the administrator: retention classes, allowed networks, serial ports. These rows are really deleted:
+nothing in history or audit refers to them. A class that has tags cannot be deleted.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
 from sealbus.web.devices.services.audited_writes import alter, detail_of, insert, record, require, storable
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ def change_setting(*, row: _Setting, fields: Mapping[str, Any], subject: Subject
 
 
 def delete_setting(*, row: _Setting, subject: Subject) -> None:
-    """Delete one. Conflict: tags are in this class of history."""
+    """Delete one. Conflict: tags are in this retention class."""
     require(subject, Action.ADMINISTER, None)
     try:
         with transaction.atomic():
@@ -59,7 +59,7 @@ def delete_setting(*, row: _Setting, subject: Subject) -> None:
 
 
 def _change_rule(row: AllowedNetwork | SerialPattern, fields: Mapping[str, Any], subject: Subject) -> None:
-    """A rule has no version: the last word counts."""
+    """A rule has no version: the last change wins."""
     new = {name: value for name, value in fields.items() if getattr(row, name) != value}
     if not new:
         return

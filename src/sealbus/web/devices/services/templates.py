@@ -1,7 +1,7 @@
-"""Templates: taken in, applied to devices, archived. A version is never changed: a new one is made.
+"""Templates: import, apply to devices, archive. A version is never changed: a change makes a new version.
 
-Those that come with Sealbus are renewed whenever its tables are (after `migrate`); a version that is there already is
-left as it is, because devices say that they were made from it.
+Those that come with Sealbus are stored after `migrate`; a version that is stored already stays as it is, because devices
+name the version that they were made from.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.interchange import Report, Row
 from sealbus.web.devices.models import Device, RetentionClass, Tag, Template
+from sealbus.web.devices.queries import standard_retention
 from sealbus.web.devices.serializers import TagForm
 from sealbus.web.devices.services.audited_writes import compare_and_swap, require
 from sealbus.web.devices.services.configuring import groups_touched
 from sealbus.web.devices.services.importing import import_rows
 from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
+from sealbus.web.errors import Conflict, Forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,11 +38,11 @@ _MEMBERS = ("manufacturer", "model", "text")
 
 
 def import_template(*, document: Mapping[str, Any], report: Report, subject: Subject, dry_run: bool) -> Template | None:
-    """Store a template as its next version, unless the report has a problem in the end. Conflict: the version that it
-    names is there already.
+    """Store a template as its next version, unless the report has a problem in the end. Conflict: the document names a
+    version that exists.
     """
     if not subject.rights.allows_anywhere(Action.CONFIGURE):
-        raise PermissionDenied("You do not have the right to do this", code="no-right")
+        raise Forbidden
     check_tags(document["tags"], report)
     if report.problem_count or dry_run:
         return None
@@ -50,7 +51,7 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
         newest = versions.aggregate(newest=Max("number"))["newest"] or 0
         number = document.get("number", newest + 1)
         if versions.filter(number=number).exists():
-            raise Conflict(f"Version {number} of this template is there already", code="name-taken")
+            raise Conflict(f"Version {number} of this template exists already", code="name-taken")
         template = _template(document, number, shipped=False)
         template.save(force_insert=True)
         detail = {"tags": len(document["tags"]), "number": number}
@@ -59,7 +60,7 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
 
 
 def archive_template(*, template: Template, subject: Subject) -> None:
-    """Take it out of the list, for all groups. What was made from it stays."""
+    """Archive it, for all groups. Tags that were made from it stay."""
     require(subject, Action.CONFIGURE, None)
     with transaction.atomic():
         if Template.objects.filter(pk=template.pk, archived_at__isnull=True).update(archived_at=timezone.now()):
@@ -67,7 +68,7 @@ def archive_template(*, template: Template, subject: Subject) -> None:
 
 
 def apply_template(*, template: Template, device: Device, report: Report, subject: Subject, dry_run: bool) -> Report:
-    """Make or change the tags of a device after a template, and note which. All or nothing."""
+    """Make or change the tags of a device after a template, and note its version there. All or nothing."""
     given = template.body.get("device", {})
     settings = {name: given[name] for name in DEVICE_MEMBERS if name in given}
     require(subject, Action.CONFIGURE, *groups_touched(device, settings))
@@ -95,19 +96,21 @@ def tags_into(
 
 
 def check_tags(tags: Sequence[Mapping[str, Any]], report: Report) -> None:
-    """Whether these would be tags in any device."""
+    """Report what keeps these from being tags of a device."""
     form = TagForm(context={"inputs_later": True})
-    standard = RetentionClass.objects.filter(name="standard").first() or RetentionClass.objects.first()
+    standard = standard_retention()
     names = {str(tag.get("name", "")).strip() for tag in tags}
     seen: dict[str, int] = {}
     for line, tag in enumerate(tags, 1):
         name = str(tag.get("name", "")).strip()
         if name in seen:
-            report.add(line, "name", f'"{name[:100]}" is in item {seen[name]} already; rename it')
+            report.add(line, "name", f'"{name[:100]}" is the name of item {seen[name]} too; rename it')
         seen.setdefault(name, line)
         for member in tag:
             if member not in TAG_MEMBERS:
-                report.add(line, member, f'there is no member "{member[:50]}"; they are {", ".join(TAG_MEMBERS)}')
+                report.add(
+                    line, member, f'a tag has no member "{member[:50]}"; the members are {", ".join(TAG_MEMBERS)}'
+                )
         _check_tag(form, tag, line, names, standard, report)
 
 
@@ -116,11 +119,13 @@ def _check_tag(
 ) -> None:
     inputs = tag.get("inputs") or {}
     if not isinstance(inputs, dict):
-        report.add(line, "inputs", 'this is no object; write {"flow": "flow in"}')
+        report.add(line, "inputs", 'this is not an object; write {"flow": "flow in"}')
         return
     for name in inputs.values():
         if not isinstance(name, str) or name not in names:
-            report.add(line, "inputs", f'there is no tag "{str(name)[:50]}" in this template; add it')
+            report.add(
+                line, "inputs", f'there is no tag "{str(name)[:50]}" in this template; add it, or write another name'
+            )
     form.instance = Tag(name="new", retention=standard, inputs=dict.fromkeys(map(str, inputs), 1))
     form.partial = True
     values = {name: value for name, value in tag.items() if name in TAG_MEMBERS and name not in ("inputs", "retention")}
@@ -134,7 +139,7 @@ def _check_tag(
 
 
 def renew_shipped() -> int:
-    """Store the shipped templates of which this version is not there yet. How many."""
+    """Store the shipped templates whose version is not stored yet. Returns their number."""
     stored = set(Template.objects.values_list("name", "number"))
     missing = [each for each in shipped_documents() if (each["name"], each["number"]) not in stored]
     made = 0

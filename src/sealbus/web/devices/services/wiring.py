@@ -1,5 +1,5 @@
-"""Joins calculated tags of an import to their inputs, when all of them have ids. An input is named in a file as "tag", of
-the same device, or as {"group": ..., "device": ..., "tag": ...}.
+"""Joins the calculated tags of an import to their inputs when all tags have ids. A file names an input as "tag", in the
+same device, or as {"group": ..., "device": ..., "tag": ...}.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _MEMBERS = {"group", "device", "tag"}
 def wire_inputs(
     lines: Sequence[tuple[Tag, int, Mapping[str, Any]]], names: Names, subject: Subject, report: Report
 ) -> None:
-    """Fill in the ids, in rows that have them by now; what is not there and what turns in a circle is in the report."""
+    """Fill in the ids of the inputs. The rows are stored; inputs that are missing, and circles, go to the report."""
     if not lines:
         return
-    names.__dict__.pop("tags", None)  # the new ones are there too, now
+    names.__dict__.pop("tags", None)  # load again, with the new ones
     for tag, line, inputs in lines:
         for name, wanted in inputs.items():
             found = _find(tag, wanted, names)
             if found is None:
                 report.add(
-                    line, "inputs", f'the input "{str(name)[:50]}" is no tag that you can see; write the name of one'
+                    line, "inputs", f'the input "{str(name)[:50]}" is not a tag that you can see; write the name of one'
                 )
             else:
                 tag.inputs[str(name)] = found.pk
@@ -42,7 +42,7 @@ def wire_inputs(
     Tag.objects.bulk_update([tag for tag, _, _ in lines], ["inputs"], batch_size=500)
     if circle := circle_in([tag.pk for tag, _, _ in lines]):
         line = next((line for tag, line, _ in lines if tag.pk in circle), 0)
-        report.add(line, "inputs", "it would depend on itself; take one of these inputs out")
+        report.add(line, "inputs", "the tag would depend on itself; leave one of these inputs out")
 
 
 def _find(tag: Tag, wanted: Any, names: Names) -> Tag | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -120,7 +121,12 @@ class DeviceCommands:
         if report.problem_count:
             return answer(report, dry_run=False)
         left_out = [asdict(each) for each in discovery.left_out]
-        shown = {"dry_run": dry_run, "created": report.created, "tags": discovery.tags, "left_out": left_out}
+        shown = {
+            "dry_run": dry_run,
+            "created": report.created,
+            "tags": msgspec.to_builtins(discovery.tags),
+            "left_out": left_out,
+        }
         return Response(shown, status=200 if dry_run else 201)
 
 

@@ -1,33 +1,38 @@
-"""Connections, devices, tags: list, show, make, change, archive, restore.
+"""Connections, devices, tags: list, show, create, change, archive, restore.
 
-What the caller may not see does not exist. `?archived=1` lists what is archived. PATCH with `version` refuses (409) to
-overwrite what somebody else changed meanwhile. DELETE archives.
+Rows that the caller may not see are answered as if there were none (404). `?archived=1` lists archived rows. PATCH with
+`version` is refused (409) if the row was changed since that version. DELETE archives.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.json_bodies import JsonBody
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.access.rest import ScopedViewSet
 from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.columns import Table
+from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
+from sealbus.web.devices.tables import rows_of
 from sealbus.web.devices.views.command_actions import ConnectionCommands, DeviceCommands, TagCommands
-from sealbus.web.devices.views.exchange import Exchange
+from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.db.models import QuerySet
+    from django.http import HttpResponse
     from rest_framework.request import Request
 
 __all__ = ["ConfiguredViewSet", "ConnectionViewSet", "DeviceViewSet", "TagViewSet"]
@@ -67,7 +72,7 @@ class _TagExportFilter(_File, _TagFilter):
 
 
 class ConfiguredViewSet(ScopedViewSet):
-    """What the three have in common."""
+    """The actions that the three have in common."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
         "list": may(Action.VIEW),
@@ -82,23 +87,30 @@ class ConfiguredViewSet(ScopedViewSet):
     lookup_value_regex = "[0-9]{1,18}"
     http_method_names = ["get", "post", "patch", "delete", "head"]  # noqa: RUF012 - as the framework declares it
     queryset: QuerySet[Any]
+    table: ClassVar[Table]
     queries: ClassVar[frozenset[str]] = frozenset({"import_table"})
     filter_form: ClassVar[type[Strict]] = _Filter
     export_form: ClassVar[type[Strict]] = _ExportFilter
     filters: ClassVar[Mapping[str, str]] = {}
     """From a query parameter to a lookup."""
 
+    def get_queryset(self) -> QuerySet[Any]:
+        """The rows that the caller may see."""
+        rows: Any = self.queryset.all()
+        found: QuerySet[Any] = rows.visible_to(self.subject)
+        return found
+
     def get_serializer_context(self) -> dict[str, Any]:
-        """With who asks: what he cannot see, he cannot refer to."""
+        """With the subject: the caller can refer only to rows that the caller may see."""
         return {**super().get_serializer_context(), "subject": self.subject}
 
     def list(self, request: Request) -> Response:
-        """One page of those that the caller may see."""
+        """One page of the rows that the caller may see."""
         page = self.paginate_queryset(self.narrowed(query_of(request, self.filter_form, paged=True)))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def narrowed(self, wanted: Mapping[str, Any]) -> QuerySet[Any]:
-        """What these query parameters leave."""
+        """The rows that these query parameters leave."""
         rows: Any = self.get_queryset()
         rows = rows.archived() if wanted.get("archived") else rows.live()
         lookups = {self.filters[name]: value for name, value in wanted.items() if name in self.filters}
@@ -110,12 +122,10 @@ class ConfiguredViewSet(ScopedViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
     def create(self, request: Request) -> Response:
-        """Make one."""
+        """Create one."""
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
         row = self.queryset.model(**{name: value for name, value in form.validated_data.items() if name != "version"})
-        for group_id in services.groups_touched(row, {}):
-            self.check_right(Action.CONFIGURE, group_id)
         made = services.create(row=row, subject=self.subject)
         return Response(self.get_serializer(made).data, status=201)
 
@@ -124,28 +134,55 @@ class ConfiguredViewSet(ScopedViewSet):
         row = self.get_object()
         form = self.get_serializer(row, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        for group_id in services.groups_touched(row, form.validated_data):
-            self.check_right(Action.CONFIGURE, group_id)
         changed = services.change(row=row, fields=form.validated_data, subject=self.subject)
         return Response(self.get_serializer(changed).data)
 
     @extend_schema(responses={204: OpenApiResponse(description="archived")})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Archive one, with what hangs on it."""
+        """Archive one, with its devices and tags."""
         services.archive(row=self.get_object(), subject=self.subject)
         return Response(status=204)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, pk: str) -> Response:
-        """Bring an archived one back, with what went with it."""
+        """Restore an archived one, with the rows that were archived with it."""
         row = self.get_object()
         services.restore(row=row, subject=self.subject)
         return Response(self.get_serializer(self.get_object()).data)
 
+    @extend_schema(
+        parameters=[ImportQuery],
+        request={"text/csv": OpenApiTypes.BINARY, "application/json": OpenApiTypes.OBJECT},
+        responses={200: ReportShown},
+    )
+    @action(detail=False, methods=["post"], url_path="import", parser_classes=[JsonBody, CsvParser])
+    def import_table(self, request: Request) -> Response:
+        """Create and change many at once, or none."""
+        dry_run = query_of(request, ImportQuery)["dry_run"]
+        report = Report()
+        rows = rows_of(request.data, self.table, report)
+        services.import_rows(table=self.table, rows=rows, report=report, subject=self.subject, dry_run=dry_run)
+        return answer(report, dry_run=dry_run)
+
+    @extend_schema(
+        responses={
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR),
+            (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT),
+        }
+    )
+    @action(detail=False, methods=["get"])
+    def export(self, request: Request) -> HttpResponse:
+        """All rows that the filters leave, as a file that can be imported again."""
+        wanted = query_of(request, self.export_form)
+        rows = self.narrowed(wanted)
+        found = file_of(rows, self.table, is_json=wanted["file"] == "json", reader=self.subject)
+        services.note_export(table=self.table, count=rows.count(), subject=self.subject)
+        return found
+
 
 @extend_schema_view(list=extend_schema(parameters=[_Filter]), export=extend_schema(parameters=[_ExportFilter]))
-class ConnectionViewSet(ConnectionCommands, Exchange, ConfiguredViewSet):
+class ConnectionViewSet(ConnectionCommands, ConfiguredViewSet):
     """Ways to devices."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -162,7 +199,7 @@ class ConnectionViewSet(ConnectionCommands, Exchange, ConfiguredViewSet):
 @extend_schema_view(
     list=extend_schema(parameters=[_DeviceFilter]), export=extend_schema(parameters=[_DeviceExportFilter])
 )
-class DeviceViewSet(DeviceCommands, Exchange, ConfiguredViewSet):
+class DeviceViewSet(DeviceCommands, ConfiguredViewSet):
     """Devices."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -185,8 +222,8 @@ class DeviceViewSet(DeviceCommands, Exchange, ConfiguredViewSet):
 
 
 @extend_schema_view(list=extend_schema(parameters=[_TagFilter]), export=extend_schema(parameters=[_TagExportFilter]))
-class TagViewSet(TagCommands, Exchange, ConfiguredViewSet):
-    """Tags: those of a device, a group, or all; ten thousand in pages of up to a thousand."""
+class TagViewSet(TagCommands, ConfiguredViewSet):
+    """Tags of a device, of a group, or all; in pages of up to a thousand."""
 
     access: ClassVar[Mapping[str, Requirement]] = {**ConfiguredViewSet.access, "read": may(Action.WRITE)}
     table = Table.TAGS

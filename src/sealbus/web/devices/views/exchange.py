@@ -1,6 +1,6 @@
 """Import and export of connections, devices and tags: `?file=csv` or `?file=json` out, `text/csv` or JSON in.
 
-An import answers what it did: so many made, changed, left as they were. With `?dry_run=true` it says what it would do,
+An import answers how many rows it created, changed and left unchanged. With `?dry_run=true` it answers what it would do,
 and every problem by line and column. Without, one problem is enough to change nothing at all (400, with the same list).
 """
 
@@ -10,52 +10,47 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
-from sealbus.web.access.actions import Action
-from sealbus.web.access.json_bodies import JsonBody
 from sealbus.web.access.problems import problem_body
-from sealbus.web.access.strict import Strict, query_of
-from sealbus.web.devices import services
-from sealbus.web.devices.columns import COLUMNS, Table
-from sealbus.web.devices.csv_table import MOST_ROWS, read_csv
+from sealbus.web.access.strict import Strict
+from sealbus.web.devices.columns import Table
 from sealbus.web.devices.exporting import export_csv, export_json
-from sealbus.web.devices.interchange import Report, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import IO, ClassVar
+    from collections.abc import Mapping
+    from typing import IO
 
-    from rest_framework.request import Request
+    from django.db.models import QuerySet
 
-__all__ = ["CsvParser", "Exchange", "ImportQuery", "ReportShown", "answer", "rows_of_json"]
+    from sealbus.web.access.subject import Subject
+    from sealbus.web.devices.interchange import Report
+
+__all__ = ["CsvParser", "ImportQuery", "ReportShown", "answer", "file_of"]
 
 _LARGEST = 8 * 1024 * 1024
 
 
 class CsvParser(BaseParser):
-    """Takes a table as it comes, bounded; what is in it is `csv_table`'s business."""
+    """Takes the bytes of a table, bounded; `csv_table` reads them."""
 
     media_type = "text/csv"
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The bytes. ParseError: too many."""
+        """The bytes. ParseError: there are too many."""
         content = bytes(stream.read(_LARGEST + 1))
         if len(content) > _LARGEST:
-            raise ParseError(f"more than {_LARGEST // 1024 // 1024} MiB; import it in parts")
+            raise ParseError(f"the table has more than {_LARGEST // 1024 // 1024} MiB; import it in parts")
         return content
 
 
 class ImportQuery(Strict):
-    """`dry_run`: say what would happen, change nothing."""
+    """`dry_run`: report what would happen, change nothing."""
 
     dry_run = serializers.BooleanField(required=False, default=False)
 
@@ -68,7 +63,7 @@ class _RowProblemShown(serializers.Serializer[Any]):
 
 
 class ReportShown(serializers.Serializer[Any]):
-    """What an import did, or would do."""
+    """The result of an import."""
 
     dry_run = serializers.BooleanField()
     created = serializers.IntegerField()
@@ -78,48 +73,13 @@ class ReportShown(serializers.Serializer[Any]):
     problems = _RowProblemShown(many=True)
 
 
-class Exchange:
-    """Mixed into the view sets; `table` says which table is theirs."""
-
-    table: ClassVar[Table]
-
-    @extend_schema(
-        parameters=[ImportQuery],
-        request={"text/csv": OpenApiTypes.BINARY, "application/json": OpenApiTypes.OBJECT},
-        responses={200: ReportShown},
-    )
-    @action(detail=False, methods=["post"], url_path="import", parser_classes=[JsonBody, CsvParser])
-    def import_table(self: Any, request: Request) -> Response:
-        """Make and change many at once, or none."""
-        dry_run = query_of(request, ImportQuery)["dry_run"]
-        report = Report()
-        data: Any = request.data
-        if isinstance(data, bytes):
-            rows = read_csv(data, COLUMNS[self.table], report)
-        else:
-            rows = rows_of_json(data, self.table.value, COLUMNS[self.table], report)
-        services.import_rows(table=self.table, rows=rows, report=report, subject=self.subject, dry_run=dry_run)
-        return answer(report, dry_run=dry_run)
-
-    @extend_schema(
-        responses={
-            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR),
-            (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT),
-        }
-    )
-    @action(detail=False, methods=["get"])
-    def export(self: Any, request: Request) -> HttpResponse:
-        """All that the filters leave, as a file that an import takes back."""
-        wanted = query_of(request, self.export_form)
-        rows = self.narrowed(wanted).select_related(*_RELATED[self.table])
-        is_json = wanted["file"] == "json"
-        seen = self.subject.rights.groups(Action.VIEW)
-        content = (export_json if is_json else export_csv)(self.table, rows, seen)
-        services.note_export(table=self.table, count=rows.count(), subject=self.subject)
-        kind = "json" if is_json else "csv"
-        headers = {"Content-Disposition": f'attachment; filename="{self.table}.{kind}"'}
-        content_type = "application/json" if is_json else "text/csv; charset=utf-8"
-        return HttpResponse(content, content_type=content_type, headers=headers)
+def file_of(rows: QuerySet[Any], table: Table, *, is_json: bool, reader: Subject) -> HttpResponse:
+    """The rows as a file that can be imported again."""
+    related = rows.select_related(*_RELATED[table])
+    content = (export_json if is_json else export_csv)(table, related, reader)
+    headers = {"Content-Disposition": f'attachment; filename="{table}.{"json" if is_json else "csv"}"'}
+    content_type = "application/json" if is_json else "text/csv; charset=utf-8"
+    return HttpResponse(content, content_type=content_type, headers=headers)
 
 
 _RELATED = {
@@ -129,29 +89,8 @@ _RELATED = {
 }
 
 
-def rows_of_json(data: Any, member: str, columns: Sequence[str] | Mapping[str, Any], report: Report) -> list[Row]:
-    """The rows of {"tags": [...]}; the number of an item stands for its line."""
-    items = data.get(member) if isinstance(data, dict) and set(data) == {member} else None
-    if not isinstance(items, list):
-        report.add(1, "", f'this is no list of {member}; write {{"{member}": [...]}}')
-        return []
-    if len(items) > MOST_ROWS:
-        report.add(MOST_ROWS + 1, "", f"there are more than {MOST_ROWS}; import them in parts")
-        return []
-    rows = []
-    for line, item in enumerate(items, 1):
-        if not isinstance(item, dict):
-            report.add(line, "", 'this is no object; write {"name": ...}')
-            continue
-        for name in item:
-            if name not in columns:
-                report.add(line, str(name), f'there is no member "{str(name)[:50]}"; they are {", ".join(columns)}')
-        rows.append(Row(line, {name: value for name, value in item.items() if name in columns}))
-    return rows
-
-
 def answer(report: Report, *, dry_run: bool, status: int = 200) -> Response:
-    """The report; as a problem where something was to be stored and could not be. One problem, and nothing would be made."""
+    """The report; as a problem document (400) where an import was refused. With one problem nothing is stored."""
     problems = [asdict(problem) for problem in sorted(report.problems, key=lambda each: each.line)]
     if report.problem_count and not dry_run:
         text = f"{report.problem_count} problems: nothing was changed"

@@ -1,5 +1,5 @@
-"""Classes of history, allowed networks and serial ports: shown to all who see anything of use in them, changed by the
-administrator.
+"""Retention classes, allowed networks and serial ports. Users who may view anything may see the retention
+classes; the administrator sees and changes all three.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Setting(ScopedViewSet):
     group_path = ""
 
     def check_group(self, group_id: int | None) -> None:
-        """They belong to no group: the gate has asked for the right."""
+        """They belong to no group: the gate has checked the right."""
 
     def list(self, request: Request) -> Response:
         """All of them, in pages."""
@@ -53,7 +53,7 @@ class _Setting(ScopedViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
     def create(self, request: Request) -> Response:
-        """Make one."""
+        """Create one."""
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
         fields: dict[str, Any] = {name: value for name, value in form.validated_data.items() if name != "version"}
@@ -76,7 +76,7 @@ class _Setting(ScopedViewSet):
 
 
 class RetentionViewSet(_Setting):
-    """How long history is kept. Who configures tags may see the classes."""
+    """How long history is kept. Users who may view anything may see the classes."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
         **_Setting.access,
@@ -95,7 +95,7 @@ class AllowedNetworkViewSet(_Setting):
 
 
 class SerialPatternViewSet(_Setting):
-    """Which serial ports may be opened."""
+    """The serial ports that may be opened."""
 
     queryset = SerialPattern.objects.order_by("pattern")
     serializer_class = SerialPatternForm
