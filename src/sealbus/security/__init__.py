@@ -27,6 +27,7 @@ from sealbus.security.private_keys import KeyKind
 from sealbus.security.requests import SigningRequest
 from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, Role, RoleFinding, role_of
 from sealbus.security.tls_errors import explain_tls_error
+from sealbus.security.tls_objects import alerts_to
 from sealbus.security.trust import Trust, TrustedCertificate
 from sealbus.security.web_contexts import build_site_context, build_verifying_context
 
@@ -56,6 +57,7 @@ __all__ = [
     "TlsOptions",
     "Trust",
     "TrustedCertificate",
+    "alerts_to",
     "build_client_context",
     "build_server_context",
     "build_site_context",

@@ -42,7 +42,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sealbus.errors import ConfigError
 from sealbus.security.identities import complete_chain
 from sealbus.security.pem_files import lend
-from sealbus.security.tls_objects import QuickContext
+from sealbus.security.tls_objects import EventLoopContext
 
 if TYPE_CHECKING:
     from sealbus.security.identities import Identity, KeyPair
@@ -93,7 +93,7 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
             key=switch,
             hint="add an RSA certificate beside this one, or leave the switch out",
         )
-    context = QuickContext(ssl.PROTOCOL_TLS_SERVER)
+    context = EventLoopContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_TICKET
     context.num_tickets = 1
     _configure(context, identity, trust, options)
@@ -102,7 +102,7 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
 
 def build_client_context(identity: Identity, trust: Trust, options: TlsOptions = _SAFE) -> ssl.SSLContext:
     """A context for dialling: the host name or address dialled must stand in the server's SAN, never only in its CN."""
-    context = QuickContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = EventLoopContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = True
     context.hostname_checks_common_name = False
     _configure(context, identity, trust, options)

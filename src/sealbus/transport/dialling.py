@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, LocalError, Unreachable
-from sealbus.security import explain_tls_error
-from sealbus.transport.alerts import alerting
+from sealbus.security import alerts_to, explain_tls_error
 from sealbus.transport.serial_port import open_serial
 from sealbus.transport.sockets import connect_socket
 
@@ -105,7 +104,7 @@ async def _dial_mbaps(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
         raise LocalError("this TLS context does not verify the server; use build_client_context")
     protocol = call.protocol_factory()
     sock = await connect_socket(call.endpoint.address or call.endpoint.host, call.endpoint.port)
-    with alerting(call.tls, sock):
+    with alerts_to(sock):
         return await asyncio.get_running_loop().create_connection(
             lambda: protocol,
             sock=sock,

@@ -11,8 +11,7 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, cast
 
-from sealbus.security import explain_tls_error
-from sealbus.transport.alerts import alerting
+from sealbus.security import alerts_to, explain_tls_error
 from sealbus.transport.dialling import CLOSE_NOTIFY_S
 from sealbus.transport.pending import PendingTable, neighbourhood
 
@@ -71,7 +70,7 @@ class Handshakes:
             if tls is None:
                 await self._loop.connect_accepted_socket(lambda: arrival, sock)
                 return
-            with alerting(tls, sock):
+            with alerts_to(sock):
                 await self._loop.connect_accepted_socket(
                     lambda: arrival,
                     sock,

@@ -12,6 +12,7 @@ import pytest
 
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, PeerError
+from sealbus.security.tls_objects import SealedObject
 from sealbus.transport import Accepted, Listener, ListenerOptions, Refusal, dial
 from unit.transport.ends import Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate
 
@@ -93,6 +94,22 @@ async def test_admit_sees_the_finished_handshake_and_the_address(contexts: Conte
         transport, _ = await call(listener, contexts)
         await book.wait("established")
         assert str(seen[0].address) == "{}:{}".format(*transport.get_extra_info("sockname"))
+        transport.abort()
+
+
+async def test_both_ends_of_a_live_connection_use_our_tls_object(contexts: Contexts) -> None:
+    seen: list[Accepted] = []
+
+    def admit(accepted: Accepted) -> asyncio.Protocol:
+        seen.append(accepted)
+        return Echo(accepted)
+
+    book = Doorbook()
+    async with listening(contexts, book, admit) as listener:
+        transport, _ = await call(listener, contexts)
+        await book.wait("established")
+        assert type(seen[0].ssl_object) is SealedObject
+        assert type(transport.get_extra_info("ssl_object")) is SealedObject
         transport.abort()
 
 
