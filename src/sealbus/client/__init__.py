@@ -3,11 +3,14 @@
 Refuses to send anything twice, to send anything late, and to pass on an answer that does not belong to its request.
 """
 
+from sealbus.client.blocking_connection import BlockingConnection, connect_blocking
+from sealbus.client.calls import Value
 from sealbus.client.channel import Channel, ChannelCounters, ChannelHooks, ChannelRules
-from sealbus.client.connection import Connection, Value, connect
+from sealbus.client.connection import Connection, connect
 from sealbus.client.transaction import Failure, Transaction
 
 __all__ = [
+    "BlockingConnection",
     "Channel",
     "ChannelCounters",
     "ChannelHooks",
@@ -17,4 +20,5 @@ __all__ = [
     "Transaction",
     "Value",
     "connect",
+    "connect_blocking",
 ]

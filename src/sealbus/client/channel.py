@@ -57,6 +57,11 @@ class ChannelRules:
                 "a lenient transaction id needs in_flight = 1", key="lenient_transaction_id", hint="set in_flight = 1"
             )
 
+    @property
+    def patience_s(self) -> float:
+        """How long a call of the client API may wait until it is sent: one connection is made, one request answered."""
+        return self.connect_timeout_s + self.connect_delay_s + self.timeout_s
+
 
 @dataclass(slots=True)
 class ChannelCounters:

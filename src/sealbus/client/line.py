@@ -25,13 +25,22 @@ from sealbus.protocol import MbapStream
 from sealbus.security import explain_tls_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sealbus.client.transaction import Transaction
     from sealbus.protocol import RawRequest
-    from sealbus.transport import Outbox
 
-__all__ = ["Line", "LineCounters", "LineOwner", "LineRules", "LineState", "MbapLine"]
+__all__ = [
+    "FrameWriter",
+    "Line",
+    "LineCounters",
+    "LineLoop",
+    "LineOwner",
+    "LineRules",
+    "LineState",
+    "MbapLine",
+    "Timer",
+]
 
 _RESETS_AFTER_SILENCES = 3
 _MOST_UNANSWERED = 256
@@ -71,13 +80,35 @@ class LineCounters(Protocol):
     answered: int
 
 
+class Timer(Protocol):
+    """A callback that a loop will call, until it is cancelled."""
+
+    def cancel(self) -> None: ...
+
+
+class LineLoop(Protocol):
+    """The part of an event loop that a line uses. `BlockingChannel` has one without an event loop."""
+
+    def time(self) -> float: ...
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer: ...
+    def call_soon(self, callback: Callable[[], object], /) -> object: ...
+
+
+class FrameWriter(Protocol):
+    """Puts frames on transports, at once or at the end of the loop's turn."""
+
+    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None: ...
+
+
 class LineOwner(Protocol):
     """Who is told what happens on a line: the channel."""
 
     @property
     def counters(self) -> LineCounters: ...
     @property
-    def outbox(self) -> Outbox: ...
+    def loop(self) -> LineLoop: ...
+    @property
+    def outbox(self) -> FrameWriter: ...
     @property
     def suspects(self) -> Mapping[int, object]:
         """The units that left a request unanswered: empty on a normal day."""
@@ -127,11 +158,11 @@ class Line(asyncio.Protocol):
         self._in_flight = rules.in_flight
         self._timeout_s = rules.timeout_s
         self._gap_s = rules.gap_s
-        self._loop = asyncio.get_running_loop()
+        self._loop = owner.loop
         self.transport: asyncio.Transport | None = None
         self._pending: dict[int, Transaction] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._hold_timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
+        self._hold_timer: Timer | None = None
         self._held_until = 0.0
         self._silences = 0
         self.state = LineState.CLOSED

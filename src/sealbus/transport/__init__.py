@@ -7,6 +7,7 @@ Modbus off loopback unless it is told so by an option named `unsafe_plain`.
 """
 
 from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Refusal
+from sealbus.transport.blocking import BlockingTransport, dial_blocking, is_blocking_supported
 from sealbus.transport.dialling import dial
 from sealbus.transport.listener import Accepted, Listener
 from sealbus.transport.loops import new_event_loop
@@ -15,6 +16,7 @@ from sealbus.transport.serial_port import open_serial
 
 __all__ = [
     "Accepted",
+    "BlockingTransport",
     "Listener",
     "ListenerEvents",
     "ListenerOptions",
@@ -22,6 +24,8 @@ __all__ = [
     "PeerAddress",
     "Refusal",
     "dial",
+    "dial_blocking",
+    "is_blocking_supported",
     "new_event_loop",
     "open_serial",
 ]

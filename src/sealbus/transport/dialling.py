@@ -12,6 +12,7 @@ has returned: the protocol's `connection_lost` gets the TLS error, which `explai
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -26,11 +27,11 @@ from sealbus.transport.serial_port import open_serial
 from sealbus.transport.sockets import connect_socket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from sealbus.endpoints import Endpoint
 
-__all__ = ["CLOSE_NOTIFY_S", "dial"]
+__all__ = ["CLOSE_NOTIFY_S", "check_dialling", "dial", "failures_explained"]
 
 CLOSE_NOTIFY_S = 2.0
 """How long a closing side waits for the other's close_notify, in seconds."""
@@ -56,11 +57,43 @@ async def dial(
     `tls` is needed for mbaps and refused elsewhere, so that nobody takes a plain connection for a sealed one. Raises
     Unreachable; ConfigError for an endpoint that cannot be dialled at all.
     """
-    _refuse_what_cannot_be_dialled(endpoint, tls)
+    check_dialling(endpoint, tls)
     call = _Call(endpoint, protocol_factory, tls, timeout_s)
-    try:
+    with failures_explained(endpoint, timeout_s):
         async with asyncio.timeout(timeout_s):
             return await _DIALLERS[endpoint.scheme](call)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[_P]):
+    endpoint: Endpoint
+    protocol_factory: Callable[[], _P]
+    tls: ssl.SSLContext | None
+    timeout_s: float
+
+
+def check_dialling(endpoint: Endpoint, tls: ssl.SSLContext | None) -> None:
+    """Raise what `dial` raises for an endpoint that cannot be dialled, or not with this TLS context."""
+    if endpoint.scheme is Scheme.RELAY:
+        raise ConfigError(f"{endpoint}: this version has no relay yet", hint="use mbaps:// or ssh+tcp://")
+    if not endpoint.scheme.is_serial and not (endpoint.host and endpoint.port):
+        raise ConfigError(f"{endpoint} can be listened on but not dialled", hint="name the host and the port")
+    if endpoint.scheme is not Scheme.MBAPS:
+        # Refused, not ignored: otherwise a plain connection could be taken for an encrypted one.
+        if tls is not None:
+            raise ConfigError(f"{endpoint} is not mbaps, so the certificates mean nothing", hint="use mbaps://")
+        return
+    if tls is None:
+        raise ConfigError(f"{endpoint} needs a certificate", hint="give certificate, key and trust")
+    if tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
+        raise LocalError("this TLS context does not verify the server; use build_client_context")
+
+
+@contextlib.contextmanager
+def failures_explained(endpoint: Endpoint, timeout_s: float) -> Iterator[None]:
+    """Turn every way in which dialling fails into Unreachable with one sentence."""
+    try:
+        yield
     except TimeoutError as error:
         raise Unreachable(f"{endpoint} cannot be reached: no answer within {timeout_s:g} s") from error
     except socket.gaierror as error:
@@ -73,23 +106,6 @@ async def dial(
         raise Unreachable(f"{endpoint} cannot be reached: {_reason(error)}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Call(Generic[_P]):
-    endpoint: Endpoint
-    protocol_factory: Callable[[], _P]
-    tls: ssl.SSLContext | None
-    timeout_s: float
-
-
-def _refuse_what_cannot_be_dialled(endpoint: Endpoint, tls: ssl.SSLContext | None) -> None:
-    if endpoint.scheme is Scheme.RELAY:
-        raise ConfigError(f"{endpoint}: this version has no relay yet", hint="use mbaps:// or ssh+tcp://")
-    if not endpoint.scheme.is_serial and not (endpoint.host and endpoint.port):
-        raise ConfigError(f"{endpoint} can be listened on but not dialled", hint="name the host and the port")
-    if tls is not None and endpoint.scheme is not Scheme.MBAPS:
-        raise ConfigError(f"{endpoint} is not mbaps, so the certificates mean nothing", hint="use mbaps://")
-
-
 async def _dial_tcp(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
     protocol = call.protocol_factory()
     sock = await connect_socket(call.endpoint.address or call.endpoint.host, call.endpoint.port)
@@ -98,10 +114,6 @@ async def _dial_tcp(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
 
 
 async def _dial_mbaps(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
-    if call.tls is None:
-        raise ConfigError(f"{call.endpoint} needs a certificate", hint="give certificate, key and trust")
-    if call.tls.verify_mode is not ssl.CERT_REQUIRED or not call.tls.check_hostname:
-        raise LocalError("this TLS context does not verify the server; use build_client_context")
     protocol = call.protocol_factory()
     sock = await connect_socket(call.endpoint.address or call.endpoint.host, call.endpoint.port)
     with alerts_to(sock):

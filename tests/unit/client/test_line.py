@@ -23,6 +23,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.counters = ChannelCounters()
+        self.loop = asyncio.get_running_loop()
         self.outbox = Outbox(range(2))
         self.suspects: dict[int, object] = {}
         self.waiting: list[Asked] = []
