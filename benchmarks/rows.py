@@ -143,8 +143,8 @@ def measure_client(bench: Bench) -> Table:
 
     The target is for a process that uses what the library has: sixteen callers share one connection, Sealbus with
     that many requests in flight, pymodbus with one, since it knows no more. With one request in flight on each connection
-    most of the CPU time is the kernel's, whoever asks: the C client shows how much. Those figures have no target, except that
-    the synchronous client costs no more than that of pymodbus.
+    most of the CPU time is the kernel's, whoever asks: the C client shows how much. Those figures have no target, but for
+    the synchronous client, which costs no more than that of pymodbus.
     """
     title = "Client API: plain tcp, read 10 registers"
     table = Table(title, "requests per CPU second")

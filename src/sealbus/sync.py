@@ -6,7 +6,9 @@
 There is no thread, and nothing happens between calls. Calls from several threads take turns.
 """
 
-from sealbus.client import BlockingConnection as Connection
-from sealbus.client import connect_blocking as connect
+from sealbus.client import BlockingConnection, connect_blocking
 
 __all__ = ["Connection", "connect"]
+
+Connection = BlockingConnection
+connect = connect_blocking

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MODULE_LINES = 400
-_CLASS_LINES = 250
+_CLASS_LINES = 400
 _FUNCTION_LINES = 50
 _WEAK = re.compile(
     r"(?:--)?(?:verify|insecure\w*|skip[-_]\w+|no[-_](?:verify|check|auth|tls)\w*|disable[-_]\w+|trust[-_]all\w*|ignore[-_]\w+)"

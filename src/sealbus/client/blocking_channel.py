@@ -19,7 +19,8 @@ from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
 from sealbus.client.calls import error_of
 from sealbus.client.channel import ChannelCounters
-from sealbus.client.line import LineState, MbapLine
+from sealbus.client.line import LineState
+from sealbus.client.mbap_line import MbapLine
 from sealbus.client.transaction import Failure, Transaction
 from sealbus.errors import SealbusError, Unreachable
 from sealbus.transport import dial_blocking

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
 from sealbus.client.fair_queue import FairQueue
-from sealbus.client.line import Line, LineState, MbapLine
+from sealbus.client.line import Line, LineState
+from sealbus.client.mbap_line import MbapLine
 from sealbus.client.serial_line import Framing, SerialLine
 from sealbus.client.transaction import Failure, Transaction
 from sealbus.endpoints import Scheme

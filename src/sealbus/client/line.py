@@ -1,16 +1,11 @@
-"""One connection to a device: what is on the wire, what came back, and whether the two belong together.
+"""One connection to a device, whatever its framing: its life, its deadlines, and how its answers are checked.
 
-A line sends a transaction under a transaction id of its own, never the client's, so that requests of many clients can
-share it. What comes back is matched by that id and then checked against its request (unit, function, echo, length)
-before anybody sees it. An answer that nobody waits for is late or a duplicate and is dropped; it can never become the
-answer to the next request (MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 4.4.2.2). An answer that has the right
-id and the wrong content means that the two sides no longer talk of the same thing, and bytes that are left over or
-missing would be taken for the beginning of the next answer: the line is closed and a new one opened.
+What comes back is checked against its request (unit, function, echo, length) before anybody gets it. An answer that has
+the right number and the wrong content means that the two sides no longer talk of the same thing: the line is closed and a
+new one opened. A line is one connection. When it is closed it stays closed, so nothing that still comes from it meets
+another one.
 
-A line is one connection. When it is closed it stays closed, so nothing that still comes from it meets another one.
-
-Nothing is ever sent twice. Whatever was sent when the line broke fails as sent; what it means is for the one who asked.
-
+Nothing is ever sent twice. What was sent when the line broke fails as sent; what that means is for the caller.
 """
 
 from __future__ import annotations
@@ -21,7 +16,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.client.transaction import Failure
-from sealbus.protocol import MbapStream
 from sealbus.security import explain_tls_error
 
 if TYPE_CHECKING:
@@ -38,13 +32,8 @@ __all__ = [
     "LineOwner",
     "LineRules",
     "LineState",
-    "MbapLine",
     "Timer",
 ]
-
-_RESETS_AFTER_SILENCES = 3
-_MOST_UNANSWERED = 256
-_SHORTEST_HEAD: Final = 6
 
 
 class LineState(Enum):
@@ -294,115 +283,6 @@ class Line(asyncio.Protocol):
         for transaction in lost.values():
             transaction.fail(Failure.CONNECTION_LOST, reason)
         self._owner.line_lost(self, reason, is_refusal=is_refusal)
-
-
-class MbapLine(Line):
-    """MBAP over TCP or TLS: up to `in_flight` requests at once, matched by transaction id."""
-
-    __slots__ = ("_is_joining", "_joined", "_stream", "_transaction_id", "_unanswered")
-
-    def __init__(self, owner: LineOwner, rules: LineRules) -> None:
-        super().__init__(owner, rules)
-        self._stream = MbapStream()
-        self._transaction_id = 0
-        self._unanswered: set[int] = set()
-        self._joined: list[bytes] = []
-        self._is_joining = False
-
-    def send(self, transaction: Transaction) -> bool:
-        number = (self._transaction_id + 1) & 0xFFFF
-        while number in self._unanswered:  # its answer may still come, and must not pass for this one's
-            number = (number + 1) & 0xFFFF
-        self._transaction_id = number
-        frame = number.to_bytes(2) + transaction.request.framed
-        pending = self._pending
-        pending[number] = transaction
-        if self._is_joining:
-            self._joined.append(frame)
-        elif len(pending) == 1:  # an idle line does not wait
-            self._outbox.write(self.transport, frame)  # type: ignore[arg-type]  # a free line has a transport
-        else:
-            self._is_joining = True
-            self._joined.append(frame)
-            self._loop.call_soon(self._write_joined)
-        transaction.expires = self._loop.time() + self._timeout_s
-        if self._timer is None or self._gap_s:
-            self._watch(transaction)
-        return len(pending) < self._in_flight and self._hold_timer is None
-
-    def _write_joined(self) -> None:
-        """What was sent within one turn of the loop goes out in one piece: a system call costs more than all the rest."""
-        self._is_joining = False
-        if self._joined and self.transport is not None:
-            self.transport.write(b"".join(self._joined))
-            self._joined.clear()
-
-    def data_received(self, data: bytes) -> None:
-        size = len(data)
-        if size > _SHORTEST_HEAD and not self._stream.partial:
-            number = data[0] << 8 | data[1]
-            transaction = self._pending.get(number)
-            if transaction is not None:
-                request = transaction.request
-                if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
-                    del self._pending[number]
-                    self._settle(transaction, data[2:])
-                    # Without a gap nothing is held, so this is all of `is_free`, and spares two calls an answer.
-                    if self._gap_s or self.state is not _OPEN or len(self._pending) >= self._in_flight:
-                        self._freed()
-                    else:
-                        self._owner.line_free(self)
-                    return
-        self._take_apart(data)
-
-    def _take_apart(self, data: bytes) -> None:
-        """What is not one answer, whole and right: whatever it is."""
-        self._is_joining = True
-        try:
-            for adu in self._stream.feed(data):
-                transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._whose(adu)
-                if transaction is None:
-                    continue
-                head = transaction.request.head
-                if head is not None and adu.startswith(head, 2):
-                    self._settle(transaction, adu[2:])
-                else:
-                    self._answered(transaction, adu[2:])
-                    if self.state is not _OPEN:
-                        return
-            if self._stream.fault is not None:
-                self.close(f"the device does not speak Modbus: {self._stream.fault}")
-            elif self._stream.partial and not self._pending:
-                self.close("the device sent something behind its answer")
-            else:
-                self._freed()
-        finally:
-            self._is_joining = False
-            if self._joined:
-                self._write_joined()
-
-    def _whose(self, adu: bytes) -> Transaction | None:
-        """Whose answer it is, when its id is nobody's: with a lenient id, that of the only one who waits."""
-        if self._rules.lenient_transaction_id and len(self._pending) == 1:
-            return self._pending.popitem()[1]
-        number = adu[0] << 8 | adu[1]
-        self._unanswered.discard(number)
-        self._owner.answer_dropped(f"nobody waits for transaction {number}")
-        return None
-
-    def _given_up(self, number: int) -> None:
-        self._unanswered.add(number)
-
-    def _after_silence(self) -> None:
-        # With a lenient id a late answer could pass for the next one, so the silence must end the connection.
-        if self._rules.lenient_transaction_id:
-            self.close("opened anew: a late answer could not be told from the next one")
-        elif len(self._unanswered) > _MOST_UNANSWERED:
-            self.close(f"opened anew after {len(self._unanswered)} requests that were never answered")
-        elif self._stream.partial and (self._silences > 1 or not self._pending):
-            self.close("the device began an answer and did not end it")
-        elif self._silences >= _RESETS_AFTER_SILENCES and not self._pending:
-            self.close(f"opened anew after {self._silences} time-outs in a row")
 
 
 def _objection(request: RawRequest, answer: bytes) -> str | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sealbus.client import ChannelCounters, ChannelRules, Failure
-from sealbus.client.line import LineState, MbapLine
+from sealbus.client.line import LineState
+from sealbus.client.mbap_line import MbapLine
 from sealbus.client.serial_line import Framing, SerialLine
 from sealbus.protocol import encode_rtu
 from sealbus.transport import Outbox
