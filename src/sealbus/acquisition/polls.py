@@ -98,7 +98,7 @@ class _Read(Transaction):
     block: Block
     poll: Poll
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         self.poll.answered(self.block, answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:

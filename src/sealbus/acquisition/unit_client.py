@@ -49,7 +49,7 @@ class _Question(Transaction):
 
     future: asyncio.Future[Answer]
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         if answer[5] & _EXCEPTION_BIT:
             self._end(Answer(0.0, exception=answer[6]))
         else:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sealbus.client.line import Line
-    from sealbus.client.target import Target
+    from sealbus.client.target import ConnectionTarget
     from sealbus.protocol import RawRequest
     from sealbus.transport import BlockingTransport
 
@@ -45,7 +45,7 @@ _OPEN = LineState.OPEN  # used with each request: a member of an Enum costs as m
 class BlockingChannel:
     """Sends one request at a time to a tcp or mbaps endpoint, and waits for its answer."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ConnectionTarget) -> None:
         self._target = target
         self._rules = replace(target.rules, in_flight=1, connections=1)
         self._patience_s = target.rules.patience_s
@@ -55,7 +55,7 @@ class BlockingChannel:
         self.counters = ChannelCounters()
         self.suspects = self._breaker.suspects
         self.loop = _Timers()
-        self.outbox = _Writer()
+        self.writer = _Writer()
         self._line = MbapLine(self, self._rules)
 
     def open(self) -> None:
@@ -125,7 +125,7 @@ class BlockingChannel:
                 call.fail(Failure.UNREACHABLE, self._backoff.reason)
                 return
             if time.monotonic() >= call.send_by:
-                call.fail(Failure.EXPIRED)
+                call.fail(Failure.NOT_SENT_IN_TIME)
                 return
             self._wait(min(self.loop.next_at, call.send_by))
 
@@ -202,7 +202,7 @@ class _BlockingCall(Transaction):
         self.answer: bytes | None = None
         self.error: SealbusError | None = None
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         self.answer = answer
 
     def fail(self, failure: Failure, detail: str = "") -> None:

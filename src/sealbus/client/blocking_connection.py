@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from sealbus.client.calls import ReadKind, Value
     from sealbus.client.channel import ChannelRules
-    from sealbus.client.target import Target
+    from sealbus.client.target import ConnectionTarget
     from sealbus.endpoints import Endpoint
     from sealbus.protocol import DeviceIdentification, RawRequest, Request
     from sealbus.security import Identity, TlsOptions, Trust
@@ -70,7 +70,7 @@ class BlockingConnection:
     `sealbus.Connection`. Calls from several threads take turns.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ConnectionTarget) -> None:
         self._target = target
         self._cache = RequestCache()
         self._turn = threading.Lock()

@@ -20,11 +20,11 @@ from sealbus.client.breaker import UnitBreaker
 from sealbus.client.fair_queue import FairQueue
 from sealbus.client.line import Line, LineState
 from sealbus.client.mbap_line import MbapLine
-from sealbus.client.serial_line import Framing, SerialLine
+from sealbus.client.rtu_line import Framing, RtuLine
 from sealbus.client.transaction import Failure, Transaction
 from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, PeerError, Unreachable
-from sealbus.transport import Outbox, dial
+from sealbus.transport import WriteCoalescer, dial
 
 if TYPE_CHECKING:
     import ssl
@@ -109,14 +109,14 @@ class Channel:
         self.rules = rules
         self.counters = ChannelCounters()
         self._lines: list[Line] = []
-        self.outbox = Outbox(self._lines)
+        self.writer = WriteCoalescer(self._lines)
         self._tls = tls
         self._hooks = hooks or ChannelHooks()
         self.loop = asyncio.get_running_loop()
         self._queue = FairQueue(rules.queue)
         self._breaker = UnitBreaker(_jitter)
         self.suspects = self._breaker.suspects
-        self._lines += (_new_line(self) for _ in range(1 if endpoint.scheme.is_serial else rules.connections))
+        self._lines += (self._new_line() for _ in range(1 if endpoint.scheme.is_serial else rules.connections))
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._has_closed_lines = True  # asked with each that has to wait; False only while there are none
@@ -129,7 +129,7 @@ class Channel:
 
     def submit(self, transaction: Transaction) -> None:
         """Send it, or queue it, or fail it at once. Never blocks, never raises."""
-        if self.suspects and not self._may_be_asked(transaction):
+        if self.suspects and not self._is_allowed(transaction):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             line = self._ready.pop()
@@ -140,7 +140,7 @@ class Channel:
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         else:
-            self._let_wait(transaction)
+            self._enqueue(transaction)
 
     def abandon(self, source: object) -> None:
         """Whoever asked is gone: what it still waits for is not sent any more."""
@@ -150,7 +150,7 @@ class Channel:
     async def open(self) -> None:
         """Open the first line now. Raises Unreachable."""
         if self._lines[0].state is LineState.CLOSED:
-            await self._open(self._connecting_line(0))
+            await self._open(self._begin_line(0))
 
     def close(self) -> None:
         """Close all lines; what waits or is on the wire fails."""
@@ -199,7 +199,7 @@ class Channel:
                 self.counters.sent += 1
                 is_free = line.send(transaction)
             else:
-                self._refuse(transaction, Failure.EXPIRED)
+                self._refuse(transaction, Failure.NOT_SENT_IN_TIME)
                 is_free = line.is_free()
         return is_free
 
@@ -239,20 +239,20 @@ class Channel:
 
     # -- machinery
 
-    def _may_be_asked(self, transaction: Transaction) -> bool:
+    def _is_allowed(self, transaction: Transaction) -> bool:
         """What is urgent is asked of a silent unit too: whoever waits for it wants to know how it is now."""
         return transaction.is_urgent or self._breaker.allows(transaction.request.tail[0], self.loop.time())
 
-    def _let_wait(self, transaction: Transaction) -> None:
+    def _enqueue(self, transaction: Transaction) -> None:
         now = self.loop.time()
         if self._is_down(now):
             self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
             return
-        transaction.has_to_wait(now)
+        transaction.on_queued(now)
         if not self._queue.put(transaction):
-            self._refuse(self._queue.squeeze_in(transaction), Failure.BUSY)
+            self._refuse(self._queue.put_evicting(transaction), Failure.BUSY)
         if self._expiry is None or transaction.send_by < self._expires:
-            self._expect(transaction.send_by)
+            self._set_expiry(transaction.send_by)
         if self._has_closed_lines:
             self._open_another(now)
 
@@ -268,18 +268,25 @@ class Channel:
             return
         for place, line in enumerate(self._lines):
             if line.state is _CLOSED:
-                task = self.loop.create_task(self._open_for_those_who_wait(self._connecting_line(place)))
+                task = self.loop.create_task(self._open_for_queue(self._begin_line(place)))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
                 return
         self._has_closed_lines = False
 
-    def _connecting_line(self, place: int) -> Line:
-        line = self._lines[place] = _new_line(self)
+    def _new_line(self) -> Line:
+        scheme = self.endpoint.scheme
+        if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
+            framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
+            return RtuLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
+        return MbapLine(self, self.rules)
+
+    def _begin_line(self, place: int) -> Line:
+        line = self._lines[place] = self._new_line()
         line.state = LineState.CONNECTING  # now, not when it is dialled: the next request is in this turn
         return line
 
-    async def _open_for_those_who_wait(self, line: Line) -> None:
+    async def _open_for_queue(self, line: Line) -> None:
         try:
             await self._open(line)
         except Unreachable as error:
@@ -306,14 +313,14 @@ class Channel:
             transport.abort()
             raise Unreachable(self._backoff.reason or "closed by the device")
         self.counters.connects += 1
-        self._ask_whether_it_may_be_used(line, transport)
+        self._check_usable(line, transport)
         line.state = LineState.SETTLING
         if self.rules.connect_delay_s:
             self.loop.call_later(self.rules.connect_delay_s, line.opened)
         else:
             line.opened()
 
-    def _ask_whether_it_may_be_used(self, line: Line, transport: asyncio.BaseTransport) -> None:
+    def _check_usable(self, line: Line, transport: asyncio.BaseTransport) -> None:
         try:
             self._hooks.connected(transport)
         except PeerError as error:
@@ -334,20 +341,12 @@ class Channel:
     def _drop_expired(self) -> None:
         self._expiry = None
         for transaction in self._queue.drop_expired(self.loop.time()):
-            self._refuse(transaction, Failure.EXPIRED)
+            self._refuse(transaction, Failure.NOT_SENT_IN_TIME)
         if self._queue.length:
-            self._expect(self._queue.earliest())
+            self._set_expiry(self._queue.earliest())
 
-    def _expect(self, expires: float) -> None:
+    def _set_expiry(self, expires: float) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
         self._expires = expires
         self._expiry = self.loop.call_at(expires, self._drop_expired)
-
-
-def _new_line(channel: Channel) -> Line:
-    scheme = channel.endpoint.scheme
-    if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
-        framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
-        return SerialLine(channel, channel.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
-    return MbapLine(channel, channel.rules)

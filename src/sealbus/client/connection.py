@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from sealbus.client.calls import ReadKind, Value
     from sealbus.client.channel import ChannelRules
-    from sealbus.client.target import Target
+    from sealbus.client.target import ConnectionTarget
     from sealbus.endpoints import Endpoint
     from sealbus.protocol import DeviceIdentification, Request
     from sealbus.security import Identity, TlsOptions, Trust
@@ -49,18 +49,18 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "connect"]
 
 
-class _Call(Transaction):
+class _AwaitedCall(Transaction):
     """A transaction that somebody awaits."""
 
     __slots__ = ("future",)
 
     future: asyncio.Future[bytes]
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         if not self.future.done():
             self.future.set_result(answer)
 
-    def waits_no_more(self, future: asyncio.Future[bytes]) -> None:
+    def on_cancelled(self, future: asyncio.Future[bytes]) -> None:
         """Whoever awaited it was cancelled: its time to be sent is over."""
         if future.cancelled():
             self.send_by = 0.0
@@ -84,7 +84,7 @@ class Connection:
     whether a write may have been carried out.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ConnectionTarget) -> None:
         self._target = target
         self._patience_s = target.rules.patience_s
         self._channel: Channel | None = None
@@ -219,11 +219,11 @@ class Connection:
         """Send what was prepared; the future is done with the answer as `Transaction` gets it. Within a running loop."""
         channel = self._channel or self._opened_channel()
         loop = channel.loop
-        call = _Call(None, asked, loop.time() + self._patience_s)
+        call = _AwaitedCall(None, asked, loop.time() + self._patience_s)
         future = call.future = loop.create_future()
         channel.submit(call)
-        if not call.expires and not future.done():  # it waits for its turn
-            future.add_done_callback(call.waits_no_more)
+        if not call.answer_due and not future.done():  # it waits for its turn
+            future.add_done_callback(call.on_cancelled)
         return future
 
 

@@ -51,29 +51,29 @@ class FairQueue:
         self.length += 1
         return True
 
-    def squeeze_in(self, transaction: Transaction) -> Transaction:
+    def put_evicting(self, transaction: Transaction) -> Transaction:
         """Put it into a full queue, in the place of another if it may. The one that has no place now, which may be this."""
-        crowded_out = self.crowd_out(transaction)
-        if crowded_out is None:
+        evicted = self.evict_for(transaction)
+        if evicted is None:
             return transaction
         self.put(transaction)
-        return crowded_out
+        return evicted
 
-    def crowd_out(self, transaction: Transaction) -> Transaction | None:
+    def evict_for(self, transaction: Transaction) -> Transaction | None:
         """Take out the last of whoever has most, if this one would still wait behind less; None if it would not."""
         own = self._of_client.get(transaction.client)
         longest = max(self._turns, key=_length, default=None)
-        crowded_out = None
+        evicted = None
         if longest is not None and (transaction.is_urgent or longest.length > (own.length if own else 0) + 1):
-            crowded_out = longest.give_up()
+            evicted = longest.give_up()
             if not longest.length:
                 self._turns.remove(longest)
                 del self._of_client[longest.name]
         elif own is not None:
-            crowded_out = own.give_up_for(transaction.source)
-        if crowded_out is not None:
+            evicted = own.give_up_for(transaction.source)
+        if evicted is not None:
             self.length -= 1
-        return crowded_out
+        return evicted
 
     def take(self) -> Transaction:
         """The next one. Only when the queue is not empty."""

@@ -97,7 +97,7 @@ class LineOwner(Protocol):
     @property
     def loop(self) -> LineLoop: ...
     @property
-    def outbox(self) -> FrameWriter: ...
+    def writer(self) -> FrameWriter: ...
     @property
     def suspects(self) -> Mapping[int, object]:
         """The units that left a request unanswered: empty on a normal day."""
@@ -124,7 +124,6 @@ class Line(asyncio.Protocol):
         "_hold_timer",
         "_in_flight",
         "_loop",
-        "_outbox",
         "_owner",
         "_pending",
         "_rules",
@@ -132,6 +131,7 @@ class Line(asyncio.Protocol):
         "_suspects",
         "_timeout_s",
         "_timer",
+        "_writer",
         "is_proven",
         "is_ready",
         "state",
@@ -142,7 +142,7 @@ class Line(asyncio.Protocol):
         self._owner = owner
         self._counters = owner.counters
         self._suspects = owner.suspects
-        self._outbox = owner.outbox
+        self._writer = owner.writer
         self._rules = rules
         self._in_flight = rules.in_flight
         self._timeout_s = rules.timeout_s
@@ -195,10 +195,10 @@ class Line(asyncio.Protocol):
 
     # -- what the two kinds do differently
 
-    def _given_up(self, number: int) -> None:
+    def _on_request_timeout(self, number: int) -> None:
         """The request of this number timed out."""
 
-    def _after_silence(self) -> None:
+    def _on_silence(self) -> None:
         """Some requests timed out."""
         raise NotImplementedError
 
@@ -207,7 +207,7 @@ class Line(asyncio.Protocol):
     def _watch(self, transaction: Transaction) -> None:
         """It was put on the wire: wait for its answer, and for the gap behind it."""
         if self._timer is None:
-            self._timer = self._loop.call_at(transaction.expires, self._expire)
+            self._timer = self._loop.call_at(transaction.answer_due, self._expire)
         if self._gap_s and self._in_flight > 1:
             self._hold(self._gap_s)
 
@@ -215,14 +215,14 @@ class Line(asyncio.Protocol):
         """Its answer has come, and may or may not fit."""
         objection = _objection(transaction.request, answer)
         if objection is None:
-            self._settle(transaction, answer)
+            self._finish(transaction, answer)
         else:
             transaction.fail(Failure.WRONG_ANSWER, objection)
             self.close(f"the device's answer does not fit its request: {objection}")
 
-    def _settle(self, transaction: Transaction, answer: bytes) -> None:
+    def _finish(self, transaction: Transaction, answer: bytes) -> None:
         """The answer fits."""
-        transaction.settle(answer)  # before anything else: somebody waits for it
+        transaction.finish(answer)  # before anything else: somebody waits for it
         self._silences = 0
         if not self.is_proven:
             self.is_proven = True
@@ -257,17 +257,17 @@ class Line(asyncio.Protocol):
     def _expire(self) -> None:
         self._timer = None
         now = self._loop.time()
-        late = [number for number, each in self._pending.items() if each.expires <= now]
+        late = [number for number, each in self._pending.items() if each.answer_due <= now]
         for number in late:
             transaction = self._pending.pop(number)
-            self._given_up(number)
+            self._on_request_timeout(number)
             transaction.fail(Failure.NO_ANSWER)
             self._owner.unit_silent(transaction.request.tail[0])
         if self._pending:
-            self._timer = self._loop.call_at(min(each.expires for each in self._pending.values()), self._expire)
+            self._timer = self._loop.call_at(min(each.answer_due for each in self._pending.values()), self._expire)
         if late:
             self._silences += 1
-            self._after_silence()
+            self._on_silence()
             self._freed()
 
     def _closed(self, reason: str, *, is_refusal: bool) -> None:

@@ -49,12 +49,12 @@ class MbapLine(Line):
         if self._is_joining:
             self._joined.append(frame)
         elif len(pending) == 1:  # an idle line does not wait
-            self._outbox.write(self.transport, frame)  # type: ignore[arg-type]  # a free line has a transport
+            self._writer.write(self.transport, frame)  # type: ignore[arg-type]  # a free line has a transport
         else:
             self._is_joining = True
             self._joined.append(frame)
             self._loop.call_soon(self._write_joined)
-        transaction.expires = self._loop.time() + self._timeout_s
+        transaction.answer_due = self._loop.time() + self._timeout_s
         if self._timer is None or self._gap_s:
             self._watch(transaction)
         return len(pending) < self._in_flight and self._hold_timer is None
@@ -75,26 +75,26 @@ class MbapLine(Line):
                 request = transaction.request
                 if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
                     del self._pending[number]
-                    self._settle(transaction, data[2:])
+                    self._finish(transaction, data[2:])
                     # Without a gap nothing is held, so this is all of `is_free`, and spares two calls an answer.
                     if self._gap_s or self.state is not _OPEN or len(self._pending) >= self._in_flight:
                         self._freed()
                     else:
                         self._owner.line_free(self)
                     return
-        self._take_apart(data)
+        self._take_chunk(data)
 
-    def _take_apart(self, data: bytes) -> None:
+    def _take_chunk(self, data: bytes) -> None:
         """What is not one answer, whole and right: whatever it is."""
         self._is_joining = True
         try:
             for adu in self._stream.feed(data):
-                transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._whose(adu)
+                transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._match_other(adu)
                 if transaction is None:
                     continue
                 head = transaction.request.head
                 if head is not None and adu.startswith(head, 2):
-                    self._settle(transaction, adu[2:])
+                    self._finish(transaction, adu[2:])
                 else:
                     self._answered(transaction, adu[2:])
                     if self.state is not _OPEN:
@@ -110,7 +110,7 @@ class MbapLine(Line):
             if self._joined:
                 self._write_joined()
 
-    def _whose(self, adu: bytes) -> Transaction | None:
+    def _match_other(self, adu: bytes) -> Transaction | None:
         """Whose answer it is, when its id is nobody's: with a lenient id, that of the only one who waits."""
         if self._rules.lenient_transaction_id and len(self._pending) == 1:
             return self._pending.popitem()[1]
@@ -119,10 +119,10 @@ class MbapLine(Line):
         self._owner.answer_dropped(f"nobody waits for transaction {number}")
         return None
 
-    def _given_up(self, number: int) -> None:
+    def _on_request_timeout(self, number: int) -> None:
         self._unanswered.add(number)
 
-    def _after_silence(self) -> None:
+    def _on_silence(self) -> None:
         # With a lenient id a late answer could pass for the next one, so the silence must end the connection.
         if self._rules.lenient_transaction_id:
             self.close("opened anew: a late answer could not be told from the next one")

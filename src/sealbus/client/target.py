@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Sequence
 
-__all__ = ["Target", "resolve_target"]
+__all__ = ["ConnectionTarget", "resolve_target"]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ConnectionTarget:
     """An endpoint and how to talk to it. `tls` is a context exactly where the endpoint is mbaps."""
 
     endpoint: Endpoint
@@ -39,7 +39,7 @@ def resolve_target(
     timeout: float,
     rules: ChannelRules | None,
     tls_options: TlsOptions | None,
-) -> Target:
+) -> ConnectionTarget:
     """The arguments are those of `connect`. Raises ConfigError for what cannot work."""
     endpoint = parse_endpoint(url)
     rules = rules or ChannelRules(timeout_s=timeout)
@@ -51,7 +51,7 @@ def resolve_target(
                 key="url",
                 hint="use mbaps://, or leave them out",
             )
-        return Target(endpoint, rules, None)
+        return ConnectionTarget(endpoint, rules, None)
     if identity is None or trust is None:
         missing = "identity" if identity is None else "trust"
         raise ConfigError(
@@ -61,7 +61,7 @@ def resolve_target(
         )
     if not isinstance(trust, Trust):
         trust = Trust.load(_as_list(trust), _as_list(crl))
-    return Target(endpoint, rules, build_client_context(identity, trust, tls_options or TlsOptions()))
+    return ConnectionTarget(endpoint, rules, build_client_context(identity, trust, tls_options or TlsOptions()))
 
 
 def _as_list(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:

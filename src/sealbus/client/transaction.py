@@ -25,7 +25,11 @@ class Failure(Enum):
     respond, 06 busy.
     """
 
-    EXPIRED = ("its time ran out before it could be sent", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    NOT_SENT_IN_TIME = (
+        "its time ran out before it could be sent",
+        False,
+        ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND,
+    )
     UNREACHABLE = ("the device cannot be reached", False, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
     BUSY = ("too many requests are waiting for the device", False, ExceptionCode.SERVER_DEVICE_BUSY)
     UNIT_SILENT = ("the unit has not answered for a while", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
@@ -55,7 +59,7 @@ class Transaction:
     clock, at which it may still be sent.
     """
 
-    __slots__ = ("client", "expires", "request", "send_by", "source")
+    __slots__ = ("answer_due", "client", "request", "send_by", "source")
 
     is_urgent: ClassVar[bool] = False
     """Whether it goes ahead of all that are not: for what a person waits for, on a line that is polled."""
@@ -66,12 +70,12 @@ class Transaction:
         self.source = self.client = source
         self.request = request
         self.send_by = send_by
-        self.expires = 0.0
+        self.answer_due = 0.0
 
-    def has_to_wait(self, now: float) -> None:
+    def on_queued(self, now: float) -> None:
         """It cannot be sent at once: the last moment to set `client` and `send_by`."""
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         """The device answered: `answer` is its MBAP ADU without the two bytes of the transaction id."""
         raise NotImplementedError
 

@@ -57,17 +57,17 @@ class _Forwarded(Transaction):
         self.adu = adu
         self.patience_s = patience_s
 
-    def has_to_wait(self, now: float) -> None:
+    def on_queued(self, now: float) -> None:
         peer = self.source.peer
         self.client = self.source if peer is None else peer.fingerprint
         self.send_by = now + self.patience_s
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         self.source.answer(self.adu, answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
         if failure is Failure.BROADCAST:
-            self.source.let_go()
+            self.source.finish_silently()
         else:
             self.source.refuse(self.adu, failure.exception_code)
 
@@ -80,10 +80,10 @@ class _Recorded(_Forwarded):
     journal: WriteJournal
     record: int
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         if self.record:
             self.journal.answered(self.record, answer)
-        super().settle(answer)
+        super().finish(answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
         if self.record:
@@ -119,6 +119,6 @@ class Forwarder:
         recorded.journal, recorded.record = self._journal, record
         route.channel.submit(recorded)
 
-    def gone(self, session: Session) -> None:
+    def session_ended(self, session: Session) -> None:
         for channel in self._channels:
             channel.abandon(session)

@@ -5,18 +5,6 @@ and values in, values and bytes out. It refuses to open, wait, log, read a clock
 request asks. Untrusted bytes end in a value or a PeerError; what the caller got wrong is a LocalError.
 """
 
-from sealbus.protocol.access import (
-    MaskWriteRegister,
-    ReadCoils,
-    ReadDiscreteInputs,
-    ReadHoldingRegisters,
-    ReadInputRegisters,
-    ReadWriteMultipleRegisters,
-    WriteMultipleCoils,
-    WriteMultipleRegisters,
-    WriteSingleCoil,
-    WriteSingleRegister,
-)
 from sealbus.protocol.answers import (
     Answer,
     CommEventCounter,
@@ -43,6 +31,18 @@ from sealbus.protocol.codes import (
     FunctionCode,
     MeiType,
     Table,
+)
+from sealbus.protocol.data_requests import (
+    MaskWriteRegister,
+    ReadCoils,
+    ReadDiscreteInputs,
+    ReadHoldingRegisters,
+    ReadInputRegisters,
+    ReadWriteMultipleRegisters,
+    WriteMultipleCoils,
+    WriteMultipleRegisters,
+    WriteSingleCoil,
+    WriteSingleRegister,
 )
 from sealbus.protocol.diagnostics import (
     CanopenReference,

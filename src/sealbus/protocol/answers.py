@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, overload
 
 from sealbus.errors import DeviceException, LocalError, PeerError
-from sealbus.protocol.access import (
+from sealbus.protocol.codes import EXCEPTION_BIT
+from sealbus.protocol.data_requests import (
     MaskWriteRegister,
     ReadCoils,
     ReadDiscreteInputs,
@@ -29,7 +30,6 @@ from sealbus.protocol.access import (
     WriteSingleCoil,
     WriteSingleRegister,
 )
-from sealbus.protocol.codes import EXCEPTION_BIT
 from sealbus.protocol.diagnostics import (
     CanopenReference,
     Diagnostics,

@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from sealbus.errors import PeerError
-from sealbus.protocol.access import (
+from sealbus.protocol.codes import ExceptionCode, FunctionCode, MeiType
+from sealbus.protocol.data_requests import (
     MaskWriteRegister,
     ReadCoils,
     ReadDiscreteInputs,
@@ -25,7 +26,6 @@ from sealbus.protocol.access import (
     WriteSingleCoil,
     WriteSingleRegister,
 )
-from sealbus.protocol.codes import ExceptionCode, FunctionCode, MeiType
 from sealbus.protocol.diagnostics import (
     CanopenReference,
     Diagnostics,

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
-from sealbus.protocol.access import ReadWriteMultipleRegisters
 from sealbus.protocol.codes import EXCEPTION_BIT, MAX_COUNT_READ_BITS, MAX_FIFO_COUNT, MAX_PDU_BYTES, FunctionCode
+from sealbus.protocol.data_requests import ReadWriteMultipleRegisters
 from sealbus.protocol.diagnostics import (
     CanopenReference,
     Diagnostics,

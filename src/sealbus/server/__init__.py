@@ -4,18 +4,18 @@ Refuses to answer anything that no rule allows, and to let one client take what 
 """
 
 from sealbus.server.device import Cells, Device, DeviceBackend, ReadFunction, WriteFunction
-from sealbus.server.rulings import Access, RoleRulings, Ruling
+from sealbus.server.rulings import PolicyRulings, RoleRulings, Ruling
 from sealbus.server.serve import Server, serve
 from sealbus.server.service import Observer, ServerSecurity, Service, ServiceLimits
 from sealbus.server.session import Backend, Session, SessionLimits, SessionOwner
 
 __all__ = [
-    "Access",
     "Backend",
     "Cells",
     "Device",
     "DeviceBackend",
     "Observer",
+    "PolicyRulings",
     "ReadFunction",
     "RoleRulings",
     "Ruling",

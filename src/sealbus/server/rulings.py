@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sealbus.policy import Decision, Policy, Rights
     from sealbus.protocol import Request
 
-__all__ = ["Access", "RoleRulings", "Ruling"]
+__all__ = ["PolicyRulings", "RoleRulings", "Ruling"]
 
 _REMEMBERED = 4096
 _ROLES_REMEMBERED = 256
@@ -80,7 +80,7 @@ class RoleRulings:
         return Ruling(decision, refusal)
 
 
-class Access:
+class PolicyRulings:
     """The policy of one listener, and the rulings of each role under it."""
 
     def __init__(self, policy: Policy) -> None:

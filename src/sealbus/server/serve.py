@@ -17,7 +17,7 @@ from sealbus.errors import ConfigError
 from sealbus.policy import Policy, parse_policy, unsafe_allow_everything
 from sealbus.security import Identity, TlsOptions, Trust
 from sealbus.server.device import Device, DeviceBackend
-from sealbus.server.rulings import Access
+from sealbus.server.rulings import PolicyRulings
 from sealbus.server.service import ServerSecurity, Service, ServiceLimits
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def serve(
     return Server(
         Service(
             endpoint,
-            Access(_policy(policy, unsafe_no_policy=unsafe_no_policy)),
+            PolicyRulings(_policy(policy, unsafe_no_policy=unsafe_no_policy)),
             DeviceBackend(devices),
             observer=_LogObserver(),
             security=security,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sealbus.security import PeerVerifier, build_server_context, wants_renewal
 from sealbus.server.session import Session, SessionLimits
-from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Outbox, Refusal
+from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Rejection, WriteCoalescer
 
 if TYPE_CHECKING:
     import ssl
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sealbus.endpoints import Endpoint
     from sealbus.security import Identity, Peer, TlsOptions, Trust
-    from sealbus.server.rulings import Access, Ruling
+    from sealbus.server.rulings import PolicyRulings, Ruling
     from sealbus.server.session import Backend
     from sealbus.transport import Accepted, PeerAddress
 
@@ -33,7 +33,7 @@ __all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
 
 _SWEEP_S = 1.0
 _BUFFER_BYTES = 64 * 1024
-_GOODBYE_S = 1.0
+_CLOSE_S = 1.0
 
 _numbers = itertools.count(1)  # of the process: the record knows a connection by it, whatever listener it came in by
 
@@ -81,7 +81,7 @@ class Service(ListenerEvents):
     def __init__(
         self,
         endpoint: Endpoint,
-        access: Access,
+        policy_rulings: PolicyRulings,
         backend: Backend,
         *,
         observer: Observer,
@@ -92,8 +92,8 @@ class Service(ListenerEvents):
         self.backend = backend
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         self.sessions: set[Session] = set()
-        self.outbox = Outbox(self.sessions)
-        self._access = access
+        self.writer = WriteCoalescer(self.sessions)
+        self._policy_rulings = policy_rulings
         self._observer = observer
         self._security = security
         self._limits = limits or ServiceLimits()
@@ -127,31 +127,31 @@ class Service(ListenerEvents):
         if self._listener is not None:
             await self._listener.close()
         for session in self.sessions:
-            session.hear_no_more()
+            session.stop_accepting()
         await self._wait_until(lambda: not any(session.in_flight for session in self.sessions), within_s=drain_s)
         for session in list(self.sessions):
             session.end("the service stopped")
-        await self._wait_until(lambda: not self.sessions, within_s=_GOODBYE_S)
+        await self._wait_until(lambda: not self.sessions, within_s=_CLOSE_S)
         for session in list(self.sessions):
             session.abort("the service stopped")
-        await self._wait_until(lambda: not self.sessions, within_s=_GOODBYE_S)
+        await self._wait_until(lambda: not self.sessions, within_s=_CLOSE_S)
 
     # -- change
 
     @property
-    def access(self) -> Access:
-        return self._access
+    def policy_rulings(self) -> PolicyRulings:
+        return self._policy_rulings
 
     @property
     def security(self) -> ServerSecurity | None:
         return self._security
 
-    def replace_access(self, access: Access) -> None:
+    def replace_policy(self, policy_rulings: PolicyRulings) -> None:
         """Let this policy hold from the next request on."""
-        self._access = access
+        self._policy_rulings = policy_rulings
         for session in self.sessions:
             if session.rulings is not None:
-                session.rulings = access.rulings_of(session.role)
+                session.rulings = policy_rulings.rulings_of(session.role)
 
     def replace_security(self, security: ServerSecurity) -> None:
         """Let this identity and trust hold from the next handshake on, and end the sessions they do not entitle."""
@@ -193,17 +193,17 @@ class Service(ListenerEvents):
 
     # -- machinery
 
-    def _admit(self, accepted: Accepted) -> Session | Refusal:
+    def _admit(self, accepted: Accepted) -> Session | Rejection:
         peer = None
         if self._security is not None:
             if accepted.ssl_object is None:
-                return Refusal("it came without TLS")
+                return Rejection("it came without TLS")
             peer = self._security.verifier.peer(accepted.ssl_object, datetime.now(UTC))
             if not self._has_room_for(peer):
-                return Refusal(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
+                return Rejection(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
             self._of_identity[peer.fingerprint] = self._of_identity.get(peer.fingerprint, 0) + 1
         session = Session(self, accepted, peer, number=next(_numbers))
-        session.rulings = self._access.rulings_of(session.role)
+        session.rulings = self._policy_rulings.rulings_of(session.role)
         self.sessions.add(session)
         self._observer.opened(session)
         return session

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from sealbus.endpoints import Endpoint
     from sealbus.security import Peer
     from sealbus.server.rulings import RoleRulings, Ruling
-    from sealbus.transport import Accepted, Outbox
+    from sealbus.transport import Accepted, WriteCoalescer
 
 __all__ = ["Backend", "Session", "SessionLimits", "SessionOwner"]
 
 _HIGH_WATER_BYTES = 16 * 1024
 _DENIALS_PER_SECOND = 50
 _REQUESTS_PER_TURN = 64
-_GOODBYE_S = 3.0
+_CLOSE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class SessionLimits:
     stalled_s: float = 15.0
 
 
-class _Hold(Enum):
+class _PauseReason(Enum):
     """Why a session is not read from at the moment."""
 
     UNREAD = "its answers pile up"
@@ -76,7 +76,7 @@ class Backend(Protocol):
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
-    def gone(self, session: Session) -> None:
+    def session_ended(self, session: Session) -> None:
         """The client is gone or has no rights any more: what still waits to be done for it must not be done."""
 
 
@@ -90,7 +90,7 @@ class SessionOwner(Protocol):
     @property
     def buffer(self) -> memoryview: ...
     @property
-    def outbox(self) -> Outbox: ...
+    def writer(self) -> WriteCoalescer: ...
     @property
     def endpoint(self) -> Endpoint: ...
     def session_closed(self, session: Session) -> None: ...
@@ -105,21 +105,21 @@ class Session(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_accepted",
+        "_active_at",
         "_backlog",
         "_buffer",
         "_closing_since",
         "_denials",
-        "_heard",
-        "_heard_at",
-        "_holds",
         "_in_flight_limit",
         "_loop",
-        "_outbox",
         "_owner",
         "_partial_since",
+        "_pauses",
+        "_requests_seen",
         "_stalled_since",
         "_stream",
         "_submit",
+        "_writer",
         "end_reason",
         "in_flight",
         "number",
@@ -136,12 +136,12 @@ class Session(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._stream = MbapStream()
         self._buffer = owner.buffer
-        self._outbox = owner.outbox
+        self._writer = owner.writer
         self._submit = owner.backend.submit
         self._in_flight_limit = owner.limits.in_flight
         self._backlog: deque[bytes] | None = None
         self._denials: _Denials | None = None
-        self._holds: set[_Hold] = set()
+        self._pauses: set[_PauseReason] = set()
         self._closing_since: float | None = None
         self._partial_since: float | None = None
         self._stalled_since: float | None = None
@@ -152,8 +152,8 @@ class Session(asyncio.BufferedProtocol):
         self.number = number
         self.in_flight = 0
         self.requests = 0
-        self.opened_at = self._heard_at = self._loop.time()
-        self._heard = 0
+        self.opened_at = self._active_at = self._loop.time()
+        self._requests_seen = 0
         self.end_reason = ""
 
     # -- asyncio.BufferedProtocol
@@ -169,7 +169,7 @@ class Session(asyncio.BufferedProtocol):
         if rulings is None:
             return
         data = self._buffer[:nbytes].tobytes()
-        if not self._stream.partial and not self._holds:
+        if not self._stream.partial and not self._pauses:
             ruling = rulings.known.get(data[2:])
             if ruling is not None and self.in_flight < self._in_flight_limit:
                 # One request, whole and known, as nearly always.
@@ -177,9 +177,9 @@ class Session(asyncio.BufferedProtocol):
                 self.in_flight += 1
                 self._submit(self, data, ruling)
                 return
-        self._take_apart(data)
+        self._take_chunk(data)
 
-    def _take_apart(self, data: bytes) -> None:
+    def _take_chunk(self, data: bytes) -> None:
         """Whatever came: no request, one, or many."""
         stream = self._stream
         adus = stream.feed(data)
@@ -187,12 +187,12 @@ class Session(asyncio.BufferedProtocol):
             self._partial_since = None
         elif adus or self._partial_since is None:
             self._partial_since = self._loop.time()
-        if not self._holds and len(adus) <= _REQUESTS_PER_TURN:
+        if not self._pauses and len(adus) <= _REQUESTS_PER_TURN:
             self._handle(adus)
         else:
-            self._keep(adus)
-            if not self._holds:
-                self._let_others_go_first()
+            self._push_backlog(adus)
+            if not self._pauses:
+                self._yield_turn()
         if stream.fault is not None:
             self.end(f"not Modbus: {stream.fault}")
 
@@ -201,19 +201,19 @@ class Session(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
-        self.hear_no_more()
+        self.stop_accepting()
         self.end_reason = self.end_reason or (f"lost: {exc}" if exc else "closed by the client")
         self._accepted.release()
-        self._owner.backend.gone(self)
+        self._owner.backend.session_ended(self)
         self._owner.session_closed(self)
 
     def pause_writing(self) -> None:
         self._stalled_since = self._loop.time()
-        self._hold(_Hold.UNREAD)
+        self._pause(_PauseReason.UNREAD)
 
     def resume_writing(self) -> None:
         self._stalled_since = None
-        self._release(_Hold.UNREAD)
+        self._resume(_PauseReason.UNREAD)
 
     # -- for the backend
 
@@ -222,31 +222,31 @@ class Session(asyncio.BufferedProtocol):
         self.in_flight -= 1
         transport = self.transport
         if transport is not None:
-            self._outbox.write(transport, adu[:2] + answer)
+            self._writer.write(transport, adu[:2] + answer)
 
     def refuse(self, adu: bytes, exception_code: int) -> None:
         """Answer the request `adu` with an exception."""
         self.in_flight -= 1
         self._write_exception(adu, exception_code)
 
-    def let_go(self) -> None:
+    def finish_silently(self) -> None:
         """One request ends without an answer, as a broadcast does."""
         self.in_flight -= 1
 
     # -- for the service
 
-    def hear_no_more(self) -> None:
+    def stop_accepting(self) -> None:
         """Take no further request. What is under way is still answered."""
         self.rulings = self._backlog = None
 
     def end(self, reason: str) -> None:
         """Close it, for the first reason given; what is written still goes out, what waits for a device does not."""
         self.end_reason = self.end_reason or reason
-        self.hear_no_more()
-        self._owner.backend.gone(self)
+        self.stop_accepting()
+        self._owner.backend.session_ended(self)
         if self.transport is not None and self._closing_since is None:
             self._closing_since = self._loop.time()
-            self._outbox.flush()
+            self._writer.flush()
             self.transport.close()
 
     @property
@@ -271,7 +271,20 @@ class Session(asyncio.BufferedProtocol):
 
     def overdue(self, now: float) -> str | None:
         """Which deadline of the session has passed, if any. Asked every second, which is also how idleness is measured."""
-        return _overdue(self, self._owner.limits, now)
+        limits = self._owner.limits
+        if self._closing_since is not None:
+            return self.end_reason if now - self._closing_since > _CLOSE_S else None
+        if self._stalled_since is not None and now - self._stalled_since > limits.stalled_s:
+            return "it does not read its answers"
+        if self._partial_since is not None and not self._pauses and now - self._partial_since > limits.frame_s:
+            return "a frame was begun and not ended"
+        if self.requests == 0:
+            return "no request came" if now - self.opened_at > limits.first_request_s else None
+        if self.in_flight or self.requests != self._requests_seen:
+            self._requests_seen, self._active_at = self.requests, now
+        elif limits.idle_s and now - self._active_at > limits.idle_s:
+            return "idle"
+        return None
 
     def abort(self, reason: str) -> None:
         """Cut the session off without waiting for the client to read."""
@@ -285,15 +298,15 @@ class Session(asyncio.BufferedProtocol):
         rest = iter(adus)
         for adu in rest:
             rulings = self.rulings
-            if rulings is None or self._holds:
-                self._keep([adu, *rest], in_front=True)
+            if rulings is None or self._pauses:
+                self._push_backlog([adu, *rest], in_front=True)
                 return
             self.requests += 1
             ruling = rulings.known.get(adu[2:])
             if ruling is None:
                 ruling = rulings.judge(adu[6:])
                 if ruling.refusal is not None:
-                    self._turn_down(adu, ruling, ruling.refusal)
+                    self._refuse_request(adu, ruling, ruling.refusal)
                     continue
             if self.in_flight >= self._in_flight_limit:
                 self._write_exception(adu, ExceptionCode.SERVER_DEVICE_BUSY)
@@ -301,63 +314,47 @@ class Session(asyncio.BufferedProtocol):
                 self.in_flight += 1
                 self._submit(self, adu, ruling)
 
-    def _turn_down(self, adu: bytes, ruling: Ruling, exception_code: ExceptionCode) -> None:
+    def _refuse_request(self, adu: bytes, ruling: Ruling, exception_code: ExceptionCode) -> None:
         if not ruling.decision.allowed:
             self._owner.denied(self, adu, ruling)
             self._denials = self._denials or _Denials()
-            if self._denials.is_too_many(self._loop.time()) and _Hold.DENIED not in self._holds:
-                self._hold(_Hold.DENIED)
-                self._loop.call_later(1.0, self._release, _Hold.DENIED)
+            if self._denials.is_too_many(self._loop.time()) and _PauseReason.DENIED not in self._pauses:
+                self._pause(_PauseReason.DENIED)
+                self._loop.call_later(1.0, self._resume, _PauseReason.DENIED)
         self._write_exception(adu, exception_code)
 
     def _write_exception(self, adu: bytes, exception_code: int) -> None:
         if self.transport is not None:
-            self._outbox.write(self.transport, exception_adu(adu, exception_code))
+            self._writer.write(self.transport, exception_adu(adu, exception_code))
 
-    def _keep(self, adus: list[bytes], *, in_front: bool = False) -> None:
+    def _push_backlog(self, adus: list[bytes], *, in_front: bool = False) -> None:
         if self.rulings is not None:
             kept = list(self._backlog or ())
             self._backlog = deque(adus + kept if in_front else kept + adus)
 
-    def _let_others_go_first(self) -> None:
-        self._hold(_Hold.TURN)
-        self._loop.call_soon(self._release, _Hold.TURN)
+    def _yield_turn(self) -> None:
+        self._pause(_PauseReason.TURN)
+        self._loop.call_soon(self._resume, _PauseReason.TURN)
 
-    def _hold(self, why: _Hold) -> None:
-        self._holds.add(why)
+    def _pause(self, why: _PauseReason) -> None:
+        self._pauses.add(why)
         if self.transport is not None:
             self.transport.pause_reading()
 
-    def _release(self, why: _Hold) -> None:
-        self._holds.discard(why)
-        if self._holds or self.rulings is None or self.transport is None or self.transport.is_closing():
+    def _resume(self, why: _PauseReason) -> None:
+        self._pauses.discard(why)
+        if self._pauses or self.rulings is None or self.transport is None or self.transport.is_closing():
             return
         if backlog := self._backlog:
             self._handle([backlog.popleft() for _ in range(min(len(backlog), _REQUESTS_PER_TURN))])
-        self._read_on()
+        self._resume_reading()
 
-    def _read_on(self) -> None:
-        if self._holds or self.rulings is None or self.transport is None:
+    def _resume_reading(self) -> None:
+        if self._pauses or self.rulings is None or self.transport is None:
             return
         if self._backlog:
-            self._let_others_go_first()
+            self._yield_turn()
             return
         if self._partial_since is not None:
             self._partial_since = self._loop.time()
         self.transport.resume_reading()
-
-
-def _overdue(session: Session, limits: SessionLimits, now: float) -> str | None:
-    if session._closing_since is not None:
-        return session.end_reason if now - session._closing_since > _GOODBYE_S else None
-    if session._stalled_since is not None and now - session._stalled_since > limits.stalled_s:
-        return "it does not read its answers"
-    if session._partial_since is not None and not session._holds and now - session._partial_since > limits.frame_s:
-        return "a frame was begun and not ended"
-    if session.requests == 0:
-        return "no request came" if now - session.opened_at > limits.first_request_s else None
-    if session.in_flight or session.requests != session._heard:
-        session._heard, session._heard_at = session.requests, now
-    elif limits.idle_s and now - session._heard_at > limits.idle_s:
-        return "idle"
-    return None

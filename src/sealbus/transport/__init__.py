@@ -6,13 +6,13 @@ is, to judge a certificate or a role (it shakes hands with contexts that `securi
 Modbus off loopback unless it is told so by an option named `unsafe_plain`.
 """
 
-from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Refusal
+from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Rejection
 from sealbus.transport.blocking import BlockingTransport, dial_blocking, is_blocking_supported
 from sealbus.transport.dialling import dial
 from sealbus.transport.listener import Accepted, Listener
 from sealbus.transport.loops import new_event_loop
-from sealbus.transport.outbox import Outbox
 from sealbus.transport.serial_port import open_serial
+from sealbus.transport.write_coalescer import WriteCoalescer
 
 __all__ = [
     "Accepted",
@@ -20,9 +20,9 @@ __all__ = [
     "Listener",
     "ListenerEvents",
     "ListenerOptions",
-    "Outbox",
     "PeerAddress",
-    "Refusal",
+    "Rejection",
+    "WriteCoalescer",
     "dial",
     "dial_blocking",
     "is_blocking_supported",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sealbus.endpoints import render_authority
 
-__all__ = ["ListenerEvents", "ListenerOptions", "PeerAddress", "Refusal"]
+__all__ = ["ListenerEvents", "ListenerOptions", "PeerAddress", "Rejection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class PeerAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """Why a connection may not stay."""
 
     reason: str

@@ -58,14 +58,14 @@ async def dial(
     Unreachable; ConfigError for an endpoint that cannot be dialled at all.
     """
     check_dialling(endpoint, tls)
-    call = _Call(endpoint, protocol_factory, tls, timeout_s)
+    call = _DialRequest(endpoint, protocol_factory, tls, timeout_s)
     with failures_explained(endpoint, timeout_s):
         async with asyncio.timeout(timeout_s):
             return await _DIALLERS[endpoint.scheme](call)
 
 
 @dataclass(frozen=True, slots=True)
-class _Call(Generic[_P]):
+class _DialRequest(Generic[_P]):
     endpoint: Endpoint
     protocol_factory: Callable[[], _P]
     tls: ssl.SSLContext | None
@@ -106,14 +106,14 @@ def failures_explained(endpoint: Endpoint, timeout_s: float) -> Iterator[None]:
         raise Unreachable(f"{endpoint} cannot be reached: {_reason(error)}") from error
 
 
-async def _dial_tcp(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+async def _dial_tcp(call: _DialRequest[_P]) -> tuple[asyncio.Transport, _P]:
     protocol = call.protocol_factory()
     sock = await connect_socket(call.endpoint.address or call.endpoint.host, call.endpoint.port)
     # From its first await on, create_connection owns the socket and closes it when it fails.
     return await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
 
 
-async def _dial_mbaps(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+async def _dial_mbaps(call: _DialRequest[_P]) -> tuple[asyncio.Transport, _P]:
     protocol = call.protocol_factory()
     sock = await connect_socket(call.endpoint.address or call.endpoint.host, call.endpoint.port)
     with alerts_to(sock):
@@ -127,11 +127,11 @@ async def _dial_mbaps(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
         )
 
 
-async def _dial_serial(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+async def _dial_serial(call: _DialRequest[_P]) -> tuple[asyncio.Transport, _P]:
     return await open_serial(call.endpoint, call.protocol_factory)
 
 
-async def _dial_ssh(call: _Call[_P]) -> tuple[asyncio.Transport, _P]:
+async def _dial_ssh(call: _DialRequest[_P]) -> tuple[asyncio.Transport, _P]:
     from sealbus.transport.ssh_forward import open_forward  # asyncssh takes its time to load, and few need it
 
     return await open_forward(call.endpoint, call.protocol_factory)
@@ -143,7 +143,7 @@ def _reason(error: OSError) -> str:
     return str(error) or "the other side closed the connection during the handshake; is its port plain Modbus (tcp://)?"
 
 
-_DIALLERS: Mapping[Scheme, Callable[[_Call[_P]], Awaitable[tuple[asyncio.Transport, _P]]]] = {
+_DIALLERS: Mapping[Scheme, Callable[[_DialRequest[_P]], Awaitable[tuple[asyncio.Transport, _P]]]] = {
     Scheme.TCP: _dial_tcp,
     Scheme.RTU_TCP: _dial_tcp,
     Scheme.MBAPS: _dial_mbaps,

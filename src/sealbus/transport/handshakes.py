@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from sealbus.security import alerts_to, explain_tls_error
 from sealbus.transport.dialling import CLOSE_NOTIFY_S
-from sealbus.transport.pending import PendingTable, neighbourhood
+from sealbus.transport.pending import PendingTable, address_group
 
 if TYPE_CHECKING:
     import socket
@@ -50,7 +50,7 @@ class Handshakes:
         """Take over a new connection."""
         arrival = _Arrival(self, sock, address)
         arrival.task = self._loop.create_task(self._shake_hands(arrival, tls))
-        victim = self._pending.add(arrival, neighbourhood(address.host))
+        victim = self._pending.add(arrival, address_group(address.host))
         if victim is not None:
             self._drop(victim, "it made room for a newer connection: too many wait for their handshake")
 

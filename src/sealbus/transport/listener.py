@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.transport.accepting import AcceptLoop
-from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Refusal
+from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Rejection
 from sealbus.transport.binding import bind_sockets
 from sealbus.transport.handshakes import Handshakes
 
@@ -40,10 +40,10 @@ _LISTENING = (Scheme.MBAPS, Scheme.TCP, Scheme.RTU_TCP)
 class Accepted:
     """A connection that `admit` looks at. Its protocol calls `release` in `connection_lost` to give the place back."""
 
-    __slots__ = ("_held", "address", "transport")
+    __slots__ = ("_listener", "address", "transport")
 
     def __init__(self, transport: asyncio.Transport, address: PeerAddress) -> None:
-        self._held: Listener | None = None
+        self._listener: Listener | None = None
         self.transport = transport
         self.address = address
 
@@ -55,7 +55,7 @@ class Accepted:
 
     def release(self) -> None:
         """Give the place back. Doing it twice is once."""
-        listener, self._held = self._held, None
+        listener, self._listener = self._listener, None
         if listener is not None:
             listener._release(self.address)
 
@@ -66,7 +66,7 @@ class Listener:
     def __init__(
         self,
         endpoint: Endpoint,
-        admit: Callable[[Accepted], asyncio.BaseProtocol | Refusal],
+        admit: Callable[[Accepted], asyncio.BaseProtocol | Rejection],
         *,
         tls: ssl.SSLContext | None,
         options: ListenerOptions,
@@ -77,7 +77,7 @@ class Listener:
         self._admit = admit
         self._options = options
         self._events = events
-        self._handshakes = Handshakes(options, events, self._shaken)
+        self._handshakes = Handshakes(options, events, self._on_handshake)
         self._established = 0
         self._empty = asyncio.Event()
         self._accepting: list[AcceptLoop] = []
@@ -88,7 +88,7 @@ class Listener:
     async def open(
         cls,
         endpoint: Endpoint,
-        admit: Callable[[Accepted], asyncio.BaseProtocol | Refusal],
+        admit: Callable[[Accepted], asyncio.BaseProtocol | Rejection],
         *,
         tls: ssl.SSLContext | None = None,
         options: ListenerOptions | None = None,
@@ -106,7 +106,7 @@ class Listener:
         only_loopback = endpoint.scheme is not Scheme.MBAPS and not options.unsafe_plain
         for sock in await bind_sockets(endpoint, only_loopback=only_loopback):
             listener._port = sock.getsockname()[1]
-            listener._accepting.append(AcceptLoop(sock, listener._arrived, listener._events))
+            listener._accepting.append(AcceptLoop(sock, listener._on_accept, listener._events))
         return listener
 
     @property
@@ -160,37 +160,37 @@ class Listener:
                 pass
         return self._established
 
-    def _arrived(self, sock: socket.socket, raw_address: tuple[Any, ...]) -> None:
+    def _on_accept(self, sock: socket.socket, raw_address: tuple[Any, ...]) -> None:
         address = _peer_address(raw_address)
         if self._is_full():
             sock.close()
-            self._events.refused(address, self._full())
+            self._events.refused(address, self._full_reason())
             return
         self._events.accepted_pending(address)
         self._handshakes.begin(sock, address, self._tls)
 
-    def _shaken(self, transport: asyncio.Transport, address: PeerAddress) -> None:
+    def _on_handshake(self, transport: asyncio.Transport, address: PeerAddress) -> None:
         if self._is_full():
             transport.abort()
-            self._events.refused(address, self._full())
+            self._events.refused(address, self._full_reason())
             return
         accepted = Accepted(transport, address)
-        verdict = self._ask(accepted)
-        if isinstance(verdict, Refusal):
+        verdict = self._call_admit(accepted)
+        if isinstance(verdict, Rejection):
             transport.close()
             self._events.refused(address, verdict.reason)
             return
         self._established += 1
-        accepted._held = self
+        accepted._listener = self
         transport.set_protocol(verdict)
         self._events.established(address)
         verdict.connection_made(transport)
 
-    def _ask(self, accepted: Accepted) -> asyncio.BaseProtocol | Refusal:
+    def _call_admit(self, accepted: Accepted) -> asyncio.BaseProtocol | Rejection:
         try:
             return self._admit(accepted)
         except PeerError as error:
-            return Refusal(str(error))
+            return Rejection(str(error))
         except BaseException:
             accepted.transport.abort()
             raise
@@ -204,7 +204,7 @@ class Listener:
     def _is_full(self) -> bool:
         return self._established >= self._options.connections
 
-    def _full(self) -> str:
+    def _full_reason(self) -> str:
         return f"there are already {self._options.connections} connections"
 
 

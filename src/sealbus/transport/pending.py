@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Generic, TypeVar
 
-__all__ = ["PendingTable", "neighbourhood"]
+__all__ = ["PendingTable", "address_group"]
 
 _W = TypeVar("_W")
 
@@ -65,7 +65,7 @@ class PendingTable(Generic[_W]):
         return taken
 
 
-def neighbourhood(host: str) -> str:
+def address_group(host: str) -> str:
     """What counts as one address: the IPv4 address itself, the /64 of an IPv6 address."""
     if ":" not in host:
         return host

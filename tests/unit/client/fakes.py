@@ -65,7 +65,7 @@ class Asked(Transaction):
         assert len(self.ends) <= 1, f"{self.name} ended {len(self.ends)} times"
         return self.ends[0] if self.ends else None
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         self.ends.append(answer[5:])
 
     def fail(self, failure: Failure, detail: str = "") -> None:

@@ -135,8 +135,8 @@ class _Reacting(Asked):
         super().__init__(pdu)
         self.reaction = reaction
 
-    def settle(self, answer: bytes) -> None:
-        super().settle(answer)
+    def finish(self, answer: bytes) -> None:
+        super().finish(answer)
         self.reaction()
 
 
@@ -268,7 +268,7 @@ async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) ->
     await submit(channel, under_way, late)
     transport = await connected(dialler)
     await asyncio.sleep(1.1)
-    assert late.end is Failure.EXPIRED
+    assert late.end is Failure.NOT_SENT_IN_TIME
     answer(transport, 1, words(1))
     await turns()
     assert len(transport.adus) == 1
@@ -281,7 +281,7 @@ async def test_what_expired_while_the_loop_was_busy_is_not_sent(dialler: Dialler
     transport = await connected(dialler)
     stall(1.5)
     answer(transport, 1, words(1))
-    assert (late.end, len(transport.adus)) == (Failure.EXPIRED, 1)
+    assert (late.end, len(transport.adus)) == (Failure.NOT_SENT_IN_TIME, 1)
 
 
 async def test_the_shortest_time_counts_whoever_came_first(dialler: Dialler) -> None:
@@ -290,9 +290,9 @@ async def test_the_shortest_time_counts_whoever_came_first(dialler: Dialler) -> 
     await submit(channel, Asked(read(1)), patient, hasty)
     await connected(dialler)
     await asyncio.sleep(1.1)
-    assert (hasty.end, patient.end) == (Failure.EXPIRED, None)
+    assert (hasty.end, patient.end) == (Failure.NOT_SENT_IN_TIME, None)
     await asyncio.sleep(29.0)
-    assert patient.end is Failure.EXPIRED
+    assert patient.end is Failure.NOT_SENT_IN_TIME
 
 
 async def test_what_does_not_fit_is_busy(dialler: Dialler) -> None:

@@ -10,9 +10,9 @@ import pytest
 from sealbus.client import ChannelCounters, ChannelRules, Failure
 from sealbus.client.line import LineState
 from sealbus.client.mbap_line import MbapLine
-from sealbus.client.serial_line import Framing, SerialLine
+from sealbus.client.rtu_line import Framing, RtuLine
 from sealbus.protocol import encode_rtu
-from sealbus.transport import Outbox
+from sealbus.transport import WriteCoalescer
 from unit.client.fakes import Asked, FakeTransport, adu, read, turns, words, write
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Owner:
     def __init__(self) -> None:
         self.counters = ChannelCounters()
         self.loop = asyncio.get_running_loop()
-        self.outbox = Outbox(range(2))
+        self.writer = WriteCoalescer(range(2))
         self.suspects: dict[int, object] = {}
         self.waiting: list[Asked] = []
         self.lost: list[tuple[str, bool]] = []
@@ -60,9 +60,9 @@ def open_line(**rules: float) -> tuple[MbapLine, FakeTransport, Owner]:
     return line, _connect(line), owner
 
 
-def open_serial_line(*, over_tcp: bool = False, **rules: float) -> tuple[SerialLine, FakeTransport, Owner]:
+def open_serial_line(*, over_tcp: bool = False, **rules: float) -> tuple[RtuLine, FakeTransport, Owner]:
     owner = Owner()
-    line = SerialLine(owner, ChannelRules(**rules), framing=Framing.RTU, over_tcp=over_tcp)  # type: ignore[arg-type]
+    line = RtuLine(owner, ChannelRules(**rules), framing=Framing.RTU, over_tcp=over_tcp)  # type: ignore[arg-type]
     return line, _connect(line), owner
 
 

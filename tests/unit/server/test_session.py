@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from sealbus.endpoints import parse_endpoint
 from sealbus.policy import unsafe_allow_everything
-from sealbus.server import Access, Session, SessionLimits
-from sealbus.transport import Accepted, Outbox, PeerAddress
+from sealbus.server import PolicyRulings, Session, SessionLimits
+from sealbus.transport import Accepted, PeerAddress, WriteCoalescer
 
 if TYPE_CHECKING:
     from sealbus.endpoints import Endpoint
@@ -60,7 +60,7 @@ class Backend:
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         self.submitted.append(adu)
 
-    def gone(self, session: Session) -> None:
+    def session_ended(self, session: Session) -> None:
         self.gone_sessions += 1
 
 
@@ -70,7 +70,7 @@ class Owner:
     limits: SessionLimits = LIMITS
     endpoint: Endpoint = field(default_factory=lambda: parse_endpoint("tcp://127.0.0.1:1502", listening=True))
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(65536)))
-    outbox: Outbox = field(default_factory=lambda: Outbox(range(2)))
+    writer: WriteCoalescer = field(default_factory=lambda: WriteCoalescer(range(2)))
 
     def session_closed(self, session: Session) -> None: ...
 
@@ -80,7 +80,7 @@ class Owner:
 def session_of(owner: Owner, transport: Transport) -> Session:
     accepted = Accepted(cast("asyncio.Transport", transport), PeerAddress("127.0.0.1", 40000))
     session = Session(owner, accepted, None, number=1)
-    session.rulings = Access(unsafe_allow_everything()).rulings_of("")
+    session.rulings = PolicyRulings(unsafe_allow_everything()).rulings_of("")
     session.connection_made(cast("asyncio.BaseTransport", transport))
     return session
 

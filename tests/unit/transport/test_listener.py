@@ -13,7 +13,7 @@ import pytest
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.security.tls_objects import SealedObject
-from sealbus.transport import Accepted, Listener, ListenerOptions, Refusal, dial
+from sealbus.transport import Accepted, Listener, ListenerOptions, Rejection, dial
 from unit.transport.ends import Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PLAIN = parse_endpoint("tcp://127.0.0.1:0", listening=True)
 async def listening(
     contexts: Contexts,
     book: Doorbook,
-    admit: Callable[[Accepted], asyncio.Protocol | Refusal] = admit_echo,
+    admit: Callable[[Accepted], asyncio.Protocol | Rejection] = admit_echo,
     options: ListenerOptions | None = None,
 ) -> AsyncIterator[Listener]:
     listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, options=options, events=book)
@@ -240,11 +240,11 @@ async def test_beyond_the_cap_newcomers_are_closed_and_the_established_stay(cont
 
 @pytest.mark.parametrize("by_error", [False, True])
 async def test_who_is_not_admitted_is_closed_with_the_reason(contexts: Contexts, by_error: bool) -> None:
-    def admit(accepted: Accepted) -> Refusal:
+    def admit(accepted: Accepted) -> Rejection:
         if by_error:
             raise PeerError("revoked")
         accepted.release()  # a place that was never given cannot be given back
-        return Refusal("revoked")
+        return Rejection("revoked")
 
     book = Doorbook()
     async with listening(contexts, book, admit) as listener:
@@ -328,13 +328,13 @@ async def test_plain_tcp_is_served_on_loopback() -> None:
 async def test_accepted_sockets_notice_a_dead_peer() -> None:
     options: dict[str, int] = {}
 
-    def admit(accepted: Accepted) -> Refusal:
+    def admit(accepted: Accepted) -> Rejection:
         sock = accepted.transport.get_extra_info("socket")
         options["keepalive"] = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         options["idle"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
         options["unacknowledged"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
         options["no delay"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        return Refusal("seen enough")
+        return Rejection("seen enough")
 
     listener = await Listener.open(PLAIN, admit)
     _, client = await dial(listener.endpoint, Recorder, timeout_s=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealbus.transport.pending import PendingTable, neighbourhood
+from sealbus.transport.pending import PendingTable, address_group
 
 
 def test_over_the_bound_of_an_address_its_own_oldest_makes_room() -> None:
@@ -44,4 +44,4 @@ def test_who_left_makes_no_room_and_leaves_no_trace() -> None:
     ],
 )
 def test_an_ipv6_network_counts_as_one_address(host: str, place: str) -> None:
-    assert neighbourhood(host) == place
+    assert address_group(host) == place

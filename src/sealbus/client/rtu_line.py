@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sealbus.client.line import LineOwner, LineRules
     from sealbus.client.transaction import Transaction
 
-__all__ = ["Framing", "SerialLine"]
+__all__ = ["Framing", "RtuLine"]
 
 _BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
 
@@ -30,7 +30,7 @@ class Framing(Enum):
     ASCII = "ascii"
 
 
-class SerialLine(Line):
+class RtuLine(Line):
     """RTU or ASCII frames, on a serial line or over TCP: one request at a time (MODBUS over Serial Line V1.02, 2.4)."""
 
     __slots__ = ("_encode", "_over_tcp", "_stream")
@@ -48,7 +48,7 @@ class SerialLine(Line):
         if transaction.request.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
             self._broadcast(transaction)
             return self.is_free()
-        transaction.expires = self._loop.time() + self._timeout_s
+        transaction.answer_due = self._loop.time() + self._timeout_s
         self._stream.reset()
         self._pending[0] = transaction
         self._write(transaction)
@@ -88,7 +88,7 @@ class SerialLine(Line):
         if not self._pending:
             self._freed()
 
-    def _after_silence(self) -> None:
+    def _on_silence(self) -> None:
         if self._over_tcp:
             self.close("opened anew: a late answer could not be told from the next one")
         elif self._rules.turnaround_s:

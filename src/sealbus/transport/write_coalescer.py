@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sized
 
-__all__ = ["Outbox"]
+__all__ = ["WriteCoalescer"]
 
 
-class Outbox:
+class WriteCoalescer:
     """For the connections of one owner on the running loop: as many as are in `connections`, which the owner keeps."""
 
     __slots__ = ("_connections", "_has_written", "_loop", "_waiting")
