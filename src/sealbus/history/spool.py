@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import threading
 from typing import TYPE_CHECKING
 
+from sealbus.durable_files import lock_file
 from sealbus.errors import ConfigError
 from sealbus.history.block import Block
 from sealbus.history.spool_segments import encode_frame, frame_counts, numbers, read_frame, segment_path
@@ -198,21 +198,17 @@ class Spool:
 def _locked(folder: Path) -> int:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / "lock", _FLAGS, 0o600)
-    except OSError as error:
-        raise ConfigError(
-            f"samples cannot be spooled here: {error.strerror}", file=str(folder), hint="name a folder to write to"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
+        return lock_file(folder / "lock")
+    except BlockingIOError:
         raise ConfigError(
             "another process spools its samples here",
             file=str(folder),
             hint="stop it, or give each collector its own folder",
         ) from None
-    return lock
+    except OSError as error:
+        raise ConfigError(
+            f"samples cannot be spooled here: {error.strerror}", file=str(folder), hint="name a folder to write to"
+        ) from error
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

@@ -11,8 +11,7 @@ from sealbus.security.certificates import REASONS
 from sealbus.security.contexts import TlsOptions, build_client_context, build_server_context, wants_renewal
 from sealbus.security.expiry import Expiry, ExpiryKind, certificates_near_expiry, expiries_of
 from sealbus.security.identities import Identity, KeyPair
-from sealbus.security.names import printable
-from sealbus.security.orders import (
+from sealbus.security.issuing import (
     LEAF_DAYS,
     ROOT_DAYS,
     AuthorityStatus,
@@ -22,10 +21,12 @@ from sealbus.security.orders import (
     KeyFiles,
     RootOptions,
 )
-from sealbus.security.peers import Peer, PeerVerifier
+from sealbus.security.names import printable
+from sealbus.security.peer import Peer
+from sealbus.security.peer_verifier import PeerVerifier
 from sealbus.security.private_keys import KeyKind
 from sealbus.security.requests import SigningRequest
-from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, Role, RoleFinding, role_of
+from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, PeerRole, RoleFinding, role_of
 from sealbus.security.tls_errors import explain_tls_error
 from sealbus.security.tls_objects import alerts_to
 from sealbus.security.trust import Trust, TrustedCertificate
@@ -49,8 +50,8 @@ __all__ = [
     "KeyKind",
     "KeyPair",
     "Peer",
+    "PeerRole",
     "PeerVerifier",
-    "Role",
     "RoleFinding",
     "RootOptions",
     "SigningRequest",

@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from msgspec import structs
 
+from sealbus.durable_files import PRIVATE, PUBLIC, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PRIVATE, PUBLIC, write_atomically
 from sealbus.security.authority_folder import AuthorityFolder, encode_certificates
 from sealbus.security.authority_index import Index, IndexEntry, find_entries, load_index, save_index, unused_serial
 from sealbus.security.certificates import (
@@ -36,22 +36,21 @@ from sealbus.security.certificates import (
     parse_host,
     role_notes,
 )
-from sealbus.security.names import render_name
-from sealbus.security.orders import (
+from sealbus.security.issuing import (
     LEAF_DAYS,
     AuthorityStatus,
+    CertificateSpec,
     Issued,
     IssuedCertificate,
     KeyFiles,
-    Order,
     RootOptions,
     check_lifetime,
     check_name,
+    load_or_make_key,
     refuse_foreign_certificate,
     refuse_foreign_key,
-    take_key,
 )
-from sealbus.security.peers import render_serial
+from sealbus.security.names import render_name, render_serial
 from sealbus.security.pem_files import load_revocation_lists
 from sealbus.security.private_keys import encode_private_key, generate_private_key
 
@@ -126,9 +125,9 @@ class Authority:
             signer = self._load_key()
             directory.mkdir(parents=True, exist_ok=True)
             refuse_foreign_certificate(directory / f"{name}.crt", self.root)
-            key, notes = take_key(key_path, files)
-            order = Order(name, subject, key.public_key(), role, general_names, days)
-            done = self._carry_out(order, signer, directory)
+            key, notes = load_or_make_key(key_path, files)
+            spec = CertificateSpec(name, subject, key.public_key(), role, general_names, days)
+            done = self._issue(spec, signer, directory)
         return replace(done, key=key_path, notes=notes + done.notes)
 
     def sign(
@@ -151,8 +150,8 @@ class Authority:
             directory.mkdir(parents=True, exist_ok=True)
             refuse_foreign_certificate(directory / f"{request.name}.crt", self.root)
             refuse_foreign_key(directory / f"{request.name}.key", request.public_key)
-            order = Order(request.name, request.subject, request.public_key, role, general_names, days)
-            return self._carry_out(order, signer, directory)
+            spec = CertificateSpec(request.name, request.subject, request.public_key, role, general_names, days)
+            return self._issue(spec, signer, directory)
 
     def revoke(self, name_or_serial: str, *, reason: str = "unspecified") -> tuple[IssuedCertificate, ...]:
         """Revoke every certificate of a name, or the one of a serial, and write ca.crl anew.
@@ -216,46 +215,46 @@ class Authority:
             problems.append(f"{self.folder.revocation_list} cannot be used; {renew}")
         return AuthorityStatus(render_name(self.root.subject), self.root.not_valid_after_utc, end, tuple(problems))
 
-    def _carry_out(self, order: Order, signer: PrivateKey, directory: Path) -> Issued:
+    def _issue(self, spec: CertificateSpec, signer: PrivateKey, directory: Path) -> Issued:
         """Under the lock: into the index, into `issued`, to NAME.crt, in this order."""
         now = self.clock()
         self._refuse_expired(now)
         index = load_index(self.folder.index)
         template = LeafTemplate(
-            subject=order.subject,
-            public_key=order.public_key,
+            subject=spec.subject,
+            public_key=spec.public_key,
             serial=unused_serial(index),
-            role=order.role,
-            hosts=order.hosts,
-            lifetime=check_lifetime(order.days),
+            role=spec.role,
+            hosts=spec.hosts,
+            lifetime=check_lifetime(spec.days),
         )
-        key_notes = self._check_key_history(order, index)
+        key_notes = self._check_key_history(spec, index)
         certificate = build_leaf(template, self.root, signer, now)
         entry = IndexEntry(
             serial=render_serial(template.serial),
-            name=order.name,
-            subject=render_name(order.subject),
-            role=order.role,
+            name=spec.name,
+            subject=render_name(spec.subject),
+            role=spec.role,
             issued_at=now,
             not_after=certificate.not_valid_after_utc,
         )
         save_index(self.folder.index, structs.replace(index, entries=(*index.entries, entry)))
         self.folder.keep_issued(entry.serial, certificate)
-        path = directory / f"{order.name}.crt"
+        path = directory / f"{spec.name}.crt"
         write_atomically(path, encode_certificates(certificate, self.root), mode=PUBLIC, replace=True)
-        return Issued(entry.serial, path, None, entry.not_after, key_notes + self._notes(order, index, now))
+        return Issued(entry.serial, path, None, entry.not_after, key_notes + self._notes(spec, index, now))
 
-    def _check_key_history(self, order: Order, index: Index) -> tuple[str, ...]:
+    def _check_key_history(self, spec: CertificateSpec, index: Index) -> tuple[str, ...]:
         """Refuse a key that is known to be in foreign hands, and tell of one that may be."""
         for entry in index.entries:
             if entry.revoked_at is None or not self.folder.has_issued(entry.serial):
                 continue
-            if self.folder.load_issued(entry.serial).public_key() != order.public_key:
+            if self.folder.load_issued(entry.serial).public_key() != spec.public_key:
                 continue
             if entry.reason == "keyCompromise":
                 raise ConfigError(
                     f"its key was revoked as compromised, with the certificate {entry.serial}",
-                    key=order.name,
+                    key=spec.name,
                     hint="make a new key: --replace, or a new request",
                 )
             return (
@@ -263,9 +262,9 @@ class Authority:
             )
         return ()
 
-    def _notes(self, order: Order, index: Index, now: datetime) -> tuple[str, ...]:
-        notes = list(role_notes(order.role))
-        if now + check_lifetime(order.days) > self.root.not_valid_after_utc:
+    def _notes(self, spec: CertificateSpec, index: Index, now: datetime) -> tuple[str, ...]:
+        notes = list(role_notes(spec.role))
+        if now + check_lifetime(spec.days) > self.root.not_valid_after_utc:
             notes.append(
                 f"it ends with its authority on {self.root.not_valid_after_utc:%Y-%m-%d}, sooner than asked for"
             )
@@ -273,7 +272,7 @@ class Authority:
             f"the earlier certificate {entry.serial} of {entry.name} stays valid until {entry.not_after:%Y-%m-%d}; "
             f"to end it: sealbus ca revoke {self.folder.directory} {entry.serial}"
             for entry in index.entries
-            if entry.name == order.name and entry.revoked_at is None and now <= entry.not_after
+            if entry.name == spec.name and entry.revoked_at is None and now <= entry.not_after
         ]
         return tuple(notes)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 
+from sealbus.durable_files import PUBLIC, locked, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PUBLIC, locked, write_atomically
 from sealbus.security.identities import load_private_key
 from sealbus.security.pem_files import load_certificates, read_file
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from cryptography import x509
 
+from sealbus.durable_files import PRIVATE, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PRIVATE, write_atomically
-from sealbus.security.peers import render_serial
+from sealbus.security.names import render_serial
 from sealbus.security.pem_files import read_file
 
 if TYPE_CHECKING:

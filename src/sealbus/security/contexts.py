@@ -41,7 +41,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sealbus.errors import ConfigError
 from sealbus.security.identities import complete_chain
-from sealbus.security.pem_files import lend
+from sealbus.security.pem_files import as_temporary_path
 from sealbus.security.tls_objects import EventLoopContext
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _load_pair(context: ssl.SSLContext, pair: KeyPair, trust: Trust) -> None:
     chain = complete_chain(pair.chain, (one.certificate for one in trust.certificates))
     pem = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
     try:
-        with lend(pem) as chain_path, lend(pair.key_pem) as key_path:
+        with as_temporary_path(pem) as chain_path, as_temporary_path(pair.key_pem) as key_path:
             context.load_cert_chain(chain_path, key_path, password=pair.password or b"")
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(
@@ -150,7 +150,7 @@ def _load_pair(context: ssl.SSLContext, pair: KeyPair, trust: Trust) -> None:
 
 def _load_trust(context: ssl.SSLContext, trust: Trust) -> None:
     try:
-        with lend(trust.pem) as path:
+        with as_temporary_path(trust.pem) as path:
             context.load_verify_locations(path)
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cryptography import x509
 
-__all__ = ["printable", "render_name"]
+__all__ = ["printable", "render_name", "render_serial"]
 
 _LONGEST = 256
 
@@ -29,3 +29,8 @@ def render_name(name: x509.Name) -> str:
     """A subject or issuer after RFC 4514, printable."""
     text = name.rfc4514_string()
     return printable(text) if text else "(no name)"
+
+
+def render_serial(serial: int) -> str:
+    """A serial number as upper-case hexadecimal with an even number of digits, as OpenSSL prints it."""
+    return serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big").hex().upper()

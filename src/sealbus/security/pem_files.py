@@ -23,7 +23,7 @@ from sealbus.security.parsing import UNPARSABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FilePath", "as_paths", "lend", "load_certificates", "load_revocation_lists", "read_file"]
+__all__ = ["FilePath", "as_paths", "as_temporary_path", "load_certificates", "load_revocation_lists", "read_file"]
 
 FilePath = str | os.PathLike[str]
 
@@ -91,7 +91,7 @@ def load_revocation_lists(path: Path) -> list[x509.CertificateRevocationList]:
 
 
 @contextmanager
-def lend(data: bytes) -> Iterator[str]:
+def as_temporary_path(data: bytes) -> Iterator[str]:
     """A path that holds `data` as long as the block lasts, readable by this user alone."""
     if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
         with os.fdopen(os.memfd_create("sealbus", os.MFD_CLOEXEC), "wb") as file:

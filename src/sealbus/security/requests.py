@@ -19,10 +19,10 @@ from sealbus.errors import ConfigError
 from sealbus.security.certificates import parse_host
 from sealbus.security.names import printable, render_name
 from sealbus.security.parsing import UNPARSABLE
-from sealbus.security.peers import WEAK_HASHES
+from sealbus.security.peer_verifier import WEAK_HASHES
 from sealbus.security.pem_files import read_file
 from sealbus.security.private_keys import render_key_kind
-from sealbus.security.roles import Role, RoleFinding, role_of_request
+from sealbus.security.roles import PeerRole, RoleFinding, role_of_request
 
 if TYPE_CHECKING:
     from sealbus.security.identities import PublicKey
@@ -46,7 +46,7 @@ class SigningRequest:
     subject: x509.Name
     public_key: PublicKey
     hosts: tuple[str, ...]
-    role: Role
+    role: PeerRole
     left_out: tuple[str, ...] = ()
 
     @classmethod

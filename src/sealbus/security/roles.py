@@ -27,7 +27,7 @@ from cryptography import x509
 
 from sealbus.security.parsing import UNPARSABLE, why_unparsable
 
-__all__ = ["LONGEST_ROLE_BYTES", "ROLE_OID", "Role", "RoleFinding", "encode_role", "role_of", "role_of_request"]
+__all__ = ["LONGEST_ROLE_BYTES", "ROLE_OID", "PeerRole", "RoleFinding", "encode_role", "role_of", "role_of_request"]
 
 ROLE_OID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.50316.802.1")
 """MODBUS/TCP Security v36, R-21."""
@@ -47,7 +47,7 @@ class RoleFinding(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class PeerRole:
     """The role of one certificate. `value` is "" for the NULL role; `detail` says why, in words for the log."""
 
     value: str
@@ -55,7 +55,7 @@ class Role:
     detail: str = ""
 
 
-def role_of(certificate: x509.Certificate | bytes) -> Role:
+def role_of(certificate: x509.Certificate | bytes) -> PeerRole:
     """The role of a leaf certificate, parsed or as DER. Never raises; whatever is in doubt is the NULL role."""
     try:
         return _role_in(x509.load_der_x509_certificate(certificate) if isinstance(certificate, bytes) else certificate)
@@ -63,7 +63,7 @@ def role_of(certificate: x509.Certificate | bytes) -> Role:
         return _malformed(f"the certificate cannot be parsed: {why_unparsable(error)}")
 
 
-def role_of_request(request: x509.CertificateSigningRequest) -> Role:
+def role_of_request(request: x509.CertificateSigningRequest) -> PeerRole:
     """The role that a signing request asks for. Never raises."""
     return _role_in(request)
 
@@ -77,11 +77,11 @@ def encode_role(role: str) -> bytes:
     return bytes((_UTF8_STRING_TAG, 0x80 | len(length))) + length + content
 
 
-def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> Role:
+def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> PeerRole:
     try:
         extension = parsed.extensions.get_extension_for_oid(ROLE_OID)
     except x509.ExtensionNotFound:
-        return Role("", RoleFinding.ABSENT, "it carries no role")
+        return PeerRole("", RoleFinding.ABSENT, "it carries no role")
     except x509.DuplicateExtension as error:
         which = "the role" if error.oid == ROLE_OID else f"the extension {error.oid.dotted_string}"
         return _malformed(f"{which} stands there twice")
@@ -93,7 +93,7 @@ def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> Role:
     return _decode_role(value.value)
 
 
-def _decode_role(der: bytes) -> Role:
+def _decode_role(der: bytes) -> PeerRole:
     if len(der) < 2:
         return _malformed("the role is cut short")
     if der[0] != _UTF8_STRING_TAG:
@@ -123,7 +123,7 @@ def _decode_length(der: bytes) -> tuple[int, int | None]:
     return 2 + size, length if shortest else None
 
 
-def _role_of_content(content: bytes) -> Role:
+def _role_of_content(content: bytes) -> PeerRole:
     if not content:
         return _malformed("the role is an empty string")
     if len(content) > LONGEST_ROLE_BYTES:
@@ -134,8 +134,8 @@ def _role_of_content(content: bytes) -> Role:
         return _malformed("the role is not valid UTF-8")
     if "\0" in value:
         return _malformed("the role contains a NUL")
-    return Role(value, RoleFinding.PRESENT)
+    return PeerRole(value, RoleFinding.PRESENT)
 
 
-def _malformed(detail: str) -> Role:
-    return Role("", RoleFinding.MALFORMED, detail)
+def _malformed(detail: str) -> PeerRole:
+    return PeerRole("", RoleFinding.MALFORMED, detail)

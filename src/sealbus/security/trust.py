@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sealbus.security.peers import Peer
+    from sealbus.security.peer import Peer
     from sealbus.security.pem_files import FilePath
 
 __all__ = ["Trust", "TrustedCertificate"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives import serialization
 
 from sealbus.errors import ConfigError
-from sealbus.security.pem_files import lend
+from sealbus.security.pem_files import as_temporary_path
 
 if TYPE_CHECKING:
     from sealbus.security.identities import Identity, KeyPair
@@ -44,7 +44,7 @@ def build_verifying_context(trust: Trust | None, identity: Identity | None = Non
     if trust is None:
         context.load_default_certs()
     else:
-        with lend(trust.pem) as path:
+        with as_temporary_path(trust.pem) as path:
             context.load_verify_locations(path)
         if trust.revocation.lists:
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
@@ -63,7 +63,7 @@ def _configure(context: ssl.SSLContext) -> None:
 def _load_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
     pem = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in pair.chain)
     try:
-        with lend(pem) as chain_path, lend(pair.key_pem) as key_path:
+        with as_temporary_path(pem) as chain_path, as_temporary_path(pair.key_pem) as key_path:
             context.load_cert_chain(chain_path, key_path, password=pair.password or b"")
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(

@@ -21,6 +21,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from sealbus.protocol import ExceptionCode, MbapStream, exception_adu
+from sealbus.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from sealbus.endpoints import Endpoint
@@ -53,22 +54,6 @@ class _PauseReason(Enum):
     UNREAD = "its answers pile up"
     DENIED = "it was denied too often within a second"
     TURN = "it had its turn, and the others are next"
-
-
-class _Denials:
-    """How often a session was denied within the second: kept for those that are denied at all."""
-
-    __slots__ = ("count", "since")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.since = 0.0
-
-    def is_too_many(self, now: float) -> bool:
-        if now - self.since >= 1.0:
-            self.since, self.count = now, 0
-        self.count += 1
-        return self.count >= _DENIALS_PER_SECOND
 
 
 class Backend(Protocol):
@@ -140,7 +125,7 @@ class Session(asyncio.BufferedProtocol):
         self._submit = owner.backend.submit
         self._in_flight_limit = owner.limits.in_flight
         self._backlog: deque[bytes] | None = None
-        self._denials: _Denials | None = None
+        self._denials: TokenBucket | None = None
         self._pauses: set[_PauseReason] = set()
         self._closing_since: float | None = None
         self._partial_since: float | None = None
@@ -317,8 +302,10 @@ class Session(asyncio.BufferedProtocol):
     def _refuse_request(self, adu: bytes, ruling: Ruling, exception_code: ExceptionCode) -> None:
         if not ruling.decision.allowed:
             self._owner.denied(self, adu, ruling)
-            self._denials = self._denials or _Denials()
-            if self._denials.is_too_many(self._loop.time()) and _PauseReason.DENIED not in self._pauses:
+            if self._denials is None:  # made for those that are denied at all: an idle session costs memory
+                self._denials = TokenBucket(_DENIALS_PER_SECOND, _DENIALS_PER_SECOND)
+            self._denials.take(self._loop.time())
+            if self._denials.left < 1 and _PauseReason.DENIED not in self._pauses:
                 self._pause(_PauseReason.DENIED)
                 self._loop.call_later(1.0, self._resume, _PauseReason.DENIED)
         self._write_exception(adu, exception_code)

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from sealbus.errors import ConfigError
 from sealbus.security.certificates import check_reason, check_role, common_name, parse_host, role_notes
-from sealbus.security.orders import check_lifetime, check_name
+from sealbus.security.issuing import check_lifetime, check_name
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from sealbus.durable_files import PRIVATE, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PRIVATE, write_atomically
 from sealbus.security.expiry import days_until
 from sealbus.security.identities import issued, load_private_key
 from sealbus.security.pem_files import load_certificates, read_file
@@ -28,17 +28,17 @@ __all__ = [
     "LEAF_DAYS",
     "ROOT_DAYS",
     "AuthorityStatus",
+    "CertificateSpec",
     "CertificateState",
     "Issued",
     "IssuedCertificate",
     "KeyFiles",
-    "Order",
     "RootOptions",
     "check_lifetime",
     "check_name",
+    "load_or_make_key",
     "refuse_foreign_certificate",
     "refuse_foreign_key",
-    "take_key",
 ]
 
 ROOT_DAYS: Final = 7305
@@ -73,7 +73,7 @@ class KeyFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CertificateSpec:
     """One certificate to be made, everything about it decided."""
 
     name: str
@@ -195,7 +195,7 @@ def refuse_foreign_key(path: Path, public_key: PublicKey) -> None:
         )
 
 
-def take_key(path: Path, files: KeyFiles) -> tuple[PrivateKey, tuple[str, ...]]:
+def load_or_make_key(path: Path, files: KeyFiles) -> tuple[PrivateKey, tuple[str, ...]]:
     """The key at `path`, made if there is none or another one is asked for; and what to tell the operator."""
     if not path.exists() or files.replace:
         key = generate_private_key(files.kind or KeyKind.ECDSA_P256)

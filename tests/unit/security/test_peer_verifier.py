@@ -32,8 +32,8 @@ from sealbus.errors import PeerError
 from sealbus.security import (
     Identity,
     Peer,
+    PeerRole,
     PeerVerifier,
-    Role,
     RoleFinding,
     TlsOptions,
     Trust,
@@ -91,7 +91,7 @@ def test_a_peer_is_its_leaf_its_role_and_its_whole_chain(gate: Gate, version: ss
         subject="CN=operator",
         serial="0ABC",
         fingerprint=hashlib.sha256(OPERATOR.der).hexdigest(),
-        role=Role("Operator", RoleFinding.PRESENT),
+        role=PeerRole("Operator", RoleFinding.PRESENT),
         not_before=OPERATOR.certificate.not_valid_before_utc,
         not_after=FAR_OFF,
         chain=(OPERATOR.der, ROOT.der),
@@ -174,17 +174,6 @@ def test_a_resumed_leaf_that_this_verifier_never_verified_is_refused(gate: Gate,
     server, _ = handshake(gate.context, client, session=session)
     with pytest.raises(PeerError, match="a full handshake is needed"):
         PeerVerifier(gate.trust).peer(server, NOW)
-
-
-@both_versions
-def test_a_forgotten_peer_has_to_make_a_full_handshake(gate: Gate, version: ssl.TLSVersion) -> None:
-    client = gate.client(OPERATOR, version)
-    peer, session = gate.meet(client)
-    gate.verifier.forget(peer)
-    gate.verifier.forget(peer)
-    with pytest.raises(PeerError, match="a full handshake is needed"):
-        gate.meet(client, session)
-    assert gate.meet(client)[0] == peer
 
 
 @both_versions

@@ -22,7 +22,6 @@ from __future__ import annotations
 import hashlib
 import ssl
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -30,9 +29,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealbus.errors import PeerError
-from sealbus.security.names import render_name
+from sealbus.security.names import render_name, render_serial
 from sealbus.security.parsing import UNPARSABLE, why_unparsable
-from sealbus.security.roles import Role, role_of
+from sealbus.security.peer import Peer
+from sealbus.security.roles import role_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,30 +40,12 @@ if TYPE_CHECKING:
 
     from sealbus.security.trust import Trust
 
-__all__ = ["WEAK_HASHES", "Peer", "PeerVerifier", "render_serial", "weakness_of"]
+__all__ = ["WEAK_HASHES", "PeerVerifier", "weakness_of"]
 
 _REMEMBERED_PEERS: Final = 20_480
 """As many as sessions that OpenSSL keeps for one context."""
 
 WEAK_HASHES = (hashes.MD5, hashes.SHA1)  # R-50, R-51 in spirit: they speak of HMAC, signatures are worse off
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A verified peer.
-
-    `serial` is upper-case hexadecimal, `fingerprint` the SHA-256 of the leaf in lower-case hexadecimal, `chain` DER
-    from the leaf to the root; `not_before` and `not_after` bound the time in which every certificate of the chain is
-    valid (UTC). `subject` is for showing only, already escaped.
-    """
-
-    subject: str
-    serial: str
-    fingerprint: str
-    role: Role
-    not_before: datetime
-    not_after: datetime
-    chain: tuple[bytes, ...] = field(repr=False)
 
 
 class PeerVerifier:
@@ -93,20 +75,11 @@ class PeerVerifier:
         self._remember(peer)
         return peer
 
-    def forget(self, peer: Peer) -> None:
-        """Let no session of `peer` be resumed: after a fatal alert (R-11), or when it lost its rights."""
-        self._peers.pop(peer.fingerprint, None)
-
     def _remember(self, peer: Peer) -> None:
         self._peers[peer.fingerprint] = peer
         self._peers.move_to_end(peer.fingerprint)
         while len(self._peers) > self._remembered:
             self._peers.popitem(last=False)
-
-
-def render_serial(serial: int) -> str:
-    """A serial number as upper-case hexadecimal with an even number of digits, as OpenSSL prints it."""
-    return serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big").hex().upper()
 
 
 def weakness_of(certificate: x509.Certificate, *, is_root: bool = False) -> str | None:
