@@ -1,7 +1,7 @@
 """A certificate authority in one folder, enough for a plant that has none.
 
 Every change is made under a file lock and in an order that survives being killed at any point (see authority_index and
-atomic_files). Nothing that exists is overwritten but NAME.crt, of which the folder keeps every version: issuing NAME
+durable_files). Nothing that exists is overwritten but NAME.crt, of which the folder keeps every version: issuing NAME
 again keeps its key unless a new one is asked for, and leaves older certificates of NAME valid until they are revoked.
 
 The authority signs what the operator says, never what a request says: above all the role. Its revocation list lasts as

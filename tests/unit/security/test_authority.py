@@ -426,7 +426,7 @@ def test_processes_that_issue_at_the_same_time_wait_for_each_other(authority: Au
 @pytest.mark.parametrize(
     ("step", "listed"),
     [
-        ("sealbus.security.authority.take_key", []),
+        ("sealbus.security.authority.load_or_make_key", []),
         ("sealbus.security.authority.save_index", []),
         ("sealbus.security.authority_folder.AuthorityFolder.keep_issued", [CertificateState.UNFINISHED]),
         ("sealbus.security.authority.write_atomically", [CertificateState.VALID]),
