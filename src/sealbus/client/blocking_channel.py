@@ -1,11 +1,11 @@
-"""All that goes to one device from a program without an event loop: one line over a socket that the caller waits on.
+"""The channel of a program without an event loop: one line over a socket that the calling thread waits on.
 
-The line is `MbapLine`, the breaker and the back-off are those of `Channel`: what an answer must be, what is late, what ends
-a connection and when it is worth trying again is the same code. Here is only what differs: timers and bytes are looked at
-while a call waits, and nothing happens between calls. So each call first takes up what has happened since the one before:
-a late answer, a surplus, the end of the connection. One request is under way at a time, whatever the rules say.
+It uses `MbapLine`, and the breaker and back-off of `Channel`, so the rules for answers, late answers, closing and
+reconnecting are the same code. What differs is when things happen: bytes are read and timers run only while a call waits.
+So each call first handles what has happened since the last one: a late answer, surplus bytes, the end of the connection.
+One request is in flight at a time, whatever the rules say.
 
-Not thread-safe: its owner lets one call in at a time.
+Not thread-safe: the owner allows one call at a time.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class BlockingChannel:
     # -- machinery
 
     def _make_ready(self, call: _BlockingCall) -> None:
-        """Wait until the line can send: it connects, settles, keeps a gap. Fails the call where that takes too long."""
+        """Wait until the line can send: connect, settle, keep the gap. Fails the call where that takes too long."""
         if self._line.state is LineState.CLOSED:
             if self._backoff.waits(time.monotonic()):
                 call.fail(Failure.UNREACHABLE, self._backoff.reason)
@@ -156,7 +156,7 @@ class BlockingChannel:
             self._lose(error)
 
     def _catch_up(self) -> None:
-        """Take up what came, and what fell due, since the call before."""
+        """Handle bytes and timers that came due since the last call."""
         transport = self._transport
         while transport is not None and transport.wait(0):
             self._receive(transport)
@@ -210,7 +210,7 @@ class _BlockingCall(Transaction):
 
 
 class _Writer:
-    """Writes at once: there is no turn of a loop to wait for."""
+    """Writes at once: there is no turn of a loop whose writes could be joined."""
 
     __slots__ = ()
 
@@ -231,7 +231,7 @@ class _Timer:
 
 
 class _Timers:
-    """The timers of a line, at most three at once, which run while a call waits. Times are those of `time.monotonic`."""
+    """The timers of a line, three at most; they run while a call waits. Times are those of `time.monotonic`."""
 
     __slots__ = ("_timers", "next_at")
 

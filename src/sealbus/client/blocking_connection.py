@@ -1,9 +1,9 @@
-"""The client API without `await`: the calls of `Connection`, the same errors, for scripts and threads.
+"""The client API without `await`: the calls and errors of `Connection`, for scripts and threads.
 
-What is sent and what an answer means is in `calls`; here is how a call waits. tcp and mbaps endpoints get a plain socket
-(`BlockingChannel`), because an event loop that starts and stops for each call costs more than the call. Serial lines and
-SSH have no blocking transport: they get the asynchronous client on an event loop that runs while a call is under way.
-Either way there is no thread, and nothing happens between calls.
+`calls` says what is sent and what an answer means; this module says how a call waits. tcp and mbaps endpoints get a plain
+socket (`BlockingChannel`), because starting and stopping an event loop for each call costs more than the call. Serial
+lines and SSH have no blocking transport: they get the asynchronous client on an event loop that runs during a call.
+There is no thread, and nothing happens between calls.
 """
 
 from __future__ import annotations

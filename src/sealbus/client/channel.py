@@ -1,11 +1,11 @@
-"""All that goes to one device: its lines, the queue before them, and when it is not worth asking.
+"""Everything that goes to one device: its lines, the queue before them, the breaker and the back-off.
 
-A channel opens a line when there is something to send and no line is free, up to `connections`. It sends at once when a
-line is free and nobody waits; else the request queues, sources in turn. A request that cannot be sent in time is
-dropped, never sent late. When a connection cannot be made, all that wait are told, and for a jittered while, which grows
-with each failure, everybody is told at once.
+A request is sent at once when a line is free and the queue is empty; else it is queued, and sources take turns. A line is
+opened when a request waits and no line is free, up to `connections`. A request that cannot be sent in time is dropped,
+never sent late. When a connection cannot be made, all queued requests fail, and new ones fail at once until the back-off
+is over.
 
-Counters are plain integers, counted in place and read by whoever shows them.
+Counters are plain integers: the channel increments them, and the metrics read them when they are scraped.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelCounters", "ChannelHooks", "ChannelRules"]
 
-_CLOSED: Final = LineState.CLOSED  # asked with each that has to wait: a member of an Enum costs as much as a call
+_CLOSED: Final = LineState.CLOSED  # read for each queued request: a member of an Enum costs as much as a call
 _jitter = random.SystemRandom().random
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
-    """What a device asks of those who talk to it. Times in seconds; the names are those of gateway.toml."""
+    """The limits of a device. Times in seconds; the names are those of gateway.toml."""
 
     connections: int = 1
     in_flight: int = 1
@@ -66,7 +66,7 @@ class ChannelRules:
 
 @dataclass(slots=True)
 class ChannelCounters:
-    """What happened on a channel since it was made."""
+    """Totals since the channel was made."""
 
     sent: int = 0
     answered: int = 0
@@ -79,11 +79,11 @@ class ChannelCounters:
 
 @dataclass(slots=True)
 class ChannelHooks:
-    """Who wants to know: of connections made and lost, and of units that fell silent. Text for the log.
+    """Callbacks for connections made and lost, and for units that stopped answering. Texts are for the log.
 
-    `locate`, where there is one, is asked before each connection what to dial, and may raise Unreachable; how long it takes
-    is its own affair. `connected` may raise PeerError: then nothing is sent on this connection. `answering` is called with
-    the first answer on each connection, `lost` when one is closed by whomever, `unreachable` when none can be had.
+    `locate` returns what to dial, before each connection; it may raise Unreachable and sets its own deadline. `connected`
+    may raise PeerError: then nothing is sent on this connection. `answering` is called with the first answer on each
+    connection, `lost` when one is closed, by either side, `unreachable` when none can be made.
     """
 
     locate: Callable[[Endpoint], Awaitable[Endpoint]] | None = None
@@ -119,22 +119,22 @@ class Channel:
         self._lines += (self._new_line() for _ in range(1 if endpoint.scheme.is_serial else rules.connections))
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
-        self._has_closed_lines = True  # asked with each that has to wait; False only while there are none
+        self._has_closed_lines = True  # read for each queued request; False only while there are none
         self._expiry: asyncio.TimerHandle | None = None
         self._expires = 0.0
         self._backoff = Backoff(_jitter)
         self._is_closed = False
 
-    # -- for those who ask
+    # -- for callers
 
     def submit(self, transaction: Transaction) -> None:
-        """Send it, or queue it, or fail it at once. Never blocks, never raises."""
+        """Send it, queue it, or fail it at once. Never blocks, never raises."""
         if self.suspects and not self._is_allowed(transaction):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             line = self._ready.pop()
             line.is_ready = False
-            if line.send(transaction):  # its time cannot have run out: it has just been asked
+            if line.send(transaction):  # its deadline cannot have passed: it was made just now
                 self.line_free(line)
             self.counters.sent += 1
         elif self._is_closed:
@@ -143,7 +143,7 @@ class Channel:
             self._enqueue(transaction)
 
     def abandon(self, source: object) -> None:
-        """Whoever asked is gone: what it still waits for is not sent any more."""
+        """Fail what `source` still has in the queue: it is gone."""
         for transaction in self._queue.drop(source):
             self._refuse(transaction, Failure.ABANDONED)
 
@@ -162,7 +162,7 @@ class Channel:
             self._refuse(transaction, Failure.ABANDONED)
 
     def reset(self, reason: str) -> None:
-        """Close the lines and let the next request open them anew, as after a change of trust."""
+        """Close the lines; the next request opens new ones, as after a change of trust."""
         opening, self._opening = self._opening, set()
         for task in opening:
             task.cancel()
@@ -191,7 +191,7 @@ class Channel:
             self._ready.append(line)
 
     def _send_from_queue(self, line: Line) -> bool:
-        """Whether the line is free still."""
+        """Send what is queued. Returns whether the line is still free."""
         is_free = True
         while is_free and self._queue.length:
             transaction = self._queue.take()
@@ -240,7 +240,7 @@ class Channel:
     # -- machinery
 
     def _is_allowed(self, transaction: Transaction) -> bool:
-        """What is urgent is asked of a silent unit too: whoever waits for it wants to know how it is now."""
+        """Whether the breaker lets it through. An urgent request goes to a silent unit too: a person wants its state now."""
         return transaction.is_urgent or self._breaker.allows(transaction.request.tail[0], self.loop.time())
 
     def _enqueue(self, transaction: Transaction) -> None:
@@ -283,7 +283,9 @@ class Channel:
 
     def _begin_line(self, place: int) -> Line:
         line = self._lines[place] = self._new_line()
-        line.state = LineState.CONNECTING  # now, not when it is dialled: the next request is in this turn
+        line.state = (
+            LineState.CONNECTING
+        )  # set before dialling, so that another request of this turn does not open a second one
         return line
 
     async def _open_for_queue(self, line: Line) -> None:

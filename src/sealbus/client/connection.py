@@ -1,8 +1,8 @@
-"""The Modbus client that Python developers use: every function code, typed reads and writes, secure by default.
+"""The Modbus client of the Python API: every function code, typed reads and writes, secure by default.
 
-A connection talks to one endpoint. It opens when asked, opens anew by itself when it was lost (after a jittered wait),
-and sends one request at a time unless `in_flight` says more. It never repeats a request: when a write is not answered,
-the error says that its outcome is unknown, and what to do about that is for the caller to decide.
+A connection talks to one endpoint. It opens when it is told to or with the first request, reconnects after a loss (with
+jittered back-off), and sends one request at a time unless `in_flight` says more. It never repeats a request: when a write
+is not answered, the error says that its outcome is unknown, and the caller decides what to do.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ __all__ = ["Connection", "connect"]
 
 
 class _AwaitedCall(Transaction):
-    """A transaction that somebody awaits."""
+    """A transaction whose future a caller awaits."""
 
     __slots__ = ("future",)
 
@@ -61,7 +61,7 @@ class _AwaitedCall(Transaction):
             self.future.set_result(answer)
 
     def on_cancelled(self, future: asyncio.Future[bytes]) -> None:
-        """Whoever awaited it was cancelled: its time to be sent is over."""
+        """The caller was cancelled: the request must not be sent any more."""
         if future.cancelled():
             self.send_by = 0.0
 
@@ -79,9 +79,9 @@ class Connection:
     """A connection to one endpoint. Made by `connect`; use it with `async with`.
 
     Addresses are 0-based, as on the wire. `unit` is the unit id, 0 to 255. Every call raises `DeviceException` when the
-    device refuses, `ResponseTimeout` when it stays silent, `Unreachable` when there is no connection, `PeerError` when it
-    breaks the protocol, and `LocalError` when the call itself makes no sense; the first three say by `outcome_unknown`
-    whether a write may have been carried out.
+    device refuses, `ResponseTimeout` when it does not answer, `Unreachable` when there is no connection, `PeerError` when it
+    breaks the protocol, and `LocalError` when the arguments are not valid. The attribute `outcome_unknown` says whether a
+    write may have been carried out.
     """
 
     def __init__(self, target: ConnectionTarget) -> None:
@@ -100,11 +100,11 @@ class Connection:
         await self._opened_channel().open()
 
     async def close(self) -> None:
-        """Close the connection. What is under way fails."""
+        """Close the connection. Calls in progress fail."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
-            await asyncio.sleep(0)  # lets the transport tell the peer
+            await asyncio.sleep(0)  # the transport closes in the next turn of the loop
 
     async def __aenter__(self) -> Connection:
         await self.open()
@@ -182,22 +182,22 @@ class Connection:
     async def read(self, place: str, *, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> Any:
         """Read a place such as "holding:20", "input:0-9" or "coils:3", decoded as `type` in word order `order`.
 
-        One value comes back as itself, a range as a list. "holding:20" with a 32 bit type reads two registers.
+        Returns one value for one place, a list for a range. "holding:20" with a 32 bit type reads two registers.
         """
         read = parse_read(place, type, order)
         return read.decode(data_of(await self._begin_read(read.kind, read.address, read.count, unit)))
 
     async def write(self, place: str, *values: Value, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> None:
-        """Write values to "holding:100" or "coils:3" and on, encoded as `type` in word order `order`.
+        """Write values to the places from "holding:100" or "coils:3" on, encoded as `type` in word order `order`.
 
-        A single coil or register goes as function 05 or 06, more as 15 or 16: some devices know only one of the two.
+        One coil or register is sent as function 05 or 06, several as 15 or 16: some devices know only one of the two.
         """
         await self.execute(build_write(place, values, type, order), unit=unit)
 
     # -- machinery
 
     def _has_news(self) -> bool:
-        """Whether bytes, or the end of a connection, wait for a loop that does not run all the time."""
+        """Whether a socket has bytes or an end to read, for a loop that does not run all the time."""
         lines = self._channel._lines if self._channel else ()
         transports = [line.transport for line in lines if line.transport is not None]
         sockets = [sock for each in transports if (sock := each.get_extra_info("socket")) is not None]
@@ -216,13 +216,13 @@ class Connection:
         return self._submit(prepare(request, unit))
 
     def _submit(self, asked: RawRequest) -> asyncio.Future[bytes]:
-        """Send what was prepared; the future is done with the answer as `Transaction` gets it. Within a running loop."""
+        """Send a prepared request within a running loop. The future gets the answer as `Transaction.finish` does."""
         channel = self._channel or self._opened_channel()
         loop = channel.loop
         call = _AwaitedCall(None, asked, loop.time() + self._patience_s)
         future = call.future = loop.create_future()
         channel.submit(call)
-        if not call.answer_due and not future.done():  # it waits for its turn
+        if not call.answer_due and not future.done():  # it is queued
             future.add_done_callback(call.on_cancelled)
         return future
 
@@ -239,9 +239,9 @@ def connect(
 ) -> Connection:
     """A connection to the endpoint `url`, to be opened with `async with` or at the first request.
 
-    mbaps needs `identity` (this client's certificate and key) and `trust` (the authorities whose servers are believed);
-    `crl` names their revocation lists. `timeout` is the seconds to wait for an answer. `rules` says more: how many
-    requests may be under way at once, gaps, delays. Raises ConfigError for what cannot work.
+    mbaps needs `identity` (this client's certificate and key) and `trust` (the certificates of trusted authorities);
+    `crl` names their revocation lists. `timeout` is the seconds to wait for an answer. `rules` sets more: requests in
+    flight, gaps, delays. Raises ConfigError for what cannot work.
     """
     return Connection(
         resolve_target(

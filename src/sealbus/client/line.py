@@ -1,11 +1,10 @@
-"""One connection to a device, whatever its framing: its life, its deadlines, and how its answers are checked.
+"""One connection to a device, whatever its framing: its life, its deadlines, and the check of its answers.
 
-What comes back is checked against its request (unit, function, echo, length) before anybody gets it. An answer that has
-the right number and the wrong content means that the two sides no longer talk of the same thing: the line is closed and a
-new one opened. A line is one connection. When it is closed it stays closed, so nothing that still comes from it meets
-another one.
+An answer is checked against its request (unit, function, echo, length) before it is passed on. An answer with the right
+number and the wrong content means that the two sides have lost step: the line is closed and a new one opened. A line is
+one connection: once closed it stays closed, so late bytes of the old connection never reach the new one.
 
-Nothing is ever sent twice. What was sent when the line broke fails as sent; what that means is for the caller.
+Nothing is ever sent twice. What was sent when the connection broke fails as sent; the caller decides what that means.
 """
 
 from __future__ import annotations
@@ -45,11 +44,11 @@ class LineState(Enum):
     OPEN = "open"
 
 
-_OPEN: Final = LineState.OPEN  # for what is asked with each answer: a member of an Enum costs as much as a call
+_OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs as much as a call
 
 
 class LineRules(Protocol):
-    """What a device asks of those who talk to it. Times in seconds."""
+    """The limits of a device. Times in seconds."""
 
     @property
     def in_flight(self) -> int: ...
@@ -90,7 +89,7 @@ class FrameWriter(Protocol):
 
 
 class LineOwner(Protocol):
-    """Who is told what happens on a line: the channel."""
+    """The channel, which is called for what happens on a line."""
 
     @property
     def counters(self) -> LineCounters: ...
@@ -103,7 +102,7 @@ class LineOwner(Protocol):
         """The units that left a request unanswered: empty on a normal day."""
 
     def line_free(self, line: Line) -> None:
-        """Told only when it is free."""
+        """Called only when the line is free."""
 
     def line_proven(self, line: Line) -> None: ...
     def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
@@ -115,7 +114,7 @@ class LineOwner(Protocol):
 
 
 class Line(asyncio.Protocol):
-    """What both kinds of line share: life, deadlines, gap."""
+    """What all kinds of line share: life, deadlines, gap."""
 
     __slots__ = (
         "_counters",
@@ -156,7 +155,7 @@ class Line(asyncio.Protocol):
         self._silences = 0
         self.state = LineState.CLOSED
         self.is_ready = False
-        """Whether the owner keeps this line among those that can send: the owner's mark."""
+        """Set by the owner: whether it lists this line among those that can send."""
         self.is_proven = False
         """Whether the device has answered anything on this connection."""
 
@@ -171,7 +170,7 @@ class Line(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]  # streams only
 
     def opened(self) -> None:
-        """The connect delay is over: the line may be used."""
+        """The connect delay is over: the line may send."""
         if self.transport is None:
             return  # lost while it settled
         self.state = LineState.OPEN
@@ -183,7 +182,7 @@ class Line(asyncio.Protocol):
         self._closed(reason, is_refusal=not self.is_proven)
 
     def send(self, transaction: Transaction) -> bool:
-        """Put it on the wire. Only when free; returns whether it still is."""
+        """Put it on the wire. Only when free; returns whether the line is still free."""
         raise NotImplementedError
 
     def close(self, reason: str = "closed") -> None:
@@ -193,26 +192,26 @@ class Line(asyncio.Protocol):
             transport.abort()
         self._closed(reason, is_refusal=False)
 
-    # -- what the two kinds do differently
+    # -- what the kinds of line do differently
 
     def _on_request_timeout(self, number: int) -> None:
         """The request of this number timed out."""
 
     def _on_silence(self) -> None:
-        """Some requests timed out."""
+        """At least one request timed out."""
         raise NotImplementedError
 
     # -- shared machinery
 
     def _watch(self, transaction: Transaction) -> None:
-        """It was put on the wire: wait for its answer, and for the gap behind it."""
+        """Start the timer of an answer, and the gap after a request."""
         if self._timer is None:
             self._timer = self._loop.call_at(transaction.answer_due, self._expire)
         if self._gap_s and self._in_flight > 1:
             self._hold(self._gap_s)
 
     def _answered(self, transaction: Transaction, answer: bytes) -> None:
-        """Its answer has come, and may or may not fit."""
+        """Check an answer, and finish or fail its transaction."""
         objection = _objection(transaction.request, answer)
         if objection is None:
             self._finish(transaction, answer)
@@ -221,8 +220,8 @@ class Line(asyncio.Protocol):
             self.close(f"the device's answer does not fit its request: {objection}")
 
     def _finish(self, transaction: Transaction, answer: bytes) -> None:
-        """The answer fits."""
-        transaction.finish(answer)  # before anything else: somebody waits for it
+        """Finish a transaction whose answer fits."""
+        transaction.finish(answer)  # first: a caller waits for it
         self._silences = 0
         if not self.is_proven:
             self.is_proven = True
@@ -232,7 +231,7 @@ class Line(asyncio.Protocol):
             self._owner.unit_answered(transaction.request.tail[0])
 
     def _freed(self) -> None:
-        """Something is no longer on the wire."""
+        """A request left the wire."""
         if self.state is not _OPEN:
             return
         if self._gap_s and self._in_flight == 1:
@@ -286,7 +285,7 @@ class Line(asyncio.Protocol):
 
 
 def _objection(request: RawRequest, answer: bytes) -> str | None:
-    """Why this cannot be the answer; None if it can."""
+    """Why `answer` cannot belong to `request`; None if it can."""
     if answer[4] != request.tail[0]:
         return f"it came from unit {answer[4]}"
     return request.shape.fits(answer[5:])

@@ -1,9 +1,9 @@
 """One connection to a device that speaks MBAP, over TCP or TLS.
 
-A line sends a transaction under a transaction id of its own, never the client's, so that requests of many clients can
-share it. What comes back is matched by that id. An answer that nobody waits for is late or a duplicate and is dropped; it
-can never become the answer to the next request (MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 4.4.2.2). Bytes
-that are left over or missing would be taken for the beginning of the next answer: they end the connection.
+A line sends each transaction under a transaction id of its own, never the client's, so that requests of many clients can
+share it. An answer is matched by that id. An answer that no request waits for is late or a duplicate and is dropped; it
+can never become the answer to the next request (MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 4.4.2.2). Surplus
+or missing bytes would shift the next answer, so they end the connection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["MbapLine"]
 _RESETS_AFTER_SILENCES = 3
 _MOST_UNANSWERED = 256
 _SHORTEST_HEAD: Final = 6
-_OPEN: Final = LineState.OPEN  # for what is asked with each answer: a member of an Enum costs as much as a call
+_OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs as much as a call
 
 
 class MbapLine(Line):
@@ -40,7 +40,7 @@ class MbapLine(Line):
 
     def send(self, transaction: Transaction) -> bool:
         number = (self._transaction_id + 1) & 0xFFFF
-        while number in self._unanswered:  # its answer may still come, and must not pass for this one's
+        while number in self._unanswered:  # its late answer must not be taken for this one's
             number = (number + 1) & 0xFFFF
         self._transaction_id = number
         frame = number.to_bytes(2) + transaction.request.framed
@@ -60,7 +60,7 @@ class MbapLine(Line):
         return len(pending) < self._in_flight and self._hold_timer is None
 
     def _write_joined(self) -> None:
-        """What was sent within one turn of the loop goes out in one piece: a system call costs more than all the rest."""
+        """Write what was sent within one turn of the loop in one piece: a system call costs more than the rest."""
         self._is_joining = False
         if self._joined and self.transport is not None:
             self.transport.write(b"".join(self._joined))
@@ -76,7 +76,7 @@ class MbapLine(Line):
                 if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
                     del self._pending[number]
                     self._finish(transaction, data[2:])
-                    # Without a gap nothing is held, so this is all of `is_free`, and spares two calls an answer.
+                    # Without a gap there is no hold timer, so this is all of `is_free`; it saves two calls for each answer.
                     if self._gap_s or self.state is not _OPEN or len(self._pending) >= self._in_flight:
                         self._freed()
                     else:
@@ -85,7 +85,7 @@ class MbapLine(Line):
         self._take_chunk(data)
 
     def _take_chunk(self, data: bytes) -> None:
-        """What is not one answer, whole and right: whatever it is."""
+        """Handle bytes that are not exactly one answer that fits."""
         self._is_joining = True
         try:
             for adu in self._stream.feed(data):
@@ -102,7 +102,7 @@ class MbapLine(Line):
             if self._stream.fault is not None:
                 self.close(f"the device does not speak Modbus: {self._stream.fault}")
             elif self._stream.partial and not self._pending:
-                self.close("the device sent something behind its answer")
+                self.close("the device sent surplus bytes after its answer")
             else:
                 self._freed()
         finally:
@@ -111,24 +111,24 @@ class MbapLine(Line):
                 self._write_joined()
 
     def _match_other(self, adu: bytes) -> Transaction | None:
-        """Whose answer it is, when its id is nobody's: with a lenient id, that of the only one who waits."""
+        """The transaction of an ADU with an unknown id: with lenient ids, the only one in flight."""
         if self._rules.lenient_transaction_id and len(self._pending) == 1:
             return self._pending.popitem()[1]
         number = adu[0] << 8 | adu[1]
         self._unanswered.discard(number)
-        self._owner.answer_dropped(f"nobody waits for transaction {number}")
+        self._owner.answer_dropped(f"no request waits for transaction id {number}")
         return None
 
     def _on_request_timeout(self, number: int) -> None:
         self._unanswered.add(number)
 
     def _on_silence(self) -> None:
-        # With a lenient id a late answer could pass for the next one, so the silence must end the connection.
+        # With lenient ids a late answer could be taken for the next one, so a time-out must end the connection.
         if self._rules.lenient_transaction_id:
-            self.close("opened anew: a late answer could not be told from the next one")
+            self.close("closed after a time-out: a late answer could be taken for the next one")
         elif len(self._unanswered) > _MOST_UNANSWERED:
-            self.close(f"opened anew after {len(self._unanswered)} requests that were never answered")
+            self.close(f"closed after {len(self._unanswered)} requests without an answer")
         elif self._stream.partial and (self._silences > 1 or not self._pending):
             self.close("the device began an answer and did not end it")
         elif self._silences >= _RESETS_AFTER_SILENCES and not self._pending:
-            self.close(f"opened anew after {self._silences} time-outs in a row")
+            self.close(f"closed after {self._silences} time-outs in a row")

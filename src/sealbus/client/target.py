@@ -1,6 +1,6 @@
-"""What `connect` was asked for, checked: the endpoint, the rules, and the TLS context that mbaps needs.
+"""The arguments of `connect`, checked: the endpoint, the rules, and the TLS context that mbaps needs.
 
-Both clients, with and without `await`, take this way, so both check a peer in the same way.
+Both clients, with and without `await`, use it, so both check a peer in the same way.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ async def test_something_left_over_behind_an_answer_ends_the_connection_before_t
     await sent(line, asked)
     line.data_received(adu(1, words(1)) + b"\r\n")
     assert (asked.end, transport.is_open, line.is_free()) == (words(1), False, False)
-    assert "behind its answer" in owner.lost[0][0]
+    assert "surplus bytes" in owner.lost[0][0]
 
 
 async def test_the_beginning_of_another_answer_behind_an_answer_is_waited_for() -> None:
