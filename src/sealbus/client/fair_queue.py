@@ -59,7 +59,7 @@ class FairQueue:
         return evicted
 
     def evict_for(self, transaction: Transaction) -> Transaction | None:
-        """Remove and return the last transaction of the client with the most, if `transaction` has fewer before it; else None."""
+        """Remove and return the last one of the client with the most, if this one has fewer before it; else None."""
         own = self._of_client.get(transaction.client)
         longest = max(self._turns, key=_length, default=None)
         evicted = None

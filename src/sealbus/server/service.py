@@ -1,9 +1,9 @@
-"""One listening endpoint, its sessions, and what holds for them: policy, trust, limits.
+"""One listening endpoint, its sessions, and what applies to them: policy, trust, limits.
 
-A service can change its policy and its trust while it runs. A new policy holds from the next request on. New trust means
-a new TLS context, so that tickets given under the old one die with it (a resumed session would skip the check against
-the new revocation list), and a look at every session: whoever is no longer entitled is ended, everybody else stays.
-The same look is taken every second for what only time changes: certificates that expire, deadlines that pass.
+Policy and trust can change while a service runs. A new policy applies from the next request on. New trust means a new TLS
+context, so that tickets of the old one become invalid (a resumed session would skip the check against the new revocation
+list), and a check of every session: one that is no longer entitled is ended, the others stay. The same check runs every
+second for what only time changes: certificates that expire, deadlines that pass.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _SWEEP_S = 1.0
 _BUFFER_BYTES = 64 * 1024
 _CLOSE_S = 1.0
 
-_numbers = itertools.count(1)  # of the process: the record knows a connection by it, whatever listener it came in by
+_numbers = itertools.count(1)  # unique in the process: the record identifies a connection by it, whatever its listener
 
 
 class ServerSecurity:
-    """Who we are and whom we believe, as one TLS context. Made anew whenever any part changes."""
+    """The identity and trust of a server as one TLS context. Built again whenever any part changes."""
 
     def __init__(self, identity: Identity, trust: Trust, options: TlsOptions) -> None:
         self.identity = identity
@@ -49,13 +49,13 @@ class ServerSecurity:
         self.verifier = PeerVerifier(trust)
 
     def renewed(self) -> ServerSecurity:
-        """The same, with no session to resume kept yet."""
+        """The same with a new context, which has no sessions to resume."""
         return ServerSecurity(self.identity, self.trust, self._options)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
-    """The bounds of a service: of each session, of those that have not yet shown who they are, and of each identity."""
+    """The bounds of a service: for each session, for connections without an identity yet, and for each identity."""
 
     session: SessionLimits = field(default_factory=SessionLimits)
     listener: ListenerOptions = field(default_factory=ListenerOptions)
@@ -63,7 +63,7 @@ class ServiceLimits:
 
 
 class Observer(Protocol):
-    """Who is told what happens at a service: the audit of a gateway, the log of a server."""
+    """Gets the events of a service: the audit of a gateway, the log of a server."""
 
     def opened(self, session: Session) -> None: ...
     def closed(self, session: Session) -> None: ...
@@ -104,7 +104,7 @@ class Service(ListenerEvents):
     # -- life
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError where that cannot be."""
+        """Listen. Raises ConfigError where that is not possible."""
         self._listener = await Listener.open(
             self.endpoint,
             self._admit,
@@ -117,11 +117,13 @@ class Service(ListenerEvents):
 
     @property
     def port(self) -> int:
-        """The port that is listened on; what port 0 became."""
+        """The port that is listened on, also where the URL has port 0."""
         return self._listener.port if self._listener else 0
 
     async def stop(self, *, drain_s: float = 0.0) -> None:
-        """Accept nobody and no request any more, give what is under way up to `drain_s` seconds, then end the sessions."""
+        """Accept no connection and no request any more, wait up to `drain_s` seconds for those in flight, then end the
+        sessions.
+        """
         if self._sweeper is not None:
             self._sweeper.cancel()
         if self._listener is not None:
@@ -147,14 +149,14 @@ class Service(ListenerEvents):
         return self._security
 
     def replace_policy(self, policy_rulings: PolicyRulings) -> None:
-        """Let this policy hold from the next request on."""
+        """Apply this policy from the next request on."""
         self._policy_rulings = policy_rulings
         for session in self.sessions:
             if session.rulings is not None:
                 session.rulings = policy_rulings.rulings_of(session.role)
 
     def replace_security(self, security: ServerSecurity) -> None:
-        """Let this identity and trust hold from the next handshake on, and end the sessions they do not entitle."""
+        """Use this identity and trust from the next handshake on, and end the sessions they do not entitle."""
         self._use(security)
         self._end_unentitled()
 
@@ -219,7 +221,7 @@ class Service(ListenerEvents):
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)  # first: whatever fails below must not end it
+        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)  # first: an error below must not end the sweeps
         now = loop.time()
         for session in list(self.sessions):
             if (reason := session.overdue(now)) is not None:
@@ -243,11 +245,11 @@ class Service(ListenerEvents):
         if self._security is None:
             return
         now = datetime.now(UTC)
-        judged: dict[tuple[bytes, ...], str | None] = {}  # one leaf may have come by two chains, of which one is left
+        judged: dict[tuple[bytes, ...], str | None] = {}  # one leaf may come by two chains, one still trusted
         for session in list(self.sessions):
             peer = session.peer
             if peer is None or session.rulings is None:
-                continue  # on a plain listener nobody has an identity to lose; or it is ending already
+                continue  # a plain session has no identity to lose; a session without rulings is ending already
             if peer.chain not in judged:
                 judged[peer.chain] = self._security.trust.objection(peer, now)
             if (objection := judged[peer.chain]) is not None:

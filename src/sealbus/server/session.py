@@ -1,15 +1,16 @@
-"""One client's connection: bytes in, requests judged one by one, answers out.
+"""One client's connection: bytes in, requests authorized one by one, answers out.
 
-Every ADU is taken out of the stream and judged alone, whatever came with it in the same record: a write behind a read is
-judged as a write. Nothing is guessed: bytes that cannot be MBAP end the session (MODBUS Messaging on TCP/IP
-Implementation Guide V1.0b, 3.1.3). At most `in_flight` requests of one session are under way; one more is answered with
+Every ADU is taken out of the stream and authorized alone, whatever else came in the same record: a write behind a read is
+authorized as a write. Nothing is guessed: bytes that cannot be MBAP end the session (MODBUS Messaging on TCP/IP
+Implementation Guide V1.0b, 3.1.3). At most `in_flight` requests of one session are in flight; one more is answered with
 exception 06.
 
-A client that does not read its answers is no longer read from, and is cut off when that lasts. A client that is denied
-again and again is answered at a bounded rate, because each denial is recorded and nobody may flood the record. A client
-that sends thousands of requests at once has a few of them judged each time; between two times everybody else is served.
+Three things pause reading. A client that does not read its answers is no longer read from, and is disconnected when that
+lasts. A client that is denied again and again is answered at a bounded rate, because each denial is recorded and no client
+may flood the record. A client that sends thousands of requests at once has a few handled in each turn of the loop, so that
+the other sessions are served between.
 
-Whoever is not read from is not timed either: a frame that began before the pause has its full time after it.
+While a session is paused its deadlines do not run: a frame that began before the pause has its full time after it.
 """
 
 from __future__ import annotations
@@ -51,22 +52,22 @@ class SessionLimits:
 class _PauseReason(Enum):
     """Why a session is not read from at the moment."""
 
-    UNREAD = "its answers pile up"
+    UNREAD = "it does not read its answers"
     DENIED = "it was denied too often within a second"
-    TURN = "it had its turn, and the others are next"
+    TURN = "the other sessions are served first"
 
 
 class Backend(Protocol):
-    """Who answers. Must end each submitted request with exactly one of `session.answer`, `refuse` or `let_go`."""
+    """Answers requests. Must end each submitted one with exactly one of `session.answer`, `refuse` or `finish_silently`."""
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
     def session_ended(self, session: Session) -> None:
-        """The client is gone or has no rights any more: what still waits to be done for it must not be done."""
+        """The client is gone or has lost its rights: what is queued for it must not be sent."""
 
 
 class SessionOwner(Protocol):
-    """The service a session belongs to."""
+    """The service of a session."""
 
     @property
     def limits(self) -> SessionLimits: ...
@@ -85,7 +86,8 @@ class SessionOwner(Protocol):
 class Session(asyncio.BufferedProtocol):
     """The protocol of one accepted connection. `peer` is None on a plain listener.
 
-    It is read into one buffer of its service, shared by all and emptied at once; the loop's own are 256 KiB each time.
+    All sessions of a service are read into one buffer, which is emptied at once: the event loop would give each read 256
+    KiB.
     """
 
     __slots__ = (
@@ -132,7 +134,7 @@ class Session(asyncio.BufferedProtocol):
         self._stalled_since: float | None = None
         self.transport: asyncio.Transport | None = accepted.transport
         self.rulings: RoleRulings | None = None
-        """None before the session is judged by a policy and after its end: then nothing is answered."""
+        """None before a policy applies to the session and after its end: then nothing is answered."""
         self.peer = peer
         self.number = number
         self.in_flight = 0
@@ -157,7 +159,7 @@ class Session(asyncio.BufferedProtocol):
         if not self._stream.partial and not self._pauses:
             ruling = rulings.known.get(data[2:])
             if ruling is not None and self.in_flight < self._in_flight_limit:
-                # One request, whole and known, as nearly always.
+                # The usual case: exactly one request, with a cached ruling.
                 self.requests += 1
                 self.in_flight += 1
                 self._submit(self, data, ruling)
@@ -165,7 +167,7 @@ class Session(asyncio.BufferedProtocol):
         self._take_chunk(data)
 
     def _take_chunk(self, data: bytes) -> None:
-        """Whatever came: no request, one, or many."""
+        """Handle any bytes: no whole request, one, or many."""
         stream = self._stream
         adus = stream.feed(data)
         if not stream.partial:
@@ -215,17 +217,17 @@ class Session(asyncio.BufferedProtocol):
         self._write_exception(adu, exception_code)
 
     def finish_silently(self) -> None:
-        """One request ends without an answer, as a broadcast does."""
+        """End one request without an answer, as a broadcast ends."""
         self.in_flight -= 1
 
     # -- for the service
 
     def stop_accepting(self) -> None:
-        """Take no further request. What is under way is still answered."""
+        """Accept no further request. Requests in flight are still answered."""
         self.rulings = self._backlog = None
 
     def end(self, reason: str) -> None:
-        """Close it, for the first reason given; what is written still goes out, what waits for a device does not."""
+        """Close it, for the first reason given. Written answers still go out; queued requests are not sent."""
         self.end_reason = self.end_reason or reason
         self.stop_accepting()
         self._owner.backend.session_ended(self)
@@ -236,17 +238,17 @@ class Session(asyncio.BufferedProtocol):
 
     @property
     def role(self) -> str:
-        """The role of the peer, "" for the NULL role; on a plain listener nobody has one."""
+        """The role of the peer, "" for the NULL role and on a plain listener."""
         return self.peer.role.value if self.peer is not None else ""
 
     @property
     def address(self) -> str:
-        """Where it comes from: HOST:PORT."""
+        """The client: HOST:PORT."""
         return str(self._accepted.address)
 
     @property
     def listener(self) -> str:
-        """The URL it came in by."""
+        """The URL of its listener."""
         return str(self._owner.endpoint)
 
     @property
@@ -255,7 +257,7 @@ class Session(asyncio.BufferedProtocol):
         return self._loop.time() - self.opened_at
 
     def overdue(self, now: float) -> str | None:
-        """Which deadline of the session has passed, if any. Asked every second, which is also how idleness is measured."""
+        """The deadline of the session that has passed, or None. Called every second, which also measures idleness."""
         limits = self._owner.limits
         if self._closing_since is not None:
             return self.end_reason if now - self._closing_since > _CLOSE_S else None
@@ -272,7 +274,7 @@ class Session(asyncio.BufferedProtocol):
         return None
 
     def abort(self, reason: str) -> None:
-        """Cut the session off without waiting for the client to read."""
+        """Disconnect at once, without waiting for the client to read."""
         self.end_reason = self.end_reason or reason
         if self.transport is not None:
             self.transport.abort()
@@ -302,7 +304,7 @@ class Session(asyncio.BufferedProtocol):
     def _refuse_request(self, adu: bytes, ruling: Ruling, exception_code: ExceptionCode) -> None:
         if not ruling.decision.allowed:
             self._owner.denied(self, adu, ruling)
-            if self._denials is None:  # made for those that are denied at all: an idle session costs memory
+            if self._denials is None:  # made at the first denial: an idle session must cost little memory
                 self._denials = TokenBucket(_DENIALS_PER_SECOND, _DENIALS_PER_SECOND)
             self._denials.take(self._loop.time())
             if self._denials.left < 1 and _PauseReason.DENIED not in self._pauses:

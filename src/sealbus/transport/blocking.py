@@ -1,10 +1,10 @@
-"""One connection without an event loop: a socket that this thread waits on. For `sealbus.sync`.
+"""One connection without an event loop: a socket that the calling thread waits on. For `sealbus.sync`.
 
-`dial_blocking` checks, connects, verifies and explains as `dial` does, with the same functions and the same TLS context;
-only the waiting differs. The socket is non-blocking and every wait is one `poll` with a time-out, so each call has a
-deadline. TLS runs on memory buffers, as in an event loop: one system call sends a record and one receives it.
+`dial_blocking` checks, connects and reports errors as `dial` does, with the same functions and the same TLS context; only
+the waiting differs. The socket is non-blocking and every wait is one `poll` with a time-out, so each call has a deadline.
+TLS runs on memory buffers, as in an event loop: one system call sends a record and one receives it.
 
-It carries tcp and mbaps. Other schemes need an event loop. `is_supported` is false where the platform has no `poll`.
+It carries tcp and mbaps on platforms with `poll`; `is_blocking_supported` says so. Everything else needs an event loop.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class BlockingTransport(asyncio.WriteTransport):
                 continue
             data = self._sock.recv(_TLS_RECORD_BYTES)
             if not data:
-                raise ConnectionResetError  # worded as by an event loop: the other side closed during the handshake
+                raise ConnectionResetError  # as an event loop raises it: without errno
             self._incoming.write(data)
 
     def _send_rest(self, rest: memoryview, deadline: float) -> None:

@@ -1,12 +1,12 @@
-"""Dial an endpoint: one table from scheme to how it is reached, one deadline, one kind of failure.
+"""Dial an endpoint: one table from scheme to dialler, one deadline, one kind of failure.
 
-Whatever the scheme, the caller gets a transport and its own protocol on the running loop, asyncio's or uvloop's, and
-whatever goes wrong on the way is one Unreachable with one plain sentence. The deadline covers everything: name,
-connection, TLS handshake, SSH log-in. When it passes, or the caller is cancelled, nothing stays open.
+Whatever the scheme, the caller gets a transport and its own protocol on the running loop, asyncio's or uvloop's, and every
+failure is one Unreachable with one sentence. The deadline covers everything: name, connection, TLS handshake, SSH log-in.
+When it passes, or the caller is cancelled, nothing stays open.
 
 mbaps: the certificate must carry the host of the URL, or the name that the URL gives with `?name=`. In TLS 1.3 a client
-has finished its handshake before the server has looked at the client's certificate. A refusal then comes after `dial`
-has returned: the protocol's `connection_lost` gets the TLS error, which `explain_tls_error` puts into words.
+has finished its handshake before the server has checked the client's certificate. A refusal then comes after `dial` has
+returned: the protocol's `connection_lost` gets the TLS error, which `explain_tls_error` describes.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ _P = TypeVar("_P", bound=asyncio.Protocol)
 async def dial(
     endpoint: Endpoint, protocol_factory: Callable[[], _P], *, tls: ssl.SSLContext | None = None, timeout_s: float
 ) -> tuple[asyncio.Transport, _P]:
-    """Connect to `endpoint` within `timeout_s` seconds and give the transport and the protocol.
+    """Connect to `endpoint` within `timeout_s` seconds. Returns the transport and the protocol.
 
-    `tls` is needed for mbaps and refused elsewhere, so that nobody takes a plain connection for a sealed one. Raises
+    `tls` is needed for mbaps and refused elsewhere, so that a plain connection is never taken for an encrypted one. Raises
     Unreachable; ConfigError for an endpoint that cannot be dialled at all.
     """
     check_dialling(endpoint, tls)
@@ -132,7 +132,7 @@ async def _dial_serial(call: _DialRequest[_P]) -> tuple[asyncio.Transport, _P]:
 
 
 async def _dial_ssh(call: _DialRequest[_P]) -> tuple[asyncio.Transport, _P]:
-    from sealbus.transport.ssh_forward import open_forward  # asyncssh takes its time to load, and few need it
+    from sealbus.transport.ssh_forward import open_forward  # asyncssh is slow to import, and few processes need it
 
     return await open_forward(call.endpoint, call.protocol_factory)
 

@@ -1,14 +1,14 @@
-"""Offer Modbus on TCP or mbaps: accept, bound what waits, shake hands, ask who may stay, hand over.
+"""Offer Modbus on TCP or mbaps: accept, bound what is pending, handshake, ask `admit`, hand over.
 
-A connection is pending until its handshake is over; `Handshakes` bounds how many wait and how long. Then `admit`
-looks at it, once and without waiting, and gives the protocol that takes it over, or a Refusal. From there on nothing
-touches it: no bytes and no callbacks pass through the listener, no task is left, and no newcomer can push it out.
-Beyond the cap on established connections newcomers are closed.
+A connection is pending until its handshake is over; `Handshakes` bounds how many are and for how long. Then `admit` decides
+on it, once and without waiting: it returns the protocol that takes over, or a Rejection. From then on the listener is not
+involved: no bytes and no callbacks pass through it, no task is left, and no newer connection can evict an admitted one.
+Beyond the limit on established connections new ones are closed.
 
-`tls` is read for each new connection: assigning another context reloads certificates without touching anyone. A
-handshake under way ends with the context that it began with, which is `Accepted.ssl_object.context`.
+`tls` is read for each new connection: assigning another context reloads certificates without disturbing sessions. A
+handshake ends with the context that it began with, which is `Accepted.ssl_object.context`.
 
-Plain TCP takes the same way without the handshake. It is the operator's word that lets it off loopback: `unsafe_plain`.
+Plain TCP takes the same way without the handshake. Off loopback it needs the operator's `unsafe_plain`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LISTENING = (Scheme.MBAPS, Scheme.TCP, Scheme.RTU_TCP)
 
 
 class Accepted:
-    """A connection that `admit` looks at. Its protocol calls `release` in `connection_lost` to give the place back."""
+    """A connection for `admit` to decide on. Its protocol calls `release` in `connection_lost` to free its place."""
 
     __slots__ = ("_listener", "address", "transport")
 
@@ -54,7 +54,7 @@ class Accepted:
         return found
 
     def release(self) -> None:
-        """Give the place back. Doing it twice is once."""
+        """Free the place. A second call does nothing."""
         listener, self._listener = self._listener, None
         if listener is not None:
             listener._release(self.address)
@@ -94,10 +94,10 @@ class Listener:
         options: ListenerOptions | None = None,
         events: ListenerEvents | None = None,
     ) -> Listener:
-        """Bind a `tcp`, `mbaps` or `rtu+tcp` endpoint and begin to accept.
+        """Bind a `tcp`, `mbaps` or `rtu+tcp` endpoint and start to accept.
 
-        `admit` is called with each connection whose handshake is over; it may raise PeerError in place of giving a
-        Refusal. Raises ConfigError for what cannot be listened on, or must not be: plain Modbus off loopback.
+        `admit` is called with each connection whose handshake is over; instead of returning a Rejection it may raise
+        PeerError. Raises ConfigError for what cannot be listened on, or must not be: plain Modbus off loopback.
         """
         if endpoint.scheme not in _LISTENING:
             raise ConfigError(f"{endpoint} is not listened on in this way", hint="use mbaps://")
@@ -125,7 +125,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also where the URL said 0."""
+        """The port that is listened on, also where the URL has port 0."""
         return self._port
 
     @property
@@ -144,9 +144,9 @@ class Listener:
         return self._established
 
     async def close(self, *, drain_s: float = 0.0) -> int:
-        """Accept no more from now on and drop what is pending.
+        """Stop accepting and drop what is pending.
 
-        Waits up to `drain_s` seconds for the admitted connections to end by themselves; gives how many are left.
+        Waits up to `drain_s` seconds for admitted connections to end by themselves; returns how many are left.
         """
         for accepting in self._accepting:
             accepting.close()

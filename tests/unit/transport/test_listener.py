@@ -196,7 +196,7 @@ async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: 
         await client.wait(lambda it: it.received == b"hello")
         assert loop.time() - began < 1
         assert listener.pending <= 32
-        assert set(book.said("failed")) == {"it made room for a newer connection: too many wait for their handshake"}
+        assert set(book.said("failed")) == {"dropped for a newer connection: too many are in their handshake"}
         # and the crowd cannot push out who is in
         crowd += [await silent(listener) for _ in range(100)]
         transport.write(b" again")
@@ -346,7 +346,7 @@ async def test_accepted_sockets_notice_a_dead_peer() -> None:
 @pytest.mark.parametrize("url", ["tcp://0.0.0.0:0", "tcp://:0", "tcp://[::]:0", "rtu+tcp://0.0.0.0:0"])
 async def test_plain_modbus_off_loopback_is_refused_unless_the_operator_insists(url: str) -> None:
     endpoint = parse_endpoint(url, listening=True)
-    with pytest.raises(ConfigError, match="offers plain Modbus to the network"):
+    with pytest.raises(ConfigError, match="would offer plain Modbus to every host"):
         await Listener.open(endpoint, admit_echo)
     listener = await Listener.open(endpoint, admit_echo, options=ListenerOptions(unsafe_plain=True))
     transport, _ = await dial(parse_endpoint(f"tcp://127.0.0.1:{listener.port}"), Recorder, timeout_s=5)
