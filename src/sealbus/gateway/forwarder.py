@@ -119,6 +119,6 @@ class Forwarder:
         recorded.journal, recorded.record = self._journal, record
         route.channel.submit(recorded)
 
-    def session_ended(self, session: Session) -> None:
+    def abandon(self, session: Session) -> None:
         for channel in self._channels:
             channel.abandon(session)

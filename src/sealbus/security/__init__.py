@@ -1,9 +1,8 @@
-"""Who is at the other end, and may we believe it?
+"""Certificates and TLS: who a peer is, and whether its certificate is trusted.
 
-Certificates, roles, revocation, TLS contexts, and an authority for plants that have none. All cryptography is
-OpenSSL's, through the standard `ssl` and `cryptography`; X.509 is parsed by `cryptography` alone. What this package
-refuses to do: to say what a peer may do (that is `policy`), to open a socket, and to skip a check for anything but an
-option named `unsafe_*`.
+Certificates, roles, revocation, TLS contexts, and an authority for plants that have none. All cryptography is OpenSSL's,
+through the standard `ssl` and `cryptography`; X.509 is parsed by `cryptography` alone. This package refuses to decide what
+a peer may do (that is `policy`), to open a socket, and to skip a check without an option named `unsafe_*`.
 """
 
 from sealbus.security.authority import Authority

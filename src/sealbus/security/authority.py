@@ -1,11 +1,11 @@
 """A certificate authority in one folder, enough for a plant that has none.
 
 Every change is made under a file lock and in an order that survives being killed at any point (see authority_index and
-durable_files). Nothing that exists is overwritten but NAME.crt, of which the folder keeps every version: issuing NAME
-again keeps its key unless a new one is asked for, and leaves older certificates of NAME valid until they are revoked.
+durable_files). No file is overwritten except NAME.crt, of which the folder keeps every version: issuing NAME again keeps its
+key unless a new one is requested, and leaves older certificates of NAME valid until they are revoked.
 
-The authority signs what the operator says, never what a request says: above all the role. Its revocation list lasts as
-long as the root unless the operator wants it fresher: a list that ran out closes every gateway that uses it.
+The authority signs what the operator decides, never what a request asks for: above all the role. Its revocation list lasts
+as long as the root unless the operator sets a shorter time: an outdated list makes every gateway that uses it refuse peers.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _utc_now() -> datetime:
 
 
 class Authority:
-    """An opened authority. Its key is read when something is to be signed, with `passphrase` if it is encrypted."""
+    """An opened authority. Its key is read when something is signed, with `passphrase` if it is encrypted."""
 
     def __init__(self, folder: AuthorityFolder, root: x509.Certificate, passphrase: bytes | None = None) -> None:
         self.folder = folder
@@ -138,9 +138,9 @@ class Authority:
         days: int = LEAF_DAYS,
         directory: Path | None = None,
     ) -> Issued:
-        """Sign a request: NAME.crt with its subject, its hosts and this `role`. Show what it asks for before.
+        """Sign a request: NAME.crt with its subject, its hosts and this `role`. Show its contents to the operator before.
 
-        Raises ConfigError as `issue` does, and where NAME.crt would be torn from its key.
+        Raises ConfigError as `issue` does, and where NAME.crt would no longer match its key.
         """
         check_name(request.name)
         general_names = _check_wishes(role, request.hosts, days)
@@ -154,7 +154,7 @@ class Authority:
             return self._issue(spec, signer, directory)
 
     def revoke(self, name_or_serial: str, *, reason: str = "unspecified") -> tuple[IssuedCertificate, ...]:
-        """Revoke every certificate of a name, or the one of a serial, and write ca.crl anew.
+        """Revoke every certificate of a name, or the one with a serial, and write a new ca.crl.
 
         Returns those that were not revoked before. Raises ConfigError if none has that name or serial.
         """
@@ -180,7 +180,7 @@ class Authority:
         return tuple(IssuedCertificate.of(entry, now, exists=True) for entry in revoked.values())
 
     def renew_revocation_list(self, crl_days: int | None = None) -> datetime:
-        """Write ca.crl anew; returns its end. `crl_days` is kept: 0 for as long as the root, None for as before."""
+        """Write a new ca.crl; returns its end. `crl_days` is kept: 0 for as long as the root, None for as before."""
         with self.folder.locked():
             signer = self._load_key()
             index = load_index(self.folder.index)
@@ -197,7 +197,7 @@ class Authority:
         )
 
     def status(self) -> AuthorityStatus:
-        """How the authority itself is doing. Needs no key."""
+        """The state of the authority itself. Needs no key."""
         number = load_index(self.folder.index).crl_number
         renew = f"run sealbus ca renew-crl {self.folder.directory}"
         problems: list[str] = []
@@ -209,7 +209,7 @@ class Authority:
                 problems.append(f"{self.folder.revocation_list} is older than the last revocation; {renew}")
             if end is not None and self.clock() > end:
                 problems.append(
-                    f"{self.folder.revocation_list} is out of date: whoever uses it lets nobody in; {renew}"
+                    f"{self.folder.revocation_list} is out of date: gateways that use it refuse every peer; {renew}"
                 )
         except (ConfigError, x509.ExtensionNotFound):
             problems.append(f"{self.folder.revocation_list} cannot be used; {renew}")
@@ -245,7 +245,7 @@ class Authority:
         return Issued(entry.serial, path, None, entry.not_after, key_notes + self._notes(spec, index, now))
 
     def _check_key_history(self, spec: CertificateSpec, index: Index) -> tuple[str, ...]:
-        """Refuse a key that is known to be in foreign hands, and tell of one that may be."""
+        """Refuse a key that was revoked as compromised; warn of a key whose certificate was revoked otherwise."""
         for entry in index.entries:
             if entry.revoked_at is None or not self.folder.has_issued(entry.serial):
                 continue
@@ -308,7 +308,7 @@ class Authority:
 
 
 def _check_wishes(role: str | None, hosts: Sequence[str], days: int) -> tuple[x509.GeneralName, ...]:
-    """Refuse what cannot be certified before anything is written; the hosts as they stand in a certificate."""
+    """Check the lifetime and the hosts before anything is written; returns the hosts as they stand in a certificate."""
     if role is not None:
         check_role(role)
     check_lifetime(days)

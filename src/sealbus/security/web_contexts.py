@@ -1,7 +1,8 @@
-"""TLS for what is not Modbus: the web site, and where its audit is sent. Same versions, no client certificate asked for.
+"""TLS for everything but Modbus: the web site, and the receiver of its audit. The same versions, without client
+certificates.
 
-A browser brings no certificate, so what `contexts` demands of both sides cannot hold here. Everything else does: TLS 1.2
-and 1.3 with forward secrecy, no compression, no renegotiation, the server named and checked by whoever dials.
+A browser has no certificate, so what `contexts` demands of both sides cannot apply here. Everything else does: TLS 1.2
+and 1.3 with forward secrecy, no compression, no renegotiation, and a client that checks the name of the server.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 
 
 def build_site_context(identity: Identity) -> ssl.SSLContext:
-    """A context that serves HTTP/1.1 to whoever comes. ConfigError for a certificate that OpenSSL refuses."""
+    """A context that serves HTTP/1.1 to any client. ConfigError for a certificate that OpenSSL refuses."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
@@ -67,7 +68,7 @@ def _load_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
             context.load_cert_chain(chain_path, key_path, password=pair.password or b"")
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(
-            f"OpenSSL does not take this certificate: {getattr(error, 'reason', None) or error}",
+            f"OpenSSL rejects this certificate: {getattr(error, 'reason', None) or error}",
             file=pair.certificate_file,
             hint="issue it with ECDSA P-256 or RSA of 2048 bits or more, signed with SHA-256",
         ) from None

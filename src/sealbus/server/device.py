@@ -204,7 +204,7 @@ class DeviceBackend:
         else:
             _answer(session, adu, ruling.request, value)
 
-    def session_ended(self, session: Session) -> None: ...
+    def abandon(self, session: Session) -> None: ...
 
     async def _wait_for(self, work: Awaitable[Any], session: Session, adu: bytes, request: Request) -> None:
         try:

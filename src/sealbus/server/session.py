@@ -62,7 +62,7 @@ class Backend(Protocol):
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
-    def session_ended(self, session: Session) -> None:
+    def abandon(self, session: Session) -> None:
         """The client is gone or has lost its rights: what is queued for it must not be sent."""
 
 
@@ -191,7 +191,7 @@ class Session(asyncio.BufferedProtocol):
         self.stop_accepting()
         self.end_reason = self.end_reason or (f"lost: {exc}" if exc else "closed by the client")
         self._accepted.release()
-        self._owner.backend.session_ended(self)
+        self._owner.backend.abandon(self)
         self._owner.session_closed(self)
 
     def pause_writing(self) -> None:
@@ -230,7 +230,7 @@ class Session(asyncio.BufferedProtocol):
         """Close it, for the first reason given. Written answers still go out; queued requests are not sent."""
         self.end_reason = self.end_reason or reason
         self.stop_accepting()
-        self._owner.backend.session_ended(self)
+        self._owner.backend.abandon(self)
         if self.transport is not None and self._closing_since is None:
             self._closing_since = self._loop.time()
             self._writer.flush()

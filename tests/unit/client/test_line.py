@@ -241,7 +241,7 @@ async def test_a_connection_that_is_lost_says_whether_it_ever_answered() -> None
     await sent(line, asked)
     transport.lose(ConnectionResetError("reset"))
     assert asked.end is Failure.CONNECTION_LOST
-    assert owner.lost == [("closed by the device: the peer closed the connection without a word", True)]
+    assert owner.lost == [("closed by the device: the peer closed the connection without giving a reason", True)]
 
     line, transport, owner = open_line()
     await sent(line, Asked(read(1)))

@@ -151,7 +151,7 @@ async def test_a_unit_that_leads_nowhere_is_0a_and_is_not_recorded() -> None:
 
 async def test_when_a_client_is_gone_each_device_is_told() -> None:
     story = Story()
-    story.forwarder.session_ended(cast("Session", story))
+    story.forwarder.abandon(cast("Session", story))
     assert story.told == [("abandoned", story)]
 
 

@@ -208,7 +208,7 @@ def test_an_encrypted_authority_signs_only_with_its_passphrase_and_lists_without
 
 def test_an_authority_is_never_overwritten(authority: Authority) -> None:
     before = {path: path.read_bytes() for path in authority.folder.directory.iterdir() if path.is_file()}
-    with pytest.raises(ConfigError, match="an authority in this folder already"):
+    with pytest.raises(ConfigError, match="this folder has an authority already"):
         Authority.create(authority.folder.directory, "Another")
     assert before == {path: path.read_bytes() for path in before}
 
@@ -343,7 +343,7 @@ def test_the_status_says_when_the_list_is_gone_or_out_of_date(tmp_path: Path) ->
     authority = Authority.create(tmp_path / "ca", "Plant", RootOptions(crl_days=7))
     assert authority.status().problems == ()
     authority.clock = lambda: datetime.now(UTC) + 8 * DAY
-    assert "is out of date: whoever uses it lets nobody in" in authority.status().problems[0]
+    assert "is out of date: gateways that use it refuse every peer" in authority.status().problems[0]
     authority.folder.revocation_list.unlink()
     assert "cannot be used" in authority.status().problems[0]
 

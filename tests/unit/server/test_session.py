@@ -60,7 +60,7 @@ class Backend:
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         self.submitted.append(adu)
 
-    def session_ended(self, session: Session) -> None:
+    def abandon(self, session: Session) -> None:
         self.gone_sessions += 1
 
 

@@ -127,7 +127,7 @@ async def test_a_plain_device_on_an_mbaps_port_is_said(contexts: Contexts) -> No
             self.accepted.transport.write(b"\x00\x01\x00\x00\x00\x03\x01\x83\x02")
 
     listener = await Listener.open(parse_endpoint("tcp://127.0.0.1:0", listening=True), Plc)
-    with pytest.raises(Unreachable, match="TLS failed: plain bytes came in where TLS was expected"):
+    with pytest.raises(Unreachable, match="TLS failed: plain bytes arrived where TLS was expected"):
         await dial(parse_endpoint(f"mbaps://127.0.0.1:{listener.port}"), Recorder, tls=contexts.client, timeout_s=5)
     await listener.close(drain_s=5)
 

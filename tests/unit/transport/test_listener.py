@@ -157,7 +157,7 @@ async def test_plain_bytes_on_a_tls_port_are_refused_with_a_reason(contexts: Con
         sock = await silent(listener)
         await asyncio.get_running_loop().sock_sendall(sock, b"\x00\x01\x00\x00\x00\x06\x01\x03\x00\x00\x00\x0a")
         assert await is_closed(sock)
-        assert await book.wait("failed") == ["plain bytes came in where TLS was expected"]
+        assert await book.wait("failed") == ["plain bytes arrived where TLS was expected"]
         assert listener.pending == 0
 
 
