@@ -379,6 +379,7 @@ INTERRUPTED_ON_THE_WIRE = """
 import os, signal, sys, threading
 import sealbus
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with SIGINT ignored
 modbus = sealbus.sync.connect(sys.argv[1], timeout=5)
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
