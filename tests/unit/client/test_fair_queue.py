@@ -1,4 +1,4 @@
-"""Clients take turns, then their connections, and a full queue is taken from whoever has most in it."""
+"""Clients take turns, then their connections, and a full queue evicts a request of the client with the most."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ READ = bytes.fromhex("03 0000 0001")
 
 
 class Asked(Transaction):
-    """Asked by a connection whose first letter says whose it is: a1 and a2 are two connections of a."""
+    """From a connection whose first letter names its client: a1 and a2 are two connections of a."""
 
     def __init__(self, source: str) -> None:
         super().__init__(source, RawRequest(b"\1" + READ), 0.0)
@@ -52,7 +52,7 @@ def test_a_source_with_little_waiting_takes_the_last_place_of_the_one_with_most(
     assert order(queue) == ["a", "b", "c", "a", "b"]
 
 
-def test_nobody_is_crowded_out_for_one_who_would_have_as_much() -> None:
+def test_a_client_with_as_many_requests_evicts_nothing() -> None:
     queue = queue_of(4, "a", "a", "b", "b")
     assert queue.evict_for(ask("a")) is None
     assert queue.evict_for(ask("b")) is None
@@ -65,7 +65,7 @@ def test_many_connections_of_one_client_have_one_turn_between_them() -> None:
     assert order(queue) == ["a1", "b1", "c1", "a2", "b1", "a3", "a1"]
 
 
-def test_many_connections_of_one_client_are_crowded_out_as_one() -> None:
+def test_many_connections_of_one_client_are_evicted_as_one() -> None:
     queue = queue_of(4, "a1", "a2", "a3", "a4")
     for expected in ("a1", "a2"):
         newcomer = ask("b1")

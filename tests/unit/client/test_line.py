@@ -100,7 +100,7 @@ async def test_a_line_is_free_for_as_many_as_it_may_have_under_way() -> None:
     assert line.is_free()
 
 
-async def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
+async def test_an_answer_that_no_request_waits_for_is_dropped() -> None:
     line, _, owner = open_line()
     asked = Asked(read(1))
     await sent(line, asked)
@@ -160,7 +160,7 @@ async def test_with_a_head_what_fits_is_an_answer(pdu: bytes) -> None:
     assert asked.end == pdu
 
 
-async def test_what_comes_after_a_wrong_answer_in_the_same_piece_is_nobodys() -> None:
+async def test_bytes_after_a_wrong_answer_in_the_same_piece_are_dropped() -> None:
     line, _, _ = open_line(in_flight=2)
     asked, other = Asked(read(1)), Asked(read(2))
     await sent(line, asked, other)
@@ -275,7 +275,7 @@ async def test_a_gap_begins_with_the_answer() -> None:
     assert loop.time() - began == pytest.approx(2.0, abs=0.11)
 
 
-async def test_an_answer_that_nobody_asked_for_does_not_shorten_a_gap() -> None:
+async def test_an_unexpected_answer_does_not_shorten_a_gap() -> None:
     line, transport, owner = open_line(gap_s=2.0)
     await sent(line, Asked(read(1)))
     line.data_received(adu(1, words(1)))
@@ -286,7 +286,7 @@ async def test_an_answer_that_nobody_asked_for_does_not_shorten_a_gap() -> None:
     assert len(transport.adus) == 1
 
 
-async def test_with_a_lenient_id_the_only_one_who_waits_gets_the_answer() -> None:
+async def test_with_a_lenient_id_the_only_request_in_flight_gets_the_answer() -> None:
     line, _, owner = open_line(lenient_transaction_id=True)
     asked = Asked(read(1))
     await sent(line, asked)

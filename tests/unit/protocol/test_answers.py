@@ -65,7 +65,7 @@ def test_a_head_is_protocol_length_unit_and_how_the_pdu_begins_and_none_where_th
     assert answer_shape(bytes.fromhex("03 0000 0002")).head(7) == bytes.fromhex("0000 0007 07 03 04")
     assert answer_shape(bytes.fromhex("06 0001 0003")).head(7) == bytes.fromhex("0000 0006 07 06 0001 0003")
     assert answer_shape(bytes.fromhex("14 07 06 0004 0001 0002")).head(7) is None  # its groups have a structure
-    assert answer_shape(bytes.fromhex("41 00")).head(7) is None  # nobody knows how long it is
+    assert answer_shape(bytes.fromhex("41 00")).head(7) is None  # its length is not known
 
 
 @pytest.mark.parametrize("vector", EXCHANGES, ids=named)

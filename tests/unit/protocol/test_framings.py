@@ -123,7 +123,7 @@ def test_every_beginning_of_a_frame_is_partial_until_it_ends(name: str, vector: 
     ("build", "encode"),
     [(RtuRequestStream, encode_rtu), (RtuResponseStream, encode_rtu), (AsciiStream, encode_ascii)],
 )
-def test_after_silence_a_serial_stream_starts_anew(
+def test_after_silence_a_serial_stream_starts_again(
     build: Callable[[], RtuRequestStream | RtuResponseStream | AsciiStream], encode: Callable[[int, bytes], bytes]
 ) -> None:
     stream = build()

@@ -293,7 +293,7 @@ def test_a_key_that_was_revoked_for_no_given_reason_is_worth_a_note(authority: A
     assert any(f"its key is that of the revoked certificate {old.serial}" in note for note in notes)
 
 
-def test_revoking_again_changes_nothing_but_writes_the_list_anew(authority: Authority) -> None:
+def test_revoking_again_changes_nothing_but_writes_a_new_list(authority: Authority) -> None:
     done = authority.issue("op")
     authority.revoke("op")
     when = authority.list()[0].revoked_at
@@ -339,7 +339,7 @@ def test_a_fresher_list_is_kept_fresh_by_later_revocations(tmp_path: Path) -> No
     assert authority.renew_revocation_list(0) == authority.root.not_valid_after_utc
 
 
-def test_the_status_says_when_the_list_is_gone_or_out_of_date(tmp_path: Path) -> None:
+def test_the_status_reports_a_missing_or_outdated_list(tmp_path: Path) -> None:
     authority = Authority.create(tmp_path / "ca", "Plant", RootOptions(crl_days=7))
     assert authority.status().problems == ()
     authority.clock = lambda: datetime.now(UTC) + 8 * DAY

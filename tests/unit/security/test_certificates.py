@@ -66,7 +66,7 @@ def test_any_readable_role_can_be_given(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["", "a\0b", "a\nb", "\x1b[31m", "\x7f", "r" * 1025, "\ud800"])
-def test_roles_that_nobody_could_read_or_would_honour_cannot(role: str) -> None:
+def test_roles_that_are_not_printable_or_would_be_rejected_cannot(role: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_role(role)
     assert caught.value.key == "--role"

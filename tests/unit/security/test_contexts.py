@@ -1,4 +1,4 @@
-"""Who gets through a handshake and who does not, with which suites, in both versions of TLS."""
+"""Which handshakes succeed, with which suites, in both versions of TLS."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ BAD = {
 
 @both_versions
 @pytest.mark.parametrize("kind", GOOD)
-def test_a_certificate_that_leads_to_the_anchor_is_let_in(tmp_path: Path, kind: str, version: ssl.TLSVersion) -> None:
+def test_a_certificate_that_leads_to_the_anchor_is_accepted(tmp_path: Path, kind: str, version: ssl.TLSVersion) -> None:
     credential = GOOD[kind]
     server, _ = handshake(_server(tmp_path), careless_client(tmp_path, credential, version=version))
     assert server.getpeercert(binary_form=True) == credential.der

@@ -191,14 +191,14 @@ def test_no_session_is_resumed_after_a_fatal_alert(gate: Gate, version: ssl.TLSV
     session = end.session
     assert session is not None
     gate.verifier.peer(server, NOW)
-    to_server.write(bytes.fromhex("17 03 03 00 20") + bytes(32))  # a record that nobody encrypted
+    to_server.write(bytes.fromhex("17 03 03 00 20") + bytes(32))  # a record that was not encrypted
     with pytest.raises(ssl.SSLError, match="DECRYPTION_FAILED_OR_BAD_RECORD_MAC"):
         server.read(1)
     again, _ = handshake(gate.context, client, session=session)
     assert again.session_reused is False
 
 
-def test_the_memory_of_a_verifier_is_bounded_and_keeps_who_came_last(gate: Gate) -> None:
+def test_the_memory_of_a_verifier_is_bounded_and_keeps_the_latest_peers(gate: Gate) -> None:
     gate.verifier = PeerVerifier(gate.trust, remembered=2)
     clients = [gate.client(make_leaf(ROOT, str(number)), ssl.TLSVersion.TLSv1_2) for number in range(3)]
     first, first_end = handshake(gate.context, clients[0])

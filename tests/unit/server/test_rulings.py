@@ -1,4 +1,4 @@
-"""A ruling is worked out once for a kind of request; what is remembered of it is bounded, whoever asks."""
+"""A ruling is made once for a kind of request; the cache of rulings is bounded for all roles."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_where_everything_is_allowed_all_clients_of_a_plain_listener_share_it_to
     assert policy_rulings.rulings_of("") is policy_rulings.rulings_of("")
 
 
-def test_roles_of_strangers_do_not_fill_the_memory_nor_keep_a_named_role_out() -> None:
+def test_unknown_roles_do_not_fill_the_cache_nor_keep_a_named_role_out() -> None:
     policy_rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml"))
     for number in range(300):
         policy_rulings.rulings_of(f"stranger {number}")

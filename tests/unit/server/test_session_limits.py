@@ -62,7 +62,7 @@ async def test_each_deadline_is_told_when_it_has_passed_and_not_before(
     assert session.overdue(session.opened_at + seconds) == reason
 
 
-async def test_idle_is_who_asks_nothing_and_waits_for_nothing() -> None:
+async def test_a_session_is_idle_without_requests_and_with_none_in_flight() -> None:
     session = session_of(Owner(limits=SessionLimits(idle_s=10.0)), Transport())
     receive(session, READ)
     now = session.opened_at
@@ -72,7 +72,7 @@ async def test_idle_is_who_asks_nothing_and_waits_for_nothing() -> None:
     assert session.overdue(now + 111.0) == "idle"
 
 
-async def test_nobody_is_idle_where_there_is_no_such_limit() -> None:
+async def test_no_session_is_idle_where_the_limit_is_off() -> None:
     session = session_of(Owner(limits=SessionLimits(idle_s=0.0)), Transport())
     receive(session, READ)
     session.finish_silently()
@@ -97,7 +97,7 @@ async def test_denials_take_no_place_from_requests_that_are_allowed() -> None:
     assert (owner.backend.submitted, session.in_flight) == ([READ], 1)
 
 
-async def test_who_hears_no_more_is_still_answered() -> None:
+async def test_after_stop_accepting_requests_in_flight_are_still_answered() -> None:
     owner, transport = Owner(), Transport()
     session = session_of(owner, transport)
     receive(session, READ)

@@ -40,7 +40,7 @@ async def _echoes(transport: asyncio.Transport, client: Recorder) -> bool:
 
 
 def _deaf() -> tuple[socket.socket, int]:
-    """A listening socket that nobody accepts from: connections are made and never answered."""
+    """A listening socket without accept: connections are made and never answered."""
     sock = socket.create_server(("127.0.0.1", 0))
     return sock, _port(sock)
 

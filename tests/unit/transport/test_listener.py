@@ -1,4 +1,4 @@
-"""Listening: who gets in, who is told why not, and who has to make room, on asyncio and on uvloop."""
+"""Listening: which connections are admitted, rejected with a reason, or dropped for others, on asyncio and on uvloop."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def call(listener: Listener, contexts: Contexts) -> tuple[asyncio.Transpor
 
 
 async def silent(listener: Listener) -> socket.socket:
-    """A connection that says nothing."""
+    """A connection that sends nothing."""
     sock = socket.socket()
     sock.setblocking(False)
     try:
@@ -143,7 +143,7 @@ async def test_a_certificate_of_a_foreign_authority_is_refused_with_its_reason(c
     book = Doorbook()
     async with listening(contexts, book) as listener:
         _, client = await dial(listener.endpoint, Recorder, tls=contexts.foreign, timeout_s=5)
-        # TLS 1.3: this client believed in its handshake; the refusal comes at its first read
+        # TLS 1.3: the client's handshake has succeeded; the refusal comes at its first read
         lost = await client.wait_lost()
         assert isinstance(lost, ssl.SSLError)
         assert lost.reason == "TLSV1_ALERT_UNKNOWN_CA"
@@ -197,7 +197,7 @@ async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: 
         assert loop.time() - began < 1
         assert listener.pending <= 32
         assert set(book.said("failed")) == {"dropped for a newer connection: too many are in their handshake"}
-        # and the crowd cannot push out who is in
+        # and pending connections cannot replace an admitted one
         crowd += [await silent(listener) for _ in range(100)]
         transport.write(b" again")
         await client.wait(lambda it: it.received == b"hello again")
@@ -207,7 +207,7 @@ async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: 
             sock.close()
 
 
-async def test_those_who_make_room_are_the_oldest(contexts: Contexts) -> None:
+async def test_the_oldest_pending_connections_are_dropped(contexts: Contexts) -> None:
     book = Doorbook()
     async with listening(contexts, book, options=ListenerOptions(pending_per_address=2)) as listener:
         first, second, third = [await silent(listener) for _ in range(3)]
@@ -239,7 +239,7 @@ async def test_beyond_the_cap_newcomers_are_closed_and_the_established_stay(cont
 
 
 @pytest.mark.parametrize("by_error", [False, True])
-async def test_who_is_not_admitted_is_closed_with_the_reason(contexts: Contexts, by_error: bool) -> None:
+async def test_a_connection_that_is_not_admitted_is_closed_with_the_reason(contexts: Contexts, by_error: bool) -> None:
     def admit(accepted: Accepted) -> Rejection:
         if by_error:
             raise PeerError("revoked")
@@ -285,7 +285,9 @@ async def test_a_listener_cannot_lose_its_certificates_or_stop_asking_for_theirs
         assert listener.tls is contexts.server
 
 
-async def test_a_closed_listener_takes_nobody_and_drops_who_waits_but_not_who_is_in(contexts: Contexts) -> None:
+async def test_a_closed_listener_accepts_nothing_and_drops_what_is_pending_but_not_what_is_admitted(
+    contexts: Contexts,
+) -> None:
     book = Doorbook()
     async with listening(contexts, book) as listener:
         transport, client = await call(listener, contexts)

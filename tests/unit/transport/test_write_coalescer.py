@@ -30,7 +30,7 @@ async def test_the_first_of_a_turn_is_written_at_once_and_the_others_at_its_end(
     assert written == ["a1", "b1", "a2", "b2"]
 
 
-async def test_who_is_alone_never_waits() -> None:
+async def test_a_single_connection_is_never_delayed() -> None:
     written: list[str] = []
     wires = [Wire("a", written)]
     writer = WriteCoalescer(wires)
@@ -39,7 +39,7 @@ async def test_who_is_alone_never_waits() -> None:
     assert written == ["a1", "a2"]
 
 
-async def test_who_is_left_alone_within_a_turn_waits_behind_his_own() -> None:
+async def test_the_last_connection_of_a_turn_keeps_the_order_of_its_writes() -> None:
     written: list[str] = []
     wires = [Wire(name, written) for name in "ab"]
     writer = WriteCoalescer(wires)
