@@ -60,7 +60,7 @@ def _info(port: int) -> AddressInfo:
 
 
 def _black_hole() -> tuple[socket.socket, list[socket.socket]]:
-    """A listening socket whose backlog is full, and what fills it: Linux drops further attempts without a word."""
+    """A listening socket whose backlog is full, and what fills it: Linux drops further attempts without an answer."""
     silent = socket.create_server(("127.0.0.1", 0), backlog=0)
     crowd = []
     while True:
