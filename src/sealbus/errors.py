@@ -1,11 +1,11 @@
-"""Whose fault was it? Every error of Sealbus answers that by its class.
+"""Every error of Sealbus says by its class who is to blame.
 
 LocalError: the caller asked for something that cannot be done. PeerError: the other side broke the protocol.
-ConfigError: a file or option of the operator is wrong; it names the file, the line, the key and the mend.
-DeviceException: the device answered, lawfully, that it will not. Unreachable and ResponseTimeout: nobody answered.
+ConfigError: a file or option of the operator is wrong; it names the file, the line, the key and what to write instead.
+DeviceException: the device refused, as the protocol allows. Unreachable and ResponseTimeout: nobody answered.
 
 `code` is stable and for programs; the text is for people. `outcome_unknown` is true where a write may have been
-carried out although no answer came: such a write is never repeated by Sealbus, and must not be repeated blindly by anyone.
+carried out although no answer came. Sealbus never repeats such a write, and a caller must not repeat it blindly.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class PeerError(SealbusError):
 
 
 class ConfigError(SealbusError):
-    """Something the operator wrote cannot be used. Renders as one line: where, which key, what is wrong, how to mend it."""
+    """A file or option of the operator cannot be used. One line: where, which key, what is wrong, what to write instead."""
 
     code = "config"
 

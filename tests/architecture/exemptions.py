@@ -23,7 +23,7 @@ BLIND_EXCEPT: dict[str, str] = {
     "sealbus.history.writer.HistoryWriter._store_all": "the outermost loop of a thread: logged, shown, tried again",
     "sealbus.bus.request_reply.RequestReply._answer": "a handler is the user's code: refused, and logged",
     "sealbus.bus.redis_bus_connection.RedisBusConnection._run": "the outermost loop: logged, and connected again",
-    "sealbus.security.peers._build_peer": "a peer's bytes, a parser with no closed set of exceptions: refuses",
+    "sealbus.security.peer_verifier._build_peer": "a peer's bytes, a parser with no closed set of exceptions: refuses",
     "sealbus.security.roles.role_of": "a peer's bytes, a parser with no closed set of exceptions: no role",
     "sealbus.server.device.DeviceBackend._wait_for": "a device is the user's code: exception 04, and logged",
     "sealbus.server.device.DeviceBackend.submit": "a device is the user's code: exception 04, and logged",

@@ -29,7 +29,7 @@ def _cells(line: str) -> list[str]:
 def _rows(text: str) -> list[list[str]]:
     """The rows of a table without its two lines at the head."""
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    return [_cells(line) for line in lines if not line.startswith(("| --- ", "| asks ", "| what ", "| R |"))]
+    return [_cells(line) for line in lines if not line.startswith(("| --- ", "| requires ", "| case ", "| R |"))]
 
 
 def _requirements() -> list[list[str]]:

@@ -46,8 +46,8 @@ async def test_it_reads_as_soon_as_the_files_are_there(bastion: Bastion, tmp_pat
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        ({"key": "strange_key"}, "the SSH server takes none of our keys"),
-        ({"hosts": "changed_hosts"}, "somebody sits in between"),
+        ({"key": "strange_key"}, "the SSH server accepts none of our keys"),
+        ({"hosts": "changed_hosts"}, "the connection is intercepted"),
         ({"hosts": "empty_hosts"}, "the host key of the SSH server is not in"),
     ],
 )

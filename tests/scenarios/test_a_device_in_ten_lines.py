@@ -193,7 +193,7 @@ async def test_nothing_is_served_without_a_policy_or_without_a_name_for_what_is_
     with pytest.raises(ConfigError, match="needs identity"):
         sealbus.serve("mbaps://127.0.0.1:0", device, unsafe_no_policy=True)
     open_to_all = sealbus.serve("tcp://0.0.0.0:0", device, unsafe_no_policy=True)
-    with pytest.raises(ConfigError, match="offers plain Modbus to the network"):
+    with pytest.raises(ConfigError, match="would offer plain Modbus to every host"):
         await open_to_all.start()
     with pytest.raises(ConfigError, match="cannot be read"):
         sealbus.serve("tcp://127.0.0.1:0", device, policy=tmp_path / "none.toml")

@@ -167,8 +167,8 @@ async def test_a_device_behind_an_ssh_server_is_read_and_written(tmp_path: Path,
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({"known_hosts": "changed_hosts"}, "it was changed, or somebody sits in between"),
-        ({"key": "strange_key"}, "takes none of our keys"),
+        ({"known_hosts": "changed_hosts"}, "it was changed, or the connection is intercepted"),
+        ({"key": "strange_key"}, "accepts none of our keys"),
     ],
 )
 async def test_an_ssh_server_that_is_not_the_known_one_is_not_used(

@@ -78,7 +78,7 @@ async def test_the_queued_write_of_a_client_that_is_gone_is_never_sent(plant: Pl
     assert await reader.ask(adu(3, read_holding(100, 1))) == adu(3, words(100))
     assert plant.device.writes == []
     (outcome,) = plant.records(WriteOutcome)
-    assert (outcome.outcome, outcome.why) == (Outcome.NOT_SENT, "the one who asked is gone")
+    assert (outcome.outcome, outcome.why) == (Outcome.NOT_SENT, "the client has disconnected")
 
 
 async def test_a_write_for_a_device_that_is_away_is_not_sent_when_it_is_back(plant: Plant) -> None:

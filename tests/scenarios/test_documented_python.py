@@ -99,7 +99,7 @@ async def test_every_call_of_a_connection_is_documented() -> None:
     ("function", "heading"), [(sealbus.connect, "argument"), (sealbus.serve, "argument of `serve`")]
 )
 async def test_every_argument_is_documented(function: Any, heading: str) -> None:
-    table = _DOCUMENT.split(f"| {heading} | what |\n")[1].split("\n\n")[0]
+    table = _DOCUMENT.split(f"| {heading} | meaning |\n")[1].split("\n\n")[0]
     documented = {name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split("|")[1])}
     assert documented == set(inspect.signature(function).parameters)
 

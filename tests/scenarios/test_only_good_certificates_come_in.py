@@ -114,7 +114,7 @@ BAD: dict[Maker, str] = {
     for_servers_only: "its certificate is not meant for this use",
     the_root_itself: "its certificate is not meant for this use",
     an_authority_below_the_root: "its certificate is not meant for this use",
-    an_authority_with_a_role: "an authority's own certificate does not stand for a device or a person",
+    an_authority_with_a_role: "the certificate of an authority cannot identify a device or a person",
     signed_with_sha1: "too weak",
     rsa_1024: "too weak",
     issued_by_a_leaf: "",
@@ -122,7 +122,7 @@ BAD: dict[Maker, str] = {
     without_the_authority_between: "its authority is unknown",
     below_an_expired_authority: "its certificate has expired",
     with_another_signature: "the signature of its certificate is wrong",
-    with_a_critical_role: "its certificate has a critical extension that nobody here understands",
+    with_a_critical_role: "its certificate has a critical extension that is not known here",
 }
 
 

@@ -357,7 +357,7 @@ async def test_the_verbs_reach_a_device_behind_an_ssh_server() -> None:
             known = bastion.url(f"127.0.0.1:{port}")
             assert await run_here("read", known, "input:7") == Done(DONE, "1007\n", "")
             changed = bastion.url(f"127.0.0.1:{port}", known_hosts="changed_hosts")
-            assert_fails(await run_here("read", changed, "input:7"), FAILED, "somebody sits in between")
+            assert_fails(await run_here("read", changed, "input:7"), FAILED, "the connection is intercepted")
 
 
 async def test_as_a_program_of_its_own_it_does_the_same(shell: Shell) -> None:

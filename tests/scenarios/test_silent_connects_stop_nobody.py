@@ -74,7 +74,7 @@ async def test_an_operator_works_and_another_comes_in_beside_a_thousand_silent_c
         assert [await operator.ask(READ), await newcomer.ask(READ)] == [ANSWER, ANSWER]
     reasons = {each.reason for each in plant.records(HandshakeFailed)}
     assert reasons == {
-        "it made room for a newer connection: too many wait for their handshake",
+        "dropped for a newer connection: too many are in their handshake",
         f"it was not finished within {HANDSHAKE_S:g} s",
     }
     assert plant.records(Disconnected) == []

@@ -1,14 +1,19 @@
-"""`sealbus.sync`: the same calls and errors in a script or in threads, and a clear word where it cannot work.
+"""`sealbus.sync`: the same calls, errors and checks in a script or in threads, and a clear error where it cannot work.
 
-The device lives on a loop in a thread of its own, as it would on another machine.
+The device runs on an event loop in a thread of its own, as it would on another machine. The promises of the asynchronous
+client (test_the_client_says_how_far_a_call_came) are tried again here, because a plain socket carries the calls.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import signal
+import ssl
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +21,22 @@ import pytest
 
 import pki
 import sealbus
-from scenarios.plant import PATIENCE_S, ScriptedDevice, until
-from scenarios.programs import Programs
-from sealbus import DeviceException, Identity, LocalError, ResponseTimeout, Unreachable
+from scenarios.plant import PATIENCE_S, ScriptedDevice, adu, until, words, write_register
+from scenarios.programs import Programs, run
+from sealbus import (
+    ChannelRules,
+    ConfigError,
+    DeviceException,
+    Identity,
+    LocalError,
+    PeerError,
+    ResponseTimeout,
+    Unreachable,
+)
+from sealbus.protocol import encode_rtu
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
 
@@ -118,6 +133,11 @@ async def hang_up(device: ScriptedDevice) -> None:
         await writer.wait_closed()
 
 
+async def cut_off(device: ScriptedDevice) -> None:
+    device.drop()
+    await until(lambda: not device.live)
+
+
 INTERRUPTED = """
 import sys
 import sealbus
@@ -146,6 +166,208 @@ def test_a_write_that_is_interrupted_before_it_is_sent_is_never_sent(
     assert device.writes == []
 
 
+def answer(request: bytes, pdu: bytes, *, unit: int = 1) -> bytes:
+    return adu(int.from_bytes(request[:2], "big"), pdu, unit=unit)
+
+
+def test_silence_is_a_time_out_and_nothing_is_repeated(modbus: sealbus.sync.Connection, device: ScriptedDevice) -> None:
+    device.answer = lambda request: None
+    began = time.monotonic()
+    with pytest.raises(ResponseTimeout) as silent:
+        modbus.read_holding_registers(10, 1)
+    assert not silent.value.outcome_unknown
+    assert time.monotonic() - began >= 0.3
+    with pytest.raises(ResponseTimeout, match="may or may not have been carried out") as silent:
+        modbus.read_write_registers((0, 1), (10, [1]))
+    assert silent.value.outcome_unknown
+    assert [request[7] for request in device.requests] == [3, 23]
+
+
+def test_an_answer_that_comes_byte_by_byte_for_longer_than_the_deadline_is_none(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice
+) -> None:
+    async def trickle(request: bytes) -> None:
+        (writer,) = device.live
+        for byte in device.honest(request):
+            writer.write(bytes((byte,)))
+            await asyncio.sleep(0.05)
+
+    device.answer = trickle
+    with pytest.raises(ResponseTimeout):
+        modbus.read_holding_registers(10, 1)
+    device.answer = device.honest
+    assert modbus.read_holding_registers(20, 1) == [20]
+
+
+def test_a_connection_lost_under_a_call_says_whether_a_write_was_on_its_way(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice
+) -> None:
+    assert modbus.read_holding_registers(1, 1) == [1]
+    for call, unknown in (
+        (lambda: modbus.write_registers(10, [1, 2]), True),
+        (lambda: modbus.read_holding_registers(1, 1), False),
+    ):
+        device.answer = lambda request: device.drop()
+        with pytest.raises(Unreachable, match="closed by the device") as lost:
+            call()
+        assert lost.value.outcome_unknown is unknown
+        device.answer = device.honest
+        assert modbus.read_holding_registers(1, 1) == [1]
+    assert [request[7] for request in device.requests] == [3, 16, 3, 3, 3]
+
+
+WRONG: dict[str, tuple[type[Exception], Callable[[bytes], bytes]]] = {
+    "another unit": (PeerError, lambda it: answer(it, words(1), unit=9)),
+    "another length": (PeerError, lambda it: answer(it, words(1, 2))),
+    "another function": (PeerError, lambda it: answer(it, b"\x04\x02\x00\x01")),
+    "the id of another request": (ResponseTimeout, lambda it: adu(it[1] + 1, words(666))),
+    "half a frame": (ResponseTimeout, lambda it: answer(it, words(666))[:8]),
+    "not Modbus": (Unreachable, lambda it: b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_answer_is_an_error_and_never_that_of_the_next_call(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, wrong: str
+) -> None:
+    assert modbus.read_holding_registers(5, 1) == [5]
+    expected, device.answer = WRONG[wrong]
+    with pytest.raises(expected) as broken:
+        modbus.read_holding_registers(10, 1)
+    assert not broken.value.outcome_unknown  # type: ignore[attr-defined]
+    device.answer = device.honest
+    assert modbus.read_holding_registers(20, 1) == [20]
+    assert len(device.requests) == 3
+
+
+def test_an_echo_that_differs_is_a_peer_error_with_an_unknown_outcome(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice
+) -> None:
+    device.answer = lambda request: answer(request, write_register(10, 2))
+    with pytest.raises(PeerError, match="does not fit its request") as broken:
+        modbus.write_register(10, 1)
+    assert broken.value.outcome_unknown
+    assert len(device.writes) == 1
+
+
+SURPLUS: dict[str, tuple[int, Callable[[bytes], list[bytes]]]] = {
+    "the same answer twice": (1, lambda right: [right, right]),
+    "the same answer twice in one piece": (1, lambda right: [right + right]),
+    "the answer to the request to come": (1, lambda right: [right, bytes((0, right[1] + 1)) + right[2:]]),
+    "itself byte by byte": (1, lambda right: [bytes((byte,)) for byte in right]),
+    "half a frame behind it": (4, lambda right: [right + right[:7]]),
+    "half a frame behind it, a moment later": (4, lambda right: [right, right[:7]]),
+    "garbage behind it": (4, lambda right: [right + b"\xff" * 9]),
+}
+
+
+@pytest.mark.parametrize("surplus", SURPLUS)
+def test_a_surplus_is_dropped_or_ends_the_connection(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere, surplus: str
+) -> None:
+    connections, pieces = SURPLUS[surplus]
+    device.answer = lambda request: pieces(device.honest(request))
+    for address in (10, 20, 30):
+        assert modbus.read_holding_registers(address, 1) == [address]
+        elsewhere.run(asyncio.sleep(0.01))  # what comes behind the answer has come
+    device.answer = device.honest
+    assert modbus.read_holding_registers(40, 1) == [40]
+    assert device.connections == connections
+
+
+def test_a_late_answer_is_dropped_and_is_not_that_of_the_next_call(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere
+) -> None:
+    late: list[bytes] = []
+    device.answer = lambda request: late.append(device.honest(request))
+    with pytest.raises(ResponseTimeout):
+        modbus.read_holding_registers(10, 1)
+
+    def send_both(request: bytes) -> list[bytes]:
+        return [late[0], device.honest(request)]
+
+    device.answer = send_both
+    assert modbus.read_holding_registers(20, 1) == [20]
+    assert device.connections == 1
+
+
+def test_a_lenient_id_takes_any_id_and_a_time_out_ends_the_connection(device: ScriptedDevice) -> None:
+    rules = ChannelRules(timeout_s=0.2, lenient_transaction_id=True)
+    with sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}", rules=rules) as modbus:
+        device.answer = lambda request: b"\0\0" + device.honest(request)[2:]
+        assert modbus.read_holding_registers(10, 1) == [10]
+        device.answer = lambda request: None
+        with pytest.raises(ResponseTimeout):
+            modbus.read_holding_registers(10, 1)
+        device.answer = lambda request: b"\0\0" + device.honest(request)[2:]
+        assert modbus.read_holding_registers(20, 1) == [20]
+    assert device.connections == 2
+
+
+def test_a_gap_is_kept_between_an_answer_and_the_next_request(device: ScriptedDevice) -> None:
+    rules = ChannelRules(gap_s=0.1)
+    with sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}", rules=rules) as modbus:
+        times = []
+        for address in (10, 20, 30):
+            assert modbus.read_holding_registers(address, 1) == [address]
+            times.append(time.monotonic())
+    assert all(after - before >= 0.1 for before, after in itertools.pairwise(times))
+
+
+def test_a_unit_that_stays_silent_fails_at_once_and_the_others_answer(device: ScriptedDevice) -> None:
+    device.answer = lambda request: None if request[6] == 7 else device.honest(request)
+    with sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}", timeout=0.1) as modbus:
+        for _ in range(3):
+            with pytest.raises(ResponseTimeout, match="did not answer in time"):
+                modbus.read_holding_registers(1, 1, unit=7)
+            assert modbus.read_holding_registers(1, 1) == [1]
+        with pytest.raises(ResponseTimeout, match="has not answered for a while") as silent:
+            modbus.write_register(1, 1, unit=7)
+    assert not silent.value.outcome_unknown
+    assert device.writes == []
+
+
+def test_it_finds_a_device_again_that_was_away(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere
+) -> None:
+    assert modbus.read_holding_registers(10, 1) == [10]
+    port = device.port
+    elsewhere.run(device.stop())
+    elsewhere.run(asyncio.sleep(0.01))
+    for _ in range(2):  # refused; and then not even tried, because of the back-off
+        with pytest.raises(Unreachable, match="connection refused") as away:
+            modbus.write_register(10, 1)
+        assert not away.value.outcome_unknown
+    elsewhere.run(device.start(port))
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Unreachable):
+            assert modbus.read_holding_registers(10, 1) == [10]
+            break
+        time.sleep(0.02)
+    else:
+        pytest.fail("it was not found again")
+    assert device.writes == []
+
+
+def test_what_makes_no_sense_is_said_before_anything_is_sent(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice
+) -> None:
+    for call in (
+        lambda: modbus.read_holding_registers(0, 0),
+        lambda: modbus.read_holding_registers(65_535, 2),
+        lambda: modbus.read_coils(0, 2001),
+        lambda: modbus.write_register(0, 65_536),
+        lambda: modbus.write_registers(0, []),
+        lambda: modbus.read_holding_registers(0, 1, unit=256),
+        lambda: modbus.write("input:0", 1),
+        lambda: modbus.write("holding:0-1", 1),
+    ):
+        with pytest.raises(LocalError):
+            call()
+    assert device.requests == []
+
+
 def test_nobody_there_is_unreachable(elsewhere: Elsewhere, device: ScriptedDevice) -> None:
     elsewhere.run(device.stop())
     with pytest.raises(Unreachable), sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}"):
@@ -157,6 +379,77 @@ def test_after_close_it_says_so(modbus: sealbus.sync.Connection) -> None:
     modbus.close()
     with pytest.raises(LocalError, match="the connection is closed: make a new one"):
         modbus.read_holding_registers(10, 1)
+
+
+INTERRUPTED_ON_THE_WIRE = """
+import os, signal, sys, threading
+import sealbus
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with SIGINT ignored
+modbus = sealbus.sync.connect(sys.argv[1], timeout=5)
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    modbus.write_register(10, 1)
+except KeyboardInterrupt:
+    print("interrupted")
+print(modbus.read_holding_registers(20, 1))
+modbus.close()
+"""
+
+
+def test_a_call_that_is_interrupted_on_the_wire_does_not_disturb_the_next(
+    device: ScriptedDevice, elsewhere: Elsewhere
+) -> None:
+    async def hesitate(request: bytes) -> bytes:
+        await asyncio.sleep(0.8)
+        return device.honest(request)
+
+    device.answer = hesitate
+    done = run(sys.executable, "-c", INTERRUPTED_ON_THE_WIRE, f"tcp://127.0.0.1:{device.port}")
+    assert (done.stdout, done.stderr, done.status) == ("interrupted\n[20]\n", "", 0)
+    assert len(device.writes) == 1
+
+
+class RtuDevice:
+    """RTU over TCP: its register n holds n. It closes each connection after `answers` answers."""
+
+    def __init__(self, answers: int) -> None:
+        self._answers = answers
+        self.requests: list[bytes] = []
+        self.server: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port: int = self.server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        assert self.server is not None
+        self.server.close()
+        await self.server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            for _ in range(self._answers):
+                request = await reader.readexactly(8)
+                self.requests.append(request)
+                pdu = request[1:6] if request[1] == 6 else b"\x03\x02" + request[2:4]
+                writer.write(encode_rtu(request[0], pdu))
+        writer.close()
+
+
+def test_an_endpoint_without_a_plain_socket_works_too(elsewhere: Elsewhere) -> None:
+    device = RtuDevice(answers=2)
+    port = elsewhere.run(device.start())
+    with sealbus.sync.connect(f"rtu+tcp://127.0.0.1:{port}") as modbus:
+        for value in range(3):
+            modbus.write_register(10, value)
+            assert modbus.read_holding_registers(20, 1) == [20]
+            elsewhere.run(asyncio.sleep(0.02))  # the device closes an idle connection, which costs no write
+    with pytest.raises(LocalError, match="the connection is closed"):
+        modbus.read_holding_registers(20, 1)
+    elsewhere.run(device.stop())
+    assert [request[1] for request in device.requests] == [6, 3] * 3
 
 
 async def test_inside_an_event_loop_it_says_what_to_do_instead(device: ScriptedDevice) -> None:
@@ -213,3 +506,108 @@ units = "1"
 read = ["holding"]
 write = ["holding:0-4"]
 """
+
+
+# -- what mbaps checks, it checks here too
+
+
+@pytest.fixture
+def sealed(tmp_path: Path, elsewhere: Elsewhere) -> Iterator[Sealed]:
+    sealed = Sealed(tmp_path, elsewhere)
+    yield sealed
+    sealed.stop()
+
+
+class Sealed:
+    """A device behind mutual TLS and the files of its authority."""
+
+    def __init__(self, folder: Path, elsewhere: Elsewhere) -> None:
+        self.folder, self._elsewhere = folder, elsewhere
+        self.root = pki.make_root()
+        self.trust = pki.save_trust(folder / "ca.crt", self.root)
+        self.device = ScriptedDevice()
+        self.alerts: list[str] = []
+
+    def start(self, credential: pki.Credential) -> None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.trust))
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(*credential.save(self.folder, "device"))
+        self._elsewhere.run(self.device.start(tls=context))
+
+    def client(self, issuer: pki.Credential | None = None) -> Identity:
+        return Identity.load(*pki.make_leaf(issuer or self.root, role="Operator").save(self.folder, "own"))
+
+    @property
+    def url(self) -> str:
+        return f"mbaps://127.0.0.1:{self.device.port}"
+
+    def stop(self) -> None:
+        self._elsewhere.run(self.device.stop())
+        self._elsewhere.run(until(lambda: not self.device.live))
+        self._elsewhere.run(asyncio.sleep(0.01))
+
+
+def test_a_sealed_device_that_restarts_is_found_again(sealed: Sealed, elsewhere: Elsewhere) -> None:
+    sealed.start(pki.make_leaf(sealed.root, hosts=["127.0.0.1"]))
+    with sealbus.sync.connect(sealed.url, identity=sealed.client(), trust=sealed.trust) as modbus:
+        for value in range(3):
+            modbus.write_register(10, value)
+            elsewhere.run(cut_off(sealed.device))
+    assert [write[-1] for write in sealed.device.writes] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("hosts", [["127.0.0.2"], ["plc.example"]])
+def test_a_server_with_another_name_is_not_asked(sealed: Sealed, hosts: list[str]) -> None:
+    sealed.start(pki.make_leaf(sealed.root, hosts=hosts))
+    modbus = sealbus.sync.connect(sealed.url, identity=sealed.client(), trust=sealed.trust)
+    with pytest.raises(Unreachable, match="TLS failed") as refused, modbus:
+        pass
+    assert not refused.value.outcome_unknown
+    assert sealed.device.requests == []
+
+
+def test_a_server_of_an_unknown_authority_is_not_asked(sealed: Sealed) -> None:
+    sealed.start(pki.make_leaf(pki.make_root("Another root"), hosts=["127.0.0.1"]))
+    modbus = sealbus.sync.connect(sealed.url, identity=sealed.client(), trust=sealed.trust)
+    with pytest.raises(Unreachable, match="TLS failed"):
+        modbus.write_register(10, 1)
+    assert sealed.device.requests == []
+
+
+def test_a_server_whose_certificate_is_revoked_is_not_asked(sealed: Sealed) -> None:
+    served = pki.make_leaf(sealed.root, hosts=["127.0.0.1"])
+    crl = pki.save_crl(sealed.folder / "ca.crl", pki.make_crl(sealed.root, [served]))
+    sealed.start(served)
+    modbus = sealbus.sync.connect(sealed.url, identity=sealed.client(), trust=sealed.trust, crl=crl)
+    with pytest.raises(Unreachable, match="revoked"):
+        modbus.write_register(10, 1)
+    assert sealed.device.requests == []
+
+
+def test_a_client_that_is_not_let_in_gets_the_reason(tmp_path: Path, elsewhere: Elsewhere, sealed: Sealed) -> None:
+    served = Identity.load(*pki.make_leaf(sealed.root, hosts=["127.0.0.1"]).save(tmp_path, "server"))
+    device = sealbus.Device({"holding": [0] * 10})
+
+    async def start() -> sealbus.Server:
+        policy = sealbus.parse_policy(_POLICY, file="policy")
+        server = sealbus.serve("mbaps://127.0.0.1:0", device, policy=policy, identity=served, trust=sealed.trust)
+        await server.start()
+        return server
+
+    server = elsewhere.run(start())
+    stranger = sealed.client(pki.make_root("Another root"))
+    modbus = sealbus.sync.connect(f"mbaps://127.0.0.1:{server.port}", identity=stranger, trust=sealed.trust)
+    with pytest.raises(Unreachable, match="it does not trust its authority"):
+        modbus.read_holding_registers(1, 1)
+    with pytest.raises(Unreachable, match="it does not trust its authority"):  # not even tried: the back-off
+        modbus.read_holding_registers(1, 1)
+    modbus.close()
+    elsewhere.run(server.stop())
+
+
+def test_mbaps_without_an_identity_or_without_trust_is_not_dialled(sealed: Sealed) -> None:
+    for options in ({"trust": sealed.trust}, {"identity": sealed.client()}, {}):
+        with pytest.raises(ConfigError, match="mbaps is mutual"):
+            sealbus.sync.connect("mbaps://127.0.0.1", **options)
+    with pytest.raises(ConfigError, match="is not mbaps"):
+        sealbus.sync.connect("tcp://127.0.0.1", trust=sealed.trust)

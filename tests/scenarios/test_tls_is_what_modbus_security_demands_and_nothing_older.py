@@ -40,7 +40,7 @@ RSA_SUITES = (
 )
 NOT_OFFERED = ":".join(f"!{suite}" for suite in ECDSA_SUITES + RSA_SUITES)
 NO_COMMON_SUITE = "there is no cipher suite in common"
-OLD_VERSION = "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are"
+OLD_VERSION = "the peer supports no TLS version that is allowed here: TLS 1.2 or 1.3 is needed"
 EVERYTHING = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 

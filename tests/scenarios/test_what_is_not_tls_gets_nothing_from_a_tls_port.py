@@ -16,15 +16,15 @@ READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
 TLS_ALERT = 0x15
 
 NOT_TLS = {
-    "plain Modbus": (adu(1, write_register(100, 7)) * 3, "plain bytes came in where TLS was expected"),
-    "HTTP": (b"GET / HTTP/1.1\r\nHost: plant\r\n\r\n", "plain HTTP came in where TLS was expected"),
+    "plain Modbus": (adu(1, write_register(100, 7)) * 3, "plain bytes arrived where TLS was expected"),
+    "HTTP": (b"GET / HTTP/1.1\r\nHost: plant\r\n\r\n", "plain HTTP arrived where TLS was expected"),
     "an HTTP proxy request": (
         b"CONNECT plant:802 HTTP/1.1\r\n\r\n",
-        "an HTTP proxy request came in where TLS was expected",
+        "an HTTP proxy request arrived where TLS was expected",
     ),
-    "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", "plain bytes came in where TLS was expected"),
+    "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", "plain bytes arrived where TLS was expected"),
     "zeros": (bytes(4096), ""),
-    "a record of another version": (b"\x16\x09\x01\x00\x05hello", "plain bytes came in where TLS was expected"),
+    "a record of another version": (b"\x16\x09\x01\x00\x05hello", "plain bytes arrived where TLS was expected"),
     "a handshake of noise": (b"\x16\x03\x01\x00\x20" + bytes(range(32)), ""),
     "SSL 2": (b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80" + bytes(40), ""),
     "an alert": (b"\x15\x03\x01\x00\x02\x02\x28", ""),

@@ -8,7 +8,6 @@ from sealbus.plant import stale_after_s
 from sealbus.samples import US_PER_S, Quality, Reason, Sample
 from sealbus.web.access.actions import Action
 from sealbus.web.access.subject import Rights
-from sealbus.web.trends.allowance import Allowance
 from sealbus.web.trends.catalog import Catalog, CatalogTag
 from sealbus.web.trends.followers import Follower, Followers
 from sealbus.web.trends.freshness import judged
@@ -92,12 +91,6 @@ def test_a_tag_is_good_for_three_intervals_and_five_seconds_unless_it_says_other
     own: float | None, interval: float | None, expected: float
 ) -> None:
     assert stale_after_s(own, interval) == expected
-
-
-def test_an_allowance_lets_a_burst_pass_and_then_its_rate() -> None:
-    allowance = Allowance(20, 40, now=0)
-    assert [allowance.spend(0) for _ in range(41)] == [True] * 40 + [False]
-    assert [allowance.spend(0.1), allowance.spend(0.1), allowance.spend(0.1)] == [True, True, False]
 
 
 def test_what_is_due_to_a_client_that_does_not_read_has_a_bound() -> None:

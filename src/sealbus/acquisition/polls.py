@@ -101,7 +101,7 @@ class _Read(Transaction):
         self._poll = poll
         self._block = block
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         self._poll.answered(self._block, answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:

@@ -52,7 +52,7 @@ class _UnitRequest(Transaction):
         self._future = future
         self._began = future.get_loop().time()
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         if answer[5] & _EXCEPTION_BIT:
             self._end(Answer(self._took_s(), exception=answer[6]))
         else:

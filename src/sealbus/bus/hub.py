@@ -16,7 +16,6 @@ again. A lock that ends with its process prevents a second hub from taking over 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import threading
@@ -34,6 +33,7 @@ from sealbus.bus.message import (
     is_topic,
 )
 from sealbus.bus.zmq_socket import ZmqSocket, prepare
+from sealbus.durable_files import lock_file
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -176,18 +176,14 @@ def _bind(socket: zmq.Socket[bytes], folder: Path, name: str) -> None:
 
 def _take_lock(folder: Path) -> int:
     try:
-        lock = os.open(folder / "hub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return lock_file(folder / "hub.lock")
+    except BlockingIOError:
+        raise ConfigError(
+            "another process is the hub of this bus already", file=str(folder), hint="stop it: one collector per folder"
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"the lock of the hub cannot be created: {error.strerror}",
             file=str(folder),
             hint="free disk space, or name another folder",
         ) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise ConfigError(
-            "another process is the hub of this bus already", file=str(folder), hint="stop it: one collector per folder"
-        ) from None
-    return lock

@@ -7,7 +7,6 @@ are given. The keys are generated here and exist in this folder only.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sealbus.cli.demonstration_files import GATEWAY_TOML, POLICY_TOML
+from sealbus.durable_files import lock_file
 from sealbus.errors import ConfigError
 from sealbus.security import Authority, Identity, KeyFiles, expiries_of
 from sealbus.simulation import DEFAULT_PORT, device_ports
@@ -104,20 +104,19 @@ def locked_folder(folder: Path) -> Iterator[None]:
     """Make the folder and lock it. Raises ConfigError if another process holds the lock or the folder cannot be made."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = lock_file(folder / ".lock")
+    except BlockingIOError:
+        raise ConfigError(
+            "the demonstration runs here already", file=str(folder), hint="stop it, or name another folder with --home"
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"cannot be used: {error.strerror}", file=str(folder), hint="name another folder with --home"
         ) from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    except BlockingIOError:
-        raise ConfigError(
-            "the demonstration runs here already", file=str(folder), hint="stop it, or name another folder with --home"
-        ) from None
     finally:
-        os.close(descriptor)
+        os.close(lock)
 
 
 def prepare(folder: Path, ports: Ports, announce: Callable[[str], None]) -> Demonstration:

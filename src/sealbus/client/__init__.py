@@ -1,13 +1,22 @@
-"""How do we ask a device? The lines and queues to it, and the client API on top of them.
+"""The client side: connections to devices, the queues before them, and the client API on top.
 
-Refuses to send anything twice, to send anything late, and to pass on an answer that does not belong to its request.
+| word | meaning |
+| --- | --- |
+| Channel | the queue and the lines to one device |
+| Line | the transactions of one open connection |
+| Connection | the public client API |
+
+This package refuses to send anything twice, to send anything late, and to pass on an answer that does not fit its request.
 """
 
+from sealbus.client.blocking_connection import BlockingConnection, connect_blocking
+from sealbus.client.calls import Value
 from sealbus.client.channel import Channel, ChannelCounters, ChannelHooks, ChannelRules
-from sealbus.client.connection import Connection, Value, connect
+from sealbus.client.connection import Connection, connect
 from sealbus.client.transaction import Failure, Transaction
 
 __all__ = [
+    "BlockingConnection",
     "Channel",
     "ChannelCounters",
     "ChannelHooks",
@@ -17,4 +26,5 @@ __all__ = [
     "Transaction",
     "Value",
     "connect",
+    "connect_blocking",
 ]

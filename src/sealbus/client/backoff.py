@@ -1,4 +1,4 @@
-"""When is it worth trying to connect again? After each failure later, and never all at the same moment.
+"""When to connect again after a failure: later after each one, with jitter, so that clients do not connect all at once.
 
 Pure: `now` is an argument, jitter comes with the constructor.
 """
@@ -17,7 +17,7 @@ _LONGEST_WAIT_S = 30.0
 
 
 class Backoff:
-    """Remembers how often connecting has failed. `jitter` gives a number in [0, 1) each time it is called."""
+    """Counts failures to connect. `jitter` returns a number in [0, 1)."""
 
     __slots__ = ("_jitter", "_until", "_wait_s", "reason")
 
@@ -39,5 +39,5 @@ class Backoff:
         self.reason = reason
 
     def succeeded(self) -> None:
-        """The device answers: the next failure is the first."""
+        """The device answered: the next failure counts as the first."""
         self._wait_s = self._until = 0.0

@@ -1,8 +1,8 @@
-"""Which units are worth asking? A circuit breaker per unit id.
+"""A circuit breaker per unit id: requests to a unit that does not answer fail at once.
 
-A unit that has left several requests in a row unanswered costs everyone behind the same line a time-out each. After
-that many the breaker trips: requests for the unit fail at once, and one in a while is let through to try. Its answer
-closes the breaker, its silence doubles the wait. Pure: `now` is an argument, jitter comes with the constructor.
+Each request that a unit leaves unanswered costs everyone behind the same line a time-out. After several in a row the
+breaker trips: requests for the unit fail at once, and one in a while is sent as a probe. An answer closes the breaker, a
+time-out doubles the wait. Pure: `now` is an argument, jitter comes with the constructor.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class _Silence:
 
 
 class UnitBreaker:
-    """Remembers which units are silent. `jitter` gives a number in [0, 1) each time it is called."""
+    """Counts the time-outs of each unit. `jitter` returns a number in [0, 1)."""
 
     __slots__ = ("_jitter", "suspects")
 
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
         self.suspects: dict[int, _Silence] = {}
-        """The units whose last request was not answered: empty on a normal day, which is the cheap question to ask."""
+        """The units whose last request was not answered: empty on a normal day, so that most requests cost one check."""
 
     def allows(self, unit_id: int, now: float) -> bool:
-        """Whether a request for this unit may be sent now. The one let through to try counts as tried."""
+        """Whether a request for this unit may be sent now. True for a tripped unit means that this request is the probe."""
         silence = self.suspects.get(unit_id)
         if silence is None or silence.failures < _TRIPS_AFTER:
             return True
@@ -50,7 +50,7 @@ class UnitBreaker:
         return True
 
     def answered(self, unit_id: int) -> None:
-        """The unit answered, be it with an exception: it lives."""
+        """The unit answered; an exception is an answer."""
         self.suspects.pop(unit_id, None)
 
     def silent(self, unit_id: int, now: float) -> bool:
@@ -58,7 +58,7 @@ class UnitBreaker:
         silence = self.suspects.setdefault(unit_id, _Silence())
         silence.failures += 1
         if silence.failures < _TRIPS_AFTER or (silence.failures > _TRIPS_AFTER and not silence.is_tried):
-            return False  # not yet, or one of those that were on their way when it tripped
+            return False  # not yet, or a request that was on the wire when the breaker tripped
         silence.is_tried = False
         wait = min(silence.wait_s * 2, _LONGEST_WAIT_S) if silence.wait_s else _FIRST_WAIT_S
         silence.wait_s = wait
@@ -66,6 +66,6 @@ class UnitBreaker:
         return silence.failures == _TRIPS_AFTER
 
     def tripped(self) -> list[int]:
-        """The unit ids that are refused at the moment, in order."""
-        suspects = list(self.suspects.items())  # in one step: the thread that serves the metrics asks too
+        """The unit ids that are refused now, in order."""
+        suspects = list(self.suspects.items())  # copied in one step: the thread that serves the metrics reads it too
         return sorted(unit for unit, silence in suspects if silence.failures >= _TRIPS_AFTER)

@@ -1,11 +1,11 @@
-"""All that goes to one device: its lines, the queue before them, and when it is not worth asking.
+"""Everything that goes to one device: its lines, the queue before them, the breaker and the back-off.
 
-A channel opens a line when there is something to send and no line is free, up to `connections`. It sends at once when a
-line is free and nobody waits; else the request queues, sources in turn. A request that cannot be sent in time is
-dropped, never sent late. When a connection cannot be made, all that wait are told, and for a jittered while, which grows
-with each failure, everybody is told at once.
+A request is sent at once when a line is free and the queue is empty; else it is queued, and sources take turns. A line is
+opened when a request waits and no line is free, up to `connections`. A request that cannot be sent in time is dropped,
+never sent late. When a connection cannot be made, all queued requests fail, and new ones fail at once until the back-off
+is over.
 
-Counters are plain integers, counted in place and read by whoever shows them.
+Counters are plain integers: the channel increments them, and the metrics read them when they are scraped.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Final
 from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
 from sealbus.client.fair_queue import FairQueue
-from sealbus.client.line import Line, LineState, MbapLine
-from sealbus.client.serial_line import Framing, SerialLine
+from sealbus.client.line import Line, LineState
+from sealbus.client.mbap_line import MbapLine
+from sealbus.client.rtu_line import Framing, RtuLine
 from sealbus.client.transaction import Failure, Transaction
 from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, PeerError, Unreachable
-from sealbus.transport import Outbox, dial
+from sealbus.transport import WriteCoalescer, dial
 
 if TYPE_CHECKING:
     import ssl
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelCounters", "ChannelHooks", "ChannelRules"]
 
-_CLOSED: Final = LineState.CLOSED  # asked with each that has to wait: a member of an Enum costs as much as a call
+_CLOSED: Final = LineState.CLOSED  # read for each queued request: a member of an Enum costs as much as a call
 _jitter = random.SystemRandom().random
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
-    """What a device asks of those who talk to it. Times in seconds; the names are those of gateway.toml."""
+    """The limits of a device. Times in seconds; the names are those of gateway.toml."""
 
     connections: int = 1
     in_flight: int = 1
@@ -57,10 +58,15 @@ class ChannelRules:
                 "a lenient transaction id needs in_flight = 1", key="lenient_transaction_id", hint="set in_flight = 1"
             )
 
+    @property
+    def patience_s(self) -> float:
+        """How long a call of the client API may wait until it is sent: one connection is made, one request answered."""
+        return self.connect_timeout_s + self.connect_delay_s + self.timeout_s
+
 
 @dataclass(slots=True)
 class ChannelCounters:
-    """What happened on a channel since it was made."""
+    """Totals since the channel was made."""
 
     sent: int = 0
     answered: int = 0
@@ -73,11 +79,11 @@ class ChannelCounters:
 
 @dataclass(slots=True)
 class ChannelHooks:
-    """Who wants to know: of connections made and lost, and of units that fell silent. Text for the log.
+    """Callbacks for connections made and lost, and for units that stopped answering. Texts are for the log.
 
-    `locate`, where there is one, is asked before each connection what to dial, and may raise Unreachable; how long it takes
-    is its own affair. `connected` may raise PeerError: then nothing is sent on this connection. `answering` is called with
-    the first answer on each connection, `lost` when one is closed by whomever, `unreachable` when none can be had.
+    `locate` returns what to dial, before each connection; it may raise Unreachable and sets its own deadline. `connected`
+    may raise PeerError: then nothing is sent on this connection. `answering` is called with the first answer on each
+    connection, `lost` when one is closed, by either side, `unreachable` when none can be made.
     """
 
     locate: Callable[[Endpoint], Awaitable[Endpoint]] | None = None
@@ -103,48 +109,48 @@ class Channel:
         self.rules = rules
         self.counters = ChannelCounters()
         self._lines: list[Line] = []
-        self.outbox = Outbox(self._lines)
+        self.writer = WriteCoalescer(self._lines)
         self._tls = tls
         self._hooks = hooks or ChannelHooks()
         self.loop = asyncio.get_running_loop()
         self._queue = FairQueue(rules.queue)
         self._breaker = UnitBreaker(_jitter)
         self.suspects = self._breaker.suspects
-        self._lines += (_new_line(self) for _ in range(1 if endpoint.scheme.is_serial else rules.connections))
+        self._lines += (self._new_line() for _ in range(1 if endpoint.scheme.is_serial else rules.connections))
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
-        self._has_closed_lines = True  # asked with each that has to wait; False only while there are none
+        self._has_closed_lines = True  # read for each queued request; False only while there are none
         self._expiry: asyncio.TimerHandle | None = None
         self._expires = 0.0
         self._backoff = Backoff(_jitter)
         self._is_closed = False
 
-    # -- for those who ask
+    # -- for callers
 
     def submit(self, transaction: Transaction) -> None:
-        """Send it, or queue it, or fail it at once. Never blocks, never raises."""
-        if self.suspects and not self._may_be_asked(transaction):
+        """Send it, queue it, or fail it at once. Never blocks, never raises."""
+        if self.suspects and not self._is_allowed(transaction):
             self._refuse(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             line = self._ready.pop()
             line.is_ready = False
-            if line.send(transaction):  # its time cannot have run out: it has just been asked
+            if line.send(transaction):  # its deadline cannot have passed: it was made just now
                 self.line_free(line)
             self.counters.sent += 1
         elif self._is_closed:
             self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
         else:
-            self._let_wait(transaction)
+            self._enqueue(transaction)
 
     def abandon(self, source: object) -> None:
-        """Whoever asked is gone: what it still waits for is not sent any more."""
+        """Fail what `source` still has in the queue: it is gone."""
         for transaction in self._queue.drop(source):
             self._refuse(transaction, Failure.ABANDONED)
 
     async def open(self) -> None:
         """Open the first line now. Raises Unreachable."""
         if self._lines[0].state is LineState.CLOSED:
-            await self._open(self._connecting_line(0))
+            await self._open(self._begin_line(0))
 
     def close(self) -> None:
         """Close all lines; what waits or is on the wire fails."""
@@ -156,7 +162,7 @@ class Channel:
             self._refuse(transaction, Failure.ABANDONED)
 
     def reset(self, reason: str) -> None:
-        """Close the lines and let the next request open them anew, as after a change of trust."""
+        """Close the lines; the next request opens new ones, as after a change of trust."""
         opening, self._opening = self._opening, set()
         for task in opening:
             task.cancel()
@@ -185,7 +191,7 @@ class Channel:
             self._ready.append(line)
 
     def _send_from_queue(self, line: Line) -> bool:
-        """Whether the line is free still."""
+        """Send what is queued. Returns whether the line is still free."""
         is_free = True
         while is_free and self._queue.length:
             transaction = self._queue.take()
@@ -193,7 +199,7 @@ class Channel:
                 self.counters.sent += 1
                 is_free = line.send(transaction)
             else:
-                self._refuse(transaction, Failure.EXPIRED)
+                self._refuse(transaction, Failure.NOT_SENT_IN_TIME)
                 is_free = line.is_free()
         return is_free
 
@@ -233,20 +239,20 @@ class Channel:
 
     # -- machinery
 
-    def _may_be_asked(self, transaction: Transaction) -> bool:
-        """What is urgent is asked of a silent unit too: whoever waits for it wants to know how it is now."""
+    def _is_allowed(self, transaction: Transaction) -> bool:
+        """Whether the breaker lets it through. An urgent request goes to a silent unit too: a person wants its state now."""
         return transaction.is_urgent or self._breaker.allows(transaction.request.tail[0], self.loop.time())
 
-    def _let_wait(self, transaction: Transaction) -> None:
+    def _enqueue(self, transaction: Transaction) -> None:
         now = self.loop.time()
         if self._is_down(now):
             self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
             return
-        transaction.has_to_wait(now)
+        transaction.on_queued(now)
         if not self._queue.put(transaction):
-            self._refuse(self._queue.squeeze_in(transaction), Failure.BUSY)
+            self._refuse(self._queue.put_evicting(transaction), Failure.BUSY)
         if self._expiry is None or transaction.send_by < self._expires:
-            self._expect(transaction.send_by)
+            self._set_expiry(transaction.send_by)
         if self._has_closed_lines:
             self._open_another(now)
 
@@ -262,18 +268,27 @@ class Channel:
             return
         for place, line in enumerate(self._lines):
             if line.state is _CLOSED:
-                task = self.loop.create_task(self._open_for_those_who_wait(self._connecting_line(place)))
+                task = self.loop.create_task(self._open_for_queue(self._begin_line(place)))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
                 return
         self._has_closed_lines = False
 
-    def _connecting_line(self, place: int) -> Line:
-        line = self._lines[place] = _new_line(self)
-        line.state = LineState.CONNECTING  # now, not when it is dialled: the next request is in this turn
+    def _new_line(self) -> Line:
+        scheme = self.endpoint.scheme
+        if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
+            framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
+            return RtuLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
+        return MbapLine(self, self.rules)
+
+    def _begin_line(self, place: int) -> Line:
+        line = self._lines[place] = self._new_line()
+        line.state = (
+            LineState.CONNECTING
+        )  # set before dialling, so that another request of this turn does not open a second one
         return line
 
-    async def _open_for_those_who_wait(self, line: Line) -> None:
+    async def _open_for_queue(self, line: Line) -> None:
         try:
             await self._open(line)
         except Unreachable as error:
@@ -300,14 +315,14 @@ class Channel:
             transport.abort()
             raise Unreachable(self._backoff.reason or "closed by the device")
         self.counters.connects += 1
-        self._ask_whether_it_may_be_used(line, transport)
+        self._check_usable(line, transport)
         line.state = LineState.SETTLING
         if self.rules.connect_delay_s:
             self.loop.call_later(self.rules.connect_delay_s, line.opened)
         else:
             line.opened()
 
-    def _ask_whether_it_may_be_used(self, line: Line, transport: asyncio.BaseTransport) -> None:
+    def _check_usable(self, line: Line, transport: asyncio.BaseTransport) -> None:
         try:
             self._hooks.connected(transport)
         except PeerError as error:
@@ -328,20 +343,12 @@ class Channel:
     def _drop_expired(self) -> None:
         self._expiry = None
         for transaction in self._queue.drop_expired(self.loop.time()):
-            self._refuse(transaction, Failure.EXPIRED)
+            self._refuse(transaction, Failure.NOT_SENT_IN_TIME)
         if self._queue.length:
-            self._expect(self._queue.earliest())
+            self._set_expiry(self._queue.earliest())
 
-    def _expect(self, expires: float) -> None:
+    def _set_expiry(self, expires: float) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
         self._expires = expires
         self._expiry = self.loop.call_at(expires, self._drop_expired)
-
-
-def _new_line(channel: Channel) -> Line:
-    scheme = channel.endpoint.scheme
-    if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
-        framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
-        return SerialLine(channel, channel.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
-    return MbapLine(channel, channel.rules)

@@ -1,31 +1,21 @@
-"""The Modbus client that Python developers use: every function code, typed reads and writes, secure by default.
+"""The Modbus client of the Python API: every function code, typed reads and writes, secure by default.
 
-A connection talks to one endpoint. It opens when asked, opens anew by itself when it was lost (after a jittered wait),
-and sends one request at a time unless `in_flight` says more. It never repeats a request: when a write is not answered,
-the error says that its outcome is unknown, and what to do about that is for the caller to decide.
+A connection talks to one endpoint. It opens when it is told to or with the first request, reconnects after a loss (with
+jittered back-off), and sends one request at a time unless `in_flight` says more. It never repeats a request: when a write
+is not answered, the error says that its outcome is unknown, and the caller decides what to do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import select
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sealbus.client.channel import Channel, ChannelRules
+from sealbus.client.calls import RequestCache, build_write, data_of, error_of, parse_read, prepare
+from sealbus.client.channel import Channel
+from sealbus.client.target import resolve_target
 from sealbus.client.transaction import Failure, Transaction
-from sealbus.endpoints import Endpoint, Scheme, parse_endpoint
-from sealbus.errors import (
-    ConfigError,
-    DeviceException,
-    LocalError,
-    PeerError,
-    ResponseTimeout,
-    SealbusError,
-    Unreachable,
-)
 from sealbus.protocol import (
-    EXCEPTION_BIT,
     MaskWriteRegister,
     RawRequest,
     ReadCoils,
@@ -35,57 +25,43 @@ from sealbus.protocol import (
     ReadHoldingRegisters,
     ReadInputRegisters,
     ReadWriteMultipleRegisters,
-    Table,
-    ValueType,
-    WordOrder,
     WriteMultipleCoils,
     WriteMultipleRegisters,
     WriteSingleCoil,
     WriteSingleRegister,
     decode_answer,
-    decode_registers,
-    encode_registers,
-    parse_place,
     unpack_bits,
     unpack_words,
 )
-from sealbus.security import Identity, TlsOptions, Trust, build_client_context
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Sequence
+    from pathlib import Path
     from types import TracebackType
 
-    from sealbus.protocol import DeviceIdentification, Place, Request
+    from sealbus.client.calls import ReadKind, Value
+    from sealbus.client.channel import ChannelRules
+    from sealbus.client.target import ConnectionTarget
+    from sealbus.endpoints import Endpoint
+    from sealbus.protocol import DeviceIdentification, Request
+    from sealbus.security import Identity, TlsOptions, Trust
 
-__all__ = ["Connection", "Value", "connect"]
-
-Value = bool | int | float | str
-"""What one place of a device holds, once decoded."""
-
-_UNIT_IDS = range(256)
-_REMEMBERED = 1024
-_Reads = type[ReadCoils] | type[ReadDiscreteInputs] | type[ReadHoldingRegisters] | type[ReadInputRegisters]
-_ERROR_OF: dict[Failure, type[Unreachable] | type[ResponseTimeout]] = {
-    Failure.UNREACHABLE: Unreachable,
-    Failure.CONNECTION_LOST: Unreachable,
-    Failure.ABANDONED: Unreachable,
-}
+__all__ = ["Connection", "connect"]
 
 
-class _Call(Transaction):
-    """A transaction that somebody awaits."""
+class _AwaitedCall(Transaction):
+    """A transaction whose future a caller awaits."""
 
     __slots__ = ("future",)
 
     future: asyncio.Future[bytes]
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         if not self.future.done():
             self.future.set_result(answer)
 
-    def waits_no_more(self, future: asyncio.Future[bytes]) -> None:
-        """Whoever awaited it was cancelled: its time to be sent is over."""
+    def on_cancelled(self, future: asyncio.Future[bytes]) -> None:
+        """The caller was cancelled: the request must not be sent any more."""
         if future.cancelled():
             self.send_by = 0.0
 
@@ -95,50 +71,40 @@ class _Call(Transaction):
         if failure is Failure.BROADCAST:
             self.future.set_result(b"")
             return
-        if failure is Failure.BROADCAST_READ:
-            self.future.set_exception(LocalError("a broadcast (unit 0 on a serial line) can only write"))
-            return
-        unknown = failure.was_sent and self.request.may_change_state
-        message = detail or failure.text
-        if failure is Failure.WRONG_ANSWER:
-            error: SealbusError = PeerError(f"{failure.text} its request: {detail}", outcome_unknown=unknown)
-        else:
-            error = _ERROR_OF.get(failure, ResponseTimeout)(message, outcome_unknown=unknown)
-        self.future.set_exception(error)
+        may_change_state = self.request.may_change_state
+        self.future.set_exception(error_of(failure, detail, may_change_state=may_change_state))
 
 
 class Connection:
     """A connection to one endpoint. Made by `connect`; use it with `async with`.
 
     Addresses are 0-based, as on the wire. `unit` is the unit id, 0 to 255. Every call raises `DeviceException` when the
-    device refuses, `ResponseTimeout` when it stays silent, `Unreachable` when there is no connection, `PeerError` when it
-    breaks the protocol, and `LocalError` when the call itself makes no sense; the first three say by `outcome_unknown`
-    whether a write may have been carried out.
+    device refuses, `ResponseTimeout` when it does not answer, `Unreachable` when there is no connection, `PeerError` when it
+    breaks the protocol, and `LocalError` when the arguments are not valid. The attribute `outcome_unknown` says whether a
+    write may have been carried out.
     """
 
-    def __init__(self, endpoint: Endpoint, rules: ChannelRules, tls: ssl.SSLContext | None) -> None:
-        self._endpoint = endpoint
-        self._rules = rules
-        self._tls = tls
-        self._patience_s = rules.connect_timeout_s + rules.connect_delay_s + rules.timeout_s
+    def __init__(self, target: ConnectionTarget) -> None:
+        self._target = target
+        self._patience_s = target.rules.patience_s
         self._channel: Channel | None = None
-        self._asked: dict[tuple[_Reads, int, int, int], RawRequest] = {}
+        self._cache = RequestCache()
 
     @property
     def endpoint(self) -> Endpoint:
         """What it is connected to."""
-        return self._endpoint
+        return self._target.endpoint
 
     async def open(self) -> None:
         """Connect now, rather than with the first request. Raises Unreachable."""
         await self._opened_channel().open()
 
     async def close(self) -> None:
-        """Close the connection. What is under way fails."""
+        """Close the connection. Calls in progress fail."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
-            await asyncio.sleep(0)  # lets the transport tell the peer
+            await asyncio.sleep(0)  # the transport closes in the next turn of the loop
 
     async def __aenter__(self) -> Connection:
         await self.open()
@@ -153,19 +119,19 @@ class Connection:
 
     async def read_coils(self, address: int, count: int, *, unit: int = 1) -> list[bool]:
         """Function 01: 1 to 2000 coils from `address`."""
-        return unpack_bits(_data_of(await self._begin_read(ReadCoils, address, count, unit)), count)
+        return unpack_bits(data_of(await self._begin_read(ReadCoils, address, count, unit)), count)
 
     async def read_discrete_inputs(self, address: int, count: int, *, unit: int = 1) -> list[bool]:
         """Function 02: 1 to 2000 discrete inputs from `address`."""
-        return unpack_bits(_data_of(await self._begin_read(ReadDiscreteInputs, address, count, unit)), count)
+        return unpack_bits(data_of(await self._begin_read(ReadDiscreteInputs, address, count, unit)), count)
 
     async def read_holding_registers(self, address: int, count: int, *, unit: int = 1) -> list[int]:
         """Function 03: 1 to 125 holding registers from `address`, unsigned 16 bit each."""
-        return unpack_words(_data_of(await self._begin_read(ReadHoldingRegisters, address, count, unit)))
+        return unpack_words(data_of(await self._begin_read(ReadHoldingRegisters, address, count, unit)))
 
     async def read_input_registers(self, address: int, count: int, *, unit: int = 1) -> list[int]:
         """Function 04: 1 to 125 input registers from `address`, unsigned 16 bit each."""
-        return unpack_words(_data_of(await self._begin_read(ReadInputRegisters, address, count, unit)))
+        return unpack_words(data_of(await self._begin_read(ReadInputRegisters, address, count, unit)))
 
     async def write_coil(self, address: int, value: bool, *, unit: int = 1) -> None:
         """Function 05: set or clear one coil."""
@@ -192,7 +158,7 @@ class Connection:
     ) -> list[int]:
         """Function 23: write `(address, values)`, then read `(address, count)`, in one request."""
         request = ReadWriteMultipleRegisters(read[0], read[1], write[0], tuple(write[1]))
-        return unpack_words(_data_of(await self._begin(request, unit)))
+        return unpack_words(data_of(await self._begin(request, unit)))
 
     async def read_fifo_queue(self, address: int, *, unit: int = 1) -> list[int]:
         """Function 24: the up to 31 registers of the queue at `address`."""
@@ -216,43 +182,22 @@ class Connection:
     async def read(self, place: str, *, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> Any:
         """Read a place such as "holding:20", "input:0-9" or "coils:3", decoded as `type` in word order `order`.
 
-        One value comes back as itself, a range as a list. "holding:20" with a 32 bit type reads two registers.
+        Returns one value for one place, a list for a range. "holding:20" with a 32 bit type reads two registers.
         """
-        where, value_type, word_order = _parsed(place, type, order)
-        if where.table in (Table.COILS, Table.DISCRETE):
-            read_bits = self.read_coils if where.table is Table.COILS else self.read_discrete_inputs
-            bits = await read_bits(where.address, where.count, unit=unit)
-            return bits if "-" in place else bits[0]
-        count = _register_count(place, where, value_type)
-        read_words = self.read_holding_registers if where.table is Table.HOLDING else self.read_input_registers
-        values = decode_registers(await read_words(where.address, count, unit=unit), value_type, word_order)
-        return values if "-" in place and value_type is not ValueType.STRING else values[0]
+        read = parse_read(place, type, order)
+        return read.decode(data_of(await self._begin_read(read.kind, read.address, read.count, unit)))
 
     async def write(self, place: str, *values: Value, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> None:
-        """Write values to "holding:100" or "coils:3" and on, encoded as `type` in word order `order`.
+        """Write values to the places from "holding:100" or "coils:3" on, encoded as `type` in word order `order`.
 
-        A single coil or register goes as function 05 or 06, more as 15 or 16: some devices know only one of the two.
+        One coil or register is sent as function 05 or 06, several as 15 or 16: some devices know only one of the two.
         """
-        where, value_type, word_order = _parsed(place, type, order)
-        if not values:
-            raise LocalError(f"nothing to write to {place}: name at least one value")
-        if where.table is Table.COILS:
-            bits = [_as_bit(value) for value in values]
-            _check_fit(place, where, len(bits))
-            await (self.write_coil(where.address, bits[0], unit=unit) if len(bits) == 1
-                   else self.write_coils(where.address, bits, unit=unit))  # fmt: skip
-            return
-        if where.table is not Table.HOLDING:
-            raise LocalError(f"{where.table} cannot be written: only coils and holding can")
-        words = encode_registers(list(values), value_type, word_order)
-        _check_fit(place, where, len(words))
-        await (self.write_register(where.address, words[0], unit=unit) if len(words) == 1
-               else self.write_registers(where.address, words, unit=unit))  # fmt: skip
+        await self.execute(build_write(place, values, type, order), unit=unit)
 
     # -- machinery
 
     def _has_news(self) -> bool:
-        """Whether bytes, or the end of a connection, wait for a loop that does not run all the time."""
+        """Whether a socket has bytes or an end to read, for a loop that does not run all the time."""
         lines = self._channel._lines if self._channel else ()
         transports = [line.transport for line in lines if line.transport is not None]
         sockets = [sock for each in transports if (sock := each.get_extra_info("socket")) is not None]
@@ -260,31 +205,25 @@ class Connection:
 
     def _opened_channel(self) -> Channel:
         if self._channel is None:
-            tls = self._tls
-            self._channel = Channel(self._endpoint, self._rules, tls=None if tls is None else lambda: tls)
+            tls = self._target.tls
+            self._channel = Channel(self._target.endpoint, self._target.rules, tls=None if tls is None else lambda: tls)
         return self._channel
 
-    def _begin_read(self, kind: _Reads, address: int, count: int, unit: int) -> asyncio.Future[bytes]:
-        """Who polls asks for the same places again and again: what was worked out of them once is kept."""
-        key = (kind, address, count, unit)
-        asked = self._asked.get(key)
-        if asked is None:
-            if len(self._asked) >= _REMEMBERED:
-                self._asked.clear()
-            asked = self._asked[key] = _work_out(kind(address, count), unit)
-        return self._submit(asked)
+    def _begin_read(self, kind: ReadKind, address: int, count: int, unit: int) -> asyncio.Future[bytes]:
+        return self._submit(self._cache.read(kind, address, count, unit))
 
     def _begin(self, request: Request, unit: int) -> asyncio.Future[bytes]:
-        return self._submit(_work_out(request, unit))
+        return self._submit(prepare(request, unit))
 
     def _submit(self, asked: RawRequest) -> asyncio.Future[bytes]:
+        """Send a prepared request within a running loop. The future gets the answer as `Transaction.finish` does."""
         channel = self._channel or self._opened_channel()
         loop = channel.loop
-        call = _Call(None, asked, loop.time() + self._patience_s)
+        call = _AwaitedCall(None, asked, loop.time() + self._patience_s)
         future = call.future = loop.create_future()
         channel.submit(call)
-        if not call.expires and not future.done():  # it waits for its turn
-            future.add_done_callback(call.waits_no_more)
+        if not call.answer_due and not future.done():  # it is queued
+            future.add_done_callback(call.on_cancelled)
         return future
 
 
@@ -300,73 +239,12 @@ def connect(
 ) -> Connection:
     """A connection to the endpoint `url`, to be opened with `async with` or at the first request.
 
-    mbaps needs `identity` (this client's certificate and key) and `trust` (the authorities whose servers are believed);
-    `crl` names their revocation lists. `timeout` is the seconds to wait for an answer. `rules` says more: how many
-    requests may be under way at once, gaps, delays. Raises ConfigError for what cannot work.
+    mbaps needs `identity` (this client's certificate and key) and `trust` (the certificates of trusted authorities);
+    `crl` names their revocation lists. `timeout` is the seconds to wait for an answer. `rules` sets more: requests in
+    flight, gaps, delays. Raises ConfigError for what cannot work.
     """
-    endpoint = parse_endpoint(url)
-    rules = rules or ChannelRules(timeout_s=timeout)
-    if not endpoint.is_encrypted or endpoint.scheme is Scheme.SSH_TCP:
-        if identity is not None or trust is not None:  # so that nobody takes a plain connection for a sealed one
-            raise ConfigError(
-                f"{url} is not mbaps, so identity and trust mean nothing",
-                key="url",
-                hint="use mbaps://, or leave them out",
-            )
-        return Connection(endpoint, rules, None)
-    if identity is None or trust is None:
-        missing = "identity" if identity is None else "trust"
-        raise ConfigError(
-            f"{url} needs {missing}",
-            key=missing,
-            hint="mbaps is mutual: give identity=Identity.load(...) and trust=...",
+    return Connection(
+        resolve_target(
+            url, identity=identity, trust=trust, crl=crl, timeout=timeout, rules=rules, tls_options=tls_options
         )
-    if not isinstance(trust, Trust):
-        trust = Trust.load(_as_list(trust), _as_list(crl))
-    return Connection(endpoint, rules, build_client_context(identity, trust, tls_options or TlsOptions()))
-
-
-def _work_out(request: Request, unit: int) -> RawRequest:
-    if unit not in _UNIT_IDS:
-        raise LocalError(f"unit {unit} is no unit id: use 0 to 255")
-    return RawRequest(b"%c%b" % (unit, request.encode()))
-
-
-def _data_of(answer: bytes) -> bytes:
-    """The data of an answer that is known to fit its request: the line has looked at that already."""
-    if answer[5] & EXCEPTION_BIT:
-        raise DeviceException(answer[6], function_code=answer[5] & ~EXCEPTION_BIT)
-    return answer[7:]
-
-
-def _as_list(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    return [paths] if isinstance(paths, str | Path) else list(paths)
-
-
-def _parsed(place: str, type: str, order: str) -> tuple[Place, ValueType, WordOrder]:
-    try:
-        value_type = ValueType(type)
-    except ValueError:
-        raise LocalError(f"unknown type {type!r}: use one of {', '.join(ValueType)}") from None
-    try:
-        word_order = WordOrder(order.upper())
-    except ValueError:
-        raise LocalError(f"unknown order {order!r}: use one of {', '.join(WordOrder)}") from None
-    return parse_place(place), value_type, word_order
-
-
-def _register_count(text: str, place: Place, value_type: ValueType) -> int:
-    if "-" in text or value_type.registers is None:
-        return place.count
-    return value_type.registers
-
-
-def _check_fit(text: str, place: Place, count: int) -> None:
-    if "-" in text and count != place.count:
-        raise LocalError(f"{text} has {place.count} places and the values fill {count}")
-
-
-def _as_bit(value: Value) -> bool:
-    if value in (0, 1):
-        return bool(value)
-    raise LocalError(f"{value!r} is no value for a coil: use 0 or 1")
+    )

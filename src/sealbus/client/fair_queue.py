@@ -1,12 +1,11 @@
-"""Who is next? Clients take turns; so do the connections of one client; within one connection, first come first served.
+"""A bounded queue with fair turns: between clients, then between the connections of one client, then first in, first out.
 
-A client that sends a thousand requests, over one connection or over thirty, waits behind its own, not in front of the
-others. The queue is bounded; what does not fit is refused at once, so that nobody waits for a place that will not come.
-Nor can anybody keep the others out by filling it: when it is full, whoever has most in it gives up his last place to one
-who waits for less.
+A client that sends a thousand requests, over one connection or over thirty, waits behind its own requests, not in front
+of those of others. A request that does not fit is refused at once. Nor can one client fill the queue and keep the others
+out: when it is full, the client with the most queued requests loses its last one to a client with fewer.
 
-What is urgent goes ahead of all of this, first come first served, and takes the place of something that is not when the
-queue is full. Only who asks on his own behalf may call something urgent: nothing that comes from a client of a gateway is.
+Urgent requests go first, in their order, and evict one that is not urgent when the queue is full. Only the collector may
+mark a request urgent: no request of a gateway's client is.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class FairQueue:
         self._of_client: dict[object, _Client] = {}
 
     def put(self, transaction: Transaction) -> bool:
-        """False when the queue is full."""
+        """Queue it. False when the queue is full."""
         if self.length >= self._limit:
             return False
         if transaction.is_urgent:
@@ -51,32 +50,32 @@ class FairQueue:
         self.length += 1
         return True
 
-    def squeeze_in(self, transaction: Transaction) -> Transaction:
-        """Put it into a full queue, in the place of another if it may. The one that has no place now, which may be this."""
-        crowded_out = self.crowd_out(transaction)
-        if crowded_out is None:
+    def put_evicting(self, transaction: Transaction) -> Transaction:
+        """Queue it in a full queue. Returns the transaction that has no place now, which may be this one."""
+        evicted = self.evict_for(transaction)
+        if evicted is None:
             return transaction
         self.put(transaction)
-        return crowded_out
+        return evicted
 
-    def crowd_out(self, transaction: Transaction) -> Transaction | None:
-        """Take out the last of whoever has most, if this one would still wait behind less; None if it would not."""
+    def evict_for(self, transaction: Transaction) -> Transaction | None:
+        """Remove and return the last one of the client with the most, if this one has fewer before it; else None."""
         own = self._of_client.get(transaction.client)
         longest = max(self._turns, key=_length, default=None)
-        crowded_out = None
+        evicted = None
         if longest is not None and (transaction.is_urgent or longest.length > (own.length if own else 0) + 1):
-            crowded_out = longest.give_up()
+            evicted = longest.give_up()
             if not longest.length:
                 self._turns.remove(longest)
                 del self._of_client[longest.name]
         elif own is not None:
-            crowded_out = own.give_up_for(transaction.source)
-        if crowded_out is not None:
+            evicted = own.give_up_for(transaction.source)
+        if evicted is not None:
             self.length -= 1
-        return crowded_out
+        return evicted
 
     def take(self) -> Transaction:
-        """The next one. Only when the queue is not empty."""
+        """Remove and return the next one. Only when the queue is not empty."""
         if self._urgent:
             self.length -= 1
             return self._urgent.popleft()
@@ -90,25 +89,25 @@ class FairQueue:
         return transaction
 
     def drop(self, source: object) -> list[Transaction]:
-        """Take out all that this source still waits for."""
+        """Remove and return all of this source."""
         return self._drop_all_that(lambda each: each.source is source) if self.length else []
 
     def drop_expired(self, now: float) -> list[Transaction]:
-        """Take out all whose time to be sent has passed."""
+        """Remove and return all whose `send_by` has passed."""
         return self._drop_all_that(lambda each: each.send_by <= now)
 
     def drop_unit(self, unit_id: int) -> list[Transaction]:
-        """Take out all that are for this unit."""
+        """Remove and return all for this unit."""
         return self._drop_all_that(lambda each: each.request.tail[0] == unit_id)
 
     def drop_all(self) -> list[Transaction]:
-        """Take out everything."""
+        """Remove and return everything."""
         everything = list(self._all())
         self._rebuild([])
         return everything
 
     def earliest(self) -> float:
-        """The first `send_by` of all that wait. Only when the queue is not empty."""
+        """The first `send_by` in the queue. Only when it is not empty."""
         return min(each.send_by for each in self._all())
 
     def _drop_all_that(self, goes: Callable[[Transaction], bool]) -> list[Transaction]:
@@ -135,14 +134,14 @@ class FairQueue:
 
 
 class _Client:
-    """What one client waits for: a row for each of its connections, which take turns too."""
+    """The queued transactions of one client: a row for each of its connections, which take turns."""
 
     __slots__ = ("_rows", "_turns", "length", "name")
 
     def __init__(self, name: object) -> None:
         self.name = name
         self.length = 0
-        # Lists, although something is taken from their front: most have one or two members, and none many.
+        # Lists, although items are taken from the front: most have one or two items.
         self._turns: list[list[Transaction]] = []
         self._rows: dict[object, list[Transaction]] = {}
 
@@ -166,7 +165,7 @@ class _Client:
         return transaction
 
     def give_up(self) -> Transaction:
-        """Take out the last of its longest row."""
+        """Remove and return the last of its longest row."""
         row = max(self._turns, key=len)
         transaction = row.pop()
         self.length -= 1
@@ -176,7 +175,7 @@ class _Client:
         return transaction
 
     def give_up_for(self, source: object) -> Transaction | None:
-        """The same, if this source would still wait for less with one more."""
+        """The same, if `source` has fewer queued with one more."""
         if len(max(self._turns, key=len)) <= len(self._rows.get(source, ())) + 1:
             return None
         return self.give_up()

@@ -1,8 +1,8 @@
 """One request on its way to a device and back.
 
-A transaction is settled exactly once: with the answer of the device, or with a `Failure` that says how far it came.
-That difference is the point: what was not sent may be asked again by whoever wants to, what was sent and not answered
-has an unknown outcome, and nothing in Sealbus ever sends it a second time.
+A transaction ends exactly once: with the answer of the device, or with a `Failure` that says whether it was sent. What was
+not sent may be requested again by the caller; what was sent and not answered has an unknown outcome, and nothing in
+Sealbus ever sends it a second time.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ class Failure(Enum):
     respond, 06 busy.
     """
 
-    EXPIRED = ("its time ran out before it could be sent", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    NOT_SENT_IN_TIME = (
+        "its time ran out before it could be sent",
+        False,
+        ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND,
+    )
     UNREACHABLE = ("the device cannot be reached", False, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
     BUSY = ("too many requests are waiting for the device", False, ExceptionCode.SERVER_DEVICE_BUSY)
     UNIT_SILENT = ("the unit has not answered for a while", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
-    ABANDONED = ("the one who asked is gone", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    ABANDONED = ("the client has disconnected", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
     NO_ANSWER = ("the device did not answer in time", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
     CONNECTION_LOST = (
         "the connection to the device was lost",
@@ -47,18 +51,19 @@ class Failure(Enum):
 
 
 class Transaction:
-    """A request for one device. Those who ask subclass it and say in `settle` what an end means to them.
+    """A request for one device. Callers subclass it: `finish` and `fail` are its two ends.
 
-    `source` is the connection that asked. `expires` is when its answer is late: set when it is sent. Only of those that
-    have to wait two more are read, which `has_to_wait` may set: `client`, who asked, where several sources may be one
-    client (clients get fair turns, and then the sources of one client); and `send_by`, the last moment, on the loop's
-    clock, at which it may still be sent.
+    `source` is the connection that sent it. `answer_due` is when its answer is late: set when it is sent. The queue reads
+    two more fields, which `on_queued` may set, so that a request that is sent at once does not pay for them: `client`,
+    for fair turns, where several sources belong to one client; and `send_by`, the last moment, on the loop's clock, to
+    send it. (They are not an object of their own: with a shared connection nearly every request is queued, and an object
+    for each costs more than two fields.)
     """
 
-    __slots__ = ("client", "expires", "request", "send_by", "source")
+    __slots__ = ("answer_due", "client", "request", "send_by", "source")
 
     is_urgent: ClassVar[bool] = False
-    """Whether it goes ahead of all that are not: for what a person waits for, on a line that is polled."""
+    """Whether it goes before all that are not: for commands of a person on a line that is polled."""
 
     client: object
 
@@ -66,12 +71,12 @@ class Transaction:
         self.source = self.client = source
         self.request = request
         self.send_by = send_by
-        self.expires = 0.0
+        self.answer_due = 0.0
 
-    def has_to_wait(self, now: float) -> None:
-        """It cannot be sent at once: the last moment to set `client` and `send_by`."""
+    def on_queued(self, now: float) -> None:
+        """Called when it cannot be sent at once, before `client` and `send_by` are read."""
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         """The device answered: `answer` is its MBAP ADU without the two bytes of the transaction id."""
         raise NotImplementedError
 

@@ -56,17 +56,17 @@ class _Forwarded(Transaction):
         self.adu = adu
         self.max_wait_s = max_wait_s
 
-    def has_to_wait(self, now: float) -> None:
+    def on_queued(self, now: float) -> None:
         peer = self.source.peer
         self.client = self.source if peer is None else peer.fingerprint
         self.send_by = now + self.max_wait_s
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         self.source.answer(self.adu, answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
         if failure is Failure.BROADCAST:
-            self.source.let_go()
+            self.source.finish_silently()
         else:
             self.source.refuse(self.adu, failure.exception_code)
 
@@ -100,9 +100,9 @@ class _Recorded(_Forwarded):
         super().__init__(source, request, adu, max_wait_s)
         self._entry = entry
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         self._entry.answered(answer)
-        super().settle(answer)
+        super().finish(answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
         self._entry.failed(failure, detail)
@@ -137,6 +137,6 @@ class Forwarder:
         entry = _JournalEntry(self._journal, record)
         route.channel.submit(_Recorded(session, request, adu, route.max_wait_s, entry))
 
-    def gone(self, session: Session) -> None:
+    def abandon(self, session: Session) -> None:
         for channel in self._channels:
             channel.abandon(session)

@@ -24,7 +24,7 @@ from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.gateway.trust_state import TrustState, digest_of
 from sealbus.policy import parse_policy, parse_units, unsafe_allow_everything
 from sealbus.security import PeerVerifier, certificates_near_expiry
-from sealbus.server import Access, Service, ServiceLimits, SessionLimits
+from sealbus.server import PolicyRulings, Service, ServiceLimits, SessionLimits
 from sealbus.transport import ListenerOptions
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Gateway:
             self._audit.reload_failed(listener.policy, str(error))
             return
         self._policy_digests[listener.url] = digest
-        self.services[str(parse_endpoint(listener.url, listening=True))].replace_access(Access(policy))
+        self.services[str(parse_endpoint(listener.url, listening=True))].replace_policy(PolicyRulings(policy))
         self._audit.reloaded(listener.policy, [listener.policy])
 
     def _warn(self) -> None:
@@ -194,7 +194,7 @@ class Gateway:
             policy = unsafe_allow_everything()
         return Service(
             endpoint,
-            Access(policy),
+            PolicyRulings(policy),
             Forwarder(self._routes(listener.device), self._audit),
             observer=self._audit,
             security=self._trust.server if self._trust and endpoint.scheme is Scheme.MBAPS else None,

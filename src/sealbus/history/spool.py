@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import threading
 from typing import TYPE_CHECKING
 
+from sealbus.durable_files import lock_file
 from sealbus.errors import ConfigError
 from sealbus.history.sample_block import SampleBlock
 from sealbus.history.spool_segments import encode_frame, frame_counts, numbers, read_frame, segment_path
@@ -203,23 +203,19 @@ class Spool:
 def _locked(folder: Path) -> int:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / "lock", _FLAGS, 0o600)
+        return lock_file(folder / "lock")
+    except BlockingIOError:
+        raise ConfigError(
+            "another process spools its samples here",
+            file=str(folder),
+            hint="stop it, or give each collector its own folder",
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"samples cannot be spooled here: {error.strerror}",
             file=str(folder),
             hint="name a folder that can be written",
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise ConfigError(
-            "another process spools its samples here",
-            file=str(folder),
-            hint="stop it, or give each collector its own folder",
-        ) from None
-    return lock
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

@@ -1,22 +1,10 @@
-"""What do these bytes mean, and which bytes say this? The Modbus wire format, and nothing but.
+"""The Modbus wire format: bytes to values and values to bytes.
 
-The package answers for framings (MBAP, RTU, ASCII), requests, answers, and typed values in registers. It is pure: bytes
-and values in, values and bytes out. It refuses to open, wait, log, read a clock, or decide whether anyone may do what a
-request asks. Untrusted bytes end in a value or a PeerError; what the caller got wrong is a LocalError.
+The package covers framings (MBAP, RTU, ASCII), requests, answers, and typed values in registers. It is pure: bytes and
+values in, values and bytes out. It does not open, wait, log, read a clock, or decide whether a request is allowed.
+Untrusted bytes end in a value or a PeerError; a wrong argument of the caller is a LocalError.
 """
 
-from sealbus.protocol.access import (
-    MaskWriteRegister,
-    ReadCoils,
-    ReadDiscreteInputs,
-    ReadHoldingRegisters,
-    ReadInputRegisters,
-    ReadWriteMultipleRegisters,
-    WriteMultipleCoils,
-    WriteMultipleRegisters,
-    WriteSingleCoil,
-    WriteSingleRegister,
-)
 from sealbus.protocol.answers import (
     Answer,
     CommEventCounter,
@@ -43,6 +31,18 @@ from sealbus.protocol.codes import (
     FunctionCode,
     MeiType,
     Table,
+)
+from sealbus.protocol.data_requests import (
+    MaskWriteRegister,
+    ReadCoils,
+    ReadDiscreteInputs,
+    ReadHoldingRegisters,
+    ReadInputRegisters,
+    ReadWriteMultipleRegisters,
+    WriteMultipleCoils,
+    WriteMultipleRegisters,
+    WriteSingleCoil,
+    WriteSingleRegister,
 )
 from sealbus.protocol.diagnostics import (
     CanopenReference,

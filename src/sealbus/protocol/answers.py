@@ -1,12 +1,12 @@
 """The bytes of an answer become a value, and a value the bytes of an answer.
 
-`decode_answer` takes the request and the PDU that came back. What does not fit the request is a PeerError, and where
-the request may have changed something, its outcome is unknown: the error says so. An exception is a DeviceException.
+`decode_answer` takes the request and the PDU of its answer. What does not fit the request is a PeerError; its
+`outcome_unknown` is true where the request may have changed something. An exception is a DeviceException.
 
-`encode_answer` is the same table read from the other side, for servers. A value that does not fit is the fault of the
-server's own code, a LocalError, never sent.
+`encode_answer` is the inverse, for servers. A value that does not fit is an error of the server's own code: a LocalError,
+never sent.
 
-Which value belongs to which request stands in the overloads: bits are `list[bool]`, registers `list[int]`, writes None.
+The overloads say which value belongs to which request: bits are `list[bool]`, registers `list[int]`, writes None.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, overload
 
 from sealbus.errors import DeviceException, LocalError, PeerError
-from sealbus.protocol.access import (
+from sealbus.protocol.codes import EXCEPTION_BIT
+from sealbus.protocol.data_requests import (
     MaskWriteRegister,
     ReadCoils,
     ReadDiscreteInputs,
@@ -29,7 +30,6 @@ from sealbus.protocol.access import (
     WriteSingleCoil,
     WriteSingleRegister,
 )
-from sealbus.protocol.codes import EXCEPTION_BIT
 from sealbus.protocol.diagnostics import (
     CanopenReference,
     Diagnostics,

@@ -2,9 +2,9 @@
 
     ':' | unit id, PDU and LRC as pairs of hexadecimal digits | CR LF                         at most 513 characters
 
-A receiver waits for a colon, so what stands before one is noise and skipped; a colon inside a frame begins it anew.
-Between the two only digits may stand. Digits may be written small: the text has them large, and devices differ. The
-delimiter that diagnostics can set in place of LF (8/3) is not followed.
+A receiver waits for a colon: bytes before it are noise and skipped; a colon inside a frame starts a new one. Between colon
+and CR only digits may stand. Lower-case digits are accepted: the text has upper case, and devices differ. The delimiter
+that diagnostics can set in place of LF (8/3) is not supported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DIGITS: Final = re.compile(rb"[0-9A-Fa-f]*")
 
 
 class AsciiStream:
-    """Bytes in, unit id and PDU out. `fault` is None until a frame cannot be; `reset` forgets it."""
+    """Bytes in, unit id and PDU out. `fault` is the first invalid frame, or None; `reset` clears it."""
 
     __slots__ = ("_held", "fault")
 
@@ -41,7 +41,7 @@ class AsciiStream:
         return bool(self._held)
 
     def reset(self) -> None:
-        """Nothing came for long: forget a frame that has not ended, and the fault, and start anew."""
+        """After a silence: drop a partial frame and the fault."""
         self.fault = None
         self._held = b""
 
@@ -61,9 +61,9 @@ class AsciiStream:
 def encode_ascii(unit_id: int, pdu: bytes) -> bytes:
     """The frame that carries `pdu`. LocalError where the unit id or the size does not fit."""
     if not 1 <= len(pdu) <= MAX_PDU_BYTES:
-        raise LocalError(f"a PDU of {len(pdu)} bytes does not fit: a PDU has 1 to {MAX_PDU_BYTES} bytes")
+        raise LocalError(f"a PDU of {len(pdu)} bytes is not valid: a PDU has 1 to {MAX_PDU_BYTES} bytes")
     if not 0 <= unit_id <= 0xFF:
-        raise LocalError(f"the unit id {unit_id} does not fit: 0 to 255")
+        raise LocalError(f"the unit id {unit_id} is not valid: use 0 to 255")
     body = bytes((unit_id,)) + pdu
     return _COLON + binascii.hexlify(body + bytes((lrc(body),))).upper() + _END
 
@@ -74,7 +74,7 @@ def lrc(data: bytes) -> int:
 
 
 def _split(data: bytes, frames: list[bytes]) -> bytes:
-    """Append the frames in `data`; return what has begun and not ended, from its colon on."""
+    """Append the frames in `data`; return the partial frame from its colon on."""
     start = data.find(_COLON)
     while start >= 0:
         found = _DIGITS.match(data, start + 1)

@@ -1,10 +1,10 @@
-"""Requests about the device itself: functions 7, 8, 11, 12, 17, 43, and those that the codec does not know.
+"""Requests about the device itself: functions 7, 8, 11, 12, 17, 43, and functions that the codec does not know.
 
 Sources: MODBUS Application Protocol V1.1b3, 6.7 to 6.10, 6.13, 6.19 to 6.21.
 
 Function 8 carries N x 2 bytes of data. The text leaves them open only for sub-function 0, "any", which is looped back;
 there N is 1 to 125, as many as a PDU holds. For the other defined sub-functions the text names the data, 2 bytes, and
-anything else is exception 03. Reserved sub-functions are taken with any N x 2 bytes: a server that does not know one
+anything else is exception 03. Reserved sub-functions are accepted with any N x 2 bytes: a server that does not know one
 answers exception 01 itself.
 """
 
@@ -100,7 +100,7 @@ class GetCommEventLog(_Bare):
 
 @dataclass(frozen=True, slots=True)
 class ReportServerId(_Bare):
-    """Read what the device says it is (6.13, serial line only)."""
+    """Read the identification that the device reports (6.13, serial line only)."""
 
     function_code: ClassVar[FunctionCode] = FunctionCode.REPORT_SERVER_ID
 
@@ -163,7 +163,7 @@ class ReadDeviceIdentification:
 
 @dataclass(frozen=True, slots=True)
 class CanopenReference:
-    """A CANopen general reference (6.20). `data`, after the MEI type, is CiA's and is not looked into."""
+    """A CANopen general reference (6.20). `data`, after the MEI type, is defined by CiA and is not parsed."""
 
     function_code: ClassVar[FunctionCode] = FunctionCode.ENCAPSULATED_INTERFACE
     mei_type: ClassVar[MeiType] = MeiType.CANOPEN_GENERAL_REFERENCE
@@ -184,7 +184,7 @@ class CanopenReference:
 
 @dataclass(frozen=True, slots=True)
 class OpaqueRequest:
-    """A request whose function the codec does not know, or whose MEI type it does not know: code and bytes."""
+    """A request whose function or MEI type the codec does not know: code and bytes."""
 
     function_code_value: int
     data: bytes
@@ -192,7 +192,7 @@ class OpaqueRequest:
     def __post_init__(self) -> None:
         if not 1 <= self.function_code_value < EXCEPTION_BIT:
             raise IllegalRequestError(
-                f"{self.function_code_value} is no function code: 1 to 127", ExceptionCode.ILLEGAL_FUNCTION
+                f"{self.function_code_value} is not a function code: use 1 to 127", ExceptionCode.ILLEGAL_FUNCTION
             )
         _check_opaque(self.data, MAX_PDU_BYTES - 1)
 

@@ -1,7 +1,7 @@
-"""Why a stream of bytes is no Modbus any more.
+"""Why a stream of bytes is not Modbus.
 
-A framing never guesses where the next frame begins. The first thing that cannot be is a FrameError: its `kind` is for
-programs (a driver waits for silence after a bad checksum, a gateway closes after a bad header), its text for people.
+A framing never guesses where the next frame begins. The first invalid byte is a FrameError: its `kind` is for programs (a
+driver waits for silence after a bad checksum, a gateway closes after a bad header), its text for people.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class FaultKind(StrEnum):
 
 
 class FrameError(PeerError):
-    """The bytes of the peer are no frame. `kind` says which rule they broke."""
+    """The bytes of the peer are not a frame. `kind` says which rule they broke."""
 
     code: ClassVar[str] = "frame"
 

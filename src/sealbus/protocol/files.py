@@ -76,7 +76,7 @@ class ReadFileRecord:
         data = _data(pdu)
         _check_byte_count(len(data), _GROUP.size, _MAX_READ_BYTES)
         if len(data) % _GROUP.size:
-            raise IllegalRequestError(f"{len(data)} bytes are no whole number of groups of {_GROUP.size}")
+            raise IllegalRequestError(f"{len(data)} bytes are not a whole number of groups of {_GROUP.size}")
         groups = list(_GROUP.iter_unpack(data))
         _check_answer([length for _, _, _, length in groups])  # a quantity, hence before the files and records
         return cls(tuple(_reference(*group) for group in groups))

@@ -1,10 +1,10 @@
-"""What a request may ask for, checked once, in its constructor.
+"""The limits of a request, checked once, in its constructor.
 
-A request object that exists is legal. Whoever builds one from wrong numbers gets an IllegalRequestError, a LocalError;
-where the numbers came from a peer, `parse_request` turns it into a RequestError with the same exception code.
+A request object that exists is legal. Wrong numbers raise IllegalRequestError, a LocalError; where the numbers came from a
+peer, `parse_request` turns it into a RequestError with the same exception code.
 
 The order follows the state diagram of each function in the MODBUS Application Protocol V1.1b3, section 6: structure and
-quantity (exception 03) before addresses (exception 02). The general diagram, figure 9, has it the other way round.
+quantity (exception 03) before addresses (exception 02). The general diagram, figure 9, has them the other way round.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def check_block(address: int, count: int, limit: int) -> None:
         raise IllegalRequestError(f"the quantity {count} is not in 1 to {limit}")
     if not 0 <= address <= ADDRESS_SPACE - count:
         raise IllegalRequestError(
-            f"{count} from address {address} on is not in 0 to 65535", ExceptionCode.ILLEGAL_DATA_ADDRESS
+            f"the addresses {address} to {address + count - 1} are not all in 0 to 65535",
+            ExceptionCode.ILLEGAL_DATA_ADDRESS,
         )
 
 

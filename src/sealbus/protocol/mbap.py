@@ -3,8 +3,8 @@
     transaction id u16 | protocol id u16 = 0 | length u16 | unit id u8 | PDU 1..253 bytes        all big-endian
 
 The length counts the unit id and the PDU: 2 to 254. An ADU is thus 8 to 260 bytes. TCP and TLS keep no borders between
-ADUs, so MbapStream takes any split and any joining and gives whole ADUs back. After a header that cannot be, nothing
-later in the stream can be trusted to be a header: the stream is at fault for good and its connection must be closed.
+ADUs, so MbapStream accepts any split and any joining and returns whole ADUs. After an invalid header nothing later in the
+stream can be trusted to be a header: the stream stays at fault and its connection must be closed.
 
 `feed` is the hottest function of Sealbus. Almost always one chunk is exactly one ADU; then it is checked by comparing
 its bytes 2 to 5 with the only four that fit its size, and returned itself, uncopied.
@@ -31,7 +31,7 @@ _MAX_ADU_BYTES: Final = _BEFORE_UNIT_BYTES + _MAX_LENGTH
 _PROTOCOL_AND_LENGTH: Final = struct.Struct(">HH")
 _EXCEPTION_LENGTH: Final = b"\x00\x03"
 
-# For each size of a chunk the protocol id and length that make it exactly one ADU; None where no ADU has that size.
+# For each chunk size the protocol id and length that make it exactly one ADU; None where no ADU has that size.
 _ONE_ADU: Final[list[bytes | None]] = [
     _PROTOCOL_AND_LENGTH.pack(0, size - _BEFORE_UNIT_BYTES) if size >= _BEFORE_UNIT_BYTES + _MIN_LENGTH else None
     for size in range(_MAX_ADU_BYTES + 1)
@@ -41,8 +41,8 @@ _ONE_ADU: Final[list[bytes | None]] = [
 class MbapStream:
     """Bytes of one connection in, whole ADUs out.
 
-    `fault` is None until a header cannot be; from then on `feed` gives nothing. It holds back less than one ADU;
-    `partial` is whether one has begun and not ended: the time for a frame-assembly deadline to run.
+    `fault` is None until a header is invalid; from then on `feed` returns nothing. It buffers less than one ADU;
+    `partial` is true while one has begun and not ended, which is when a frame deadline runs.
     """
 
     __slots__ = ("_held", "fault", "partial")
@@ -53,7 +53,7 @@ class MbapStream:
         self._held = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The ADUs, 8 to 260 bytes each, that `data` completes, in order; those before a fault still come."""
+        """The ADUs, 8 to 260 bytes each, that `data` completes, in order; those before a fault are returned."""
         if (
             not self._held
             and (size := len(data)) <= _MAX_ADU_BYTES
@@ -91,12 +91,12 @@ def encode_mbap(transaction_id: int, unit_id: int, pdu: bytes) -> bytes:
     """The ADU that carries `pdu`. LocalError where a number or the size does not fit."""
     length = len(pdu) + 1
     if not _MIN_LENGTH <= length <= _MAX_LENGTH:
-        raise LocalError(f"a PDU of {len(pdu)} bytes does not fit: a PDU has 1 to {MAX_PDU_BYTES} bytes")
+        raise LocalError(f"a PDU of {len(pdu)} bytes is not valid: a PDU has 1 to {MAX_PDU_BYTES} bytes")
     try:
         return MBAP_HEADER.pack(transaction_id, 0, length, unit_id) + pdu
     except struct.error:
         raise LocalError(
-            f"transaction id {transaction_id} or unit id {unit_id} does not fit: 0 to 65535 and 0 to 255"
+            f"transaction id {transaction_id} or unit id {unit_id} is not valid: use 0 to 65535 and 0 to 255"
         ) from None
 
 
@@ -107,9 +107,9 @@ def exception_adu(adu: bytes, exception_code: int) -> bytes:
 
 def _fault(start: bytes, protocol_id: int, length: int) -> FrameError:
     if protocol_id:
-        hint = "; this is how TLS begins" if start.startswith(b"\x16\x03") else ""
+        hint = "; TLS begins like this" if start.startswith(b"\x16\x03") else ""
         return FrameError(
-            FaultKind.PROTOCOL_ID, f"no Modbus: the protocol id of the MBAP header is {protocol_id}, not 0{hint}"
+            FaultKind.PROTOCOL_ID, f"not Modbus: the protocol id of the MBAP header is {protocol_id}, not 0{hint}"
         )
     return FrameError(
         FaultKind.LENGTH, f"the length in the MBAP header is {length}; it must be {_MIN_LENGTH} to {_MAX_LENGTH}"

@@ -30,13 +30,13 @@ def pack_words(words: Sequence[int]) -> bytes:
     try:
         return block_of_words(len(words)).pack(*words)
     except struct.error:
-        raise LocalError(f"{_misfit(words)!r} does not fit a register: 0 to 65535") from None
+        raise LocalError(f"{_misfit(words)!r} is not valid in a register: use a whole number from 0 to 65535") from None
 
 
 def unpack_words(data: bytes) -> list[int]:
     """The registers in `data`, 0 to 65535 each. LocalError where the number of bytes is odd."""
     if len(data) % 2:
-        raise LocalError(f"{len(data)} bytes are no whole number of registers")
+        raise LocalError(f"{len(data)} bytes are not a whole number of registers")
     return list(block_of_words(len(data) // 2).unpack(data))
 
 

@@ -1,4 +1,4 @@
-"""Where values stand in a device, as people write it: `holding:0-9`, `coils:3`, `input:20`.
+"""Places in a device as people write them: `holding:0-9`, `coils:3`, `input:20`.
 
 Addresses are those of the PDU, counted from 0; a range names its first and its last address.
 """
@@ -28,7 +28,9 @@ class Place:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise LocalError(f"{self.count} from {self.table}:{self.address} on is no place; name at least one address")
+            raise LocalError(
+                f"{self.count} from {self.table}:{self.address} on is not a place: name at least one address"
+            )
         if self.address < 0 or self.last >= ADDRESS_SPACE:
             raise LocalError(f"{self} goes past the table; addresses are 0 to {ADDRESS_SPACE - 1}, counted from 0")
 
@@ -42,13 +44,13 @@ class Place:
 
 
 def parse_place(text: str) -> Place:
-    """The place that `text` names. LocalError, with the mend, for what names none."""
+    """The place that `text` names. LocalError that says what to write instead."""
     found = _PLACE.fullmatch(text.strip())
     if not found:
-        raise LocalError(f"{text!r} is no place; write a table and addresses, such as holding:0-9 or coils:3")
+        raise LocalError(f"{text!r} is not a place: write a table and addresses, such as holding:0-9 or coils:3")
     table = _TABLES.get(found[1])
     if table is None:
-        raise LocalError(f"{text!r} names no table; there are {', '.join(_TABLES)}")
+        raise LocalError(f"{text!r} names no table: the tables are {', '.join(_TABLES)}")
     first = int(found[2])
     last = first if found[3] is None else int(found[3])
     if last < first:

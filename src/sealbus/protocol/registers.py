@@ -1,4 +1,4 @@
-"""Typed values in registers: what a device means by its 16 bit words.
+"""Typed values in registers: what the 16 bit words of a device mean.
 
 The Modbus texts define one register, high byte first, and nothing wider. Devices put wider values into neighbouring
 registers in one of four orders, named by how the bytes of the 32 bit value ABCD follow each other on the wire:
@@ -7,10 +7,10 @@ registers in one of four orders, named by how the bytes of the 32 bit value ABCD
     CDAB  low word first                                     DCBA  both: little endian
 
 For 64 bits the same: CDAB and DCBA have the words in reverse, BADC and DCBA the bytes in each word. For 16 bits, and
-for the bits of one register, only the swap of bytes is left; strings too run on from word to word in every order.
+for the bits of one register, only the byte swap applies; strings run on from word to word in every order.
 
-A whole block is turned in two steps of `struct`, with no object per register: pack the words in one byte order, unpack
-the values in one; which two byte orders make which word order stands in _BYTE_ORDERS.
+A whole block is converted in two steps of `struct`, with no object per register: pack the words in one byte order, unpack
+the values in one; _BYTE_ORDERS says which two byte orders make which word order.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def decode_registers(
 ) -> list[RegisterValue]:
     """The values in `words` (0 to 65535 each): as many as there are, one where `type` is STRING.
 
-    LocalError where the words are no whole number of values; PeerError where they hold no BCD or no UTF-8.
+    LocalError where the words are not a whole number of values; PeerError where they are not valid BCD or UTF-8.
     """
     if type is ValueType.STRING:
         return [_decode_text(_words_to_bytes(words, swapped=order in _SWAPPED))]
@@ -121,7 +121,7 @@ def decode_registers(
         return list(unpack_bits(data, _BITS_OF_REGISTER * len(words)))
     count, rest = divmod(len(words), type.registers or 1)
     if rest:
-        raise LocalError(f"{len(words)} registers are no whole number of {type} values of {type.registers}")
+        raise LocalError(f"{len(words)} registers are not a whole number of {type} values of {type.registers}")
     words_order, values_order = _BYTE_ORDERS[order]
     data = _words_to_bytes(words, swapped=words_order == "<")
     values = struct.unpack(f"{values_order}{count}{_FORMATS[type]}", data)
@@ -135,9 +135,9 @@ def encode_registers(
     *,
     registers: int | None = None,
 ) -> list[int]:
-    """The registers that hold `values`. `registers` gives the room of a STRING, which is filled up with NUL.
+    """The registers that hold `values`. `registers` is the size of a STRING, which is filled up with NUL.
 
-    LocalError, with value, type and range, for what does not fit. A float is no integer unless it is whole.
+    LocalError, with value, type and range, for a value that is not valid. A float is accepted as an integer if it is whole.
     """
     if type is ValueType.STRING:
         return _bytes_to_words(_encode_text(values, registers), swapped=order in _SWAPPED)
@@ -173,7 +173,7 @@ def _decode_text(data: bytes) -> str:
         return text.rstrip(b" ").decode("utf-8")
     except UnicodeDecodeError as error:
         raise PeerError(
-            f"the registers hold no UTF-8 text: byte {error.start + 1} is {text[error.start]:02X}"
+            f"the registers are not UTF-8 text: byte {error.start + 1} is {text[error.start]:02X}"
         ) from None
 
 
@@ -183,12 +183,14 @@ def _encode_text(values: Sequence[RegisterValue], registers: int | None) -> byte
     try:
         data = values[0].encode("utf-8")
     except UnicodeEncodeError:
-        raise LocalError(f"{values[0]!r} is no text that UTF-8 can hold") from None
+        raise LocalError(f"{values[0]!r} cannot be encoded in UTF-8") from None
     if b"\x00" in data:
         raise LocalError(f"{values[0]!r} has a NUL, which ends a string")
     room = 2 * ((len(data) + 1) // 2 if registers is None else registers)
     if len(data) > room:
-        raise LocalError(f"{values[0]!r} has {len(data)} bytes and does not fit {registers} registers: {room} bytes")
+        raise LocalError(
+            f"{values[0]!r} has {len(data)} bytes and needs more than {registers} registers, which hold {room}"
+        )
     return data.ljust(room, b"\x00")
 
 
@@ -199,7 +201,7 @@ def _encode_bits(values: Sequence[RegisterValue]) -> bytes:
         )
     for value in values:
         if value not in (0, 1):
-            raise LocalError(f"{value!r} does not fit bit: 0 or 1")
+            raise LocalError(f"{value!r} is not valid as bit: use 0 or 1")
     return pack_bits([bool(value) for value in values])
 
 
@@ -208,7 +210,7 @@ def _decode_bcd(value: int, value_type: ValueType) -> int:
         return int(f"{value:x}")
     except ValueError:
         digits = f"{value:0{_DIGITS_OF_REGISTER * (value_type.registers or 1)}X}"
-        raise PeerError(f"the registers hold {digits}, which is no {value_type}: its digits are 0 to 9") from None
+        raise PeerError(f"the registers hold {digits}, which is not {value_type}: its digits are 0 to 9") from None
 
 
 def _encode_bcd(value: RegisterValue, value_type: ValueType) -> int:
@@ -247,5 +249,8 @@ def _range(value_type: ValueType) -> tuple[int | float, int | float]:
 def _misfit(value: RegisterValue, value_type: ValueType) -> LocalError:
     low, high = _range(value_type)
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:  # too long to print
-        return LocalError(f"a number of {value.bit_length()} bits does not fit {value_type}: {low} to {high}")
-    return LocalError(f"{value!r} does not fit {value_type}: {low} to {high}")
+        shown = f"a number of {value.bit_length()} bits"
+    else:
+        shown = repr(value)
+    wanted = "number" if value_type in _FLOATS else "whole number"
+    return LocalError(f"{shown} is not valid as {value_type}: use a {wanted} from {low} to {high}")

@@ -1,11 +1,11 @@
 """The bytes of a request become a value or an error, once, here.
 
-`parse_request` looks at the function code, and the class of that function takes the PDU apart and keeps the limits.
-What comes out is legal by the text; whether a device has the address and a role the right is for others to say. A
-function that the codec does not know comes out as OpaqueRequest: it is carried where a rule names it, never guessed at.
+`parse_request` looks up the function code, and the class of that function parses the PDU and checks the limits. The result
+is legal by the text; whether the device has the address, and the role the right, is decided elsewhere. A function that the
+codec does not know becomes an OpaqueRequest: it is forwarded where a rule names it, and never interpreted.
 
-`may_change_state` answers, from the raw PDU and at the price of a look-up or three, the question that decides whether a
-request may ever be sent twice.
+`may_change_state` decides, from the raw PDU and with at most three look-ups, whether a request counts as a write: then it
+is recorded before it is sent, its ruling is not cached, and its outcome is unknown where no answer comes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from sealbus.errors import PeerError
-from sealbus.protocol.access import (
+from sealbus.protocol.codes import ExceptionCode, FunctionCode, MeiType
+from sealbus.protocol.data_requests import (
     MaskWriteRegister,
     ReadCoils,
     ReadDiscreteInputs,
@@ -25,7 +26,6 @@ from sealbus.protocol.access import (
     WriteSingleCoil,
     WriteSingleRegister,
 )
-from sealbus.protocol.codes import ExceptionCode, FunctionCode, MeiType
 from sealbus.protocol.diagnostics import (
     CanopenReference,
     Diagnostics,
@@ -71,7 +71,7 @@ Request: TypeAlias = (
 
 
 class RequestError(PeerError):
-    """A request that breaks the protocol. `exception_code` is what a server answers to it, `function_code` its own."""
+    """A request that breaks the protocol. `exception_code` is what a server answers, `function_code` that of the request."""
 
     code: ClassVar[str] = "request"
 
@@ -92,7 +92,7 @@ def parse_request(pdu: bytes) -> Request:
 
 
 def may_change_state(pdu: bytes) -> bool:
-    """Whether the request in this PDU may change anything in the device. What is not known to be a read may."""
+    """Whether the request in this PDU may change anything in the device. Everything that is not known to be a read may."""
     if pdu[:1] in _READS:
         return False
     return pdu[:2] != _READ_DEVICE_IDENTIFICATION and pdu[:3] not in _READING_DIAGNOSTICS

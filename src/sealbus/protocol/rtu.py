@@ -1,12 +1,12 @@
-"""RTU: Modbus on a serial line, and the same frames through TCP (MODBUS over Serial Line V1.02, 2.5.1).
+"""RTU: Modbus on a serial line, and the same frames over TCP (MODBUS over Serial Line V1.02, 2.5.1).
 
     unit id u8 | PDU 1..253 bytes | CRC-16, low byte first                                        at most 256 bytes
 
-On the line frames are parted by silence; a stream of bytes has none. So the length comes from the function code and,
+On the line frames are separated by silence; a stream of bytes has none. So the length comes from the function code and,
 where there is one, from the byte count behind it; requests and responses differ. The driver, which has the clock, calls
-`reset` when it sees silence: what has begun and not ended is thrown away, as the text demands, and a fault with it.
+`reset` after a silence: a partial frame is dropped, as the text demands, and a fault with it.
 
-Not framed, because nothing in the bytes says where they end: user-defined functions, CANopen references (43/13), and
+Not framed, because nothing in the bytes gives their length: user-defined functions, CANopen references (43/13), and
 diagnostics (8) with other than 2 bytes of data. They are a fault of the kind UNKNOWN_LENGTH, save the last, which ends
 in a wrong checksum.
 """
@@ -94,7 +94,7 @@ class _RtuStream:
         return bool(self._held)
 
     def reset(self) -> None:
-        """There was silence: forget a frame that has not ended, and the fault, and start anew."""
+        """After a silence: drop a partial frame and the fault."""
         self.fault = None
         self._held = b""
 
@@ -116,7 +116,7 @@ class _RtuStream:
         return frames
 
     def _size(self, data: bytes, start: int) -> int:
-        """The bytes of the frame that begins at `start`; 0 where they do not say it yet."""
+        """The bytes of the frame that begins at `start`; 0 where too few have come to know."""
         if len(data) - start < _START_BYTES:
             return 0
         function_code = data[start + 1]
@@ -169,9 +169,9 @@ class RtuResponseStream(_RtuStream):
 def encode_rtu(unit_id: int, pdu: bytes) -> bytes:
     """The frame that carries `pdu`. LocalError where the unit id or the size does not fit."""
     if not 1 <= len(pdu) <= MAX_PDU_BYTES:
-        raise LocalError(f"a PDU of {len(pdu)} bytes does not fit: a PDU has 1 to {MAX_PDU_BYTES} bytes")
+        raise LocalError(f"a PDU of {len(pdu)} bytes is not valid: a PDU has 1 to {MAX_PDU_BYTES} bytes")
     if not 0 <= unit_id <= 0xFF:
-        raise LocalError(f"the unit id {unit_id} does not fit: 0 to 255")
+        raise LocalError(f"the unit id {unit_id} is not valid: use 0 to 255")
     frame = bytes((unit_id,)) + pdu
     return frame + crc16(frame).to_bytes(_CRC_BYTES, "little")
 
@@ -205,7 +205,7 @@ def _checked(frame: bytes) -> bytes:
 
 
 def _identification_size(data: bytes, start: int) -> int:
-    """Walk the object list of 43/14: unit, 2B, 0E, access, conformity, more, next, count, then (id, length, value)s."""
+    """Parse the object list of 43/14: unit, 2B, 0E, access, conformity, more, next, count, then (id, length, value)s."""
     if len(data) - start <= _OBJECT_COUNT_AT:
         return 0
     size = _OBJECTS_AT
@@ -220,15 +220,17 @@ def _bounded(size: int, function_code: int) -> int:
     if size > _MAX_FRAME_BYTES:
         raise FrameError(
             FaultKind.LENGTH,
-            f"a frame of function {function_code} says it has {size} bytes; {_MAX_FRAME_BYTES} is the most",
+            f"a frame of function {function_code} announces {size} bytes; at most {_MAX_FRAME_BYTES} are allowed",
         )
     return size
 
 
 def _check_mei_type(mei_type: int) -> None:
     if mei_type != MeiType.READ_DEVICE_IDENTIFICATION:
-        raise FrameError(FaultKind.UNKNOWN_LENGTH, f"nothing says how long a frame of MEI type {mei_type} is")
+        raise FrameError(FaultKind.UNKNOWN_LENGTH, f"the length of a frame cannot be known for MEI type {mei_type} is")
 
 
 def _unknown(function_code: int) -> FrameError:
-    return FrameError(FaultKind.UNKNOWN_LENGTH, f"nothing says how long a frame of function {function_code} is")
+    return FrameError(
+        FaultKind.UNKNOWN_LENGTH, f"the length of a frame cannot be known for function {function_code} is"
+    )

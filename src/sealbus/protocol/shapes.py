@@ -1,8 +1,8 @@
-"""What a lawful answer to a request looks like, known before it comes.
+"""What a valid answer to a request looks like, known before it comes.
 
-A gateway checks every answer of a device against the request before it forwards it; so an answer that came late, to
-somebody else's request, is mostly seen and not passed on as a value. Most answers have a known beginning and a known
-length, and echoes are known whole. The others are checked by their structure as far as the text fixes one.
+A gateway checks every answer of a device against its request before it forwards it; so a late answer to another request is
+in most cases detected and not passed on as a value. Most answers have a known beginning and a known length, and echoes are
+known whole. The others are checked by their structure as far as the text defines one.
 
 Sources: MODBUS Application Protocol V1.1b3, section 6, and 7 for exceptions. Not checked: the spare bits of the last
 byte of bits, and the object count of function 43/14: the text's own example counts objects there that it does not send.
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
-from sealbus.protocol.access import ReadWriteMultipleRegisters
 from sealbus.protocol.codes import EXCEPTION_BIT, MAX_COUNT_READ_BITS, MAX_FIFO_COUNT, MAX_PDU_BYTES, FunctionCode
+from sealbus.protocol.data_requests import ReadWriteMultipleRegisters
 from sealbus.protocol.diagnostics import (
     CanopenReference,
     Diagnostics,
@@ -51,7 +51,7 @@ _COUNTING_DIAGNOSTICS: Final = frozenset((DiagnosticsSubFunction.RETURN_DIAGNOST
 class AnswerShape:
     """How the answer begins (`prefix`), how long it is (`length`, None where that varies), what else must hold.
 
-    `structure`, where given, says of a PDU with this prefix and length what is wrong inside, or None.
+    `structure`, where given, returns what is wrong inside a PDU with this prefix and length, or None.
     """
 
     prefix: bytes
@@ -59,15 +59,16 @@ class AnswerShape:
     structure: Callable[[bytes], str | None] | None = None
 
     def fits(self, pdu: bytes) -> str | None:
-        """None where this PDU may answer the request, as every exception to its function may; else why not."""
+        """None where this PDU may answer the request (an exception to its function may); else the reason."""
         if len(pdu) == self.length and pdu.startswith(self.prefix) and self.structure is None:
             return None
         return self._why_not(pdu)
 
     def head(self, unit_id: int) -> bytes | None:
-        """How the MBAP ADU of the answer begins behind its transaction id, if that says all: whatever begins so, fits.
+        """How the MBAP ADU of the answer begins after its transaction id, where an ADU that begins so always fits; else
+        None.
 
-        For ADUs as they come from MbapStream, whose length is what their header says. None where there is more to check.
+        For ADUs from MbapStream, whose length is what their header says.
         """
         if self.length is None or self.structure is not None:
             return None
@@ -92,9 +93,9 @@ class AnswerShape:
 class RawRequest:
     """A request as it goes on the wire, and what is known of its answer before it comes: made once, sent many times.
 
-    `tail` is the unit id and the PDU, `framed` its MBAP ADU behind the transaction id. `head` is how the MBAP ADU of the
-    answer begins behind its transaction id and `answer_bytes` how long that ADU is, where nothing more is to be checked;
-    else None and 0. Raises RequestError as `answer_shape` does.
+    `tail` is the unit id and the PDU, `framed` its MBAP ADU without the transaction id. `head` is how the MBAP ADU of the
+    answer begins after its transaction id and `answer_bytes` how long that ADU is, where nothing more is to be checked; else
+    None and 0. Raises RequestError as `answer_shape` does.
     """
 
     __slots__ = ("answer_bytes", "framed", "head", "may_change_state", "shape", "tail")
@@ -110,10 +111,10 @@ class RawRequest:
 
 
 def answer_shape(request_pdu: bytes) -> AnswerShape:
-    """The shape of lawful answers to the request in this PDU.
+    """The shape of valid answers to the request in this PDU.
 
-    RequestError where no answer but an exception would be lawful because the request is malformed; what is cheap to
-    answer for (functions 1 to 6, 15, 16) is not checked for more than that.
+    RequestError where the request is malformed, so that only an exception would be valid; functions 1 to 6, 15 and 16 are
+    checked only as far as their shape needs.
     """
     size = len(request_pdu)
     if size >= 5:
@@ -169,7 +170,7 @@ def _shape(request: Request, pdu: bytes) -> AnswerShape:
         case OpaqueRequest():
             return AnswerShape(pdu[: 2 if pdu[0] == FunctionCode.ENCAPSULATED_INTERFACE else 1], None)
         case _:
-            return AnswerShape(pdu, len(pdu))  # the writes that are left are echoed
+            return AnswerShape(pdu, len(pdu))  # the other writes are echoed
 
 
 @lru_cache(maxsize=2048)

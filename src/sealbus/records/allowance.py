@@ -8,6 +8,8 @@ of the first quarter is available again. So a flood needs days to replace the lo
 
 from __future__ import annotations
 
+from sealbus.token_bucket import TokenBucket
+
 __all__ = ["FloodAllowance"]
 
 _SHARE_AT_ONCE = 4
@@ -19,24 +21,21 @@ _DAY_S = 86400.0
 class FloodAllowance:
     """Counts bytes of ordinary records against their share of `bound_bytes`."""
 
-    __slots__ = ("_full", "_left", "_per_s", "_refilled_at", "exhausted")
+    __slots__ = ("_bucket", "_full", "exhausted")
 
     def __init__(self, bound_bytes: int) -> None:
-        self._full = self._left = bound_bytes / _SHARE_AT_ONCE
-        self._per_s = bound_bytes / _SHARE_A_DAY / _DAY_S
-        self._refilled_at: float | None = None
+        self._full = bound_bytes / _SHARE_AT_ONCE
+        self._bucket = TokenBucket(bound_bytes / _SHARE_A_DAY / _DAY_S, self._full)
         self.exhausted = False
 
     def spend(self, size_bytes: int) -> None:
         """An ordinary record of this size was stored."""
-        self._left -= size_bytes
-        if self._left <= 0:
+        self._bucket.spend(size_bytes)
+        if self._bucket.left <= 0:
             self.exhausted = True
 
     def refill(self, now: float) -> None:
         """Add the share of the elapsed time; `now` is monotonic, in seconds."""
-        if self._refilled_at is not None:
-            self._left = min(self._full, self._left + (now - self._refilled_at) * self._per_s)
-        self._refilled_at = now
-        if self._left >= self._full / _RESUME_SHARE:
+        self._bucket.refill(now)
+        if self._bucket.left >= self._full / _RESUME_SHARE:
             self.exhausted = False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sealbus.durable_files import lock_file
 from sealbus.errors import ConfigError
 from sealbus.records.segments import LOCK_NAME
 
@@ -24,6 +24,7 @@ def lock_folder(directory: Path) -> int:
 
     Raises ConfigError: it cannot be created, other users may write to it, or another process holds the lock.
     """
+    holder = ""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = directory.stat().st_mode
@@ -33,23 +34,21 @@ def lock_folder(directory: Path) -> int:
                 file=str(directory),
                 hint=f"chmod 700 {directory}",
             )
-        lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        lock = lock_file(directory / LOCK_NAME)
+    except BlockingIOError:
+        with suppress(OSError):
+            holder = (directory / LOCK_NAME).read_bytes()[:20].decode("ascii", "replace").strip()
+        raise ConfigError(
+            f"another process writes its records here{f' (process {holder})' if holder else ''}",
+            file=str(directory),
+            hint="stop it, or give each gateway its own directory of records",
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"records cannot be kept here: {error.strerror}",
             file=str(directory),
             hint="name a directory that this user may write to",
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
-        os.close(lock)
-        raise ConfigError(
-            f"another process writes its records here{f' (process {holder})' if holder else ''}",
-            file=str(directory),
-            hint="stop it, or give each gateway its own directory of records",
-        ) from None
     with suppress(OSError):  # the process id is only for the message above; a full disk must not prevent locking
         os.ftruncate(lock, 0)
         os.pwrite(lock, b"%d\n" % os.getpid(), 0)

@@ -1,9 +1,8 @@
-"""Who is at the other end, and may we believe it?
+"""Certificates and TLS: who a peer is, and whether its certificate is trusted.
 
-Certificates, roles, revocation, TLS contexts, and an authority for plants that have none. All cryptography is
-OpenSSL's, through the standard `ssl` and `cryptography`; X.509 is parsed by `cryptography` alone. What this package
-refuses to do: to say what a peer may do (that is `policy`), to open a socket, and to skip a check for anything but an
-option named `unsafe_*`.
+Certificates, roles, revocation, TLS contexts, and an authority for plants that have none. All cryptography is OpenSSL's,
+through the standard `ssl` and `cryptography`; X.509 is parsed by `cryptography` alone. This package refuses to decide what
+a peer may do (that is `policy`), to open a socket, and to skip a check without an option named `unsafe_*`.
 """
 
 from sealbus.security.authority import Authority
@@ -11,8 +10,7 @@ from sealbus.security.certificates import REASONS
 from sealbus.security.contexts import TlsOptions, build_client_context, build_server_context, wants_renewal
 from sealbus.security.expiry import Expiry, ExpiryKind, certificates_near_expiry, expiries_of
 from sealbus.security.identities import Identity, KeyPair
-from sealbus.security.names import printable
-from sealbus.security.orders import (
+from sealbus.security.issuing import (
     LEAF_DAYS,
     ROOT_DAYS,
     AuthorityStatus,
@@ -22,11 +20,14 @@ from sealbus.security.orders import (
     KeyFiles,
     RootOptions,
 )
-from sealbus.security.peers import Peer, PeerVerifier
+from sealbus.security.names import printable
+from sealbus.security.peer import Peer
+from sealbus.security.peer_verifier import PeerVerifier
 from sealbus.security.private_keys import KeyKind
 from sealbus.security.requests import SigningRequest
-from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, Role, RoleFinding, role_of
+from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, PeerRole, RoleFinding, role_of
 from sealbus.security.tls_errors import explain_tls_error
+from sealbus.security.tls_objects import alerts_to
 from sealbus.security.trust import Trust, TrustedCertificate
 from sealbus.security.web_contexts import build_site_context, build_verifying_context
 
@@ -48,14 +49,15 @@ __all__ = [
     "KeyKind",
     "KeyPair",
     "Peer",
+    "PeerRole",
     "PeerVerifier",
-    "Role",
     "RoleFinding",
     "RootOptions",
     "SigningRequest",
     "TlsOptions",
     "Trust",
     "TrustedCertificate",
+    "alerts_to",
     "build_client_context",
     "build_server_context",
     "build_site_context",

@@ -1,11 +1,11 @@
 """A certificate authority in one folder, enough for a plant that has none.
 
 Every change is made under a file lock and in an order that survives being killed at any point (see authority_index and
-atomic_files). Nothing that exists is overwritten but NAME.crt, of which the folder keeps every version: issuing NAME
-again keeps its key unless a new one is asked for, and leaves older certificates of NAME valid until they are revoked.
+durable_files). No file is overwritten except NAME.crt, of which the folder keeps every version: issuing NAME again keeps its
+key unless a new one is requested, and leaves older certificates of NAME valid until they are revoked.
 
-The authority signs what the operator says, never what a request says: above all the role. Its revocation list lasts as
-long as the root unless the operator wants it fresher: a list that ran out closes every gateway that uses it.
+The authority signs what the operator decides, never what a request asks for: above all the role. Its revocation list lasts
+as long as the root unless the operator sets a shorter time: an outdated list makes every gateway that uses it refuse peers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from msgspec import structs
 
+from sealbus.durable_files import PRIVATE, PUBLIC, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PRIVATE, PUBLIC, write_atomically
 from sealbus.security.authority_folder import AuthorityFolder, encode_certificates
 from sealbus.security.authority_index import Index, IndexEntry, find_entries, load_index, save_index, unused_serial
 from sealbus.security.certificates import (
@@ -36,22 +36,21 @@ from sealbus.security.certificates import (
     parse_host,
     role_notes,
 )
-from sealbus.security.names import render_name
-from sealbus.security.orders import (
+from sealbus.security.issuing import (
     LEAF_DAYS,
     AuthorityStatus,
+    CertificateSpec,
     Issued,
     IssuedCertificate,
     KeyFiles,
-    Order,
     RootOptions,
     check_lifetime,
     check_name,
+    load_or_make_key,
     refuse_foreign_certificate,
     refuse_foreign_key,
-    take_key,
 )
-from sealbus.security.peers import render_serial
+from sealbus.security.names import render_name, render_serial
 from sealbus.security.pem_files import load_revocation_lists
 from sealbus.security.private_keys import encode_private_key, generate_private_key
 
@@ -73,7 +72,7 @@ def _utc_now() -> datetime:
 
 
 class Authority:
-    """An opened authority. Its key is read when something is to be signed, with `passphrase` if it is encrypted."""
+    """An opened authority. Its key is read when something is signed, with `passphrase` if it is encrypted."""
 
     def __init__(self, folder: AuthorityFolder, root: x509.Certificate, passphrase: bytes | None = None) -> None:
         self.folder = folder
@@ -126,9 +125,9 @@ class Authority:
             signer = self._load_key()
             directory.mkdir(parents=True, exist_ok=True)
             refuse_foreign_certificate(directory / f"{name}.crt", self.root)
-            key, notes = take_key(key_path, files)
-            order = Order(name, subject, key.public_key(), role, general_names, days)
-            done = self._carry_out(order, signer, directory)
+            key, notes = load_or_make_key(key_path, files)
+            spec = CertificateSpec(name, subject, key.public_key(), role, general_names, days)
+            done = self._issue(spec, signer, directory)
         return replace(done, key=key_path, notes=notes + done.notes)
 
     def sign(
@@ -139,9 +138,9 @@ class Authority:
         days: int = LEAF_DAYS,
         directory: Path | None = None,
     ) -> Issued:
-        """Sign a request: NAME.crt with its subject, its hosts and this `role`. Show what it asks for before.
+        """Sign a request: NAME.crt with its subject, its hosts and this `role`. Show its contents to the operator before.
 
-        Raises ConfigError as `issue` does, and where NAME.crt would be torn from its key.
+        Raises ConfigError as `issue` does, and where NAME.crt would no longer match its key.
         """
         check_name(request.name)
         general_names = _check_wishes(role, request.hosts, days)
@@ -151,11 +150,11 @@ class Authority:
             directory.mkdir(parents=True, exist_ok=True)
             refuse_foreign_certificate(directory / f"{request.name}.crt", self.root)
             refuse_foreign_key(directory / f"{request.name}.key", request.public_key)
-            order = Order(request.name, request.subject, request.public_key, role, general_names, days)
-            return self._carry_out(order, signer, directory)
+            spec = CertificateSpec(request.name, request.subject, request.public_key, role, general_names, days)
+            return self._issue(spec, signer, directory)
 
     def revoke(self, name_or_serial: str, *, reason: str = "unspecified") -> tuple[IssuedCertificate, ...]:
-        """Revoke every certificate of a name, or the one of a serial, and write ca.crl anew.
+        """Revoke every certificate of a name, or the one with a serial, and write a new ca.crl.
 
         Returns those that were not revoked before. Raises ConfigError if none has that name or serial.
         """
@@ -181,7 +180,7 @@ class Authority:
         return tuple(IssuedCertificate.of(entry, now, exists=True) for entry in revoked.values())
 
     def renew_revocation_list(self, crl_days: int | None = None) -> datetime:
-        """Write ca.crl anew; returns its end. `crl_days` is kept: 0 for as long as the root, None for as before."""
+        """Write a new ca.crl; returns its end. `crl_days` is kept: 0 for as long as the root, None for as before."""
         with self.folder.locked():
             signer = self._load_key()
             index = load_index(self.folder.index)
@@ -198,7 +197,7 @@ class Authority:
         )
 
     def status(self) -> AuthorityStatus:
-        """How the authority itself is doing. Needs no key."""
+        """The state of the authority itself. Needs no key."""
         number = load_index(self.folder.index).crl_number
         renew = f"run sealbus ca renew-crl {self.folder.directory}"
         problems: list[str] = []
@@ -210,52 +209,52 @@ class Authority:
                 problems.append(f"{self.folder.revocation_list} is older than the last revocation; {renew}")
             if end is not None and self.clock() > end:
                 problems.append(
-                    f"{self.folder.revocation_list} is out of date: whoever uses it lets nobody in; {renew}"
+                    f"{self.folder.revocation_list} is out of date: gateways that use it refuse every peer; {renew}"
                 )
         except (ConfigError, x509.ExtensionNotFound):
             problems.append(f"{self.folder.revocation_list} cannot be used; {renew}")
         return AuthorityStatus(render_name(self.root.subject), self.root.not_valid_after_utc, end, tuple(problems))
 
-    def _carry_out(self, order: Order, signer: PrivateKey, directory: Path) -> Issued:
+    def _issue(self, spec: CertificateSpec, signer: PrivateKey, directory: Path) -> Issued:
         """Under the lock: into the index, into `issued`, to NAME.crt, in this order."""
         now = self.clock()
         self._refuse_expired(now)
         index = load_index(self.folder.index)
         template = LeafTemplate(
-            subject=order.subject,
-            public_key=order.public_key,
+            subject=spec.subject,
+            public_key=spec.public_key,
             serial=unused_serial(index),
-            role=order.role,
-            hosts=order.hosts,
-            lifetime=check_lifetime(order.days),
+            role=spec.role,
+            hosts=spec.hosts,
+            lifetime=check_lifetime(spec.days),
         )
-        key_notes = self._check_key_history(order, index)
+        key_notes = self._check_key_history(spec, index)
         certificate = build_leaf(template, self.root, signer, now)
         entry = IndexEntry(
             serial=render_serial(template.serial),
-            name=order.name,
-            subject=render_name(order.subject),
-            role=order.role,
+            name=spec.name,
+            subject=render_name(spec.subject),
+            role=spec.role,
             issued_at=now,
             not_after=certificate.not_valid_after_utc,
         )
         save_index(self.folder.index, structs.replace(index, entries=(*index.entries, entry)))
         self.folder.keep_issued(entry.serial, certificate)
-        path = directory / f"{order.name}.crt"
+        path = directory / f"{spec.name}.crt"
         write_atomically(path, encode_certificates(certificate, self.root), mode=PUBLIC, replace=True)
-        return Issued(entry.serial, path, None, entry.not_after, key_notes + self._notes(order, index, now))
+        return Issued(entry.serial, path, None, entry.not_after, key_notes + self._notes(spec, index, now))
 
-    def _check_key_history(self, order: Order, index: Index) -> tuple[str, ...]:
-        """Refuse a key that is known to be in foreign hands, and tell of one that may be."""
+    def _check_key_history(self, spec: CertificateSpec, index: Index) -> tuple[str, ...]:
+        """Refuse a key that was revoked as compromised; warn of a key whose certificate was revoked otherwise."""
         for entry in index.entries:
             if entry.revoked_at is None or not self.folder.has_issued(entry.serial):
                 continue
-            if self.folder.load_issued(entry.serial).public_key() != order.public_key:
+            if self.folder.load_issued(entry.serial).public_key() != spec.public_key:
                 continue
             if entry.reason == "keyCompromise":
                 raise ConfigError(
                     f"its key was revoked as compromised, with the certificate {entry.serial}",
-                    key=order.name,
+                    key=spec.name,
                     hint="make a new key: --replace, or a new request",
                 )
             return (
@@ -263,9 +262,9 @@ class Authority:
             )
         return ()
 
-    def _notes(self, order: Order, index: Index, now: datetime) -> tuple[str, ...]:
-        notes = list(role_notes(order.role))
-        if now + check_lifetime(order.days) > self.root.not_valid_after_utc:
+    def _notes(self, spec: CertificateSpec, index: Index, now: datetime) -> tuple[str, ...]:
+        notes = list(role_notes(spec.role))
+        if now + check_lifetime(spec.days) > self.root.not_valid_after_utc:
             notes.append(
                 f"it ends with its authority on {self.root.not_valid_after_utc:%Y-%m-%d}, sooner than asked for"
             )
@@ -273,7 +272,7 @@ class Authority:
             f"the earlier certificate {entry.serial} of {entry.name} stays valid until {entry.not_after:%Y-%m-%d}; "
             f"to end it: sealbus ca revoke {self.folder.directory} {entry.serial}"
             for entry in index.entries
-            if entry.name == order.name and entry.revoked_at is None and now <= entry.not_after
+            if entry.name == spec.name and entry.revoked_at is None and now <= entry.not_after
         ]
         return tuple(notes)
 
@@ -309,7 +308,7 @@ class Authority:
 
 
 def _check_wishes(role: str | None, hosts: Sequence[str], days: int) -> tuple[x509.GeneralName, ...]:
-    """Refuse what cannot be certified before anything is written; the hosts as they stand in a certificate."""
+    """Check the lifetime and the hosts before anything is written; returns the hosts as they stand in a certificate."""
     if role is not None:
         check_role(role)
     check_lifetime(days)

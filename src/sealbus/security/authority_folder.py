@@ -1,10 +1,10 @@
-"""Where an authority keeps its things.
+"""The files of an authority.
 
 DIR/ca.crt    the trust anchor, for everybody
 DIR/ca.key    its key, mode 600, optionally encrypted
 DIR/ca.crl    the revocation list
 DIR/index.json, DIR/issued/SERIAL.crt    what was issued
-DIR/.lock     held by whoever changes anything
+DIR/.lock     locked during each change
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 
+from sealbus.durable_files import PUBLIC, locked, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PUBLIC, locked, write_atomically
 from sealbus.security.identities import load_private_key
 from sealbus.security.pem_files import load_certificates, read_file
 
@@ -67,17 +67,17 @@ class AuthorityFolder:
         self.issued.mkdir(exist_ok=True)
 
     def refuse_existing(self) -> None:
-        """Raises ConfigError if there is an authority here, whole or begun."""
+        """Raises ConfigError if there is an authority here, complete or unfinished."""
         for path in (self.certificate, self.key, self.index):
             if path.exists():
                 raise ConfigError(
-                    "there is an authority in this folder already, or one was begun",
+                    "this folder has an authority already, or an unfinished one",
                     file=str(path),
                     hint="name another folder; nothing is ever overwritten here",
                 )
 
     def locked(self) -> AbstractContextManager[None]:
-        """Nobody else changes the authority while the block lasts."""
+        """The lock of the authority: one process changes it at a time."""
         return locked(self.directory / ".lock")
 
     def load_root(self) -> x509.Certificate:
@@ -95,7 +95,7 @@ class AuthorityFolder:
         return b"ENCRYPTED" in read_file(self.key, "the key of the authority")
 
     def load_key(self, root: x509.Certificate, passphrase: bytes | None) -> PrivateKey:
-        """The key of `root`. ConfigError if it cannot be had or is another's."""
+        """The key of `root`. ConfigError if it cannot be read or belongs to another certificate."""
         key = load_private_key(self.key, read_file(self.key, "the key of the authority"), passphrase)
         if key.public_key() != root.public_key():
             raise ConfigError(

@@ -1,11 +1,11 @@
-"""The authority's memory: every serial it ever gave out, for whom, and what became of it.
+"""The index of an authority: every serial it ever issued, for whom, and whether it was revoked.
 
 One JSON file, `index.json`, replaced whole under the lock of the authority, so that issuing processes at the same time
-wait for each other and a killed one leaves the file as it was before or after. The order of steps makes the rest safe:
+wait for each other and a killed one leaves the old file or the new one. The order of steps makes the rest safe:
 
-* A serial is in the index before the certificate with it exists anywhere, so it can never be given twice.
+* A serial is in the index before the certificate with it exists anywhere, so it can never be issued twice.
 * A revocation is in the index before it is in `ca.crl`; a list is always made from the index. If a crash comes
-  between, the number of the list is behind the number in the index, and `Authority.status` says so.
+  between, the number of the list is behind the number in the index, and `Authority.status` reports it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from cryptography import x509
 
+from sealbus.durable_files import PRIVATE, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PRIVATE, write_atomically
-from sealbus.security.peers import render_serial
+from sealbus.security.names import render_serial
 from sealbus.security.pem_files import read_file
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class IndexEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything the authority remembers. `crl_days` is None for lists that last as long as the root."""
+    """Everything the authority has issued. `crl_days` is None for lists that last as long as the root."""
 
     version: int = 1
     crl_number: int = 0
@@ -67,7 +67,7 @@ def save_index(path: Path, index: Index) -> None:
 
 
 def find_entries(index: Index, name_or_serial: str) -> list[IndexEntry]:
-    """All entries of a name, else the one of a serial, in whichever way that is written."""
+    """All entries of a name, else the one of a serial, with or without leading zeros."""
     named = [entry for entry in index.entries if entry.name == name_or_serial]
     serial = name_or_serial.replace(":", "").upper().removeprefix("0X").lstrip("0")
     return named or [entry for entry in index.entries if entry.serial.lstrip("0") == serial]
@@ -76,7 +76,7 @@ def find_entries(index: Index, name_or_serial: str) -> list[IndexEntry]:
 def unused_serial(index: Index) -> int:
     """A random serial that the index does not know."""
     used = {entry.serial for entry in index.entries}
-    serial = x509.random_serial_number()  # 159 bits: the loop is a promise, not a need
+    serial = x509.random_serial_number()  # 159 bits: a collision is not expected, but would be fatal
     while render_serial(serial) in used:
         serial = x509.random_serial_number()
     return serial

@@ -56,7 +56,7 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 @dataclass(frozen=True, slots=True)
 class LeafTemplate:
-    """What one leaf shall say."""
+    """The contents of one leaf."""
 
     subject: x509.Name
     public_key: PublicKey
@@ -76,7 +76,7 @@ class Revocation:
 
 
 def common_name(text: str) -> x509.Name:
-    """A subject of just a common name. Raises ConfigError for one that X.509 or good sense does not allow."""
+    """A subject of one common name. Raises ConfigError for text that X.509 does not allow or that is not printable."""
     if not text.isprintable() or not text.strip():
         raise ConfigError("a name is empty or holds control characters", key="name", hint="use plain text")
     if len(text) > 64:  # RFC 5280, appendix A: ub-common-name
@@ -85,7 +85,7 @@ def common_name(text: str) -> x509.Name:
 
 
 def check_role(role: str) -> str:
-    """`role` itself. Raises ConfigError for a role that no gateway would honour, or that nobody could read."""
+    """`role` itself. Raises ConfigError for a role that gateways reject or that is not printable."""
     if not role:
         raise ConfigError("the role is empty", key="--role", hint="leave it out for a certificate without a role")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in role):
@@ -99,24 +99,26 @@ def check_role(role: str) -> str:
 
 
 def role_notes(role: str | None) -> Iterator[str]:
-    """What an operator should know about a role that is allowed but rarely meant."""
+    """Warnings about a role that is allowed but seldom intended."""
     if role is None:
         return
     if len(role) > _LONG_ROLE:
-        yield f"the role has {len(role)} characters; other vendors may not take so long a one"
+        yield f"the role has {len(role)} characters; devices of other vendors may refuse a role of that length"
     if role != role.strip():
-        yield "the role begins or ends with a space, which belongs to it"
+        yield "the role begins or ends with a space, which is part of it"
 
 
 def check_reason(reason: str) -> str:
     """`reason` itself. Raises ConfigError if RFC 5280, 5.3.1 does not know it or it does not fit a revocation."""
     if reason not in REASONS:
-        raise ConfigError(f"{reason!r} is no reason", key="--reason", hint=f"choose one of {', '.join(REASONS)}")
+        raise ConfigError(
+            f"{reason!r} is not a reason for revocation", key="--reason", hint=f"choose one of {', '.join(REASONS)}"
+        )
     return reason
 
 
 def parse_host(text: str) -> x509.GeneralName:
-    """A host name or address as it stands in a SAN. Raises ConfigError with the mend."""
+    """A host name or address as it stands in a SAN. Raises ConfigError that says what to write."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         return x509.IPAddress(ipaddress.ip_address(bare))
@@ -194,7 +196,7 @@ def build_revocation_list(
     )
     for one in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(one.serial).revocation_date(one.at)
-        if one.reason != "unspecified":  # RFC 5280, 5.3.1: left out rather than said
+        if one.reason != "unspecified":  # RFC 5280, 5.3.1: this reason is expressed by leaving the extension out
             entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags(one.reason)), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
     return builder.sign(root_key, hashes.SHA256())

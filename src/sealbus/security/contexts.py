@@ -18,8 +18,8 @@
 Why no self-contained tickets: OpenSSL then keeps the session at the server. It drops it after a fatal alert (R-11),
 uses a TLS 1.3 session once only, and a client certificate of 64 KB, which does not fit into a ticket, does not break
 the handshake. TLS 1.3 clients still get a ticket; it is a reference. A session lives two hours at most, dies with its
-context, and is dropped when its connection ends without a proper close. It costs about 10 KB, so `wants_renewal` tells
-when a context should be built anew.
+context, and is dropped when its connection ends without a proper close. It costs about 10 KB, so `wants_renewal` says
+when a new context should replace it.
 
 No early data: it is never enabled, a write could be replayed (OpenSSL has it off, Python cannot switch it on). The
 order of the TLS 1.3 suites and the maximum fragment length of a client cannot be set from Python.
@@ -41,8 +41,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sealbus.errors import ConfigError
 from sealbus.security.identities import complete_chain
-from sealbus.security.pem_files import lend
-from sealbus.security.tls_objects import QuickContext
+from sealbus.security.pem_files import as_temporary_path
+from sealbus.security.tls_objects import EventLoopContext
 
 if TYPE_CHECKING:
     from sealbus.security.identities import Identity, KeyPair
@@ -58,7 +58,7 @@ _SUITES: Final = (
     "ECDHE-RSA-CHACHA20-POLY1305",
     "ECDHE-ECDSA-AES256-GCM-SHA384",
     "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-AES128-CCM8",  # for the smallest devices; last of those that encrypt, for its short tag
+    "ECDHE-ECDSA-AES128-CCM8",  # for the smallest devices; last of those that encrypt, because its tag is short
 )
 _V21_SUITE: Final = "AES128-SHA256"  # MODBUS/TCP Security v21, R-14 and R-15: TLS_RSA_WITH_AES_128_CBC_SHA256
 _NULL_SUITE: Final = "NULL-SHA256"  # R-67: TLS_RSA_WITH_NULL_SHA256
@@ -68,11 +68,11 @@ _SESSIONS_KEPT: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
-    """What an operator may weaken, knowingly.
+    """The weakenings that an operator may choose.
 
     `unsafe_v21_cbc`: also the suite of MODBUS/TCP Security v21, static RSA with CBC: no forward secrecy.
     `unsafe_null_encryption`: also the suite that does not encrypt, TLS 1.2 only, last choice. It lowers OpenSSL's
-    security level; weak certificates are then caught by PeerVerifier alone.
+    security level; weak certificates are then rejected by PeerVerifier alone.
     """
 
     unsafe_v21_cbc: bool = False
@@ -88,12 +88,12 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
     if (options.unsafe_v21_cbc or options.unsafe_null_encryption) and not has_rsa:
         switch = "unsafe_v21_cbc" if options.unsafe_v21_cbc else "unsafe_null_encryption"
         raise ConfigError(
-            "this switch needs an RSA certificate, its suites know no other",
+            "this switch needs an RSA certificate: its cipher suites use no other",
             file=identity.pairs[0].certificate_file,
             key=switch,
             hint="add an RSA certificate beside this one, or leave the switch out",
         )
-    context = QuickContext(ssl.PROTOCOL_TLS_SERVER)
+    context = EventLoopContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_TICKET
     context.num_tickets = 1
     _configure(context, identity, trust, options)
@@ -102,7 +102,7 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
 
 def build_client_context(identity: Identity, trust: Trust, options: TlsOptions = _SAFE) -> ssl.SSLContext:
     """A context for dialling: the host name or address dialled must stand in the server's SAN, never only in its CN."""
-    context = QuickContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = EventLoopContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = True
     context.hostname_checks_common_name = False
     _configure(context, identity, trust, options)
@@ -110,7 +110,7 @@ def build_client_context(identity: Identity, trust: Trust, options: TlsOptions =
 
 
 def wants_renewal(context: ssl.SSLContext) -> bool:
-    """Does this server context keep so many sessions that one built anew should take its place for new connections?"""
+    """Whether this server context keeps so many sessions that a new context should replace it for new connections."""
     return context.session_stats()["number"] >= _SESSIONS_KEPT
 
 
@@ -138,11 +138,11 @@ def _load_pair(context: ssl.SSLContext, pair: KeyPair, trust: Trust) -> None:
     chain = complete_chain(pair.chain, (one.certificate for one in trust.certificates))
     pem = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
     try:
-        with lend(pem) as chain_path, lend(pair.key_pem) as key_path:
+        with as_temporary_path(pem) as chain_path, as_temporary_path(pair.key_pem) as key_path:
             context.load_cert_chain(chain_path, key_path, password=pair.password or b"")
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(
-            f"OpenSSL does not take this certificate: {getattr(error, 'reason', None) or error}",
+            f"OpenSSL rejects this certificate: {getattr(error, 'reason', None) or error}",
             file=pair.certificate_file,
             hint="issue it with ECDSA P-256 or RSA of 2048 bits or more, signed with SHA-256",
         ) from None
@@ -150,11 +150,11 @@ def _load_pair(context: ssl.SSLContext, pair: KeyPair, trust: Trust) -> None:
 
 def _load_trust(context: ssl.SSLContext, trust: Trust) -> None:
     try:
-        with lend(trust.pem) as path:
+        with as_temporary_path(trust.pem) as path:
             context.load_verify_locations(path)
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(
-            f"OpenSSL does not take the trust files: {getattr(error, 'reason', None) or error}",
+            f"OpenSSL rejects the trust files: {getattr(error, 'reason', None) or error}",
             file=trust.certificates[0].file,
             hint="check each with openssl x509 -text or openssl crl -text",
         ) from None

@@ -1,4 +1,4 @@
-"""When does what run out? One list for the log, the metrics and `ca list`.
+"""The dates on which certificates, keys and lists expire: one list for the log, the metrics and `ca list`.
 
 Certificates warn in their last 30 days. A revocation list may live for a week only, so it warns in the last third of
 its life, at most 30 days: early enough to act, not always.
@@ -37,7 +37,7 @@ class ExpiryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """One thing that runs out: where it stands, whose it is, when it ends and since when to warn about that (UTC)."""
+    """One thing that expires: its file, its subject, when it ends and from when on to warn (UTC)."""
 
     kind: ExpiryKind
     file: str
@@ -50,23 +50,23 @@ class Expiry:
         return days_until(self.not_after, now)
 
     def is_near(self, now: datetime) -> bool:
-        """Is it time to warn?"""
+        """Whether to warn at `now`."""
         return now >= self.warn_from
 
     def sentence(self, now: datetime) -> str:
-        """For the log: what ends when, and where it stands."""
+        """The log line: what ends when, and in which file."""
         verb = "ended" if now > self.not_after else "ends"
         when = f"{self.not_after:%Y-%m-%d %H:%M} UTC"
         return f"{self.file}: the {self.kind} of {self.subject} {verb} on {when} ({self.days_left(now)} days)"
 
 
 def certificates_near_expiry(expiries: Iterable[Expiry], now: datetime) -> list[Expiry]:
-    """Those to warn about at `now`, the most urgent first."""
+    """The certificates to warn about at `now`, the most urgent first."""
     return sorted((one for one in expiries if one.is_near(now)), key=lambda one: one.not_after)
 
 
 def expiries_of(identity: Identity | None = None, trust: Trust | None = None) -> list[Expiry]:
-    """Everything in an identity and a trust that runs out one day, each certificate of a file once."""
+    """Everything in an identity and a trust that expires, each certificate of a file once."""
     found: list[Expiry] = []
     if identity is not None:
         for pair in identity.pairs:

@@ -1,12 +1,12 @@
-"""What this side shows to its peers: certificate chains and the keys that go with them.
+"""The identity of this side: certificate chains and their keys.
 
-An identity is loaded whole or not at all: chain, key and validity are checked together, from bytes that were read
-once, so that a reload either gives a working identity or a ConfigError that names the file and the mend, while the
-last good one stays in use. It may hold several pairs, one for each kind of key: a server with an ECDSA and an RSA
-certificate speaks to both worlds of MODBUS/TCP Security v36 (R-14 asks for ECDHE-RSA, R-62 for ECDHE-ECDSA).
+An identity is loaded whole or not at all: chain, key and validity are checked together, from bytes that were read once. So
+a reload gives a working identity or a ConfigError that names the file and what to change, while the last good one stays in
+use. It may hold several pairs, one for each kind of key: a server with an ECDSA and an RSA certificate serves both kinds of
+client of MODBUS/TCP Security v36 (R-14 asks for ECDHE-RSA, R-62 for ECDHE-ECDSA).
 
 R-46 asks for the entire chain down to the root. What the file leaves out is completed from the trust anchors when a
-context is built; what cannot be completed is sent as it is, and `chain_warnings` says so.
+context is built; what cannot be completed is sent as it is, and `chain_warnings` reports it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One or several key pairs, each of another kind of key. `warnings` are sentences that the operator should read."""
+    """One or several key pairs, each of another kind of key. `warnings` are sentences for the operator."""
 
     pairs: tuple[KeyPair, ...]
     warnings: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class Identity:
 
     @property
     def subject(self) -> str:
-        """The subject of the first leaf, in words for people."""
+        """The subject of the first leaf, printable."""
         return render_name(self.pairs[0].chain[0].subject)
 
     def chain_warnings(self, anchors: Iterable[x509.Certificate]) -> list[str]:
@@ -120,7 +120,7 @@ def complete_chain(
 
 
 def issued(certificate: x509.Certificate, *, by: x509.Certificate) -> bool:
-    """Did the key of `by` sign `certificate`, under the name of `by`?"""
+    """Whether the key of `by` signed `certificate`, under the name of `by`."""
     try:
         certificate.verify_directly_issued_by(by)
     except (InvalidSignature, *UNPARSABLE):
@@ -132,7 +132,11 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
     """The ECDSA or RSA key in `pem`. Raises ConfigError that names `path`."""
     file = str(path)
     if b"-----BEGIN" not in pem:
-        raise ConfigError("no private key in PEM", file=file, hint="it begins with -----BEGIN PRIVATE KEY-----")
+        raise ConfigError(
+            "the file holds the file holds no private key in PEM",
+            file=file,
+            hint="it begins with -----BEGIN PRIVATE KEY-----",
+        )
     encrypted = b"ENCRYPTED" in pem
     if encrypted and not password:
         raise ConfigError(
@@ -143,7 +147,7 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
     except UNPARSABLE:
         if encrypted:
             raise ConfigError("the password does not open this key", file=file, hint="give its password") from None
-        raise ConfigError("no private key that can be read", file=file, hint="name the PEM file of the key") from None
+        raise ConfigError("the private key cannot be read", file=file, hint="name the PEM file of the key") from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise ConfigError("the key is neither ECDSA nor RSA", file=file, hint="use ECDSA P-256 or RSA 3072")
     return key

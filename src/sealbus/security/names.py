@@ -1,8 +1,8 @@
-"""Names out of certificates as text that can stand in a log, a page or a terminal.
+"""Names from certificates as text that is safe in a log, a page or a terminal.
 
-A subject is written by whoever made the certificate. It may hold line breaks, terminal escapes or a NUL behind which
-something else is claimed. It never decides anything here: identity is the fingerprint, rights come from the role. It is
-only shown, on one line, with everything that is not plainly printable escaped, and cut where it grows beyond reason.
+The author of a certificate chooses its subject. It may hold line breaks, terminal escapes or a NUL with other text behind
+it. It never decides anything here: the identity is the fingerprint, rights come from the role. It is only shown, on one
+line, with everything that is not printable escaped, and cut when it is too long.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cryptography import x509
 
-__all__ = ["printable", "render_name"]
+__all__ = ["printable", "render_name", "render_serial"]
 
 _LONGEST = 256
 
@@ -29,3 +29,8 @@ def render_name(name: x509.Name) -> str:
     """A subject or issuer after RFC 4514, printable."""
     text = name.rfc4514_string()
     return printable(text) if text else "(no name)"
+
+
+def render_serial(serial: int) -> str:
+    """A serial number as upper-case hexadecimal with an even number of digits, as OpenSSL prints it."""
+    return serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big").hex().upper()

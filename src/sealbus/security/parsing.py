@@ -1,7 +1,7 @@
-"""What `cryptography` raises at bytes that it cannot read.
+"""The exceptions that `cryptography` raises for bytes that it cannot parse.
 
-It names no closed set, and a peer's certificate must never end the task that looks at it. These are the families that
-its parsers were seen to raise or say they do; each place that looks into foreign certificates catches them all.
+It documents no closed set, and a peer's certificate must never end the task that parses it. These are the families that
+its parsers were seen to raise or document; each place that parses foreign certificates catches them all.
 """
 
 from __future__ import annotations
@@ -28,5 +28,5 @@ UNPARSABLE: Final = (
 
 
 def why_unparsable(error: Exception) -> str:
-    """The words of the parser on one short line."""
+    """The message of the parser on one short line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,9 +1,9 @@
-"""Files of certificates, keys and lists: read once, refused with the file's name and the mend, lent to OpenSSL.
+"""Files of certificates, keys and lists: read once, rejected with a ConfigError, and passed to OpenSSL.
 
-A file is read a single time and everything later works on those bytes, so that a file which changes between two looks
-cannot give half of the old and half of the new. The standard `ssl` module takes chains, keys and revocation lists by
-path only; `lend` gives it a path to the bytes that were checked. On Linux that path leads to anonymous memory: no copy
-of a key is ever written to a disk.
+A file is read a single time and everything later works on those bytes, so that a file that changes between two reads
+cannot give half of the old and half of the new. The standard `ssl` module takes chains, keys and revocation lists by path
+only; `as_temporary_path` gives it a path to the bytes that were checked. On Linux that path leads to anonymous memory: no
+copy of a key is ever written to a disk.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sealbus.security.parsing import UNPARSABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FilePath", "as_paths", "lend", "load_certificates", "load_revocation_lists", "read_file"]
+__all__ = ["FilePath", "as_paths", "as_temporary_path", "load_certificates", "load_revocation_lists", "read_file"]
 
 FilePath = str | os.PathLike[str]
 
@@ -39,7 +39,7 @@ def as_paths(paths: FilePath | Sequence[FilePath]) -> tuple[Path, ...]:
 
 
 def read_file(path: Path, what: str) -> bytes:
-    """The bytes of `path`. Raises ConfigError that says `what` was to be read and why it cannot be."""
+    """The bytes of `path`. Raises ConfigError that says which file, `what` it should hold, and why it cannot be read."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST_FILE_BYTES + 1)
@@ -63,7 +63,7 @@ def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
         else:
             certificates = [x509.load_der_x509_certificate(data)]
         for certificate in certificates:
-            # parsed on first use: what cannot be parsed is to be found here
+            # cryptography parses on first use: parse now, to report errors here
             _ = certificate.subject, certificate.issuer, certificate.not_valid_after_utc, certificate.extensions
     except UNPARSABLE:
         raise ConfigError(
@@ -91,8 +91,8 @@ def load_revocation_lists(path: Path) -> list[x509.CertificateRevocationList]:
 
 
 @contextmanager
-def lend(data: bytes) -> Iterator[str]:
-    """A path that holds `data` as long as the block lasts, readable by this user alone."""
+def as_temporary_path(data: bytes) -> Iterator[str]:
+    """A path that holds `data` inside the block, readable by this user alone."""
     if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
         with os.fdopen(os.memfd_create("sealbus", os.MFD_CLOEXEC), "wb") as file:
             file.write(data)

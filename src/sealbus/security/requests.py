@@ -1,8 +1,7 @@
-"""A request to be signed: what it asks for, to be shown before anybody says yes.
+"""A certificate signing request: what it asks for, to be shown before the operator agrees.
 
-The signature of a request proves one thing only: whoever made it holds the key. Everything in it is a wish. The
-subject and the hosts are taken over if the operator agrees to what he is shown; the role never is, it comes from the
-operator alone.
+The signature of a request proves one thing only: its author holds the key. Everything in it is a request, not a fact. The
+subject and the hosts are used if the operator agrees; the role never is, it comes from the operator alone.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from sealbus.errors import ConfigError
 from sealbus.security.certificates import parse_host
 from sealbus.security.names import printable, render_name
 from sealbus.security.parsing import UNPARSABLE
-from sealbus.security.peers import WEAK_HASHES
+from sealbus.security.peer_verifier import WEAK_HASHES
 from sealbus.security.pem_files import read_file
 from sealbus.security.private_keys import render_key_kind
-from sealbus.security.roles import Role, RoleFinding, role_of_request
+from sealbus.security.roles import PeerRole, RoleFinding, role_of_request
 
 if TYPE_CHECKING:
     from sealbus.security.identities import PublicKey
@@ -35,10 +34,10 @@ _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 @dataclass(frozen=True, slots=True)
 class SigningRequest:
-    """A request whose signature and strength are in order.
+    """A request whose signature is valid and whose key is strong enough.
 
-    `name` is what the certificate's file will be called; `hosts` go into the certificate; `left_out` are other wishes,
-    in words, that do not.
+    `name` is the file name of the certificate; `hosts` go into the certificate; `left_out` are other requested items, as
+    text, that do not.
     """
 
     file: str
@@ -46,7 +45,7 @@ class SigningRequest:
     subject: x509.Name
     public_key: PublicKey
     hosts: tuple[str, ...]
-    role: Role
+    role: PeerRole
     left_out: tuple[str, ...] = ()
 
     @classmethod
@@ -83,7 +82,7 @@ def _parse(file: Path) -> x509.CertificateSigningRequest:
         return load(data)
     except UNPARSABLE:
         raise ConfigError(
-            "no signing request in PEM or DER",
+            "the file holds the file holds no signing request in PEM or DER",
             file=str(file),
             hint="it begins with -----BEGIN CERTIFICATE REQUEST-----",
         ) from None
@@ -128,7 +127,7 @@ def _check_subject(file: Path, subject: x509.Name) -> None:
 
 
 def _wishes(file: Path, request: x509.CertificateSigningRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Hosts that can be taken over, and what else it asks for."""
+    """The hosts that can be used, and what else it asks for."""
     try:
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

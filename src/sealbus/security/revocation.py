@@ -1,13 +1,13 @@
-"""Certificate revocation lists: which serials of which issuer are no longer good.
+"""Certificate revocation lists: which serials of which issuer are revoked.
 
-In a handshake OpenSSL checks the lists itself. This module asks the same question again for peers that are already
-connected or resume a session, because a resumed session is not verified anew, and because a list may change while a
-connection lives. The answers agree: once lists are configured every certificate of a chain, the root included, needs a
-list that its issuer signed and that is in date. A missing or outdated list closes the door: whether a certificate was
-revoked is then unknown, and unknown is not good enough (MODBUS/TCP Security v36, Table 5: the revocation status of each
-certificate in the chain). Several lists of one issuer add up; a certificate on hold is revoked.
+In a handshake OpenSSL checks the lists itself. This module checks again for peers that are already connected or resume a
+session, because a resumed session is not verified again, and because a list may change while a connection lives. The
+results agree: once lists are configured every certificate of a chain, the root included, needs a list that its issuer
+signed and that is in date. A missing or outdated list refuses the peer: whether a certificate was revoked is then unknown
+(MODBUS/TCP Security v36, Table 5: the revocation status of each certificate in the chain). Several lists of one issuer add
+up; a certificate on hold is revoked.
 
-The signature of a list is checked once for each issuer that a peer presents, and remembered.
+The signature of a list is checked once for each issuer that a peer presents, and cached.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class RevocationList:
             raise ConfigError("an entry cannot be parsed", file=str(path), hint="renew the revocation list") from None
 
     def is_signed_by(self, issuer: x509.Certificate) -> bool:
-        """Does this list stand under the name of `issuer`, signed with its key?"""
+        """Whether this list has the name of `issuer` and is signed with its key."""
         if self.crl.issuer != issuer.subject:
             return False
         try:
@@ -61,7 +61,7 @@ class RevocationList:
             return False
 
     def is_in_date(self, now: datetime) -> bool:
-        """Is `now` between this update and the next? A list without a next update stays in date."""
+        """Whether `now` is between this update and the next. A list without a next update stays in date."""
         next_update = self.crl.next_update_utc
         return self.crl.last_update_utc <= now and (next_update is None or now <= next_update)
 

@@ -1,12 +1,12 @@
-"""The role in a certificate, and nothing but the role.
+"""The role in a certificate.
 
 MODBUS/TCP Security v36 puts the role of a client into one extension of its leaf certificate: OID
 1.3.6.1.4.1.50316.802.1 (R-21), an ASN.1 UTF8String (R-22), one role per certificate, the entire string being that role
-(R-65). TLS libraries do not look at it: OpenSSL completes a handshake with no role, two roles, a role of the wrong
-type or with bytes behind it. So every doubt is settled here, once, and always the same way: whatever is not exactly
-one well-formed role is the NULL role (R-23), which the policy denies unless a rule names it. No certificate makes
-`role_of` raise: a peer's bytes must not end the task that looks at them. ABSENT and MALFORMED are told apart because
-they are logged as what they are: an operator forgot the role, or somebody plays with certificates.
+(R-65). TLS libraries ignore it: OpenSSL completes a handshake with no role, two roles, a role of the wrong type or with
+bytes behind it. So it is decided here, once, and always in the same way: anything that is not exactly one well-formed role
+is the NULL role (R-23), which the policy denies unless a rule names it. No certificate makes `role_of` raise: a peer's
+bytes must not end the task that parses them. ABSENT and MALFORMED are distinguished in the log: an operator forgot the role,
+or a certificate was made wrongly or in bad faith.
 
 The whole certificate is parsed by `cryptography`. Decoded here is only the one UTF8String inside the extension: tag,
 definite length in its shortest form, bytes to the end. Nothing is trimmed, folded or normalised: "Operator " and a
@@ -14,7 +14,7 @@ Cyrillic look-alike are other roles, which no policy knows.
 
 v36 sets no limit to the length. LONGEST_ROLE_BYTES is ours: a longer one is the NULL role, never a shortened one,
 because each denial is recorded with the role, and a certificate must not decide how large the records grow. An empty
-string is the NULL role too, and MALFORMED: somebody issued it on purpose or by mistake, but it names nothing.
+string is the NULL role too, and MALFORMED: it names nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cryptography import x509
 
 from sealbus.security.parsing import UNPARSABLE, why_unparsable
 
-__all__ = ["LONGEST_ROLE_BYTES", "ROLE_OID", "Role", "RoleFinding", "encode_role", "role_of", "role_of_request"]
+__all__ = ["LONGEST_ROLE_BYTES", "ROLE_OID", "PeerRole", "RoleFinding", "encode_role", "role_of", "role_of_request"]
 
 ROLE_OID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.50316.802.1")
 """MODBUS/TCP Security v36, R-21."""
@@ -39,7 +39,7 @@ _UTF8_STRING_TAG = 0x0C  # R-22; ITU-T X.690, 8.23
 
 
 class RoleFinding(Enum):
-    """What was found where the role should stand."""
+    """What the extension holds."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -47,23 +47,23 @@ class RoleFinding(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """The role of one certificate. `value` is "" for the NULL role; `detail` says why, in words for the log."""
+class PeerRole:
+    """The role of one certificate. `value` is "" for the NULL role; `detail` says why, for the log."""
 
     value: str
     finding: RoleFinding
     detail: str = ""
 
 
-def role_of(certificate: x509.Certificate | bytes) -> Role:
-    """The role of a leaf certificate, parsed or as DER. Never raises; whatever is in doubt is the NULL role."""
+def role_of(certificate: x509.Certificate | bytes) -> PeerRole:
+    """The role of a leaf certificate, parsed or as DER. Never raises; anything doubtful is the NULL role."""
     try:
         return _role_in(x509.load_der_x509_certificate(certificate) if isinstance(certificate, bytes) else certificate)
     except Exception as error:  # noqa: BLE001 - a peer's bytes must not end the task that looks at them
         return _malformed(f"the certificate cannot be parsed: {why_unparsable(error)}")
 
 
-def role_of_request(request: x509.CertificateSigningRequest) -> Role:
+def role_of_request(request: x509.CertificateSigningRequest) -> PeerRole:
     """The role that a signing request asks for. Never raises."""
     return _role_in(request)
 
@@ -77,11 +77,11 @@ def encode_role(role: str) -> bytes:
     return bytes((_UTF8_STRING_TAG, 0x80 | len(length))) + length + content
 
 
-def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> Role:
+def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> PeerRole:
     try:
         extension = parsed.extensions.get_extension_for_oid(ROLE_OID)
     except x509.ExtensionNotFound:
-        return Role("", RoleFinding.ABSENT, "it carries no role")
+        return PeerRole("", RoleFinding.ABSENT, "it carries no role")
     except x509.DuplicateExtension as error:
         which = "the role" if error.oid == ROLE_OID else f"the extension {error.oid.dotted_string}"
         return _malformed(f"{which} stands there twice")
@@ -93,7 +93,7 @@ def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> Role:
     return _decode_role(value.value)
 
 
-def _decode_role(der: bytes) -> Role:
+def _decode_role(der: bytes) -> PeerRole:
     if len(der) < 2:
         return _malformed("the role is cut short")
     if der[0] != _UTF8_STRING_TAG:
@@ -123,7 +123,7 @@ def _decode_length(der: bytes) -> tuple[int, int | None]:
     return 2 + size, length if shortest else None
 
 
-def _role_of_content(content: bytes) -> Role:
+def _role_of_content(content: bytes) -> PeerRole:
     if not content:
         return _malformed("the role is an empty string")
     if len(content) > LONGEST_ROLE_BYTES:
@@ -134,8 +134,8 @@ def _role_of_content(content: bytes) -> Role:
         return _malformed("the role is not valid UTF-8")
     if "\0" in value:
         return _malformed("the role contains a NUL")
-    return Role(value, RoleFinding.PRESENT)
+    return PeerRole(value, RoleFinding.PRESENT)
 
 
-def _malformed(detail: str) -> Role:
-    return Role("", RoleFinding.MALFORMED, detail)
+def _malformed(detail: str) -> PeerRole:
+    return PeerRole("", RoleFinding.MALFORMED, detail)

@@ -1,10 +1,9 @@
 """Why a handshake failed, in one plain sentence.
 
-OpenSSL knows the reason exactly and says it in its own words; an operator at a gateway at night needs it in his. Two
-tables, one for what the verification of a certificate found (its codes are those of OpenSSL's x509_vfy.h), one for
-everything else (the reason that Python passes on). What this side found is told apart from what the peer reported in
-an alert: "the peer refuses our certificate" sends people to the other machine. Unknown reasons are passed on as they
-are, never swallowed.
+OpenSSL knows the reason exactly and words it for programmers; an operator needs it in plain words. Two tables: one for the
+verification of a certificate (the codes of OpenSSL's x509_vfy.h), one for everything else (the reason that Python passes
+on). What this side found is distinguished from what the peer reported in an alert: "the peer refuses our certificate" sends
+the operator to the other machine. Unknown reasons are passed on as they are, never swallowed.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ _VERIFICATION: Final = {
     26: "its certificate is not meant for this use (extended key usage or key usage)",
     32: "an authority in its chain may not sign certificates",
     33: "the issuer of the revocation list is not known",
-    34: "its certificate has a critical extension that nobody here understands",
+    34: "its certificate has a critical extension that is not known here",
     35: "the issuer of the revocation list may not sign one",
-    36: "the revocation list has a critical extension that nobody here understands",
+    36: "the revocation list has a critical extension that is not known here",
     41: "an extension of its certificate is malformed",
     47: "its name lies outside what its authority may certify",
     48: "its name is one that its authority may not certify",
@@ -44,7 +43,7 @@ _VERIFICATION: Final = {
     66: "the key of its certificate is too weak",
     67: "the key of an authority in its chain is too weak",
     68: "a signature in its chain is too weak (SHA-1 or MD5)",
-    79: "a certificate in its chain is used as an authority and is none",
+    79: "a certificate in its chain is used as an authority and is not one",
 }
 
 _REFUSES_OURS: Final = "the peer refuses our certificate: "
@@ -52,35 +51,35 @@ _REFUSES_OURS: Final = "the peer refuses our certificate: "
 _REASONS: Final = {
     # found here
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no certificate was sent",
-    "HTTP_REQUEST": "plain HTTP came in where TLS was expected",
-    "HTTPS_PROXY_REQUEST": "an HTTP proxy request came in where TLS was expected",
-    "WRONG_VERSION_NUMBER": "plain bytes came in where TLS was expected",
+    "HTTP_REQUEST": "plain HTTP arrived where TLS was expected",
+    "HTTPS_PROXY_REQUEST": "an HTTP proxy request arrived where TLS was expected",
+    "WRONG_VERSION_NUMBER": "plain bytes arrived where TLS was expected",
     "NO_SHARED_CIPHER": "there is no cipher suite in common",
     "NO_CIPHERS_AVAILABLE": "there is no cipher suite left to offer",
     "NO_SUITABLE_SIGNATURE_ALGORITHM": "there is no signature algorithm in common",
     "WRONG_CURVE": "the key of its certificate is on a curve that is not allowed here",
-    "UNSUPPORTED_PROTOCOL": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",
-    "VERSION_TOO_LOW": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",
-    "WRONG_SSL_VERSION": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",
+    "UNSUPPORTED_PROTOCOL": "the peer supports no TLS version that is allowed here: TLS 1.2 or 1.3 is needed",
+    "VERSION_TOO_LOW": "the peer supports no TLS version that is allowed here: TLS 1.2 or 1.3 is needed",
+    "WRONG_SSL_VERSION": "the peer supports no TLS version that is allowed here: TLS 1.2 or 1.3 is needed",
     "INAPPROPRIATE_FALLBACK": "the peer fell back to an older TLS version although both speak a newer one",
     "EXCESSIVE_MESSAGE_SIZE": "its certificate chain is too large",
-    "UNEXPECTED_EOF_WHILE_READING": "the peer closed the connection without a word",
+    "UNEXPECTED_EOF_WHILE_READING": "the peer closed the connection without giving a reason",
     "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "a record was changed or damaged on the way",
     # alerts of the peer
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer asks for a certificate and got none",
-    "SSLV3_ALERT_NO_CERTIFICATE": "the peer asks for a certificate and got none",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer requires a certificate and got none",
+    "SSLV3_ALERT_NO_CERTIFICATE": "the peer requires a certificate and got none",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer refuses the handshake: no certificate, or no cipher suite in common",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": _REFUSES_OURS + "it says that it, or a revocation list, has expired",
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": _REFUSES_OURS + "it says that it was revoked",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _REFUSES_OURS + "it does not say why",
-    "SSLV3_ALERT_BAD_CERTIFICATE": _REFUSES_OURS + "it says that it is not valid, too weak, or for another host",
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _REFUSES_OURS + "it says that it is not meant for this use",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": _REFUSES_OURS + "it reports that it, or a revocation list, has expired",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": _REFUSES_OURS + "it reports that it was revoked",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _REFUSES_OURS + "it gives no reason",
+    "SSLV3_ALERT_BAD_CERTIFICATE": _REFUSES_OURS + "it reports that it is not valid, too weak, or for another host",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _REFUSES_OURS + "it reports that it is not meant for this use",
     "TLSV1_ALERT_UNKNOWN_CA": _REFUSES_OURS + "it does not trust its authority",
     "TLSV1_ALERT_ACCESS_DENIED": _REFUSES_OURS + "it denies access",
     "TLSV1_ALERT_DECRYPT_ERROR": "the peer could not verify a signature of the handshake",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "the peer speaks no TLS version that is allowed here: 1.2 and 1.3 are",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the peer supports no TLS version that is allowed here: TLS 1.2 or 1.3 is needed",
     "TLSV1_ALERT_INSUFFICIENT_SECURITY": "the peer asks for stronger cipher suites",
-    "TLSV1_ALERT_INTERNAL_ERROR": "the peer reports an error of its own",
+    "TLSV1_ALERT_INTERNAL_ERROR": "the peer reports an internal error",
     "TLSV1_ALERT_NO_RENEGOTIATION": "the peer does not renegotiate",
     "SSLV3_ALERT_UNEXPECTED_MESSAGE": "the peer reports a message out of order",
     "SSLV3_ALERT_ILLEGAL_PARAMETER": "the peer reports an illegal parameter",
@@ -101,7 +100,7 @@ def explain_tls_error(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "the handshake took too long"
     if isinstance(error, ConnectionResetError | BrokenPipeError | EOFError):
-        return "the peer closed the connection without a word"
+        return "the peer closed the connection without giving a reason"
     if isinstance(error, ConnectionAbortedError):
         return "the handshake took too long" if "taking longer" in str(error) else "the connection was aborted"
     return " ".join(str(error).split()) or type(error).__name__
@@ -109,7 +108,7 @@ def explain_tls_error(error: BaseException) -> str:
 
 def _explain_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return "the peer closed the connection without a word"
+        return "the peer closed the connection without giving a reason"
     reason = getattr(error, "reason", None) or ""  # errors that Python itself made have none
     if known := _REASONS.get(reason):
         return known

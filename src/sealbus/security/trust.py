@@ -1,15 +1,15 @@
-"""Whom this side believes: root certificates, certificates that help to reach them, and revocation lists.
+"""What this side trusts: root certificates, intermediate certificates, and revocation lists.
 
 An anchor is a self-signed certificate in one of the trust files; MODBUS/TCP Security speaks of chains "down to the
-root", and so does OpenSSL, which builds every chain up to one of them. Other certificates in those files are no
-anchors: they only help to complete a chain whose sender left them out. A pinned self-signed device certificate (R-45
-tolerates them) is its own anchor, if it is not marked as an authority. Any number of anchors can be in force at once.
+root", and OpenSSL builds every chain up to one of them. Other certificates in those files are not anchors: they only
+complete a chain whose sender left them out. A pinned self-signed device certificate (R-45 tolerates them) is its own
+anchor, if it is not marked as an authority. Any number of anchors can be in force at once.
 
-`objection` asks again, of a peer that is already connected, what the handshake asked: is its root still an anchor, is
+`objection` repeats, for a peer that is already connected, the checks of the handshake: is its root still an anchor, is
 each certificate of its chain still in date, is none revoked? It works on the chain that the handshake verified, so it
-costs no handshake, and it is what ends a session within moments after a trust file or list changed.
+costs no handshake, and it ends a session within moments after a trust file or list changed.
 
-A change of trust is a new `Trust` and a new TLS context: sessions that could be resumed die with the old context.
+A change of trust is a new `Trust` and a new TLS context: sessions that could be resumed become invalid with the old context.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sealbus.security.peers import Peer
+    from sealbus.security.peer import Peer
     from sealbus.security.pem_files import FilePath
 
 __all__ = ["Trust", "TrustedCertificate"]
@@ -47,7 +47,7 @@ class TrustedCertificate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trust:
-    """Anchors, helping certificates and revocation lists, as read at one moment."""
+    """Anchors, intermediate certificates and revocation lists, as read at one moment."""
 
     certificates: tuple[TrustedCertificate, ...]
     revocation: RevocationLists

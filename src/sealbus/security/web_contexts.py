@@ -1,7 +1,8 @@
-"""TLS for what is not Modbus: the web site, and where its audit is sent. Same versions, no client certificate asked for.
+"""TLS for everything but Modbus: the web site, and the receiver of its audit. The same versions, without client
+certificates.
 
-A browser brings no certificate, so what `contexts` demands of both sides cannot hold here. Everything else does: TLS 1.2
-and 1.3 with forward secrecy, no compression, no renegotiation, the server named and checked by whoever dials.
+A browser has no certificate, so what `contexts` demands of both sides cannot apply here. Everything else does: TLS 1.2
+and 1.3 with forward secrecy, no compression, no renegotiation, and a client that checks the name of the server.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives import serialization
 
 from sealbus.errors import ConfigError
-from sealbus.security.pem_files import lend
+from sealbus.security.pem_files import as_temporary_path
 
 if TYPE_CHECKING:
     from sealbus.security.identities import Identity, KeyPair
@@ -24,7 +25,7 @@ _SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 
 
 def build_site_context(identity: Identity) -> ssl.SSLContext:
-    """A context that serves HTTP/1.1 to whoever comes. ConfigError for a certificate that OpenSSL refuses."""
+    """A context that serves HTTP/1.1 to any client. ConfigError for a certificate that OpenSSL refuses."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
@@ -44,7 +45,7 @@ def build_verifying_context(trust: Trust | None, identity: Identity | None = Non
     if trust is None:
         context.load_default_certs()
     else:
-        with lend(trust.pem) as path:
+        with as_temporary_path(trust.pem) as path:
             context.load_verify_locations(path)
         if trust.revocation.lists:
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
@@ -63,11 +64,11 @@ def _configure(context: ssl.SSLContext) -> None:
 def _load_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
     pem = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in pair.chain)
     try:
-        with lend(pem) as chain_path, lend(pair.key_pem) as key_path:
+        with as_temporary_path(pem) as chain_path, as_temporary_path(pair.key_pem) as key_path:
             context.load_cert_chain(chain_path, key_path, password=pair.password or b"")
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(
-            f"OpenSSL does not take this certificate: {getattr(error, 'reason', None) or error}",
+            f"OpenSSL rejects this certificate: {getattr(error, 'reason', None) or error}",
             file=pair.certificate_file,
             hint="issue it with ECDSA P-256 or RSA of 2048 bits or more, signed with SHA-256",
         ) from None

@@ -1,8 +1,8 @@
 """A device in Python: four tables, each a mapping or a list, or two functions that read and write.
 
 The order of checks is that of the per-function diagrams of the MODBUS Application Protocol V1.1b3, section 6: structure
-and quantity (03) were judged before a request comes here, then the address (02), then the device does it (04 when it
-fails). A write of several places is checked whole before the first place changes.
+and quantity (03) are checked before a request comes here, then the address (02), then the device carries it out (04 when
+it fails). A write of several places is checked whole before the first place changes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _REGULAR_OBJECTS = 0x80
 
 
 class Device:
-    """What answers requests. Give tables, or `read` and `write` functions, plain or async.
+    """Answers requests. Give tables, or `read` and `write` functions, plain or async.
 
     The functions may raise `DeviceException(code)` to answer with that exception; any other error is answered with
     exception 04. `identification` maps object ids to bytes for function 43/14.
@@ -80,7 +80,7 @@ class Device:
         self._identification = dict(identification or {})
 
     def carry_out(self, unit_id: int, request: Request) -> Any:
-        """Do what the request asks; gives what `encode_answer` takes, or something to await that gives it."""
+        """Carry out the request. Returns what `encode_answer` takes, or an awaitable of it."""
         if (table := _READS.get(type(request))) is not None:
             return self._read(table, request.address, request.count, unit_id)  # type: ignore[union-attr]
         steps = self._steps(unit_id, request)
@@ -100,7 +100,7 @@ class Device:
             return end.value
 
     def _steps(self, unit_id: int, request: Request) -> Generator[Any, Any, Any]:
-        """What to read and write, one after the other: yields what a function gave, takes what came of it."""
+        """The reads and writes of a request in order: yields what a function returned, receives its result."""
         match request:
             case ReadHoldingRegisters() | ReadInputRegisters() | ReadCoils() | ReadDiscreteInputs():
                 return (yield self._read(_READS[type(request)], request.address, request.count, unit_id))
@@ -181,7 +181,7 @@ _WRITES: dict[type, Table] = {
 
 
 class DeviceBackend:
-    """Answers the sessions of a service from `Device`s by unit id. A unit that is not there is exception 0A."""
+    """Answers the sessions of a service from `Device`s by unit id. An unknown unit is exception 0A."""
 
     def __init__(self, devices: Mapping[int, Device]) -> None:
         self._devices = devices
@@ -204,7 +204,7 @@ class DeviceBackend:
         else:
             _answer(session, adu, ruling.request, value)
 
-    def gone(self, session: Session) -> None: ...
+    def abandon(self, session: Session) -> None: ...
 
     async def _wait_for(self, work: Awaitable[Any], session: Session, adu: bytes, request: Request) -> None:
         try:
@@ -225,7 +225,7 @@ def _answer(session: Session, adu: bytes, request: Request, value: Any) -> None:
 
 
 def _refuse(session: Session, adu: bytes, error: BaseException) -> None:
-    """A device is its user's code. Whatever it raises, the client gets an answer and the log gets the reason."""
+    """A device is code of the user. Whatever it raises, the client gets an answer and the log gets the reason."""
     if isinstance(error, DeviceException):
         session.refuse(adu, error.exception_code)
     else:

@@ -1,12 +1,11 @@
-"""From the bytes of a request to what may be done with it, once per kind of request and not once per request.
+"""What may be done with a request, decided once per kind of request and not once per request.
 
-A ruling is a pure function of the role's rights, the unit id and the PDU. Masters poll: the same bytes come again every
-second. So a ruling on an allowed read is remembered by those bytes, and the next time one look-up replaces parsing and
-deciding. Denials and everything that may change state are judged anew each time; the memory is bounded and is thrown
-away with the policy it came from.
+A ruling is a pure function of the role's rights, the unit id and the PDU. Masters poll: the same bytes come every second.
+So the ruling on an allowed read is cached by those bytes, and one look-up replaces parsing and deciding. Denials and
+requests that may change state are decided each time. The cache is bounded and is dropped with its policy.
 
-Authorization stands before everything else: a request that is malformed is told so only when the role might call that
-function on that unit at all, so that a denial never tells more than exception 01 (MODBUS/TCP Security v36, R-31).
+Authorization comes before everything else: a malformed request is answered as malformed only when the role may call that
+function on that unit at all, so that a denial never reveals more than exception 01 (MODBUS/TCP Security v36, R-31).
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ if TYPE_CHECKING:
     from sealbus.policy import Decision, Policy, Rights
     from sealbus.protocol import Request
 
-__all__ = ["Access", "RoleRulings", "Ruling"]
+__all__ = ["PolicyRulings", "RoleRulings", "Ruling"]
 
 _REMEMBERED = 4096
 _ROLES_REMEMBERED = 256
 
 
 class Ruling:
-    """What may be done with one request. `refusal` is the exception to answer, or None when it may go on.
+    """The decision on one request. `refusal` is the exception to answer, or None when it may go on.
 
-    `request` and `raw` are the request in words and in bytes; a malformed one has neither.
+    `request` and `raw` are the request parsed and as bytes; a malformed one has neither.
     """
 
     __slots__ = ("decision", "raw", "refusal", "request")
@@ -47,9 +46,7 @@ class Ruling:
 
 
 class RoleRulings:
-    """The rulings for one role under one policy. `known` maps an allowed read, as its ADU behind the transaction id, to the
-    ruling on it.
-    """
+    """The rulings for one role under one policy. `known` maps allowed reads, as ADUs without transaction id, to rulings."""
 
     __slots__ = ("_rights", "known")
 
@@ -58,7 +55,7 @@ class RoleRulings:
         self.known: dict[bytes, Ruling] = {}
 
     def judge(self, tail: bytes) -> Ruling:
-        """The ruling on a request that is not among the `known`. `tail` is the unit id and the PDU."""
+        """The ruling on a request that is not in `known`. `tail` is the unit id and the PDU."""
         unit_id, pdu = tail[0], tail[1:]
         try:
             request = parse_request(pdu)
@@ -80,7 +77,7 @@ class RoleRulings:
         return Ruling(decision, refusal)
 
 
-class Access:
+class PolicyRulings:
     """The policy of one listener, and the rulings of each role under it."""
 
     def __init__(self, policy: Policy) -> None:
@@ -97,8 +94,8 @@ class Access:
         rulings = self._of_role.get(role)
         if rulings is None:
             rulings = RoleRulings(self._policy.rights_of(role))
-            # All sessions of a role share one memory. Roles that the policy does not name come from certificates, and
-            # certificates must not decide how much is remembered: only so many of them are kept.
+            # All sessions of a role share one cache. Roles that the policy does not name come from certificates, and a
+            # certificate must not decide how much memory is used: only so many of them are kept.
             if role in self._named or len(self._of_role) < _ROLES_REMEMBERED:
                 self._of_role[role] = rulings
         return rulings

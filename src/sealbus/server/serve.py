@@ -1,7 +1,7 @@
 """A device in ten lines: `async with sealbus.serve(url, device, ...)`.
 
-Secure by default: mbaps needs identity, trust and a policy; a plain endpoint is for loopback. Where nobody is to be
-checked at all, the caller says so with `unsafe_no_policy=True`.
+Secure by default: mbaps needs identity, trust and a policy; a plain endpoint listens on loopback only. To allow every
+request the caller writes `unsafe_no_policy=True`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sealbus.errors import ConfigError
 from sealbus.policy import Policy, parse_policy, unsafe_allow_everything
 from sealbus.security import Identity, TlsOptions, Trust
 from sealbus.server.device import Device, DeviceBackend
-from sealbus.server.rulings import Access
+from sealbus.server.rulings import PolicyRulings
 from sealbus.server.service import ServerSecurity, Service, ServiceLimits
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port that is listened on; what port 0 became."""
+        """The port that is listened on, also where the URL has port 0."""
         return self._service.port
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError where that cannot be."""
+        """Listen. Raises ConfigError where that is not possible."""
         await self._service.start()
 
     async def stop(self) -> None:
-        """End all sessions and listen no more."""
+        """Stop listening and end all sessions."""
         await self._service.stop()
 
     async def serve_forever(self) -> None:
@@ -82,9 +82,9 @@ def serve(
 ) -> Server:
     """A server at `url` that answers from `device` (any unit id) or from a mapping of unit ids to devices.
 
-    `policy` is a policy file or a `Policy`; nothing is allowed but what it allows. mbaps needs `identity` and `trust`
-    too. `unsafe_no_policy` allows everything to everybody who gets in, `unsafe_plain` lets plain Modbus listen off
-    loopback. Raises ConfigError for what cannot work. Call it within a running event loop.
+    `policy` is a policy file or a `Policy`; what it does not allow is denied. mbaps needs `identity` and `trust` too.
+    `unsafe_no_policy` allows everything to every client that connects, `unsafe_plain` lets plain Modbus listen off loopback.
+    Raises ConfigError for what cannot work. Call it within a running event loop.
     """
     endpoint = parse_endpoint(url, listening=True)
     if endpoint.scheme not in (Scheme.TCP, Scheme.MBAPS):
@@ -101,7 +101,7 @@ def serve(
     return Server(
         Service(
             endpoint,
-            Access(_policy(policy, unsafe_no_policy=unsafe_no_policy)),
+            PolicyRulings(_policy(policy, unsafe_no_policy=unsafe_no_policy)),
             DeviceBackend(devices),
             observer=_LogObserver(),
             security=security,
@@ -117,7 +117,7 @@ def _policy(policy: Policy | str | Path | None, *, unsafe_no_policy: bool) -> Po
         raise ConfigError(
             "no policy",
             key="policy",
-            hint="give policy='policy.toml', or say unsafe_no_policy=True to let everybody do everything",
+            hint="give policy='policy.toml', or unsafe_no_policy=True to allow every request",
         )
     if isinstance(policy, Policy):
         return policy
@@ -138,7 +138,7 @@ def _as_list(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:
 
 
 class _LogObserver:
-    """Says in the log what happens at the server."""
+    """Writes the events of a server to the log."""
 
     def opened(self, session: Session) -> None:
         _log.info("%s connected as %s", session.address, session.peer.subject if session.peer else "nobody")

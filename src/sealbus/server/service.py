@@ -1,9 +1,9 @@
-"""One listening endpoint, its sessions, and what holds for them: policy, trust, limits.
+"""One listening endpoint, its sessions, and what applies to them: policy, trust, limits.
 
-A service can change its policy and its trust while it runs. A new policy holds from the next request on. New trust means
-a new TLS context, so that tickets given under the old one die with it (a resumed session would skip the check against
-the new revocation list), and a look at every session: whoever is no longer entitled is ended, everybody else stays.
-The same look is taken every second for what only time changes: certificates that expire, deadlines that pass.
+Policy and trust can change while a service runs. A new policy applies from the next request on. New trust means a new TLS
+context, so that tickets of the old one become invalid (a resumed session would skip the check against the new revocation
+list), and a check of every session: one that is no longer entitled is ended, the others stay. The same check runs every
+second for what only time changes: certificates that expire, deadlines that pass.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sealbus.security import PeerVerifier, build_server_context, wants_renewal
 from sealbus.server.session import Session, SessionLimits
-from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Outbox, Refusal
+from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Rejection, WriteCoalescer
 
 if TYPE_CHECKING:
     import ssl
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
     from sealbus.endpoints import Endpoint
     from sealbus.security import Identity, Peer, TlsOptions, Trust
-    from sealbus.server.rulings import Access, Ruling
+    from sealbus.server.rulings import PolicyRulings, Ruling
     from sealbus.server.session import Backend
     from sealbus.transport import Accepted, PeerAddress
 
 __all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
 
 _BUFFER_BYTES = 64 * 1024
-_GOODBYE_S = 1.0
+_CLOSE_S = 1.0
 
-_numbers = itertools.count(1)  # of the process: the record knows a connection by it, whatever listener it came in by
+_numbers = itertools.count(1)  # unique in the process: the record identifies a connection by it, whatever its listener
 
 
 class ServerSecurity:
-    """Who we are and whom we believe, as one TLS context. Made anew whenever any part changes."""
+    """The identity and trust of a server as one TLS context. Built again whenever any part changes."""
 
     def __init__(self, identity: Identity, trust: Trust, options: TlsOptions) -> None:
         self.identity = identity
@@ -48,13 +48,13 @@ class ServerSecurity:
         self.verifier = PeerVerifier(trust)
 
     def renewed(self) -> ServerSecurity:
-        """The same, with no session to resume kept yet."""
+        """The same with a new context, which has no sessions to resume."""
         return ServerSecurity(self.identity, self.trust, self._options)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
-    """The bounds of a service: of each session, of those that have not yet shown who they are, and of each identity."""
+    """The bounds of a service: for each session, for connections without an identity yet, and for each identity."""
 
     session: SessionLimits = field(default_factory=SessionLimits)
     listener: ListenerOptions = field(default_factory=ListenerOptions)
@@ -64,7 +64,7 @@ class ServiceLimits:
 
 
 class Observer(Protocol):
-    """Who is told what happens at a service: the audit of a gateway, the log of a server."""
+    """Gets the events of a service: the audit of a gateway, the log of a server."""
 
     def opened(self, session: Session) -> None: ...
     def closed(self, session: Session) -> None: ...
@@ -82,7 +82,7 @@ class Service(ListenerEvents):
     def __init__(
         self,
         endpoint: Endpoint,
-        access: Access,
+        policy_rulings: PolicyRulings,
         backend: Backend,
         *,
         observer: Observer,
@@ -93,8 +93,8 @@ class Service(ListenerEvents):
         self.backend = backend
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         self.sessions: set[Session] = set()
-        self.outbox = Outbox(self.sessions)
-        self._access = access
+        self.writer = WriteCoalescer(self.sessions)
+        self._policy_rulings = policy_rulings
         self._observer = observer
         self._security = security
         self._limits = limits or ServiceLimits()
@@ -105,7 +105,7 @@ class Service(ListenerEvents):
     # -- life
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError where that cannot be."""
+        """Listen. Raises ConfigError where that is not possible."""
         self._listener = await Listener.open(
             self.endpoint,
             self._admit,
@@ -118,44 +118,46 @@ class Service(ListenerEvents):
 
     @property
     def port(self) -> int:
-        """The port that is listened on; what port 0 became."""
+        """The port that is listened on, also where the URL has port 0."""
         return self._listener.port if self._listener else 0
 
     async def stop(self, *, drain_s: float = 0.0) -> None:
-        """Accept nobody and no request any more, give what is under way up to `drain_s` seconds, then end the sessions."""
+        """Accept no connection and no request any more, wait up to `drain_s` seconds for those in flight, then end the
+        sessions.
+        """
         if self._sweeper is not None:
             self._sweeper.cancel()
         if self._listener is not None:
             await self._listener.close()
         for session in self.sessions:
-            session.hear_no_more()
+            session.stop_accepting()
         await self._wait_until(lambda: not any(session.in_flight for session in self.sessions), within_s=drain_s)
         for session in list(self.sessions):
             session.end("the service stopped")
-        await self._wait_until(lambda: not self.sessions, within_s=_GOODBYE_S)
+        await self._wait_until(lambda: not self.sessions, within_s=_CLOSE_S)
         for session in list(self.sessions):
             session.abort("the service stopped")
-        await self._wait_until(lambda: not self.sessions, within_s=_GOODBYE_S)
+        await self._wait_until(lambda: not self.sessions, within_s=_CLOSE_S)
 
     # -- change
 
     @property
-    def access(self) -> Access:
-        return self._access
+    def policy_rulings(self) -> PolicyRulings:
+        return self._policy_rulings
 
     @property
     def security(self) -> ServerSecurity | None:
         return self._security
 
-    def replace_access(self, access: Access) -> None:
-        """Let this policy hold from the next request on."""
-        self._access = access
+    def replace_policy(self, policy_rulings: PolicyRulings) -> None:
+        """Apply this policy from the next request on."""
+        self._policy_rulings = policy_rulings
         for session in self.sessions:
             if session.rulings is not None:
-                session.rulings = access.rulings_of(session.role)
+                session.rulings = policy_rulings.rulings_of(session.role)
 
     def replace_security(self, security: ServerSecurity) -> None:
-        """Let this identity and trust hold from the next handshake on, and end the sessions they do not entitle."""
+        """Use this identity and trust from the next handshake on, and end the sessions they do not entitle."""
         self._use(security)
         self._end_unentitled()
 
@@ -194,17 +196,17 @@ class Service(ListenerEvents):
 
     # -- machinery
 
-    def _admit(self, accepted: Accepted) -> Session | Refusal:
+    def _admit(self, accepted: Accepted) -> Session | Rejection:
         peer = None
         if self._security is not None:
             if accepted.ssl_object is None:
-                return Refusal("it came without TLS")
+                return Rejection("it came without TLS")
             peer = self._security.verifier.peer(accepted.ssl_object, datetime.now(UTC))
             if not self._has_room_for(peer):
-                return Refusal(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
+                return Rejection(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
             self._of_identity[peer.fingerprint] = self._of_identity.get(peer.fingerprint, 0) + 1
         session = Session(self, accepted, peer, number=next(_numbers))
-        session.rulings = self._access.rulings_of(session.role)
+        session.rulings = self._policy_rulings.rulings_of(session.role)
         self.sessions.add(session)
         self._observer.opened(session)
         return session
@@ -220,9 +222,8 @@ class Service(ListenerEvents):
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        self._sweeper = loop.call_later(
-            self._limits.sweep_s, self._sweep
-        )  # first: whatever fails below must not end it
+        # First, because an error below must not end the sweeps.
+        self._sweeper = loop.call_later(self._limits.sweep_s, self._sweep)
         now = loop.time()
         for session in list(self.sessions):
             if (reason := session.overdue(now)) is not None:
@@ -246,11 +247,11 @@ class Service(ListenerEvents):
         if self._security is None:
             return
         now = datetime.now(UTC)
-        judged: dict[tuple[bytes, ...], str | None] = {}  # one leaf may have come by two chains, of which one is left
+        judged: dict[tuple[bytes, ...], str | None] = {}  # one leaf may come by two chains, one still trusted
         for session in list(self.sessions):
             peer = session.peer
             if peer is None or session.rulings is None:
-                continue  # on a plain listener nobody has an identity to lose; or it is ending already
+                continue  # a plain session has no identity to lose; a session without rulings is ending already
             if peer.chain not in judged:
                 judged[peer.chain] = self._security.trust.objection(peer, now)
             if (objection := judged[peer.chain]) is not None:

@@ -1,25 +1,29 @@
-"""How do bytes get from here to a device, and from a client to here?
+"""How bytes get from here to a device, and from a client to here.
 
-Dialling and listening: tcp, mbaps, rtu, ascii, rtu+tcp and ssh+tcp, on asyncio and uvloop alike. Every
-deadline and every bound before a peer has proven itself is here. What this package refuses to do: to know what a frame
-is, to judge a certificate or a role (it shakes hands with contexts that `security` built, and asks), and to offer plain
-Modbus off loopback unless it is told so by an option named `unsafe_plain`.
+Dialling and listening: tcp, mbaps, rtu, ascii, rtu+tcp and ssh+tcp, on asyncio and uvloop; tcp and mbaps also without an
+event loop. Every deadline and bound that applies before a peer is authenticated is here. This package refuses to parse
+frames, to judge a certificate or a role (it uses contexts that `security` built, and calls `admit`), and to offer plain
+Modbus off loopback without the option `unsafe_plain`.
 """
 
-from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Refusal
+from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Rejection
+from sealbus.transport.blocking import BlockingTransport, dial_blocking, is_blocking_supported
 from sealbus.transport.dialling import dial
 from sealbus.transport.listener import Accepted, Listener
 from sealbus.transport.loops import new_event_loop
-from sealbus.transport.outbox import Outbox
+from sealbus.transport.write_coalescer import WriteCoalescer
 
 __all__ = [
     "Accepted",
+    "BlockingTransport",
     "Listener",
     "ListenerEvents",
     "ListenerOptions",
-    "Outbox",
     "PeerAddress",
-    "Refusal",
+    "Rejection",
+    "WriteCoalescer",
     "dial",
+    "dial_blocking",
+    "is_blocking_supported",
     "new_event_loop",
 ]

@@ -1,12 +1,11 @@
 """Accept connections for as long as the process lives.
 
-The accept loops of asyncio and uvloop log or drop what `accept` reports and know no bounds. This one stands on
-`add_reader` alone and so runs on both. Each turn takes at most 16 connections, so that a flood of new ones cannot keep
-those that are there waiting. When the process or the machine is out of descriptors or memory, the listening socket is
-left alone for 5 ms, then 10 and so on up to a second: it would be readable all the time and the loop would spin.
-Connections wait in the backlog meanwhile, sessions go on, and the first accept that works ends it; so does one that finds
-nobody waiting, because Linux takes the descriptor first. An error that we do not know is treated the same: this loop
-must not end.
+The accept loops of asyncio and uvloop log or drop what `accept` reports and have no bounds. This one uses `add_reader`
+alone and so runs on both. Each turn takes at most 16 connections, so that a flood of new ones does not delay the existing
+ones. When the process or the machine is out of descriptors or memory, the listening socket is not read for 5 ms, then 10
+and so on up to a second: it would be readable all the time and the loop would spin. Connections wait in the backlog
+meanwhile, sessions go on. The first accept that works ends the back-off; so does one that finds an empty backlog, because
+Linux takes the descriptor first. An unknown error is treated the same: this loop must not end.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ __all__ = ["AcceptLoop"]
 _ACCEPTS_PER_TURN = 16
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 1.0
-# accept(2): the connection died in the backlog, or a firewall refused it. The next one may be well.
-_ITS_OWN_FAULT = frozenset(
+# accept(2): the connection died in the backlog, or a firewall refused it. The next one may be good.
+_ONE_CONNECTION_FAILED = frozenset(
     {
         errno.ECONNABORTED,
         errno.EPROTO,
@@ -41,7 +40,7 @@ _ITS_OWN_FAULT = frozenset(
 
 
 class AcceptLoop:
-    """Calls `on_accept` with each new non-blocking socket and its raw address; tells `events` of each back-off."""
+    """Calls `on_accept` with each new non-blocking socket and its raw address; reports back-offs to `events`."""
 
     __slots__ = ("_events", "_loop", "_on_accept", "_pause_s", "_resumption", "_sock")
 
@@ -60,7 +59,7 @@ class AcceptLoop:
         self._loop.add_reader(sock, self._readable)
 
     def close(self) -> None:
-        """Accept no more; what waits in the backlog is reset by the kernel."""
+        """Stop accepting; the kernel resets what is in the backlog."""
         if self._sock.fileno() < 0:
             return
         if self._resumption is not None:
@@ -76,7 +75,7 @@ class AcceptLoop:
                 self._has_worked()
                 return
             except OSError as error:
-                if error.errno in _ITS_OWN_FAULT:
+                if error.errno in _ONE_CONNECTION_FAILED:
                     continue
                 self._pause(error)
                 return

@@ -1,4 +1,4 @@
-"""What is said about a connection at the door: where it comes from, how many may wait, what happened, why not."""
+"""The values of admission: where a connection comes from, how many may wait, what happened, why it was rejected."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from sealbus.endpoints import render_authority
 
-__all__ = ["ListenerEvents", "ListenerOptions", "PeerAddress", "Refusal"]
+__all__ = ["ListenerEvents", "ListenerOptions", "PeerAddress", "Rejection"]
 
 
 @dataclass(frozen=True, slots=True)
 class PeerAddress:
-    """Where a connection comes from. An IPv4 address is written as such even on a socket for both families."""
+    """The address of a client. An IPv4 address is written as such even on a socket for both families."""
 
     host: str
     port: int
@@ -21,7 +21,7 @@ class PeerAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """Why a connection may not stay."""
 
     reason: str
@@ -36,20 +36,20 @@ class ListenerOptions:
     pending: int = 256
     connections: int = 1024
     unsafe_plain: bool = False
-    """Offer plain Modbus to the network: no encryption, no identity, everyone who reaches it is let in."""
+    """Offer plain Modbus to the network: no encryption, no identity; every host that reaches the port is admitted."""
 
 
 class ListenerEvents:
-    """What happens at the door. Override what is of interest; each is called in the event loop and must not wait."""
+    """The events of a listener. Override those of interest; each is called in the event loop and must not block."""
 
     def accepted_pending(self, address: PeerAddress) -> None:
-        """A connection came in; nothing is known of it yet."""
+        """A connection was accepted; its handshake has not begun."""
 
     def handshake_failed(self, address: PeerAddress, reason: str) -> None:
-        """It did not get through the handshake, in time or at all, or made room for a newer one."""
+        """Its handshake failed or took too long, or it was dropped for a newer one."""
 
     def refused(self, address: PeerAddress, reason: str) -> None:
-        """It was closed by the cap on connections or by `admit`."""
+        """It was closed by the limit on connections or by `admit`."""
 
     def established(self, address: PeerAddress) -> None:
         """It was admitted."""

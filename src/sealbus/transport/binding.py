@@ -1,8 +1,8 @@
-"""Listening sockets for an endpoint, or a ConfigError that tells the operator what to do.
+"""Listening sockets for an endpoint, or a ConfigError that says what to change.
 
-An empty host means every address, IPv6 and IPv4 through one socket where the machine has both. `[::]` means the same. A
-name is listened on at every address that it has here; those that this machine lacks are passed over as long as one is
-left, because `localhost` is often in the hosts file for an IPv6 that is switched off.
+An empty host means every address, IPv6 and IPv4 through one socket where the machine has both; so does `[::]`. A name is
+listened on at every address that it has here. Addresses that this machine lacks are skipped as long as one is left, because
+`localhost` is often in the hosts file for an IPv6 that is switched off.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 async def bind_sockets(endpoint: Endpoint, *, only_loopback: bool) -> list[socket.socket]:
     """Bound, listening, non-blocking sockets, all on one port. With `only_loopback` no other address is ever bound.
 
-    Raises ConfigError that names the URL and the mend.
+    Raises ConfigError that names the URL and says what to write instead.
     """
     places = await _places(endpoint)
     if only_loopback and not all(is_loopback_address(address[0]) for _, address in places):
         raise ConfigError(
-            f"{endpoint} offers plain Modbus to the network, to everyone who reaches it",
-            hint="use mbaps://, listen on 127.0.0.1, or say unsafe_plain",
+            f"{endpoint} would offer plain Modbus to every host that reaches it",
+            hint="use mbaps://, listen on 127.0.0.1, or set unsafe_plain",
         )
     bound: list[socket.socket] = []
     missing: OSError | None = None

@@ -1,8 +1,8 @@
-"""Connections whose handshake is not over: bounded in number and in time, and reported when they fail.
+"""Connections in their handshake: bounded in number and in time, and reported when they fail.
 
-Each has a task of its own, which ends with the handshake. The deadline is for the whole handshake; a peer that trickles
-bytes does not move it. A connection that has to make room is cancelled, wherever it stands. While the handshake runs, a
-stand-in of four slots is all that is kept for a connection; its protocol is made when it is known who is there.
+Each has a task of its own, which ends with the handshake. The deadline is for the whole handshake; a peer that sends slowly
+does not extend it. A connection that is dropped for a newer one is cancelled, wherever it stands. During the handshake a
+placeholder of four slots is all that is kept for a connection; its protocol is made when the peer is known.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, cast
 
-from sealbus.security import explain_tls_error
-from sealbus.transport.alerts import alerting
+from sealbus.security import alerts_to, explain_tls_error
 from sealbus.transport.dialling import CLOSE_NOTIFY_S
-from sealbus.transport.pending import PendingTable, neighbourhood
+from sealbus.transport.pending import PendingTable, address_group
 
 if TYPE_CHECKING:
     import socket
@@ -48,15 +47,15 @@ class Handshakes:
         return len(self._pending)
 
     def begin(self, sock: socket.socket, address: PeerAddress, tls: ssl.SSLContext | None) -> None:
-        """Take over a new connection."""
+        """Start the handshake of a new connection."""
         arrival = _Arrival(self, sock, address)
         arrival.task = self._loop.create_task(self._shake_hands(arrival, tls))
-        victim = self._pending.add(arrival, neighbourhood(address.host))
+        victim = self._pending.add(arrival, address_group(address.host))
         if victim is not None:
-            self._drop(victim, "it made room for a newer connection: too many wait for their handshake")
+            self._drop(victim, "dropped for a newer connection: too many are in their handshake")
 
     async def drop_all(self, reason: str) -> None:
-        """Drop whoever waits, at once, and wait until they are gone."""
+        """Drop all that are pending, and wait until their tasks have ended."""
         dropped = self._pending.clear()
         for arrival in dropped:
             self._drop(arrival, reason)
@@ -71,7 +70,7 @@ class Handshakes:
             if tls is None:
                 await self._loop.connect_accepted_socket(lambda: arrival, sock)
                 return
-            with alerting(tls, sock):
+            with alerts_to(sock):
                 await self._loop.connect_accepted_socket(
                     lambda: arrival,
                     sock,
@@ -84,7 +83,7 @@ class Handshakes:
                 self._events.handshake_failed(arrival.address, self._reason(error))
 
     def _reason(self, error: OSError) -> str:
-        # Both loops say by ConnectionAbortedError that the deadline has passed.
+        # Both loops raise ConnectionAbortedError when the deadline has passed.
         if isinstance(error, ConnectionAbortedError):
             return f"it was not finished within {self._timeout_s:g} s"
         if isinstance(error, ssl.SSLError):
@@ -93,7 +92,7 @@ class Handshakes:
 
     def _drop(self, arrival: _Arrival, reason: str) -> None:
         arrival.task.cancel()
-        if arrival.sock is not None:  # its task has not begun, and will not
+        if arrival.sock is not None:  # its task has not begun and is cancelled
             arrival.sock.close()
         self._events.handshake_failed(arrival.address, reason)
 
@@ -105,7 +104,7 @@ class Handshakes:
 
 
 class _Arrival(asyncio.Protocol):
-    """Stands in for the protocol until it is known which one it is to be."""
+    """The protocol of a connection until its real one is known."""
 
     __slots__ = ("_handshakes", "address", "sock", "task")
 

@@ -1,14 +1,14 @@
-"""Offer Modbus on TCP or mbaps: accept, bound what waits, shake hands, ask who may stay, hand over.
+"""Offer Modbus on TCP or mbaps: accept, bound what is pending, handshake, ask `admit`, hand over.
 
-A connection is pending until its handshake is over; `Handshakes` bounds how many wait and how long. Then `admit`
-looks at it, once and without waiting, and gives the protocol that takes it over, or a Refusal. From there on nothing
-touches it: no bytes and no callbacks pass through the listener, no task is left, and no newcomer can push it out.
-Beyond the cap on established connections newcomers are closed.
+A connection is pending until its handshake is over; `Handshakes` bounds how many are and for how long. Then `admit` decides
+on it, once and without waiting: it returns the protocol that takes over, or a Rejection. From then on the listener is not
+involved: no bytes and no callbacks pass through it, no task is left, and no newer connection can evict an admitted one.
+Beyond the limit on established connections new ones are closed.
 
-`tls` is read for each new connection: assigning another context reloads certificates without touching anyone. A
-handshake under way ends with the context that it began with, which is `Accepted.ssl_object.context`.
+`tls` is read for each new connection: assigning another context reloads certificates without disturbing sessions. A
+handshake ends with the context that it began with, which is `Accepted.ssl_object.context`.
 
-Plain TCP takes the same way without the handshake. It is the operator's word that lets it off loopback: `unsafe_plain`.
+Plain TCP takes the same way without the handshake. Off loopback it needs the operator's `unsafe_plain`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.transport.accepting import AcceptLoop
-from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Refusal
+from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Rejection
 from sealbus.transport.binding import bind_sockets
 from sealbus.transport.handshakes import Handshakes
 
@@ -38,12 +38,12 @@ _LISTENING = (Scheme.MBAPS, Scheme.TCP, Scheme.RTU_TCP)
 
 
 class Accepted:
-    """A connection that `admit` looks at. Its protocol calls `release` in `connection_lost` to give the place back."""
+    """A connection for `admit` to decide on. Its protocol calls `release` in `connection_lost` to free its place."""
 
-    __slots__ = ("_held", "address", "transport")
+    __slots__ = ("_listener", "address", "transport")
 
     def __init__(self, transport: asyncio.Transport, address: PeerAddress) -> None:
-        self._held: Listener | None = None
+        self._listener: Listener | None = None
         self.transport = transport
         self.address = address
 
@@ -54,8 +54,8 @@ class Accepted:
         return found
 
     def release(self) -> None:
-        """Give the place back. Doing it twice is once."""
-        listener, self._held = self._held, None
+        """Free the place. A second call does nothing."""
+        listener, self._listener = self._listener, None
         if listener is not None:
             listener._release(self.address)
 
@@ -66,7 +66,7 @@ class Listener:
     def __init__(
         self,
         endpoint: Endpoint,
-        admit: Callable[[Accepted], asyncio.BaseProtocol | Refusal],
+        admit: Callable[[Accepted], asyncio.BaseProtocol | Rejection],
         *,
         tls: ssl.SSLContext | None,
         options: ListenerOptions,
@@ -77,7 +77,7 @@ class Listener:
         self._admit = admit
         self._options = options
         self._events = events
-        self._handshakes = Handshakes(options, events, self._shaken)
+        self._handshakes = Handshakes(options, events, self._on_handshake)
         self._established = 0
         self._empty = asyncio.Event()
         self._accepting: list[AcceptLoop] = []
@@ -88,16 +88,16 @@ class Listener:
     async def open(
         cls,
         endpoint: Endpoint,
-        admit: Callable[[Accepted], asyncio.BaseProtocol | Refusal],
+        admit: Callable[[Accepted], asyncio.BaseProtocol | Rejection],
         *,
         tls: ssl.SSLContext | None = None,
         options: ListenerOptions | None = None,
         events: ListenerEvents | None = None,
     ) -> Listener:
-        """Bind a `tcp`, `mbaps` or `rtu+tcp` endpoint and begin to accept.
+        """Bind a `tcp`, `mbaps` or `rtu+tcp` endpoint and start to accept.
 
-        `admit` is called with each connection whose handshake is over; it may raise PeerError in place of giving a
-        Refusal. Raises ConfigError for what cannot be listened on, or must not be: plain Modbus off loopback.
+        `admit` is called with each connection whose handshake is over; instead of returning a Rejection it may raise
+        PeerError. Raises ConfigError for what cannot be listened on, or must not be: plain Modbus off loopback.
         """
         if endpoint.scheme not in _LISTENING:
             raise ConfigError(f"{endpoint} is not listened on in this way", hint="use mbaps://")
@@ -106,7 +106,7 @@ class Listener:
         only_loopback = endpoint.scheme is not Scheme.MBAPS and not options.unsafe_plain
         for sock in await bind_sockets(endpoint, only_loopback=only_loopback):
             listener._port = sock.getsockname()[1]
-            listener._accepting.append(AcceptLoop(sock, listener._arrived, listener._events))
+            listener._accepting.append(AcceptLoop(sock, listener._on_accept, listener._events))
         return listener
 
     @property
@@ -125,7 +125,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also where the URL said 0."""
+        """The port that is listened on, also where the URL has port 0."""
         return self._port
 
     @property
@@ -144,9 +144,9 @@ class Listener:
         return self._established
 
     async def close(self, *, drain_s: float = 0.0) -> int:
-        """Accept no more from now on and drop what is pending.
+        """Stop accepting and drop what is pending.
 
-        Waits up to `drain_s` seconds for the admitted connections to end by themselves; gives how many are left.
+        Waits up to `drain_s` seconds for admitted connections to end by themselves; returns how many are left.
         """
         for accepting in self._accepting:
             accepting.close()
@@ -160,37 +160,37 @@ class Listener:
                 pass
         return self._established
 
-    def _arrived(self, sock: socket.socket, raw_address: tuple[Any, ...]) -> None:
+    def _on_accept(self, sock: socket.socket, raw_address: tuple[Any, ...]) -> None:
         address = _peer_address(raw_address)
         if self._is_full():
             sock.close()
-            self._events.refused(address, self._full())
+            self._events.refused(address, self._full_reason())
             return
         self._events.accepted_pending(address)
         self._handshakes.begin(sock, address, self._tls)
 
-    def _shaken(self, transport: asyncio.Transport, address: PeerAddress) -> None:
+    def _on_handshake(self, transport: asyncio.Transport, address: PeerAddress) -> None:
         if self._is_full():
             transport.abort()
-            self._events.refused(address, self._full())
+            self._events.refused(address, self._full_reason())
             return
         accepted = Accepted(transport, address)
-        verdict = self._ask(accepted)
-        if isinstance(verdict, Refusal):
+        verdict = self._call_admit(accepted)
+        if isinstance(verdict, Rejection):
             transport.close()
             self._events.refused(address, verdict.reason)
             return
         self._established += 1
-        accepted._held = self
+        accepted._listener = self
         transport.set_protocol(verdict)
         self._events.established(address)
         verdict.connection_made(transport)
 
-    def _ask(self, accepted: Accepted) -> asyncio.BaseProtocol | Refusal:
+    def _call_admit(self, accepted: Accepted) -> asyncio.BaseProtocol | Rejection:
         try:
             return self._admit(accepted)
         except PeerError as error:
-            return Refusal(str(error))
+            return Rejection(str(error))
         except BaseException:
             accepted.transport.abort()
             raise
@@ -204,7 +204,7 @@ class Listener:
     def _is_full(self) -> bool:
         return self._established >= self._options.connections
 
-    def _full(self) -> str:
+    def _full_reason(self) -> str:
         return f"there are already {self._options.connections} connections"
 
 

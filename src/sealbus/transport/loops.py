@@ -1,7 +1,7 @@
-"""The event loop of Sealbus' own processes: uvloop where there is one.
+"""The event loop of Sealbus' own processes: uvloop where it exists.
 
-Its callbacks cost a third of asyncio's, and it joins what is written to a socket within one turn. The library itself
-runs on whatever loop its user runs.
+Its callbacks cost a third of asyncio's, and it joins writes to one socket within one turn. The library itself runs on the
+loop of its user.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Who waits before the door, and who has to make room.
+"""Connections before their handshake is over, and which one is dropped when there are too many.
 
-A connection that has not proven who it is costs memory and a descriptor, so there are bounds: for each address and in
-all. Over a bound the oldest of the address, or of all, makes room for the new one. A silent flood from one address
-therefore pushes out its own connections and never the honest newcomer, who needs milliseconds. Who has proven itself
-is taken out of this table and cannot be pushed out by anyone.
+A connection without an identity costs memory and a descriptor, so there are bounds: for each address and in all. Over a
+bound the oldest of the address, or of all, is dropped for the new one. A silent flood from one address therefore drops
+its own connections and not those of honest clients, whose handshake takes milliseconds. A connection whose handshake is
+over leaves this table and can no longer be dropped for another.
 
-An IPv6 subscriber owns a whole network, so there the /64 counts as one address.
+An IPv6 subscriber owns a whole network, so a /64 counts as one address.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 import ipaddress
 from typing import Generic, TypeVar
 
-__all__ = ["PendingTable", "neighbourhood"]
+__all__ = ["PendingTable", "address_group"]
 
 _W = TypeVar("_W")
 
 
 class PendingTable(Generic[_W]):
-    """Waiting connections in the order of their arrival, bounded for each neighbourhood and in all."""
+    """Pending connections in the order of their arrival, bounded for each address group and in all."""
 
     __slots__ = ("_all", "_by_place", "_in_all", "_per_place")
 
@@ -33,7 +33,7 @@ class PendingTable(Generic[_W]):
         return len(self._all)
 
     def add(self, waiting: _W, place: str) -> _W | None:
-        """Take `waiting` in. Gives back the one that has to make room, already taken out, or None."""
+        """Add `waiting`. Returns the one that is dropped for it, already removed, or None."""
         there = self._by_place.setdefault(place, {})
         there[waiting] = None
         self._all[waiting] = place
@@ -47,7 +47,7 @@ class PendingTable(Generic[_W]):
         return victim
 
     def discard(self, waiting: _W) -> bool:
-        """Take `waiting` out. False if it was not in any more."""
+        """Remove `waiting`. False if it was not there."""
         place = self._all.pop(waiting, None)
         if place is None:
             return False
@@ -58,14 +58,14 @@ class PendingTable(Generic[_W]):
         return True
 
     def clear(self) -> list[_W]:
-        """Take all out and give them back."""
+        """Remove and return all."""
         taken = list(self._all)
         self._all.clear()
         self._by_place.clear()
         return taken
 
 
-def neighbourhood(host: str) -> str:
+def address_group(host: str) -> str:
     """What counts as one address: the IPv4 address itself, the /64 of an IPv6 address."""
     if ":" not in host:
         return host

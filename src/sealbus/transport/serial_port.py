@@ -1,12 +1,12 @@
 """A serial port as an asyncio transport.
 
-pyserial opens and sets the port; its own reading and writing, and the asyncio port built on them, are not used: with a
-full output buffer `Serial.write` in non-blocking mode spins until there is room, and with it the whole event loop, so
-one device that holds its line would stop every other (seen with pyserial 3.5 on asyncio and uvloop alike). Here the
-file descriptor is read and written when the loop says that it can be, on any loop with `add_reader`.
+pyserial opens and configures the port. Its own reads and writes, and the asyncio port built on them, are not used: with a
+full output buffer `Serial.write` in non-blocking mode spins until there is room and blocks the event loop, so one device
+that holds its line would stop every other (seen with pyserial 3.5 on asyncio and uvloop). Here the file descriptor is read
+and written when the loop reports it ready, on any loop with `add_reader`.
 
-The port is taken exclusively: by `flock` against those who ask, by TIOCEXCL against those who do not. Two masters on
-one line answer each other's requests. A pseudo-terminal has no line; Linux refuses to set it, so we do not.
+The port is locked: by `flock` against programs that use it, by TIOCEXCL against those that do not. Two masters on one line
+would receive each other's answers. A pseudo-terminal has no line parameters; Linux refuses to set them, so none are set.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def open_serial(endpoint: Endpoint, protocol_factory: Callable[[], _P]) ->
     if endpoint.line is None:
         raise LocalError(f"{endpoint} is no serial endpoint")
     loop = asyncio.get_running_loop()
-    # Opening a USB port asks the adapter and takes its time, so a thread does it; one that nobody waits for is closed.
+    # Opening a USB port talks to the adapter and is slow, so a thread does it; a port that was opened too late is closed.
     opening = loop.run_in_executor(None, _open, endpoint.line)
     try:
         port = await asyncio.shield(opening)
@@ -73,7 +73,7 @@ async def open_serial(endpoint: Endpoint, protocol_factory: Callable[[], _P]) ->
         raise Unreachable(f"{endpoint} cannot be opened: {_reason(error)}") from error
     protocol = protocol_factory()
     transport = SerialTransport(loop, port, protocol)
-    transport._begin()  # whoever dials may count on a protocol that has its transport, as with every other scheme
+    transport._begin()  # before `dial` returns the protocol has its transport, as with every other scheme
     return transport, protocol
 
 
@@ -111,7 +111,7 @@ def _reason(error: Exception) -> str:
 
 
 class SerialTransport(asyncio.Transport):
-    """The transport that `open_serial` gives. A write never blocks; `close` sends what is buffered, for 2 s at most."""
+    """The transport of `open_serial`. A write never blocks; `close` sends what is buffered, for 2 s at most."""
 
     __slots__ = ("_buffer", "_file", "_high", "_loop", "_low", "_paused", "_phase", "_port", "_protocol", "_reading")
 
@@ -170,7 +170,7 @@ class SerialTransport(asyncio.Transport):
                 return
             self._loop.add_writer(self._file, self._writable)
         self._buffer += data
-        self._tell_protocol()
+        self._update_flow_control()
 
     def _written(self, data: bytes | bytearray | memoryview) -> int:
         try:
@@ -185,13 +185,13 @@ class SerialTransport(asyncio.Transport):
         del self._buffer[: self._written(self._buffer)]
         if self._has_ended():
             return
-        self._tell_protocol()
+        self._update_flow_control()
         if not self._buffer:
             self._loop.remove_writer(self._file)
             if self._phase is _Phase.FLUSHING:
                 self._end(None)
 
-    def _tell_protocol(self) -> None:
+    def _update_flow_control(self) -> None:
         if not self._paused and len(self._buffer) > self._high:
             self._paused = True
             self._protocol.pause_writing()
@@ -208,7 +208,7 @@ class SerialTransport(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self._high = high if high is not None else 65536 if low is None else 4 * low
         self._low = low if low is not None else self._high // 4
-        self._tell_protocol()
+        self._update_flow_control()
 
     def can_write_eof(self) -> bool:
         return False
@@ -247,7 +247,7 @@ class SerialTransport(asyncio.Transport):
         _close(self._port)
         self._protocol.connection_lost(error)
 
-    # who is who
+    # protocol and extras
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         return self._protocol

@@ -1,14 +1,14 @@
-"""TCP sockets towards a host: every address of a name tried within one deadline, and a dead peer noticed.
+"""TCP sockets to a host: every address of a name within one deadline, and detection of a dead peer.
 
 A host name may have several addresses of which the first is a black hole. Trying one after the other would spend the
-whole deadline on it, so the attempts overlap: the next address is tried when the one before failed or has been silent
-for 250 ms (RFC 8305, section 5, families in turn); the first to connect wins and the rest are closed. The event loops
-offer this under different names or not at all, hence it is here.
+whole deadline on it, so attempts overlap: the next address is tried when the last one failed or has been silent for 250 ms
+(RFC 8305, section 5, families in turn); the first to connect wins and the rest are closed. The event loops offer this under
+different names or not at all, hence this module.
 
-A peer that loses its power says nothing. `tune` asks the kernel to notice: probes after 30 s of silence, every 10 s,
-three of them; and data that nobody acknowledges for 50 s ends the connection (RFC 5482; just under the 60 s of the
-probes, because the kernel lets this limit overrule their count). That is the last resort: the request deadlines above
-are shorter. Platforms without an option go without it.
+A peer that loses its power sends nothing. `tune` lets the kernel detect it: probes after 30 s of silence, every 10 s,
+three of them; and data that is not acknowledged for 50 s ends the connection (RFC 5482; just under the 60 s of the probes,
+because the kernel lets this limit overrule their count). That is the last resort: request deadlines are shorter.
+Platforms without an option go without it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ AddressInfo = tuple[int, int, int, str, _Address]
 
 
 def tune(sock: socket.socket) -> None:
-    """No delay for small frames, and limits on how long a dead peer goes unnoticed. Accepted sockets inherit them."""
+    """No delay for small frames, and limits on how long a dead peer goes unnoticed. Accepted sockets inherit the options."""
     for level, name, value in _OPTIONS:
         if hasattr(socket, name):
             sock.setsockopt(level, getattr(socket, name), value)
@@ -57,7 +57,7 @@ async def connect_socket(host: str, port: int) -> socket.socket:
 
 
 async def connect_first(addresses: Sequence[AddressInfo]) -> socket.socket:
-    """The first of `addresses` to connect, those in front with a lead. As `connect_socket`."""
+    """The first of `addresses` to connect; earlier ones have a head start. As `connect_socket`."""
     waiting = list(addresses)
     attempts: list[asyncio.Task[socket.socket]] = []
     winner: asyncio.Task[socket.socket] | None = None
@@ -74,7 +74,7 @@ async def connect_first(addresses: Sequence[AddressInfo]) -> socket.socket:
                 raise attempts[0].exception() or OSError(errno.EHOSTUNREACH, "no address")
         return winner.result()
     finally:
-        # No await from here on: a second cancellation would tear the winner away from whoever waits for it.
+        # No await from here on: a second cancellation would lose the winner.
         for attempt in attempts:
             if attempt is not winner:
                 attempt.cancel()
@@ -95,7 +95,7 @@ async def _connect_one(info: AddressInfo) -> socket.socket:
         sock.setblocking(False)
         tune(sock)
         await asyncio.get_running_loop().sock_connect(sock, address)
-        # Linux lets a socket connect to itself when the port it was given is the one it dials: nobody is there.
+        # Linux lets a socket connect to itself when its own port is the one it dials: no server is there.
         if sock.getsockname() == sock.getpeername():
             raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
     except BaseException:

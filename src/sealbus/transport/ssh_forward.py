@@ -1,10 +1,10 @@
 """Modbus TCP behind an SSH server: one direct-tcpip channel (RFC 4254, 7.2) as an asyncio transport.
 
-The server is always checked against a file of known host keys; there is no way to switch that off. Of the user's ssh
-configuration nothing is read: a `ProxyCommand` or a `UserKnownHostsFile none` there must not change what the URL says.
-We prove ourselves by key only: the file that the URL names, or else the agent and the user's usual keys.
+The server is always checked against a file of known host keys; this cannot be switched off. The user's ssh configuration is
+not read: a `ProxyCommand` or a `UserKnownHostsFile none` there must not change what the URL says. Authentication is by key
+only: the file that the URL names, or else the agent and the user's usual keys.
 
-A connection carries one channel and lives as long as that. Keep-alive messages notice a lost server after a minute.
+A connection carries one channel and lives as long as it. Keep-alive messages detect a lost server after a minute.
 """
 
 from __future__ import annotations
@@ -97,13 +97,13 @@ async def _log_in(
             **proof,
         )
     except BaseException as error:
-        # asyncssh closes its transport when it fails; this is for the time before it has one.
+        # asyncssh closes its transport when it fails; this closes the socket before asyncssh has one.
         sock.close()
         if isinstance(error, asyncssh.HostKeyNotVerifiable):
             known = asyncssh.match_known_hosts(credentials.known_hosts, endpoint.host, address, endpoint.port)
             raise _failed(endpoint, _host_key_reason(forward, is_known=any(known))) from error
         if isinstance(error, asyncssh.PermissionDenied):
-            raise _failed(endpoint, f"the SSH server takes none of our keys for user {forward.user}") from error
+            raise _failed(endpoint, f"the SSH server accepts none of our keys for user {forward.user}") from error
         if isinstance(error, (asyncssh.Error, ValueError)):
             raise _failed(endpoint, _reason(error)) from error
         raise
@@ -135,8 +135,10 @@ def _reason(error: Exception) -> str:
 def _host_key_reason(forward: SshForward, *, is_known: bool) -> str:
     file = forward.known_hosts or "~/.ssh/known_hosts"
     if is_known:
-        return f"the host key of the SSH server is not the one in {file}: it was changed, or somebody sits in between"
-    return f"the host key of the SSH server is not in {file}; put it there after comparing it with the server"
+        return (
+            f"the host key of the SSH server is not the one in {file}: it was changed, or the connection is intercepted"
+        )
+    return f"the host key of the SSH server is not in {file}; compare it with the server, then add it"
 
 
 def _channel_reason(forward: SshForward, error: asyncssh.Error) -> str:

@@ -1,7 +1,7 @@
-"""An SSH channel that looks like an asyncio transport.
+"""An SSH channel with the interface of an asyncio transport.
 
-asyncssh's sessions are protocols in all but name. The rest is made up for here: writes after the end are dropped, not
-raised; an end of file closes unless the protocol wants otherwise; what ends a connection arrives as an OSError.
+asyncssh's sessions are protocols in all but name. This module adds the rest: writes after the end are dropped, not raised;
+an end of file closes unless the protocol keeps it open; what ends a connection arrives as an OSError.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CLOSE_S = 2.0
 
 
 class SshSession(asyncssh.SSHTCPSession[bytes]):
-    """What asyncssh calls, handed on to an asyncio protocol."""
+    """Passes the callbacks of asyncssh to an asyncio protocol."""
 
     transport: SshTransport
 
@@ -58,7 +58,7 @@ class SshSession(asyncssh.SSHTCPSession[bytes]):
 
 
 class SshTransport(asyncio.Transport):
-    """The transport that `open_forward` gives: one forwarded connection, and the SSH connection under it."""
+    """The transport of `open_forward`: one forwarded connection, and the SSH connection under it."""
 
     __slots__ = ("_channel", "_connection", "_give_up", "_loop", "protocol")
 
@@ -112,7 +112,7 @@ class SshTransport(asyncio.Transport):
         self._connection.abort()
 
     def finish(self, error: Exception | None) -> None:
-        """The channel has ended: so does the connection that carried it."""
+        """The channel has ended: close the SSH connection that carried it."""
         if self._give_up is not None:
             self._give_up.cancel()
         self._connection.close()
@@ -129,5 +129,5 @@ class SshTransport(asyncio.Transport):
         self.protocol = protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What asyncssh tells of the channel, such as `"remote_peername"` and `"connection"`."""
+        """What asyncssh knows of the channel, such as `"remote_peername"` and `"connection"`."""
         return self._channel.get_extra_info(name, default)

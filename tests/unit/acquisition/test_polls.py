@@ -47,10 +47,10 @@ class Device:
     def answer(self, transaction: Transaction) -> None:
         address, count = struct.unpack(">HH", transaction.request.tail[2:])
         if self.holes & set(range(address, address + count)):
-            transaction.settle(bytes((0, 0, 0, 3, 1, 0x83, self.code)))
+            transaction.finish(bytes((0, 0, 0, 3, 1, 0x83, self.code)))
         else:
             words = struct.pack(f">{count}H", *range(address, address + count))
-            transaction.settle(bytes((0, 0, 0, 3 + 2 * count, 1, 3, 2 * count)) + words)
+            transaction.finish(bytes((0, 0, 0, 3 + 2 * count, 1, 3, 2 * count)) + words)
 
 
 class FakeContext:
@@ -221,7 +221,7 @@ async def test_a_thousand_blocks_that_fail_at_once_do_not_pile_up_on_the_stack()
     poll.stop()
 
 
-@pytest.mark.parametrize("failure", [Failure.EXPIRED, Failure.BUSY])
+@pytest.mark.parametrize("failure", [Failure.NOT_SENT_IN_TIME, Failure.BUSY])
 async def test_a_request_that_was_never_sent_says_nothing_and_after_a_while_the_tag_is_stale(failure: Failure) -> None:
     context = FakeContext()
     poll = context.poll([0])

@@ -67,7 +67,7 @@ def test_two_authorities_have_different_names_by_default(tmp_path: Path) -> None
 
 
 def test_an_authority_is_not_made_twice(folder: Path) -> None:
-    assert "there is an authority in this folder already" in _line(_ca("init", folder), 2)
+    assert "this folder has an authority already" in _line(_ca("init", folder), 2)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_authority_is_not_made_twice(folder: Path) -> None:
         (("op", "--role", ""), "--role: the role is empty; leave it out"),
         (("op", "--role", "a\x1bb"), "--role: the role holds control characters"),
         (("op", "--host", "plc:802"), "--host: 'plc:802' is neither a host name nor an IP address"),
-        (("op", "--days", "0"), "--days: a life of 0 days"),
+        (("op", "--days", "0"), "--days: a lifetime of 0 days"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(folder: Path, words: tuple[str, ...], complaint: str) -> None:

@@ -204,9 +204,9 @@ def test_explain_decides_every_function(policy: Path, allowed: str, denied: str)
     [
         ("--function 3", "add --address"),
         ("--function 3 --address 0 --count 126", "the quantity 126 is not in 1 to 125"),
-        ("--function 3 --address 65535 --count 2", "is not in 0 to 65535"),
+        ("--function 3 --address 65535 --count 2", "are not all in 0 to 65535"),
         ("--function 6 --address 100", "add --value"),
-        ("--function 6 --address 100 --value 70000", "70000 does not fit uint16"),
+        ("--function 6 --address 100 --value 70000", "70000 is not valid as uint16"),
         ("--function 6 --address 100 --value one", "'one' is not a value of type uint16"),
         ("--function 6 --address 100 --value 1 --value 2", "use --function 16"),
         ("--function 16 --address 100 --count 3 --value 1", "leave --count out"),

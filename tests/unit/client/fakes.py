@@ -1,4 +1,4 @@
-"""A transport that keeps what is written to it, a device at its other end, and transactions that say how they ended."""
+"""A transport that keeps what is written to it, a device at its other end, and transactions that keep their ends."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Asked(Transaction):
         assert len(self.ends) <= 1, f"{self.name} ended {len(self.ends)} times"
         return self.ends[0] if self.ends else None
 
-    def settle(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
         self.ends.append(answer[5:])
 
     def fail(self, failure: Failure, detail: str = "") -> None:
@@ -73,14 +73,14 @@ class Asked(Transaction):
 
 
 class FakeTransport(asyncio.Transport):
-    """`written` are the chunks that were written. `goodbye_turns`: how long after `abort` the protocol hears of it."""
+    """`written` are the chunks that were written. `closing_turns`: turns between `abort` and `connection_lost`."""
 
-    def __init__(self, protocol: asyncio.Protocol, *, goodbye_turns: int = 1) -> None:
+    def __init__(self, protocol: asyncio.Protocol, *, closing_turns: int = 1) -> None:
         super().__init__()
         self.protocol = protocol
         self.written: list[bytes] = []
         self.is_open = True
-        self._goodbye_turns = goodbye_turns
+        self._closing_turns = closing_turns
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         assert self.is_open, "something was written to a connection that is closed"
@@ -89,7 +89,7 @@ class FakeTransport(asyncio.Transport):
     def abort(self) -> None:
         if self.is_open:
             self.is_open = False
-            self._say_goodbye(self._goodbye_turns)
+            self._report_end(self._closing_turns)
 
     def close(self) -> None:
         self.abort()
@@ -109,25 +109,25 @@ class FakeTransport(asyncio.Transport):
             stream = stream[end:]
         return found
 
-    def _say_goodbye(self, turns_left: int) -> None:
+    def _report_end(self, turns_left: int) -> None:
         loop = asyncio.get_running_loop()
         if turns_left:
-            loop.call_soon(self._say_goodbye, turns_left - 1)
+            loop.call_soon(self._report_end, turns_left - 1)
         else:
             self.protocol.connection_lost(None)
 
 
 class Attempt:
-    """Somebody dials, and waits until the test lets it succeed or fail."""
+    """A dialling that the test lets succeed or fail."""
 
     def __init__(self, protocol_factory: Callable[[], Line]) -> None:
         self._factory = protocol_factory
         self.outcome: asyncio.Future[tuple[FakeTransport, Line]] = asyncio.get_running_loop().create_future()
 
-    def succeed(self, *, goodbye_turns: int = 1) -> FakeTransport:
-        """Connect. The one who dials hears of it in the next turn."""
+    def succeed(self, *, closing_turns: int = 1) -> FakeTransport:
+        """Connect. The dialler continues in the next turn."""
         line = self._factory()
-        transport = FakeTransport(line, goodbye_turns=goodbye_turns)
+        transport = FakeTransport(line, closing_turns=closing_turns)
         line.connection_made(transport)
         self.outcome.set_result((transport, line))
         return transport

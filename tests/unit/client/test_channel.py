@@ -82,7 +82,7 @@ async def test_as_many_connections_are_made_as_are_needed_and_no_more_than_allow
     assert len(dialler.attempts) == 3
 
 
-async def test_when_dialling_fails_all_who_wait_are_told_and_then_everybody_at_once(dialler: Dialler) -> None:
+async def test_when_dialling_fails_queued_requests_fail_and_new_ones_fail_at_once(dialler: Dialler) -> None:
     told: list[str] = []
     channel = channel_of(hooks=ChannelHooks(unreachable=told.append))
     first, second, third = Asked(read(1)), Asked(write(2, 2)), Asked(read(3))
@@ -135,8 +135,8 @@ class _Reacting(Asked):
         super().__init__(pdu)
         self.reaction = reaction
 
-    def settle(self, answer: bytes) -> None:
-        super().settle(answer)
+    def finish(self, answer: bytes) -> None:
+        super().finish(answer)
         self.reaction()
 
 
@@ -168,7 +168,7 @@ async def test_a_second_connection_that_is_refused_does_not_make_the_device_unre
     assert (first.end, second.end, told) == (words(1), words(2), [])
 
 
-async def test_who_is_connected_may_be_turned_down_before_anything_is_sent(dialler: Dialler) -> None:
+async def test_a_connection_may_be_rejected_before_anything_is_sent(dialler: Dialler) -> None:
     def look_at(transport: asyncio.BaseTransport) -> None:
         raise PeerError("revoked")
 
@@ -189,21 +189,21 @@ async def test_a_connection_that_is_lost_at_once_is_no_connection(dialler: Diall
     assert (asked.end, channel.open_lines) == (Failure.UNREACHABLE, 0)
 
 
-# -- lines that are closed and opened anew
+# -- lines that are closed and opened again
 
 
-@pytest.mark.parametrize("goodbye_turns", [1, 2, 3, 5])
-async def test_the_late_goodbye_of_a_connection_does_not_touch_the_next(dialler: Dialler, goodbye_turns: int) -> None:
+@pytest.mark.parametrize("closing_turns", [1, 2, 3, 5])
+async def test_the_late_end_of_a_connection_does_not_affect_the_next(dialler: Dialler, closing_turns: int) -> None:
     channel = channel_of()
     first, second, third = Asked(read(1)), Asked(read(2)), Asked(read(3))
     channel.submit(first)
     await turns()
-    old = dialler.attempts[0].succeed(goodbye_turns=goodbye_turns)
+    old = dialler.attempts[0].succeed(closing_turns=closing_turns)
     await turns()
     channel.submit(second)
     answer(old, 1, words(1, 1))
     await asyncio.sleep(0)
-    dialler.attempts[1].succeed(goodbye_turns=goodbye_turns)
+    dialler.attempts[1].succeed(closing_turns=closing_turns)
     await submit(channel, third)
     assert (first.end, len(dialler.attempts), channel.open_lines) == (Failure.WRONG_ANSWER, 2, 1)
     new = await_transport(channel)
@@ -233,7 +233,7 @@ async def test_a_reset_while_dialling_leaves_one_connection(dialler: Dialler) ->
     assert asked.end == words(1)
 
 
-async def test_who_waits_when_a_connection_is_lost_is_served_by_the_next(dialler: Dialler) -> None:
+async def test_a_request_queued_when_a_connection_is_lost_is_sent_on_the_next(dialler: Dialler) -> None:
     channel = channel_of()
     done, under_way, waiting = Asked(read(1)), Asked(read(2)), Asked(read(3))
     await submit(channel, done, under_way, waiting)
@@ -259,7 +259,7 @@ async def test_nothing_is_sent_before_the_connect_delay_is_over_not_even_after_a
     assert second.adus == [adu(1, read(1))]
 
 
-# -- who waits
+# -- queued requests
 
 
 async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) -> None:
@@ -268,7 +268,7 @@ async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) ->
     await submit(channel, under_way, late)
     transport = await connected(dialler)
     await asyncio.sleep(1.1)
-    assert late.end is Failure.EXPIRED
+    assert late.end is Failure.NOT_SENT_IN_TIME
     answer(transport, 1, words(1))
     await turns()
     assert len(transport.adus) == 1
@@ -281,18 +281,18 @@ async def test_what_expired_while_the_loop_was_busy_is_not_sent(dialler: Dialler
     transport = await connected(dialler)
     stall(1.5)
     answer(transport, 1, words(1))
-    assert (late.end, len(transport.adus)) == (Failure.EXPIRED, 1)
+    assert (late.end, len(transport.adus)) == (Failure.NOT_SENT_IN_TIME, 1)
 
 
-async def test_the_shortest_time_counts_whoever_came_first(dialler: Dialler) -> None:
+async def test_the_shortest_deadline_counts_whatever_the_order(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=50.0)
     patient, hasty = Asked(read(2), send_by=30.0), Asked(read(3), send_by=1.0)
     await submit(channel, Asked(read(1)), patient, hasty)
     await connected(dialler)
     await asyncio.sleep(1.1)
-    assert (hasty.end, patient.end) == (Failure.EXPIRED, None)
+    assert (hasty.end, patient.end) == (Failure.NOT_SENT_IN_TIME, None)
     await asyncio.sleep(29.0)
-    assert patient.end is Failure.EXPIRED
+    assert patient.end is Failure.NOT_SENT_IN_TIME
 
 
 async def test_what_does_not_fit_is_busy(dialler: Dialler) -> None:
@@ -302,7 +302,7 @@ async def test_what_does_not_fit_is_busy(dialler: Dialler) -> None:
     assert [each.end for each in asked] == [None, None, Failure.BUSY, Failure.BUSY]
 
 
-async def test_whoever_is_gone_takes_only_its_own_along(dialler: Dialler) -> None:
+async def test_abandoning_a_source_drops_only_its_own_requests(dialler: Dialler) -> None:
     channel = channel_of()
     gone, stays = Asked(write(1, 1), source="gone"), Asked(read(2), source="stays")
     await submit(channel, gone, stays)
@@ -311,7 +311,7 @@ async def test_whoever_is_gone_takes_only_its_own_along(dialler: Dialler) -> Non
     assert (gone.end, transport.adus) == (Failure.ABANDONED, [adu(1, read(2))])
 
 
-async def test_a_unit_that_is_given_up_takes_those_who_wait_for_it_along(dialler: Dialler) -> None:
+async def test_when_the_breaker_trips_queued_requests_of_the_unit_fail(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=1.0)
     dead = [Asked(read(number), unit=9) for number in range(5)]
     alive = Asked(read(7), unit=1, source="another")
@@ -330,7 +330,7 @@ async def test_a_unit_that_is_given_up_takes_those_who_wait_for_it_along(dialler
 # -- the end
 
 
-async def test_closing_ends_everybody_and_nobody_comes_in_afterwards(dialler: Dialler) -> None:
+async def test_closing_fails_all_requests_and_all_later_ones(dialler: Dialler) -> None:
     channel = channel_of()
     under_way, waiting, late = Asked(write(1, 1)), Asked(write(2, 2)), Asked(read(3))
     await submit(channel, under_way, waiting)
@@ -414,7 +414,7 @@ class Turmoil:
     def connect(self) -> None:
         for attempt in self.dialler.attempts:
             if not attempt.outcome.done():
-                self.transports.append(attempt.succeed(goodbye_turns=self.dice.choice([1, 2, 4])))
+                self.transports.append(attempt.succeed(closing_turns=self.dice.choice([1, 2, 4])))
                 return
 
     def refuse(self) -> None:
@@ -455,7 +455,7 @@ class Turmoil:
             self.channel.reset("whatever")
 
     def check(self) -> None:
-        """While it runs: never more connections than allowed, none forgotten, each request ended at most once."""
+        """While it runs: never more connections than allowed, none leaked, each request ended at most once."""
         alive = [each for each in self.transports if each.is_open]
         held = [line.transport for line in self.channel._lines]
         assert len([each for each in alive if each in held]) <= self.rules["connections"]
@@ -518,7 +518,7 @@ async def test_what_is_urgent_is_sent_to_a_unit_that_is_refused_to_others_for_it
     refused, order = Asked(read(7)), Urgent(read(8))
     await submit(channel, refused, order)
     assert refused.end is Failure.UNIT_SILENT
-    transport = await connected(dialler)  # opened anew after three silences
+    transport = await connected(dialler)  # a new connection after three time-outs
     answer(transport, 1, words(8))
     await turns()
     assert order.end == words(8)
@@ -528,7 +528,7 @@ async def test_what_is_urgent_is_sent_to_a_unit_that_is_refused_to_others_for_it
     assert again.end == words(9)
 
 
-async def test_what_the_hook_locates_is_dialled_each_time_anew(
+async def test_the_hook_locates_the_endpoint_before_each_dialling(
     dialler: Dialler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialled: list[object] = []
@@ -548,7 +548,9 @@ async def test_what_the_hook_locates_is_dialled_each_time_anew(
     assert dialled == [("10.0.0.0", "device.example"), ("10.0.0.1", "device.example")]
 
 
-async def test_what_the_hook_refuses_is_never_dialled_and_all_who_wait_are_told_why(dialler: Dialler) -> None:
+async def test_what_the_hook_refuses_is_never_dialled_and_queued_requests_fail_with_its_reason(
+    dialler: Dialler,
+) -> None:
     async def locate(endpoint: Endpoint) -> Endpoint:
         raise Unreachable("not allowed")
 

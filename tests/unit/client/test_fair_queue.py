@@ -1,4 +1,4 @@
-"""Clients take turns, then their connections, and a full queue is taken from whoever has most in it."""
+"""Clients take turns, then their connections, and a full queue evicts a request of the client with the most."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ READ = bytes.fromhex("03 0000 0001")
 
 
 class Asked(Transaction):
-    """Asked by a connection whose first letter says whose it is: a1 and a2 are two connections of a."""
+    """From a connection whose first letter names its client: a1 and a2 are two connections of a."""
 
     def __init__(self, source: str) -> None:
         super().__init__(source, RawRequest(b"\1" + READ), 0.0)
@@ -45,19 +45,19 @@ def test_a_full_queue_takes_no_more() -> None:
 def test_a_source_with_little_waiting_takes_the_last_place_of_the_one_with_most() -> None:
     queue = queue_of(5, "a", "a", "a", "b", "b")
     newcomer = ask("c")
-    crowded_out = queue.crowd_out(newcomer)
-    assert crowded_out is not None
-    assert crowded_out.source == "a"
+    evicted = queue.evict_for(newcomer)
+    assert evicted is not None
+    assert evicted.source == "a"
     assert queue.put(newcomer)
     assert order(queue) == ["a", "b", "c", "a", "b"]
 
 
-def test_nobody_is_crowded_out_for_one_who_would_have_as_much() -> None:
+def test_a_client_with_as_many_requests_evicts_nothing() -> None:
     queue = queue_of(4, "a", "a", "b", "b")
-    assert queue.crowd_out(ask("a")) is None
-    assert queue.crowd_out(ask("b")) is None
-    assert queue_of(2, "a", "b").crowd_out(ask("c")) is None
-    assert FairQueue(1).crowd_out(ask("a")) is None
+    assert queue.evict_for(ask("a")) is None
+    assert queue.evict_for(ask("b")) is None
+    assert queue_of(2, "a", "b").evict_for(ask("c")) is None
+    assert FairQueue(1).evict_for(ask("a")) is None
 
 
 def test_many_connections_of_one_client_have_one_turn_between_them() -> None:
@@ -65,26 +65,26 @@ def test_many_connections_of_one_client_have_one_turn_between_them() -> None:
     assert order(queue) == ["a1", "b1", "c1", "a2", "b1", "a3", "a1"]
 
 
-def test_many_connections_of_one_client_are_crowded_out_as_one() -> None:
+def test_many_connections_of_one_client_are_evicted_as_one() -> None:
     queue = queue_of(4, "a1", "a2", "a3", "a4")
     for expected in ("a1", "a2"):
         newcomer = ask("b1")
-        crowded_out = queue.crowd_out(newcomer)
-        assert crowded_out is not None
-        assert crowded_out.source == expected
+        evicted = queue.evict_for(newcomer)
+        assert evicted is not None
+        assert evicted.source == expected
         assert queue.put(newcomer)
-    assert queue.crowd_out(ask("b1")) is None
+    assert queue.evict_for(ask("b1")) is None
     assert order(queue) == ["a3", "b1", "a4", "b1"]
 
 
 def test_within_a_client_the_connection_with_most_gives_up_its_place() -> None:
     queue = queue_of(4, "a1", "a1", "a1", "a2")
     newcomer = ask("a3")
-    crowded_out = queue.crowd_out(newcomer)
-    assert crowded_out is not None
-    assert crowded_out.source == "a1"
+    evicted = queue.evict_for(newcomer)
+    assert evicted is not None
+    assert evicted.source == "a1"
     assert queue.put(newcomer)
-    assert queue.crowd_out(ask("a2")) is None
+    assert queue.evict_for(ask("a2")) is None
     assert order(queue) == ["a1", "a2", "a3", "a1"]
 
 
@@ -116,9 +116,9 @@ def test_what_is_urgent_goes_ahead_of_everything_else_in_its_own_order() -> None
 def test_what_is_urgent_takes_the_place_of_something_that_is_not_however_little_that_waits() -> None:
     queue = queue_of(2, "a", "b")
     newcomer = urgent("a")
-    crowded_out = queue.crowd_out(newcomer)
-    assert crowded_out is not None
-    assert crowded_out.source == "a"
+    evicted = queue.evict_for(newcomer)
+    assert evicted is not None
+    assert evicted.source == "a"
     assert queue.put(newcomer)
     assert order(queue) == ["a", "b"]
     assert queue_of(1, "a").put(ask("a")) is False
@@ -129,8 +129,8 @@ def test_a_queue_full_of_urgent_ones_takes_no_more_of_them() -> None:
     assert queue.put(urgent("u"))
     assert queue.put(urgent("u"))
     assert not queue.put(urgent("v"))
-    assert queue.crowd_out(urgent("v")) is None
-    assert queue.crowd_out(ask("a")) is None
+    assert queue.evict_for(urgent("v")) is None
+    assert queue.evict_for(ask("a")) is None
     assert queue.length == 2
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sealbus.client import ChannelCounters, ChannelRules, Failure
-from sealbus.client.line import LineState, MbapLine
-from sealbus.client.serial_line import Framing, SerialLine
+from sealbus.client.line import LineState
+from sealbus.client.mbap_line import MbapLine
+from sealbus.client.rtu_line import Framing, RtuLine
 from sealbus.protocol import encode_rtu
-from sealbus.transport import Outbox
+from sealbus.transport import WriteCoalescer
 from unit.client.fakes import Asked, FakeTransport, adu, read, turns, words, write
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class Owner:
 
     def __init__(self) -> None:
         self.counters = ChannelCounters()
-        self.outbox = Outbox(range(2))
+        self.loop = asyncio.get_running_loop()
+        self.writer = WriteCoalescer(range(2))
         self.suspects: dict[int, object] = {}
         self.waiting: list[Asked] = []
         self.lost: list[tuple[str, bool]] = []
@@ -58,9 +60,9 @@ def open_line(**rules: float) -> tuple[MbapLine, FakeTransport, Owner]:
     return line, _connect(line), owner
 
 
-def open_serial_line(*, over_tcp: bool = False, **rules: float) -> tuple[SerialLine, FakeTransport, Owner]:
+def open_serial_line(*, over_tcp: bool = False, **rules: float) -> tuple[RtuLine, FakeTransport, Owner]:
     owner = Owner()
-    line = SerialLine(owner, ChannelRules(**rules), framing=Framing.RTU, over_tcp=over_tcp)  # type: ignore[arg-type]
+    line = RtuLine(owner, ChannelRules(**rules), framing=Framing.RTU, over_tcp=over_tcp)  # type: ignore[arg-type]
     return line, _connect(line), owner
 
 
@@ -98,7 +100,7 @@ async def test_a_line_is_free_for_as_many_as_it_may_have_under_way() -> None:
     assert line.is_free()
 
 
-async def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
+async def test_an_answer_that_no_request_waits_for_is_dropped() -> None:
     line, _, owner = open_line()
     asked = Asked(read(1))
     await sent(line, asked)
@@ -158,7 +160,7 @@ async def test_with_a_head_what_fits_is_an_answer(pdu: bytes) -> None:
     assert asked.end == pdu
 
 
-async def test_what_comes_after_a_wrong_answer_in_the_same_piece_is_nobodys() -> None:
+async def test_bytes_after_a_wrong_answer_in_the_same_piece_are_dropped() -> None:
     line, _, _ = open_line(in_flight=2)
     asked, other = Asked(read(1)), Asked(read(2))
     await sent(line, asked, other)
@@ -181,7 +183,7 @@ async def test_something_left_over_behind_an_answer_ends_the_connection_before_t
     await sent(line, asked)
     line.data_received(adu(1, words(1)) + b"\r\n")
     assert (asked.end, transport.is_open, line.is_free()) == (words(1), False, False)
-    assert "behind its answer" in owner.lost[0][0]
+    assert "surplus bytes" in owner.lost[0][0]
 
 
 async def test_the_beginning_of_another_answer_behind_an_answer_is_waited_for() -> None:
@@ -239,7 +241,7 @@ async def test_a_connection_that_is_lost_says_whether_it_ever_answered() -> None
     await sent(line, asked)
     transport.lose(ConnectionResetError("reset"))
     assert asked.end is Failure.CONNECTION_LOST
-    assert owner.lost == [("closed by the device: the peer closed the connection without a word", True)]
+    assert owner.lost == [("closed by the device: the peer closed the connection without giving a reason", True)]
 
     line, transport, owner = open_line()
     await sent(line, Asked(read(1)))
@@ -282,7 +284,7 @@ async def test_with_several_in_flight_a_gap_begins_with_the_request() -> None:
     assert len(transport.adus) == 2
 
 
-async def test_an_answer_that_nobody_asked_for_does_not_shorten_a_gap() -> None:
+async def test_an_unexpected_answer_does_not_shorten_a_gap() -> None:
     line, transport, owner = open_line(gap_s=2.0)
     await sent(line, Asked(read(1)))
     line.data_received(adu(1, words(1)))
@@ -293,7 +295,7 @@ async def test_an_answer_that_nobody_asked_for_does_not_shorten_a_gap() -> None:
     assert len(transport.adus) == 1
 
 
-async def test_with_a_lenient_id_the_only_one_who_waits_gets_the_answer() -> None:
+async def test_with_a_lenient_id_the_only_request_in_flight_gets_the_answer() -> None:
     line, _, owner = open_line(lenient_transaction_id=True)
     asked = Asked(read(1))
     await sent(line, asked)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealbus.client import ChannelRules
-from sealbus.client.line import LineState, MbapLine
+from sealbus.client.line import LineState
+from sealbus.client.mbap_line import MbapLine
 from unit.client.fakes import Asked, FakeTransport, adu, read, words
 from unit.client.test_line import Owner
 

@@ -37,7 +37,7 @@ def kept(folder: Path, kind: type[Record]) -> list[Record]:
 @pytest.mark.parametrize(
     ("failure", "outcome"),
     [
-        (Failure.EXPIRED, Outcome.NOT_SENT),
+        (Failure.NOT_SENT_IN_TIME, Outcome.NOT_SENT),
         (Failure.UNREACHABLE, Outcome.NOT_SENT),
         (Failure.BUSY, Outcome.NOT_SENT),
         (Failure.UNIT_SILENT, Outcome.NOT_SENT),

@@ -10,7 +10,7 @@ import pytest
 from sealbus.client import Failure
 from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.policy import unsafe_allow_everything
-from sealbus.server import Access
+from sealbus.server import PolicyRulings
 
 if TYPE_CHECKING:
     from sealbus.client import Channel, Transaction
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 READ = bytes.fromhex("0007 0000 0006 01 03 0000 0001")
 WRITE = bytes.fromhex("0008 0000 0006 01 06 0064 0007")
-RULINGS = Access(unsafe_allow_everything()).rulings_of("")
+RULINGS = PolicyRulings(unsafe_allow_everything()).rulings_of("")
 
 
 class Story:
@@ -62,7 +62,7 @@ class Story:
     def refuse(self, adu: bytes, exception_code: int) -> None:
         self.calls.append(("refused", adu[:2], exception_code))
 
-    def let_go(self) -> None:
+    def finish_silently(self) -> None:
         self.calls.append(("let go",))
 
     def forward(self, adu: bytes) -> None:
@@ -72,14 +72,14 @@ class Story:
 async def test_a_read_is_sent_without_a_record() -> None:
     story = Story()
     story.forward(READ)
-    story.submitted[0].settle(bytes.fromhex("0000 0005 01 03 02 002a"))
+    story.submitted[0].finish(bytes.fromhex("0000 0005 01 03 02 002a"))
     assert story.calls == [("sent", READ[6:]), ("answered", bytes.fromhex("0007 0000 0005 01 03 02 002a"))]
 
 
 async def test_the_waiting_time_of_a_request_begins_when_it_is_queued() -> None:
     story = Story()
     story.forward(READ)
-    story.submitted[0].has_to_wait(100.0)
+    story.submitted[0].on_queued(100.0)
     assert story.submitted[0].send_by == 102.0
 
 
@@ -89,7 +89,7 @@ async def test_connections_of_one_certificate_share_a_turn_and_plain_ones_have_a
     waiting = []
     for story in (one, other, plain, another_plain):
         story.forward(READ)
-        story.submitted[0].has_to_wait(100.0)
+        story.submitted[0].on_queued(100.0)
         waiting.append(story.submitted[0].client)
     assert waiting == ["ab12", "ab12", plain, another_plain]
 
@@ -103,7 +103,7 @@ async def test_a_request_carries_the_expected_header_of_its_answer() -> None:
 async def test_a_write_is_recorded_before_it_is_sent_and_its_outcome_before_it_is_answered() -> None:
     story = Story()
     story.forward(WRITE)
-    story.submitted[0].settle(WRITE[2:])
+    story.submitted[0].finish(WRITE[2:])
     assert story.calls == [
         ("recorded", "tcp://device"),
         ("sent", WRITE[6:]),
@@ -151,13 +151,13 @@ async def test_a_unit_without_a_device_is_answered_0a_and_not_recorded() -> None
 
 async def test_when_a_client_disconnects_each_channel_abandons_its_requests() -> None:
     story = Story()
-    story.forwarder.gone(cast("Session", story))
+    story.forwarder.abandon(cast("Session", story))
     assert story.calls == [("abandoned", story)]
 
 
 def test_failures_distinguish_requests_that_were_not_sent() -> None:
     assert {each for each in Failure if not each.was_sent} == {
-        Failure.EXPIRED,
+        Failure.NOT_SENT_IN_TIME,
         Failure.UNREACHABLE,
         Failure.BUSY,
         Failure.UNIT_SILENT,

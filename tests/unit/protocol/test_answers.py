@@ -65,7 +65,7 @@ def test_a_head_is_protocol_length_unit_and_how_the_pdu_begins_and_none_where_th
     assert answer_shape(bytes.fromhex("03 0000 0002")).head(7) == bytes.fromhex("0000 0007 07 03 04")
     assert answer_shape(bytes.fromhex("06 0001 0003")).head(7) == bytes.fromhex("0000 0006 07 06 0001 0003")
     assert answer_shape(bytes.fromhex("14 07 06 0004 0001 0002")).head(7) is None  # its groups have a structure
-    assert answer_shape(bytes.fromhex("41 00")).head(7) is None  # nobody knows how long it is
+    assert answer_shape(bytes.fromhex("41 00")).head(7) is None  # its length is not known
 
 
 @pytest.mark.parametrize("vector", EXCHANGES, ids=named)
@@ -154,14 +154,14 @@ def test_more_events_and_registers_than_a_queue_holds_are_not_sent() -> None:
     [
         (ReadCoils(0, 2), [True], "1 values where a list of 2 is due"),
         (ReadCoils(0, 2), None, "None where a list of 2 is due"),
-        (ReadHoldingRegisters(0, 1), [65536], "65536 does not fit a register: 0 to 65535"),
-        (ReadHoldingRegisters(0, 1), [-1], "-1 does not fit a register"),
+        (ReadHoldingRegisters(0, 1), [65536], "65536 is not valid in a register: use a whole number from 0 to 65535"),
+        (ReadHoldingRegisters(0, 1), [-1], "-1 is not valid in a register"),
         (ReadHoldingRegisters(0, 2), b"\x00\x01", "where a list of 2 is due"),
         (ReadWriteMultipleRegisters(0, 2, 0, (1,)), [1, 2, 3], "3 values where a list of 2 is due"),
         (WriteSingleRegister(0, 1), [1], "where WriteSingleRegister is due"),
         (WriteMultipleRegisters(0, (1,)), 1, "1 where WriteMultipleRegisters is due"),
         (ReadExceptionStatus(), 256, "256 where a byte, 0 to 255 is due"),
-        (GetCommEventCounter(), CommEventCounter(0, 65536), "65536 does not fit a register"),
+        (GetCommEventCounter(), CommEventCounter(0, 65536), "65536 is not valid in a register"),
         (GetCommEventCounter(), None, "None where GetCommEventCounter is due"),
         (ReportServerId(), ServerId(bytes(256)), "256 where a byte"),
         (ReportServerId(), ServerId(bytes(252)), "more than a PDU can have"),

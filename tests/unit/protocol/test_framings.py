@@ -123,7 +123,7 @@ def test_every_beginning_of_a_frame_is_partial_until_it_ends(name: str, vector: 
     ("build", "encode"),
     [(RtuRequestStream, encode_rtu), (RtuResponseStream, encode_rtu), (AsciiStream, encode_ascii)],
 )
-def test_after_silence_a_serial_stream_starts_anew(
+def test_after_silence_a_serial_stream_starts_again(
     build: Callable[[], RtuRequestStream | RtuResponseStream | AsciiStream], encode: Callable[[int, bytes], bytes]
 ) -> None:
     stream = build()
@@ -153,7 +153,7 @@ def test_a_stream_holds_back_less_than_one_frame() -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ("160301010000", "the protocol id of the MBAP header is 257, not 0; this is how TLS begins"),
+        ("160301010000", "the protocol id of the MBAP header is 257, not 0; TLS begins like this"),
         ("000100010006", "the protocol id of the MBAP header is 1, not 0"),
         ("00010000ffff", "the length in the MBAP header is 65535; it must be 2 to 254"),
     ],
@@ -200,7 +200,7 @@ def test_an_exception_answers_with_the_ids_of_its_request_in_nine_bytes() -> Non
 @pytest.mark.parametrize("encode", [encode_rtu, encode_ascii, lambda unit_id, pdu: encode_mbap(1, unit_id, pdu)])
 def test_what_does_not_fit_a_frame_is_not_sent(encode: Callable[[int, bytes], bytes]) -> None:
     for unit_id, pdu in ((1, b""), (1, bytes(254)), (256, b"\x07"), (-1, b"\x07")):
-        with pytest.raises(LocalError, match="does not fit"):
+        with pytest.raises(LocalError, match="is not valid"):
             encode(unit_id, pdu)
     with pytest.raises(LocalError, match="transaction id 65536"):
         encode_mbap(65536, 1, b"\x07")

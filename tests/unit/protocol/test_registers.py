@@ -62,24 +62,24 @@ def test_every_type_says_how_many_registers_a_value_takes() -> None:
 @pytest.mark.parametrize(
     ("value", "kind", "sentence"),
     [
-        (65536, "uint16", "65536 does not fit uint16: 0 to 65535"),
-        (-1, "uint16", "-1 does not fit uint16: 0 to 65535"),
-        (32768, "int16", "32768 does not fit int16: -32768 to 32767"),
-        (4294967296, "uint32", "4294967296 does not fit uint32: 0 to 4294967295"),
-        (-2147483649, "int32", "-2147483649 does not fit int32: -2147483648 to 2147483647"),
-        (2**64, "uint64", "18446744073709551616 does not fit uint64: 0 to 18446744073709551615"),
-        (2**63, "int64", "does not fit int64: -9223372036854775808 to 9223372036854775807"),
-        (1.5, "uint16", "1.5 does not fit uint16: 0 to 65535"),
-        (math.nan, "int32", "nan does not fit int32"),
-        (math.inf, "int32", "inf does not fit int32"),
-        ("7", "uint16", "'7' does not fit uint16: 0 to 65535"),
-        (1e39, "float32", "1e+39 does not fit float32: -3.4028234663852886e+38 to 3.4028234663852886e+38"),
-        (10**400, "float64", "a number of 1329 bits does not fit float64"),
-        ("1.0", "float32", "'1.0' does not fit float32"),
-        (10000, "bcd16", "10000 does not fit bcd16: 0 to 9999"),
-        (-1, "bcd16", "-1 does not fit bcd16: 0 to 9999"),
-        (100000000, "bcd32", "100000000 does not fit bcd32: 0 to 99999999"),
-        (0.5, "bcd32", "0.5 does not fit bcd32"),
+        (65536, "uint16", "65536 is not valid as uint16: use a whole number from 0 to 65535"),
+        (-1, "uint16", "-1 is not valid as uint16: use a whole number from 0 to 65535"),
+        (32768, "int16", "32768 is not valid as int16: use a whole number from -32768 to 32767"),
+        (4294967296, "uint32", "4294967296 is not valid as uint32: use a whole number from 0 to 4294967295"),
+        (-2147483649, "int32", "-2147483649 is not valid as int32: use a whole number from -2147483648 to 2147483647"),
+        (2**64, "uint64", "is not valid as uint64: use a whole number from 0 to 18446744073709551615"),
+        (2**63, "int64", "is not valid as int64: use a whole number from -9223372036854775808 to 9223"),
+        (1.5, "uint16", "1.5 is not valid as uint16: use a whole number from 0 to 65535"),
+        (math.nan, "int32", "nan is not valid as int32"),
+        (math.inf, "int32", "inf is not valid as int32"),
+        ("7", "uint16", "'7' is not valid as uint16: use a whole number from 0 to 65535"),
+        (1e39, "float32", "1e+39 is not valid as float32: use a number from -3.4028234663852886e+38 to 3.4028"),
+        (10**400, "float64", "a number of 1329 bits is not valid as float64"),
+        ("1.0", "float32", "'1.0' is not valid as float32"),
+        (10000, "bcd16", "10000 is not valid as bcd16: use a whole number from 0 to 9999"),
+        (-1, "bcd16", "-1 is not valid as bcd16: use a whole number from 0 to 9999"),
+        (100000000, "bcd32", "100000000 is not valid as bcd32: use a whole number from 0 to 99999999"),
+        (0.5, "bcd32", "0.5 is not valid as bcd32"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_value_type_and_range(value: RegisterValue, kind: str, sentence: str) -> None:
@@ -89,7 +89,9 @@ def test_what_does_not_fit_is_refused_with_value_type_and_range(value: RegisterV
 
 
 def test_a_number_too_long_to_print_is_refused_too() -> None:
-    with pytest.raises(LocalError, match="a number of 33216 bits does not fit uint16: 0 to 65535"):
+    with pytest.raises(
+        LocalError, match="a number of 33216 bits is not valid as uint16: use a whole number from 0 to 65535"
+    ):
         encode_registers([10**9999], ValueType.UINT16)
 
 
@@ -107,14 +109,14 @@ def test_not_a_number_and_infinity_are_floats() -> None:
 
 @pytest.mark.parametrize(("count", "kind"), [(1, "uint32"), (3, "float32"), (2, "int64"), (5, "float64"), (1, "bcd32")])
 def test_registers_that_are_no_whole_number_of_values_are_refused(count: int, kind: str) -> None:
-    with pytest.raises(LocalError, match=f"{count} registers are no whole number of {kind} values"):
+    with pytest.raises(LocalError, match=f"{count} registers are not a whole number of {kind} values"):
         decode_registers([0] * count, ValueType(kind))
 
 
 @pytest.mark.parametrize("order", WordOrder)
 @pytest.mark.parametrize("kind", ValueType)
 def test_what_is_no_register_is_refused(kind: ValueType, order: WordOrder) -> None:
-    with pytest.raises(LocalError, match="65536 does not fit a register: 0 to 65535"):
+    with pytest.raises(LocalError, match="65536 is not valid in a register: use a whole number from 0 to 65535"):
         decode_registers([0, 65536, 0, 0], kind, order)
 
 
@@ -122,7 +124,7 @@ def test_what_is_no_register_is_refused(kind: ValueType, order: WordOrder) -> No
 def test_registers_that_hold_no_decimal_digits_are_the_fault_of_the_device(
     words: list[int], kind: str, digits: str
 ) -> None:
-    with pytest.raises(PeerError, match=f"hold {digits}, which is no {kind}"):
+    with pytest.raises(PeerError, match=f"hold {digits}, which is not {kind}"):
         decode_registers(words, ValueType(kind))
 
 
@@ -141,13 +143,13 @@ def test_a_text_ends_at_nul_or_before_the_spaces_that_pad_it(registers: str, tex
 
 
 def test_a_text_that_is_no_utf_8_is_the_fault_of_the_device() -> None:
-    with pytest.raises(PeerError, match="no UTF-8 text: byte 2 is FF"):
+    with pytest.raises(PeerError, match="not UTF-8 text: byte 2 is FF"):
         decode_registers([0x41FF], ValueType.STRING)
 
 
 def test_a_text_fills_its_room_with_nul_so_that_nothing_old_is_left_behind_it() -> None:
     assert encode_registers(["AB"], ValueType.STRING, registers=3) == [0x4142, 0, 0]
-    with pytest.raises(LocalError, match="'ABCDE' has 5 bytes and does not fit 2 registers: 4 bytes"):
+    with pytest.raises(LocalError, match="'ABCDE' has 5 bytes and needs more than 2 registers, which hold 4"):
         encode_registers(["ABCDE"], ValueType.STRING, registers=2)
 
 
@@ -158,7 +160,7 @@ def test_a_text_fills_its_room_with_nul_so_that_nothing_old_is_left_behind_it() 
         ([], "takes one text"),
         ([1], "takes one text"),
         (["a\0b"], "has a NUL"),
-        (["\ud800"], "no text that UTF-8 can hold"),
+        (["\ud800"], "cannot be encoded in UTF-8"),
     ],
 )
 def test_what_is_no_text_is_refused(values: list[RegisterValue], sentence: str) -> None:
@@ -169,7 +171,7 @@ def test_what_is_no_text_is_refused(values: list[RegisterValue], sentence: str) 
 def test_bits_are_written_by_whole_registers_only() -> None:
     with pytest.raises(LocalError, match="3 bits would change others in their register"):
         encode_registers([True, False, True], ValueType.BIT)
-    with pytest.raises(LocalError, match="2 does not fit bit: 0 or 1"):
+    with pytest.raises(LocalError, match="2 is not valid as bit: use 0 or 1"):
         encode_registers([2] * 16, ValueType.BIT)
 
 
@@ -178,7 +180,7 @@ def test_bits_and_words_are_packed_as_the_text_says() -> None:
     assert unpack_bits(b"\xcd\x01", 10) == [True, False, True, True, False, False, True, True, True, False]
     assert pack_bits([]) == b""
     assert unpack_words(b"\x02\x2b\x00\x64") == [555, 100]
-    with pytest.raises(LocalError, match="3 bytes are no whole number of registers"):
+    with pytest.raises(LocalError, match="3 bytes are not a whole number of registers"):
         unpack_words(b"\0\0\0")
     with pytest.raises(LocalError, match="9 bits do not come out of 1 bytes"):
         unpack_bits(b"\0", 9)
@@ -216,9 +218,9 @@ def test_a_place_is_written_as_it_is_read() -> None:
         ("holding:0x10", "write a table and addresses"),
         ("holding:\u0661", "write a table and addresses"),
         ("", "write a table and addresses"),
-        ("register:1", "there are coils, discrete, input, holding"),
-        ("Holding:1", "there are coils, discrete, input, holding"),
-        (":1", "there are coils, discrete, input, holding"),
+        ("register:1", "the tables are coils, discrete, input, holding"),
+        ("Holding:1", "the tables are coils, discrete, input, holding"),
+        (":1", "the tables are coils, discrete, input, holding"),
         ("holding:9-0", "write holding:0-9"),
         ("holding:65536", "addresses are 0 to 65535, counted from 0"),
         ("holding:65535-65536", "addresses are 0 to 65535, counted from 0"),

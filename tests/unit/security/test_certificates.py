@@ -9,7 +9,7 @@ from cryptography import x509
 
 from sealbus.errors import ConfigError
 from sealbus.security.certificates import check_reason, check_role, common_name, parse_host, role_notes
-from sealbus.security.orders import check_lifetime, check_name
+from sealbus.security.issuing import check_lifetime, check_name
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_any_readable_role_can_be_given(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["", "a\0b", "a\nb", "\x1b[31m", "\x7f", "r" * 1025, "\ud800"])
-def test_roles_that_nobody_could_read_or_would_honour_cannot(role: str) -> None:
+def test_roles_that_are_not_printable_or_would_be_rejected_cannot(role: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_role(role)
     assert caught.value.key == "--role"
@@ -74,8 +74,10 @@ def test_roles_that_nobody_could_read_or_would_honour_cannot(role: str) -> None:
 
 def test_a_role_that_is_rarely_meant_gets_a_note() -> None:
     assert list(role_notes(None)) == list(role_notes("Operator")) == []
-    assert list(role_notes("Operator ")) == ["the role begins or ends with a space, which belongs to it"]
-    assert list(role_notes("r" * 65)) == ["the role has 65 characters; other vendors may not take so long a one"]
+    assert list(role_notes("Operator ")) == ["the role begins or ends with a space, which is part of it"]
+    assert list(role_notes("r" * 65)) == [
+        "the role has 65 characters; devices of other vendors may refuse a role of that length"
+    ]
 
 
 @pytest.mark.parametrize("name", ["op", "a", "gateway-1", "pump 7", "anna@plant.example", "Bediener_ü", "1", "p" * 64])
@@ -102,11 +104,11 @@ def test_a_common_name_is_plain_text(name: str) -> None:
 def test_a_life_has_at_least_a_day_and_an_end() -> None:
     assert check_lifetime(1).days == 1
     for days in (0, -1, 40_000, 10**9):
-        with pytest.raises(ConfigError, match="a life of"):
+        with pytest.raises(ConfigError, match="a lifetime of"):
             check_lifetime(days)
 
 
 def test_a_reason_is_one_that_the_standard_knows() -> None:
     assert check_reason("keyCompromise") == "keyCompromise"
-    with pytest.raises(ConfigError, match="is no reason"):
+    with pytest.raises(ConfigError, match="is not a reason for revocation"):
         check_reason("because")

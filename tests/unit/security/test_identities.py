@@ -1,4 +1,4 @@
-"""An identity is loaded whole, or the error names the file and the mend."""
+"""An identity is loaded whole, or the error names the file and what to change."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_chain_in_the_wrong_order_is_refused(tmp_path: Path) -> None:
     assert "put the leaf first" in _refusal(*files).hint
 
 
-def test_a_chain_with_a_stranger_in_it_is_refused(tmp_path: Path) -> None:
+def test_a_chain_with_a_foreign_certificate_in_it_is_refused(tmp_path: Path) -> None:
     files = Credential((LEAF.certificate, make_root("Stranger").certificate), LEAF.key).save(tmp_path, "plc")
     assert "CN=Stranger, which did not issue it" in str(_refusal(*files))
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pki import make_leaf, make_root, utf8_string
-from sealbus.security import LONGEST_ROLE_BYTES, Role, RoleFinding, role_of
+from sealbus.security import LONGEST_ROLE_BYTES, PeerRole, RoleFinding, role_of
 
 ROOT = make_root()
 PRESENT, ABSENT, MALFORMED = RoleFinding.PRESENT, RoleFinding.ABSENT, RoleFinding.MALFORMED
@@ -17,11 +17,11 @@ PRESENT, ABSENT, MALFORMED = RoleFinding.PRESENT, RoleFinding.ABSENT, RoleFindin
 
 def test_the_bytes_of_the_reference_certificate_are_the_operator() -> None:
     der = bytes.fromhex("0C 08 4F 70 65 72 61 74 6F 72")
-    assert role_of(make_leaf(ROOT, role_der=[der]).certificate) == Role("Operator", PRESENT)
+    assert role_of(make_leaf(ROOT, role_der=[der]).certificate) == PeerRole("Operator", PRESENT)
 
 
 def test_der_is_read_as_well_as_a_parsed_certificate() -> None:
-    assert role_of(make_leaf(ROOT, role="Operator").der) == Role("Operator", PRESENT)
+    assert role_of(make_leaf(ROOT, role="Operator").der) == PeerRole("Operator", PRESENT)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_der_is_read_as_well_as_a_parsed_certificate() -> None:
     ],
 )
 def test_a_role_is_the_whole_string_and_nothing_is_changed_in_it(role: str) -> None:
-    assert role_of(make_leaf(ROOT, role=role).certificate) == Role(role, PRESENT)
+    assert role_of(make_leaf(ROOT, role=role).certificate) == PeerRole(role, PRESENT)
 
 
 def test_a_critical_role_is_read_where_a_stack_lets_it_through() -> None:
@@ -110,13 +110,13 @@ def test_what_is_not_one_utf8_string_is_the_null_role_and_says_why(der: str, det
 @pytest.mark.parametrize("second", ["Operator", "Admin", ""])
 def test_two_roles_are_no_role_not_even_if_they_are_equal(second: str) -> None:
     leaf = make_leaf(ROOT, role="Operator", role_der=[utf8_string(second.encode())])
-    assert role_of(leaf.certificate) == Role("", MALFORMED, "the role stands there twice")
+    assert role_of(leaf.certificate) == PeerRole("", MALFORMED, "the role stands there twice")
 
 
 @pytest.mark.parametrize("size", [LONGEST_ROLE_BYTES + 1, 4096, 65_536])
 def test_a_role_that_is_too_long_is_no_role_rather_than_a_shortened_one(size: int) -> None:
     role = role_of(make_leaf(ROOT, role_der=[utf8_string(b"r" * size)]).certificate)
-    assert role == Role("", MALFORMED, f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}")
+    assert role == PeerRole("", MALFORMED, f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}")
 
 
 def test_the_role_of_an_authority_is_not_inherited() -> None:
@@ -155,7 +155,7 @@ def test_a_certificate_with_any_byte_changed_or_cut_never_raises(place: int, val
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         role = role_of(bytes(der[: place % len(der)] if cut else der))
-    assert isinstance(role, Role)
+    assert isinstance(role, PeerRole)
 
 
 _REFERENCE = make_leaf(ROOT, role="Operator", hosts=["plc.example", "192.0.2.7"]).der

@@ -35,10 +35,10 @@ def _server_error(folder: Path, data: bytes) -> str:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"GET / HTTP/1.1\r\nHost: plc\r\n\r\n", "plain HTTP came in where TLS was expected"),
-        (b"CONNECT plc:802 HTTP/1.1\r\n\r\n", "an HTTP proxy request came in where TLS was expected"),
-        (bytes.fromhex("0001 0000 0006 01 03 0000 000A"), "plain bytes came in where TLS was expected"),
-        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "plain bytes came in where TLS was expected"),
+        (b"GET / HTTP/1.1\r\nHost: plc\r\n\r\n", "plain HTTP arrived where TLS was expected"),
+        (b"CONNECT plc:802 HTTP/1.1\r\n\r\n", "an HTTP proxy request arrived where TLS was expected"),
+        (bytes.fromhex("0001 0000 0006 01 03 0000 000A"), "plain bytes arrived where TLS was expected"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "plain bytes arrived where TLS was expected"),
     ],
 )
 def test_other_protocols_on_a_tls_port_are_called_what_they_are(tmp_path: Path, data: bytes, sentence: str) -> None:
@@ -51,7 +51,7 @@ def test_a_client_that_gets_plain_modbus_back_says_so(tmp_path: Path) -> None:
     incoming.write(bytes.fromhex("0001 0000 0003 01 83 01 00 00"))
     with pytest.raises(ssl.SSLError) as caught:
         end.do_handshake()
-    assert explain_tls_error(caught.value) == "plain bytes came in where TLS was expected"
+    assert explain_tls_error(caught.value) == "plain bytes arrived where TLS was expected"
 
 
 def test_a_peer_that_hangs_up_is_called_that(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_peer_that_hangs_up_is_called_that(tmp_path: Path) -> None:
     incoming.write_eof()
     with pytest.raises(ssl.SSLError) as caught:
         end.do_handshake()
-    assert explain_tls_error(caught.value) == "the peer closed the connection without a word"
+    assert explain_tls_error(caught.value) == "the peer closed the connection without giving a reason"
 
 
 def _client_error(folder: Path, credential: Credential | None, version: ssl.TLSVersion) -> str:
@@ -86,12 +86,12 @@ def _client_error(folder: Path, credential: Credential | None, version: ssl.TLSV
     ("kind", "version", "sentence"),
     [
         ("none", TLS_1_2, "the peer refuses the handshake: no certificate, or no cipher suite in common"),
-        ("none", TLS_1_3, "the peer asks for a certificate and got none"),
-        ("expired", TLS_1_2, "the peer refuses our certificate: it says that it, or a revocation list, has expired"),
-        ("expired", TLS_1_3, "the peer refuses our certificate: it says that it, or a revocation list, has expired"),
+        ("none", TLS_1_3, "the peer requires a certificate and got none"),
+        ("expired", TLS_1_2, "the peer refuses our certificate: it reports that it, or a revocation list, has expired"),
+        ("expired", TLS_1_3, "the peer refuses our certificate: it reports that it, or a revocation list, has expired"),
         ("foreign", TLS_1_2, "the peer refuses our certificate: it does not trust its authority"),
         ("foreign", TLS_1_3, "the peer refuses our certificate: it does not trust its authority"),
-        ("for servers", TLS_1_3, "the peer refuses our certificate: it says that it is not meant for this use"),
+        ("for servers", TLS_1_3, "the peer refuses our certificate: it reports that it is not meant for this use"),
     ],
 )
 def test_the_refused_side_learns_why(tmp_path: Path, kind: str, version: ssl.TLSVersion, sentence: str) -> None:
@@ -118,14 +118,17 @@ def test_no_version_and_no_suite_in_common_are_told_apart(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (ConnectionResetError(104, "Connection reset by peer"), "the peer closed the connection without a word"),
-        (BrokenPipeError(32, "Broken pipe"), "the peer closed the connection without a word"),
+        (
+            ConnectionResetError(104, "Connection reset by peer"),
+            "the peer closed the connection without giving a reason",
+        ),
+        (BrokenPipeError(32, "Broken pipe"), "the peer closed the connection without giving a reason"),
         (TimeoutError(), "the handshake took too long"),
         (ConnectionAbortedError("SSL handshake is taking longer than 10.0 seconds"), "the handshake took too long"),
         (ConnectionAbortedError("aborted"), "the connection was aborted"),
         (
             ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed (EOF)"),
-            "the peer closed the connection without a word",
+            "the peer closed the connection without giving a reason",
         ),
         (ssl.SSLError(1, "[SSL] something\nodd"), "TLS failed: [SSL] something odd"),
         (OSError(113, "No route to host"), "[Errno 113] No route to host"),

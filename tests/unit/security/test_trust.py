@@ -1,4 +1,4 @@
-"""Who is believed, and who is no longer: the question that is asked again of peers already connected."""
+"""What is trusted, and the checks that are repeated for peers already connected."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_broken_trust_file_or_list_is_named(tmp_path: Path, content: bytes) ->
     assert caught.value.file == str(broken)
 
 
-def test_no_trust_file_at_all_trusts_nobody() -> None:
+def test_without_a_trust_file_nothing_is_trusted() -> None:
     with pytest.raises(ConfigError, match="no trust file"):
         Trust.load([])
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealbus.policy import parse_policy
-from sealbus.server import Access, Session, SessionLimits
+from sealbus.server import PolicyRulings, Session, SessionLimits
 from unit.server.test_session import Owner, Transport, receive, session_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Forgetful(dict[bytes, "Ruling"]):
 async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
     owner, transport = Owner(limits=SessionLimits(in_flight=2)), Transport()
     session = session_of(owner, transport)
-    session.rulings = Access(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
+    session.rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
     if forgetful:
         session.rulings.known = Forgetful()
     seen: list[object] = []
@@ -73,7 +73,7 @@ async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
         seen.append((len(owner.backend.submitted), session.in_flight, session.requests, session.end_reason))
         seen.append(session.overdue(session.opened_at + 20.0))
         if place % 4 == 3 and session.in_flight:
-            session.let_go()
+            session.finish_silently()
         if place == 4:
             session.pause_writing()
         if place == 6:

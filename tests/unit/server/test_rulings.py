@@ -1,9 +1,9 @@
-"""A ruling is worked out once for a kind of request; what is remembered of it is bounded, whoever asks."""
+"""A ruling is made once for a kind of request; the cache of rulings is bounded for all roles."""
 
 from __future__ import annotations
 
 from sealbus.policy import parse_policy, unsafe_allow_everything
-from sealbus.server import Access
+from sealbus.server import PolicyRulings
 
 READ = bytes.fromhex("01 03 0000 0001")
 WRITE = bytes.fromhex("01 06 0000 0007")
@@ -17,26 +17,26 @@ read = ["holding"]
 
 
 def test_all_sessions_of_a_role_share_what_is_remembered() -> None:
-    access = Access(parse_policy(POLICY, file="policy.toml"))
-    assert access.rulings_of("Viewer") is access.rulings_of("Viewer")
-    assert access.rulings_of("Viewer") is not access.rulings_of("Operator")
+    policy_rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml"))
+    assert policy_rulings.rulings_of("Viewer") is policy_rulings.rulings_of("Viewer")
+    assert policy_rulings.rulings_of("Viewer") is not policy_rulings.rulings_of("Operator")
 
 
 def test_where_everything_is_allowed_all_clients_of_a_plain_listener_share_it_too() -> None:
-    access = Access(unsafe_allow_everything())
-    assert access.rulings_of("") is access.rulings_of("")
+    policy_rulings = PolicyRulings(unsafe_allow_everything())
+    assert policy_rulings.rulings_of("") is policy_rulings.rulings_of("")
 
 
-def test_roles_of_strangers_do_not_fill_the_memory_nor_keep_a_named_role_out() -> None:
-    access = Access(parse_policy(POLICY, file="policy.toml"))
+def test_unknown_roles_do_not_fill_the_cache_nor_keep_a_named_role_out() -> None:
+    policy_rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml"))
     for number in range(300):
-        access.rulings_of(f"stranger {number}")
-    assert len(access._of_role) == 256
-    assert access.rulings_of("Viewer") is access.rulings_of("Viewer")
+        policy_rulings.rulings_of(f"stranger {number}")
+    assert len(policy_rulings._of_role) == 256
+    assert policy_rulings.rulings_of("Viewer") is policy_rulings.rulings_of("Viewer")
 
 
 def test_only_a_read_that_was_allowed_is_remembered_and_only_so_many() -> None:
-    rulings = Access(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
+    rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
     for tail in (WRITE, b"\1\3", b"\2" + READ[1:]):
         assert rulings.judge(tail).refusal is not None
     assert rulings.known == {}

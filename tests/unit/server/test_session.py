@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from sealbus.endpoints import parse_endpoint
 from sealbus.policy import unsafe_allow_everything
-from sealbus.server import Access, Session, SessionLimits
-from sealbus.transport import Accepted, Outbox, PeerAddress
+from sealbus.server import PolicyRulings, Session, SessionLimits
+from sealbus.transport import Accepted, PeerAddress, WriteCoalescer
 
 if TYPE_CHECKING:
     from sealbus.endpoints import Endpoint
@@ -21,7 +21,7 @@ LIMITS = SessionLimits(frame_s=5.0, stalled_s=15.0, first_request_s=30.0)
 
 @dataclass
 class Transport:
-    """Keeps what is written, and closes only when the test says so."""
+    """Keeps what is written, and closes only when the test closes it."""
 
     written: list[bytes] = field(default_factory=list)
     pauses: int = 0
@@ -60,7 +60,7 @@ class Backend:
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         self.submitted.append(adu)
 
-    def gone(self, session: Session) -> None:
+    def abandon(self, session: Session) -> None:
         self.gone_sessions += 1
 
 
@@ -70,7 +70,7 @@ class Owner:
     limits: SessionLimits = LIMITS
     endpoint: Endpoint = field(default_factory=lambda: parse_endpoint("tcp://127.0.0.1:1502", listening=True))
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(65536)))
-    outbox: Outbox = field(default_factory=lambda: Outbox(range(2)))
+    writer: WriteCoalescer = field(default_factory=lambda: WriteCoalescer(range(2)))
 
     def session_closed(self, session: Session) -> None: ...
 
@@ -80,7 +80,7 @@ class Owner:
 def session_of(owner: Owner, transport: Transport) -> Session:
     accepted = Accepted(cast("asyncio.Transport", transport), PeerAddress("127.0.0.1", 40000))
     session = Session(owner, accepted, None, number=1)
-    session.rulings = Access(unsafe_allow_everything()).rulings_of("")
+    session.rulings = PolicyRulings(unsafe_allow_everything()).rulings_of("")
     session.connection_made(cast("asyncio.BaseTransport", transport))
     return session
 
@@ -111,7 +111,7 @@ async def test_what_was_answered_in_the_turn_in_which_a_session_ends_still_goes_
     assert (transport.written, transport.was_closed) == ([request[:2] + b"answer" for request in requests], True)
 
 
-async def test_a_session_that_ends_and_is_not_let_go_by_its_client_is_cut_off() -> None:
+async def test_a_session_that_ends_and_is_not_closed_by_its_client_is_aborted() -> None:
     session = session_of(Owner(), Transport())
     session.end("not Modbus")
     now = asyncio.get_running_loop().time()
@@ -153,7 +153,7 @@ async def test_of_many_requests_a_few_are_judged_and_the_rest_wait_for_the_next_
     assert judged == [64, 128, 192, 200]
 
 
-async def test_what_waited_while_nobody_read_is_judged_in_its_order() -> None:
+async def test_requests_received_during_a_pause_are_handled_in_order() -> None:
     owner = Owner(limits=SessionLimits(in_flight=1000))
     session = session_of(owner, Transport())
     requests = [number.to_bytes(2, "big") + READ[2:] for number in range(90)]

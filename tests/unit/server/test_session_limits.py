@@ -8,7 +8,7 @@ import pytest
 
 from sealbus.policy import parse_policy
 from sealbus.protocol import encode_mbap
-from sealbus.server import Access, SessionLimits
+from sealbus.server import PolicyRulings, SessionLimits
 from unit.server.test_session import READ, Owner, Transport, receive, session_of
 
 BUSY = bytes.fromhex("0001 0000 0003 01 83 06")
@@ -25,7 +25,7 @@ async def test_one_request_more_than_may_be_under_way_is_busy_until_one_ends() -
     session.answer(READ, bytes.fromhex("0000 0005 01 03 02 002a"))
     receive(session, READ)
     session.refuse(READ, 11)
-    session.let_go()
+    session.finish_silently()
     assert (len(owner.backend.submitted), session.in_flight) == (3, 0)
     receive(session, READ * 2)
     assert (len(owner.backend.submitted), session.in_flight) == (5, 2)
@@ -62,27 +62,27 @@ async def test_each_deadline_is_told_when_it_has_passed_and_not_before(
     assert session.overdue(session.opened_at + seconds) == reason
 
 
-async def test_idle_is_who_asks_nothing_and_waits_for_nothing() -> None:
+async def test_a_session_is_idle_without_requests_and_with_none_in_flight() -> None:
     session = session_of(Owner(limits=SessionLimits(idle_s=10.0)), Transport())
     receive(session, READ)
     now = session.opened_at
     assert session.overdue(now + 100.0) is None, "it waits for an answer"
-    session.let_go()
+    session.finish_silently()
     assert session.overdue(now + 109.0) is None
     assert session.overdue(now + 111.0) == "idle"
 
 
-async def test_nobody_is_idle_where_there_is_no_such_limit() -> None:
+async def test_no_session_is_idle_where_the_limit_is_off() -> None:
     session = session_of(Owner(limits=SessionLimits(idle_s=0.0)), Transport())
     receive(session, READ)
-    session.let_go()
+    session.finish_silently()
     assert session.overdue(session.opened_at + 86_400.0) is None
 
 
 async def test_denials_are_answered_at_a_bounded_rate_and_what_is_allowed_waits_behind_them() -> None:
     owner, transport = Owner(), Transport()
     session = session_of(owner, transport)
-    session.rulings = Access(parse_policy(POLICY, file="policy.toml")).rulings_of("")
+    session.rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("")
     receive(session, DENIED_WRITE * 60 + READ)
     await asyncio.sleep(0)
     assert transport.written == [DENIAL] * 50
@@ -92,16 +92,16 @@ async def test_denials_are_answered_at_a_bounded_rate_and_what_is_allowed_waits_
 async def test_denials_take_no_place_from_requests_that_are_allowed() -> None:
     owner = Owner(limits=SessionLimits(in_flight=1))
     session = session_of(owner, Transport())
-    session.rulings = Access(parse_policy(POLICY, file="policy.toml")).rulings_of("")
+    session.rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("")
     receive(session, DENIED_WRITE * 10 + READ)
     assert (owner.backend.submitted, session.in_flight) == ([READ], 1)
 
 
-async def test_who_hears_no_more_is_still_answered() -> None:
+async def test_after_stop_accepting_requests_in_flight_are_still_answered() -> None:
     owner, transport = Owner(), Transport()
     session = session_of(owner, transport)
     receive(session, READ)
-    session.hear_no_more()
+    session.stop_accepting()
     receive(session, READ)
     session.refuse(READ, 11)
     await asyncio.sleep(0)

@@ -46,7 +46,7 @@ def no_certificate(contexts: Contexts, version: ssl.TLSVersion = ssl.TLSVersion.
 
 
 class Recorder(asyncio.Protocol):
-    """Keeps what it was told. `wait` ends when the condition holds."""
+    """Keeps its callbacks. `wait` ends when the condition holds."""
 
     def __init__(self) -> None:
         self.received = b""

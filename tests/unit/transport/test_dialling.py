@@ -41,7 +41,7 @@ async def _echoes(transport: asyncio.Transport, client: Recorder) -> bool:
 
 
 def _deaf() -> tuple[socket.socket, int]:
-    """A listening socket that nobody accepts from: connections are made and never answered."""
+    """A listening socket without accept: connections are made and never answered."""
     sock = socket.create_server(("127.0.0.1", 0))
     return sock, _port(sock)
 
@@ -56,7 +56,7 @@ def _info(port: int) -> AddressInfo:
 
 
 def _black_hole() -> tuple[socket.socket, list[socket.socket]]:
-    """A listening socket whose backlog is full, and what fills it: Linux drops further attempts without a word."""
+    """A listening socket whose backlog is full, and what fills it: Linux drops further attempts without an answer."""
     silent = socket.create_server(("127.0.0.1", 0), backlog=0)
     crowd = []
     while True:
@@ -123,7 +123,7 @@ async def test_a_plain_device_on_an_mbaps_port_is_said(contexts: Contexts) -> No
             self.accepted.transport.write(b"\x00\x01\x00\x00\x00\x03\x01\x83\x02")
 
     listener = await Listener.open(parse_endpoint("tcp://127.0.0.1:0", listening=True), Plc)
-    with pytest.raises(Unreachable, match="TLS failed: plain bytes came in where TLS was expected"):
+    with pytest.raises(Unreachable, match="TLS failed: plain bytes arrived where TLS was expected"):
         await dial(
             parse_endpoint(f"mbaps://127.0.0.1:{listener.port}"), Recorder, tls=contexts.client, timeout_s=PATIENCE_S
         )

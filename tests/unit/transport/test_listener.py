@@ -1,4 +1,4 @@
-"""Listening: who gets in, who is told why not, and who has to make room, on asyncio and on uvloop."""
+"""Listening: which connections are admitted, rejected with a reason, or dropped for others, on asyncio and on uvloop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, PeerError
-from sealbus.transport import Accepted, Listener, ListenerOptions, Refusal, dial
+from sealbus.security.tls_objects import SealedObject
+from sealbus.transport import Accepted, Listener, ListenerOptions, Rejection, dial
 from unit.transport.ends import PATIENCE_S, Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ PLAIN = parse_endpoint("tcp://127.0.0.1:0", listening=True)
 async def listening(
     contexts: Contexts,
     book: Doorbook,
-    admit: Callable[[Accepted], asyncio.Protocol | Refusal] = admit_echo,
+    admit: Callable[[Accepted], asyncio.Protocol | Rejection] = admit_echo,
     options: ListenerOptions | None = None,
 ) -> AsyncIterator[Listener]:
     listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, options=options, events=book)
@@ -41,7 +42,7 @@ async def call(listener: Listener, contexts: Contexts) -> tuple[asyncio.Transpor
 
 
 async def silent(listener: Listener) -> socket.socket:
-    """A connection that says nothing."""
+    """A connection that sends nothing."""
     sock = socket.socket()
     sock.setblocking(False)
     try:
@@ -96,6 +97,22 @@ async def test_admit_sees_the_finished_handshake_and_the_address(contexts: Conte
         transport.abort()
 
 
+async def test_both_ends_of_a_live_connection_use_our_tls_object(contexts: Contexts) -> None:
+    seen: list[Accepted] = []
+
+    def admit(accepted: Accepted) -> asyncio.Protocol:
+        seen.append(accepted)
+        return Echo(accepted)
+
+    book = Doorbook()
+    async with listening(contexts, book, admit) as listener:
+        transport, _ = await call(listener, contexts)
+        await book.wait("established")
+        assert type(seen[0].ssl_object) is SealedObject
+        assert type(transport.get_extra_info("ssl_object")) is SealedObject
+        transport.abort()
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reason_is_told(
     contexts: Contexts, version: ssl.TLSVersion
@@ -126,7 +143,7 @@ async def test_a_certificate_of_a_foreign_authority_is_refused_with_its_reason(c
     book = Doorbook()
     async with listening(contexts, book) as listener:
         _, client = await dial(listener.endpoint, Recorder, tls=contexts.foreign, timeout_s=PATIENCE_S)
-        # TLS 1.3: this client believed in its handshake; the refusal comes at its first read
+        # TLS 1.3: the client's handshake has succeeded; the refusal comes at its first read
         lost = await client.wait_lost()
         assert isinstance(lost, ssl.SSLError)
         assert lost.reason == "TLSV1_ALERT_UNKNOWN_CA"
@@ -140,7 +157,7 @@ async def test_plain_bytes_on_a_tls_port_are_refused_with_a_reason(contexts: Con
         sock = await silent(listener)
         await asyncio.get_running_loop().sock_sendall(sock, b"\x00\x01\x00\x00\x00\x06\x01\x03\x00\x00\x00\x0a")
         assert await is_closed(sock)
-        assert await book.wait("failed") == ["plain bytes came in where TLS was expected"]
+        assert await book.wait("failed") == ["plain bytes arrived where TLS was expected"]
         assert listener.pending == 0
 
 
@@ -177,8 +194,8 @@ async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: 
         transport.write(b"hello")
         await client.wait(lambda it: it.received == b"hello")
         assert listener.pending <= 32
-        assert set(book.said("failed")) == {"it made room for a newer connection: too many wait for their handshake"}
-        # and the crowd cannot push out who is in
+        assert set(book.said("failed")) == {"dropped for a newer connection: too many are in their handshake"}
+        # and pending connections cannot replace an admitted one
         crowd += [await silent(listener) for _ in range(100)]
         transport.write(b" again")
         await client.wait(lambda it: it.received == b"hello again")
@@ -188,7 +205,7 @@ async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: 
             sock.close()
 
 
-async def test_those_who_make_room_are_the_oldest(contexts: Contexts) -> None:
+async def test_the_oldest_pending_connections_are_dropped(contexts: Contexts) -> None:
     book = Doorbook()
     async with listening(contexts, book, options=ListenerOptions(pending_per_address=2)) as listener:
         first, second, third = [await silent(listener) for _ in range(3)]
@@ -220,12 +237,12 @@ async def test_beyond_the_cap_newcomers_are_closed_and_the_established_stay(cont
 
 
 @pytest.mark.parametrize("by_error", [False, True])
-async def test_who_is_not_admitted_is_closed_with_the_reason(contexts: Contexts, by_error: bool) -> None:
-    def admit(accepted: Accepted) -> Refusal:
+async def test_a_connection_that_is_not_admitted_is_closed_with_the_reason(contexts: Contexts, by_error: bool) -> None:
+    def admit(accepted: Accepted) -> Rejection:
         if by_error:
             raise PeerError("revoked")
         accepted.release()  # a place that was never given cannot be given back
-        return Refusal("revoked")
+        return Rejection("revoked")
 
     book = Doorbook()
     async with listening(contexts, book, admit) as listener:
@@ -266,7 +283,9 @@ async def test_a_listener_cannot_lose_its_certificates_or_stop_asking_for_theirs
         assert listener.tls is contexts.server
 
 
-async def test_a_closed_listener_takes_nobody_and_drops_who_waits_but_not_who_is_in(contexts: Contexts) -> None:
+async def test_a_closed_listener_accepts_nothing_and_drops_what_is_pending_but_not_what_is_admitted(
+    contexts: Contexts,
+) -> None:
     book = Doorbook()
     async with listening(contexts, book) as listener:
         transport, client = await call(listener, contexts)
@@ -309,13 +328,13 @@ async def test_plain_tcp_is_served_on_loopback() -> None:
 async def test_accepted_sockets_notice_a_dead_peer() -> None:
     options: dict[str, int] = {}
 
-    def admit(accepted: Accepted) -> Refusal:
+    def admit(accepted: Accepted) -> Rejection:
         sock = accepted.transport.get_extra_info("socket")
         options["keepalive"] = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         options["idle"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
         options["unacknowledged"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
         options["no delay"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        return Refusal("seen enough")
+        return Rejection("seen enough")
 
     listener = await Listener.open(PLAIN, admit)
     _, client = await dial(listener.endpoint, Recorder, timeout_s=PATIENCE_S)
@@ -327,7 +346,7 @@ async def test_accepted_sockets_notice_a_dead_peer() -> None:
 @pytest.mark.parametrize("url", ["tcp://0.0.0.0:0", "tcp://:0", "tcp://[::]:0", "rtu+tcp://0.0.0.0:0"])
 async def test_plain_modbus_off_loopback_is_refused_unless_the_operator_insists(url: str) -> None:
     endpoint = parse_endpoint(url, listening=True)
-    with pytest.raises(ConfigError, match="offers plain Modbus to the network"):
+    with pytest.raises(ConfigError, match="would offer plain Modbus to every host"):
         await Listener.open(endpoint, admit_echo)
     listener = await Listener.open(endpoint, admit_echo, options=ListenerOptions(unsafe_plain=True))
     transport, _ = await dial(parse_endpoint(f"tcp://127.0.0.1:{listener.port}"), Recorder, timeout_s=PATIENCE_S)

@@ -1,10 +1,10 @@
-"""Who waits before the door, and who makes room."""
+"""The table of pending connections, and which one is dropped for a new one."""
 
 from __future__ import annotations
 
 import pytest
 
-from sealbus.transport.pending import PendingTable, neighbourhood
+from sealbus.transport.pending import PendingTable, address_group
 
 
 def test_over_the_bound_of_an_address_its_own_oldest_makes_room() -> None:
@@ -23,7 +23,7 @@ def test_over_the_bound_of_all_the_oldest_of_all_makes_room() -> None:
     assert len(table) == 3
 
 
-def test_who_left_makes_no_room_and_leaves_no_trace() -> None:
+def test_a_discarded_connection_is_not_dropped_again_and_leaves_no_trace() -> None:
     table: PendingTable[str] = PendingTable(per_address=1, in_all=2)
     table.add("first", "10.0.0.1")
     assert table.discard("first")
@@ -44,4 +44,4 @@ def test_who_left_makes_no_room_and_leaves_no_trace() -> None:
     ],
 )
 def test_an_ipv6_network_counts_as_one_address(host: str, place: str) -> None:
-    assert neighbourhood(host) == place
+    assert address_group(host) == place

@@ -164,7 +164,7 @@ async def test_reading_can_be_paused(line: Line) -> None:
     await master.wait_lost()
 
 
-async def test_an_opening_that_nobody_waits_for_is_undone(line: Line) -> None:
+async def test_a_port_that_is_opened_after_a_cancellation_is_closed(line: Line) -> None:
     opening = asyncio.ensure_future(open_serial(line.endpoint, Recorder))
     await asyncio.sleep(0)
     opening.cancel()

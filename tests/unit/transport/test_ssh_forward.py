@@ -110,13 +110,13 @@ async def test_a_changed_host_key_is_refused_before_anything_is_sent(bastion: Ba
 
 async def test_an_unknown_host_key_is_refused(bastion: Bastion, device: Listener) -> None:
     endpoint = bastion.url(f"127.0.0.1:{device.port}", known_hosts="empty_hosts")
-    with pytest.raises(Unreachable, match=r"is not in .*empty_hosts; put it there after comparing it"):
+    with pytest.raises(Unreachable, match=r"is not in .*empty_hosts; compare it with the server"):
         await dial(endpoint, Recorder, timeout_s=PATIENCE_S)
 
 
 async def test_a_key_that_the_server_does_not_know_is_refused(bastion: Bastion, device: Listener) -> None:
     endpoint = bastion.url(f"127.0.0.1:{device.port}", key="strange_key")
-    with pytest.raises(Unreachable, match=f"takes none of our keys for user {bastion.user}"):
+    with pytest.raises(Unreachable, match=f"accepts none of our keys for user {bastion.user}"):
         await dial(endpoint, Recorder, timeout_s=PATIENCE_S)
 
 

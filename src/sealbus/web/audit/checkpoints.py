@@ -13,6 +13,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sealbus.durable_files import PRIVATE, write_atomically
 from sealbus.web.audit.models import ChainHead
 from sealbus.web.audit.verification import Head
 
@@ -61,9 +62,8 @@ def parse_head(text: str) -> Head | None:
 def _append(path: Path, line: str) -> None:
     if path.exists() and path.stat().st_size > _BOUND_BYTES:
         lines = path.read_text(encoding="ascii", errors="replace").splitlines(keepends=True)
-        kept = path.with_suffix(".tmp")
-        kept.write_text("".join(lines[len(lines) // 2 :]), encoding="ascii", errors="replace")
-        kept.replace(path)
+        kept = "".join(lines[len(lines) // 2 :]).encode("ascii", errors="replace")
+        write_atomically(path, kept, mode=PRIVATE, replace=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(line)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sealbus.durable_files import lock_file
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,11 +39,9 @@ def own_folder(home: Path) -> None:
 def locked_folder(home: Path, name: str, *, refusal: str = "") -> Iterator[None]:
     """Hold the lock file `name` in the state folder. Wait for it; with a `refusal` raise ConfigError with it instead."""
     own_folder(home)
-    descriptor = os.open(home / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
+        descriptor = lock_file(home / name, wait=not refusal)
     except BlockingIOError:
-        os.close(descriptor)
         raise ConfigError(refusal, file=str(home), hint="stop that one first, or name another folder") from None
     try:
         yield

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import Error as DatabaseError
 
 from sealbus.errors import PeerError
+from sealbus.token_bucket import TokenBucket
 from sealbus.web.access.problems import CONTENT_TYPE, problem_body
-from sealbus.web.trends.allowance import Allowance
 from sealbus.web.trends.conversation import Conversation
 from sealbus.web.trends.entry import Denied
 from sealbus.web.trends.guests import CloseCode, Guest
@@ -118,7 +118,7 @@ async def _converse(service: LiveService, guest: Guest, wire: _Wire) -> CloseCod
 
 
 async def _read(service: LiveService, conversation: Conversation, wire: _Wire) -> CloseCode | None:
-    allowance = Allowance(_RATE, _BURST, time.monotonic())
+    allowance = TokenBucket(_RATE, _BURST)
     while True:
         event = await wire.receive()
         if event["type"] != "websocket.receive":
@@ -128,7 +128,7 @@ async def _read(service: LiveService, conversation: Conversation, wire: _Wire) -
             return CloseCode.NOT_TEXT
         if len(text.encode("utf-8", "replace")) > MOST_MESSAGE_BYTES:
             return CloseCode.TOO_BIG
-        if not allowance.spend(time.monotonic()):
+        if not allowance.take(time.monotonic()):
             await wire.tell(partial(_problem, "too-often", f"at most {_RATE:g} messages a second"))
             return CloseCode.AGAINST_THE_RULES
         try:

@@ -1,11 +1,10 @@
-"""Writes to many connections, the first of a turn at once and the others together at the end of the turn.
+"""Joins writes to many connections: the first of a turn goes out at once, the others together at the end of the turn.
 
-A write costs a system call, and most of that call is waking the other side. Whoever is written to while it is still
-awake from the write before need not be woken, so writes that follow each other closely cost less than writes with work
-between them. Nobody waits who is alone: not the first write of a turn of the event loop, and none while there is one
-connection only.
+A write costs a system call, most of which is waking the other process. A process that is still awake from the last write
+need not be woken, so writes in close succession cost less than writes with work between them. The first write of a turn is
+not delayed, and no write is while there is one connection only.
 
-What is put off is put off by less than one turn. Before a connection is closed in order, `flush` brings out what is left.
+A delayed write waits for less than one turn. Before a connection is closed in order, `flush` writes what is left.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sized
 
-__all__ = ["Outbox"]
+__all__ = ["WriteCoalescer"]
 
 
-class Outbox:
-    """For the connections of one owner on the running loop: as many as are in `connections`, which the owner keeps."""
+class WriteCoalescer:
+    """For the connections of one owner on the running loop. The owner keeps `connections` up to date."""
 
     __slots__ = ("_connections", "_has_written", "_loop", "_waiting")
 
@@ -35,18 +34,18 @@ class Outbox:
         if self._has_written:
             self._waiting.append((transport, data))
         else:
-            transport.write(data)  # before anything else: somebody waits for it
+            transport.write(data)  # first: a caller waits for it
             if len(self._connections) > 1:
                 self._has_written = True
                 self._loop.call_soon(self._end_turn)
 
     def flush(self) -> None:
-        """Write now what was put off."""
+        """Write now what was delayed."""
         waiting, self._waiting = self._waiting, []
         for transport, data in waiting:
             try:
                 transport.write(data)
-            except RuntimeError:  # it was closed in this very turn
+            except RuntimeError:  # it was closed in this turn
                 continue
 
     def _end_turn(self) -> None:

@@ -1,7 +1,7 @@
 """Requests that read and write bits and registers: functions 1 to 6, 15, 16, 22 and 23.
 
 Each class is one request: its fields are the numbers of the PDU (addresses 0 to 65535, as on the wire), its constructor
-keeps the limits, `encode` gives the PDU and `decode` takes one apart. Sources: MODBUS Application Protocol V1.1b3,
+checks the limits, `encode` returns the PDU and `decode` parses one. Sources: MODBUS Application Protocol V1.1b3,
 6.1 to 6.6, 6.11, 6.12, 6.16, 6.17.
 """
 
@@ -172,7 +172,7 @@ class WriteMultipleCoils:
 
     @classmethod
     def decode(cls, pdu: bytes) -> Self:
-        """From the PDU. IllegalRequestError for a malformed one; surplus bits of the last byte are not looked at."""
+        """From the PDU. IllegalRequestError for a malformed one; surplus bits of the last byte are ignored."""
         address, count, data = _counted(pdu, MAX_COUNT_WRITE_COILS)
         _check_byte_count(pdu[5], (count + 7) // 8)
         return cls(address, tuple(unpack_bits(data, count)))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sealbus.durable_files import PRIVATE, PUBLIC, locked, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PRIVATE, PUBLIC, locked, write_atomically
 
 
 @pytest.fixture

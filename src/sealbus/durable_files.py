@@ -1,7 +1,11 @@
-"""Files that are there whole or not at all, and keys that nobody else can read, not even for a moment.
+"""Files that are whole or absent, and locks between processes that end with their process.
 
-A file is written beside its final place under another name, with its final mode from the first byte on, handed to the
-disk, and only then given its name. A crash at any point leaves the old file or the new one.
+`write_atomically` writes beside the final place under another name, with the final mode from the first byte on (a key is
+never readable by others), syncs it to the disk and only then gives it its name. A crash at any point leaves the old file or
+the new one.
+
+`lock_file` and `locked` use flock(2): the kernel releases the lock when the descriptor is closed, however the process ends,
+so a lock file that is left behind locks nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["PRIVATE", "PUBLIC", "locked", "write_atomically"]
+__all__ = ["PRIVATE", "PUBLIC", "lock_file", "locked", "write_atomically"]
 
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
@@ -46,12 +50,26 @@ def write_atomically(path: Path, data: bytes, *, mode: int, replace: bool) -> No
     _sync_directory(path.parent)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`; wait for whoever holds it. The lock ends with the process, however that ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+def lock_file(path: Path, *, wait: bool = False) -> int:
+    """Lock the file `path`, made with mode 600 where it is missing. Closing the descriptor releases the lock.
+
+    Raises BlockingIOError where another holder has the lock and `wait` is false, OSError where the file cannot be opened;
+    a symbolic link is not followed.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of the file `path` inside. Raises as `lock_file` does."""
+    descriptor = lock_file(path, wait=wait)
+    try:
         yield
     finally:
         os.close(descriptor)

@@ -1,20 +1,19 @@
-"""Who is at the other end of a TLS connection, once and for as long as it lives.
+"""The verified identity of the other end of a TLS connection.
 
-A full handshake verifies a chain; what it verified is read from the TLS library and becomes a `Peer`. A resumed
-handshake (R-42) verifies nothing: the library brings back the leaf it saw the first time, and neither expiry nor
-revocation nor trust is looked at again. So the verified chain is remembered by the fingerprint of its leaf. On
-resumption it is looked up, and everything is asked again (`Trust.objection`). A resumed session whose leaf this
-verifier never saw verified is refused. The role belongs to the leaf and so comes back with it (MODBUS/TCP Security
-v36, 8.4).
+A full handshake verifies a chain; that chain is read from the TLS library and becomes a `Peer`. A resumed handshake (R-42)
+verifies nothing: the library returns the leaf of the first handshake and checks neither expiry nor revocation nor trust
+again. So the verified chain is kept by the fingerprint of its leaf. On resumption it is looked up, and everything is
+checked again (`Trust.objection`). A resumed session whose leaf this verifier never verified is refused. The role belongs
+to the leaf and so returns with it (MODBUS/TCP Security v36, 8.4).
 
-Checked here on top of OpenSSL, for all peers alike:
-* The certificate of an authority (basic constraints CA:TRUE) cannot stand for a device or person: whoever holds the key
-  of an authority must not also be let in by accident.
+Checked here in addition to OpenSSL, for all peers:
+* The certificate of an authority (basic constraints CA:TRUE) cannot identify a device or person: the holder of an
+  authority's key must not also be admitted by accident.
 * RSA below 2048 bits, curves below 256 bits (R-61), and MD5 or SHA-1 signatures anywhere below the root. OpenSSL
   refuses them at its security level 2; this catches them when `unsafe_null_encryption` had to lower that level.
 
 One verifier belongs to one server context and one `Trust`; a change of trust replaces all three. Memory is bounded: the
-leaf not seen for the longest time is forgotten, and its next connection has to be a full handshake.
+leaf not seen for the longest time is dropped, and its next connection needs a full handshake.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from __future__ import annotations
 import hashlib
 import ssl
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -30,9 +28,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealbus.errors import PeerError
-from sealbus.security.names import render_name
+from sealbus.security.names import render_name, render_serial
 from sealbus.security.parsing import UNPARSABLE, why_unparsable
-from sealbus.security.roles import Role, role_of
+from sealbus.security.peer import Peer
+from sealbus.security.roles import role_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,34 +39,16 @@ if TYPE_CHECKING:
 
     from sealbus.security.trust import Trust
 
-__all__ = ["WEAK_HASHES", "Peer", "PeerVerifier", "render_serial", "weakness_of"]
+__all__ = ["WEAK_HASHES", "PeerVerifier", "weakness_of"]
 
 _REMEMBERED_PEERS: Final = 20_480
 """As many as sessions that OpenSSL keeps for one context."""
 
-WEAK_HASHES = (hashes.MD5, hashes.SHA1)  # R-50, R-51 in spirit: they speak of HMAC, signatures are worse off
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A verified peer.
-
-    `serial` is upper-case hexadecimal, `fingerprint` the SHA-256 of the leaf in lower-case hexadecimal, `chain` DER
-    from the leaf to the root; `not_before` and `not_after` bound the time in which every certificate of the chain is
-    valid (UTC). `subject` is for showing only, already escaped.
-    """
-
-    subject: str
-    serial: str
-    fingerprint: str
-    role: Role
-    not_before: datetime
-    not_after: datetime
-    chain: tuple[bytes, ...] = field(repr=False)
+WEAK_HASHES = (hashes.MD5, hashes.SHA1)  # R-50, R-51 speak of HMAC; signatures with these hashes are weaker still
 
 
 class PeerVerifier:
-    """Turns finished handshakes of one context into peers. `remembered` bounds its memory."""
+    """Turns finished handshakes of one context into peers. `remembered` bounds the number of chains kept."""
 
     def __init__(self, trust: Trust, *, remembered: int = _REMEMBERED_PEERS) -> None:
         self._trust = trust
@@ -75,7 +56,7 @@ class PeerVerifier:
         self._peers: OrderedDict[str, Peer] = OrderedDict()
 
     def peer(self, ssl_object: ssl.SSLObject | ssl.SSLSocket, now: datetime) -> Peer:
-        """The peer of a finished handshake. Raises PeerError that says why it is not let in."""
+        """The peer of a finished handshake. Raises PeerError that says why it is refused."""
         leaf = ssl_object.getpeercert(binary_form=True)
         if not leaf:
             raise PeerError("no certificate was sent")
@@ -83,30 +64,21 @@ class PeerVerifier:
         peer = self._peers.get(fingerprint)
         if ssl_object.session_reused:
             if peer is None:
-                raise PeerError("the session to resume is not known any more; a full handshake is needed")
+                raise PeerError("the session to resume is no longer known; a full handshake is needed")
         else:
             chain = _verified_chain(ssl_object)
-            if peer is None or peer.chain != chain:  # else: it has been here before, by the same way
+            if peer is None or peer.chain != chain:  # else: known, by the same chain
                 peer = _build_peer(chain, fingerprint)
         if objection := self._trust.objection(peer, now):
             raise PeerError(objection)
         self._remember(peer)
         return peer
 
-    def forget(self, peer: Peer) -> None:
-        """Let no session of `peer` be resumed: after a fatal alert (R-11), or when it lost its rights."""
-        self._peers.pop(peer.fingerprint, None)
-
     def _remember(self, peer: Peer) -> None:
         self._peers[peer.fingerprint] = peer
         self._peers.move_to_end(peer.fingerprint)
         while len(self._peers) > self._remembered:
             self._peers.popitem(last=False)
-
-
-def render_serial(serial: int) -> str:
-    """A serial number as upper-case hexadecimal with an even number of digits, as OpenSSL prints it."""
-    return serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big").hex().upper()
 
 
 def weakness_of(certificate: x509.Certificate, *, is_root: bool = False) -> str | None:
@@ -161,7 +133,7 @@ def _refuse_unfit(chain: Sequence[x509.Certificate]) -> None:
         if weakness := weakness_of(certificate, is_root=is_root):
             raise PeerError(f"the certificate of {render_name(certificate.subject)} is too weak: {weakness}")
     if _is_authority(chain[0]):
-        raise PeerError("an authority's own certificate does not stand for a device or a person")
+        raise PeerError("the certificate of an authority cannot identify a device or a person")
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
@@ -170,4 +142,4 @@ def _is_authority(certificate: x509.Certificate) -> bool:
     except x509.ExtensionNotFound:
         return False
     except UNPARSABLE:
-        return False  # its role cannot be read either: it is let in as the NULL role, see roles
+        return False  # its role cannot be read either: it is admitted as the NULL role, see roles

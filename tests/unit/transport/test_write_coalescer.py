@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sealbus.transport import Outbox
+from sealbus.transport import WriteCoalescer
 
 
 class Wire(asyncio.WriteTransport):
@@ -21,32 +21,32 @@ class Wire(asyncio.WriteTransport):
 async def test_the_first_of_a_turn_is_written_at_once_and_the_others_at_its_end() -> None:
     written: list[str] = []
     wires = [Wire(name, written) for name in "ab"]
-    outbox = Outbox(wires)
+    writer = WriteCoalescer(wires)
     for turn in "12":
-        outbox.write(wires[0], turn.encode())
-        outbox.write(wires[1], turn.encode())
+        writer.write(wires[0], turn.encode())
+        writer.write(wires[1], turn.encode())
         assert written[-1] == f"a{turn}"
         await asyncio.sleep(0)
     assert written == ["a1", "b1", "a2", "b2"]
 
 
-async def test_who_is_alone_never_waits() -> None:
+async def test_a_single_connection_is_never_delayed() -> None:
     written: list[str] = []
     wires = [Wire("a", written)]
-    outbox = Outbox(wires)
-    outbox.write(wires[0], b"1")
-    outbox.write(wires[0], b"2")
+    writer = WriteCoalescer(wires)
+    writer.write(wires[0], b"1")
+    writer.write(wires[0], b"2")
     assert written == ["a1", "a2"]
 
 
-async def test_who_is_left_alone_within_a_turn_waits_behind_his_own() -> None:
+async def test_the_last_connection_of_a_turn_keeps_the_order_of_its_writes() -> None:
     written: list[str] = []
     wires = [Wire(name, written) for name in "ab"]
-    outbox = Outbox(wires)
-    outbox.write(wires[1], b"1")
-    outbox.write(wires[0], b"1")
+    writer = WriteCoalescer(wires)
+    writer.write(wires[1], b"1")
+    writer.write(wires[0], b"1")
     wires.pop()
-    outbox.write(wires[0], b"2")
+    writer.write(wires[0], b"2")
     assert written == ["b1"]
-    outbox.flush()
+    writer.flush()
     assert written == ["b1", "a1", "a2"]

@@ -1,8 +1,8 @@
 """One connection to devices that speak RTU or ASCII, on a serial line or over TCP.
 
-These frames have no transaction id, so one request is on the wire at a time (MODBUS over Serial Line V1.02, 2.4), and
-after a silence nothing is sent before the line has been quiet, or, over TCP, has been opened anew: a late answer could
-not be told from the next one.
+These frames have no transaction id, so one request is on the wire at a time (MODBUS over Serial Line V1.02, 2.4). After a
+time-out nothing is sent until the line has been quiet, or, over TCP, until a new connection is open: a late answer could
+be taken for the next one.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from sealbus.client.line import LineOwner, LineRules
     from sealbus.client.transaction import Transaction
 
-__all__ = ["Framing", "SerialLine"]
+__all__ = ["Framing", "RtuLine"]
 
 _BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
 
 
 class Framing(Enum):
-    """How a PDU is wrapped on such a line."""
+    """How a PDU is framed."""
 
     RTU = "rtu"
     ASCII = "ascii"
 
 
-class SerialLine(Line):
-    """RTU or ASCII frames, on a serial line or over TCP: one request at a time (MODBUS over Serial Line V1.02, 2.4)."""
+class RtuLine(Line):
+    """RTU or ASCII frames: one request in flight."""
 
     __slots__ = ("_encode", "_over_tcp", "_stream")
 
     def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
         super().__init__(owner, rules)
-        self._in_flight = 1  # whatever the rules say: without a transaction id there is no telling two answers apart
+        self._in_flight = 1  # whatever the rules say: without a transaction id two answers cannot be told apart
         self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
         self._stream: RtuResponseStream | AsciiStream = (
             AsciiStream() if framing is Framing.ASCII else RtuResponseStream()
@@ -48,7 +48,7 @@ class SerialLine(Line):
         if transaction.request.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
             self._broadcast(transaction)
             return self.is_free()
-        transaction.expires = self._loop.time() + self._timeout_s
+        transaction.answer_due = self._loop.time() + self._timeout_s
         self._stream.reset()
         self._pending[0] = transaction
         self._write(transaction)
@@ -56,7 +56,7 @@ class SerialLine(Line):
         return False
 
     def _broadcast(self, transaction: Transaction) -> None:
-        """Only what writes and nothing else is for everybody; that it was sent is all that can be known of it (2.2)."""
+        """Send a request that only writes to all units. That it was sent is all that can be known of it (2.2)."""
         if (
             not transaction.request.may_change_state
             or transaction.request.tail[1] == FunctionCode.READ_WRITE_MULTIPLE_REGISTERS
@@ -76,20 +76,20 @@ class SerialLine(Line):
         for frame in self._stream.feed(data):
             transaction = self._pending.get(0)
             if transaction is None or frame[0] != transaction.request.tail[0]:
-                # An answer of another unit leaves the timer running (2.4.1).
-                self._owner.answer_dropped(f"nobody waits for unit {frame[0]}")
+                # An answer of another unit does not stop the timer (2.4.1).
+                self._owner.answer_dropped(f"no request waits for unit {frame[0]}")
                 continue
             del self._pending[0]
             self._answered(transaction, encode_mbap(0, frame[0], frame[1:])[2:])
         if self._stream.fault is not None:
-            # A damaged frame is as good as none: the timer of the request goes on (2.4.1).
+            # A damaged frame counts as none: the timer of the request goes on (2.4.1).
             self._owner.answer_dropped(str(self._stream.fault))
             self._stream.reset()
         if not self._pending:
             self._freed()
 
-    def _after_silence(self) -> None:
+    def _on_silence(self) -> None:
         if self._over_tcp:
-            self.close("opened anew: a late answer could not be told from the next one")
+            self.close("closed after a time-out: a late answer could be taken for the next one")
         elif self._rules.turnaround_s:
             self._hold(self._rules.turnaround_s)

@@ -1,4 +1,6 @@
-"""What is asked of an authority, what comes of it, and the files that must not be harmed on the way."""
+"""The values of issuing: what an authority is asked for, what it returns, and checks of the files that it must not
+overwrite.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from sealbus.durable_files import PRIVATE, write_atomically
 from sealbus.errors import ConfigError
-from sealbus.security.atomic_files import PRIVATE, write_atomically
 from sealbus.security.expiry import days_until
 from sealbus.security.identities import issued, load_private_key
 from sealbus.security.pem_files import load_certificates, read_file
@@ -28,24 +30,24 @@ __all__ = [
     "LEAF_DAYS",
     "ROOT_DAYS",
     "AuthorityStatus",
+    "CertificateSpec",
     "CertificateState",
     "Issued",
     "IssuedCertificate",
     "KeyFiles",
-    "Order",
     "RootOptions",
     "check_lifetime",
     "check_name",
+    "load_or_make_key",
     "refuse_foreign_certificate",
     "refuse_foreign_key",
-    "take_key",
 ]
 
 ROOT_DAYS: Final = 7305
-"""Twenty years: as long as a plant."""
+"""Twenty years: the life of a plant."""
 
 LEAF_DAYS: Final = 397
-"""A year and a month: renewed every year at the same time, with a month to be late."""
+"""A year and a month: renewed every year, with a month in reserve."""
 
 _LONGEST_DAYS = 36_525
 _NAME = re.compile(r"[\w@+]([\w@+. -]{0,62}[\w@+-])?")
@@ -73,8 +75,8 @@ class KeyFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One certificate to be made, everything about it decided."""
+class CertificateSpec:
+    """One certificate to be made, completely specified."""
 
     name: str
     subject: x509.Name
@@ -86,7 +88,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What came of an order. `key` is None after signing a request; `notes` are sentences for the operator."""
+    """The result of issuing. `key` is None after signing a request; `notes` are sentences for the operator."""
 
     serial: str
     certificate: Path
@@ -96,7 +98,7 @@ class Issued:
 
 
 class CertificateState(StrEnum):
-    """What an issued certificate is worth. UNFINISHED: the process was ended before the certificate was written."""
+    """The state of an issued certificate. UNFINISHED: the process ended before the certificate was written."""
 
     VALID = "valid"
     EXPIRED = "expired"
@@ -124,7 +126,7 @@ class IssuedCertificate:
 
     @classmethod
     def of(cls, entry: IndexEntry, now: datetime, *, exists: bool) -> IssuedCertificate:
-        """What an entry of the index says at `now`; `exists` is false for a certificate that was never written."""
+        """The entry of the index at `now`; `exists` is false for a certificate that was never written."""
         state = CertificateState.VALID if exists else CertificateState.UNFINISHED
         if now > entry.not_after:
             state = CertificateState.EXPIRED
@@ -146,7 +148,7 @@ class IssuedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class AuthorityStatus:
-    """The authority itself: who it is, how long it and its list last, and sentences on what is wrong with it."""
+    """The state of the authority: its subject, the ends of its certificate and its list, and problems as sentences."""
 
     subject: str
     not_after: datetime
@@ -155,7 +157,7 @@ class AuthorityStatus:
 
 
 def check_name(name: str) -> str:
-    """`name` itself. Raises ConfigError if it is not safe as a file name or could be taken for something else."""
+    """`name` itself. Raises ConfigError if it is not safe as a file name or could be mistaken for something else."""
     if len(name) > 64 or not _NAME.fullmatch(name) or name.lower() == "ca" or _LOOKS_LIKE_A_SERIAL.fullmatch(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a certificate",
@@ -168,7 +170,7 @@ def check_name(name: str) -> str:
 def check_lifetime(days: int, key: str = "--days") -> timedelta:
     """`days` as a duration. Raises ConfigError, naming `key`, for none and for more than a hundred years."""
     if not 1 <= days <= _LONGEST_DAYS:
-        raise ConfigError(f"a life of {days} days", key=key, hint=f"give 1 to {_LONGEST_DAYS}")
+        raise ConfigError(f"a lifetime of {days} days is not allowed", key=key, hint=f"give 1 to {_LONGEST_DAYS}")
     return timedelta(days=days)
 
 
@@ -189,14 +191,14 @@ def refuse_foreign_key(path: Path, public_key: PublicKey) -> None:
     pem = read_file(path, "the key in the way")
     if b"ENCRYPTED" in pem or load_private_key(path, pem, None).public_key() != public_key:
         raise ConfigError(
-            "there is a key of the same name that the request was not made with",
+            "a key of the same name exists and does not belong to the request",
             file=str(path),
             hint="give another --name, or name another folder with --out",
         )
 
 
-def take_key(path: Path, files: KeyFiles) -> tuple[PrivateKey, tuple[str, ...]]:
-    """The key at `path`, made if there is none or another one is asked for; and what to tell the operator."""
+def load_or_make_key(path: Path, files: KeyFiles) -> tuple[PrivateKey, tuple[str, ...]]:
+    """The key at `path`, made if there is none or a new one is requested; and notes for the operator."""
     if not path.exists() or files.replace:
         key = generate_private_key(files.kind or KeyKind.ECDSA_P256)
         write_atomically(path, encode_private_key(key, files.passphrase), mode=PRIVATE, replace=files.replace)

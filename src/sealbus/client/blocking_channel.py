@@ -1,0 +1,268 @@
+"""The channel of a program without an event loop: one line over a socket that the calling thread waits on.
+
+It uses `MbapLine`, and the breaker and back-off of `Channel`, so the rules for answers, late answers, closing and
+reconnecting are the same code. What differs is when things happen: bytes are read and timers run only while a call waits.
+So each call first handles what has happened since the last one: a late answer, surplus bytes, the end of the connection.
+One request is in flight at a time, whatever the rules say.
+
+Not thread-safe: the owner allows one call at a time.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sealbus.client.backoff import Backoff
+from sealbus.client.breaker import UnitBreaker
+from sealbus.client.calls import error_of
+from sealbus.client.channel import ChannelCounters
+from sealbus.client.line import LineState
+from sealbus.client.mbap_line import MbapLine
+from sealbus.client.transaction import Failure, Transaction
+from sealbus.errors import SealbusError, Unreachable
+from sealbus.transport import dial_blocking
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from sealbus.client.line import Line
+    from sealbus.client.target import ConnectionTarget
+    from sealbus.protocol import RawRequest
+    from sealbus.transport import BlockingTransport
+
+__all__ = ["BlockingChannel"]
+
+_LONGEST_WAIT_S = 60.0  # poll takes no infinity; the loop around it waits again
+_NEVER = float("inf")
+_jitter = random.SystemRandom().random
+_OPEN = LineState.OPEN  # used with each request: a member of an Enum costs as much as a call
+
+
+class BlockingChannel:
+    """Sends one request at a time to a tcp or mbaps endpoint, and waits for its answer."""
+
+    def __init__(self, target: ConnectionTarget) -> None:
+        self._target = target
+        self._rules = replace(target.rules, in_flight=1, connections=1)
+        self._patience_s = target.rules.patience_s
+        self._backoff = Backoff(_jitter)
+        self._breaker = UnitBreaker(_jitter)
+        self._transport: BlockingTransport | None = None
+        self.counters = ChannelCounters()
+        self.suspects = self._breaker.suspects
+        self.loop = _Timers()
+        self.writer = _Writer()
+        self._line = MbapLine(self, self._rules)
+
+    def open(self) -> None:
+        """Connect now, if there is no connection. Raises Unreachable."""
+        self._catch_up()
+        if self._line.state is LineState.CLOSED:
+            self._connect()
+
+    def close(self) -> None:
+        """Close the connection; it cannot be used again."""
+        self._line.close("the connection was closed")
+
+    def exchange(self, request: RawRequest) -> bytes:
+        """Send `request` and return its answer, the MBAP ADU without its transaction id. Raises what `error_of` gives."""
+        if self._transport is not None:
+            self._catch_up()
+        call = _BlockingCall(None, request, time.monotonic() + self._patience_s)
+        if self.suspects and not self._breaker.allows(request.tail[0], time.monotonic()):
+            call.fail(Failure.UNIT_SILENT)
+        else:
+            if self._line.state is not _OPEN or not self._line.is_free():
+                self._make_ready(call)
+            if call.error is None:
+                self._send(call)
+        while call.answer is None and call.error is None:
+            self._wait(self.loop.next_at)
+        if call.error is not None:
+            raise call.error
+        return call.answer or b""
+
+    # -- for the line (LineOwner)
+
+    def line_free(self, line: Line) -> None: ...
+
+    def line_proven(self, line: Line) -> None:
+        self._backoff.succeeded()
+
+    def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
+        self._transport = None
+        if is_refusal:
+            self._backoff.failed(time.monotonic(), reason)
+
+    def unit_answered(self, unit_id: int) -> None:
+        self._breaker.answered(unit_id)
+
+    def unit_silent(self, unit_id: int) -> None:
+        self._breaker.silent(unit_id, time.monotonic())
+
+    def answer_dropped(self, reason: str) -> None:
+        self.counters.dropped_answers += 1
+
+    # -- machinery
+
+    def _make_ready(self, call: _BlockingCall) -> None:
+        """Wait until the line can send: connect, settle, keep the gap. Fails the call where that takes too long."""
+        if self._line.state is LineState.CLOSED:
+            if self._backoff.waits(time.monotonic()):
+                call.fail(Failure.UNREACHABLE, self._backoff.reason)
+                return
+            try:
+                self._connect()
+            except Unreachable as error:
+                call.fail(Failure.UNREACHABLE, str(error))
+                return
+        while not self._line.is_free():
+            if self._line.state is LineState.CLOSED:
+                call.fail(Failure.UNREACHABLE, self._backoff.reason)
+                return
+            if time.monotonic() >= call.send_by:
+                call.fail(Failure.NOT_SENT_IN_TIME)
+                return
+            self._wait(min(self.loop.next_at, call.send_by))
+
+    def _connect(self) -> None:
+        line = self._line = MbapLine(self, self._rules)
+        try:
+            transport = dial_blocking(
+                self._target.endpoint, tls=self._target.tls, timeout_s=self._rules.connect_timeout_s
+            )
+        except Unreachable as error:
+            self._backoff.failed(time.monotonic(), str(error))
+            raise
+        self._transport = transport
+        self.counters.connects += 1
+        line.state = LineState.CONNECTING
+        line.connection_made(transport)
+        line.state = LineState.SETTLING
+        if self._rules.connect_delay_s:
+            self.loop.call_at(time.monotonic() + self._rules.connect_delay_s, line.opened)
+        else:
+            line.opened()
+
+    def _send(self, call: _BlockingCall) -> None:
+        self.counters.sent += 1
+        try:
+            self._line.send(call)
+        except OSError as error:
+            self._lose(error)
+
+    def _catch_up(self) -> None:
+        """Handle bytes and timers that came due since the last call."""
+        transport = self._transport
+        while transport is not None and transport.wait(0):
+            self._receive(transport)
+            transport = self._transport
+        if self.loop.next_at <= time.monotonic():
+            self.loop.run_due()
+
+    def _wait(self, until: float) -> None:
+        transport = self._transport
+        wait_s = min(until - time.monotonic(), _LONGEST_WAIT_S)
+        if transport is None:
+            time.sleep(max(wait_s, 0.0))
+        elif transport.wait(wait_s):
+            self._receive(transport)
+            return
+        self.loop.run_due()
+
+    def _receive(self, transport: BlockingTransport) -> None:
+        try:
+            data = transport.receive()
+        except OSError as error:
+            self._lose(error)
+            return
+        if data:
+            self._line.data_received(data)
+        elif data is not None:
+            self._lose(None)
+
+    def _lose(self, error: Exception | None) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+        self._line.connection_lost(error)
+
+
+class _BlockingCall(Transaction):
+    """A transaction whose caller waits in `exchange`."""
+
+    __slots__ = ("answer", "error")
+
+    def __init__(self, source: object, request: RawRequest, send_by: float) -> None:
+        super().__init__(source, request, send_by)
+        self.answer: bytes | None = None
+        self.error: SealbusError | None = None
+
+    def finish(self, answer: bytes) -> None:
+        self.answer = answer
+
+    def fail(self, failure: Failure, detail: str = "") -> None:
+        self.error = error_of(failure, detail, may_change_state=self.request.may_change_state)
+
+
+class _Writer:
+    """Writes at once: there is no turn of a loop whose writes could be joined."""
+
+    __slots__ = ()
+
+    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        transport.write(data)
+
+
+class _Timer:
+    __slots__ = ("callback", "timers", "when")
+
+    def __init__(self, timers: _Timers, when: float, callback: Callable[[], object]) -> None:
+        self.timers = timers
+        self.when = when
+        self.callback = callback
+
+    def cancel(self) -> None:
+        self.timers.discard(self)
+
+
+class _Timers:
+    """The timers of a line, three at most; they run while a call waits. Times are those of `time.monotonic`."""
+
+    __slots__ = ("_timers", "next_at")
+
+    def __init__(self) -> None:
+        self._timers: list[_Timer] = []
+        self.next_at = _NEVER
+        """When the first of them is due."""
+
+    def time(self) -> float:
+        return time.monotonic()
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> _Timer:
+        timer = _Timer(self, when, callback)
+        self._timers.append(timer)
+        self._find_next()
+        return timer
+
+    def call_soon(self, callback: Callable[[], object], /) -> _Timer:
+        return self.call_at(0.0, callback)
+
+    def discard(self, timer: _Timer) -> None:
+        if timer in self._timers:
+            self._timers.remove(timer)
+            self._find_next()
+
+    def run_due(self) -> None:
+        now = time.monotonic()
+        for timer in [each for each in self._timers if each.when <= now]:
+            if timer in self._timers:  # one that ran before it may have cancelled it
+                self.discard(timer)
+                timer.callback()
+
+    def _find_next(self) -> None:
+        self.next_at = min((each.when for each in self._timers), default=_NEVER)

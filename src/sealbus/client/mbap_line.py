@@ -1,0 +1,134 @@
+"""One connection to a device that speaks MBAP, over TCP or TLS.
+
+A line sends each transaction under a transaction id of its own, never the client's, so that requests of many clients can
+share it. An answer is matched by that id. An answer that no request waits for is late or a duplicate and is dropped; it
+can never become the answer to the next request (MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 4.4.2.2). Surplus
+or missing bytes would shift the next answer, so they end the connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sealbus.client.line import Line, LineState
+from sealbus.protocol import MbapStream
+
+if TYPE_CHECKING:
+    from sealbus.client.line import LineOwner, LineRules
+    from sealbus.client.transaction import Transaction
+
+__all__ = ["MbapLine"]
+
+_RESETS_AFTER_SILENCES = 3
+_MOST_UNANSWERED = 256
+_SHORTEST_HEAD: Final = 6
+_OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs as much as a call
+
+
+class MbapLine(Line):
+    """MBAP over TCP or TLS: up to `in_flight` requests at once, matched by transaction id."""
+
+    __slots__ = ("_is_joining", "_joined", "_stream", "_transaction_id", "_unanswered")
+
+    def __init__(self, owner: LineOwner, rules: LineRules) -> None:
+        super().__init__(owner, rules)
+        self._stream = MbapStream()
+        self._transaction_id = 0
+        self._unanswered: set[int] = set()
+        self._joined: list[bytes] = []
+        self._is_joining = False
+
+    def send(self, transaction: Transaction) -> bool:
+        number = (self._transaction_id + 1) & 0xFFFF
+        while number in self._unanswered:  # its late answer must not be taken for this one's
+            number = (number + 1) & 0xFFFF
+        self._transaction_id = number
+        frame = number.to_bytes(2) + transaction.request.framed
+        pending = self._pending
+        pending[number] = transaction
+        if self._is_joining:
+            self._joined.append(frame)
+        elif len(pending) == 1:  # an idle line does not wait
+            self._writer.write(self.transport, frame)  # type: ignore[arg-type]  # a free line has a transport
+        else:
+            self._is_joining = True
+            self._joined.append(frame)
+            self._loop.call_soon(self._write_joined)
+        transaction.answer_due = self._loop.time() + self._timeout_s
+        if self._timer is None or self._gap_s:
+            self._watch(transaction)
+        return len(pending) < self._in_flight and self._hold_timer is None
+
+    def _write_joined(self) -> None:
+        """Write what was sent within one turn of the loop in one piece: a system call costs more than the rest."""
+        self._is_joining = False
+        if self._joined and self.transport is not None:
+            self.transport.write(b"".join(self._joined))
+            self._joined.clear()
+
+    def data_received(self, data: bytes) -> None:
+        size = len(data)
+        if size > _SHORTEST_HEAD and not self._stream.partial:
+            number = data[0] << 8 | data[1]
+            transaction = self._pending.get(number)
+            if transaction is not None:
+                request = transaction.request
+                if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
+                    del self._pending[number]
+                    self._finish(transaction, data[2:])
+                    # Without a gap there is no hold timer, so this is all of `is_free`; it saves two calls for each answer.
+                    if self._gap_s or self.state is not _OPEN or len(self._pending) >= self._in_flight:
+                        self._freed()
+                    else:
+                        self._owner.line_free(self)
+                    return
+        self._take_chunk(data)
+
+    def _take_chunk(self, data: bytes) -> None:
+        """Handle bytes that are not exactly one answer that fits."""
+        self._is_joining = True
+        try:
+            for adu in self._stream.feed(data):
+                transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._match_other(adu)
+                if transaction is None:
+                    continue
+                head = transaction.request.head
+                if head is not None and adu.startswith(head, 2):
+                    self._finish(transaction, adu[2:])
+                else:
+                    self._answered(transaction, adu[2:])
+                    if self.state is not _OPEN:
+                        return
+            if self._stream.fault is not None:
+                self.close(f"the device does not speak Modbus: {self._stream.fault}")
+            elif self._stream.partial and not self._pending:
+                self.close("the device sent surplus bytes after its answer")
+            else:
+                self._freed()
+        finally:
+            self._is_joining = False
+            if self._joined:
+                self._write_joined()
+
+    def _match_other(self, adu: bytes) -> Transaction | None:
+        """The transaction of an ADU with an unknown id: with lenient ids, the only one in flight."""
+        if self._rules.lenient_transaction_id and len(self._pending) == 1:
+            return self._pending.popitem()[1]
+        number = adu[0] << 8 | adu[1]
+        self._unanswered.discard(number)
+        self._owner.answer_dropped(f"no request waits for transaction id {number}")
+        return None
+
+    def _on_request_timeout(self, number: int) -> None:
+        self._unanswered.add(number)
+
+    def _on_silence(self) -> None:
+        # With lenient ids a late answer could be taken for the next one, so a time-out must end the connection.
+        if self._rules.lenient_transaction_id:
+            self.close("closed after a time-out: a late answer could be taken for the next one")
+        elif len(self._unanswered) > _MOST_UNANSWERED:
+            self.close(f"closed after {len(self._unanswered)} requests without an answer")
+        elif self._stream.partial and (self._silences > 1 or not self._pending):
+            self.close("the device began an answer and did not end it")
+        elif self._silences >= _RESETS_AFTER_SILENCES and not self._pending:
+            self.close(f"closed after {self._silences} time-outs in a row")
