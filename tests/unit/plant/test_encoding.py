@@ -123,7 +123,7 @@ def test_bits_of_a_register_become_a_mask(
         ("uint16", {}, 1.4, "cannot hold 1.4; the nearest value is 1"),
         ("uint16", {"sentinels": (0xFFFF,)}, 0xFFFF, "not available"),
         ("int16", {"sunspec": True}, -32768, "not available"),
-        ("string", {"length": 2}, "abcde", "does not fit 2 registers"),
+        ("string", {"length": 2}, "abcde", "needs more than 2 registers"),
         ("string", {"length": 2}, "a\0b", "NUL"),
         ("string", {"length": 2}, "ab ", "ends with a space"),
         ("string", {"length": 2}, 7, "not a text"),
