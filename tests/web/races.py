@@ -22,7 +22,7 @@ _PASSWORD = "correct horse battery"
 def _at_once(deeds: list[Callable[[], object]]) -> list[str]:
     from django.db import connection
 
-    from sealbus.web.access.errors import Conflict
+    from sealbus.web.errors import Conflict
 
     start = threading.Barrier(len(deeds))
     ends: list[str] = []
@@ -34,7 +34,7 @@ def _at_once(deeds: list[Callable[[], object]]) -> list[str]:
             deed()
             ends.append("done")
         except Conflict as error:
-            ends.append(str(error.get_codes()))
+            ends.append(error.code)
         finally:
             connection.close()
 

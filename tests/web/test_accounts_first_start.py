@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from sealbus.web.access.errors import Conflict
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import OneTimeLink, Role, User
+from sealbus.web.errors import Conflict
 from web.browsers import AUTH, PASSWORD, Browser, entries, holder
 
 pytestmark = pytest.mark.django_db

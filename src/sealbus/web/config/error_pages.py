@@ -16,13 +16,18 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from django.utils.html import escape
 
+from sealbus.web.access.errors import headers_of, status_of
 from sealbus.web.access.gate import tell_csrf_refused
 from sealbus.web.access.problems import problem
+from sealbus.web.errors import WebError
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from collections.abc import Callable
 
-__all__ = ["bad_request", "csrf_failure", "not_found", "permission_denied", "server_error"]
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+__all__ = ["WebErrorMiddleware", "bad_request", "csrf_failure", "not_found", "permission_denied", "server_error"]
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +47,26 @@ _PAGE = """<!doctype html>
 </main>
 </html>
 """
+
+
+class WebErrorMiddleware:
+    """Words an error of the domain that a plain view raised. REST views have their own table."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass on: `process_exception` does the work."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """None for anything else: Django answers 500."""
+        if not isinstance(error, WebError):
+            return None
+        response = _answer(request, HTTPStatus(status_of(error)), error.code, error.text)
+        for name, value in headers_of(error).items():
+            response[name] = value
+        return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

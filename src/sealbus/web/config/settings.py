@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "sealbus.web.accounts.middleware.LibraryAnswersMiddleware",
     "sealbus.web.accounts.middleware.SubjectMiddleware",
     "sealbus.web.access.gate.Gate",
+    "sealbus.web.config.error_pages.WebErrorMiddleware",
 ]
 
 ROOT_URLCONF = "sealbus.web.config.urls"

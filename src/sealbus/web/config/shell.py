@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from sealbus.errors import ConfigError, LocalError
-from sealbus.web.access.errors import Conflict
+from sealbus.errors import ConfigError, LocalError, SealbusError
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts import services as accounts
 from sealbus.web.accounts.models import User
@@ -21,6 +20,7 @@ from sealbus.web.audit.export import as_csv, as_json_lines
 from sealbus.web.audit.services import begin_export
 from sealbus.web.audit.verification import Verdict, verify_chain
 from sealbus.web.config.migration import explained_database
+from sealbus.web.errors import Conflict, Forbidden, Invalid, NotFound, WebError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,10 +33,12 @@ __all__ = [
     "make_emergency_link",
     "make_password_link",
     "make_setup_link",
+    "shell_error",
     "verify_entries",
 ]
 
 _SHELL = Actor(ActorKind.SYSTEM, name="shell")
+_REFUSED = (Forbidden, NotFound, Conflict)
 
 
 def make_setup_link() -> str:
@@ -81,6 +83,15 @@ def export_entries(*, kind: str, wanted: EntryFilter) -> Iterator[bytes]:
         yield from as_csv(entries) if kind == "csv" else as_json_lines(entries)
 
 
+def shell_error(error: WebError, *, file: str | None = None) -> SealbusError:
+    """The table of the shell: what cannot be used or done is status 2, what may succeed later is status 1."""
+    if isinstance(error, Invalid):
+        return ConfigError(error.text, file=file, hint="write another value")
+    if isinstance(error, _REFUSED):
+        return LocalError(f"{file}: {error.text}" if file else error.text)
+    return error
+
+
 def _site() -> Environment:
     site: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     return site
@@ -92,5 +103,5 @@ def _explained() -> Iterator[None]:
     with explained_database(_site()):
         try:
             yield
-        except Conflict as error:
-            raise LocalError(str(error.detail)) from None
+        except WebError as error:
+            raise shell_error(error) from None

@@ -23,11 +23,13 @@ from sealbus.web.access.actions import Action
 from sealbus.web.access.subject import Actor, ActorKind, Rights, Subject
 from sealbus.web.accounts.models import Group
 from sealbus.web.accounts.services.groups import create_group
+from sealbus.web.config.shell import shell_error
 from sealbus.web.devices import services
 from sealbus.web.devices.columns import COLUMNS, Table
 from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import AllowedNetwork
 from sealbus.web.devices.views.exchange import rows_of_json
+from sealbus.web.errors import WebError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +136,8 @@ def _texts(item: Any, names: tuple[str, ...], where: str, file: Path) -> list[st
 def _told(work: Any, file: Path) -> None:
     try:
         work()
+    except WebError as error:
+        raise shell_error(error, file=str(file)) from None
     except (ValidationError, APIException) as error:
         text = "; ".join(error.messages) if isinstance(error, ValidationError) else str(error.detail)
         raise ConfigError(text, file=str(file)) from None

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from sealbus.web.access.errors import Conflict
 from sealbus.web.access.models import Version
 from sealbus.web.accounts.models import Group, Role, User
 from sealbus.web.accounts.queries import administrators
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

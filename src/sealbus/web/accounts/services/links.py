@@ -22,7 +22,6 @@ from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.models import Assignment, Grant, OneTimeLink, Role, User
 from sealbus.web.accounts.queries import administrators
@@ -30,6 +29,7 @@ from sealbus.web.accounts.services.changing import changing_rights
 from sealbus.web.accounts.services.people import check_password, create_user
 from sealbus.web.accounts.services.refusals import record_refusal
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,12 @@ from django.views import View
 from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.exceptions import APIException
 
+from sealbus.web.access.errors import status_of
 from sealbus.web.access.gate import subject_of
 from sealbus.web.access.requirement import EVERYBODY
 from sealbus.web.accounts import services
 from sealbus.web.accounts.views.links import enter_emergency
+from sealbus.web.errors import WebError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +96,8 @@ class LinkPage(View):
             self._do(request, sent)
         except ValidationError as error:
             return self._page(request, 400, **_kept(sent), errors=error.messages)
+        except WebError as error:
+            return self._page(request, status_of(error), **_kept(sent), errors=[error.text])
         except APIException as error:
             return self._page(request, error.status_code, **_kept(sent), errors=[str(error.detail)])
         return self._page(request, is_done=True)

@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.calculated import dependents
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.ledger import demand, kind_of, record, swap
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     import datetime

@@ -13,11 +13,11 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.calculated import circle_in
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.ledger import alter, demand, insert
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.models import Command, CommandKind, CommandState, Tag
 from sealbus.web.devices.services.templates import tags_into
 from sealbus.web.devices.sunspec import Discovery, FoundModel, LeftOut, tags_of
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -18,12 +18,12 @@ from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied, Throttled
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Command, CommandKind, CommandState
 from sealbus.web.devices.services.ledger import demand
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
 from sealbus.web.devices.services.ledger import alter, demand, detail_of, insert, record, storable
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

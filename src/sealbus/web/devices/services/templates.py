@@ -14,7 +14,6 @@ from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.columns import Table
@@ -25,6 +24,7 @@ from sealbus.web.devices.services.configuring import groups_touched
 from sealbus.web.devices.services.importing import import_rows
 from sealbus.web.devices.services.ledger import demand, swap
 from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

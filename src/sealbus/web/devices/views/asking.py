@@ -11,7 +11,6 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.access.strict import query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.interchange import Report
@@ -28,6 +27,7 @@ from sealbus.web.devices.serializers.orders import (
 from sealbus.web.devices.serializers.templates import SunSpecTagsForm, SunSpecTagsShown
 from sealbus.web.devices.services import Wish
 from sealbus.web.devices.views.exchange import ImportQuery, answer
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
