@@ -52,7 +52,7 @@ def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Pa
         first.wait_for("^waiting until this is the collector", within_s=60)
         second.process.send_signal(signal.SIGSTOP)
         with psycopg.connect(database) as connection:  # time passes
-            connection.execute("UPDATE access_heartbeat SET at = at - interval '1 minute'")
+            connection.execute("UPDATE coordination_lease SET renewed_at = renewed_at - interval '1 minute'")
         first.wait_for("^listening on", within_s=_AT_ONCE_S)
         second.process.send_signal(signal.SIGCONT)
         second.wait_for("collects for this site by now; this one waits", within_s=_AT_ONCE_S)

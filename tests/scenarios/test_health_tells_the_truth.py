@@ -36,10 +36,10 @@ import json, os, sys
 from pathlib import Path
 from sealbus import web
 web.boot(Path(sys.argv[1]), os.environ)
-from sealbus.web.access.models import Heartbeat
+from sealbus.web.coordination import leases
 from sealbus.web.api.health import current_health
 if sys.argv[2:] == ["beat"]:
-    Heartbeat.hold("collector", "a test")
+    leases.hold("collector", "a test")
 print(json.dumps({part.name: part.problem for part in current_health().parts}))
 """
 

@@ -11,10 +11,10 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from sealbus.web.access.models import Version
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import Role
+from sealbus.web.coordination.versions import read_version
 from web.browsers import AUTH, PASSWORD, Browser, entries, holder, totp
 
 if TYPE_CHECKING:
@@ -238,14 +238,14 @@ def test_a_password_change_ends_all_other_sessions_and_changes_the_id_of_this_on
     here, there = Browser(), Browser("192.0.2.8")
     here.login("anna")
     there.login("anna")
-    before, version = here.session_id, Version.current("rights")
+    before, version = here.session_id, read_version("rights")
     wrong = {"current_password": "wrong", "new_password": "another good phrase"}
     assert here.post(f"{AUTH}account/password/change", wrong).status_code == 400
     assert here.post(f"{AUTH}account/password/change", wrong | {"current_password": PASSWORD}).status_code == 200
     assert here.get("/api/v1/me").status_code == 200
     assert here.session_id != before
     assert there.get("/api/v1/me").status_code == 401
-    assert Version.current("rights") > version
+    assert read_version("rights") > version
     assert len(entries("password.change")) == 1
     weak = {"current_password": "another good phrase", "new_password": "password1234"}
     assert here.post(f"{AUTH}account/password/change", weak).status_code == 400
@@ -301,10 +301,10 @@ def test_a_role_that_is_taken_away_is_gone_at_the_next_request() -> None:
     browser = Browser()
     browser.login("anna")
     assert "write" in browser.actions()
-    version = Version.current("rights")
+    version = read_version("rights")
     services.unassign(by=SHELL, assignment=anna.assignments.get())
     assert browser.actions() == set()
-    assert Version.current("rights") > version
+    assert read_version("rights") > version
     services.assign(by=SHELL, user=anna, role=Role.objects.get(name="Viewer"), group=None)
     assert browser.actions() == {"view"}
 

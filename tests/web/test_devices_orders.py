@@ -22,9 +22,9 @@ from sealbus.plant import (
     TestConnection,
 )
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Version
 from sealbus.web.accounts.models import Assignment, User
 from sealbus.web.audit.models import Entry
+from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command
 from sealbus.web.devices.views import orders
@@ -111,7 +111,7 @@ def test_who_asked_sees_how_far_it_is_and_what_came_of_it(engineer: APIClient) -
         "scan_registers.request",
         "scan_registers.finish",
     ]
-    assert Version.current("order") == 2
+    assert read_version("order") == 2
 
 
 def test_a_result_that_no_database_could_hold_is_held(engineer: APIClient) -> None:

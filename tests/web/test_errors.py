@@ -8,10 +8,10 @@ import pytest
 from django.test import RequestFactory
 
 from sealbus.errors import ConfigError, LocalError, SealbusError
-from sealbus.web.access.errors import STATUSES, answer_problem
 from sealbus.web.config.error_pages import WebErrorMiddleware
 from sealbus.web.config.shell import shell_error
 from sealbus.web.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable, WebError
+from sealbus.web.http.rest_errors import STATUSES, answer_problem
 
 _ERRORS: list[tuple[WebError, int, str]] = [
     (Invalid({"name": ["This is too long"]}), 400, "invalid"),

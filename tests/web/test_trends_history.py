@@ -16,10 +16,10 @@ from django.test import AsyncRequestFactory, override_settings
 from sealbus.history import History, HistoryRules, open_history
 from sealbus.samples import US_PER_S, Quality, Reason, Sample
 from sealbus.web.access.actions import Action
-from sealbus.web.access.streams import streamed
 from sealbus.web.accounts.models import Group
 from sealbus.web.audit.models import Entry
 from sealbus.web.devices import models
+from sealbus.web.http.streams import streamed
 from sealbus.web.trends import now, store
 from web.people import a_token, a_user, signed_in
 from web.plant_rows import a_device, a_group, a_tag

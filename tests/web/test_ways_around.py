@@ -242,5 +242,5 @@ def test_a_wrong_word_is_answered_with_the_right_ones() -> None:
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
     row = {"device": a_device("a").pk, "name": "t", "place": "input:0", "type": "flot32"}
     (text,) = anna.post("/api/v1/tags", row, "json").json()["errors"]["type"]
-    assert text.startswith('"flot32" is none of them: ')
+    assert text.startswith('"flot32" is not one of: ')
     assert "float32" in text

@@ -1,6 +1,6 @@
 """Errors of the site's domain. Services raise these, and nothing of REST, HTML or Django.
 
-Each surface words them in one table of its own: `web.access.errors` (problem documents), `web.config.error_pages`
+Each surface words them in one table of its own: `web.http.rest_errors` (problem documents), `web.config.error_pages`
 (pages) and `web.config.shell` (exit status). `code` is stable and for programs; the text is for the user.
 
 | error | meaning | REST and pages | shell |

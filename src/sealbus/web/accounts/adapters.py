@@ -22,13 +22,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-from sealbus.web.access.problems import problem
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.lockout import LOCKED_S, account_key, locked_answer, seconds_locked
 from sealbus.web.accounts.middleware import address_of
 from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.http.problems import problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,8 +18,8 @@ from django.conf import settings
 from django.core.cache import caches
 from django.utils import timezone
 
-from sealbus.web.access.problems import problem
 from sealbus.web.accounts.subjects import of_request
+from sealbus.web.http.problems import problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,13 +16,13 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
-from sealbus.web.access.models import Version
 from sealbus.web.access.subject import Actor, ActorKind, Subject
 from sealbus.web.accounts.middleware import address_of
 from sealbus.web.accounts.models import User
 from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.coordination.versions import bump_version
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -71,7 +71,7 @@ def on_logged_out(sender: Any, *, request: HttpRequest, user: User | None, **_: 
 def session_ended(actor: Actor, user: User, action: str = "session.end") -> None:
     """A session is over."""
     with transaction.atomic():
-        Version.bump("rights")
+        bump_version("rights")
         append(Event(actor, action, Target("user", user.pk, user.username)))
 
 
@@ -80,7 +80,7 @@ def on_password_changed(sender: Any, *, request: HttpRequest, user: User, **_: A
     _end_other_sessions(request, user)
     UserSession.objects.create_from_request(request)
     with transaction.atomic():
-        Version.bump("rights")
+        bump_version("rights")
         _append(request, user, "password.change")
 
 
@@ -100,7 +100,7 @@ def on_second_factor_changed(sender: Any, *, signal: Any, request: HttpRequest, 
     if signal is signals.authenticator_added:
         _end_other_sessions(request, user)
     with transaction.atomic():
-        Version.bump("rights")
+        bump_version("rights")
         _append(request, user, f"second-factor.{names.get(signal, 'renew')}", detail={"kind": kind})
 
 
@@ -112,7 +112,7 @@ def on_second_factor_used(sender: Any, *, request: HttpRequest, user: User, reau
     request.session.cycle_key()
     with transaction.atomic():
         UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
-        Version.bump("rights")
+        bump_version("rights")
         _append(request, user, "second-factor.use", detail={"kind": str(more["authenticator"].type)})
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from rest_framework import serializers
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.strict import Strict
 from sealbus.web.access.subject import NOBODY
 from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
 from sealbus.web.accounts.queries import visible_groups
+from sealbus.web.http.strict import Strict
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -20,9 +20,9 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from sealbus.web.access.models import Heartbeat
-from sealbus.web.access.probes import ADVISORIES, PROBES
 from sealbus.web.audit.chain_state import head_problem
+from sealbus.web.coordination import leases
+from sealbus.web.coordination.probes import ADVISORIES, PROBES
 from sealbus.web.trends.service import running_service
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _database() -> str:
 
 
 def _collector() -> str:
-    return "" if Heartbeat.is_alive("collector") else "the collector does not show a sign of life"
+    return "" if leases.is_alive("collector") else "the collector does not show a sign of life"
 
 
 def _bus() -> str:

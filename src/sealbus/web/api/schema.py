@@ -18,8 +18,8 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sealbus.web.access.authentication import GatePermission, SubjectAuthentication
 from sealbus.web.access.requirement import SIGNED_IN
+from sealbus.web.http.authentication import GatePermission, SubjectAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -53,7 +53,7 @@ _PROBLEM: dict[str, Any] = {
 class SubjectScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped library
     """How callers say who they are."""
 
-    target_class = "sealbus.web.access.authentication.SubjectAuthentication"
+    target_class = "sealbus.web.http.authentication.SubjectAuthentication"
     name: list[str] = ["token", "session"]  # noqa: RUF012 - as the library has it
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:

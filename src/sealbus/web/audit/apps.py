@@ -15,7 +15,7 @@ class AuditApp(AppConfig):
 
     def ready(self) -> None:
         """Tell how the forwarding is."""
-        from sealbus.web.access.probes import ADVISORIES
         from sealbus.web.audit.forwarding import forwarding_problem
+        from sealbus.web.coordination.probes import ADVISORIES
 
         ADVISORIES["syslog"] = forwarding_problem

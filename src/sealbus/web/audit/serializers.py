@@ -6,9 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from sealbus.web.access.strict import Strict
 from sealbus.web.audit.models import Entry, Result, Source
 from sealbus.web.audit.verification import Fault
+from sealbus.web.http.strict import Strict
 
 __all__ = [
     "EntrySerializer",

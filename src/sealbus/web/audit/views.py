@@ -13,10 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import may
-from sealbus.web.access.streams import streamed
-from sealbus.web.access.strict import query_of
 from sealbus.web.audit.checkpoints import noted_heads, parse_head
 from sealbus.web.audit.export import as_csv, as_json_lines
 from sealbus.web.audit.models import Entry, Source
@@ -32,6 +29,9 @@ from sealbus.web.audit.serializers import (
 )
 from sealbus.web.audit.services import begin_export
 from sealbus.web.audit.verification import verify_chain
+from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.streams import streamed
+from sealbus.web.http.strict import query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from sealbus.web.access.json_values import json_problem
+from sealbus.web.http.json_values import json_problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

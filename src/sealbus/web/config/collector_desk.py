@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db import Error, InterfaceError, close_old_connections, connection
 
 from sealbus.errors import SealbusError
-from sealbus.web.access import hints
-from sealbus.web.access.models import Heartbeat, Version
 from sealbus.web.accounts.services.refusals import flush_refusals
 from sealbus.web.audit.checkpoints import note_head
 from sealbus.web.audit.forwarding import keep_forwarding
 from sealbus.web.audit.takeover import take_records
+from sealbus.web.coordination import hints, leases
+from sealbus.web.coordination.models import Version
 from sealbus.web.devices import queries
 from sealbus.web.devices.services import collector
 
@@ -78,7 +78,7 @@ class CollectorDesk:
     @staticmethod
     def carry_hints(publish: Callable[[str, bytes], None] | None) -> None:
         """Let hints about changes that are made here travel by this."""
-        hints.carry(publish)
+        hints.set_publisher(publish)
 
     @_at_the_desk
     def versions(self) -> tuple[int, int]:
@@ -144,9 +144,9 @@ class CollectorDesk:
     @_at_the_desk
     def hold(self, worker: str) -> str:
         """Be the collector of the site, and say that it is alive. Who is it instead, or empty."""
-        return Heartbeat.hold("collector", worker)
+        return leases.hold("collector", worker)
 
     @_at_the_desk
     def release(self, worker: str) -> None:
         """Be it no more."""
-        Heartbeat.release("collector", worker)
+        leases.release("collector", worker)

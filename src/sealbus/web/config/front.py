@@ -12,12 +12,12 @@ from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from sealbus.web.access.problems import CONTENT_TYPE, problem_body
 from sealbus.web.config.bodies import BodyBudget, BodyRefused, Gone
 from sealbus.web.config.callers import Refusal
 from sealbus.web.config.headers import complete_headers
 from sealbus.web.config.lanes import Busy, Lanes
 from sealbus.web.config.lifespan import running_parts
+from sealbus.web.http.problems import CONTENT_TYPE, problem_body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -24,6 +24,7 @@ if SEALBUS.public_host in ("127.0.0.1", "localhost", "::1"):
     ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SEALBUS.public_url]
 CSRF_FAILURE_VIEW = "sealbus.web.config.error_pages.csrf_failure"
+GATE_REFUSAL_VIEW = "sealbus.web.config.error_pages.refused"
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 INSTALLED_APPS = [
@@ -42,7 +43,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "csp",
-    "sealbus.web.access.apps.AccessApp",
+    "sealbus.web.coordination.apps.CoordinationApp",
     "sealbus.web.audit.apps.AuditApp",
     "sealbus.web.accounts.apps.AccountsApp",
     "sealbus.web.devices.apps.DevicesApp",
@@ -76,7 +77,7 @@ AUTH_USER_MODEL = "accounts.User"
 CACHES: dict[str, Any] = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "web_cache",  # made by a migration of `access`
+        "LOCATION": "web_cache",  # made by the migration of `coordination`
         "OPTIONS": {"MAX_ENTRIES": 100_000},  # it counts failed logins: nobody may push entries out by making more
     },
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
@@ -197,16 +198,16 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["sealbus.web.access.authentication.SubjectAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["sealbus.web.access.authentication.GatePermission"],
-    "DEFAULT_RENDERER_CLASSES": ["sealbus.web.access.pages.ProblemRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["sealbus.web.access.json_bodies.JsonBody"],
-    "DEFAULT_PAGINATION_CLASS": "sealbus.web.access.pages.Pages",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["sealbus.web.http.authentication.SubjectAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["sealbus.web.http.authentication.GatePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["sealbus.web.http.rendering.ProblemRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["sealbus.web.http.json_bodies.JsonBody"],
+    "DEFAULT_PAGINATION_CLASS": "sealbus.web.http.paging.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["sealbus.web.access.throttles.SubjectThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["sealbus.web.http.throttles.SubjectThrottle"],
     "DEFAULT_THROTTLE_RATES": {"subject": "1200/min", "nobody": "120/min", "export": "30/min"},
     "DEFAULT_METADATA_CLASS": None,
-    "EXCEPTION_HANDLER": "sealbus.web.access.errors.answer_problem",
+    "EXCEPTION_HANDLER": "sealbus.web.http.rest_errors.answer_problem",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # `?format=` is no parameter of ours, and says so as any other
     "NUM_PROXIES": 0,

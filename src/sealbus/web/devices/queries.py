@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sealbus.web.access.models import Version
+from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices.models import AllowedNetwork, Connection, Device, RetentionClass, SerialPattern, Tag
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _CALCULATED = (
 
 def plan_version() -> int:
     """The number that counts changes of the plan."""
-    return Version.current("plan")
+    return read_version("plan")
 
 
 def plan() -> dict[str, Any]:

@@ -18,10 +18,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices import values
 from sealbus.web.devices.columns import COLUMNS, Table
 from sealbus.web.devices.fields import BoundedJson
+from sealbus.web.http.strict import Strict
 
 __all__ = ["DEVICE_MEMBERS", "TAG_MEMBERS", "TemplateDevice", "TemplateDocument", "shipped_documents"]
 

@@ -13,10 +13,10 @@ from rest_framework.views import APIView
 from sealbus.bus import STATE_TOPIC, CollectorReport, decode_report
 from sealbus.errors import SealbusError
 from sealbus.web.access.actions import Action
-from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices.models import Connection, Device, Tag
+from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.strict import Strict, query_of
 from sealbus.web.trends.service import running_service
 
 if TYPE_CHECKING:

@@ -22,10 +22,11 @@ from django.core.handlers.asgi import ASGIRequest
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.gate import refused
-from sealbus.web.access.models import Version
 from sealbus.web.access.requirement import Requirement, Verdict, may
 from sealbus.web.accounts.middleware import address_of
 from sealbus.web.accounts.subjects import of_request
+from sealbus.web.coordination.versions import read_version
+from sealbus.web.http.problems import REFUSALS
 
 if TYPE_CHECKING:
     from sealbus.web.access.subject import Subject
@@ -35,12 +36,6 @@ __all__ = ["LIVE", "ROUTE", "Credential", "Denied", "Entered", "enter"]
 LIVE: Requirement = may(Action.VIEW)
 """What a live socket requires."""
 ROUTE = "live-socket"
-_STATUSES = {
-    Verdict.SIGN_IN: (HTTPStatus.UNAUTHORIZED, "sign-in-needed"),
-    Verdict.SECOND_FACTOR: (HTTPStatus.FORBIDDEN, "second-factor-needed"),
-    Verdict.NOT_FOR_TOKENS: (HTTPStatus.FORBIDDEN, "not-for-tokens"),
-    Verdict.REFUSED: (HTTPStatus.FORBIDDEN, "no-right"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ class Denied:
 
 def enter(scope: Any) -> Entered | Denied:
     """Judge a handshake by its ASGI scope. Asks the database."""
-    rights_version = Version.current("rights")
+    rights_version = read_version("rights")
     request = _request(scope)
     address = address_of(request)
     subject = of_request(request, address)
@@ -80,7 +75,7 @@ def enter(scope: Any) -> Entered | Denied:
     if subject.is_signed_in and not subject.is_token and not _is_from_our_page(request):
         return _deny(Denied(HTTPStatus.FORBIDDEN, "foreign-origin", subject), request, Verdict.REFUSED)
     if verdict is not Verdict.ALLOWED:
-        return _deny(Denied(*_STATUSES[verdict], subject), request, verdict)
+        return _deny(Denied(REFUSALS[verdict].status, REFUSALS[verdict].type, subject), request, verdict)
     session_key = "" if subject.is_token else request.session.session_key or ""
     return Entered(subject, Credential(subject.user_id, subject.token_key, session_key), rights_version)
 

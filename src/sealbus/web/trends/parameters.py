@@ -14,7 +14,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from sealbus.samples import US_PER_S
-from sealbus.web.access.strict import Strict
+from sealbus.web.http.strict import Strict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Version
 from sealbus.web.accounts.models import ApiToken, Group, User
+from sealbus.web.coordination.models import Version
 from sealbus.web.devices.models import Device, Tag
 from sealbus.web.trends.catalog import Catalog, CatalogTag
 from sealbus.web.trends.freshness import stale_after_s

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from sealbus.bus import open_bus
-from sealbus.web.access import hints
 from sealbus.web.access.gate import refused
 from sealbus.web.access.requirement import Verdict
+from sealbus.web.coordination import hints
 from sealbus.web.trends.desk import Desk
 from sealbus.web.trends.entry import ROUTE, enter
 from sealbus.web.trends.guests import Guests
@@ -109,11 +109,11 @@ async def live_service() -> AsyncGenerator[None]:
         service = LiveService(bus)
         running = asyncio.create_task(service.run(), name="live service")
         _Running.service = service
-        hints.carry(bus.publish)
+        hints.set_publisher(bus.publish)
         try:
             yield
         finally:
-            hints.carry(None)
+            hints.set_publisher(None)
             _Running.service = None
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import Error as DatabaseError
 
 from sealbus.errors import PeerError
-from sealbus.web.access.problems import CONTENT_TYPE, problem_body
+from sealbus.web.http.problems import CONTENT_TYPE, TOKEN_CHALLENGE, problem_body
 from sealbus.web.trends.allowance import Allowance
 from sealbus.web.trends.conversation import Conversation
 from sealbus.web.trends.entry import Denied
@@ -184,6 +184,6 @@ async def _deny(send: Send, status: HTTPStatus, kind: str) -> None:
     content = json.dumps(problem_body(status.value, kind)).encode()
     headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(content)).encode())]
     if status is HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b'Token realm="sealbus"'))
+        headers.append((b"www-authenticate", TOKEN_CHALLENGE.encode()))
     await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": content, "more_body": False})

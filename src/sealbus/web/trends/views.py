@@ -13,10 +13,10 @@ from rest_framework.views import APIView
 from sealbus.errors import LocalError
 from sealbus.history import Bucket, Cursor, HistoryUnavailable
 from sealbus.web.access.actions import Action
-from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.streams import streamed
-from sealbus.web.access.strict import query_of
+from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.streams import streamed
+from sealbus.web.http.strict import query_of
 from sealbus.web.trends import answers, parameters
 from sealbus.web.trends.now import values_now
 from sealbus.web.trends.queries import TagOf, asked_tags, asked_values, device_or_group_exists

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from sealbus.web.access.models import Version
 from sealbus.web.accounts.models import Group, Role, User
 from sealbus.web.accounts.queries import administrators
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _Row = TypeVar("_Row", User, Role, Group)
 def changing_rights() -> Iterator[None]:
     """A transaction in which rights change. Raises Conflict where it would leave nobody who administers."""
     with transaction.atomic():
-        Version.bump("rights")
+        bump_version("rights")
         had_one = administrators().exists()
         yield
         if had_one and not administrators().exists():

@@ -11,8 +11,6 @@ from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
-from sealbus.web.access.strict import query_of
 from sealbus.web.accounts import queries, services
 from sealbus.web.accounts.models import Assignment, Group, Role, User
 from sealbus.web.accounts.serializers import (
@@ -31,7 +29,8 @@ from sealbus.web.accounts.serializers import (
     UserQuery,
     UserShown,
 )
-from sealbus.web.accounts.views.reading import body_of
+from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.strict import body_of, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,12 +9,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import EVERYBODY, Requirement
 from sealbus.web.accounts import services
 from sealbus.web.accounts.serializers import LinkForm, PasswordForm, SetUpForm, SetUpShown, UserShown
 from sealbus.web.accounts.subjects import EMERGENCY_KEY
-from sealbus.web.accounts.views.reading import body_of
+from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.strict import body_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,15 +12,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
 from sealbus.web.accounts import queries, services
 from sealbus.web.accounts.models import ApiToken, User
 from sealbus.web.accounts.reviewing import MeShown, ReviewShown, shown_subject
 from sealbus.web.accounts.serializers import IssuedTokenShown, TokenForm, TokenShown
 from sealbus.web.accounts.subjects import used_second_factor
-from sealbus.web.accounts.views.reading import body_of
+from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.strict import body_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

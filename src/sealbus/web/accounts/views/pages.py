@@ -14,12 +14,12 @@ from django.views import View
 from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.exceptions import APIException
 
-from sealbus.web.access.errors import status_of
 from sealbus.web.access.gate import subject_of
 from sealbus.web.access.requirement import EVERYBODY
 from sealbus.web.accounts import services
 from sealbus.web.accounts.views.links import enter_emergency
 from sealbus.web.errors import WebError
+from sealbus.web.http.rest_errors import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,6 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.strict import Strict
 from sealbus.web.access.subject import NOBODY
 from sealbus.web.accounts.models import Group
 from sealbus.web.devices import values
@@ -23,6 +22,7 @@ from sealbus.web.devices.fields import BoundedJson, Finite
 from sealbus.web.devices.hosts import Hosts
 from sealbus.web.devices.models import Connection, Device, RetentionClass, Tag
 from sealbus.web.devices.tag_rules import TYPES, tag_problems
+from sealbus.web.http.strict import Strict
 
 if TYPE_CHECKING:
     from django.db import models

@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from sealbus.errors import LocalError
 from sealbus.protocol import Place, parse_place
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices.models import Command, CommandState
+from sealbus.web.http.strict import Strict
 
 __all__ = ["OrderShown", "OrdersShown", "ReadForm", "ScanRegistersForm", "ScanUnitsForm", "SunSpecForm", "TestForm"]
 

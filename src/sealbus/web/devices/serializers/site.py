@@ -8,9 +8,9 @@ from rest_framework import serializers
 
 from sealbus.endpoints import NetworkRules
 from sealbus.errors import ConfigError
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices.fields import Finite
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
+from sealbus.web.http.strict import Strict
 
 __all__ = ["AllowedNetworkForm", "RetentionForm", "SerialPatternForm"]
 

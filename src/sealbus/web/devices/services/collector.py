@@ -18,7 +18,7 @@ from sealbus.web.accounts.models import ApiToken, User
 from sealbus.web.accounts.subjects import subject_of_token, subject_of_user
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, append
-from sealbus.web.devices.hints import announce
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import Command, CommandKind, CommandState
 from sealbus.web.devices.queries import tag_plans
 from sealbus.web.devices.services.orders import NEEDED, target_of
@@ -182,7 +182,7 @@ def _end(
         rows = Command.objects.filter(pk=command.pk, state=then)
         if not rows.update(state=state, reason=reason, result=result, finished_at=timezone.now()):
             return False
-        announce("order")
+        bump_version("order")
         actor = Actor(ActorKind(command.actor_kind), command.actor_id, command.actor_name, command.actor_address)
         how = audited or _RESULTS.get(state, Result.FAILED)
         detail = {"order": command.pk, "state": state.value, "reason": reason}

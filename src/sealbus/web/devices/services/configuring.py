@@ -13,8 +13,8 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import circle_in
-from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.ledger import alter, demand, insert
 from sealbus.web.errors import Conflict
@@ -33,7 +33,7 @@ def create(*, row: _Configured, subject: Subject) -> _Configured:
     """Store a new connection, device or tag."""
     demand(subject, Action.CONFIGURE, *groups_touched(row, {}))
     with transaction.atomic():
-        announce("plan")
+        bump_version("plan")
         insert(row, subject=subject)
         _refuse_circles(row)
     return row
@@ -45,7 +45,7 @@ def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> 
     if row.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
     with transaction.atomic():
-        announce("plan")
+        bump_version("plan")
         alter(row, fields, subject=subject)
         _refuse_circles(row)
     return row

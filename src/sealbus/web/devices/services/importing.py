@@ -17,12 +17,11 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Version
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.coordination.versions import bump_version, read_version
 from sealbus.web.devices.calculated import unseen_inputs
 from sealbus.web.devices.columns import Table
-from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.services.configuring import groups_touched
@@ -60,7 +59,7 @@ def import_rows(
     """Store rows, or say what would happen. Nothing is stored if the report has a problem in the end. `about`: what it
     belongs to, where that is one thing (a template applied to a device), for the audit.
     """
-    seen = Version.current("plan")
+    seen = read_version("plan")
     batch = _judged(table, rows, report, subject)
     if batch.was_refused:
         note_refused(subject, f"{table.value[:-1]}.import")
@@ -68,8 +67,8 @@ def import_rows(
         return report
     try:
         with transaction.atomic():
-            announce("plan")
-            if Version.current("plan") != seen + 1:
+            bump_version("plan")
+            if read_version("plan") != seen + 1:
                 report.forget()
                 batch = _judged(table, rows, report, subject)
             if not report.has_problems():

@@ -20,7 +20,7 @@ from rest_framework.exceptions import PermissionDenied, Throttled
 from sealbus.web.access.actions import Action
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
-from sealbus.web.devices.hints import announce
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import Command, CommandKind, CommandState
 from sealbus.web.devices.services.ledger import demand
 from sealbus.web.errors import Conflict
@@ -74,7 +74,7 @@ def request_orders(*, wishes: Sequence[Wish], subject: Subject) -> list[Command]
             demand(subject, action, wish.group_id)
         _refuse_what_is_off(wish)
     with transaction.atomic():
-        announce("order")
+        bump_version("order")
         _refuse_too_many(wishes, subject)
         commands = [_command(wish, subject) for wish in wishes]
         for command in commands:
@@ -93,7 +93,7 @@ def cancel_order(*, command: Command, subject: Subject) -> Command:
         demand(subject, Action.CONFIGURE, command.group_id)
     now = timezone.now()
     with transaction.atomic():
-        announce("order")
+        bump_version("order")
         rows = Command.objects.filter(pk=command.pk)
         reason = f"taken back by {subject.actor.name}"
         ended = rows.filter(state=CommandState.REQUESTED).update(
@@ -145,7 +145,7 @@ def _refuse_what_is_off(wish: Wish) -> None:
 
 
 def _refuse_too_many(wishes: Sequence[Wish], subject: Subject) -> None:
-    """Counted behind the version that `announce` holds, so two askers at the same moment are both counted."""
+    """Counted behind the version that `bump_version` holds, so two askers at the same moment are both counted."""
     now = timezone.now()
     own = Command.objects.filter(actor_id=_user_of(subject))
     for kind in {wish.kind for wish in wishes}:

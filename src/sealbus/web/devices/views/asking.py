@@ -11,7 +11,6 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.strict import query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import Command, CommandKind
@@ -28,14 +27,15 @@ from sealbus.web.devices.serializers.templates import SunSpecTagsForm, SunSpecTa
 from sealbus.web.devices.services import Wish
 from sealbus.web.devices.views.exchange import ImportQuery, answer
 from sealbus.web.errors import Conflict
+from sealbus.web.http.strict import query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rest_framework.request import Request
 
-    from sealbus.web.access.strict import Strict
     from sealbus.web.devices.models import Connection, Device, Tag
+    from sealbus.web.http.strict import Strict
 
 __all__ = ["AskConnection", "AskDevice", "AskTags"]
 

@@ -15,14 +15,14 @@ from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
-from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.views.asking import AskConnection, AskDevice, AskTags
 from sealbus.web.devices.views.exchange import Exchange
+from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

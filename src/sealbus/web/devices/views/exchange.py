@@ -19,14 +19,14 @@ from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.json_bodies import JsonBody
-from sealbus.web.access.problems import problem_body
-from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.columns import COLUMNS, Table
 from sealbus.web.devices.csv_table import MOST_ROWS, read_csv
 from sealbus.web.devices.exporting import export_csv, export_json
 from sealbus.web.devices.interchange import Report, Row
+from sealbus.web.http.json_bodies import JsonBody
+from sealbus.web.http.problems import problem_body
+from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
-"""How often may somebody ask? Per user or token, and per address for nobody. What is too much is 429 with Retry-After.
+"""How often a caller may ask: one allowance for each user, each token, and each address that has not signed in.
 
-Django's own cache of this process counts, or Redis where several processes share the work.
+Above it the answer is 429 with Retry-After. Counted in the cache of this process, or in Redis where several processes
+serve the site.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.cache import caches
 from rest_framework.throttling import SimpleRateThrottle
 
-from sealbus.web.access.authentication import rest_subject
+from sealbus.web.http.authentication import rest_subject
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -20,9 +21,7 @@ __all__ = ["SubjectThrottle"]
 
 
 class SubjectThrottle(SimpleRateThrottle):
-    """One allowance for each user, each token, and each address that has not signed in. `throttle_scope` of a view
-    names another.
-    """
+    """`throttle_scope` of a view names another allowance than "subject"."""
 
     scope = "subject"
 
@@ -30,7 +29,7 @@ class SubjectThrottle(SimpleRateThrottle):
         self.cache = caches["process"]
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        """Count this one, and say whether it is within the allowance."""
+        """Count this request; False above the allowance."""
         subject = rest_subject(request)
         self.scope = getattr(view, "throttle_scope", "subject") if subject.is_signed_in else "nobody"
         self.rate = self.get_rate()
@@ -38,7 +37,7 @@ class SubjectThrottle(SimpleRateThrottle):
         return bool(super().allow_request(request, view))
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        """Whose allowance it is."""
+        """The key of the allowance."""
         subject = rest_subject(request)
-        who: Any = subject.token_key or subject.user_id or subject.actor.address
-        return f"throttle:{self.scope}:{subject.actor.kind}:{who}"
+        caller: Any = subject.token_key or subject.user_id or subject.actor.address
+        return f"throttle:{self.scope}:{subject.actor.kind}:{caller}"

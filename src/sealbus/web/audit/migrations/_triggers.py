@@ -1,4 +1,4 @@
-"""The database itself refuses to change or remove what the audit holds, and to move its head backwards."""
+"""Triggers: the database itself refuses to change or delete an audit entry, and to move the head of the chain backwards."""
 
 from django.db import migrations
 
@@ -42,22 +42,14 @@ POSTGRESQL_BACK = (
 )
 
 
-def put_in_force(apps, schema_editor):
+def create_triggers(apps, schema_editor):
     for statement in POSTGRESQL if schema_editor.connection.vendor == "postgresql" else SQLITE:
         schema_editor.execute(statement, params=None)
 
 
-def take_out(apps, schema_editor):
+def drop_triggers(apps, schema_editor):
     for statement in POSTGRESQL_BACK if schema_editor.connection.vendor == "postgresql" else SQLITE_BACK:
         schema_editor.execute(statement, params=None)
 
 
-class Migration(migrations.Migration):
-
-    dependencies = [
-        ("audit", "0001_initial"),
-    ]
-
-    operations = [
-        migrations.RunPython(put_in_force, take_out),
-    ]
+OPERATIONS = [migrations.RunPython(create_triggers, drop_triggers)]

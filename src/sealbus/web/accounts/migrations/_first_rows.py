@@ -1,12 +1,12 @@
-"""The roles that a new site starts with. They are rows like any other: whoever administers may change or remove them."""
+"""The roles that a new site starts with. They are ordinary rows: an administrator may change or delete them."""
 
 from django.db import migrations
 
 EVERYTHING = ("view", "acknowledge", "write", "configure", "administer", "audit")
 ROLES = (
     ("Viewer", "Sees devices, live values, history and alarms", ("view",), False),
-    ("Operator", "Watches, acknowledges alarms and asks for writes", ("view", "acknowledge", "write"), False),
-    ("Engineer", "Sets up connections, devices and tags", ("view", "acknowledge", "write", "configure"), False),
+    ("Operator", "Watches, acknowledges alarms and sends commands", ("view", "acknowledge", "write"), False),
+    ("Engineer", "Configures connections, devices and tags", ("view", "acknowledge", "write", "configure"), False),
     ("Security officer", "Gives rights and reads the audit", ("view", "audit", "administer"), True),
     ("Auditor", "Reads the audit", ("view", "audit"), False),
     ("Administrator", "May do everything", EVERYTHING, True),
@@ -20,6 +20,4 @@ def make_roles(apps, schema_editor):
         Grant.objects.bulk_create([Grant(role=role, action=action) for action in actions])
 
 
-class Migration(migrations.Migration):
-    dependencies = [("accounts", "0001_initial")]
-    operations = [migrations.RunPython(make_roles, migrations.RunPython.noop)]
+OPERATIONS = [migrations.RunPython(make_roles, migrations.RunPython.noop)]

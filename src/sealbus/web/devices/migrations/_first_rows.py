@@ -21,8 +21,4 @@ def ship(apps, schema_editor):
         apps.get_model("devices", "SerialPattern").objects.create(pattern=pattern, text="serial port")
 
 
-class Migration(migrations.Migration):
-
-    dependencies = [("devices", "0001_initial")]
-
-    operations = [migrations.RunPython(ship, migrations.RunPython.noop)]
+OPERATIONS = [migrations.RunPython(ship, migrations.RunPython.noop)]

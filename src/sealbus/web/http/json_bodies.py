@@ -1,4 +1,4 @@
-"""The bodies of the API: JSON that can be used, and nothing else (`json_values`), judged once for all of them."""
+"""The parser of JSON bodies, with the check of `json_values` for all of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-from sealbus.web.access.json_values import TOO_DEEP, json_problem
+from sealbus.web.http.json_values import TOO_DEEP, json_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,12 +16,12 @@ __all__ = ["JsonBody"]
 
 
 class JsonBody(JSONParser):
-    """The parser."""
+    """JSON that can be used."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """What it says. ParseError: nothing that can be used."""
+        """The parsed body. Raises ParseError for one that cannot be used."""
         try:
             data = super().parse(stream, media_type, parser_context)
         except RecursionError:

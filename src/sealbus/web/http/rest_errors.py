@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from sealbus.errors import SealbusError
-from sealbus.web.access.problems import problem_body
 from sealbus.web.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable, WebError
+from sealbus.web.http.problems import problem_body
 
 __all__ = ["STATUSES", "answer_problem", "headers_of", "status_of"]
 

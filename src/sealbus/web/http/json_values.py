@@ -1,7 +1,7 @@
-"""Is this JSON that can be used? Not nested without end, and with no text that is none.
+"""Whether parsed JSON can be used: bounded nesting, and only text that can be stored, logged and answered.
 
-What is nested too deep ends in a RecursionError, in the parser or in whoever walks through it later; half of a surrogate
-pair ("\\ud800") cannot be stored, logged or answered.
+JSON nested too deep ends in a RecursionError, in the parser or in any later code that walks it. Half of a surrogate
+pair ("\\ud800") is not a character.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def json_problem(data: Any) -> str:
-    """What is wrong with parsed JSON; empty if nothing is. Level by level: nothing that is sent can make this deep."""
+    """What is wrong with parsed JSON; empty if nothing is. Goes level by level, so no input can make this recursive."""
     level = [data]
     for _ in range(_DEEPEST):
         following: list[Any] = []
         for each in level:
             if isinstance(each, str):
                 if not each.isascii() and _SURROGATE.search(each):
-                    return "a text has half of a character in it (a surrogate); write it whole"
+                    return "a text contains half of a character (a surrogate): write the whole character"
             elif isinstance(each, dict):
                 following += each.keys()
                 following += each.values()

@@ -1,6 +1,6 @@
-"""How the REST framework learns who asks: it takes over what the middleware worked out, and asks the gate once more.
+"""How the REST framework learns the caller: it takes over the subject of the middleware, and asks the gate once more.
 
-Nothing here may import the framework's views: they import this.
+This module must not import the framework's views: they import it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 
-from sealbus.web.access.gate import knows_method, requirement_for, subject_of, tell_csrf_refused
+from sealbus.web.access.gate import knows_method, record_csrf_refused, requirement_for, subject_of
 from sealbus.web.access.requirement import Verdict
+from sealbus.web.http.problems import TOKEN_CHALLENGE
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -24,15 +25,15 @@ __all__ = ["GatePermission", "SubjectAuthentication", "rest_subject"]
 
 
 def rest_subject(request: Request) -> Subject:
-    """Who asks."""
+    """The caller."""
     return subject_of(request._request)
 
 
 class SubjectAuthentication(SessionAuthentication):
-    """Takes over what the middleware worked out; a session has to show that it asks on purpose (CSRF)."""
+    """Takes over the subject. A session must prove by a CSRF token that the request comes from a page of this site."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        """The user and his subject; None for nobody."""
+        """The user and the subject; None for nobody."""
         subject = rest_subject(request)
         if not subject.is_signed_in:
             return None
@@ -41,20 +42,20 @@ class SubjectAuthentication(SessionAuthentication):
         return (request._request.user, subject)
 
     def enforce_csrf(self, request: Request) -> None:
-        """As its parent, and recorded."""
+        """As its parent; a refusal is recorded."""
         try:
             super().enforce_csrf(request)
         except PermissionDenied:
-            tell_csrf_refused(request._request)
+            record_csrf_refused(request._request)
             raise
 
     def authenticate_header(self, request: Request) -> str:
-        """What a 401 offers."""
-        return 'Token realm="sealbus"'
+        """WWW-Authenticate of a 401."""
+        return TOKEN_CHALLENGE
 
 
 class GatePermission(BasePermission):
-    """The gate asked once more from within, so that no way into a REST view goes around it."""
+    """The gate once more, from inside the framework: a REST view that is called without the middleware stays closed."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the requirement of this view is met."""
@@ -64,5 +65,5 @@ class GatePermission(BasePermission):
             return False
         requirement = requirement_for(match.view_name or "", match.func, request.method or "")
         if requirement is None:
-            return not knows_method(match.func, request.method or "")  # the view answers 405, which tells nothing
+            return not knows_method(match.func, request.method or "")  # the view answers 405, which reveals nothing
         return requirement.judge(rest_subject(request)) is Verdict.ALLOWED
