@@ -71,9 +71,10 @@ def migrate() -> None:
 
 def serve(ready: Callable[[str], None]) -> None:
     """Serve the site until SIGTERM. `ready` gets lines for people; the last begins with "listening on "."""
+    from sealbus.web.config.limits import ServerLimits
     from sealbus.web.config.serving import serve_site
 
-    serve_site(ready)
+    serve_site(ready, ServerLimits())
 
 
 def setup_link() -> str:

@@ -15,14 +15,18 @@ from sealbus.web.trends.socket import live_socket
 
 if TYPE_CHECKING:
     from sealbus.web.config.environment import Environment
+    from sealbus.web.trends.limits import LiveLimits
 
-__all__ = ["application"]
+__all__ = ["build_application"]
 
-_SITE: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
 
-application = Front(
-    get_asgi_application(),
-    live_socket,
-    Callers(exposure_of(_SITE), settings.ALLOWED_HOSTS, _SITE.trusted_proxies, _SITE.public_url),
-    default_headers(is_https=_SITE.is_https),
-)
+def build_application(live: LiveLimits) -> Front:
+    """The application of this process, as its settings have it."""
+    site: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
+    return Front(
+        get_asgi_application(),
+        live_socket,
+        Callers(exposure_of(site), settings.ALLOWED_HOSTS, site.trusted_proxies, site.public_url),
+        default_headers(is_https=site.is_https),
+        live,
+    )

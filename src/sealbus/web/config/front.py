@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from sealbus.web.config.callers import Callers
+    from sealbus.web.trends.limits import LiveLimits
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
@@ -38,12 +39,18 @@ class Front:
     """The ASGI application of the process. `http` and `websocket` are what it leads to."""
 
     def __init__(
-        self, http: Application, websocket: Application | None, callers: Callers, headers: Sequence[tuple[bytes, bytes]]
+        self,
+        http: Application,
+        websocket: Application | None,
+        callers: Callers,
+        headers: Sequence[tuple[bytes, bytes]],
+        live: LiveLimits,
     ) -> None:
         self._http = http
         self._websocket = websocket
         self._callers = callers
         self._headers = headers
+        self._live_limits = live
         self._budget = BodyBudget()
         self._lanes: Lanes | None = None
         self.answered: Counter[int] = Counter()
@@ -65,7 +72,7 @@ class Front:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with running_parts():
+        async with running_parts(self._live_limits):
             await send({"type": "lifespan.startup.complete"})
             await receive()
         if self._lanes is not None:

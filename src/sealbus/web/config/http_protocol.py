@@ -1,4 +1,4 @@
-"""One HTTP connection, with the deadlines and sizes that uvicorn leaves open.
+"""One HTTP connection, with the deadlines (`limits`) and sizes that uvicorn leaves open.
 
 | what | bound |
 | --- | --- |
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealbus.web.config.admission import Admission
+    from sealbus.web.config.limits import ServerLimits
 
 __all__ = ["GuardedHttp"]
 
-_HEAD_S = 10.0
-_BODY_S = 60.0
-_READ_S = 30.0
 _LONGEST_HEAD = 32 * 1024
 _LONGEST_URL = 8 * 1024
 _MOST_HEADERS = 100
@@ -47,9 +45,15 @@ class GuardedHttp(HttpToolsProtocol):
     """uvicorn's protocol on httptools, bounded."""
 
     def __init__(
-        self, *args: Any, admission: Admission, site_headers: Sequence[tuple[bytes, bytes]], **options: Any
+        self,
+        *args: Any,
+        admission: Admission,
+        site_headers: Sequence[tuple[bytes, bytes]],
+        limits: ServerLimits,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
+        self._limits = limits
         self._admission = admission
         self._site_headers = site_headers
         self._deadline: asyncio.TimerHandle | None = None
@@ -64,7 +68,7 @@ class GuardedHttp(HttpToolsProtocol):
         """Admit it, and give it its first deadline."""
         super().connection_made(transport)
         if self._admission.admit(self):
-            self._within(_HEAD_S)
+            self._within(self._limits.head_s)
         else:
             transport.abort()
 
@@ -78,7 +82,7 @@ class GuardedHttp(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """He does not read as fast as we write: he has some time."""
         super().pause_writing()
-        self._unread = self.loop.call_later(_READ_S, self.transport.abort)
+        self._unread = self.loop.call_later(self._limits.read_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         """He has read."""
@@ -103,7 +107,10 @@ class GuardedHttp(HttpToolsProtocol):
         """It is a socket from here on, with deadlines of its own; it keeps its place until it is gone."""
         self._stop_clock()
         self._admission.serve(self)
-        self.ws_protocol_class = partial(GuardedSocket, gone=partial(self._admission.forget, self))  # type: ignore[assignment]
+        gone = partial(self._admission.forget, self)
+        self.ws_protocol_class = partial(  # type: ignore[assignment]
+            GuardedSocket, gone=gone, close_s=self._limits.socket_close_s
+        )
         super().handle_websocket_upgrade()
 
     # -- what the parser finds
@@ -113,7 +120,7 @@ class GuardedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._is_in_head, self._head_bytes = True, 0
         self._admission.ask(self)
-        self._within(_HEAD_S)
+        self._within(self._limits.head_s)
 
     def on_url(self, url: bytes) -> None:
         """A part of its URL."""
@@ -132,7 +139,7 @@ class GuardedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head is whole."""
         self._is_in_head = False
-        self._within(_BODY_S)
+        self._within(self._limits.body_s)
         if len(self.pipeline) >= _MOST_AHEAD:
             raise _TooMuch
         super().on_headers_complete()
@@ -147,14 +154,14 @@ class GuardedHttp(HttpToolsProtocol):
         """It is answered; what we wrote is to be read in time."""
         super().on_response_complete()
         if self.transport.is_closing():
-            self._cut_within(_READ_S)
+            self._cut_within(self._limits.read_s)
         else:
             self._admission.ask(self)
 
     def timeout_keep_alive_handler(self) -> None:
         """It was idle for long."""
         super().timeout_keep_alive_handler()
-        self._cut_within(_READ_S)
+        self._cut_within(self._limits.read_s)
 
     # -- refusals
 
@@ -174,7 +181,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._stop_clock()
         self.transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status.value, content, b"".join(lines), content))
         self.transport.close()
-        self._cut_within(_READ_S)
+        self._cut_within(self._limits.read_s)
 
     # -- the clock
 

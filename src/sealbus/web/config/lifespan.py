@@ -1,6 +1,6 @@
 """What runs in the web process besides requests: started before the first of them, ended after the last.
 
-Each part is an async context manager that takes nothing; one line in `_PARTS` adds it. They are entered in order and
+Each part is an async context manager that takes the limits; one line in `_PARTS` adds it. They are entered in order and
 left in the opposite one, each within its time.
 """
 
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
+    from sealbus.web.trends.limits import LiveLimits
+
 __all__ = ["running_parts"]
 
-_PARTS: tuple[Callable[[], AbstractAsyncContextManager[object]], ...] = (live_service,)
+_PARTS: tuple[Callable[[LiveLimits], AbstractAsyncContextManager[object]], ...] = (live_service,)
 
 
 @asynccontextmanager
-async def running_parts() -> AsyncGenerator[None]:
+async def running_parts(limits: LiveLimits) -> AsyncGenerator[None]:
     """All parts run within it."""
     async with AsyncExitStack() as stack:
         for part in _PARTS:
-            await stack.enter_async_context(part())
+            await stack.enter_async_context(part(limits))
         yield

@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
+    from sealbus.web.config.front import Front
+
 __all__ = ["MetricsServer"]
 
 
 class MetricsServer:
     """Serves the metrics at http://HOST:PORT/metrics from a thread of its own."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, application: Front) -> None:
         host, _, port = address.rpartition(":")
         registry = CollectorRegistry()
-        registry.register(_Site())
+        registry.register(_Site(application))
         try:
             served: tuple[WSGIServer, Thread] = start_http_server(int(port), addr=host.strip("[]"), registry=registry)
         except OSError as error:
@@ -49,14 +51,17 @@ class MetricsServer:
 
 
 class _Site(Collector):
-    def collect(self) -> Iterator[Metric]:
-        from sealbus.web.config.asgi import application  # loaded by the server, in its own order
+    def __init__(self, application: Front) -> None:
+        self._application = application
 
+    def collect(self) -> Iterator[Metric]:
         answers = CounterMetricFamily("sealbus_site_answers", "HTTP answers", labels=["status"])
-        for status, count in sorted(application.answered.items()):
+        for status, count in sorted(self._application.answered.items()):
             answers.add_metric([str(status)], count)
         yield answers
-        yield GaugeMetricFamily("sealbus_site_busy_lanes", "Requests being worked on", value=application.busy_lanes)
+        yield GaugeMetricFamily(
+            "sealbus_site_busy_lanes", "Requests being worked on", value=self._application.busy_lanes
+        )
         parts = GaugeMetricFamily("sealbus_site_part_ok", "1 where a part works, as last asked", labels=["part"])
         for part in last_health().parts:
             parts.add_metric([part.name], float(not part.problem))

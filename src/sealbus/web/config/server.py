@@ -16,6 +16,7 @@ import uvicorn
 
 from sealbus.errors import ConfigError
 from sealbus.web.config.admission import Admission
+from sealbus.web.config.asgi import build_application
 from sealbus.web.config.exposure import Exposure, exposure_of
 from sealbus.web.config.headers import default_headers
 from sealbus.web.config.http_protocol import GuardedHttp
@@ -27,18 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sealbus.web.config.environment import Environment
+    from sealbus.web.config.limits import ServerLimits
 
 __all__ = ["run_server"]
 
-_HANDSHAKE_S = 10.0
-_GOODBYE_S = 3.0
-_GRACE_S = 5
-_IDLE_S = 15
 _BACKLOG = 1024
 _LONGEST_SOCKET_MESSAGE = 64 * 1024
 
 
-def run_server(environment: Environment, ready: Callable[[str], None]) -> None:
+def run_server(environment: Environment, ready: Callable[[str], None], limits: ServerLimits) -> None:
     """Serve until SIGTERM or SIGINT. `ready` is given each line that people should read; the last one begins with
     "listening on ". Raises ConfigError where it cannot listen.
     """
@@ -49,8 +47,9 @@ def run_server(environment: Environment, ready: Callable[[str], None]) -> None:
         if certificate.own is not None:
             ready(f"the certificate is by this site's own authority: trust {certificate.own.anchor}")
             ready(f"SHA-256 fingerprint of that authority: {certificate.own.fingerprint}")
+    application = build_application(limits.live)
     config = uvicorn.Config(
-        "sealbus.web.config.asgi:application",
+        application,
         host=environment.listen_host,
         port=environment.listen_port,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
@@ -65,11 +64,11 @@ def run_server(environment: Environment, ready: Callable[[str], None]) -> None:
         proxy_headers=False,
         server_header=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=_IDLE_S,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=limits.idle_s,
+        timeout_graceful_shutdown=limits.stop_s,
     )
-    metrics = MetricsServer(environment.metrics) if environment.metrics else None
-    server = _Server(config, certificate, ready=lambda: ready(f"listening on {environment.public_url}"))
+    metrics = MetricsServer(environment.metrics, application) if environment.metrics else None
+    server = _Server(config, certificate, limits, ready=lambda: ready(f"listening on {environment.public_url}"))
     server.site_headers = default_headers(is_https=environment.is_https)
     server.run()
     if metrics is not None:
@@ -80,9 +79,15 @@ def run_server(environment: Environment, ready: Callable[[str], None]) -> None:
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, certificate: SiteCertificate | None, *, ready: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        certificate: SiteCertificate | None,
+        limits: ServerLimits,
+        *,
+        ready: Callable[[], None],
     ) -> None:
         super().__init__(config)
+        self._limits = limits
         self.site_headers: tuple[tuple[bytes, bytes], ...] = ()
         self.problem: ConfigError | None = None
         self._certificate = certificate
@@ -100,9 +105,10 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         options: dict[str, Any] = {}
         if self._certificate is not None:
-            options = {"ssl_handshake_timeout": _HANDSHAKE_S, "ssl_shutdown_timeout": _GOODBYE_S}
+            options["ssl_handshake_timeout"] = self._limits.tls_handshake_s
+            options["ssl_shutdown_timeout"] = self._limits.tls_close_s
             options["ssl"] = self._certificate.context
-            self._watch = loop.create_task(self._certificate.watch())
+            self._watch = loop.create_task(self._certificate.watch(self._limits.certificate_check_s))
         try:
             server = await loop.create_server(
                 self._protocol, self.config.host, self.config.port, backlog=_BACKLOG, **options
@@ -132,6 +138,7 @@ class _Server(uvicorn.Server):
             app_state=self.lifespan.state,
             admission=self._admission,
             site_headers=self.site_headers,
+            limits=self._limits,
         )
 
 

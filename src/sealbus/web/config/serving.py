@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sealbus.web.config.environment import Environment
+    from sealbus.web.config.limits import ServerLimits
 
 __all__ = ["check_site", "serve_site"]
 
 _log = logging.getLogger(__name__)
 
 
-def serve_site(ready: Callable[[str], None]) -> None:
+def serve_site(ready: Callable[[str], None], limits: ServerLimits) -> None:
     """Check, and serve until told to end."""
     environment: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     check_site()
@@ -41,7 +42,7 @@ def serve_site(ready: Callable[[str], None]) -> None:
         _check_migrated()
     _tell_of_first_start(ready)
     note_public_url(environment)
-    run_server(environment, ready)
+    run_server(environment, ready, limits)
 
 
 def check_site() -> None:

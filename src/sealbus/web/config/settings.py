@@ -69,7 +69,6 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "sealbus.web.config.urls"
-ASGI_APPLICATION = "sealbus.web.config.asgi.application"
 DATABASES: dict[str, Any] = {"default": SEALBUS.database.django()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"

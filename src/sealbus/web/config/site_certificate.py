@@ -37,7 +37,6 @@ _log = logging.getLogger(__name__)
 
 _NAME = "site"
 _RENEWED_BEFORE = timedelta(days=30)
-_LOOK_EVERY_S = 2.0
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -92,10 +91,10 @@ class SiteCertificate:
         self.context = build_site_context(identity)
         self.context.sni_callback = self._hand_over
 
-    async def watch(self) -> None:
+    async def watch(self, every_s: float) -> None:
         """Take up what changes, for ever."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(every_s)
             await asyncio.to_thread(self.renew)
 
     def renew(self) -> bool:

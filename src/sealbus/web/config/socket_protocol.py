@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["GuardedSocket"]
 
-_LAST_WORDS_S = 5.0
-
 
 class GuardedSocket(WebSocketsSansIOProtocol):
     """uvicorn's protocol on websockets, bounded at its end."""
 
-    def __init__(self, *args: Any, gone: Callable[[], None], **options: Any) -> None:
+    def __init__(self, *args: Any, gone: Callable[[], None], close_s: float, **options: Any) -> None:
         super().__init__(*args, **options)
         self._gone = gone
+        self._close_s = close_s
         self._cut: asyncio.TimerHandle | None = None
 
     async def run_asgi(self) -> None:
@@ -33,7 +32,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             await super().run_asgi()
         finally:
             if not self.disconnected:
-                self._cut = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+                self._cut = self.loop.call_later(self._close_s, self.transport.abort)
 
     async def send(self, message: Any) -> None:
         """As uvicorn's, which forgets that a handshake that is answered with HTTP is over."""

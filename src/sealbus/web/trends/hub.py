@@ -7,7 +7,7 @@ How live they are is a state, which clients are told:
 | state | the bus | the collector | values |
 | --- | --- | --- | --- |
 | starting | perhaps | not heard yet | from history |
-| live | connected | heard within `SILENCE_S` | as it says |
+| live | connected | heard within `silence_s` | as it says |
 | silent | connected | not heard | grow stale, each when its own time is up |
 | cut-off | away | unknown | grow stale; newer ones come from history, a few seconds late |
 
@@ -37,15 +37,11 @@ if TYPE_CHECKING:
 
     from sealbus.bus import BusState, Subscription
     from sealbus.samples import Sample
+    from sealbus.web.trends.limits import LiveLimits
 
-__all__ = ["SILENCE_S", "BusPort", "LiveHub", "LiveState"]
+__all__ = ["BusPort", "LiveHub", "LiveState"]
 
-SILENCE_S = 5.0
-"""The collector gives a sign of life every second; without any for so long it is silent."""
-_TICK_S = 0.5
-_SNAPSHOT_EVERY_S = 2.0
 _SNAPSHOT_ANSWER_S = 5.0
-_HISTORY_EVERY_S = 2.0
 _MOST_FROM_HISTORY = 2_000  # tags at once; the others have their turn next time
 _DEPTH = 2_000  # batches that wait for this process
 
@@ -80,7 +76,9 @@ class BusPort(Protocol):
 class LiveHub:
     """Run `run` in the loop of the web process. All else is called from that loop too, but for `values.get`."""
 
-    def __init__(self, bus: BusPort, stored: Callable[[Sequence[int]], Awaitable[Sequence[Sample]]]) -> None:
+    def __init__(
+        self, bus: BusPort, stored: Callable[[Sequence[int]], Awaitable[Sequence[Sample]]], limits: LiveLimits
+    ) -> None:
         self.values = LatestValues()
         self.followers = Followers()
         self.catalog = Catalog()
@@ -91,6 +89,7 @@ class LiveHub:
         """How many messages were no live values."""
         self._bus = bus
         self._stored = stored
+        self._limits = limits
         self._began_at = self._connected_at = time.monotonic()
         self._heard_at = float("-inf")
         self._was_connected = False
@@ -136,15 +135,19 @@ class LiveHub:
             if gaps != self._gaps:
                 self._gaps, self._hears = gaps, False
                 self._doubts += 1
-            if self._settled != self._doubts and self._was_connected and now - self._asked_at >= _SNAPSHOT_EVERY_S:
+            if (
+                self._settled != self._doubts
+                and self._was_connected
+                and now - self._asked_at >= self._limits.snapshot_every_s
+            ):
                 self._asked_at = now
                 await self._take_snapshot()
             if self.state is not LiveState.LIVE:
                 self._age()
-                if now - self._looked_at >= _HISTORY_EVERY_S:
+                if now - self._looked_at >= self._limits.history_every_s:
                     self._looked_at = now
                     await self._look_into_history()
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(self._limits.tick_s)
 
     def _vouch(self) -> None:
         """The collector gave a sign of life."""
@@ -157,9 +160,9 @@ class LiveHub:
             self._connected_at = now
         self._was_connected = connected
         if not connected:
-            is_new = self._heard_at == float("-inf") and now - self._began_at <= SILENCE_S
+            is_new = self._heard_at == float("-inf") and now - self._began_at <= self._limits.silence_s
             self._become(LiveState.STARTING if is_new else LiveState.CUT_OFF)
-        elif now - max(self._heard_at, self._connected_at) > SILENCE_S:
+        elif now - max(self._heard_at, self._connected_at) > self._limits.silence_s:
             self._become(LiveState.SILENT)
 
     def _become(self, state: LiveState) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sealbus.samples import Sample
     from sealbus.web.trends.entry import Denied, Entered
     from sealbus.web.trends.guests import Guest
+    from sealbus.web.trends.limits import LiveLimits
 
 __all__ = ["LiveService", "live_service", "running_service"]
 
@@ -44,15 +45,16 @@ _log = logging.getLogger(__name__)
 class LiveService:
     """What runs."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, limits: LiveLimits) -> None:
         self.bus = bus
+        self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.guests = Guests()
-        self.hub = LiveHub(bus, self._stored)
+        self.hub = LiveHub(bus, self._stored, limits)
         self._door = Desk("live-door", _DOOR_THREADS)
         self._desk = Desk("live-watch", 1)
         self._shelf = Desk("live-history", 1)
-        self._watch = Watch(self.hub, self.guests, self._desk)
+        self._watch = Watch(self.hub, self.guests, self._desk, limits)
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -102,11 +104,11 @@ def running_service() -> LiveService | None:
 
 
 @asynccontextmanager
-async def live_service() -> AsyncGenerator[None]:
+async def live_service(limits: LiveLimits) -> AsyncGenerator[None]:
     """The live side runs within it."""
     site = settings.SEALBUS  # type: ignore[misc]  # ours
     async with open_bus(site.bus, folder=site.bus_folder) as bus:
-        service = LiveService(bus)
+        service = LiveService(bus, limits)
         running = asyncio.create_task(service.run(), name="live service")
         _Running.service = service
         hints.set_publisher(bus.publish)

@@ -5,7 +5,7 @@
 The reader takes one message after the other and answers it before it takes the next, so whoever sends faster than he
 reads waits for himself. The writer tells what is news, at most five times a second, and only when the transport has
 room: what changes meanwhile is told once, with its newest value. Both write in turns, so a snapshot is never overtaken
-by a newer value of it. Who does not read for `_SLOW_S` is let go; nobody else waits for him.
+by a newer value of it. Who does not read for `slow_s` is let go; nobody else waits for him.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ __all__ = ["PATH", "live_socket"]
 
 PATH = "/ws/live"
 _PAUSE_S = 0.2
-_SLOW_S = 10.0
 _GOODBYE_S = 2.0
 _RATE, _BURST = 20.0, 40.0
 _LONGEST_DETAIL = 300
@@ -78,7 +77,7 @@ async def _enter(service: LiveService, scope: Any, receive: Receive, send: Send)
     elif not service.guests.has_room_for(outcome):
         await _deny(send, HTTPStatus.TOO_MANY_REQUESTS, "too-many-sockets")
     else:
-        await _serve(service, scope, outcome, _Wire(receive, send))
+        await _serve(service, scope, outcome, _Wire(receive, send, service.limits.slow_s))
 
 
 async def _serve(service: LiveService, scope: Any, entered: Entered, wire: _Wire) -> None:
@@ -156,19 +155,20 @@ async def _write(conversation: Conversation, wire: _Wire) -> None:
 class _Wire:
     """The socket, written to in turns. What is told is made when its turn has come."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, slow_s: float) -> None:
         self.receive = receive
         self._send = send
+        self._slow_s = slow_s
         self._turns = asyncio.Lock()
 
     async def accept(self, subprotocol: str | None) -> None:
-        await self._within(_SLOW_S, {"type": "websocket.accept", "subprotocol": subprotocol})
+        await self._within(self._slow_s, {"type": "websocket.accept", "subprotocol": subprotocol})
 
     async def tell(self, news: Callable[[], list[str]]) -> None:
         """Raises TimeoutError for a client that does not read."""
         async with self._turns:
             for text in news():
-                await self._within(_SLOW_S, {"type": "websocket.send", "text": text})
+                await self._within(self._slow_s, {"type": "websocket.send", "text": text})
 
     async def close(self, code: CloseCode) -> None:
         with suppress(OSError):  # it has gone meanwhile

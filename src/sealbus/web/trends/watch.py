@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     from sealbus.web.trends.entry import Entered
     from sealbus.web.trends.guests import Guest, Guests
     from sealbus.web.trends.hub import LiveHub
+    from sealbus.web.trends.limits import LiveLimits
 
 __all__ = ["Watch"]
 
-_EVERY_S = 0.5
-_ACCOUNTS_EVERY_S = 1.0
 _ANSWER_S = 5.0
 _BLIND_S = 10.0
 """For so long sockets stay open although nobody can be asked."""
@@ -42,10 +41,11 @@ _log = logging.getLogger(__name__)
 class Watch:
     """Run `run`; `hint` makes it look now."""
 
-    def __init__(self, hub: LiveHub, guests: Guests, desk: Desk) -> None:
+    def __init__(self, hub: LiveHub, guests: Guests, desk: Desk, limits: LiveLimits) -> None:
         self._hub = hub
         self._guests = guests
         self._desk = desk
+        self._limits = limits
         self._hinted = asyncio.Event()
         self._turns = asyncio.Lock()
         self._began_at = float("-inf")
@@ -61,7 +61,7 @@ class Watch:
         while True:
             await self.look_now()
             try:
-                async with asyncio.timeout(_EVERY_S):
+                async with asyncio.timeout(self._limits.rights_every_s):
                     await self._hinted.wait()
             except TimeoutError:
                 pass
@@ -89,7 +89,7 @@ class Watch:
                 guest.conversation.review(guest.entered.subject.rights)
         self._seen = seen
         now = time.monotonic()
-        if len(self._guests) and now - self._accounts_at >= _ACCOUNTS_EVERY_S:
+        if len(self._guests) and now - self._accounts_at >= self._limits.accounts_every_s:
             self._accounts_at = now
             await self._look_at_accounts()
         await self._judge_again([each for each in self._guests if each.entered.rights_version != seen.rights])

@@ -1,0 +1,36 @@
+"""The deadlines of the web server, in one place. The defaults are those of production.
+
+`run_server` takes them as an argument, so that a test gives short ones to a server of its own. No setting, option or
+environment variable changes them: an operator cannot weaken the server by accident.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sealbus.web.trends.limits import LiveLimits
+
+__all__ = ["ServerLimits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """Seconds, all of them."""
+
+    head_s: float = 10.0
+    """From the connect, or the first byte of a further request, to the end of the request's head."""
+    body_s: float = 60.0
+    """From the end of the head to the end of the body."""
+    read_s: float = 30.0
+    """How long a client may leave a full send buffer unread."""
+    idle_s: int = 15
+    """Between two requests of one connection."""
+    tls_handshake_s: float = 10.0
+    tls_close_s: float = 3.0
+    stop_s: int = 5
+    """How long open requests may take after the server was told to stop."""
+    socket_close_s: float = 5.0
+    """How long a WebSocket whose application has ended may stay open."""
+    certificate_check_s: float = 2.0
+    """Between two looks at the files of the certificate."""
+    live: LiveLimits = field(default_factory=LiveLimits)

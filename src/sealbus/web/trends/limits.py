@@ -1,0 +1,25 @@
+"""The intervals and deadlines of the live side. The defaults are those of production; tests pass shorter ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LiveLimits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveLimits:
+    """Seconds, all of them."""
+
+    silence_s: float = 5.0
+    """The collector publishes every second; after this long without a message it counts as silent."""
+    tick_s: float = 0.5
+    """Between two looks at the state of bus and collector."""
+    snapshot_every_s: float = 2.0
+    history_every_s: float = 2.0
+    slow_s: float = 10.0
+    """How long one message to a client that does not read may take; then the client is disconnected."""
+    rights_every_s: float = 0.5
+    """Between two looks at the versions of rights and plan."""
+    accounts_every_s: float = 1.0
+    """Between two looks at the sessions, tokens and accounts behind the open sockets."""
