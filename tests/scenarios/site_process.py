@@ -11,23 +11,26 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from ports import free_ports
 from scenarios.programs import Program, Programs, run, sealbus
+from web import site_with_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from scenarios.programs import Done
+    from sealbus.web.config.limits import ServerLimits
 
 __all__ = ["SiteProcess", "open_site", "read_to_the_end", "refused_start"]
 
 _PATIENCE_S = 15.0
 _START_S = 40.0
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -73,14 +76,16 @@ def read_to_the_end(wire: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def open_site(folder: Path, *, https: bool = False, **variables: str) -> Iterator[SiteProcess]:
-    """Start a site, and end it. PORT in a variable is the port."""
+def open_site(
+    folder: Path, *, https: bool = False, limits: ServerLimits | None = None, **variables: str
+) -> Iterator[SiteProcess]:
+    """Start a site, and end it. PORT in a variable is the port. With `limits` it has these deadlines."""
     home, port = folder / "home", free_ports(1)
     if https:
         variables.setdefault("SEALBUS_PUBLIC_URL", "https://127.0.0.1:PORT")
     trust = home / "web-tls" / "ca.crt" if https else None
     with Programs() as programs:
-        program = programs.start("site", *_command(home, f"127.0.0.1:{port}", variables, port))
+        program = programs.start("site", *_command(home, f"127.0.0.1:{port}", variables, port, limits))
         program.wait_for("^listening on ", within_s=_START_S)
         yield SiteProcess(home, port, program, trust)
 
@@ -91,7 +96,12 @@ def refused_start(folder: Path, listen: str = "", **variables: str) -> Done:
     return run(*_command(folder / "home", listen or f"127.0.0.1:{port}", variables, port), within_s=_START_S)
 
 
-def _command(home: Path, listen: str, variables: dict[str, str], port: int) -> list[str]:
+def _command(
+    home: Path, listen: str, variables: dict[str, str], port: int, limits: ServerLimits | None = None
+) -> list[str]:
     inherited = [f"-u{name}" for name in os.environ if name.startswith(("SEALBUS_", "DJANGO_"))]
     given = [f"{name}={value.replace('PORT', str(port))}" for name, value in variables.items()]
-    return ["env", *inherited, *given, *sealbus("web", "serve", "--home", home, "--listen", listen)]
+    if limits is None:
+        return ["env", *inherited, *given, *sealbus("web", "serve", "--home", home, "--listen", listen)]
+    given.append(f"PYTHONPATH={os.pathsep.join([str(_ROOT / 'src'), str(_ROOT / 'tests')])}")
+    return ["env", *inherited, *given, *site_with_limits.command(home, listen, limits)]

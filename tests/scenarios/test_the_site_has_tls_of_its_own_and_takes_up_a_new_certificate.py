@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -14,46 +13,54 @@ import pytest
 from cryptography import x509
 
 from pki import make_leaf, make_root, save_trust
-from scenarios.site_process import SiteProcess, open_site, refused_start
+from scenarios.site_process import SiteProcess, open_site, read_to_the_end, refused_start
 from sealbus.web.config.site_certificate import own_certificate
 
+from sealbus.web.config.limits import ServerLimits
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
-def test_its_own_certificate_is_trusted_by_who_trusts_its_authority_and_nobody_else(tmp_path: Path) -> None:
-    with open_site(tmp_path, https=True) as site:
-        assert site.trust is not None
-        answer = site.get("/health/live")
-        assert answer.status_code == 200
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
-        with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
-            httpx.get(f"{site.url}/health/live")
-        said = "\n".join(site.program.lines)
-        assert str(site.trust) in said
-        root = x509.load_pem_x509_certificate(site.trust.read_bytes())
-        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(site.trust.read_text())).digest()
-        assert digest.hex(":").upper() in said
-        assert root.subject == root.issuer
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
+    """A site with a certificate of its own; tests share it."""
+    with open_site(tmp_path_factory.mktemp("own"), https=True) as running:
+        yield running
+
+
+def test_its_own_certificate_is_trusted_by_who_trusts_its_authority_and_nobody_else(own: SiteProcess) -> None:
+    assert own.trust is not None
+    answer = own.get("/health/live")
+    assert answer.status_code == 200
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+        httpx.get(f"{own.url}/health/live")
+    said = "\n".join(own.program.lines)
+    assert str(own.trust) in said
+    root = x509.load_pem_x509_certificate(own.trust.read_bytes())
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(own.trust.read_text())).digest()
+    assert digest.hex(":").upper() in said
+    assert root.subject == root.issuer
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_old_tls_is_refused_and_new_is_not(version: ssl.TLSVersion, tmp_path: Path) -> None:
-    with open_site(tmp_path, https=True) as site:
-        context = ssl.create_default_context(cafile=site.trust)
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = context.maximum_version = version
-        with pytest.raises((ssl.SSLError, ConnectionResetError)):
-            _handshake(site, context)
-        for good in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-            context = ssl.create_default_context(cafile=site.trust)
-            context.minimum_version = context.maximum_version = good
-            assert _handshake(site, context) == good.name.replace("_", ".")
+def test_old_tls_is_refused_and_new_is_not(version: ssl.TLSVersion, own: SiteProcess) -> None:
+    context = ssl.create_default_context(cafile=own.trust)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        _handshake(own, context)
+    for good in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = ssl.create_default_context(cafile=own.trust)
+        context.minimum_version = context.maximum_version = good
+        assert _handshake(own, context) == good.name.replace("_", ".")
 
 
-def test_plain_http_on_the_tls_port_gets_nothing(tmp_path: Path) -> None:
-    with open_site(tmp_path, https=True) as site, socket.create_connection(("127.0.0.1", site.port), 10) as wire:
+def test_plain_http_on_the_tls_port_gets_nothing(own: SiteProcess) -> None:
+    with socket.create_connection(("127.0.0.1", own.port), 10) as wire:
         wire.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         heard = wire.recv(1000)
         assert b"alive" not in heard
@@ -65,23 +72,26 @@ def test_a_new_certificate_is_in_force_without_a_restart_and_a_broken_one_is_not
     trust = save_trust(tmp_path / "trust.pem", root)
     files = make_leaf(root, hosts=("127.0.0.1",)).save(tmp_path, "given")
     variables = {"SEALBUS_TLS_CERTIFICATE": str(files[0]), "SEALBUS_TLS_KEY": str(files[1])}
-    with open_site(tmp_path, https=True, **variables) as site:
+    with open_site(tmp_path, https=True, limits=ServerLimits(certificate_check_s=0.1), **variables) as site:
         site.trust = trust
         assert not (home / "web-tls").exists()
         first = _serial(site)
         open_before = site.connect()
-        files[0].write_text("broken")
+        broken = tmp_path / "broken.crt"
+        broken.write_text("broken")
+        broken.replace(files[0])  # each change in one step, or the site may find half of one
         site.program.wait_for("cannot be renewed, the last good one stays")
         assert _serial(site) == first
-        shutil.copy(make_leaf(root, hosts=("127.0.0.1",)).save(tmp_path, "next")[0], files[0])
+        certificate, key = make_leaf(root, hosts=("127.0.0.1",)).save(tmp_path, "next")
+        certificate.replace(files[0])
         site.program.wait_for("cannot be renewed")  # its key is not there yet
-        shutil.copy(tmp_path / "next.key", files[1])
-        files[1].chmod(0o644)
+        key.chmod(0o644)
+        key.replace(files[1])
         site.program.wait_for("can be read by other users")
         site.program.wait_for("is in force for new connections")
         assert _serial(site) != first
         open_before.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-        assert b"alive" in open_before.recv(65536) + open_before.recv(65536)
+        assert b"alive" in read_to_the_end(open_before)
         open_before.close()
 
 

@@ -35,6 +35,9 @@ from sealbus.bus import (
     encode_snapshot_page,
     open_bus,
 )
+from sealbus.web.config.limits import ServerLimits
+from sealbus.web.trends.limits import LiveLimits
+from web import site_with_limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -44,10 +47,23 @@ if TYPE_CHECKING:
     from sealbus.bus import Bus
     from sealbus.samples import Sample
 
-__all__ = ["PATIENCE_S", "Client", "Collector", "Site", "now_us", "running_site"]
+__all__ = ["PATIENCE_S", "SHORT", "Client", "Collector", "Site", "now_us", "running_site"]
 
 PATIENCE_S = 20.0
 _TRIES = 5
+SHORT = ServerLimits(
+    live=LiveLimits(
+        silence_s=3.0,
+        tick_s=0.1,
+        snapshot_every_s=0.2,
+        history_every_s=0.2,
+        collector_answer_s=1.0,
+        slow_s=3.0,
+        rights_every_s=0.1,
+        accounts_every_s=0.2,
+    )
+)
+"""What looks again looks soon; what waits for a peer still bears a machine that is busy with other things."""
 _TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -212,8 +228,8 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site(home: Path) -> Iterator[Site]:
-    """Start one, and end it."""
+def running_site(home: Path, limits: ServerLimits | None = None) -> Iterator[Site]:
+    """Start one, and end it. With `limits` it is the same site with these deadlines."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SEALBUS_", "DJANGO_"))}
     environment |= {"PYTHONPATH": os.pathsep.join([str(_TESTS.parent / "src"), str(_TESTS)])}
@@ -229,7 +245,7 @@ def running_site(home: Path) -> Iterator[Site]:
     assert shell.stdout is not None
     try:
         shell.stdout.readline()
-        site = next(filter(None, (_started(home, environment, shell) for _ in range(_TRIES))), None)
+        site = next(filter(None, (_started(home, environment, shell, limits) for _ in range(_TRIES))), None)
         assert site is not None, (home / "log").read_text()
         yield site
         site.process.send_signal(signal.SIGTERM)
@@ -240,10 +256,14 @@ def running_site(home: Path) -> Iterator[Site]:
         shell.stdout.close()
 
 
-def _started(home: Path, environment: dict[str, str], shell: subprocess.Popen[str]) -> Site | None:
+def _started(
+    home: Path, environment: dict[str, str], shell: subprocess.Popen[str], limits: ServerLimits | None
+) -> Site | None:
     """A site that listens; None where somebody else took the port meanwhile."""
     port = free_ports(1)
     command = [sys.executable, "-m", "sealbus", "web", "serve", "--home", str(home), "--listen", f"127.0.0.1:{port}"]
+    if limits is not None:
+        command = site_with_limits.command(home, f"127.0.0.1:{port}", limits)
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     site = Site(home, port, process, shell)

@@ -116,6 +116,14 @@ def token(user: int, name: str = "script", actions: list[str] | None = None, gro
     return str(secret)
 
 
+def callers(number: int, roles: dict[str, list[str]]) -> dict[str, str]:
+    """A user for each of these roles, with its actions everywhere; the secrets of their tokens."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        return {role: token(user(f"{role}{number}", actions), actions=actions) for role, actions in roles.items()}
+
+
 def withdraw(user: int, group: int | None = None) -> None:
     """Take his rights in this group, or all of them, away."""
     from sealbus.web.accounts.models import Assignment
@@ -168,6 +176,9 @@ def main() -> None:
 
     web.boot(Path(sys.argv[1]), os.environ)
     web.migrate()
+    from django.test.utils import override_settings
+
+    override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]).enable()  # nobody signs in
     _say({"is": "ready"})
     deeds: dict[str, Callable[..., Any]] = {
         deed.__name__: deed
@@ -180,6 +191,7 @@ def main() -> None:
             user,
             session,
             token,
+            callers,
             withdraw,
             sign_out,
             switch_off,

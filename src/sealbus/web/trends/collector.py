@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CollectorView"]
 
-_ANSWER_S = 2.0
-
 
 class _ConnectionShown(serializers.Serializer[Any]):
     id = serializers.IntegerField()
@@ -87,9 +85,10 @@ def _ask() -> CollectorReport:
     service = running_service()
     if service is None:
         return _SILENT
-    asked = service.bus.request(STATE_TOPIC, b"", timeout_s=_ANSWER_S)
+    answer_s = service.limits.collector_answer_s
+    asked = service.bus.request(STATE_TOPIC, b"", timeout_s=answer_s)
     try:
-        payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(_ANSWER_S + 1)
+        payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(answer_s + 1)
         return decode_report(payload)
     except (SealbusError, TimeoutError):
         return _SILENT

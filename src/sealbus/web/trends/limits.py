@@ -17,6 +17,8 @@ class LiveLimits:
     """Between two looks at the state of bus and collector."""
     snapshot_every_s: float = 2.0
     history_every_s: float = 2.0
+    collector_answer_s: float = 2.0
+    """How long `/collector` waits for the collector's report."""
     slow_s: float = 10.0
     """How long one message to a client that does not read may take; then the client is disconnected."""
     rights_every_s: float = 0.5
