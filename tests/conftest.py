@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 _ALONE = frozenset(
     {
         "test_a_client_that_never_reads_is_cut_off",
-        "test_live_entry",
-        "test_live_state",
-        "test_live_subscriptions",
         "test_local_link",
         "test_silent_connects_stop_nobody",
     }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scenarios.programs import Done
     from sealbus.web.config.limits import ServerLimits
 
-__all__ = ["SiteProcess", "open_site", "read_to_the_end", "refused_start"]
+__all__ = ["SiteProcess", "open_site", "read_to_the_end", "read_until", "refused_start"]
 
 _PATIENCE_S = 15.0
 _START_S = 40.0
@@ -72,6 +72,16 @@ def read_to_the_end(wire: socket.socket) -> bytes:
     with contextlib.suppress(ConnectionResetError):
         while piece := wire.recv(65536):
             heard += piece
+    return heard
+
+
+def read_until(wire: socket.socket, expected: bytes) -> bytes:
+    """What comes until this has come, in however many pieces."""
+    heard = b""
+    while expected not in heard:
+        piece = wire.recv(65536)
+        assert piece, heard
+        heard += piece
     return heard
 
 

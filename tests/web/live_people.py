@@ -27,10 +27,12 @@ class Scene:
     name: str
 
 
-def a_scene(site: Site, *, tags: int = 3, actions: tuple[str, ...] = ("view",)) -> Scene:
+def a_scene(
+    site: Site, *, tags: int = 3, actions: tuple[str, ...] = ("view",), stale_after_s: float | None = None
+) -> Scene:
     number = next(_numbers)
     group, other = (site.do("group", name=f"{side} {number}") for side in ("own", "foreign"))
-    own = site.do("device", name="own", group=group, tags=tags)
+    own = site.do("device", name="own", group=group, tags=tags, stale_after_s=stale_after_s)
     foreign = site.do("device", name="foreign", group=other, tags=2)
     name = f"anna{number}"
     user = site.do("user", name=name, actions=list(actions), group=group)

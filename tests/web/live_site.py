@@ -130,6 +130,8 @@ class Collector:
     bus: Bus
     latest: dict[int, Sample] = field(default_factory=dict)
     asked: int = 0
+    given: int = 0
+    """How many signs of life."""
     signs: asyncio.Task[None] | None = None
 
     def hush(self) -> None:
@@ -143,6 +145,13 @@ class Collector:
         for payload in encode_samples(samples):
             self.bus.publish(LIVE_TOPIC, payload)
 
+    async def wait_for_signs(self, count: int) -> None:
+        """Until so many more signs of life were given."""
+        wanted = self.given + count
+        async with asyncio.timeout(PATIENCE_S):
+            while self.given < wanted:
+                await asyncio.sleep(0.02)
+
     async def answer(self, payload: bytes) -> bytes:
         self.asked += 1
         return encode_snapshot_page(self.latest.values(), decode_snapshot_request(payload))
@@ -151,6 +160,7 @@ class Collector:
         """Give signs of life."""
         while True:
             self.say()
+            self.given += 1
             await asyncio.sleep(SIGN_OF_LIFE_S / 4)
 
 

