@@ -14,9 +14,8 @@ from cryptography import x509
 
 from pki import make_leaf, make_root, save_trust
 from scenarios.site_process import SiteProcess, open_site, read_to_the_end, refused_start
-from sealbus.web.config.site_certificate import own_certificate
-
 from sealbus.web.config.limits import ServerLimits
+from sealbus.web.config.site_certificate import own_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from django.core.cache import caches
 
+from web.clocks import Clock
 from web.live_site import SHORT, Site, running_site
 
 if TYPE_CHECKING:
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
 def _fresh_counters() -> None:
     """No test inherits what another counted: the shared cache is in the database and goes with it, this one is not."""
     caches["process"].clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The wall clock of this test; it stands still."""
+    clock = Clock()
+    monkeypatch.setattr(time, "time", clock)
+    return clock
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
@@ -140,9 +141,11 @@ def test_a_server_that_goes_away_in_the_middle_costs_no_entry(root: Credential, 
         listener.drop_after = 120
         target = SyslogTarget("127.0.0.1", listener.port, trust)
         forwarder = SyslogForwarder(target)
-        for _ in range(8):
+        end = time.monotonic() + _DEADLINE_S
+        while set(_numbers(listener.heard)) != set(range(1, 301)):  # it hung up once, whenever that was noticed
+            assert time.monotonic() < end, _numbers(listener.heard)
             forwarder.forward_once()
-        assert set(_numbers(listener.wait_for(300))) == set(range(1, 301))
+        assert len(listener.peers) >= 2, "it was another connection that brought the rest"
         forwarder.close()
         again = SyslogForwarder(target)
         _forward_all(again)
@@ -210,9 +213,10 @@ def test_a_server_that_asks_for_a_certificate_gets_ours(root: Credential, trust:
 
 def test_nobody_there_is_a_problem_that_says_where(trust: Path) -> None:
     _some(1)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    assert SyslogForwarder(SyslogTarget("127.0.0.1", port, trust)).forward_once() == 0
+    with socket.socket() as bound:  # and listens not: nobody else can take the port meanwhile
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        assert SyslogForwarder(SyslogTarget("127.0.0.1", port, trust)).forward_once() == 0
     assert f"127.0.0.1:{port}" in Outlet.objects.get(name="syslog").problem
 
 

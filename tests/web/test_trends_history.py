@@ -52,7 +52,7 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History
 
 @pytest.fixture
 def tag() -> models.Tag:
-    return a_tag(a_device(), "power", unit="kW")
+    return a_tag(a_device(), "power", unit="kW", stale_after_s=3600.0)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.accounts.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 SHELL = Actor(ActorKind.SYSTEM, name="test")
 PASSWORD = "another good horse"
