@@ -58,17 +58,16 @@ def _setup() -> list[str]:
 
 
 def _administrators() -> list[str]:
-    from sealbus.web.access.subject import Actor, ActorKind
+    from sealbus.web.access.subject import SHELL
     from sealbus.web.accounts import services
     from sealbus.web.accounts.models import Role, User
 
-    by = Actor(ActorKind.SYSTEM, name="test")
-    users = [services.create_user(by=by, username=name, password=_PASSWORD) for name in ("one", "two")]
+    users = [services.create_user(subject=SHELL, username=name, password=_PASSWORD) for name in ("one", "two")]
     for user in users:
-        services.assign(by=by, user=user, role=Role.objects.get(name="Administrator"), group=None)
+        services.assign(subject=SHELL, user=user, role=Role.objects.get(name="Administrator"), group=None)
 
     def remove(user: User) -> Callable[[], object]:
-        return lambda: services.change_user(by=by, user=user, changes=services.UserChanges(is_active=False))
+        return lambda: services.change_user(subject=SHELL, user=user, changes=services.UserChanges(is_active=False))
 
     return _at_once([remove(user) for user in users])
 

@@ -11,7 +11,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.access.subject import SHELL
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import Role
 from sealbus.web.coordination.versions import read_version
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-SHELL = Actor(ActorKind.SYSTEM, name="test")
 TOTP = f"{AUTH}account/authenticators/totp"
 
 
@@ -46,7 +45,7 @@ def test_a_name_is_known_whatever_its_case_and_nobody_is_his_twin() -> None:
     assert Browser().login("aNNA").status_code == 200
     browser = Browser()
     boss = holder("boss", "Engineer")
-    services.assign(by=SHELL, user=boss, role=services.create_role(by=SHELL, wanted=_admin()), group=None)
+    services.assign(subject=SHELL, user=boss, role=services.create_role(subject=SHELL, wanted=_admin()), group=None)
     browser.login("boss")
     assert browser.post("/api/v1/users", {"username": "anna"}).status_code == 400
 
@@ -288,10 +287,10 @@ def test_who_is_switched_off_is_out_at_once_and_old_sessions_do_not_come_back() 
     anna = holder("anna", "Viewer")
     browser = Browser()
     browser.login("anna")
-    services.change_user(by=SHELL, user=anna, changes=services.UserChanges(is_active=False))
+    services.change_user(subject=SHELL, user=anna, changes=services.UserChanges(is_active=False))
     assert browser.get("/api/v1/me").status_code == 401
     assert browser.login("anna").status_code == 401
-    services.change_user(by=SHELL, user=anna, changes=services.UserChanges(is_active=True))
+    services.change_user(subject=SHELL, user=anna, changes=services.UserChanges(is_active=True))
     assert browser.get("/api/v1/me").status_code == 401
     assert browser.login("anna").status_code == 200
 
@@ -302,10 +301,10 @@ def test_a_role_that_is_taken_away_is_gone_at_the_next_request() -> None:
     browser.login("anna")
     assert "write" in browser.actions()
     version = read_version("rights")
-    services.unassign(by=SHELL, assignment=anna.assignments.get())
+    services.unassign(subject=SHELL, assignment=anna.assignments.get())
     assert browser.actions() == set()
     assert read_version("rights") > version
-    services.assign(by=SHELL, user=anna, role=Role.objects.get(name="Viewer"), group=None)
+    services.assign(subject=SHELL, user=anna, role=Role.objects.get(name="Viewer"), group=None)
     assert browser.actions() == {"view"}
 
 

@@ -73,15 +73,9 @@ class Invalid(WebError):
     standard_text = "What was sent cannot be used"
 
     def __init__(self, problems: Mapping[str, Sequence[str]], *, code: str = "") -> None:
-        super().__init__(code=code)
         self.problems = {name: list(texts) for name, texts in problems.items()}
-
-    @property
-    def text(self) -> str:
-        """All problems in one line, each with its member."""
-        return "; ".join(
-            text if name == ROW else f"{name}: {text}" for name, texts in self.problems.items() for text in texts
-        )
+        lines = [text if name == ROW else f"{name}: {text}" for name, texts in problems.items() for text in texts]
+        super().__init__("; ".join(lines), code=code)
 
 
 class TooMany(WebError):

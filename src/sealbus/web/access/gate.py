@@ -29,7 +29,7 @@ __all__ = ["LIBRARY_VIEWS", "Gate", "knows_method", "record_csrf_refused", "refu
 _log = logging.getLogger(__name__)
 
 refused = Signal()
-"""Sent with `subject`, `verdict`, `method`, `path` and `route` whenever a caller was refused."""
+"""Sent with `subject`, `verdict`, and as texts `method`, `path`, `route` or `action`, whenever a caller was refused."""
 
 LIBRARY_VIEWS: dict[str, Requirement] = {}
 """Requirements of the views of libraries, by namespaced URL name: their authors cannot declare any. `accounts` fills it."""

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from sealbus.web.access.actions import GLOBAL_ACTIONS
+from sealbus.web.access.actions import GLOBAL_ACTIONS, Action
 
-if TYPE_CHECKING:
-    from sealbus.web.access.actions import Action
-
-__all__ = ["NOBODY", "Actor", "ActorKind", "Rights", "Subject"]
+__all__ = ["NOBODY", "SHELL", "Actor", "ActorKind", "Rights", "Subject"]
 
 
 class ActorKind(StrEnum):
@@ -99,3 +95,8 @@ class Subject:
 
 NOBODY = Subject()
 """A caller who has not signed in."""
+
+SHELL = Subject(
+    Actor(ActorKind.SYSTEM, name="shell"), rights=Rights(frozenset((each, None) for each in Action)), is_signed_in=True
+)
+"""The shell of the site's machine. A user of that shell can read and write the database, so nothing is withheld here."""

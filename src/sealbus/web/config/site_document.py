@@ -19,8 +19,7 @@ from django.db import transaction
 from rest_framework.exceptions import APIException
 
 from sealbus.errors import ConfigError
-from sealbus.web.access.actions import Action
-from sealbus.web.access.subject import Actor, ActorKind, Rights, Subject
+from sealbus.web.access.subject import SHELL
 from sealbus.web.accounts.models import Group
 from sealbus.web.accounts.services.groups import create_group
 from sealbus.web.config.shell import shell_error
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["import_site"]
 
-_SHELL = Subject(
-    Actor(ActorKind.SYSTEM, name="shell"), rights=Rights(frozenset((each, None) for each in Action)), is_signed_in=True
-)
 _MEMBERS = ("groups", "networks", *(table.value for table in Table))
 
 
@@ -82,7 +78,7 @@ def _groups(document: dict[str, Any], file: Path) -> str:
     for number, item in enumerate(document.get("groups", []), 1):
         name, text = _texts(item, ("name", "text"), f"groups[{number}]", file)
         if not Group.objects.filter(name=name).exists():
-            _told(lambda name=name, text=text: create_group(by=_SHELL.actor, name=name, text=text), file)
+            _told(lambda name=name, text=text: create_group(subject=SHELL, name=name, text=text), file)
             made += 1
     return f"groups: {made} made" if made else ""
 
@@ -97,9 +93,7 @@ def _networks(document: dict[str, Any], file: Path) -> str:
             made += 1
         elif known.ports != ports:
             fields, known_ports = {"ports": ports}, known.ports
-            _told(
-                lambda row=known, fields=fields: services.change_setting(row=row, fields=fields, subject=_SHELL), file
-            )
+            _told(lambda row=known, fields=fields: services.change_setting(row=row, fields=fields, subject=SHELL), file)
             changed.append(f"{network} from {known_ports} to {ports}")
     return f"networks: {made} allowed, ports changed: {'; '.join(changed) or 'none'}" if made or changed else ""
 
@@ -107,13 +101,13 @@ def _networks(document: dict[str, Any], file: Path) -> str:
 def _allow(network: str, ports: str, text: str) -> None:
     row = AllowedNetwork(network=network, ports=ports, text=text)
     row.full_clean()
-    services.create_setting(row=row, subject=_SHELL)
+    services.create_setting(row=row, subject=SHELL)
 
 
 def _table(document: dict[str, Any], table: Table, file: Path) -> str:
     report = Report()
     rows = rows_of_json({table.value: document[table.value]}, table.value, COLUMNS[table], report)
-    services.import_rows(table=table, rows=rows, report=report, subject=_SHELL, dry_run=False)
+    services.import_rows(table=table, rows=rows, report=report, subject=SHELL, dry_run=False)
     if report.problem_count:
         first = report.problems[0]
         more = f" ({report.problem_count} problems in all)" if report.problem_count > 1 else ""
