@@ -23,7 +23,7 @@ from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
 from sealbus.web.audit.services import Event, append
 from sealbus.web.devices.models import AllowedNetwork, Command, CommandKind, RetentionClass, SerialPattern, Template
 from sealbus.web.devices.services.collector import claim_orders
-from sealbus.web.trends.entry import Entered, enter
+from sealbus.web.trends.handshake import Admitted, admit
 from web.plant_rows import a_connection, a_device, a_tag
 
 if TYPE_CHECKING:
@@ -166,8 +166,8 @@ BODIES: dict[str, Callable[[Group], dict[str, Any]]] = {
 
 
 def _live(caller: Caller) -> str:
-    entered = enter(caller.scope("/ws/live"))
-    return "in" if isinstance(entered, Entered) else str(int(entered.status))
+    admitted = admit(caller.scope("/ws/live"))
+    return "in" if isinstance(admitted, Admitted) else str(int(admitted.status))
 
 
 SOCKETS: dict[str, Callable[[Caller], str]] = {"/ws/live": _live}

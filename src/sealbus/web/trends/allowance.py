@@ -1,4 +1,4 @@
-"""How often may a client speak? A bucket that fills at a rate and holds a burst. No clock: `now` is an argument."""
+"""A token bucket that limits the messages of a client. No clock: `now` is an argument."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["Allowance"]
 
 
 class Allowance:
-    """`rate` a second, `burst` at once."""
+    """`rate` messages a second, `burst` at once."""
 
     __slots__ = ("_at", "_burst", "_left", "_rate")
 
@@ -15,7 +15,7 @@ class Allowance:
         self._left, self._at = burst, now
 
     def spend(self, now: float) -> bool:
-        """Take one; False when there is none left."""
+        """Count one message; False if it is above the allowance."""
         self._left = min(self._burst, self._left + (now - self._at) * self._rate)
         self._at = now
         if self._left < 1:

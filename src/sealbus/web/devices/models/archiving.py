@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.db import models
 
-__all__ = ["LIVE", "Archivable", "ArchivableQuerySet", "between"]
+from sealbus.web.access.actions import Action
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["LIVE", "Archivable", "ArchivableQuerySet", "between", "visible"]
 
 LIVE = models.Q(archived_at__isnull=True)
 """Not archived: the condition of every unique name."""
 
 _Row = TypeVar("_Row", bound="Archivable", covariant=True)
+
+
+def visible(rows: Any, subject: Subject, path: str) -> Any:
+    """Those of the rows that are in a group where the subject may see. `path` leads from a row to its group."""
+    groups = subject.rights.groups(Action.VIEW)
+    return rows if groups is None else rows.filter(**{f"{path}__in": groups})
 
 
 class ArchivableQuerySet(models.QuerySet[_Row]):
@@ -25,9 +38,17 @@ class ArchivableQuerySet(models.QuerySet[_Row]):
         """What is."""
         return self.exclude(LIVE)
 
+    def visible_to(self, subject: Subject) -> Self:
+        """The rows that the subject may see. Every surface asks this and nothing else: API, sockets and exports."""
+        found: Self = visible(self, subject, self.model.group_path)
+        return found
+
 
 class Archivable(models.Model):
     """A row that may be archived, and that two people may edit at the same time: `version` counts its changes."""
+
+    group_path: ClassVar[str] = "group"
+    """From a row to its group, as a lookup."""
 
     enabled = models.BooleanField(default=True)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -17,6 +17,8 @@ _ORDERS = [(order, order) for order in ("ABCD", "CDAB", "BADC", "DCBA")]
 class Tag(Archivable):
     """A tag. It has a `place` or an `expression`, never both. Two tags may share a register."""
 
+    group_path = "device__group"
+
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="tags")
     name = models.CharField(max_length=100)
     text = models.CharField(max_length=500, blank=True)

@@ -1,7 +1,7 @@
-"""The values now, for who asks once: from the hub of this process, and where that knows none, from history.
+"""The current values for one request: from the hub of this process, and from history where the hub has none.
 
-While the hub is live the collector has said all there is to say. When it is not, or runs nowhere in this process, the
-last stored sample stands in, stale as soon as its own time is up.
+While the hub is live, it has every value that the collector has. When it is not live, or does not run in this process,
+the last stored sample is used, and it is stale once it is older than its tag allows.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealbus.samples import Sample
-    from sealbus.web.trends.queries import AskedTag
+    from sealbus.web.trends.queries import RequestedTag
 
-__all__ = ["Now", "values_now"]
+__all__ = ["CurrentValues", "current_values"]
 
 _MOST_FROM_HISTORY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
-    """The latest samples in the order asked for, None where there is none; `state` is the hub's, or "history"."""
+class CurrentValues:
+    """The latest samples in the order of the request, None without one; `state` is the hub's, or "history"."""
 
     state: str
     time_us: int
     samples: list[tuple[int, Sample | None]]
 
 
-def values_now(tags: Sequence[AskedTag]) -> Now:
-    """What is known. A store that is down leaves holes, not an error: what the hub knows is still worth telling."""
+def current_values(tags: Sequence[RequestedTag]) -> CurrentValues:
+    """The latest samples. If history does not answer, its part is missing: the values of the hub are still useful."""
     now_us = time.time_ns() // 1000
     service = running_service()
     found: dict[int, Sample] = {}
@@ -49,10 +49,10 @@ def values_now(tags: Sequence[AskedTag]) -> Now:
     missing = [tag for tag in tags if tag.tag_id not in found]
     if missing and state != LiveState.LIVE:
         found |= _stored(missing[:_MOST_FROM_HISTORY], now_us)
-    return Now(state, now_us, [(tag.tag_id, found.get(tag.tag_id)) for tag in tags])
+    return CurrentValues(state, now_us, [(tag.tag_id, found.get(tag.tag_id)) for tag in tags])
 
 
-def _stored(tags: Sequence[AskedTag], now_us: int) -> dict[int, Sample]:
+def _stored(tags: Sequence[RequestedTag], now_us: int) -> dict[int, Sample]:
     good_for_s = {tag.tag_id: stale_after_s(tag.stale_after_s, tag.interval_s) for tag in tags}
     try:
         samples = history().latest(list(good_for_s))

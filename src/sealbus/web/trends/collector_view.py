@@ -1,4 +1,4 @@
-"""How the collector is, and why what cannot be read cannot: asked of it over the bus, cut to what the caller sees."""
+"""`/collector`: the state of each connection and the problems of the plan, requested over the bus, as far as visible."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ __all__ = ["CollectorView"]
 class _ConnectionShown(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     status = serializers.ChoiceField(["idle", "up", "down", "refused"])
-    why = serializers.CharField(help_text="The reason of the last trouble")
+    why = serializers.CharField(help_text="The reason of the last failure")
     since_us = serializers.IntegerField(help_text="Since when it has this status, in microseconds")
     last_answer_us = serializers.IntegerField(allow_null=True)
     sent = serializers.IntegerField(help_text="Requests since the collector knows this connection")
     answered = serializers.IntegerField()
     silent = serializers.IntegerField(help_text="Requests that were not answered in time")
     silent_units = serializers.ListField(
-        child=serializers.IntegerField(), help_text="Units that are left alone for now"
+        child=serializers.IntegerField(), help_text="Units that are not polled for now because they do not answer"
     )
     identity_problem = serializers.CharField(help_text="What is wrong with the files of its identity")
     certificate_not_after_us = serializers.IntegerField(allow_null=True, help_text="Of the server's certificate")
@@ -54,28 +54,28 @@ class _ProblemShown(serializers.Serializer[Any]):
 
 class _CollectorShown(serializers.Serializer[Any]):
     answers = serializers.BooleanField(
-        help_text="False: nobody collects, or the bus is away; then nothing else is known"
+        help_text="False: no collector runs, or the bus is not connected; then the lists are empty"
     )
     connections = _ConnectionShown(many=True)
-    problems = _ProblemShown(many=True, help_text="What of the configuration cannot be used, and why")
+    problems = _ProblemShown(many=True, help_text="The rows of the configuration that cannot be used, and why")
 
 
 class CollectorView(APIView):
-    """The collector."""
+    """The state of the collector."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": may(Action.VIEW)}
 
     @extend_schema(operation_id="collector_retrieve", responses=_CollectorShown)
     def get(self, request: Request) -> Response:
-        """How each connection is, and what cannot be collected."""
+        """The state of each connection, and the rows that cannot be collected."""
         query_of(request, Strict)
         report = _ask()
         rights = rest_subject(request).rights
         seen = _visible(Connection, "group", rights, {each.id for each in report.connections})
         shown = [each for each in report.connections if each.id in seen]
         problems = _visible_problems(report.problems, rights)
-        told = {"answers": report is not _SILENT, "connections": shown, "problems": problems}
-        return Response(_CollectorShown(told).data)
+        shown_state = {"answers": report is not _SILENT, "connections": shown, "problems": problems}
+        return Response(_CollectorShown(shown_state).data)
 
 
 _SILENT = CollectorReport(connections=(), problems=())
@@ -112,7 +112,7 @@ def _visible_problems(problems: tuple[ProblemReport, ...], rights: Rights) -> li
 
 
 def _visible(model: Any, path: str, rights: Rights, ids: set[int]) -> set[int]:
-    """Those of the ids that are the caller's to see."""
+    """Those of the ids that the caller may see."""
     groups = rights.groups(Action.VIEW)
     if groups is None or not ids:
         return ids

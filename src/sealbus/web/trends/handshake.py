@@ -1,11 +1,11 @@
-"""Who may open a live socket? Asked before it opens, and again whenever something has changed that the answer came from.
+"""May this caller open a live socket? Judged before it opens, and again whenever its credential or rights may have changed.
 
-A browser cannot send a header of ours with a socket, so it comes with its session; then the page that opens it must be
-one of ours, which its Origin says: without, or with a foreign one, whoever lures people onto a page of his could watch
-the plant with their cookies. A program sends its token in the Authorization header, and no Origin is asked of it. What is
-in the address of a socket ends in logs, so nothing is taken from there.
+A browser cannot send a header of its own with a socket, so it is known by its session. Then the Origin must be a page of
+this site: otherwise a page of another site could open a socket with the user's cookies and watch the plant. A program
+sends its token in the Authorization header and needs no Origin. The query of a socket's address is never read: addresses
+end up in logs.
 
-The requirement is judged by the same gate rule as any view, and a refusal is told to the audit by the same signal.
+The requirement is judged as for any view, and a refusal is sent to the audit by the same signal.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from sealbus.web.http.problems import REFUSALS
 if TYPE_CHECKING:
     from sealbus.web.access.subject import Subject
 
-__all__ = ["LIVE", "ROUTE", "Credential", "Denied", "Entered", "enter"]
+__all__ = ["LIVE", "ROUTE", "Admitted", "Credential", "Denied", "admit"]
 
 LIVE: Requirement = may(Action.VIEW)
-"""What a live socket requires."""
+"""The requirement of a live socket."""
 ROUTE = "live-socket"
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a client came with, by which others are told apart and its end is noticed. Never the secret of a token."""
+    """The credential of a client, without any secret: by it the clients of one caller are counted and its end is noticed."""
 
     user_id: int | None
     token_key: str = ""
@@ -48,8 +48,8 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
-    """Who came in. `rights_version` was counted before his rights were worked out."""
+class Admitted:
+    """A caller who may open a socket. `rights_version` was read before the rights."""
 
     subject: Subject
     credential: Credential
@@ -58,30 +58,30 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Who did not, and how he is told."""
+    """A caller who may not, with the answer."""
 
     status: HTTPStatus
     kind: str
     subject: Subject
 
 
-def enter(scope: Any) -> Entered | Denied:
-    """Judge a handshake by its ASGI scope. Asks the database."""
+def admit(scope: Any) -> Admitted | Denied:
+    """Judge a handshake by its ASGI scope. Reads the database."""
     rights_version = read_version("rights")
     request = _request(scope)
     address = address_of(request)
     subject = of_request(request, address)
     verdict = LIVE.judge(subject)
-    if subject.is_signed_in and not subject.is_token and not _is_from_our_page(request):
+    if subject.is_signed_in and not subject.is_token and not _is_from_own_page(request):
         return _deny(Denied(HTTPStatus.FORBIDDEN, "foreign-origin", subject), request, Verdict.REFUSED)
     if verdict is not Verdict.ALLOWED:
         return _deny(Denied(REFUSALS[verdict].status, REFUSALS[verdict].type, subject), request, verdict)
     session_key = "" if subject.is_token else request.session.session_key or ""
-    return Entered(subject, Credential(subject.user_id, subject.token_key, session_key), rights_version)
+    return Admitted(subject, Credential(subject.user_id, subject.token_key, session_key), rights_version)
 
 
 def _request(scope: Any) -> ASGIRequest:
-    """The handshake as the request that it is, with session and user as the middleware would have them."""
+    """The handshake as a request, with session and user as the middleware would set them."""
     request = ASGIRequest({**scope, "type": "http", "method": "GET"}, BytesIO())
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore
     request.session = store(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
@@ -89,8 +89,8 @@ def _request(scope: Any) -> ASGIRequest:
     return request
 
 
-def _is_from_our_page(request: ASGIRequest) -> bool:
-    """Whether the page that asks is of this site: of its public address, or, on loopback, of the address that was asked."""
+def _is_from_own_page(request: ASGIRequest) -> bool:
+    """Whether the Origin is this site: its public address or, on loopback, the address of the request."""
     origins = [value for name, value in request.scope["headers"] if name == b"origin"]
     if len(origins) != 1:
         return False
@@ -102,5 +102,5 @@ def _is_from_our_page(request: ASGIRequest) -> bool:
 
 
 def _deny(denied: Denied, request: ASGIRequest, verdict: Verdict) -> Denied:
-    refused.send(enter, subject=denied.subject, verdict=verdict, method="GET", path=request.path, route=ROUTE)
+    refused.send(admit, subject=denied.subject, verdict=verdict, method="GET", path=request.path, route=ROUTE)
     return denied
