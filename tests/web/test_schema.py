@@ -127,7 +127,7 @@ def test_every_operation_says_how_it_may_fail() -> None:
 def test_whatever_is_sent_by_whomever_is_answered_as_documented(schema_site: Site, operation: str) -> None:
     method, path = operation.split(" ")
     tested = _schema()[path][method]
-    callers = _callers(schema_site)
+    callers = _host_policy(schema_site)
 
     def explore(case: Any) -> None:
         case.headers.pop("Authorization", None)
@@ -141,7 +141,7 @@ def test_whatever_is_sent_by_whomever_is_answered_as_documented(schema_site: Sit
             _SETTINGS(given(case=tested.as_strategy(generation_mode=mode))(explore))()
 
 
-def _callers(site: Site) -> list[dict[str, str]]:
+def _host_policy(site: Site) -> list[dict[str, str]]:
     """The headers of nobody and of a fresh user of each role: what is sent may take rights away."""
     secrets = site.do("callers", number=next(_numbers), roles=_ROLES)
     return [{}, *({"Authorization": f"Token {secret}"} for secret in secrets.values())]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import resource
 from typing import Protocol
 
-__all__ = ["Admission", "Guest"]
+__all__ = ["Admission", "Admitted"]
 
 _MOST = 2_000
 _OTHER_DESCRIPTORS = 256
 
 
-class Guest(Protocol):
+class Admitted(Protocol):
     """A connection, as seen from the door."""
 
     def leave(self) -> None:
@@ -27,14 +27,14 @@ class Admission:
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most or min(_MOST, max(64, _descriptors() - _OTHER_DESCRIPTORS))
-        self._all: set[Guest] = set()
-        self._unfinished: dict[Guest, None] = {}
+        self._all: set[Admitted] = set()
+        self._unfinished: dict[Admitted, None] = {}
 
     def __len__(self) -> int:
         """How many are here."""
         return len(self._all)
 
-    def admit(self, guest: Guest) -> bool:
+    def admit(self, connection: Admitted) -> bool:
         """Let him in, if need be in the place of another; False where all others are being served."""
         if len(self._all) >= self._most:
             oldest = next(iter(self._unfinished), None)
@@ -42,23 +42,23 @@ class Admission:
                 return False
             self.forget(oldest)
             oldest.leave()
-        self._all.add(guest)
-        self._unfinished[guest] = None
+        self._all.add(connection)
+        self._unfinished[connection] = None
         return True
 
-    def ask(self, guest: Guest) -> None:
+    def ask(self, connection: Admitted) -> None:
         """He waits, or has begun a new request."""
-        if guest in self._all:
-            self._unfinished.setdefault(guest, None)
+        if connection in self._all:
+            self._unfinished.setdefault(connection, None)
 
-    def serve(self, guest: Guest) -> None:
+    def serve(self, connection: Admitted) -> None:
         """His request is whole."""
-        self._unfinished.pop(guest, None)
+        self._unfinished.pop(connection, None)
 
-    def forget(self, guest: Guest) -> None:
+    def forget(self, connection: Admitted) -> None:
         """He has gone."""
-        self._all.discard(guest)
-        self._unfinished.pop(guest, None)
+        self._all.discard(connection)
+        self._unfinished.pop(connection, None)
 
 
 def _descriptors() -> int:

@@ -1,7 +1,7 @@
 """Headers that every response has, errors included: whoever makes it.
 
 Django's middleware sets them on what passes through it, with a policy that a page may widen for its own scripts. The
-front (`front.py`) adds what is missing to everything else: errors, static files, what the server itself answers.
+front (`edge_app`) adds what is missing to everything else: errors, static files, what the server itself answers.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
-    from sealbus.web.config.front import Front
+    from sealbus.web.config.edge_app import EdgeApp
 
 __all__ = ["MetricsServer"]
 
@@ -29,7 +29,7 @@ __all__ = ["MetricsServer"]
 class MetricsServer:
     """Serves the metrics at http://HOST:PORT/metrics from a thread of its own."""
 
-    def __init__(self, address: str, application: Front) -> None:
+    def __init__(self, address: str, application: EdgeApp) -> None:
         host, _, port = address.rpartition(":")
         registry = CollectorRegistry()
         registry.register(_Site(application))
@@ -51,7 +51,7 @@ class MetricsServer:
 
 
 class _Site(Collector):
-    def __init__(self, application: Front) -> None:
+    def __init__(self, application: EdgeApp) -> None:
         self._application = application
 
     def collect(self) -> Iterator[Metric]:

@@ -13,8 +13,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sealbus.web.config.bodies import BodyBudget, BodyRefused, Gone
-from sealbus.web.config.callers import Refusal
 from sealbus.web.config.headers import complete_headers
+from sealbus.web.config.host_policy import Refusal
 from sealbus.web.config.lanes import Busy, Lanes
 from sealbus.web.config.lifespan import running_parts
 from sealbus.web.http.problems import CONTENT_TYPE, problem_body
@@ -22,33 +22,33 @@ from sealbus.web.http.problems import CONTENT_TYPE, problem_body
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from sealbus.web.config.callers import Callers
+    from sealbus.web.config.host_policy import HostAndProxyPolicy
     from sealbus.web.trends.limits import LiveLimits
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
     Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
-__all__ = ["Front"]
+__all__ = ["EdgeApp"]
 
 _RETRY_AFTER_S = 2
 _UNAVAILABLE = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
 
 
-class Front:
+class EdgeApp:
     """The ASGI application of the process. `http` and `websocket` are what it leads to."""
 
     def __init__(
         self,
         http: Application,
         websocket: Application | None,
-        callers: Callers,
+        host_policy: HostAndProxyPolicy,
         headers: Sequence[tuple[bytes, bytes]],
         live: LiveLimits,
     ) -> None:
         self._http = http
         self._websocket = websocket
-        self._callers = callers
+        self._host_policy = host_policy
         self._headers = headers
         self._live_limits = live
         self._budget = BodyBudget()
@@ -80,7 +80,7 @@ class Front:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve_http(self, scope: Any, receive: Receive, send: Send) -> None:
-        refusal = self._callers.judge(scope)
+        refusal = self._host_policy.judge(scope)
         if refusal is not None:
             await _answer(scope, send, refusal)
             return
@@ -101,7 +101,7 @@ class Front:
             self._budget.give_back(body)
 
     async def _serve_socket(self, scope: Any, receive: Receive, send: Send) -> None:
-        refusal = self._callers.judge(scope)
+        refusal = self._host_policy.judge(scope)
         if refusal is None and self._websocket is not None:
             await self._websocket(scope, receive, send)
             return

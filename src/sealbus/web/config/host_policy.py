@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.config.environment import Proxies
 
-__all__ = ["Callers", "Refusal"]
+__all__ = ["HostAndProxyPolicy", "Refusal"]
 
 _PROXY_HEADERS = frozenset(
     {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"forwarded"}
@@ -39,7 +39,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Callers:
+class HostAndProxyPolicy:
     """The rules of one site."""
 
     exposure: Exposure
