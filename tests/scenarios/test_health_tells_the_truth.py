@@ -140,4 +140,4 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     database.close()
     refused = refused_start(tmp_path)
     assert refused.status == 2
-    assert "newer than this program: it has audit.0099_later" in refused.stderr
+    assert "made by a newer version: it has the migration audit.0099_later" in refused.stderr

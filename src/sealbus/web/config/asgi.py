@@ -1,4 +1,4 @@
-"""The way into the process: HTTP to Django, sockets to the live consumers, both behind the front."""
+"""The ASGI application of the process: HTTP to Django, sockets to the live side, both behind `EdgeApp`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["build_application"]
 
 
 def build_application(live: LiveLimits) -> EdgeApp:
-    """The application of this process, as its settings have it."""
+    """The application, from the settings of this process."""
     site: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     return EdgeApp(
         get_asgi_application(),

@@ -1,8 +1,8 @@
-"""What stands between the server and Django: what Django cannot do, or does too late.
+"""The ASGI application in front of Django, for checks that Django cannot make or makes too late.
 
-In this order: is it for this site (`callers`), is its body within bounds (`bodies`), is there a lane (`lanes`); then
-Django answers. Every response, whoever made it, leaves with the security headers of the site (`headers`) and is counted.
-Sockets are judged in the same way and go to the live consumers.
+In this order: host and proxy (`host_policy`), the body (`bodies`), a free worker thread (`lanes`); then Django answers.
+Every response gets the security headers of the site (`headers`) and is counted. Handshakes of sockets pass the same host
+and proxy policy and go to the live side.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _UNAVAILABLE = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class EdgeApp:
-    """The ASGI application of the process. `http` and `websocket` are what it leads to."""
+    """The ASGI application of the process. `http` and `websocket` are the applications behind it."""
 
     def __init__(
         self,
@@ -54,15 +54,15 @@ class EdgeApp:
         self._budget = BodyBudget()
         self._lanes: Lanes | None = None
         self.answered: Counter[int] = Counter()
-        """How many answers had which status, since the start."""
+        """The number of answers by status, since the start."""
 
     @property
     def busy_lanes(self) -> int:
-        """How many requests Django works on."""
+        """The number of requests that Django is answering."""
         return self._lanes.busy if self._lanes is not None else 0
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
+        """The ASGI interface."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket":
@@ -118,7 +118,7 @@ class EdgeApp:
         return complete
 
     def _socket_sender(self, send: Send) -> Send:
-        """A socket that is refused before it opens is answered as HTTP, with all headers."""
+        """A refused handshake is answered as HTTP, with all headers."""
         has_opened = False
 
         async def complete(message: Any) -> None:

@@ -1,8 +1,8 @@
-"""Who is at the other end of a connection, and does he ask this site? Looked at before Django sees the request.
+"""Which host names and which proxies are accepted. Checked before Django receives the request.
 
-A request names one host, which is ours: a page of somebody else cannot reach us under a name of its own, not even on
-loopback. What a proxy says of its caller counts only from a declared proxy; from anybody else those headers are taken
-out. Where the site stands behind proxies, nobody else is served, save a health check of this machine.
+A request must name exactly one host, one of this site: so a page of another site cannot reach this one under its own name
+(DNS rebinding), not even on loopback. Headers about the client are accepted from declared proxies only, and removed from
+all other requests. Behind proxies, the site serves nobody else, except a health check from this machine.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HEALTH = frozenset({"/health/live", "/health/ready"})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Not to Django. `location` is set where the caller should come by HTTPS."""
+    """The request is refused. `location` is set if the client should repeat it by HTTPS."""
 
     status: HTTPStatus
     reason: str
@@ -40,7 +40,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class HostAndProxyPolicy:
-    """The rules of one site."""
+    """The policy of one site."""
 
     exposure: Exposure
     hosts: Sequence[str]
@@ -48,19 +48,19 @@ class HostAndProxyPolicy:
     public_url: str
 
     def judge(self, scope: Any) -> Refusal | None:
-        """None where the request may go on; then what a stranger says of himself is taken out of the scope."""
+        """None: the request may go on, and proxy headers of any other client are removed from the scope."""
         peer = _unmapped((scope.get("client") or ("", 0))[0])
         is_proxy = self.proxies.contains(peer)
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         is_check = scope["path"] in _HEALTH and is_loopback_host(peer)
         if self.exposure is Exposure.BEHIND_PROXY and not is_proxy and not is_check:
-            return Refusal(HTTPStatus.FORBIDDEN, "come through the proxy")
+            return Refusal(HTTPStatus.FORBIDDEN, "use the address of the proxy")
         if len(hosts) != 1 or not (self._is_ours(hosts[0]) or is_check):
-            return Refusal(HTTPStatus.BAD_REQUEST, "not this host")
+            return Refusal(HTTPStatus.BAD_REQUEST, "the Host header does not name this site")
         if is_proxy:
             return self._ask_for_https(scope)
-        kept = [(name, value) for name, value in scope["headers"] if not _speaks_for_others(name)]
-        if is_check:  # it asks for this machine, whatever people call it
+        kept = [(name, value) for name, value in scope["headers"] if not _is_proxy_header(name)]
+        if is_check:  # a health check names this machine, not the site
             kept = [(name, self.hosts[0].encode() if name == b"host" else value) for name, value in kept]
         scope["headers"] = kept
         return None
@@ -70,23 +70,23 @@ class HostAndProxyPolicy:
         return bool(domain) and validate_host(domain, list(self.hosts))
 
     def _ask_for_https(self, scope: Any) -> Refusal | None:
-        """What came to the proxy in the clear goes back to be asked again."""
+        """Redirect a request that reached the proxy by plain HTTP."""
         schemes = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
         if self.exposure is not Exposure.BEHIND_PROXY or schemes in ([b"https"], [b"wss"]):
             return None
         if not schemes:
-            return Refusal(HTTPStatus.FORBIDDEN, "the proxy does not say X-Forwarded-Proto")
+            return Refusal(HTTPStatus.FORBIDDEN, "the proxy sends no X-Forwarded-Proto")
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
-            return Refusal(HTTPStatus.FORBIDDEN, "only by https")
+            return Refusal(HTTPStatus.FORBIDDEN, "use https")
         path = scope.get("raw_path", b"").decode("ascii", "replace")
         query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-        return Refusal(HTTPStatus.PERMANENT_REDIRECT, "only by https", f"{self.public_url}{path}{query}")
+        return Refusal(HTTPStatus.PERMANENT_REDIRECT, "use https", f"{self.public_url}{path}{query}")
 
 
 def _unmapped(address: str) -> str:
-    """An IPv4 caller of an IPv6 socket by his own address."""
+    """The IPv4 address of an IPv4 client on an IPv6 socket."""
     return address.removeprefix("::ffff:") if "." in address else address
 
 
-def _speaks_for_others(name: bytes) -> bool:
+def _is_proxy_header(name: bytes) -> bool:
     return name in _PROXY_HEADERS or name.startswith(_IDENTITY_PREFIXES)
