@@ -79,7 +79,7 @@ def test_a_database_that_dies_is_told_and_one_that_comes_back_too(postgres: Post
     with open_site(tmp_path, SEALBUS_DATABASE=database) as site:
         parts = _parts(home, database)
         assert {name for name in parts if not parts[name]} >= {"database", "audit", "history", "disk"}
-        assert "sign of life" in parts["collector"]
+        assert "lease" in parts["collector"]
         assert not _parts(home, database, "beat")["collector"]
         postgres.kill()
         assert _wait_for_status(site, "/health/ready", 503) == {"status": "not ready"}
