@@ -86,9 +86,9 @@ def _ask() -> CollectorReport:
     if service is None:
         return _SILENT
     answer_s = service.limits.collector_answer_s
-    asked = service.bus.request(STATE_TOPIC, b"", timeout_s=answer_s)
+    requested = service.bus.request(STATE_TOPIC, b"", timeout_s=answer_s)
     try:
-        payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(answer_s + 1)
+        payload = asyncio.run_coroutine_threadsafe(requested, service.loop).result(answer_s + 1)
         return decode_report(payload)
     except (SealbusError, TimeoutError):
         return _SILENT

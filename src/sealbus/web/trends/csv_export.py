@@ -41,7 +41,7 @@ def csv_pieces(tables: Iterator[Table | None], tags: Sequence[NamedTag], wanted:
 
 def _rows(table: Table) -> Iterator[tuple[object, ...]]:
     tag = table.tag
-    head = (tag.asked.tag_id, _cell(tag.device), _cell(tag.name), _cell(tag.unit))
+    head = (tag.requested.tag_id, _cell(tag.device), _cell(tag.name), _cell(tag.unit))
     times = np.datetime_as_string(table.times_us.astype("datetime64[us]"), unit="us", timezone="UTC").tolist()
     columns = [_numbers(column.tolist()) for column in table.numbers.values()]
     for index, text in table.texts.items():

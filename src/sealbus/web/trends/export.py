@@ -55,7 +55,7 @@ def clipped(store: History, tags: Sequence[NamedTag], wanted: ExportRange) -> di
 
     One statement for each five hundred tags. Raises HistoryUnavailable.
     """
-    stored = store.extents([tag.asked.tag_id for tag in tags], wanted.source)
+    stored = store.extents([tag.requested.tag_id for tag in tags], wanted.source)
     parts = {
         tag_id: Extent(max(each.start_us, wanted.start_us), min(each.end_us, wanted.end_us))
         for tag_id, each in stored.items()
@@ -68,7 +68,7 @@ def tables(
 ) -> Iterator[Table | None]:
     """All rows, in order of tags and times, from the `clipped` range of each. Raises HistoryUnavailable."""
     for tag in tags:
-        if (part := parts.get(tag.asked.tag_id)) is None:
+        if (part := parts.get(tag.requested.tag_id)) is None:
             continue
         yield from (
             _samples(store, tag, part) if source is Source.RAW else _buckets(store, tag, Bucket(source.value), part)
@@ -79,7 +79,7 @@ def _samples(store: History, tag: NamedTag, part: Extent) -> Iterator[Table | No
     after: Cursor | None = None
     while True:
         block, after = store.raw_block(
-            tag.asked.tag_id, part.start_us, part.end_us, limit=_SAMPLES_AT_ONCE, after=after
+            tag.requested.tag_id, part.start_us, part.end_us, limit=_SAMPLES_AT_ONCE, after=after
         )
         yield _of_block(tag, block) if len(block) else None
         if after is None:
@@ -97,12 +97,12 @@ def _buckets(store: History, tag: NamedTag, bucket: Bucket, part: Extent) -> Ite
     start_us, done_us = part.start_us, 0
     while start_us < part.end_us:
         stop_us = min(start_us + step_us, part.end_us)
-        found = store.aggregates(tag.asked.tag_id, bucket, start_us, stop_us)
+        found = store.aggregates(tag.requested.tag_id, bucket, start_us, stop_us)
         begins = found.starts_us >= done_us  # the previous step had the bucket in which it ended
         yield _of_buckets(tag, found, begins) if begins.any() else None
         start_us = done_us = stop_us
         if not begins.any():
-            following_us = store.next_known(tag.asked.tag_id, stop_us)
+            following_us = store.next_known(tag.requested.tag_id, stop_us)
             if following_us is None:
                 return
             start_us = max(stop_us, following_us)

@@ -37,7 +37,7 @@ def parquet_pieces(tables: Iterator[Table | None], tags: Sequence[NamedTag], wan
     """The file, one piece for each step and one for its end; a step without rows yields an empty piece."""
     columns = _BEFORE + (_RAW if wanted.source is Source.RAW else _BUCKETS)
     described = [
-        {"id": tag.asked.tag_id, "device": tag.device, "name": tag.name, "unit": tag.unit, "text": tag.text}
+        {"id": tag.requested.tag_id, "device": tag.device, "name": tag.name, "unit": tag.unit, "text": tag.text}
         for tag in tags
     ]
     schema = pa.schema(columns, metadata={"sealbus.tags": json.dumps(described), "sealbus.source": wanted.source.value})
@@ -54,7 +54,7 @@ def _table(table: Table, schema: Any) -> Any:
     count = len(table.times_us)
     columns: dict[str, Any] = {
         "time": pa.array(table.times_us, pa.int64()).cast(_MICROSECONDS),
-        "tag_id": pa.array(np.full(count, table.tag.asked.tag_id, np.int64)),
+        "tag_id": pa.array(np.full(count, table.tag.requested.tag_id, np.int64)),
         "text": pa.array(
             [table.texts.get(index) for index in range(count)] if table.texts else [None] * count, pa.string()
         ),

@@ -48,7 +48,7 @@ class RequestedTag:
 class NamedTag:
     """A tag with its names and unit, as files and answers need them."""
 
-    asked: RequestedTag
+    requested: RequestedTag
     name: str
     device: str
     unit: str
@@ -140,7 +140,7 @@ def find_values(subject: Subject, query: Mapping[str, Any], most: int) -> list[R
     """
     if "tags" in query:
         found = find_tags(subject, query["tags"])
-        return [found[tag_id].asked for tag_id in query["tags"] if tag_id in found]
+        return [found[tag_id].requested for tag_id in query["tags"] if tag_id in found]
     rows = Tag.objects.visible_to(subject).live().filter(device__archived_at__isnull=True).order_by("pk")
     if "device" in query:
         if not Device.objects.visible_to(subject).filter(pk=query["device"]).exists():

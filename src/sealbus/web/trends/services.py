@@ -64,9 +64,11 @@ def export_history(*, subject: Subject, query: Mapping[str, Any]) -> Export:
         Event(
             subject.actor,
             "history.export",
-            Target("tag", tags[0].asked.tag_id if len(tags) == 1 else "", tags[0].full_name if len(tags) == 1 else ""),
+            Target(
+                "tag", tags[0].requested.tag_id if len(tags) == 1 else "", tags[0].full_name if len(tags) == 1 else ""
+            ),
             detail={
-                "tags": [tag.asked.tag_id for tag in tags[:_MOST_NAMED]],
+                "tags": [tag.requested.tag_id for tag in tags[:_MOST_NAMED]],
                 "count": len(tags),
                 "start": _text(wanted.start_us),
                 "end": _text(wanted.end_us),

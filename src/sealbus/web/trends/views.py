@@ -80,7 +80,7 @@ class ValueView(_View):
     @extend_schema(responses=serializers.ValueAnswer)
     def get(self, request: Request, tag: int) -> HttpResponseBase:
         """The current value of one tag."""
-        now = current_values([self.visible_tag(tag).asked])
+        now = current_values([self.visible_tag(tag).requested])
         return responses.respond(responses.ValueResponse.of(tag, now.samples[0][1], state=now.state))
 
 
