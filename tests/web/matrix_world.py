@@ -37,7 +37,7 @@ ROLES = ("Viewer", "Operator", "Engineer", "Security officer", "Auditor", "Admin
 
 @dataclass
 class Caller:
-    """Somebody who asks. His client keeps his session, or sends his token."""
+    """A caller. The client has the session, or sends the token."""
 
     client: Client = field(default_factory=Client)
     user: User | None = None
@@ -45,7 +45,7 @@ class Caller:
     secret: str = ""
 
     def scope(self, path: str) -> dict[str, Any]:
-        """The handshake of a socket that he opens, from a page of the site."""
+        """The handshake of a socket of this caller, from a page of the site."""
         headers = [(b"host", b"127.0.0.1:8000")]
         if self.secret:
             headers.append((b"authorization", f"Token {self.secret}".encode()))

@@ -1,4 +1,4 @@
-"""A process that works on the database of a running site, as a second one of its own would: told what to do line by line.
+"""A process that works on the database of a running site, like a second process of that site: one command per line.
 
     python -m web.site_shell HOME     then {"do": NAME, "with": {...}} a line, and {"is": ...} back
 
@@ -85,7 +85,7 @@ def user(name: str, actions: list[str], group: int | None = None) -> int:
 
 
 def session(user: int) -> str:
-    """The key of a session of his."""
+    """The key of a session of this user."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
 
@@ -102,7 +102,7 @@ def session(user: int) -> str:
 
 
 def token(user: int, name: str = "script", actions: list[str] | None = None, groups: list[int] | None = None) -> str:
-    """The secret of a token of his: for these actions (viewing), in these groups (all)."""
+    """The secret of a token of this user: for these actions (default: view), in these groups (default: all)."""
     from sealbus.web.accounts.models import ApiToken, User
 
     made, secret = ApiToken.objects.create(
@@ -125,7 +125,7 @@ def callers(number: int, roles: dict[str, list[str]]) -> dict[str, str]:
 
 
 def withdraw(user: int, group: int | None = None) -> None:
-    """Take his rights in this group, or all of them, away."""
+    """Take the rights in this group, or all of them, away."""
     from sealbus.web.accounts.models import Assignment
     from sealbus.web.coordination.versions import bump_version
 

@@ -1,4 +1,4 @@
-"""A new site has no account; one link makes the first administrator, once. Other links open what they say, once."""
+"""A new site has no account; one link creates the first administrator, once. The other links work once too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users, roles, groups and who holds what: changed by whoever administers, recorded, and never down to nobody."""
+"""Users, roles, groups and assignments: changed by administrators, recorded, and never without an administrator left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in with a password and a second factor: what lets in, what does not, and what it leaves behind."""
+"""Signing in with a password and a second factor: what succeeds, what fails, and what is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A token does what it was given and its owner still may, from where and until when it was said, and nothing else."""
+"""A token can do what it was given and its owner may still do, from its networks and until its end, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate lets in who may enter and nobody else, whatever a view forgets."""
+"""The gate lets pass who meets the requirement, and nobody else, whatever a view leaves out."""
 
 from __future__ import annotations
 

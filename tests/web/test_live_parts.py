@@ -1,4 +1,4 @@
-"""The parts of the live side that are arithmetic: what replaces what, when a value is stale, and what has a bound."""
+"""The pure parts of the live side: which sample replaces which, when a value is stale, when a snapshot is due, bounds."""
 
 from __future__ import annotations
 

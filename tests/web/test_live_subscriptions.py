@@ -1,4 +1,4 @@
-"""A client hears of what it subscribed to and may see, the newest of each tag, whatever others do."""
+"""A client gets the tags that it subscribed to and may see, the newest sample of each, whatever other clients do."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ async def test_what_is_no_live_value_is_not_told_and_stops_nothing(site: Site) -
 
 
 async def _settled(site: Site, collector: Collector, user: int, tag_id: int) -> None:
-    """Until the site has heard what was said last."""
+    """Wait until the site has received the last sample."""
     async with site.connect(token=site.do("token", user=user, name="witness")) as witness:
         while True:
             (sample,) = (await witness.ask("subscribe", tags=[tag_id]))["samples"]
@@ -278,7 +278,7 @@ async def _sleeper(site: Site, token: str, device: int) -> socket.socket:
 
 
 def _is_cut(wire: socket.socket) -> bool:
-    """Whether the server has given the connection up: what it had sent can be read, and then comes the end."""
+    """Whether the server has closed the connection: the bytes that it sent can be read, then comes the end."""
     wire.settimeout(PATIENCE_S)
     try:
         while wire.recv(1 << 16):

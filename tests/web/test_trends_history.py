@@ -1,4 +1,4 @@
-"""Values and history over HTTP: what is asked wrongly is named, what may not be seen is not there, what is told is exact."""
+"""Values and history over HTTP: a wrong parameter is named, an invisible tag is unknown, and the numbers are exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways around a right that somebody has found once: each is closed, beside what must still be open."""
+"""Ways around a right that were found once: each is closed, and the allowed case beside it works."""
 
 from __future__ import annotations
 
