@@ -83,7 +83,7 @@ def test_a_new_certificate_is_in_force_without_a_restart_and_a_broken_one_is_not
         assert _serial(site) == first
         certificate, key = make_leaf(root, hosts=("127.0.0.1",)).save(tmp_path, "next")
         certificate.replace(files[0])
-        site.program.wait_for("cannot be renewed")  # its key is not there yet
+        site.program.wait_for("cannot be loaded")  # its key is not there yet
         key.chmod(0o644)
         key.replace(files[1])
         site.program.wait_for("can be read by other users")
