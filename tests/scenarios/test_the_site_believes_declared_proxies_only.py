@@ -18,7 +18,7 @@ _SITE = {"Host": "plant.example"}
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
     """A site whose proxy is this machine."""
     variables = {"SEALBUS_PUBLIC_URL": "https://plant.example", "SEALBUS_TRUSTED_PROXIES": "127.0.0.1"}
-    with open_site(tmp_path_factory.mktemp("behind"), https=False, **variables) as running:
+    with open_site(tmp_path_factory.mktemp("behind"), https=False, limits=None, **variables) as running:
         yield running
 
 
@@ -26,7 +26,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
     """A site whose proxy is another machine."""
     variables = {"SEALBUS_PUBLIC_URL": "https://plant.example", "SEALBUS_TRUSTED_PROXIES": "10.9.9.0/24"}
-    with open_site(tmp_path_factory.mktemp("elsewhere"), https=False, **variables) as running:
+    with open_site(tmp_path_factory.mktemp("elsewhere"), https=False, limits=None, **variables) as running:
         yield running
 
 

@@ -140,11 +140,11 @@ def _emergency(request: HttpRequest, address: str) -> Subject | None:
 
 def _lies_in(address: str, networks: list[str]) -> bool:
     try:
-        asked = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(asked, "ipv4_mapped", None)
-    return any((mapped or asked) in ipaddress.ip_network(network, strict=False) for network in networks)
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
 def _mark_used(token: ApiToken, address: str) -> None:

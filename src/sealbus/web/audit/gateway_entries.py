@@ -81,8 +81,8 @@ def event_of(source: Source, stored: Stored, requests: Mapping[int, Mapping[str,
     detail = {"at": stored.time, "record_hash": stored.hash, **msgspec.to_builtins(record)}
     del detail["kind"]
     if isinstance(record, WriteOutcome):
-        asked = requests.get(record.request, {})
-        detail |= {name: asked[name] for name in _OF_A_REQUEST if name in asked}
+        request = requests.get(record.request, {})
+        detail |= {name: request[name] for name in _OF_A_REQUEST if name in request}
     return Event(_actor(source, detail), f"gateway.{kind_of(record)}", target, _result(record), detail)
 
 

@@ -76,8 +76,8 @@ def append_all(events: Sequence[Event]) -> list[Entry]:
 def begin_export(*, subject: Subject, wanted: EntryFilter, kind: str) -> Iterator[Entry]:
     """The matching entries up to now, oldest first. The export is recorded too, as the last of them."""
     require(subject, Action.AUDIT)
-    asked = {name: str(getattr(wanted, name)) for name in EntryFilter.__slots__ if getattr(wanted, name)}
-    exported = append(Event(subject.actor, "audit.export", Target("audit"), detail={"file": kind, "filter": asked}))
+    filters = {name: str(getattr(wanted, name)) for name in EntryFilter.__slots__ if getattr(wanted, name)}
+    exported = append(Event(subject.actor, "audit.export", Target("audit"), detail={"file": kind, "filter": filters}))
     return entries_in_order(subject, wanted, up_to=exported.sequence)
 
 

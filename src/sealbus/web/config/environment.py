@@ -39,10 +39,10 @@ class Proxies:
     def contains(self, address: str) -> bool:
         """Whether this is a trusted proxy."""
         try:
-            asked = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(asked in network for network in self.networks)
+        return any(parsed in network for network in self.networks)
 
 
 @dataclass(frozen=True, slots=True)
