@@ -61,9 +61,9 @@ def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Pa
 
 
 def _let_time_pass(database: str, interval: str) -> None:
-    """The last sign of life becomes so much older."""
+    """The last renewal of the lease becomes older by `interval`."""
     with psycopg.connect(database) as connection:
-        connection.execute("UPDATE access_heartbeat SET at = at - %s::interval", [interval])
+        connection.execute("UPDATE coordination_lease SET renewed_at = renewed_at - %s::interval", [interval])
 
 
 def test_a_state_folder_has_one_collector(database: str, tmp_path: Path) -> None:

@@ -39,11 +39,11 @@ from pathlib import Path
 from django.utils import timezone
 from sealbus import web
 web.boot(Path(sys.argv[1]), os.environ)
-from sealbus.web.access.models import Heartbeat
+from sealbus.web.coordination import leases
 from sealbus.web.api.health import current_health
 if sys.argv[2:] == ["beat"]:
-    Heartbeat.hold("collector/main", "a test")
-    Heartbeat.objects.update(at=timezone.now() + timedelta(hours=1))  # however long the test takes
+    leases.hold("collector/main", "a test")
+    Lease.objects.update(renewed_at=timezone.now() + timedelta(hours=1))  # however long the test takes
 print(json.dumps({part.name: part.problem for part in current_health().parts}))
 """
 
@@ -83,7 +83,7 @@ def test_a_database_that_dies_is_told_and_one_that_comes_back_too(postgres: Post
     with open_site(tmp_path, SEALBUS_DATABASE=database) as site:
         parts = _parts(home, database)
         assert {name for name in parts if not parts[name]} >= {"database", "audit", "history", "disk"}
-        assert "sign of life" in parts["collector"]
+        assert "lease" in parts["collector"]
         assert not _parts(home, database, "beat")["collector"]
         postgres.kill()
         assert _wait_for_status(site, "/health/ready", 503) == {"status": "not ready"}
@@ -149,4 +149,4 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     database.close()
     refused = refused_start(tmp_path)
     assert refused.status == 2
-    assert "newer than this program: it has audit.0099_later" in refused.stderr
+    assert "made by a newer version: it has the migration audit.0099_later" in refused.stderr

@@ -58,7 +58,7 @@ def test_who_is_no_proxy_is_not_served_whatever_he_says(elsewhere: SiteProcess) 
     for headers in ({}, {"X-Forwarded-Proto": "https"}, {"X-Forwarded-For": "10.9.9.1"}):
         answer = elsewhere.get("/api/v1/health", headers=_SITE | headers)
         assert answer.status_code == 403
-        assert answer.json()["detail"] == "come through the proxy"
+        assert answer.json()["detail"] == "use the address of the proxy"
 
 
 def test_a_health_check_of_the_machine_itself_needs_no_proxy(elsewhere: SiteProcess) -> None:

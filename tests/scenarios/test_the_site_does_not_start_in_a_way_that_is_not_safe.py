@@ -29,7 +29,7 @@ _SECRET = "correct-horse-battery-staple"
         ({"SEALBUS_TLS_CERTIFICATE": "site.crt"}, "SEALBUS_TLS_KEY", "set both"),
         ({"SEALBUS_SECRET_KEY": "secret"}, "SEALBUS_SECRET_KEY", "leave it out"),
         ({"SEALBUS_SECRET_KEY": "x" * 50}, "SEALBUS_SECRET_KEY", "leave it out"),
-        ({"SEALBUS_SECRET_KEY_FILE": "nowhere"}, "SEALBUS_SECRET_KEY_FILE", "mend the path"),
+        ({"SEALBUS_SECRET_KEY_FILE": "nowhere"}, "SEALBUS_SECRET_KEY_FILE", "name a readable text file"),
         ({"SEALBUS_DATABASE": f"postgresql://u:{_SECRET}@db.example/s"}, "SEALBUS_DATABASE", "sslmode=verify-full"),
         ({"SEALBUS_DATABASE": "postgresql://u:short@db.example/s?sslmode=verify-full"}, "SEALBUS_DATABASE", "strong"),
         ({"SEALBUS_BUS": "redis://redis.example"}, "redis.example", "rediss://"),
@@ -53,7 +53,7 @@ def test_plain_http_off_loopback_never_listens(host: str, tmp_path: Path) -> Non
     port = free_ports(1)
     done = refused_start(tmp_path, listen=f"{host}:{port}")
     assert done.status == 2
-    assert "plain HTTP off loopback" in done.stderr
+    assert "plain HTTP is allowed on loopback only" in done.stderr
     assert "SEALBUS_TLS_CERTIFICATE" in done.stderr
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=2)

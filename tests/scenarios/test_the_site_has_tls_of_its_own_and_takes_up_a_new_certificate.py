@@ -79,15 +79,15 @@ def test_a_new_certificate_is_in_force_without_a_restart_and_a_broken_one_is_not
         broken = tmp_path / "broken.crt"
         broken.write_text("broken")
         broken.replace(files[0])  # each change in one step, or the site may find half of one
-        site.program.wait_for("cannot be renewed, the last good one stays")
+        site.program.wait_for("cannot be loaded, the last good one stays")
         assert _serial(site) == first
         certificate, key = make_leaf(root, hosts=("127.0.0.1",)).save(tmp_path, "next")
         certificate.replace(files[0])
-        site.program.wait_for("cannot be renewed")  # its key is not there yet
+        site.program.wait_for("cannot be loaded")  # its key is not there yet
         key.chmod(0o644)
         key.replace(files[1])
         site.program.wait_for("can be read by other users")
-        site.program.wait_for("is in force for new connections")
+        site.program.wait_for("is in use for new connections")
         assert _serial(site) != first
         open_before.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
         assert b"alive" in read_to_the_end(open_before)

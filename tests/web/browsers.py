@@ -68,7 +68,7 @@ class Browser:
         return secret
 
     def me(self) -> dict[str, Any]:
-        """Who I am."""
+        """The subject of this session, by the API."""
         answer = self.get("/api/v1/me")
         assert answer.status_code == 200, answer.content
         return answer.json()  # type: ignore[attr-defined, no-any-return]
@@ -79,7 +79,7 @@ class Browser:
 
 
 def holder(name: str, *roles: str, group: Group | None = None, password: str = PASSWORD) -> User:
-    """A user who holds shipped roles."""
+    """A user with shipped roles."""
     user = User.objects.create_user(name, password)
     for role in roles:
         Assignment.objects.create(user=user, role=Role.objects.get(name=role), group=group)

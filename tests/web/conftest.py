@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _fresh_counters() -> None:
-    """No test inherits what another counted: the shared cache is in the database and goes with it, this one is not."""
+    """Clear the counters of this process between tests. The shared cache is in the database and is rolled back with it."""
     caches["process"].clear()
 
 

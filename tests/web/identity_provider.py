@@ -28,7 +28,7 @@ CLIENT_ID, SECRET = "sealbus", "a shared secret"
 
 @dataclass
 class Provider:
-    """`with Provider() as provider:`; then `provider.approve(url)` is the person who agrees in his browser."""
+    """`with Provider() as provider:`; then `provider.approve(url)` acts as the user who agrees in the browser."""
 
     claims: dict[str, Any] = field(default_factory=lambda: {"sub": "4711", "preferred_username": "carla"})
     id_token_changes: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A small plant on a running site, for one test: two groups, a device in each, and somebody who may see the first."""
+"""A small plant on a running site, for one test: two groups, a device in each, and a user who may see the first one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Scene:
-    """`tags` of `device` are those that `user` may see; `foreign` ones are of `foreign_device`, which he may not."""
+    """`user` may see `tags` of `device`; `foreign` are tags of `foreign_device`, which the user may not see."""
 
     group: int
     device: int

@@ -65,7 +65,7 @@ SHORT = ServerLimits(
         accounts_every_s=0.2,
     )
 )
-"""What looks again looks soon; what waits for a peer still bears a machine that is busy with other things."""
+"""Short intervals between checks; deadlines for peers that a busy machine can still meet."""
 _TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -89,7 +89,7 @@ class Client:
         return self._next_id
 
     async def receive(self, kind: str) -> dict[str, Any]:
-        """The next message of this kind; the others are kept in `heard`."""
+        """The next message of this type; the others are kept in `heard`."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 message: dict[str, Any] = json.loads(await self.wire.recv())
@@ -112,12 +112,12 @@ class Client:
                     return list(sample)
 
     async def wait_for_state(self, state: str) -> None:
-        """Until what was said last of the state is this."""
+        """Wait until the last state message has this state."""
         while self.state != state:
             await self.receive("state")
 
     async def closed(self) -> int:
-        """The code that the server closes with; whatever it says before is kept in `heard`."""
+        """The close code of the server; messages before it are kept in `heard`."""
         with contextlib.suppress(websockets.ConnectionClosed):
             async with asyncio.timeout(PATIENCE_S):
                 while True:
@@ -127,7 +127,7 @@ class Client:
 
 @dataclass
 class Collector:
-    """This process as the collector: what it says, it also answers when it is asked for all."""
+    """This process as the collector: it publishes samples, and answers requests for a snapshot with them."""
 
     bus: Bus
     latest: dict[int, Sample] = field(default_factory=dict)
@@ -222,7 +222,7 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def collector(self, *latest: Sample) -> AsyncIterator[Collector]:
-        """Be the collector of this site, which hears it from now on."""
+        """Act as the collector of this site from now on."""
         async with open_bus("local:", folder=self.home / "bus", is_hub=True) as bus:
             collector = Collector(bus, {sample.tag_id: sample for sample in latest})
             bus.serve(name_of_collector(SNAPSHOT_TOPIC), collector.answer)
@@ -273,7 +273,7 @@ def running_site(home: Path, limits: ServerLimits | None = None) -> Iterator[Sit
 def _started(
     home: Path, environment: dict[str, str], shell: subprocess.Popen[str], limits: ServerLimits | None
 ) -> Site | None:
-    """A site that listens; None where somebody else took the port meanwhile."""
+    """A site that listens; None if another program took the port meanwhile."""
     port = free_ports(1)
     command = [sys.executable, "-m", "sealbus", "web", "serve", "--home", str(home), "--listen", f"127.0.0.1:{port}"]
     if limits is not None:

@@ -24,7 +24,7 @@ from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
 from sealbus.web.audit.services import Event, append
 from sealbus.web.devices.models import AllowedNetwork, Command, RetentionClass, SerialPattern, Template
 from sealbus.web.devices.services.collector import claim_commands
-from sealbus.web.trends.entry import Entered, enter
+from sealbus.web.trends.handshake import Admitted, admit
 from web.plant_rows import a_connection, a_device, a_tag
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ ROLES = ("Viewer", "Operator", "Engineer", "Security officer", "Auditor", "Admin
 
 @dataclass
 class Caller:
-    """Somebody who asks. His client keeps his session, or sends his token."""
+    """A caller. The client has the session, or sends the token."""
 
     client: Client = field(default_factory=Client)
     user: User | None = None
@@ -46,7 +46,7 @@ class Caller:
     secret: str = ""
 
     def scope(self, path: str) -> dict[str, Any]:
-        """The handshake of a socket that he opens, from a page of the site."""
+        """The handshake of a socket of this caller, from a page of the site."""
         headers = [(b"host", b"127.0.0.1:8000")]
         if self.secret:
             headers.append((b"authorization", f"Token {self.secret}".encode()))
@@ -167,8 +167,8 @@ BODIES: dict[str, Callable[[Group], dict[str, Any]]] = {
 
 
 def _live(caller: Caller) -> str:
-    entered = enter(caller.scope("/ws/live"))
-    return "in" if isinstance(entered, Entered) else str(int(entered.status))
+    admitted = admit(caller.scope("/ws/live"))
+    return "in" if isinstance(admitted, Admitted) else str(int(admitted.status))
 
 
 SOCKETS: dict[str, Callable[[Caller], str]] = {"/ws/live": _live}

@@ -24,7 +24,7 @@ _PRESENT, _VERIFIED, _ATTESTED = 0x01, 0x04, 0x40
 
 @dataclass
 class SoftKey:
-    """One key. `origin` is what the browser says, whatever the site asked for."""
+    """One key. `origin` is the origin that the browser sends, whatever the site requested."""
 
     origin: str = "http://localhost"
     site: str = "localhost"

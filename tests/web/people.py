@@ -1,4 +1,4 @@
-"""People for tests: a user with exactly these rights, and a client that is signed in as him."""
+"""Users for tests: a user with exactly these rights, and a client that is signed in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL_ACTIONS = tuple(Action)
 
 
 def a_user(name: str = "anna", *actions: Action, group: Group | None = None) -> User:
-    """A user who may do this in this group; without one, in all."""
+    """A user with these actions in this group, or in all groups."""
     user = User.objects.filter(username=name).first() or User.objects.create_user(name, "correct horse battery")
     role = Role.objects.create(name=f"{name} {Role.objects.count()}")
     Grant.objects.bulk_create(Grant(role=role, action=action.value) for action in actions)
@@ -28,19 +28,19 @@ def a_user(name: str = "anna", *actions: Action, group: Group | None = None) -> 
 
 
 def a_subject(user: User) -> Subject:
-    """His subject in a session."""
+    """The subject of a session of this user."""
     return subject_of_user(User.objects.get(pk=user.pk), address="192.0.2.1", has_second_factor=True)
 
 
 def signed_in(user: User) -> APIClient:
-    """A client in a session of his."""
+    """A client in a session of this user."""
     client = APIClient()
     client.force_login(user)
     return client
 
 
 def a_token(user: User, *actions: Action, **fields: Any) -> tuple[ApiToken, APIClient]:
-    """A token of his, for everywhere, cut to these actions; and a client that sends it."""
+    """A token of this user for all groups with these actions, and a client that sends it."""
     fields = {"name": "script", "actions": [action.value for action in actions], "all_groups": True} | fields
     token, secret = ApiToken.objects.create(user=user, **fields)
     client = APIClient()

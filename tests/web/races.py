@@ -22,7 +22,7 @@ _PASSWORD = "correct horse battery"
 def _at_once(deeds: list[Callable[[], object]]) -> list[str]:
     from django.db import connection
 
-    from sealbus.web.access.errors import Conflict
+    from sealbus.web.errors import Conflict
 
     start = threading.Barrier(len(deeds))
     ends: list[str] = []
@@ -34,7 +34,7 @@ def _at_once(deeds: list[Callable[[], object]]) -> list[str]:
             deed()
             ends.append("done")
         except Conflict as error:
-            ends.append(str(error.get_codes()))
+            ends.append(error.code)
         finally:
             connection.close()
 
@@ -58,17 +58,16 @@ def _setup() -> list[str]:
 
 
 def _administrators() -> list[str]:
-    from sealbus.web.access.subject import Actor, ActorKind
+    from sealbus.web.access.subject import SHELL
     from sealbus.web.accounts import services
     from sealbus.web.accounts.models import Role, User
 
-    by = Actor(ActorKind.SYSTEM, name="test")
-    users = [services.create_user(by=by, username=name, password=_PASSWORD) for name in ("one", "two")]
+    users = [services.create_user(subject=SHELL, username=name, password=_PASSWORD) for name in ("one", "two")]
     for user in users:
-        services.assign(by=by, user=user, role=Role.objects.get(name="Administrator"), group=None)
+        services.assign(subject=SHELL, user=user, role=Role.objects.get(name="Administrator"), group=None)
 
     def remove(user: User) -> Callable[[], object]:
-        return lambda: services.change_user(by=by, user=user, changes=services.UserChanges(is_active=False))
+        return lambda: services.change_user(subject=SHELL, user=user, changes=services.UserChanges(is_active=False))
 
     return _at_once([remove(user) for user in users])
 

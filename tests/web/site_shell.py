@@ -1,4 +1,4 @@
-"""A process that works on the database of a running site, as a second one of its own would: told what to do line by line.
+"""A process that works on the database of a running site, like a second process of that site: one command per line.
 
     python -m web.site_shell HOME     then {"do": NAME, "with": {...}} a line, and {"is": ...} back
 
@@ -31,7 +31,7 @@ def device(name: str, group: int, tags: int, **fields: Any) -> dict[str, Any]:
     """A device with tags of this number, in this group: all at once, as the site itself makes them."""
     from django.db import transaction
 
-    from sealbus.web.access.models import Version
+    from sealbus.web.coordination.versions import bump_version
     from sealbus.web.devices.models import Device, RetentionClass, Tag
 
     with transaction.atomic():
@@ -39,7 +39,7 @@ def device(name: str, group: int, tags: int, **fields: Any) -> dict[str, Any]:
         made = Device.objects.create(name=name, group_id=group)
         shared = {"device": made, "place": "input:0", "type": "uint16", "retention": retention, "unit": "kW"} | fields
         Tag.objects.bulk_create(Tag(name=f"tag {index}", **shared) for index in range(tags))
-        Version.bump("plan")
+        bump_version("plan")
     return {
         "device": made.pk,
         "tags": list(Tag.objects.filter(device=made).order_by("pk").values_list("pk", flat=True)),
@@ -54,23 +54,23 @@ def connection(name: str, group: int) -> int:
 
 
 def add_tag(device: int, name: str) -> int:
-    from sealbus.web.access.models import Version
+    from sealbus.web.coordination.versions import bump_version
     from sealbus.web.devices.models import RetentionClass, Tag
 
     retention = RetentionClass.objects.get(name="standard")
     tag = Tag.objects.create(device_id=device, name=name, place="input:9", type="uint16", retention=retention)
-    Version.bump("plan")
+    bump_version("plan")
     return tag.pk
 
 
 def archive_tag(tag: int) -> None:
     from django.utils import timezone
 
-    from sealbus.web.access.models import Version
+    from sealbus.web.coordination.versions import bump_version
     from sealbus.web.devices.models import Tag
 
     Tag.objects.filter(pk=tag).update(archived_at=timezone.now())
-    Version.bump("plan")
+    bump_version("plan")
 
 
 def user(name: str, actions: list[str], group: int | None = None) -> int:
@@ -85,7 +85,7 @@ def user(name: str, actions: list[str], group: int | None = None) -> int:
 
 
 def session(user: int) -> str:
-    """The key of a session of his."""
+    """The key of a session of this user."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
 
@@ -102,7 +102,7 @@ def session(user: int) -> str:
 
 
 def token(user: int, name: str = "script", actions: list[str] | None = None, groups: list[int] | None = None) -> str:
-    """The secret of a token of his: for these actions (viewing), in these groups (all)."""
+    """The secret of a token of this user: for these actions (default: view), in these groups (default: all)."""
     from sealbus.web.accounts.models import ApiToken, User
 
     made, secret = ApiToken.objects.create(
@@ -125,13 +125,13 @@ def callers(number: int, roles: dict[str, list[str]]) -> dict[str, str]:
 
 
 def withdraw(user: int, group: int | None = None) -> None:
-    """Take his rights in this group, or all of them, away."""
-    from sealbus.web.access.models import Version
+    """Take the rights in this group, or all of them, away."""
     from sealbus.web.accounts.models import Assignment
+    from sealbus.web.coordination.versions import bump_version
 
     rows = Assignment.objects.filter(user_id=user)
     (rows if group is None else rows.filter(group_id=group)).delete()
-    Version.bump("rights")
+    bump_version("rights")
 
 
 def sign_out(session: str) -> None:

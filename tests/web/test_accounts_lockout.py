@@ -1,4 +1,4 @@
-"""Guessing is slow, and slow for everybody alike; but nobody can lock a plant out of watching itself."""
+"""Guessing passwords is slow; but an attacker cannot lock the operators out of watching the plant."""
 
 from __future__ import annotations
 

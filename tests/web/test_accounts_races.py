@@ -1,4 +1,4 @@
-"""Of two who do at the same moment what only one may, one does it."""
+"""Of two callers that do at the same moment what only one may do, one succeeds."""
 
 from __future__ import annotations
 

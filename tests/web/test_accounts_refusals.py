@@ -1,4 +1,4 @@
-"""Whoever is refused is on record, and a flood of refusals is counted there and does not fill it."""
+"""Refusals are recorded in the audit; a flood of them is counted and does not fill it."""
 
 from __future__ import annotations
 

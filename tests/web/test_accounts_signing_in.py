@@ -1,4 +1,4 @@
-"""Signing in with a password and a second factor: what lets in, what does not, and what it leaves behind."""
+"""Signing in with a password and a second factor: what succeeds, what fails, and what is recorded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from sealbus.web.access.models import Version
-from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.access.subject import SHELL
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import Role
+from sealbus.web.coordination.versions import read_version
 from web.browsers import AUTH, PASSWORD, Browser, entries, holder, totp
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-SHELL = Actor(ActorKind.SYSTEM, name="test")
 TOTP = f"{AUTH}account/authenticators/totp"
 
 
@@ -46,7 +45,7 @@ def test_a_name_is_known_whatever_its_case_and_nobody_is_his_twin() -> None:
     assert Browser().login("aNNA").status_code == 200
     browser = Browser()
     boss = holder("boss", "Engineer")
-    services.assign(by=SHELL, user=boss, role=services.create_role(by=SHELL, wanted=_admin()), group=None)
+    services.assign(subject=SHELL, user=boss, role=services.create_role(subject=SHELL, wanted=_admin()), group=None)
     browser.login("boss")
     assert browser.post("/api/v1/users", {"username": "anna"}).status_code == 400
 
@@ -238,14 +237,14 @@ def test_a_password_change_ends_all_other_sessions_and_changes_the_id_of_this_on
     here, there = Browser(), Browser("192.0.2.8")
     here.login("anna")
     there.login("anna")
-    before, version = here.session_id, Version.current("rights")
+    before, version = here.session_id, read_version("rights")
     wrong = {"current_password": "wrong", "new_password": "another good phrase"}
     assert here.post(f"{AUTH}account/password/change", wrong).status_code == 400
     assert here.post(f"{AUTH}account/password/change", wrong | {"current_password": PASSWORD}).status_code == 200
     assert here.get("/api/v1/me").status_code == 200
     assert here.session_id != before
     assert there.get("/api/v1/me").status_code == 401
-    assert Version.current("rights") > version
+    assert read_version("rights") > version
     assert len(entries("password.change")) == 1
     weak = {"current_password": "another good phrase", "new_password": "password1234"}
     assert here.post(f"{AUTH}account/password/change", weak).status_code == 400
@@ -288,10 +287,10 @@ def test_who_is_switched_off_is_out_at_once_and_old_sessions_do_not_come_back() 
     anna = holder("anna", "Viewer")
     browser = Browser()
     browser.login("anna")
-    services.change_user(by=SHELL, user=anna, changes=services.UserChanges(is_active=False))
+    services.change_user(subject=SHELL, user=anna, changes=services.UserChanges(is_active=False))
     assert browser.get("/api/v1/me").status_code == 401
     assert browser.login("anna").status_code == 401
-    services.change_user(by=SHELL, user=anna, changes=services.UserChanges(is_active=True))
+    services.change_user(subject=SHELL, user=anna, changes=services.UserChanges(is_active=True))
     assert browser.get("/api/v1/me").status_code == 401
     assert browser.login("anna").status_code == 200
 
@@ -301,11 +300,11 @@ def test_a_role_that_is_taken_away_is_gone_at_the_next_request() -> None:
     browser = Browser()
     browser.login("anna")
     assert "write" in browser.actions()
-    version = Version.current("rights")
-    services.unassign(by=SHELL, assignment=anna.assignments.get())
+    version = read_version("rights")
+    services.unassign(subject=SHELL, assignment=anna.assignments.get())
     assert browser.actions() == set()
-    assert Version.current("rights") > version
-    services.assign(by=SHELL, user=anna, role=Role.objects.get(name="Viewer"), group=None)
+    assert read_version("rights") > version
+    services.assign(subject=SHELL, user=anna, role=Role.objects.get(name="Viewer"), group=None)
     assert browser.actions() == {"view"}
 
 

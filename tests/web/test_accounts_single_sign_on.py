@@ -1,4 +1,4 @@
-"""Whoever the operator's provider vouches for has an account without rights; who is not vouched for has nothing."""
+"""A user from the operator's provider gets an account without rights; nobody else gets one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A token does what it was given and its owner still may, from where and until when it was said, and nothing else."""
+"""A token can do what it was given and its owner may still do, from its networks and until its end, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.access.subject import SHELL
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import ApiToken, Group, User
 from web.browsers import Browser, entries, holder
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
-SHELL = Actor(ActorKind.SYSTEM, name="test")
 ME = "/api/v1/me"
 
 
@@ -111,7 +110,7 @@ def test_a_token_cannot_have_more_groups_than_its_owner() -> None:
 def test_a_token_loses_what_its_owner_loses() -> None:
     secret = _secret(_owner(), actions=["view", "write"])
     anna = User.objects.get()
-    services.unassign(by=SHELL, assignment=anna.assignments.get())
+    services.unassign(subject=SHELL, assignment=anna.assignments.get())
     assert _ask(secret).json()["rights"] == []  # type: ignore[attr-defined]
     assert _ask(secret, "/api/v1/access-review").status_code == 403
 
@@ -178,7 +177,7 @@ def test_a_token_that_was_guessed_has_no_name() -> None:
 
 def test_a_token_of_somebody_switched_off_is_refused() -> None:
     secret = _secret(_owner())
-    services.change_user(by=SHELL, user=User.objects.get(), changes=services.UserChanges(is_active=False))
+    services.change_user(subject=SHELL, user=User.objects.get(), changes=services.UserChanges(is_active=False))
     assert _ask(secret).status_code == 401
 
 
@@ -230,7 +229,7 @@ def test_one_sees_and_ends_ones_own_tokens_and_an_administrator_those_of_all() -
     assert ben.send("DELETE", f"/api/v1/tokens/{token.pk}").status_code == 404
     boss = User.objects.get(username="ben")
     wanted = services.RoleChanges(name="Helper", actions=frozenset(_administer()))
-    services.assign(by=SHELL, user=boss, role=services.create_role(by=SHELL, wanted=wanted), group=None)
+    services.assign(subject=SHELL, user=boss, role=services.create_role(subject=SHELL, wanted=wanted), group=None)
     assert len(ben.get("/api/v1/tokens").json()["results"]) == 1  # type: ignore[attr-defined]
     assert ben.send("DELETE", f"/api/v1/tokens/{token.pk}").status_code == 204
     assert entries("token.revoke")[0].actor_name == "ben"

@@ -1,4 +1,4 @@
-"""The audit over the API: for who has the right in all groups, and for nobody else."""
+"""The audit in the API: for callers with the right in all groups only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody changes the audit from within, and whoever changes it from without is found out, at the place where he did."""
+"""The site cannot change the audit, and a change from outside is detected at its place."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _some(count: int) -> list[Entry]:
 
 
 def _unguarded(*statements: str) -> None:
-    """What somebody does who owns the database: out with the triggers first."""
+    """An attacker with the rights of the database owner: drops the triggers first."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")

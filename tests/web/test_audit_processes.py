@@ -1,4 +1,4 @@
-"""Several processes and one chain; and what is left when they are killed. On both engines."""
+"""Several processes write one chain, and some are killed. On both engines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 class Site:
-    """A state folder and what its processes are given."""
+    """A state folder and the environment of its processes."""
 
     def __init__(self, home: Path, database: str) -> None:
         self.home = home

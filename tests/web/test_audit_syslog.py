@@ -1,4 +1,4 @@
-"""The audit sent on: over TLS to who proves his name, framed as RFC 5425 has it, nothing lost when the server goes away."""
+"""Forwarding of the audit: over TLS to a verified server, framed as in RFC 5425, without loss when the server goes down."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SEQUENCE = re.compile(r'sequence="(\d+)"')
 
 
 class Listener:
-    """A syslog server over TLS. `heard` are whole messages; `drop_after` hangs up, without a word, after so many."""
+    """A syslog server over TLS. `heard` has whole messages; after `drop_after` of them it closes the connection."""
 
     def __init__(self, credential: Credential, folder: Path, client_trust: Path | None = None) -> None:
         certificate, key = credential.save(folder, "syslog")

@@ -1,4 +1,4 @@
-"""What a gateway recorded is in the audit, each record once, and what is missing of it is said."""
+"""The records of a gateway are in the audit, each once, and missing ones are recorded as a gap."""
 
 from __future__ import annotations
 

@@ -25,9 +25,10 @@ from sealbus.plant import (
     next_states,
 )
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Heartbeat
 from sealbus.web.accounts.subjects import subject_of_user
 from sealbus.web.audit.models import Entry
+from sealbus.web.coordination import leases
+from sealbus.web.coordination.models import Lease
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command
 from web.people import a_user
@@ -52,7 +53,7 @@ def user() -> User:
 @pytest.fixture(autouse=True)
 def lease() -> Iterator[None]:
     """The collector `one` holds the site."""
-    assert Heartbeat.hold("collector/main", "main@one") == ""
+    assert leases.hold("collector/main", "main@one") == ""
     yield
 
 
@@ -128,9 +129,9 @@ def test_a_write_that_may_not_be_sent_any_more_is_not_recorded_as_sent(user: Use
     elif case == "of another":
         rows.update(claimed_by="main@two")
     elif case == "lease lost":
-        Heartbeat.objects.update(holder="main@two")
+        Lease.objects.update(holder="main@two")
     elif case == "no lease":
-        Heartbeat.objects.all().delete()
+        Lease.objects.all().delete()
     elif case == "ended":
         services.recover_commands("main")
     before = state_of(command)
@@ -199,7 +200,7 @@ def test_after_a_kill_the_state_proves_what_was_sent(user: User) -> None:
 
 def test_a_collector_that_lost_its_lease_changes_nothing_any_more(user: User) -> None:
     command = sent(user)
-    Heartbeat.objects.update(holder="main@two")
+    Lease.objects.update(holder="main@two")
     services.recover_commands("main")
     assert not finish(command, CommandState.DONE)
     assert not services.note_progress("main@one", CommandProgress(id=command.pk, done=1, total=1))

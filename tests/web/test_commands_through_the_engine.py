@@ -15,7 +15,7 @@ from scenarios.plant import until
 from scenarios.writing import open_writing
 from sealbus.plant import WriteTag
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Heartbeat
+from sealbus.web.coordination import leases
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command
 from web.people import a_user
@@ -75,7 +75,7 @@ def a_claimed_write() -> WriteTag:
     """A write as a later version stores it, claimed by the collector `one`; for the connection 1 of the engine."""
     user, device = a_user("anna", Action.VIEW, Action.WRITE), a_device(unit_id=1)
     assert device.connection is not None
-    Heartbeat.hold("collector/main", "main@one")
+    leases.hold("collector/main", "main@one")
     now = timezone.now()
     Command.objects.create(
         kind="write", group=device.group, connection=device.connection, device=device,

@@ -23,9 +23,9 @@ from sealbus.plant import (
     ValuesRead,
 )
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Version
 from sealbus.web.accounts.models import Assignment, User
 from sealbus.web.audit.models import Entry
+from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command
 from sealbus.web.devices.views import commands as command_views
@@ -117,7 +117,7 @@ def test_the_requester_sees_progress_and_result(engineer: APIClient) -> None:
         "scan_registers.request",
         "scan_registers.finish",
     ]
-    assert Version.current("command") == 2
+    assert read_version("command") == 2
 
 
 def test_text_and_numbers_that_no_database_can_store_are_made_visible(engineer: APIClient) -> None:

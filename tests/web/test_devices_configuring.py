@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Version
 from sealbus.web.audit.models import Entry
+from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices.models import Connection, Device, Tag
 from web.people import ALL_ACTIONS, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_retention, a_tag
@@ -44,7 +44,7 @@ def test_a_plant_is_made_by_api(engineer: Any) -> None:
         "device.create",
         "tag.create",
     ]
-    assert Version.current("plan") == 3
+    assert read_version("plan") == 3
 
 
 @pytest.mark.parametrize(

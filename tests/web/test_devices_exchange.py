@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Version
 from sealbus.web.audit.models import Entry
+from sealbus.web.coordination.versions import bump_version, read_version
 from sealbus.web.devices.columns import COLUMNS, Cell, Table
 from sealbus.web.devices.csv_table import read_csv, write_csv
 from sealbus.web.devices.interchange import Report
@@ -73,7 +73,7 @@ def test_a_plant_is_imported_as_three_tables(engineer: APIClient) -> None:
 
 def test_a_dry_run_names_every_problem_and_changes_nothing(engineer: APIClient) -> None:
     a_device("meter", group=a_group("plant"))
-    before = Version.current("plan")
+    before = read_version("plan")
     table = (
         "group,device,name,place,type,scale,writable,colour\n"
         "plant,meter,good,input:0,uint16,1,false,red\n"
@@ -101,16 +101,16 @@ def test_a_dry_run_names_every_problem_and_changes_nothing(engineer: APIClient) 
     assert all(each["problem"] and each["hint"] for each in report["problems"]), report["problems"]
     refused = _import(engineer, "tags", table, status=400)
     assert refused["errors"] == report["problems"]
-    assert (Tag.objects.count(), Version.current("plan"), Entry.objects.count()) == (0, before, 0)
+    assert (Tag.objects.count(), read_version("plan"), Entry.objects.count()) == (0, before, 0)
 
 
 def test_a_dry_run_of_a_valid_table_changes_nothing(engineer: APIClient) -> None:
     a_device("meter", group=a_group("plant"))
     table = "group,device,name,place\nplant,meter,power,input:0\n"
     assert _import(engineer, "tags", table, dry_run=True)["created"] == 1
-    assert (Tag.objects.count(), Version.current("plan")) == (0, 0)
+    assert (Tag.objects.count(), read_version("plan")) == (0, 0)
     _import(engineer, "tags", table)
-    assert (Tag.objects.count(), Version.current("plan")) == (1, 1)
+    assert (Tag.objects.count(), read_version("plan")) == (1, 1)
 
 
 def test_the_table_of_a_german_spreadsheet_is_read(engineer: APIClient) -> None:
@@ -339,7 +339,7 @@ def test_a_plan_that_changes_while_rows_are_judged_is_judged_again(
         batch = judged(*arguments)
         if not calls:
             a_tag(device, "power", place="input:5")
-            Version.bump("plan")
+            bump_version("plan")
         calls.append(1)
         return batch
 

@@ -1,6 +1,8 @@
-"""The gate lets in who may enter and nobody else, whatever a view forgets."""
+"""The gate lets pass who meets the requirement, and nobody else, whatever a view leaves out."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +14,9 @@ from sealbus.web.access.gate import Gate
 from sealbus.web.access.requirement import EVERYBODY, PEOPLE, Requirement, may, requires
 from sealbus.web.access.subject import NOBODY, Rights, Subject
 
+if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
+
 VIEWER = Subject(user_id=1, rights=Rights(frozenset({(Action.VIEW, 7)})), is_signed_in=True)
 TOKEN = Subject(user_id=1, token_key="k", rights=VIEWER.rights, is_signed_in=True)
 HALF_IN = Subject(user_id=1, is_signed_in=True, needs_second_factor=True)
@@ -19,18 +24,22 @@ HALF_IN = Subject(user_id=1, is_signed_in=True, needs_second_factor=True)
 
 def _through(requirement: Requirement | None, subject: Subject) -> int:
     """The status that a caller gets from a view with this requirement."""
+    answer = _answer("/somewhere", requirement, subject)
+    return 200 if answer is None else answer.status_code
+
+
+def _answer(path: str, requirement: Requirement | None, subject: Subject) -> HttpResponseBase | None:
+    """What the gate answers; None: the caller passes."""
 
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse("in")
 
     if requirement is not None:
         view = requires(requirement)(view)
-    request = RequestFactory().get("/somewhere")
+    request = RequestFactory().get(path)
     request.subject = subject  # type: ignore[attr-defined]  # ours
     request.resolver_match = ResolverMatch(view, (), {}, "somewhere")
-    gate = Gate(lambda request: HttpResponse("in"))
-    answer = gate.process_view(request, view, (), {})
-    return 200 if answer is None else answer.status_code
+    return Gate(lambda request: HttpResponse("in")).process_view(request, view, (), {})
 
 
 @pytest.mark.django_db
@@ -59,3 +68,27 @@ def _through(requirement: Requirement | None, subject: Subject) -> int:
 )
 def test_only_who_meets_the_requirement_gets_in(requirement: Requirement | None, subject: Subject, status: int) -> None:
     assert _through(requirement, subject) == status
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "content_type", "text"),
+    [
+        ("/api/v1/devices", "application/problem+json", '"type": "no-right"'),
+        ("/devices", "text/html; charset=utf-8", "<p>You do not have the right to do this</p>"),
+        ("/.well-known/security.txt", "text/plain; charset=utf-8", "You do not have the right to do this"),
+    ],
+)
+def test_a_refusal_is_worded_for_the_surface_that_was_asked(path: str, content_type: str, text: str) -> None:
+    answer = _answer(path, may(Action.WRITE), VIEWER)
+    assert isinstance(answer, HttpResponse)
+    assert (answer.status_code, answer["Content-Type"]) == (403, content_type)
+    assert text in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/v1/devices", "/devices", "/.well-known/security.txt"])
+def test_a_caller_who_has_not_signed_in_is_challenged_on_every_surface(path: str) -> None:
+    answer = _answer(path, may(Action.VIEW), NOBODY)
+    assert isinstance(answer, HttpResponse)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Token realm="sealbus"')

@@ -13,10 +13,10 @@ from rest_framework.exceptions import ParseError
 from sealbus.errors import ConfigError
 from sealbus.plant import SUNSPEC_TYPES, TagPlan, build_conversion, compile_tag, dial_problems
 from sealbus.protocol import ValueType
-from sealbus.web.access.json_bodies import JsonBody
 from sealbus.web.config.bodies import BodyBudget, BodyRefused
 from sealbus.web.devices import csv_table, queries
 from sealbus.web.devices.models import AllowedNetwork, Device, SerialPattern, Tag
+from sealbus.web.http.json_bodies import JsonBody
 from web.people import ALL_ACTIONS, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_tag
 

@@ -1,4 +1,4 @@
-"""A live socket opens for who may see something, from a page of the site or with a token, and closes when that ends."""
+"""A live socket opens for a caller who may view something, from a page of the site or with a token; it closes with that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of the live side that are arithmetic: what replaces what, when a value is stale, and what has a bound."""
+"""The pure parts of the live side: which sample replaces which, when a value is stale, when a snapshot is due, bounds."""
 
 from __future__ import annotations
 
@@ -12,60 +12,61 @@ from sealbus.web.trends.catalog import Catalog, CatalogTag
 from sealbus.web.trends.followers import Follower, Followers
 from sealbus.web.trends.freshness import judged
 from sealbus.web.trends.latest import LatestValues
+from sealbus.web.trends.snapshot_need import SnapshotNeed
 
 NOW_US = 1_700_000_000 * US_PER_S
 
 
 def _values(*tag_ids: int) -> LatestValues:
     values = LatestValues()
-    values.know(tag_ids)
+    values.keep_only(tag_ids)
     return values
 
 
 def test_a_later_batch_replaces_an_earlier_one_also_when_the_clock_was_put_back() -> None:
     values = _values(1)
-    assert values.hear([Sample(1, NOW_US, 5)]) == [1]
-    assert values.hear([Sample(1, NOW_US - 3600 * US_PER_S, 6)]) == [1]
+    assert values.take_batch([Sample(1, NOW_US, 5)]) == [1]
+    assert values.take_batch([Sample(1, NOW_US - 3600 * US_PER_S, 6)]) == [1]
     assert values.get(1) == Sample(1, NOW_US - 3600 * US_PER_S, 6)
-    assert values.hear([Sample(1, NOW_US - 3600 * US_PER_S, 6)]) == []
+    assert values.take_batch([Sample(1, NOW_US - 3600 * US_PER_S, 6)]) == []
 
 
 def test_a_snapshot_replaces_what_is_older_than_its_question_and_not_what_was_heard_since() -> None:
     values = _values(1, 2)
-    values.hear([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)])
+    values.take_batch([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)])
     mark = values.mark()
-    values.hear([Sample(2, NOW_US + 2, 7)])
-    assert values.hear_snapshot([Sample(1, NOW_US - 9, 6), Sample(2, NOW_US + 1, 6)], mark) == [1]
+    values.take_batch([Sample(2, NOW_US + 2, 7)])
+    assert values.take_snapshot([Sample(1, NOW_US - 9, 6), Sample(2, NOW_US + 1, 6)], mark) == [1]
     assert (values.get(1), values.get(2)) == (Sample(1, NOW_US - 9, 6), Sample(2, NOW_US + 2, 7))
 
 
 def test_tags_that_nobody_told_of_since_the_mark_are_found() -> None:
     values = _values(1, 2, 3, 4)
-    values.hear([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5), Sample(3, NOW_US, 5)])
+    values.take_batch([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5), Sample(3, NOW_US, 5)])
     mark = values.mark()
-    values.hear([Sample(2, NOW_US, 5)])
+    values.take_batch([Sample(2, NOW_US, 5)])
     assert values.missing_since(mark, {3}) == [1]
 
 
 def test_history_brings_what_is_newer_and_nothing_else() -> None:
     values = _values(1, 2)
-    values.hear([Sample(1, NOW_US, 5)])
-    assert values.hear_stored([Sample(1, NOW_US, 4), Sample(2, NOW_US - 1, 4)]) == [2]
-    assert values.hear_stored([Sample(1, NOW_US + 1, 4)]) == [1]
+    values.take_batch([Sample(1, NOW_US, 5)])
+    assert values.take_stored([Sample(1, NOW_US, 4), Sample(2, NOW_US - 1, 4)]) == [2]
+    assert values.take_stored([Sample(1, NOW_US + 1, 4)]) == [1]
 
 
 def test_what_is_unknown_is_dropped_and_counted_and_what_is_no_longer_known_forgotten() -> None:
     values = _values(1)
-    assert values.hear([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)]) == [1]
-    assert values.strangers == 1
-    values.know([2])
+    assert values.take_batch([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)]) == [1]
+    assert values.unknown_tags == 1
+    values.keep_only([2])
     assert values.get(1) is None
 
 
 def test_a_value_is_told_anew_when_it_has_changed() -> None:
     values = _values(1)
     assert values.encoded(1) == b"[1,null,null,2,12]"
-    values.hear([Sample(1, NOW_US, 5)])
+    values.take_batch([Sample(1, NOW_US, 5)])
     assert values.encoded(1) == b"[1,%d,5,0,0]" % NOW_US
     values.age([1], Reason.NOT_REFRESHED)
     assert values.encoded(1) == b"[1,%d,5,3,11]" % NOW_US
@@ -122,3 +123,49 @@ def test_rights_choose_what_is_seen_of_tags_and_devices(pairs: set[tuple[Action,
     assert chosen.tags == seen
     assert set(chosen.refused_tags) == {10, 20, 99} - seen
     assert 99 in chosen.refused_devices
+
+
+def _is_due(need: SnapshotNeed) -> bool:
+    return need.is_due
+
+
+def test_a_snapshot_is_due_at_the_start_and_not_after_one_that_counts() -> None:
+    need = SnapshotNeed()
+    assert _is_due(need)
+    need.on_message()
+    need.finish(need.begin())
+    assert not _is_due(need)
+
+
+def test_a_snapshot_from_before_the_first_message_does_not_count() -> None:
+    need = SnapshotNeed()
+    begun = need.begin()
+    need.on_message()
+    need.finish(begun)
+    assert _is_due(need)
+
+
+def test_a_reason_that_comes_while_a_snapshot_is_on_its_way_asks_for_another_one() -> None:
+    need = SnapshotNeed()
+    need.on_message()
+    begun = need.begin()
+    need.want()
+    need.finish(begun)
+    assert _is_due(need)
+    need.finish(need.begin())
+    assert not _is_due(need)
+
+
+def test_a_gap_needs_a_message_and_then_a_snapshot() -> None:
+    need = SnapshotNeed()
+    need.on_message()
+    need.finish(need.begin())
+    need.on_gaps(0)
+    assert not _is_due(need)
+    need.on_gaps(1)
+    assert _is_due(need)
+    need.finish(need.begin())
+    assert _is_due(need), "no message has arrived since the gap"
+    need.on_message()
+    need.finish(need.begin())
+    assert not _is_due(need)

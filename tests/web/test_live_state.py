@@ -1,4 +1,4 @@
-"""No data is never fresh: when nobody vouches for a value it says so, and what is known anyway comes from history."""
+"""A value without news is never fresh: without a collector it becomes stale, and newer values come from history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client hears of what it subscribed to and may see, the newest of each tag, whatever others do."""
+"""A client gets the tags that it subscribed to and may see, the newest sample of each, whatever other clients do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from web.live_site import Collector, Site
 
 NOBODY_COLLECTS = [None, None, Quality.BAD, Reason.NOT_COLLECTED]
-LET_GO = "let go of a live client that does not read"
+DISCONNECTED = "disconnected a live client that does not read"
 POLICY, TOO_BIG, NOT_TEXT = 1008, 1009, 1003
 SLEEPERS, MOST_TURNS = 5, 400
 
@@ -213,13 +213,13 @@ async def test_five_thousand_tags_are_enough_for_one_socket(site: Site) -> None:
 async def test_a_client_that_does_not_read_is_let_go_and_nobody_waits_for_it(site: Site) -> None:
     anna = a_scene(site, tags=2_000)
     token = site.do("token", user=anna.user)
-    before, known = _resident_bytes(site), site.log().count(LET_GO)
+    before, known = _resident_bytes(site), site.log().count(DISCONNECTED)
     async with site.collector() as collector, site.connect(token=token) as quick:
         await quick.ask("subscribe", tags=anna.tags[:1])
         await quick.wait_for_state("live")
         sleepers = [await _sleeper(site, token, anna.device) for _ in range(SLEEPERS)]
         turn = beside_all = most = 0
-        while (cut := site.log().count(LET_GO) - known) < SLEEPERS:
+        while (cut := site.log().count(DISCONNECTED) - known) < SLEEPERS:
             assert turn < MOST_TURNS, "they are still there"
             turn += 1
             collector.say(*[Sample(tag_id, now_us(), f"{turn} {'x' * 200}") for tag_id in anna.tags])
@@ -244,7 +244,7 @@ async def test_what_is_no_live_value_is_not_told_and_stops_nothing(site: Site) -
 
 
 async def _settled(site: Site, collector: Collector, user: int, tag_id: int) -> None:
-    """Until the site has heard what was said last."""
+    """Wait until the site has received the last sample."""
     async with site.connect(token=site.do("token", user=user, name="witness")) as witness:
         while True:
             (sample,) = (await witness.ask("subscribe", tags=[tag_id]))["samples"]
@@ -278,7 +278,7 @@ async def _sleeper(site: Site, token: str, device: int) -> socket.socket:
 
 
 def _is_cut(wire: socket.socket) -> bool:
-    """Whether the server has given the connection up: what it had sent can be read, and then comes the end."""
+    """Whether the server has closed the connection: the bytes that it sent can be read, then comes the end."""
     wire.settimeout(PATIENCE_S)
     try:
         while wire.recv(1 << 16):

@@ -85,7 +85,7 @@ def _walk(resolver: URLResolver, names: tuple[str, ...]) -> Iterator[_Route]:
 
 
 def _methods(view: Any) -> list[str]:
-    """Those that a view has; of a plain function nobody knows, so those that matter."""
+    """The methods of a view; for a plain function all that matter, since it does not declare any."""
     cls = getattr(view, "cls", None) or getattr(view, "view_class", None)
     known = getattr(view, "actions", None) or (
         _METHODS if cls is None else [method for method in _METHODS if hasattr(cls, method)]
@@ -122,7 +122,7 @@ def _undone(deed: Any, *arguments: Any) -> str:
 
 
 def _walked(part: int) -> dict[str, dict[str, str]]:
-    """Each `_PARTS`th route, and with the first part what is no route."""
+    """Each `_PARTS`th route; the first part also has sockets and background actions."""
     home, away = (Group.objects.create(name=name) for name in ("home", "away"))
     asking = callers(home, away)
     rows: dict[str, dict[str, str]] = {}
@@ -152,7 +152,7 @@ def _write(rows: dict[str, dict[str, str]]) -> None:
 
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Without what is the same for all callers and tried elsewhere: the document, the records of refusals, the log."""
+    """Without the parts that are the same for all callers and tested elsewhere: document, records of refusals, log."""
     monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *arguments, **named: {})
     monkeypatch.setattr(refused, "send", lambda *arguments, **named: [])
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)  # it is in our transaction

@@ -84,7 +84,7 @@ def _operations() -> list[str]:
 
 @pytest.fixture(scope="module")
 def schema_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site of its own: nobody knows what state it is in afterwards."""
+    """A separate site: its state afterwards is unknown."""
     limits = ServerLimits(live=LiveLimits(collector_answer_s=0.1))  # there is no collector
     with running_site(tmp_path_factory.mktemp("schema"), limits) as running:
         group = running.do("group", name="plant")
@@ -142,7 +142,7 @@ def test_whatever_is_sent_by_whomever_is_answered_as_documented(schema_site: Sit
 
 
 def _callers(site: Site) -> list[dict[str, str]]:
-    """The headers of nobody and of a fresh user of each role: what is sent may take rights away."""
+    """The headers of nobody and of a new user of each role: the requests may take rights away."""
     secrets = site.do("callers", number=next(_numbers), roles=_ROLES)
     return [{}, *({"Authorization": f"Token {secret}"} for secret in secrets.values())]
 

@@ -1,4 +1,4 @@
-"""Who finds a weakness finds whom to tell, where the operator says whom (RFC 9116)."""
+"""security.txt names the contact for vulnerabilities, if the operator has set one (RFC 9116)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values and history over HTTP: what is asked wrongly is named, what may not be seen is not there, what is told is exact."""
+"""Values and history over HTTP: a wrong parameter is named, an invisible tag is unknown, and the numbers are exact."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from django.test import AsyncRequestFactory, override_settings
 from sealbus.history import History, HistoryRules, open_history
 from sealbus.samples import US_PER_S, Quality, Reason, Sample
 from sealbus.web.access.actions import Action
-from sealbus.web.access.streams import streamed
 from sealbus.web.accounts.models import Group
 from sealbus.web.audit.models import Entry
 from sealbus.web.devices import models
-from sealbus.web.trends import now, store
+from sealbus.web.http.streams import streamed
+from sealbus.web.trends import current_values, store
 from web.people import a_token, a_user, signed_in
 from web.plant_rows import a_device, a_group, a_tag
 
@@ -41,7 +41,7 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History
     opened = open_history(url, rules=HistoryRules())
     opened.append([Sample(2_000_000_000, NOON_US, 0)])  # the first who writes makes the tables
     read = open_history(url, rules=HistoryRules(), read_only=True)
-    for module in (now, store):
+    for module in (current_values, store):
         monkeypatch.setattr(module, "history", lambda: read)
     monkeypatch.setattr("sealbus.web.trends.views.history", lambda: read)
     monkeypatch.setattr("sealbus.web.trends.services.history", lambda: read)
@@ -432,7 +432,7 @@ def test_a_history_that_is_away_is_503_and_no_error_of_ours(
     viewer: Any, tag: models.Tag, path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lost = open_history(f"sqlite:///{tmp_path / 'nowhere' / 'h.sqlite3'}", rules=HistoryRules(), read_only=True)
-    for module in ("views", "services", "now"):
+    for module in ("views", "services", "current_values"):
         monkeypatch.setattr(f"sealbus.web.trends.{module}.history", lambda: lost)
     response = viewer.get(f"/api/v1/{path.format(tag=tag.pk)}{RANGE}")
     assert response.status_code == 503, response.content

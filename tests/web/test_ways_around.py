@@ -1,4 +1,4 @@
-"""Ways around a right that somebody has found once: each is closed, beside what must still be open."""
+"""Ways around a right that were found once: each is closed, and the allowed case beside it works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.access.subject import SHELL
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import OneTimeLink
 from sealbus.web.audit.models import Entry
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-SHELL = Actor(ActorKind.SYSTEM, name="test")
 PASSWORD = "another good horse"
 
 
@@ -38,7 +37,7 @@ def _import(client: APIClient, table: str, *rows: dict[str, Any]) -> Any:
 
 
 def _switch(user: User, *, on: bool) -> None:
-    services.change_user(by=SHELL, user=user, changes=services.UserChanges(is_active=on))
+    services.change_user(subject=SHELL, user=user, changes=services.UserChanges(is_active=on))
 
 
 # -- signing in
@@ -81,7 +80,7 @@ def test_a_sign_in_that_is_half_done_does_not_outlive_what_it_stands_on(meanwhil
 def test_what_was_open_does_not_come_back_with_somebody_who_was_switched_off() -> None:
     anna = a_user("anna", Action.VIEW)
     _, client = a_token(anna, Action.VIEW)
-    link = services.password_link(anna, by=SHELL)
+    link = services.password_link(subject=SHELL, user=anna)
     assert client.get("/api/v1/me").status_code == 200
     _switch(anna, on=False)
     _switch(anna, on=True)
@@ -242,5 +241,5 @@ def test_a_wrong_word_is_answered_with_the_right_ones() -> None:
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
     row = {"device": a_device("a").pk, "name": "t", "place": "input:0", "type": "flot32"}
     (text,) = anna.post("/api/v1/tags", row, "json").json()["errors"]["type"]
-    assert text.startswith('"flot32" is none of them: ')
+    assert text.startswith('"flot32" is not one of: ')
     assert "float32" in text

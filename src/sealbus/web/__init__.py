@@ -1,7 +1,7 @@
-"""Who may see and steer the plant from a browser or a program, and what did they do? The Django project.
+"""The site: accounts, rights, configuration, live values, history and audit, as a Django project.
 
-The front door for the command line. Nothing of Django is loaded before `boot`; everything else here wants it first. It
-refuses to reach a device: what should be done there is stored, and the collector does it.
+These functions are the interface for the command line. Nothing of Django is loaded before `boot`, and every other function
+needs it. The package refuses to reach a device: it stores a command, and the collector executes it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ __all__ = [
 
 
 def boot(home: Path, environ: Mapping[str, str]) -> None:
-    """Set up Django for this state folder, once. Raises ConfigError for what is wrong in the environment."""
+    """Set up Django for this state folder, once. Raises ConfigError for a wrong environment variable."""
     from sealbus.web.config.boot import boot_process
 
     boot_process(home, environ)
 
 
 def boot_known(home: Path, environ: Mapping[str, str]) -> None:
-    """As `boot`, for a state folder that has a site, by whose own public URL links are made. ConfigError: it has none."""
+    """As `boot`, for a folder that has a site; links begin with that site's public URL. ConfigError: it has no site."""
     from sealbus.web.config.boot import boot_known_process
 
     boot_known_process(home, environ)
@@ -56,21 +56,21 @@ def collector_store(home: Path) -> Iterator[CollectorStore]:
 
 
 def import_site(file: Path, *, dry_run: bool = False) -> Iterator[str]:
-    """Take in groups, networks, connections, devices and tags from a document, all or nothing; a line for each part."""
-    from sealbus.web.config.site_document import import_site as take_in
+    """Import groups, networks, connections, devices and tags from a document, or nothing; yields a line for each part."""
+    from sealbus.web.config.site_document import import_site as import_document
 
-    return take_in(file, dry_run=dry_run)
+    return import_document(file, dry_run=dry_run)
 
 
 def migrate() -> None:
-    """Create or update the tables. Raises ConfigError where the database is away, refuses us, or is newer than this."""
+    """Create or update the tables. Raises ConfigError if the database fails, or was made by a newer version."""
     from sealbus.web.config.migration import migrate_database
 
     migrate_database()
 
 
 def serve(ready: Callable[[str], None]) -> None:
-    """Serve the site until SIGTERM. `ready` gets lines for people; the last begins with "listening on "."""
+    """Serve the site until SIGTERM. `ready` gets lines for the operator; the last begins with "listening on "."""
     from sealbus.web.config.limits import ServerLimits
     from sealbus.web.config.serving import serve_site
 
@@ -78,35 +78,35 @@ def serve(ready: Callable[[str], None]) -> None:
 
 
 def setup_link() -> str:
-    """The link that makes the first administrator, once. Raises LocalError where there is one."""
+    """The link that creates the first administrator. Raises LocalError if there is one."""
     from sealbus.web.config.shell import make_setup_link
 
     return make_setup_link()
 
 
 def emergency_link(hours: float) -> str:
-    """A link that shows everything and changes nothing, without an account, for some hours."""
+    """A link to a view of everything, without an account and without any changes, for some hours."""
     from sealbus.web.config.shell import make_emergency_link
 
     return make_emergency_link(hours)
 
 
 def password_link(username: str) -> str:
-    """A link with which this user sets a new password. Raises LocalError where there is no such user."""
+    """A link with which this user sets a new password. Raises LocalError if there is no such user."""
     from sealbus.web.config.shell import make_password_link
 
     return make_password_link(username)
 
 
 def verify_audit(noted: str, progress: Callable[[int, int], None]) -> Verdict:
-    """Walk the whole audit. `noted` is empty, or SEQUENCE:HASH of an entry that must be there still."""
+    """Verify the whole audit. `noted` is empty, or SEQUENCE:HASH of an entry that must still be there."""
     from sealbus.web.config.shell import verify_entries
 
     return verify_entries(noted, progress)
 
 
 def export_audit(*, kind: str, action: str = "", actor: str = "") -> Iterator[bytes]:
-    """The audit, oldest entry first: `kind` is jsonl or csv. `action` is the beginning of one, `actor` a whole name."""
+    """The audit, oldest entry first. `kind` is jsonl or csv; `action` is a prefix, `actor` a whole name."""
     from sealbus.web.audit.queries import EntryFilter
     from sealbus.web.config.shell import export_entries
 

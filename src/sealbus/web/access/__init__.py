@@ -1,8 +1,7 @@
-"""May this caller enter? The one permission layer, in front of every page, route and socket.
+"""May this caller do this? The gate in front of every page, route and socket, and the rights that it checks.
 
-It knows who asks only as a `Subject`, a value that `accounts` makes, and what a view asks for only as a
-`Requirement`, which each view declares. What declares nothing is closed. It refuses to know accounts, devices or what
-a view does.
+The caller is a `Subject`, a value that `accounts` builds. A view declares what it needs as a `Requirement`; a view that
+declares nothing is closed. The package knows nothing of accounts, devices, or how an answer is worded.
 """
 
 __all__: list[str] = []

@@ -1,8 +1,8 @@
-"""What a view asks of its caller. Each view declares it for each method or action; what it does not declare is closed.
+"""What a view requires of its caller, declared for each method or action. A method without a declaration is closed.
 
 A plain view carries it as `view.requirement` (set by `requires`), a REST view as the class attribute `access`, keyed
-by the name of the action (`list`, `create`, ...) or of the HTTP method. Views of libraries stand in a table by URL
-name, kept by `accounts`.
+by the name of the action (`list`, `create`, ...) or of the HTTP method. Requirements of library views are in a table by
+URL name, `gate.LIBRARY_VIEWS`.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ _View = TypeVar("_View", bound="Callable[..., Any]")
 
 
 class Verdict(StrEnum):
-    """What the gate says."""
+    """What the gate decides. The values are stored in the audit."""
 
     ALLOWED = "allowed"
     SIGN_IN = "sign in"
     SECOND_FACTOR = "second factor needed"
     REFUSED = "refused"
     NOT_FOR_TOKENS = "not for tokens"
+    CLOSED = "closed"
+    """The view declares no requirement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """`action` None: no right is needed beyond `signed_in`. A right in any one group opens the door; which objects
-    are then seen and changed is narrowed to the groups by the view's queryset and `check_group`.
+    """`action` None: no right is needed beyond `signed_in`. A right in any one group passes the gate; which objects are
+    visible is narrowed by `visible_to`, and what may be changed is checked by the service.
     """
 
     signed_in: bool = True
     action: Action | None = None
     people_only: bool = False
-    """Neither by token nor without an account: passwords, second factors, sessions and tokens are a person's own
-    business.
-    """
+    """Neither by token nor without an account: for passwords, second factors, sessions and tokens."""
     before_second_factor: bool = False
-    """Open also to whoever still has to add the second factor that his role demands."""
+    """Open also to a user who has not used the second factor that a role demands: it is added through these views."""
 
     def judge(self, subject: Subject) -> Verdict:
-        """Whether this caller may enter."""
+        """Whether this caller may pass."""
         if not self.signed_in:
             return Verdict.ALLOWED
         if not subject.is_signed_in:
@@ -71,20 +71,20 @@ class Requirement:
 
 
 EVERYBODY = Requirement(signed_in=False)
-"""Open to nobody in particular: logging in, health, static files."""
+"""Open without signing in: signing in itself, health, static files."""
 SIGNED_IN = Requirement()
 """Any user or token."""
 PEOPLE = Requirement(people_only=True, before_second_factor=True)
-"""Any user in a session, about himself."""
+"""Any user in a session, about the user's own account."""
 
 
 def may(action: Action, *, people_only: bool = False) -> Requirement:
-    """Asks for this right in some group."""
+    """Require this right in some group; a global action in all of them."""
     return Requirement(action=action, people_only=people_only)
 
 
 def requires(requirement: Requirement) -> Callable[[_View], _View]:
-    """Declare what a plain view asks for, whatever the method."""
+    """Declare what a plain view requires, whatever the method."""
 
     def declare(view: _View) -> _View:
         view.requirement = requirement  # type: ignore[attr-defined]  # a mark on a function
@@ -94,7 +94,7 @@ def requires(requirement: Requirement) -> Callable[[_View], _View]:
 
 
 def requirement_of(view: Callable[..., Any], method: str) -> Requirement | None:
-    """What this view declares for this HTTP method; None where it declares nothing, which closes it."""
+    """What this view declares for this HTTP method; None where it declares nothing: the view is closed."""
     plain = getattr(view, "requirement", None)
     if isinstance(plain, Requirement):
         return plain

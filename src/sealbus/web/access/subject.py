@@ -1,43 +1,39 @@
-"""Who asks, and what he may do where: a value, worked out once for each request and again whenever rights change.
+"""The caller and what the caller may do where: a value, built for each request and again whenever rights change.
 
-Rights are the pairs (action, group); the group None stands for all. A token's subject has its owner's rights cut down
-to what the token was given, so a token can never do more than the person, whatever happens to either.
+Rights are pairs (action, group); the group None stands for all groups. A token's subject has the rights of its owner,
+reduced to what the token was given: a token can never do more than its owner, whatever changes in either.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from sealbus.web.access.actions import GLOBAL_ACTIONS
+from sealbus.web.access.actions import GLOBAL_ACTIONS, Action
 
-if TYPE_CHECKING:
-    from sealbus.web.access.actions import Action
-
-__all__ = ["NOBODY", "Actor", "ActorKind", "Rights", "Subject"]
+__all__ = ["NOBODY", "SHELL", "Actor", "ActorKind", "Rights", "Subject"]
 
 
 class ActorKind(StrEnum):
-    """Who acts. The words are stored in the audit."""
+    """The kind of actor. The values are stored in the audit."""
 
     NOBODY = "nobody"
     USER = "user"
     TOKEN = "token"  # noqa: S105 - a word
     EMERGENCY = "emergency"
-    """Whoever came by a link from the shell of the plant: he may watch, and has no account."""
+    """A session opened by an emergency link from the shell of the site's machine: may view, has no account."""
     SYSTEM = "system"
     GATEWAY = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it and from where, as the audit keeps it: plain words that outlive the account."""
+    """Who acts and from which address, as the audit keeps it: plain words that outlive the account."""
 
     kind: ActorKind
     id: int | None = None
     name: str = ""
-    """The user name; of a token its owner's, with the token's name behind a slash."""
+    """The user name; of a token its owner's, a slash, and the token's name."""
     address: str = ""
 
 
@@ -66,7 +62,7 @@ class Rights:
         return frozenset(group for allowed, group in self.pairs if allowed == action and group is not None)
 
     def cut_to(self, actions: frozenset[Action], groups: frozenset[int] | None) -> Rights:
-        """What is left when only these actions in these groups (None: all) are kept."""
+        """These rights reduced to these actions in these groups (None: all)."""
         kept: set[tuple[Action, int | None]] = set()
         for action, group in self.pairs:
             if action not in actions:
@@ -80,22 +76,27 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whoever asks. `user_id` is None for nobody and for a view without an account."""
+    """The caller. `user_id` is None for nobody and for a session without an account."""
 
     actor: Actor = field(default_factory=lambda: Actor(ActorKind.NOBODY))
     user_id: int | None = None
     token_key: str = ""
-    """What tells the token apart in lists; empty in a session."""
+    """The public part of the token, as lists show it; empty in a session."""
     rights: Rights = Rights()
     is_signed_in: bool = False
     needs_second_factor: bool = False
-    """Signed in by password alone, although one of his roles demands more: all rights are withheld until then."""
+    """Signed in by password alone although one of the user's roles demands a second factor: no rights until then."""
 
     @property
     def is_token(self) -> bool:
-        """Whether a token speaks, not a person in a session."""
+        """Whether this is a program with a token, not a person in a session."""
         return bool(self.token_key)
 
 
 NOBODY = Subject()
-"""Who has not said who he is."""
+"""A caller who has not signed in."""
+
+SHELL = Subject(
+    Actor(ActorKind.SYSTEM, name="shell"), rights=Rights(frozenset((each, None) for each in Action)), is_signed_in=True
+)
+"""The shell of the site's machine. A user of that shell can read and write the database, so nothing is withheld here."""

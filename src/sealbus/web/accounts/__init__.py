@@ -1,8 +1,7 @@
-"""Who is this, and which rights does he have? Users, second factors, roles, groups, tokens, the first start.
+"""Which user is this, and which rights does the user have? Users, second factors, roles, groups, tokens, the first start.
 
-Signing in, second factors and sessions are django-allauth's, tokens are knox's, passwords Django's: nothing of that
-is written here. What is ours: the rights, the subject of a request, and that nobody has an account until the one who
-installed it made the first.
+Signing in, second factors and sessions are django-allauth's, tokens are knox's, passwords Django's. What is written here:
+the rights, the subject of a request, and that a new site has no account until its installer makes the first one.
 """
 
 __all__: list[str] = []

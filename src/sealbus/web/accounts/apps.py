@@ -1,4 +1,4 @@
-"""The app's name for Django, and what it listens to."""
+"""The Django app: the requirements of library views, and the receivers of signals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class AccountsApp(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        """Declare what the library's views require, and listen to what is told."""
+        """Declare the requirements of library views, and connect the receivers."""
         from allauth.account import signals as account
         from allauth.mfa import signals as mfa
         from allauth.socialaccount import signals as social

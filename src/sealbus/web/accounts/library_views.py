@@ -1,8 +1,8 @@
-"""Which views of django-allauth are open, and to whom. What does not stand here is closed.
+"""The requirements of the views of django-allauth. A view that is not in this table is closed.
 
-Closed on purpose: making an account for oneself, everything by mail or phone (an account is not known by an address),
-login codes, trusted browsers, and tokens of an identity provider handed in by a script. Where a view is open to
-everybody, it is a step of signing in and checks by itself what has been shown so far.
+Closed on purpose: creating an account, everything by mail or phone (accounts are not identified by addresses), login
+codes, trusted browsers, and tokens of an identity provider sent by a script. A view that is open to everybody is a step
+of signing in and checks the earlier steps itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _BROWSER = "headless:browser"
 
 REQUIREMENTS = {
     f"{_BROWSER}:config": EVERYBODY,
-    f"{_BROWSER}:account:current_session": EVERYBODY,  # who am I, and sign out
+    f"{_BROWSER}:account:current_session": EVERYBODY,  # the own session, and sign out
     f"{_BROWSER}:account:login": EVERYBODY,
     f"{_BROWSER}:account:reauthenticate": PEOPLE,
     f"{_BROWSER}:account:change_password": PEOPLE,
@@ -31,6 +31,6 @@ REQUIREMENTS = {
     f"{_BROWSER}:usersessions:sessions": PEOPLE,
     f"{_BROWSER}:socialaccount:redirect_to_provider": EVERYBODY,
     f"{_BROWSER}:socialaccount:manage_providers": PEOPLE,
-    "openid_connect_callback": EVERYBODY,  # where the provider sends the browser back to
+    "openid_connect_callback": EVERYBODY,  # the callback of the provider
 }
 """By URL name."""

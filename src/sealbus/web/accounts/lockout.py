@@ -1,7 +1,7 @@
-"""Too many wrong passwords: whose they were counts, and where they came from, in the cache that all processes share.
+"""Too many wrong passwords: counted for each account and each address, in the cache that all processes share.
 
-The counting is django-allauth's. What is ours: whose allowance it is does not depend on anything that the caller may
-choose freely (the library takes in the Host header with its port), and the answer says how long it lasts.
+django-allauth counts. Added here: the key does not depend on anything that the caller can choose (the library's contains
+the Host header with its port), and the answer names the time to wait.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ __all__ = ["LOCKED_S", "account_key", "locked_answer", "seconds_locked"]
 
 _APP, _ACTION = "allauth.account", "login_failed"
 LOCKED_S = 300
-"""The window of failed attempts on one account, as ACCOUNT_RATE_LIMITS has it."""
+"""The window of failed attempts on one account, as in ACCOUNT_RATE_LIMITS."""
 
 
 def account_key(username: str) -> str:
-    """One key for all spellings that a database might take for the same name."""
+    """One key for all spellings that a database could treat as the same name."""
     return "login:" + unicodedata.normalize("NFKC", username).strip().upper().lower()
 
 
 def seconds_locked(request: HttpRequest, key: str) -> int:
-    """How long attempts on this key, or from this address, are refused from now on; 0 where they are not."""
+    """How long attempts on this key, or from this address, are refused; 0 if they are not."""
     now, longest = time.time(), 0.0
     for rate in get_rates(app=_APP, action=_ACTION):
         history = cache.get(get_cache_key(request, app=_APP, action=_ACTION, rate=rate, key=key), [])
@@ -42,7 +42,7 @@ def seconds_locked(request: HttpRequest, key: str) -> int:
 
 
 def locked_answer(request: HttpRequest, wait_s: int) -> HttpResponse:
-    """429, the same for those who exist and those who do not."""
+    """429, the same for accounts that exist and those that do not."""
     answer: HttpResponse = RateLimitResponse(request)
     answer.headers["Retry-After"] = str(max(1, wait_s))
     return answer

@@ -1,8 +1,8 @@
-"""Works out who asks, once for each request: `request.subject`, which the gate and the views go by. And straightens
-what the library that signs people in answers.
+"""Sets `request.subject`, the caller, once for each request; the gate and the views use it. And completes the answers of
+django-allauth.
 
-A request with a token has no session: what a cookie says besides is not looked at, so CSRF does not concern it. The
-address is that of the peer, or what a trusted proxy says in front of it.
+A request with a token has no session: its cookies are not read, so CSRF does not apply. The address of the caller is the
+peer's, or the one that a trusted proxy reports.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from django.conf import settings
 from django.core.cache import caches
 from django.utils import timezone
 
-from sealbus.web.access.problems import problem
 from sealbus.web.accounts.subjects import of_request
+from sealbus.web.http.problems import problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ __all__ = ["LibraryAnswersMiddleware", "SubjectMiddleware", "address_of"]
 _log = logging.getLogger(__name__)
 
 _LIBRARY = "/_allauth/"
-_RETRY_AFTER_S = 60  # the longest window of a limit that does not say how long it lasts
+_RETRY_AFTER_S = 60  # the longest window of the limits of the library
 _SEEN_EVERY_S = 60
 _BAD_INPUT = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
 
@@ -46,21 +46,20 @@ class SubjectMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Work it out, and pass on."""
+        """Set it, and pass on."""
         subject = of_request(request, address_of(request))
         request.subject = subject  # type: ignore[attr-defined]  # ours
         if subject.is_token:
-            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # no cookie speaks for this request
+            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # no cookie is used for this request
         elif subject.user_id is not None:
             _mark_seen(request, subject)
         return self._get_response(request)
 
 
 class LibraryAnswersMiddleware:
-    """What django-allauth leaves open: a 429 says when to come back, and garbage in a request is the sender's fault.
+    """Adds Retry-After to a 429 of django-allauth, and turns its errors about malformed bodies into 400.
 
-    Its views take the members of a body for what they should be; whatever that raises becomes a 400 here, and is
-    logged, instead of a 500.
+    Its views do not check the types of members; an exception from that is logged and becomes a 400 here, not a 500.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -74,15 +73,15 @@ class LibraryAnswersMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """A 400 for what a body of the wrong shape raises within the library; None for all else."""
+        """400 for an exception that a malformed body causes in the library; None for any other."""
         if not request.path.startswith(_LIBRARY) or not isinstance(error, _BAD_INPUT):
             return None
-        _log.warning("a request to %s could not be understood: %s", request.path, type(error).__name__, exc_info=error)
+        _log.warning("a request to %s has a malformed body: %s", request.path, type(error).__name__, exc_info=error)
         return problem(HTTPStatus.BAD_REQUEST, "invalid", "What was sent cannot be used")
 
 
 def address_of(request: HttpRequest) -> str:
-    """From where it comes: behind trusted proxies, the last address that one of them did not add itself."""
+    """The address of the caller: behind trusted proxies, the last one in X-Forwarded-For that is not a proxy itself."""
     trusted = settings.SEALBUS.trusted_proxies  # type: ignore[misc]  # ours
     remote = _address(str(request.META.get("REMOTE_ADDR", "")))
     for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
@@ -94,7 +93,7 @@ def address_of(request: HttpRequest) -> str:
 
 
 def _address(text: str) -> str:
-    """An address in its usual form, IPv4 also where a socket for both says it as IPv6; empty for anything else."""
+    """The usual form of an address; an IPv4-mapped IPv6 address becomes IPv4; empty for anything else."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -103,7 +102,7 @@ def _address(text: str) -> str:
 
 
 def _mark_seen(request: HttpRequest, subject: Subject) -> None:
-    """When and from where a session was last used, to the minute."""
+    """Store the last use of a session and its address, to the minute."""
     key = request.session.session_key or ""
     mark = "seen:" + hashlib.sha256(f"{key} {subject.actor.address}".encode()).hexdigest()
     if key and subject.actor.address and caches["process"].add(mark, True, _SEEN_EVERY_S):

@@ -1,33 +1,93 @@
 """Users, roles, groups, tokens.
 
 Rights are role x device group x action: a `Role` is a set of actions (`Grant`), an `Assignment` gives a user a role
-in one group or, without one, in all. There is no superuser and no flag that skips a check. What two people may edit at
-the same time carries a `version` that counts its changes. User names are unique whatever their case: whoever signs in
-does not have to remember it, and nobody can stand beside another as his twin.
+in one group or, without a group, in all. There is no superuser and no flag that skips a check. A row that two users may
+edit at the same time has a `version` that counts its changes. User names are unique without regard to case, so that no
+user can be mistaken for another.
+
+`visible_to(subject)` of each QuerySet is the one rule of what a subject may see; every surface uses it.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
-from knox.models import AbstractAuthToken
+from knox.models import AbstractAuthToken, AuthTokenManager
 
 from sealbus.web.access.actions import Action
 
-__all__ = ["ApiToken", "Assignment", "Grant", "Group", "OneTimeLink", "RefusalTally", "Role", "User", "UserManager"]
+if TYPE_CHECKING:
+    from sealbus.web.access.subject import Subject
+
+__all__ = [
+    "AdministeredQuerySet",
+    "ApiToken",
+    "Assignment",
+    "Grant",
+    "Group",
+    "GroupQuerySet",
+    "OneTimeLink",
+    "RefusalTally",
+    "Role",
+    "TokenManager",
+    "TokenQuerySet",
+    "User",
+    "UserManager",
+]
 
 _ACTIONS = [(action.value, action.value) for action in Action]
+_Row = TypeVar("_Row", bound=models.Model, covariant=True)
+
+
+class AdministeredQuerySet(models.QuerySet[_Row], Generic[_Row]):
+    """Rows of the whole site: users, roles, assignments."""
+
+    def visible_to(self, subject: Subject) -> AdministeredQuerySet[_Row]:
+        """All to an administrator or an auditor of the whole site; none to anybody else."""
+        rights = subject.rights
+        if rights.allows(Action.ADMINISTER, None) or rights.allows(Action.AUDIT, None):
+            return self
+        return self.none()
+
+
+class GroupQuerySet(models.QuerySet["Group"]):
+    """Device groups."""
+
+    def visible_to(self, subject: Subject) -> GroupQuerySet:
+        """Those in which the subject may view something; all to an administrator, who gives rights in them."""
+        groups = subject.rights.groups(Action.VIEW)
+        if groups is None or subject.rights.allows(Action.ADMINISTER, None):
+            return self
+        return self.filter(pk__in=groups)
+
+    def live(self) -> GroupQuerySet:
+        """Those that are not archived."""
+        return self.filter(archived_at=None)
+
+
+class TokenQuerySet(models.QuerySet["ApiToken"]):
+    """API tokens."""
+
+    def visible_to(self, subject: Subject) -> TokenQuerySet:
+        """The subject's own; those of all users to an administrator."""
+        if subject.rights.allows(Action.ADMINISTER, None):
+            return self
+        return self.filter(user=subject.user_id)
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users; django-allauth asks it by these names."""
+    """Creates users; django-allauth calls it by these names."""
+
+    def get_queryset(self) -> AdministeredQuerySet[User]:
+        """With `visible_to`."""
+        return AdministeredQuerySet(self.model, using=self._db)
 
     def create_user(self, username: str, password: str | None = None, **fields: Any) -> User:
-        """A user who can sign in once his password is set. Rights come by assignment alone."""
+        """A user who can sign in once a password is set. Rights come by assignment only."""
         user = self.model(username=self.model.normalize_username(username), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -35,7 +95,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # auth_token_set comes from knox, untyped
-    """A person. Switched off rather than deleted: the audit names him."""
+    """A person. Deactivated rather than deleted: the audit names the account."""
 
     username = models.CharField(
         max_length=100,
@@ -71,6 +131,8 @@ class Group(models.Model):
     archived_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
 
+    objects = GroupQuerySet.as_manager()
+
     class Meta:
         app_label = "accounts"
         ordering = ("name",)
@@ -86,6 +148,8 @@ class Role(models.Model):
     text = models.CharField(max_length=500, blank=True)
     needs_second_factor = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
+
+    objects = AdministeredQuerySet["Role"].as_manager()
 
     class Meta:
         app_label = "accounts"
@@ -118,6 +182,8 @@ class Assignment(models.Model):
     role = models.ForeignKey(Role, on_delete=models.CASCADE, related_name="assignments")
     group = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, blank=True, related_name="assignments")
 
+    objects = AdministeredQuerySet["Assignment"].as_manager()
+
     class Meta:
         app_label = "accounts"
         constraints = (  # two, because SQLite knows no constraint in which nulls are equal
@@ -128,9 +194,13 @@ class Assignment(models.Model):
         )
 
 
+class TokenManager(AuthTokenManager.from_queryset(TokenQuerySet)):  # type: ignore[misc]  # untyped library
+    """knox's manager, whose `create` returns a token and its secret, with the queries above."""
+
+
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # untyped library
-    """A token of a user, by knox: only its hash is stored. It can do what its owner can, cut to `actions` and
-    `groups`. Revoked rather than deleted: whoever reviews rights wants to see what there was.
+    """A token of a user, by knox: only its hash is stored. It can do what its owner can, reduced to `actions` and
+    `groups`. Revoked rather than deleted: a review of rights shows what there was.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -140,10 +210,12 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # untyped library
     all_groups = models.BooleanField(default=False)
     groups = models.ManyToManyField(Group, blank=True, related_name="tokens")
     networks = models.JSONField(default=list)
-    """From where it may be used, as networks ("10.0.0.0/8"); empty: from anywhere."""
+    """The networks that it may be used from ("10.0.0.0/8"); empty: any."""
     last_used_at = models.DateTimeField(null=True, blank=True)
     last_used_from = models.CharField(max_length=64, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[TokenManager] = TokenManager()
 
     class Meta:
         app_label = "accounts"
@@ -156,17 +228,17 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # untyped library
 
     @property
     def full_name(self) -> str:
-        """As the audit calls it: the user name of its owner, a slash, its own name."""
+        """As the audit names it: the user name of its owner, a slash, its own name."""
         return f"{self.user.username}/{self.name}"
 
 
 class OneTimeLink(models.Model):
-    """A link that works once and for a while: to make the first account, or to watch when signing in is locked. Only
-    its hash is here.
+    """A link that works once and for a limited time: for the first account, a new password, or a view in an emergency.
+    Only the hash of its secret is stored.
     """
 
     class Kind(models.TextChoices):
-        """What it opens."""
+        """What it is for."""
 
         SETUP = "setup"
         EMERGENCY = "emergency"
@@ -183,9 +255,9 @@ class OneTimeLink(models.Model):
 
 
 class RefusalTally(models.Model):
-    """How often the same caller was refused within one minute, beyond the first time, which is in the audit already.
+    """How often the same caller was refused within one minute, after the first time, which is in the audit already.
 
-    Written into the audit, and removed here, when the minute is over.
+    When the minute is over, the number goes into the audit and the row is deleted.
     """
 
     key = models.CharField(max_length=64)

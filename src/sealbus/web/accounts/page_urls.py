@@ -1,4 +1,4 @@
-"""Routes of the start page, and of those that printed links lead to."""
+"""Routes of the start page and of the pages behind printed links."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What happened while somebody signed in, as django-allauth and the gate tell it, goes into the audit from here.
+"""Receivers of the signals of django-allauth and of the gate: they record signing in and refusals in the audit.
 
-A second factor that was used within a session changes what the session may do, so the session gets a new id then, as it
-does at login: an id that somebody else knew before is worth nothing afterwards. Whatever ends a session or changes its
-rights is told to the sockets, by the version of the rights.
+A second factor that is used within a session changes what the session may do, so the session gets a new id then, as it
+does at login: an attacker who knew the old id cannot use it. Everything that ends a session or changes its rights bumps
+the version of the rights, so that open sockets are checked again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
-from sealbus.web.access.models import Version
 from sealbus.web.access.subject import Actor, ActorKind, Subject
 from sealbus.web.accounts.middleware import address_of
 from sealbus.web.accounts.models import User
 from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.coordination.versions import bump_version
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -40,21 +40,26 @@ __all__ = [
 ]
 
 
-def on_refused(sender: Any, *, subject: Subject, verdict: Any, method: str, path: str, route: str, **_: Any) -> None:
-    """The gate, or a view for an object, has sent somebody away."""
-    detail = {"method": method, "path": path[:500], "route": route, "reason": str(verdict)}
+_REFUSAL_MEMBERS = ("method", "path", "route", "action")
+_LONGEST_MEMBER = 500
+
+
+def on_refused(sender: Any, *, subject: Subject, verdict: Any, **sent: Any) -> None:
+    """The gate or a service has refused a caller."""
+    detail = {name: str(sent[name])[:_LONGEST_MEMBER] for name in _REFUSAL_MEMBERS if name in sent}
+    detail["reason"] = str(verdict)
     record_refusal(actor=subject.actor, action="access.refused", detail=detail)
 
 
 def on_logged_in(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> None:
-    """Signed in, with all that it takes."""
+    """Signed in, all steps done."""
     methods = [_method(record) for record in request.session.get("account_authentication_methods", [])]
     _append(request, user, "session.login", detail={"by": methods})
-    _forget_expired_sessions()
+    _delete_expired_sessions()
 
 
-def _forget_expired_sessions() -> None:
-    """Nothing else does, and with each login there would be more. They let nobody in any more, with or without this."""
+def _delete_expired_sessions() -> None:
+    """Delete expired sessions: nothing else does, and each login adds one. They are not valid any more in any case."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
     long_ago = UserSession.objects.filter(last_seen_at__lt=now - timedelta(seconds=settings.SESSION_COOKIE_AGE))
@@ -62,25 +67,25 @@ def _forget_expired_sessions() -> None:
 
 
 def on_logged_out(sender: Any, *, request: HttpRequest, user: User | None, **_: Any) -> None:
-    """Signed out by himself."""
+    """Signed out by the user."""
     if isinstance(user, User):
         UserSession.objects.filter(session_key=request.session.session_key).delete()
         session_ended(_actor(request, user), user, action="session.logout")
 
 
 def session_ended(actor: Actor, user: User, action: str = "session.end") -> None:
-    """A session is over."""
+    """Record the end of a session."""
     with transaction.atomic():
-        Version.bump("rights")
+        bump_version("rights")
         append(Event(actor, action, Target("user", user.pk, user.username)))
 
 
 def on_password_changed(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> None:
-    """By himself. The session that did it goes on with a new id, all others have ended."""
+    """Changed by the user. The session that did it goes on with a new id; all others end."""
     _end_other_sessions(request, user)
     UserSession.objects.create_from_request(request)
     with transaction.atomic():
-        Version.bump("rights")
+        bump_version("rights")
         _append(request, user, "password.change")
 
 
@@ -90,8 +95,8 @@ def _end_other_sessions(request: HttpRequest, user: User) -> None:
 
 
 def on_second_factor_changed(sender: Any, *, signal: Any, request: HttpRequest, user: User, **more: Any) -> None:
-    """Added, removed, or its codes made anew. A session that was opened when the password was enough ends with the first
-    factor: in it the password alone would be enough to take the factor away again.
+    """Added, removed, or its codes renewed. Adding one ends the user's other sessions: in a session that was opened with
+    the password alone, the password alone would be enough to remove the factor again.
     """
     from allauth.mfa import signals
 
@@ -100,19 +105,19 @@ def on_second_factor_changed(sender: Any, *, signal: Any, request: HttpRequest, 
     if signal is signals.authenticator_added:
         _end_other_sessions(request, user)
     with transaction.atomic():
-        Version.bump("rights")
+        bump_version("rights")
         _append(request, user, f"second-factor.{names.get(signal, 'renew')}", detail={"kind": kind})
 
 
 def on_second_factor_used(sender: Any, *, request: HttpRequest, user: User, reauthenticated: bool, **more: Any) -> None:
-    """Within a session: what was withheld is given, and the session gets a new id. At login, the login does both."""
+    """Used within a session: its rights are no longer withheld, and it gets a new id. At login, the login does both."""
     if not reauthenticated:
         return
     before = request.session.session_key
     request.session.cycle_key()
     with transaction.atomic():
         UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
-        Version.bump("rights")
+        bump_version("rights")
         _append(request, user, "second-factor.use", detail={"kind": str(more["authenticator"].type)})
 
 
@@ -122,7 +127,7 @@ def on_second_factor_failed(sender: Any, *, request: HttpRequest, user: User, **
 
 
 def on_social_account_changed(sender: Any, *, signal: Any, request: HttpRequest, **more: Any) -> None:
-    """A single sign-on account was tied to a user, or untied."""
+    """A single sign-on account was connected to a user, or disconnected."""
     from allauth.socialaccount import signals
 
     login = more.get("sociallogin")

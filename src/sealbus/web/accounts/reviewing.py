@@ -1,4 +1,4 @@
-"""What `me` and the review of rights show: rights as lists that people and programs read."""
+"""Serializers of `/me` and of the review of rights: rights as lists of actions and groups."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class RightShown(serializers.Serializer[Any]):
-    """An action and where it is allowed; `groups` null stands for all."""
+    """An action and where it is allowed; `groups` null means all groups."""
 
     action = serializers.ChoiceField([action.value for action in Action])
     groups = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
@@ -38,7 +38,7 @@ class SecondFactorShown(serializers.Serializer[Any]):
 
 
 class MeShown(serializers.Serializer[Any]):
-    """Who asks, and what he may do."""
+    """The caller and the caller's rights."""
 
     kind = serializers.CharField()
     name = serializers.CharField()
@@ -49,14 +49,14 @@ class MeShown(serializers.Serializer[Any]):
 
 
 class HeldRoleShown(serializers.Serializer[Any]):
-    """A role and where it is held; `group` null stands for all."""
+    """A role and where the user has it; `group` null means all groups."""
 
     role = serializers.CharField(source="role.name")
     group = serializers.CharField(source="group.name", allow_null=True, default=None)
 
 
 class ReviewShown(serializers.ModelSerializer[User]):
-    """What one person can do, and when he last did anything."""
+    """What one user can do, and the last login."""
 
     roles = HeldRoleShown(source="assignments", many=True)
     rights = serializers.SerializerMethodField()
@@ -73,25 +73,25 @@ class ReviewShown(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
     def get_rights(self, user: User) -> list[dict[str, Any]]:
-        """As `me` shows them; of who is switched off, what he would have."""
+        """As `/me` shows them; for a deactivated user the rights that activation would give."""
         pairs = frozenset(
             (Action(grant.action), held.group_id) for held in user.assignments.all() for grant in held.role.grants.all()
         )
         return shown_rights(Rights(pairs))
 
     def get_second_factors(self, user: User) -> list[str]:
-        """The kinds that he has."""
+        """The kinds that the user has."""
         return sorted({str(each.type) for each in user.authenticator_set.all()})  # type: ignore[attr-defined]  # allauth
 
     def get_lacks_second_factor(self, user: User) -> bool:
-        """Whether a role of his demands one that he does not have."""
+        """Whether a role demands one that the user does not have."""
         return not self.get_second_factors(user) and any(
             held.role.needs_second_factor for held in user.assignments.all()
         )
 
 
 def shown_rights(rights: Rights) -> list[dict[str, Any]]:
-    """Each action that is allowed anywhere, with its groups; null for all."""
+    """Each action that is allowed anywhere, with its groups; null means all groups."""
     shown = []
     for action in Action:
         groups = rights.groups(action)
@@ -101,7 +101,7 @@ def shown_rights(rights: Rights) -> list[dict[str, Any]]:
 
 
 def shown_subject(subject: Subject, kinds: list[str], used: bool) -> dict[str, Any]:
-    """What `me` answers."""
+    """The members of `MeShown`."""
     return {
         "kind": subject.actor.kind.value,
         "name": subject.actor.name,

@@ -1,4 +1,4 @@
-"""Accounts and rights as the API takes and gives them. Forms say what may be sent; the rest is what is shown."""
+"""Accounts and rights in the API: forms are what may be sent, the rest is what is shown. Rules are in the services."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from rest_framework import serializers
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.strict import Strict
 from sealbus.web.access.subject import NOBODY
 from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
-from sealbus.web.accounts.queries import visible_groups
+from sealbus.web.http.strict import Strict
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -46,7 +45,7 @@ _LONGEST_PASSWORD = 256
 
 
 def _password(**options: Any) -> serializers.CharField:
-    """Never shown, never trimmed, and no longer than is worth hashing."""
+    """Never shown, never trimmed, and not longer than is useful to hash."""
     return serializers.CharField(max_length=_LONGEST_PASSWORD, trim_whitespace=False, write_only=True, **options)
 
 
@@ -71,7 +70,7 @@ class UserForm(Strict):
 
 
 class UserChangeForm(Strict):
-    """What may change of a user. With `version`, only if nobody else has changed him since."""
+    """Changes of a user. With `version`, refused if the user has changed since."""
 
     name = serializers.CharField(max_length=150, allow_blank=True, required=False)
     email = serializers.EmailField(max_length=254, allow_blank=True, required=False)
@@ -80,14 +79,14 @@ class UserChangeForm(Strict):
 
 
 class UserQuery(Strict):
-    """How users are picked."""
+    """Filters of users."""
 
     is_active = serializers.BooleanField(required=False)
     username = serializers.CharField(max_length=100, required=False)
 
 
 class RoleShown(serializers.ModelSerializer[Role]):
-    """A role and what it allows."""
+    """A role and its actions."""
 
     actions = serializers.SerializerMethodField()
 
@@ -111,7 +110,7 @@ class RoleForm(Strict):
 
 
 class RoleChangeForm(Strict):
-    """What may change of a role. With `version`, only if nobody else has changed it since."""
+    """Changes of a role. With `version`, refused if the role has changed since."""
 
     name = serializers.CharField(max_length=100, required=False)
     text = serializers.CharField(max_length=500, allow_blank=True, required=False)
@@ -137,7 +136,7 @@ class GroupForm(Strict):
 
 
 class GroupChangeForm(Strict):
-    """What may change of a group. With `version`, only if nobody else has changed it since."""
+    """Changes of a group. With `version`, refused if the group has changed since."""
 
     name = serializers.CharField(max_length=100, required=False)
     text = serializers.CharField(max_length=500, allow_blank=True, required=False)
@@ -145,7 +144,7 @@ class GroupChangeForm(Strict):
 
 
 class AssignmentShown(serializers.ModelSerializer[Assignment]):
-    """Who holds which role where; `group` null stands for all."""
+    """Which user has which role where; `group` null means all groups."""
 
     class Meta:
         model = Assignment
@@ -154,7 +153,7 @@ class AssignmentShown(serializers.ModelSerializer[Assignment]):
 
 
 class AssignmentForm(Strict):
-    """A role for a user; `group` null stands for all, and has to be said."""
+    """A role for a user; `group` must be sent: null means all groups."""
 
     user = serializers.PrimaryKeyRelatedField(queryset=User.objects.all())
     role = serializers.PrimaryKeyRelatedField(queryset=Role.objects.all())
@@ -162,7 +161,7 @@ class AssignmentForm(Strict):
 
 
 class AssignmentQuery(Strict):
-    """How assignments are picked."""
+    """Filters of assignments."""
 
     user = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     role = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
@@ -170,7 +169,7 @@ class AssignmentQuery(Strict):
 
 
 class TokenShown(serializers.ModelSerializer[ApiToken]):
-    """A token without its secret; `groups` null stands for all."""
+    """A token without its secret; `groups` null means all groups."""
 
     owner = serializers.CharField(source="user.username")
     groups = serializers.SerializerMethodField()
@@ -191,7 +190,7 @@ class TokenShown(serializers.ModelSerializer[ApiToken]):
 
 
 class IssuedTokenShown(TokenShown):
-    """A token and its secret, told once."""
+    """A token and its secret, which is shown only here."""
 
     secret = serializers.SerializerMethodField()
 
@@ -201,16 +200,16 @@ class IssuedTokenShown(TokenShown):
         read_only_fields = fields
 
     def get_secret(self, token: ApiToken) -> str:
-        """What `Authorization: Token ...` takes."""
+        """For the header `Authorization: Token ...`."""
         return str(self.context["secret"])
 
 
 class _VisibleGroup(serializers.PrimaryKeyRelatedField[Group]):
-    """A group that the caller may know of: no other exists."""
+    """A group that the caller may see; any other answers as one that does not exist."""
 
     def get_queryset(self) -> QuerySet[Group]:
         subject: Subject = self.context.get("subject", NOBODY)
-        return visible_groups(subject.rights).filter(archived_at=None)
+        return Group.objects.visible_to(subject).live()
 
 
 class TokenForm(Strict):
@@ -225,7 +224,7 @@ class TokenForm(Strict):
 
 
 class LinkForm(Strict):
-    """The secret of a link: what stands behind its `#`."""
+    """The secret of a link: the part behind its `#`."""
 
     secret = serializers.CharField(max_length=200)
 
@@ -249,7 +248,7 @@ class SetUpShown(serializers.Serializer[Any]):
 
 
 class LinkShown(serializers.Serializer[Any]):
-    """A link, told once."""
+    """A link. Its secret is shown only here."""
 
     url = serializers.CharField()
     expires_at = serializers.DateTimeField()

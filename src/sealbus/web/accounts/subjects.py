@@ -1,8 +1,8 @@
-"""From a session or a token to a `Subject`: the one place where rights are worked out from the database.
+"""From a session or a token to a `Subject`: the one place where rights are read from the database.
 
-They are worked out for every request, so what is taken away is gone at once. A session counts as opened with a second
-factor when one was *used* in it: having added one is not enough, and a passkey that stood in for the password is one.
-An emergency session belongs to no account: it may watch everything until its link expires or a new one is made.
+They are read for every request, so a right that is taken away is gone at once. A session has a second factor when one
+was *used* in it: adding one is not enough; a passkey instead of the password counts. An emergency session belongs to no
+account: it may view everything until its link expires or a new one is made.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 EMERGENCY_KEY = "sealbus.emergency"
-"""Where a session keeps the id of the emergency link that opened it."""
+"""The key of a session for the id of the emergency link that opened it."""
 _USED_EVERY_S = 60.0
 _LONGEST_SECRET = 200
 
 
 def rights_of(user: User) -> Rights:
-    """All pairs of action and group that the user's roles give him. One query."""
+    """All pairs of action and group from the user's roles. One query."""
     held = Assignment.objects.filter(user=user, role__grants__isnull=False)
     pairs = held.values_list("role__grants__action", "group")
     return Rights(frozenset((Action(action), group) for action, group in pairs))
@@ -56,7 +56,7 @@ def subject_of_user(user: User, *, address: str, has_second_factor: bool) -> Sub
 
 
 def subject_of_token(token: ApiToken, *, address: str) -> Subject | None:
-    """The subject of a token; None where it is not good any more, or not from there."""
+    """The subject of a token; None if it is not valid any more, or not from this address."""
     if not token.user.is_active or token.revoked_at is not None or _is_expired(token):
         return None
     if token.networks and not _lies_in(address, token.networks):
@@ -73,8 +73,10 @@ def subject_of_token(token: ApiToken, *, address: str) -> Subject | None:
 
 
 def from_token(secret: str, *, address: str) -> Subject:
-    """The subject of whoever sent this token: nobody where it is no good, whatever is wrong with it. Where it was made
-    here, and is good no longer or not from there, the audit is told which it was: somebody may have found it.
+    """The subject of a request with this token; nobody if the token is not valid, for whatever reason.
+
+    For a token of this site that is expired, revoked or used from another network, the subject has the token's name, so
+    that the audit shows it: the secret may have been stolen.
     """
     nobody = Subject(Actor(ActorKind.NOBODY, address=address))
     if not secret.isascii() or not 0 < len(secret) <= _LONGEST_SECRET:
@@ -91,8 +93,8 @@ def from_token(secret: str, *, address: str) -> Subject:
 
 
 def of_request(request: HttpRequest, address: str) -> Subject:
-    """The subject of a request: of its token if it sends one, else of its session. A bad token is nobody, not the
-    session.
+    """The subject of a request: of its token if it sends one, else of its session. With an invalid token it is nobody,
+    even if there is a session.
     """
     header = request.headers.get("Authorization", "")
     if header:
@@ -110,12 +112,12 @@ def used_second_factor(request: HttpRequest, user: User) -> bool:
 
 
 class _KeepingTokens(TokenAuthentication):  # type: ignore[misc]  # untyped library
-    """knox deletes what has expired, of its own accord and of others too. Here it stays, and `subject_of_token` refuses
-    it.
+    """knox without its deletion of expired tokens: they stay for the review of rights, and `subject_of_token` refuses
+    them.
     """
 
     def _cleanup_token(self, auth_token: ApiToken) -> bool:
-        """Whether to pass over this one."""
+        """Whether the token was deleted: never."""
         return False
 
 
@@ -138,15 +140,15 @@ def _emergency(request: HttpRequest, address: str) -> Subject | None:
 
 def _lies_in(address: str, networks: list[str]) -> bool:
     try:
-        asked = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(asked, "ipv4_mapped", None)
-    return any((mapped or asked) in ipaddress.ip_network(network, strict=False) for network in networks)
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
 def _mark_used(token: ApiToken, address: str) -> None:
-    """Last use, to the minute: not a write for every request."""
+    """Store the last use, to the minute: not a write for every request."""
     now = timezone.now()
     last = token.last_used_at
     if last is None or token.last_used_from != address or (now - last).total_seconds() > _USED_EVERY_S:

@@ -1,3 +1,3 @@
-"""The routes of `/api/v1` in one place, and the document that describes them."""
+"""The routes of `/api/v1` in one place, the OpenAPI document, and health."""
 
 __all__: list[str] = []

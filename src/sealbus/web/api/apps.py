@@ -1,4 +1,4 @@
-"""The app's name for Django."""
+"""The Django app."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class ApiApp(AppConfig):
     label = "api"
 
     def ready(self) -> None:
-        """Let the document know how callers say who they are."""
+        """Register the authentication scheme of the document."""
         import_module("sealbus.web.api.schema_hooks")

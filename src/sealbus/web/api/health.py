@@ -1,7 +1,7 @@
-"""Does it work? The answer of `/health/ready`, made of the probes of all parts.
+"""The health of the site, from the probes of all parts.
 
-A stranger gets one word, an administrator the list. Whoever asks often gets what was found a moment ago: the probes run
-at most every two seconds, one round at a time.
+A caller without rights gets one word, an administrator the list. The probes run at most every two seconds, one round at a
+time; requests in between get the last result.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from sealbus.plant import COLLECTOR_LEASE, name_of_collector
-from sealbus.web.access.models import Heartbeat
-from sealbus.web.access.probes import ADVISORIES, PROBES
 from sealbus.web.audit.chain_state import head_problem
+from sealbus.web.coordination import leases
+from sealbus.web.coordination.probes import ADVISORIES, PROBES
 from sealbus.web.trends.service import running_service
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _AWAY = "the database does not answer"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that should work; `problem` is empty where it does. Without what is `needed` the site is not ready."""
+    """One part; `problem` is empty if it works. The site is not ready without the `needed` parts."""
 
     name: str
     problem: str
@@ -48,32 +48,32 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """All of them."""
+    """All parts."""
 
     parts: tuple[Part, ...]
 
     @property
     def is_ready(self) -> bool:
-        """Whether all work that are needed."""
+        """Whether all needed parts work."""
         return not any(part.problem for part in self.parts if part.needed)
 
 
 class _Rounds:
-    """The last round, and the lock of the next."""
+    """The result of the last round, and the lock of the next one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._health: Health | None = None
-        self._asked_at = 0.0
+        self._probed_at = 0.0
 
     def last(self) -> Health:
         return self._health or Health(())
 
     def current(self) -> Health:
         with self._lock:
-            if self._health is None or time.monotonic() - self._asked_at > _GOOD_FOR_S:
-                self._health = _ask_all()
-                self._asked_at = time.monotonic()
+            if self._health is None or time.monotonic() - self._probed_at > _GOOD_FOR_S:
+                self._health = _probe_all()
+                self._probed_at = time.monotonic()
             return self._health
 
 
@@ -81,27 +81,27 @@ _rounds = _Rounds()
 
 
 def current_health() -> Health:
-    """How it is now, or was two seconds ago."""
+    """The health, at most two seconds old."""
     return _rounds.current()
 
 
 def last_health() -> Health:
-    """What was found when it was last asked; no parts before that. Asks nobody."""
+    """The last result, without running any probe; no parts before the first round."""
     return _rounds.last()
 
 
-def _ask_all() -> Health:
+def _probe_all() -> Health:
     own: dict[str, Callable[[], str]] = {
         "database": _database, "audit": head_problem, "bus": _bus, "collector": _collector, "history": _history,
         "disk": _disk,
     }  # fmt: skip
     parts: list[Part] = []
     for probes, needed in (({**own, **PROBES}, True), (ADVISORIES, False)):
-        parts += [Part(name, _asked(probe), needed) for name, probe in probes.items()]
+        parts += [Part(name, _run(probe), needed) for name, probe in probes.items()]
     return Health(tuple(parts))
 
 
-def _asked(probe: Callable[[], str]) -> str:
+def _run(probe: Callable[[], str]) -> str:
     try:
         return probe()
     except (DatabaseError, InterfaceError):
@@ -112,18 +112,20 @@ def _database() -> str:
     connection.close_if_unusable_or_obsolete()
     executor = MigrationExecutor(connection)
     pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return f"{len(pending)} migrations are pending" if pending else ""
+    return f"{len(pending)} migrations are pending: run sealbus web migrate" if pending else ""
 
 
 def _collector() -> str:
     return (
-        "" if Heartbeat.is_alive(name_of_collector(COLLECTOR_LEASE)) else "the collector does not show a sign of life"
+        ""
+        if leases.is_alive(name_of_collector(COLLECTOR_LEASE))
+        else "no collector holds its lease: none runs, or it cannot reach the database"
     )
 
 
 def _bus() -> str:
     service = running_service()
-    if service is None:  # a process that serves nobody
+    if service is None:  # a process without a live side
         return ""
     state = service.bus.state()
     return "" if state.connected else state.problem or "the bus is not connected"
@@ -149,4 +151,4 @@ def _history() -> str:
 
 def _disk() -> str:
     free = shutil.disk_usage(settings.SEALBUS.home).free  # type: ignore[misc]  # ours
-    return "" if free >= _LEAST_FREE_BYTES else f"{free // 1_000_000} MB are left in the state folder"
+    return "" if free >= _LEAST_FREE_BYTES else f"only {free // 1_000_000} MB are free in the state folder"

@@ -1,4 +1,4 @@
-"""Health over HTTP: alive and ready for everybody, in one word; the parts for administrators."""
+"""Health over HTTP: live and ready for everybody, in one word; the parts for administrators."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PartSerializer(serializers.Serializer[object]):
 
     name = serializers.CharField()
     problem = serializers.CharField(allow_blank=True)
-    needed = serializers.BooleanField(help_text="Without it the site is not ready")
+    needed = serializers.BooleanField(help_text="The site is not ready without it")
 
 
 class HealthSerializer(serializers.Serializer[object]):
@@ -53,19 +53,19 @@ def live(request: HttpRequest) -> JsonResponse:
 @requires(EVERYBODY)
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """All it needs works; 503 where something does not."""
+    """All needed parts work; 503 if one does not."""
     if current_health().is_ready:
         return JsonResponse({"status": "ready"})
     return JsonResponse({"status": "not ready"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class HealthView(APIView):
-    """What works and what does not."""
+    """The parts of the site."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": may(Action.ADMINISTER)}
 
     @extend_schema(responses=HealthSerializer)
     def get(self, request: Request) -> Response:
-        """Every part with its problem, empty where it works."""
+        """Every part with its problem; empty if it works."""
         health = current_health()
         return Response({"ready": health.is_ready, "parts": [asdict(part) for part in health.parts]})

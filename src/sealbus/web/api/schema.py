@@ -1,4 +1,4 @@
-"""The document that describes the API (OpenAPI), and the list of what there is: for whoever has signed in."""
+"""The OpenAPI document and the list of resources, for every signed-in caller."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sealbus.web.access.authentication import GatePermission, SubjectAuthentication
 from sealbus.web.access.requirement import SIGNED_IN
+from sealbus.web.http.authentication import GatePermission, SubjectAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +35,10 @@ _RENDERERS = [OpenApiJsonRenderer2, OpenApiYamlRenderer2, OpenApiJsonRenderer, O
 
 
 class SchemaView(SpectacularAPIView):
-    """OpenAPI as JSON; as YAML where the caller accepts that."""
+    """OpenAPI as JSON, or as YAML if the caller accepts that."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}
-    authentication_classes = [SubjectAuthentication]  # noqa: RUF012 - the library's are for everybody
+    authentication_classes = [SubjectAuthentication]  # noqa: RUF012 - the library's are open to everybody
     permission_classes = [GatePermission]  # noqa: RUF012
     renderer_classes = _RENDERERS
 
@@ -59,7 +59,7 @@ class IndexSerializer(serializers.Serializer[Any]):
 
 
 class IndexView(APIView):
-    """What there is."""
+    """The list of resources."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}
 

@@ -1,14 +1,14 @@
-"""What every operation has in common, added to the document once: errors are problems (RFC 9457), and which there are.
+"""The error answers of every operation, added to the document in one place: they are problems (RFC 9457).
 
 | status | where |
 | --- | --- |
-| 400 | everything that takes parameters or a body |
-| 401, 403 | everything that is not for everybody |
-| 404 | everything that names an object |
-| 409 | what changes something |
-| 413, 415 | what takes a body |
-| 414 | what takes a list of ids in its address; answered before anything looks at it, hence as text |
-| 429, 503 | everything |
+| 400 | every operation with parameters or a body |
+| 401, 403 | every operation that is not open to everybody |
+| 404 | every operation that names an object |
+| 409 | every change |
+| 413, 415 | every operation with a body |
+| 414 | every operation with a list of ids in its address; answered before Django, as text |
+| 429, 503 | every operation |
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 _CHANGES = frozenset({"post", "put", "patch", "delete"})
 _OBJECTS = frozenset({"connection", "device", "group", "tag"})
 _TEXTS = {
-    400: "What was sent cannot be used; `errors` names each member at fault",
+    400: "The request cannot be used; `errors` names each member at fault",
     401: "Sign in first, or send a token",
     403: "The right for this is missing, or a second factor",
-    404: "It is not there, for this caller",
-    409: "Not in this state, or somebody else has changed it meanwhile",
-    413: "Too big",
+    404: "The object does not exist or is not visible to the caller",
+    409: "Not possible in the present state, or changed by another caller meanwhile",
+    413: "The body is too large",
     414: "Too many ids for one address",
-    415: "Not this content type",
-    429: "Too often; `Retry-After` says when to come again",
-    503: "Not now; `Retry-After` says when to come again",
+    415: "The content type is not supported",
+    429: "Too many requests; `Retry-After` has the seconds to wait",
+    503: "Not possible now; `Retry-After` has the seconds to wait",
 }
 _TOO_LONG = 414
 _PLAIN = {"text/plain": {"schema": {"type": "string"}}}
@@ -40,20 +40,20 @@ _PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",
     "properties": {
-        "type": {"type": "string", "description": "A word that stays the same, for programs"},
+        "type": {"type": "string", "description": "A stable word, for programs"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "For people"},
-        "errors": {"description": "What is wrong with each member or line"},
+        "errors": {"description": "The problems of each member or line"},
     },
     "required": ["type", "title", "status"],
 }
 
 
 class SubjectScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped library
-    """How callers say who they are."""
+    """The authentication of callers."""
 
-    target_class = "sealbus.web.access.authentication.SubjectAuthentication"
+    target_class = "sealbus.web.http.authentication.SubjectAuthentication"
     name: list[str] = ["token", "session"]  # noqa: RUF012 - as the library has it
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
@@ -67,7 +67,7 @@ class SubjectScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 
 def describe_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A hook of the generator of the document."""
+    """A postprocessing hook of drf-spectacular."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = _PROBLEM
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

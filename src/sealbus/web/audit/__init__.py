@@ -1,8 +1,8 @@
-"""Who did what, when, from where, and with which result? A chain that nobody can change unnoticed, and nobody at all
-from within.
+"""Who did what, when, from where, and with which result? A hash chain of entries: a change from outside is detected, and
+the site itself cannot change an entry.
 
-It keeps plain words, not references: a record outlives the account, the device and the rule it speaks of. It refuses
-to interpret.
+An entry has plain words, not references: it outlives the account, the device and the rule that it names. The package
+refuses to interpret entries.
 """
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""The app's name for Django, and what it tells."""
+"""The Django app, and its health probe."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class AuditApp(AppConfig):
     label = "audit"
 
     def ready(self) -> None:
-        """Tell how the forwarding is."""
-        from sealbus.web.access.probes import ADVISORIES
+        """Register the probe of the forwarding."""
         from sealbus.web.audit.forwarding import forwarding_problem
+        from sealbus.web.coordination.probes import ADVISORIES
 
         ADVISORIES["syslog"] = forwarding_problem

@@ -1,8 +1,8 @@
-"""How an entry becomes a hash: SHA-256 over the hash before it and the entry's canonical JSON (RFC 8785 in spirit:
-sorted, compact).
+"""The hash of an entry: SHA-256 over the previous hash and the canonical JSON of the entry (sorted and compact, similar to
+RFC 8785).
 
-Everything that is shown is hashed. Times are rendered with microseconds in UTC, as they are stored, so what comes
-back from either database hashes as it did when it was written.
+Everything that is shown is hashed. Times are rendered with microseconds in UTC, as they are stored, so an entry from
+either database has the same hash as when it was written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST_HASH = "0" * 64
 
 
 def canonical(entry: Entry) -> bytes:
-    """What is hashed of an entry."""
+    """The bytes of an entry that are hashed."""
     members = {
         "sequence": entry.sequence,
         "time": entry.time.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -40,5 +40,5 @@ def canonical(entry: Entry) -> bytes:
 
 
 def hash_of(entry: Entry, previous: str) -> str:
-    """The hash of an entry behind the one whose hash is `previous`, in hexadecimal."""
+    """The hash of an entry that follows the one with the hash `previous`, in hexadecimal."""
     return hashlib.sha256(bytes.fromhex(previous) + canonical(entry)).hexdigest()

@@ -1,4 +1,4 @@
-"""Is the end of the chain where its head says? A look of two statements, for health; `verification` walks it all."""
+"""Whether the end of the chain matches its head: two statements, for health. `verification` checks the whole chain."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["head_problem"]
 
 
 def head_problem() -> str:
-    """What is wrong with the head; empty where it fits."""
+    """What is wrong with the head; empty if nothing is."""
     head = ChainHead.objects.first()
     if head is None:
-        return "" if not Entry.objects.exists() else "entries without a head"
+        return "" if not Entry.objects.exists() else "there are entries, but the head of the chain is missing"
     last = Entry.objects.filter(sequence=head.sequence).first()
     if (last.hash if last else FIRST_HASH) != head.hash or (last is None and head.sequence):
-        return f"the head names entry {head.sequence}, which is not there as it was written"
+        return f"the head names entry {head.sequence}, which is missing or has another hash"
     newer = ChainHead.objects.filter(sequence__lt=Entry.objects.aggregate(newest=Max("sequence"))["newest"] or 0)
-    return "entries behind the head" if newer.exists() else ""
+    return "there are entries after the head of the chain" if newer.exists() else ""

@@ -1,8 +1,8 @@
-"""Heads of the chain noted outside the database, so that cutting off its end, or writing it anew, is noticed.
+"""Heads of the chain noted outside the database, so that a chain that was cut off or rewritten is detected.
 
 A line `TIME SEQUENCE:HASH` in `audit-heads.log` of the state folder, whenever the head has moved, at most once in five
-minutes; the same line goes to the log of the service, which a careful site sends elsewhere. The file is bounded: it keeps
-the newest half when it is full. Exports and syslog carry number and hash of every entry and are worth the same.
+minutes. The same line goes to the log of the service, which should be sent to another machine. The file is bounded: when
+it is full, the newest half is kept. Exports and syslog have number and hash of every entry and serve the same purpose.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
 
 
 def note_head(home: Path) -> Head | None:
-    """Note where the chain ends; None where that is noted already. Raises OSError, and Django's errors."""
+    """Note the head of the chain; None if it is noted already. Raises OSError, and Django's errors."""
     row = ChainHead.objects.first()
     if row is None or not row.sequence:
         return None
@@ -44,7 +44,7 @@ def note_head(home: Path) -> Head | None:
 
 
 def noted_heads(home: Path) -> list[Head]:
-    """What was noted, oldest first; lines that are none are passed over."""
+    """The noted heads, oldest first; lines of another form are skipped."""
     try:
         text = (home / _NAME).read_text(encoding="ascii", errors="replace")
     except FileNotFoundError:

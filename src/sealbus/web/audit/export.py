@@ -1,7 +1,7 @@
-"""Entries as text for other programs: JSON lines and CSV. Every line has number and hash, so an export proves the chain.
+"""Entries as JSON lines or CSV. Every line has number and hash, so an export can prove a later change of the chain.
 
-A cell of CSV that a spreadsheet would take for a formula gets an apostrophe in front (names, addresses and details are
-what strangers wrote).
+A CSV cell that a spreadsheet would take for a formula gets an apostrophe in front: names, addresses and details come from
+outside.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _LINES_IN_A_PIECE = 100
 
 
 def members_of(entry: Entry) -> dict[str, Any]:
-    """An entry as JSON has it."""
+    """The members of an entry in JSON."""
     members = {name: getattr(entry, name) for name in COLUMNS}
     members["time"] = entry.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return members
 
 
 def as_json_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """One object a line."""
+    """One object per line."""
     return _in_pieces(json.dumps(members_of(entry), ensure_ascii=True) + "\n" for entry in entries)
 
 

@@ -1,9 +1,9 @@
-"""The audit sent on to a syslog server over TLS, so that a copy is where nobody of this site can reach it.
+"""Forwarding of the audit to a syslog server over TLS, so that a copy exists where nobody of this site can change it.
 
-Syslog acknowledges nothing. What the other machine's TCP has acknowledged is counted as sent (`Outlet.sequence`), what
-stayed so for some seconds on a connection that lived as settled. After every new connection sending goes on behind what
-was settled: nothing is lost, and what was under way comes twice; its number tells. Where the server is away entries wait
-in the audit itself, so nothing has to be kept for them.
+Syslog has no acknowledgement. Entries that the other machine's TCP has acknowledged count as sent (`Outlet.sequence`);
+entries sent some seconds ago on a connection that is still open count as settled. After each new connection, forwarding
+resumes behind the settled ones: no entry is lost, and some may arrive twice with the same number. While the server does
+not answer, entries wait in the audit itself.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ _NAME = "syslog"
 _AT_ONCE = 200
 _PATIENCE_S = 10.0
 _SETTLED_AFTER_S = 3.0
-_LOOK_EVERY_S = 0.01
+_CHECK_EVERY_S = 0.01
 _BEHIND = 10_000
 _IDLE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 
 
 def forwarding_problem() -> str:
-    """What is wrong with the forwarding; empty where nothing is, or none is asked for."""
+    """What is wrong with the forwarding; empty if nothing is, or none is set up."""
     target: SyslogTarget | None = settings.SEALBUS.syslog  # type: ignore[misc]  # ours
     if target is None:
         return ""
-    outlet = Outlet.objects.filter(name=_NAME).first() or Outlet(name=_NAME, problem="nothing was sent yet")
+    outlet = Outlet.objects.filter(name=_NAME).first() or Outlet(name=_NAME, problem="nothing was forwarded yet")
     head = ChainHead.objects.first()
     behind = (head.sequence if head else 0) - outlet.sequence
     if outlet.problem and behind:
         return outlet.problem
-    return f"{behind} entries wait to be sent" if behind > _BEHIND else ""
+    return f"{behind} entries are not forwarded yet" if behind > _BEHIND else ""
 
 
 class SyslogForwarder:
-    """Sends to one target. All calls come from one thread, save `interrupt`."""
+    """Forwards to one target. All calls come from one thread, except `interrupt`."""
 
     def __init__(self, target: SyslogTarget) -> None:
         self._target = target
@@ -69,7 +69,7 @@ class SyslogForwarder:
         self._under_way: deque[tuple[float, int]] = deque()
 
     def forward_once(self) -> int:
-        """Send the next entries, if there are any; how many were. What the network does is kept as the outlet's problem."""
+        """Send the next entries; returns how many. An error of the network becomes the outlet's problem."""
         outlet, _ = Outlet.objects.get_or_create(name=_NAME)
         try:
             connection = self._connection or self._connect(outlet)
@@ -88,14 +88,14 @@ class SyslogForwarder:
         return len(entries)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._under_way.clear()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
     def interrupt(self) -> None:
-        """Make a call that waits for the network return, from another thread."""
+        """Make a call that waits for the network return. For another thread."""
         connection = self._connection
         if connection is not None:
             try:
@@ -118,17 +118,17 @@ class SyslogForwarder:
         return self._connection
 
     def _wait_until_acknowledged(self, connection: ssl.SSLSocket) -> None:
-        """Until the other machine has all we sent. Raises OSError where it hangs up, or takes too long."""
+        """Wait until the other machine's TCP has everything. Raises OSError if it closes, or takes too long."""
         end = time.monotonic() + _PATIENCE_S
         while True:
-            self._see_that_it_lives(connection)
+            self._check_open(connection)
             if _unacknowledged(connection) == 0:
                 return
             if time.monotonic() > end:
-                raise ConnectionAbortedError("what was sent is not acknowledged")
-            time.sleep(_LOOK_EVERY_S)
+                raise ConnectionAbortedError("the server does not acknowledge in time")
+            time.sleep(_CHECK_EVERY_S)
 
-    def _see_that_it_lives(self, connection: ssl.SSLSocket) -> None:
+    def _check_open(self, connection: ssl.SSLSocket) -> None:
         connection.settimeout(0.0)
         try:
             if not connection.recv(4096):
@@ -146,7 +146,7 @@ class SyslogForwarder:
 
 
 async def keep_forwarding(target: SyslogTarget) -> None:
-    """Forward for ever, in a thread of its own; ever more rarely where the server is away."""
+    """Forward until cancelled, in a separate thread; with growing pauses while the server does not answer."""
     forwarder, loop = SyslogForwarder(target), asyncio.get_running_loop()
     pause_s = _IDLE_S
     with ThreadPoolExecutor(1, "syslog") as thread:
@@ -161,13 +161,13 @@ async def keep_forwarding(target: SyslogTarget) -> None:
 
 
 def _forward(forwarder: SyslogForwarder) -> tuple[int, bool]:
-    """How many were sent, and whether all is well. The database may be away as well as the server."""
+    """How many entries were sent, and whether there is no problem. The database may be down as well as the server."""
     close_old_connections()
     try:
         sent = forwarder.forward_once()
         return sent, not Outlet.objects.exclude(problem="").filter(name=_NAME).exists()
     except (DatabaseError, InterfaceError) as error:
-        _log.warning("the audit cannot be sent on while the database does not answer: %s", type(error).__name__)
+        _log.warning("the audit cannot be forwarded: the database does not answer (%s)", type(error).__name__)
         return 0, False
 
 
@@ -176,7 +176,7 @@ def _save(outlet: Outlet, **values: int | str) -> None:
     for name in changed:
         setattr(outlet, name, values[name])
     if "problem" in changed and outlet.problem:
-        _log.warning("the audit cannot be sent on: %s", outlet.problem)
+        _log.warning("the audit cannot be forwarded: %s", outlet.problem)
     if changed:
         outlet.changed_at = timezone.now()
         Outlet.objects.filter(pk=outlet.pk).update(**values, changed_at=outlet.changed_at)

@@ -1,11 +1,11 @@
-"""How a record of a gateway becomes an entry of the audit: who, from where, what, with which result.
+"""From a record of a gateway to an entry of the audit: actor, address, action, result.
 
-Every kind is taken over but `connected` and `disconnected`: a client that connects for each poll would drown the rest,
-what it was refused or wrote names it again, and the gateway's own record keeps them. A write is two entries, as it is two
-records: asked for (its result not known yet) and its outcome, which repeats what was asked for.
+Every kind is taken over except `connected` and `disconnected`: a client that connects for each poll would fill the audit;
+its denials and writes name it anyway, and the gateway's own record keeps both kinds. A write is two entries, as it is two
+records: the request (its result not known yet) and the outcome, which repeats the request.
 
-The entry's own time is when it was taken over; `detail.at` is the gateway's. `target` is the record: the gateway's name,
-and its number there.
+The time of the entry is when it was taken over; `detail.at` is the gateway's time. `target` is the record: the name of
+the gateway, and the number of the record there.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from sealbus.records import Stored
 
-__all__ = ["GAP", "RECORD", "REPLACED", "REWOUND", "event_of", "is_kept", "record_target", "told_by_us"]
+__all__ = ["GAP", "RECORD", "REPLACED", "REWOUND", "event_of", "is_kept", "record_target", "takeover_event"]
 
 RECORD = "gateway-record"
 GAP = "gateway.gap"
@@ -72,7 +72,7 @@ def record_target(source: Source, sequence: int) -> Target:
 
 
 def event_of(source: Source, stored: Stored, requests: Mapping[int, Mapping[str, Any]]) -> Event:
-    """The entry to be made of a record. `requests` holds the details of the writes that outcomes belong to."""
+    """The event of a record. `requests` has the details of the writes that outcomes belong to."""
     target = record_target(source, stored.sequence)
     record = stored.record
     if isinstance(record, Unreadable):
@@ -81,13 +81,13 @@ def event_of(source: Source, stored: Stored, requests: Mapping[int, Mapping[str,
     detail = {"at": stored.time, "record_hash": stored.hash, **msgspec.to_builtins(record)}
     del detail["kind"]
     if isinstance(record, WriteOutcome):
-        asked = requests.get(record.request, {})
-        detail |= {name: asked[name] for name in _OF_A_REQUEST if name in asked}
+        request = requests.get(record.request, {})
+        detail |= {name: request[name] for name in _OF_A_REQUEST if name in request}
     return Event(_actor(source, detail), f"gateway.{kind_of(record)}", target, _result(record), detail)
 
 
-def told_by_us(source: Source, action: str, detail: Mapping[str, Any]) -> Event:
-    """What the taking over itself found: a gap, a record that begins anew."""
+def takeover_event(source: Source, action: str, detail: Mapping[str, Any]) -> Event:
+    """An event of the takeover itself: a gap, or a record that starts again."""
     return Event(_gateway(source), action, record_target(source, source.sequence), Result.UNKNOWN, detail)
 
 
@@ -106,7 +106,7 @@ def _gateway(source: Source) -> Actor:
 
 
 def _actor(source: Source, detail: Mapping[str, Any]) -> Actor:
-    """The peer where the record names one, by his certificate; else the gateway itself."""
+    """The peer, by its certificate, if the record names one; else the gateway itself."""
     peer = detail.get("peer")
     if not isinstance(peer, str):
         return _gateway(source)

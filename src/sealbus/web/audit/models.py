@@ -1,22 +1,35 @@
-"""The audit: rows that are written once. Each carries the hash of the one before, so a change anywhere breaks the
-chain behind it.
+"""The audit: rows that are written once. Each has the hash of the one before, so a change anywhere breaks the chain
+after it.
 
-The database refuses to change or delete a row (triggers in the second migration), and so does the model. Where the
-records of a gateway come from, `Source` keeps the number of the last one taken, in the same transaction: exactly
-once, whatever dies.
+The database refuses to change or delete a row (triggers in the migration), and so does the model. `Source` keeps the
+number of the last record taken from a gateway, in the same transaction as the entries: each record is taken exactly
+once, whatever process dies.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import models
 
-__all__ = ["ChainHead", "Entry", "Outlet", "Result", "Source"]
+from sealbus.web.access.actions import Action
+
+if TYPE_CHECKING:
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["AuditQuerySet", "ChainHead", "Entry", "Outlet", "Result", "Source"]
+
+
+class AuditQuerySet(models.QuerySet[Any]):
+    """Rows of the audit."""
+
+    def visible_to(self, subject: Subject) -> AuditQuerySet:
+        """All with the right `audit`, none without: an entry may name any group."""
+        return self if subject.rights.allows(Action.AUDIT, None) else self.none()
 
 
 class Result(models.TextChoices):
-    """How it ended."""
+    """How an action ended."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -25,7 +38,7 @@ class Result(models.TextChoices):
 
 
 class Entry(models.Model):
-    """One thing that somebody did, or was refused."""
+    """One action, done or refused."""
 
     sequence = models.PositiveBigIntegerField(primary_key=True)
     time = models.DateTimeField(db_index=True)
@@ -34,15 +47,17 @@ class Entry(models.Model):
     actor_name = models.CharField(max_length=200, blank=True, db_index=True)
     address = models.CharField(max_length=64, blank=True)
     action = models.CharField(max_length=64, db_index=True)
-    """Dotted, the thing first: `connection.create`, `session.login`, `gateway.denied`."""
+    """Dotted, the object first: `connection.create`, `session.login`, `gateway.denied`."""
     target_kind = models.CharField(max_length=32, blank=True)
     target_id = models.CharField(max_length=64, blank=True)
     target_name = models.CharField(max_length=200, blank=True)
     result = models.CharField(max_length=16, choices=Result.choices)
     detail = models.JSONField(default=dict)
-    """What belongs to it: `old` and `new` of a change, `reason` of a refusal, what a gateway recorded."""
+    """Details: `old` and `new` of a change, `reason` of a refusal, the members of a gateway's record."""
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
+
+    objects = AuditQuerySet.as_manager()
 
     class Meta:
         app_label = "audit"
@@ -50,19 +65,19 @@ class Entry(models.Model):
         indexes = (models.Index(fields=["target_kind", "target_id"], name="audit_target"),)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Only ever inserts."""
+        """Insert. Raises TypeError for a row that is stored."""
         if not self._state.adding:
             raise TypeError("an audit entry is written once")
         kwargs["force_insert"] = True
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuses."""
+        """Raises TypeError."""
         raise TypeError("an audit entry is never deleted")
 
 
 class ChainHead(models.Model):
-    """The end of the chain: one row, locked by whoever appends."""
+    """The end of the chain: one row, locked while an entry is appended."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     sequence = models.PositiveBigIntegerField(default=0)
@@ -74,7 +89,7 @@ class ChainHead(models.Model):
 
 
 class Source(models.Model):
-    """A gateway whose records are taken over: how far they have been."""
+    """A gateway whose records are taken over, and the last record taken."""
 
     name = models.CharField(max_length=100, unique=True)
     folder = models.CharField(max_length=500)
@@ -83,15 +98,17 @@ class Source(models.Model):
     taken_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=500, blank=True)
 
+    objects = AuditQuerySet.as_manager()
+
     class Meta:
         app_label = "audit"
 
 
 class Outlet(models.Model):
-    """Where entries are sent on to, and how far that has come.
+    """A target that entries are forwarded to, and how far forwarding has come.
 
-    `sequence` was taken by the other side's machine, `settled` stayed so for a while on a connection that lived: after a
-    new connection sending goes on behind `settled`.
+    `sequence` was acknowledged by the other machine's TCP. `settled` was acknowledged for some seconds on a connection
+    that stayed open: after a new connection, forwarding resumes behind `settled`.
     """
 
     name = models.CharField(max_length=32, primary_key=True)

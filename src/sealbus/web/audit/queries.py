@@ -1,6 +1,6 @@
-"""Which entries? The filters of lists and exports, and the pages of a list by sequence number.
+"""Filters of lists and exports, and the pages of a list by sequence number.
 
-A page is asked for by the number it ends before (newest first), so it costs the same at the first entry and at the
+A page is requested by the number that it ends before (newest first), so it costs the same at the first entry and at the
 millionth, and does not shift while entries are added.
 """
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from sealbus.web.access.subject import Subject
+
 __all__ = ["EntryFilter", "entries_in_order", "page_of", "select"]
 
 _AT_ONCE = 500
@@ -27,7 +29,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """What is empty does not narrow. `since` is included, `until` is not; `text` is looked for in all that is shown."""
+    """An empty member filters nothing. `since` is included, `until` is not; `text` is searched in all that is shown."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -40,9 +42,9 @@ class EntryFilter:
     text: str = ""
 
 
-def select(wanted: EntryFilter) -> QuerySet[Entry]:
-    """The entries that fit, in no order."""
-    rows = Entry.objects.all()
+def select(subject: Subject, wanted: EntryFilter) -> QuerySet[Entry]:
+    """The entries that the subject may see and that match, in no order."""
+    rows: QuerySet[Entry] = Entry.objects.visible_to(subject)
     if wanted.since is not None:
         rows = rows.filter(time__gte=wanted.since)
     if wanted.until is not None:
@@ -57,19 +59,19 @@ def select(wanted: EntryFilter) -> QuerySet[Entry]:
     return _with_text(rows, wanted.text) if wanted.text else rows
 
 
-def page_of(wanted: EntryFilter, *, before: int | None, limit: int) -> list[Entry]:
-    """The newest entries below `before`, at most `limit`."""
-    rows = select(wanted)
+def page_of(subject: Subject, wanted: EntryFilter, *, before: int | None, limit: int) -> list[Entry]:
+    """The newest matching entries below `before`, at most `limit`."""
+    rows = select(subject, wanted)
     if before is not None:
         rows = rows.filter(sequence__lt=before)
     return list(rows.order_by("-sequence")[:limit])
 
 
-def entries_in_order(wanted: EntryFilter, *, up_to: int) -> Iterator[Entry]:
-    """All that fit, oldest first, a few at a time, none above `up_to`."""
+def entries_in_order(subject: Subject, wanted: EntryFilter, *, up_to: int) -> Iterator[Entry]:
+    """All matching entries, oldest first, a few hundred at a time, none above `up_to`."""
     after = 0
     while True:
-        rows = select(wanted).filter(sequence__gt=after, sequence__lte=up_to)
+        rows = select(subject, wanted).filter(sequence__gt=after, sequence__lte=up_to)
         found = list(rows.order_by("sequence")[:_AT_ONCE])
         yield from found
         if len(found) < _AT_ONCE:

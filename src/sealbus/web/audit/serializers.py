@@ -1,4 +1,4 @@
-"""Entries, verdicts and sources as the API shows them, and what may be asked for."""
+"""Entries, verdicts and sources in the API, and the query parameters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from sealbus.web.access.strict import Strict
 from sealbus.web.audit.models import Entry, Result, Source
 from sealbus.web.audit.verification import Fault
+from sealbus.web.http.strict import Strict
 
 __all__ = [
     "EntrySerializer",
@@ -46,7 +46,7 @@ class PageSerializer(serializers.Serializer[Any]):
 
 
 class FilterQuery(Strict):
-    """What narrows a list or an export."""
+    """The filters of a list or an export."""
 
     since = serializers.DateTimeField(required=False, help_text="From this time on")
     until = serializers.DateTimeField(required=False, help_text="Before this time")
@@ -97,7 +97,7 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 
 class VerdictSerializer(serializers.Serializer[Any]):
-    """What a verification found."""
+    """The result of a verification."""
 
     good = serializers.BooleanField()
     entries = serializers.IntegerField()

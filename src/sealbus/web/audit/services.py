@@ -1,8 +1,7 @@
-"""Append to the audit. One function, called by whatever does something, within the transaction that does it.
+"""Append to the audit: called by every service, within the transaction of the change that it records.
 
-A refusal has no transaction of its own to live in: it is appended outside of any, so that it stays when the request
-is rolled back. The head of the chain is locked while an entry is added; the lock is short, because nothing is
-computed under it but one hash.
+A refusal is appended outside of any transaction, so that it stays when the request is rolled back. The head of the chain
+is locked while an entry is added; the lock is short, because only one hash is computed under it.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
+from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.audit.chain import hash_of
 from sealbus.web.audit.models import ChainHead, Entry, Result
 from sealbus.web.audit.queries import EntryFilter, entries_in_order
@@ -21,7 +22,7 @@ from sealbus.web.audit.queries import EntryFilter, entries_in_order
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sealbus.web.access.subject import Actor
+    from sealbus.web.access.subject import Actor, Subject
 
 __all__ = ["Event", "Target", "append", "append_all", "begin_export"]
 
@@ -33,7 +34,7 @@ _WHOLE_FROM = 1e16  # from here on Python writes an exponent
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What it was done to, in words that outlive it."""
+    """The object of an action, in words that stay when the object is gone."""
 
     kind: str
     id: int | str = ""
@@ -42,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is to be recorded. `detail` holds JSON values; changes as `old` and `new`; never a secret."""
+    """What is recorded. `detail` holds JSON values; changes as `old` and `new`; never a secret."""
 
     actor: Actor
     action: str
@@ -72,11 +73,12 @@ def append_all(events: Sequence[Event]) -> list[Entry]:
     return entries
 
 
-def begin_export(*, actor: Actor, wanted: EntryFilter, kind: str) -> Iterator[Entry]:
-    """The entries that fit, up to now, oldest first; that they were exported is an entry of its own, the last of them."""
-    asked = {name: str(getattr(wanted, name)) for name in EntryFilter.__slots__ if getattr(wanted, name)}
-    exported = append(Event(actor, "audit.export", Target("audit"), detail={"file": kind, "filter": asked}))
-    return entries_in_order(wanted, up_to=exported.sequence)
+def begin_export(*, subject: Subject, wanted: EntryFilter, kind: str) -> Iterator[Entry]:
+    """The matching entries up to now, oldest first. The export is recorded too, as the last of them."""
+    require(subject, Action.AUDIT)
+    filters = {name: str(getattr(wanted, name)) for name in EntryFilter.__slots__ if getattr(wanted, name)}
+    exported = append(Event(subject.actor, "audit.export", Target("audit"), detail={"file": kind, "filter": filters}))
+    return entries_in_order(subject, wanted, up_to=exported.sequence)
 
 
 def _locked_head() -> ChainHead:
@@ -105,12 +107,12 @@ def _entry(event: Event, sequence: int) -> Entry:
 
 
 def _clean(text: str, longest: int) -> str:
-    """NUL, which PostgreSQL cannot store, and halves of characters become visible; what is too long is cut."""
+    """NUL, which PostgreSQL cannot store, and surrogates are escaped; a longer text is cut."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:longest]
 
 
 def _storable(value: Any) -> Any:
-    """As JSON gives it back from either database, so that it hashes the same then."""
+    """The value as either database returns it from JSON, so that its hash stays the same."""
     match value:
         case str():
             return _clean(value, _LONGEST_TEXT)
@@ -127,7 +129,7 @@ def _storable(value: Any) -> Any:
 
 
 def _storable_float(value: float) -> float | int | str:
-    """PostgreSQL keeps decimals, so it knows no infinity, no zero below zero, and 1e22 comes back as a whole number."""
+    """PostgreSQL stores decimals: it has no infinity and no negative zero, and returns 1e22 as a whole number."""
     if value != value or abs(value) == float("inf"):
         return str(value)
     if value == 0:

@@ -1,10 +1,10 @@
-"""An entry as a syslog message: RFC 5424, framed for a stream as RFC 5425 has it (its length in octets, a space, it).
+"""An entry as a syslog message (RFC 5424), framed for a stream as in RFC 5425: its length in octets, a space, the message.
 
     <110>1 2025-03-01T12:00:00.000000Z HOST sealbus - session.login [sealbus@32473 sequence="7" hash="..." ...] BOM{...}
 
-Facility 13 is the log audit; severity 6 where it was done, 4 where it was refused, failed or is not known. The structured
-data has what the entry says but its detail, which is the message, as JSON. 32473 is the number that RFC 5612 keeps for
-those who have none of their own.
+Facility 13 is the log audit. Severity is 6 for an action that was done, 4 for one that was refused, failed or is unknown.
+The structured data has the members of the entry except `detail`, which is the message, as JSON. 32473 is the enterprise
+number that RFC 5612 reserves for examples.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def render_message(entry: Entry, host: str) -> bytes:
 
 
 def frame(message: bytes) -> bytes:
-    """As it goes onto the stream."""
+    """The message with its length."""
     return b"%d %b" % (len(message), message)
 
 
@@ -64,6 +64,6 @@ def _word(text: str, longest: int) -> str:
 
 
 def _escape(text: str) -> str:
-    """What would end the value, or the line, is escaped."""
+    """Escape characters that would end the value or the line."""
     printable = "".join(each if each.isprintable() else f"?u{ord(each):04x}" for each in text)
     return _ESCAPED.sub(r"\\\1", printable)

@@ -1,4 +1,4 @@
-"""Where the audit is sent on to: `syslog+tls://HOST:6514`, and the files that prove either side. Knows nothing of Django."""
+"""The target of the forwarding: `syslog+tls://HOST:6514`, with trust and certificate. Does not import Django."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY = "SEALBUS_SYSLOG_URL"
 
 @dataclass(frozen=True, slots=True)
 class SyslogTarget:
-    """`trust` None: the authorities of this machine. A certificate is shown where the server asks for one."""
+    """`trust` None: the authorities of this machine. The certificate is sent if the server asks for one."""
 
     host: str
     port: int = _PORT
@@ -28,7 +28,7 @@ class SyslogTarget:
     key: Path | None = None
 
     def __str__(self) -> str:
-        """As it is named."""
+        """The URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"syslog+tls://{host}:{self.port}"
 
@@ -44,10 +44,12 @@ def parse_syslog_target(
     try:
         host, port = parts.hostname, parts.port or _PORT
     except ValueError:
-        raise ConfigError(f"{url!r} has no such port", key=_KEY, hint=hint) from None
+        raise ConfigError(f"the port in {url!r} is not a number from 1 to 65535", key=_KEY, hint=hint) from None
     if parts.scheme != "syslog+tls" or not host or parts.path.strip("/") or parts.username or parts.query:
         raise ConfigError(f"{url!r} is not syslog over TLS", key=_KEY, hint=hint)
     if (certificate is None) != (key is None):
         missing = "SEALBUS_SYSLOG_KEY" if key is None else "SEALBUS_SYSLOG_CERTIFICATE"
-        raise ConfigError("is not set, but its other half is", key=missing, hint="set both, or neither")
+        raise ConfigError(
+            "certificate and key belong together, only one is set", key=missing, hint="set both or neither"
+        )
     return SyslogTarget(host, port, trust, certificate, key)

@@ -1,14 +1,15 @@
-"""The records of a gateway into the audit: each exactly once, whatever dies in between.
+"""Takes the records of a gateway into the audit: each exactly once, whatever process dies meanwhile.
 
-A batch of entries and the number of the last record it comes from are one transaction. The row of the source is locked
-meanwhile and looked at again, so that two who take over at once do not take twice. Records are read and decoded before
-the transaction begins: it lasts as long as a few hundred insertions.
+A batch of entries and the number of its last record are one transaction. The row of the source is locked and read again
+in it, so that two takeovers at once do not take a record twice. Records are read and decoded before the transaction
+begins: it lasts as long as a few hundred insertions.
 
-What is not as it was left is noticed by the hash of the last record taken. Its number missing below the first that is
-there: the bound removed segments, a gap, which is told. Another hash under its number, or an end before it: the machine
-lost the last moments of the record and wrote on (then sending resumes behind the last record that both know), or this is
-another record (then it is taken from its beginning). Either is told as well. A folder without any record is a problem of
-the source, not an end of it.
+A record that has changed is detected by the hash of the last record taken:
+* That number is missing and later ones exist: the bound removed segments. The gap is recorded.
+* Another hash under that number, or an end before it: either the machine lost the last moments of the record and wrote on
+  (then the takeover resumes behind the last record that both have), or this is another record (then it is taken from its
+  beginning). Both are recorded.
+* A folder without any record is a problem of the source, not the end of its record.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from sealbus.web.audit.gateway_entries import (
     event_of,
     is_kept,
     record_target,
-    told_by_us,
+    takeover_event,
 )
 from sealbus.web.audit.models import Entry, Source
 from sealbus.web.audit.services import append_all
@@ -45,18 +46,18 @@ if TYPE_CHECKING:
 __all__ = ["take_records"]
 
 _AT_ONCE = 500
-_SETTLED_S = 2.0
+_UNCHANGED_S = 2.0
 _quiet: dict[str, tuple[tuple[str, int, int], ...]] = {}
-"""Folders in which nothing was new, and how their files were then: looked at again only when that changes."""
+"""Folders without new records, with the state of their files: read again only when that state changes."""
 
 
 def take_records(folder: Path, *, name: str) -> int:
-    """Take over what is new in the record folder of the gateway of this name. How many records were taken or passed.
+    """Take the new records from the folder of this gateway. Returns how many were read.
 
-    Raises nothing for a folder that cannot be read: that is kept as the source's `problem`. Django's errors come out.
+    A folder that cannot be read becomes the source's `problem`. Raises Django's database errors.
     """
-    looks = _looks_of(folder)
-    if looks and _quiet.get(str(folder)) == looks:
+    state = _state_of(folder)
+    if state and _quiet.get(str(folder)) == state:
         return 0
     source, _ = Source.objects.get_or_create(name=name, defaults={"folder": str(folder)})
     try:
@@ -64,8 +65,8 @@ def take_records(folder: Path, *, name: str) -> int:
     except ConfigError as error:
         _note_problem(source, str(error))
         return 0
-    if not taken and looks and time.time() - max(changed for _, changed, _ in looks) / 1e9 > _SETTLED_S:
-        _quiet[str(folder)] = looks
+    if not taken and state and time.time() - max(changed for _, changed, _ in state) / 1e9 > _UNCHANGED_S:
+        _quiet[str(folder)] = state
     return taken
 
 
@@ -78,7 +79,7 @@ def _take_all(source: Source, folder: Path) -> int:
     stream, total = read(folder, after=source.sequence), 0
     while batch := list(islice(stream, _AT_ONCE)):
         if not _take(source, batch):
-            break  # somebody else was faster
+            break  # another takeover was faster
         total += len(batch)
     _note_problem(source, "")
     return total
@@ -116,14 +117,14 @@ def _move(source: Source, sequence: int, last_hash: str) -> None:
 
 def _gap(source: Source, first: int, last: int) -> Event:
     reason = "the bound on the record removed them before they were taken over, or they are damaged"
-    return told_by_us(source, GAP, {"first": first, "last": last, "reason": reason})
+    return takeover_event(source, GAP, {"first": first, "last": last, "reason": reason})
 
 
-# -- what was asked for, for the outcome that follows
+# -- the requests of outcomes
 
 
 def _requests(source: Source, batch: Sequence[Stored]) -> Mapping[int, Mapping[str, Any]]:
-    """The details of the writes whose outcomes are in this batch: from it, or from what was taken before."""
+    """The details of the writes whose outcomes are in this batch: from the batch, or from entries taken before."""
     found: dict[int, Mapping[str, Any]] = {}
     wanted: set[int] = set()
     for stored in batch:
@@ -138,11 +139,11 @@ def _requests(source: Source, batch: Sequence[Stored]) -> Mapping[int, Mapping[s
     return found
 
 
-# -- where we were
+# -- the position in the record
 
 
 def _find_place(source: Source, folder: Path, newest: int) -> None:
-    """See that the last record taken is still what it was; if not, tell of it and go back to where it is."""
+    """Check that the last record taken has not changed; if it has, record that, and go back to the last common one."""
     if not source.sequence:
         return
     if newest >= source.sequence:
@@ -153,19 +154,19 @@ def _find_place(source: Source, folder: Path, newest: int) -> None:
     with transaction.atomic():
         if not _is_still_at(source):
             return
-        told = {"was_at": source.sequence, "newest_there": newest, "goes_on_behind": known.sequence if known else 0}
-        append_all([told_by_us(source, REWOUND if known else REPLACED, told)])
+        detail = {"was_at": source.sequence, "newest_there": newest, "goes_on_behind": known.sequence if known else 0}
+        append_all([takeover_event(source, REWOUND if known else REPLACED, detail)])
         _move(source, known.sequence if known else 0, known.hash if known else "")
 
 
 def _last_common(source: Source, folder: Path) -> Stored | None:
-    """The last record up to the source's that was taken with the same hash; None where not even the first one was."""
+    """The last record that was taken with the same hash; None if not even the first one was."""
     common = None
     stream = (each for each in read(folder) if is_kept(each))
     while batch := list(islice(stream, _AT_ONCE)):
         taken = _taken_hashes(source, batch)
         for stored in batch:
-            if not stored.hash:  # unreadable: nothing to go by
+            if not stored.hash:  # unreadable: no hash to compare
                 continue
             if stored.sequence > source.sequence or taken.get(stored.sequence) != stored.hash:
                 return common
@@ -174,7 +175,7 @@ def _last_common(source: Source, folder: Path) -> Stored | None:
 
 
 def _taken_hashes(source: Source, batch: Sequence[Stored]) -> Mapping[int, str]:
-    """The hashes with which these records were taken: those of the last time, where it was more than once."""
+    """The hashes with which these records were taken; the latest, if more than once."""
     by_target = {record_target(source, each.sequence).id: each.sequence for each in batch}
     entries = Entry.objects.filter(target_kind=RECORD, target_id__in=by_target).order_by("sequence")
     return {by_target[each.target_id]: str(each.detail.get("record_hash", "")) for each in entries}
@@ -186,15 +187,15 @@ def _note_problem(source: Source, problem: str) -> None:
         source.save(update_fields=("problem",))
 
 
-def _looks_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """How the files look from outside, to the nanosecond: empty where they cannot be looked at."""
+def _state_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time of change and inode of each file; empty if they cannot be read."""
     try:
-        return tuple(_looks(folder))
+        return tuple(_file_states(folder))
     except OSError:
         return ()
 
 
-def _looks(folder: Path) -> Iterator[tuple[str, int, int]]:
+def _file_states(folder: Path) -> Iterator[tuple[str, int, int]]:
     for path in sorted(folder.glob("records-*.jsonl")):
         found = path.stat()
         yield path.name, found.st_mtime_ns, found.st_ino

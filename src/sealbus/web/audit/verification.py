@@ -1,8 +1,8 @@
-"""Is the audit still what was written? The whole chain walked in order, in bounded memory, to the first thing wrong.
+"""Verification of the audit: the whole chain in order, in bounded memory, up to the first fault.
 
-What it shows: nothing before a head that somebody noted was changed, taken out or put in. Whoever can write to the
-database past its triggers could compute the chain anew or cut off its end; heads noted elsewhere (`checkpoints`, exports,
-syslog) are what that breaks on, so they are compared too.
+It shows that no entry before a noted head was changed, removed or added. An attacker who can write to the database
+without its triggers could compute the chain again or cut off its end; heads noted elsewhere (`checkpoints`, exports,
+syslog) show that, so they are compared too.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _AT_ONCE = 2_000
 
 
 class Fault(StrEnum):
-    """What can be wrong."""
+    """The kinds of faults."""
 
     GAP = "gap"
     """An entry is missing."""
     CHANGED = "changed"
-    """What an entry says is not what was hashed."""
+    """The content of an entry does not match its hash."""
     PREVIOUS = "wrong previous"
     """An entry does not name the hash of the one before."""
     HEAD = "head mismatch"
-    """The last entry is not the one that the head of the chain names."""
+    """The head of the chain does not name the last entry."""
     NOTED = "not as noted"
-    """An entry whose hash was noted elsewhere is not there, or is another."""
+    """An entry whose hash was noted elsewhere is missing, or has another hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Head:
     hash: str
 
     def __str__(self) -> str:
-        """As it is noted."""
+        """The form in which it is noted."""
         return f"{self.sequence}:{self.hash}"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The first thing that is wrong: at which number, what, and in words."""
+    """The first fault: the number of the entry, the kind, and a text."""
 
     sequence: int
     fault: Fault
@@ -68,12 +68,12 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no finding."""
         return self.finding is None
 
 
 def verify_chain(noted: Iterable[Head] = (), progress: Callable[[int, int], None] | None = None) -> Verdict:
-    """Walk the chain up to where its head was when this began. `progress` is told how far it is, and of how many."""
+    """Verify the chain up to its head at the start of this call. `progress` gets the number done and the total."""
     row = ChainHead.objects.first() or ChainHead(sequence=0, hash=FIRST_HASH)
     head = Head(row.sequence, row.hash)
     wanted = {each.sequence: each for each in noted}
@@ -103,9 +103,9 @@ def _judge(entry: Entry, expected: int, hash_before: str) -> Finding | None:
         missing = f"{expected}" if entry.sequence == expected + 1 else f"{expected} to {entry.sequence - 1}"
         return Finding(expected, Fault.GAP, f"missing: {missing}")
     if entry.previous_hash != hash_before:
-        return Finding(expected, Fault.PREVIOUS, "it does not name the hash of the entry before it")
+        return Finding(expected, Fault.PREVIOUS, "its previous hash is not the hash of the entry before it")
     if hash_of(entry, hash_before) != entry.hash:
-        return Finding(expected, Fault.CHANGED, "what it says is not what was hashed when it was written")
+        return Finding(expected, Fault.CHANGED, "its content does not match its hash")
     return None
 
 
@@ -113,14 +113,14 @@ def _judge_end(end: Head, head: Head) -> Finding | None:
     if end == head:
         if not Entry.objects.filter(sequence__gt=head.sequence).exists() or _has_moved(head):
             return None
-        return Finding(head.sequence + 1, Fault.HEAD, f"there are entries behind {head.sequence}, where the chain ends")
+        return Finding(head.sequence + 1, Fault.HEAD, f"there are entries after {head.sequence}, the head of the chain")
     if end.sequence < head.sequence:
-        return Finding(end.sequence + 1, Fault.HEAD, f"entries are missing at the end: it should be at {head.sequence}")
+        return Finding(end.sequence + 1, Fault.HEAD, f"entries are missing at the end: the head is {head.sequence}")
     return Finding(end.sequence, Fault.HEAD, "the head of the chain names another hash")
 
 
 def _has_moved(head: Head) -> bool:
-    """Whether entries were added meanwhile, as they should be."""
+    """Whether entries were added since, in the regular way."""
     return ChainHead.objects.filter(sequence__gt=head.sequence).exists()
 
 

@@ -1,6 +1,6 @@
-"""How is the web server set up here? Environment, settings, checks, routes, the way into the process.
+"""The set-up of the web process: environment, settings, checks, routes, the ASGI application, the server.
 
-It joins the apps and holds no logic of theirs.
+It connects the apps and contains none of their logic.
 """
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""The way into the process: HTTP to Django, sockets to the live consumers, both behind the front."""
+"""The ASGI application of the process: HTTP to Django, sockets to the live side, both behind `EdgeApp`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from sealbus.web.config.callers import Callers
+from sealbus.web.config.edge_app import EdgeApp
 from sealbus.web.config.exposure import exposure_of
-from sealbus.web.config.front import Front
 from sealbus.web.config.headers import default_headers
+from sealbus.web.config.host_policy import HostAndProxyPolicy
 from sealbus.web.trends.socket import live_socket
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["build_application"]
 
 
-def build_application(live: LiveLimits) -> Front:
-    """The application of this process, as its settings have it."""
+def build_application(live: LiveLimits) -> EdgeApp:
+    """The application, from the settings of this process."""
     site: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
-    return Front(
+    return EdgeApp(
         get_asgi_application(),
         live_socket,
-        Callers(exposure_of(site), settings.ALLOWED_HOSTS, site.trusted_proxies, site.public_url),
+        HostAndProxyPolicy(exposure_of(site), settings.ALLOWED_HOSTS, site.trusted_proxies, site.public_url),
         default_headers(is_https=site.is_https),
         live,
     )

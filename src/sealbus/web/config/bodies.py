@@ -1,9 +1,9 @@
-"""The body of a request, taken in whole before anybody works on it: within a size, and within what all may use at once.
+"""The body of a request, received completely before Django starts: within a size, and within a budget for all bodies.
 
-So a body that comes drop by drop holds no thread and no database connection, and ten thousand of them hold no more
-memory than the budget. The time it may take is watched by the server's protocol (`http_protocol.py`).
+So a body that arrives byte by byte holds no thread and no database connection, and ten thousand of them use no more
+memory than the budget. The time that it may take is bounded in `http_protocol`.
 
-What goes to the library that signs people in is judged here as JSON too: it parses by itself, and takes whatever parses.
+Bodies for django-allauth are checked here as JSON too: the library accepts anything that parses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from sealbus.web.access.json_values import json_problem
+from sealbus.web.http.json_values import json_problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,13 +22,13 @@ __all__ = ["BodyBudget", "BodyRefused", "Gone", "TakenBody"]
 
 _LARGEST = 8 * 1024 * 1024
 _LARGEST_OF_STRANGERS = 64 * 1024
-"""Who shows neither cookie nor token has nothing to send but what he signs in with."""
+"""A caller without cookie and token sends nothing but what signing in needs."""
 _SIGNING_IN = "/_allauth/"
 _ALL_TOGETHER = 128 * 1024 * 1024
 
 
 class BodyRefused(Exception):
-    """This body is not taken."""
+    """The body is refused with this status."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -36,19 +36,19 @@ class BodyRefused(Exception):
 
 
 class Gone(Exception):
-    """The caller went away."""
+    """The client disconnected."""
 
 
 @dataclass(slots=True)
 class TakenBody:
-    """A whole body. `receive` gives it to an ASGI application once, and afterwards what the connection says."""
+    """A complete body. `receive` returns it to an ASGI application once, and then the events of the connection."""
 
     content: bytes
     _next: Callable[[], Awaitable[Any]]
     _given: bool = False
 
     async def receive(self) -> Any:
-        """As ASGI has it."""
+        """The `receive` callable of ASGI."""
         if self._given:
             return await self._next()
         self._given = True
@@ -56,13 +56,13 @@ class TakenBody:
 
 
 class BodyBudget:
-    """How much all bodies that are held at this moment may have together."""
+    """The memory that all bodies together may use at one moment."""
 
     def __init__(self, all_together: int = _ALL_TOGETHER) -> None:
         self._left = all_together
 
     async def take(self, scope: Any, receive: Callable[[], Awaitable[Any]]) -> TakenBody:
-        """Read it all. Raises BodyRefused, or Gone. Whoever took it gives it back."""
+        """Read the body. Raises BodyRefused or Gone. The caller must pass the body to `give_back`."""
         headers = dict(scope["headers"])
         is_signing_in = scope["path"].startswith(_SIGNING_IN)
         is_known = b"authorization" in headers or b"cookie" in headers
@@ -88,7 +88,7 @@ class BodyBudget:
             raise
 
     def give_back(self, body: TakenBody) -> None:
-        """It is not held any more."""
+        """Return the memory of a body to the budget."""
         self._left += len(body.content)
 
     def _add(self, held: bytearray, piece: bytes, limit: int) -> None:
@@ -101,7 +101,7 @@ class BodyBudget:
 
 
 def _is_hostile(content: bytearray) -> bool:
-    """JSON that parses and cannot be used. What does not parse, the library refuses."""
+    """Whether it is JSON that parses but cannot be used. The library refuses what does not parse."""
     try:
         return bool(json_problem(json.loads(content)))
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Make a Django process of this one: environment read and checked, settings loaded, apps ready. Once."""
+"""Set up Django in this process, once: read and check the environment, load settings and apps."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PUBLIC_URL_FILE = "public-url"
 
 
 def boot_known_process(home: Path, environ: Mapping[str, str]) -> None:
-    """As `boot_process`, for a folder where a site has run. Its links begin with the URL that the site had last."""
+    """As `boot_process`, for a folder where a site has run. Links begin with the last public URL of that site."""
     if not (home / KEY_FILE).is_file():
         demo = home / "demo"
-        there = f"the demonstration's is {demo}: " if (demo / KEY_FILE).is_file() else ""
+        there = f"the folder of the demonstration is {demo}: " if (demo / KEY_FILE).is_file() else ""
         hint = f"{there}name the state folder of the site with --home, or start it first"
         raise ConfigError("there is no site in this folder", file=str(home), hint=hint)
     file = home / _PUBLIC_URL_FILE
@@ -35,12 +35,12 @@ def boot_known_process(home: Path, environ: Mapping[str, str]) -> None:
 
 
 def note_public_url(environment: Environment) -> None:
-    """For links that are made at the shell."""
+    """Store the public URL, for links that are made in the shell."""
     (environment.home / _PUBLIC_URL_FILE).write_text(f"{environment.public_url}\n")
 
 
 def boot_process(home: Path, environ: Mapping[str, str]) -> None:
-    """Set up Django for this state folder. A second time it only sees that nothing else is asked for."""
+    """Set up Django for this state folder. A second call only checks that the folder is the same."""
     from django.apps import apps
 
     variables = {name: value for name, value in environ.items() if name.startswith("SEALBUS_")}
@@ -48,12 +48,12 @@ def boot_process(home: Path, environ: Mapping[str, str]) -> None:
     if apps.ready:
         if os.environ.get("SEALBUS_HOME") != variables["SEALBUS_HOME"]:
             raise ConfigError(
-                "this process has begun with another state folder", file=str(home), hint="start a new one"
+                "this process already uses another state folder", file=str(home), hint="start a new process"
             )
         return
-    os.umask(0o077)  # databases and keys are nobody else's, whatever becomes of the folder's mode
+    os.umask(0o077)  # databases and keys stay private even if the mode of the folder is changed
     own_folder(home.absolute())
-    exposure_of(load_environment(variables))  # what is wrong is said before Django is loaded
+    exposure_of(load_environment(variables))  # report errors before the slow import of Django
     for name in [name for name in os.environ if name.startswith("SEALBUS_") and name not in variables]:
         del os.environ[name]
     os.environ.update(variables)

@@ -16,12 +16,12 @@ from django.db import Error, InterfaceError, close_old_connections, connection
 from sealbus.errors import SealbusError
 from sealbus.history import HistoryRules
 from sealbus.plant import Command, CommandProgress, CommandResult, Plan, SiteVersions
-from sealbus.web.access import hints
-from sealbus.web.access.models import Heartbeat, Version
 from sealbus.web.accounts.services.refusals import flush_refusals
 from sealbus.web.audit.checkpoints import note_head
 from sealbus.web.audit.forwarding import keep_forwarding
 from sealbus.web.audit.takeover import take_records
+from sealbus.web.coordination import hints, leases
+from sealbus.web.coordination.models import Version
 from sealbus.web.devices import queries
 from sealbus.web.devices.services import collector
 
@@ -74,7 +74,7 @@ class CollectorStore:
     @staticmethod
     def carry_hints(publish: Callable[[str, bytes], None] | None) -> None:
         """Publish the hints of changes that this process makes."""
-        hints.carry(publish)
+        hints.set_publisher(publish)
 
     @_on_database
     def versions(self) -> SiteVersions:
@@ -99,12 +99,12 @@ class CollectorStore:
     @_on_database
     def hold_lease(self, name: str, holder: str) -> str:
         """Returns the holder after this call."""
-        return Heartbeat.hold(name, holder) or holder
+        return leases.hold(name, holder) or holder
 
     @_on_database
     def release_lease(self, name: str, holder: str) -> None:
         """Release the lease so that a waiting collector can take it at once."""
-        Heartbeat.release(name, holder)
+        leases.release(name, holder)
 
     @_on_database
     def recover_commands(self, collector_id: str) -> int:

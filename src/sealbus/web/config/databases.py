@@ -1,5 +1,5 @@
-"""The configuration database as a URL: SQLite on one machine, PostgreSQL beyond. What is unsafe on a network is
-refused (W5).
+"""The configuration database from a URL: SQLite on one machine, PostgreSQL for several. A connection over a network that
+is not encrypted and verified is refused (W5).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SAFE_MODES = ("verify-full", "verify-ca")
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the configuration lives. `options` are libpq's."""
+    """The location of the database. `options` are those of libpq."""
 
     path: Path | None = None
     host: str = ""
@@ -32,11 +32,11 @@ class Database:
 
     @property
     def is_server(self) -> bool:
-        """PostgreSQL rather than a file."""
+        """Whether it is PostgreSQL, not a file."""
         return self.path is None
 
     def django(self) -> dict[str, Any]:
-        """As Django's DATABASES has it."""
+        """The entry of Django's DATABASES."""
         if self.path is not None:
             pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=10000;"
             return {
@@ -58,28 +58,34 @@ class Database:
 
 
 def parse_database(url: str, key: str) -> Database:
-    """The database of a URL. Raises ConfigError that names `key`; never shows the password."""
+    """The database of a URL. Raises ConfigError that names `key` and never contains the password."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        path = Path(unquote(parts.path[1:]))  # sqlite:////absolute, as others write it
+        path = Path(unquote(parts.path[1:]))  # sqlite:////absolute, as other programs write it
         if not path.is_absolute():
-            raise ConfigError("names no absolute path", key=key, hint="write sqlite:////absolute/path or leave it out")
+            raise ConfigError(
+                "the path is not absolute", key=key, hint="write sqlite:////absolute/path or leave it out"
+            )
         return Database(path=path)
     if parts.scheme not in ("postgresql", "postgres"):
         raise ConfigError(
-            f"cannot use {parts.scheme or 'it'}",
+            f"{parts.scheme or 'this'} is not supported",
             key=key,
             hint="write postgresql://USER:PASSWORD@HOST/NAME or leave it out",
         )
     try:
         host, port = unquote(parts.hostname or ""), parts.port or 5432
     except ValueError:
-        raise ConfigError("has no such port", key=key, hint="write HOST:PORT") from None
+        raise ConfigError("the port is not a number from 1 to 65535", key=key, hint="write HOST:PORT") from None
     options = dict(parse_qsl(parts.query))
     unsafe = options.pop("unsafe_plain_database", "") == "1"
     name, password = parts.path.strip("/"), unquote(parts.password or "")
     if not name or not parts.username:
-        raise ConfigError("names no user or no database", key=key, hint="write postgresql://USER:PASSWORD@HOST/NAME")
+        raise ConfigError(
+            "the user or the name of the database is missing",
+            key=key,
+            hint="write postgresql://USER:PASSWORD@HOST/NAME",
+        )
     if not _is_local(options.get("host", host)) and not unsafe:
         _check_remote(password, options, key)
     return Database(
@@ -99,11 +105,13 @@ def _is_local(host: str) -> bool:
 def _check_remote(password: str, options: dict[str, str], key: str) -> None:
     if len(password) < _SHORTEST_PASSWORD:
         raise ConfigError(
-            f"the password is shorter than {_SHORTEST_PASSWORD} characters", key=key, hint="give the user a strong one"
+            f"the password is shorter than {_SHORTEST_PASSWORD} characters",
+            key=key,
+            hint="give the user a strong one",
         )
     if options.get("sslmode") not in _SAFE_MODES:
         raise ConfigError(
-            "the connection would not be encrypted and checked",
+            "the connection would not be encrypted and verified",
             key=key,
-            hint="add ?sslmode=verify-full&sslrootcert=FILE, or unsafe_plain_database=1 on a network of its own",
+            hint="add ?sslmode=verify-full&sslrootcert=FILE, or unsafe_plain_database=1 on a separate network",
         )

@@ -1,7 +1,7 @@
-"""What the operator sets: one typed reader for all of it. Every variable is `SEALBUS_*`, every secret also `*_FILE`.
+"""The settings of the operator, read in one place. Every variable is `SEALBUS_*`; every secret may also be in a `*_FILE`.
 
-Nothing has an insecure default. What is missing is made (the key of the server), what is wrong is a ConfigError that
-names the variable and the mend. Where a value weakens something, it has a name that begins with `unsafe_`.
+No default is insecure. The key of the server is created if it is missing; a wrong value is a ConfigError that names the
+variable and what to write. A value that weakens security has a name that begins with `unsafe_`.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ _CONTACT = re.compile(r"(mailto:[!-~]+@[!-~]+|https://[!-~]+|tel:[+0-9-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """The networks of reverse proxies whose word on the caller's address counts."""
+    """The networks of trusted reverse proxies: their headers about the client are accepted."""
 
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
     def contains(self, address: str) -> bool:
         """Whether this is a trusted proxy."""
         try:
-            asked = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(asked in network for network in self.networks)
+        return any(parsed in network for network in self.networks)
 
 
 @dataclass(frozen=True, slots=True)
 class OidcProvider:
-    """An OpenID Connect provider that people may sign in with."""
+    """The OpenID Connect provider for signing in."""
 
     name: str
     server_url: str
@@ -57,7 +57,7 @@ class OidcProvider:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """All that can be set from outside."""
+    """All settings."""
 
     home: Path
     database: Database
@@ -75,13 +75,13 @@ class Environment:
     oidc: OidcProvider | None
     syslog: SyslogTarget | None
     metrics: str
-    """HOST:PORT on loopback where Prometheus finds the metrics; empty for none."""
+    """HOST:PORT on loopback for the Prometheus metrics; empty: none."""
     security_contact: str
-    """A URI: whom to tell of a weakness of this site; empty where nobody is named."""
+    """A URI where a vulnerability of this site can be reported; empty: none."""
 
     @property
     def bus_folder(self) -> Path:
-        """Where the sockets of a local bus are, for the site and its collector."""
+        """The folder of the sockets of a local bus."""
         return self.home / "bus"
 
     @property
@@ -91,12 +91,12 @@ class Environment:
 
     @property
     def is_https(self) -> bool:
-        """Whether people reach it by HTTPS: here, or at a proxy."""
+        """Whether the public URL is HTTPS: here, or at a proxy."""
         return self.public_url.startswith("https://")
 
 
 class _Variables:
-    """The environment, read by name; `*_FILE` names a file that holds the value."""
+    """The variables by name; `*_FILE` names a file that holds the value."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -105,15 +105,15 @@ class _Variables:
         file = self._variables.get(f"{name}_FILE", "")
         value = self._variables.get(name, "")
         if file and value:
-            raise ConfigError("is set beside its file", key=name, hint=f"set {name} or {name}_FILE, not both")
+            raise ConfigError("is set twice", key=name, hint=f"set {name} or {name}_FILE, not both")
         if not file:
             return value or default
         try:
             return Path(file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(
-                f"cannot be read: {reason}", file=file, key=f"{name}_FILE", hint="mend the path"
+                f"cannot be read: {reason}", file=file, key=f"{name}_FILE", hint="name a readable text file"
             ) from None
 
     def path(self, name: str) -> Path | None:
@@ -122,7 +122,7 @@ class _Variables:
 
 
 def load_environment(variables: Mapping[str, str]) -> Environment:
-    """Read it all. Raises ConfigError for the first thing that is wrong."""
+    """All settings. Raises ConfigError for the first wrong one."""
     given = _Variables(variables)
     home = given.path("SEALBUS_HOME")
     if home is None:
@@ -165,7 +165,7 @@ def _listen(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError(
-            f"{text!r} is no address", key="SEALBUS_LISTEN", hint="write HOST:PORT, for example 127.0.0.1:8000"
+            f"{text!r} is not HOST:PORT", key="SEALBUS_LISTEN", hint="write HOST:PORT, for example 127.0.0.1:8000"
         )
     return host.strip("[]") or "127.0.0.1", int(port)
 
@@ -174,9 +174,9 @@ def _metrics(text: str) -> str:
     host, colon, port = text.rpartition(":")
     if text and (not colon or not port.isdecimal() or not is_loopback_address(host.strip("[]"))):
         raise ConfigError(
-            f"{text!r} is no port on loopback",
+            f"{text!r} is not HOST:PORT on loopback",
             key="SEALBUS_METRICS",
-            hint="metrics are served in the clear: write 127.0.0.1:PORT",
+            hint="metrics are served without encryption: write 127.0.0.1:PORT",
         )
     return text
 
@@ -184,7 +184,7 @@ def _metrics(text: str) -> str:
 def _security_contact(text: str) -> str:
     if text and not _CONTACT.fullmatch(text):
         raise ConfigError(
-            f"{text!r} is no contact",
+            f"{text!r} is not a contact",
             key="SEALBUS_SECURITY_CONTACT",
             hint="write mailto:security@plant.example, https://... or tel:+...",
         )
@@ -195,7 +195,7 @@ def _public_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or "*" in parts.netloc:
         raise ConfigError(
-            f"{text!r} is no address of a site",
+            f"{text!r} is not the URL of a site",
             key="SEALBUS_PUBLIC_URL",
             hint="write https://HOST or https://HOST:PORT",
         )
@@ -207,12 +207,12 @@ def _proxies(text: str) -> Proxies:
         return Proxies(tuple(ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip()))
     except ValueError as error:
         raise ConfigError(
-            str(error), key="SEALBUS_TRUSTED_PROXIES", hint="write addresses or networks, with commas"
+            str(error), key="SEALBUS_TRUSTED_PROXIES", hint="write addresses or networks separated by commas"
         ) from None
 
 
 def _secret_key(given: _Variables, home: Path) -> str:
-    """Given, or made at the first start and kept in the state folder for nobody else to read."""
+    """The key that is set, or one that is created at the first start and kept in the state folder, readable by the owner."""
     key = given.text("SEALBUS_SECRET_KEY")
     file = home / KEY_FILE
     if not key:
@@ -222,13 +222,15 @@ def _secret_key(given: _Variables, home: Path) -> str:
             key = _make_key(file)
         except (OSError, UnicodeDecodeError):
             raise ConfigError(
-                "cannot be read", file=str(file), hint="make it readable, or remove it: all sign in again"
+                "cannot be read",
+                file=str(file),
+                hint="make it readable, or delete it: all users must sign in again then",
             ) from None
     if len(key) < _SHORTEST_KEY or len(set(key)) < 8:
         raise ConfigError(
-            f"the key is too weak: it needs {_SHORTEST_KEY} characters",
+            f"the key is too weak: it needs {_SHORTEST_KEY} characters, at least 8 different ones",
             key="SEALBUS_SECRET_KEY",
-            hint="leave it out: one is made at the first start",
+            hint="leave it out: a key is created at the first start",
         )
     return key
 
@@ -240,7 +242,7 @@ def _make_key(file: Path) -> str:
     key = secrets.token_urlsafe(48)
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was faster
+    except FileExistsError:  # another process created it at the same moment
         return file.read_text(encoding="ascii").strip()
     with os.fdopen(descriptor, "w") as opened:
         opened.write(key)
@@ -252,7 +254,7 @@ def _time_zone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigError(
-            f"no time zone {name!r}", key="SEALBUS_TIME_ZONE", hint="write one like Europe/Berlin"
+            f"{name!r} is not a time zone", key="SEALBUS_TIME_ZONE", hint="write one like Europe/Berlin"
         ) from None
     return name
 
@@ -264,7 +266,9 @@ def _oidc(given: _Variables) -> OidcProvider | None:
     values = {name: given.text(f"SEALBUS_OIDC_{name}") for name in ("CLIENT_ID", "SECRET")}
     for name, value in values.items():
         if not value:
-            raise ConfigError("is not set", key=f"SEALBUS_OIDC_{name}", hint="the provider gives it to its clients")
+            raise ConfigError(
+                "is not set", key=f"SEALBUS_OIDC_{name}", hint="copy it from the registration at the provider"
+            )
     if urlsplit(url).scheme != "https" and not url.startswith(("http://127.0.0.1:", "http://localhost:")):
         raise ConfigError("is not https", key="SEALBUS_OIDC_URL", hint="write https://...")
     return OidcProvider(given.text("SEALBUS_OIDC_NAME", "Single sign-on"), url, values["CLIENT_ID"], values["SECRET"])

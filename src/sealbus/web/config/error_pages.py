@@ -1,7 +1,7 @@
-"""What Django answers when no view does: a problem under /api, a plain small page elsewhere. Nothing of what happened.
+"""Errors and refusals of plain views, in the words of the surface that was asked: problem document, page, or plain text.
 
-What failed inside is logged under an id that the answer names, so that who reports it can be helped. A database that is
-away is no fault of the program: 503, and when to come again.
+A fault of the program is logged under a number that the answer names, and nothing else of it is shown. A database that
+does not answer is not a fault of the program: 503 with Retry-After.
 """
 
 from __future__ import annotations
@@ -16,18 +16,33 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from django.utils.html import escape
 
-from sealbus.web.access.gate import tell_csrf_refused
-from sealbus.web.access.problems import problem
+from sealbus.web.access.gate import record_csrf_refused
+from sealbus.web.errors import WebError
+from sealbus.web.http.problems import REFUSALS, TOKEN_CHALLENGE, problem
+from sealbus.web.http.rest_errors import headers_of, status_of
+from sealbus.web.http.surfaces import Surface, surface_of
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from collections.abc import Callable
 
-__all__ = ["bad_request", "csrf_failure", "not_found", "permission_denied", "server_error"]
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from sealbus.web.access.requirement import Verdict
+
+__all__ = [
+    "WebErrorMiddleware",
+    "bad_request",
+    "csrf_failure",
+    "not_found",
+    "permission_denied",
+    "refused",
+    "server_error",
+]
 
 _log = logging.getLogger(__name__)
 
 _RETRY_AFTER_S = 5
-_PROGRAMS = ("/api/", "/_allauth/", "/health/", "/ws/")
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -44,9 +59,29 @@ _PAGE = """<!doctype html>
 """
 
 
+class WebErrorMiddleware:
+    """Words an error of the domain that a plain view raised. REST views have their own table."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass on: `process_exception` does the work."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """None for anything else: Django answers 500."""
+        if not isinstance(error, WebError):
+            return None
+        response = _answer(request, HTTPStatus(status_of(error)), error.code, error.text)
+        for name, value in headers_of(error).items():
+            response[name] = value
+        return response
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400."""
-    return _answer(request, HTTPStatus.BAD_REQUEST, "bad-request", "This request cannot be understood.")
+    return _answer(request, HTTPStatus.BAD_REQUEST, "bad-request", "This request is not valid HTTP for this site.")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -55,37 +90,49 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a request that a page of somebody else may have sent."""
-    tell_csrf_refused(request)
+    """403 for a request that a page of another site may have sent."""
+    record_csrf_refused(request)
     return _answer(
-        request, HTTPStatus.FORBIDDEN, "csrf", "This request does not show that it comes from here. Load the page anew."
+        request, HTTPStatus.FORBIDDEN, "csrf", "This request may come from another site. Reload the page and try again."
     )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404."""
-    return _answer(request, HTTPStatus.NOT_FOUND, "not-found", "There is nothing here.")
+    return _answer(request, HTTPStatus.NOT_FOUND, "not-found", "There is nothing at this address.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; 503 where the database is away."""
+    """500; 503 where the database does not answer."""
     error = sys.exc_info()[1]
     if isinstance(error, OperationalError | InterfaceError):
         _log.error("the database did not serve %s %s: %s", request.method, request.path, type(error).__name__)
-        detail = "The database does not answer. It is being waited for: try again in a moment."
+        detail = "The database does not answer. Try again in a moment."
         response = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail)
         response["Retry-After"] = str(_RETRY_AFTER_S)
     else:
         number = secrets.token_hex(6)
         _log.error("error %s in %s %s", number, request.method, request.path, exc_info=error)
-        detail = f"Something went wrong here. It is in the log as error {number}."
+        detail = f"A fault of the program. The log has it as error {number}."
         response = _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django need not log it again
     return response
 
 
+def refused(request: HttpRequest, verdict: Verdict) -> HttpResponse:
+    """GATE_REFUSAL_VIEW: what the gate answers."""
+    words = REFUSALS[verdict]
+    response = _answer(request, words.status, words.type, words.detail)
+    if words.status is HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = TOKEN_CHALLENGE
+    return response
+
+
 def _answer(request: HttpRequest, status: HTTPStatus, type: str, detail: str) -> HttpResponse:
-    if request.path.startswith(_PROGRAMS):
+    surface = surface_of(request.path)
+    if surface is Surface.PROGRAM:
         return problem(status.value, type, detail)
+    if surface is Surface.PLAIN:
+        return HttpResponse(f"{detail}\n", status=status.value, content_type="text/plain; charset=utf-8")
     page = _PAGE.format(status=status.value, title=escape(status.phrase), detail=escape(detail))
     return HttpResponse(page, status=status.value)

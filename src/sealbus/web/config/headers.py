@@ -1,7 +1,7 @@
-"""Headers that every response has, errors included: whoever makes it.
+"""The headers of every response, errors included.
 
-Django's middleware sets them on what passes through it, with a policy that a page may widen for its own scripts. The
-front (`front.py`) adds what is missing to everything else: errors, static files, what the server itself answers.
+Django's middleware sets them on Django's responses, with a content policy that a page may extend for its own scripts.
+`EdgeApp` adds the missing ones to all other responses: errors, static files, answers of the server itself.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _DROPPED = frozenset({b"server", b"x-powered-by"})
 
 
 class HeadersMiddleware:
-    """Adds them. What is not a static file is private and not stored by anybody on the way."""
+    """Adds the headers. Everything except static files must not be stored by any cache."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Add them to the response."""
+        """Add the headers to the response."""
         response = self._get_response(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
@@ -49,7 +49,7 @@ class HeadersMiddleware:
 
 
 def default_headers(*, is_https: bool) -> tuple[tuple[bytes, bytes], ...]:
-    """What a response gets that sets none of them itself, as ASGI has headers."""
+    """The headers of a response that sets none of them itself, in the form of ASGI."""
     values = _HEADERS | _ELSEWHERE | ({"Strict-Transport-Security": _HSTS} if is_https else {})
     return tuple((name.lower().encode(), value.encode()) for name, value in values.items())
 
@@ -57,7 +57,7 @@ def default_headers(*, is_https: bool) -> tuple[tuple[bytes, bytes], ...]:
 def complete_headers(
     given: Iterable[tuple[bytes, bytes]], defaults: Iterable[tuple[bytes, bytes]]
 ) -> list[tuple[bytes, bytes]]:
-    """What a response says itself, and behind it what it does not. What tells of the software is taken out."""
+    """The headers of a response, then the missing defaults. Headers that name the software are removed."""
     kept = [(name.lower(), value) for name, value in given if name.lower() not in _DROPPED]
     present = {name for name, _ in kept}
     return kept + [(name, value) for name, value in defaults if name not in present]

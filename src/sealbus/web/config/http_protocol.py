@@ -7,9 +7,9 @@
 | idle between requests | uvicorn's keep-alive time |
 | the head as a whole; the URL; the number of headers | 32 KiB; 8 KiB; 100 |
 | requests sent ahead of their answers | 8 |
-| a caller who does not read what he asked for | 30 s for what fills our buffer, then the connection is cut |
+| a client that does not read its answer | 30 s for what fills our buffer, then the connection is cut |
 
-What is answered here, to bytes that are no request or come too slowly, has the headers of the site like all else.
+The answers made here, to invalid or too slow requests, have the headers of the site like all others.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _MOST_AHEAD = 8
 
 
 class _TooMuch(Exception):
-    """Raised within the parser."""
+    """Raised in a callback of the parser: a bound is exceeded."""
 
 
 class GuardedHttp(HttpToolsProtocol):
-    """uvicorn's protocol on httptools, bounded."""
+    """uvicorn's protocol on httptools, with bounds."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class GuardedHttp(HttpToolsProtocol):
     # -- the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Admit it, and give it its first deadline."""
+        """Admit the connection and start its first deadline."""
         super().connection_made(transport)
         if self._admission.admit(self):
             self._within(self._limits.head_s)
@@ -73,29 +73,29 @@ class GuardedHttp(HttpToolsProtocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Stop the timers, and free the place."""
         self._admission.forget(self)
-        self._stop_clock()
+        self._stop_deadline()
         self._has_read()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """He does not read as fast as we write: he has some time."""
+        """The send buffer is full: the client has `read_s` to read it."""
         super().pause_writing()
         self._unread = self.loop.call_later(self._limits.read_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """He has read."""
+        """The client has read."""
         self._has_read()
         super().resume_writing()
 
     def leave(self) -> None:
-        """Make room for somebody else."""
+        """Close, to make room for another connection."""
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and count what belongs to a head that has no end yet."""
-        if self.transport.is_closing():  # what comes behind a refusal
+        """Parse, and count the bytes of an incomplete head."""
+        if self.transport.is_closing():  # bytes after a refused request
             return
         super().data_received(data)
         if self._is_in_head:
@@ -104,8 +104,8 @@ class GuardedHttp(HttpToolsProtocol):
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def handle_websocket_upgrade(self) -> None:
-        """It is a socket from here on, with deadlines of its own; it keeps its place until it is gone."""
-        self._stop_clock()
+        """Upgraded to a WebSocket: HTTP deadlines stop; it counts as a connection until closed."""
+        self._stop_deadline()
         self._admission.serve(self)
         gone = partial(self._admission.forget, self)
         self.ws_protocol_class = partial(  # type: ignore[assignment]
@@ -113,7 +113,7 @@ class GuardedHttp(HttpToolsProtocol):
         )
         super().handle_websocket_upgrade()
 
-    # -- what the parser finds
+    # -- callbacks of the parser
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -123,21 +123,21 @@ class GuardedHttp(HttpToolsProtocol):
         self._within(self._limits.head_s)
 
     def on_url(self, url: bytes) -> None:
-        """A part of its URL."""
+        """A part of the URL."""
         super().on_url(url)
         if len(self.url) > _LONGEST_URL:
             self._refusal = HTTPStatus.REQUEST_URI_TOO_LONG
             raise _TooMuch
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One of its headers."""
+        """One header."""
         super().on_header(name, value)
         if len(self.headers) > _MOST_HEADERS or len(name) + len(value) > _LONGEST_HEAD:
             self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise _TooMuch
 
     def on_headers_complete(self) -> None:
-        """Its head is whole."""
+        """The head is complete."""
         self._is_in_head = False
         self._within(self._limits.body_s)
         if len(self.pipeline) >= _MOST_AHEAD:
@@ -145,13 +145,13 @@ class GuardedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """It is whole: from now on it is our turn."""
-        self._stop_clock()
+        """The request is complete; no deadline while it is answered."""
+        self._stop_deadline()
         self._admission.serve(self)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """It is answered; what we wrote is to be read in time."""
+        """The answer is written; the client must read it in time."""
         super().on_response_complete()
         if self.transport.is_closing():
             self._cut_within(self._limits.read_s)
@@ -159,14 +159,14 @@ class GuardedHttp(HttpToolsProtocol):
             self._admission.ask(self)
 
     def timeout_keep_alive_handler(self) -> None:
-        """It was idle for long."""
+        """The connection was idle for too long."""
         super().timeout_keep_alive_handler()
         self._cut_within(self._limits.read_s)
 
     # -- refusals
 
     def send_400_response(self, msg: str) -> None:
-        """What the parser cannot read, or what was refused within it."""
+        """Refuse a request that the parser cannot read, or that exceeds a bound."""
         self._refuse(self._refusal)
 
     def _refuse(self, status: HTTPStatus) -> None:
@@ -178,22 +178,22 @@ class GuardedHttp(HttpToolsProtocol):
             *self._site_headers,
         ]
         lines = [b"%b: %b\r\n" % header for header in headers]
-        self._stop_clock()
+        self._stop_deadline()
         self.transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status.value, content, b"".join(lines), content))
         self.transport.close()
         self._cut_within(self._limits.read_s)
 
-    # -- the clock
+    # -- deadlines
 
     def _within(self, seconds: float) -> None:
-        self._stop_clock()
+        self._stop_deadline()
         self._deadline = self.loop.call_later(seconds, self._too_slow)
 
     def _cut_within(self, seconds: float) -> None:
-        self._stop_clock()
+        self._stop_deadline()
         self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
-    def _stop_clock(self) -> None:
+    def _stop_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -210,7 +210,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         if self._is_in_head and not self._head_bytes:
-            self.transport.abort()  # who never said a word gets none
+            self.transport.abort()  # a connection that has sent nothing is closed without an answer
         elif self._is_in_head or self._has_answered:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:

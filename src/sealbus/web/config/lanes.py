@@ -1,9 +1,8 @@
-"""Where requests wait for a thread: a fixed number of lanes, each with one thread and so with one database connection.
+"""The worker threads of requests: a fixed number of lanes, each with one thread and therefore one database connection.
 
-Django runs each request of an ASGI server in a thread of its own that ends with it, and opens a database connection
-in it. Here a request borrows a lane instead, which is what Django calls a thread-sensitive context: the outermost one
-counts. So connections are kept from one request to the next, and what a crowd asks for at once waits here, in a queue
-with a bound, not in the database.
+With an ASGI server, Django runs each request in a new thread that ends with the request, and opens a database connection
+in it. Here a request borrows a lane instead: a thread-sensitive context of asgiref, of which the outermost counts. So
+connections are reused, and requests above the number of lanes wait here, in a bounded queue, not in the database.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ _LONGEST_WAIT_S = 10.0
 
 
 class Busy(Exception):
-    """No lane became free in time, or too many wait already."""
+    """No lane became free in time, or too many requests are waiting."""
 
 
 class Lanes:
-    """`async with lanes.one():` runs what Django does within it in a thread of its own, one after the other."""
+    """`async with lanes.one():` makes Django run in the thread of one lane."""
 
     def __init__(self, count: int = _LANES, *, most_waiting: int = _MOST_WAITING) -> None:
         self._lanes = [ThreadSensitiveContext() for _ in range(count)]
@@ -41,12 +40,12 @@ class Lanes:
 
     @property
     def busy(self) -> int:
-        """How many are taken."""
+        """The number of lanes in use."""
         return len(self._lanes) - self._free.qsize()
 
     @asynccontextmanager
     async def one(self) -> AsyncGenerator[None]:
-        """Borrow one. Raises Busy."""
+        """Borrow a lane. Raises Busy."""
         lane = await self._take()
         token = SyncToAsync.thread_sensitive_context.set(lane)
         try:
@@ -68,7 +67,7 @@ class Lanes:
             self._waiting -= 1
 
     def close(self) -> None:
-        """End the threads that do nothing; the others end with their work."""
+        """End the idle threads; busy ones end with their request."""
         for lane in self._lanes:
             executor = SyncToAsync.context_to_thread_executor.pop(lane, None)
             if executor is not None:

@@ -1,7 +1,7 @@
-"""What runs in the web process besides requests: started before the first of them, ended after the last.
+"""The parts of the web process besides requests: started before the first request, stopped after the last.
 
 Each part is an async context manager that takes the limits; one line in `_PARTS` adds it. They are entered in order and
-left in the opposite one, each within its time.
+left in reverse order.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PARTS: tuple[Callable[[LiveLimits], AbstractAsyncContextManager[object]], ...] 
 
 @asynccontextmanager
 async def running_parts(limits: LiveLimits) -> AsyncGenerator[None]:
-    """All parts run within it."""
+    """Run all parts within this context."""
     async with AsyncExitStack() as stack:
         for part in _PARTS:
             await stack.enter_async_context(part(limits))

@@ -1,6 +1,6 @@
-"""What the site counts, for Prometheus, at a port of its own on loopback (SEALBUS_METRICS), like that of the gateway.
+"""The metrics of the site for Prometheus, on a separate port on loopback (SEALBUS_METRICS), like the gateway's.
 
-Nothing here waits for the database: what is asked of it is what `/health/ready` found last.
+Nothing here waits for the database: the state of the parts is the last result of `/health/ready`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
-    from sealbus.web.config.front import Front
+    from sealbus.web.config.edge_app import EdgeApp
 
 __all__ = ["MetricsServer"]
 
 
 class MetricsServer:
-    """Serves the metrics at http://HOST:PORT/metrics from a thread of its own."""
+    """Serves http://HOST:PORT/metrics from a separate thread."""
 
-    def __init__(self, address: str, application: Front) -> None:
+    def __init__(self, address: str, application: EdgeApp) -> None:
         host, _, port = address.rpartition(":")
         registry = CollectorRegistry()
         registry.register(_Site(application))
@@ -39,19 +39,19 @@ class MetricsServer:
             raise ConfigError(
                 f"cannot listen on {address}: {error.strerror}",
                 key="SEALBUS_METRICS",
-                hint="choose a free port, or leave it out",
+                hint="choose a free port, or leave the variable out",
             ) from None
         self._server, self._thread = served
 
     def close(self) -> None:
-        """End it."""
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=1.0)
 
 
 class _Site(Collector):
-    def __init__(self, application: Front) -> None:
+    def __init__(self, application: EdgeApp) -> None:
         self._application = application
 
     def collect(self) -> Iterator[Metric]:
@@ -62,7 +62,9 @@ class _Site(Collector):
         yield GaugeMetricFamily(
             "sealbus_site_busy_lanes", "Requests being worked on", value=self._application.busy_lanes
         )
-        parts = GaugeMetricFamily("sealbus_site_part_ok", "1 where a part works, as last asked", labels=["part"])
+        parts = GaugeMetricFamily(
+            "sealbus_site_part_ok", "1 if the part works, by the last health check", labels=["part"]
+        )
         for part in last_health().parts:
             parts.add_metric([part.name], float(not part.problem))
         yield parts

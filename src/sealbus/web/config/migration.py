@@ -1,6 +1,6 @@
-"""Bring the database to the shape that this version works with. One process at a time; never backwards.
+"""Create or update the tables to those of this version. One process at a time; never backwards.
 
-On one machine a lock file keeps a second process out, on PostgreSQL an advisory lock those of other machines as well.
+A lock file excludes a second process on this machine; on PostgreSQL, an advisory lock excludes other machines too.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["explained_database", "has_pending_migrations", "migrate_database"]
 
-_LOCK = 0x5EA1B5  # of pg_advisory_lock; any number that nobody else takes
+_LOCK = 0x5EA1B5  # of pg_advisory_lock: any number that no other program uses
 _KEY = "SEALBUS_DATABASE"
 
 
 def migrate_database() -> None:
-    """Create or update all tables. Raises ConfigError where the database is away, refuses us, or is newer than we are."""
+    """Create or update all tables. Raises ConfigError if the database does not answer, refuses, or is newer than this."""
     environment: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     with explained_database(environment), locked_folder(environment.home, "migrate.lock"), _locked_database():
         _refuse_newer()
@@ -37,13 +37,13 @@ def migrate_database() -> None:
 
 
 def has_pending_migrations() -> bool:
-    """Whether tables are missing or older than this version. Raises Django's errors where the database is away."""
+    """Whether tables are missing or older than this version. Raises Django's database errors."""
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _refuse_newer() -> None:
-    """Raises ConfigError for a database that a newer version has changed."""
+    """Raise ConfigError for a database that a newer version has changed."""
     loader = MigrationLoader(connection)
     ours = {app for app, _ in loader.disk_migrations}
     unknown = sorted(key for key in loader.applied_migrations if key[0] in ours and key not in loader.disk_migrations)
@@ -51,15 +51,15 @@ def _refuse_newer() -> None:
     if unknown:
         app, name = unknown[-1]
         raise ConfigError(
-            f"the database is newer than this program: it has {app}.{name}",
+            f"the database was made by a newer version: it has the migration {app}.{name}",
             key=_KEY,
-            hint="start the newer version again, or restore the backup made before it",
+            hint="start the newer version, or restore a backup from before it",
         )
 
 
 @contextmanager
 def explained_database(environment: Environment) -> Iterator[None]:
-    """Within it, what the database driver raises becomes a ConfigError that names the place and never the password."""
+    """Within it, an error of the database driver becomes a ConfigError that names the database, never the password."""
     database = environment.database
     try:
         yield
@@ -69,12 +69,12 @@ def explained_database(environment: Environment) -> Iterator[None]:
             reason = reason.replace(database.password, "***")
         where = f"{database.host or 'the local socket'}:{database.port}/{database.name}" if database.is_server else None
         raise ConfigError(
-            f"the database at {where} does not do what is asked: {reason}" if where else f"the database: {reason}",
+            f"the database at {where} refused or failed: {reason}" if where else f"the database failed: {reason}",
             file=None if where else str(database.path),
             key=_KEY,
-            hint="see that it runs, that the address is right and that the user may sign in and create tables"
+            hint="check that it runs, that the address is right, and that the user may sign in and create tables"
             if where
-            else "let this user write the file and its folder, and see that the disk has room",
+            else "give this user write access to the file and its folder, and check the free space of the disk",
         ) from None
 
 

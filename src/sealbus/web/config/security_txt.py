@@ -1,4 +1,4 @@
-"""`/.well-known/security.txt` (RFC 9116): whom to tell of a weakness of this site. Served where the operator says whom."""
+"""`/.well-known/security.txt` (RFC 9116): where to report a vulnerability, if the operator has set a contact."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GOOD_FOR = timedelta(days=90)
 @requires(EVERYBODY)
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """The contact, good for ninety days from now."""
+    """The contact, valid for ninety days from now."""
     environment = settings.SEALBUS  # type: ignore[misc]  # ours
     if not environment.security_contact:
         raise Http404

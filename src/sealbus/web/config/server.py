@@ -1,8 +1,8 @@
-"""The web process: listens, serves until it is told to end, and then ends in order.
+"""The web process: listens, serves until it is told to stop, and stops in order.
 
-uvicorn carries it, on uvloop, httptools and websockets. What is done otherwise here: TLS comes from `site_certificate`,
-connections are admitted and bounded (`admission`, `http_protocol`), and a handshake has a deadline. At the end nobody
-new is let in, open requests get a few seconds, sockets are told to come again (close code 1012), and the rest is cut.
+It is uvicorn on uvloop, httptools and websockets. What differs: TLS comes from `site_certificate`, connections are admitted
+and bounded (`admission`, `http_protocol`), and a TLS handshake has a deadline. At the stop no new connection is accepted,
+open requests get a few seconds, sockets are closed with code 1012 (try again), and all other connections are cut.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ _LONGEST_SOCKET_MESSAGE = 64 * 1024
 
 
 def run_server(environment: Environment, ready: Callable[[str], None], limits: ServerLimits) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is given each line that people should read; the last one begins with
-    "listening on ". Raises ConfigError where it cannot listen.
+    """Serve until SIGTERM or SIGINT. `ready` gets each line for the operator; the last one begins with "listening on ".
+    Raises ConfigError if it cannot listen.
     """
     exposure = exposure_of(environment)
     certificate = None
     if exposure in (Exposure.OWN_CERTIFICATE, Exposure.GIVEN_CERTIFICATE):
         certificate = SiteCertificate(environment)
         if certificate.own is not None:
-            ready(f"the certificate is by this site's own authority: trust {certificate.own.anchor}")
+            ready(f"the certificate is issued by this site's own authority: trust {certificate.own.anchor}")
             ready(f"SHA-256 fingerprint of that authority: {certificate.own.fingerprint}")
     application = build_application(limits.live)
     config = uvicorn.Config(
@@ -96,10 +96,10 @@ class _Server(uvicorn.Server):
         self._watch: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, with our protocol and a deadline for handshakes."""
+        """As uvicorn's, with the guarded protocol and a deadline for TLS handshakes."""
         await self.lifespan.startup()
         if self.lifespan.should_exit:
-            self.problem = ConfigError("the web process could not start its parts", hint="the log says which and why")
+            self.problem = ConfigError("a part of the web process could not start", hint="the log has the reason")
             self.should_exit = True
             return
         loop = asyncio.get_running_loop()
@@ -123,13 +123,13 @@ class _Server(uvicorn.Server):
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's; who is still connected at the end of it is cut."""
+        """As uvicorn's; connections that are still open afterwards are cut."""
         if self._watch is not None:
             self._watch.cancel()
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        self._captured_signals.clear()  # we have done as they said; uvicorn would raise them once more
+        self._captured_signals.clear()  # they are handled; uvicorn would raise them again
 
     def _protocol(self) -> asyncio.Protocol:
         return GuardedHttp(
@@ -147,5 +147,5 @@ def _cannot_listen(error: OSError, where: str) -> ConfigError:
     return ConfigError(
         f"cannot listen on {where}: {reason[:1].lower()}{reason[1:]}",
         key="SEALBUS_LISTEN",
-        hint="stop what has the port, or choose another with --listen HOST:PORT",
+        hint="stop the program that uses the port, or choose another with --listen HOST:PORT",
     )

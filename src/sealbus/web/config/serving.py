@@ -1,8 +1,8 @@
-"""Before the server starts: is everything as it must be? The checks of Django and ours, the database, then the server.
+"""Before the server starts: the checks of Django and of this module, the database, then the server.
 
-A site on a file of SQLite brings its tables up to date itself: there is nobody else. On PostgreSQL that is asked for by
-`sealbus web migrate`, because other processes work on the same tables; a database that is away does not stop the start,
-`/health/ready` says so until it is back.
+A site on SQLite updates its tables itself: no other program uses them. On PostgreSQL `sealbus web migrate` does it, because
+other processes may work on the same tables. A database that does not answer does not stop the start; `/health/ready`
+reports it until it answers.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _log = logging.getLogger(__name__)
 
 
 def serve_site(ready: Callable[[str], None], limits: ServerLimits) -> None:
-    """Check, and serve until told to end."""
+    """Check, then serve until told to stop."""
     environment: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     check_site()
     if not environment.database.is_server:
         migrate_database()
     else:
         _check_migrated()
-    _tell_of_first_start(ready)
+    _report_first_start(ready)
     note_public_url(environment)
     run_server(environment, ready, limits)
 
 
 def check_site() -> None:
-    """Raises ConfigError for the first thing that Django's checks or ours find, the deployment checks included."""
+    """Raise ConfigError for the first finding of Django's checks, deployment checks included."""
     environment: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     parse_bus_url(environment.bus)
     found = checks.run_checks(include_deployment_checks=environment.is_https)
@@ -55,19 +55,19 @@ def check_site() -> None:
             raise ConfigError(" ".join(f"{each.id}: {each.msg}".split()), hint=" ".join((each.hint or "").split()))
 
 
-def _tell_of_first_start(ready: Callable[[str], None]) -> None:
+def _report_first_start(ready: Callable[[str], None]) -> None:
     try:
         if not get_user_model().objects.exists():
             ready("there is no account yet: sealbus web setup-link prints the link that makes the first one")
     except (DatabaseError, InterfaceError):
-        return  # which was said already
+        return  # logged by _check_migrated
 
 
 def _check_migrated() -> None:
     try:
         pending = has_pending_migrations()
     except (DatabaseError, InterfaceError) as error:
-        _log.error("the database is away; the site starts and waits for it: %s", type(error).__name__)
+        _log.error("the database does not answer; the site starts and tries again: %s", type(error).__name__)
         return
     if pending:
         raise ConfigError(

@@ -24,6 +24,7 @@ if SEALBUS.public_host in ("127.0.0.1", "localhost", "::1"):
     ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SEALBUS.public_url]
 CSRF_FAILURE_VIEW = "sealbus.web.config.error_pages.csrf_failure"
+GATE_REFUSAL_VIEW = "sealbus.web.config.error_pages.refused"
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 INSTALLED_APPS = [
@@ -42,7 +43,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "csp",
-    "sealbus.web.access.apps.AccessApp",
+    "sealbus.web.coordination.apps.CoordinationApp",
     "sealbus.web.audit.apps.AuditApp",
     "sealbus.web.accounts.apps.AccountsApp",
     "sealbus.web.devices.apps.DevicesApp",
@@ -64,6 +65,7 @@ MIDDLEWARE = [
     "sealbus.web.accounts.middleware.LibraryAnswersMiddleware",
     "sealbus.web.accounts.middleware.SubjectMiddleware",
     "sealbus.web.access.gate.Gate",
+    "sealbus.web.config.error_pages.WebErrorMiddleware",
 ]
 
 ROOT_URLCONF = "sealbus.web.config.urls"
@@ -74,8 +76,10 @@ AUTH_USER_MODEL = "accounts.User"
 CACHES: dict[str, Any] = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "web_cache",  # made by a migration of `access`
-        "OPTIONS": {"MAX_ENTRIES": 100_000},  # it counts failed logins: nobody may push entries out by making more
+        "LOCATION": "web_cache",  # made by the migration of `coordination`
+        "OPTIONS": {
+            "MAX_ENTRIES": 100_000
+        },  # it counts failed logins: an attacker must not push entries out by adding more
     },
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
@@ -96,7 +100,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = SEALBUS.time_zone
 USE_TZ = True
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True  # straight from the package: there is nothing to collect and nothing to go stale
+WHITENOISE_USE_FINDERS = True  # from the package: no collectstatic, no stale copies
 
 # -- signing in
 
@@ -120,10 +124,10 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key", "reauthenticate": "10/m/user"}
 MFA_ADAPTER = "sealbus.web.accounts.adapters.SecondFactorAdapter"
-MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are not what accounts are known by here
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are not identified by mail addresses
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_RECOVERY_CODES_SHOW_ONCE = True  # later only new ones are shown, and making those is recorded
+MFA_RECOVERY_CODES_SHOW_ONCE = True  # later only newly made ones are shown, which is recorded
 MFA_TOTP_ISSUER = "Sealbus"
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
@@ -155,7 +159,7 @@ REST_KNOX = {
     "TOKEN_TTL": timedelta(days=90),
 }
 
-# -- what the browser is told
+# -- cookies and headers
 
 SESSION_COOKIE_NAME = "__Host-sealbus" if _HTTPS else "sealbus"
 CSRF_COOKIE_NAME = "__Host-sealbus-csrf" if _HTTPS else "sealbus-csrf"
@@ -164,9 +168,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-SECURE_SSL_REDIRECT = False  # there is no plain port; a proxy that has one redirects
+SECURE_SSL_REDIRECT = False  # there is no plain port; a proxy redirects its own
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # the other services of the host are not ours
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # other services of the host are not affected
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -187,7 +191,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "manifest-src": [SELF],
     }
 }
-if SEALBUS.oidc is not None:  # the form that leads to single sign-on is sent on to the provider
+if SEALBUS.oidc is not None:  # the form of single sign-on is redirected to the provider
     _provider = urlsplit(SEALBUS.oidc.server_url)
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append(f"{_provider.scheme}://{_provider.netloc}")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
@@ -195,18 +199,18 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["sealbus.web.access.authentication.SubjectAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["sealbus.web.access.authentication.GatePermission"],
-    "DEFAULT_RENDERER_CLASSES": ["sealbus.web.access.pages.ProblemRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["sealbus.web.access.json_bodies.JsonBody"],
-    "DEFAULT_PAGINATION_CLASS": "sealbus.web.access.pages.Pages",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["sealbus.web.http.authentication.SubjectAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["sealbus.web.http.authentication.GatePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["sealbus.web.http.rendering.ProblemRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["sealbus.web.http.json_bodies.JsonBody"],
+    "DEFAULT_PAGINATION_CLASS": "sealbus.web.http.paging.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["sealbus.web.access.throttles.SubjectThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["sealbus.web.http.throttles.SubjectThrottle"],
     "DEFAULT_THROTTLE_RATES": {"subject": "1200/min", "nobody": "120/min", "export": "30/min"},
     "DEFAULT_METADATA_CLASS": None,
-    "EXCEPTION_HANDLER": "sealbus.web.access.errors.answer_problem",
+    "EXCEPTION_HANDLER": "sealbus.web.http.rest_errors.answer_problem",
     "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,  # `?format=` is no parameter of ours, and says so as any other
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is refused like any unknown parameter
     "NUM_PROXIES": 0,
 }
 SPECTACULAR_SETTINGS = {
@@ -234,4 +238,4 @@ LOGGING = {
     "loggers": {"django.security.DisallowedHost": {"level": "ERROR"}},
 }
 SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W005", "security.W021"]
-"""W008: there is no plain port that could redirect. W005, W021: HSTS for the host's other names is not ours to promise."""
+"""W008: there is no plain port that could redirect. W005, W021: HSTS for other names is the operator's decision."""

@@ -1,11 +1,12 @@
-"""The certificate of the site: given by the operator, or made here, and renewed without a restart.
+"""The certificate of the site: from the operator, or issued here, and renewed without a restart.
 
-Who has no certificate gets an authority of the site's own in `web-tls/` of the state folder and a certificate for the
-public host; people trust `web-tls/ca.crt` once and see no warning again. It is renewed in its last month under the same
-authority and key. A given certificate is read again when its file changes; a broken one changes nothing and is logged.
+Without a certificate from the operator, the site creates its own authority in `web-tls/` of the state folder and issues a
+certificate for the public host. Users trust `web-tls/ca.crt` once and see no more warnings. The certificate is renewed in
+its last month, under the same authority. A certificate of the operator is read again when its file changes; one that
+cannot be loaded changes nothing and is logged.
 
-New connections get the certificate in force: the context that the server was started with hands each of them over to
-the newest one, whatever name it asks for.
+New connections get the newest certificate: the SNI callback of the server's context switches each connection to the
+newest context, whatever name the client sends.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class OwnCertificate:
-    """What was made here, and what people trust: `anchor`, whose SHA-256 is `fingerprint`."""
+    """The certificate issued here. Users trust `anchor`, whose SHA-256 is `fingerprint`."""
 
     certificate: Path
     key: Path
@@ -51,7 +52,7 @@ class OwnCertificate:
 
 
 def own_certificate(home: Path, host: str, *, now: datetime | None = None) -> OwnCertificate:
-    """The certificate for this host in the state folder, made or renewed when it is time. Safe beside others who ask."""
+    """The certificate for this host in the state folder, issued or renewed if needed. Safe with several processes."""
     folder = home / "web-tls"
     certificate = folder / f"{_NAME}.crt"
     hosts = list(dict.fromkeys((host, *_LOOPBACK_NAMES))) if is_loopback_host(host) else [host]
@@ -67,7 +68,7 @@ def own_certificate(home: Path, host: str, *, now: datetime | None = None) -> Ow
 
 
 def _serves(path: Path, authority: Authority, hosts: list[str], now: datetime) -> bool:
-    """Whether this certificate is by this authority, for these hosts, and not yet in its last month."""
+    """Whether the certificate is from this authority, for these hosts, and not in its last month."""
     try:
         leaf = x509.load_pem_x509_certificates(path.read_bytes())[0]
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -79,7 +80,7 @@ def _serves(path: Path, authority: Authority, hosts: list[str], now: datetime) -
 
 
 class SiteCertificate:
-    """The TLS context of the site, and the watch over its files."""
+    """The TLS context of the site, and the watch of its files."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -89,16 +90,16 @@ class SiteCertificate:
         identity = self._identity()
         self._newest = build_site_context(identity)
         self.context = build_site_context(identity)
-        self.context.sni_callback = self._hand_over
+        self.context.sni_callback = self._use_newest
 
     async def watch(self, every_s: float) -> None:
-        """Take up what changes, for ever."""
+        """Load changed files until cancelled."""
         while True:
             await asyncio.sleep(every_s)
             await asyncio.to_thread(self.renew)
 
     def renew(self) -> bool:
-        """Look once; whether something new is in force."""
+        """Check the files once. Returns whether a new certificate is in use."""
         try:
             self._certificate, self._key = self._files()
             stamp = self._stamp_of_files()
@@ -107,9 +108,9 @@ class SiteCertificate:
             self._stamp = stamp
             self._newest = build_site_context(self._identity())
         except (ConfigError, OSError) as error:
-            _log.error("the certificate of the site cannot be renewed, the last good one stays: %s", error)
+            _log.error("the certificate of the site cannot be loaded, the last good one stays in use: %s", error)
             return False
-        _log.info("the certificate %s is in force for new connections", self._certificate)
+        _log.info("the certificate %s is in use for new connections", self._certificate)
         return True
 
     def _files(self) -> tuple[Path, Path]:
@@ -128,5 +129,5 @@ class SiteCertificate:
     def _stamp_of_files(self) -> bytes:
         return hashlib.sha256(self._certificate.read_bytes() + self._key.read_bytes()).digest()
 
-    def _hand_over(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+    def _use_newest(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         connection.context = self._newest

@@ -1,7 +1,7 @@
-"""One live socket's connection, with what uvicorn leaves open: a client that never reads is cut, not waited for.
+"""The connection of one live socket, with a deadline that uvicorn lacks: a client that never reads is cut.
 
-When the application is done with a socket, uvicorn closes the connection as soon as what waits in it is sent. A client
-that does not read keeps it waiting for ever, and what waits with it in memory. Here it gets a few seconds.
+When the application has ended, uvicorn closes the connection once everything in its buffer is sent. A client that does
+not read would keep the connection and the buffer for ever. Here it gets a few seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["GuardedSocket"]
 
 
 class GuardedSocket(WebSocketsSansIOProtocol):
-    """uvicorn's protocol on websockets, bounded at its end."""
+    """uvicorn's protocol on websockets, with a deadline at the end."""
 
     def __init__(self, *args: Any, gone: Callable[[], None], close_s: float, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -27,7 +27,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         self._cut: asyncio.TimerHandle | None = None
 
     async def run_asgi(self) -> None:
-        """As uvicorn's; then the connection has a few seconds left."""
+        """As uvicorn's; then the connection may stay open for a few seconds."""
         try:
             await super().run_asgi()
         finally:
@@ -35,13 +35,13 @@ class GuardedSocket(WebSocketsSansIOProtocol):
                 self._cut = self.loop.call_later(self._close_s, self.transport.abort)
 
     async def send(self, message: Any) -> None:
-        """As uvicorn's, which forgets that a handshake that is answered with HTTP is over."""
+        """As uvicorn's, which does not note that a handshake answered with HTTP is complete."""
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone: `gone` is told, once."""
+        """Call `gone`, once."""
         self._gone()
         if self._cut is not None:
             self._cut.cancel()

@@ -14,9 +14,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from sealbus.web.access.json_values import json_problem
 from sealbus.web.devices.columns import Cell
 from sealbus.web.devices.interchange import Row
+from sealbus.web.http.json_values import json_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

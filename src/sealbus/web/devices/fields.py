@@ -13,8 +13,8 @@ from django.db import models
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices import values
+from sealbus.web.http.strict import Strict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ import msgspec
 from sealbus.endpoints import NetworkRules
 from sealbus.errors import ConfigError
 from sealbus.plant import CalculatedPlan, ConnectionPlan, DevicePlan, Plan, RetentionClass, TagPlan
-from sealbus.web.access.models import Version
+from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices import models
 from sealbus.web.devices.models import AllowedNetwork, Connection, Device, SerialPattern, Tag
 
@@ -41,7 +41,7 @@ _Plan = TypeVar("_Plan", TagPlan, CalculatedPlan, DevicePlan, ConnectionPlan)
 
 def plan_version() -> int:
     """The number that counts changes of the plan."""
-    return Version.current("plan")
+    return read_version("plan")
 
 
 def plan() -> Plan:

@@ -18,10 +18,10 @@ from typing import Any
 from rest_framework import serializers
 
 from sealbus.plant import DEVICE_BOUNDS
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices.columns import COLUMNS, Table
 from sealbus.web.devices.fields import BoundedForm
 from sealbus.web.devices.models import Device
+from sealbus.web.http.strict import Strict
 
 __all__ = ["DEVICE_MEMBERS", "TAG_MEMBERS", "TemplateDevice", "TemplateDocument", "shipped_documents"]
 

@@ -1,3 +1,9 @@
-"""What are the values now, and what were they then? Live data over sockets and lists, history as ranges and exports."""
+"""What are the values now, and what were they then? Live values by socket and by list, history as ranges and exports.
+
+    bus --> LiveHub (latest values, state) --> Conversation --> socket
+    history --> views, exports
+
+It refuses to change anything: the only thing that it writes is the audit record of an export.
+"""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""The app's name for Django."""
+"""The Django app."""
 
 from __future__ import annotations
 

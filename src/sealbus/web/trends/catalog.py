@@ -1,7 +1,7 @@
-"""Which tags are there, and in whose groups? What the live side must know of the configuration, taken over as one value.
+"""The part of the configuration that the live side needs, as one value: tags, devices and their groups.
 
-It is made anew whenever the plan has changed, never altered. What is archived is not in it: nobody collects it. A tag
-that may not be seen and one that does not exist look the same.
+It is loaded again whenever the plan has changed, never modified. Archived tags are not in it: they are not collected. A
+tag that the client may not see is answered like one that does not exist.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Catalog", "CatalogTag", "Chosen"]
 
 @dataclass(frozen=True, slots=True)
 class CatalogTag:
-    """Where a tag belongs, and for how long its value is good when nobody says anything."""
+    """Device and group of a tag, and how long its value is good without a new sample."""
 
     device_id: int
     group_id: int
@@ -30,24 +30,24 @@ class CatalogTag:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What somebody may see of what he asked for."""
+    """The visible ones of the tags and devices that a client named."""
 
     tags: frozenset[int]
-    """Those he named, and those of the devices that he named."""
+    """The named tags, and the tags of the named devices."""
     refused_tags: tuple[int, ...]
     refused_devices: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All tags and devices that are not archived. `groups` has the group of each device."""
+    """All tags and devices that are not archived. `groups` maps a device to its group."""
 
     tags: Mapping[int, CatalogTag] = field(default_factory=dict)
     groups: Mapping[int, int] = field(default_factory=dict)
     tags_of: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def choose(self, rights: Rights, tags: Collection[int], devices: Collection[int]) -> Chosen:
-        """Of these tags and devices, what these rights show."""
+        """Split these tags and devices into those that the rights show, and the others."""
         groups = rights.groups(Action.VIEW)
         seen, refused = set(), []
         for tag_id in tags:

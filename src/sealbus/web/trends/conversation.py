@@ -1,7 +1,7 @@
-"""What one client has subscribed to, what it may have of that, and what it is told. No socket, no clock, no database.
+"""The subscriptions of one client, as far as its rights allow, and what is due to it. No socket, no clock, no database.
 
-Two tasks of a socket use it in turns: the one that receives calls `answer`, the one that sends calls `take_news`. What
-waits for the client is bounded: tags that are due, subscriptions that have ended, and whether the state is another one.
+Two tasks of a socket use it: the receiving one calls `answer`, the sending one calls `take_updates`. What is due is
+bounded: tags with a newer sample, subscriptions that have ended, and the state.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sealbus.web.trends.messages import (
     Pong,
     Problem,
     Refused,
-    StateTold,
+    StateMessage,
     Subscribe,
     Unsubscribe,
     Unsubscribed,
@@ -35,53 +35,53 @@ __all__ = ["Conversation"]
 
 
 class Conversation:
-    """One client. `follower.woken` is set when `take_news` has something."""
+    """One client. `follower.woken` is set when `take_updates` has something."""
 
     def __init__(self, hub: LiveHub, rights: Rights) -> None:
         self.follower = Follower()
         self.refused = 0
-        """How many tags and devices it was refused."""
+        """The number of tags and devices that were refused."""
         self._hub = hub
         self._rights = rights
         self._tags: set[int] = set()
         self._devices: set[int] = set()
         self._ended_tags: set[int] = set()
         self._ended_devices: set[int] = set()
-        self._told: StateTold | None = None
+        self._sent_state: StateMessage | None = None
         hub.followers.follow(self.follower, frozenset())
-        self.follower.woken.set()  # the state is news
+        self.follower.woken.set()  # the state is due
 
     def leave(self) -> None:
-        """The client is gone."""
+        """The socket is closed."""
         self._hub.followers.leave(self.follower)
 
-    def would_be_refused(self, message: ClientMessage) -> bool:
-        """Whether it asks for what is not there for this client, as far as is known."""
+    def names_unknown(self, message: ClientMessage) -> bool:
+        """Whether it names a tag or device that the catalog does not show to this client."""
         if not isinstance(message, Subscribe):
             return False
         chosen = self._hub.catalog.choose(self._rights, message.tags, message.devices)
         return bool(chosen.refused_tags or chosen.refused_devices)
 
     def answer(self, message: ClientMessage) -> list[str]:
-        """Do what the client asks, and what it is to be told at once."""
+        """Handle a message; returns the texts to send at once."""
         match message:
             case Subscribe():
                 return self._subscribe(message)
             case Unsubscribe():
                 self._tags.difference_update(message.tags)
                 self._devices.difference_update(message.devices)
-                self._settle()
+                self._follow()
                 return [encode(Unsubscribed(message.id))]
             case Ping():
                 return [encode(Pong(message.id))]
 
-    def take_news(self) -> list[str]:
-        """All that is news to the client, the newest of each tag; nothing of it is news any more."""
+    def take_updates(self) -> list[str]:
+        """All that is due, the newest sample of each tag; it is not due any more."""
         self.follower.woken.clear()
         texts = []
-        state = StateTold(self._hub.state.value, self._hub.since_us)
-        if state != self._told:
-            self._told = state
+        state = StateMessage(self._hub.state.value, self._hub.since_us)
+        if state != self._sent_state:
+            self._sent_state = state
             texts.append(encode(state))
         if self._ended_tags or self._ended_devices:
             texts.append(encode(Ended(sorted(self._ended_tags), sorted(self._ended_devices))))
@@ -93,7 +93,7 @@ class Conversation:
         return texts
 
     def review(self, rights: Rights) -> None:
-        """Rights or configuration are other ones: end what they no longer show, add what devices have got."""
+        """Rights or configuration have changed: end what is not visible any more, add new tags of devices."""
         self._rights = rights
         chosen = self._hub.catalog.choose(rights, self._tags, self._devices)
         self._tags.difference_update(chosen.refused_tags)
@@ -101,7 +101,7 @@ class Conversation:
         self._ended_tags.update(chosen.refused_tags)
         self._ended_devices.update(chosen.refused_devices)
         before = self.follower.tags
-        self._settle()
+        self._follow()
         self.follower.due |= self.follower.tags - before
         self.follower.woken.set()
 
@@ -114,7 +114,7 @@ class Conversation:
             return [encode(Problem(message.id, "too-many", detail))]
         self._tags |= set(message.tags).difference(chosen.refused_tags)
         self._devices |= devices
-        self._settle()
+        self._follow()
         self.follower.due -= chosen.tags
         encoded = self._hub.values.encoded
         texts = encode_snapshot(message.id, [encoded(tag_id) for tag_id in sorted(chosen.tags)])
@@ -123,8 +123,8 @@ class Conversation:
             texts.append(encode(Refused(message.id, chosen.refused_tags, chosen.refused_devices)))
         return texts
 
-    def _settle(self) -> None:
-        """Follow what is subscribed to, as far as the bound goes: a device may have got more tags than it had."""
+    def _follow(self) -> None:
+        """Follow all subscribed tags, up to the bound: a device may have got more tags since."""
         chosen = self._hub.catalog.choose(self._rights, self._tags, self._devices)
         tags = chosen.tags if len(chosen.tags) <= MOST_TAGS else frozenset(sorted(chosen.tags)[:MOST_TAGS])
         self._hub.followers.follow(self.follower, tags)

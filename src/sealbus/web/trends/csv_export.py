@@ -1,8 +1,7 @@
 """History as CSV (RFC 4180): a line of column names, then a line for each sample or bucket, in UTC.
 
-Each line says device, tag and unit in words, so a file explains itself wherever it is cut. What people typed is not taken
-for a formula by a spreadsheet: an apostrophe stands in front of what would be. Numbers are written so that reading them
-gives the same number.
+Each line has the names of device and tag and the unit, so that any part of a file is complete. A text that a spreadsheet
+would take for a formula gets an apostrophe in front. Numbers are written so that reading them gives the same number.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sealbus.web.trends.export import ExportRange, Table
-    from sealbus.web.trends.queries import TagOf
+    from sealbus.web.trends.queries import NamedTag
 
 __all__ = ["csv_pieces"]
 
@@ -33,8 +32,8 @@ _QUALITIES = {int(each): each.name.lower().replace("_", " ") for each in Quality
 _REASONS = {int(each): each.name.lower().replace("_", " ") for each in Reason}
 
 
-def csv_pieces(tables: Iterator[Table | None], tags: Sequence[TagOf], wanted: ExportRange) -> Iterator[bytes]:
-    """The file, a piece for each step; one without rows is empty."""
+def csv_pieces(tables: Iterator[Table | None], tags: Sequence[NamedTag], wanted: ExportRange) -> Iterator[bytes]:
+    """The file, one piece for each step; a step without rows yields an empty piece."""
     yield _lines([_RAW if wanted.source is Source.RAW else _BUCKETS])
     for table in tables:
         yield b"" if table is None else _lines(_rows(table))
@@ -42,7 +41,7 @@ def csv_pieces(tables: Iterator[Table | None], tags: Sequence[TagOf], wanted: Ex
 
 def _rows(table: Table) -> Iterator[tuple[object, ...]]:
     tag = table.tag
-    head = (tag.asked.tag_id, _cell(tag.device), _cell(tag.name), _cell(tag.unit))
+    head = (tag.requested.tag_id, _cell(tag.device), _cell(tag.name), _cell(tag.unit))
     times = np.datetime_as_string(table.times_us.astype("datetime64[us]"), unit="us", timezone="UTC").tolist()
     columns = [_numbers(column.tolist()) for column in table.numbers.values()]
     for index, text in table.texts.items():

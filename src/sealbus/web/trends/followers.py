@@ -1,7 +1,7 @@
-"""Who is to be told of which tag? A follower has a set of tags that are due, never a queue of what happened to them.
+"""Which client is sent which tag? A follower has a set of tags that are due, never a queue of changes.
 
-However fast values change and however slowly a client reads, no more than the tags he follows can be due to him, and
-when he is told of one he gets its newest sample. Everything here runs in the loop of the hub.
+However fast values change and however slowly a client reads, no more than the tags that it follows can be due, and the
+newest sample of each is sent. Everything here runs in the loop of the hub.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ __all__ = ["Follower", "Followers"]
 
 
 class Follower:
-    """One client's side of it."""
+    """The tags that one client follows, and those of them that are due."""
 
     __slots__ = ("due", "tags", "woken")
 
     def __init__(self) -> None:
         self.tags: frozenset[int] = frozenset()
-        """What it follows; changed by `Followers.follow` alone."""
+        """Changed by `Followers.follow` only."""
         self.due: set[int] = set()
-        """What it has to be told of."""
+        """Tags with a newer sample than the client was sent."""
         self.woken = asyncio.Event()
-        """Set when there is something to tell."""
+        """Set when there is something to send."""
 
     def take_due(self) -> list[int]:
-        """What is due, in order; nothing is any more."""
+        """The due tags in order; they are not due any more."""
         taken = sorted(self.due)
         self.due.clear()
         return taken
 
 
 class Followers:
-    """All of them, by tag."""
+    """All followers, by tag."""
 
     def __init__(self) -> None:
         self._by_tag: dict[int, set[Follower]] = {}
@@ -46,7 +46,7 @@ class Followers:
         return len(self._all)
 
     def follow(self, follower: Follower, tags: frozenset[int]) -> None:
-        """Let it follow these tags, and no others."""
+        """Follow these tags and no others."""
         self._all.add(follower)
         for tag_id in follower.tags - tags:
             self._drop(follower, tag_id)
@@ -56,12 +56,12 @@ class Followers:
         follower.due &= tags
 
     def leave(self, follower: Follower) -> None:
-        """It follows nothing, and is gone."""
+        """Remove a follower."""
         self.follow(follower, frozenset())
         self._all.discard(follower)
 
     def touch(self, tag_ids: Iterable[int]) -> None:
-        """These have another sample now."""
+        """Make these tags due to their followers."""
         woken: set[Follower] = set()
         by_tag = self._by_tag
         for tag_id in tag_ids:
@@ -72,12 +72,12 @@ class Followers:
             follower.woken.set()
 
     def wake_all(self) -> None:
-        """Something concerns all of them."""
+        """Wake all followers: the state has changed."""
         for follower in self._all:
             follower.woken.set()
 
     def followed(self) -> list[int]:
-        """The tags that anybody follows."""
+        """The tags that have a follower."""
         return list(self._by_tag)
 
     def _drop(self, follower: Follower, tag_id: int) -> None:

@@ -1,9 +1,9 @@
-"""When is a value stale that nobody vouches for? Pure arithmetic.
+"""When is a value stale while no collector confirms it? Pure arithmetic.
 
-A tag says for how long its value is good (`stale_after_s`). Two clocks have to agree that this has passed: the monotonic
-one, since the collector last gave a sign of life, and the wall clock, since the time of the sample. So a value that came
-out of history a moment ago is not stale because the bus is away, and a clock that was put back keeps nothing fresh: a
-sample from the future is as suspect as an old one.
+A tag sets how long its value is good (`stale_after_s`). Two clocks must agree that this time has passed: the monotonic
+clock, since the last message of the collector, and the wall clock, since the time of the sample. So a fresh value from
+history is not stale merely because the bus is down, and a clock that was put back keeps no value fresh: a sample from
+the future is as suspect as an old one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["is_past", "judged"]
 
 
 def is_past(sample: Sample, good_for_s: float, now_us: int) -> bool:
-    """Whether the wall clock says that it was good for long enough."""
+    """Whether the sample is older than that, or as far in the future, by the wall clock."""
     return abs(now_us - sample.time_us) > good_for_s * US_PER_S
 
 
 def judged(sample: Sample, good_for_s: float, now_us: int) -> Sample:
-    """A sample out of history as it may be shown as the value now."""
+    """A sample from history as the current value: STALE if it is older than its tag allows."""
     if sample.quality in (Quality.BAD, Quality.STALE) or not is_past(sample, good_for_s, now_us):
         return sample
     return replace(sample, quality=Quality.STALE, reason=Reason.NOT_REFRESHED)

@@ -1,19 +1,18 @@
-"""What the values are now, in one web process: heard on the bus once, handed to all clients of this process.
+"""The current values in one web process: received from the bus once, for all clients of this process.
 
-    bus --live--> LatestValues --touch--> followers        snapshot: at the start, after a gap, when it was silent
+    bus --live--> LatestValues --touch--> followers        snapshot: at the start, after a gap, after silence
 
-How live they are is a state, which clients are told:
+The state says how live they are; clients are sent it:
 
 | state | the bus | the collector | values |
 | --- | --- | --- | --- |
-| starting | perhaps | not heard yet | from history |
-| live | connected | heard within `silence_s` | as it says |
-| silent | connected | not heard | grow stale, each when its own time is up |
-| cut-off | away | unknown | grow stale; newer ones come from history, a few seconds late |
+| starting | perhaps connected | no message yet | from history |
+| live | connected | a message within `silence_s` | as published |
+| silent | connected | no message | become stale, each after its own time |
+| cut-off | not connected | unknown | become stale; newer ones come from history, a few seconds late |
 
-While it is live the collector judges quality, and nothing here does. When nobody vouches for a value it grows stale
-(`freshness`): no data is never fresh. A hole in the row of messages is mended by a snapshot, and so is a new connection:
-by one that was asked for after the first message came, since what was said before the bus knew of us is not heard.
+While the state is live, the quality is the collector's. Otherwise values become stale by `freshness`: a value without
+news is never fresh. A gap in the messages is closed by a snapshot; `snapshot_need` says when one is due.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from sealbus.web.trends.catalog import Catalog
 from sealbus.web.trends.followers import Followers
 from sealbus.web.trends.freshness import is_past, judged
 from sealbus.web.trends.latest import LatestValues
+from sealbus.web.trends.snapshot_need import SnapshotNeed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 __all__ = ["BusPort", "LiveHub", "LiveState"]
 
 _SNAPSHOT_ANSWER_S = 5.0
-_MOST_FROM_HISTORY = 2_000  # tags at once; the others have their turn next time
-_DEPTH = 2_000  # batches that wait for this process
+_MOST_FROM_HISTORY = 2_000  # tags at once; the others follow next time
+_DEPTH = 2_000  # batches that may be queued for this process
 
 _log = logging.getLogger(__name__)
 
 
 class LiveState(StrEnum):
-    """How live the values are."""
+    """How live the values are. The values are part of the API."""
 
     STARTING = "starting"
     LIVE = "live"
@@ -58,24 +58,32 @@ class LiveState(StrEnum):
     CUT_OFF = "cut-off"
 
 
+_LOG_TEXTS = {
+    LiveState.STARTING: "no live values yet: waiting for the bus",
+    LiveState.LIVE: "live values arrive from the collector",
+    LiveState.SILENT: "no live values: the bus is connected, but the collector sends nothing",
+    LiveState.CUT_OFF: "no live values: the bus is not connected",
+}
+
+
 class BusPort(Protocol):
-    """What the hub needs of the bus."""
+    """The part of the bus that the hub uses."""
 
     def subscribe(self, *topics: str, depth: int) -> Subscription:
-        """Listen."""
+        """Receive the messages of these topics."""
         ...
 
     async def request(self, topic: str, payload: bytes, *, timeout_s: float) -> bytes:
-        """Ask."""
+        """Send a request, and wait for its reply."""
         ...
 
     def state(self) -> BusState:
-        """How it is."""
+        """The state of the connection."""
         ...
 
 
 class LiveHub:
-    """Run `run` in the loop of the web process. All else is called from that loop too, but for `values.get`."""
+    """Run `run` in the loop of the web process. Everything else is called from that loop too, except `values.get`."""
 
     def __init__(
         self, bus: BusPort, stored: Callable[[Sequence[int]], Awaitable[Sequence[Sample]]], limits: LiveLimits
@@ -85,75 +93,67 @@ class LiveHub:
         self.catalog = Catalog()
         self.state = LiveState.STARTING
         self.since_us = _now_us()
-        """Since when it has been in this state."""
+        """The time of the last change of the state."""
         self.malformed = 0
-        """How many messages were no live values."""
+        """The number of messages on the live topic that could not be decoded."""
         self._bus = bus
         self._stored = stored
         self._limits = limits
         self._began_at = self._connected_at = time.monotonic()
-        self._heard_at = float("-inf")
+        self._received_at = float("-inf")
         self._was_connected = False
-        self._gaps = 0
-        self._hears = False
-        self._doubts = 1
-        self._settled = 0
-        self._asked_at = self._looked_at = float("-inf")
-        self._turn = 0
+        self._snapshot = SnapshotNeed()
+        self._snapshot_at = self._history_at = float("-inf")
+        self._history_offset = 0
 
     def take_catalog(self, catalog: Catalog) -> None:
-        """The configuration is another one."""
+        """Use a changed configuration."""
         self.catalog = catalog
-        self.values.know(catalog.tags)
-        self._doubts += 1  # what is new may have been told of already
+        self.values.keep_only(catalog.tags)
+        self._snapshot.want()  # samples of a new tag may have been published before it was known here
 
     async def run(self) -> None:
         """Until it is cancelled."""
         topic = name_of_collector(LIVE_TOPIC)
         async with self._bus.subscribe(topic, depth=_DEPTH) as subscription, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hear(subscription), name="live values")
+            tasks.create_task(self._receive(subscription), name="live values")
             tasks.create_task(self._watch(subscription), name="live state")
 
-    async def _hear(self, subscription: Subscription) -> None:
+    async def _receive(self, subscription: Subscription) -> None:
         async for message in subscription:
             try:
                 samples = decode_samples(message.payload)
             except PeerError as error:
                 if not self.malformed:
-                    _log.warning("somebody publishes what is no live value: %s", error)
+                    _log.warning("a message on the bus topic %s cannot be decoded: %s", LIVE_TOPIC, error)
                 self.malformed += 1
                 continue
-            self._hears = True
-            self._doubts += self.state is not LiveState.LIVE
-            self._vouch()
-            self.followers.touch(self.values.hear(samples))
-            await asyncio.sleep(0)  # a long queue must not keep the loop from its clients
+            self._snapshot.on_message()
+            if self.state is not LiveState.LIVE:
+                self._snapshot.want()
+            self._note_collector()
+            self.followers.touch(self.values.take_batch(samples))
+            await asyncio.sleep(0)  # a long queue must not block the loop
 
     async def _watch(self, subscription: Subscription) -> None:
         while True:
             self._judge()
             now = time.monotonic()
-            gaps = subscription.lost + self._bus.state().reconnects
-            if gaps != self._gaps:
-                self._gaps, self._hears = gaps, False
-                self._doubts += 1
-            if (
-                self._settled != self._doubts
-                and self._was_connected
-                and now - self._asked_at >= self._limits.snapshot_every_s
-            ):
-                self._asked_at = now
+            self._snapshot.on_gaps(subscription.lost + self._bus.state().reconnects)
+            may_request = self._was_connected and now - self._snapshot_at >= self._limits.snapshot_every_s
+            if self._snapshot.is_due and may_request:
+                self._snapshot_at = now
                 await self._take_snapshot()
             if self.state is not LiveState.LIVE:
                 self._age()
-                if now - self._looked_at >= self._limits.history_every_s:
-                    self._looked_at = now
-                    await self._look_into_history()
+                if now - self._history_at >= self._limits.history_every_s:
+                    self._history_at = now
+                    await self._take_from_history()
             await asyncio.sleep(self._limits.tick_s)
 
-    def _vouch(self) -> None:
-        """The collector gave a sign of life."""
-        self._heard_at = time.monotonic()
+    def _note_collector(self) -> None:
+        """A message or a snapshot has come from the collector."""
+        self._received_at = time.monotonic()
         self._become(LiveState.LIVE)
 
     def _judge(self) -> None:
@@ -162,21 +162,20 @@ class LiveHub:
             self._connected_at = now
         self._was_connected = connected
         if not connected:
-            is_new = self._heard_at == float("-inf") and now - self._began_at <= self._limits.silence_s
+            is_new = self._received_at == float("-inf") and now - self._began_at <= self._limits.silence_s
             self._become(LiveState.STARTING if is_new else LiveState.CUT_OFF)
-        elif now - max(self._heard_at, self._connected_at) > self._limits.silence_s:
+        elif now - max(self._received_at, self._connected_at) > self._limits.silence_s:
             self._become(LiveState.SILENT)
 
     def _become(self, state: LiveState) -> None:
         if state is not self.state:
-            _log.info("live values: %s", state.value)
+            _log.info("%s", _LOG_TEXTS[state])
             self.state, self.since_us = state, _now_us()
             self.followers.wake_all()
 
     async def _take_snapshot(self) -> None:
-        """What gives rise to doubt while it is on its way asks for the next one."""
-        mark, told, first = self.values.mark(), set[int](), 0
-        hears, doubts = self._hears, self._doubts
+        mark, in_snapshot, first = self.values.mark(), set[int](), 0
+        generation = self._snapshot.begin()
         try:
             while True:
                 payload = await self._bus.request(
@@ -184,22 +183,21 @@ class LiveHub:
                 )
                 page = decode_snapshot_page(payload)
                 if page.samples and page.samples[0].tag_id < first:
-                    raise PeerError("a snapshot that leads back")
-                told.update(sample.tag_id for sample in page.samples)
-                self.followers.touch(self.values.hear_snapshot(page.samples, mark))
+                    raise PeerError("the pages of a snapshot are not in order")
+                in_snapshot.update(sample.tag_id for sample in page.samples)
+                self.followers.touch(self.values.take_snapshot(page.samples, mark))
                 if page.next_tag_id is None:
                     break
                 first = page.next_tag_id
         except SealbusError as error:
             _log.debug("no snapshot: %s", error)
             return
-        self._vouch()
-        if hears:  # else something may have been said between the snapshot and the first message that is heard
-            self._settled = doubts
-        self.followers.touch(self.values.age(self.values.missing_since(mark, told), Reason.NOT_COLLECTED))
+        self._note_collector()
+        self._snapshot.finish(generation)
+        self.followers.touch(self.values.age(self.values.missing_since(mark, in_snapshot), Reason.NOT_COLLECTED))
 
     def _age(self) -> None:
-        silence_s = time.monotonic() - max(self._heard_at, self._began_at)
+        silence_s = time.monotonic() - max(self._received_at, self._began_at)
         now_us, old = _now_us(), []
         for tag_id, tag in self.catalog.tags.items():
             if silence_s > tag.stale_after_s:
@@ -208,22 +206,22 @@ class LiveHub:
                     old.append(tag_id)
         self.followers.touch(self.values.age(old, Reason.NOT_REFRESHED))
 
-    async def _look_into_history(self) -> None:
+    async def _take_from_history(self) -> None:
         wanted = self.followers.followed()
         if len(wanted) > _MOST_FROM_HISTORY:
-            self._turn %= len(wanted)
-            wanted = (wanted[self._turn :] + wanted[: self._turn])[:_MOST_FROM_HISTORY]
-            self._turn += _MOST_FROM_HISTORY
+            start = self._history_offset % len(wanted)
+            wanted = (wanted[start:] + wanted[:start])[:_MOST_FROM_HISTORY]
+            self._history_offset = start + _MOST_FROM_HISTORY
         if not wanted:
             return
         try:
             found = await self._stored(wanted)
         except SealbusError as error:
-            _log.debug("history cannot help out: %s", error)
+            _log.debug("no values from history: %s", error)
             return
         now_us, tags = _now_us(), self.catalog.tags
         samples = [judged(each, tags[each.tag_id].stale_after_s, now_us) for each in found if each.tag_id in tags]
-        self.followers.touch(self.values.hear_stored(samples))
+        self.followers.touch(self.values.take_stored(samples))
 
 
 def _now_us() -> int:

@@ -1,11 +1,11 @@
-"""The latest sample of each tag, in the form that it is told in. Pure: it hears, forgets and answers, and knows no clock.
+"""The latest sample of each tag, and its encoded form. Pure: no clock, no input or output.
 
-It holds tags that are known and no others, so it never grows past the configuration. Each sample is encoded once, when
-the first client is to be told of it, however many clients there are.
+It holds the configured tags only, so it never grows past the configuration. Each sample is encoded once, for the first
+client that needs it, however many clients there are.
 
-The order of live batches is that in which the collector said things, so a later one replaces an earlier one whatever
-the times in them: clocks are put back. A snapshot comes by another way. It says how things were at some instant while it
-was on its way, so it replaces what is older than the question, not what was heard since.
+Live batches arrive in the order in which the collector published them, so a later batch replaces an earlier one whatever
+the times in it: clocks are put back. A snapshot shows the state at some instant between its request and its arrival, so
+it replaces samples from before the request, and none from batches received since.
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode_sample(sample: Sample) -> bytes:
-    """As clients get it: `[tag, time in microseconds, value, quality, reason]`. Whole numbers keep all their digits."""
+    """`[tag, time in microseconds, value, quality, reason]`. Whole numbers keep all their digits."""
     return _encoder.encode([sample.tag_id, sample.time_us, sample.value, int(sample.quality), int(sample.reason)])
 
 
 class _Held:
-    """One tag."""
+    """The latest sample of one tag, and the number of the batch that it came with."""
 
-    __slots__ = ("encoded", "heard", "sample")
+    __slots__ = ("batch", "encoded", "sample")
 
-    def __init__(self, sample: Sample, heard: int) -> None:
+    def __init__(self, sample: Sample, batch: int) -> None:
         self.sample = sample
-        self.heard = heard
+        self.batch = batch
         self.encoded = b""
 
 
 class LatestValues:
-    """The latest samples. Methods that change it return the tags whose sample is another one now."""
+    """The latest samples. Methods that change it return the tags whose sample has changed."""
 
     def __init__(self) -> None:
-        self.strangers = 0
-        """How many samples of unknown tags were dropped."""
+        self.unknown_tags = 0
+        """Samples of tags that are not configured, dropped."""
         self._held: dict[int, _Held | None] = {}
         self._batches = 0
 
-    def know(self, tag_ids: Iterable[int]) -> None:
-        """Hold these tags from now on, and forget all others."""
+    def keep_only(self, tag_ids: Iterable[int]) -> None:
+        """Hold these tags from now on, and drop all others."""
         self._held = {tag_id: self._held.get(tag_id) for tag_id in tag_ids}
 
     def get(self, tag_id: int) -> Sample | None:
-        """The latest sample; None where nothing is known of the tag. From any thread."""
+        """The latest sample; None if there is none. May be called from any thread."""
         held = self._held.get(tag_id)
         return None if held is None else held.sample
 
     def encoded(self, tag_id: int) -> bytes:
-        """The latest sample as clients get it; one that says that nobody collects it where there is none."""
+        """The latest sample, encoded; without a sample, BAD with the reason NOT_COLLECTED."""
         held = self._held.get(tag_id)
         if held is None:
             return b"[%d,null,null,%d,%d]" % (tag_id, Quality.BAD, Reason.NOT_COLLECTED)
@@ -69,20 +69,20 @@ class LatestValues:
         return held.encoded
 
     def mark(self) -> int:
-        """A mark of now, for the snapshot that is asked for next."""
+        """The number of the last batch, to pass to `take_snapshot` after a request made now."""
         return self._batches
 
-    def hear(self, samples: Sequence[Sample]) -> list[int]:
+    def take_batch(self, samples: Sequence[Sample]) -> list[int]:
         """Take a live batch."""
         self._batches += 1
         return [sample.tag_id for sample in samples if self._put(sample)]
 
-    def hear_snapshot(self, samples: Sequence[Sample], mark: int) -> list[int]:
-        """Take what a snapshot says of tags that no batch has told of since the mark."""
-        return [sample.tag_id for sample in samples if self._heard(sample.tag_id) <= mark and self._put(sample)]
+    def take_snapshot(self, samples: Sequence[Sample], mark: int) -> list[int]:
+        """Take the samples of a snapshot for tags that were in no batch since the mark."""
+        return [sample.tag_id for sample in samples if self._batch_of(sample.tag_id) <= mark and self._put(sample)]
 
-    def hear_stored(self, samples: Sequence[Sample]) -> list[int]:
-        """Take from history what is newer than what is held, or the first that is known."""
+    def take_stored(self, samples: Sequence[Sample]) -> list[int]:
+        """Take samples from history that are newer than the latest ones, or the first of their tag."""
         changed = []
         for sample in samples:
             held = self.get(sample.tag_id)
@@ -90,16 +90,16 @@ class LatestValues:
                 changed.append(sample.tag_id)
         return changed
 
-    def missing_since(self, mark: int, told: set[int]) -> list[int]:
-        """Tags with a value that neither a snapshot nor any batch since the mark has told of."""
+    def missing_since(self, mark: int, in_snapshot: set[int]) -> list[int]:
+        """Tags with a sample that were neither in the snapshot nor in a batch since the mark."""
         return [
             tag_id
             for tag_id, held in self._held.items()
-            if held is not None and held.heard <= mark and tag_id not in told
+            if held is not None and held.batch <= mark and tag_id not in in_snapshot
         ]
 
     def age(self, tag_ids: Iterable[int], reason: Reason) -> list[int]:
-        """Make these stale: nobody vouches for them any more."""
+        """Make these samples stale, unless they are stale or bad."""
         changed = []
         for tag_id in tag_ids:
             sample = self.get(tag_id)
@@ -109,20 +109,20 @@ class LatestValues:
             changed.append(tag_id)
         return changed
 
-    def _heard(self, tag_id: int) -> int:
+    def _batch_of(self, tag_id: int) -> int:
         held = self._held.get(tag_id)
-        return -1 if held is None else held.heard
+        return -1 if held is None else held.batch
 
     def _put(self, sample: Sample) -> bool:
         try:
             held = self._held[sample.tag_id]
         except KeyError:
-            self.strangers += 1
+            self.unknown_tags += 1
             return False
         if held is None:
             self._held[sample.tag_id] = _Held(sample, self._batches)
             return True
-        held.heard = self._batches
+        held.batch = self._batches
         if held.sample == sample:
             return False
         held.sample, held.encoded = sample, b""

@@ -1,20 +1,20 @@
-"""What is said on a live socket. Version 1, the subprotocol `sealbus.v1`; JSON texts.
+"""The messages of a live socket. Version 1, the subprotocol `sealbus.v1`; JSON texts.
 
-A client sends `subscribe` and `unsubscribe` with an id of its own, tags and devices, and `ping`. It gets, each with its
-`type`:
+A client sends `subscribe` and `unsubscribe` with an id of its own, tags and devices, and `ping`. The server sends, each
+with its `type`:
 
 | type | when | members |
 | --- | --- | --- |
-| snapshot | after a subscribe | `id`, `samples`, `more` (another one follows for this id) |
-| values | what changed since, the newest of each tag | `samples` |
-| refused | some of what was asked for is not there for him | `id`, `tags`, `devices` |
+| snapshot | after a subscribe | `id`, `samples`, `more` (another snapshot follows for this id) |
+| values | when values have changed: the newest of each tag | `samples` |
+| refused | these do not exist or are not visible to the client | `id`, `tags`, `devices` |
 | unsubscribed | after an unsubscribe | `id` |
-| ended | a right was taken away, or a tag archived | `tags`, `devices` |
-| state | how live the values are, at first and when it changes | `state`, `since_us` |
+| ended | a right was taken away, or a tag was archived | `tags`, `devices` |
+| state | at first, and when the state of the live values changes | `state`, `since_us` |
 | pong | after a ping | `id` |
-| error | what was sent cannot be used | `id` or null, `code`, `detail` |
+| error | a message cannot be used | `id` or null, `code`, `detail` |
 
-A sample is `[tag, time in microseconds, value, quality, reason]`; time and value are null where there is none.
+A sample is `[tag, time in microseconds, value, quality, reason]`; time and value are null without a sample.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
     "Pong",
     "Problem",
     "Refused",
-    "StateTold",
+    "StateMessage",
     "Subscribe",
     "Unsubscribe",
     "Unsubscribed",
@@ -52,7 +52,7 @@ __all__ = [
 SUBPROTOCOL = "sealbus.v1"
 MOST_MESSAGE_BYTES = 64 * 1024
 MOST_TAGS = 5_000
-"""What one client may subscribe to, the tags of its devices counted."""
+"""What one client may subscribe to, with the tags of its devices."""
 MOST_DEVICES = 1_000
 _SAMPLES_AT_ONCE = 1_000
 
@@ -62,71 +62,71 @@ _Tags = Annotated[list[_ObjectId], msgspec.Meta(max_length=MOST_TAGS)]
 _Devices = Annotated[list[_ObjectId], msgspec.Meta(max_length=MOST_DEVICES)]
 
 
-class _Asked(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, frozen=True):
+class _ClientMessage(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, frozen=True):
     id: _MessageId
 
 
-class Subscribe(_Asked, tag="subscribe", frozen=True):
-    """Tell of these tags, and of those of these devices, the ones that they get later included."""
+class Subscribe(_ClientMessage, tag="subscribe", frozen=True):
+    """Send values of these tags, and of the present and future tags of these devices."""
 
     tags: _Tags = []
     devices: _Devices = []
 
 
-class Unsubscribe(_Asked, tag="unsubscribe", frozen=True):
-    """Tell of these no more."""
+class Unsubscribe(_ClientMessage, tag="unsubscribe", frozen=True):
+    """Send no more values of these."""
 
     tags: _Tags = []
     devices: _Devices = []
 
 
-class Ping(_Asked, tag="ping", frozen=True):
-    """Is anybody there?"""
+class Ping(_ClientMessage, tag="ping", frozen=True):
+    """Answered with `pong`."""
 
 
 ClientMessage = Subscribe | Unsubscribe | Ping
 
 
-class _Told(msgspec.Struct, tag_field="type", frozen=True):
+class _ServerMessage(msgspec.Struct, tag_field="type", frozen=True):
     pass
 
 
-class Refused(_Told, tag="refused", frozen=True):
-    """These are not there for this client."""
+class Refused(_ServerMessage, tag="refused", frozen=True):
+    """These do not exist, or are not visible to this client."""
 
     id: int
     tags: Sequence[int]
     devices: Sequence[int]
 
 
-class Ended(_Told, tag="ended", frozen=True):
-    """These subscriptions are over."""
+class Ended(_ServerMessage, tag="ended", frozen=True):
+    """These subscriptions have ended."""
 
     tags: Sequence[int]
     devices: Sequence[int]
 
 
-class Unsubscribed(_Told, tag="unsubscribed", frozen=True):
-    """Done."""
+class Unsubscribed(_ServerMessage, tag="unsubscribed", frozen=True):
+    """The answer to `unsubscribe`."""
 
     id: int
 
 
-class StateTold(_Told, tag="state", frozen=True):
-    """A `LiveState`, and since when."""
+class StateMessage(_ServerMessage, tag="state", frozen=True):
+    """A `LiveState`, and the time since when."""
 
     state: str
     since_us: int
 
 
-class Pong(_Told, tag="pong", frozen=True):
-    """Somebody is."""
+class Pong(_ServerMessage, tag="pong", frozen=True):
+    """The answer to `ping`."""
 
     id: int
 
 
-class Problem(_Told, tag="error", frozen=True):
-    """What was wrong: `code` for programs, `detail` for people."""
+class Problem(_ServerMessage, tag="error", frozen=True):
+    """What is wrong with a message: `code` for programs, `detail` for people."""
 
     id: int | None
     code: str
@@ -138,25 +138,25 @@ _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessa
 
 
 def parse_message(text: str) -> ClientMessage:
-    """Raises PeerError, in words for the client, for what is no message."""
+    """The message of a text. Raises PeerError, worded for the client."""
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise PeerError(str(error)) from None
 
 
-def encode(message: _Told) -> str:
-    """A message as text."""
+def encode(message: _ServerMessage) -> str:
+    """A message as JSON."""
     return _encoder.encode(message).decode()
 
 
 def encode_values(samples: Iterable[bytes]) -> str:
-    """Changes, of samples that are encoded already."""
+    """A `values` message of encoded samples."""
     return (b'{"type":"values","samples":[' + b",".join(samples) + b"]}").decode()
 
 
 def encode_snapshot(id: int, samples: Sequence[bytes]) -> list[str]:
-    """The first values after a subscribe, in portions."""
+    """The values after a `subscribe`, in parts."""
     texts = []
     for start in range(0, max(len(samples), 1), _SAMPLES_AT_ONCE):
         portion = samples[start : start + _SAMPLES_AT_ONCE]

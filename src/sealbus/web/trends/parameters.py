@@ -1,6 +1,6 @@
-"""What can be asked of values and history: query parameters, each checked, each named when it is wrong.
+"""The query parameters of values and history, checked; a wrong one is named.
 
-Tags are ids with commas between. Times are RFC 3339 with a zone, or microseconds since 1970, as answers have them.
+Tags are ids separated by commas. Times are RFC 3339 with a zone, or microseconds since 1970, as in the answers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from sealbus.samples import US_PER_S
-from sealbus.web.access.strict import Strict
+from sealbus.web.http.strict import Strict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,20 +23,20 @@ __all__ = [
     "MOST_POINTS",
     "MOST_SERIES",
     "MOST_VALUES",
-    "AggregatesAsked",
-    "ExportAsked",
-    "HistoryAsked",
-    "RawAsked",
-    "ValuesAsked",
+    "AggregatesQuery",
+    "ExportQuery",
+    "HistoryQuery",
+    "RawQuery",
+    "ValuesQuery",
     "described",
 ]
 
 MOST_VALUES = 20_000
 """Values in one answer."""
 MOST_SERIES = 50
-"""Tags in one question about history."""
+"""Tags in one request for history."""
 MOST_POINTS = 400_000
-"""Points in one answer: a pixel has two."""
+"""Points in one answer: each pixel has two."""
 _WIDEST = 20_000
 _MOST_NAMED = 1_000  # an address has 8 KiB
 _LARGEST_PAGE = 10_000
@@ -48,7 +48,7 @@ _ID_OPTIONS: dict[str, Any] = {"min_value": 1, "max_value": 10**18 - 1}
 
 
 class _Ids(serializers.Field[tuple[int, ...], str, str, object]):
-    """Ids with commas, each counted once."""
+    """Ids separated by commas; a repeated one counts once."""
 
     def __init__(self, *, most: int, **options: Any) -> None:
         self.most = most
@@ -58,9 +58,9 @@ class _Ids(serializers.Field[tuple[int, ...], str, str, object]):
         """The ids, in the order they were given."""
         parts = data.split(",")
         if len(parts) > self.most:
-            raise serializers.ValidationError(f"at most {self.most} of them at once")
+            raise serializers.ValidationError(f"at most {self.most} ids at once")
         if not all(_ID.fullmatch(part) for part in parts):
-            raise serializers.ValidationError("write ids with commas between: 3,4,17")
+            raise serializers.ValidationError("write ids separated by commas: 3,4,17")
         return tuple(dict.fromkeys(int(part) for part in parts))
 
 
@@ -71,7 +71,7 @@ class _Instant(serializers.Field[int, str, str, object]):
         """Microseconds since 1970."""
         time_us = int(data) if re.fullmatch(r"[0-9]{1,16}", data) else _parsed(data)
         if not 0 <= time_us <= _END_OF_TIME_US:
-            raise serializers.ValidationError("a time between 1970 and 2255")
+            raise serializers.ValidationError("write a time between 1970 and 2255")
         return time_us
 
 
@@ -88,17 +88,17 @@ def _parsed(text: str) -> int:
         return -1
 
 
-class ValuesAsked(Strict):
-    """Which values: by tag, by device or by group."""
+class ValuesQuery(Strict):
+    """Values by tags, by device or by group."""
 
     tags = _Ids(most=_MOST_NAMED, required=False)
     device = serializers.IntegerField(required=False, **_ID_OPTIONS)
     group = serializers.IntegerField(required=False, **_ID_OPTIONS)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Exactly one of them."""
+        """Exactly one of them must be there."""
         if len(attrs) != 1:
-            raise serializers.ValidationError({"tags": ["say either tags, or device, or group"]})
+            raise serializers.ValidationError({"tags": ["write exactly one of tags, device and group"]})
         return attrs
 
 
@@ -107,15 +107,15 @@ class _Range(Strict):
     end = _Instant(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The end is now where it is left out, and after the start."""
+        """Without an end it is now. The end is after the start."""
         attrs.setdefault("end", time.time_ns() // 1000)
         if attrs["start"] >= attrs["end"]:
-            raise serializers.ValidationError({"start": ["the start is not before the end"]})
+            raise serializers.ValidationError({"start": ["start must be before end"]})
         return attrs
 
 
-class HistoryAsked(_Range):
-    """Series at the width of a screen."""
+class HistoryQuery(_Range):
+    """Series at screen width."""
 
     tags = _Ids(most=MOST_SERIES)
     width = serializers.IntegerField(min_value=1, max_value=_WIDEST, default=1000)
@@ -125,12 +125,12 @@ class HistoryAsked(_Range):
         attrs = super().validate(attrs)
         if 2 * attrs["width"] * len(attrs["tags"]) > MOST_POINTS:
             raise serializers.ValidationError(
-                {"width": [f"more than {MOST_POINTS} points: ask for fewer tags at once"]}
+                {"width": [f"more than {MOST_POINTS} points: choose fewer tags or a smaller width"]}
             )
         return attrs
 
 
-class AggregatesAsked(_Range):
+class AggregatesQuery(_Range):
     """Minimum, maximum, mean of minutes, hours or local days."""
 
     tag = serializers.IntegerField(**_ID_OPTIONS)
@@ -142,12 +142,12 @@ class AggregatesAsked(_Range):
         length_us = {"minute": 60 * US_PER_S, "hour": 3600 * US_PER_S, "day": _DAY_US}[attrs["bucket"]]
         if (attrs["end"] - attrs["start"]) // length_us > MOST_POINTS // 8:
             raise serializers.ValidationError(
-                {"bucket": ["too many at once: ask for a shorter range or a longer bucket"]}
+                {"bucket": ["too many buckets: choose a shorter range or a longer bucket"]}
             )
         return attrs
 
 
-class RawAsked(_Range):
+class RawQuery(_Range):
     """Samples as they were stored, page by page."""
 
     tag = serializers.IntegerField(**_ID_OPTIONS)
@@ -155,7 +155,7 @@ class RawAsked(_Range):
     after = _Instant(required=False)
 
 
-class ExportAsked(_Range):
+class ExportQuery(_Range):
     """A file of samples or of rollups."""
 
     tags = _Ids(most=_MOST_NAMED)
@@ -167,23 +167,23 @@ class ExportAsked(_Range):
 
 _INSTANT = ({"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": _END_OF_TIME_US})
 _DESCRIPTIONS: Mapping[str, str] = {
-    "tags": "Ids with commas between",
+    "tags": "Ids separated by commas",
     "device": "All tags of this device",
     "group": "All tags of this group",
     "tag": "An id",
     "start": "RFC 3339 with a zone, or microseconds since 1970",
-    "end": "As start; now where it is left out",
-    "after": "Where the page before ended: its `next`",
-    "width": "Pixels: each gets its least and its greatest value",
+    "end": "As start; default: now",
+    "after": "The `next` of the previous page",
+    "width": "Pixels: each gets its minimum and its maximum",
     "bucket": "Days begin at local midnight of the site",
     "limit": "Samples on one page",
-    "file": "What kind of file",
+    "file": "The file format",
     "source": "Samples as they were stored, or rollups",
 }
 
 
 def described(kind: type[Strict]) -> list[OpenApiParameter]:
-    """The parameters for the document of the API."""
+    """The parameters for the API document."""
     return [_described(name, field) for name, field in kind().fields.items()]
 
 

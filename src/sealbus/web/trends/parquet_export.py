@@ -1,7 +1,7 @@
-"""History as Parquet: a row group for each table, so that no more than one is in memory.
+"""History as Parquet: one row group for each table, so that no more than one is in memory.
 
 The metadata of the schema names the tags: `sealbus.tags` is a JSON array of id, device, name and unit. Times are
-timestamps in UTC with microseconds; what has no value is null.
+timestamps in UTC with microseconds; a missing value is null.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sealbus.web.trends.export import ExportRange, Table
-    from sealbus.web.trends.queries import TagOf
+    from sealbus.web.trends.queries import NamedTag
 
 __all__ = ["parquet_pieces"]
 
@@ -33,11 +33,11 @@ _BUCKETS = [
 ]  # fmt: skip
 
 
-def parquet_pieces(tables: Iterator[Table | None], tags: Sequence[TagOf], wanted: ExportRange) -> Iterator[bytes]:
-    """The file, a piece for each step and one for its end; one without rows is empty."""
+def parquet_pieces(tables: Iterator[Table | None], tags: Sequence[NamedTag], wanted: ExportRange) -> Iterator[bytes]:
+    """The file, one piece for each step and one for its end; a step without rows yields an empty piece."""
     columns = _BEFORE + (_RAW if wanted.source is Source.RAW else _BUCKETS)
     described = [
-        {"id": tag.asked.tag_id, "device": tag.device, "name": tag.name, "unit": tag.unit, "text": tag.text}
+        {"id": tag.requested.tag_id, "device": tag.device, "name": tag.name, "unit": tag.unit, "text": tag.text}
         for tag in tags
     ]
     schema = pa.schema(columns, metadata={"sealbus.tags": json.dumps(described), "sealbus.source": wanted.source.value})
@@ -54,7 +54,7 @@ def _table(table: Table, schema: Any) -> Any:
     count = len(table.times_us)
     columns: dict[str, Any] = {
         "time": pa.array(table.times_us, pa.int64()).cast(_MICROSECONDS),
-        "tag_id": pa.array(np.full(count, table.tag.asked.tag_id, np.int64)),
+        "tag_id": pa.array(np.full(count, table.tag.requested.tag_id, np.int64)),
         "text": pa.array(
             [table.texts.get(index) for index in range(count)] if table.texts else [None] * count, pa.string()
         ),
@@ -67,7 +67,7 @@ def _table(table: Table, schema: Any) -> Any:
 
 
 class _Sink(io.RawIOBase):
-    """Takes what the writer writes, until it is taken on."""
+    """Keeps what the writer writes until `take`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the live side and the history views ask of the database, each in a fixed number of statements."""
+"""Queries of the live side and of the history views, each in a fixed number of statements."""
 
 from __future__ import annotations
 
@@ -9,39 +9,35 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from sealbus.plant import stale_after_s
-from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Version
 from sealbus.web.accounts.models import ApiToken, Group, User
+from sealbus.web.coordination import versions
 from sealbus.web.devices.models import Device, Tag
+from sealbus.web.errors import NotFound
 from sealbus.web.trends.catalog import Catalog, CatalogTag
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from django.db.models import QuerySet
-
-    from sealbus.web.access.subject import Rights
-    from sealbus.web.trends.entry import Credential
+    from sealbus.web.access.subject import Subject
+    from sealbus.web.trends.handshake import Credential
 
 __all__ = [
-    "AskedTag",
-    "Look",
-    "TagOf",
-    "asked_tags",
-    "asked_values",
-    "device_or_group_exists",
+    "LiveVersions",
+    "NamedTag",
+    "RequestedTag",
+    "credential_states",
+    "find_tags",
+    "find_values",
     "load_catalog",
-    "look",
-    "visible_tags",
-    "witnesses",
+    "read_versions",
 ]
 
 _IDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class AskedTag:
-    """A tag, and what decides for how long its value is good."""
+class RequestedTag:
+    """A tag, and what decides how long its value is good."""
 
     tag_id: int
     stale_after_s: float | None
@@ -49,22 +45,39 @@ class AskedTag:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The numbers that say whether anything has changed."""
+class NamedTag:
+    """A tag with its names and unit, as files and answers need them."""
+
+    requested: RequestedTag
+    name: str
+    device: str
+    unit: str
+    text: str
+
+    @property
+    def full_name(self) -> str:
+        """Device and tag."""
+        return f"{self.device}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVersions:
+    """The version numbers that open sockets depend on."""
 
     rights: int
     plan: int
 
 
-def look() -> Look:
+def read_versions() -> LiveVersions:
     """One statement."""
-    numbers = dict(Version.objects.filter(name__in=("rights", "plan")).values_list("name", "number"))
-    return Look(numbers.get("rights", 0), numbers.get("plan", 0))
+    return LiveVersions(*versions.read_versions("rights", "plan"))
 
 
-def witnesses(credentials: Collection[Credential]) -> dict[Credential, object]:
-    """For each credential a value that changes when it is no longer good, or the account behind it was changed: the
-    session is there, the token not revoked, the user not switched off, the password the same. Three statements.
+def credential_states(credentials: Collection[Credential]) -> dict[Credential, object]:
+    """For each credential a value that differs once the credential is no longer valid or its account has changed.
+
+    It is made of: the session exists, the token is not revoked, the user is active, the hash of the password. Three
+    statements.
     """
     now = timezone.now()
     sessions = set(
@@ -108,57 +121,33 @@ def load_catalog() -> Catalog:
     return Catalog(tags, groups, {device_id: tuple(ids) for device_id, ids in tags_of.items()})
 
 
-@dataclass(frozen=True, slots=True)
-class TagOf:
-    """A tag as files and answers name it."""
-
-    asked: AskedTag
-    name: str
-    device: str
-    unit: str
-    text: str
-
-    @property
-    def full_name(self) -> str:
-        """With its device."""
-        return f"{self.device}/{self.name}"
-
-
-def visible_tags(rights: Rights) -> QuerySet[Tag]:
-    """The tags that these rights show, archived ones too: their history stays with their group."""
-    groups = rights.groups(Action.VIEW)
-    rows = Tag.objects.all()
-    return rows if groups is None else rows.filter(device__group__in=groups)
-
-
-def asked_tags(rights: Rights, tag_ids: Sequence[int]) -> dict[int, TagOf]:
-    """Those of the tags that these rights show. One statement for each five hundred."""
-    found: dict[int, TagOf] = {}
+def find_tags(subject: Subject, tag_ids: Sequence[int]) -> dict[int, NamedTag]:
+    """The visible ones of these tags, archived ones too: their history stays. One statement for each five hundred."""
+    found: dict[int, NamedTag] = {}
     for start in range(0, len(tag_ids), _IDS_AT_ONCE):
-        rows = visible_tags(rights).filter(pk__in=tag_ids[start : start + _IDS_AT_ONCE]).order_by()
+        rows = Tag.objects.visible_to(subject).filter(pk__in=tag_ids[start : start + _IDS_AT_ONCE]).order_by()
         for tag_id, stale_s, interval_s, *words in rows.values_list(
             "pk", "stale_after_s", "interval_s", "name", "device__name", "unit", "text"
         ):
-            found[tag_id] = TagOf(AskedTag(tag_id, stale_s, interval_s), *words)
+            found[tag_id] = NamedTag(RequestedTag(tag_id, stale_s, interval_s), *words)
     return found
 
 
-def device_or_group_exists(rights: Rights, asked: Mapping[str, Any]) -> bool:
-    """Whether the device or group that is named is there for these rights; true where none is named."""
-    groups = rights.groups(Action.VIEW)
-    if "group" in asked:
-        return (groups is None or asked["group"] in groups) and Group.objects.filter(pk=asked["group"]).exists()
-    if "device" in asked:
-        rows = Device.objects.filter(pk=asked["device"])
-        return (rows if groups is None else rows.filter(group__in=groups)).exists()
-    return True
+def find_values(subject: Subject, query: Mapping[str, Any], most: int) -> list[RequestedTag]:
+    """Visible tags by id in the order of the query, or the live tags of a device or a group; at most `most`.
 
-
-def asked_values(rights: Rights, asked: Mapping[str, Any], most: int) -> list[AskedTag]:
-    """Tags by id in the order asked for, or all that are not archived of a device or a group; `most` at most."""
-    if "tags" in asked:
-        found = asked_tags(rights, asked["tags"])
-        return [found[tag_id].asked for tag_id in asked["tags"] if tag_id in found]
-    rows = visible_tags(rights).filter(archived_at__isnull=True, device__archived_at__isnull=True).order_by("pk")
-    rows = rows.filter(device=asked["device"]) if "device" in asked else rows.filter(device__group=asked["group"])
-    return [AskedTag(*row) for row in rows.values_list("pk", "stale_after_s", "interval_s")[:most]]
+    Raises NotFound for a device or group that does not exist or is not visible.
+    """
+    if "tags" in query:
+        found = find_tags(subject, query["tags"])
+        return [found[tag_id].requested for tag_id in query["tags"] if tag_id in found]
+    rows = Tag.objects.visible_to(subject).live().filter(device__archived_at__isnull=True).order_by("pk")
+    if "device" in query:
+        if not Device.objects.visible_to(subject).filter(pk=query["device"]).exists():
+            raise NotFound
+        rows = rows.filter(device=query["device"])
+    else:
+        if not Group.objects.visible_to(subject).filter(pk=query["group"]).exists():
+            raise NotFound
+        rows = rows.filter(device__group=query["group"])
+    return [RequestedTag(*row) for row in rows.values_list("pk", "stale_after_s", "interval_s")[:most]]

@@ -1,7 +1,7 @@
-"""Exports: who took which history out is recorded before the first byte leaves.
+"""Exports of history, recorded in the audit before the first byte is sent.
 
-What an export may cost is known before it begins, by where there is anything stored. The file itself is made piece by
-piece, when whoever sends it asks for the next one, and no piece is made before it has its place among the streams.
+The cost of an export is checked before it begins, by the ranges in which anything is stored. The file is made piece by
+piece, each when it is sent, and none before the export has a slot among the streams.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rest_framework.exceptions import ValidationError
-
 from sealbus.history import Bucket, Source
 from sealbus.samples import US_PER_S
+from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.errors import Invalid
 from sealbus.web.trends.csv_export import csv_pieces
 from sealbus.web.trends.export import ExportRange, clipped, tables
+from sealbus.web.trends.queries import find_tags
 from sealbus.web.trends.store import history
 
 if TYPE_CHECKING:
@@ -25,13 +27,14 @@ if TYPE_CHECKING:
     from sealbus.history import Extent
     from sealbus.web.access.subject import Subject
     from sealbus.web.trends.export import Table
-    from sealbus.web.trends.queries import TagOf
+    from sealbus.web.trends.queries import NamedTag
 
 __all__ = ["MOST_BUCKETS", "Export", "export_history"]
 
 MOST_BUCKETS = 50_000_000
 """Minutes, hours or days in one file, those of all tags together."""
 _MOST_NAMED = 100
+_MOST_UNKNOWN = 20
 _TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -44,12 +47,15 @@ class Export:
     filename: str
 
 
-def export_history(*, subject: Subject, tags: Sequence[TagOf], asked: Mapping[str, Any]) -> Export:
-    """The file that was asked for, not begun. Raises HistoryUnavailable, or ValidationError for more than one file can
-    hold, before anything is recorded or sent.
+def export_history(*, subject: Subject, query: Mapping[str, Any]) -> Export:
+    """The requested file, not begun.
+
+    Raises Invalid for a tag that does not exist or is not visible, or for more than one file can hold, and
+    HistoryUnavailable: all before anything is recorded or sent.
     """
-    wanted = ExportRange(Source(asked["source"]), asked["start"], asked["end"])
-    store, kind = history(), asked["file"]
+    tags = _visible_tags(subject, query["tags"])
+    wanted = ExportRange(Source(query["source"]), query["start"], query["end"])
+    store, kind = history(), query["file"]
     parts = clipped(store, tags, wanted)
     _check_length(wanted.source, parts)
     found = tables(store, tags, wanted.source, parts)
@@ -58,9 +64,11 @@ def export_history(*, subject: Subject, tags: Sequence[TagOf], asked: Mapping[st
         Event(
             subject.actor,
             "history.export",
-            Target("tag", tags[0].asked.tag_id if len(tags) == 1 else "", tags[0].full_name if len(tags) == 1 else ""),
+            Target(
+                "tag", tags[0].requested.tag_id if len(tags) == 1 else "", tags[0].full_name if len(tags) == 1 else ""
+            ),
             detail={
-                "tags": [tag.asked.tag_id for tag in tags[:_MOST_NAMED]],
+                "tags": [tag.requested.tag_id for tag in tags[:_MOST_NAMED]],
                 "count": len(tags),
                 "start": _text(wanted.start_us),
                 "end": _text(wanted.end_us),
@@ -72,23 +80,33 @@ def export_history(*, subject: Subject, tags: Sequence[TagOf], asked: Mapping[st
     return Export(pieces, _TYPES[kind], f"history-{wanted.source.value}.{kind}")
 
 
-def _parquet_pieces() -> Callable[[Iterator[Table | None], Sequence[TagOf], ExportRange], Iterator[bytes]]:
+def _parquet_pieces() -> Callable[[Iterator[Table | None], Sequence[NamedTag], ExportRange], Iterator[bytes]]:
     try:
         from sealbus.web.trends.parquet_export import parquet_pieces  # pyarrow is an extra
     except ModuleNotFoundError as error:
         text = f'{error.name} is not installed on the server; choose csv, or pip install "sealbus[parquet]" there'
-        raise ValidationError({"file": [text]}) from error
+        raise Invalid({"file": [text]}) from error
     return parquet_pieces
 
 
+def _visible_tags(subject: Subject, tag_ids: Sequence[int]) -> list[NamedTag]:
+    if not subject.rights.allows_anywhere(Action.VIEW):
+        require(subject, Action.VIEW)
+    seen = find_tags(subject, tag_ids)
+    unknown = [tag_id for tag_id in tag_ids if tag_id not in seen]
+    if unknown:
+        raise Invalid({"tags": [f"no tag {tag_id}" for tag_id in unknown[:_MOST_UNKNOWN]]})
+    return [seen[tag_id] for tag_id in tag_ids]
+
+
 def _check_length(source: Source, parts: Mapping[int, Extent]) -> None:
-    """Samples are as many as were stored; of buckets it is counted how many there may be."""
+    """Samples cannot be more than were stored; the number of buckets is bounded by the stored ranges."""
     if source is Source.RAW:
         return
     known_us = sum(each.end_us - each.start_us for each in parts.values())
     if known_us // Bucket(source.value).usual_us > MOST_BUCKETS:
-        text = f"more than {MOST_BUCKETS} at once: ask for fewer tags, a shorter range or a longer bucket"
-        raise ValidationError({"source": [text]})
+        text = f"more than {MOST_BUCKETS} in one file: choose fewer tags, a shorter range or a longer bucket"
+        raise Invalid({"source": [text]})
 
 
 def _text(time_us: int) -> str:

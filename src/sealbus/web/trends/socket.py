@@ -2,10 +2,10 @@
 
     handshake -> entry (refused: an HTTP answer) -> accept -> reader | writer | ended from outside -> close
 
-The reader takes one message after the other and answers it before it takes the next, so whoever sends faster than he
-reads waits for himself. The writer tells what is news, at most five times a second, and only when the transport has
-room: what changes meanwhile is told once, with its newest value. Both write in turns, so a snapshot is never overtaken
-by a newer value of it. Who does not read for `slow_s` is let go; nobody else waits for him.
+The reader answers each message before it takes the next, so a client that sends faster than it reads slows only itself.
+The writer sends what is due, at most five times a second, and only when the transport has room: a value that changes
+several times meanwhile is sent once, with its newest sample. Both write under one lock, so a newer value never overtakes
+a snapshot. A client that does not read for `slow_s` is disconnected; it delays no other client.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from django.db import Error as DatabaseError
 
 from sealbus.errors import PeerError
 from sealbus.token_bucket import TokenBucket
-from sealbus.web.access.problems import CONTENT_TYPE, problem_body
+from sealbus.web.http.problems import CONTENT_TYPE, TOKEN_CHALLENGE, problem_body
 from sealbus.web.trends.conversation import Conversation
-from sealbus.web.trends.entry import Denied
-from sealbus.web.trends.guests import CloseCode, Guest
+from sealbus.web.trends.handshake import Denied
+from sealbus.web.trends.live_clients import CloseCode, LiveClient
 from sealbus.web.trends.messages import MOST_MESSAGE_BYTES, SUBPROTOCOL, Problem, encode, parse_message
 from sealbus.web.trends.service import LiveService, running_service
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sealbus.web.trends.entry import Entered
+    from sealbus.web.trends.handshake import Admitted
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
@@ -42,7 +42,7 @@ __all__ = ["PATH", "live_socket"]
 
 PATH = "/ws/live"
 _PAUSE_S = 0.2
-_GOODBYE_S = 2.0
+_CLOSE_S = 2.0
 _RATE, _BURST = 20.0, 40.0
 _LONGEST_DETAIL = 300
 
@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 
 async def live_socket(scope: Any, receive: Receive, send: Send) -> None:
-    """The application: as ASGI has it."""
+    """The ASGI application."""
     await receive()  # websocket.connect
     service = running_service()
     if scope["path"] != PATH:
@@ -67,60 +67,60 @@ async def live_socket(scope: Any, receive: Receive, send: Send) -> None:
 
 async def _enter(service: LiveService, scope: Any, receive: Receive, send: Send) -> None:
     try:
-        outcome = await service.enter(scope)
+        outcome = await service.admit(scope)
     except (DatabaseError, TimeoutError) as error:
-        _log.warning("nobody can be asked whether a socket may open: %s", type(error).__name__)
+        _log.warning("a socket is refused: the database does not answer (%s)", type(error).__name__)
         await _deny(send, HTTPStatus.SERVICE_UNAVAILABLE, "not-ready")
         return
     if isinstance(outcome, Denied):
         await _deny(send, outcome.status, outcome.kind)
-    elif not service.guests.has_room_for(outcome):
+    elif not service.clients.has_room_for(outcome):
         await _deny(send, HTTPStatus.TOO_MANY_REQUESTS, "too-many-sockets")
     else:
-        await _serve(service, scope, outcome, _Wire(receive, send, service.limits.slow_s))
+        await _serve(service, scope, outcome, _Socket(receive, send, service.limits.slow_s))
 
 
-async def _serve(service: LiveService, scope: Any, entered: Entered, wire: _Wire) -> None:
-    conversation = Conversation(service.hub, entered.subject.rights)
-    guest = Guest(scope, entered, conversation, asyncio.get_running_loop().create_future())
-    service.guests.add(guest)
+async def _serve(service: LiveService, scope: Any, admitted: Admitted, socket: _Socket) -> None:
+    conversation = Conversation(service.hub, admitted.subject.rights)
+    client = LiveClient(scope, admitted, conversation, asyncio.get_running_loop().create_future())
+    service.clients.add(client)
     try:
-        await wire.accept(SUBPROTOCOL if scope["subprotocols"] else None)
-        code = await _converse(service, guest, wire)
+        await socket.accept(SUBPROTOCOL if scope["subprotocols"] else None)
+        code = await _converse(service, client, socket)
         if code is not None:
-            await wire.close(code)
+            await socket.close(code)
     except TimeoutError:
-        _log.info("let go of a live client that does not read: %s", entered.subject.actor.name)
+        _log.info("disconnected a live client that does not read: %s", admitted.subject.actor.name)
     except OSError:
-        pass  # it has gone while something was said to it
+        pass  # the client disconnected
     finally:
-        service.guests.remove(guest)
-        await service.note_refused(guest)
+        service.clients.remove(client)
+        await service.note_refused(client)
 
 
-async def _converse(service: LiveService, guest: Guest, wire: _Wire) -> CloseCode | None:
-    """Until one side has enough; None when the client has gone."""
-    reader = asyncio.create_task(_read(service, guest.conversation, wire), name="live reader")
-    writer = asyncio.create_task(_write(guest.conversation, wire), name="live writer")
+async def _converse(service: LiveService, client: LiveClient, socket: _Socket) -> CloseCode | None:
+    """Serve until one side ends it. Returns the code to close with; None if the client has disconnected."""
+    reader = asyncio.create_task(_read(service, client.conversation, socket), name="live reader")
+    writer = asyncio.create_task(_write(client.conversation, socket), name="live writer")
     try:
-        tasks: set[asyncio.Future[Any]] = {reader, writer, guest.ended}
+        tasks: set[asyncio.Future[Any]] = {reader, writer, client.ended}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if guest.ended.done():
-            return guest.ended.result()
+        if client.ended.done():
+            return client.ended.result()
         if writer.done():
             writer.result()  # raises: it never ends by itself
         return reader.result()
     finally:
-        guest.ended.cancel()
+        client.ended.cancel()
         for task in (reader, writer):
             task.cancel()
         await asyncio.gather(reader, writer, return_exceptions=True)
 
 
-async def _read(service: LiveService, conversation: Conversation, wire: _Wire) -> CloseCode | None:
+async def _read(service: LiveService, conversation: Conversation, socket: _Socket) -> CloseCode | None:
     allowance = TokenBucket(_RATE, _BURST)
     while True:
-        event = await wire.receive()
+        event = await socket.receive()
         if event["type"] != "websocket.receive":
             return None
         text = event.get("text")
@@ -129,50 +129,50 @@ async def _read(service: LiveService, conversation: Conversation, wire: _Wire) -
         if len(text.encode("utf-8", "replace")) > MOST_MESSAGE_BYTES:
             return CloseCode.TOO_BIG
         if not allowance.take(time.monotonic()):
-            await wire.tell(partial(_problem, "too-often", f"at most {_RATE:g} messages a second"))
+            await socket.send_texts(partial(_problem, "too-often", f"at most {_RATE:g} messages a second"))
             return CloseCode.AGAINST_THE_RULES
         try:
             message = parse_message(text)
         except PeerError as error:
-            await wire.tell(partial(_problem, "invalid", str(error)[:_LONGEST_DETAIL]))
+            await socket.send_texts(partial(_problem, "invalid", str(error)[:_LONGEST_DETAIL]))
             return CloseCode.AGAINST_THE_RULES
-        if conversation.would_be_refused(message):
-            await service.look_now()  # it may have been made a moment ago
-        await wire.tell(partial(conversation.answer, message))
+        if conversation.names_unknown(message):
+            await service.check_now()  # the tag may be a new one
+        await socket.send_texts(partial(conversation.answer, message))
 
 
 def _problem(code: str, detail: str) -> list[str]:
     return [encode(Problem(None, code, detail))]
 
 
-async def _write(conversation: Conversation, wire: _Wire) -> None:
+async def _write(conversation: Conversation, socket: _Socket) -> None:
     while True:
         await conversation.follower.woken.wait()
-        await wire.tell(conversation.take_news)
+        await socket.send_texts(conversation.take_updates)
         await asyncio.sleep(_PAUSE_S)
 
 
-class _Wire:
-    """The socket, written to in turns. What is told is made when its turn has come."""
+class _Socket:
+    """The socket with a lock for sending. Texts are made under the lock, so they are current when they are sent."""
 
     def __init__(self, receive: Receive, send: Send, slow_s: float) -> None:
         self.receive = receive
         self._send = send
         self._slow_s = slow_s
-        self._turns = asyncio.Lock()
+        self._sending = asyncio.Lock()
 
     async def accept(self, subprotocol: str | None) -> None:
         await self._within(self._slow_s, {"type": "websocket.accept", "subprotocol": subprotocol})
 
-    async def tell(self, news: Callable[[], list[str]]) -> None:
-        """Raises TimeoutError for a client that does not read."""
-        async with self._turns:
-            for text in news():
+    async def send_texts(self, make: Callable[[], list[str]]) -> None:
+        """Make texts and send them. Raises TimeoutError for a client that does not read."""
+        async with self._sending:
+            for text in make():
                 await self._within(self._slow_s, {"type": "websocket.send", "text": text})
 
     async def close(self, code: CloseCode) -> None:
-        with suppress(OSError):  # it has gone meanwhile
-            await self._within(_GOODBYE_S, {"type": "websocket.close", "code": int(code), "reason": code.name.lower()})
+        with suppress(OSError):  # the client disconnected meanwhile
+            await self._within(_CLOSE_S, {"type": "websocket.close", "code": int(code), "reason": code.name.lower()})
 
     async def _within(self, seconds: float, event: Any) -> None:
         async with asyncio.timeout(seconds):
@@ -180,10 +180,10 @@ class _Wire:
 
 
 async def _deny(send: Send, status: HTTPStatus, kind: str) -> None:
-    """An HTTP answer instead of a socket."""
+    """Answer the handshake with a problem document instead of a socket."""
     content = json.dumps(problem_body(status.value, kind)).encode()
     headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(content)).encode())]
     if status is HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b'Token realm="sealbus"'))
+        headers.append((b"www-authenticate", TOKEN_CHALLENGE.encode()))
     await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": content, "more_body": False})

@@ -1,7 +1,7 @@
-"""The history of this process: opened when it is first asked for, never written to.
+"""The history store of this process: opened at first use, read only.
 
-The rules (how long a value of a tag holds, in which zone a day begins) are configuration. They are read again when the
-plan has changed, at most every few seconds, by whoever asks first.
+The rules (how long a value of a tag holds, in which time zone a day begins) are configuration. They are read again when
+the plan has changed, at most every two seconds.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from sealbus.web.devices.queries import plan_version, retention_classes, retenti
 
 __all__ = ["history"]
 
-_LOOK_EVERY_S = 2.0
+_CHECK_EVERY_S = 2.0
 
 
 class _Opened:
     lock = threading.Lock()
     history: History | None = None
     version = -1
-    looked_at = float("-inf")
+    checked_at = float("-inf")
 
 
 def history() -> History:
-    """The history. Asks the database now and then; opening connects to nothing."""
+    """The store. May read the database; opening does not connect to the store."""
     with _Opened.lock:
         now = time.monotonic()
-        if _Opened.history is None or now - _Opened.looked_at >= _LOOK_EVERY_S:
-            _Opened.looked_at = now
+        if _Opened.history is None or now - _Opened.checked_at >= _CHECK_EVERY_S:
+            _Opened.checked_at = now
             version = plan_version()
             if _Opened.history is None or version != _Opened.version:
                 _Opened.version = version

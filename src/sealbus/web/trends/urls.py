@@ -1,4 +1,4 @@
-"""The routes of the collector, of values and history below `/api/v1/`."""
+"""The routes of the collector's state, of values and of history below `/api/v1/`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from sealbus.web.trends.collector import CollectorView
+from sealbus.web.trends.collector_view import CollectorView
 from sealbus.web.trends.views import AggregatesView, ExportView, HistoryView, RawView, ValuesView, ValueView
 
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
-"""Notices that rights, sessions, tokens or the configuration have changed, and brings every open socket in line.
+"""Notices changes of rights, sessions, tokens and configuration, and applies them to every open socket.
 
-Twice a second, and before a subscription is refused, it looks at two version numbers; once a second, whether the
-sessions, tokens and accounts behind the open sockets are still what they were. A hint on the bus makes it look at once. A
-socket whose credential or rights may have changed is judged again from its handshake, by the same function that let it
-in: it ends, or its subscriptions are cut to what is left. Sockets of one credential are judged once.
+Twice a second, and before a subscription is refused, it reads two version numbers; once a second, the state of the
+sessions, tokens and accounts behind the open sockets. A hint on the bus makes it read at once. A socket whose credential
+or rights may have changed is judged again from its handshake, by the function that admitted it: it is closed, or its
+subscriptions are reduced to what is still visible. Sockets of one credential are judged once.
 
-While the database cannot be asked, nothing can be taken away either; but after a while nobody knows any more who may
-see what, and the sockets are closed.
+While the database does not answer, no right can be taken away. So after `_BLIND_S` seconds all sockets are closed: it is
+not known any more which rights are still valid.
 """
 
 from __future__ import annotations
@@ -18,48 +18,48 @@ from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseError
 
-from sealbus.web.trends.entry import Credential, Denied, enter
-from sealbus.web.trends.guests import CloseCode
-from sealbus.web.trends.queries import Look, load_catalog, look, witnesses
+from sealbus.web.trends.handshake import Credential, Denied, admit
+from sealbus.web.trends.live_clients import CloseCode
+from sealbus.web.trends.queries import LiveVersions, credential_states, load_catalog, read_versions
 
 if TYPE_CHECKING:
-    from sealbus.web.trends.desk import Desk
-    from sealbus.web.trends.entry import Entered
-    from sealbus.web.trends.guests import Guest, Guests
+    from sealbus.web.trends.handshake import Admitted
     from sealbus.web.trends.hub import LiveHub
     from sealbus.web.trends.limits import LiveLimits
+    from sealbus.web.trends.live_clients import LiveClient, LiveClients
+    from sealbus.web.trends.query_threads import QueryThreads
 
 __all__ = ["Watch"]
 
 _ANSWER_S = 5.0
 _BLIND_S = 10.0
-"""For so long sockets stay open although nobody can be asked."""
+"""How long sockets stay open while rights cannot be checked."""
 
 _log = logging.getLogger(__name__)
 
 
 class Watch:
-    """Run `run`; `hint` makes it look now."""
+    """Run `run`; `hint` makes it check now."""
 
-    def __init__(self, hub: LiveHub, guests: Guests, desk: Desk, limits: LiveLimits) -> None:
+    def __init__(self, hub: LiveHub, clients: LiveClients, threads: QueryThreads, limits: LiveLimits) -> None:
         self._hub = hub
-        self._guests = guests
-        self._desk = desk
+        self._clients = clients
+        self._threads = threads
         self._limits = limits
         self._hinted = asyncio.Event()
-        self._turns = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._began_at = float("-inf")
-        self._seen: Look | None = None
-        self._looked_at = self._accounts_at = time.monotonic()
+        self._seen: LiveVersions | None = None
+        self._checked_at = self._accounts_at = time.monotonic()
 
     def hint(self) -> None:
-        """Something has changed."""
+        """A version number may have grown."""
         self._hinted.set()
 
     async def run(self) -> None:
         """Until it is cancelled."""
         while True:
-            await self.look_now()
+            await self.check_now()
             try:
                 async with asyncio.timeout(self._limits.rights_every_s):
                     await self._hinted.wait()
@@ -67,65 +67,70 @@ class Watch:
                 pass
             self._hinted.clear()
 
-    async def look_now(self) -> None:
-        """Look, unless somebody has begun to since this was asked for. Who comes when many ask waits for one look."""
-        asked_at = time.monotonic()
-        async with self._turns:
-            if self._began_at >= asked_at:
+    async def check_now(self) -> None:
+        """Check, unless a check has begun since this was called: many callers at once share one check."""
+        called_at = time.monotonic()
+        async with self._one_at_a_time:
+            if self._began_at >= called_at:
                 return
             self._began_at = time.monotonic()
             try:
-                await self._look()
-                self._looked_at = time.monotonic()
+                await self._check()
+                self._checked_at = time.monotonic()
             except (DatabaseError, TimeoutError) as error:
-                _log.warning("the database cannot be asked who may see what: %s", type(error).__name__)
+                _log.warning(
+                    "the rights of open sockets cannot be checked: the database does not answer (%s)",
+                    type(error).__name__,
+                )
                 self._close_when_blind()
 
-    async def _look(self) -> None:
-        seen = await self._desk.ask(_ANSWER_S, look)
+    async def _check(self) -> None:
+        seen = await self._threads.run(_ANSWER_S, read_versions)
         if self._seen is None or seen.plan != self._seen.plan:
-            self._hub.take_catalog(await self._desk.ask(_ANSWER_S, load_catalog))
-            for guest in self._guests:
-                guest.conversation.review(guest.entered.subject.rights)
+            self._hub.take_catalog(await self._threads.run(_ANSWER_S, load_catalog))
+            for client in self._clients:
+                client.conversation.review(client.admitted.subject.rights)
         self._seen = seen
         now = time.monotonic()
-        if len(self._guests) and now - self._accounts_at >= self._limits.accounts_every_s:
+        if len(self._clients) and now - self._accounts_at >= self._limits.accounts_every_s:
             self._accounts_at = now
-            await self._look_at_accounts()
-        await self._judge_again([each for each in self._guests if each.entered.rights_version != seen.rights])
+            await self._check_accounts()
+        await self._judge_again([each for each in self._clients if each.admitted.rights_version != seen.rights])
 
-    async def _look_at_accounts(self) -> None:
-        found = await self._desk.ask(_ANSWER_S, witnesses, {each.entered.credential for each in self._guests})
+    async def _check_accounts(self) -> None:
+        found = await self._threads.run(
+            _ANSWER_S, credential_states, {each.admitted.credential for each in self._clients}
+        )
         changed = []
-        for guest in self._guests:
-            witness = found.get(guest.entered.credential)
-            if witness is None:  # came in since
+        for client in self._clients:
+            credential_state = found.get(client.admitted.credential)
+            if credential_state is None:  # opened since
                 continue
-            if guest.witness != witness or guest.entered.credential.user_id is None:
-                changed.append(guest)
-            guest.witness = witness
+            if client.credential_state != credential_state or client.admitted.credential.user_id is None:
+                changed.append(client)
+            client.credential_state = credential_state
         await self._judge_again(changed)
 
-    async def _judge_again(self, guests: list[Guest]) -> None:
-        judged: dict[Credential, Entered | Denied] = {}
-        for guest in guests:
-            credential = guest.entered.credential
+    async def _judge_again(self, clients: list[LiveClient]) -> None:
+        judged: dict[Credential, Admitted | Denied] = {}
+        for client in clients:
+            credential = client.admitted.credential
             if credential not in judged:
-                judged[credential] = await self._desk.ask(_ANSWER_S, enter, guest.scope)
-            self._bring_in_line(guest, judged[credential])
+                judged[credential] = await self._threads.run(_ANSWER_S, admit, client.scope)
+            self._apply(client, judged[credential])
 
-    def _bring_in_line(self, guest: Guest, outcome: Entered | Denied) -> None:
+    def _apply(self, client: LiveClient, outcome: Admitted | Denied) -> None:
         if isinstance(outcome, Denied):
-            guest.end(CloseCode.NO_RIGHT if outcome.subject.is_signed_in else CloseCode.SIGNED_OUT)
-        elif outcome.credential != guest.entered.credential:
-            guest.end(CloseCode.SIGNED_OUT)  # the cookie is somebody else's by now
+            client.end(CloseCode.NO_RIGHT if outcome.subject.is_signed_in else CloseCode.SIGNED_OUT)
+        elif outcome.credential != client.admitted.credential:
+            client.end(CloseCode.SIGNED_OUT)  # the same cookie is another user's session now
         else:
-            rights_are_others = outcome.subject.rights != guest.entered.subject.rights
-            guest.entered = outcome
-            if rights_are_others:
-                guest.conversation.review(outcome.subject.rights)
+            rights_differ = outcome.subject.rights != client.admitted.subject.rights
+            client.admitted = outcome
+            if rights_differ:
+                client.conversation.review(outcome.subject.rights)
 
     def _close_when_blind(self) -> None:
-        if time.monotonic() - self._looked_at > _BLIND_S:
-            for guest in self._guests:
-                guest.end(CloseCode.COME_AGAIN)
+        if time.monotonic() - self._checked_at > _BLIND_S:
+            for client in self._clients:
+                client.end(CloseCode.COME_AGAIN)

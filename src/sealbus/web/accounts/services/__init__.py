@@ -1,4 +1,4 @@
-"""What changes accounts and rights: each a function that says who does it, holds the transaction, and is recorded."""
+"""Changes of accounts and rights. Each function takes the subject, checks the right, and records the change in the audit."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from sealbus.web.accounts.services.people import (
     UserChanges,
     change_user,
     create_user,
+    deactivate_user,
     end_sessions,
     reset_second_factor,
 )
 from sealbus.web.accounts.services.refusals import flush_refusals, record_refusal
 from sealbus.web.accounts.services.roles import RoleChanges, change_role, create_role, delete_role
-from sealbus.web.accounts.services.tokens import IssuedToken, TokenWish, issue_token, revoke_token
+from sealbus.web.accounts.services.tokens import IssuedToken, TokenRequest, issue_token, revoke_token
 
 __all__ = [
     "IssuedToken",
     "MadeLink",
     "RoleChanges",
-    "TokenWish",
+    "TokenRequest",
     "UserChanges",
     "archive_group",
     "assign",
@@ -39,6 +40,7 @@ __all__ = [
     "create_group",
     "create_role",
     "create_user",
+    "deactivate_user",
     "delete_role",
     "emergency_link",
     "end_sessions",

@@ -1,8 +1,9 @@
-"""What every change of rights has in common: one after the other, noticed by all, and never the end of administration.
+"""Shared by every change of rights: changes are made one after the other, noticed by all processes, and never leave the
+site without an administrator.
 
 `changing_rights` counts up the version of the rights first. That row stays locked until the transaction ends, so two
-administrators who remove each other at the same moment come one after the other, and the second is told that he is the
-last. `save_changes` is a compare-and-swap: what somebody else changed meanwhile is not overwritten.
+administrators who remove each other at the same moment come one after the other, and the second is refused as the last.
+`compare_and_swap` does not overwrite what somebody else changed meanwhile. A change that changes nothing does neither.
 """
 
 from __future__ import annotations
@@ -10,57 +11,82 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from sealbus.web.access.errors import Conflict
-from sealbus.web.access.models import Version
 from sealbus.web.accounts.models import Group, Role, User
 from sealbus.web.accounts.queries import administrators
+from sealbus.web.coordination.versions import bump_version
+from sealbus.web.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["changing_rights", "save_changes", "unique"]
+    from django.db.models import Model
+
+__all__ = ["changing_rights", "check_row", "check_version", "compare_and_swap", "differing", "unique"]
 
 _Row = TypeVar("_Row", User, Role, Group)
 
 
 @contextmanager
 def changing_rights() -> Iterator[None]:
-    """A transaction in which rights change. Raises Conflict where it would leave nobody who administers."""
+    """A transaction in which rights change. Raises Conflict if it would leave nobody who administers."""
     with transaction.atomic():
-        Version.bump("rights")
+        bump_version("rights")
         had_one = administrators().exists()
         yield
         if had_one and not administrators().exists():
             raise Conflict("This would leave nobody who administers in all groups", code="last-administrator")
 
 
-def save_changes(row: _Row, changes: Mapping[str, Any], version: int | None) -> dict[str, dict[str, Any]]:
-    """Store what differs, if the row is still as it was read, or as of `version`. What was and what is, for the audit.
+def check_row(row: Model) -> None:
+    """Raise Invalid, by field, for a row that the model does not allow."""
+    try:
+        row.full_clean(exclude={"password"})
+    except ValidationError as error:
+        raise Invalid(error.message_dict) from None
 
-    Raises ValidationError by field, and Conflict where somebody else was faster or a name is taken.
+
+def check_version(row: _Row, version: int | None) -> None:
+    """Raise Conflict if the caller read another version of this row; None: the caller does not say."""
+    if version is not None and version != row.version:
+        raise _changed_meanwhile()
+
+
+def differing(row: _Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the changes that change something."""
+    return {name: value for name, value in changes.items() if getattr(row, name) != value}
+
+
+def compare_and_swap(row: _Row, changes: Mapping[str, Any], version: int | None) -> dict[str, dict[str, Any]]:
+    """Store changes if the row is still as it was read, or as of `version`. Returns old and new values, for the audit.
+
+    Raises Invalid by field, and Conflict if somebody else was faster or a name is taken.
     """
-    differing = {name: value for name, value in changes.items() if getattr(row, name) != value}
-    old = {name: getattr(row, name) for name in differing}
+    old = {name: getattr(row, name) for name in changes}
     read = row.version if version is None else version
-    for name, value in differing.items():
+    for name, value in changes.items():
         setattr(row, name, value)
-    row.full_clean(exclude={"password"})
+    check_row(row)
     with unique("name"):
         stored = type(row)._default_manager.filter(pk=row.pk, version=read)
-        if not stored.update(**differing, version=F("version") + 1):
-            raise Conflict("Somebody else has changed this meanwhile: read it again", code="changed-meanwhile")
+        if not stored.update(**changes, version=F("version") + 1):
+            raise _changed_meanwhile()
     row.version = read + 1
-    return {"old": old, "new": differing} if differing else {}
+    return {"old": old, "new": dict(changes)}
 
 
 @contextmanager
 def unique(what: str) -> Iterator[None]:
-    """Turns a name that somebody else took a moment ago into a Conflict."""
+    """Turn a name that somebody else took a moment ago into a Conflict."""
     try:
         with transaction.atomic():
             yield
     except IntegrityError:
         raise Conflict(f"This {what} is taken", code="taken") from None
+
+
+def _changed_meanwhile() -> Conflict:
+    return Conflict("Somebody else has changed this meanwhile: read it again", code="changed-meanwhile")

@@ -1,4 +1,4 @@
-"""Device groups. One that is archived keeps what belongs to it, and can be given to nobody any more."""
+"""Device groups. An archived group keeps what belongs to it, and no more roles are given in it."""
 
 from __future__ import annotations
 
@@ -6,43 +6,58 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.accounts.models import Group
-from sealbus.web.accounts.services.changing import changing_rights, save_changes, unique
+from sealbus.web.accounts.services.changing import (
+    changing_rights,
+    check_row,
+    check_version,
+    compare_and_swap,
+    differing,
+    unique,
+)
 from sealbus.web.audit.services import Event, Target, append
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sealbus.web.access.subject import Actor
+    from sealbus.web.access.subject import Subject
 
 __all__ = ["archive_group", "change_group", "create_group"]
 
 
-def create_group(*, by: Actor, name: str, text: str = "") -> Group:
-    """A new group. Raises ValidationError by field."""
+def create_group(*, subject: Subject, name: str, text: str = "") -> Group:
+    """A new group. Raises Invalid by field."""
+    require(subject, Action.ADMINISTER)
     group = Group(name=name, text=text)
-    group.full_clean()
+    check_row(group)
     with changing_rights():
         with unique("name"):
             group.save()
-        append(Event(by, "group.create", _target(group), detail={"new": {"name": name, "text": text}}))
+        append(Event(subject.actor, "group.create", _target(group), detail={"new": {"name": name, "text": text}}))
     return group
 
 
-def change_group(*, by: Actor, group: Group, changes: Mapping[str, str], version: int | None = None) -> Group:
+def change_group(*, subject: Subject, group: Group, changes: Mapping[str, str], version: int | None = None) -> Group:
     """Change `name` or `text`."""
-    with changing_rights():
-        detail = save_changes(group, changes, version)
-        if detail:
-            append(Event(by, "group.change", _target(group), detail=detail))
+    require(subject, Action.ADMINISTER)
+    check_version(group, version)
+    if changed := differing(group, changes):
+        with changing_rights():
+            detail = compare_and_swap(group, changed, version)
+            append(Event(subject.actor, "group.change", _target(group), detail=detail))
     return group
 
 
-def archive_group(*, by: Actor, group: Group) -> None:
-    """Put a group away. Nothing of it is deleted."""
+def archive_group(*, subject: Subject, group: Group) -> None:
+    """Archive a group. Nothing in it is deleted. An archived one stays as it is."""
+    require(subject, Action.ADMINISTER)
+    if group.archived_at is not None:
+        return
     with changing_rights():
         if Group.objects.filter(pk=group.pk, archived_at=None).update(archived_at=timezone.now()):
-            append(Event(by, "group.archive", _target(group)))
+            append(Event(subject.actor, "group.archive", _target(group)))
 
 
 def _target(group: Group) -> Target:

@@ -1,9 +1,11 @@
-"""Links that open something once: the first account, a new password, a view in an emergency.
+"""Links that work once: for the first account, for a new password, for a view in an emergency.
 
-A link ends in `#secret`: what stands behind `#` never reaches a log or a referrer. Only the secret's hash is stored. A
-new link of its kind ends the one before. It is used by compare-and-swap: of two who come at once, one gets in. The
-emergency link needs no account, no password and no limit that could be exhausted, so nobody can lock a plant out of
-watching itself; the session that it opens lasts as long as the link would have.
+A link ends in `#secret`: the part behind `#` never reaches a log or a referrer. Only the hash of the secret is stored. A
+new link of its kind ends the one before. It is used by compare-and-swap: of two uses at the same moment, one succeeds.
+The emergency link needs no account and no password, and has no limit that an attacker could use up, so nobody can lock
+the operators out of watching the plant. The session that it opens lasts as long as the link would have.
+
+Links for the shell ask for no right: a user of the shell of the site's machine can read and write the database.
 """
 
 from __future__ import annotations
@@ -19,22 +21,24 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
-from rest_framework.exceptions import PermissionDenied
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
-from sealbus.web.access.subject import Actor, ActorKind
+from sealbus.web.access.rights import require, require_person
+from sealbus.web.access.subject import SHELL, Actor, ActorKind
 from sealbus.web.accounts.models import Assignment, Grant, OneTimeLink, Role, User
 from sealbus.web.accounts.queries import administrators
 from sealbus.web.accounts.services.changing import changing_rights
-from sealbus.web.accounts.services.people import check_password, create_user
+from sealbus.web.accounts.services.people import add_user, check_password
 from sealbus.web.accounts.services.refusals import record_refusal
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.errors import Conflict, Forbidden, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.db.models import QuerySet
+
+    from sealbus.web.access.subject import Subject
 
 __all__ = [
     "MadeLink",
@@ -50,13 +54,12 @@ __all__ = [
 _SETUP_LIFE = timedelta(hours=24)
 _PASSWORD_LIFE = timedelta(hours=24)
 _LONGEST_EMERGENCY_H = 72
-_SHELL = Actor(ActorKind.SYSTEM, name="shell")
 _Kind = OneTimeLink.Kind
 
 
 @dataclass(frozen=True, slots=True)
 class MadeLink:
-    """A link, told once."""
+    """A link. Its secret is shown only here."""
 
     url: str
     expires_at: datetime
@@ -68,21 +71,21 @@ def setup_open() -> bool:
 
 
 def setup_link() -> str:
-    """The URL that makes the first administrator. Raises Conflict where there is one."""
+    """The URL that creates the first administrator. Raises Conflict if there is one."""
     with changing_rights():
         _refuse_setup_when_closed()
         made = _make(_Kind.SETUP, _SETUP_LIFE)
-        append(Event(_SHELL, "setup.link", detail={"expires_at": made.expires_at.isoformat()}))
+        append(Event(SHELL.actor, "setup.link", detail={"expires_at": made.expires_at.isoformat()}))
     return made.url
 
 
 def set_up(*, secret: str, username: str, password: str, address: str) -> User:
-    """Make the first administrator. Raises PermissionDenied, ValidationError by field, or Conflict where it is done."""
+    """Create the first administrator. Raises Forbidden for a bad secret, Invalid by field, Conflict if there is one."""
     actor = Actor(ActorKind.NOBODY, name="setup", address=address)
     with _refusals_recorded(_Kind.SETUP, actor), changing_rights():
         _refuse_setup_when_closed()
         _use(_Kind.SETUP, secret)
-        user = create_user(by=actor, username=username, password=password)
+        user = add_user(by=actor, user=User(username=User.normalize_username(username)), password=password)
         role = _administrating_role()
         Assignment.objects.create(user=user, role=role)
         append(Event(actor, "setup.done", Target("user", user.pk, user.username), detail={"role": role.name}))
@@ -90,20 +93,17 @@ def set_up(*, secret: str, username: str, password: str, address: str) -> User:
 
 
 def emergency_link(hours: float) -> str:
-    """A URL for whoever has the shell of the plant: view only, no account, for some hours. Ends the one before.
-
-    Raises ValueError for less than nothing or more than three days.
-    """
+    """For the shell: a URL that opens a view of everything, without an account, for some hours. Ends the one before."""
     if not 0 < hours <= _LONGEST_EMERGENCY_H:
-        raise ValueError(f"an emergency lasts up to {_LONGEST_EMERGENCY_H} hours")
+        raise Invalid({"hours": [f"write a number above 0, up to {_LONGEST_EMERGENCY_H}; renew the link afterwards"]})
     with changing_rights():
         made = _make(_Kind.EMERGENCY, timedelta(hours=hours))
-        append(Event(_SHELL, "emergency.link", detail={"expires_at": made.expires_at.isoformat()}))
+        append(Event(SHELL.actor, "emergency.link", detail={"expires_at": made.expires_at.isoformat()}))
     return made.url
 
 
 def open_emergency(*, secret: str, address: str) -> OneTimeLink:
-    """Use an emergency link: the session may keep its id. Raises PermissionDenied."""
+    """Use an emergency link. The session keeps the id of the link. Raises Forbidden for a bad secret."""
     actor = Actor(ActorKind.EMERGENCY, name="emergency", address=address)
     with _refusals_recorded(_Kind.EMERGENCY, Actor(ActorKind.NOBODY, address=address)), changing_rights():
         link = _use(_Kind.EMERGENCY, secret)
@@ -111,24 +111,26 @@ def open_emergency(*, secret: str, address: str) -> OneTimeLink:
     return link
 
 
-def password_link(user: User, *, by: Actor = _SHELL) -> MadeLink:
-    """A link with which this user sets a new password. Raises Conflict for one who is switched off."""
+def password_link(*, subject: Subject, user: User) -> MadeLink:
+    """A link with which this user sets a new password. Raises Conflict for a deactivated user."""
+    require_person(subject)
+    require(subject, Action.ADMINISTER)
     if not user.is_active:
-        raise Conflict("This user is switched off", code="switched-off")
+        raise Conflict("This user is deactivated", code="switched-off")
     with changing_rights():
         made = _make(_Kind.PASSWORD, _PASSWORD_LIFE, user)
         detail = {"expires_at": made.expires_at.isoformat()}
-        append(Event(by, "password.link", Target("user", user.pk, user.username), detail=detail))
+        append(Event(subject.actor, "password.link", Target("user", user.pk, user.username), detail=detail))
     return made
 
 
 def set_password(*, secret: str, password: str, address: str) -> User:
-    """Set a new password by link, and end all sessions. Raises PermissionDenied, or ValidationError by field."""
+    """Set a new password by link, and end all sessions. Raises Forbidden for a bad secret, or Invalid by field."""
     with _refusals_recorded(_Kind.PASSWORD, Actor(ActorKind.NOBODY, address=address)), changing_rights():
         link = _use(_Kind.PASSWORD, secret)
         user = link.user
         if user is None or not user.is_active:
-            raise PermissionDenied("This link is not valid", code="link-not-valid")
+            raise Forbidden("This link is not valid", code="link-not-valid")
         check_password(password, user)
         user.set_password(password)
         user.save(update_fields=("password",))
@@ -153,20 +155,20 @@ def _make(kind: OneTimeLink.Kind, life: timedelta, user: User | None = None) -> 
 
 
 def _use(kind: OneTimeLink.Kind, secret: str) -> OneTimeLink:
-    """The link of this secret, used up now. What makes the transaction fail afterwards makes it good again."""
+    """The link of this secret, used now. If the transaction fails afterwards, the link is still unused."""
     good = _of_kind(kind).filter(digest=_digest(secret), used_at=None, expires_at__gt=timezone.now())
     link = good.select_related("user").first()
     if link is None or not good.update(used_at=timezone.now()):
-        raise PermissionDenied("This link is not valid: used, too old, or replaced", code="link-not-valid")
+        raise Forbidden("This link is not valid: used, too old, or replaced", code="link-not-valid")
     return link
 
 
 @contextmanager
 def _refusals_recorded(kind: OneTimeLink.Kind, actor: Actor) -> Iterator[None]:
-    """Outside of the transaction, which a refusal rolls back."""
+    """Around the transaction: a refusal rolls that back, and its record must stay."""
     try:
         yield
-    except PermissionDenied:
+    except Forbidden:
         record_refusal(actor=actor, action=f"{kind.value}.open", detail={"reason": "the link is not valid"})
         raise
 
@@ -180,7 +182,7 @@ def _digest(secret: str) -> str:
 
 
 def _administrating_role() -> Role:
-    """The role with the most actions among those that administer; a new one where all were removed."""
+    """The role with the most actions among those that administer; a new one if all were deleted."""
     roles = Role.objects.filter(pk__in=Grant.objects.filter(action=Action.ADMINISTER.value).values("role"))
     largest = roles.annotate(size=Count("grants")).order_by("-size", "pk").first()
     if largest is not None:

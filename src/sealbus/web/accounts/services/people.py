@@ -1,4 +1,4 @@
-"""Users: made, changed, switched off and helped by administrators. Nobody is deleted: the audit names him."""
+"""Users: created, changed, deactivated and helped by administrators. No user is deleted: the audit names the account."""
 
 from __future__ import annotations
 
@@ -11,83 +11,126 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require, require_person
 from sealbus.web.accounts.models import ApiToken, OneTimeLink, User
-from sealbus.web.accounts.services.changing import changing_rights, save_changes, unique
+from sealbus.web.accounts.services.changing import (
+    changing_rights,
+    check_row,
+    check_version,
+    compare_and_swap,
+    differing,
+    unique,
+)
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.errors import Invalid
 
 if TYPE_CHECKING:
-    from sealbus.web.access.subject import Actor
+    from sealbus.web.access.subject import Actor, Subject
 
-__all__ = ["UserChanges", "change_user", "check_password", "create_user", "end_sessions", "reset_second_factor"]
+__all__ = [
+    "UserChanges",
+    "add_user",
+    "change_user",
+    "check_password",
+    "create_user",
+    "deactivate_user",
+    "end_sessions",
+    "reset_second_factor",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class UserChanges:
-    """What is to change; None leaves it as it is."""
+    """The changes; None leaves a value as it is."""
 
     name: str | None = None
     email: str | None = None
     is_active: bool | None = None
 
 
-def create_user(*, by: Actor, username: str, password: str | None = None, name: str = "", email: str = "") -> User:
-    """An account without any rights. Without a password, nobody can sign in to it before a password link was used.
+def create_user(
+    *, subject: Subject, username: str, password: str | None = None, name: str = "", email: str = ""
+) -> User:
+    """An account without any rights. Without a password, signing in is not possible before a password link was used.
 
-    Raises ValidationError by field, also where the name is taken.
+    Raises Invalid by field, and Conflict if the name is taken.
     """
+    require_person(subject)
+    require(subject, Action.ADMINISTER)
     user = User(username=User.normalize_username(username), name=name, email=email)
-    user.full_clean(exclude={"password"})
+    return add_user(by=subject.actor, user=user, password=password)
+
+
+def add_user(*, by: Actor, user: User, password: str | None) -> User:
+    """Store a new user. For services that have checked the right, or a secret that stands for it."""
+    check_row(user)
     if password is not None:
         check_password(password, user)
     user.set_password(password)
     with changing_rights():
         with unique("username"):
             user.save()
-        new = {"username": user.username, "name": name, "email": email}
+        new = {"username": user.username, "name": user.name, "email": user.email}
         append(Event(by, "user.create", _target(user), detail={"new": new}))
     return user
 
 
 def check_password(password: str, user: User) -> None:
-    """Raises ValidationError, by field, for a password that is too easy."""
+    """Raise Invalid for a password that is too easy to guess."""
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise ValidationError({"password": error.messages}) from None
+        raise Invalid({"password": error.messages}) from None
 
 
-def change_user(*, by: Actor, user: User, changes: UserChanges, version: int | None = None) -> User:
-    """Change a user; one who is switched off is out at once, and what was open does not come back with him.
+def change_user(*, subject: Subject, user: User, changes: UserChanges, version: int | None = None) -> User:
+    """Change a user. Raises Conflict for the last administrator.
 
-    Raises Conflict for the last administrator.
+    Deactivating ends the user's sessions, tokens and links at once; activating again does not bring them back.
     """
-    wanted: dict[str, Any] = {name: value for name, value in asdict(changes).items() if value is not None}
-    with changing_rights():
-        detail = save_changes(user, wanted, version)
-        if detail:
-            append(Event(by, "user.change", _target(user), detail=detail))
-        if not user.is_active:
-            _end_all(user)
-            ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
-            OneTimeLink.objects.filter(user=user, used_at=None).delete()
-    return user
+    require_person(subject)
+    return _change_user(subject, user, changes, version)
 
 
-def end_sessions(*, by: Actor, user: User) -> None:
-    """End all sessions of a user. His tokens stay."""
+def deactivate_user(*, subject: Subject, user: User) -> User:
+    """As `change_user`, for tokens too: it takes rights away and gives none."""
+    return _change_user(subject, user, UserChanges(is_active=False), None)
+
+
+def end_sessions(*, subject: Subject, user: User) -> None:
+    """End all sessions of a user. The user's tokens stay."""
+    require(subject, Action.ADMINISTER)
     with changing_rights():
         count = _end_all(user)
-        append(Event(by, "session.end", _target(user), detail={"sessions": count}))
+        append(Event(subject.actor, "session.end", _target(user), detail={"sessions": count}))
 
 
-def reset_second_factor(*, by: Actor, user: User) -> None:
-    """Remove all second factors of somebody who has lost them, and end his sessions. What his roles demand stays."""
+def reset_second_factor(*, subject: Subject, user: User) -> None:
+    """Remove all second factors of a user who has lost them, and end the user's sessions. What roles demand stays."""
+    require_person(subject)
+    require(subject, Action.ADMINISTER)
     with changing_rights():
         removed = Authenticator.objects.filter(user=user)
         kinds = sorted(set(removed.values_list("type", flat=True)))
         removed.delete()
         _end_all(user)
-        append(Event(by, "second-factor.reset", _target(user), detail={"old": kinds}))
+        append(Event(subject.actor, "second-factor.reset", _target(user), detail={"old": kinds}))
+
+
+def _change_user(subject: Subject, user: User, changes: UserChanges, version: int | None) -> User:
+    require(subject, Action.ADMINISTER)
+    check_version(user, version)
+    wanted: dict[str, Any] = {name: value for name, value in asdict(changes).items() if value is not None}
+    if changed := differing(user, wanted):
+        with changing_rights():
+            detail = compare_and_swap(user, changed, version)
+            append(Event(subject.actor, "user.change", _target(user), detail=detail))
+            if not user.is_active:
+                _end_all(user)
+                ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+                OneTimeLink.objects.filter(user=user, used_at=None).delete()
+    return user
 
 
 def _target(user: User) -> Target:

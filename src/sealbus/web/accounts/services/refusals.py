@@ -1,9 +1,9 @@
-"""Refusals on their way into the audit: all of them are counted there, but nobody fills it by knocking.
+"""How refusals get into the audit: all are counted there, but repeated requests cannot fill it.
 
-The first refusal of a caller within a minute is recorded at once, with what was asked for. Further ones only raise a
-number in the database, one short statement each, which outlives the process; when the minute is over, whoever comes
-next writes the number into the audit. A caller is an account or a token with what it asks for; who is not signed in is
-an address, for IPv6 its network of 64 bits, whatever he asks for.
+The first refusal of a caller within a minute is recorded at once, with what was requested. Further ones only raise a
+number in the database, by one short statement each, which survives the process. When the minute is over, the next
+refusal of any caller writes the number into the audit. A caller is an account or a token together with the route; a
+caller that has not signed in is an address (for IPv6 its network of 64 bits), whatever it requests.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_AT_ONCE = 200
 
 
 def record_refusal(*, actor: Actor, action: str, detail: Mapping[str, str]) -> None:
-    """Record a refusal, or count it where the same was recorded less than a minute ago."""
+    """Record a refusal, or count it if the same caller was recorded within this minute."""
     minute = int(time.time()) // _MINUTE_S
     key = _key(actor, action, detail)
     if RefusalTally.objects.filter(key=key, minute=minute).update(count=F("count") + 1):
@@ -50,12 +50,12 @@ def record_refusal(*, actor: Actor, action: str, detail: Mapping[str, str]) -> N
                 action=action,
             )
             append(Event(actor, action, result=Result.REFUSED, detail=detail))
-    except IntegrityError:  # another process saw him at the same moment
+    except IntegrityError:  # another process recorded the same caller at the same moment
         RefusalTally.objects.filter(key=key, minute=minute).update(count=F("count") + 1)
 
 
 def flush_refusals() -> int:
-    """Write the numbers of minutes that are over into the audit. How many entries that made."""
+    """Write the numbers of past minutes into the audit. Returns the number of entries written."""
     written = 0
     minute = int(time.time()) // _MINUTE_S
     with transaction.atomic():
@@ -78,7 +78,8 @@ def _key(actor: Actor, action: str, detail: Mapping[str, str]) -> str:
     if actor.kind is ActorKind.NOBODY:
         who = f"nobody {_network(actor.address)} {action}"
     else:
-        who = f"{actor.kind} {actor.id} {actor.name} {action} {detail.get('method', '')} {detail.get('route', '')}"
+        request = " ".join(detail.get(name, "") for name in ("method", "route", "action"))
+        who = f"{actor.kind} {actor.id} {actor.name} {action} {request}"
     return hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
 
 

@@ -1,6 +1,6 @@
-"""API tokens: made by a person for his own programs, with at most what he could give, and never for ever.
+"""API tokens: created by a user for programs, with at most the user's own rights, and always with an end.
 
-The secret is told once; what is stored is its hash.
+The secret is shown once; only its hash is stored.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from sealbus.web.access.actions import GLOBAL_ACTIONS, Action
+from sealbus.web.access.rights import require, require_person
 from sealbus.web.accounts.models import ApiToken, Group, User
 from sealbus.web.accounts.services.changing import changing_rights, unique
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.errors import Invalid
 
 if TYPE_CHECKING:
-    from sealbus.web.access.subject import Actor, Rights, Subject
+    from sealbus.web.access.subject import Rights, Subject
 
-__all__ = ["IssuedToken", "TokenWish", "issue_token", "revoke_token"]
+__all__ = ["IssuedToken", "TokenRequest", "issue_token", "revoke_token"]
 
 _LONGEST = timedelta(days=366)
 _MOST_NETWORKS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class TokenWish:
-    """What a token is to be."""
+class TokenRequest:
+    """What the new token is to be."""
 
     name: str
     actions: frozenset[Action]
@@ -41,63 +42,69 @@ class TokenWish:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token and its secret, which is told now and never again."""
+    """A token and its secret, which is never shown again."""
 
     token: ApiToken
     secret: str
 
 
-def issue_token(*, by: Subject, wish: TokenWish) -> IssuedToken:
-    """A token of whoever asks. Raises ValidationError by field: too much, too long, not a network."""
-    _check(wish, by.rights)
-    owner = User.objects.get(pk=by.user_id or 0)
+def issue_token(*, subject: Subject, wanted: TokenRequest) -> IssuedToken:
+    """A token of the subject's own. Raises Invalid by field: more rights than the subject has, too long, no network."""
+    require_person(subject)
+    _check(wanted, subject.rights)
+    owner = User.objects.get(pk=subject.user_id or 0)
     with changing_rights():
         with unique("name"):
             token, secret = ApiToken.objects.create(
                 user=owner,
-                expiry=wish.expires_at - timezone.now(),
-                name=wish.name,
-                actions=sorted(action.value for action in wish.actions),
-                all_groups=wish.all_groups,
-                networks=[str(ipaddress.ip_network(network, strict=False)) for network in wish.networks],
+                expiry=wanted.expires_at - timezone.now(),
+                name=wanted.name,
+                actions=sorted(action.value for action in wanted.actions),
+                all_groups=wanted.all_groups,
+                networks=[str(ipaddress.ip_network(network, strict=False)) for network in wanted.networks],
             )
-            token.expiry = wish.expires_at  # to the microsecond: the library counted from its own now
+            token.expiry = wanted.expires_at  # to the microsecond: the library counted from its own now
             token.save(update_fields=["expiry"])
-            token.groups.set(wish.groups)
-        append(Event(by.actor, "token.create", _target(token), detail={"new": _described(token, wish)}))
+            token.groups.set(wanted.groups)
+        append(Event(subject.actor, "token.create", _target(token), detail={"new": _described(token, wanted)}))
     return IssuedToken(token, secret)
 
 
-def revoke_token(*, by: Actor, token: ApiToken) -> None:
-    """End a token, one's own or another's."""
+def revoke_token(*, subject: Subject, token: ApiToken) -> None:
+    """End a token: a user's own, or another's by an administrator. A revoked one stays as it is."""
+    require_person(subject)
+    if token.user_id != subject.user_id:
+        require(subject, Action.ADMINISTER)
+    if token.revoked_at is not None:
+        return
     with changing_rights():
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
-            append(Event(by, "token.revoke", _target(token)))
+            append(Event(subject.actor, "token.revoke", _target(token)))
 
 
-def _check(wish: TokenWish, rights: Rights) -> None:
-    errors: dict[str, str] = {}
+def _check(wanted: TokenRequest, rights: Rights) -> None:
+    problems: dict[str, list[str]] = {}
     now = timezone.now()
-    if not now < wish.expires_at <= now + _LONGEST:
-        errors["expires_at"] = f"It must end in the future, within {_LONGEST.days} days"
-    if wish.all_groups == bool(wish.groups):
-        errors["groups"] = "Name groups, or say all_groups, not both and not neither"
-    lacking = sorted(action.value for action in wish.actions if not _may_give(rights, action, wish))
+    if not now < wanted.expires_at <= now + _LONGEST:
+        problems["expires_at"] = [f"Write a time in the future, within {_LONGEST.days} days"]
+    if wanted.all_groups == bool(wanted.groups):
+        problems["groups"] = ["Name groups, or set all_groups to true, but not both"]
+    lacking = sorted(action.value for action in wanted.actions if not _may_give(rights, action, wanted))
     if lacking:
-        errors["actions"] = f"You do not have this yourself in all of these groups: {', '.join(lacking)}"
-    if not wish.actions:
-        errors["actions"] = "Name at least one"
-    bad = [network for network in wish.networks if not _is_network(network)]
-    if bad or len(wish.networks) > _MOST_NETWORKS:
-        errors["networks"] = f"Write addresses or networks like 10.0.0.0/8, at most {_MOST_NETWORKS}"
-    if errors:
-        raise ValidationError(errors)
+        problems["actions"] = [f"You do not have this right yourself in all of these groups: {', '.join(lacking)}"]
+    if not wanted.actions:
+        problems["actions"] = ["Name at least one action"]
+    bad = [network for network in wanted.networks if not _is_network(network)]
+    if bad or len(wanted.networks) > _MOST_NETWORKS:
+        problems["networks"] = [f"Write addresses or networks like 10.0.0.0/8, at most {_MOST_NETWORKS}"]
+    if problems:
+        raise Invalid(problems)
 
 
-def _may_give(rights: Rights, action: Action, wish: TokenWish) -> bool:
-    if wish.all_groups or action in GLOBAL_ACTIONS:
-        return wish.all_groups and rights.allows(action, None)
-    return all(rights.allows(action, group.pk) for group in wish.groups)
+def _may_give(rights: Rights, action: Action, wanted: TokenRequest) -> bool:
+    if wanted.all_groups or action in GLOBAL_ACTIONS:
+        return wanted.all_groups and rights.allows(action, None)
+    return all(rights.allows(action, group.pk) for group in wanted.groups)
 
 
 def _is_network(text: str) -> bool:
@@ -112,10 +119,10 @@ def _target(token: ApiToken) -> Target:
     return Target("token", token.pk, token.full_name)
 
 
-def _described(token: ApiToken, wish: TokenWish) -> dict[str, Any]:
+def _described(token: ApiToken, wanted: TokenRequest) -> dict[str, Any]:
     return {
         "actions": token.actions,
-        "groups": None if wish.all_groups else [group.name for group in wish.groups],
+        "groups": None if wanted.all_groups else [group.name for group in wanted.groups],
         "networks": token.networks,
-        "expires_at": wish.expires_at.isoformat(),
+        "expires_at": wanted.expires_at.isoformat(),
     }

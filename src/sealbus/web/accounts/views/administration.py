@@ -1,4 +1,4 @@
-"""`/users`, `/roles`, `/groups`, `/assignments`: for whoever administers, in all groups."""
+"""`/users`, `/roles`, `/groups`, `/assignments`: for administrators of the whole site."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
-from sealbus.web.access.strict import query_of
-from sealbus.web.accounts import queries, services
+from sealbus.web.accounts import services
 from sealbus.web.accounts.models import Assignment, Group, Role, User
 from sealbus.web.accounts.serializers import (
     AssignmentForm,
@@ -31,30 +29,30 @@ from sealbus.web.accounts.serializers import (
     UserQuery,
     UserShown,
 )
-from sealbus.web.accounts.views.reading import body_of
+from sealbus.web.http.rest import SubjectViewSet
+from sealbus.web.http.strict import body_of, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from django.db.models import Model, QuerySet
+    from django.db.models import QuerySet
     from rest_framework.request import Request
 
 __all__ = ["AssignmentsView", "GroupsView", "RolesView", "UsersView"]
 
 _ADMINISTER = may(Action.ADMINISTER)
 _GIVE = may(Action.ADMINISTER, people_only=True)
-"""What gives rights, or a way into an account: by a token it would make the token more than it is."""
+"""For what gives rights, or a way into an account. Not for tokens: a token could give itself more than it has."""
 
 
-class _Administered(mixins.RetrieveModelMixin, mixins.ListModelMixin, ScopedViewSet):
-    """Things of the whole site: no group has them."""
+class _Administered(mixins.RetrieveModelMixin, mixins.ListModelMixin, SubjectViewSet):
+    """Rows of the whole site: they belong to no group."""
 
-    group_path = ""
     lookup_value_regex = r"[0-9]{1,18}"
 
 
 class UsersView(_Administered):
-    """Users. Deleting one switches him off."""
+    """Users. Deleting a user deactivates the account."""
 
     queryset = User.objects.all()
     serializer_class = UserShown
@@ -63,7 +61,7 @@ class UsersView(_Administered):
     ) | dict.fromkeys(("create", "partial_update", "password_link", "reset_second_factor"), _GIVE)  # fmt: skip
 
     def get_queryset(self) -> QuerySet[User]:
-        """All, or those that the query picks."""
+        """All, or those that the query selects."""
         users: QuerySet[User] = super().get_queryset()
         return users.filter(**query_of(self.request, UserQuery, paged=True)) if self.action == "list" else users
 
@@ -75,50 +73,49 @@ class UsersView(_Administered):
     @extend_schema(request=UserForm, responses={201: UserShown})
     def create(self, request: Request) -> Response:
         """A user without rights, and without a password unless one is sent."""
-        user = services.create_user(by=self.subject.actor, **body_of(request, UserForm))
+        user = services.create_user(subject=self.subject, **body_of(request, UserForm))
         return Response(UserShown(user).data, status=201)
 
     @extend_schema(request=UserChangeForm, responses=UserShown)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change or switch off a user. 409 for the last administrator."""
+        """Change or deactivate a user. 409 for the last administrator."""
         user = self.get_object()
         body = dict(body_of(request, UserChangeForm))
         version = body.pop("version", None)
         changes = services.UserChanges(**body)
-        services.change_user(by=self.subject.actor, user=user, changes=changes, version=version)
+        services.change_user(subject=self.subject, user=user, changes=changes, version=version)
         return Response(UserShown(user).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Switch a user off. 409 for the last administrator."""
-        changes = services.UserChanges(is_active=False)
-        services.change_user(by=self.subject.actor, user=self.get_object(), changes=changes)
+        """Deactivate a user. 409 for the last administrator."""
+        services.deactivate_user(subject=self.subject, user=self.get_object())
         return Response(status=204)
 
     @extend_schema(request=None, responses={201: LinkShown})
     @action(detail=True, methods=["post"], url_path="password-link")
     def password_link(self, request: Request, pk: str) -> Response:
         """A link with which this user sets a new password."""
-        made = services.password_link(self.get_object(), by=self.subject.actor)
+        made = services.password_link(subject=self.subject, user=self.get_object())
         return Response(LinkShown(made).data, status=201)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"], url_path="end-sessions")
     def end_sessions(self, request: Request, pk: str) -> Response:
         """End all sessions of a user."""
-        services.end_sessions(by=self.subject.actor, user=self.get_object())
+        services.end_sessions(subject=self.subject, user=self.get_object())
         return Response(status=204)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"], url_path="reset-second-factor")
     def reset_second_factor(self, request: Request, pk: str) -> Response:
-        """Remove the second factors of somebody who has lost them, and end his sessions."""
-        services.reset_second_factor(by=self.subject.actor, user=self.get_object())
+        """Remove the second factors of a user who has lost them, and end the user's sessions."""
+        services.reset_second_factor(subject=self.subject, user=self.get_object())
         return Response(status=204)
 
 
 class RolesView(_Administered):
-    """Roles. The shipped ones are changed and removed like any other."""
+    """Roles. The shipped ones are changed and deleted like any other."""
 
     queryset = Role.objects.prefetch_related("grants")
     serializer_class = RoleShown
@@ -130,28 +127,29 @@ class RolesView(_Administered):
     @extend_schema(request=RoleForm, responses={201: RoleShown})
     def create(self, request: Request) -> Response:
         """A new role."""
-        role = services.create_role(by=self.subject.actor, wanted=_role_changes(body_of(request, RoleForm)))
+        role = services.create_role(subject=self.subject, wanted=services.RoleChanges.of(body_of(request, RoleForm)))
         return Response(RoleShown(role).data, status=201)
 
     @extend_schema(request=RoleChangeForm, responses=RoleShown)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a role for all who hold it. 409 where nobody would administer any more."""
+        """Change a role for all users who have it. 409 if nobody would administer any more."""
         role = self.get_object()
         body = body_of(request, RoleChangeForm)
-        services.change_role(by=self.subject.actor, role=role, changes=_role_changes(body), version=body.get("version"))
+        changes = services.RoleChanges.of(body)
+        services.change_role(subject=self.subject, role=role, changes=changes, version=body.get("version"))
         return Response(RoleShown(Role.objects.get(pk=role.pk)).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Remove a role, and take it from all who hold it. 409 where nobody would administer any more."""
-        services.delete_role(by=self.subject.actor, role=self.get_object())
+        """Delete a role, and take it from all users. 409 if nobody would administer any more."""
+        services.delete_role(subject=self.subject, role=self.get_object())
         return Response(status=204)
 
 
 class GroupsView(_Administered):
-    """Device groups: those in which the caller sees something. Deleting one archives it."""
+    """Device groups in which the caller may view something. Deleting one archives it."""
 
-    queryset = Group.objects.none()
+    queryset = Group.objects.all()
     serializer_class = GroupShown
     access: ClassVar[Mapping[str, Requirement]] = {
         "list": Requirement(),
@@ -159,38 +157,30 @@ class GroupsView(_Administered):
         **dict.fromkeys(("create", "partial_update", "destroy"), _ADMINISTER),
     }
 
-    def get_queryset(self) -> QuerySet[Any]:
-        """What the caller may know of."""
-        return queries.visible_groups(self.subject.rights)
-
-    def group_of(self, found: Model) -> int | None:
-        """Itself."""
-        return int(found.pk)
-
     @extend_schema(request=GroupForm, responses={201: GroupShown})
     def create(self, request: Request) -> Response:
         """A new group."""
-        group = services.create_group(by=self.subject.actor, **body_of(request, GroupForm))
+        group = services.create_group(subject=self.subject, **body_of(request, GroupForm))
         return Response(GroupShown(group).data, status=201)
 
     @extend_schema(request=GroupChangeForm, responses=GroupShown)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Rename a group."""
+        """Change the name or the text of a group."""
         group = self.get_object()
         body = dict(body_of(request, GroupChangeForm))
         version = body.pop("version", None)
-        services.change_group(by=self.subject.actor, group=group, changes=body, version=version)
+        services.change_group(subject=self.subject, group=group, changes=body, version=version)
         return Response(GroupShown(group).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         """Archive a group."""
-        services.archive_group(by=self.subject.actor, group=self.get_object())
+        services.archive_group(subject=self.subject, group=self.get_object())
         return Response(status=204)
 
 
 class AssignmentsView(_Administered):
-    """Who holds which role where."""
+    """Which user has which role where."""
 
     queryset = Assignment.objects.select_related("user", "role", "group").order_by("pk")
     serializer_class = AssignmentShown
@@ -200,33 +190,23 @@ class AssignmentsView(_Administered):
     }
 
     def get_queryset(self) -> QuerySet[Assignment]:
-        """All, or those that the query picks."""
+        """All, or those that the query selects."""
         held: QuerySet[Assignment] = super().get_queryset()
         return held.filter(**query_of(self.request, AssignmentQuery, paged=True)) if self.action == "list" else held
 
     @extend_schema(parameters=[AssignmentQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """All that is held."""
+        """All assignments."""
         return super().list(request, *args, **kwargs)
 
     @extend_schema(request=AssignmentForm, responses={201: AssignmentShown})
     def create(self, request: Request) -> Response:
         """Give a user a role in one group, or in all (`group` null)."""
-        held = services.assign(by=self.subject.actor, **body_of(request, AssignmentForm))
+        held = services.assign(subject=self.subject, **body_of(request, AssignmentForm))
         return Response(AssignmentShown(held).data, status=201)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Take a role away. 409 where nobody would administer any more."""
-        services.unassign(by=self.subject.actor, assignment=self.get_object())
+        """Take a role away. 409 if nobody would administer any more."""
+        services.unassign(subject=self.subject, assignment=self.get_object())
         return Response(status=204)
-
-
-def _role_changes(body: Mapping[str, Any]) -> services.RoleChanges:
-    actions = body.get("actions")
-    return services.RoleChanges(
-        name=body.get("name"),
-        text=body.get("text"),
-        actions=None if actions is None else frozenset(Action(each) for each in actions),
-        needs_second_factor=body.get("needs_second_factor"),
-    )

@@ -1,4 +1,4 @@
-"""Links that open something once, by API: the secret is all that is asked for."""
+"""Links that work once, by API: the caller needs nothing but the secret."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import EVERYBODY, Requirement
 from sealbus.web.accounts import services
 from sealbus.web.accounts.serializers import LinkForm, PasswordForm, SetUpForm, SetUpShown, UserShown
 from sealbus.web.accounts.subjects import EMERGENCY_KEY
-from sealbus.web.accounts.views.reading import body_of
+from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.strict import body_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,36 +32,36 @@ class SetUpView(APIView):
 
     @extend_schema(responses=SetUpShown)
     def get(self, request: Request) -> Response:
-        """Whether the site waits for its first administrator; nothing else."""
+        """Whether the site has no administrator yet; nothing else."""
         return Response({"open": services.setup_open()})
 
     @extend_schema(request=SetUpForm, responses={201: UserShown})
     def post(self, request: Request) -> Response:
-        """Make the first administrator. 409 where there is one."""
+        """Create the first administrator. 409 if there is one."""
         user = services.set_up(**body_of(request, SetUpForm), address=rest_subject(request).actor.address)
         return Response(UserShown(user).data, status=201)
 
 
 class PasswordLinkView(APIView):
-    """A new password, by the link that an administrator has made."""
+    """A new password, by a link from an administrator."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}
 
     @extend_schema(request=PasswordForm, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Set the password, and end all sessions of this user."""
+        """Set the password, and end all sessions of the user."""
         services.set_password(**body_of(request, PasswordForm), address=rest_subject(request).actor.address)
         return Response(status=204)
 
 
 class EmergencyView(APIView):
-    """The view in an emergency, by a link from the shell of the plant."""
+    """The view in an emergency, by a link from the shell of the site's machine."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}
 
     @extend_schema(request=LinkForm, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Turn this session into one that may watch everything and nothing else."""
+        """Turn this session into one that may view everything and do nothing else."""
         enter_emergency(
             request._request, str(body_of(request, LinkForm)["secret"]), rest_subject(request).actor.address
         )
@@ -69,7 +69,7 @@ class EmergencyView(APIView):
 
 
 def enter_emergency(request: HttpRequest, secret: str, address: str) -> None:
-    """Whoever was signed in is signed out, and the session gets a new id. Raises PermissionDenied."""
+    """A signed-in user is signed out, and the session gets a new id. Raises Forbidden for a bad secret."""
     link = services.open_emergency(secret=secret, address=address)
     logout(request)
     request.session[EMERGENCY_KEY] = link.pk

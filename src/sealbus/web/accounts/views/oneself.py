@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from allauth.mfa.models import Authenticator
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.authentication import rest_subject
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
 from sealbus.web.accounts import queries, services
 from sealbus.web.accounts.models import ApiToken, User
 from sealbus.web.accounts.reviewing import MeShown, ReviewShown, shown_subject
 from sealbus.web.accounts.serializers import IssuedTokenShown, TokenForm, TokenShown
 from sealbus.web.accounts.subjects import used_second_factor
-from sealbus.web.accounts.views.reading import body_of
+from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.rest import SubjectViewSet
+from sealbus.web.http.strict import body_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,13 +33,13 @@ _ONESELF = Requirement(people_only=True)
 
 
 class MeView(APIView):
-    """Who the caller is."""
+    """The caller."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": Requirement(before_second_factor=True)}
 
     @extend_schema(responses=MeShown)
     def get(self, request: Request) -> Response:
-        """Who asks, his rights, and the state of his second factor."""
+        """The caller, the caller's rights, and the state of the second factor."""
         subject = rest_subject(request)
         user = request._request.user
         kinds = Authenticator.objects.filter(user=subject.user_id).values_list("type", flat=True)
@@ -49,45 +48,38 @@ class MeView(APIView):
         return Response(MeShown(shown).data)
 
 
-class TokensView(mixins.RetrieveModelMixin, mixins.ListModelMixin, ScopedViewSet):
-    """One's own tokens; for whoever administers, those of everybody. Deleting one revokes it."""
+class TokensView(mixins.RetrieveModelMixin, mixins.ListModelMixin, SubjectViewSet):
+    """The caller's own tokens; for an administrator, those of all users. Deleting one revokes it."""
 
-    queryset = ApiToken.objects.none()
+    queryset = ApiToken.objects.select_related("user").prefetch_related("groups")
     serializer_class = TokenShown
-    group_path = ""
     lookup_value_regex = r"[0-9]{1,18}"
     access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(("list", "retrieve", "create", "destroy"), _ONESELF)
 
-    def get_queryset(self) -> QuerySet[Any]:
-        """What the caller may see."""
-        return queries.tokens_for(self.subject)
-
     @extend_schema(request=TokenForm, responses={201: IssuedTokenShown})
     def create(self, request: Request) -> Response:
-        """A token of one's own, with at most what one has. Its secret is told in this answer only."""
+        """A token with at most the caller's own rights. Its secret is shown in this answer only."""
         body = dict(body_of(request, TokenForm))
         actions = frozenset(Action(each) for each in body.pop("actions"))
         groups, networks = tuple(body.pop("groups")), tuple(body.pop("networks"))
-        wish = services.TokenWish(actions=actions, groups=groups, networks=networks, **body)
-        issued = services.issue_token(by=self.subject, wish=wish)
+        wanted = services.TokenRequest(actions=actions, groups=groups, networks=networks, **body)
+        issued = services.issue_token(subject=self.subject, wanted=wanted)
         return Response(IssuedTokenShown(issued.token, context={"secret": issued.secret}).data, status=201)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         """Revoke a token."""
-        token = get_object_or_404(self.get_queryset(), pk=pk)
-        services.revoke_token(by=self.subject.actor, token=token)
+        services.revoke_token(subject=self.subject, token=self.get_object())
         return Response(status=204)
 
 
-class AccessReviewView(mixins.ListModelMixin, ScopedViewSet):
-    """Who can do what where, with last login and last use of tokens: for the regular look at rights."""
+class AccessReviewView(mixins.ListModelMixin, SubjectViewSet):
+    """Which user can do what where, with last login and last use of tokens: for the regular review of rights."""
 
     queryset = User.objects.none()
     serializer_class = ReviewShown
-    group_path = ""
     access: ClassVar[Mapping[str, Requirement]] = {"list": may(Action.AUDIT)}
 
     def get_queryset(self) -> QuerySet[User]:
-        """Everybody."""
-        return queries.reviewed_users()
+        """All users."""
+        return queries.reviewed_users(self.subject)

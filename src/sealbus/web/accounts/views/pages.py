@@ -1,5 +1,5 @@
-"""The start page, and those that printed links lead to: one plain form, and a small script that takes the secret from
-behind the `#`.
+"""The start page and the pages behind printed links: one plain form, and a small script that reads the secret behind the
+`#`.
 """
 
 from __future__ import annotations
@@ -7,17 +7,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.debug import sensitive_post_parameters
-from rest_framework.exceptions import APIException
 
 from sealbus.web.access.gate import subject_of
 from sealbus.web.access.requirement import EVERYBODY
 from sealbus.web.accounts import services
 from sealbus.web.accounts.views.links import enter_emergency
+from sealbus.web.errors import Invalid, WebError
+from sealbus.web.http.rest_errors import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ __all__ = ["LinkPage", "StartPage"]
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What a page says."""
+    """The texts of a page."""
 
     title: str
     text: str
@@ -55,7 +55,7 @@ _PAGES = {
     ),
     "emergency": _Words(
         "Emergency view",
-        "You will see everything and change nothing. What you open is recorded.",
+        "You will see everything and can change nothing. Opening the view is recorded.",
         "Open the view",
         "The emergency view is open in this browser.",
         asks_password=False,
@@ -65,7 +65,7 @@ _LONGEST = {"secret": 200, "username": 100, "password": 256}
 
 
 class StartPage(View):
-    """Says what runs here, and what to do next."""
+    """What runs here, and what to do next."""
 
     access = {"GET": EVERYBODY}  # noqa: RUF012 - as every view declares it
 
@@ -76,7 +76,7 @@ class StartPage(View):
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
 class LinkPage(View):
-    """GET shows the form, POST does it."""
+    """GET shows the form, POST submits it."""
 
     kind = ""
     access = {"GET": EVERYBODY, "POST": EVERYBODY}  # noqa: RUF012 - as every view declares it
@@ -86,19 +86,20 @@ class LinkPage(View):
         return self._page(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Do it, or show what is wrong."""
+        """Submit, or show what is wrong."""
         sent = {name: request.POST.get(name, "")[:longest] for name, longest in _LONGEST.items()}
         try:
             if self.kind != "emergency" and sent["password"] != request.POST.get("again"):
-                raise ValidationError({"password": "The two passwords differ"})
-            self._do(request, sent)
-        except ValidationError as error:
-            return self._page(request, 400, **_kept(sent), errors=error.messages)
-        except APIException as error:
-            return self._page(request, error.status_code, **_kept(sent), errors=[str(error.detail)])
+                raise Invalid({"password": ["The two passwords differ"]})
+            self._submit(request, sent)
+        except Invalid as error:
+            texts = [text for texts in error.problems.values() for text in texts]
+            return self._page(request, status_of(error), **_kept(sent), errors=texts)
+        except WebError as error:
+            return self._page(request, status_of(error), **_kept(sent), errors=[error.text])
         return self._page(request, is_done=True)
 
-    def _do(self, request: HttpRequest, sent: Mapping[str, str]) -> None:
+    def _submit(self, request: HttpRequest, sent: Mapping[str, str]) -> None:
         address = subject_of(request).actor.address
         if self.kind == "setup":
             services.set_up(**sent, address=address)
@@ -112,5 +113,5 @@ class LinkPage(View):
 
 
 def _kept(sent: Mapping[str, str]) -> dict[str, str]:
-    """What need not be typed again. The secret was in this browser before, and the page is stored nowhere."""
+    """What need not be typed again. The secret came from this browser, and no cache stores the page."""
     return {"username": sent["username"], "secret": sent["secret"]}

@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from sealbus.errors import LocalError
 from sealbus.protocol import Place, parse_place
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices.models import STATE_CHOICES, Command
+from sealbus.web.http.strict import Strict
 
 __all__ = ["CommandShown", "CommandsShown", "ReadForm", "ScanRegistersForm", "ScanUnitsForm", "SunSpecForm", "TestForm"]
 

@@ -7,10 +7,10 @@ from typing import Any
 from rest_framework import serializers
 
 from sealbus.plant import RETENTION_BOUNDS, FieldProblem
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices.fields import BoundedForm, columns_of
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
 from sealbus.web.devices.site_rules import network_problems, retention_problems, serial_problems
+from sealbus.web.http.strict import Strict
 
 __all__ = ["AllowedNetworkForm", "RetentionForm", "SerialPatternForm"]
 

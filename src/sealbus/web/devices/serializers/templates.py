@@ -8,9 +8,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices.models import Device, Template
 from sealbus.web.devices.serializers.configured import Seen
+from sealbus.web.http.strict import Strict
 
 __all__ = ["ApplyForm", "SunSpecTagsForm", "SunSpecTagsShown", "TemplateListed", "TemplateShown"]
 

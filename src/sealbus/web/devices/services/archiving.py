@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import dependents
-from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.audited_writes import compare_and_swap, kind_of, record, require
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     import datetime
@@ -36,7 +36,7 @@ def archive(*, row: Connection | Device | Tag, subject: Subject) -> None:
         return
     now = timezone.now()
     with transaction.atomic():
-        announce("plan")
+        bump_version("plan")
         tags = tags.live()
         _refuse_if_needed(tags, subject)
         counts = {"tags": tags.exclude(pk=_own_id(row, Tag)).update(archived_at=now)}
@@ -55,7 +55,7 @@ def restore(*, row: Connection | Device | Tag, subject: Subject) -> None:
     then: datetime.datetime = row.archived_at
     try:
         with transaction.atomic():
-            announce("plan")
+            bump_version("plan")
             counts = {
                 "devices": devices.filter(archived_at=then).exclude(pk=_own_id(row, Device)).update(archived_at=None)
             }

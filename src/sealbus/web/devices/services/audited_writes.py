@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import PermissionDenied
 
-from sealbus.web.access.errors import Conflict
 from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

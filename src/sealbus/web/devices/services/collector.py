@@ -19,12 +19,12 @@ from django.utils import timezone
 
 from sealbus import plant
 from sealbus.plant import FINAL_STATES, CommandKind, CommandProgress, CommandResult, CommandState, next_states
-from sealbus.web.access.models import Heartbeat
 from sealbus.web.access.subject import NOBODY, Subject
 from sealbus.web.accounts.models import ApiToken, User
 from sealbus.web.accounts.subjects import subject_of_token, subject_of_user
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, append
+from sealbus.web.coordination.models import Lease
 from sealbus.web.devices.models import Command
 from sealbus.web.devices.queries import tag_plans
 from sealbus.web.devices.services.commands import NEEDED
@@ -93,7 +93,7 @@ def record_sent(worker: str, command_id: int) -> bool:
     """
     now = timezone.now()
     with transaction.atomic():
-        lease = Heartbeat.objects.select_for_update().filter(holder=worker)
+        lease = Lease.objects.select_for_update().filter(holder=worker)
         rows = Command.objects.filter(
             pk=command_id, claimed_by=worker, withdraw_requested_at__isnull=True, deadline__gt=now
         )

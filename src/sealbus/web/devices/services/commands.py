@@ -19,13 +19,13 @@ from rest_framework.exceptions import PermissionDenied, Throttled
 
 from sealbus.plant import CommandKind, CommandState, next_states
 from sealbus.web.access.actions import Action
-from sealbus.web.access.errors import Conflict
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, append
-from sealbus.web.devices.hints import announce
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import Command
 from sealbus.web.devices.services.audited_writes import require
 from sealbus.web.devices.services.ending import expire_overdue, target_of
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) ->
             require(subject, action, request.group_id)
         _refuse_what_is_off(request)
     with transaction.atomic():
-        announce("command")
+        bump_version("command")
         expire_overdue()  # they must not use up the bounds while no collector runs
         _refuse_too_many(requests, subject)
         commands = [_command(request, subject) for request in requests]
@@ -96,7 +96,7 @@ def withdraw_command(*, command: Command, subject: Subject) -> Command:
         require(subject, Action.CONFIGURE, command.group_id)
     now = timezone.now()
     with transaction.atomic():
-        announce("command")
+        bump_version("command")
         locked = Command.objects.select_for_update().get(pk=command.pk)
         state, kind = CommandState(locked.state), CommandKind(locked.kind)
         if CommandState.WITHDRAWN not in next_states(state, kind):
@@ -151,7 +151,7 @@ def _refuse_what_is_off(request: CommandRequest) -> None:
 
 
 def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> None:
-    """Call this after `announce`, whose row lock makes two requests at the same moment count each other."""
+    """Call this after `bump_version`, whose row lock makes two requests at the same moment count each other."""
     now = timezone.now()
     own = Command.objects.filter(actor_id=_user_of(subject))
     for kind in {request.kind for request in requests}:

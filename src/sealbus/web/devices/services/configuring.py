@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from sealbus.web.access.actions import Action
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import circle_in
-from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.audited_writes import alter, insert, require
 from sealbus.web.errors import Conflict, Invalid
@@ -37,7 +37,7 @@ def create(*, row: _Configured, subject: Subject) -> _Configured:
     """Store a new connection, device or tag."""
     require(subject, Action.CONFIGURE, *groups_touched(row, {}))
     with transaction.atomic():
-        announce("plan")
+        bump_version("plan")
         insert(row, subject=subject)
         _refuse_circles(row)
     return row
@@ -49,7 +49,7 @@ def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> 
     if row.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
     with transaction.atomic():
-        announce("plan")
+        bump_version("plan")
         alter(row, fields, subject=subject)
         _refuse_circles(row)
     return row

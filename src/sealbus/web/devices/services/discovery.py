@@ -16,10 +16,10 @@ from sealbus.plant import (
     SunSpecFound,
     tags_of,
 )
-from sealbus.web.access.errors import Conflict
 from sealbus.web.devices.models import Command, Tag
 from sealbus.web.devices.services.templates import tags_into
 from sealbus.web.devices.sunspec import model_definition
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -15,7 +15,7 @@ from sealbus.plant import CommandState
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
-from sealbus.web.devices.hints import announce
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import Command
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def end_command(command: Command, to: CommandState, *, reason: str = "", result:
     """Move a command to a final state, audited in the name of the account that requested it."""
     reason = clean(reason)[:_LONGEST_REASON]
     with transaction.atomic():
-        announce("command")  # before the row is locked, as everywhere: in the other order two of these could deadlock
+        bump_version(
+            "command"
+        )  # before the row is locked, as everywhere: in the other order two of these could deadlock
         fields = {"reason": reason, "result": result, "finished_at": timezone.now()}
         if not Command.objects.compare_and_swap(command, to, **fields):
             return False

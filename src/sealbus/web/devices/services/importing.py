@@ -17,12 +17,11 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.models import Version
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.coordination.versions import bump_version, read_version
 from sealbus.web.devices.calculated import unseen_inputs
 from sealbus.web.devices.columns import MODELS, Table
-from sealbus.web.devices.hints import announce
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.services.audited_writes import note_refused, storable
@@ -59,7 +58,7 @@ def import_rows(
     """Store rows, or report what would happen. Nothing is stored if the report has a problem in the end. `about`: the
     audit's target where it is not the table (a template applied to a device).
     """
-    seen = Version.current("plan")
+    seen = read_version("plan")
     batch = _judged(table, rows, report, subject)
     if batch.was_refused:
         note_refused(subject, f"{table.value[:-1]}.import")
@@ -67,8 +66,8 @@ def import_rows(
         return report
     try:
         with transaction.atomic():
-            announce("plan")
-            if Version.current("plan") != seen + 1:
+            bump_version("plan")
+            if read_version("plan") != seen + 1:
                 report.clear()
                 batch = _judged(table, rows, report, subject)
             if not report.has_problems():

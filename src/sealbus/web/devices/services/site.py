@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.devices.hints import announce
+from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
 from sealbus.web.devices.services.audited_writes import alter, detail_of, insert, record, require, storable
 from sealbus.web.errors import Conflict
@@ -29,7 +29,7 @@ def create_setting(*, row: _Setting, subject: Subject) -> _Setting:
     """Store a new one."""
     require(subject, Action.ADMINISTER, None)
     with transaction.atomic():
-        announce("plan")
+        bump_version("plan")
         insert(row, subject=subject)
     return row
 
@@ -38,7 +38,7 @@ def change_setting(*, row: _Setting, fields: Mapping[str, Any], subject: Subject
     """Change members of one."""
     require(subject, Action.ADMINISTER, None)
     with transaction.atomic():
-        announce("plan")
+        bump_version("plan")
         if isinstance(row, RetentionClass):
             alter(row, fields, subject=subject)
         else:
@@ -51,7 +51,7 @@ def delete_setting(*, row: _Setting, subject: Subject) -> None:
     require(subject, Action.ADMINISTER, None)
     try:
         with transaction.atomic():
-            announce("plan")
+            bump_version("plan")
             record(subject, row, "delete", {"old": detail_of(row)})
             row.delete()
     except ProtectedError:

@@ -12,8 +12,6 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from sealbus.plant import CommandKind
-from sealbus.web.access.errors import Conflict
-from sealbus.web.access.strict import query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import Command
@@ -29,14 +27,16 @@ from sealbus.web.devices.serializers.commands import (
 from sealbus.web.devices.serializers.templates import SunSpecTagsForm, SunSpecTagsShown
 from sealbus.web.devices.services import CommandRequest
 from sealbus.web.devices.views.exchange import ImportQuery, answer
+from sealbus.web.errors import Conflict
+from sealbus.web.http.strict import query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rest_framework.request import Request
 
-    from sealbus.web.access.strict import Strict
     from sealbus.web.devices.models import Connection, Device, Tag
+    from sealbus.web.http.strict import Strict
 
 __all__ = ["ConnectionCommands", "DeviceCommands", "TagCommands"]
 

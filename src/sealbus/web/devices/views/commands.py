@@ -20,11 +20,11 @@ from rest_framework.response import Response
 from sealbus.plant import CommandState
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
-from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.models import KIND_CHOICES, STATE_CHOICES, Command
 from sealbus.web.devices.serializers.commands import CommandShown
+from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

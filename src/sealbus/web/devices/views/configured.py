@@ -15,10 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.json_bodies import JsonBody
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
-from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.interchange import Report
@@ -27,6 +24,9 @@ from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.tables import rows_of
 from sealbus.web.devices.views.command_actions import ConnectionCommands, DeviceCommands, TagCommands
 from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of
+from sealbus.web.http.json_bodies import JsonBody
+from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

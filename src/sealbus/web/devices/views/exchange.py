@@ -15,10 +15,10 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
-from sealbus.web.access.problems import problem_body
-from sealbus.web.access.strict import Strict
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.exporting import export_csv, export_json
+from sealbus.web.http.problems import problem_body
+from sealbus.web.http.strict import Strict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,11 +11,11 @@ from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
-from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
 from sealbus.web.devices.serializers import AllowedNetworkForm, RetentionForm, SerialPatternForm
+from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

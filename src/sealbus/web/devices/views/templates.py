@@ -16,14 +16,14 @@ from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
-from sealbus.web.access.rest import ScopedViewSet
-from sealbus.web.access.strict import Strict, query_of
 from sealbus.web.devices import services
 from sealbus.web.devices.interchange import Report
 from sealbus.web.devices.models import Template
 from sealbus.web.devices.serializers.templates import ApplyForm, TemplateListed, TemplateShown
 from sealbus.web.devices.template_body import TemplateDocument
 from sealbus.web.devices.views.exchange import ImportQuery, ReportShown, answer
+from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

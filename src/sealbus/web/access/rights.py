@@ -1,0 +1,39 @@
+"""The second check of a right, in the service that makes the change. The first is the gate's.
+
+Services call `require` before anything else. Nothing between gate and service asks again, and no service leaves it out:
+a page, the API, an import and a background action reach the same service.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sealbus.web.access.gate import refused
+from sealbus.web.access.requirement import Verdict
+from sealbus.web.access.subject import ActorKind
+from sealbus.web.errors import Forbidden
+
+if TYPE_CHECKING:
+    from sealbus.web.access.actions import Action
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["require", "require_person"]
+
+
+def require(subject: Subject, action: Action, *group_ids: int | None) -> None:
+    """Raise Forbidden, and have it recorded, unless the right is there in each of these groups (None: in all groups)."""
+    if not all(subject.rights.allows(action, group_id) for group_id in group_ids or (None,)):
+        refused.send(require, subject=subject, verdict=Verdict.REFUSED, action=action.value)
+        raise Forbidden
+
+
+def require_person(subject: Subject) -> None:
+    """Raise Forbidden, and have it recorded, for a token or a session without an account.
+
+    What gives rights, or a way into an account, is not for tokens: a token could give itself more than it has.
+    """
+    if subject.actor.kind is ActorKind.SYSTEM:
+        return
+    if subject.is_token or subject.user_id is None:
+        refused.send(require_person, subject=subject, verdict=Verdict.NOT_FOR_TOKENS)
+        raise Forbidden("Only a person in a session may do this", code="not-for-tokens")

@@ -1,0 +1,112 @@
+"""`/collector`: the state of each connection and the problems of the plan, requested over the bus, as far as visible."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from sealbus.bus import STATE_TOPIC, decode_collector_state
+from sealbus.errors import SealbusError
+from sealbus.plant import name_of_collector
+from sealbus.web.access.actions import Action
+from sealbus.web.access.requirement import Requirement, may
+from sealbus.web.devices.models import Connection, Device, Tag
+from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.strict import Strict, query_of
+from sealbus.web.trends.service import running_service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rest_framework.request import Request
+
+    from sealbus.plant import CollectorState, Problem
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["CollectorView"]
+
+
+class _ConnectionShown(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(["idle", "up", "down", "refused"])
+    why = serializers.CharField(help_text="The reason of the last failure")
+    since_us = serializers.IntegerField(help_text="Since when it has this status, in microseconds")
+    last_answer_us = serializers.IntegerField(allow_null=True)
+    sent = serializers.IntegerField(help_text="Requests since the collector knows this connection")
+    answered = serializers.IntegerField()
+    silent = serializers.IntegerField(help_text="Requests that were not answered in time")
+    silent_units = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Units that are not polled for now because they do not answer"
+    )
+    identity_problem = serializers.CharField(help_text="What is wrong with the files of its identity")
+    certificate_not_after_us = serializers.IntegerField(allow_null=True, help_text="Of the server's certificate")
+
+
+class _ProblemShown(serializers.Serializer[Any]):
+    what = serializers.ChoiceField(["connection", "device", "tag", "calculated", "networks"])
+    id = serializers.IntegerField()
+    text = serializers.CharField()
+
+
+class _CollectorShown(serializers.Serializer[Any]):
+    answers = serializers.BooleanField(
+        help_text="False: no collector runs, or the bus is not connected; then the lists are empty"
+    )
+    connections = _ConnectionShown(many=True)
+    problems = _ProblemShown(many=True, help_text="The rows of the configuration that cannot be used, and why")
+
+
+class CollectorView(APIView):
+    """The state of the collector."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"GET": may(Action.VIEW)}
+
+    @extend_schema(operation_id="collector_retrieve", responses=_CollectorShown)
+    def get(self, request: Request) -> Response:
+        """The state of each connection, and the rows that cannot be collected."""
+        query_of(request, Strict)
+        subject, state = rest_subject(request), _collector_state()
+        if state is None:
+            return Response(_CollectorShown({"answers": False, "connections": [], "problems": []}).data)
+        seen = _visible(Connection, subject, {each.id for each in state.connections})
+        shown = [each for each in state.connections if each.id in seen]
+        problems = _visible_problems(state.problems, subject)
+        return Response(_CollectorShown({"answers": True, "connections": shown, "problems": problems}).data)
+
+
+def _collector_state() -> CollectorState | None:
+    """None where no collector answers in time."""
+    service = running_service()
+    if service is None:
+        return None
+    answer_s = service.limits.collector_answer_s
+    asked = service.bus.request(name_of_collector(STATE_TOPIC), b"", timeout_s=answer_s)
+    try:
+        payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(answer_s + 1)
+        return decode_collector_state(payload)
+    except (SealbusError, TimeoutError):
+        return None
+
+
+def _visible_problems(problems: tuple[Problem, ...], subject: Subject) -> list[Problem]:
+    kinds: dict[str, Any] = {"connection": Connection, "device": Device, "tag": Tag, "calculated": Tag}
+    shown = []
+    for what, model in kinds.items():
+        found = [each for each in problems if each.what == what]
+        seen = _visible(model, subject, {each.id for each in found})
+        shown += [each for each in found if each.id in seen]
+    if subject.rights.allows(Action.ADMINISTER, None):
+        shown += [each for each in problems if each.what not in kinds]
+    return shown
+
+
+def _visible(model: Any, subject: Subject, ids: set[int]) -> set[int]:
+    """Those of the ids that the caller may see."""
+    if not ids or subject.rights.groups(Action.VIEW) is None:
+        return ids
+    return {pk for pk in model.objects.visible_to(subject).values_list("pk", flat=True) if pk in ids}

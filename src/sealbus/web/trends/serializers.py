@@ -1,0 +1,105 @@
+"""How the API document describes the answers of `responses`. Nothing is serialized by these classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+__all__ = [
+    "AggregatesAnswer",
+    "HistoryAnswer",
+    "RawAnswer",
+    "SeriesAnswer",
+    "ValueAnswer",
+    "ValuesAnswer",
+]
+
+
+@extend_schema_field({"oneOf": [{"type": "number"}, {"type": "boolean"}, {"type": "string"}, {"type": "null"}]})
+class _AnyValue(serializers.Field[Any, Any, Any, Any]):
+    pass
+
+
+def _integers(*, nullable: bool = False) -> serializers.ListField:
+    return serializers.ListField(child=serializers.IntegerField(allow_null=nullable))
+
+
+def _numbers() -> serializers.ListField:
+    return serializers.ListField(child=serializers.FloatField(allow_null=True))
+
+
+_STATES = ["starting", "live", "silent", "cut-off", "history"]
+
+
+class ValuesAnswer(serializers.Serializer[Any]):
+    """`responses.ValuesResponse`."""
+
+    state = serializers.ChoiceField(choices=_STATES)
+    time_us = serializers.IntegerField()
+    tags = _integers()
+    times_us = _integers(nullable=True)
+    values = serializers.ListField(child=_AnyValue())
+    qualities = _integers()
+    reasons = _integers()
+    unknown = _integers()
+
+
+class ValueAnswer(serializers.Serializer[Any]):
+    """`responses.ValueResponse`."""
+
+    state = serializers.ChoiceField(choices=_STATES)
+    tag = serializers.IntegerField()
+    time_us = serializers.IntegerField(allow_null=True)
+    value = _AnyValue()
+    quality = serializers.IntegerField()
+    reason = serializers.IntegerField()
+
+
+class SeriesAnswer(serializers.Serializer[Any]):
+    """`responses.SeriesResponse`."""
+
+    tag = serializers.IntegerField()
+    source = serializers.ChoiceField(choices=["raw", "minute", "hour", "day"])  # type: ignore[assignment]
+    times_us = _integers()
+    values = _numbers()
+    qualities = _integers()
+    reasons = _integers()
+    texts = serializers.ListField(child=serializers.CharField(allow_null=True))
+
+
+class HistoryAnswer(serializers.Serializer[Any]):
+    """`responses.HistoryResponse`."""
+
+    start_us = serializers.IntegerField()
+    end_us = serializers.IntegerField()
+    series = SeriesAnswer(many=True)
+    unknown = _integers()
+
+
+class AggregatesAnswer(serializers.Serializer[Any]):
+    """`responses.AggregatesResponse`."""
+
+    tag = serializers.IntegerField()
+    bucket = serializers.ChoiceField(choices=["minute", "hour", "day"])
+    starts_us = _integers()
+    ends_us = _integers()
+    minimums = _numbers()
+    maximums = _numbers()
+    means = _numbers()
+    lasts = _numbers()
+    counts = _integers()
+    known_us = _integers()
+    bad_us = _integers()
+
+
+class RawAnswer(serializers.Serializer[Any]):
+    """`responses.RawResponse`."""
+
+    tag = serializers.IntegerField()
+    times_us = _integers()
+    values = serializers.ListField(child=_AnyValue())
+    qualities = _integers()
+    reasons = _integers()
+    next = serializers.IntegerField(allow_null=True)
