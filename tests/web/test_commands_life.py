@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
-from rest_framework.exceptions import APIException
 
 from sealbus.plant import (
     FINAL_STATES,
@@ -31,6 +30,7 @@ from sealbus.web.coordination import leases
 from sealbus.web.coordination.models import Lease
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command
+from sealbus.web.errors import Conflict
 from web.people import a_user
 from web.plant_rows import a_device, a_group
 
@@ -255,9 +255,9 @@ def test_what_was_sent_or_has_ended_is_not_withdrawn(user: User, case: str) -> N
     command = sent(user)
     if case == "ended":
         finish(command, CommandState.DONE)
-    with pytest.raises(APIException) as refusal:
+    with pytest.raises(Conflict) as refusal:
         services.withdraw_command(command=command, subject=subject_of(user))
-    assert refusal.value.get_codes() == case
+    assert refusal.value.code == case
     assert state_of(command) == ("sent" if case == "sent" else "done")
 
 
@@ -313,9 +313,9 @@ def test_the_service_requests_no_write(user: User) -> None:
     device = a_device()
     assert device.connection is not None
     request = services.CommandRequest(kind=CommandKind.WRITE, connection=device.connection, device=device)
-    with pytest.raises(APIException) as refusal:
+    with pytest.raises(Conflict) as refusal:
         services.request_commands(requests=[request], subject=subject_of(user))
-    assert refusal.value.get_codes() == "no-writes"
+    assert refusal.value.code == "no-writes"
     assert not Command.objects.exists()
 
 
