@@ -180,7 +180,7 @@ def test_without_demo_a_site_runs_with_what_its_folder_holds(programs: Programs,
 def test_an_unknown_plant_is_an_error_that_lists_those_there_are() -> None:
     done = run_sealbus("simulate", "oil-rig")
     assert done.status == 2
-    assert "known are: pumping-station" in done.stderr
+    assert "write one of: pumping-station" in done.stderr
 
 
 def _children(program: Program) -> dict[int, list[str]]:

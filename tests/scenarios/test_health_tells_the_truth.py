@@ -40,6 +40,7 @@ from django.utils import timezone
 from sealbus import web
 web.boot(Path(sys.argv[1]), os.environ)
 from sealbus.web.coordination import leases
+from sealbus.web.coordination.models import Lease
 from sealbus.web.api.health import current_health
 if sys.argv[2:] == ["beat"]:
     leases.hold("collector/main", "a test")
