@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sealbus.cli.demonstration_files import GATEWAY_TOML, POLICY_TOML
-from sealbus.durable_files import lock_file
+from sealbus.durable_files import PUBLIC, lock_file, write_atomically
 from sealbus.errors import ConfigError
 from sealbus.security import Authority, Identity, KeyFiles, expiries_of
 from sealbus.simulation import DEFAULT_PORT, device_ports
@@ -64,11 +64,6 @@ class Demonstration:
     def url(self) -> str:
         """Endpoint URL of the gateway."""
         return f"mbaps://{_HOST}:{self.mbaps_port}"
-
-    @property
-    def site_url(self) -> str:
-        """Public URL of the site."""
-        return f"http://{_HOST}:{self.web_port}"
 
     @property
     def authority(self) -> Path:
@@ -223,6 +218,4 @@ def _write(file: Path, text: str) -> None:
     """Replace the file atomically; leave it untouched if the text is the same."""
     if file.exists() and file.read_text(encoding="utf-8") == text:
         return
-    new = file.with_name(f".{file.name}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(file)
+    write_atomically(file, text.encode(), mode=PUBLIC, replace=True)
