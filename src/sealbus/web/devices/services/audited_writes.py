@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
-from rest_framework.exceptions import PermissionDenied
 
 from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    from sealbus.web.access.actions import Action
     from sealbus.web.access.subject import Subject
 
 __all__ = [
@@ -32,19 +30,11 @@ __all__ = [
     "kind_of",
     "note_refused",
     "record",
-    "require",
     "storable",
 ]
 
 _KINDS = {"allowednetwork": "allowed-network", "serialpattern": "serial-pattern", "retentionclass": "retention-class"}
 _LEFT_OUT = ("id", "version", "archived_at", "created_at")
-
-
-def require(subject: Subject, action: Action, *group_ids: int | None) -> None:
-    """Raise PermissionDenied, and audit it, unless the subject has the right in each of these groups (None: in all)."""
-    if not all(subject.rights.allows(action, group_id) for group_id in group_ids):
-        note_refused(subject, action.value)
-        raise PermissionDenied("You do not have the right to do this there", code="no-right")
 
 
 def note_refused(subject: Subject, wanted: str) -> None:

@@ -10,22 +10,22 @@ number of processes and tokens. The request, the withdrawal and the end of each 
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
-from rest_framework.exceptions import PermissionDenied, Throttled
 
 from sealbus.plant import CommandKind, CommandState, next_states
 from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, append
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import Command
-from sealbus.web.devices.services.audited_writes import require
 from sealbus.web.devices.services.ending import expire_overdue, target_of
-from sealbus.web.errors import Conflict
+from sealbus.web.errors import Conflict, Forbidden, TooMany
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ class CommandRequest:
 
 
 def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) -> list[Command]:
-    """Store them, all or none. Throttled: too many. Conflict: one of them cannot be executed now."""
+    """Store them, all or none. TooMany: too many. Conflict: one of them cannot be executed now."""
     for request in requests:
         for action in NEEDED[request.kind]:
             require(subject, action, request.group_id)
@@ -137,7 +137,7 @@ def _command(request: CommandRequest, subject: Subject) -> Command:
 def _user_of(subject: Subject) -> int:
     """A command belongs to an account, because its rights are checked again when it is claimed."""
     if subject.user_id is None:
-        raise PermissionDenied("Only a user with an account can request this", code="no-right")
+        raise Forbidden("Only a user with an account can request this")
     return subject.user_id
 
 
@@ -159,15 +159,21 @@ def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> No
         lately = own.filter(kind__in=kinds, requested_at__gt=now - datetime.timedelta(minutes=1))
         times = list(lately.order_by("requested_at").values_list("requested_at", flat=True))
         if len(times) + len(requests) > _A_MINUTE[kind]:
-            wait = 60 - (now - times[0]).total_seconds() if times else 60.0
-            raise Throttled(wait=wait, detail="Too many commands of this kind in a minute.")
+            wait_s = 60 - (now - times[0]).total_seconds() if times else 60.0
+            raise _too_many(wait_s, "Too many commands of this kind in a minute.")
     if own.open().count() + len(requests) > _MOST_OPEN:
-        raise Throttled(wait=10, detail="Too many of your commands have not ended yet")
+        raise _too_many(10, "Too many of your commands have not ended yet")
     if Command.objects.open().count() + len(requests) > _MOST_OPEN_OF_ALL:
-        raise Throttled(wait=10, detail="Too many commands wait for the collector")
+        raise _too_many(10, "Too many commands wait for the collector")
     for request in requests:
         if request.kind in _SCANS and _is_scanned(request.connection, now):
             raise Conflict("This connection is being scanned already: wait for that scan, or withdraw it", code="busy")
+
+
+def _too_many(wait_s: float, text: str) -> TooMany:
+    """The error, whose text names the time as the REST framework does for the other limits."""
+    shown_s = math.ceil(wait_s)
+    return TooMany(wait_s, f"{text} Expected available in {shown_s} second{'' if shown_s == 1 else 's'}.")
 
 
 def _is_scanned(connection: Connection, now: datetime.datetime) -> bool:

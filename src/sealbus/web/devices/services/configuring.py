@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import circle_in
 from sealbus.web.devices.models import Connection, Device, Tag
-from sealbus.web.devices.services.audited_writes import alter, insert, require
+from sealbus.web.devices.services.audited_writes import alter, insert
 from sealbus.web.errors import Conflict, Invalid
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
-from sealbus.web.devices.services.audited_writes import alter, detail_of, insert, record, require, storable
+from sealbus.web.devices.services.audited_writes import alter, detail_of, insert, record, storable
 from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
