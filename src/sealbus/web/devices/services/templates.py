@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.rights import require
@@ -26,7 +25,7 @@ from sealbus.web.devices.services.audited_writes import compare_and_swap
 from sealbus.web.devices.services.configuring import groups_touched
 from sealbus.web.devices.services.importing import import_rows
 from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
-from sealbus.web.errors import Conflict, Forbidden
+from sealbus.web.errors import Conflict, Forbidden, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,12 +130,11 @@ def _check_tag(
     form.partial = True
     values = {name: value for name, value in tag.items() if name in TAG_MEMBERS and name not in ("inputs", "retention")}
     try:
-        form.run_validation(values | {"name": values.get("name", "")})
-    except ValidationError as error:
-        detail = error.detail if isinstance(error.detail, dict) else {"": error.detail}
-        for member, messages in detail.items():
-            for message in messages if isinstance(messages, list) else [messages]:
-                report.add(line, str(member), str(message))
+        form.judge(values | {"name": values.get("name", "")})
+    except Invalid as error:
+        for member, messages in error.problems.items():
+            for message in messages:
+                report.add(line, member, message)
 
 
 def renew_shipped() -> int:
