@@ -1,7 +1,8 @@
 """Writing a row with its audit record, in one transaction. Used by every service that changes configuration.
 
 A change is a compare-and-swap on `version`, so of two users who edit the same row the second one gets a conflict. The
-audit keeps the members that changed, with their old and new values.
+audit keeps the members that changed, with their old and new values. Services ask `differing` before they begin: a change
+that changes nothing bumps no version and leaves no audit record.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "alter",
     "compare_and_swap",
     "detail_of",
+    "differing",
     "insert",
     "kind_of",
     "note_refused",
@@ -72,22 +74,22 @@ def insert(row: Model, *, subject: Subject) -> None:
         record(subject, row, "create", {"new": detail_of(row)})
 
 
-def alter(row: Any, fields: Mapping[str, Any], *, subject: Subject) -> bool:
-    """Change members of a row; `version` among them is the one that the caller read. False: nothing is different.
+def differing(row: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The members whose value differs from that of the row. `version` among the fields is the one that the caller read.
 
-    Conflict: another user has changed the row since, or the new name is taken.
+    Conflict: another user has changed the row since.
     """
-    wanted = {name: value for name, value in fields.items() if name != "version"}
-    if fields.get("version", row.version) != row.version:
+    if "version" in fields and fields["version"] != row.version:
         raise _faster()
-    new = {name: value for name, value in wanted.items() if getattr(row, name) != value}
-    if not new:
-        return False
+    return {name: value for name, value in fields.items() if name != "version" and getattr(row, name) != value}
+
+
+def alter(row: Any, new: Mapping[str, Any], *, subject: Subject) -> None:
+    """Store the members that differ. Conflict: another user has changed the row since, or the new name is taken."""
     old = {name: storable(getattr(row, name)) for name in new}
     with _named_once(row), transaction.atomic():
         compare_and_swap(row, new)
         record(subject, row, "change", {"old": old, "new": {name: storable(value) for name, value in new.items()}})
-    return True
 
 
 def compare_and_swap(row: Any, new: Mapping[str, Any]) -> None:
