@@ -21,7 +21,7 @@ from sealbus.web.devices.interchange import Report, Row
 from sealbus.web.devices.models import Device, RetentionClass, Tag, Template
 from sealbus.web.devices.queries import standard_retention
 from sealbus.web.devices.serializers import TagForm
-from sealbus.web.devices.services.audited_writes import compare_and_swap
+from sealbus.web.devices.services.audited_writes import compare_and_swap, note_refused
 from sealbus.web.devices.services.configuring import groups_touched
 from sealbus.web.devices.services.importing import import_rows
 from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
@@ -42,6 +42,7 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
     version that exists.
     """
     if not subject.rights.allows_anywhere(Action.CONFIGURE):
+        note_refused(subject, Action.CONFIGURE.value)
         raise Forbidden
     check_tags(document["tags"], report)
     if report.problem_count or dry_run:
