@@ -311,8 +311,7 @@ def test_the_database_refuses_a_life_outside_the_table(user: User, kind: Command
 
 def test_the_service_requests_no_write(user: User) -> None:
     device = a_device()
-    assert device.connection is not None
-    request = services.CommandRequest(kind=CommandKind.WRITE, connection=device.connection, device=device)
+    request = services.CommandRequest(kind=CommandKind.WRITE, about=device)
     with pytest.raises(Conflict) as refusal:
         services.request_commands(requests=[request], subject=subject_of(user))
     assert refusal.value.code == "no-writes"

@@ -331,3 +331,25 @@ def test_a_wait_ends_with_its_command_and_too_many_waits_are_answered_at_once(
     command_views._waiting.acquire()
     assert engineer.get(f"/api/v1/commands/{other}?wait=15").json()["state"] == "requested"
     assert len(slept) == 3
+
+
+def test_the_answers_to_too_many_commands_and_to_a_missing_right_are_problem_documents(engineer: APIClient) -> None:
+    line = a_connection()
+    for _ in range(20):
+        _ask(engineer, f"connections/{line.pk}/test")
+    refused = engineer.post(f"/api/v1/connections/{line.pk}/test", {}, "json")
+    wait_s = int(refused.headers["Retry-After"])
+    assert 0 < wait_s <= 60
+    assert (refused.status_code, refused.json()["type"], refused.json()["detail"]) == (
+        429,
+        "throttled",
+        f"Too many commands of this kind in a minute. Expected available in {wait_s} seconds.",
+    )
+    a_user("bert", Action.VIEW)
+    plain = signed_in(a_user("bert", Action.CONFIGURE, group=a_group("mine")))
+    refused = plain.post(f"/api/v1/connections/{line.pk}/test", {}, "json")
+    assert (refused.status_code, refused.json()["type"], refused.json()["detail"]) == (
+        403,
+        "no-right",
+        "You do not have the right to do this there",
+    )

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from sealbus.web.access.actions import Action
 from sealbus.web.audit.models import Entry
 from sealbus.web.coordination.versions import read_version
-from sealbus.web.devices.models import Connection, Device, Tag
+from sealbus.web.devices.models import AllowedNetwork, Connection, Device, SerialPattern, Tag
 from web.people import ALL_ACTIONS, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_retention, a_tag
 
@@ -217,6 +217,30 @@ def test_a_change_is_audited_with_old_and_new(engineer: Any) -> None:
     assert entry.detail == {"old": {"scale": 1.0, "unit": ""}, "new": {"scale": 0.1, "unit": "kW"}}
     engineer.patch(f"/api/v1/tags/{tag.pk}", {"scale": 0.1}, "json")
     assert Entry.objects.filter(action="tag.change").count() == 1
+
+
+def test_a_change_that_changes_nothing_bumps_no_version_and_leaves_no_audit_entry(engineer: Any) -> None:
+    device = a_device()
+    tag = a_tag(device)
+    network = AllowedNetwork.objects.create(network="10.9.0.0/16", text="plant")
+    pattern = SerialPattern.objects.create(pattern="/dev/ttyTest*", text="serial")
+    before = (read_version("plan"), Entry.objects.count())
+    for path, fields in {
+        f"connections/{device.connection_id}": {"url": "tcp://10.0.0.5:502", "version": 1},
+        f"devices/{device.pk}": {"name": "meter", "group": device.group_id, "version": 1},
+        f"tags/{tag.pk}": {"scale": 1.0, "retention": tag.retention_id},
+        f"retention-classes/{tag.retention_id}": {"raw_days": 90, "version": 1},
+        f"allowed-networks/{network.pk}": {"network": "10.9.0.0/16", "text": "plant"},
+        f"serial-patterns/{pattern.pk}": {"text": "serial"},
+    }.items():
+        answer = engineer.patch(f"/api/v1/{path}", fields, "json")
+        assert (answer.status_code, answer.json().get("version", 1)) == (200, 1), answer.content
+    assert (read_version("plan"), Entry.objects.count()) == before
+    outdated = engineer.patch(f"/api/v1/devices/{device.pk}", {"name": "meter", "version": 2}, "json")
+    assert (outdated.status_code, outdated.json()["type"]) == (409, "changed-meanwhile")
+    assert engineer.patch(f"/api/v1/serial-patterns/{pattern.pk}", {"text": "other"}, "json").status_code == 200
+    assert engineer.patch(f"/api/v1/tags/{tag.pk}", {"scale": 2.0}, "json").status_code == 200
+    assert (read_version("plan"), Entry.objects.count()) == (before[0] + 2, before[1] + 2)
 
 
 def test_a_name_is_in_use_until_its_row_is_archived(engineer: Any) -> None:

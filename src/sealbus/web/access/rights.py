@@ -21,10 +21,13 @@ __all__ = ["require", "require_person"]
 
 
 def require(subject: Subject, action: Action, *group_ids: int | None) -> None:
-    """Raise Forbidden, and have it recorded, unless the right is there in each of these groups (None: in all groups)."""
+    """Raise Forbidden, and have it recorded, unless the right is there in each of these groups.
+
+    None stands for all groups. No group at all asks for all groups too, so an empty set of groups allows nothing more.
+    """
     if not all(subject.rights.allows(action, group_id) for group_id in group_ids or (None,)):
         refused.send(require, subject=subject, verdict=Verdict.REFUSED, action=action.value)
-        raise Forbidden
+        raise Forbidden("You do not have the right to do this there" if group_ids else "")
 
 
 def require_person(subject: Subject) -> None:

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 from django.db import models
 from django.db.models import F, Q
 
 from sealbus.plant import RETENTION_BOUNDS
+from sealbus.web.access.actions import Action
 from sealbus.web.devices.models.archiving import between
 
-__all__ = ["AllowedNetwork", "RetentionClass", "SerialPattern"]
+if TYPE_CHECKING:
+    from typing import Self
+
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["AllowedNetwork", "RetentionClass", "RetentionQuerySet", "RuleQuerySet", "SerialPattern"]
+
+_Rule = TypeVar("_Rule", bound=models.Model, covariant=True)
+
+
+class RetentionQuerySet(models.QuerySet["RetentionClass"]):
+    """Retention classes."""
+
+    def visible_to(self, subject: Subject) -> RetentionQuerySet:
+        """All of them, if the subject may view anything, or administers the site."""
+        rights = subject.rights
+        can_use = rights.allows_anywhere(Action.VIEW) or rights.allows(Action.ADMINISTER, None)
+        return self if can_use else self.none()
+
+
+class RuleQuerySet(models.QuerySet[_Rule]):
+    """Allowed networks and serial ports."""
+
+    def visible_to(self, subject: Subject) -> Self:
+        """All of them to an administrator; none to others."""
+        return self if subject.rights.allows(Action.ADMINISTER, None) else self.none()
 
 
 class RetentionClass(models.Model):
@@ -23,6 +51,8 @@ class RetentionClass(models.Model):
     day_days = models.PositiveIntegerField(null=True, blank=True)
     hold_s = models.FloatField(default=3600.0)
     version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = RetentionQuerySet.as_manager()
 
     class Meta:
         app_label = "devices"
@@ -51,6 +81,8 @@ class AllowedNetwork(models.Model):
     """"502,802,1024-1100", or "*"."""
     text = models.CharField(max_length=500, blank=True)
 
+    objects = RuleQuerySet["AllowedNetwork"].as_manager()
+
     class Meta:
         app_label = "devices"
         ordering = ("network", "id")
@@ -65,6 +97,8 @@ class SerialPattern(models.Model):
 
     pattern = models.CharField(max_length=200, unique=True)
     text = models.CharField(max_length=500, blank=True)
+
+    objects = RuleQuerySet["SerialPattern"].as_manager()
 
     class Meta:
         app_label = "devices"

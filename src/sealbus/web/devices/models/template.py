@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 
-__all__ = ["Template"]
+from sealbus.web.access.actions import Action
+
+if TYPE_CHECKING:
+    from sealbus.web.access.subject import Subject
+
+__all__ = ["Template", "TemplateQuerySet"]
+
+
+class TemplateQuerySet(models.QuerySet["Template"]):
+    """Templates."""
+
+    def visible_to(self, subject: Subject) -> TemplateQuerySet:
+        """All of them, if the subject may view or configure in any group: they belong to no group."""
+        rights = subject.rights
+        can_use = rights.allows_anywhere(Action.VIEW) or rights.allows_anywhere(Action.CONFIGURE)
+        return self if can_use else self.none()
 
 
 class Template(models.Model):
@@ -21,6 +38,8 @@ class Template(models.Model):
     shipped = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TemplateQuerySet.as_manager()
 
     class Meta:
         app_label = "devices"

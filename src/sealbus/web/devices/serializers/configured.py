@@ -21,8 +21,11 @@ from sealbus.web.devices.fields import BoundedForm, columns_of
 from sealbus.web.devices.models import Connection, Device, RetentionClass, Tag
 from sealbus.web.devices.models.archiving import visible
 from sealbus.web.devices.rules import Problems, Rules
+from sealbus.web.errors import ROW, Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from django.db import models
 
 __all__ = ["ConnectionForm", "DeviceForm", "Seen", "TagForm"]
@@ -60,6 +63,15 @@ class _Configured(BoundedForm):
             raise serializers.ValidationError(problems)
         return attrs
 
+    def judge(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The valid members of a row of a table or a template. Raises Invalid, by member."""
+        try:
+            valid: dict[str, Any] = self.run_validation(values)
+        except serializers.ValidationError as error:
+            detail = error.detail if isinstance(error.detail, dict) else {ROW: error.detail}
+            raise Invalid({str(name): [*_texts(messages)] for name, messages in detail.items()}) from None
+        return valid
+
     def problems(self, row: dict[str, Any]) -> Problems:
         """What is wrong with a row as it would be."""
         raise NotImplementedError
@@ -85,6 +97,15 @@ def _is_set(row: Any, name: str) -> bool:
     """Whether a row has a member: a new row has no foreign key yet."""
     field = row._meta.get_field(name)
     return not (field.is_relation and getattr(row, field.attname) is None and not field.null)
+
+
+def _texts(messages: Any) -> Iterator[str]:
+    """All texts of the messages of one member, which may be nested."""
+    if isinstance(messages, dict | list):
+        for each in messages.values() if isinstance(messages, dict) else messages:
+            yield from _texts(each)
+    else:
+        yield str(messages)
 
 
 class ConnectionForm(_Configured):

@@ -10,10 +10,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import dependents
 from sealbus.web.devices.models import Connection, Device, Tag
-from sealbus.web.devices.services.audited_writes import compare_and_swap, kind_of, record, require
+from sealbus.web.devices.services.audited_writes import compare_and_swap, kind_of, record
 from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """Writing a row with its audit record, in one transaction. Used by every service that changes configuration.
 
 A change is a compare-and-swap on `version`, so of two users who edit the same row the second one gets a conflict. The
-audit keeps the members that changed, with their old and new values.
+audit keeps the members that changed, with their old and new values. Services ask `differing` before they begin: a change
+that changes nothing bumps no version and leaves no audit record.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
-from rest_framework.exceptions import PermissionDenied
 
 from sealbus.web.accounts.services import record_refusal
 from sealbus.web.audit.models import Result
@@ -21,30 +21,22 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    from sealbus.web.access.actions import Action
     from sealbus.web.access.subject import Subject
 
 __all__ = [
     "alter",
     "compare_and_swap",
     "detail_of",
+    "differing",
     "insert",
     "kind_of",
     "note_refused",
     "record",
-    "require",
     "storable",
 ]
 
 _KINDS = {"allowednetwork": "allowed-network", "serialpattern": "serial-pattern", "retentionclass": "retention-class"}
 _LEFT_OUT = ("id", "version", "archived_at", "created_at")
-
-
-def require(subject: Subject, action: Action, *group_ids: int | None) -> None:
-    """Raise PermissionDenied, and audit it, unless the subject has the right in each of these groups (None: in all)."""
-    if not all(subject.rights.allows(action, group_id) for group_id in group_ids):
-        note_refused(subject, action.value)
-        raise PermissionDenied("You do not have the right to do this there", code="no-right")
 
 
 def note_refused(subject: Subject, wanted: str) -> None:
@@ -82,22 +74,22 @@ def insert(row: Model, *, subject: Subject) -> None:
         record(subject, row, "create", {"new": detail_of(row)})
 
 
-def alter(row: Any, fields: Mapping[str, Any], *, subject: Subject) -> bool:
-    """Change members of a row; `version` among them is the one that the caller read. False: nothing is different.
+def differing(row: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The members whose value differs from that of the row. `version` among the fields is the one that the caller read.
 
-    Conflict: another user has changed the row since, or the new name is taken.
+    Conflict: another user has changed the row since.
     """
-    wanted = {name: value for name, value in fields.items() if name != "version"}
-    if fields.get("version", row.version) != row.version:
+    if "version" in fields and fields["version"] != row.version:
         raise _faster()
-    new = {name: value for name, value in wanted.items() if getattr(row, name) != value}
-    if not new:
-        return False
+    return {name: value for name, value in fields.items() if name != "version" and getattr(row, name) != value}
+
+
+def alter(row: Any, new: Mapping[str, Any], *, subject: Subject) -> None:
+    """Store the members that differ. Conflict: another user has changed the row since, or the new name is taken."""
     old = {name: storable(getattr(row, name)) for name in new}
     with _named_once(row), transaction.atomic():
         compare_and_swap(row, new)
         record(subject, row, "change", {"old": old, "new": {name: storable(value) for name, value in new.items()}})
-    return True
 
 
 def compare_and_swap(row: Any, new: Mapping[str, Any]) -> None:

@@ -10,28 +10,28 @@ number of processes and tokens. The request, the withdrawal and the end of each 
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
-from rest_framework.exceptions import PermissionDenied, Throttled
 
 from sealbus.plant import CommandKind, CommandState, next_states
 from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, append
 from sealbus.web.coordination.versions import bump_version
-from sealbus.web.devices.models import Command
-from sealbus.web.devices.services.audited_writes import require
+from sealbus.web.devices.models import Command, Device
 from sealbus.web.devices.services.ending import expire_overdue, target_of
-from sealbus.web.errors import Conflict
+from sealbus.web.errors import Conflict, Forbidden, TooMany
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sealbus.web.access.subject import Subject
-    from sealbus.web.devices.models import Connection, Device
+    from sealbus.web.devices.models import Connection
 
 __all__ = ["NEEDED", "CommandRequest", "request_commands", "withdraw_command"]
 
@@ -56,29 +56,39 @@ class CommandRequest:
     """A command that does not exist yet. `arguments` are the other members of its struct in `plant.commands`."""
 
     kind: CommandKind
-    connection: Connection
-    device: Device | None = None
+    about: Connection | Device
     tags: tuple[int, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     within_s: float = 30.0
 
     @property
     def group_id(self) -> int:
-        """The group in which the right is needed: that of the device, or of the connection if there is no device."""
-        return self.connection.group_id if self.device is None else self.device.group_id
+        """The group in which the right is needed."""
+        return self.about.group_id
+
+    @property
+    def device(self) -> Device | None:
+        """None: it is about the connection."""
+        return self.about if isinstance(self.about, Device) else None
+
+    @property
+    def connection(self) -> Connection | None:
+        """None: it is about a device that has no connection."""
+        return self.about.connection if isinstance(self.about, Device) else self.about
 
 
 def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) -> list[Command]:
-    """Store them, all or none. Throttled: too many. Conflict: one of them cannot be executed now."""
+    """Store them, all or none. TooMany: too many. Conflict: one of them cannot be executed now."""
+    wanted: list[tuple[CommandRequest, Connection]] = []
     for request in requests:
         for action in NEEDED[request.kind]:
             require(subject, action, request.group_id)
-        _refuse_what_is_off(request)
+        wanted.append((request, _usable_connection(request)))
     with transaction.atomic():
         bump_version("command")
         expire_overdue()  # they must not use up the bounds while no collector runs
         _refuse_too_many(requests, subject)
-        commands = [_command(request, subject) for request in requests]
+        commands = [_command(request, connection, subject) for request, connection in wanted]
         for command in commands:
             command.save(force_insert=True)
             detail = {"kind": command.kind, "arguments": command.arguments, "tags": command.tags[:100]}
@@ -89,9 +99,10 @@ def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) ->
 def withdraw_command(*, command: Command, subject: Subject) -> Command:
     """Withdraw a command: at once if no collector has claimed it, else the collector is asked to stop it.
 
-    A user withdraws the user's own commands, a token those that it requested itself. The commands of others need the
-    right `configure`. Conflict: it has ended, or it is a write that was sent.
+    A user withdraws the user's own commands, a token those that it requested itself: both need the right `view`. The
+    commands of others need the right `configure`. Conflict: it has ended, or it is a write that was sent.
     """
+    require(subject, Action.VIEW, command.group_id)
     if command.actor_id != subject.user_id or (subject.is_token and command.token_key != subject.token_key):
         require(subject, Action.CONFIGURE, command.group_id)
     now = timezone.now()
@@ -113,13 +124,13 @@ def withdraw_command(*, command: Command, subject: Subject) -> Command:
     return Command.objects.get(pk=command.pk)
 
 
-def _command(request: CommandRequest, subject: Subject) -> Command:
+def _command(request: CommandRequest, connection: Connection, subject: Subject) -> Command:
     now = timezone.now()
     actor = subject.actor
     return Command(
         kind=request.kind,
         group_id=request.group_id,
-        connection=request.connection,
+        connection=connection,
         device=request.device,
         tags=list(request.tags),
         arguments=dict(request.arguments),
@@ -137,17 +148,19 @@ def _command(request: CommandRequest, subject: Subject) -> Command:
 def _user_of(subject: Subject) -> int:
     """A command belongs to an account, because its rights are checked again when it is claimed."""
     if subject.user_id is None:
-        raise PermissionDenied("Only a user with an account can request this", code="no-right")
+        raise Forbidden("Only a user with an account can request this")
     return subject.user_id
 
 
-def _refuse_what_is_off(request: CommandRequest) -> None:
+def _usable_connection(request: CommandRequest) -> Connection:
+    """The connection that it would use. Conflict: this command is not possible there."""
     if request.kind.is_write:
         raise Conflict("This version does not write", code="no-writes")
-    if request.connection.archived_at is not None or (
-        request.device is not None and request.device.archived_at is not None
-    ):
+    if request.connection is None:
+        raise Conflict("This device has no connection", code="no-connection")
+    if request.connection.archived_at is not None or request.about.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
+    return request.connection
 
 
 def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> None:
@@ -159,16 +172,22 @@ def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> No
         lately = own.filter(kind__in=kinds, requested_at__gt=now - datetime.timedelta(minutes=1))
         times = list(lately.order_by("requested_at").values_list("requested_at", flat=True))
         if len(times) + len(requests) > _A_MINUTE[kind]:
-            wait = 60 - (now - times[0]).total_seconds() if times else 60.0
-            raise Throttled(wait=wait, detail="Too many commands of this kind in a minute.")
+            wait_s = 60 - (now - times[0]).total_seconds() if times else 60.0
+            raise _too_many(wait_s, "Too many commands of this kind in a minute.")
     if own.open().count() + len(requests) > _MOST_OPEN:
-        raise Throttled(wait=10, detail="Too many of your commands have not ended yet")
+        raise _too_many(10, "Too many of your commands have not ended yet")
     if Command.objects.open().count() + len(requests) > _MOST_OPEN_OF_ALL:
-        raise Throttled(wait=10, detail="Too many commands wait for the collector")
+        raise _too_many(10, "Too many commands wait for the collector")
     for request in requests:
         if request.kind in _SCANS and _is_scanned(request.connection, now):
             raise Conflict("This connection is being scanned already: wait for that scan, or withdraw it", code="busy")
 
 
-def _is_scanned(connection: Connection, now: datetime.datetime) -> bool:
+def _too_many(wait_s: float, text: str) -> TooMany:
+    """The error, whose text names the time as the REST framework does for the other limits."""
+    shown_s = math.ceil(wait_s)
+    return TooMany(wait_s, f"{text} Expected available in {shown_s} second{'' if shown_s == 1 else 's'}.")
+
+
+def _is_scanned(connection: Connection | None, now: datetime.datetime) -> bool:
     return Command.objects.filter(connection=connection, kind__in=_SCANS, deadline__gt=now).open().exists()

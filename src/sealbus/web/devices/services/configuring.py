@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import circle_in
 from sealbus.web.devices.models import Connection, Device, Tag
-from sealbus.web.devices.services.audited_writes import alter, insert, require
+from sealbus.web.devices.services.audited_writes import alter, differing, insert
 from sealbus.web.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> 
     require(subject, Action.CONFIGURE, *groups_touched(row, fields))
     if row.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
-    with transaction.atomic():
-        bump_version("plan")
-        alter(row, fields, subject=subject)
-        _refuse_circles(row)
+    if new := differing(row, fields):
+        with transaction.atomic():
+            bump_version("plan")
+            alter(row, new, subject=subject)
+            _refuse_circles(row)
     return row
 
 

@@ -16,6 +16,8 @@ from sealbus.plant import (
     SunSpecFound,
     tags_of,
 )
+from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.devices.models import Command, Tag
 from sealbus.web.devices.services.templates import tags_into
 from sealbus.web.devices.sunspec import model_definition
@@ -38,6 +40,7 @@ def make_sunspec_tags(
 
     `options` are the members of `SunSpecTagsForm`. Conflict: the command is for another device, or found nothing.
     """
+    require(subject, Action.CONFIGURE, device.group_id)
     if command.kind != CommandKind.SUNSPEC or command.device_id != device.pk:
         raise Conflict("This command did not discover the SunSpec models of this device", code="other-command")
     models = _found(command, options.get("models"))

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
 from sealbus.web.audit.models import Result
@@ -28,6 +27,7 @@ from sealbus.web.devices.services.audited_writes import note_refused, storable
 from sealbus.web.devices.services.configuring import groups_touched
 from sealbus.web.devices.services.names import Names
 from sealbus.web.devices.services.wiring import wire_inputs
+from sealbus.web.errors import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -164,9 +164,9 @@ class _Batch:
             values = {"group": parent.pk, "url": ""} | values
             form.partial = False
         try:
-            valid = form.run_validation(values)
-        except ValidationError as error:
-            for column, messages in _details(error):
+            valid = form.judge(values)
+        except Invalid as error:
+            for column, messages in error.problems.items():
                 for message in messages:
                     self._report.add(row.line, column, message)
             return
@@ -290,16 +290,3 @@ def _settable(values: Mapping[str, Any], row: Any) -> dict[str, Any]:
         is_none = (value is None and not field.null) or (value == "" and not field.blank)
         found[name] = field.get_default() if is_none else value
     return found
-
-
-def _details(error: ValidationError) -> list[tuple[str, list[str]]]:
-    detail = error.detail
-    if not isinstance(detail, dict):
-        return [("", [str(each) for each in detail])]
-    return [(name, [str(each) for each in _flat(messages)]) for name, messages in detail.items()]
-
-
-def _flat(messages: Any) -> list[Any]:
-    if isinstance(messages, dict):
-        return [each for inner in messages.values() for each in _flat(inner)]
-    return list(messages) if isinstance(messages, list) else [messages]

@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
-from sealbus.web.devices.services.audited_writes import alter, detail_of, insert, record, require, storable
+from sealbus.web.devices.services.audited_writes import alter, detail_of, differing, insert, record, storable
 from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ def create_setting(*, row: _Setting, subject: Subject) -> _Setting:
 def change_setting(*, row: _Setting, fields: Mapping[str, Any], subject: Subject) -> _Setting:
     """Change members of one."""
     require(subject, Action.ADMINISTER, None)
-    with transaction.atomic():
-        bump_version("plan")
-        if isinstance(row, RetentionClass):
-            alter(row, fields, subject=subject)
-        else:
-            _change_rule(row, fields, subject)
+    if new := differing(row, fields):
+        with transaction.atomic():
+            bump_version("plan")
+            if isinstance(row, RetentionClass):
+                alter(row, new, subject=subject)
+            else:
+                _change_rule(row, new, subject)
     return row
 
 
@@ -58,11 +60,8 @@ def delete_setting(*, row: _Setting, subject: Subject) -> None:
         raise Conflict("Tags are in this class: put them into another one first", code="needed") from None
 
 
-def _change_rule(row: AllowedNetwork | SerialPattern, fields: Mapping[str, Any], subject: Subject) -> None:
+def _change_rule(row: AllowedNetwork | SerialPattern, new: Mapping[str, Any], subject: Subject) -> None:
     """A rule has no version: the last change wins."""
-    new = {name: value for name, value in fields.items() if getattr(row, name) != value}
-    if not new:
-        return
     old = {name: storable(getattr(row, name)) for name in new}
     for name, value in new.items():
         setattr(row, name, value)

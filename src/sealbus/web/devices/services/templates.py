@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.rights import require
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.columns import Table
@@ -21,11 +21,11 @@ from sealbus.web.devices.interchange import Report, Row
 from sealbus.web.devices.models import Device, RetentionClass, Tag, Template
 from sealbus.web.devices.queries import standard_retention
 from sealbus.web.devices.serializers import TagForm
-from sealbus.web.devices.services.audited_writes import compare_and_swap, require
+from sealbus.web.devices.services.audited_writes import compare_and_swap, note_refused
 from sealbus.web.devices.services.configuring import groups_touched
 from sealbus.web.devices.services.importing import import_rows
 from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
-from sealbus.web.errors import Conflict, Forbidden
+from sealbus.web.errors import Conflict, Forbidden, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,7 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
     version that exists.
     """
     if not subject.rights.allows_anywhere(Action.CONFIGURE):
+        note_refused(subject, Action.CONFIGURE.value)
         raise Forbidden
     check_tags(document["tags"], report)
     if report.problem_count or dry_run:
@@ -130,12 +131,11 @@ def _check_tag(
     form.partial = True
     values = {name: value for name, value in tag.items() if name in TAG_MEMBERS and name not in ("inputs", "retention")}
     try:
-        form.run_validation(values | {"name": values.get("name", "")})
-    except ValidationError as error:
-        detail = error.detail if isinstance(error.detail, dict) else {"": error.detail}
-        for member, messages in detail.items():
-            for message in messages if isinstance(messages, list) else [messages]:
-                report.add(line, str(member), str(message))
+        form.judge(values | {"name": values.get("name", "")})
+    except Invalid as error:
+        for member, messages in error.problems.items():
+            for message in messages:
+                report.add(line, member, message)
 
 
 def renew_shipped() -> int:

@@ -27,7 +27,6 @@ from sealbus.web.devices.serializers.commands import (
 from sealbus.web.devices.serializers.templates import SunSpecTagsForm, SunSpecTagsShown
 from sealbus.web.devices.services import CommandRequest
 from sealbus.web.devices.views.exchange import ImportQuery, answer
-from sealbus.web.errors import Conflict
 from sealbus.web.http.strict import query_of
 
 if TYPE_CHECKING:
@@ -66,9 +65,8 @@ class ConnectionCommands:
     def test(self: Any, request: Request, pk: str) -> Response:
         """Test it step by step (name, network, TLS, answer). The result has each step and the reason of a failure."""
         connection: Connection = self.get_object()
-        return _accepted(
-            self, CommandRequest(kind=CommandKind.TEST, connection=connection, arguments=_body(request, TestForm))
-        )
+        arguments = _body(request, TestForm)
+        return _accepted(self, CommandRequest(kind=CommandKind.TEST, about=connection, arguments=arguments))
 
     @extend_schema(request=ScanUnitsForm, responses={202: CommandShown})
     @action(detail=True, methods=["post"], url_path="scan-units")
@@ -78,7 +76,7 @@ class ConnectionCommands:
         arguments = _body(request, ScanUnitsForm)
         return _accepted(
             self,
-            CommandRequest(kind=CommandKind.SCAN_UNITS, connection=connection, arguments=arguments, within_s=_SCAN_S),
+            CommandRequest(kind=CommandKind.SCAN_UNITS, about=connection, arguments=arguments, within_s=_SCAN_S),
         )
 
 
@@ -131,12 +129,8 @@ class DeviceCommands:
 
 
 def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> CommandRequest:
-    if device.connection is None:
-        raise Conflict("This device has no connection", code="no-connection")
     within_s = _SUNSPEC_S if kind == CommandKind.SUNSPEC else _SCAN_S
-    return CommandRequest(
-        kind=kind, connection=device.connection, device=device, arguments=arguments, within_s=within_s
-    )
+    return CommandRequest(kind=kind, about=device, arguments=arguments, within_s=within_s)
 
 
 class TagCommands:
@@ -166,7 +160,6 @@ def _reading(tags: list[Tag]) -> list[CommandRequest]:
             {"tags": [f"these tags belong to {len(by_device)} devices: give tags of up to {_MOST_DEVICES} devices"]}
         )
     return [
-        CommandRequest(kind=CommandKind.READ, connection=device.connection, device=device, tags=tuple(sorted(ids)))
+        CommandRequest(kind=CommandKind.READ, about=device, tags=tuple(sorted(ids)))
         for device, ids in by_device.items()
-        if device.connection is not None
     ]

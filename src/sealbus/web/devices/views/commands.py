@@ -23,13 +23,12 @@ from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.devices import services
 from sealbus.web.devices.models import KIND_CHOICES, STATE_CHOICES, Command
 from sealbus.web.devices.serializers.commands import CommandShown
-from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.rest import SubjectViewSet
 from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from django.db.models import QuerySet
     from rest_framework.request import Request
 
 __all__ = ["CommandViewSet"]
@@ -52,7 +51,7 @@ class _Wait(Strict):
     )
 
 
-class CommandViewSet(ScopedViewSet):
+class CommandViewSet(SubjectViewSet):
     """Commands: those of the caller, and all in groups that the caller may configure."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -60,13 +59,9 @@ class CommandViewSet(ScopedViewSet):
         "retrieve": may(Action.VIEW),
         "withdraw": may(Action.VIEW),
     }
-    queryset = Command.objects.none()  # for the schema; `get_queryset` has the rows
+    queryset = Command.objects.select_related("device", "connection").order_by("-id")
     serializer_class = CommandShown
     lookup_value_regex = "[0-9]{1,18}"
-
-    def get_queryset(self) -> QuerySet[Command]:
-        """The commands that the caller may see."""
-        return Command.objects.visible_to(self.subject).select_related("device", "connection").order_by("-id")
 
     @extend_schema(parameters=[_Filter])
     def list(self, request: Request) -> Response:

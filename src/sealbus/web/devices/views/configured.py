@@ -25,7 +25,7 @@ from sealbus.web.devices.tables import rows_of
 from sealbus.web.devices.views.command_actions import ConnectionCommands, DeviceCommands, TagCommands
 from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of
 from sealbus.web.http.json_bodies import JsonBody
-from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.rest import SubjectViewSet
 from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _TagExportFilter(_File, _TagFilter):
     pass
 
 
-class ConfiguredViewSet(ScopedViewSet):
+class ConfiguredViewSet(SubjectViewSet):
     """The actions that the three have in common."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -93,12 +93,6 @@ class ConfiguredViewSet(ScopedViewSet):
     export_form: ClassVar[type[Strict]] = _ExportFilter
     filters: ClassVar[Mapping[str, str]] = {}
     """From a query parameter to a lookup."""
-
-    def get_queryset(self) -> QuerySet[Any]:
-        """The rows that the caller may see."""
-        rows: Any = self.queryset.all()
-        found: QuerySet[Any] = rows.visible_to(self.subject)
-        return found
 
     def get_serializer_context(self) -> dict[str, Any]:
         """With the subject: the caller can refer only to rows that the caller may see."""
@@ -229,7 +223,6 @@ class TagViewSet(TagCommands, ConfiguredViewSet):
     table = Table.TAGS
     queryset = Tag.objects.select_related("device", "retention").order_by("device__name", "name", "id")
     serializer_class = TagForm
-    group_path = "device__group"
     filter_form = _TagFilter
     export_form = _TagExportFilter
     filters: ClassVar[Mapping[str, str]] = {

@@ -14,7 +14,7 @@ from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.devices import services
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
 from sealbus.web.devices.serializers import AllowedNetworkForm, RetentionForm, SerialPatternForm
-from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.rest import SubjectViewSet
 from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["AllowedNetworkViewSet", "RetentionViewSet", "SerialPatternViewSet"]
 
 
-class _Setting(ScopedViewSet):
+class _Setting(SubjectViewSet):
     access: ClassVar[Mapping[str, Requirement]] = {
         "list": may(Action.ADMINISTER),
         "retrieve": may(Action.ADMINISTER),
@@ -37,10 +37,6 @@ class _Setting(ScopedViewSet):
     lookup_value_regex = "[0-9]{1,18}"
     http_method_names = ["get", "post", "patch", "delete", "head"]  # noqa: RUF012 - as the framework declares it
     queryset: QuerySet[Any]
-    group_path = ""
-
-    def check_group(self, group_id: int | None) -> None:
-        """They belong to no group: the gate has checked the right."""
 
     def list(self, request: Request) -> Response:
         """All of them, in pages."""

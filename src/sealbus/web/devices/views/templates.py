@@ -22,7 +22,7 @@ from sealbus.web.devices.models import Template
 from sealbus.web.devices.serializers.templates import ApplyForm, TemplateListed, TemplateShown
 from sealbus.web.devices.template_body import TemplateDocument
 from sealbus.web.devices.views.exchange import ImportQuery, ReportShown, answer
-from sealbus.web.http.rest import ScopedViewSet
+from sealbus.web.http.rest import SubjectViewSet
 from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class _Filter(Strict):
     archived = serializers.BooleanField(required=False)
 
 
-class TemplateViewSet(ScopedViewSet):
+class TemplateViewSet(SubjectViewSet):
     """Maps of devices, to be used again."""
 
     access: ClassVar[Mapping[str, Requirement]] = {
@@ -54,10 +54,6 @@ class TemplateViewSet(ScopedViewSet):
     serializer_class = TemplateShown
     queries: ClassVar[frozenset[str]] = frozenset({"create", "apply"})
     lookup_value_regex = "[0-9]{1,18}"
-    group_path = ""
-
-    def check_group(self, group_id: int | None) -> None:
-        """They belong to no group: the gate has checked the right in any."""
 
     @extend_schema(parameters=[_Filter], responses=TemplateListed(many=True))
     def list(self, request: Request) -> Response:
