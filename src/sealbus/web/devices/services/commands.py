@@ -175,9 +175,9 @@ def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> No
             wait_s = 60 - (now - times[0]).total_seconds() if times else 60.0
             raise _too_many(wait_s, "Too many commands of this kind in a minute.")
     if own.open().count() + len(requests) > _MOST_OPEN:
-        raise _too_many(10, "Too many of your commands have not ended yet")
+        raise _too_many(10, "Too many of your commands have not ended yet.")
     if Command.objects.open().count() + len(requests) > _MOST_OPEN_OF_ALL:
-        raise _too_many(10, "Too many commands wait for the collector")
+        raise _too_many(10, "Too many commands wait for the collector.")
     for request in requests:
         if request.kind in _SCANS and _is_scanned(request.connection, now):
             raise Conflict("This connection is being scanned already: wait for that scan, or withdraw it", code="busy")
