@@ -90,12 +90,12 @@ def test_a_service_refuses_a_subject_without_the_right_and_records_it(deed: Call
 
 
 @pytest.mark.parametrize("deed", _DEEDS.values(), ids=_DEEDS.keys())
-def test_a_service_lets_an_administrator_do_it(deed: Callable[[Subject], object]) -> None:
+def test_a_service_accepts_an_administrator(deed: Callable[[Subject], object]) -> None:
     deed(a_subject(_administrator()))
 
 
 @pytest.mark.parametrize("name", _DEEDS)
-def test_what_gives_rights_or_a_way_into_an_account_is_not_for_tokens(name: str) -> None:
+def test_tokens_cannot_change_rights_or_ways_into_an_account(name: str) -> None:
     token, _ = a_token(_administrator(), *Action, expiry=timedelta(days=1), name="all")
     token.expiry = timezone.now() + timedelta(days=1)
     token.save()
@@ -122,6 +122,6 @@ def test_a_change_that_changes_nothing_bumps_no_version_and_leaves_no_entry() ->
     assert (_user().version, _role().version, _group().version) == versions
 
 
-def test_a_change_that_changes_nothing_is_refused_where_the_version_is_an_old_one() -> None:
+def test_a_change_that_changes_nothing_is_refused_with_an_old_version() -> None:
     with pytest.raises(Conflict):
         services.change_group(subject=SHELL, group=_group(), changes={}, version=7)

@@ -135,7 +135,7 @@ def test_every_entry_arrives_once_in_order(root: Credential, trust: Path, tmp_pa
     assert (outlet.sequence, outlet.problem) == (453, "")
 
 
-def test_a_server_that_goes_away_in_the_middle_costs_no_entry(root: Credential, trust: Path, tmp_path: Path) -> None:
+def test_a_server_that_fails_in_the_middle_loses_no_entry(root: Credential, trust: Path, tmp_path: Path) -> None:
     _some(300)
     with Listener(_server(root), tmp_path) as listener:
         listener.drop_after = 120
@@ -153,7 +153,7 @@ def test_a_server_that_goes_away_in_the_middle_costs_no_entry(root: Credential, 
         assert set(_numbers(listener.heard)) == set(range(1, 301))
 
 
-def test_what_was_not_settled_comes_again_behind_a_restart_and_says_so(
+def test_entries_that_were_not_confirmed_are_sent_again_after_a_restart_and_marked(
     root: Credential, trust: Path, tmp_path: Path
 ) -> None:
     _some(5)
@@ -166,7 +166,7 @@ def test_what_was_not_settled_comes_again_behind_a_restart_and_says_so(
 
 
 @pytest.mark.parametrize("case", ["other name", "other authority", "expired", "plain"])
-def test_nothing_is_sent_to_who_does_not_prove_who_he_is(
+def test_nothing_is_sent_to_a_server_without_a_trusted_certificate(
     case: str, root: Credential, trust: Path, tmp_path: Path
 ) -> None:
     _some(1)
@@ -196,7 +196,7 @@ def test_nothing_is_sent_to_who_does_not_prove_who_he_is(
     assert outlet.problem.startswith(f"syslog+tls://127.0.0.1:{port}: ")
 
 
-def test_a_server_that_asks_for_a_certificate_gets_ours(root: Credential, trust: Path, tmp_path: Path) -> None:
+def test_a_server_that_requests_a_certificate_gets_ours(root: Credential, trust: Path, tmp_path: Path) -> None:
     _some(1)
     certificate, key = make_leaf(root).save(tmp_path, "client")
     with Listener(_server(root), tmp_path, client_trust=trust) as listener:
@@ -211,7 +211,7 @@ def test_a_server_that_asks_for_a_certificate_gets_ours(root: Credential, trust:
         forwarder.close()
 
 
-def test_nobody_there_is_a_problem_that_says_where(trust: Path) -> None:
+def test_an_unreachable_server_is_a_problem_that_names_it(trust: Path) -> None:
     _some(1)
     with socket.socket() as bound:  # and listens not: nobody else can take the port meanwhile
         bound.bind(("127.0.0.1", 0))
@@ -220,7 +220,7 @@ def test_nobody_there_is_a_problem_that_says_where(trust: Path) -> None:
     assert f"127.0.0.1:{port}" in Outlet.objects.get(name="syslog").problem
 
 
-def test_a_message_is_what_rfc_5424_asks_for() -> None:
+def test_a_message_has_the_format_of_rfc_5424() -> None:
     entry = Entry(
         sequence=7,
         time=datetime(2025, 3, 1, 12, 0, 0, 5, tzinfo=UTC),
@@ -247,7 +247,7 @@ def test_a_message_is_what_rfc_5424_asks_for() -> None:
 @pytest.mark.parametrize(
     "url", ["syslog://host", "syslog+tls://", "syslog+tls://host:70000", "syslog+tls://host/path", "https://host"]
 )
-def test_what_is_not_syslog_over_tls_is_refused_by_the_name_of_its_key(url: str) -> None:
+def test_an_invalid_syslog_setting_is_refused_by_the_name_of_its_key(url: str) -> None:
     with pytest.raises(ConfigError, match="SEALBUS_SYSLOG_URL"):
         parse_syslog_target(url)
 

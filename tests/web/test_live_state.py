@@ -20,7 +20,7 @@ SIGNS = 4 * math.ceil(SHORT.live.silence_s + 1)
 """More signs of life than fit into the time after which the collector counts as silent."""
 
 
-async def test_values_grow_stale_when_the_collector_falls_silent_and_come_back_with_it(site: Site) -> None:
+async def test_values_become_stale_when_the_collector_is_silent_and_good_when_it_returns(site: Site) -> None:
     anna = a_scene(site, tags=1, stale_after_s=0.5)
     (tag_id,) = anna.tags
     async with (
@@ -39,7 +39,7 @@ async def test_values_grow_stale_when_the_collector_falls_silent_and_come_back_w
         assert client.heard[-1]["state"] == "live"
 
 
-async def test_signs_of_life_keep_a_value_good_that_does_not_change(site: Site) -> None:
+async def test_keepalives_keep_an_unchanged_value_good(site: Site) -> None:
     anna = a_scene(site, tags=1, stale_after_s=0.5)
     (tag_id,) = anna.tags
     async with site.collector() as collector, site.connect(token=site.do("token", user=anna.user)) as client:
@@ -53,7 +53,7 @@ async def test_signs_of_life_keep_a_value_good_that_does_not_change(site: Site) 
         assert client.heard == []
 
 
-async def test_history_helps_out_while_the_bus_is_away(site: Site) -> None:
+async def test_values_come_from_history_while_the_bus_is_down(site: Site) -> None:
     anna, berta = a_scene(site, tags=1, stale_after_s=3600), a_scene(site, tags=1, stale_after_s=0.1)
     (tag_id,), (short,) = anna.tags, berta.tags
     site.do("user", name=anna.name, actions=["view"], group=berta.group)
@@ -78,7 +78,7 @@ async def test_history_helps_out_while_the_bus_is_away(site: Site) -> None:
         assert (told["state"], told["value"], told["quality"]) == ("cut-off", 7, Quality.STALE)
 
 
-async def test_what_a_new_collector_does_not_know_is_not_collected(site: Site) -> None:
+async def test_tags_that_a_new_collector_does_not_know_are_not_collected(site: Site) -> None:
     anna = a_scene(site, tags=2)
     known, dropped = anna.tags
     async with site.connect(token=site.do("token", user=anna.user)) as client:

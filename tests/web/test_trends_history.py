@@ -89,7 +89,7 @@ def test_values_come_in_columns_with_time_and_quality(
     assert told["state"] == "history"
 
 
-def test_a_stored_value_whose_time_is_up_is_stale(viewer: Any, tag: models.Tag, history: History) -> None:
+def test_a_stored_value_that_is_too_old_is_stale(viewer: Any, tag: models.Tag, history: History) -> None:
     history.append([Sample(tag.pk, NOON_US, 7.5)])
     told = _get(viewer, f"values/{tag.pk}")
     assert (told["value"], told["quality"], told["reason"]) == (7.5, Quality.STALE, Reason.NOT_REFRESHED)
@@ -110,7 +110,7 @@ def test_values_of_a_device_and_of_a_group_leave_out_what_is_archived(
     ["values?device={device}", "values?group={group}", "values/{tag}", f"history/raw?tag={{tag}}&{RANGE}"]
     + [f"history/aggregates?tag={{tag}}&bucket=hour&{RANGE}"],
 )
-def test_what_is_not_his_is_as_if_it_were_not_there(
+def test_an_invisible_tag_is_answered_like_one_that_does_not_exist(
     viewer: Any, tag: models.Tag, foreign: models.Tag, history: History, path: str
 ) -> None:
     own = path.format(tag=tag.pk, device=tag.device_id, group=tag.device.group_id)
@@ -122,13 +122,13 @@ def test_what_is_not_his_is_as_if_it_were_not_there(
 @pytest.mark.parametrize(
     "path", ["values?tags=1", f"history?tags=1&{RANGE}", f"history/export?tags=1&{RANGE}", "values/1"]
 )
-def test_nobody_and_who_may_not_view_get_nothing(client: Any, path: str) -> None:
+def test_callers_without_the_view_right_are_refused(client: Any, path: str) -> None:
     assert client.get(f"/api/v1/{path}").status_code == 401
     auditor = signed_in(a_user("audrey", Action.AUDIT))
     assert auditor.get(f"/api/v1/{path}").status_code == 403
 
 
-def test_a_token_sees_what_it_was_given(tag: models.Tag, foreign: models.Tag, history: History) -> None:
+def test_a_token_sees_the_groups_that_it_was_given(tag: models.Tag, foreign: models.Tag, history: History) -> None:
     anna = a_user("anna", Action.VIEW)
     token, client = a_token(anna, Action.VIEW, all_groups=False)
     token.groups.set([Group.objects.get(name="plant")])
@@ -191,7 +191,7 @@ def test_history_keeps_peaks_and_shows_gaps(viewer: Any, tag: models.Tag, histor
     assert len({len(series[name]) for name in ("times_us", "values", "qualities", "reasons")}) == 1
 
 
-def test_history_of_several_tags_leaves_out_what_is_not_his(
+def test_history_of_several_tags_leaves_out_invisible_ones(
     viewer: Any, tag: models.Tag, foreign: models.Tag, history: History
 ) -> None:
     history.append([Sample(tag.pk, NOON_US, 1), Sample(foreign.pk, NOON_US, 2)])
@@ -199,7 +199,7 @@ def test_history_of_several_tags_leaves_out_what_is_not_his(
     assert ([each["tag"] for each in told["series"]], told["unknown"]) == ([tag.pk], [foreign.pk])
 
 
-def test_history_of_what_is_archived_stays_readable(viewer: Any, tag: models.Tag, history: History) -> None:
+def test_history_of_archived_tags_stays_readable(viewer: Any, tag: models.Tag, history: History) -> None:
     history.append([Sample(tag.pk, NOON_US, 1)])
     models.Tag.objects.filter(pk=tag.pk).update(archived_at="2026-01-02T00:00:00Z")
     models.Device.objects.filter(pk=tag.device_id).update(archived_at="2026-01-02T00:00:00Z")
@@ -259,7 +259,7 @@ def test_a_csv_export_names_tags_and_units_and_disarms_formulas(viewer: Any, his
 
 
 @pytest.mark.parametrize("file", ["csv", "parquet"])
-def test_an_export_is_whole_and_comes_in_pieces(viewer: Any, tag: models.Tag, history: History, file: str) -> None:
+def test_an_export_is_complete_and_sent_in_pieces(viewer: Any, tag: models.Tag, history: History, file: str) -> None:
     history.append([Sample(tag.pk, NOON_US + index * 1000, float(index)) for index in range(50_000)])
     pieces = list(_get(viewer, f"history/export?tags={tag.pk}&{RANGE}&file={file}").streaming_content)
     assert len(pieces) >= 3
@@ -326,7 +326,7 @@ def _noting(method: Any, name: str, questions: list[str]) -> Any:
 
 @pytest.mark.parametrize("file", ["csv", "parquet"])
 @pytest.mark.parametrize("source", ["minute", "hour", "day"])
-def test_an_export_of_all_time_looks_only_where_something_is_stored(
+def test_an_export_of_all_time_reads_only_where_samples_are_stored(
     viewer: Any, tag: models.Tag, history: History, asked: list[str], source: str, file: str
 ) -> None:
     years_us = [NOON_US - years * 365 * 86_400 * US_PER_S for years in (40, 20, 1)]
@@ -343,7 +343,7 @@ def test_an_export_of_all_time_looks_only_where_something_is_stored(
 
 
 @pytest.mark.parametrize("source", ["raw", "minute", "day"])
-def test_an_export_of_tags_without_history_asks_once(
+def test_an_export_of_tags_without_history_queries_once(
     viewer: Any, tag: models.Tag, history: History, asked: list[str], source: str
 ) -> None:
     history.append([Sample(tag.pk, NOON_US, 1.0)])
@@ -367,7 +367,7 @@ def test_more_buckets_than_a_file_can_hold_are_refused(
     assert _content(_get(viewer, f"history/export?tags={tag.pk}&{ALL_TIME}&source=hour")).count(b"\n") == 3
 
 
-def test_no_piece_is_made_before_it_has_its_place(
+def test_no_piece_is_produced_before_the_export_has_a_place(
     viewer: Any, tag: models.Tag, history: History, asked: list[str]
 ) -> None:
     history.append([Sample(tag.pk, NOON_US, 1.0)])
@@ -381,7 +381,7 @@ def test_no_piece_is_made_before_it_has_its_place(
     _content(_get(viewer, path))
 
 
-def test_a_caller_who_is_gone_ends_the_work() -> None:
+def test_a_disconnected_caller_ends_the_work() -> None:
     made = 0
 
     async def read() -> None:
@@ -406,7 +406,7 @@ def test_a_caller_who_is_gone_ends_the_work() -> None:
     assert made < 1000
 
 
-def test_an_export_is_on_record_and_a_foreign_tag_is_not_exported(
+def test_an_export_is_recorded_and_an_invisible_tag_is_not_exported(
     viewer: Any, tag: models.Tag, foreign: models.Tag, history: History
 ) -> None:
     problem = _get(viewer, f"history/export?tags={tag.pk},{foreign.pk}&{RANGE}", 400)
@@ -418,7 +418,7 @@ def test_an_export_is_on_record_and_a_foreign_tag_is_not_exported(
     assert entry.detail["start"] == "2026-01-01T12:00:00Z"
 
 
-def test_too_many_exports_are_refused_for_a_while(viewer: Any, tag: models.Tag, history: History) -> None:
+def test_too_many_exports_are_refused_temporarily(viewer: Any, tag: models.Tag, history: History) -> None:
     for _ in range(30):
         _content(_get(viewer, f"history/export?tags={tag.pk}&{RANGE}"))
     response = viewer.get(f"/api/v1/history/export?tags={tag.pk}&{RANGE}")
@@ -428,7 +428,7 @@ def test_too_many_exports_are_refused_for_a_while(viewer: Any, tag: models.Tag, 
 
 
 @pytest.mark.parametrize("path", ["history?tags={tag}&", "history/raw?tag={tag}&", "history/export?tags={tag}&"])
-def test_a_history_that_is_away_is_503_and_no_error_of_ours(
+def test_an_unavailable_history_is_503_and_not_an_internal_error(
     viewer: Any, tag: models.Tag, path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lost = open_history(f"sqlite:///{tmp_path / 'nowhere' / 'h.sqlite3'}", rules=HistoryRules(), read_only=True)

@@ -26,18 +26,18 @@ class Hands:
         return self.clock.now_us()
 
 
-def test_it_is_the_wall_clock_as_long_as_that_goes_forward() -> None:
+def test_the_time_is_that_of_the_wall_clock_while_it_goes_forward() -> None:
     hands = Hands()
     assert [hands.after(1) - T, hands.after(1) - T] == [1_000_000, 2_000_000]
     assert hands.after(1, step=86400 * 400) == T + 3_000_000 + 86400 * 400 * US_PER_S
 
 
-def test_no_two_readings_are_the_same() -> None:
+def test_no_two_times_are_equal() -> None:
     hands = Hands()
     assert [hands.after(0) - T for _ in range(3)] == [1, 2, 3]
 
 
-def test_a_step_back_is_made_up_at_half_speed_and_the_order_holds() -> None:
+def test_a_step_back_is_compensated_at_half_speed_and_the_order_is_kept() -> None:
     hands = Hands()
     readings = [hands.after(10)]
     readings += [hands.after(1, step=-60), *(hands.after(1) for _ in range(150))]
@@ -47,7 +47,7 @@ def test_a_step_back_is_made_up_at_half_speed_and_the_order_holds() -> None:
     assert (hands.clock.set_back, hands.clock.ahead_us) == (0, 0)
 
 
-def test_how_far_it_is_ahead_is_known_meanwhile() -> None:
+def test_the_lead_over_the_wall_clock_is_known_during_compensation() -> None:
     hands = Hands()
     hands.after(10)
     hands.after(1, step=-60)

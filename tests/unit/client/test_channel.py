@@ -94,7 +94,7 @@ async def test_when_dialling_fails_queued_requests_fail_and_new_ones_fail_at_onc
     assert (len(dialler.attempts), told) == (1, ["connection refused"])
 
 
-async def test_after_its_wait_the_device_is_dialled_again(dialler: Dialler) -> None:
+async def test_the_device_is_dialled_again_after_the_back_off(dialler: Dialler) -> None:
     channel = channel_of()
     await submit(channel, Asked(read(1)), Asked(read(1)))
     dialler.attempts[0].fail(REFUSED)
@@ -106,7 +106,7 @@ async def test_after_its_wait_the_device_is_dialled_again(dialler: Dialler) -> N
     assert again.end == words(2)
 
 
-async def test_what_is_done_in_the_moment_of_an_answer_finds_the_line_as_it_then_is(dialler: Dialler) -> None:
+async def test_a_callback_of_an_answer_sees_the_line_after_that_answer(dialler: Dialler) -> None:
     channel = channel_of(in_flight=3)
     more = [Asked(read(number)) for number in range(3, 6)]
     asks_more, closes = _Reacting(read(1), lambda: submit_all(channel, more)), _Reacting(read(2), channel.close)
@@ -140,7 +140,7 @@ class _Reacting(Asked):
         self.reaction()
 
 
-async def test_a_device_that_accepts_and_closes_is_waited_for_longer_and_longer(dialler: Dialler) -> None:
+async def test_a_device_that_accepts_and_closes_is_dialled_at_growing_intervals(dialler: Dialler) -> None:
     channel = channel_of()
     for seconds in (0.5, 1.0, 2.0):
         asked, early = Asked(read(1)), Asked(read(2))
@@ -180,7 +180,7 @@ async def test_a_connection_may_be_rejected_before_anything_is_sent(dialler: Dia
     assert channel.open_lines == 0
 
 
-async def test_a_connection_that_is_lost_at_once_is_no_connection(dialler: Dialler) -> None:
+async def test_a_connection_that_is_lost_immediately_counts_as_a_failure(dialler: Dialler) -> None:
     channel = channel_of()
     asked = Asked(read(1))
     await submit(channel, asked)
@@ -262,7 +262,7 @@ async def test_nothing_is_sent_before_the_connect_delay_is_over_not_even_after_a
 # -- queued requests
 
 
-async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) -> None:
+async def test_a_request_that_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=10.0)
     under_way, late = Asked(read(1)), Asked(write(2, 2), send_by=1.0)
     await submit(channel, under_way, late)
@@ -274,7 +274,7 @@ async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) ->
     assert len(transport.adus) == 1
 
 
-async def test_what_expired_while_the_loop_was_busy_is_not_sent(dialler: Dialler) -> None:
+async def test_a_request_that_expired_while_the_loop_was_busy_is_not_sent(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=10.0)
     late = Asked(write(2, 2), send_by=1.0)
     await submit(channel, Asked(read(1)), late)
@@ -284,7 +284,7 @@ async def test_what_expired_while_the_loop_was_busy_is_not_sent(dialler: Dialler
     assert (late.end, len(transport.adus)) == (Failure.NOT_SENT_IN_TIME, 1)
 
 
-async def test_the_shortest_deadline_counts_whatever_the_order(dialler: Dialler) -> None:
+async def test_the_shortest_deadline_counts_in_any_order(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=50.0)
     patient, hasty = Asked(read(2), send_by=30.0), Asked(read(3), send_by=1.0)
     await submit(channel, Asked(read(1)), patient, hasty)
@@ -295,7 +295,7 @@ async def test_the_shortest_deadline_counts_whatever_the_order(dialler: Dialler)
     assert patient.end is Failure.NOT_SENT_IN_TIME
 
 
-async def test_what_does_not_fit_is_busy(dialler: Dialler) -> None:
+async def test_a_request_that_the_full_queue_cannot_take_is_busy(dialler: Dialler) -> None:
     channel = channel_of(queue=2)
     asked = [Asked(read(number)) for number in range(4)]
     await submit(channel, *asked)
@@ -355,7 +355,7 @@ async def test_closing_while_dialling_leaves_nothing_open(dialler: Dialler) -> N
     assert dialler.attempts[0].outcome.cancelled()
 
 
-async def test_opening_by_hand_raises_what_went_wrong(dialler: Dialler) -> None:
+async def test_an_explicit_open_raises_the_error(dialler: Dialler) -> None:
     channel = channel_of()
     opening = asyncio.ensure_future(channel.open())
     await turns()
@@ -364,7 +364,7 @@ async def test_opening_by_hand_raises_what_went_wrong(dialler: Dialler) -> None:
         await opening
 
 
-def test_a_lenient_id_with_several_under_way_is_no_rule() -> None:
+def test_a_lenient_id_with_several_in_flight_is_refused() -> None:
     with pytest.raises(ConfigError, match="in_flight = 1"):
         ChannelRules(in_flight=2, lenient_transaction_id=True)
 
@@ -496,7 +496,7 @@ class Urgent(Asked):
     is_urgent = True
 
 
-async def test_what_is_urgent_is_on_the_wire_next(dialler: Dialler) -> None:
+async def test_an_urgent_request_is_sent_next(dialler: Dialler) -> None:
     channel = channel_of()
     polls = [Asked(read(number)) for number in range(5)]
     await submit(channel, *polls)
@@ -508,7 +508,7 @@ async def test_what_is_urgent_is_on_the_wire_next(dialler: Dialler) -> None:
     assert transport.adus == [adu(1, read(0)), adu(2, read(99))]
 
 
-async def test_what_is_urgent_is_sent_to_a_unit_that_is_refused_to_others_for_its_silence(dialler: Dialler) -> None:
+async def test_an_urgent_request_is_sent_to_a_unit_whose_breaker_is_open(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=1.0)
     silent = [Asked(read(number)) for number in range(3)]
     await submit(channel, *silent)
@@ -548,7 +548,7 @@ async def test_the_hook_locates_the_endpoint_before_each_dialling(
     assert dialled == [("10.0.0.0", "device.example"), ("10.0.0.1", "device.example")]
 
 
-async def test_what_the_hook_refuses_is_never_dialled_and_queued_requests_fail_with_its_reason(
+async def test_an_endpoint_that_the_hook_refuses_is_never_dialled_and_queued_requests_fail_with_its_reason(
     dialler: Dialler,
 ) -> None:
     async def locate(endpoint: Endpoint) -> Endpoint:

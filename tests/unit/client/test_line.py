@@ -81,7 +81,7 @@ async def sent(line: Line, *asked: Asked) -> None:
     await turns()
 
 
-async def test_requests_get_ids_of_the_line_and_answers_find_their_request() -> None:
+async def test_requests_get_ids_of_the_line_and_answers_are_matched_by_them() -> None:
     line, transport, _ = open_line(in_flight=3)
     first, second = Asked(read(10)), Asked(read(20), unit=2)
     await sent(line, first, second)
@@ -91,7 +91,7 @@ async def test_requests_get_ids_of_the_line_and_answers_find_their_request() -> 
     assert (first.end, second.end) == (words(10), words(20))
 
 
-async def test_a_line_is_free_for_as_many_as_it_may_have_under_way() -> None:
+async def test_a_line_is_free_until_its_limit_of_requests_in_flight() -> None:
     line, _, _ = open_line(in_flight=2)
     assert line.send(Asked(read(1)))
     assert not line.send(Asked(read(2)))
@@ -110,7 +110,7 @@ async def test_an_answer_that_no_request_waits_for_is_dropped() -> None:
     assert (asked.end, owner.dropped) == (words(1), 2)
 
 
-async def test_a_late_answer_is_dropped_and_the_id_is_not_used_again_before_it_came() -> None:
+async def test_a_late_answer_is_dropped_and_its_id_is_not_reused_before_it_has_come() -> None:
     line, transport, owner = open_line(in_flight=2, timeout_s=1.0)
     late = Asked(read(1))
     await sent(line, late)
@@ -136,7 +136,7 @@ async def test_a_late_answer_is_dropped_and_the_id_is_not_used_again_before_it_c
     ids=["unit", "length", "function", "exception of another", "exception without code"],
 )
 @pytest.mark.parametrize("has_head", [False, True], ids=["by its shape", "by its head"])
-async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes, *, has_head: bool) -> None:
+async def test_an_answer_that_does_not_match_its_request_ends_the_connection(answer: bytes, *, has_head: bool) -> None:
     line, transport, owner = open_line(in_flight=2)
     asked, other = Asked(read(1)), Asked(write(2, 2))
     if not has_head:
@@ -151,7 +151,7 @@ async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes, *,
 
 
 @pytest.mark.parametrize("pdu", [words(7), b"\x83\x02"], ids=["value", "exception"])
-async def test_with_a_head_what_fits_is_an_answer(pdu: bytes) -> None:
+async def test_an_answer_with_the_expected_header_completes_its_request(pdu: bytes) -> None:
     line, _, _ = open_line()
     asked = Asked(read(1))
     assert asked.request.head == bytes.fromhex("0000 0005 01 03 02")
@@ -160,7 +160,7 @@ async def test_with_a_head_what_fits_is_an_answer(pdu: bytes) -> None:
     assert asked.end == pdu
 
 
-async def test_bytes_after_a_wrong_answer_in_the_same_piece_are_dropped() -> None:
+async def test_bytes_after_a_wrong_answer_in_the_same_chunk_are_dropped() -> None:
     line, _, _ = open_line(in_flight=2)
     asked, other = Asked(read(1)), Asked(read(2))
     await sent(line, asked, other)
@@ -177,7 +177,7 @@ async def test_bytes_that_are_not_modbus_end_the_connection() -> None:
     assert "does not speak Modbus" in owner.lost[0][0]
 
 
-async def test_something_left_over_behind_an_answer_ends_the_connection_before_the_next_request() -> None:
+async def test_surplus_bytes_after_an_answer_end_the_connection_before_the_next_request() -> None:
     line, transport, owner = open_line()
     asked = Asked(read(1))
     await sent(line, asked)
@@ -186,7 +186,7 @@ async def test_something_left_over_behind_an_answer_ends_the_connection_before_t
     assert "surplus bytes" in owner.lost[0][0]
 
 
-async def test_the_beginning_of_another_answer_behind_an_answer_is_waited_for() -> None:
+async def test_the_start_of_another_answer_after_an_answer_is_kept() -> None:
     line, transport, _ = open_line(in_flight=2)
     first, second = Asked(read(1)), Asked(read(2))
     await sent(line, first, second)
@@ -196,7 +196,7 @@ async def test_the_beginning_of_another_answer_behind_an_answer_is_waited_for() 
     assert second.end == words(2)
 
 
-async def test_an_answer_that_is_begun_and_not_ended_ends_the_connection_at_its_time_out() -> None:
+async def test_an_incomplete_answer_ends_the_connection_at_its_time_out() -> None:
     line, transport, owner = open_line(timeout_s=1.0)
     asked = Asked(read(1))
     await sent(line, asked)
@@ -206,7 +206,7 @@ async def test_an_answer_that_is_begun_and_not_ended_ends_the_connection_at_its_
     assert "did not end it" in owner.lost[0][0]
 
 
-async def test_with_others_under_way_it_takes_two_time_outs() -> None:
+async def test_with_others_in_flight_it_takes_two_time_outs() -> None:
     line, transport, _ = open_line(in_flight=3, timeout_s=1.0)
     await sent(line, Asked(read(1)))
     line.data_received(adu(1, words(1))[:9])
@@ -220,7 +220,7 @@ async def test_with_others_under_way_it_takes_two_time_outs() -> None:
     assert not transport.is_open
 
 
-async def test_three_time_outs_in_a_row_end_the_connection_and_an_answer_begins_the_count_again() -> None:
+async def test_three_time_outs_in_a_row_end_the_connection_and_an_answer_resets_the_count() -> None:
     line, transport, _ = open_line(timeout_s=1.0)
     for number in range(1, 3):
         await sent(line, Asked(read(number)))
@@ -235,7 +235,7 @@ async def test_three_time_outs_in_a_row_end_the_connection_and_an_answer_begins_
     assert not transport.is_open
 
 
-async def test_a_connection_that_is_lost_says_whether_it_ever_answered() -> None:
+async def test_a_lost_connection_reports_whether_it_ever_answered() -> None:
     line, transport, owner = open_line()
     asked = Asked(write(1, 1))
     await sent(line, asked)
@@ -251,7 +251,7 @@ async def test_a_connection_that_is_lost_says_whether_it_ever_answered() -> None
     assert owner.proven == 1
 
 
-async def test_a_line_that_is_closed_stays_closed_whatever_still_comes() -> None:
+async def test_a_closed_line_ignores_everything_that_still_arrives() -> None:
     line, transport, owner = open_line()
     line.close("enough")
     await turns()
@@ -313,7 +313,7 @@ async def test_with_a_lenient_id_a_time_out_ends_the_connection() -> None:
 # -- RTU
 
 
-async def test_a_serial_line_has_one_request_under_way_whatever_the_rules_say() -> None:
+async def test_a_serial_line_has_one_request_in_flight_with_any_rules() -> None:
     line, transport, _ = open_serial_line(in_flight=4)
     first, second = Asked(read(1)), Asked(read(2))
     await sent(line, first)
@@ -335,7 +335,7 @@ async def test_an_answer_of_another_unit_leaves_the_request_waiting() -> None:
     assert asked.end == words(1)
 
 
-async def test_a_time_out_over_tcp_ends_the_connection_and_on_a_serial_line_keeps_it_quiet() -> None:
+async def test_a_time_out_ends_a_tcp_connection_and_is_followed_by_silence_on_a_serial_line() -> None:
     line, transport, _ = open_serial_line(over_tcp=True, timeout_s=1.0)
     await sent(line, Asked(read(1)))
     await asyncio.sleep(1.1)

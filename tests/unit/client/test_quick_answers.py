@@ -52,7 +52,7 @@ async def became_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_he
 
 @settings(deadline=None)
 @given(PIECES, st.sampled_from([1, 3]), st.sampled_from([0.0, 60.0]))
-def test_the_short_way_ends_where_the_long_way_ends(pieces: list[bytes], in_flight: int, gap_s: float) -> None:
+def test_the_short_path_has_the_result_of_the_long_path(pieces: list[bytes], in_flight: int, gap_s: float) -> None:
     short, long = (
         asyncio.run(became_of(pieces, in_flight, gap_s=gap_s, has_head=has_head)) for has_head in (True, False)
     )

@@ -45,7 +45,7 @@ def test_every_state_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("kind", CommandKind)
-def test_only_what_the_table_allows_is_possible(kind: CommandKind) -> None:
+def test_only_the_transitions_of_the_table_are_possible(kind: CommandKind) -> None:
     for state, to in itertools.product(CommandState, repeat=2):
         if to in next_states(state, kind):
             assert advance(state, to, kind) is to

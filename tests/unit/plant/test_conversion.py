@@ -106,7 +106,7 @@ def test_the_sentinel_of_another_type_is_a_value(kind: str, options: dict[str, A
     assert build_conversion(tag("holding:0", kind, **options))(raw) == raw
 
 
-def test_each_sunspec_type_can_be_read_somehow() -> None:
+def test_each_sunspec_type_has_a_way_to_be_read() -> None:
     for name, fits in SUNSPEC_TYPES.items():
         options = {"length": fits.text_registers or 4} if fits.fits == (ValueType.STRING,) else {}
         build_conversion(tag("holding:0", fits.fits[0], sunspec_type=name, **options))

@@ -156,7 +156,7 @@ SCALES = st.sampled_from([1.0, 0.1, 0.01, -0.1, 10.0, 2.5, 1e-3])
 
 @settings(max_examples=500, deadline=None)
 @given(NUMBERS, st.sampled_from([*WordOrder]), SCALES, st.sampled_from([0.0, -50.0, 0.25]), st.data())
-def test_what_was_decoded_is_encoded_to_registers_of_the_same_value(
+def test_a_decoded_value_is_encoded_to_registers_of_the_same_value(
     kind: ValueType, order: WordOrder, scale: float, offset: float, data: st.DataObject
 ) -> None:
     tag = writable(kind, order=order.value, scale=scale, offset=offset)
@@ -177,7 +177,7 @@ def test_what_was_decoded_is_encoded_to_registers_of_the_same_value(
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=12), st.sampled_from([*WordOrder]))
-def test_a_text_comes_back_or_is_refused(text: str, order: WordOrder) -> None:
+def test_a_text_is_read_back_unchanged_or_refused(text: str, order: WordOrder) -> None:
     tag = writable("string", length=4, order=order.value)
     found = encode_value(tag, text)
     if isinstance(found, NotEncodable):

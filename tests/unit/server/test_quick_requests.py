@@ -83,12 +83,12 @@ async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
 
 @settings(deadline=None)
 @given(PIECES)
-def test_the_short_way_ends_where_the_long_way_ends(pieces: list[bytes]) -> None:
+def test_the_short_path_has_the_result_of_the_long_path(pieces: list[bytes]) -> None:
     short, long = (asyncio.run(became_of(pieces, forgetful=forgetful)) for forgetful in (False, True))
     assert short == long
 
 
-async def test_a_known_request_with_a_header_of_something_else_ends_the_session() -> None:
+async def test_a_known_request_with_an_invalid_header_ends_the_session() -> None:
     for header in ("0002 0001 0006", "0002 0000 0106"):
         owner = Owner()
         session: Session = session_of(owner, Transport())

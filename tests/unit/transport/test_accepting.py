@@ -80,7 +80,7 @@ with asyncio.Runner(loop_factory=loop_factory) as runner:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_without_descriptors_accepting_backs_off_and_recovers_while_sessions_go_on(loop: str) -> None:
+def test_without_descriptors_accepting_backs_off_and_recovers_while_sessions_continue(loop: str) -> None:
     played = subprocess.run(
         [sys.executable, "-c", _PLAY, loop], capture_output=True, text=True, timeout=60, check=False
     )

@@ -41,7 +41,7 @@ def receive(transport: BlockingTransport, count: int) -> bytes:
     return received
 
 
-def test_bytes_go_out_and_come_in_and_an_end_is_seen(listening: socket.socket) -> None:
+def test_bytes_are_sent_and_received_and_the_end_is_detected(listening: socket.socket) -> None:
     transport = dial_blocking(parse_endpoint(url_of(listening)), timeout_s=5)
     peer, _ = listening.accept()
     assert not transport.wait(0)
@@ -57,7 +57,7 @@ def test_bytes_go_out_and_come_in_and_an_end_is_seen(listening: socket.socket) -
     assert transport.is_closing()
 
 
-async def test_a_sealed_connection_carries_records_of_any_size(contexts: Contexts) -> None:
+async def test_a_tls_connection_carries_records_of_any_size(contexts: Contexts) -> None:
     seen: list[Accepted] = []
 
     def admit(accepted: Accepted) -> asyncio.Protocol:
@@ -119,7 +119,7 @@ def test_a_server_that_closes_in_the_handshake_is_unreachable(listening: socket.
     thread.join()
 
 
-def test_nobody_there_is_unreachable(listening: socket.socket) -> None:
+def test_without_a_server_the_endpoint_is_unreachable(listening: socket.socket) -> None:
     url = url_of(listening)
     listening.close()
     with pytest.raises(Unreachable, match="connection refused"):

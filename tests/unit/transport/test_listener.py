@@ -114,7 +114,7 @@ async def test_both_ends_of_a_live_connection_use_our_tls_object(contexts: Conte
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reason_is_told(
+async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reason_is_reported(
     contexts: Contexts, version: ssl.TLSVersion
 ) -> None:
     book = Doorbook()
@@ -161,7 +161,7 @@ async def test_plain_bytes_on_a_tls_port_are_refused_with_a_reason(contexts: Con
         assert listener.pending == 0
 
 
-async def test_a_client_that_goes_away_during_the_handshake_is_noted(contexts: Contexts) -> None:
+async def test_a_client_that_disconnects_during_the_handshake_is_reported(contexts: Contexts) -> None:
     book = Doorbook()
     async with listening(contexts, book) as listener:
         (await silent(listener)).close()
@@ -186,7 +186,7 @@ async def test_a_trickling_handshake_ends_at_the_deadline(contexts: Contexts) ->
         assert await is_closed(sock)
 
 
-async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: Contexts) -> None:
+async def test_a_valid_client_is_served_immediately_beside_300_silent_ones(contexts: Contexts) -> None:
     book = Doorbook()
     async with listening(contexts, book) as listener:
         crowd = [await silent(listener) for _ in range(300)]
@@ -217,7 +217,7 @@ async def test_the_oldest_pending_connections_are_dropped(contexts: Contexts) ->
         await book.wait("failed", times=3)
 
 
-async def test_beyond_the_cap_newcomers_are_closed_and_the_established_stay(contexts: Contexts) -> None:
+async def test_beyond_the_limit_new_connections_are_closed_and_established_ones_stay(contexts: Contexts) -> None:
     book = Doorbook()
     async with listening(contexts, book, options=ListenerOptions(connections=2)) as listener:
         inside = [await call(listener, contexts) for _ in range(2)]
@@ -252,7 +252,7 @@ async def test_a_connection_that_is_not_admitted_is_closed_with_the_reason(conte
         assert listener.established == 0
 
 
-async def test_another_context_is_for_the_next_connection_and_leaves_the_others_alone(contexts: Contexts) -> None:
+async def test_a_new_context_applies_to_the_next_connection_and_not_to_open_ones(contexts: Contexts) -> None:
     used: list[ssl.SSLContext] = []
 
     def admit(accepted: Accepted) -> asyncio.Protocol:
@@ -274,7 +274,7 @@ async def test_another_context_is_for_the_next_connection_and_leaves_the_others_
             transport.abort()
 
 
-async def test_a_listener_cannot_lose_its_certificates_or_stop_asking_for_theirs(contexts: Contexts) -> None:
+async def test_a_listener_cannot_be_switched_to_plain_or_to_clients_without_certificates(contexts: Contexts) -> None:
     async with listening(contexts, Doorbook()) as listener:
         with pytest.raises(ConfigError):
             listener.tls = None
@@ -303,7 +303,7 @@ async def test_a_closed_listener_accepts_nothing_and_drops_what_is_pending_but_n
         assert await draining == 0
 
 
-async def test_draining_ends_with_its_time(contexts: Contexts) -> None:
+async def test_draining_ends_at_its_deadline(contexts: Contexts) -> None:
     book = Doorbook()
     async with listening(contexts, book) as listener:
         transport, _ = await call(listener, contexts)
@@ -325,7 +325,7 @@ async def test_plain_tcp_is_served_on_loopback() -> None:
     await listener.close()
 
 
-async def test_accepted_sockets_notice_a_dead_peer() -> None:
+async def test_accepted_sockets_detect_a_dead_peer() -> None:
     options: dict[str, int] = {}
 
     def admit(accepted: Accepted) -> Rejection:
@@ -344,7 +344,7 @@ async def test_accepted_sockets_notice_a_dead_peer() -> None:
 
 
 @pytest.mark.parametrize("url", ["tcp://0.0.0.0:0", "tcp://:0", "tcp://[::]:0", "rtu+tcp://0.0.0.0:0"])
-async def test_plain_modbus_off_loopback_is_refused_unless_the_operator_insists(url: str) -> None:
+async def test_plain_modbus_off_loopback_is_refused_without_the_unsafe_option(url: str) -> None:
     endpoint = parse_endpoint(url, listening=True)
     with pytest.raises(ConfigError, match="would offer plain Modbus to every host"):
         await Listener.open(endpoint, admit_echo)
@@ -354,7 +354,7 @@ async def test_plain_modbus_off_loopback_is_refused_unless_the_operator_insists(
     await listener.close()
 
 
-async def test_one_socket_for_both_families_says_ipv4_addresses_as_such(contexts: Contexts) -> None:
+async def test_a_socket_of_both_families_reports_ipv4_addresses_in_ipv4_form(contexts: Contexts) -> None:
     book = Doorbook()
     endpoint = parse_endpoint("mbaps://:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
@@ -367,7 +367,7 @@ async def test_one_socket_for_both_families_says_ipv4_addresses_as_such(contexts
 
 
 @pytest.mark.needs("localhost")
-async def test_localhost_listens_and_answers_under_its_name(contexts: Contexts) -> None:
+async def test_a_listener_on_localhost_is_reached_by_that_name(contexts: Contexts) -> None:
     endpoint = parse_endpoint("mbaps://localhost:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server)
     assert str(listener.endpoint) == f"mbaps://localhost:{listener.port}"
@@ -378,7 +378,7 @@ async def test_localhost_listens_and_answers_under_its_name(contexts: Contexts) 
     await listener.close()
 
 
-async def test_a_taken_port_is_said_with_the_mend() -> None:
+async def test_the_error_for_a_used_port_has_a_hint() -> None:
     listener = await Listener.open(PLAIN, admit_echo)
     with pytest.raises(ConfigError) as caught:
         await Listener.open(listener.endpoint, admit_echo)
@@ -396,12 +396,12 @@ async def test_a_taken_port_is_said_with_the_mend() -> None:
         ("rtu:///dev/ttyS0", "is not listened on in this way"),
     ],
 )
-async def test_what_cannot_be_listened_on_is_said(url: str, problem: str) -> None:
+async def test_an_address_that_cannot_be_listened_on_is_named(url: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         await Listener.open(parse_endpoint(url, listening=True), admit_echo, options=ListenerOptions(unsafe_plain=True))
 
 
-async def test_certificates_and_scheme_have_to_fit(contexts: Contexts) -> None:
+async def test_certificates_and_scheme_must_match(contexts: Contexts) -> None:
     with pytest.raises(ConfigError):
         await Listener.open(LOOPBACK, admit_echo)
     with pytest.raises(ConfigError):
