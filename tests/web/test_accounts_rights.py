@@ -112,9 +112,9 @@ def _unassign(boss: APIClient) -> Any:
 
 @pytest.mark.parametrize("deed", [_switch_off, _delete_user, _delete_role, _cut_role, _unassign])
 def test_the_last_administrator_cannot_be_removed_and_the_second_last_can(
-    boss: APIClient, deed: Callable[[APIClient], Any]
+    boss: APIClient, operation: Callable[[APIClient], Any]
 ) -> None:
-    refused = deed(boss)
+    refused = operation(boss)
     assert (refused.status_code, refused.json()["type"]) == (409, "last-administrator")
     assert boss.get(f"{API}users").status_code == 200
     second = User.objects.create_user("zoe")
@@ -123,8 +123,8 @@ def test_the_last_administrator_cannot_be_removed_and_the_second_last_can(
     group = Group.objects.create(name="one")
     in_one_group = Assignment.objects.create(user=second, role=helper, group=group)
     held, mine = Assignment.objects.exclude(pk=in_one_group.pk).get(), User.objects.get(username="boss")
-    path = f"{API}assignments/{held.pk}" if deed is _unassign else f"{API}users/{mine.pk}"
-    assert boss.delete(path).status_code == 409, "who administers in one group only does not count"
+    path = f"{API}assignments/{held.pk}" if operation is _unassign else f"{API}users/{mine.pk}"
+    assert boss.delete(path).status_code == 409, "an administrator of one group does not count"
     Assignment.objects.create(user=second, role=helper)
     assert boss.delete(path).status_code == 204
 

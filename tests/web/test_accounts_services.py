@@ -38,7 +38,7 @@ def _group() -> Group:
     return Group.objects.get(name="north")
 
 
-_DEEDS: dict[str, Callable[[Subject], object]] = {
+_OPERATIONS: dict[str, Callable[[Subject], object]] = {
     "create_user": lambda subject: services.create_user(subject=subject, username="new"),
     "change_user": lambda subject: services.change_user(
         subject=subject, user=_user(), changes=services.UserChanges(name="Z")
@@ -77,24 +77,24 @@ def _administrator() -> User:
     return a_user("boss", *Action)
 
 
-@pytest.mark.parametrize("deed", _DEEDS.values(), ids=_DEEDS.keys())
-def test_a_service_refuses_a_subject_without_the_right_and_records_it(deed: Callable[[Subject], object]) -> None:
+@pytest.mark.parametrize("deed", _OPERATIONS.values(), ids=_OPERATIONS.keys())
+def test_a_service_refuses_a_subject_without_the_right_and_records_it(operation: Callable[[Subject], object]) -> None:
     _administrator()
     engineer = a_subject(a_user("anna", Action.VIEW, Action.WRITE, Action.CONFIGURE))
     with pytest.raises(Forbidden):
-        deed(engineer)
+        operation(engineer)
     last = Entry.objects.filter(action="access.refused").order_by("sequence").last()
     assert last is not None
     assert last.actor_name == "anna"
     assert last.detail["reason"] == "refused"
 
 
-@pytest.mark.parametrize("deed", _DEEDS.values(), ids=_DEEDS.keys())
-def test_a_service_accepts_an_administrator(deed: Callable[[Subject], object]) -> None:
-    deed(a_subject(_administrator()))
+@pytest.mark.parametrize("deed", _OPERATIONS.values(), ids=_OPERATIONS.keys())
+def test_a_service_accepts_an_administrator(operation: Callable[[Subject], object]) -> None:
+    operation(a_subject(_administrator()))
 
 
-@pytest.mark.parametrize("name", _DEEDS)
+@pytest.mark.parametrize("name", _OPERATIONS)
 def test_tokens_cannot_change_rights_or_ways_into_an_account(name: str) -> None:
     token, _ = a_token(_administrator(), *Action, expiry=timedelta(days=1), name="all")
     token.expiry = timezone.now() + timedelta(days=1)
@@ -102,10 +102,10 @@ def test_tokens_cannot_change_rights_or_ways_into_an_account(name: str) -> None:
     subject = subject_of_token(token, address="192.0.2.1")
     assert subject is not None
     if name not in _NOT_FOR_TOKENS:
-        _DEEDS[name](subject)
+        _OPERATIONS[name](subject)
         return
     with pytest.raises(Forbidden) as refused:
-        _DEEDS[name](subject)
+        _OPERATIONS[name](subject)
     assert refused.value.code == "not-for-tokens"
 
 

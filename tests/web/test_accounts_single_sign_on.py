@@ -51,7 +51,7 @@ def _sign_in(browser: Browser, provider: Provider) -> str:
 def test_a_new_user_of_the_provider_gets_an_account_without_rights(provider: Provider) -> None:
     browser = Browser()
     assert _sign_in(browser, provider) == "/"
-    assert "openid" in provider.asked["scope"].split()
+    assert "openid" in provider.requested["scope"].split()
     me = browser.me()
     assert (me["name"], me["rights"]) == ("carla", [])
     assert browser.get("/api/v1/users").status_code == 403

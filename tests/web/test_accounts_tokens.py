@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 ME = "/api/v1/me"
 
 
-def _wish(**changes: Any) -> dict[str, Any]:
+def _token_body(**changes: Any) -> dict[str, Any]:
     ends = (timezone.now() + timedelta(days=30)).isoformat()
     return {"name": "script", "actions": ["view"], "all_groups": True, "expires_at": ends} | changes
 
@@ -35,7 +35,7 @@ def _owner(name: str = "anna", role: str = "Operator", group: Group | None = Non
 
 
 def _secret(browser: Browser, **changes: Any) -> str:
-    answer = browser.post("/api/v1/tokens", _wish(**changes))
+    answer = browser.post("/api/v1/tokens", _token_body(**changes))
     assert answer.status_code == 201, answer.content
     return str(answer.json()["secret"])  # type: ignore[attr-defined]
 
@@ -91,7 +91,7 @@ def test_the_last_use_of_a_token_is_recorded() -> None:
     ],
 )
 def test_an_invalid_token_request_is_refused_by_field(changes: dict[str, Any], field: str) -> None:
-    answer = _owner().post("/api/v1/tokens", _wish(**changes))
+    answer = _owner().post("/api/v1/tokens", _token_body(**changes))
     assert answer.status_code == 400
     assert field in answer.json()["errors"]  # type: ignore[attr-defined]
     assert not ApiToken.objects.exists()
@@ -101,7 +101,7 @@ def test_a_token_cannot_have_more_groups_than_its_owner() -> None:
     here, there = Group.objects.create(name="here"), Group.objects.create(name="there")
     browser = _owner(group=here)
     for changes in ({"all_groups": True}, {"all_groups": False, "groups": [here.pk, there.pk]}):
-        assert browser.post("/api/v1/tokens", _wish(**changes)).status_code == 400
+        assert browser.post("/api/v1/tokens", _token_body(**changes)).status_code == 400
     secret = _secret(browser, all_groups=False, groups=[here.pk], actions=["view", "write"])
     rights = _ask(secret).json()["rights"]  # type: ignore[attr-defined]
     assert rights == [{"action": "view", "groups": [here.pk]}, {"action": "write", "groups": [here.pk]}]
@@ -244,4 +244,4 @@ def _administer() -> list[Any]:
 def test_two_tokens_of_a_user_cannot_have_the_same_name() -> None:
     browser = _owner()
     _secret(browser)
-    assert browser.post("/api/v1/tokens", _wish()).status_code == 409
+    assert browser.post("/api/v1/tokens", _token_body()).status_code == 409

@@ -43,14 +43,14 @@ def _fill() -> None:
     )
 
 
-def _actions(client: APIClient, **asked: Any) -> list[str]:
-    answer = client.get(f"{BASE}/entries", asked)
+def _actions(client: APIClient, **parameters: Any) -> list[str]:
+    answer = client.get(f"{BASE}/entries", parameters)
     assert answer.status_code == 200, answer.content
     return [each["action"] for each in answer.json()["results"] if not each["action"].startswith("access.")]
 
 
-def _lines(client: APIClient, **asked: Any) -> bytes:
-    answer = client.get(f"{BASE}/export", asked)
+def _lines(client: APIClient, **parameters: Any) -> bytes:
+    answer = client.get(f"{BASE}/export", parameters)
     assert answer.status_code == 200
     return b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a stream
 
@@ -87,7 +87,7 @@ def test_nothing_in_the_audit_can_be_changed_by_api(method: str, auditor: APICli
 
 
 @pytest.mark.parametrize(
-    ("asked", "actions"),
+    ("parameters", "actions"),
     [
         ({}, ["session.login", "gateway.denied", "connection.change", "connection.create"]),
         ({"actor": "bert"}, ["session.login", "connection.change", "connection.create"]),
@@ -105,9 +105,9 @@ def test_nothing_in_the_audit_can_be_changed_by_api(method: str, auditor: APICli
         ({"since": "2001-01-01T00:00:00Z", "limit": "1"}, ["session.login"]),
     ],
 )
-def test_filters_narrow_a_list(asked: dict[str, str], actions: list[str], auditor: APIClient) -> None:
+def test_filters_narrow_a_list(parameters: dict[str, str], actions: list[str], auditor: APIClient) -> None:
     _fill()
-    assert _actions(auditor, **asked) == actions
+    assert _actions(auditor, **parameters) == actions
 
 
 def test_time_filters_are_exact(auditor: APIClient) -> None:
@@ -119,7 +119,7 @@ def test_time_filters_are_exact(auditor: APIClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "parameters",
     [
         {"since": "yesterday"},
         {"limit": "0"},
@@ -133,11 +133,11 @@ def test_time_filters_are_exact(auditor: APIClient) -> None:
         {"actoor": "bert"},
     ],
 )
-def test_an_invalid_parameter_is_a_400_that_names_it(asked: dict[str, str], auditor: APIClient) -> None:
-    answer = auditor.get(f"{BASE}/entries", asked)
+def test_an_invalid_parameter_is_a_400_that_names_it(parameters: dict[str, str], auditor: APIClient) -> None:
+    answer = auditor.get(f"{BASE}/entries", parameters)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert set(answer.json()["errors"]) == set(asked)
+    assert set(answer.json()["errors"]) == set(parameters)
 
 
 def test_pages_follow_each_other_while_entries_are_added(auditor: APIClient) -> None:

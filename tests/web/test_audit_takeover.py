@@ -106,8 +106,8 @@ def test_a_write_and_its_outcome_are_taken_and_the_outcome_repeats_the_write(
     assert _take(folder) == 1, "the outcome comes in a later look"
     log.append(WriteOutcome(request=request, outcome=outcome, why="so"))
     assert _take(folder) == 1
-    asked, ended = Entry.objects.order_by("sequence")
-    assert (asked.action, asked.result) == ("gateway.write_requested", "unknown")
+    request, ended = Entry.objects.order_by("sequence")
+    assert (request.action, request.result) == ("gateway.write_requested", "unknown")
     assert (ended.action, ended.result) == ("gateway.write_outcome", result)
     assert (ended.actor_name, ended.address) == ("CN=op", "2001:db8::7")
     assert ended.detail["values"] == [7, 8]
@@ -210,8 +210,8 @@ def test_a_record_that_lost_its_end_continues_after_the_last_common_line(folder:
         (folder / name).write_bytes(content)
     _write_log(folder, 2, reason="after the power cut")
     assert _take(folder) == 2
-    (told,) = Entry.objects.filter(action="gateway.rewound")
-    assert told.detail["goes_on_behind"] == 3
+    (rewound,) = Entry.objects.filter(action="gateway.rewound")
+    assert rewound.detail["goes_on_behind"] == 3
     assert _take(folder) == 0
 
 
@@ -256,7 +256,7 @@ def _write_many(log: RecordLog, count: int) -> None:
 
 
 def _write_log(folder: Path, count: int, reason: str = "no rule") -> None:
-    """A run that is cut off: it says neither that it began nor that it ended."""
+    """An interrupted run: it records neither its start nor its stop."""
     log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
     for _ in range(count):
         log.append(_denial(reason))

@@ -1,4 +1,4 @@
-"""The gate lets pass who meets the requirement, and nobody else, whatever a view leaves out."""
+"""The gate admits only subjects that meet the requirement, even if a view checks nothing."""
 
 from __future__ import annotations
 

@@ -64,11 +64,11 @@ async def test_a_user_without_the_view_right_is_refused(site: Site) -> None:
 
 
 @pytest.mark.parametrize("deed", ["switch_off", "revoke"])
-async def test_a_revoked_token_or_one_of_a_deactivated_user_is_refused(site: Site, deed: str) -> None:
+async def test_a_revoked_token_or_one_of_a_deactivated_user_is_refused(site: Site, operation: str) -> None:
     anna = a_scene(site)
     token = site.do("token", user=anna.user)
     assert await site.refused(token=token) == 101
-    site.do(deed, user=anna.user)
+    site.do(operation, user=anna.user)
     assert await site.refused(token=token) == 401
 
 
@@ -131,7 +131,7 @@ ENDS: dict[str, tuple[bool, Any, int]] = {
 
 @pytest.mark.parametrize("what", ENDS)
 async def test_the_socket_is_closed_when_its_user(site: Site, what: str) -> None:
-    by_token, deed, code = ENDS[what]
+    by_token, operation, code = ENDS[what]
     anna = a_scene(site)
     key = site.do("token" if by_token else "session", user=anna.user)
     async with (
@@ -142,10 +142,10 @@ async def test_the_socket_is_closed_when_its_user(site: Site, what: str) -> None
         await client.ask("subscribe", devices=[anna.device])
         collector.say(Sample(anna.tags[0], now_us(), 1))
         await client.wait_for(anna.tags[0], 1)
-        deed(site, anna, key)
+        operation(site, anna, key)
         assert await client.closed() == code
         collector.say(Sample(anna.tags[0], now_us(), 2))
-        assert not [message for message in client.heard if message["type"] == "values"]
+        assert not [message for message in client.received if message["type"] == "values"]
         assert (await other.ask("ping"))["type"] == "pong"
 
 

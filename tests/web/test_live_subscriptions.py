@@ -1,4 +1,4 @@
-"""A client gets the tags that it subscribed to and may see, the newest sample of each, whatever other clients do."""
+"""A client gets the tags that it subscribed to and may see, the newest sample of each, regardless of other clients."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ async def test_a_value_is_sent_exactly(site: Site, value: float | str) -> None:
         await client.ask("subscribe", tags=anna.tags)
         await client.wait_for_state("live")
         collector.say(Sample(anna.tags[0], now_us(), value))
-        told = (await client.wait_for(anna.tags[0], value))[2]
-        assert repr(told) == repr(value)
+        sent = (await client.wait_for(anna.tags[0], value))[2]
+        assert repr(sent) == repr(value)
 
 
 async def test_a_tag_that_is_not_visible_looks_like_one_that_does_not_exist(site: Site) -> None:
@@ -201,13 +201,13 @@ async def test_one_socket_has_at_most_five_thousand_tags(site: Site) -> None:
         problem = await client.receive("error")
         assert (problem["id"], problem["code"]) == (number, "too-many")
         await client.send("subscribe", tags=anna.tags[:5_000])
-        told: list[int] = []
+        tag_ids: list[int] = []
         while True:
             snapshot = await client.receive("snapshot")
-            told += [each[0] for each in snapshot["samples"]]
+            tag_ids += [each[0] for each in snapshot["samples"]]
             if not snapshot["more"]:
                 break
-        assert told == anna.tags[:5_000]
+        assert tag_ids == anna.tags[:5_000]
 
 
 async def test_a_client_that_does_not_read_is_disconnected_and_delays_no_other(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The document of the API is valid, complete and true: whatever is sent, by whomever, is answered as it says.
+"""The document of the API is valid, complete and true: any request of any caller is answered as documented.
 
 The gate sends two requests of each kind to each operation, the same ones in each run. `make explore` sends a hundred
 (SEALBUS_SCHEMA_EXAMPLES), others in each run; a failure prints what was sent.

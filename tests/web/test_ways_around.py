@@ -111,9 +111,9 @@ def test_a_token_gives_no_rights_and_no_way_into_an_account(path: str, body: dic
 def test_an_invisible_group_is_refused_like_one_that_does_not_exist() -> None:
     a_user("anna", Action.VIEW, group=a_group("mine"))
     anna = signed_in(a_user("anna", Action.VIEW, group=a_group("mine")))
-    wish = {"name": "t", "actions": ["view"], "expires_at": (timezone.now() + timedelta(days=1)).isoformat()}
-    foreign = anna.post("/api/v1/tokens", wish | {"groups": [a_group("theirs").pk]}, "json").json()["errors"]
-    nobodys = anna.post("/api/v1/tokens", wish | {"groups": [99_999]}, "json").json()["errors"]
+    body = {"name": "t", "actions": ["view"], "expires_at": (timezone.now() + timedelta(days=1)).isoformat()}
+    foreign = anna.post("/api/v1/tokens", body | {"groups": [a_group("theirs").pk]}, "json").json()["errors"]
+    nobodys = anna.post("/api/v1/tokens", body | {"groups": [99_999]}, "json").json()["errors"]
     assert str(foreign).replace(str(a_group("theirs").pk), "99999") == str(nobodys)
 
 
@@ -124,8 +124,8 @@ def test_endpoints_are_configured_only_by_users_who_may_configure_all_groups() -
     mine = a_group("mine")
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE, group=mine))
     line = a_connection("line", group=mine)
-    wish = {"name": "other", "group": mine.pk, "url": "tcp://10.0.0.9"}
-    assert anna.post("/api/v1/connections", wish, "json").status_code == 403
+    body = {"name": "other", "group": mine.pk, "url": "tcp://10.0.0.9"}
+    assert anna.post("/api/v1/connections", body, "json").status_code == 403
     assert _import(anna, "connections", {"group": "mine", "name": "other", "url": "tcp://10.0.0.9"}).status_code == 400
     for changes in ({"url": "tcp://10.0.0.9"}, {"url": "mbaps://10.0.0.5", "identity": "collector"}):
         assert anna.patch(f"/api/v1/connections/{line.pk}", changes, "json").status_code == 403
@@ -134,7 +134,7 @@ def test_endpoints_are_configured_only_by_users_who_may_configure_all_groups() -
     assert anna.patch(f"/api/v1/connections/{line.pk}", {"timeout_s": 2}, "json").status_code == 200
     assert _import(anna, "connections", {"group": "mine", "name": "line", "timeout_s": 3}).status_code == 200
     berta = signed_in(a_user("berta", Action.VIEW, Action.CONFIGURE))
-    assert berta.post("/api/v1/connections", wish, "json").status_code == 201
+    assert berta.post("/api/v1/connections", body, "json").status_code == 201
 
 
 def test_the_unit_on_a_connection_of_another_group_cannot_be_changed_by_form_or_by_table() -> None:
@@ -220,8 +220,8 @@ def test_an_unknown_parameter_is_refused_so_that_a_misspelt_dry_run_changes_noth
     assert anna.post("/api/v1/tags?dry_run=1", row, "json").status_code == 400
     assert not Tag.objects.exists()
     template = anna.get("/api/v1/templates").json()["results"][0]["id"]
-    told = anna.post(f"/api/v1/templates/{template}/apply?dry_run=1", {"device": device.pk}, "json")
-    assert (told.status_code, told.json()["dry_run"], Tag.objects.count()) == (200, True, 0)
+    preview = anna.post(f"/api/v1/templates/{template}/apply?dry_run=1", {"device": device.pk}, "json")
+    assert (preview.status_code, preview.json()["dry_run"], Tag.objects.count()) == (200, True, 0)
     assert anna.post(f"/api/v1/templates/{template}/apply?dryrun=1", {"device": device.pk}, "json").status_code == 400
     assert (
         anna.post(f"/api/v1/templates/{template}/apply", {"device": device.pk, "dry_run": True}, "json").status_code

@@ -2,7 +2,7 @@
 
 Inputs are the current values of tags, calculated ones among them. The tags are put in an order in which each comes after
 its inputs; a tag that leads back to itself has no value. The quality of the result is that of its worst input: a BAD input
-makes it BAD, NOT_COMPUTABLE, whatever the expression is; a STALE or UNCERTAIN input makes it STALE or UNCERTAIN. Its time
+makes it BAD, NOT_COMPUTABLE, for any expression; a STALE or UNCERTAIN input makes it STALE or UNCERTAIN. Its time
 is that of its newest input.
 
 A dead band of an input does not count here, because it only thins what is stored of that input; the calculated tag has a

@@ -61,7 +61,7 @@ class Outcome:
 
 
 def end_of(execution: Execution, outcome: Outcome) -> Outcome:
-    """The true end of an execution that came to `outcome`: what is known of a write outranks why its execution ended.
+    """The true end of an execution that came to `outcome`: the known state of a write outranks the reason of the end.
 
     A deadline, a stop or an error does not undo a write: one without an answer is unknown, an accepted one is done.
     """

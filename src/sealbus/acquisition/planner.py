@@ -28,7 +28,7 @@ __all__ = ["DeviceLimits", "LearnedSplits", "PlannedBlock", "plan_blocks"]
 
 @dataclass(frozen=True, slots=True)
 class DeviceLimits:
-    """How much a device gives at once, and what must not be read from it."""
+    """How much a device returns in one request, and which places must not be read."""
 
     max_registers: int = MAX_COUNT_READ_REGISTERS
     max_bits: int = MAX_COUNT_READ_BITS
@@ -48,7 +48,7 @@ class DeviceLimits:
         most, _ = self.of_table(tag.place.table)
         if tag.place.count > most:
             return ConfigError(
-                f"{tag.place} is longer than the device gives at once, {most}",
+                f"{tag.place} is longer than the device returns in one request, {most}",
                 key="place",
                 hint="raise max_registers",
             )

@@ -18,7 +18,7 @@ HALVED: Final = frozenset(
     (ExceptionCode.ILLEGAL_FUNCTION, ExceptionCode.ILLEGAL_DATA_ADDRESS, ExceptionCode.ILLEGAL_DATA_VALUE)
 )
 """Exceptions that may be about one place of several: 02 by the text, 01 from a gateway that allows some of them, 03 from a
-device that gives less at once than it was said to."""
+device that returns fewer places in one request than configured."""
 
 _OF_EXCEPTIONS: Final[dict[int, Reason]] = {
     ExceptionCode.ILLEGAL_FUNCTION: Reason.NOT_ALLOWED,

@@ -92,7 +92,7 @@ class BlockingConnection:
             self._exchanger.open()
 
     def close(self) -> None:
-        """Close the connection for good."""
+        """Close the connection permanently."""
         with self._turn:
             if not self._is_closed:
                 self._exchanger.close()

@@ -1,4 +1,4 @@
-"""What a call of the client API sends, what its answer means, and which error stands for which failure.
+"""What a call of the client API sends, what its answer means, and which error a failure becomes.
 
 Shared by the two clients, with and without `await`, so that they differ only in how they wait. Pure.
 """

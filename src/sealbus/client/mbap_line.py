@@ -26,7 +26,7 @@ _OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs
 
 
 class MbapLine(Line):
-    """MBAP over TCP or TLS: up to `in_flight` requests at once, matched by transaction id."""
+    """MBAP over TCP or TLS: up to `in_flight` requests outstanding, matched by transaction id."""
 
     __slots__ = ("_is_joining", "_joined", "_stream", "_transaction_id", "_unanswered")
 

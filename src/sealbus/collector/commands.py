@@ -29,7 +29,7 @@ class TakesCommands(Protocol):
     """The engine, as far as it is needed here."""
 
     def submit(self, command: Command, /) -> None:
-        """Carry out a command."""
+        """Execute a command."""
 
     def withdraw(self, command_id: int, /) -> None:
         """Stop a command."""
@@ -50,7 +50,7 @@ class CommandIntake:
 
     async def take(self) -> bool:
         """Whether all new commands are with the engine, and all withdrawn ones are stopped."""
-        # Before the first claim: what is claimed now belongs to an earlier process, and nobody carries it out any more.
+        # Before the first claim: commands that are claimed now belong to an earlier process and are not executed any more.
         if not self._has_recovered:
             if await self._thread.attempt(self._store.recover_commands, self._collector_id) is None:
                 return False

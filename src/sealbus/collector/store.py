@@ -57,7 +57,7 @@ class CollectorStore(Protocol):
         ...
 
     def withdrawn_commands(self, holder: str) -> Sequence[int]:
-        """The ids of commands that this process has claimed and that were withdrawn meanwhile."""
+        """The ids of commands that this process has claimed and that were withdrawn since."""
         ...
 
     def record_sent(self, holder: str, command_id: int) -> bool:

@@ -1,6 +1,6 @@
 """What a connection and a device may be, and what may be dialled: one set of rules for the site and the collector.
 
-`dial_problems` judges what is literal in a URL: its form, its scheme with or without an identity, and, given the
+`dial_problems` checks the literal parts of a URL: its form, its scheme with or without an identity, and, given the
 operator's allowed networks, its address, port or serial path. A host name is resolved by the collector, which judges
 each address and dials the very one that it judged. The result depends on the rules alone and never on what answers at
 the address: the form of the site is not a port scanner.

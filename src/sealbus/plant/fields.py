@@ -4,7 +4,7 @@ Each bound stands here once. The collector checks plans with `bound_problems`, t
 from the same tables, and so do the check constraints of its database.
 
 Every rule of this package returns problems as values: the field, what is wrong, and what to write instead. All problems
-of one row are found at once, because a form or a table of ten thousand lines is corrected in one go.
+of one row are found together, because a form or a table of ten thousand lines is corrected in one go.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Device:
         self._identification = dict(identification or {})
 
     def carry_out(self, unit_id: int, request: Request) -> Any:
-        """Carry out the request. Returns what `encode_answer` takes, or an awaitable of it."""
+        """Execute the request. Returns what `encode_answer` takes, or an awaitable of it."""
         if (table := _READS.get(type(request))) is not None:
             return self._read(table, request.address, request.count, unit_id)  # type: ignore[union-attr]
         steps = self._steps(unit_id, request)
@@ -225,7 +225,7 @@ def _answer(session: Session, adu: bytes, request: Request, value: Any) -> None:
 
 
 def _refuse(session: Session, adu: bytes, error: BaseException) -> None:
-    """A device is code of the user. Whatever it raises, the client gets an answer and the log gets the reason."""
+    """A device is code of the user. If it raises, the client still gets an answer, and the error is logged."""
     if isinstance(error, DeviceException):
         session.refuse(adu, error.exception_code)
     else:

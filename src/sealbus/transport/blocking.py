@@ -4,7 +4,7 @@
 the waiting differs. The socket is non-blocking and every wait is one `poll` with a time-out, so each call has a deadline.
 TLS runs on memory buffers, as in an event loop: one system call sends a record and one receives it.
 
-It carries tcp and mbaps on platforms with `poll`; `is_blocking_supported` says so. Everything else needs an event loop.
+It carries tcp and mbaps on platforms with `poll`; `is_blocking_supported` tests that. Everything else needs an event loop.
 """
 
 from __future__ import annotations

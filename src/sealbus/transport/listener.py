@@ -130,7 +130,7 @@ class Listener:
 
     @property
     def endpoint(self) -> Endpoint:
-        """What is listened on, with the real port."""
+        """The endpoint that it listens on, with the real port."""
         return replace(self._endpoint, port=self._port)
 
     @property

@@ -67,7 +67,7 @@ class Conflict(WebError):
 
 
 class Invalid(WebError):
-    """Values that cannot be used. `problems` maps each member to what is wrong with it; "non_field_errors": the row."""
+    """Values that cannot be used. `problems` maps each member to its problem; "non_field_errors" is the row."""
 
     code = "invalid"
     standard_text = "What was sent cannot be used"

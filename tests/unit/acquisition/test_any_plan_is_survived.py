@@ -64,7 +64,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def tag_plans(draw: st.DrawFn, number: int = 1) -> TagPlan:
-    """What somebody may have stored: a type, perhaps one odd number or SunSpec type, and one or two other things."""
+    """A row that a user may have stored: a type, sometimes an odd number or SunSpec type, and one or two other options."""
     options = {"type": draw(TYPES)}
     match draw(st.integers(0, 3)):
         case 0 | 1:

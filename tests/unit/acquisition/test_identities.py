@@ -91,9 +91,9 @@ def test_a_file_that_is_missing_at_the_start_is_named_and_loaded_once_it_exists(
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../plant", "a/b", "/etc", ".hidden", "x" * 65, "a\0b"])
 def test_a_name_cannot_be_a_path(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         IdentityFolder(tmp_path).credentials(name)
-    assert told.value.key == "identity"
+    assert caught.value.key == "identity"
 
 
 def test_the_error_for_a_missing_identity_names_its_folder(tmp_path: Path) -> None:

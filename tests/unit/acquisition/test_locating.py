@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Names:
-    """A name service that answers as it is told, another thing each time."""
+    """A name service with a prepared list of answers, one for each query."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -47,9 +47,9 @@ async def test_a_name_is_resolved_once_and_its_address_is_dialled() -> None:
 async def test_a_name_that_resolves_to_another_address_is_checked_again() -> None:
     where = locator(Names(["10.0.0.5"], ["127.0.0.1"]), "10.0.0.0/8")
     await where.locate(parse_endpoint("tcp://plant.example"), 1)
-    with pytest.raises(LocatingError) as told:
+    with pytest.raises(LocatingError) as caught:
         await where.locate(parse_endpoint("tcp://plant.example"), 1)
-    assert told.value.step is Step.RULES
+    assert caught.value.step is Step.RULES
 
 
 async def test_of_several_addresses_the_allowed_ones_are_dialled_in_turn() -> None:
@@ -74,18 +74,18 @@ async def test_of_several_addresses_the_allowed_ones_are_dialled_in_turn() -> No
 )
 async def test_a_literal_address_that_is_not_allowed_is_refused_before_resolving(url: str) -> None:
     names = Names(["10.0.0.5"])
-    with pytest.raises(LocatingError) as told:
+    with pytest.raises(LocatingError) as caught:
         await locator(names, "10.0.0.0/8", "0.0.0.0/0 502").locate(parse_endpoint(url), 1)
-    assert told.value.step is Step.RULES
+    assert caught.value.step is Step.RULES
     assert names.asked == []
 
 
 async def test_a_name_without_an_address_and_a_silent_name_service_are_different_errors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(LocatingError, match='no host "nowhere"') as told:
+    with pytest.raises(LocatingError, match='no host "nowhere"') as caught:
         await locator(Names([]), "10.0.0.0/8").locate(parse_endpoint("tcp://nowhere"), 1)
-    assert told.value.step is Step.RESOLVE
+    assert caught.value.step is Step.RESOLVE
 
     async def silence(host: str, port: int) -> list[str]:
         await asyncio.Event().wait()

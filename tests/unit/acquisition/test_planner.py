@@ -89,9 +89,9 @@ def test_a_tag_that_cannot_be_read_is_refused(one: Tag, options: dict[str, objec
     [("max_registers", 0), ("max_registers", 126), ("max_bits", 2001), ("gap_bits", -1), ("forbidden", ("holding",))],
 )
 def test_invalid_limits_are_refused_by_name(key: str, value: object) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         DeviceLimits.of(DevicePlan(id=1, unit_id=1, **{key: value}))  # type: ignore[arg-type]
-    assert told.value.key == key
+    assert caught.value.key == key
 
 
 _TYPES = ["uint16", "int32", "float32", "uint64", "string"]

@@ -66,7 +66,7 @@ def test_a_time_out_of_the_probe_doubles_the_wait_up_to_half_a_minute() -> None:
         tried = next(second for second in range(1, 200) if one.allows(5, now + second))
         waits.append(tried)
         now += tried
-        assert not one.silent(5, now), "it has been said"
+        assert not one.silent(5, now), "it has been reported"
     assert waits == [1, 2, 4, 8, 16, 30, 30]
 
 

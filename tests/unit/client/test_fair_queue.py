@@ -9,7 +9,7 @@ from sealbus.protocol import RawRequest
 READ = bytes.fromhex("03 0000 0001")
 
 
-class Asked(Transaction):
+class RecordedTransaction(Transaction):
     """From a connection whose first letter names its client: a1 and a2 are two connections of a."""
 
     def __init__(self, source: str) -> None:
@@ -18,7 +18,7 @@ class Asked(Transaction):
 
 
 def ask(source: str) -> Transaction:
-    return Asked(source)
+    return RecordedTransaction(source)
 
 
 def queue_of(limit: int, *sources: str) -> FairQueue:
@@ -96,7 +96,7 @@ def test_dropping_a_connection_drops_its_requests_and_no_others() -> None:
     assert queue.drop("a2") == []
 
 
-class Urgent(Asked):
+class Urgent(RecordedTransaction):
     is_urgent = True
 
 

@@ -88,9 +88,9 @@ def test_a_raw_value_becomes_the_value(kind: str, options: dict[str, Any], raw: 
 def test_registers_without_a_value_give_a_reason_and_never_zero(
     kind: str, options: dict[str, Any], raw: Raw, reason: Reason
 ) -> None:
-    with pytest.raises(NoValue) as told:
+    with pytest.raises(NoValue) as caught:
         build_conversion(tag("holding:0", kind, **options))(raw)
-    assert told.value.reason is reason
+    assert caught.value.reason is reason
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What may stand in a certificate: names, roles and hosts."""
+"""What a certificate may contain: names, roles and hosts."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Gate:
     def meet(self, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> tuple[Peer, ssl.SSLSession]:
         server, end = handshake(self.context, client, session=session)
         assert server.session_reused is (session is not None)
-        self._open.append(server)  # OpenSSL forgets the session of a connection that is dropped without a close
+        self._open.append(server)  # OpenSSL drops the session of a connection that is dropped without a close
         assert end.session is not None
         return self.verifier.peer(server, NOW), end.session
 
@@ -216,8 +216,8 @@ def test_the_memory_of_a_verifier_is_bounded_and_keeps_the_latest_peers(gate: Ga
 @pytest.mark.parametrize(
     ("leaf", "detail"),
     [
-        (make_leaf(ROOT), "it carries no role"),
-        (make_leaf(ROOT, role="Operator", role_der=[utf8_string(b"Admin")]), "the role stands there twice"),
+        (make_leaf(ROOT), "it has no role extension"),
+        (make_leaf(ROOT, role="Operator", role_der=[utf8_string(b"Admin")]), "the role occurs twice"),
         (make_leaf(ROOT, role_der=[b"\x13\x05Admin"]), "the role has ASN.1 tag 13, not 0C (UTF8String)"),
         (make_leaf(ROOT, role_der=[utf8_string(b"r" * 65_536)]), "the role has 65536 bytes, more than 1024"),
     ],

@@ -110,7 +110,7 @@ def test_an_extension_that_is_not_one_utf8_string_gives_the_null_role_and_a_reas
 @pytest.mark.parametrize("second", ["Operator", "Admin", ""])
 def test_two_roles_give_the_null_role_even_if_they_are_equal(second: str) -> None:
     leaf = make_leaf(ROOT, role="Operator", role_der=[utf8_string(second.encode())])
-    assert role_of(leaf.certificate) == PeerRole("", MALFORMED, "the role stands there twice")
+    assert role_of(leaf.certificate) == PeerRole("", MALFORMED, "the role occurs twice")
 
 
 @pytest.mark.parametrize("size", [LONGEST_ROLE_BYTES + 1, 4096, 65_536])

@@ -1,6 +1,6 @@
 """A request that is whole and known takes a short way through a session: it must end where the long one ends.
 
-The same bytes, in the same pieces, go to a session that remembers its rulings and to one that forgets them at once.
+The same bytes, in the same pieces, go to a session that caches its rulings and to one that does not.
 """
 
 from __future__ import annotations

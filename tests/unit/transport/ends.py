@@ -106,7 +106,7 @@ class Echo(Recorder):
 
 
 class Doorbook(ListenerEvents):
-    """What happened at the door, in order: the name of the event and what was said."""
+    """The events of the listener, in order: the name of the event and its text."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Out of descriptors: the accept loop waits, sessions go on, and it takes up again by itself."""
+"""Out of descriptors: the accept loop waits, sessions continue, and it resumes by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dialling: what is reached, what is said when it is not, and that nothing stays open."""
+"""Dialling: which endpoints are reached, the error if not, and that nothing stays open."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ after it.
 
 The database refuses to change or delete a row (triggers in the migration), and so does the model. `Source` keeps the
 number of the last record taken from a gateway, in the same transaction as the entries: each record is taken exactly
-once, whatever process dies.
+once, even if a process dies.
 """
 
 from __future__ import annotations

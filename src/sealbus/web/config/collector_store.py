@@ -1,7 +1,7 @@
 """The site, as the collector process sees it: the `CollectorStore` of the collector package, on the database.
 
 `cli` hands it over, because this package must not import what reaches devices, and the collector knows no Django. Each
-method is one short piece of work for a thread of the caller. Whatever a database that is away raises becomes a
+method is one short piece of work for a thread of the caller. Any error of a database that is down becomes a
 SealbusError, and the next call connects again.
 """
 

@@ -2,7 +2,7 @@
 
 A request must name exactly one host, one of this site: so a page of another site cannot reach this one under its own name
 (DNS rebinding), not even on loopback. Headers about the client are accepted from declared proxies only, and removed from
-all other requests. Behind proxies, the site serves nobody else, except a health check from this machine.
+all other requests. Behind proxies, the site serves no other client, except a health check from this machine.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     @property
     def _has_answered(self) -> bool:
-        cycle: Any = self.cycle  # None before the first request, whatever its annotation says
+        cycle: Any = self.cycle  # None before the first request, although its annotation excludes that
         return cycle is None or bool(cycle.response_complete)
 
     def _has_read(self) -> None:

@@ -1,4 +1,4 @@
-"""Answers that are too long for memory: sent piece by piece, a bounded number of them at once.
+"""Answers that are too long for memory: sent piece by piece, a bounded number of them concurrently.
 
 The pieces come from a plain iterator that reads the database; under ASGI each is fetched in the thread of the request.
 Without this, Django would collect all pieces in memory first.

@@ -43,7 +43,7 @@ class _ConnectionShown(serializers.Serializer[Any]):
     silent_units = serializers.ListField(
         child=serializers.IntegerField(), help_text="Units that are not polled for now because they do not answer"
     )
-    identity_problem = serializers.CharField(help_text="What is wrong with the files of its identity")
+    identity_problem = serializers.CharField(help_text="The problem with the files of its identity")
     certificate_not_after_us = serializers.IntegerField(allow_null=True, help_text="Of the server's certificate")
 
 
