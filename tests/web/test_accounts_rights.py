@@ -110,7 +110,7 @@ def _unassign(boss: APIClient) -> Any:
     return boss.delete(f"{API}assignments/{Assignment.objects.get().pk}")
 
 
-@pytest.mark.parametrize("deed", [_switch_off, _delete_user, _delete_role, _cut_role, _unassign])
+@pytest.mark.parametrize("operation", [_switch_off, _delete_user, _delete_role, _cut_role, _unassign])
 def test_the_last_administrator_cannot_be_removed_and_the_second_last_can(
     boss: APIClient, operation: Callable[[APIClient], Any]
 ) -> None:

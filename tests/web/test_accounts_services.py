@@ -77,7 +77,7 @@ def _administrator() -> User:
     return a_user("boss", *Action)
 
 
-@pytest.mark.parametrize("deed", _OPERATIONS.values(), ids=_OPERATIONS.keys())
+@pytest.mark.parametrize("operation", _OPERATIONS.values(), ids=_OPERATIONS.keys())
 def test_a_service_refuses_a_subject_without_the_right_and_records_it(operation: Callable[[Subject], object]) -> None:
     _administrator()
     engineer = a_subject(a_user("anna", Action.VIEW, Action.WRITE, Action.CONFIGURE))
@@ -89,7 +89,7 @@ def test_a_service_refuses_a_subject_without_the_right_and_records_it(operation:
     assert last.detail["reason"] == "refused"
 
 
-@pytest.mark.parametrize("deed", _OPERATIONS.values(), ids=_OPERATIONS.keys())
+@pytest.mark.parametrize("operation", _OPERATIONS.values(), ids=_OPERATIONS.keys())
 def test_a_service_accepts_an_administrator(operation: Callable[[Subject], object]) -> None:
     operation(a_subject(_administrator()))
 

@@ -63,7 +63,7 @@ async def test_a_user_without_the_view_right_is_refused(site: Site) -> None:
     assert await site.refused(session=site.do("session", user=anna.user)) == 403
 
 
-@pytest.mark.parametrize("deed", ["switch_off", "revoke"])
+@pytest.mark.parametrize("operation", ["switch_off", "revoke"])
 async def test_a_revoked_token_or_one_of_a_deactivated_user_is_refused(site: Site, operation: str) -> None:
     anna = a_scene(site)
     token = site.do("token", user=anna.user)

@@ -108,7 +108,7 @@ class Calculations:
                 self._all.append(_compile(plan, known, self.states[plan.id], now))
             except ConfigError as error:
                 self.problems[plan.id] = error
-            except Exception as error:  # noqa: BLE001 - a row that was judged valid: it costs this tag, and no other one
+            except Exception as error:  # noqa: BLE001 - a row that the rules accepted: the error affects this tag only
                 _log.exception("calculated tag %d", plan.id)
                 self.problems[plan.id] = ConfigError(describe_bug(error))
         self._connect()

@@ -260,7 +260,7 @@ class PolledConnections:
             yield
         except ConfigError as error:
             self._problems[what, number] = Problem(what=what, id=number, text=str(error))
-        except Exception as error:  # noqa: BLE001 - a row that was judged valid: it must not stop the others
+        except Exception as error:  # noqa: BLE001 - a row that the rules accepted: it must not stop the others
             problem = Problem(what=what, id=number, text=describe_bug(error))
             if self._problems.get((what, number)) != problem:
                 _log.error("%s %d: %s", what, number, problem.text, exc_info=error)

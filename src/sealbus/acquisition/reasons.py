@@ -1,7 +1,7 @@
 """Why a tag has no value: a table from failures of the client, and one from exceptions of the device, to `Reason`.
 
 Some failures say nothing about the device: the request was never sent, because there was no time or no room for it. They
-change nothing; if they go on, the tag grows stale.
+change nothing; if they last, the tag becomes stale.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class RedisBusConnection:
             await session.run()
         finally:
             if asyncio.get_running_loop().time() - begun > _LONGEST_WAIT_S:
-                self._wait_s = _SHORTEST_WAIT_S  # a server that comes and goes is tried less and less often
+                self._wait_s = _SHORTEST_WAIT_S  # an unstable server is tried at growing intervals
             self._session = None
             session.close()
 

@@ -255,7 +255,7 @@ def _refuse_in_a_loop() -> None:
 
 
 async def _cancel_calls() -> None:
-    """End the call that was interrupted: otherwise it would go on with the next one, and send its write by then."""
+    """End the call that was interrupted: otherwise it would continue in the next one, and send its write then."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()

@@ -143,7 +143,7 @@ class Channel:
             self._enqueue(transaction)
 
     def abandon(self, source: object) -> None:
-        """Fail what `source` still has in the queue: it is gone."""
+        """Fail the queued requests of `source`, which has disconnected."""
         for transaction in self._queue.drop(source):
             self._refuse(transaction, Failure.ABANDONED)
 

@@ -1,4 +1,4 @@
-"""Which process polls the devices of a site, and what keeps it going while the rest is away? The collector process.
+"""Which process polls the devices of a site, and what keeps it running while the rest is down? The collector process.
 
 It joins the polling engine (`acquisition`) with the site (`CollectorStore`), with history and with the bus. It refuses
 to know what the site is stored in: no Django, no SQL. `cli` makes the store and calls `run_collector`.

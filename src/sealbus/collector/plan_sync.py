@@ -52,5 +52,5 @@ class PlanSync:
         try:
             self._engine.apply(plan)
         except Exception:  # noqa: BLE001 - a row of the plan must not stop the other rows
-            _log.exception("a fault of Sealbus: a part of the plan could not be applied; the rest goes on")
+            _log.exception("a fault of Sealbus: a part of the plan could not be applied; the rest continues")
         return True

@@ -77,7 +77,7 @@ async def run_collector(
 ) -> None:
     """Collect until `stopped`. `report` gets lines for people; the last of the start begins with "listening on ".
 
-    Raises ConfigError for what cannot begin; what fails later is logged and tried again.
+    Raises ConfigError for a part that cannot start; later failures are logged and tried again.
     """
     with ThreadPoolExecutor(1, "collect-site") as one, ThreadPoolExecutor(1, "collect-records") as other:
         calls = StoreThread(one)

@@ -1,7 +1,7 @@
 """What the collector needs of the site. The web package implements it; `cli` brings the two together.
 
 Each method is one short, blocking call for a thread of the collector. SealbusError: it failed, and the call may be made
-again; a database that is away is one.
+again; a database that is down is one.
 """
 
 from __future__ import annotations

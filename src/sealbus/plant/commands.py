@@ -223,7 +223,7 @@ Finding: TypeAlias = ConnectionTested | ValuesRead | UnitsScanned | RegistersSca
 
 
 class CommandProgress(Struct, frozen=True, kw_only=True):
-    """How far a command is: `done` of `total` steps; `total` is 0 if it is not known."""
+    """The progress of a command: `done` of `total` steps; `total` is 0 if it is not known."""
 
     id: int
     done: int

@@ -210,7 +210,7 @@ def _mask(tag: Tag, raw: int, *, width: int) -> MaskToWrite:
     return MaskToWrite(address=tag.place.address + at, and_mask=~field[at] & 0xFFFF, or_mask=bits[at], value=value)
 
 
-# -- held against the decoder
+# -- compared with the decoder
 
 
 def _checked(tag: Tag, number: int | float, write: EncodedWrite) -> EncodedWrite:

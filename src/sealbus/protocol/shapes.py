@@ -1,4 +1,4 @@
-"""What a valid answer to a request looks like, known before it comes.
+"""The shape of a valid answer to a request, known before the answer comes.
 
 A gateway checks every answer of a device against its request before it forwards it; so a late answer to another request is
 in most cases detected and not passed on as a value. Most answers have a known beginning and a known length, and echoes are

@@ -1,7 +1,7 @@
 """A device in Python: four tables, each a mapping or a list, or two functions that read and write.
 
 The order of checks is that of the per-function diagrams of the MODBUS Application Protocol V1.1b3, section 6: structure
-and quantity (03) are checked before a request comes here, then the address (02), then the device carries it out (04 when
+and quantity (03) are checked before a request comes here, then the address (02), then the device executes it (04 when
 it fails). A write of several places is checked whole before the first place changes.
 """
 

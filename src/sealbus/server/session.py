@@ -63,7 +63,7 @@ class Backend(Protocol):
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
     def abandon(self, session: Session) -> None:
-        """The client is gone or has lost its rights: what is queued for it must not be sent."""
+        """The client has disconnected or lost its rights: its queued requests must not be sent."""
 
 
 class SessionOwner(Protocol):

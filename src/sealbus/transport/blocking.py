@@ -90,7 +90,7 @@ class BlockingTransport(asyncio.WriteTransport):
             self._shake_hands(self._tls, deadline)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait up to `timeout_s` seconds for something to receive. 0 or less only looks."""
+        """Wait up to `timeout_s` seconds for something to receive. 0 or less does not wait."""
         return self._has_ended or bool(self._poll.poll(timeout_s * 1000 if timeout_s > 0 else 0))
 
     def receive(self) -> bytes | None:

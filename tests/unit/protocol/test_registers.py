@@ -182,7 +182,7 @@ def test_bits_and_words_are_packed_as_specified() -> None:
     assert unpack_words(b"\x02\x2b\x00\x64") == [555, 100]
     with pytest.raises(LocalError, match="3 bytes are not a whole number of registers"):
         unpack_words(b"\0\0\0")
-    with pytest.raises(LocalError, match="9 bits do not come out of 1 bytes"):
+    with pytest.raises(LocalError, match="1 bytes do not hold exactly 9 bits"):
         unpack_bits(b"\0", 9)
 
 

@@ -105,7 +105,7 @@ class Source(models.Model):
 
 
 class Outlet(models.Model):
-    """A target that entries are forwarded to, and how far forwarding has come.
+    """A target that entries are forwarded to, and the progress of the forwarding.
 
     `sequence` was acknowledged by the other machine's TCP. `settled` was acknowledged for some seconds on a connection
     that stayed open: after a new connection, forwarding resumes behind `settled`.

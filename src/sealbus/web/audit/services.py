@@ -34,7 +34,7 @@ _WHOLE_FROM = 1e16  # from here on Python writes an exponent
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The object of an action, in words that stay when the object is gone."""
+    """The object of an action, in words that stay when the object is deleted."""
 
     kind: str
     id: int | str = ""

@@ -40,7 +40,7 @@ _Got = TypeVar("_Got")
 
 
 def _on_database(work: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
-    """Replace a broken connection before the call; raise SealbusError for a database that is away."""
+    """Replace a broken connection before the call; raise SealbusError for a database that is down."""
 
     @functools.wraps(work)
     def done(*args: _Given.args, **kwargs: _Given.kwargs) -> _Got:

@@ -48,7 +48,7 @@ class HostAndProxyPolicy:
     public_url: str
 
     def judge(self, scope: Any) -> Refusal | None:
-        """None: the request may go on, and proxy headers of any other client are removed from the scope."""
+        """None: the request is accepted, and proxy headers of any other client are removed from the scope."""
         peer = _unmapped((scope.get("client") or ("", 0))[0])
         is_proxy = self.proxies.contains(peer)
         hosts = [value for name, value in scope["headers"] if name == b"host"]

@@ -32,5 +32,5 @@ class ServerLimits:
     socket_close_s: float = 5.0
     """How long a WebSocket whose application has ended may stay open."""
     certificate_check_s: float = 2.0
-    """Between two looks at the files of the certificate."""
+    """Between two checks of the files of the certificate."""
     live: LiveLimits = field(default_factory=LiveLimits)

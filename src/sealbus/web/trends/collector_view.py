@@ -37,7 +37,7 @@ class _ConnectionShown(serializers.Serializer[Any]):
     why = serializers.CharField(help_text="The reason of the last failure")
     since_us = serializers.IntegerField(help_text="Since when it has this status, in microseconds")
     last_answer_us = serializers.IntegerField(allow_null=True)
-    sent = serializers.IntegerField(help_text="Requests since the collector knows this connection")
+    sent = serializers.IntegerField(help_text="Requests since the collector has this connection")
     answered = serializers.IntegerField()
     silent = serializers.IntegerField(help_text="Requests that were not answered in time")
     silent_units = serializers.ListField(

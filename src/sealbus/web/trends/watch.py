@@ -1,4 +1,4 @@
-"""Notices changes of rights, sessions, tokens and configuration, and applies them to every open socket.
+"""Detects changes of rights, sessions, tokens and configuration, and applies them to every open socket.
 
 Twice a second, and before a subscription is refused, it reads two version numbers; once a second, the state of the
 sessions, tokens and accounts behind the open sockets. A hint on the bus makes it read at once. A socket whose credential
@@ -6,7 +6,7 @@ or rights may have changed is checked again like at its handshake, by the functi
 subscriptions are reduced to visible tags. Sockets of one credential are checked once.
 
 While the database does not answer, no right can be taken away. So after `_BLIND_S` seconds all sockets are closed: it is
-not known any more which rights are still valid.
+unknown which rights are still valid.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shared by every change of rights: changes are made one after the other, noticed by all processes, and never leave the
+"""Shared by every change of rights: changes are made one after the other, are seen by all processes, and never leave the
 site without an administrator.
 
 `changing_rights` counts up the version of the rights first. That row stays locked until the transaction ends, so two
