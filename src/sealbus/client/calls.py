@@ -83,7 +83,7 @@ def prepare(request: Request, unit: int) -> RawRequest:
 
 
 class RequestCache:
-    """Prepared reads by what they ask for: a program that polls sends the same few again and again."""
+    """Prepared reads by table, address and count: a program that polls sends the same few repeatedly."""
 
     __slots__ = ("_prepared",)
 

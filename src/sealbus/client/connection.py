@@ -92,7 +92,7 @@ class Connection:
 
     @property
     def endpoint(self) -> Endpoint:
-        """What it is connected to."""
+        """The endpoint."""
         return self._target.endpoint
 
     async def open(self) -> None:
@@ -241,7 +241,7 @@ def connect(
 
     mbaps needs `identity` (this client's certificate and key) and `trust` (the certificates of trusted authorities);
     `crl` names their revocation lists. `timeout` is the seconds to wait for an answer. `rules` sets more: requests in
-    flight, gaps, delays. Raises ConfigError for what cannot work.
+    flight, gaps, delays. Raises ConfigError for invalid arguments.
     """
     return Connection(
         resolve_target(

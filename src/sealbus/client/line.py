@@ -63,7 +63,7 @@ class LineRules(Protocol):
 
 
 class LineCounters(Protocol):
-    """What a line counts."""
+    """The counters of a line."""
 
     answered: int
 
@@ -89,7 +89,7 @@ class FrameWriter(Protocol):
 
 
 class LineOwner(Protocol):
-    """The channel, which is called for what happens on a line."""
+    """The channel, which is called with the events of a line."""
 
     @property
     def counters(self) -> LineCounters: ...

@@ -60,7 +60,7 @@ class MbapLine(Line):
         return len(pending) < self._in_flight and self._hold_timer is None
 
     def _write_joined(self) -> None:
-        """Write what was sent within one turn of the loop in one piece: a system call costs more than the rest."""
+        """Write the requests of one turn of the loop in one piece: a system call costs more than the rest."""
         self._is_joining = False
         if self._joined and self.transport is not None:
             self.transport.write(b"".join(self._joined))

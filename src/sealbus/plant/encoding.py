@@ -108,7 +108,9 @@ def _encoded(tag: Tag, value: SampleValue) -> EncodedWrite:
     if tag.plan.bit is not None:
         width = tag.plan.bit_width or 1
         if isinstance(raw, float) or not 0 <= raw < 1 << width:
-            raise _Refused(f"{number} does not fit {width} bits: {_shown_range(tag, 0, (1 << width) - 1)}")
+            raise _Refused(
+                f"{number} is out of range for {width} bits: use a number from {_shown_range(tag, 0, (1 << width) - 1)}"
+            )
         return _checked(tag, number, _mask(tag, raw, width=width))
     return _checked(tag, number, _registers(tag, number, raw))
 
@@ -190,7 +192,9 @@ def _registers(tag: Tag, number: int | float, raw: int | float) -> RegistersToWr
         if tag.type in _FLOATS:
             raise _Refused(f"{number} is too large for {tag.type}") from None
         low, high = _limits_of(tag.type)
-        raise _Refused(f"{number} does not fit {tag.type}: {_shown_range(tag, low, high)}") from None
+        raise _Refused(
+            f"{number} is out of range for {tag.type}: use a number from {_shown_range(tag, low, high)}"
+        ) from None
     return RegistersToWrite(address=tag.place.address, registers=registers, value=_decoded(tag, registers))
 
 

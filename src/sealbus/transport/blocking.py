@@ -94,7 +94,7 @@ class BlockingTransport(asyncio.WriteTransport):
         return self._has_ended or bool(self._poll.poll(timeout_s * 1000 if timeout_s > 0 else 0))
 
     def receive(self) -> bytes | None:
-        """What has arrived, without waiting: b"" where the peer has ended the connection, None where nothing can be read
+        """The received bytes, without waiting: b"" where the peer has ended the connection, None where nothing can be read
         yet. Raises OSError; ssl.SSLError is one.
         """
         if self._has_ended:
@@ -179,5 +179,5 @@ def _left(deadline: float) -> float:
     """The seconds until `deadline`. Raises TimeoutError when there are none."""
     left = deadline - time.monotonic()
     if left <= 0:
-        raise TimeoutError("the peer did not take what was sent, or did not answer, in time")
+        raise TimeoutError("the peer did not receive the request, or did not answer, in time")
     return left

@@ -40,7 +40,7 @@ class WriteCoalescer:
                 self._loop.call_soon(self._end_turn)
 
     def flush(self) -> None:
-        """Write now what was delayed."""
+        """Write the delayed bytes now."""
         waiting, self._waiting = self._waiting, []
         for transport, data in waiting:
             try:

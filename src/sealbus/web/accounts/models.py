@@ -238,7 +238,7 @@ class OneTimeLink(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """What it is for."""
+        """Its purpose."""
 
         SETUP = "setup"
         EMERGENCY = "emergency"

@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is recorded. `detail` holds JSON values; changes as `old` and `new`; never a secret."""
+    """The content of an entry. `detail` holds JSON values; changes as `old` and `new`; never a secret."""
 
     actor: Actor
     action: str

@@ -84,7 +84,7 @@ class CollectorStore:
 
     @_on_database
     def plan(self) -> Plan:
-        """All that is to be collected."""
+        """The plan: everything that is to be collected."""
         return queries.plan()
 
     @_on_database
@@ -138,7 +138,7 @@ class CollectorStore:
 
     @_on_database
     def take_records(self, name: str, folder: Path) -> int:
-        """Take what a gateway has recorded since the last call into the audit."""
+        """Take the records of a gateway since the last call into the audit."""
         return take_records(folder, name=name)
 
     @_on_database

@@ -38,7 +38,7 @@ def changing_rights() -> Iterator[None]:
         had_one = administrators().exists()
         yield
         if had_one and not administrators().exists():
-            raise Conflict("This would leave nobody who administers in all groups", code="last-administrator")
+            raise Conflict("This would leave no administrator of all groups", code="last-administrator")
 
 
 def check_row(row: Model) -> None:

@@ -30,7 +30,7 @@ _MOST_NETWORKS = 50
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What the new token is to be."""
+    """The properties of the new token."""
 
     name: str
     actions: frozenset[Action]
