@@ -103,11 +103,11 @@ def test_a_write_and_its_outcome_are_taken_and_the_outcome_repeats_the_write(
     outcome: Outcome, result: str, log: RecordLog, folder: Path
 ) -> None:
     request = log.append(_write())
-    assert _take(folder) == 1, "the outcome comes in a later look"
+    assert _take(folder) == 1, "the outcome comes in a later round"
     log.append(WriteOutcome(request=request, outcome=outcome, why="so"))
     assert _take(folder) == 1
-    request, ended = Entry.objects.order_by("sequence")
-    assert (request.action, request.result) == ("gateway.write_requested", "unknown")
+    requested, ended = Entry.objects.order_by("sequence")
+    assert (requested.action, requested.result) == ("gateway.write_requested", "unknown")
     assert (ended.action, ended.result) == ("gateway.write_outcome", result)
     assert (ended.actor_name, ended.address) == ("CN=op", "2001:db8::7")
     assert ended.detail["values"] == [7, 8]

@@ -169,7 +169,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
         _write({row: lines for row, lines in table.items() if row in walked})
         return
     assert sorted(walked - table.keys()) == [], "the docstring of matrix_world.py explains how to add a row"
-    assert sorted(table.keys() - walked) == [], "there is no such route any more: take the row away"
+    assert sorted(table.keys() - walked) == [], "the route does not exist any more: remove the row"
 
 
 @pytest.mark.django_db

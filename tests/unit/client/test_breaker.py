@@ -46,7 +46,7 @@ def test_after_the_wait_one_request_is_sent_as_a_probe() -> None:
     trip(one, 5)
     assert not one.allows(5, 0.99)
     assert one.allows(5, 1.0)
-    assert not one.allows(5, 1.0), "the others wait for what comes of it"
+    assert not one.allows(5, 1.0), "the others wait for its outcome"
 
 
 def test_an_answer_to_the_probe_closes_the_breaker() -> None:

@@ -376,7 +376,7 @@ def test_a_lenient_id_with_several_in_flight_is_refused() -> None:
 # -- whatever happens
 
 
-class Turmoil:
+class RandomDevice:
     """A device and a network that do anything at any moment, and what must hold all the same."""
 
     def __init__(self, seed: int, dialler: Dialler) -> None:
@@ -478,7 +478,7 @@ def honest(request: bytes) -> bytes:
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_each_request_ends_once_is_sent_at_most_once_and_gets_its_own_answer(dialler: Dialler, seed: int) -> None:
-    turmoil = Turmoil(seed, dialler)
+    turmoil = RandomDevice(seed, dialler)
     await turmoil.run(400)
     await asyncio.sleep(5.0)
     sent = [request[6:] for transport in turmoil.transports for request in transport.adus]

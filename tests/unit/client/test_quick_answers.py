@@ -25,7 +25,7 @@ PIECES = st.lists(
 )
 
 
-async def became_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_head: bool) -> list[object]:
+async def results_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_head: bool) -> list[object]:
     owner = Owner()
     line = MbapLine(owner, ChannelRules(in_flight=in_flight, gap_s=gap_s))
     transport = FakeTransport(line)
@@ -54,6 +54,6 @@ async def became_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_he
 @given(PIECES, st.sampled_from([1, 3]), st.sampled_from([0.0, 60.0]))
 def test_the_short_path_has_the_result_of_the_long_path(pieces: list[bytes], in_flight: int, gap_s: float) -> None:
     short, long = (
-        asyncio.run(became_of(pieces, in_flight, gap_s=gap_s, has_head=has_head)) for has_head in (True, False)
+        asyncio.run(results_of(pieces, in_flight, gap_s=gap_s, has_head=has_head)) for has_head in (True, False)
     )
     assert short == long

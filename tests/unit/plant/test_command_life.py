@@ -25,7 +25,7 @@ def ways(kind: CommandKind) -> list[list[CommandState]]:
         after = next_states(way[-1], kind)
         if not after:
             found.append(way)
-        assert len(way) <= len(CommandState), "a life has an end"
+        assert len(way) <= len(CommandState), "a validity has an end"
         todo += [[*way, state] for state in after]
     return found
 

@@ -56,16 +56,16 @@ PIECES = st.lists(
 )
 
 
-class Forgetful(dict[bytes, "Ruling"]):
+class NoCache(dict[bytes, "Ruling"]):
     def __setitem__(self, key: bytes, value: Ruling) -> None: ...
 
 
-async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
+async def results_of(pieces: list[bytes], *, is_uncached: bool) -> list[object]:
     owner, transport = Owner(limits=SessionLimits(in_flight=2)), Transport()
     session = session_of(owner, transport)
     session.rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
-    if forgetful:
-        session.rulings.known = Forgetful()
+    if is_uncached:
+        session.rulings.known = NoCache()
     seen: list[object] = []
     for place, piece in enumerate(pieces):
         receive(session, piece)
@@ -84,7 +84,7 @@ async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
 @settings(deadline=None)
 @given(PIECES)
 def test_the_short_path_has_the_result_of_the_long_path(pieces: list[bytes]) -> None:
-    short, long = (asyncio.run(became_of(pieces, forgetful=forgetful)) for forgetful in (False, True))
+    short, long = (asyncio.run(results_of(pieces, is_uncached=is_uncached)) for is_uncached in (False, True))
     assert short == long
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "PATIENCE_S",
     "Contexts",
-    "Doorbook",
     "Echo",
+    "RecordedEvents",
     "Recorder",
     "admit_echo",
     "eventually",
@@ -105,7 +105,7 @@ class Echo(Recorder):
         super().connection_lost(exc)
 
 
-class Doorbook(ListenerEvents):
+class RecordedEvents(ListenerEvents):
     """The events of the listener, in order: the name of the event and its text."""
 
     def __init__(self) -> None:

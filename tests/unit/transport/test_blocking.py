@@ -14,7 +14,7 @@ from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, Unreachable
 from sealbus.security.tls_objects import SealedObject
 from sealbus.transport import Accepted, BlockingTransport, Listener, dial_blocking
-from unit.transport.ends import Contexts, Doorbook, Echo, admit_echo, open_sockets
+from unit.transport.ends import Contexts, Echo, RecordedEvents, admit_echo, open_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ async def test_a_tls_connection_carries_records_of_any_size(contexts: Contexts) 
         seen.append(accepted)
         return Echo(accepted)
 
-    listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, events=Doorbook())
+    listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, events=RecordedEvents())
     sent = bytes(range(256)) * 200
 
     def talk() -> tuple[bytes, object]:
@@ -82,7 +82,7 @@ async def test_a_tls_connection_carries_records_of_any_size(contexts: Contexts) 
 
 
 async def test_a_failed_handshake_sends_its_alert_and_leaves_nothing_open(contexts: Contexts) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     listener = await Listener.open(LOOPBACK, admit_echo, tls=contexts.server, events=book)
     endpoint = parse_endpoint(f"mbaps://127.0.0.1:{listener.port}?name=other.example")
     before = open_sockets()

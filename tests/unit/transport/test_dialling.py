@@ -14,7 +14,16 @@ from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, Unreachable
 from sealbus.transport import Listener, dial
 from sealbus.transport.sockets import AddressInfo, connect_first
-from unit.transport.ends import PATIENCE_S, Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate, open_sockets
+from unit.transport.ends import (
+    PATIENCE_S,
+    Contexts,
+    Echo,
+    RecordedEvents,
+    Recorder,
+    admit_echo,
+    no_certificate,
+    open_sockets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +99,7 @@ async def test_a_server_whose_certificate_names_another_host_is_refused(contexts
 
 
 async def test_a_server_that_we_refuse_gets_the_reason(contexts: Contexts) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     endpoint = parse_endpoint("mbaps://127.0.0.2:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
     with pytest.raises(Unreachable):
@@ -171,7 +180,7 @@ async def test_cancelling_a_handshake_closes_it(contexts: Contexts) -> None:
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89])
 async def test_a_cancellation_at_any_moment_leaves_nothing_open(contexts: Contexts, turns: int) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     endpoint = parse_endpoint("mbaps://127.0.0.1:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
     dialling = asyncio.ensure_future(dial(listener.endpoint, Recorder, tls=contexts.client, timeout_s=PATIENCE_S))
