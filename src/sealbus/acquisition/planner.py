@@ -1,7 +1,7 @@
 """Which requests read these tags? As few as the device and its operator allow.
 
 The tags of one device and one table are sorted by address. A block is extended to the next tag if the gap between them is
-not longer than the limit, no forbidden place lies in between, and the block is not longer than what the device gives at
+not longer than the limit, no forbidden place lies in between, and the block is not longer than what the device returns at
 once. A tag is in one block as a whole, so no value consists of two answers. Extending each block as far as possible is
 optimal: no other choice needs fewer blocks.
 
