@@ -1,4 +1,4 @@
-"""Every error of Sealbus says by its class who is to blame.
+"""The class of each error of Sealbus shows whose fault it is.
 
 LocalError: the caller asked for something that cannot be done. PeerError: the other side broke the protocol.
 ConfigError: a file or option of the operator is wrong; it names the file, the line, the key and what to write instead.

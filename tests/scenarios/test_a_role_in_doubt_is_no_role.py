@@ -40,13 +40,19 @@ def role_in_the_authority_only(root: pki.Credential) -> pki.Credential:
 OPERATOR = pki.utf8_string(b"Operator")
 
 NULL: dict[str, tuple[Maker, str]] = {
-    "none": (leaf(), "absent: it carries no role"),
-    "under a sibling of the OID": (leaf(OPERATOR, role_oid="1.3.6.1.4.1.50316.802.2"), "absent: it carries no role"),
-    "under a child of the OID": (leaf(OPERATOR, role_oid="1.3.6.1.4.1.50316.802.1.1"), "absent: it carries no role"),
-    "in the authority, not in the leaf": (role_in_the_authority_only, "absent: it carries no role"),
+    "none": (leaf(), "absent: it has no role extension"),
+    "under a sibling of the OID": (
+        leaf(OPERATOR, role_oid="1.3.6.1.4.1.50316.802.2"),
+        "absent: it has no role extension",
+    ),
+    "under a child of the OID": (
+        leaf(OPERATOR, role_oid="1.3.6.1.4.1.50316.802.1.1"),
+        "absent: it has no role extension",
+    ),
+    "in the authority, not in the leaf": (role_in_the_authority_only, "absent: it has no role extension"),
     "empty": (leaf(pki.utf8_string(b"")), "malformed: the role is an empty string"),
-    "two different ones": (leaf(pki.utf8_string(b"Viewer"), OPERATOR), "malformed: the role stands there twice"),
-    "the same twice": (leaf(OPERATOR, OPERATOR), "malformed: the role stands there twice"),
+    "two different ones": (leaf(pki.utf8_string(b"Viewer"), OPERATOR), "malformed: the role occurs twice"),
+    "the same twice": (leaf(OPERATOR, OPERATOR), "malformed: the role occurs twice"),
     "a PrintableString": (leaf(string(0x13, b"Operator")), "malformed: the role has ASN.1 tag 13, not 0C (UTF8String)"),
     "an IA5String": (leaf(string(0x16, b"Operator")), "malformed: the role has ASN.1 tag 16, not 0C (UTF8String)"),
     "an OCTET STRING": (leaf(string(0x04, b"Operator")), "malformed: the role has ASN.1 tag 04, not 0C (UTF8String)"),

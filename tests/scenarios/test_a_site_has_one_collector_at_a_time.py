@@ -73,4 +73,4 @@ def test_a_state_folder_has_one_collector(database: str, tmp_path: Path) -> None
             "env", f"SEALBUS_DATABASE={database}", *sealbus("collect", "--home", tmp_path / "home"), within_s=60
         )
         assert again.status == 2
-        assert "a collector runs in this state folder already; stop that one first" in again.said
+        assert "a collector runs in this state folder already; stop that process first" in again.said

@@ -2,7 +2,7 @@
 
 python -m web.audit_work HOME migrate
 python -m web.audit_work HOME append COUNT       COUNT entries, each in a transaction of its own, some rolled back
-python -m web.audit_work HOME take FOLDER        takes over until killed; says how many each time
+python -m web.audit_work HOME take FOLDER        takes over until killed; prints the number of each takeover
 python -m web.audit_work HOME verify             what the chain is, as JSON
 python -m web.audit_work HOME taken              the numbers of the records that were taken, one a line
 """
@@ -70,19 +70,19 @@ def main() -> None:
     """Do one of them."""
     from sealbus import web
 
-    home, deed, *words = sys.argv[1:]
+    home, operation, *words = sys.argv[1:]
     web.boot(Path(home), os.environ)
-    if deed == "migrate":
+    if operation == "migrate":
         web.migrate()
-    elif deed == "append":
+    elif operation == "append":
         _append(int(words[0]))
-    elif deed == "fill":
+    elif operation == "fill":
         _fill(int(words[0]))
-    elif deed == "take":
+    elif operation == "take":
         _take(Path(words[0]))
-    elif deed == "verify":
+    elif operation == "verify":
         _verify()
-    elif deed == "taken":
+    elif operation == "taken":
         _taken()
 
 

@@ -56,7 +56,7 @@ class Browser:
         return self.post(f"{AUTH}auth/login", {"username": username, "password": password}, **headers)
 
     def reauthenticate(self, password: str = PASSWORD) -> HttpResponse:
-        """Show the password once more."""
+        """Send the password again."""
         return self.post(f"{AUTH}auth/reauthenticate", {"password": password})
 
     def add_totp(self) -> str:
@@ -87,7 +87,7 @@ def holder(name: str, *roles: str, group: Group | None = None, password: str = P
 
 
 def totp(secret: str, at: float | None = None) -> str:
-    """RFC 6238, written down anew."""
+    """RFC 6238, implemented independently of the code under test."""
     counter = int(time.time() if at is None else at) // 30
     mac = hmac.digest(base64.b32decode(secret), struct.pack(">Q", counter), hashlib.sha1)
     offset = mac[-1] & 15

@@ -1,6 +1,6 @@
-"""The wall clock as a number that a test holds: `time.time`, on which one-time codes and limits of attempts stand.
+"""The wall clock as a number that a test holds: `time.time`, on which one-time codes and limits of attempts depend.
 
-It stands still but for a microsecond a reading, so that no code grows old and no attempt is forgiven because the machine
+It stands still but for a microsecond a reading, so that no code expires and no attempt is dropped because the machine
 was busy. It begins where a one-time code begins. Rows of the database keep the time of the machine.
 """
 

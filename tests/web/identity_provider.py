@@ -34,7 +34,7 @@ class Provider:
     id_token_changes: dict[str, Any] = field(default_factory=dict)
     profile_changes: dict[str, Any] = field(default_factory=dict)
     sends_id_token: bool = True
-    asked: dict[str, str] = field(default_factory=dict)
+    requested: dict[str, str] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __enter__(self) -> Provider:
@@ -49,9 +49,9 @@ class Provider:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 self._answer(provider.token({name: values[0] for name, values in parse_qs(body).items()}))
 
-            def _answer(self, told: dict[str, Any] | None) -> None:
-                data = json.dumps(told or {"error": "invalid_grant"}).encode()
-                self.send_response(200 if told else 400)
+            def _answer(self, content: dict[str, Any] | None) -> None:
+                data = json.dumps(content or {"error": "invalid_grant"}).encode()
+                self.send_response(200 if content else 400)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -77,32 +77,32 @@ class Provider:
     def approve(self, url: str) -> str:
         """What the provider's page sends the browser back to."""
         assert url.startswith(f"{self.url}/authorize?")
-        self.asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-        assert self.asked["response_type"] == "code"
-        assert self.asked["code_challenge_method"] == "S256"
+        self.requested = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert self.requested["response_type"] == "code"
+        assert self.requested["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe()
-        self.codes[code] = self.asked
-        return f"{self.asked['redirect_uri']}?{urlencode({'code': code, 'state': self.asked['state']})}"
+        self.codes[code] = self.requested
+        return f"{self.requested['redirect_uri']}?{urlencode({'code': code, 'state': self.requested['state']})}"
 
     def get(self, path: str) -> dict[str, Any] | None:
         match urlsplit(path).path:
             case "/.well-known/openid-configuration":
                 ends = {"authorization": "authorize", "token": "token", "userinfo": "userinfo"}
-                told = {f"{name}_endpoint": f"{self.url}/{end}" for name, end in ends.items()}
-                return told | {"issuer": self.url, "jwks_uri": f"{self.url}/jwks"}
+                content = {f"{name}_endpoint": f"{self.url}/{end}" for name, end in ends.items()}
+                return content | {"issuer": self.url, "jwks_uri": f"{self.url}/jwks"}
             case "/userinfo":
                 return self.claims | self.profile_changes
         return None
 
     def token(self, sent: dict[str, str]) -> dict[str, Any] | None:
-        asked = self.codes.pop(sent.get("code", ""), None)
-        if asked is None or sent.get("client_secret") != SECRET:
+        requested = self.codes.pop(sent.get("code", ""), None)
+        if requested is None or sent.get("client_secret") != SECRET:
             return None
         digest = hashlib.sha256(sent["code_verifier"].encode()).digest()
-        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != asked["code_challenge"]:
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != requested["code_challenge"]:
             return None
         now = int(time.time())
-        told = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 60, "nonce": asked.get("nonce")}
-        id_token = jwt.encode(told | self.claims | self.id_token_changes, self._key, "RS256", {"kid": "1"})
+        content = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 60, "nonce": requested.get("nonce")}
+        id_token = jwt.encode(content | self.claims | self.id_token_changes, self._key, "RS256", {"kid": "1"})
         answer = {"access_token": "opaque", "token_type": "Bearer", "expires_in": 60}
         return answer | ({"id_token": id_token} if self.sends_id_token else {})

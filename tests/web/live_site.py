@@ -78,7 +78,7 @@ class Client:
     """One client of `/ws/live`."""
 
     wire: ClientConnection
-    heard: list[dict[str, Any]] = field(default_factory=list)
+    received: list[dict[str, Any]] = field(default_factory=list)
     state: str = ""
     _next_id: int = 0
 
@@ -89,7 +89,7 @@ class Client:
         return self._next_id
 
     async def receive(self, kind: str) -> dict[str, Any]:
-        """The next message of this type; the others are kept in `heard`."""
+        """The next message of this type; the others are kept in `received`."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 message: dict[str, Any] = json.loads(await self.wire.recv())
@@ -97,7 +97,7 @@ class Client:
                     self.state = message["state"]
                 if message["type"] == kind:
                     return message
-                self.heard.append(message)
+                self.received.append(message)
 
     async def ask(self, kind: str, **members: Any) -> dict[str, Any]:
         """Send a message and wait for its usual answer."""
@@ -117,11 +117,11 @@ class Client:
             await self.receive("state")
 
     async def closed(self) -> int:
-        """The close code of the server; messages before it are kept in `heard`."""
+        """The close code of the server; messages before it are kept in `received`."""
         with contextlib.suppress(websockets.ConnectionClosed):
             async with asyncio.timeout(PATIENCE_S):
                 while True:
-                    self.heard.append(json.loads(await self.wire.recv()))
+                    self.received.append(json.loads(await self.wire.recv()))
         return self.wire.close_code or 0
 
 
@@ -136,7 +136,7 @@ class Collector:
     """How many signs of life."""
     signs: asyncio.Task[None] | None = None
 
-    def hush(self) -> None:
+    def stop_publishing(self) -> None:
         """Give no more signs of life."""
         if self.signs is not None:
             self.signs.cancel()
@@ -175,11 +175,11 @@ class Site:
     process: subprocess.Popen[bytes]
     shell: subprocess.Popen[str]
 
-    def do(self, deed: str, **members: Any) -> Any:
+    def do(self, operation: str, **members: Any) -> Any:
         """Do something in the database, by a function of `site_shell`."""
         assert self.shell.stdin is not None
         assert self.shell.stdout is not None
-        self.shell.stdin.write(json.dumps({"do": deed, "with": members}) + "\n")
+        self.shell.stdin.write(json.dumps({"do": operation, "with": members}) + "\n")
         self.shell.stdin.flush()
         answer = json.loads(self.shell.stdout.readline())
         assert "failed" not in answer, answer["failed"]
@@ -233,7 +233,7 @@ class Site:
                         await asyncio.sleep(0.02)
                 yield collector
             finally:
-                collector.hush()
+                collector.stop_publishing()
 
     def log(self) -> str:
         return (self.home / "log").read_text(errors="replace")
@@ -273,7 +273,7 @@ def running_site(home: Path, limits: ServerLimits | None = None) -> Iterator[Sit
 def _started(
     home: Path, environment: dict[str, str], shell: subprocess.Popen[str], limits: ServerLimits | None
 ) -> Site | None:
-    """A site that listens; None if another program took the port meanwhile."""
+    """A site that listens; None if another program has taken the port."""
     port = free_ports(1)
     command = [sys.executable, "-m", "sealbus", "web", "serve", "--home", str(home), "--listen", f"127.0.0.1:{port}"]
     if limits is not None:

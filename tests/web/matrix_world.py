@@ -3,7 +3,7 @@
 To add a route: nothing, if its URL names nothing. If its URL names a thing, add to THINGS how one is made in a group, by
 the first word of the route's name ("device" for `device-detail`). If its body names a group, a device or the like, so that
 the right depends on the body, add the body to BODIES: with an empty one the answer is 400 before the right is looked at.
-Sockets go to SOCKETS, what is done later in somebody's name (commands) to BACKGROUND. Then run
+Sockets go to SOCKETS, work that is done later on behalf of a user (commands) to BACKGROUND. Then run
 `SEALBUS_WRITE_MATRIX=1 pytest tests/web/test_matrix.py`, and read the rows that this adds to matrix.toml before you commit.
 """
 

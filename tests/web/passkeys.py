@@ -24,7 +24,7 @@ _PRESENT, _VERIFIED, _ATTESTED = 0x01, 0x04, 0x40
 
 @dataclass
 class SoftKey:
-    """One key. `origin` is the origin that the browser sends, whatever the site requested."""
+    """One key. `origin` is the origin that the browser sends, independent of what the site requested."""
 
     origin: str = "http://localhost"
     site: str = "localhost"
@@ -37,11 +37,11 @@ class SoftKey:
 
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
         """Answer to `navigator.credentials.create`."""
-        asked = options["publicKey"]
-        self.user_handle = _bytes(asked["user"]["id"])
-        client = self._client_data("webauthn.create", asked["challenge"])
+        public_key = options["publicKey"]
+        self.user_handle = _bytes(public_key["user"]["id"])
+        client = self._client_data("webauthn.create", public_key["challenge"])
         attestation = {"fmt": "none", "attStmt": {}, "authData": self._authenticator_data(attested=True)}
-        is_resident = asked.get("authenticatorSelection", {}).get("residentKey") == "required"
+        is_resident = public_key.get("authenticatorSelection", {}).get("residentKey") == "required"
         return self._answer(
             {"clientDataJSON": _text(client), "attestationObject": _text(_cbor(attestation))},
             extensions={"credProps": {"rk": is_resident}},

@@ -19,26 +19,26 @@ __all__: list[str] = []
 _PASSWORD = "correct horse battery"
 
 
-def _at_once(deeds: list[Callable[[], object]]) -> list[str]:
+def _at_once(operations: list[Callable[[], object]]) -> list[str]:
     from django.db import connection
 
     from sealbus.web.errors import Conflict
 
-    start = threading.Barrier(len(deeds))
+    start = threading.Barrier(len(operations))
     ends: list[str] = []
 
-    def run(deed: Callable[[], object]) -> None:
+    def run(operation: Callable[[], object]) -> None:
         connection.ensure_connection()
         start.wait(20)
         try:
-            deed()
+            operation()
             ends.append("done")
         except Conflict as error:
             ends.append(error.code)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]
+    threads = [threading.Thread(target=run, args=(operation,)) for operation in operations]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -78,8 +78,8 @@ def main() -> None:
 
     web.boot(Path(sys.argv[1]), os.environ)
     web.migrate()
-    deeds = {"setup": _setup, "administrators": _administrators}
-    sys.stdout.write("\n".join(deeds[sys.argv[2]]()) + "\n")
+    operations = {"setup": _setup, "administrators": _administrators}
+    sys.stdout.write("\n".join(operations[sys.argv[2]]()) + "\n")
 
 
 if __name__ == "__main__":

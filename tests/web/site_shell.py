@@ -188,9 +188,9 @@ def main() -> None:
 
     override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]).enable()  # nobody signs in
     _say({"is": "ready"})
-    deeds: dict[str, Callable[..., Any]] = {
-        deed.__name__: deed
-        for deed in (
+    operations: dict[str, Callable[..., Any]] = {
+        operation.__name__: operation
+        for operation in (
             group,
             device,
             connection,
@@ -208,10 +208,10 @@ def main() -> None:
         + (change_password, revoke, audit)
     }
     for line in sys.stdin:
-        asked = json.loads(line)
+        received = json.loads(line)
         try:
-            _say({"is": deeds[asked["do"]](**asked["with"])})
-        except Exception:  # noqa: BLE001 - the test is told
+            _say({"is": operations[received["do"]](**received["with"])})
+        except Exception:  # noqa: BLE001 - the test gets the error
             _say({"failed": traceback.format_exc()})
 
 

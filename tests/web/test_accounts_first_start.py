@@ -26,7 +26,7 @@ def _body(secret: str, **changes: str) -> dict[str, str]:
     return {"secret": secret, "username": "boss", "password": PASSWORD} | changes
 
 
-def test_a_new_site_has_the_six_roles_and_nobody_in_it() -> None:
+def test_a_new_site_has_the_six_roles_and_no_user() -> None:
     assert not User.objects.exists()
     roles = {role.name: {grant.action for grant in role.grants.all()} for role in Role.objects.all()}
     assert roles == {
@@ -59,13 +59,13 @@ def test_the_setup_link_makes_the_first_administrator_once() -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "x" * 200, "x" * 201, "\ud83d\ude00", "a\0b"])
-def test_no_other_secret_sets_the_site_up(secret: str) -> None:
+def test_no_other_secret_sets_up_the_site(secret: str) -> None:
     services.setup_link()
     assert Browser().post(SETUP, _body(secret)).status_code in (400, 403)
     assert not User.objects.exists()
 
 
-def test_a_new_setup_link_ends_the_one_before_and_each_ends_by_itself() -> None:
+def test_a_new_setup_link_ends_the_previous_one_and_each_expires() -> None:
     first, second = services.setup_link(), services.setup_link()
     assert Browser().post(SETUP, _body(_secret(first))).status_code == 403
     OneTimeLink.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -91,7 +91,9 @@ def test_only_the_hash_of_a_link_is_stored() -> None:
         ({"is_active": "true"}, "is_active"),
     ],
 )
-def test_a_bad_first_administrator_is_refused_and_the_link_stays_good(changes: dict[str, str], field: str) -> None:
+def test_invalid_data_of_the_first_administrator_is_refused_and_the_link_stays_valid(
+    changes: dict[str, str], field: str
+) -> None:
     secret = _secret(services.setup_link())
     answer = Browser().post(SETUP, _body(secret, **changes))
     assert answer.status_code == 400
@@ -139,7 +141,7 @@ def test_a_password_link_sets_a_password_once_and_ends_all_sessions() -> None:
     assert [entry.actor_name for entry in entries("password.set")] == ["anna"]
 
 
-def test_a_password_link_of_somebody_switched_off_opens_nothing() -> None:
+def test_a_password_link_of_a_deactivated_user_does_not_work() -> None:
     user = holder("anna", "Viewer")
     secret = _secret(services.password_link(subject=SHELL, user=user).url)
     User.objects.update(is_active=False)
@@ -168,7 +170,7 @@ def test_an_emergency_link_opens_a_view_without_an_account() -> None:
     assert opened == [("done", "emergency", "192.0.2.7"), ("refused", "nobody", "192.0.2.7")]
 
 
-def test_an_emergency_session_ends_with_its_time_and_with_a_newer_link() -> None:
+def test_an_emergency_session_ends_at_its_expiry_and_with_a_newer_link() -> None:
     browser = Browser()
     assert browser.post("/api/v1/emergency", {"secret": _secret(services.emergency_link(1))}).status_code == 204
     OneTimeLink.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -179,7 +181,7 @@ def test_an_emergency_session_ends_with_its_time_and_with_a_newer_link() -> None
     assert browser.get("/api/v1/me").status_code == 401
 
 
-def test_an_emergency_session_gets_a_new_id_and_forgets_who_was_signed_in() -> None:
+def test_an_emergency_session_gets_a_new_id_and_drops_the_signed_in_user() -> None:
     holder("anna", "Operator")
     browser = Browser()
     browser.login("anna")
@@ -190,12 +192,12 @@ def test_an_emergency_session_gets_a_new_id_and_forgets_who_was_signed_in() -> N
 
 
 @pytest.mark.parametrize("hours", [0, -1, 73, float("nan")])
-def test_an_emergency_has_an_end(hours: float) -> None:
+def test_an_emergency_link_has_a_bounded_duration(hours: float) -> None:
     with pytest.raises(Invalid, match="up to 72"):
         services.emergency_link(hours)
 
 
-def test_where_a_proxy_is_not_declared_nobody_says_who_he_is() -> None:
+def test_without_a_declared_proxy_forwarding_headers_are_ignored() -> None:
     holder("anna", "Viewer")
     browser = Browser("198.51.100.4", HTTP_X_FORWARDED_FOR="10.0.0.1")
     browser.login("anna")

@@ -28,7 +28,7 @@ def _fail(username: str, times: int = 5, **headers: str) -> list[HttpResponse]:
     return [Browser(f"198.51.100.{n + 1}", **headers).login(username, "wrong password") for n in range(times)]
 
 
-def test_the_sixth_attempt_is_refused_even_with_the_right_password_and_says_for_how_long(clock: Clock) -> None:
+def test_the_sixth_attempt_is_refused_even_with_the_right_password_and_states_the_wait(clock: Clock) -> None:
     holder("anna", "Viewer")
     assert [answer.status_code for answer in _fail("anna")] == [400] * 5
     browser = Browser()
@@ -43,7 +43,7 @@ def test_the_sixth_attempt_is_refused_even_with_the_right_password_and_says_for_
     assert entries("session.locked")[0].actor_name == "anna"
 
 
-def test_what_is_open_already_stays_open_while_logins_are_locked() -> None:
+def test_open_sessions_stay_open_while_logins_are_locked() -> None:
     anna = holder("anna", "Viewer")
     browser = Browser()
     browser.login("anna")
@@ -58,7 +58,7 @@ def test_what_is_open_already_stays_open_while_logins_are_locked() -> None:
     assert emergency.actions() == {"view"}
 
 
-def test_one_address_has_ten_attempts_a_minute_whatever_the_names() -> None:
+def test_one_address_has_ten_attempts_a_minute_with_any_names() -> None:
     holder("anna", "Viewer")
     browser = Browser()
     statuses = [browser.login(f"guess{n}", "wrong password").status_code for n in range(11)]
@@ -69,14 +69,14 @@ def test_one_address_has_ten_attempts_a_minute_whatever_the_names() -> None:
     assert Browser("192.0.2.8").login("anna").status_code == 200
 
 
-def test_neither_answer_nor_lock_tells_whether_somebody_exists() -> None:
+def test_neither_answer_nor_lock_reveals_whether_a_user_exists() -> None:
     holder("anna", "Viewer")
     known, unknown = _fail("anna", 6), _fail("nobody", 6)
     assert [(a.status_code, a.content) for a in known] == [(a.status_code, a.content) for a in unknown]
 
 
 @pytest.mark.parametrize("password", ["wrong password", PASSWORD])
-def test_who_does_not_exist_costs_as_much_hashing_as_who_does(password: str, monkeypatch: MonkeyPatch) -> None:
+def test_an_unknown_user_costs_as_much_hashing_as_a_known_one(password: str, monkeypatch: MonkeyPatch) -> None:
     from django.contrib.auth.hashers import MD5PasswordHasher
 
     hashed: list[str] = []
@@ -96,7 +96,7 @@ def test_who_does_not_exist_costs_as_much_hashing_as_who_does(password: str, mon
     assert counts[0] == counts[1] == 1
 
 
-def test_another_host_or_spelling_gives_no_new_allowance() -> None:
+def test_another_host_or_spelling_gives_no_new_attempts() -> None:
     holder("anna", "Viewer")
     for n, name in enumerate(("anna", "ANNA", "Anna", " anna ", "aNNa")):
         answer = Browser(f"198.51.100.{n + 1}", HTTP_HOST=f"127.0.0.1:{9000 + n}").login(name, "wrong password")
@@ -104,14 +104,14 @@ def test_another_host_or_spelling_gives_no_new_allowance() -> None:
     assert Browser(HTTP_HOST="localhost:9999").login("anna").status_code == 429
 
 
-def test_a_header_of_the_caller_gives_no_new_allowance() -> None:
+def test_a_header_of_the_caller_gives_no_new_attempts() -> None:
     holder("anna", "Viewer")
     for n in range(10):
         Browser("192.0.2.7", HTTP_X_FORWARDED_FOR=f"203.0.113.{n}").login(f"guess{n}", "wrong password")
     assert Browser("192.0.2.7", HTTP_X_FORWARDED_FOR="203.0.113.99").login("anna").status_code == 429
 
 
-def test_a_declared_proxy_is_believed_and_nobody_behind_it_who_adds_to_its_header(monkeypatch: MonkeyPatch) -> None:
+def test_a_declared_proxy_is_trusted_and_what_its_clients_add_to_its_header_is_not(monkeypatch: MonkeyPatch) -> None:
     import dataclasses
     import ipaddress
 
@@ -133,7 +133,7 @@ def test_a_declared_proxy_is_believed_and_nobody_behind_it_who_adds_to_its_heade
         assert browser.me()["address"] == seen, claimed
 
 
-def test_codes_of_a_second_factor_are_guessed_as_slowly() -> None:
+def test_guesses_of_second_factor_codes_are_limited_too() -> None:
     holder("boss", "Administrator")
     setting_up = Browser("192.0.2.50")
     setting_up.login("boss")
@@ -146,7 +146,7 @@ def test_codes_of_a_second_factor_are_guessed_as_slowly() -> None:
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "300")
 
 
-def test_the_limits_are_counted_where_all_processes_look() -> None:
+def test_the_limits_are_counted_for_all_processes_together() -> None:
     from django.conf import settings
 
     assert settings.CACHES["default"]["BACKEND"].endswith("DatabaseCache")
@@ -155,7 +155,7 @@ def test_the_limits_are_counted_where_all_processes_look() -> None:
     assert caches["default"].get("a") == 1
 
 
-def test_too_many_requests_to_the_api_are_told_when_to_come_back() -> None:
+def test_too_many_requests_to_the_api_get_a_retry_time() -> None:
     browser = Browser()
     statuses = [browser.get("/api/v1/setup").status_code for _ in range(121)]
     assert statuses == [200] * 120 + [429]

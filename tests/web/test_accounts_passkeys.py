@@ -60,7 +60,7 @@ def test_an_answer_is_good_for_one_challenge_once() -> None:
 
 
 @pytest.mark.parametrize("change", ["origin", "site", "verifies", "user_handle", "private"])
-def test_a_passkey_of_elsewhere_does_not_open(change: str) -> None:
+def test_a_passkey_of_another_site_does_not_sign_in(change: str) -> None:
     key = _add()
     stranger = SoftKey()
     values = {
@@ -77,7 +77,7 @@ def test_a_passkey_of_elsewhere_does_not_open(change: str) -> None:
     assert browser.get("/api/v1/me").status_code == 401
 
 
-def test_a_security_key_is_a_second_factor_and_no_first() -> None:
+def test_a_security_key_is_a_second_factor_and_not_a_first() -> None:
     key = _add(passkey=False)
     browser = _browser()
     assert browser.login("boss").status_code == 401
@@ -89,7 +89,7 @@ def test_a_security_key_is_a_second_factor_and_no_first() -> None:
     assert "administer" in browser.actions()
 
 
-def test_a_key_that_was_added_counts_when_it_was_used_in_this_session() -> None:
+def test_an_added_key_counts_once_it_was_used_in_this_session() -> None:
     holder("boss", "Administrator")
     browser, key = _browser(), SoftKey(origin="http://localhost:8000")
     browser.login("boss")
@@ -106,7 +106,7 @@ def test_a_key_that_was_added_counts_when_it_was_used_in_this_session() -> None:
     "credential",
     [None, "text", 5, [], {}, {"id": "x"}, {"response": "text"}, {"response": {"userHandle": 5}}, {"rawId": {}}],
 )
-def test_garbage_for_a_key_is_the_senders_fault(credential: object) -> None:
+def test_malformed_data_of_a_key_is_an_error_of_the_client(credential: object) -> None:
     browser = _browser()
     _options(browser, LOGIN, "request_options")
     assert browser.post(LOGIN, {"credential": credential}).status_code == 400

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).resolve().parents[2]
     ("what", "ends"),
     [("setup", {"done", "set-up-already"}), ("administrators", {"done", "last-administrator"})],
 )
-def test_one_of_two_wins(what: str, ends: set[str], tmp_path: Path) -> None:
+def test_of_two_simultaneous_changes_one_succeeds(what: str, ends: set[str], tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SEALBUS_", "DJANGO_"))}
     environment["PYTHONPATH"] = os.pathsep.join([str(_ROOT / "src"), str(_ROOT / "tests")])
     if url := os.environ.get("SEALBUS_RACE_DATABASE"):

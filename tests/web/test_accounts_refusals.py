@@ -34,7 +34,7 @@ def clock(monkeypatch: MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_refusal_says_who_wanted_what(clock: list[float]) -> None:
+def test_a_refusal_names_the_caller_and_the_action(clock: list[float]) -> None:
     holder("anna", "Viewer")
     browser = Browser()
     browser.login("anna")
@@ -44,7 +44,7 @@ def test_a_refusal_says_who_wanted_what(clock: list[float]) -> None:
     assert entry.detail == {"method": "GET", "path": "/api/v1/users", "route": "user-list", "reason": "refused"}
 
 
-def test_a_flood_from_an_address_is_one_entry_and_a_number(clock: list[float]) -> None:
+def test_many_refusals_of_one_address_are_one_entry_and_a_count(clock: list[float]) -> None:
     for n in range(50):
         assert Browser("198.51.100.1").get(f"/api/v1/users?x={n}").status_code == 401
     assert Browser("198.51.100.2").get("/api/v1/users").status_code == 401
@@ -57,7 +57,7 @@ def test_a_flood_from_an_address_is_one_entry_and_a_number(clock: list[float]) -
     assert RefusalTally.objects.count() == 1
 
 
-def test_the_number_outlives_the_process_and_is_written_when_somebody_asks(clock: list[float]) -> None:
+def test_the_count_is_stored_and_becomes_an_entry_later(clock: list[float]) -> None:
     for _ in range(3):
         Browser("198.51.100.1").get("/api/v1/users")
     assert services.flush_refusals() == 0
@@ -74,7 +74,7 @@ def test_one_network_of_ipv6_is_one_caller(clock: list[float]) -> None:
     assert len(entries("access.refused")) == 2
 
 
-def test_one_who_is_signed_in_is_recorded_for_each_thing_he_asks_for(clock: list[float]) -> None:
+def test_each_distinct_refused_request_of_a_signed_in_user_is_recorded(clock: list[float]) -> None:
     _, program = a_token(holder("anna", "Viewer"), Action.VIEW)
     for path in ("/api/v1/users", "/api/v1/users", "/api/v1/roles"):
         assert program.get(path).status_code == 403

@@ -29,7 +29,7 @@ def boss() -> APIClient:
     return signed_in(holder("boss", "Administrator"))
 
 
-def test_a_user_is_made_changed_and_switched_off(boss: APIClient) -> None:
+def test_a_user_is_created_changed_and_deactivated(boss: APIClient) -> None:
     made = boss.post(f"{API}users", {"username": "anna", "password": PASSWORD}, format="json")
     assert made.status_code == 201
     assert "password" not in made.json()
@@ -62,14 +62,14 @@ def test_a_user_is_made_changed_and_switched_off(boss: APIClient) -> None:
         ([], "non_field_errors"),
     ],
 )
-def test_a_bad_user_is_refused_by_name(boss: APIClient, body: Any, field: str) -> None:
+def test_invalid_data_of_a_user_is_refused_by_field(boss: APIClient, body: Any, field: str) -> None:
     answer = boss.post(f"{API}users", body, format="json")
     assert answer.status_code == 400
     assert field in answer.json()["errors"]
     assert User.objects.count() == 1
 
 
-def test_a_user_without_password_waits_for_his_link(boss: APIClient) -> None:
+def test_a_user_without_a_password_signs_in_after_a_password_link(boss: APIClient) -> None:
     user = boss.post(f"{API}users", {"username": "anna"}, format="json").json()
     assert Browser().login("anna", "").status_code == 400
     link = boss.post(f"{API}users/{user['id']}/password-link")
@@ -110,11 +110,11 @@ def _unassign(boss: APIClient) -> Any:
     return boss.delete(f"{API}assignments/{Assignment.objects.get().pk}")
 
 
-@pytest.mark.parametrize("deed", [_switch_off, _delete_user, _delete_role, _cut_role, _unassign])
-def test_the_last_administrator_cannot_go_and_the_last_but_one_can(
-    boss: APIClient, deed: Callable[[APIClient], Any]
+@pytest.mark.parametrize("operation", [_switch_off, _delete_user, _delete_role, _cut_role, _unassign])
+def test_the_last_administrator_cannot_be_removed_and_the_second_last_can(
+    boss: APIClient, operation: Callable[[APIClient], Any]
 ) -> None:
-    refused = deed(boss)
+    refused = operation(boss)
     assert (refused.status_code, refused.json()["type"]) == (409, "last-administrator")
     assert boss.get(f"{API}users").status_code == 200
     second = User.objects.create_user("zoe")
@@ -123,8 +123,8 @@ def test_the_last_administrator_cannot_go_and_the_last_but_one_can(
     group = Group.objects.create(name="one")
     in_one_group = Assignment.objects.create(user=second, role=helper, group=group)
     held, mine = Assignment.objects.exclude(pk=in_one_group.pk).get(), User.objects.get(username="boss")
-    path = f"{API}assignments/{held.pk}" if deed is _unassign else f"{API}users/{mine.pk}"
-    assert boss.delete(path).status_code == 409, "who administers in one group only does not count"
+    path = f"{API}assignments/{held.pk}" if operation is _unassign else f"{API}users/{mine.pk}"
+    assert boss.delete(path).status_code == 409, "an administrator of one group does not count"
     Assignment.objects.create(user=second, role=helper)
     assert boss.delete(path).status_code == 204
 
@@ -145,7 +145,7 @@ def test_every_shipped_role_can_be_changed_and_removed(boss: APIClient) -> None:
     assert entries("role.delete")[0].detail["old"]["holders"] in ([], ["boss"])
 
 
-def test_a_role_is_made_and_given_in_one_group(boss: APIClient) -> None:
+def test_a_role_is_created_and_assigned_in_one_group(boss: APIClient) -> None:
     anna = holder("anna")
     here = boss.post(f"{API}groups", {"name": "here"}, format="json").json()
     there = boss.post(f"{API}groups", {"name": "there"}, format="json").json()
@@ -167,7 +167,7 @@ def test_a_role_is_made_and_given_in_one_group(boss: APIClient) -> None:
     assert entries("role.unassign")[0].detail == {"old": {"role": "Night shift", "group": "here"}}
 
 
-def test_all_groups_has_to_be_said(boss: APIClient) -> None:
+def test_all_groups_must_be_explicit(boss: APIClient) -> None:
     anna, viewer = holder("anna"), Role.objects.get(name="Viewer")
     body: dict[str, Any] = {"user": anna.pk, "role": viewer.pk}
     assert boss.post(f"{API}assignments", body, format="json").status_code == 400
@@ -175,7 +175,7 @@ def test_all_groups_has_to_be_said(boss: APIClient) -> None:
     assert boss.post(f"{API}assignments", body | {"group": None}, format="json").status_code == 409
 
 
-def test_an_archived_group_is_given_to_nobody_and_keeps_what_it_has(boss: APIClient) -> None:
+def test_an_archived_group_gets_no_new_assignments_and_keeps_the_existing(boss: APIClient) -> None:
     group = Group.objects.create(name="old")
     anna = holder("anna", "Viewer", group=group)
     assert boss.delete(f"{API}groups/{group.pk}").status_code == 204
@@ -186,7 +186,7 @@ def test_an_archived_group_is_given_to_nobody_and_keeps_what_it_has(boss: APICli
 
 
 @pytest.mark.parametrize("what", ["users", "roles", "groups"])
-def test_what_somebody_else_has_changed_is_not_overwritten(boss: APIClient, what: str) -> None:
+def test_a_change_of_another_user_is_not_overwritten(boss: APIClient, what: str) -> None:
     Group.objects.create(name="one")
     row = boss.get(f"{API}{what}").json()["results"][0]
     path = f"{API}{what}/{row['id']}"
@@ -198,17 +198,17 @@ def test_what_somebody_else_has_changed_is_not_overwritten(boss: APIClient, what
 
 
 @pytest.mark.parametrize("query", ["is_active=perhaps", "who=1", "username=a&username=b"])
-def test_a_bad_query_is_refused(boss: APIClient, query: str) -> None:
+def test_an_invalid_query_is_refused(boss: APIClient, query: str) -> None:
     assert boss.get(f"{API}users?{query}").status_code == 400
     assert boss.get(f"{API}users?is_active=true").status_code == 200
 
 
 @pytest.mark.parametrize("pk", ["0", "999999999999999999", "x", "-1", "1.0"])
-def test_what_is_not_there_is_404(boss: APIClient, pk: str) -> None:
+def test_an_object_that_does_not_exist_is_404(boss: APIClient, pk: str) -> None:
     assert boss.get(f"{API}users/{pk}").status_code == 404
 
 
-def test_every_change_of_rights_is_noticed(boss: APIClient) -> None:
+def test_every_change_of_rights_bumps_the_version(boss: APIClient) -> None:
     anna = holder("anna")
     role, group = Role.objects.get(name="Viewer"), Group.objects.create(name="one")
     changes: list[Callable[[], Any]] = [

@@ -38,7 +38,7 @@ def _group() -> Group:
     return Group.objects.get(name="north")
 
 
-_DEEDS: dict[str, Callable[[Subject], object]] = {
+_OPERATIONS: dict[str, Callable[[Subject], object]] = {
     "create_user": lambda subject: services.create_user(subject=subject, username="new"),
     "change_user": lambda subject: services.change_user(
         subject=subject, user=_user(), changes=services.UserChanges(name="Z")
@@ -77,35 +77,35 @@ def _administrator() -> User:
     return a_user("boss", *Action)
 
 
-@pytest.mark.parametrize("deed", _DEEDS.values(), ids=_DEEDS.keys())
-def test_a_service_refuses_a_subject_without_the_right_and_records_it(deed: Callable[[Subject], object]) -> None:
+@pytest.mark.parametrize("operation", _OPERATIONS.values(), ids=_OPERATIONS.keys())
+def test_a_service_refuses_a_subject_without_the_right_and_records_it(operation: Callable[[Subject], object]) -> None:
     _administrator()
     engineer = a_subject(a_user("anna", Action.VIEW, Action.WRITE, Action.CONFIGURE))
     with pytest.raises(Forbidden):
-        deed(engineer)
+        operation(engineer)
     last = Entry.objects.filter(action="access.refused").order_by("sequence").last()
     assert last is not None
     assert last.actor_name == "anna"
     assert last.detail["reason"] == "refused"
 
 
-@pytest.mark.parametrize("deed", _DEEDS.values(), ids=_DEEDS.keys())
-def test_a_service_lets_an_administrator_do_it(deed: Callable[[Subject], object]) -> None:
-    deed(a_subject(_administrator()))
+@pytest.mark.parametrize("operation", _OPERATIONS.values(), ids=_OPERATIONS.keys())
+def test_a_service_accepts_an_administrator(operation: Callable[[Subject], object]) -> None:
+    operation(a_subject(_administrator()))
 
 
-@pytest.mark.parametrize("name", _DEEDS)
-def test_what_gives_rights_or_a_way_into_an_account_is_not_for_tokens(name: str) -> None:
+@pytest.mark.parametrize("name", _OPERATIONS)
+def test_tokens_cannot_change_rights_or_ways_into_an_account(name: str) -> None:
     token, _ = a_token(_administrator(), *Action, expiry=timedelta(days=1), name="all")
     token.expiry = timezone.now() + timedelta(days=1)
     token.save()
     subject = subject_of_token(token, address="192.0.2.1")
     assert subject is not None
     if name not in _NOT_FOR_TOKENS:
-        _DEEDS[name](subject)
+        _OPERATIONS[name](subject)
         return
     with pytest.raises(Forbidden) as refused:
-        _DEEDS[name](subject)
+        _OPERATIONS[name](subject)
     assert refused.value.code == "not-for-tokens"
 
 
@@ -122,6 +122,6 @@ def test_a_change_that_changes_nothing_bumps_no_version_and_leaves_no_entry() ->
     assert (_user().version, _role().version, _group().version) == versions
 
 
-def test_a_change_that_changes_nothing_is_refused_where_the_version_is_an_old_one() -> None:
+def test_a_change_that_changes_nothing_is_refused_with_an_old_version() -> None:
     with pytest.raises(Conflict):
         services.change_group(subject=SHELL, group=_group(), changes={}, version=7)

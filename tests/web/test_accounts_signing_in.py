@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 TOTP = f"{AUTH}account/authenticators/totp"
 
 
-def test_who_has_the_password_gets_in_and_who_has_not_does_not() -> None:
+def test_only_the_right_password_signs_in() -> None:
     holder("anna", "Operator")
     browser = Browser()
     assert browser.login("anna", "wrong password").status_code == 400
@@ -40,7 +40,7 @@ def test_who_has_the_password_gets_in_and_who_has_not_does_not() -> None:
     assert (done.result, done.actor_name, done.detail) == ("done", "anna", {"by": ["password"]})
 
 
-def test_a_name_is_known_whatever_its_case_and_nobody_is_his_twin() -> None:
+def test_names_are_matched_without_case_and_are_unique_without_case() -> None:
     holder("Anna", "Viewer")
     assert Browser().login("aNNA").status_code == 200
     browser = Browser()
@@ -56,7 +56,7 @@ def _admin() -> services.RoleChanges:
     return services.RoleChanges(name="Helper", actions=frozenset({Action.ADMINISTER}))
 
 
-def test_login_and_logout_ask_for_the_csrf_token() -> None:
+def test_login_and_logout_require_the_csrf_token() -> None:
     holder("anna", "Viewer")
     browser = Browser()
     browser.get(f"{AUTH}config")
@@ -70,7 +70,7 @@ def test_login_and_logout_ask_for_the_csrf_token() -> None:
     assert len(entries("session.logout")) == 1
 
 
-def test_a_session_may_change_something_only_with_the_csrf_token() -> None:
+def test_a_session_can_change_something_only_with_the_csrf_token() -> None:
     holder("anna", "Viewer")
     browser = Browser()
     browser.login("anna")
@@ -78,7 +78,7 @@ def test_a_session_may_change_something_only_with_the_csrf_token() -> None:
     assert browser.post("/api/v1/tokens", {}).status_code == 400
 
 
-def test_a_session_id_known_before_login_is_worth_nothing_after_it() -> None:
+def test_a_session_id_from_before_login_is_not_valid_after_it() -> None:
     holder("anna", "Viewer")
     browser = Browser()
     browser.get(f"{AUTH}auth/session")
@@ -90,7 +90,7 @@ def test_a_session_id_known_before_login_is_worth_nothing_after_it() -> None:
     assert intruder.get("/api/v1/me").status_code == 401
 
 
-def test_rights_that_ask_for_a_second_factor_wait_until_it_was_used(
+def test_rights_that_require_a_second_factor_are_withheld_until_it_was_used(
     django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]],
 ) -> None:
     holder("boss", "Administrator")
@@ -119,7 +119,7 @@ def _with_totp(name: str = "boss", role: str = "Administrator") -> str:
     return browser.add_totp()
 
 
-def test_a_login_asks_for_the_second_factor_and_takes_each_code_once() -> None:
+def test_a_login_requires_the_second_factor_and_accepts_each_code_once() -> None:
     secret = _with_totp()
     browser, replaying = Browser(), Browser("192.0.2.8")
     for each in (browser, replaying):
@@ -136,7 +136,7 @@ def test_a_login_asks_for_the_second_factor_and_takes_each_code_once() -> None:
 
 
 @pytest.mark.parametrize("code", ["000000", "", "1" * 400, "\uff11\uff12\uff13\uff14\uff15\uff16", None, 5, [], {}])
-def test_a_wrong_code_lets_nobody_in(code: object) -> None:
+def test_a_wrong_code_does_not_sign_in(code: object) -> None:
     _with_totp()
     browser = Browser()
     browser.login("boss")
@@ -144,7 +144,7 @@ def test_a_wrong_code_lets_nobody_in(code: object) -> None:
     assert browser.get("/api/v1/me").status_code == 401
 
 
-def test_the_second_step_does_not_stand_without_the_first() -> None:
+def test_the_second_step_fails_without_the_first() -> None:
     secret = _with_totp()
     assert Browser().post(f"{AUTH}auth/2fa/authenticate", {"code": totp(secret)}).status_code == 401
 
@@ -189,7 +189,7 @@ def test_secrets_of_second_factors_are_stored_encrypted() -> None:
     assert "gAAAA" in stored
 
 
-def test_a_second_factor_is_changed_only_by_who_shows_his_password_again() -> None:
+def test_a_second_factor_is_changed_only_after_the_password_is_given_again() -> None:
     holder("anna", "Viewer")
     browser = Browser()
     browser.login("anna")
@@ -201,7 +201,7 @@ def test_a_second_factor_is_changed_only_by_who_shows_his_password_again() -> No
     assert browser.post(TOTP, {"code": totp(secret)}).status_code == 200
 
 
-def test_who_removes_the_factor_that_his_role_needs_has_no_rights_at_his_next_login() -> None:
+def test_a_user_who_removes_the_factor_that_the_role_demands_has_no_rights_at_the_next_login() -> None:
     secret = _with_totp()
     browser = Browser()
     browser.login("boss")
@@ -216,7 +216,7 @@ def test_who_removes_the_factor_that_his_role_needs_has_no_rights_at_his_next_lo
     assert again.get("/api/v1/users").status_code == 403
 
 
-def test_an_administrator_helps_who_has_lost_his_second_factor() -> None:
+def test_an_administrator_resets_a_lost_second_factor() -> None:
     secret = _with_totp()
     anna = holder("anna", "Security officer")
     hers = Browser("192.0.2.8")
@@ -250,7 +250,7 @@ def test_a_password_change_ends_all_other_sessions_and_changes_the_id_of_this_on
     assert here.post(f"{AUTH}account/password/change", weak).status_code == 400
 
 
-def test_sessions_are_listed_and_ended_by_their_owner_and_nobody_else() -> None:
+def test_sessions_are_listed_and_ended_by_their_owner_only() -> None:
     holder("anna", "Viewer")
     holder("ben", "Viewer")
     here, there, other = Browser(), Browser("192.0.2.8"), Browser("192.0.2.9")
@@ -268,7 +268,7 @@ def test_sessions_are_listed_and_ended_by_their_owner_and_nobody_else() -> None:
     assert len(entries("session.end")) == 1
 
 
-def test_sessions_that_have_expired_are_forgotten_at_the_next_login_and_no_others() -> None:
+def test_the_next_login_deletes_expired_sessions_and_no_others() -> None:
     anna, berta = holder("anna", "Viewer"), holder("berta", "Viewer")
     old, open_still = Browser(), Browser()
     old.login("anna")
@@ -283,7 +283,7 @@ def test_sessions_that_have_expired_are_forgotten_at_the_next_login_and_no_other
     assert open_still.get("/api/v1/me").status_code == 200
 
 
-def test_who_is_switched_off_is_out_at_once_and_old_sessions_do_not_come_back() -> None:
+def test_deactivating_a_user_ends_sessions_immediately_and_activating_does_not_restore_them() -> None:
     anna = holder("anna", "Viewer")
     browser = Browser()
     browser.login("anna")
@@ -295,7 +295,7 @@ def test_who_is_switched_off_is_out_at_once_and_old_sessions_do_not_come_back() 
     assert browser.login("anna").status_code == 200
 
 
-def test_a_role_that_is_taken_away_is_gone_at_the_next_request() -> None:
+def test_a_role_that_is_taken_away_has_no_effect_on_the_next_request() -> None:
     anna = holder("anna", "Operator")
     browser = Browser()
     browser.login("anna")
@@ -323,7 +323,7 @@ def test_a_role_that_is_taken_away_is_gone_at_the_next_request() -> None:
         ("POST", "auth/provider/token"),
     ],
 )
-def test_what_is_not_offered_is_closed(method: str, path: str) -> None:
+def test_unused_routes_of_the_library_are_closed(method: str, path: str) -> None:
     holder("anna", "Viewer")
     browser = Browser()
     assert browser.send(method, AUTH + path).status_code == 403
@@ -343,5 +343,5 @@ def test_what_is_not_offered_is_closed(method: str, path: str) -> None:
         "text",
     ],
 )
-def test_garbage_at_the_login_is_the_senders_fault(body: object) -> None:
+def test_malformed_login_data_is_an_error_of_the_client(body: object) -> None:
     assert Browser().post(f"{AUTH}auth/login", body).status_code in (400, 403)

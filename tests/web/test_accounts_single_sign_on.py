@@ -48,10 +48,10 @@ def _sign_in(browser: Browser, provider: Provider) -> str:
     return str(browser.get(provider.approve(_start(browser))).headers["Location"])
 
 
-def test_a_stranger_who_is_vouched_for_has_an_account_and_no_rights(provider: Provider) -> None:
+def test_a_new_user_of_the_provider_gets_an_account_without_rights(provider: Provider) -> None:
     browser = Browser()
     assert _sign_in(browser, provider) == "/"
-    assert "openid" in provider.asked["scope"].split()
+    assert "openid" in provider.requested["scope"].split()
     me = browser.me()
     assert (me["name"], me["rights"]) == ("carla", [])
     assert browser.get("/api/v1/users").status_code == 403
@@ -65,7 +65,7 @@ def test_a_stranger_who_is_vouched_for_has_an_account_and_no_rights(provider: Pr
     assert entries("session.login")[0].detail == {"by": ["socialaccount"]}
 
 
-def test_a_name_that_is_taken_or_unusable_does_not_become_somebody_elses_account(provider: Provider) -> None:
+def test_a_taken_or_unusable_name_does_not_give_the_account_of_another_user(provider: Provider) -> None:
     anna = holder("anna", "Administrator")
     User.objects.filter(pk=anna.pk).update(email="anna@example.com")
     provider.claims = {
@@ -95,7 +95,7 @@ LIES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("what", "lie"), LIES)
-def test_an_id_token_that_is_not_for_us_lets_nobody_in(provider: Provider, what: str, lie: dict[str, Any]) -> None:
+def test_an_invalid_id_token_does_not_sign_in(provider: Provider, what: str, lie: dict[str, Any]) -> None:
     setattr(provider, what, lie)
     browser = Browser()
     assert "error=" in _sign_in(browser, provider)
@@ -104,14 +104,14 @@ def test_an_id_token_that_is_not_for_us_lets_nobody_in(provider: Provider, what:
     assert entries("session.single-sign-on")[0].result == "refused"
 
 
-def test_a_provider_that_sends_no_id_token_lets_nobody_in(provider: Provider) -> None:
+def test_a_provider_that_sends_no_id_token_does_not_sign_in(provider: Provider) -> None:
     provider.sends_id_token = False
     browser = Browser()
     assert "error=" in _sign_in(browser, provider)
     assert not User.objects.exists()
 
 
-def test_an_answer_belongs_to_the_browser_that_asked_and_is_good_once(provider: Provider) -> None:
+def test_an_answer_is_valid_once_and_only_in_the_browser_that_requested_it(provider: Provider) -> None:
     victim, attacker = Browser(), Browser("192.0.2.8")
     back = provider.approve(_start(attacker))
     assert "error=" in victim.get(back).headers["Location"]
@@ -135,7 +135,7 @@ def test_single_sign_on_starts_with_the_csrf_token_and_ends_on_this_site(provide
     assert browser.get("/accounts/oidc/sso/login/").status_code == 403
 
 
-def test_an_account_is_tied_to_the_provider_only_after_the_password_was_shown_again(provider: Provider) -> None:
+def test_an_account_is_linked_to_the_provider_only_after_the_password_is_given_again(provider: Provider) -> None:
     holder("anna", "Operator")
     browser = Browser()
     browser.login("anna")
@@ -151,7 +151,7 @@ def test_an_account_is_tied_to_the_provider_only_after_the_password_was_shown_ag
     assert len(entries("single-sign-on.add")) == 1
 
 
-def test_a_provider_that_is_down_is_an_error_for_people_and_no_crash(provider: Provider) -> None:
+def test_a_provider_that_is_down_is_an_error_page_and_not_a_crash(provider: Provider) -> None:
     browser = Browser()
     back = provider.approve(_start(browser))
     provider.codes.clear()

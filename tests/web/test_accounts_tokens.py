@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 ME = "/api/v1/me"
 
 
-def _wish(**changes: Any) -> dict[str, Any]:
+def _token_body(**changes: Any) -> dict[str, Any]:
     ends = (timezone.now() + timedelta(days=30)).isoformat()
     return {"name": "script", "actions": ["view"], "all_groups": True, "expires_at": ends} | changes
 
@@ -35,7 +35,7 @@ def _owner(name: str = "anna", role: str = "Operator", group: Group | None = Non
 
 
 def _secret(browser: Browser, **changes: Any) -> str:
-    answer = browser.post("/api/v1/tokens", _wish(**changes))
+    answer = browser.post("/api/v1/tokens", _token_body(**changes))
     assert answer.status_code == 201, answer.content
     return str(answer.json()["secret"])  # type: ignore[attr-defined]
 
@@ -47,7 +47,7 @@ def _ask(
     return client.generic(method, path, HTTP_AUTHORIZATION=f"{scheme} {secret}")
 
 
-def test_a_token_is_told_once_and_only_its_hash_is_kept() -> None:
+def test_a_token_is_shown_once_and_only_its_hash_is_stored() -> None:
     browser = _owner()
     secret = _secret(browser)
     assert secret.startswith("sealbus_")
@@ -62,7 +62,7 @@ def test_a_token_is_told_once_and_only_its_hash_is_kept() -> None:
     assert secret[15:] not in str([entry.detail for entry in entries("token.create")])
 
 
-def test_a_token_marks_its_last_use() -> None:
+def test_the_last_use_of_a_token_is_recorded() -> None:
     secret = _secret(_owner())
     _ask(secret, address="192.0.2.44")
     token = ApiToken.objects.get()
@@ -90,8 +90,8 @@ def test_a_token_marks_its_last_use() -> None:
         ({"name": ""}, "name"),
     ],
 )
-def test_a_token_that_asks_for_too_much_is_refused_by_name(changes: dict[str, Any], field: str) -> None:
-    answer = _owner().post("/api/v1/tokens", _wish(**changes))
+def test_an_invalid_token_request_is_refused_by_field(changes: dict[str, Any], field: str) -> None:
+    answer = _owner().post("/api/v1/tokens", _token_body(**changes))
     assert answer.status_code == 400
     assert field in answer.json()["errors"]  # type: ignore[attr-defined]
     assert not ApiToken.objects.exists()
@@ -101,7 +101,7 @@ def test_a_token_cannot_have_more_groups_than_its_owner() -> None:
     here, there = Group.objects.create(name="here"), Group.objects.create(name="there")
     browser = _owner(group=here)
     for changes in ({"all_groups": True}, {"all_groups": False, "groups": [here.pk, there.pk]}):
-        assert browser.post("/api/v1/tokens", _wish(**changes)).status_code == 400
+        assert browser.post("/api/v1/tokens", _token_body(**changes)).status_code == 400
     secret = _secret(browser, all_groups=False, groups=[here.pk], actions=["view", "write"])
     rights = _ask(secret).json()["rights"]  # type: ignore[attr-defined]
     assert rights == [{"action": "view", "groups": [here.pk]}, {"action": "write", "groups": [here.pk]}]
@@ -115,7 +115,7 @@ def test_a_token_loses_what_its_owner_loses() -> None:
     assert _ask(secret, "/api/v1/access-review").status_code == 403
 
 
-def test_a_token_makes_no_tokens_and_touches_nothing_personal() -> None:
+def test_a_token_cannot_create_tokens_or_change_an_account() -> None:
     secret = _secret(_owner("boss", "Engineer"), actions=["view", "configure"])
     for method, path in (
         ("POST", "/api/v1/tokens"),
@@ -141,7 +141,7 @@ def test_a_revoked_token_is_refused_and_stays_on_the_list() -> None:
     assert _secret(browser), "its name is free again"
 
 
-def test_an_expired_token_is_refused_and_not_deleted_behind_our_back() -> None:
+def test_an_expired_token_is_refused_and_not_deleted() -> None:
     browser = _owner()
     secret, other = _secret(browser), _secret(browser, name="other")
     ApiToken.objects.filter(name="script").update(expiry=timezone.now() - timedelta(seconds=1))
@@ -162,20 +162,20 @@ def _refused() -> list[tuple[str, str, str]]:
         {"revoked_at": timezone.now()},
     ],
 )
-def test_the_audit_names_the_token_that_is_no_longer_good_or_not_from_there(change: dict[str, Any]) -> None:
+def test_the_audit_names_a_known_token_that_is_refused(change: dict[str, Any]) -> None:
     secret = _secret(_owner())
     ApiToken.objects.update(**change)
     assert _ask(secret).status_code == 401
     assert _refused() == [("nobody", "anna/script", "192.0.2.7")]
 
 
-def test_a_token_that_was_guessed_has_no_name() -> None:
+def test_a_guessed_token_is_recorded_without_a_name() -> None:
     secret = _secret(_owner())
     assert _ask(secret[:-1] + ("0" if secret[-1] != "0" else "1")).status_code == 401
     assert _refused() == [("nobody", "", "192.0.2.7")]
 
 
-def test_a_token_of_somebody_switched_off_is_refused() -> None:
+def test_a_token_of_a_deactivated_user_is_refused() -> None:
     secret = _secret(_owner())
     services.change_user(subject=SHELL, user=User.objects.get(), changes=services.UserChanges(is_active=False))
     assert _ask(secret).status_code == 401
@@ -196,7 +196,7 @@ def test_a_token_works_from_its_networks_only(networks: list[str], address: str,
     assert _ask(_secret(_owner(), networks=networks), address=address).status_code == status
 
 
-def test_a_token_is_taken_from_its_header_and_from_nowhere_else() -> None:
+def test_a_token_is_read_from_its_header_only() -> None:
     secret = _secret(_owner())
     client = APIClient()
     for path in (f"{ME}?token={secret}", f"{ME}?access_token={secret}", f"{ME}?Authorization=Token%20{secret}"):
@@ -214,13 +214,13 @@ def test_no_other_secret_is_a_token(secret: str) -> None:
     assert _ask(real[:-1] + ("0" if real[-1] != "0" else "1")).status_code == 401
 
 
-def test_a_bad_token_is_nobody_even_in_a_good_session() -> None:
+def test_an_invalid_token_gives_no_rights_even_with_a_valid_session() -> None:
     browser = _owner()
     assert browser.get(ME, HTTP_AUTHORIZATION="Token nonsense").status_code == 401
     assert browser.get(ME).status_code == 200
 
 
-def test_one_sees_and_ends_ones_own_tokens_and_an_administrator_those_of_all() -> None:
+def test_users_list_and_revoke_their_own_tokens_and_administrators_those_of_all() -> None:
     anna, ben = _owner("anna"), _owner("ben")
     _secret(anna)
     token = ApiToken.objects.get()
@@ -241,7 +241,7 @@ def _administer() -> list[Any]:
     return [Action.ADMINISTER]
 
 
-def test_a_name_is_given_once_at_a_time() -> None:
+def test_two_tokens_of_a_user_cannot_have_the_same_name() -> None:
     browser = _owner()
     _secret(browser)
-    assert browser.post("/api/v1/tokens", _wish()).status_code == 409
+    assert browser.post("/api/v1/tokens", _token_body()).status_code == 409

@@ -43,20 +43,20 @@ def _fill() -> None:
     )
 
 
-def _actions(client: APIClient, **asked: Any) -> list[str]:
-    answer = client.get(f"{BASE}/entries", asked)
+def _actions(client: APIClient, **parameters: Any) -> list[str]:
+    answer = client.get(f"{BASE}/entries", parameters)
     assert answer.status_code == 200, answer.content
     return [each["action"] for each in answer.json()["results"] if not each["action"].startswith("access.")]
 
 
-def _lines(client: APIClient, **asked: Any) -> bytes:
-    answer = client.get(f"{BASE}/export", asked)
+def _lines(client: APIClient, **parameters: Any) -> bytes:
+    answer = client.get(f"{BASE}/export", parameters)
     assert answer.status_code == 200
     return b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a stream
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_nobody_gets_in_and_who_lacks_the_right_is_refused_on_record(path: str) -> None:
+def test_without_the_right_the_audit_is_refused_and_the_refusal_recorded(path: str) -> None:
     _fill()
     assert APIClient().get(f"{BASE}/{path}").status_code == 401
     others = a_user("other", *(action for action in Action if action is not Action.AUDIT))
@@ -72,7 +72,7 @@ def test_the_right_in_one_group_is_not_enough() -> None:
     assert signed_in(a_user("local", Action.AUDIT, group=group)).get(f"{BASE}/entries").status_code == 403
 
 
-def test_a_token_needs_the_right_itself() -> None:
+def test_a_token_needs_the_audit_right_itself() -> None:
     user = a_user("auditor", Action.AUDIT, Action.VIEW)
     assert a_token(user, Action.AUDIT)[1].get(f"{BASE}/entries").status_code == 200
     assert a_token(user, Action.VIEW, name="other")[1].get(f"{BASE}/entries").status_code == 403
@@ -87,7 +87,7 @@ def test_nothing_in_the_audit_can_be_changed_by_api(method: str, auditor: APICli
 
 
 @pytest.mark.parametrize(
-    ("asked", "actions"),
+    ("parameters", "actions"),
     [
         ({}, ["session.login", "gateway.denied", "connection.change", "connection.create"]),
         ({"actor": "bert"}, ["session.login", "connection.change", "connection.create"]),
@@ -105,12 +105,12 @@ def test_nothing_in_the_audit_can_be_changed_by_api(method: str, auditor: APICli
         ({"since": "2001-01-01T00:00:00Z", "limit": "1"}, ["session.login"]),
     ],
 )
-def test_filters_narrow_a_list(asked: dict[str, str], actions: list[str], auditor: APIClient) -> None:
+def test_filters_narrow_a_list(parameters: dict[str, str], actions: list[str], auditor: APIClient) -> None:
     _fill()
-    assert _actions(auditor, **asked) == actions
+    assert _actions(auditor, **parameters) == actions
 
 
-def test_times_narrow_to_the_moment(auditor: APIClient) -> None:
+def test_time_filters_are_exact(auditor: APIClient) -> None:
     _fill()
     moment = Entry.objects.get(sequence=3).time
     assert _actions(auditor, since=moment.isoformat()) == ["session.login", "gateway.denied"]
@@ -119,7 +119,7 @@ def test_times_narrow_to_the_moment(auditor: APIClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "parameters",
     [
         {"since": "yesterday"},
         {"limit": "0"},
@@ -133,11 +133,11 @@ def test_times_narrow_to_the_moment(auditor: APIClient) -> None:
         {"actoor": "bert"},
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_a_400_that_names_it(asked: dict[str, str], auditor: APIClient) -> None:
-    answer = auditor.get(f"{BASE}/entries", asked)
+def test_an_invalid_parameter_is_a_400_that_names_it(parameters: dict[str, str], auditor: APIClient) -> None:
+    answer = auditor.get(f"{BASE}/entries", parameters)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert set(answer.json()["errors"]) == set(asked)
+    assert set(answer.json()["errors"]) == set(parameters)
 
 
 def test_pages_follow_each_other_while_entries_are_added(auditor: APIClient) -> None:
@@ -165,13 +165,13 @@ def _statements(client: APIClient, limit: int) -> int:
 
 
 @pytest.mark.parametrize("sequence", ["5", "0", str(10**30)])
-def test_an_entry_that_is_not_there_is_a_404(sequence: str, auditor: APIClient) -> None:
+def test_an_entry_that_does_not_exist_is_a_404(sequence: str, auditor: APIClient) -> None:
     _fill()
     assert auditor.get(f"{BASE}/entries/4").json()["action"] == "session.login"
     assert auditor.get(f"{BASE}/entries/{sequence}").status_code == 404
 
 
-def test_an_export_has_all_that_fits_with_the_hashes_and_is_itself_recorded(auditor: APIClient) -> None:
+def test_an_export_has_all_matching_entries_with_their_hashes_and_is_itself_recorded(auditor: APIClient) -> None:
     _fill()
     lines = [json.loads(line) for line in _lines(auditor, action="connection.").splitlines()]
     assert [line["sequence"] for line in lines] == [1, 2]
@@ -195,7 +195,7 @@ def test_no_cell_of_a_csv_is_a_formula(start: str, auditor: APIClient) -> None:
     assert rows[1]["action"] == "audit.export"
 
 
-def test_exports_have_a_bound_and_give_their_place_back(auditor: APIClient) -> None:
+def test_exports_are_bounded_in_number_and_release_their_place(auditor: APIClient) -> None:
     _fill()
     held = [auditor.get(f"{BASE}/export") for _ in range(6)]
     refused = auditor.get(f"{BASE}/export")
@@ -205,7 +205,7 @@ def test_exports_have_a_bound_and_give_their_place_back(auditor: APIClient) -> N
     assert _lines(auditor)
 
 
-def test_a_verification_says_what_is_wrong_and_takes_a_noted_head(auditor: APIClient) -> None:
+def test_a_verification_lists_its_findings_and_checks_a_noted_head(auditor: APIClient) -> None:
     _fill()
     last = Entry.objects.latest("sequence")
     good = auditor.get(f"{BASE}/verify").json()
@@ -218,7 +218,7 @@ def test_a_verification_says_what_is_wrong_and_takes_a_noted_head(auditor: APICl
     assert auditor.get(f"{BASE}/verify", {"noted": "4:x"}).status_code == 400
 
 
-def test_sources_tell_how_far_they_are_and_what_is_wrong(auditor: APIClient) -> None:
+def test_sources_show_their_progress_and_their_problem(auditor: APIClient) -> None:
     Source.objects.create(name="plant-7", folder="somewhere", sequence=12, problem="there are no records in its folder")
     (source,) = auditor.get(f"{BASE}/sources").json()["results"]
     assert (source["name"], source["sequence"]) == ("plant-7", 12)

@@ -84,7 +84,7 @@ def test_the_model_refuses_as_well() -> None:
         Entry.objects.filter(sequence=1).delete()
 
 
-def test_a_chain_that_nobody_touched_is_good_to_its_head() -> None:
+def test_an_unchanged_chain_is_good_up_to_its_head() -> None:
     last = _some(25)[-1]
     verdict = verify_chain()
     assert (verdict.good, verdict.entries, verdict.head) == (True, 25, Head(25, last.hash))
@@ -133,7 +133,9 @@ def test_any_field_that_was_changed_is_found_at_its_entry(field: str, value: str
         (["UPDATE audit_chainhead SET sequence = 4"], 4, Fault.HEAD),
     ],
 )
-def test_what_was_taken_out_or_bent_is_found_where_it_is(statements: list[str], sequence: int, fault: Fault) -> None:
+def test_removed_or_changed_entries_are_found_at_their_place(
+    statements: list[str], sequence: int, fault: Fault
+) -> None:
     _some(5)
     _unguarded(*statements)
     finding = verify_chain().finding
@@ -151,14 +153,14 @@ def test_an_end_cut_off_with_its_head_is_found_by_a_head_noted_outside(end: int,
         f"DELETE FROM audit_entry WHERE sequence > {end}",
         f"UPDATE audit_chainhead SET sequence = {end}, hash = '{kept.hash}'",
     )
-    assert verify_chain().good, "from within nothing is missing"
+    assert verify_chain().good, "the chain itself shows no missing entry"
     verdict = verify_chain(noted_heads(tmp_path))
     assert verdict.good is (end == 5)
     if verdict.finding:
         assert (verdict.finding.sequence, verdict.finding.fault) == (4, Fault.NOTED)
 
 
-def test_a_chain_that_was_computed_anew_is_found_by_a_head_noted_outside() -> None:
+def test_a_recomputed_chain_is_found_by_a_head_noted_outside() -> None:
     noted = Head(2, "ab" * 32)
     _some(3)
     finding = verify_chain([noted]).finding
@@ -166,7 +168,7 @@ def test_a_chain_that_was_computed_anew_is_found_by_a_head_noted_outside() -> No
     assert (finding.sequence, finding.fault) == (2, Fault.NOTED)
 
 
-def test_the_short_look_sees_a_head_that_does_not_fit() -> None:
+def test_the_short_check_finds_a_head_that_does_not_match() -> None:
     _some(5)
     _unguarded("DELETE FROM audit_entry WHERE sequence = 5")
     assert "5" in head_problem()
@@ -192,14 +194,14 @@ _DETAILS = st.recursive(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(name=_WORDS, detail=st.dictionaries(_WORDS, _DETAILS, max_size=4))
-def test_whatever_a_stranger_makes_us_record_comes_back_as_it_was_hashed(name: str, detail: dict[str, Any]) -> None:
+def test_any_text_of_an_unknown_caller_is_read_back_as_it_was_hashed(name: str, detail: dict[str, Any]) -> None:
     append(Event(Actor(ActorKind.NOBODY, name=name), "test.any", Target("t", name, name), Result.FAILED, detail))
     verdict = verify_chain()
     assert verdict.good, verdict.finding
 
 
 @pytest.mark.parametrize("number", [1e22, 1e16, 123456789012345.5, -0.0, 5e-324, 1.0, 1e-7, math.inf, math.nan, 2**70])
-def test_numbers_come_back_as_they_were_hashed(number: float) -> None:
+def test_numbers_are_read_back_as_they_were_hashed(number: float) -> None:
     append(Event(ANNA, "test.number", detail={"value": number}))
     assert verify_chain().good
 

@@ -77,7 +77,7 @@ def test_entries_of_several_processes_are_one_chain_without_gaps(site: Site) -> 
     assert verdict["entries"] == _PROCESSES * _EACH * 4 // 5, "a fifth of them were rolled back"
 
 
-@pytest.mark.timeout(400)  # it starts a process a round, on whatever machine
+@pytest.mark.timeout(400)  # it starts a process for each round, on any machine
 def test_records_are_taken_exactly_once_through_kill_9_at_any_moment(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "records"
     log = RecordLog.open(folder, gateway="plant-7", limits=Limits(segment_bytes=65536, bound_bytes=200 * 65536))

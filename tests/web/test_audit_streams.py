@@ -21,7 +21,7 @@ _AT_ONCE = 6
 
 
 @pytest.mark.timeout(300)
-def test_an_export_that_is_broken_off_gives_its_place_back(site: Site) -> None:
+def test_an_aborted_export_releases_its_place(site: Site) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SEALBUS_", "DJANGO_"))}
     environment["PYTHONPATH"] = os.pathsep.join([str(_ROOT / "src"), str(_ROOT / "tests")])
     command = [sys.executable, "-m", "web.audit_work", str(site.home), "fill", str(_ENTRIES)]

@@ -32,7 +32,7 @@ _SEQUENCE = re.compile(r'sequence="(\d+)"')
 
 
 class Listener:
-    """A syslog server over TLS. `heard` has whole messages; after `drop_after` of them it closes the connection."""
+    """A syslog server over TLS. `received` has whole messages; after `drop_after` of them it closes the connection."""
 
     def __init__(self, credential: Credential, folder: Path, client_trust: Path | None = None) -> None:
         certificate, key = credential.save(folder, "syslog")
@@ -43,10 +43,10 @@ class Listener:
             self._context.load_verify_locations(client_trust)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.drop_after = 0
         self.peers: list[object] = []
-        self._has_heard = threading.Condition()
+        self._has_received = threading.Condition()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
@@ -59,9 +59,9 @@ class Listener:
         self._socket.close()
 
     def wait_for(self, count: int) -> list[str]:
-        with self._has_heard:
-            assert self._has_heard.wait_for(lambda: len(self.heard) >= count, _DEADLINE_S), self.heard
-            return list(self.heard)
+        with self._has_received:
+            assert self._has_received.wait_for(lambda: len(self.received) >= count, _DEADLINE_S), self.received
+            return list(self.received)
 
     def _serve(self) -> None:
         while True:
@@ -72,18 +72,18 @@ class Listener:
             try:
                 with self._context.wrap_socket(plain, server_side=True) as wire:
                     self.peers.append(wire.getpeercert())
-                    self._hear(wire)
+                    self._receive(wire)
             except OSError:
                 continue
 
-    def _hear(self, wire: ssl.SSLSocket) -> None:
+    def _receive(self, wire: ssl.SSLSocket) -> None:
         buffer, on_this = b"", 0
         while True:
             while (space := buffer.find(b" ")) > 0 and len(buffer) >= space + 1 + int(buffer[:space]):
                 end = space + 1 + int(buffer[:space])
-                with self._has_heard:
-                    self.heard.append(buffer[space + 1 : end].decode())
-                    self._has_heard.notify_all()
+                with self._has_received:
+                    self.received.append(buffer[space + 1 : end].decode())
+                    self._has_received.notify_all()
                 buffer, on_this = buffer[end:], on_this + 1
                 if on_this == self.drop_after:
                     self.drop_after = 0
@@ -108,8 +108,8 @@ def _some(count: int) -> None:
     append_all([Event(Actor(ActorKind.USER, 7, "anna"), f"test.{number}") for number in range(count)])
 
 
-def _numbers(heard: list[str]) -> list[int]:
-    return [int(found[1]) for message in heard if (found := _SEQUENCE.search(message))]
+def _numbers(received: list[str]) -> list[int]:
+    return [int(found[1]) for message in received if (found := _SEQUENCE.search(message))]
 
 
 def _forward_all(forwarder: SyslogForwarder) -> None:
@@ -128,32 +128,32 @@ def test_every_entry_arrives_once_in_order(root: Credential, trust: Path, tmp_pa
         _forward_all(forwarder)
         _some(3)
         _forward_all(forwarder)
-        heard = listener.wait_for(453)
+        received = listener.wait_for(453)
         forwarder.close()
-    assert _numbers(heard) == list(range(1, 454))
+    assert _numbers(received) == list(range(1, 454))
     outlet = Outlet.objects.get(name="syslog")
     assert (outlet.sequence, outlet.problem) == (453, "")
 
 
-def test_a_server_that_goes_away_in_the_middle_costs_no_entry(root: Credential, trust: Path, tmp_path: Path) -> None:
+def test_a_server_that_fails_in_the_middle_loses_no_entry(root: Credential, trust: Path, tmp_path: Path) -> None:
     _some(300)
     with Listener(_server(root), tmp_path) as listener:
         listener.drop_after = 120
         target = SyslogTarget("127.0.0.1", listener.port, trust)
         forwarder = SyslogForwarder(target)
         end = time.monotonic() + _DEADLINE_S
-        while set(_numbers(listener.heard)) != set(range(1, 301)):  # it hung up once, whenever that was noticed
-            assert time.monotonic() < end, _numbers(listener.heard)
+        while set(_numbers(listener.received)) != set(range(1, 301)):  # it hung up once, whenever that was noticed
+            assert time.monotonic() < end, _numbers(listener.received)
             forwarder.forward_once()
         assert len(listener.peers) >= 2, "it was another connection that brought the rest"
         forwarder.close()
         again = SyslogForwarder(target)
         _forward_all(again)
         again.close()
-        assert set(_numbers(listener.heard)) == set(range(1, 301))
+        assert set(_numbers(listener.received)) == set(range(1, 301))
 
 
-def test_what_was_not_settled_comes_again_behind_a_restart_and_says_so(
+def test_entries_that_were_not_confirmed_are_sent_again_after_a_restart_and_marked(
     root: Credential, trust: Path, tmp_path: Path
 ) -> None:
     _some(5)
@@ -166,7 +166,7 @@ def test_what_was_not_settled_comes_again_behind_a_restart_and_says_so(
 
 
 @pytest.mark.parametrize("case", ["other name", "other authority", "expired", "plain"])
-def test_nothing_is_sent_to_who_does_not_prove_who_he_is(
+def test_nothing_is_sent_to_a_server_without_a_trusted_certificate(
     case: str, root: Credential, trust: Path, tmp_path: Path
 ) -> None:
     _some(1)
@@ -190,18 +190,18 @@ def test_nothing_is_sent_to_who_does_not_prove_who_he_is(
         forwarder = SyslogForwarder(SyslogTarget("127.0.0.1", port, trust))
         assert forwarder.forward_once() == 0
         plain.close()
-        assert listener.heard == []
+        assert listener.received == []
     outlet = Outlet.objects.get(name="syslog")
     assert outlet.sequence == 0
     assert outlet.problem.startswith(f"syslog+tls://127.0.0.1:{port}: ")
 
 
-def test_a_server_that_asks_for_a_certificate_gets_ours(root: Credential, trust: Path, tmp_path: Path) -> None:
+def test_a_server_that_requests_a_certificate_gets_ours(root: Credential, trust: Path, tmp_path: Path) -> None:
     _some(1)
     certificate, key = make_leaf(root).save(tmp_path, "client")
     with Listener(_server(root), tmp_path, client_trust=trust) as listener:
         bare = SyslogForwarder(SyslogTarget("127.0.0.1", listener.port, trust))
-        assert bare.forward_once() == 0 or listener.heard == []
+        assert bare.forward_once() == 0 or listener.received == []
         bare.close()
         forwarder = SyslogForwarder(SyslogTarget("127.0.0.1", listener.port, trust, certificate, key))
         for _ in range(2):
@@ -211,16 +211,16 @@ def test_a_server_that_asks_for_a_certificate_gets_ours(root: Credential, trust:
         forwarder.close()
 
 
-def test_nobody_there_is_a_problem_that_says_where(trust: Path) -> None:
+def test_an_unreachable_server_is_a_problem_that_names_it(trust: Path) -> None:
     _some(1)
-    with socket.socket() as bound:  # and listens not: nobody else can take the port meanwhile
+    with socket.socket() as bound:  # and does not listen: no other program can take the port
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         assert SyslogForwarder(SyslogTarget("127.0.0.1", port, trust)).forward_once() == 0
     assert f"127.0.0.1:{port}" in Outlet.objects.get(name="syslog").problem
 
 
-def test_a_message_is_what_rfc_5424_asks_for() -> None:
+def test_a_message_has_the_format_of_rfc_5424() -> None:
     entry = Entry(
         sequence=7,
         time=datetime(2025, 3, 1, 12, 0, 0, 5, tzinfo=UTC),
@@ -247,7 +247,7 @@ def test_a_message_is_what_rfc_5424_asks_for() -> None:
 @pytest.mark.parametrize(
     "url", ["syslog://host", "syslog+tls://", "syslog+tls://host:70000", "syslog+tls://host/path", "https://host"]
 )
-def test_what_is_not_syslog_over_tls_is_refused_by_the_name_of_its_key(url: str) -> None:
+def test_an_invalid_syslog_setting_is_refused_by_the_name_of_its_key(url: str) -> None:
     with pytest.raises(ConfigError, match="SEALBUS_SYSLOG_URL"):
         parse_syslog_target(url)
 

@@ -74,7 +74,7 @@ def _source() -> Source:
     return Source.objects.get(name="plant-7")
 
 
-def test_a_denial_says_who_from_where_what_and_why(log: RecordLog, folder: Path) -> None:
+def test_a_denial_names_client_address_request_and_reason(log: RecordLog, folder: Path) -> None:
     log.append(_denial())
     assert _take(folder) == 1
     entry = Entry.objects.get()
@@ -99,15 +99,15 @@ def test_a_denial_says_who_from_where_what_and_why(log: RecordLog, folder: Path)
         (Outcome.MISMATCH, "failed"),
     ],
 )
-def test_a_write_is_there_with_its_outcome_which_repeats_it(
+def test_a_write_and_its_outcome_are_taken_and_the_outcome_repeats_the_write(
     outcome: Outcome, result: str, log: RecordLog, folder: Path
 ) -> None:
     request = log.append(_write())
-    assert _take(folder) == 1, "the outcome comes in a later look"
+    assert _take(folder) == 1, "the outcome comes in a later round"
     log.append(WriteOutcome(request=request, outcome=outcome, why="so"))
     assert _take(folder) == 1
-    asked, ended = Entry.objects.order_by("sequence")
-    assert (asked.action, asked.result) == ("gateway.write_requested", "unknown")
+    requested, ended = Entry.objects.order_by("sequence")
+    assert (requested.action, requested.result) == ("gateway.write_requested", "unknown")
     assert (ended.action, ended.result) == ("gateway.write_outcome", result)
     assert (ended.actor_name, ended.address) == ("CN=op", "2001:db8::7")
     assert ended.detail["values"] == [7, 8]
@@ -115,7 +115,7 @@ def test_a_write_is_there_with_its_outcome_which_repeats_it(
     assert (ended.detail["request"], ended.detail["why"]) == (request, "so")
 
 
-def test_connections_are_passed_over_and_counted(log: RecordLog, folder: Path) -> None:
+def test_connection_records_are_skipped_and_counted(log: RecordLog, folder: Path) -> None:
     records: list[Record] = [
         Started(version="1", listeners=("mbaps://127.0.0.1",)),
         Connected(listener="l", connection=1, peer="203.0.113.7:1"),
@@ -130,7 +130,7 @@ def test_connections_are_passed_over_and_counted(log: RecordLog, folder: Path) -
     assert _take(folder) == 0
 
 
-def test_each_record_is_taken_once_through_many_looks_and_segments(log: RecordLog, folder: Path) -> None:
+def test_each_record_is_taken_once_over_many_rounds_and_segments(log: RecordLog, folder: Path) -> None:
     total = 0
     for _ in range(5):
         _write_many(log, 120)
@@ -143,7 +143,7 @@ def test_each_record_is_taken_once_through_many_looks_and_segments(log: RecordLo
     assert verify_chain().good
 
 
-def test_what_the_bound_removed_before_it_was_taken_is_told(folder: Path) -> None:
+def test_records_removed_by_the_bound_before_they_were_taken_are_reported(folder: Path) -> None:
     log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
     log.append(_denial())
     assert _take(folder) == 1
@@ -160,7 +160,7 @@ def test_what_the_bound_removed_before_it_was_taken_is_told(folder: Path) -> Non
     assert Entry.objects.filter(action="gateway.gap").count() == 1
 
 
-def test_a_line_that_cannot_be_read_is_there_as_such(folder: Path) -> None:
+def test_an_unreadable_line_becomes_an_entry_for_an_unreadable_line(folder: Path) -> None:
     log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
     for _ in range(3):
         log.append(_denial())
@@ -177,7 +177,7 @@ def test_a_line_that_cannot_be_read_is_there_as_such(folder: Path) -> None:
     assert _take(folder) == 0
 
 
-def test_another_record_in_the_place_of_the_old_one_is_noticed_and_taken_whole(folder: Path) -> None:
+def test_a_replaced_record_is_detected_and_taken_whole(folder: Path) -> None:
     _write_log(folder, 5)
     assert _take(folder) == 5
     for path in folder.iterdir():
@@ -191,7 +191,7 @@ def test_another_record_in_the_place_of_the_old_one_is_noticed_and_taken_whole(f
     assert _take(folder) == 0
 
 
-def test_a_shorter_record_in_the_place_of_the_old_one_is_noticed_too(folder: Path) -> None:
+def test_a_replaced_record_that_is_shorter_is_detected_too(folder: Path) -> None:
     _write_log(folder, 5)
     _take(folder)
     for path in folder.iterdir():
@@ -201,7 +201,7 @@ def test_a_shorter_record_in_the_place_of_the_old_one_is_noticed_too(folder: Pat
     assert _actions()[5:] == ["gateway.replaced", "gateway.denied", "gateway.denied"]
 
 
-def test_a_record_that_lost_its_last_moments_goes_on_behind_what_both_know(folder: Path) -> None:
+def test_a_record_that_lost_its_end_continues_after_the_last_common_line(folder: Path) -> None:
     _write_log(folder, 3)
     kept = {path.name: path.read_bytes() for path in folder.iterdir() if path.name.startswith("records")}
     _write_log(folder, 4)
@@ -210,12 +210,12 @@ def test_a_record_that_lost_its_last_moments_goes_on_behind_what_both_know(folde
         (folder / name).write_bytes(content)
     _write_log(folder, 2, reason="after the power cut")
     assert _take(folder) == 2
-    (told,) = Entry.objects.filter(action="gateway.rewound")
-    assert told.detail["goes_on_behind"] == 3
+    (rewound,) = Entry.objects.filter(action="gateway.rewound")
+    assert rewound.detail["goes_on_behind"] == 3
     assert _take(folder) == 0
 
 
-def test_a_folder_that_is_gone_or_empty_is_a_problem_that_passes(folder: Path) -> None:
+def test_a_missing_or_empty_folder_is_a_problem_until_it_is_back(folder: Path) -> None:
     assert _take(folder) == 0
     assert "cannot be read" in _source().problem
     folder.mkdir()
@@ -234,7 +234,9 @@ def test_a_folder_that_is_gone_or_empty_is_a_problem_that_passes(folder: Path) -
     assert _actions() == ["gateway.denied"] * 2
 
 
-def test_who_comes_second_takes_nothing_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_takeovers_at_the_same_time_the_second_takes_nothing_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _write_log(folder, 3)
     requests = takeover._requests
 
@@ -254,7 +256,7 @@ def _write_many(log: RecordLog, count: int) -> None:
 
 
 def _write_log(folder: Path, count: int, reason: str = "no rule") -> None:
-    """A run that is cut off: it says neither that it began nor that it ended."""
+    """An interrupted run: it records neither its start nor its stop."""
     log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
     for _ in range(count):
         log.append(_denial(reason))

@@ -54,12 +54,12 @@ async def test_a_user_gets_visible_connections_and_problems_only(site: Site) -> 
 
     async with site.collector() as collector:
         collector.bus.serve(name_of_collector(STATE_TOPIC), answer)
-        told = (await _ask(site, site.do("token", user=anna.user))).json()
-    assert told["answers"]
-    (connection,) = told["connections"]
+        body = (await _ask(site, site.do("token", user=anna.user))).json()
+    assert body["answers"]
+    (connection,) = body["connections"]
     assert connection["id"] == own
     assert (connection["status"], connection["why"], connection["silent_units"]) == ("refused", "no rule names it", [3])
-    assert {(each["what"], each["id"]) for each in told["problems"]} == {("tag", anna.tags[0]), ("device", anna.device)}
+    assert {(each["what"], each["id"]) for each in body["problems"]} == {("tag", anna.tags[0]), ("device", anna.device)}
 
 
 async def test_without_a_collector_the_answer_is_false(site: Site) -> None:

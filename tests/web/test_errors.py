@@ -36,11 +36,11 @@ def test_a_program_gets_a_problem_document_with_the_status_and_code_of_the_error
 def test_a_problem_document_names_each_member_at_fault() -> None:
     response = answer_problem(Invalid({"name": ["This is too long"]}), {})
     assert response is not None
-    assert response.data["detail"] == "What was sent cannot be used"
+    assert response.data["detail"] == "The request cannot be used"
     assert response.data["errors"] == {"name": ["This is too long"]}
 
 
-def test_an_error_that_passes_names_the_time_after_which_to_try_again() -> None:
+def test_a_temporary_error_states_when_to_try_again() -> None:
     response = answer_problem(TooMany(2.5), {})
     assert response is not None
     assert response["Retry-After"] == "3"

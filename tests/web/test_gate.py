@@ -1,4 +1,4 @@
-"""The gate lets pass who meets the requirement, and nobody else, whatever a view leaves out."""
+"""The gate admits only subjects that meet the requirement, even if a view checks nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def _answer(path: str, requirement: Requirement | None, subject: Subject) -> Htt
         ),
     ],
 )
-def test_only_who_meets_the_requirement_gets_in(requirement: Requirement | None, subject: Subject, status: int) -> None:
+def test_only_a_subject_that_meets_the_requirement_is_admitted(
+    requirement: Requirement | None, subject: Subject, status: int
+) -> None:
     assert _through(requirement, subject) == status
 
 

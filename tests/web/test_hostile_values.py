@@ -45,7 +45,7 @@ def _refused(answer: Any) -> Any:
     [("devices", "group"), ("devices", "connection"), ("devices", "connection_group"), ("connections", "group")]
     + [("tags", member) for member in ("group", "device", "retention", "type", "order", "name", "inputs", "stranger")],
 )
-def test_half_a_character_is_refused_in_every_member(engineer: APIClient, table: str, member: str) -> None:
+def test_a_lone_surrogate_is_refused_in_every_member(engineer: APIClient, table: str, member: str) -> None:
     a_device("meter", group=a_group("plant"))
     row = {"group": "plant", "name": "one", "place": "input:0"} | ({"device": "meter"} if table == "tags" else {})
     row = {name: value for name, value in row.items() if name != "place" or table == "tags"}
@@ -90,7 +90,7 @@ def test_a_valid_body_is_accepted() -> None:
     ("body", "status"),
     [
         (b'{"username": "anna", "password": "?"}', None),
-        (b"no JSON", None),
+        (b"not JSON", None),
         (b"[" * 60_000, HTTPStatus.BAD_REQUEST),
         (b"[" * 30_000 + b"]" * 30_000, HTTPStatus.BAD_REQUEST),
         (b'{"username": "\\ud800"}', HTTPStatus.BAD_REQUEST),

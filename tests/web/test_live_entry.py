@@ -30,14 +30,14 @@ async def test_a_program_gets_in_with_its_token_and_needs_no_origin(site: Site) 
         assert (await client.ask("ping"))["id"] == 1
 
 
-async def test_nobody_gets_nothing(site: Site) -> None:
+async def test_a_caller_without_credentials_is_refused(site: Site) -> None:
     assert await site.refused() == 401
 
 
 @pytest.mark.parametrize(
     "origin", [None, "null", "http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1"]
 )
-async def test_a_page_of_somebody_else_does_not_get_in_with_the_session_of_his_victim(
+async def test_a_page_of_another_origin_does_not_get_in_with_the_session_of_a_user(
     site: Site, origin: str | None
 ) -> None:
     session = site.do("session", user=a_scene(site).user)
@@ -46,38 +46,38 @@ async def test_a_page_of_somebody_else_does_not_get_in_with_the_session_of_his_v
 
 
 @pytest.mark.parametrize("path", ["/ws/live?token={secret}", "/ws/live?authorization=Token%20{secret}"])
-async def test_a_token_in_the_address_opens_nothing(site: Site, path: str) -> None:
+async def test_a_token_in_the_url_is_ignored(site: Site, path: str) -> None:
     secret = site.do("token", user=a_scene(site).user)
     assert await site.refused(path=path.format(secret=secret)) == 400
     assert await site.refused(token=secret, path=path.format(secret=secret)) == 400
     assert secret not in site.log()
 
 
-async def test_a_wrong_token_is_nobody_even_beside_a_good_session(site: Site) -> None:
+async def test_an_invalid_token_is_refused_even_with_a_valid_session(site: Site) -> None:
     session = site.do("session", user=a_scene(site).user)
     assert await site.refused(session=session, token="sealbus_wrong", origin=site.origin) == 401
 
 
-async def test_who_may_see_nothing_stays_outside(site: Site) -> None:
+async def test_a_user_without_the_view_right_is_refused(site: Site) -> None:
     anna = a_scene(site, actions=("audit",))
     assert await site.refused(session=site.do("session", user=anna.user)) == 403
 
 
-@pytest.mark.parametrize("deed", ["switch_off", "revoke"])
-async def test_a_token_that_is_no_good_any_more_opens_nothing(site: Site, deed: str) -> None:
+@pytest.mark.parametrize("operation", ["switch_off", "revoke"])
+async def test_a_revoked_token_or_one_of_a_deactivated_user_is_refused(site: Site, operation: str) -> None:
     anna = a_scene(site)
     token = site.do("token", user=anna.user)
     assert await site.refused(token=token) == 101
-    site.do(deed, user=anna.user)
+    site.do(operation, user=anna.user)
     assert await site.refused(token=token) == 401
 
 
-async def test_a_token_without_viewing_opens_nothing(site: Site) -> None:
+async def test_a_token_without_the_view_action_is_refused(site: Site) -> None:
     anna = a_scene(site, actions=("view", "write"))
     assert await site.refused(token=site.do("token", user=anna.user, actions=["write"])) == 403
 
 
-async def test_other_paths_and_other_versions_are_not_there(site: Site) -> None:
+async def test_other_paths_and_other_versions_do_not_exist(site: Site) -> None:
     token = site.do("token", user=a_scene(site).user)
     assert await site.refused(token=token, path="/ws/other") == 404
     assert await site.refused(token=token, subprotocols=["sealbus.v2"]) == 400
@@ -85,7 +85,7 @@ async def test_other_paths_and_other_versions_are_not_there(site: Site) -> None:
         assert client.wire.subprotocol == "sealbus.v1"
 
 
-async def test_a_hundred_sockets_are_enough_for_one(site: Site) -> None:
+async def test_one_credential_has_at_most_a_hundred_sockets(site: Site) -> None:
     anna = a_scene(site)
     token, other = site.do("token", user=anna.user), site.do("token", user=anna.user, name="other")
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
@@ -116,11 +116,11 @@ async def test_every_refusal_is_on_record(site: Site) -> None:
 
 ENDS: dict[str, tuple[bool, Any, int]] = {
     "signs out": (False, lambda site, anna, key: site.do("sign_out", session=key), SIGNED_OUT),
-    "is switched off": (False, lambda site, anna, key: site.do("switch_off", user=anna.user), SIGNED_OUT),
+    "is deactivated": (False, lambda site, anna, key: site.do("switch_off", user=anna.user), SIGNED_OUT),
     "gets another password": (False, lambda site, anna, key: site.do("change_password", user=anna.user), SIGNED_OUT),
     "loses all rights": (False, lambda site, anna, key: site.do("withdraw", user=anna.user), NO_RIGHT),
-    "has his token revoked": (True, lambda site, anna, key: site.do("revoke", user=anna.user), SIGNED_OUT),
-    "owns a token and is switched off": (
+    "has the token revoked": (True, lambda site, anna, key: site.do("revoke", user=anna.user), SIGNED_OUT),
+    "owns a token and is deactivated": (
         True,
         lambda site, anna, key: site.do("switch_off", user=anna.user),
         SIGNED_OUT,
@@ -130,8 +130,8 @@ ENDS: dict[str, tuple[bool, Any, int]] = {
 
 
 @pytest.mark.parametrize("what", ENDS)
-async def test_the_socket_is_closed_when_somebody(site: Site, what: str) -> None:
-    by_token, deed, code = ENDS[what]
+async def test_the_socket_is_closed_when_its_user(site: Site, what: str) -> None:
+    by_token, operation, code = ENDS[what]
     anna = a_scene(site)
     key = site.do("token" if by_token else "session", user=anna.user)
     async with (
@@ -142,10 +142,10 @@ async def test_the_socket_is_closed_when_somebody(site: Site, what: str) -> None
         await client.ask("subscribe", devices=[anna.device])
         collector.say(Sample(anna.tags[0], now_us(), 1))
         await client.wait_for(anna.tags[0], 1)
-        deed(site, anna, key)
+        operation(site, anna, key)
         assert await client.closed() == code
         collector.say(Sample(anna.tags[0], now_us(), 2))
-        assert not [message for message in client.heard if message["type"] == "values"]
+        assert not [message for message in client.received if message["type"] == "values"]
         assert (await other.ask("ping"))["type"] == "pong"
 
 

@@ -23,7 +23,7 @@ def _values(*tag_ids: int) -> LatestValues:
     return values
 
 
-def test_a_later_batch_replaces_an_earlier_one_also_when_the_clock_was_put_back() -> None:
+def test_a_later_batch_replaces_an_earlier_one_also_when_the_clock_was_set_back() -> None:
     values = _values(1)
     assert values.take_batch([Sample(1, NOW_US, 5)]) == [1]
     assert values.take_batch([Sample(1, NOW_US - 3600 * US_PER_S, 6)]) == [1]
@@ -31,7 +31,7 @@ def test_a_later_batch_replaces_an_earlier_one_also_when_the_clock_was_put_back(
     assert values.take_batch([Sample(1, NOW_US - 3600 * US_PER_S, 6)]) == []
 
 
-def test_a_snapshot_replaces_what_is_older_than_its_question_and_not_what_was_heard_since() -> None:
+def test_a_snapshot_replaces_only_values_from_before_its_request() -> None:
     values = _values(1, 2)
     values.take_batch([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)])
     mark = values.mark()
@@ -40,7 +40,7 @@ def test_a_snapshot_replaces_what_is_older_than_its_question_and_not_what_was_he
     assert (values.get(1), values.get(2)) == (Sample(1, NOW_US - 9, 6), Sample(2, NOW_US + 2, 7))
 
 
-def test_tags_that_nobody_told_of_since_the_mark_are_found() -> None:
+def test_tags_without_a_message_since_the_mark_are_found() -> None:
     values = _values(1, 2, 3, 4)
     values.take_batch([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5), Sample(3, NOW_US, 5)])
     mark = values.mark()
@@ -48,14 +48,14 @@ def test_tags_that_nobody_told_of_since_the_mark_are_found() -> None:
     assert values.missing_since(mark, {3}) == [1]
 
 
-def test_history_brings_what_is_newer_and_nothing_else() -> None:
+def test_history_replaces_only_older_values() -> None:
     values = _values(1, 2)
     values.take_batch([Sample(1, NOW_US, 5)])
     assert values.take_stored([Sample(1, NOW_US, 4), Sample(2, NOW_US - 1, 4)]) == [2]
     assert values.take_stored([Sample(1, NOW_US + 1, 4)]) == [1]
 
 
-def test_what_is_unknown_is_dropped_and_counted_and_what_is_no_longer_known_forgotten() -> None:
+def test_samples_of_unknown_tags_are_counted_and_values_of_removed_tags_dropped() -> None:
     values = _values(1)
     assert values.take_batch([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)]) == [1]
     assert values.unknown_tags == 1
@@ -63,7 +63,7 @@ def test_what_is_unknown_is_dropped_and_counted_and_what_is_no_longer_known_forg
     assert values.get(1) is None
 
 
-def test_a_value_is_told_anew_when_it_has_changed() -> None:
+def test_a_value_is_encoded_again_when_it_has_changed() -> None:
     values = _values(1)
     assert values.encoded(1) == b"[1,null,null,2,12]"
     values.take_batch([Sample(1, NOW_US, 5)])
@@ -76,11 +76,11 @@ def test_a_value_is_told_anew_when_it_has_changed() -> None:
 @pytest.mark.parametrize(
     ("age_s", "quality"), [(0, Quality.GOOD), (5, Quality.GOOD), (6, Quality.STALE), (-6, Quality.STALE)]
 )
-def test_a_stored_value_is_stale_when_its_time_is_up_or_lies_ahead(age_s: int, quality: Quality) -> None:
+def test_a_stored_value_is_stale_when_it_is_too_old_or_in_the_future(age_s: int, quality: Quality) -> None:
     assert judged(Sample(1, NOW_US - age_s * US_PER_S, 5), 5.0, NOW_US).quality is quality
 
 
-def test_what_is_bad_stays_bad_for_its_own_reason() -> None:
+def test_a_bad_value_stays_bad_with_its_own_reason() -> None:
     bad = Sample(1, 0, None, Quality.BAD, Reason.TIMEOUT)
     assert judged(bad, 5.0, NOW_US) == bad
 
@@ -88,13 +88,13 @@ def test_what_is_bad_stays_bad_for_its_own_reason() -> None:
 @pytest.mark.parametrize(
     ("own", "interval", "expected"), [(0.5, 60, 0.5), (None, 60, 180), (None, 0.1, 5), (None, None, 5)]
 )
-def test_a_tag_is_good_for_three_intervals_and_five_seconds_unless_it_says_otherwise(
+def test_a_tag_is_good_for_three_intervals_and_five_seconds_unless_configured_otherwise(
     own: float | None, interval: float | None, expected: float
 ) -> None:
     assert stale_after_s(own, interval) == expected
 
 
-def test_what_is_due_to_a_client_that_does_not_read_has_a_bound() -> None:
+def test_the_pending_values_of_a_client_that_does_not_read_are_bounded() -> None:
     followers, follower = Followers(), Follower()
     followers.follow(follower, frozenset({1, 2}))
     for _ in range(1000):
@@ -116,7 +116,7 @@ def test_what_is_due_to_a_client_that_does_not_read_has_a_bound() -> None:
         ({(Action.WRITE, None)}, set()),
     ],
 )
-def test_rights_choose_what_is_seen_of_tags_and_devices(pairs: set[tuple[Action, int | None]], seen: set[int]) -> None:
+def test_rights_limit_the_visible_tags_and_devices(pairs: set[tuple[Action, int | None]], seen: set[int]) -> None:
     tags = {10: CatalogTag(1, 1, 5), 11: CatalogTag(1, 1, 5), 20: CatalogTag(2, 2, 5)}
     catalog = Catalog(tags, {1: 1, 2: 2}, {1: (10, 11), 2: (20,)})
     chosen = catalog.choose(Rights(frozenset(pairs)), [10, 20, 99], [1, 2, 99])
@@ -145,7 +145,7 @@ def test_a_snapshot_from_before_the_first_message_does_not_count() -> None:
     assert _is_due(need)
 
 
-def test_a_reason_that_comes_while_a_snapshot_is_on_its_way_asks_for_another_one() -> None:
+def test_a_reason_that_arises_during_a_snapshot_requires_another_one() -> None:
     need = SnapshotNeed()
     need.on_message()
     begun = need.begin()

@@ -20,7 +20,7 @@ SIGNS = 4 * math.ceil(SHORT.live.silence_s + 1)
 """More signs of life than fit into the time after which the collector counts as silent."""
 
 
-async def test_values_grow_stale_when_the_collector_falls_silent_and_come_back_with_it(site: Site) -> None:
+async def test_values_become_stale_when_the_collector_is_silent_and_good_when_it_returns(site: Site) -> None:
     anna = a_scene(site, tags=1, stale_after_s=0.5)
     (tag_id,) = anna.tags
     async with (
@@ -31,29 +31,29 @@ async def test_values_grow_stale_when_the_collector_falls_silent_and_come_back_w
         time_us = now_us()
         collector.say(Sample(tag_id, time_us, 5))
         assert await client.wait_for(tag_id) == [tag_id, time_us, 5, Quality.GOOD, Reason.NONE]
-        collector.hush()
+        collector.stop_publishing()
         await client.wait_for_state("silent")
         assert await client.wait_for(tag_id) == [tag_id, time_us, 5, Quality.STALE, Reason.NOT_REFRESHED]
         collector.say(Sample(tag_id, time_us + 1, 6))
         assert await client.wait_for(tag_id, 6) == [tag_id, time_us + 1, 6, Quality.GOOD, Reason.NONE]
-        assert client.heard[-1]["state"] == "live"
+        assert client.received[-1]["state"] == "live"
 
 
-async def test_signs_of_life_keep_a_value_good_that_does_not_change(site: Site) -> None:
+async def test_keepalives_keep_an_unchanged_value_good(site: Site) -> None:
     anna = a_scene(site, tags=1, stale_after_s=0.5)
     (tag_id,) = anna.tags
     async with site.collector() as collector, site.connect(token=site.do("token", user=anna.user)) as client:
         await client.ask("subscribe", tags=[tag_id])
         collector.say(Sample(tag_id, 1_000_000, 5))  # long ago, by its time
         await client.wait_for(tag_id, 5)
-        client.heard.clear()
+        client.received.clear()
         await collector.wait_for_signs(SIGNS)
         (sample,) = (await client.ask("subscribe", tags=[tag_id]))["samples"]
         assert sample == [tag_id, 1_000_000, 5, Quality.GOOD, Reason.NONE]
-        assert client.heard == []
+        assert client.received == []
 
 
-async def test_history_helps_out_while_the_bus_is_away(site: Site) -> None:
+async def test_values_come_from_history_while_the_bus_is_down(site: Site) -> None:
     anna, berta = a_scene(site, tags=1, stale_after_s=3600), a_scene(site, tags=1, stale_after_s=0.1)
     (tag_id,), (short,) = anna.tags, berta.tags
     site.do("user", name=anna.name, actions=["view"], group=berta.group)
@@ -74,11 +74,11 @@ async def test_history_helps_out_while_the_bus_is_away(site: Site) -> None:
         assert held[tag_id] == [tag_id, time_us, 7, Quality.GOOD, Reason.NONE]
         assert held[short] == [short, time_us, 7, Quality.STALE, Reason.NOT_REFRESHED]
         async with httpx.AsyncClient(base_url=site.origin, headers={"Authorization": f"Token {token}"}) as http:
-            told = (await http.get(f"/api/v1/values/{short}", timeout=PATIENCE_S)).json()
-        assert (told["state"], told["value"], told["quality"]) == ("cut-off", 7, Quality.STALE)
+            body = (await http.get(f"/api/v1/values/{short}", timeout=PATIENCE_S)).json()
+        assert (body["state"], body["value"], body["quality"]) == ("cut-off", 7, Quality.STALE)
 
 
-async def test_what_a_new_collector_does_not_know_is_not_collected(site: Site) -> None:
+async def test_tags_that_a_new_collector_does_not_know_are_not_collected(site: Site) -> None:
     anna = a_scene(site, tags=2)
     known, dropped = anna.tags
     async with site.connect(token=site.do("token", user=anna.user)) as client:
@@ -105,9 +105,9 @@ async def test_values_over_http_are_those_of_the_hub(site: Site) -> None:
         await client.ask("subscribe", tags=anna.tags)
         collector.say(Sample(anna.tags[0], 5_000_000, 2**64 - 1))
         await client.wait_for(anna.tags[0], 2**64 - 1)
-        told = (await http.get(f"/api/v1/values?device={anna.device}", timeout=PATIENCE_S)).json()
-        assert (told["state"], told["tags"], told["values"]) == ("live", anna.tags, [2**64 - 1, None])
-        assert told["times_us"] == [5_000_000, None]
+        body = (await http.get(f"/api/v1/values?device={anna.device}", timeout=PATIENCE_S)).json()
+        assert (body["state"], body["tags"], body["values"]) == ("live", anna.tags, [2**64 - 1, None])
+        assert body["times_us"] == [5_000_000, None]
 
 
 @pytest.mark.parametrize("file", ["csv", "parquet"])

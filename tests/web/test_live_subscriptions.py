@@ -1,4 +1,4 @@
-"""A client gets the tags that it subscribed to and may see, the newest sample of each, whatever other clients do."""
+"""A client gets the tags that it subscribed to and may see, the newest sample of each, regardless of other clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLICY, TOO_BIG, NOT_TEXT = 1008, 1009, 1003
 SLEEPERS, MOST_TURNS = 5, 400
 
 
-async def test_a_client_gets_a_snapshot_and_then_what_changes(site: Site) -> None:
+async def test_a_client_gets_a_snapshot_and_then_the_changes(site: Site) -> None:
     anna = a_scene(site)
     first, second, third = anna.tags
     async with site.collector() as collector, site.connect(token=site.do("token", user=anna.user)) as client:
@@ -44,17 +44,17 @@ async def test_a_client_gets_a_snapshot_and_then_what_changes(site: Site) -> Non
 
 
 @pytest.mark.parametrize("value", [2**64 - 1, -(2**63), 2**53 + 1, 1e308, 5e-324, -0.0, 'a "quoted" \u2028 <b>\x07'])
-async def test_a_value_is_told_exactly(site: Site, value: float | str) -> None:
+async def test_a_value_is_sent_exactly(site: Site, value: float | str) -> None:
     anna = a_scene(site, tags=1)
     async with site.collector() as collector, site.connect(token=site.do("token", user=anna.user)) as client:
         await client.ask("subscribe", tags=anna.tags)
         await client.wait_for_state("live")
         collector.say(Sample(anna.tags[0], now_us(), value))
-        told = (await client.wait_for(anna.tags[0], value))[2]
-        assert repr(told) == repr(value)
+        sent = (await client.wait_for(anna.tags[0], value))[2]
+        assert repr(sent) == repr(value)
 
 
-async def test_a_foreign_tag_and_one_that_does_not_exist_look_the_same(site: Site) -> None:
+async def test_a_tag_that_is_not_visible_looks_like_one_that_does_not_exist(site: Site) -> None:
     anna = a_scene(site)
     async with site.collector() as collector, site.connect(token=site.do("token", user=anna.user)) as client:
         number = await client.send(
@@ -73,7 +73,7 @@ async def test_a_foreign_tag_and_one_that_does_not_exist_look_the_same(site: Sit
     await _recorded(site, anna.name)
 
 
-async def test_what_one_client_asks_is_answered_to_him_alone(site: Site) -> None:
+async def test_an_answer_goes_only_to_the_client_that_asked(site: Site) -> None:
     anna, berta = a_scene(site), a_scene(site)
     async with (
         site.collector() as collector,
@@ -115,7 +115,7 @@ async def test_a_right_that_is_taken_away_ends_its_subscriptions_and_no_others(s
         assert snapshot["samples"] == []
 
 
-async def test_a_device_that_gets_a_tag_tells_of_it_and_one_that_is_archived_ends(site: Site) -> None:
+async def test_a_new_tag_of_a_subscribed_device_is_sent_and_an_archived_device_ends(site: Site) -> None:
     anna = a_scene(site, tags=1)
     async with site.collector() as collector, site.connect(token=site.do("token", user=anna.user)) as client:
         await client.ask("subscribe", devices=[anna.device])
@@ -128,7 +128,7 @@ async def test_a_device_that_gets_a_tag_tells_of_it_and_one_that_is_archived_end
         assert (await client.receive("ended"))["tags"] == [anna.tags[0]]
 
 
-async def test_what_was_configured_a_moment_ago_can_be_subscribed_to_at_once(site: Site) -> None:
+async def test_a_new_tag_can_be_subscribed_to_immediately(site: Site) -> None:
     anna = a_scene(site, tags=1)
     async with site.connect(token=site.do("token", user=anna.user)) as client:
         for number in range(10):
@@ -161,7 +161,7 @@ async def test_what_was_configured_a_moment_ago_can_be_subscribed_to_at_once(sit
     ],
     ids=lambda text: text[:50],
 )
-async def test_what_is_no_message_is_said_to_be_none_and_ends_the_socket(site: Site, text: str) -> None:
+async def test_a_malformed_message_gets_an_error_and_ends_the_socket(site: Site, text: str) -> None:
     anna = a_scene(site, tags=1)
     async with site.connect(token=site.do("token", user=anna.user)) as client:
         await client.ask("ping")
@@ -182,7 +182,7 @@ async def test_bytes_end_the_socket(site: Site) -> None:
         assert await client.closed() == NOT_TEXT
 
 
-async def test_forty_messages_at_once_are_heard_and_a_thousand_end_the_socket(site: Site) -> None:
+async def test_forty_messages_in_a_row_are_answered_and_a_thousand_end_the_socket(site: Site) -> None:
     async with site.connect(token=site.do("token", user=a_scene(site).user)) as client:
         for _ in range(40):
             await client.send("ping")
@@ -194,23 +194,23 @@ async def test_forty_messages_at_once_are_heard_and_a_thousand_end_the_socket(si
         assert await client.closed() == POLICY
 
 
-async def test_five_thousand_tags_are_enough_for_one_socket(site: Site) -> None:
+async def test_one_socket_has_at_most_five_thousand_tags(site: Site) -> None:
     anna = a_scene(site, tags=5_001)
     async with site.connect(token=site.do("token", user=anna.user)) as client:
         number = await client.send("subscribe", devices=[anna.device])
         problem = await client.receive("error")
         assert (problem["id"], problem["code"]) == (number, "too-many")
         await client.send("subscribe", tags=anna.tags[:5_000])
-        told: list[int] = []
+        tag_ids: list[int] = []
         while True:
             snapshot = await client.receive("snapshot")
-            told += [each[0] for each in snapshot["samples"]]
+            tag_ids += [each[0] for each in snapshot["samples"]]
             if not snapshot["more"]:
                 break
-        assert told == anna.tags[:5_000]
+        assert tag_ids == anna.tags[:5_000]
 
 
-async def test_a_client_that_does_not_read_is_let_go_and_nobody_waits_for_it(site: Site) -> None:
+async def test_a_client_that_does_not_read_is_disconnected_and_delays_no_other(site: Site) -> None:
     anna = a_scene(site, tags=2_000)
     token = site.do("token", user=anna.user)
     before, known = _resident_bytes(site), site.log().count(DISCONNECTED)
@@ -226,13 +226,13 @@ async def test_a_client_that_does_not_read_is_let_go_and_nobody_waits_for_it(sit
             await quick.wait_for(anna.tags[0], f"{turn} {'x' * 200}")
             beside_all += not cut
             most = max(most, _resident_bytes(site))
-        assert beside_all > 2, "while they did not read, others got what was new"
+        assert beside_all > 2, "clients that read got the new values"
         assert most - before < 60 * 1024 * 1024
         for sleeper in sleepers:
             assert await asyncio.to_thread(_is_cut, sleeper)
 
 
-async def test_what_is_no_live_value_is_not_told_and_stops_nothing(site: Site) -> None:
+async def test_a_malformed_live_message_is_dropped_and_stops_nothing(site: Site) -> None:
     anna = a_scene(site)
     async with site.collector() as collector, site.connect(token=site.do("token", user=anna.user)) as client:
         await client.ask("subscribe", tags=anna.tags)

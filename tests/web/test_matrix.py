@@ -1,8 +1,8 @@
 """Every route and method, socket and background action, tried by every kind of caller, against the table that people
-have read: matrix.toml. How a row is added stands at the head of matrix_world.py.
+have read: matrix.toml. The docstring of matrix_world.py explains how to add a row.
 
-In the table, `in` means that the door was open: the answer is neither 401 nor 403 nor 404; where BODIES has a good body,
-also not 400, which is the answer to a thing in the body that the caller does not see. Each line of six stands for
+In the table, `in` means that the request was admitted: not answered with 401, 403 or 404; where BODIES has a good body,
+also not 400, which is the answer to an object in the body that the caller does not see. Each line of six stands for
 the shipped roles in the order Viewer, Operator, Engineer, Security officer, Auditor, Administrator, who hold them in all
 groups (`everywhere`), in the group of the thing that is asked for (`home`), or only in another (`away`). For the views of
 the library that signs people in, which know no roles, the Administrator stands for all.
@@ -36,7 +36,7 @@ _PARTS = 4  # several processes share the walk
 _TABLE = Path(__file__).with_name("matrix.toml")
 _METHODS = ("get", "post", "put", "patch", "delete")
 _LINES = ("nobody", "half", "token", "emergency", "everywhere", "home", "away")
-_HEAD = """# What every kind of caller may do: read by people, compared exactly by test_matrix.py, which says what it means.
+_HEAD = """# What every kind of caller may do: read by people, compared exactly by test_matrix.py, which explains it.
 # Written by SEALBUS_WRITE_MATRIX=1 pytest tests/web/test_matrix.py; read what that changes before you commit it.
 
 """
@@ -64,7 +64,7 @@ class _Route:
             return reverse(self.name)
         make = THINGS.get(self.name) or THINGS.get(self.name.partition("-")[0])
         if make is None:
-            raise LookupError(f"{self.name} names a thing: say in THINGS of matrix_world.py how one is made")
+            raise LookupError(f"{self.name} names an object: write in THINGS of matrix_world.py how to make one")
         return reverse(self.name, kwargs={self.argument: make(home)})
 
 
@@ -106,17 +106,17 @@ def _ask(route: _Route, caller: Caller, home: Group) -> str:
         transaction.set_rollback(True)
     assert answer.status_code != 429, route.row
     assert answer.status_code < 500 or route.name.startswith("health"), f"{route.row}: {answer.status_code}"
-    told = (400, 401, 403, 404) if route.row in BODIES else (401, 403, 404)
-    return str(answer.status_code) if answer.status_code in told else "in"
+    refusals = (400, 401, 403, 404) if route.row in BODIES else (401, 403, 404)
+    return str(answer.status_code) if answer.status_code in refusals else "in"
 
 
 def _json(method: str) -> dict[str, str]:
     return {} if method == "get" else {"content_type": "application/json"}
 
 
-def _undone(deed: Any, *arguments: Any) -> str:
+def _rolled_back(operation: Any, *arguments: Any) -> str:
     with transaction.atomic():
-        verdict = str(deed(*arguments))
+        verdict = str(operation(*arguments))
         transaction.set_rollback(True)
     return verdict
 
@@ -132,11 +132,11 @@ def _walked(part: int) -> dict[str, dict[str, str]]:
     if part == 0:
         for name, handshake in SOCKETS.items():
             rows[f"SOCKET {name}"] = {
-                line: " ".join(_undone(handshake, each) for each in asking[line]) for line in _LINES
+                line: " ".join(_rolled_back(handshake, each) for each in asking[line]) for line in _LINES
             }
-        for name, deed in BACKGROUND.items():
+        for name, operation in BACKGROUND.items():
             rows[f"BACKGROUND {name}"] = {
-                line: " ".join(_undone(deed, each, home) for each in asking[line]) for line in _LINES
+                line: " ".join(_rolled_back(operation, each, home) for each in asking[line]) for line in _LINES
             }
     return rows
 
@@ -168,8 +168,8 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
     if _IS_WRITING:
         _write({row: lines for row, lines in table.items() if row in walked})
         return
-    assert sorted(walked - table.keys()) == [], "how a row is added stands at the head of matrix_world.py"
-    assert sorted(table.keys() - walked) == [], "there is no such route any more: take the row away"
+    assert sorted(walked - table.keys()) == [], "the docstring of matrix_world.py explains how to add a row"
+    assert sorted(table.keys() - walked) == [], "the route does not exist any more: remove the row"
 
 
 @pytest.mark.django_db

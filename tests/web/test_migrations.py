@@ -12,7 +12,7 @@ OURS = ("accounts", "audit", "coordination", "devices")
 
 
 @pytest.mark.django_db
-def test_the_migrations_make_what_the_models_describe() -> None:
+def test_the_migrations_create_the_tables_of_the_models() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 

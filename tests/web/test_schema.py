@@ -1,4 +1,4 @@
-"""The document of the API is valid, complete and true: whatever is sent, by whomever, is answered as it says.
+"""The document of the API is valid, complete and true: any request of any caller is answered as documented.
 
 The gate sends two requests of each kind to each operation, the same ones in each run. `make explore` sends a hundred
 (SEALBUS_SCHEMA_EXAMPLES), others in each run; a failure prints what was sent.
@@ -100,7 +100,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 
 @pytest.mark.django_db
-def test_the_document_and_the_index_are_for_whoever_has_signed_in(client: Any) -> None:
+def test_the_document_and_the_index_are_for_signed_in_callers(client: Any) -> None:
     anna = signed_in(a_user("anna", Action.VIEW))
     for path in ("/api/v1/schema", "/api/v1/"):
         assert client.get(path).status_code == 401
@@ -111,7 +111,7 @@ def test_the_document_and_the_index_are_for_whoever_has_signed_in(client: Any) -
     assert anna.get("/api/v1/").json()["resources"]["values"] == "/api/v1/values"
 
 
-def test_every_operation_says_how_it_may_fail() -> None:
+def test_every_operation_documents_its_errors() -> None:
     document = _document()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -124,7 +124,7 @@ def test_every_operation_says_how_it_may_fail() -> None:
 
 
 @pytest.mark.parametrize("operation", _operations())
-def test_whatever_is_sent_by_whomever_is_answered_as_documented(schema_site: Site, operation: str) -> None:
+def test_any_request_of_any_caller_is_answered_as_documented(schema_site: Site, operation: str) -> None:
     method, path = operation.split(" ")
     tested = _schema()[path][method]
     callers = _callers(schema_site)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-def test_a_stranger_reads_the_contact_and_until_when_it_is_good(client: Client) -> None:
+def test_a_caller_without_an_account_reads_the_contact_and_its_expiry(client: Client) -> None:
     answer = client.get("/.well-known/security.txt")
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/plain; charset=utf-8")
     contact, expires, language = answer.content.decode().splitlines()

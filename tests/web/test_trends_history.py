@@ -39,7 +39,7 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History
     """The site's history, open for writing."""
     url = f"sqlite:///{tmp_path / 'history.sqlite3'}"
     opened = open_history(url, rules=HistoryRules())
-    opened.append([Sample(2_000_000_000, NOON_US, 0)])  # the first who writes makes the tables
+    opened.append([Sample(2_000_000_000, NOON_US, 0)])  # the first writer creates the tables
     read = open_history(url, rules=HistoryRules(), read_only=True)
     for module in (current_values, store):
         monkeypatch.setattr(module, "history", lambda: read)
@@ -81,18 +81,18 @@ def test_values_come_in_columns_with_time_and_quality(
     silent = a_tag(tag.device, "never collected")
     fresh_us = time.time_ns() // 1000
     history.append([Sample(tag.pk, fresh_us, 7.5), Sample(foreign.pk, fresh_us, 1)])
-    told = _get(viewer, f"values?tags={tag.pk},{silent.pk},{foreign.pk},99999")
-    assert told["unknown"] == [foreign.pk, 99999]
-    assert [told[name] for name in ("tags", "times_us", "values", "qualities", "reasons")] == [
+    body = _get(viewer, f"values?tags={tag.pk},{silent.pk},{foreign.pk},99999")
+    assert body["unknown"] == [foreign.pk, 99999]
+    assert [body[name] for name in ("tags", "times_us", "values", "qualities", "reasons")] == [
         [tag.pk, silent.pk], [fresh_us, None], [7.5, None], [0, Quality.BAD], [0, Reason.NOT_COLLECTED],
     ]  # fmt: skip
-    assert told["state"] == "history"
+    assert body["state"] == "history"
 
 
-def test_a_stored_value_whose_time_is_up_is_stale(viewer: Any, tag: models.Tag, history: History) -> None:
+def test_a_stored_value_that_is_too_old_is_stale(viewer: Any, tag: models.Tag, history: History) -> None:
     history.append([Sample(tag.pk, NOON_US, 7.5)])
-    told = _get(viewer, f"values/{tag.pk}")
-    assert (told["value"], told["quality"], told["reason"]) == (7.5, Quality.STALE, Reason.NOT_REFRESHED)
+    body = _get(viewer, f"values/{tag.pk}")
+    assert (body["value"], body["quality"], body["reason"]) == (7.5, Quality.STALE, Reason.NOT_REFRESHED)
 
 
 def test_values_of_a_device_and_of_a_group_leave_out_what_is_archived(
@@ -110,7 +110,7 @@ def test_values_of_a_device_and_of_a_group_leave_out_what_is_archived(
     ["values?device={device}", "values?group={group}", "values/{tag}", f"history/raw?tag={{tag}}&{RANGE}"]
     + [f"history/aggregates?tag={{tag}}&bucket=hour&{RANGE}"],
 )
-def test_what_is_not_his_is_as_if_it_were_not_there(
+def test_an_invisible_tag_is_answered_like_one_that_does_not_exist(
     viewer: Any, tag: models.Tag, foreign: models.Tag, history: History, path: str
 ) -> None:
     own = path.format(tag=tag.pk, device=tag.device_id, group=tag.device.group_id)
@@ -122,13 +122,13 @@ def test_what_is_not_his_is_as_if_it_were_not_there(
 @pytest.mark.parametrize(
     "path", ["values?tags=1", f"history?tags=1&{RANGE}", f"history/export?tags=1&{RANGE}", "values/1"]
 )
-def test_nobody_and_who_may_not_view_get_nothing(client: Any, path: str) -> None:
+def test_callers_without_the_view_right_are_refused(client: Any, path: str) -> None:
     assert client.get(f"/api/v1/{path}").status_code == 401
     auditor = signed_in(a_user("audrey", Action.AUDIT))
     assert auditor.get(f"/api/v1/{path}").status_code == 403
 
 
-def test_a_token_sees_what_it_was_given(tag: models.Tag, foreign: models.Tag, history: History) -> None:
+def test_a_token_sees_the_groups_that_it_was_given(tag: models.Tag, foreign: models.Tag, history: History) -> None:
     anna = a_user("anna", Action.VIEW)
     token, client = a_token(anna, Action.VIEW, all_groups=False)
     token.groups.set([Group.objects.get(name="plant")])
@@ -182,24 +182,24 @@ def test_history_keeps_peaks_and_shows_gaps(viewer: Any, tag: models.Tag, histor
     samples[1234] = Sample(tag.pk, samples[1234].time_us, 1000.5)
     samples[2000] = Sample(tag.pk, samples[2000].time_us, None, Quality.BAD, Reason.TIMEOUT)
     history.append(samples)
-    told = _get(viewer, f"history?tags={tag.pk}&{RANGE}&width=100")
-    (series,) = told["series"]
-    assert (series["tag"], series["source"], told["unknown"]) == (tag.pk, "raw", [])
+    body = _get(viewer, f"history?tags={tag.pk}&{RANGE}&width=100")
+    (series,) = body["series"]
+    assert (series["tag"], series["source"], body["unknown"]) == (tag.pk, "raw", [])
     assert max(value for value in series["values"] if value is not None) == 1000.5
     assert Quality.BAD in series["qualities"]
     assert len(series["values"]) <= 210
     assert len({len(series[name]) for name in ("times_us", "values", "qualities", "reasons")}) == 1
 
 
-def test_history_of_several_tags_leaves_out_what_is_not_his(
+def test_history_of_several_tags_leaves_out_invisible_ones(
     viewer: Any, tag: models.Tag, foreign: models.Tag, history: History
 ) -> None:
     history.append([Sample(tag.pk, NOON_US, 1), Sample(foreign.pk, NOON_US, 2)])
-    told = _get(viewer, f"history?tags={foreign.pk},{tag.pk}&{RANGE}")
-    assert ([each["tag"] for each in told["series"]], told["unknown"]) == ([tag.pk], [foreign.pk])
+    body = _get(viewer, f"history?tags={foreign.pk},{tag.pk}&{RANGE}")
+    assert ([each["tag"] for each in body["series"]], body["unknown"]) == ([tag.pk], [foreign.pk])
 
 
-def test_history_of_what_is_archived_stays_readable(viewer: Any, tag: models.Tag, history: History) -> None:
+def test_history_of_archived_tags_stays_readable(viewer: Any, tag: models.Tag, history: History) -> None:
     history.append([Sample(tag.pk, NOON_US, 1)])
     models.Tag.objects.filter(pk=tag.pk).update(archived_at="2026-01-02T00:00:00Z")
     models.Device.objects.filter(pk=tag.device_id).update(archived_at="2026-01-02T00:00:00Z")
@@ -229,9 +229,9 @@ def test_days_are_local(viewer: Any, tag: models.Tag, tmp_path: Path, monkeypatc
     monkeypatch.setattr("sealbus.web.trends.views.history", lambda: berlin)
     spring_us = 1_774_738_800 * US_PER_S  # 2026-03-29T00:00 in Berlin, a day of 23 hours
     berlin.append([Sample(tag.pk, spring_us + hour * 3600 * US_PER_S, float(hour)) for hour in range(-3, 30)])
-    told = _get(viewer, f"history/aggregates?tag={tag.pk}&bucket=day&start={spring_us}&end={spring_us + 1}")
-    assert (told["starts_us"], told["ends_us"]) == ([spring_us], [spring_us + 23 * 3600 * US_PER_S])
-    assert (told["minimums"], told["maximums"]) == ([0.0], [22.0])
+    body = _get(viewer, f"history/aggregates?tag={tag.pk}&bucket=day&start={spring_us}&end={spring_us + 1}")
+    assert (body["starts_us"], body["ends_us"]) == ([spring_us], [spring_us + 23 * 3600 * US_PER_S])
+    assert (body["minimums"], body["maximums"]) == ([0.0], [22.0])
     berlin.close()
 
 
@@ -259,7 +259,7 @@ def test_a_csv_export_names_tags_and_units_and_disarms_formulas(viewer: Any, his
 
 
 @pytest.mark.parametrize("file", ["csv", "parquet"])
-def test_an_export_is_whole_and_comes_in_pieces(viewer: Any, tag: models.Tag, history: History, file: str) -> None:
+def test_an_export_is_complete_and_sent_in_pieces(viewer: Any, tag: models.Tag, history: History, file: str) -> None:
     history.append([Sample(tag.pk, NOON_US + index * 1000, float(index)) for index in range(50_000)])
     pieces = list(_get(viewer, f"history/export?tags={tag.pk}&{RANGE}&file={file}").streaming_content)
     assert len(pieces) >= 3
@@ -308,7 +308,7 @@ ALL_TIME = f"start=0&end={1 << 53}"
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What history was asked for, question by question."""
     questions: list[str] = []
     for name in ("aggregates", "raw_block", "next_known", "extents"):
@@ -326,8 +326,8 @@ def _noting(method: Any, name: str, questions: list[str]) -> Any:
 
 @pytest.mark.parametrize("file", ["csv", "parquet"])
 @pytest.mark.parametrize("source", ["minute", "hour", "day"])
-def test_an_export_of_all_time_looks_only_where_something_is_stored(
-    viewer: Any, tag: models.Tag, history: History, asked: list[str], source: str, file: str
+def test_an_export_of_all_time_reads_only_where_samples_are_stored(
+    viewer: Any, tag: models.Tag, history: History, queries: list[str], source: str, file: str
 ) -> None:
     years_us = [NOON_US - years * 365 * 86_400 * US_PER_S for years in (40, 20, 1)]
     history.append([Sample(tag.pk, time_us, float(index)) for index, time_us in enumerate(years_us)])
@@ -339,12 +339,12 @@ def test_an_export_of_all_time_looks_only_where_something_is_stored(
         lasts = pq.read_table(io.BytesIO(content))["last"].to_pylist()
     assert list(dict.fromkeys(lasts)) == [0.0, 1.0, 2.0]
     assert len(lasts) <= 3 * 61
-    assert len(asked) <= 12
+    assert len(queries) <= 12
 
 
 @pytest.mark.parametrize("source", ["raw", "minute", "day"])
-def test_an_export_of_tags_without_history_asks_once(
-    viewer: Any, tag: models.Tag, history: History, asked: list[str], source: str
+def test_an_export_of_tags_without_history_queries_once(
+    viewer: Any, tag: models.Tag, history: History, queries: list[str], source: str
 ) -> None:
     history.append([Sample(tag.pk, NOON_US, 1.0)])
     ids = [a_tag(tag.device, f"silent {index}").pk for index in range(20)]
@@ -353,35 +353,35 @@ def test_an_export_of_tags_without_history_asks_once(
         _get(viewer, f"history/export?tags={','.join(map(str, [tag.pk, *ids]))}&{later}&source={source}")
     )
     assert content.count(b"\n") == 1
-    assert asked == ["extents"]
+    assert queries == ["extents"]
 
 
 def test_more_buckets_than_a_file_can_hold_are_refused(
-    viewer: Any, tag: models.Tag, history: History, asked: list[str]
+    viewer: Any, tag: models.Tag, history: History, queries: list[str]
 ) -> None:
     history.append([Sample(tag.pk, 0, 1.0), Sample(tag.pk, NOON_US * 4, 2.0)])
     problem = _get(viewer, f"history/export?tags={tag.pk}&{ALL_TIME}&source=minute", 400)
     assert list(problem["errors"]) == ["source"]
-    assert asked == ["extents"]
+    assert queries == ["extents"]
     assert not Entry.objects.filter(action="history.export").exists()
     assert _content(_get(viewer, f"history/export?tags={tag.pk}&{ALL_TIME}&source=hour")).count(b"\n") == 3
 
 
-def test_no_piece_is_made_before_it_has_its_place(
-    viewer: Any, tag: models.Tag, history: History, asked: list[str]
+def test_no_piece_is_produced_before_the_export_has_a_place(
+    viewer: Any, tag: models.Tag, history: History, queries: list[str]
 ) -> None:
     history.append([Sample(tag.pk, NOON_US, 1.0)])
     path = f"history/export?tags={tag.pk}&{RANGE}&source=minute"
     begun = [_get(viewer, path) for _ in range(6)]
-    assert "aggregates" not in asked
+    assert "aggregates" not in queries
     assert _get(viewer, path, 503)["type"] == "busy"
-    assert "aggregates" not in asked
+    assert "aggregates" not in queries
     for each in begun:
         _content(each)
     _content(_get(viewer, path))
 
 
-def test_a_caller_who_is_gone_ends_the_work() -> None:
+def test_a_disconnected_caller_ends_the_work() -> None:
     made = 0
 
     async def read() -> None:
@@ -406,7 +406,7 @@ def test_a_caller_who_is_gone_ends_the_work() -> None:
     assert made < 1000
 
 
-def test_an_export_is_on_record_and_a_foreign_tag_is_not_exported(
+def test_an_export_is_recorded_and_an_invisible_tag_is_not_exported(
     viewer: Any, tag: models.Tag, foreign: models.Tag, history: History
 ) -> None:
     problem = _get(viewer, f"history/export?tags={tag.pk},{foreign.pk}&{RANGE}", 400)
@@ -418,7 +418,7 @@ def test_an_export_is_on_record_and_a_foreign_tag_is_not_exported(
     assert entry.detail["start"] == "2026-01-01T12:00:00Z"
 
 
-def test_too_many_exports_are_refused_for_a_while(viewer: Any, tag: models.Tag, history: History) -> None:
+def test_too_many_exports_are_refused_temporarily(viewer: Any, tag: models.Tag, history: History) -> None:
     for _ in range(30):
         _content(_get(viewer, f"history/export?tags={tag.pk}&{RANGE}"))
     response = viewer.get(f"/api/v1/history/export?tags={tag.pk}&{RANGE}")
@@ -428,7 +428,7 @@ def test_too_many_exports_are_refused_for_a_while(viewer: Any, tag: models.Tag, 
 
 
 @pytest.mark.parametrize("path", ["history?tags={tag}&", "history/raw?tag={tag}&", "history/export?tags={tag}&"])
-def test_a_history_that_is_away_is_503_and_no_error_of_ours(
+def test_an_unavailable_history_is_503_and_not_an_internal_error(
     viewer: Any, tag: models.Tag, path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lost = open_history(f"sqlite:///{tmp_path / 'nowhere' / 'h.sqlite3'}", rules=HistoryRules(), read_only=True)

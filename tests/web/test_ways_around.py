@@ -58,7 +58,7 @@ def test_a_session_from_before_the_second_factor_ends_with_it(
 
 
 @pytest.mark.parametrize("meanwhile", ["switched off and on", "another password"])
-def test_a_sign_in_that_is_half_done_does_not_outlive_what_it_stands_on(meanwhile: str) -> None:
+def test_an_unfinished_sign_in_ends_with_a_new_password_or_deactivation(meanwhile: str) -> None:
     anna = holder("anna", "Viewer")
     first = Browser()
     first.login("anna")
@@ -77,7 +77,7 @@ def test_a_sign_in_that_is_half_done_does_not_outlive_what_it_stands_on(meanwhil
     assert half.get("/api/v1/me").status_code == 401
 
 
-def test_what_was_open_does_not_come_back_with_somebody_who_was_switched_off() -> None:
+def test_activating_a_user_again_restores_no_session_token_or_link() -> None:
     anna = a_user("anna", Action.VIEW)
     _, client = a_token(anna, Action.VIEW)
     link = services.password_link(subject=SHELL, user=anna)
@@ -108,24 +108,24 @@ def test_a_token_gives_no_rights_and_no_way_into_an_account(path: str, body: dic
     assert client.get("/api/v1/users").status_code == 200
 
 
-def test_a_token_does_not_learn_which_groups_there_are() -> None:
+def test_an_invisible_group_is_refused_like_one_that_does_not_exist() -> None:
     a_user("anna", Action.VIEW, group=a_group("mine"))
     anna = signed_in(a_user("anna", Action.VIEW, group=a_group("mine")))
-    wish = {"name": "t", "actions": ["view"], "expires_at": (timezone.now() + timedelta(days=1)).isoformat()}
-    foreign = anna.post("/api/v1/tokens", wish | {"groups": [a_group("theirs").pk]}, "json").json()["errors"]
-    nobodys = anna.post("/api/v1/tokens", wish | {"groups": [99_999]}, "json").json()["errors"]
+    body = {"name": "t", "actions": ["view"], "expires_at": (timezone.now() + timedelta(days=1)).isoformat()}
+    foreign = anna.post("/api/v1/tokens", body | {"groups": [a_group("theirs").pk]}, "json").json()["errors"]
+    nobodys = anna.post("/api/v1/tokens", body | {"groups": [99_999]}, "json").json()["errors"]
     assert str(foreign).replace(str(a_group("theirs").pk), "99999") == str(nobodys)
 
 
 # -- devices
 
 
-def test_what_is_dialled_is_for_those_who_may_configure_all_groups() -> None:
+def test_endpoints_are_configured_only_by_users_who_may_configure_all_groups() -> None:
     mine = a_group("mine")
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE, group=mine))
     line = a_connection("line", group=mine)
-    wish = {"name": "other", "group": mine.pk, "url": "tcp://10.0.0.9"}
-    assert anna.post("/api/v1/connections", wish, "json").status_code == 403
+    body = {"name": "other", "group": mine.pk, "url": "tcp://10.0.0.9"}
+    assert anna.post("/api/v1/connections", body, "json").status_code == 403
     assert _import(anna, "connections", {"group": "mine", "name": "other", "url": "tcp://10.0.0.9"}).status_code == 400
     for changes in ({"url": "tcp://10.0.0.9"}, {"url": "mbaps://10.0.0.5", "identity": "collector"}):
         assert anna.patch(f"/api/v1/connections/{line.pk}", changes, "json").status_code == 403
@@ -134,10 +134,10 @@ def test_what_is_dialled_is_for_those_who_may_configure_all_groups() -> None:
     assert anna.patch(f"/api/v1/connections/{line.pk}", {"timeout_s": 2}, "json").status_code == 200
     assert _import(anna, "connections", {"group": "mine", "name": "line", "timeout_s": 3}).status_code == 200
     berta = signed_in(a_user("berta", Action.VIEW, Action.CONFIGURE))
-    assert berta.post("/api/v1/connections", wish, "json").status_code == 201
+    assert berta.post("/api/v1/connections", body, "json").status_code == 201
 
 
-def test_another_unit_on_the_connection_of_others_is_theirs_by_form_and_by_table() -> None:
+def test_the_unit_on_a_connection_of_another_group_cannot_be_changed_by_form_or_by_table() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE, group=mine))
     guest = a_device("guest", group=mine, connection=a_connection("line", group=theirs), unit_id=9)
@@ -149,7 +149,7 @@ def test_another_unit_on_the_connection_of_others_is_theirs_by_form_and_by_table
     assert _import(anna, "devices", {"group": "mine", "name": "guest", "text": "fine"}).status_code == 200
 
 
-def test_an_export_taken_in_again_leaves_a_connection_that_one_does_not_see() -> None:
+def test_importing_an_export_keeps_a_connection_that_the_user_does_not_see() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     guest = a_device("guest", group=mine, connection=a_connection("line", group=theirs), unit_id=9)
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE, group=mine))
@@ -161,7 +161,7 @@ def test_an_export_taken_in_again_leaves_a_connection_that_one_does_not_see() ->
     assert guest.connection is not None
 
 
-def test_a_formula_shows_nobody_an_input_that_he_cannot_see_by_form_and_by_table() -> None:
+def test_a_formula_with_an_invisible_input_cannot_be_changed_by_form_or_by_table() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     secret = a_tag(a_device("b", group=theirs), "level")
     sums = a_tag(a_device("a", group=mine), "sum", place="", type="", expression="b > 1", inputs={"b": secret.pk})
@@ -172,7 +172,7 @@ def test_a_formula_shows_nobody_an_input_that_he_cannot_see_by_form_and_by_table
     assert Tag.objects.get(pk=sums.pk).expression == "b > 1"
 
 
-def test_the_audit_says_what_an_import_changed() -> None:
+def test_the_audit_lists_the_changes_of_an_import() -> None:
     tag = a_tag(a_device("a"), "set", place="holding:0", writable=True, write_max=10.0)
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
     row = {"group": "plant", "device": "a", "name": "set", "write_max": 100_000}
@@ -183,7 +183,7 @@ def test_the_audit_says_what_an_import_changed() -> None:
     ]
 
 
-def test_a_token_takes_back_only_what_it_asked_for_itself() -> None:
+def test_a_token_withdraws_only_its_own_commands() -> None:
     anna = a_user("anna", Action.VIEW, Action.CONFIGURE, group=a_group())
     line = a_connection()
     command = signed_in(anna).post(f"/api/v1/connections/{line.pk}/test", {}, "json").json()["id"]
@@ -197,7 +197,7 @@ def test_a_token_takes_back_only_what_it_asked_for_itself() -> None:
 # -- what was refused is in the audit
 
 
-def test_refusals_below_the_door_are_recorded() -> None:
+def test_refusals_inside_the_services_are_recorded() -> None:
     mine, theirs = a_group("mine"), a_group("theirs")
     line = a_connection("line", group=mine)
     a_device("guest", group=theirs, connection=line)
@@ -213,15 +213,15 @@ def test_refusals_below_the_door_are_recorded() -> None:
     assert Entry.objects.filter(result="refused", actor_name="carl", detail__reason="csrf").count() == 1
 
 
-def test_a_parameter_that_nobody_reads_is_refused_and_no_dry_run_is_a_real_one() -> None:
+def test_an_unknown_parameter_is_refused_so_that_a_misspelt_dry_run_changes_nothing() -> None:
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
     device = a_device("a")
     row = {"device": device.pk, "name": "t", "place": "input:0", "type": "uint16"}
     assert anna.post("/api/v1/tags?dry_run=1", row, "json").status_code == 400
     assert not Tag.objects.exists()
     template = anna.get("/api/v1/templates").json()["results"][0]["id"]
-    told = anna.post(f"/api/v1/templates/{template}/apply?dry_run=1", {"device": device.pk}, "json")
-    assert (told.status_code, told.json()["dry_run"], Tag.objects.count()) == (200, True, 0)
+    preview = anna.post(f"/api/v1/templates/{template}/apply?dry_run=1", {"device": device.pk}, "json")
+    assert (preview.status_code, preview.json()["dry_run"], Tag.objects.count()) == (200, True, 0)
     assert anna.post(f"/api/v1/templates/{template}/apply?dryrun=1", {"device": device.pk}, "json").status_code == 400
     assert (
         anna.post(f"/api/v1/templates/{template}/apply", {"device": device.pk, "dry_run": True}, "json").status_code
@@ -230,14 +230,14 @@ def test_a_parameter_that_nobody_reads_is_refused_and_no_dry_run_is_a_real_one()
     assert not Tag.objects.exists()
 
 
-def test_the_start_page_says_what_to_do_next(client: Client) -> None:
+def test_the_start_page_names_the_next_step(client: Client) -> None:
     page = client.get("/")
     assert (page.status_code, b"sealbus web setup-link" in page.content) == (200, True)
     holder("anna", "Administrator")
     assert b"setup-link" not in client.get("/").content
 
 
-def test_a_wrong_word_is_answered_with_the_right_ones() -> None:
+def test_an_unknown_word_is_refused_with_the_known_ones() -> None:
     anna = signed_in(a_user("anna", Action.VIEW, Action.CONFIGURE))
     row = {"device": a_device("a").pk, "name": "t", "place": "input:0", "type": "flot32"}
     (text,) = anna.post("/api/v1/tags", row, "json").json()["errors"]["type"]

@@ -1,7 +1,7 @@
 """What are the values of the tags, and how good are they? The polling engine of the collector.
 
 A plan comes in, samples go out: polls are merged, scheduled and decoded, quality is judged, and commands (test, read now,
-scan) go ahead of polls. The package refuses to know where its plan comes from and where its samples go: it has no database,
+scan) go ahead of polls. It does not know the source of its plan and the destination of its samples: it has no database,
 no web framework and no bus. It also refuses to dial what the networks of the plan do not allow.
 
 The way to a device:

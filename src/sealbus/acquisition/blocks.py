@@ -1,7 +1,7 @@
 """One request that is sent in each round, and the changes of tags that follow from its answers.
 
 Most answers of most devices are the same as the ones before, byte by byte. Then nothing is decoded and no tag is
-looked at; that is what makes ten thousand tags cheap. When bytes differ, all raw values are unpacked at once, and only
+compared; that makes ten thousand tags cheap. When bytes differ, all raw values are unpacked in one step, and only
 the tags whose own raw value differs are touched.
 """
 
@@ -42,7 +42,7 @@ def read_pdu(place: Place) -> bytes:
 
 
 class Block:
-    """A request of one unit and its tags. A new block goes on from `last_read`, the time of the block before it."""
+    """A request of one unit and its tags. A new block starts with `last_read`, the time of the block before it."""
 
     __slots__ = (
         "_data",

@@ -2,7 +2,7 @@
 
 Inputs are the current values of tags, calculated ones among them. The tags are put in an order in which each comes after
 its inputs; a tag that leads back to itself has no value. The quality of the result is that of its worst input: a BAD input
-makes it BAD, NOT_COMPUTABLE, whatever the expression is; a STALE or UNCERTAIN input makes it STALE or UNCERTAIN. Its time
+makes it BAD, NOT_COMPUTABLE, for any expression; a STALE or UNCERTAIN input makes it STALE or UNCERTAIN. Its time
 is that of its newest input.
 
 A dead band of an input does not count here, because it only thins what is stored of that input; the calculated tag has a
@@ -108,7 +108,7 @@ class Calculations:
                 self._all.append(_compile(plan, known, self.states[plan.id], now))
             except ConfigError as error:
                 self.problems[plan.id] = error
-            except Exception as error:  # noqa: BLE001 - a row that was judged valid: it costs this tag, and no other one
+            except Exception as error:  # noqa: BLE001 - a row that the rules accepted: the error affects this tag only
                 _log.exception("calculated tag %d", plan.id)
                 self.problems[plan.id] = ConfigError(describe_bug(error))
         self._connect()

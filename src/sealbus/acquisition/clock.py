@@ -1,8 +1,8 @@
 """The time of samples: UTC in microseconds, which does not run backwards when the wall clock is corrected.
 
 The wall clock may be set back by a user, or by a time server after a bad start. Samples would then be older than those
-before them. So after a step back of up to an hour this clock goes on from where it was, at half speed, until the wall clock
-has caught up: the order of samples holds, and times are wrong by the rest of the step and never by more.
+before them. So after a step back of up to an hour this clock continues at half speed from where it was, until the wall
+clock has caught up: the order of samples holds, and times are wrong by the rest of the step and never by more.
 
 A larger step means that the time before was wrong, not the time now. Keeping it would make every sample wrong for days, so
 the step is followed at once; samples after it are older than those of the wrong time. `set_back` counts such steps, and each

@@ -5,7 +5,7 @@ passes the same checks: the same rules, and one owner of a serial port. If a con
 and identity, its channel is used: a device that allows one connection is tested over that one.
 
 Writes are refused: no function for them is in `EXECUTORS`. What must hold for them already holds here: a write is sent
-only through `send_write`, and `end_of` corrects the end of every execution by how far its write is.
+only through `send_write`, and `end_of` corrects the end of every execution by the progress of its write.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All raw values of a block at once, for any mixture of types and orders of its tags.
+"""All raw values of a block in one step, for any mixture of types and orders of its tags.
 
 The bytes of an answer are first put into the order in which the tags read them: high byte first, each tag's bytes after
 those of the tag before. That is one `take` with indices computed beforehand, and none where the bytes have that order

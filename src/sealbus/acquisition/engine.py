@@ -1,4 +1,4 @@
-"""The polling engine: a plan in, samples out, and commands carried out in between.
+"""The polling engine: a plan in, samples out, and commands executed in between.
 
     engine = PollingEngine(ports)
     engine.apply(plan)                          # and again whenever it has changed
@@ -112,7 +112,7 @@ class PollingEngine:
         await asyncio.sleep(0)  # so that transports can send their close_notify
 
     def apply(self, plan: Plan) -> None:
-        """Poll what this plan says, without touching what is the same in the plan before."""
+        """Poll according to this plan. Parts that are equal in the previous plan are not touched."""
         self._pipeline.flush()  # calculated tags of the old plan follow from what was read under it
         self._network_problems = self._use_networks(plan.networks)
         if plan.networks != self._plan.networks:
@@ -131,7 +131,7 @@ class PollingEngine:
         """Stop a command that was withdrawn. It still has its one result."""
         self._commands.withdraw(command_id)
 
-    # -- what is known
+    # -- state
 
     def latest(self, tag_ids: Iterable[int] | None = None) -> list[Sample]:
         """The current sample of each tag, or of those of `tag_ids` that are known, with the time of the last reading."""

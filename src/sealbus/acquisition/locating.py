@@ -11,8 +11,8 @@ server). Spellings of an address are the same address: an IPv4 address written i
 only where addresses are link-local. The first connection keeps its claim; the other one is refused with the id of the owner,
 and its devices belong on that connection. At the start of a plan the lower id is first.
 
-A connection that is only tried, before it is in a plan, has an id below zero. It claims nothing. It may not dial a serial
-device that has an owner, while a host may be dialled once more.
+A connection that is only tested, before it is in a plan, has an id below zero. It claims nothing. It may not dial a serial
+device that has an owner, while a second connection to a host is allowed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LOOK_UP_S: Final = 5.0
 
 
 class LocatingError(Unreachable):
-    """It is not dialled. `step` says whether the rules forbid it or its name has no address."""
+    """The endpoint is not dialled. `step`: the rules forbid it, or its name has no address."""
 
     def __init__(self, message: str, step: Step) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""One execution of a command: what it is given, how far its write is, and what it comes to."""
+"""One execution of a command: its input, the progress of its write, and its outcome."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BEHIND_A_GATEWAY = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEW
 
 
 class Sending(Enum):
-    """How far the write of a command is. A reading stays UNSENT."""
+    """The progress of the write of a command. A reading stays UNSENT."""
 
     UNSENT = auto()
     RECORDED = auto()
@@ -61,7 +61,7 @@ class Outcome:
 
 
 def end_of(execution: Execution, outcome: Outcome) -> Outcome:
-    """The true end of an execution that came to `outcome`: what is known of a write outranks why its execution ended.
+    """The true end of an execution that came to `outcome`: the known state of a write outranks the reason of the end.
 
     A deadline, a stop or an error does not undo a write: one without an answer is unknown, an accepted one is done.
     """

@@ -4,7 +4,7 @@ Changes gather for a tenth of a second and then pass all stages together, so tha
 devices is evaluated once for all of them. Calculated tags and alarms come before the dead band: a limit that is crossed
 inside the dead band of an input counts all the same.
 
-Every sample goes to both sinks: published live, and stored in history. A sink that fails, by whatever error, is counted
+Every sample goes to both sinks: published live, and stored in history. A sink that fails, with any error, is counted
 and logged; the samples of that batch are lost to it and to no other. What must not be lost is for history to spool, which
 it does behind `put`.
 """
@@ -74,7 +74,7 @@ class SamplePipeline:
         # 2. Calculated tags: what follows from these changes, and from time.
         changes += self._calculated(changes)
         # 3. Alarms: their place. They see every change, also those that the dead band keeps back.
-        # 4. Dead band: what is still inside it goes no further.
+        # 4. Dead band: a change inside it ends here.
         samples = [change for change in changes if type(change) is not HeldBack]
         # 5. Publish and store.
         self._hand_over(samples)
@@ -82,7 +82,7 @@ class SamplePipeline:
     def _calculated(self, changes: Sequence[Sample]) -> Sequence[Sample]:
         try:
             return self._calculate(changes)
-        except Exception:  # noqa: BLE001 - what was read is not to be lost by what is calculated from it
+        except Exception:  # noqa: BLE001 - an error in a calculated tag must not lose the values that were read
             _log.exception("a batch goes out without the calculated tags that follow from it")
             return ()
 

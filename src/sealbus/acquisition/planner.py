@@ -1,7 +1,7 @@
 """Which requests read these tags? As few as the device and its operator allow.
 
 The tags of one device and one table are sorted by address. A block is extended to the next tag if the gap between them is
-not longer than the limit, no forbidden place lies in between, and the block is not longer than what the device gives at
+not longer than the limit, no forbidden place lies in between, and the block is not longer than what the device returns at
 once. A tag is in one block as a whole, so no value consists of two answers. Extending each block as far as possible is
 optimal: no other choice needs fewer blocks.
 
@@ -28,7 +28,7 @@ __all__ = ["DeviceLimits", "LearnedSplits", "PlannedBlock", "plan_blocks"]
 
 @dataclass(frozen=True, slots=True)
 class DeviceLimits:
-    """How much a device gives at once, and what must not be read from it."""
+    """How much a device returns in one request, and which places must not be read."""
 
     max_registers: int = MAX_COUNT_READ_REGISTERS
     max_bits: int = MAX_COUNT_READ_BITS
@@ -48,7 +48,7 @@ class DeviceLimits:
         most, _ = self.of_table(tag.place.table)
         if tag.place.count > most:
             return ConfigError(
-                f"{tag.place} is longer than the device gives at once, {most}",
+                f"{tag.place} is longer than the device returns in one request, {most}",
                 key="place",
                 hint="raise max_registers",
             )

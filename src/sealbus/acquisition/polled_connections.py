@@ -2,7 +2,7 @@
 
 Values are compared, part by part. A connection whose own settings have changed is closed and made again. A connection of
 which only devices have changed keeps its socket. A device that has changed gets new polls. A tag whose plan is the same
-keeps its state, whatever poll reads it. A tag that is no longer read, because it was removed, is switched off or cannot be
+keeps its state when another poll reads it. A tag that is no longer read, because it was removed, is disabled or cannot be
 used, becomes BAD, NOT_COLLECTED, once: a value that is not refreshed must not stay GOOD.
 
 An error in a connection, a device or a tag affects that one alone, also where the error is a bug of Sealbus.
@@ -75,7 +75,7 @@ class PolledConnections:
         ]
 
     def apply(self, connections: Sequence[ConnectionPlan]) -> list[Sample]:
-        """Poll what this plan says. Returns the changes of tags that are no longer read."""
+        """Poll according to this plan. Returns the changes of tags that are no longer read."""
         wanted: dict[int, ConnectionPlan] = {}
         for plan in sorted(connections, key=lambda each: each.id):
             wanted.setdefault(plan.id, plan)
@@ -260,7 +260,7 @@ class PolledConnections:
             yield
         except ConfigError as error:
             self._problems[what, number] = Problem(what=what, id=number, text=str(error))
-        except Exception as error:  # noqa: BLE001 - a row that was judged valid: it must not stop the others
+        except Exception as error:  # noqa: BLE001 - a row that the rules accepted: it must not stop the others
             problem = Problem(what=what, id=number, text=describe_bug(error))
             if self._problems.get((what, number)) != problem:
                 _log.error("%s %d: %s", what, number, problem.text, exc_info=error)

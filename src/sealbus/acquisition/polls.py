@@ -185,7 +185,7 @@ class Poll:
         self._fill()
 
     def _fill(self) -> None:
-        """Submit as many requests as may be under way. A request may fail at once, so this is a loop and no recursion."""
+        """Submit as many requests as may be under way. A request may fail immediately, so this is not recursive."""
         if self._is_filling:
             return
         self._is_filling = True
@@ -255,7 +255,7 @@ class Poll:
     def _fail(self, block: Block, reason: Reason) -> list[Sample]:
         return block.fail(reason, self._context.clock.now_us(), self._loop.time())
 
-    # -- what is learnt
+    # -- learned splits
 
     @property
     def _has_splits(self) -> bool:
@@ -297,6 +297,6 @@ class Poll:
         self.blocks = blocks
 
     def _build(self, planned: PlannedBlock, before: LastRead) -> Block:
-        """A tag grows stale by when it was last read in any block, so the new block goes on from the old one's times."""
+        """A tag grows stale by when it was last read in any block, so the new block starts with the old one's times."""
         states = [self._states[tag] for tag in planned.tags]
         return Block(planned, states, self.unit.unit_id, LastRead(before.at, before.time_us))

@@ -1,7 +1,7 @@
 """Why a tag has no value: a table from failures of the client, and one from exceptions of the device, to `Reason`.
 
 Some failures say nothing about the device: the request was never sent, because there was no time or no room for it. They
-change nothing; if they go on, the tag grows stale.
+change nothing; if they last, the tag becomes stale.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HALVED: Final = frozenset(
     (ExceptionCode.ILLEGAL_FUNCTION, ExceptionCode.ILLEGAL_DATA_ADDRESS, ExceptionCode.ILLEGAL_DATA_VALUE)
 )
 """Exceptions that may be about one place of several: 02 by the text, 01 from a gateway that allows some of them, 03 from a
-device that gives less at once than it was said to."""
+device that returns fewer places in one request than configured."""
 
 _OF_EXCEPTIONS: Final[dict[int, Reason]] = {
     ExceptionCode.ILLEGAL_FUNCTION: Reason.NOT_ALLOWED,

@@ -3,7 +3,7 @@
 A scan takes turns with the polls of its connection and has one request under way. A unit that does not answer costs the
 time-out of the connection. A range is read in pieces as large as the device allows. A piece that is refused is halved
 until single places are left; neighbours with the same kind of answer are merged in the result. Places that the plan
-forbids are not read, and the result says so.
+forbids are not read, and the result lists them.
 """
 
 from __future__ import annotations

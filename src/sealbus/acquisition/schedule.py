@@ -1,7 +1,7 @@
 """When a poll is due. The n-th time is start + n * interval, so nothing drifts, and nothing is due twice.
 
 Polls that started together would stay in phase, so each gets a fixed phase offset within the second, from its id and the
-golden ratio: the offsets of any consecutive ids are spread evenly, and a poll keeps its offset whatever else is added or
+golden ratio: the offsets of any consecutive ids are spread evenly, and a poll keeps its offset when others are added or
 removed. Pure: `now` is an argument.
 """
 

@@ -4,7 +4,7 @@ The order is the safety rule. First `on_sending` is awaited: the site commits th
 true is the request submitted. So a collector that dies at any moment leaves a record that is true: a command that is
 not recorded as sent was not sent, and one that is may have been.
 
-`Execution.sending` says how far the write is. `RunningCommands` derives the end of a command from it when an execution
+`Execution.sending` records how far the write is. `RunningCommands` derives the end of a command from it when an execution
 is cut off by its deadline, by a stop or by an error: a write on the wire without an answer is always `unknown`.
 """
 
@@ -31,7 +31,7 @@ _WITHOUT_EFFECT: Final = (
     ExceptionCode.GATEWAY_PATH_UNAVAILABLE,
 )
 """Sent before the device begins to write (MODBUS Application Protocol V1.1b3, section 7). After any other exception the
-write may have happened: 04 is a failure while writing, 05 a write that goes on, 0B the silence of a device behind a gateway.
+write may have happened: 04 is a failure while writing, 05 a write in progress, 0B the silence of a device behind a gateway.
 """
 
 

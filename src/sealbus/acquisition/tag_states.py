@@ -3,7 +3,7 @@
 What was read, or was not, becomes the current state: `take`, `set_value`, `fail`, `grow_stale`. Each returns a sample of
 the change where value, quality or reason are others than before. A change is reported, which means published and stored,
 when it leaves the dead band, when quality or reason have changed, or when nothing was reported for `max_interval_s`. The
-dead band is measured from what was reported last, so a slow drift is not lost. It is judged here, while the state is in the
+dead band is measured from what was reported last, so a slow drift is not lost. It is applied here, while the state is in the
 processor's cache: a sample inside it is `HeldBack`, and its stage of the `pipeline` drops it. The stages before that one
 see every change.
 
@@ -176,7 +176,7 @@ class TagState:
             _log.error("tag %d: %s", self.tag_id, self.bug, exc_info=error)
 
     def _change(self, sample: Sample, now: float) -> Sample:
-        """Judge the dead band, and note what is reported."""
+        """Apply the dead band, and keep the reported value."""
         last = self.reported
         if last is None:  # so that tags which begin together are not repeated together
             self.repeat_at = now + self.max_interval_s * (0.5 + 0.5 * (self.tag_id * _GOLDEN_RATIO % 1.0))

@@ -36,7 +36,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """A sentence that says why there is no data."""
+        """The reason why there is no data, as a sentence."""
         if self.exception is not None:
             return str(DeviceException(self.exception))
         if self.failure is not None:

@@ -1,4 +1,4 @@
-"""How do processes notify each other? Live values and hints; what must not be lost is in the database.
+"""How do processes notify each other? Live values and hints; data that must not be lost is in the database.
 
 Publish, subscribe, request and reply, between the processes of one machine (sockets in a folder) or of several (Redis,
 Valkey). The package does not store, acknowledge or repeat: publishing never blocks and never fails, a slow reader loses

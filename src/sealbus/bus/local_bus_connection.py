@@ -142,7 +142,7 @@ class LocalBusConnection:
                 self._receiver.on_malformed()
 
     async def close(self) -> None:
-        """Send what is queued for a moment longer, then close."""
+        """Keep sending queued messages for a moment, then close."""
         for zmq_socket in self._sockets():
             zmq_socket.close()
         self._publisher = self._subscriber = self._requester = None

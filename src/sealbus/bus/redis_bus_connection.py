@@ -4,7 +4,7 @@ One task connects, transfers messages, and reconnects: first soon, then at most 
 that processes do not reconnect at the same moment. While the server is down nothing is queued for it: published
 messages are dropped and counted. After a reconnect the task subscribes again before it reports the connection as up. A
 server that is down does not stop the start. A server that must not be used (it accepts anyone, or refuses our login)
-stops the start; if that happens later, it is not used and `problem` says why.
+stops the start; if that happens later, it is not used and `problem` has the reason.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class RedisBusConnection:
             await session.run()
         finally:
             if asyncio.get_running_loop().time() - begun > _LONGEST_WAIT_S:
-                self._wait_s = _SHORTEST_WAIT_S  # a server that comes and goes is tried less and less often
+                self._wait_s = _SHORTEST_WAIT_S  # an unstable server is tried at growing intervals
             self._session = None
             session.close()
 

@@ -2,7 +2,7 @@
 
 A request has a random id, by which its reply is matched; a late reply matches none. A request carries the time left in
 milliseconds, counted from its arrival, because the clocks of two machines may differ. A handler that is not done by
-then is cancelled, because no caller waits any more. At most 32 handlers run at once and at most 256 requests wait or
+then is cancelled, because no caller waits any more. At most 32 handlers run together and at most 256 requests wait or
 run; further ones are refused.
 
 The text of a handler's SealbusError is sent to the caller. Of any other error only the type name is sent; the traceback

@@ -30,7 +30,7 @@ class _Verb(NamedTuple):
 
 _VERBS: Final = {
     "ca": _Verb("ca", "app", "A certificate authority for plants that have none."),
-    "policy": _Verb("policy", "app", "Check a policy; ask what it would decide."),
+    "policy": _Verb("policy", "app", "Check a policy; show its decision on a request."),
     "audit": _Verb("audit", "app", "Read and verify the record of a gateway."),
     "web": _Verb("web", "app", "Serve the web site; manage it from the shell."),
     "gateway": _Verb("services", "gateway", "Stand in front of devices: mutual TLS, rights by role, a record."),

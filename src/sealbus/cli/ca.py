@@ -78,7 +78,7 @@ def init(
     with _errors():
         passphrase = _passphrase(passphrase_file, confirm=True) if encrypt or passphrase_file else None
         options = RootOptions(key_kind=key, days=days, crl_days=crl_days, passphrase=passphrase)
-        # the random part tells two authorities apart in one trust file
+        # the random part distinguishes two authorities in one trust file
         authority = Authority.create(directory, name or f"Sealbus authority {secrets.token_hex(3)}", options)
         folder = authority.folder
         print(f"{folder.certificate}  the trust anchor: every side gets a copy")

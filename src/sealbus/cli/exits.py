@@ -53,7 +53,7 @@ def one_line_errors() -> Iterator[None]:
             raise
         quit_with(f'{missing} is not installed, which this command needs; pip install "sealbus[{extra}]"', WRONG_USAGE)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of the output is gone, and often the terminal with it
+        sys.stderr.close()  # the reader of the output is closed, and often the terminal too
         raise SystemExit(FAILED) from None
     except OSError as error:
         quit_with(f"{error.filename or 'the output'}: {error.strerror}", FAILED)

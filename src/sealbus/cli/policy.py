@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["Example", "app", "check", "example", "explain"]
 
 app = typer.Typer(
-    help="Check a policy; ask what it would decide.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    help="Check a policy; show its decision on a request.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 
 _HEADER: Final = ("ROLE", "RULE", "UNITS", "RIGHTS")

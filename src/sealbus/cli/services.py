@@ -67,7 +67,7 @@ def wrap(
         bool, typer.Option("--unsafe-plain", help="Allow plain Modbus to listen off loopback")
     ] = False,
 ) -> None:
-    """Carry plain Modbus from loopback over mutual TLS. The gateway at the far end decides what is allowed."""
+    """Forward plain Modbus from loopback over mutual TLS. The gateway at the far end decides what is allowed."""
     with one_line_errors():
         endpoint = parse_endpoint(listen, listening=True)
         if endpoint.scheme is not Scheme.TCP:

@@ -68,7 +68,7 @@ class Supervisor:
             await service.stop()
 
     def kill(self) -> None:
-        """Kill all at once."""
+        """Kill all immediately."""
         for service in self._services:
             service.send(signal.SIGKILL)
 

@@ -136,5 +136,5 @@ def _announce(text: str) -> None:
 
 
 def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal may be closed; the services go on
+    with contextlib.suppress(OSError):  # the terminal may be closed; the services continue
         typer.echo(line, err=True)

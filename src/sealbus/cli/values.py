@@ -64,7 +64,7 @@ def read(
     certificate: _Certificate = None,
     key: _Key = None,
     passphrase_file: _PassphraseFile = None,
-    trust: _Trust = [],  # noqa: B006 - typer reads it, nobody changes it
+    trust: _Trust = [],  # noqa: B006 - typer reads it, nothing changes it
     crl: _Crl = [],  # noqa: B006
 ) -> None:
     """Read a value or a range."""

@@ -1,4 +1,4 @@
-"""When to connect again after a failure: later after each one, with jitter, so that clients do not connect all at once.
+"""When to connect again after a failure: later after each one, with jitter, so that clients do not all connect together.
 
 Pure: `now` is an argument, jitter comes with the constructor.
 """

@@ -1,9 +1,9 @@
 """The channel of a program without an event loop: one line over a socket that the calling thread waits on.
 
 It uses `MbapLine`, and the breaker and back-off of `Channel`, so the rules for answers, late answers, closing and
-reconnecting are the same code. What differs is when things happen: bytes are read and timers run only while a call waits.
+reconnecting are the same code. Only the timing differs: bytes are read and timers run only while a call waits.
 So each call first handles what has happened since the last one: a late answer, surplus bytes, the end of the connection.
-One request is in flight at a time, whatever the rules say.
+One request is in flight at a time, with any rules.
 
 Not thread-safe: the owner allows one call at a time.
 """

@@ -1,6 +1,6 @@
 """The client API without `await`: the calls and errors of `Connection`, for scripts and threads.
 
-`calls` says what is sent and what an answer means; this module says how a call waits. tcp and mbaps endpoints get a plain
+`calls` defines what is sent and what an answer means; this module, how a call waits. tcp and mbaps endpoints get a plain
 socket (`BlockingChannel`), because starting and stopping an event loop for each call costs more than the call. Serial
 lines and SSH have no blocking transport: they get the asynchronous client on an event loop that runs during a call.
 There is no thread, and nothing happens between calls.
@@ -81,7 +81,7 @@ class BlockingConnection:
 
     @property
     def endpoint(self) -> Endpoint:
-        """What it is connected to."""
+        """The endpoint."""
         return self._target.endpoint
 
     def open(self) -> None:
@@ -92,7 +92,7 @@ class BlockingConnection:
             self._exchanger.open()
 
     def close(self) -> None:
-        """Close the connection for good."""
+        """Close the connection permanently."""
         with self._turn:
             if not self._is_closed:
                 self._exchanger.close()
@@ -255,7 +255,7 @@ def _refuse_in_a_loop() -> None:
 
 
 async def _cancel_calls() -> None:
-    """End the call that was interrupted: otherwise it would go on with the next one, and send its write by then."""
+    """End the call that was interrupted: otherwise it would continue in the next one, and send its write then."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
@@ -263,6 +263,6 @@ async def _cancel_calls() -> None:
 
 
 async def _take_up_news() -> None:
-    """Run the loop for what came since it last ran, such as the end of a connection that was idle for long."""
+    """Run the loop for events since it last ran, such as the end of a connection that was idle for long."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What a call of the client API sends, what its answer means, and which error stands for which failure.
+"""What a call of the client API sends, what its answer means, and which error a failure becomes.
 
 Shared by the two clients, with and without `await`, so that they differ only in how they wait. Pure.
 """
@@ -83,7 +83,7 @@ def prepare(request: Request, unit: int) -> RawRequest:
 
 
 class RequestCache:
-    """Prepared reads by what they ask for: a program that polls sends the same few again and again."""
+    """Prepared reads by table, address and count: a program that polls sends the same few repeatedly."""
 
     __slots__ = ("_prepared",)
 

@@ -143,7 +143,7 @@ class Channel:
             self._enqueue(transaction)
 
     def abandon(self, source: object) -> None:
-        """Fail what `source` still has in the queue: it is gone."""
+        """Fail the queued requests of `source`, which has disconnected."""
         for transaction in self._queue.drop(source):
             self._refuse(transaction, Failure.ABANDONED)
 
@@ -191,7 +191,7 @@ class Channel:
             self._ready.append(line)
 
     def _send_from_queue(self, line: Line) -> bool:
-        """Send what is queued. Returns whether the line is still free."""
+        """Send queued requests. Returns whether the line is still free."""
         is_free = True
         while is_free and self._queue.length:
             transaction = self._queue.take()

@@ -1,8 +1,8 @@
 """The Modbus client of the Python API: every function code, typed reads and writes, secure by default.
 
-A connection talks to one endpoint. It opens when it is told to or with the first request, reconnects after a loss (with
-jittered back-off), and sends one request at a time unless `in_flight` says more. It never repeats a request: when a write
-is not answered, the error says that its outcome is unknown, and the caller decides what to do.
+A connection talks to one endpoint. It opens with `open` or with the first request, reconnects after a loss (with
+jittered back-off), and sends one request at a time unless `in_flight` is higher. It never repeats a request: when a write
+is not answered, the error states that its outcome is unknown, and the caller decides what to do.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Connection:
 
     @property
     def endpoint(self) -> Endpoint:
-        """What it is connected to."""
+        """The endpoint."""
         return self._target.endpoint
 
     async def open(self) -> None:
@@ -241,7 +241,7 @@ def connect(
 
     mbaps needs `identity` (this client's certificate and key) and `trust` (the certificates of trusted authorities);
     `crl` names their revocation lists. `timeout` is the seconds to wait for an answer. `rules` sets more: requests in
-    flight, gaps, delays. Raises ConfigError for what cannot work.
+    flight, gaps, delays. Raises ConfigError for invalid arguments.
     """
     return Connection(
         resolve_target(

@@ -1,4 +1,4 @@
-"""One connection to a device, whatever its framing: its life, its deadlines, and the check of its answers.
+"""One connection to a device, with any framing: its life, its deadlines, and the check of its answers.
 
 An answer is checked against its request (unit, function, echo, length) before it is passed on. An answer with the right
 number and the wrong content means that the two sides have lost step: the line is closed and a new one opened. A line is
@@ -63,7 +63,7 @@ class LineRules(Protocol):
 
 
 class LineCounters(Protocol):
-    """What a line counts."""
+    """The counters of a line."""
 
     answered: int
 
@@ -89,7 +89,7 @@ class FrameWriter(Protocol):
 
 
 class LineOwner(Protocol):
-    """The channel, which is called for what happens on a line."""
+    """The channel, which is called with the events of a line."""
 
     @property
     def counters(self) -> LineCounters: ...
@@ -177,8 +177,8 @@ class Line(asyncio.Protocol):
         self._owner.line_free(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        said = explain_tls_error(exc) if isinstance(exc, ssl.SSLError | ConnectionError) else str(exc or "")
-        reason = f"closed by the device: {said}" if said else "closed by the device"
+        cause = explain_tls_error(exc) if isinstance(exc, ssl.SSLError | ConnectionError) else str(exc or "")
+        reason = f"closed by the device: {cause}" if cause else "closed by the device"
         self._closed(reason, is_refusal=not self.is_proven)
 
     def send(self, transaction: Transaction) -> bool:
@@ -186,7 +186,7 @@ class Line(asyncio.Protocol):
         raise NotImplementedError
 
     def close(self, reason: str = "closed") -> None:
-        """Close the connection; what is on the wire fails as sent."""
+        """Close the connection; requests on the wire fail as sent."""
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.abort()

@@ -26,7 +26,7 @@ _OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs
 
 
 class MbapLine(Line):
-    """MBAP over TCP or TLS: up to `in_flight` requests at once, matched by transaction id."""
+    """MBAP over TCP or TLS: up to `in_flight` requests outstanding, matched by transaction id."""
 
     __slots__ = ("_is_joining", "_joined", "_stream", "_transaction_id", "_unanswered")
 
@@ -60,7 +60,7 @@ class MbapLine(Line):
         return len(pending) < self._in_flight and self._hold_timer is None
 
     def _write_joined(self) -> None:
-        """Write what was sent within one turn of the loop in one piece: a system call costs more than the rest."""
+        """Write the requests of one turn of the loop in one piece: a system call costs more than the rest."""
         self._is_joining = False
         if self._joined and self.transport is not None:
             self.transport.write(b"".join(self._joined))

@@ -37,7 +37,7 @@ class RtuLine(Line):
 
     def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
         super().__init__(owner, rules)
-        self._in_flight = 1  # whatever the rules say: without a transaction id two answers cannot be told apart
+        self._in_flight = 1  # with any rules: without a transaction id two answers cannot be distinguished
         self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
         self._stream: RtuResponseStream | AsciiStream = (
             AsciiStream() if framing is Framing.ASCII else RtuResponseStream()
@@ -82,7 +82,7 @@ class RtuLine(Line):
             del self._pending[0]
             self._answered(transaction, encode_mbap(0, frame[0], frame[1:])[2:])
         if self._stream.fault is not None:
-            # A damaged frame counts as none: the timer of the request goes on (2.4.1).
+            # A damaged frame counts as none: the timer of the request continues (2.4.1).
             self._owner.answer_dropped(str(self._stream.fault))
             self._stream.reset()
         if not self._pending:

@@ -40,7 +40,7 @@ def resolve_target(
     rules: ChannelRules | None,
     tls_options: TlsOptions | None,
 ) -> ConnectionTarget:
-    """The arguments are those of `connect`. Raises ConfigError for what cannot work."""
+    """The arguments are those of `connect`. Raises ConfigError for invalid arguments."""
     endpoint = parse_endpoint(url)
     rules = rules or ChannelRules(timeout_s=timeout)
     if not endpoint.is_encrypted or endpoint.scheme is Scheme.SSH_TCP:

@@ -1,6 +1,6 @@
 """One request on its way to a device and back.
 
-A transaction ends exactly once: with the answer of the device, or with a `Failure` that says whether it was sent. What was
+A transaction ends exactly once: with the answer of the device, or with a `Failure` that states whether it was sent. What was
 not sent may be requested again by the caller; what was sent and not answered has an unknown outcome, and nothing in
 Sealbus ever sends it a second time.
 """

@@ -29,7 +29,7 @@ class TakesCommands(Protocol):
     """The engine, as far as it is needed here."""
 
     def submit(self, command: Command, /) -> None:
-        """Carry out a command."""
+        """Execute a command."""
 
     def withdraw(self, command_id: int, /) -> None:
         """Stop a command."""
@@ -50,7 +50,7 @@ class CommandIntake:
 
     async def take(self) -> bool:
         """Whether all new commands are with the engine, and all withdrawn ones are stopped."""
-        # Before the first claim: what is claimed now belongs to an earlier process, and nobody carries it out any more.
+        # Before the first claim: commands that are claimed now belong to an earlier process and are not executed any more.
         if not self._has_recovered:
             if await self._thread.attempt(self._store.recover_commands, self._collector_id) is None:
                 return False
@@ -91,7 +91,7 @@ class CommandReports:
         self._has_reports.set()
 
     async def record_sent(self, command_id: int) -> bool:
-        """For the engine, before a write goes on the wire. Raises SealbusError if the store is away: then it is not sent."""
+        """For the engine, before a write goes on the wire. Raises SealbusError if the store is down: then it is not sent."""
         return await self._thread.call(self._store.record_sent, self._holder, command_id)
 
     async def run(self, retry_s: float) -> None:
@@ -119,6 +119,6 @@ class CommandReports:
             self._store.finish_command(self._holder, result)
         except SealbusError:
             raise
-        except Exception:  # noqa: BLE001 - a result that can never be stored must not hold up those behind it
+        except Exception:  # noqa: BLE001 - a result that can never be stored must not delay those after it
             _log.exception("the result of command %d cannot be stored", result.id)
         return True

@@ -1,7 +1,7 @@
 """The lease that makes one process the collector of this id: wait for it, renew it, release it.
 
 It is a row of the database, renewed on the database's clock, which all machines share. A renewal that fails because the
-database is away changes nothing: nobody else can take the lease then.
+database is down changes nothing: no other process can take the lease then.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The plan of the site, given to the engine, and its retention, given to history.
 
-A plan that cannot be read changes nothing: the last one goes on.
+A plan that cannot be read changes nothing: the last one stays in force.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class TakesPlan(Protocol):
     """The engine, as far as it is needed here."""
 
     def apply(self, plan: Plan) -> None:
-        """Poll what this plan says."""
+        """Poll according to this plan."""
 
 
 class HasRules(Protocol):
@@ -43,7 +43,7 @@ class PlanSync:
         self._history = history
 
     async def load(self) -> bool:
-        """Whether the newest plan is in force now. Otherwise the last one goes on."""
+        """Whether the newest plan is in force now. Otherwise the last one stays in force."""
         plan = await self._thread.attempt(self._store.plan)
         rules = await self._thread.attempt(self._store.history_rules)
         if plan is None or rules is None:
@@ -52,5 +52,5 @@ class PlanSync:
         try:
             self._engine.apply(plan)
         except Exception:  # noqa: BLE001 - a row of the plan must not stop the other rows
-            _log.exception("a fault of Sealbus: a part of the plan could not be applied; the rest goes on")
+            _log.exception("a fault of Sealbus: a part of the plan could not be applied; the rest continues")
         return True

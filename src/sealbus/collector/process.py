@@ -77,7 +77,7 @@ async def run_collector(
 ) -> None:
     """Collect until `stopped`. `report` gets lines for people; the last of the start begins with "listening on ".
 
-    Raises ConfigError for what cannot begin; what fails later is logged and tried again.
+    Raises ConfigError for a part that cannot start; later failures are logged and tried again.
     """
     with ThreadPoolExecutor(1, "collect-site") as one, ThreadPoolExecutor(1, "collect-records") as other:
         calls = StoreThread(one)
@@ -140,7 +140,7 @@ class _Run:
         serve_requests(bus, settings.collector_id, self._engine)
 
     async def until(self, stopped: asyncio.Event) -> None:
-        """Raises LeaseLost, and whatever else ended a task."""
+        """Raises LeaseLost, and any error that ended a task."""
         tasks = [asyncio.create_task(work, name=name) for name, work in self._work().items()]
         stopping = asyncio.create_task(stopped.wait())
         try:
@@ -150,7 +150,7 @@ class _Run:
                     task.result()  # no task ends by itself: raise what ended it
         finally:
             stopping.cancel()
-            # The tasks first: a keepalive must not vouch for values that are no longer polled.
+            # The tasks first: a keepalive must not confirm values that are no longer polled.
             for task in tasks:
                 task.cancel()
             await self._engine.close()  # hands over the last samples, and a result for each command

@@ -1,6 +1,6 @@
-"""Live values on the bus: samples as they come, a keepalive while none come, and answers to requests.
+"""Live values on the bus: samples as they arrive, keepalives between them, and answers to requests.
 
-A message without samples is a keepalive: the values that were published before still hold. Silence means that nobody
+A message without samples is a keepalive: the values that were published before still hold. Silence means that no process
 polls. Topics carry the id of the collector.
 """
 

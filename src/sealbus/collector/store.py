@@ -1,7 +1,7 @@
 """What the collector needs of the site. The web package implements it; `cli` brings the two together.
 
 Each method is one short, blocking call for a thread of the collector. SealbusError: it failed, and the call may be made
-again; a database that is away is one.
+again; a database that is down is one.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class CollectorStore(Protocol):
         ...
 
     def withdrawn_commands(self, holder: str) -> Sequence[int]:
-        """The ids of commands that this process has claimed and that were withdrawn meanwhile."""
+        """The ids of commands that this process has claimed and that were withdrawn since."""
         ...
 
     def record_sent(self, holder: str, command_id: int) -> bool:

@@ -39,8 +39,8 @@ class StoreThread:
             self._log_once(str(error))
             return None
         except Exception:  # noqa: BLE001 - one call to the store must not end the polling
-            _log.exception("a fault of Sealbus in a call to the site; the collector goes on")
-            await asyncio.sleep(_AFTER_BUG_S)  # it would fail again at once
+            _log.exception("a fault of Sealbus in a call to the site; the collector continues")
+            await asyncio.sleep(_AFTER_BUG_S)  # it would fail again immediately
             return None
         self._logged = ""
         return result

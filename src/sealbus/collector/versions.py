@@ -47,7 +47,7 @@ class VersionWatch:
         """Until cancelled."""
         plan = commands = -1
         while True:
-            self._hinted.clear()  # before the numbers are read: a hint that comes meanwhile makes them read again
+            self._hinted.clear()  # before the numbers are read: a hint that comes during the read causes another one
             versions = await self._thread.attempt(self._store.versions)
             if versions is not None:
                 if versions.plan != plan and await self._load_plan():

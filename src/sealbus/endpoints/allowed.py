@@ -84,7 +84,7 @@ class _NetworkRule:
         network = self.network
         if network.version != address.version or address not in network:
             return False
-        return special is None or network.subnet_of(special)  # type: ignore[arg-type]  # of one version, by now
+        return special is None or network.subnet_of(special)  # type: ignore[arg-type]  # both of one version here
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class Endpoint:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether all that is sent here leaves this process encrypted. Behind an SSH server it goes on in the clear."""
+        """Whether all that is sent here leaves this process encrypted. Behind an SSH server it is not encrypted."""
         return self.scheme in (Scheme.MBAPS, Scheme.RELAY, Scheme.SSH_TCP)
 
     @property

@@ -1,4 +1,4 @@
-"""What is the value of `(flow_a + flow_b) / 2 if running else 0`? A small language for calculated tags.
+"""A small language for calculated tags, such as `(flow_a + flow_b) / 2 if running else 0`.
 
 Numbers, comparisons, and, or, not, if-else and a dozen functions; names are the inputs of the tag. There are no
 attributes, subscripts, loops, assignments or files, so an expression cannot reach anything else. Pure: text and values in,

@@ -1,4 +1,4 @@
-"""How is a plant protected without changing its devices? By listeners in front of them, and a record of what passes.
+"""How is a plant protected without changing its devices? By listeners in front of them, and a record of the traffic.
 
 The gateway does not forward a request that no rule allows, nor an answer that does not match its request. It sends
 nothing twice, and no write that is not recorded.

@@ -72,7 +72,7 @@ class _Forwarded(Transaction):
 
 
 class _JournalEntry:
-    """The record of one write; `number` 0 stands for none."""
+    """The record of one write; `number` 0 means none."""
 
     __slots__ = ("_journal", "_number")
 

@@ -46,7 +46,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class GatewayPace:
-    """Seconds between two checks of what changes while a gateway runs."""
+    """Seconds between two checks of the files that may change while a gateway runs."""
 
     watch_s: float = 0.4
     """Of the files on disk."""

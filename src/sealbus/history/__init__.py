@@ -1,4 +1,4 @@
-"""What value did a tag have at a given time? Samples go in; ranges at the width of a screen come out.
+"""What value did a tag have at a given time? Samples go in; ranges at the width of a screen are returned.
 
 Samples come in batches, in any order and repeatedly; each is stored once. Rollups are computed from the samples. The
 store is one SQLite file on one machine, or PostgreSQL; both give the same results.

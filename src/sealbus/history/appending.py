@@ -31,7 +31,7 @@ _MAX_CACHED_MARKS = 2_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cache:
-    """What is valid in one epoch under one set of rules. `tag_ids` is sorted; `kept_us` (from when on samples are kept)
+    """The limits of one epoch under one set of rules. `tag_ids` is sorted; `kept_us` (from when on samples are kept)
     and `hold_us` (how long a value holds) are parallel to it.
     """
 

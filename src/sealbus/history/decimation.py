@@ -30,7 +30,7 @@ _NOT_COLLECTED = int(Quality.BAD) | int(Reason.NOT_COLLECTED) << 2
 
 @dataclass(frozen=True, slots=True)
 class Viewport:
-    """What is drawn: the range, its width in pixels, the current time, and how long a value holds."""
+    """What to draw: the range, its width in pixels, the current time, and how long a value holds."""
 
     start_us: int
     end_us: int

@@ -1,6 +1,6 @@
 """The maintenance of a store: hours that are over are rolled up, expired data is deleted.
 
-It runs in small steps, each a transaction, so that samples wait only briefly. Several processes may run it at once.
+It runs in small steps, each a transaction, so that samples wait only briefly. Several processes may run it at the same time.
 Samples are deleted after their hours are rolled up, and a little later than appending refuses them, so that the first
 hour that is kept still has the value it began with.
 

@@ -83,7 +83,7 @@ def unpack(tag_id: int, data: bytes) -> SampleBlock:
 
 
 def unpack_plain(tag_id: int, rows: Sequence[bytes]) -> SampleBlock | None:
-    """Several plain packings at once, one after the other. None unless all are plain, complete and without texts."""
+    """Several plain packings in one, one after the other. None unless all are plain, complete and without texts."""
     bodies = [row[_HEAD.size :] for row in rows]
     for row, body in zip(rows, bodies, strict=True):
         if len(body) % _WIDTH or not row.startswith(_HEAD.pack(_PLAIN, len(body) // _WIDTH)):

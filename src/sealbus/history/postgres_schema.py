@@ -46,7 +46,7 @@ _SCHEMA = (
 
 
 def prepare(connection: psycopg.Connection[Any], *, read_only: bool, zone: str) -> None:
-    """Create the schema if it is missing; several processes may do so at once. Raises HistoryUnavailable and
+    """Create the schema if it is missing; several processes may do so at the same time. Raises HistoryUnavailable and
     ConfigError.
     """
     version = _version(connection)

@@ -37,7 +37,7 @@ _OPTIONS = (
     "-c search_path=history,pg_temp -c lock_timeout=10s -c statement_timeout=60s"
     " -c idle_in_transaction_session_timeout=120s -c timezone=UTC"
     " -c jit=off -c work_mem=32MB"  # a tag's minutes of two months are sorted in memory
-    " -c synchronous_commit=on"  # whatever the server defaults to: the spool deletes what is committed
+    " -c synchronous_commit=on"  # also if the server has another default: the spool deletes committed samples
 )
 _ROW_KINDS = (">i8", ">i8", ">i8", ">f8", ">f8", ">f8", ">f8", ">i8", ">i8", ">i8", ">i2", ">i2")
 _ROW_COLUMNS = "tag_id, start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"

@@ -1,6 +1,6 @@
 """The results of history queries: frozen, one array per column.
 
-Times are microseconds since 1970 in UTC (int64). A value is float64; NaN stands for no value (BAD quality, or nothing
+Times are microseconds since 1970 in UTC (int64). A value is float64; NaN means no value (BAD quality, or nothing
 was collected), and a client must draw a gap there. Qualities and reasons are numbers of `Quality` and `Reason` (uint8).
 """
 

@@ -1,7 +1,7 @@
 """Samples as columns: the form in which they are spooled, stored and read. Objects are converted once, at the entrance.
 
 A status is one number: the quality in the two lowest bits, the reason above, and TEXT where the value is text. Numbers
-are float64 (integers above 2^53 are rounded); NaN stands for no value.
+are float64 (integers above 2^53 are rounded); NaN means no value.
 
 A block is encoded for the spool as: count, tags, times, values, statuses, then the texts as MessagePack.
 """
@@ -173,7 +173,7 @@ def _number(value: object) -> float:
     if value is None or isinstance(value, str):
         return math.nan
     try:
-        number = float(value)  # type: ignore[arg-type]  # bool, int or float by now
+        number = float(value)  # type: ignore[arg-type]  # bool, int or float here
     except OverflowError:
         return math.nan
     return number if math.isfinite(number) else math.nan

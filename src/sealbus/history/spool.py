@@ -134,7 +134,7 @@ class Spool:
             _write_position(self._folder, position)
 
     def close(self) -> None:
-        """Sync and unlock the folder. What is not stored stays for the next run."""
+        """Sync and unlock the folder. Samples that are not stored stay for the next run."""
         with contextlib.suppress(OSError):
             self.sync()
         self._close_segment()

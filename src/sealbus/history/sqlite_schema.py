@@ -43,7 +43,7 @@ _SCHEMA = (
 
 
 def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool, zone: str) -> None:
-    """Create the tables if the file is empty; several processes may do so at once.
+    """Create the tables if the file is empty; several processes may do so at the same time.
 
     Raises ConfigError for a file of another version, HistoryUnavailable for an empty file that is opened to read.
     """

@@ -1,4 +1,4 @@
-"""History in one SQLite file: write-ahead log, one writer at a time, readers that block nobody.
+"""History in one SQLite file: write-ahead log, one writer at a time, readers that block no one.
 
 A commit is synced to the disk. Data that is kept for long is stored in the order of tag and time, so a range of one tag
 is contiguous in the file. Deleted space is returned in small portions.

@@ -42,7 +42,7 @@ _SYNC_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class WriterLimits:
-    """How much may wait, and how much is stored at once."""
+    """How much may wait, and how much is stored in one batch."""
 
     buffered_samples: int = 500_000
     spool_bytes: int = 512 * 1024 * 1024
@@ -177,7 +177,7 @@ class HistoryWriter:
         return not self._buffered and not self._spool.samples
 
     def _wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait; meanwhile batches are stored at once instead of at their interval."""
+        """Wait. During the wait batches are stored immediately instead of at their interval."""
         with self._progress:
             self._draining += 1
             try:

@@ -2,7 +2,7 @@
 
 Plan (connections, devices, tags, retention), commands, collector state, the rules of what each of them may be, the codec
 between raw registers and values in both directions, and SunSpec types and tags. Pure: no I/O, no clock, no logging;
-msgspec structs are the only third party. The package refuses to know who stores a plan and who carries it out.
+msgspec structs are the only third party. The package does not know which process stores a plan and which executes it.
 """
 
 from sealbus.plant.collector_id import COLLECTOR_LEASE, DEFAULT_COLLECTOR_ID, name_of_collector

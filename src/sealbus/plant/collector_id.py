@@ -1,6 +1,6 @@
 """The id of a collector, and the names that carry it: its lease, and its topics on the bus.
 
-A site has one collector today, `DEFAULT_COLLECTOR_ID`. Whatever belongs to one collector is named after it, so that
+A site has one collector today, `DEFAULT_COLLECTOR_ID`. Everything that belongs to one collector is named after it, so that
 several can share a site later without a change of these names.
 """
 

@@ -103,7 +103,7 @@ TRANSITIONS: Final[Mapping[CommandState, frozenset[CommandState]]] = MappingProx
         ),
     }
 )
-"""The states that may follow each state, whatever the kind; none after a final state."""
+"""The states that may follow each state, for every kind; none after a final state."""
 
 FINAL_STATES: Final = frozenset(state for state, after in TRANSITIONS.items() if not after)
 

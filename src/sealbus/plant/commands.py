@@ -1,7 +1,7 @@
 """Commands: what the collector executes once on request, and the progress and the result it reports.
 
 A command is a tagged struct: `msgspec.convert(value, Command)` turns a JSON column of the database into one, and the key
-`kind` (a `CommandKind`) says which. Each `CommandProgress` and the one `CommandResult` carry its id. `within_s` is its
+`kind` (a `CommandKind`) names it. Each `CommandProgress` and the one `CommandResult` carry its id. `within_s` is its
 deadline, counted on the monotonic clock from the moment the collector receives it. `plant.command_life` has its states.
 
 `connection` is the id of a connection of the plan, or a whole connection that is in no plan, so that it can be tested
@@ -147,7 +147,7 @@ class ConnectionTested(Struct, frozen=True, kw_only=True, tag=CommandKind.TEST.v
 
 
 class ValueRead(Struct, frozen=True, kw_only=True):
-    """A value with the members of `Sample`. `text` says why there is no value."""
+    """A value with the members of `Sample`. `text` is the reason if there is no value."""
 
     tag_id: int
     time_us: int
@@ -223,7 +223,7 @@ Finding: TypeAlias = ConnectionTested | ValuesRead | UnitsScanned | RegistersSca
 
 
 class CommandProgress(Struct, frozen=True, kw_only=True):
-    """How far a command is: `done` of `total` steps; `total` is 0 if it is not known."""
+    """The progress of a command: `done` of `total` steps; `total` is 0 if it is not known."""
 
     id: int
     done: int

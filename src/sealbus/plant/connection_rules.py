@@ -1,8 +1,8 @@
 """What a connection and a device may be, and what may be dialled: one set of rules for the site and the collector.
 
-`dial_problems` judges what is literal in a URL: its form, its scheme with or without an identity, and, given the
+`dial_problems` checks the literal parts of a URL: its form, its scheme with or without an identity, and, given the
 operator's allowed networks, its address, port or serial path. A host name is resolved by the collector, which judges
-each address and dials the very one that it judged. The result depends on the rules alone and never on what answers at
+each address and dials exactly the one that it judged. The result depends on the rules alone and never on what answers at
 the address: the form of the site is not a port scanner.
 """
 
@@ -26,7 +26,7 @@ _WITH_IDENTITY: Final = (Scheme.MBAPS, Scheme.SSH_TCP)
 
 
 def connection_problems(plan: ConnectionPlan, rules: NetworkRules | None = None) -> list[FieldProblem]:
-    """All that is wrong with a connection, apart from its devices. Without `rules` no network is judged."""
+    """All problems of a connection, apart from its devices. Without `rules` no network is judged."""
     found = [*dial_problems(plan.url, plan.identity, rules), *bound_problems(plan, CONNECTION_BOUNDS)]
     if plan.lenient_transaction_id and plan.in_flight != 1:
         problem = "with lenient transaction ids only one request can be in flight"

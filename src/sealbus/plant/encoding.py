@@ -108,7 +108,9 @@ def _encoded(tag: Tag, value: SampleValue) -> EncodedWrite:
     if tag.plan.bit is not None:
         width = tag.plan.bit_width or 1
         if isinstance(raw, float) or not 0 <= raw < 1 << width:
-            raise _Refused(f"{number} does not fit {width} bits: {_shown_range(tag, 0, (1 << width) - 1)}")
+            raise _Refused(
+                f"{number} is out of range for {width} bits: use a number from {_shown_range(tag, 0, (1 << width) - 1)}"
+            )
         return _checked(tag, number, _mask(tag, raw, width=width))
     return _checked(tag, number, _registers(tag, number, raw))
 
@@ -190,7 +192,9 @@ def _registers(tag: Tag, number: int | float, raw: int | float) -> RegistersToWr
         if tag.type in _FLOATS:
             raise _Refused(f"{number} is too large for {tag.type}") from None
         low, high = _limits_of(tag.type)
-        raise _Refused(f"{number} does not fit {tag.type}: {_shown_range(tag, low, high)}") from None
+        raise _Refused(
+            f"{number} is out of range for {tag.type}: use a number from {_shown_range(tag, low, high)}"
+        ) from None
     return RegistersToWrite(address=tag.place.address, registers=registers, value=_decoded(tag, registers))
 
 
@@ -203,18 +207,18 @@ def _mask(tag: Tag, raw: int, *, width: int) -> MaskToWrite:
     touched = [at for at, word in enumerate(field) if word]
     if len(touched) != 1:
         raise _Refused(
-            f"its bits {shift} to {shift + width - 1} lie in {len(touched)} registers, which no mask reaches"
+            f"its bits {shift} to {shift + width - 1} are in {len(touched)} registers; a mask changes only one"
         )
     at = touched[0]
     value: SampleValue = bool(raw) if tag.plan.bit_width is None else build_scaling(tag)(raw)
     return MaskToWrite(address=tag.place.address + at, and_mask=~field[at] & 0xFFFF, or_mask=bits[at], value=value)
 
 
-# -- held against the decoder
+# -- compared with the decoder
 
 
 def _checked(tag: Tag, number: int | float, write: EncodedWrite) -> EncodedWrite:
-    """What was rounded is still what was asked for."""
+    """The value after rounding is still within what was requested."""
     plan = tag.plan
     written = write.value
     if isinstance(written, str | bool):  # no number decodes to these
@@ -257,7 +261,7 @@ def _decoded(tag: Tag, registers: tuple[int, ...]) -> SampleValue:
 
 
 def _in_reading_order(tag: Tag, registers: tuple[int, ...]) -> bytes:
-    """The bytes as the collector's decoder passes them on: high byte first, whatever the word order."""
+    """The bytes as the collector's decoder passes them on: high byte first, for any word order."""
     if tag.type is ValueType.STRING:
         value: RegisterValue = decode_registers(registers, tag.type, tag.order)[0]
         return pack_words(encode_registers([value], tag.type, registers=tag.place.count))
@@ -275,7 +279,7 @@ def _limits_of(value_type: ValueType) -> tuple[int, int]:
 
 
 def _shown_range(tag: Tag, raw_low: int | float, raw_high: int | float) -> str:
-    """The values that this range of raw numbers stands for."""
+    """The values that this range of raw numbers represents."""
     plan = tag.plan
     if plan.raw_low is not None and plan.raw_high is not None:
         low, high = plan.scaled_low or 0.0, plan.scaled_high or 0.0

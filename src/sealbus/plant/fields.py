@@ -1,10 +1,10 @@
 """The bounds of every field that a user may set, and how a problem with a field is described.
 
-Each bound stands here once. The collector checks plans with `bound_problems`, the site's forms take minimum and maximum
+Each bound is written here once. The collector checks plans with `bound_problems`, the site's forms take minimum and maximum
 from the same tables, and so do the check constraints of its database.
 
 Every rule of this package returns problems as values: the field, what is wrong, and what to write instead. All problems
-of one row are found at once, because a form or a table of ten thousand lines is corrected in one go.
+of one row are found together, because a form or a table of ten thousand lines is corrected in one go.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ RETENTION_BOUNDS: Final[Mapping[str, Bounds]] = {
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One thing that is wrong with one field. As a string: the problem, a semicolon, and what to write instead."""
+    """One problem of one field. As a string: the problem, a semicolon, and what to write instead."""
 
     key: str
     problem: str

@@ -1,13 +1,13 @@
-"""What is to be collected: the plan.
+"""The plan: everything that is to be collected.
 
 Frozen structs of plain values. The site makes them from the rows of its database, column by column of the same name, so
 a field is named in its model and here and nowhere else. They accept any text as a place, a type or an expression: one
 tag that cannot be used must not keep ten thousand others from being read, so each tag, device and connection is judged
-alone when the plan is applied. The rules are in `tag_rules` and `connection_rules`. What is wrong stands in
-`CollectorState.problems`, and the tags concerned are BAD, NOT_COLLECTED.
+alone when the plan is applied. The rules are in `tag_rules` and `connection_rules`. Problems are listed
+in `CollectorState.problems`, and the tags concerned are BAD, NOT_COLLECTED.
 
-Two plans are compared by their values: what is equal in both is not touched when a new plan is applied. The version
-number tells plans apart; nothing is decided by it.
+Two plans are compared by their values: equal parts are not touched when a new plan is applied. The version
+number distinguishes plans; nothing is decided by it.
 """
 
 from __future__ import annotations

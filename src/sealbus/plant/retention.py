@@ -5,7 +5,7 @@ sample comes. The collector stores a sample at least every `max_interval_s` of a
 tag was not read: history shows a gap there, never a line. Therefore `hold_s` is more than the longest interval between
 two samples of any tag of the class.
 
-A coarser rollup is kept at least as long as a finer one, so whatever is old can still be drawn, more coarsely.
+A coarser rollup is kept at least as long as a finer one, so old values can still be drawn, more coarsely.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The numbers by which a collector learns that something has changed. Each grows with a change of what it counts."""
+"""The numbers by which a collector detects changes. Each grows with a change of its kind."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def _scaling(tag: TagPlan) -> _Problems:
             problem = "a linear range has two different ends"
             yield FieldProblem("raw_high", problem, "write another number than that of raw_low")
         if tag.scale != 1 or tag.offset:
-            problem = "a linear range stands instead of scale and offset"
+            problem = "a linear range replaces scale and offset"
             yield FieldProblem("scale", problem, "leave scale and offset out")
     if tag.scale == 0:
         yield FieldProblem("scale", "a scale of 0 makes every value 0", "write another number")

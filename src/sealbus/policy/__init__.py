@@ -2,7 +2,7 @@
 
 The package reads policy.toml, the roles-to-rights rules database of MODBUS/TCP Security (v36, 8.4), compiles it, and
 decides for each request whether the role may make it, with the rule or the reason. It is pure: text and requests in,
-values out. It refuses to know where a role comes from, to forward or trim requests, and to define roles of its own: what
+values out. It does not know the source of a role, does not forward or trim requests, and defines no roles of its own: what
 no rule allows is denied.
 """
 

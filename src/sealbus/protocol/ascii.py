@@ -3,7 +3,7 @@
     ':' | unit id, PDU and LRC as pairs of hexadecimal digits | CR LF                         at most 513 characters
 
 A receiver waits for a colon: bytes before it are noise and skipped; a colon inside a frame starts a new one. Between colon
-and CR only digits may stand. Lower-case digits are accepted: the text has upper case, and devices differ. The delimiter
+and CR only digits are allowed. Lower-case digits are accepted: the text has upper case, and devices differ. The delimiter
 that diagnostics can set in place of LF (8/3) is not supported.
 """
 
@@ -91,7 +91,7 @@ def _split(data: bytes, frames: list[bytes]) -> bytes:
             start = data.find(_COLON, end)
         else:
             wrong = rest if rest.startswith(_END[:1]) else rest[:1]
-            raise FrameError(FaultKind.CHARACTER, f"{wrong!r} stands in a frame where digits or CR LF are due")
+            raise FrameError(FaultKind.CHARACTER, f"{wrong!r} is in a frame where digits or CR LF are expected")
     return b""
 
 

@@ -25,7 +25,7 @@ class FaultKind(StrEnum):
 
 
 class FrameError(PeerError):
-    """The bytes of the peer are not a frame. `kind` says which rule they broke."""
+    """The bytes of the peer are not a frame. `kind` is the rule that they broke."""
 
     code: ClassVar[str] = "frame"
 

@@ -2,7 +2,7 @@
 
 Sources: MODBUS Application Protocol V1.1b3, 6.14, 6.15, 6.18. A file has records 0 to 9999 of one register each; a
 group names a file, its first record and how many. The tables of 6.14 and 6.15 limit the byte count to F5 and FB hex and
-the state diagram of 6.15 says F5 for both; the tables are followed, since FB fills the PDU exactly. A wrong reference
+the state diagram of 6.15 has F5 for both; the tables are followed, since FB fills the PDU exactly. A wrong reference
 type, file or record is exception 02, as the diagrams have it; an answer that would not fit a PDU is exception 03.
 """
 

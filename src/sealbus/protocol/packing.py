@@ -51,7 +51,7 @@ def pack_bits(values: Sequence[bool] | Sequence[int]) -> bytes:
 def unpack_bits(data: bytes, count: int) -> list[bool]:
     """The first `count` bits of `data`. LocalError where there are fewer."""
     if count > 8 * len(data):
-        raise LocalError(f"{count} bits do not come out of {len(data)} bytes")
+        raise LocalError(f"{len(data)} bytes do not hold exactly {count} bits")
     bits = list(chain.from_iterable(map(_BITS_OF_BYTE.__getitem__, data)))
     del bits[count:]
     return bits

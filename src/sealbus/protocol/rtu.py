@@ -27,7 +27,7 @@ _POLYNOMIAL: Final = 0xA001
 _START_BYTES: Final = 2
 
 _Length = tuple[int, int]
-"""Where the byte count stands in the frame, 0 for none; how many bytes the frame has besides those it counts."""
+"""The position of the byte count in the frame, 0 for none; how many bytes the frame has besides those it counts."""
 
 _FIXED: Final = 0
 _TWO_WORDS: Final[_Length] = (_FIXED, 8)

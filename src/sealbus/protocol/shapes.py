@@ -1,4 +1,4 @@
-"""What a valid answer to a request looks like, known before it comes.
+"""The shape of a valid answer to a request, known before the answer comes.
 
 A gateway checks every answer of a device against its request before it forwards it; so a late answer to another request is
 in most cases detected and not passed on as a value. Most answers have a known beginning and a known length, and echoes are
@@ -51,7 +51,7 @@ _COUNTING_DIAGNOSTICS: Final = frozenset((DiagnosticsSubFunction.RETURN_DIAGNOST
 class AnswerShape:
     """How the answer begins (`prefix`), how long it is (`length`, None where that varies), what else must hold.
 
-    `structure`, where given, returns what is wrong inside a PDU with this prefix and length, or None.
+    `structure`, where given, returns the error inside a PDU with this prefix and length, or None.
     """
 
     prefix: bytes
@@ -68,7 +68,7 @@ class AnswerShape:
         """How the MBAP ADU of the answer begins after its transaction id, where an ADU that begins so always fits; else
         None.
 
-        For ADUs from MbapStream, whose length is what their header says.
+        For ADUs from MbapStream, whose length is that in their header.
         """
         if self.length is None or self.structure is not None:
             return None
@@ -91,7 +91,7 @@ class AnswerShape:
 
 
 class RawRequest:
-    """A request as it goes on the wire, and what is known of its answer before it comes: made once, sent many times.
+    """A request as it goes on the wire, and the known parts of its answer before it comes: made once, sent many times.
 
     `tail` is the unit id and the PDU, `framed` its MBAP ADU without the transaction id. `head` is how the MBAP ADU of the
     answer begins after its transaction id and `answer_bytes` how long that ADU is, where nothing more is to be checked; else

@@ -2,7 +2,7 @@
 
 Denials, failed handshakes and connections are recorded as they occur, and any client that reaches the port can cause
 them. A bounded log removes its oldest segments, so a flood of such records could remove the writes. They may therefore
-take a quarter of the bound at once, and another quarter per day. Beyond that they are only counted, until a sixteenth
+take a quarter of the bound immediately, and another quarter per day. Beyond that they are only counted, until a sixteenth
 of the first quarter is available again. So a flood needs days to replace the log, and raises an alarm within minutes.
 """
 

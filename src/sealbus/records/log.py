@@ -10,7 +10,7 @@ fully allocated, so that a full disk first raises an alarm and refuses writes on
     RESERVE   the current segment is the last one the disk has space for. Stored and counted as in FLOODED.
     FULL      no space for another write and its outcome: writes are refused. The outcomes of recorded writes have
               space reserved, and behind it there is a little for alarms and the last record of the run.
-    FAILED    the disk fails, or does not answer. As FULL, until it works again and all was written once more.
+    FAILED    the disk fails, or does not answer. As FULL, until it works again and all was written again.
 
 The log recovers by itself: `maintain`, called once a second, tries again. The first record then states what was lost.
 """

@@ -137,7 +137,7 @@ class Reserve:
         path = directory / RESERVE_NAME
         fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
         try:
-            # A group that may list the folder may read its files, whatever the umask: a collector may run as another user.
+            # A group that may list the folder may read its files, with any umask: a collector may run as another user.
             os.fchmod(fd, 0o600 | (directory.stat().st_mode & stat.S_IRGRP))
             if os.fstat(fd).st_size and not _is_blank(fd, size_bytes):
                 os.ftruncate(fd, 0)

@@ -89,7 +89,7 @@ def _position_of(folder: Path, numbers: list[int], sequence: int) -> int:
 
 
 def _without_gaps(folder: Path, listed: list[int]) -> Iterator[int]:
-    """The listed segments and those between them: a listing may miss a segment that is created meanwhile."""
+    """The listed segments and those between them: a listing may miss a segment that is created while it runs."""
     for number, next_listed in pairwise([*listed, 0]):
         yield number
         between = number + 1

@@ -8,7 +8,7 @@ The last segment is read and its chain followed. After the last good line there 
   names the place of the break and follows the last good hash; the verification reports the break for as long as the
   damaged segment is kept.
 
-A power failure may leave a hole in what was not synced, with complete lines behind it; that is the third case as well.
+A power failure may leave a hole in unsynced bytes, with complete lines after it; that is the third case as well.
 Writes without an outcome are searched in the last two segments, so that each gets the outcome unknown.
 """
 

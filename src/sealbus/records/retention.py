@@ -1,7 +1,7 @@
 """When the directory reaches its bound, the oldest segment is removed, after a record has announced it.
 
 The record must be on the disk before the segment is deleted. Otherwise a power failure could leave a log that begins in
-the middle without an explanation, which looks like tampering. So a removal is recorded first, and carried out once that
+the middle without an explanation, which looks like tampering. So a removal is recorded first, and done once that
 record is synced. Until then the disk holds one segment more than the bound counts; the bound allows for it.
 """
 

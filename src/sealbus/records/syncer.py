@@ -68,7 +68,7 @@ class Syncer:
             self._condition.wait_for(lambda: self._passes >= target)
 
     def stop(self) -> None:
-        """Sync once more and end the thread."""
+        """Sync a last time and end the thread."""
         with self._condition:
             self._stopping = True
             self._condition.notify_all()

@@ -158,7 +158,7 @@ class _Check:
             return number + 1
         numbers = list_segments(self._folder)
         after = [each for each in numbers if each > number]
-        if after and after[0] == numbers[0]:  # this segment and the next were removed meanwhile
+        if after and after[0] == numbers[0]:  # this segment and the next were removed during the check
             raise FileNotFoundError
         return after[0] if after else None
 

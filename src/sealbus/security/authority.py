@@ -115,7 +115,7 @@ class Authority:
     ) -> Issued:
         """Issue NAME.crt and NAME.key. An existing key of NAME is used again unless `files.replace`.
 
-        Raises ConfigError for a name, role or host that cannot stand in a certificate, and for files in the way.
+        Raises ConfigError for a name, role or host that cannot be in a certificate, and for files in the way.
         """
         subject = common_name(check_name(name))
         general_names = _check_wishes(role, hosts, days)
@@ -308,7 +308,7 @@ class Authority:
 
 
 def _check_wishes(role: str | None, hosts: Sequence[str], days: int) -> tuple[x509.GeneralName, ...]:
-    """Check the lifetime and the hosts before anything is written; returns the hosts as they stand in a certificate."""
+    """Check the lifetime and the hosts before anything is written; returns the hosts in the form of a certificate."""
     if role is not None:
         check_role(role)
     check_lifetime(days)

@@ -106,7 +106,7 @@ class AuthorityFolder:
         return key
 
     def keep_issued(self, serial: str, certificate: x509.Certificate) -> None:
-        """Store the certificate `serial` for good."""
+        """Store the certificate `serial` permanently."""
         write_atomically(self.issued / f"{serial}.crt", encode_certificates(certificate), mode=PUBLIC, replace=False)
 
     def load_issued(self, serial: str) -> x509.Certificate:

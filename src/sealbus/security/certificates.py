@@ -118,7 +118,7 @@ def check_reason(reason: str) -> str:
 
 
 def parse_host(text: str) -> x509.GeneralName:
-    """A host name or address as it stands in a SAN. Raises ConfigError that says what to write."""
+    """A host name or address as it is written in a SAN. Raises ConfigError with the correct form."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         return x509.IPAddress(ipaddress.ip_address(bare))

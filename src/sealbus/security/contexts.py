@@ -101,7 +101,7 @@ def build_server_context(identity: Identity, trust: Trust, options: TlsOptions =
 
 
 def build_client_context(identity: Identity, trust: Trust, options: TlsOptions = _SAFE) -> ssl.SSLContext:
-    """A context for dialling: the host name or address dialled must stand in the server's SAN, never only in its CN."""
+    """A context for dialling: the host name or address dialled must be in the server's SAN, never only in its CN."""
     context = EventLoopContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = True
     context.hostname_checks_common_name = False

@@ -56,7 +56,7 @@ class PeerVerifier:
         self._peers: OrderedDict[str, Peer] = OrderedDict()
 
     def peer(self, ssl_object: ssl.SSLObject | ssl.SSLSocket, now: datetime) -> Peer:
-        """The peer of a finished handshake. Raises PeerError that says why it is refused."""
+        """The peer of a finished handshake. Raises PeerError with the reason for a refusal."""
         leaf = ssl_object.getpeercert(binary_form=True)
         if not leaf:
             raise PeerError("no certificate was sent")

@@ -39,7 +39,7 @@ def as_paths(paths: FilePath | Sequence[FilePath]) -> tuple[Path, ...]:
 
 
 def read_file(path: Path, what: str) -> bytes:
-    """The bytes of `path`. Raises ConfigError that says which file, `what` it should hold, and why it cannot be read."""
+    """The bytes of `path`. Raises ConfigError that names the file, `what` it should hold, and why it cannot be read."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST_FILE_BYTES + 1)

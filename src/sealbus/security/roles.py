@@ -48,7 +48,7 @@ class RoleFinding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PeerRole:
-    """The role of one certificate. `value` is "" for the NULL role; `detail` says why, for the log."""
+    """The role of one certificate. `value` is "" for the NULL role; `detail` is the reason, for the log."""
 
     value: str
     finding: RoleFinding
@@ -69,7 +69,7 @@ def role_of_request(request: x509.CertificateSigningRequest) -> PeerRole:
 
 
 def encode_role(role: str) -> bytes:
-    """The DER of `role` as a UTF8String, as it stands in the extension (R-22)."""
+    """The DER of `role` as a UTF8String, as it is in the extension (R-22)."""
     content = role.encode()
     if len(content) < 0x80:
         return bytes((_UTF8_STRING_TAG, len(content))) + content
@@ -81,10 +81,10 @@ def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> PeerR
     try:
         extension = parsed.extensions.get_extension_for_oid(ROLE_OID)
     except x509.ExtensionNotFound:
-        return PeerRole("", RoleFinding.ABSENT, "it carries no role")
+        return PeerRole("", RoleFinding.ABSENT, "it has no role extension")
     except x509.DuplicateExtension as error:
         which = "the role" if error.oid == ROLE_OID else f"the extension {error.oid.dotted_string}"
-        return _malformed(f"{which} stands there twice")
+        return _malformed(f"{which} occurs twice")
     except UNPARSABLE as error:
         return _malformed(f"its extensions cannot be parsed: {why_unparsable(error)}")
     value = extension.value

@@ -37,7 +37,7 @@ def build_site_context(identity: Identity) -> ssl.SSLContext:
 
 def build_verifying_context(trust: Trust | None, identity: Identity | None = None) -> ssl.SSLContext:
     """A context for dialling a server that `trust` leads to, None for the authorities of this machine. The name dialled
-    must stand in its SAN. `identity` is shown where the server asks for one.
+    must be in its SAN. `identity` is shown where the server asks for one.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.hostname_checks_common_name = False

@@ -1,7 +1,7 @@
 """A device in Python: four tables, each a mapping or a list, or two functions that read and write.
 
 The order of checks is that of the per-function diagrams of the MODBUS Application Protocol V1.1b3, section 6: structure
-and quantity (03) are checked before a request comes here, then the address (02), then the device carries it out (04 when
+and quantity (03) are checked before a request comes here, then the address (02), then the device executes it (04 when
 it fails). A write of several places is checked whole before the first place changes.
 """
 
@@ -80,7 +80,7 @@ class Device:
         self._identification = dict(identification or {})
 
     def carry_out(self, unit_id: int, request: Request) -> Any:
-        """Carry out the request. Returns what `encode_answer` takes, or an awaitable of it."""
+        """Execute the request. Returns what `encode_answer` takes, or an awaitable of it."""
         if (table := _READS.get(type(request))) is not None:
             return self._read(table, request.address, request.count, unit_id)  # type: ignore[union-attr]
         steps = self._steps(unit_id, request)
@@ -225,7 +225,7 @@ def _answer(session: Session, adu: bytes, request: Request, value: Any) -> None:
 
 
 def _refuse(session: Session, adu: bytes, error: BaseException) -> None:
-    """A device is code of the user. Whatever it raises, the client gets an answer and the log gets the reason."""
+    """A device is code of the user. If it raises, the client still gets an answer, and the error is logged."""
     if isinstance(error, DeviceException):
         session.refuse(adu, error.exception_code)
     else:

@@ -25,7 +25,7 @@ _ROLES_REMEMBERED = 256
 
 
 class Ruling:
-    """The decision on one request. `refusal` is the exception to answer, or None when it may go on.
+    """The decision on one request. `refusal` is the exception to answer, or None when it is forwarded.
 
     `request` and `raw` are the request parsed and as bytes; a malformed one has neither.
     """

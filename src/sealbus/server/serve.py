@@ -84,7 +84,7 @@ def serve(
 
     `policy` is a policy file or a `Policy`; what it does not allow is denied. mbaps needs `identity` and `trust` too.
     `unsafe_no_policy` allows everything to every client that connects, `unsafe_plain` lets plain Modbus listen off loopback.
-    Raises ConfigError for what cannot work. Call it within a running event loop.
+    Raises ConfigError for invalid arguments. Call it within a running event loop.
     """
     endpoint = parse_endpoint(url, listening=True)
     if endpoint.scheme not in (Scheme.TCP, Scheme.MBAPS):

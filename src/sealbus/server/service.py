@@ -34,7 +34,7 @@ __all__ = ["Observer", "ServerSecurity", "Service", "ServiceLimits"]
 _BUFFER_BYTES = 64 * 1024
 _CLOSE_S = 1.0
 
-_numbers = itertools.count(1)  # unique in the process: the record identifies a connection by it, whatever its listener
+_numbers = itertools.count(1)  # unique in the process: the record identifies a connection by it, at any listener
 
 
 class ServerSecurity:

@@ -1,13 +1,13 @@
 """One client's connection: bytes in, requests authorized one by one, answers out.
 
-Every ADU is taken out of the stream and authorized alone, whatever else came in the same record: a write behind a read is
+Every ADU is taken out of the stream and authorized alone, even if others came in the same record: a write behind a read is
 authorized as a write. Nothing is guessed: bytes that cannot be MBAP end the session (MODBUS Messaging on TCP/IP
 Implementation Guide V1.0b, 3.1.3). At most `in_flight` requests of one session are in flight; one more is answered with
 exception 06.
 
 Three things pause reading. A client that does not read its answers is no longer read from, and is disconnected when that
 lasts. A client that is denied again and again is answered at a bounded rate, because each denial is recorded and no client
-may flood the record. A client that sends thousands of requests at once has a few handled in each turn of the loop, so that
+may flood the record. A client that sends thousands of requests together has a few handled in each turn of the loop, so that
 the other sessions are served between.
 
 While a session is paused its deadlines do not run: a frame that began before the pause has its full time after it.
@@ -63,7 +63,7 @@ class Backend(Protocol):
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
     def abandon(self, session: Session) -> None:
-        """The client is gone or has lost its rights: what is queued for it must not be sent."""
+        """The client has disconnected or lost its rights: its queued requests must not be sent."""
 
 
 class SessionOwner(Protocol):
@@ -86,7 +86,7 @@ class SessionOwner(Protocol):
 class Session(asyncio.BufferedProtocol):
     """The protocol of one accepted connection. `peer` is None on a plain listener.
 
-    All sessions of a service are read into one buffer, which is emptied at once: the event loop would give each read 256
+    All sessions of a service are read into one buffer, which is emptied immediately: the event loop would give each read 256
     KiB.
     """
 

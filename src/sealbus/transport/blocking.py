@@ -4,7 +4,7 @@
 the waiting differs. The socket is non-blocking and every wait is one `poll` with a time-out, so each call has a deadline.
 TLS runs on memory buffers, as in an event loop: one system call sends a record and one receives it.
 
-It carries tcp and mbaps on platforms with `poll`; `is_blocking_supported` says so. Everything else needs an event loop.
+It carries tcp and mbaps on platforms with `poll`; `is_blocking_supported` tests that. Everything else needs an event loop.
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ class BlockingTransport(asyncio.WriteTransport):
             self._shake_hands(self._tls, deadline)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait up to `timeout_s` seconds for something to receive. 0 or less only looks."""
+        """Wait up to `timeout_s` seconds for something to receive. 0 or less does not wait."""
         return self._has_ended or bool(self._poll.poll(timeout_s * 1000 if timeout_s > 0 else 0))
 
     def receive(self) -> bytes | None:
-        """What has arrived, without waiting: b"" where the peer has ended the connection, None where nothing can be read
+        """The received bytes, without waiting: b"" where the peer has ended the connection, None where nothing can be read
         yet. Raises OSError; ssl.SSLError is one.
         """
         if self._has_ended:
@@ -179,5 +179,5 @@ def _left(deadline: float) -> float:
     """The seconds until `deadline`. Raises TimeoutError when there are none."""
     left = deadline - time.monotonic()
     if left <= 0:
-        raise TimeoutError("the peer did not take what was sent, or did not answer, in time")
+        raise TimeoutError("the peer did not receive the request, or did not answer, in time")
     return left

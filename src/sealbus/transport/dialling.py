@@ -1,6 +1,6 @@
 """Dial an endpoint: one table from scheme to dialler, one deadline, one kind of failure.
 
-Whatever the scheme, the caller gets a transport and its own protocol on the running loop, asyncio's or uvloop's, and every
+For every scheme the caller gets a transport and its own protocol on the running loop, asyncio's or uvloop's, and every
 failure is one Unreachable with one sentence. The deadline covers everything: name, connection, TLS handshake, SSH log-in.
 When it passes, or the caller is cancelled, nothing stays open.
 

@@ -1,7 +1,7 @@
 """Connections in their handshake: bounded in number and in time, and reported when they fail.
 
 Each has a task of its own, which ends with the handshake. The deadline is for the whole handshake; a peer that sends slowly
-does not extend it. A connection that is dropped for a newer one is cancelled, wherever it stands. During the handshake a
+does not extend it. A connection that is dropped for a newer one is cancelled, in any phase. During the handshake a
 placeholder of four slots is all that is kept for a connection; its protocol is made when the peer is known.
 """
 

@@ -97,7 +97,7 @@ class Listener:
         """Bind a `tcp`, `mbaps` or `rtu+tcp` endpoint and start to accept.
 
         `admit` is called with each connection whose handshake is over; instead of returning a Rejection it may raise
-        PeerError. Raises ConfigError for what cannot be listened on, or must not be: plain Modbus off loopback.
+        PeerError. Raises ConfigError for an address that cannot be used, or must not be: plain Modbus off loopback.
         """
         if endpoint.scheme not in _LISTENING:
             raise ConfigError(f"{endpoint} is not listened on in this way", hint="use mbaps://")
@@ -130,7 +130,7 @@ class Listener:
 
     @property
     def endpoint(self) -> Endpoint:
-        """What is listened on, with the real port."""
+        """The endpoint that it listens on, with the real port."""
         return replace(self._endpoint, port=self._port)
 
     @property

@@ -60,7 +60,7 @@ class _Phase(Enum):
 async def open_serial(endpoint: Endpoint, protocol_factory: Callable[[], _P]) -> tuple[SerialTransport, _P]:
     """Open the line of an `rtu` or `ascii` endpoint, as its master or as a simulated device. Raises Unreachable."""
     if endpoint.line is None:
-        raise LocalError(f"{endpoint} is no serial endpoint")
+        raise LocalError(f"{endpoint} is not a serial endpoint")
     loop = asyncio.get_running_loop()
     # Opening a USB port talks to the adapter and is slow, so a thread does it; a port that was opened too late is closed.
     opening = loop.run_in_executor(None, _open, endpoint.line)
@@ -111,7 +111,7 @@ def _reason(error: Exception) -> str:
 
 
 class SerialTransport(asyncio.Transport):
-    """The transport of `open_serial`. A write never blocks; `close` sends what is buffered, for 2 s at most."""
+    """The transport of `open_serial`. A write never blocks; `close` sends the buffer, for 2 s at most."""
 
     __slots__ = ("_buffer", "_file", "_high", "_loop", "_low", "_paused", "_phase", "_port", "_protocol", "_reading")
 

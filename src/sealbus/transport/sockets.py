@@ -50,7 +50,7 @@ def tune(sock: socket.socket) -> None:
 async def connect_socket(host: str, port: int) -> socket.socket:
     """A connected, tuned, non-blocking socket. Raises OSError of the first address when none connects.
 
-    The caller sets the deadline by cancelling; whatever was begun is closed then.
+    The caller sets the deadline by cancelling; everything that was opened is closed then.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return await connect_first(_families_in_turn(found))

@@ -43,7 +43,7 @@ async def open_forward(endpoint: Endpoint, protocol_factory: Callable[[], _P]) -
     """
     forward = endpoint.forward
     if forward is None:
-        raise LocalError(f"{endpoint} is no ssh+tcp endpoint")
+        raise LocalError(f"{endpoint} is not an ssh+tcp endpoint")
     try:
         credentials = _load_credentials(forward)
     except (OSError, ValueError) as error:

@@ -102,7 +102,7 @@ class SshTransport(asyncio.Transport):
         return self._channel.is_closing()
 
     def close(self) -> None:
-        """Send what is buffered, then close. The SSH connection is cut if the server does not answer in two seconds."""
+        """Send the buffer, then close. The SSH connection is cut if the server does not answer in two seconds."""
         if self._give_up is None:
             self._give_up = self._loop.call_later(_CLOSE_S, self._connection.abort)
             self._channel.close()

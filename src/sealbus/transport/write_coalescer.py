@@ -4,7 +4,7 @@ A write costs a system call, most of which is waking the other process. A proces
 need not be woken, so writes in close succession cost less than writes with work between them. The first write of a turn is
 not delayed, and no write is while there is one connection only.
 
-A delayed write waits for less than one turn. Before a connection is closed in order, `flush` writes what is left.
+A delayed write waits for less than one turn. Before a connection is closed in order, `flush` writes the rest.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class WriteCoalescer:
                 self._loop.call_soon(self._end_turn)
 
     def flush(self) -> None:
-        """Write now what was delayed."""
+        """Write the delayed bytes now."""
         waiting, self._waiting = self._waiting, []
         for transport, data in waiting:
             try:

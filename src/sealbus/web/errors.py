@@ -67,10 +67,10 @@ class Conflict(WebError):
 
 
 class Invalid(WebError):
-    """Values that cannot be used. `problems` maps each member to what is wrong with it; "non_field_errors": the row."""
+    """Values that cannot be used. `problems` maps each member to its problem; "non_field_errors" is the row."""
 
     code = "invalid"
-    standard_text = "What was sent cannot be used"
+    standard_text = "The request cannot be used"
 
     def __init__(self, problems: Mapping[str, Sequence[str]], *, code: str = "") -> None:
         self.problems = {name: list(texts) for name, texts in problems.items()}

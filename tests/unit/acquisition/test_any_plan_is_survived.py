@@ -64,7 +64,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def tag_plans(draw: st.DrawFn, number: int = 1) -> TagPlan:
-    """What somebody may have stored: a type, perhaps one odd number or SunSpec type, and one or two other things."""
+    """A row that a user may have stored: a type, sometimes an odd number or SunSpec type, and one or two other options."""
     options = {"type": draw(TYPES)}
     match draw(st.integers(0, 3)):
         case 0 | 1:
@@ -210,7 +210,7 @@ URLS = st.one_of(
 
 @EXAMPLES
 @given(URLS)
-def test_an_endpoint_is_refused_or_can_be_reserved_judged_and_written(url: str) -> None:
+def test_an_endpoint_is_refused_or_can_be_reserved_checked_and_rendered(url: str) -> None:
     where = Locator()
     where.use(NetworkRules.parse(["0.0.0.0/0 *", "/dev/*"]))
     try:
@@ -226,7 +226,7 @@ def test_an_endpoint_is_refused_or_can_be_reserved_judged_and_written(url: str) 
 
 @EXAMPLES
 @given(st.text(max_size=40) | st.tuples(HOSTS, PIECES, TAILS).map(" ".join))
-def test_a_rule_is_refused_or_understood(line: str) -> None:
+def test_a_rule_is_refused_or_parsed(line: str) -> None:
     try:
         NetworkRules.parse([line])
     except ConfigError as error:
@@ -235,7 +235,7 @@ def test_a_rule_is_refused_or_understood(line: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-async def test_any_plan_and_the_next_one_are_applied(data: st.DataObject) -> None:
+async def test_any_plan_and_its_successor_are_applied(data: st.DataObject) -> None:
     context = FakeContext()
     connections = PolledConnections(DialContext(Locator(), IdentityFolder(Path()), SampleClock()), context)
     unread_ever: set[int] = set()

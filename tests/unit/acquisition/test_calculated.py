@@ -67,7 +67,7 @@ def test_a_bad_input_makes_the_result_bad_and_never_zero() -> None:
     assert reported == [Sample(10, T + 9_000_000, None, Quality.BAD, Reason.NOT_COMPUTABLE)]
 
 
-def test_what_has_no_value_is_bad_until_it_has_one() -> None:
+def test_a_result_without_a_value_is_bad_until_it_has_one() -> None:
     site = Site(calculated(10, "a / b"))
     (samples,) = site.read(_1=1, _2=0)
     assert (samples.value, samples.quality, samples.reason) == (None, Quality.BAD, Reason.NOT_COMPUTABLE)
@@ -75,7 +75,7 @@ def test_what_has_no_value_is_bad_until_it_has_one() -> None:
     assert (samples.value, samples.quality) == (0.5, Quality.GOOD)
 
 
-def test_an_uncertain_or_stale_input_makes_the_result_that() -> None:
+def test_an_uncertain_or_stale_input_makes_the_result_uncertain_or_stale() -> None:
     site = Site(calculated(10, "a + b"))
     (samples,) = site.read(_1=2000, _2=1)
     assert (samples.value, samples.quality, samples.reason) == (2001, Quality.UNCERTAIN, Reason.OUT_OF_RANGE)
@@ -84,7 +84,7 @@ def test_an_uncertain_or_stale_input_makes_the_result_that() -> None:
     assert (stale.value, stale.quality) == (2001, Quality.STALE)
 
 
-def test_the_result_has_a_dead_band_and_a_range_of_its_own() -> None:
+def test_the_result_has_its_own_dead_band_and_range() -> None:
     site = Site(calculated(10, "a", inputs={"a": 1}, dead_band=5.0, high=100.0))
     assert [bool(site.read(now=float(raw), _1=raw)) for raw in (1, 4, 7, 200)] == [True, False, True, True]
     assert site.calculations.states[10].quality is Quality.UNCERTAIN
@@ -95,7 +95,7 @@ def test_a_change_inside_the_dead_band_of_an_input_counts() -> None:
     assert [[sample.value for sample in site.read(_1=raw)] for raw in (4, 5, 6, 7)] == [[False], [], [True], []]
 
 
-def test_one_with_an_interval_is_evaluated_in_its_time_and_not_before() -> None:
+def test_a_calculated_tag_with_an_interval_is_evaluated_when_due_and_not_before() -> None:
     site = Site(calculated(10, "a + b", interval_s=10.0))
     assert site.read(now=0.0, _1=1, _2=2) == []
     due = site.calculations.next_due
@@ -117,7 +117,7 @@ def test_one_with_an_interval_is_evaluated_in_its_time_and_not_before() -> None:
         (calculated(10, "a", inputs={"a": 10}), "lead back"),
     ],
 )
-def test_one_that_cannot_be_used_is_a_problem_of_its_own(plan: CalculatedPlan, why: str) -> None:
+def test_an_invalid_calculated_tag_is_one_problem_and_affects_no_other(plan: CalculatedPlan, why: str) -> None:
     site = Site(plan, calculated(11, "a + b"))
     assert why in str(site.calculations.problems[10])
     assert [(sample.tag_id, sample.value) for sample in site.read(_1=1, _2=2)] == [(11, 3)]
@@ -145,7 +145,7 @@ def test_a_result_that_is_not_a_finite_number_makes_that_tag_bad_alone(expressio
     assert (samples[11].value, samples[12].value) == (501, "on")
 
 
-def test_an_unforeseen_error_makes_one_calculated_tag_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_makes_one_calculated_tag_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: Expression, values: object) -> int:
         if self.text == "a":
             raise RuntimeError("no such thing")
@@ -158,7 +158,7 @@ def test_an_unforeseen_error_makes_one_calculated_tag_bad(monkeypatch: pytest.Mo
     assert [(number, "RuntimeError" in text) for number, text in site.calculations.problem_texts()] == [(10, True)]
 
 
-def test_four_times_as_many_take_no_sixteen_times_as_much_work() -> None:
+def test_the_work_grows_linearly_with_the_number_of_tags() -> None:
     def work(count: int) -> int:
         site = Site(*(calculated(number, "a + 1") for number in range(10, 10 + count)))
         return calls_in(lambda: site.read(_1=1))
@@ -167,7 +167,7 @@ def test_four_times_as_many_take_no_sixteen_times_as_much_work() -> None:
     assert 100 < few < many < 6 * few
 
 
-def test_a_chain_is_evaluated_in_its_order_in_whatever_order_it_is_configured() -> None:
+def test_a_chain_is_evaluated_in_order_of_its_inputs_however_it_is_configured() -> None:
     chain = [calculated(number, "p + 1", inputs={"p": number - 1}) for number in range(11, 200)]
     site = Site(*reversed(chain), calculated(10, "a"))
     assert [(sample.tag_id, sample.value) for sample in site.read(_1=0)] == [(10 + n, n) for n in range(190)]

@@ -12,7 +12,7 @@ from sealbus.samples import US_PER_S
 T = 1_700_000_000 * US_PER_S
 
 
-class Hands:
+class MovedClocks:
     """Both clocks, to be moved by hand."""
 
     def __init__(self) -> None:
@@ -26,19 +26,19 @@ class Hands:
         return self.clock.now_us()
 
 
-def test_it_is_the_wall_clock_as_long_as_that_goes_forward() -> None:
-    hands = Hands()
+def test_the_time_is_that_of_the_wall_clock_while_it_goes_forward() -> None:
+    hands = MovedClocks()
     assert [hands.after(1) - T, hands.after(1) - T] == [1_000_000, 2_000_000]
     assert hands.after(1, step=86400 * 400) == T + 3_000_000 + 86400 * 400 * US_PER_S
 
 
-def test_no_two_readings_are_the_same() -> None:
-    hands = Hands()
+def test_no_two_times_are_equal() -> None:
+    hands = MovedClocks()
     assert [hands.after(0) - T for _ in range(3)] == [1, 2, 3]
 
 
-def test_a_step_back_is_made_up_at_half_speed_and_the_order_holds() -> None:
-    hands = Hands()
+def test_a_step_back_is_compensated_at_half_speed_and_the_order_is_kept() -> None:
+    hands = MovedClocks()
     readings = [hands.after(10)]
     readings += [hands.after(1, step=-60), *(hands.after(1) for _ in range(150))]
     assert readings == sorted(set(readings))
@@ -47,15 +47,15 @@ def test_a_step_back_is_made_up_at_half_speed_and_the_order_holds() -> None:
     assert (hands.clock.set_back, hands.clock.ahead_us) == (0, 0)
 
 
-def test_how_far_it_is_ahead_is_known_meanwhile() -> None:
-    hands = Hands()
+def test_the_lead_over_the_wall_clock_is_known_during_compensation() -> None:
+    hands = MovedClocks()
     hands.after(10)
     hands.after(1, step=-60)
     assert hands.clock.ahead_us == pytest.approx(59.5 * US_PER_S)
 
 
 def test_a_large_step_back_is_followed_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    hands = Hands()
+    hands = MovedClocks()
     hands.after(10)
     with caplog.at_level(logging.WARNING):
         assert hands.after(1, step=-86400 * 365) == hands.wall

@@ -58,7 +58,7 @@ def test_one_value_of_every_type_in_every_order(kind: ValueType, order: WordOrde
     assert decoded([one], pack_words(words[: one.place.count])) == {FIRST: expected(one, words)}
 
 
-def test_expected_values_that_were_worked_out_by_hand() -> None:
+def test_values_equal_those_worked_out_by_hand() -> None:
     data = bytes.fromhex("0001 8000 4048f5c3 f5c34048 1234 0009 4142")
     tags = [
         tag("holding:100"),
@@ -92,7 +92,7 @@ def test_any_mixture_of_overlapping_tags(data: st.DataObject) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.data())
-def test_bits_are_those_of_their_addresses(bits: list[bool], data: st.DataObject) -> None:
+def test_bits_are_read_from_their_addresses(bits: list[bool], data: st.DataObject) -> None:
     some = data.draw(st.sets(st.integers(0, len(bits) - 1))) | {0, len(bits) - 1}
     tags = [tag(f"coils:{FIRST + offset}") for offset in some]
     assert decoded(tags, pack_bits(bits)) == {FIRST + offset: bits[offset] for offset in some}

@@ -63,7 +63,7 @@ def test_a_key_that_others_can_read_is_logged(
 
 
 @pytest.mark.parametrize("file", ["certificate.pem", "key.pem", "trust.pem"])
-def test_a_file_that_breaks_leaves_the_last_good_state_and_is_named(
+def test_a_damaged_file_leaves_the_last_good_state_and_is_named(
     tmp_path: Path, root: pki.Credential, file: str
 ) -> None:
     save(tmp_path / "plant", root)
@@ -76,7 +76,7 @@ def test_a_file_that_breaks_leaves_the_last_good_state_and_is_named(
 
 
 @pytest.mark.parametrize("file", ["certificate.pem", "key.pem", "trust.pem"])
-def test_a_file_that_is_missing_from_the_start_is_named_and_found_when_it_comes(
+def test_a_file_that_is_missing_at_the_start_is_named_and_loaded_once_it_exists(
     tmp_path: Path, root: pki.Credential, file: str
 ) -> None:
     save(tmp_path / "plant", root)
@@ -91,9 +91,9 @@ def test_a_file_that_is_missing_from_the_start_is_named_and_found_when_it_comes(
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../plant", "a/b", "/etc", ".hidden", "x" * 65, "a\0b"])
 def test_a_name_cannot_be_a_path(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         IdentityFolder(tmp_path).credentials(name)
-    assert told.value.key == "identity"
+    assert caught.value.key == "identity"
 
 
 def test_the_error_for_a_missing_identity_names_its_folder(tmp_path: Path) -> None:

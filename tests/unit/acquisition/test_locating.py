@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Names:
-    """A name service that answers as it is told, another thing each time."""
+    """A name service with a prepared list of answers, one for each query."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -37,19 +37,19 @@ def locator(names: Names, *rules: str) -> Locator:
     return made
 
 
-async def test_a_name_is_looked_up_once_and_its_address_is_what_is_dialled() -> None:
+async def test_a_name_is_resolved_once_and_its_address_is_dialled() -> None:
     names = Names(["10.0.0.5"], ["127.0.0.1"])
     located = await locator(names, "10.0.0.0/8").locate(parse_endpoint("mbaps://plant.example"), 1)
     assert (located.address, located.host, located.server_name) == ("10.0.0.5", "plant.example", "plant.example")
     assert names.asked == ["plant.example"]
 
 
-async def test_a_name_with_another_address_the_next_time_is_checked_again() -> None:
+async def test_a_name_that_resolves_to_another_address_is_checked_again() -> None:
     where = locator(Names(["10.0.0.5"], ["127.0.0.1"]), "10.0.0.0/8")
     await where.locate(parse_endpoint("tcp://plant.example"), 1)
-    with pytest.raises(LocatingError) as told:
+    with pytest.raises(LocatingError) as caught:
         await where.locate(parse_endpoint("tcp://plant.example"), 1)
-    assert told.value.step is Step.RULES
+    assert caught.value.step is Step.RULES
 
 
 async def test_of_several_addresses_the_allowed_ones_are_dialled_in_turn() -> None:
@@ -72,20 +72,20 @@ async def test_of_several_addresses_the_allowed_ones_are_dialled_in_turn() -> No
         "rtu:///dev/null",
     ],
 )
-async def test_a_literal_address_that_is_not_allowed_is_refused_before_any_look_up(url: str) -> None:
+async def test_a_literal_address_that_is_not_allowed_is_refused_before_resolving(url: str) -> None:
     names = Names(["10.0.0.5"])
-    with pytest.raises(LocatingError) as told:
+    with pytest.raises(LocatingError) as caught:
         await locator(names, "10.0.0.0/8", "0.0.0.0/0 502").locate(parse_endpoint(url), 1)
-    assert told.value.step is Step.RULES
+    assert caught.value.step is Step.RULES
     assert names.asked == []
 
 
-async def test_a_name_without_an_address_and_a_silent_name_service_are_told_apart(
+async def test_a_name_without_an_address_and_a_silent_name_service_are_different_errors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(LocatingError, match='no host "nowhere"') as told:
+    with pytest.raises(LocatingError, match='no host "nowhere"') as caught:
         await locator(Names([]), "10.0.0.0/8").locate(parse_endpoint("tcp://nowhere"), 1)
-    assert told.value.step is Step.RESOLVE
+    assert caught.value.step is Step.RESOLVE
 
     async def silence(host: str, port: int) -> list[str]:
         await asyncio.Event().wait()
@@ -119,7 +119,7 @@ async def test_a_host_and_port_has_one_owner_under_all_its_names() -> None:
         ("ssh+tcp://joe@10.0.0.5:502/10.0.0.6", "ssh+tcp://ann@10.0.0.5:502/[::ffff:10.0.0.6]"),
     ],
 )
-async def test_an_address_has_one_owner_under_all_its_spellings_and_is_dialled_as_what_it_is(
+async def test_an_address_has_one_owner_under_all_its_spellings_and_is_dialled_in_one_form(
     one: str, other: str
 ) -> None:
     async def as_typed(host: str, port: int) -> list[str]:
@@ -135,14 +135,14 @@ async def test_an_address_has_one_owner_under_all_its_spellings_and_is_dialled_a
     assert (await where.locate(parse_endpoint(other), 2)).address == located.address
 
 
-async def test_a_link_local_address_is_another_one_on_another_link() -> None:
+async def test_a_link_local_address_on_another_link_is_a_different_address() -> None:
     where = locator(Names([]), "fe80::/10")
     where.reserve(parse_endpoint("tcp://[fe80::1%25eth0]"), 1)
     assert where.owner(parse_endpoint("tcp://[fe80::1%25eth0]")) == 1
     assert where.owner(parse_endpoint("tcp://[fe80::1%25eth1]")) is None
 
 
-async def test_a_path_that_no_system_takes_is_refused_and_nothing_else() -> None:
+async def test_a_path_that_no_system_accepts_is_refused_without_other_effects() -> None:
     where = locator(Names([]), "/dev/*")
     endpoint = Endpoint(scheme=Scheme.RTU, line=SerialLine(device="/dev/ttyUSB0\0x"))
     with pytest.raises(LocatingError, match="not a path"):
@@ -172,7 +172,7 @@ async def test_a_serial_device_has_one_owner_under_all_its_paths(tmp_path: Path)
     assert where.owner(parse_endpoint(f"ascii://{device}")) == 1
 
 
-async def test_the_connection_that_is_reserved_first_is_the_owner() -> None:
+async def test_the_first_connection_to_reserve_is_the_owner() -> None:
     where = locator(Names(["10.0.0.5"]), "10.0.0.0/8")
     where.reserve(parse_endpoint("tcp://10.0.0.5"), 1)
     where.reserve(parse_endpoint("tcp://10.0.0.5"), 2)
@@ -181,7 +181,7 @@ async def test_the_connection_that_is_reserved_first_is_the_owner() -> None:
     await where.locate(parse_endpoint("tcp://10.0.0.5"), 1)
 
 
-async def test_one_that_is_only_tried_may_dial_a_host_again_but_no_line_that_is_owned(tmp_path: Path) -> None:
+async def test_a_test_may_dial_a_host_again_but_not_a_serial_line_that_has_an_owner(tmp_path: Path) -> None:
     device = tmp_path / "ttyUSB0"
     device.touch()
     where = locator(Names(["10.0.0.5"]), "10.0.0.0/8", f"{tmp_path}/*")

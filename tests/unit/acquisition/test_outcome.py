@@ -18,7 +18,7 @@ def executed(sending: Sending) -> Execution:
 
 
 @pytest.mark.parametrize("state", sorted(FINAL_STATES))
-def test_an_execution_without_a_write_ends_as_it_says(state: CommandState) -> None:
+def test_an_execution_without_a_write_ends_with_its_own_outcome(state: CommandState) -> None:
     outcome = Outcome(state, "so it was")
     assert end_of(executed(Sending.UNSENT), outcome) is outcome
 
@@ -33,7 +33,9 @@ def test_an_execution_without_a_write_ends_as_it_says(state: CommandState) -> No
         (Sending.DECLINED, CommandState.FAILED),
     ],
 )
-def test_a_write_ends_by_how_far_it_is(sending: Sending, end: CommandState, state: CommandState) -> None:
+def test_the_end_of_a_write_depends_on_how_far_it_was_sent(
+    sending: Sending, end: CommandState, state: CommandState
+) -> None:
     found = end_of(executed(sending), Outcome(state, "so it was"))
     if sending is Sending.ACCEPTED and state is CommandState.DIFFERS:
         end = CommandState.DIFFERS

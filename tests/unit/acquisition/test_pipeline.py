@@ -69,7 +69,7 @@ async def test_a_batch_goes_to_both_sinks_a_tenth_of_a_second_after_its_first_ch
     assert (sinks.pipeline.samples, sinks.pipeline.losses) == (3, 0)
 
 
-async def test_calculated_tags_see_the_changes_that_the_dead_band_keeps_back() -> None:
+async def test_calculated_tags_see_the_changes_that_the_dead_band_holds_back() -> None:
     sinks, one = Sinks(), tag_state(1, dead_band=10.0)
     sinks.pipeline.add([change(one, 100)])
     sinks.pipeline.flush()
@@ -86,14 +86,14 @@ async def test_two_changes_of_a_tag_in_one_batch_are_both_reported_in_their_orde
     assert sinks.stored[0][:3] == [Sample(1, T, 1), Sample(1, T + 1, 2), Sample(1, T + 2, 1)]
 
 
-async def test_no_change_is_no_batch() -> None:
+async def test_no_change_makes_no_batch() -> None:
     sinks = Sinks()
     sinks.pipeline.add([])
     await asyncio.sleep(1)
     assert sinks.seen == sinks.stored == sinks.published == []
 
 
-async def test_what_cannot_be_calculated_does_not_stop_what_was_read() -> None:
+async def test_a_failed_calculation_does_not_stop_read_values() -> None:
     sinks = Sinks()
     sinks.breaks = {"calculate"}
     sinks.pipeline.add([change(tag_state(1), 5)])
@@ -101,7 +101,7 @@ async def test_what_cannot_be_calculated_does_not_stop_what_was_read() -> None:
     assert sinks.published == sinks.stored == [[Sample(1, T, 5)]]
 
 
-async def test_a_sink_that_fails_is_counted_and_the_other_has_the_batch() -> None:
+async def test_a_failed_sink_is_counted_and_the_other_gets_the_batch() -> None:
     sinks = Sinks()
     sinks.breaks = {"publish"}
     sinks.pipeline.add([change(tag_state(1), 5)])

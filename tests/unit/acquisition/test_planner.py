@@ -40,7 +40,7 @@ def test_thirty_neighbours_are_one_request() -> None:
         ([0, 65535], {}, ["holding:0", "holding:65535"]),
     ],
 )
-def test_neighbours_are_merged_as_far_as_the_limits_go(
+def test_neighbours_are_merged_up_to_the_limits(
     addresses: list[int], options: dict[str, object], planned: list[str]
 ) -> None:
     limits = DeviceLimits(**options)  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ def test_a_block_is_halved_by_its_tags() -> None:
 @pytest.mark.parametrize(
     ("one", "options", "why"),
     [
-        (tag("holding:0", "float64"), {"max_registers": 3}, "longer than the device gives"),
+        (tag("holding:0", "float64"), {"max_registers": 3}, "longer than the device returns"),
         (tag("holding:8", "uint32"), {"forbidden": (parse_place("holding:9-20"),)}, "is forbidden"),
     ],
 )
@@ -88,10 +88,10 @@ def test_a_tag_that_cannot_be_read_is_refused(one: Tag, options: dict[str, objec
     ("key", "value"),
     [("max_registers", 0), ("max_registers", 126), ("max_bits", 2001), ("gap_bits", -1), ("forbidden", ("holding",))],
 )
-def test_limits_that_make_no_sense_are_refused_by_name(key: str, value: object) -> None:
-    with pytest.raises(ConfigError) as told:
+def test_invalid_limits_are_refused_by_name(key: str, value: object) -> None:
+    with pytest.raises(ConfigError) as caught:
         DeviceLimits.of(DevicePlan(id=1, unit_id=1, **{key: value}))  # type: ignore[arg-type]
-    assert told.value.key == key
+    assert caught.value.key == key
 
 
 _TYPES = ["uint16", "int32", "float32", "uint64", "string"]
@@ -128,7 +128,7 @@ _CUTS = st.frozensets(st.tuples(st.sampled_from(_TABLES).map(Table), st.integers
 
 @settings(max_examples=300, deadline=None)
 @given(_tags(), _LIMITS, st.lists(_FORBIDDEN, max_size=4).map(tuple), _CUTS)
-def test_whatever_is_asked_every_rule_is_kept(
+def test_any_set_of_tags_gives_blocks_within_the_rules(
     tags: list[Tag], limits: DeviceLimits, refused: tuple[Place, ...], cuts: frozenset[tuple[Table, int]]
 ) -> None:
     wanted = [each for each in tags if limits.objection(each) is None]

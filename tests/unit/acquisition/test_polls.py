@@ -107,7 +107,7 @@ async def test_each_round_reads_each_block_once() -> None:
     poll.stop()
 
 
-async def test_no_more_is_under_way_than_the_window_allows() -> None:
+async def test_no_more_requests_are_under_way_than_the_window_allows() -> None:
     context = FakeContext()
     context.device.mute = True
     poll = context.poll([0, 100, 200, 300], window=2)
@@ -118,7 +118,7 @@ async def test_no_more_is_under_way_than_the_window_allows() -> None:
     poll.stop()
 
 
-async def test_a_round_that_is_not_over_makes_the_next_ones_overruns_and_never_a_second_one() -> None:
+async def test_rounds_that_are_due_during_a_round_are_counted_as_overruns_and_not_begun() -> None:
     context = FakeContext()
     context.device.mute = True
     poll = context.poll([0])
@@ -134,7 +134,7 @@ async def test_a_round_that_is_not_over_makes_the_next_ones_overruns_and_never_a
     poll.stop()
 
 
-async def test_a_block_with_a_hole_is_split_down_to_the_refused_tag_and_merged_around_it() -> None:
+async def test_a_refused_block_is_split_down_to_the_refused_tag_and_merged_around_it() -> None:
     context = FakeContext()
     context.device.holes = {11}
     poll = context.poll(list(range(30)))
@@ -152,7 +152,7 @@ async def test_a_block_with_a_hole_is_split_down_to_the_refused_tag_and_merged_a
     poll.stop()
 
 
-async def test_a_hole_between_tags_costs_no_tag_its_value() -> None:
+async def test_a_refused_place_between_tags_does_not_affect_the_tags() -> None:
     context = FakeContext()
     context.device.holes = {5}
     poll = context.poll([3, 4, 6, 7])
@@ -165,7 +165,7 @@ async def test_a_hole_between_tags_costs_no_tag_its_value() -> None:
     poll.stop()
 
 
-async def test_learned_splits_are_dropped_later_and_less_and_less_often() -> None:
+async def test_learned_splits_are_retried_at_growing_intervals() -> None:
     context = FakeContext()
     context.device.holes = {1}
     poll = context.poll([0, 1, 2], 10.0)
@@ -187,7 +187,9 @@ async def test_learned_splits_are_dropped_later_and_less_and_less_often() -> Non
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1, Reason.NOT_ALLOWED), (3, Reason.DEVICE_EXCEPTION)])
-async def test_a_refusal_by_a_gateway_or_for_length_is_split_alike(code: int, reason: Reason) -> None:
+async def test_a_block_refused_by_a_gateway_or_for_its_length_is_split_in_the_same_way(
+    code: int, reason: Reason
+) -> None:
     context = FakeContext()
     context.device.holes, context.device.code = {1}, code
     poll = context.poll([0, 1, 2])
@@ -197,7 +199,7 @@ async def test_a_refusal_by_a_gateway_or_for_length_is_split_alike(code: int, re
     poll.stop()
 
 
-async def test_any_other_exception_is_one_of_the_whole_block_which_is_read_again_as_it_is() -> None:
+async def test_any_other_exception_concerns_the_whole_block_which_is_read_again_unchanged() -> None:
     context = FakeContext()
     context.device.holes, context.device.code = {1}, 4
     poll = context.poll([0, 1, 2])
@@ -211,7 +213,7 @@ async def test_any_other_exception_is_one_of_the_whole_block_which_is_read_again
     poll.stop()
 
 
-async def test_a_thousand_blocks_that_fail_at_once_do_not_pile_up_on_the_stack() -> None:
+async def test_a_thousand_blocks_that_fail_immediately_do_not_overflow_the_stack() -> None:
     context = FakeContext()
     context.device.failure = Failure.UNREACHABLE
     poll = context.poll([20 * number for number in range(3000)])
@@ -222,7 +224,7 @@ async def test_a_thousand_blocks_that_fail_at_once_do_not_pile_up_on_the_stack()
 
 
 @pytest.mark.parametrize("failure", [Failure.NOT_SENT_IN_TIME, Failure.BUSY])
-async def test_a_request_that_was_never_sent_says_nothing_and_after_a_while_the_tag_is_stale(failure: Failure) -> None:
+async def test_a_request_that_was_never_sent_changes_no_tag_until_the_tag_is_stale(failure: Failure) -> None:
     context = FakeContext()
     poll = context.poll([0])
     await asyncio.sleep(1.5)
@@ -252,7 +254,7 @@ async def test_an_answer_after_the_stop_is_ignored() -> None:
     assert context.requests() == [(0, 1)]
 
 
-async def test_a_refused_tag_is_reported_again_in_its_time_though_it_is_not_read() -> None:
+async def test_a_refused_tag_is_reported_again_after_the_longest_interval_without_being_read() -> None:
     context = FakeContext()
     context.device.holes = {0}
     poll = context.poll([0])

@@ -41,14 +41,14 @@ def tag(**options: Any) -> Tag:
     return Tag(TagState(plan, build_conversion(compile_tag(plan))))
 
 
-def test_the_first_value_is_reported_and_then_only_changes() -> None:
+def test_the_first_value_is_reported_and_later_only_changes() -> None:
     one = tag()
     assert one.take(5, T, 0.0) == Sample(7, T, 5)
     assert one.take(5, T + 1, 1.0) is None
     assert one.take(6, T + 2, 2.0) == Sample(7, T + 2, 6)
 
 
-def test_the_dead_band_is_measured_from_what_was_reported_last() -> None:
+def test_the_dead_band_is_measured_from_the_last_reported_value() -> None:
     one = tag(dead_band=2.0)
     assert [one.take(raw, T + raw, 0.0) is not None for raw in (10, 11, 12, 13, 14, 15, 13)] == [
         True, False, False, True, False, False, False
@@ -56,7 +56,7 @@ def test_the_dead_band_is_measured_from_what_was_reported_last() -> None:
     assert one.state.value == 13
 
 
-def test_a_value_that_does_not_change_is_reported_again_in_its_time() -> None:
+def test_an_unchanged_value_is_reported_again_after_the_longest_interval() -> None:
     one = tag(max_interval_s=100.0)
     one.take(5, T, 0.0)
     samples = [now for now in range(1, 301) if one.take(5, T + now, float(now))]
@@ -80,7 +80,7 @@ def test_numbers_too_far_apart_to_subtract_are_outside_every_dead_band() -> None
     assert reported(one.state.set_value(0.5, T + 2, 0.0)) == Sample(7, T + 2, 0.5)
 
 
-def test_a_failure_is_reported_once_without_a_value_and_again_in_its_time() -> None:
+def test_a_failure_is_reported_once_without_a_value_and_again_after_the_longest_interval() -> None:
     one = tag(max_interval_s=100.0)
     one.take(5, T, 0.0)
     assert one.fail(Reason.TIMEOUT, T + 1, 1.0) == Sample(7, T + 1, None, Quality.BAD, Reason.TIMEOUT)
@@ -106,7 +106,7 @@ def test_a_stale_tag_repeats_its_last_value_at_the_time_it_was_read() -> None:
     assert one.take(5, T + 900, 12.0) == Sample(7, T + 900, 5)
 
 
-def test_a_tag_that_was_never_read_is_stale_without_a_value_and_one_that_is_bad_stays_so() -> None:
+def test_a_tag_that_was_never_read_becomes_stale_without_a_value_and_a_bad_tag_stays_bad() -> None:
     one = tag()
     assert one.grow_stale(T, 10.0) == Sample(7, T, None, Quality.STALE, Reason.NOT_REFRESHED)
     one.fail(Reason.TIMEOUT, T + 1, 11.0)
@@ -114,7 +114,7 @@ def test_a_tag_that_was_never_read_is_stale_without_a_value_and_one_that_is_bad_
 
 
 @pytest.mark.parametrize("back", [0, 1, 5_000_000, SLEWED_US - 2])
-def test_times_of_one_tag_are_in_strict_order(back: int) -> None:
+def test_times_of_one_tag_strictly_increase(back: int) -> None:
     one = tag()
     one.take(5, T, 0.0)
     samples = one.take(6, T - back, 0.0)
@@ -122,7 +122,7 @@ def test_times_of_one_tag_are_in_strict_order(back: int) -> None:
     assert samples.time_us == T + 1
 
 
-def test_after_a_clock_that_was_wrong_by_more_the_right_time_is_reported() -> None:
+def test_after_a_large_error_of_the_clock_the_correct_time_is_reported() -> None:
     one = tag()
     one.take(5, T, 0.0)
     assert one.take(6, T - SLEWED_US - 1, 0.0) == Sample(7, T - SLEWED_US - 1, 6)
@@ -152,7 +152,7 @@ def test_a_text_is_neither_above_nor_below_a_limit() -> None:
     assert one.set_value("on", T, 0.0) == Sample(7, T, "on")
 
 
-def test_an_unforeseen_error_makes_this_tag_bad_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_makes_this_tag_bad_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     def broken(raw: object) -> int:
         raise RuntimeError("no such thing")
 

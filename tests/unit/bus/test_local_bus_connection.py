@@ -104,7 +104,7 @@ async def test_a_link_or_a_file_in_place_of_the_folder_is_refused(tmp_path: Path
 
 @pytest.fixture
 def short() -> Iterator[Path]:
-    """A folder with a short path that stands for the folder of temporary files."""
+    """A folder with a short path, used as the folder of temporary files."""
     with tempfile.TemporaryDirectory(prefix="b") as folder:
         Path(folder).chmod(0o1777)
         yield Path(folder)

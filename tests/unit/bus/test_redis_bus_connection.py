@@ -95,7 +95,7 @@ async def test_tls_connects_only_to_a_trusted_server(tmp_path: Path) -> None:
 
 
 async def test_an_unreadable_trust_file_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("this is no certificate")
+    (tmp_path / "ca.pem").write_text("not a certificate")
     async with open_bus(f"rediss://:right@127.0.0.1:1?trust={tmp_path / 'ca.pem'}", folder=tmp_path) as bus:
         assert not bus.state().connected
         assert bus.state().problem

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sealbus.endpoints import Endpoint
     from sealbus.errors import SealbusError
 
-__all__ = ["Asked", "Attempt", "Dialler", "FakeTransport", "adu", "read", "turns", "words", "write"]
+__all__ = ["Attempt", "Dialler", "FakeTransport", "RecordedTransaction", "adu", "read", "turns", "words", "write"]
 
 FOR_EVER = 1e9
 
@@ -47,8 +47,8 @@ async def turns(count: int = 10) -> None:
         await asyncio.sleep(0)
 
 
-class Asked(Transaction):
-    """A transaction that keeps its ends: there has to be one."""
+class RecordedTransaction(Transaction):
+    """A transaction that records its ends: there must be exactly one."""
 
     __slots__ = ("ends", "name")
 

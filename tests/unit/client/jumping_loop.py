@@ -16,7 +16,7 @@ class _JumpingSelector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
-            raise RuntimeError("nothing will ever happen any more: the test waits for what nobody does")
+            raise RuntimeError("no event is left: the test waits for something that never happens")
         if not ready and timeout:
             self.now += timeout
         return ready

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sealbus.client.backoff import Backoff
 
 
-def test_nothing_waits_before_the_first_failure() -> None:
+def test_there_is_no_wait_before_the_first_failure() -> None:
     assert not Backoff(lambda: 0.0).waits(0.0)
 
 
@@ -20,14 +20,14 @@ def test_each_failure_doubles_the_wait_up_to_half_a_minute() -> None:
     assert backoff.reason == "refused"
 
 
-def test_chance_takes_up_to_half_of_the_wait_away() -> None:
+def test_jitter_shortens_the_wait_by_up_to_half() -> None:
     backoff = Backoff(lambda: 0.0)
     backoff.failed(0.0, "refused")
     assert backoff.waits(0.24)
     assert not backoff.waits(0.25)
 
 
-def test_an_answer_ends_the_wait_and_the_next_failure_is_the_first() -> None:
+def test_an_answer_ends_the_wait_and_resets_the_count_of_failures() -> None:
     backoff = Backoff(lambda: 1.0)
     for _ in range(5):
         backoff.failed(0.0, "refused")

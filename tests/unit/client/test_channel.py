@@ -12,7 +12,7 @@ import pytest
 from sealbus.client import Channel, ChannelHooks, ChannelRules, Failure
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, PeerError, Unreachable
-from unit.client.fakes import Asked, Dialler, FakeTransport, adu, read, turns, words, write
+from unit.client.fakes import Dialler, FakeTransport, RecordedTransaction, adu, read, turns, words, write
 from unit.client.jumping_loop import stall
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ async def connected(dialler: Dialler) -> FakeTransport:
     return transport
 
 
-async def submit(channel: Channel, *asked: Asked) -> None:
-    submit_all(channel, asked)
+async def submit(channel: Channel, *transaction: RecordedTransaction) -> None:
+    submit_all(channel, transaction)
     await turns()
 
 
-def submit_all(channel: Channel, asked: Iterable[Asked]) -> None:
-    for each in asked:
+def submit_all(channel: Channel, transaction: Iterable[RecordedTransaction]) -> None:
+    for each in transaction:
         channel.submit(each)
 
 
@@ -63,52 +63,52 @@ def answer(transport: FakeTransport, number: int, pdu: bytes) -> None:
 
 async def test_many_requests_in_one_turn_dial_once(dialler: Dialler) -> None:
     channel = channel_of()
-    asked = [Asked(read(number)) for number in range(5)]
-    await submit(channel, *asked)
+    transaction = [RecordedTransaction(read(number)) for number in range(5)]
+    await submit(channel, *transaction)
     assert len(dialler.attempts) == 1
     transport = await connected(dialler)
     assert transport.adus == [adu(1, read(0))]
     for number in range(5):
         answer(transport, number + 1, words(number))
         await turns()
-    assert [each.end for each in asked] == [words(number) for number in range(5)]
+    assert [each.end for each in transaction] == [words(number) for number in range(5)]
 
 
 async def test_as_many_connections_are_made_as_are_needed_and_no_more_than_allowed(dialler: Dialler) -> None:
     channel = channel_of(connections=3)
-    await submit(channel, Asked(read(1)), Asked(read(2)))
+    await submit(channel, RecordedTransaction(read(1)), RecordedTransaction(read(2)))
     assert len(dialler.attempts) == 2
-    await submit(channel, Asked(read(3)), Asked(read(4)), Asked(read(5)))
+    await submit(channel, RecordedTransaction(read(3)), RecordedTransaction(read(4)), RecordedTransaction(read(5)))
     assert len(dialler.attempts) == 3
 
 
 async def test_when_dialling_fails_queued_requests_fail_and_new_ones_fail_at_once(dialler: Dialler) -> None:
-    told: list[str] = []
-    channel = channel_of(hooks=ChannelHooks(unreachable=told.append))
-    first, second, third = Asked(read(1)), Asked(write(2, 2)), Asked(read(3))
+    reasons: list[str] = []
+    channel = channel_of(hooks=ChannelHooks(unreachable=reasons.append))
+    first, second, third = RecordedTransaction(read(1)), RecordedTransaction(write(2, 2)), RecordedTransaction(read(3))
     await submit(channel, first, second)
     dialler.attempts[0].fail(REFUSED)
     await turns()
     await submit(channel, third)
     assert (first.end, second.end, third.end) == (Failure.UNREACHABLE,) * 3
-    assert (len(dialler.attempts), told) == (1, ["connection refused"])
+    assert (len(dialler.attempts), reasons) == (1, ["connection refused"])
 
 
-async def test_after_its_wait_the_device_is_dialled_again(dialler: Dialler) -> None:
+async def test_the_device_is_dialled_again_after_the_back_off(dialler: Dialler) -> None:
     channel = channel_of()
-    await submit(channel, Asked(read(1)), Asked(read(1)))
+    await submit(channel, RecordedTransaction(read(1)), RecordedTransaction(read(1)))
     dialler.attempts[0].fail(REFUSED)
     await asyncio.sleep(0.51)
-    again = Asked(read(2))
+    again = RecordedTransaction(read(2))
     await submit(channel, again)
     transport = await connected(dialler)
     answer(transport, 1, words(2))
     assert again.end == words(2)
 
 
-async def test_what_is_done_in_the_moment_of_an_answer_finds_the_line_as_it_then_is(dialler: Dialler) -> None:
+async def test_a_callback_of_an_answer_sees_the_line_after_that_answer(dialler: Dialler) -> None:
     channel = channel_of(in_flight=3)
-    more = [Asked(read(number)) for number in range(3, 6)]
+    more = [RecordedTransaction(read(number)) for number in range(3, 6)]
     asks_more, closes = _Reacting(read(1), lambda: submit_all(channel, more)), _Reacting(read(2), channel.close)
     await submit(channel, asks_more, closes)
     transport = await connected(dialler)
@@ -116,7 +116,7 @@ async def test_what_is_done_in_the_moment_of_an_answer_finds_the_line_as_it_then
     await turns()
     assert transport.adus[2:] == [adu(3, read(3)), adu(4, read(4))], "three are under way, as many as may be"
     answer(transport, 2, words(2))
-    late = Asked(read(6))
+    late = RecordedTransaction(read(6))
     await submit(channel, late)
     assert [each.end for each in (*more, late)] == [
         Failure.CONNECTION_LOST,
@@ -126,7 +126,7 @@ async def test_what_is_done_in_the_moment_of_an_answer_finds_the_line_as_it_then
     ]
 
 
-class _Reacting(Asked):
+class _Reacting(RecordedTransaction):
     """Does something as soon as it is answered."""
 
     __slots__ = ("reaction",)
@@ -140,13 +140,13 @@ class _Reacting(Asked):
         self.reaction()
 
 
-async def test_a_device_that_accepts_and_closes_is_waited_for_longer_and_longer(dialler: Dialler) -> None:
+async def test_a_device_that_accepts_and_closes_is_dialled_at_growing_intervals(dialler: Dialler) -> None:
     channel = channel_of()
     for seconds in (0.5, 1.0, 2.0):
-        asked, early = Asked(read(1)), Asked(read(2))
-        await submit(channel, asked)
+        transaction, early = RecordedTransaction(read(1)), RecordedTransaction(read(2))
+        await submit(channel, transaction)
         (await connected(dialler)).lose()
-        assert asked.end is Failure.CONNECTION_LOST
+        assert transaction.end is Failure.CONNECTION_LOST
         await asyncio.sleep(seconds - 0.01)
         await submit(channel, early)
         assert early.end is Failure.UNREACHABLE
@@ -154,9 +154,9 @@ async def test_a_device_that_accepts_and_closes_is_waited_for_longer_and_longer(
 
 
 async def test_a_second_connection_that_is_refused_does_not_make_the_device_unreachable(dialler: Dialler) -> None:
-    told: list[str] = []
-    channel = channel_of(hooks=ChannelHooks(unreachable=told.append), connections=2)
-    first, second = Asked(read(1)), Asked(read(2))
+    reasons: list[str] = []
+    channel = channel_of(hooks=ChannelHooks(unreachable=reasons.append), connections=2)
+    first, second = RecordedTransaction(read(1)), RecordedTransaction(read(2))
     await submit(channel, first)
     transport = await connected(dialler)
     await submit(channel, second)
@@ -165,7 +165,7 @@ async def test_a_second_connection_that_is_refused_does_not_make_the_device_unre
     answer(transport, 1, words(1))
     await turns()
     answer(transport, 2, words(2))
-    assert (first.end, second.end, told) == (words(1), words(2), [])
+    assert (first.end, second.end, reasons) == (words(1), words(2), [])
 
 
 async def test_a_connection_may_be_rejected_before_anything_is_sent(dialler: Dialler) -> None:
@@ -173,20 +173,20 @@ async def test_a_connection_may_be_rejected_before_anything_is_sent(dialler: Dia
         raise PeerError("revoked")
 
     channel = channel_of(hooks=ChannelHooks(connected=look_at))
-    asked = Asked(write(1, 1))
-    await submit(channel, asked)
+    transaction = RecordedTransaction(write(1, 1))
+    await submit(channel, transaction)
     transport = await connected(dialler)
-    assert (transport.written, transport.is_open, asked.end) == ([], False, Failure.UNREACHABLE)
+    assert (transport.written, transport.is_open, transaction.end) == ([], False, Failure.UNREACHABLE)
     assert channel.open_lines == 0
 
 
-async def test_a_connection_that_is_lost_at_once_is_no_connection(dialler: Dialler) -> None:
+async def test_a_connection_that_is_lost_immediately_counts_as_a_failure(dialler: Dialler) -> None:
     channel = channel_of()
-    asked = Asked(read(1))
-    await submit(channel, asked)
+    transaction = RecordedTransaction(read(1))
+    await submit(channel, transaction)
     dialler.attempts[0].succeed().lose()
     await turns()
-    assert (asked.end, channel.open_lines) == (Failure.UNREACHABLE, 0)
+    assert (transaction.end, channel.open_lines) == (Failure.UNREACHABLE, 0)
 
 
 # -- lines that are closed and opened again
@@ -195,7 +195,7 @@ async def test_a_connection_that_is_lost_at_once_is_no_connection(dialler: Diall
 @pytest.mark.parametrize("closing_turns", [1, 2, 3, 5])
 async def test_the_late_end_of_a_connection_does_not_affect_the_next(dialler: Dialler, closing_turns: int) -> None:
     channel = channel_of()
-    first, second, third = Asked(read(1)), Asked(read(2)), Asked(read(3))
+    first, second, third = RecordedTransaction(read(1)), RecordedTransaction(read(2)), RecordedTransaction(read(3))
     channel.submit(first)
     await turns()
     old = dialler.attempts[0].succeed(closing_turns=closing_turns)
@@ -221,21 +221,21 @@ def await_transport(channel: Channel) -> FakeTransport:
 
 async def test_a_reset_while_dialling_leaves_one_connection(dialler: Dialler) -> None:
     channel = channel_of()
-    asked = Asked(read(1))
-    await submit(channel, asked)
+    transaction = RecordedTransaction(read(1))
+    await submit(channel, transaction)
     channel.reset("the trust changed")
     await turns()
     assert dialler.attempts[0].outcome.cancelled()
-    assert len(dialler.attempts) == 2, "who waits is still served"
+    assert len(dialler.attempts) == 2, "waiting requests are still sent"
     new = await connected(dialler)
     assert new.adus == [adu(1, read(1))]
     answer(new, 1, words(1))
-    assert asked.end == words(1)
+    assert transaction.end == words(1)
 
 
 async def test_a_request_queued_when_a_connection_is_lost_is_sent_on_the_next(dialler: Dialler) -> None:
     channel = channel_of()
-    done, under_way, waiting = Asked(read(1)), Asked(read(2)), Asked(read(3))
+    done, under_way, waiting = RecordedTransaction(read(1)), RecordedTransaction(read(2)), RecordedTransaction(read(3))
     await submit(channel, done, under_way, waiting)
     transport = await connected(dialler)
     answer(transport, 1, words(1))
@@ -248,7 +248,7 @@ async def test_a_request_queued_when_a_connection_is_lost_is_sent_on_the_next(di
 
 async def test_nothing_is_sent_before_the_connect_delay_is_over_not_even_after_a_reset(dialler: Dialler) -> None:
     channel = channel_of(connect_delay_s=2.0)
-    await submit(channel, Asked(read(1), send_by=100.0))
+    await submit(channel, RecordedTransaction(read(1), send_by=100.0))
     first = await connected(dialler)
     await asyncio.sleep(1.5)
     channel.reset("the trust changed")
@@ -262,9 +262,9 @@ async def test_nothing_is_sent_before_the_connect_delay_is_over_not_even_after_a
 # -- queued requests
 
 
-async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) -> None:
+async def test_a_request_that_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=10.0)
-    under_way, late = Asked(read(1)), Asked(write(2, 2), send_by=1.0)
+    under_way, late = RecordedTransaction(read(1)), RecordedTransaction(write(2, 2), send_by=1.0)
     await submit(channel, under_way, late)
     transport = await connected(dialler)
     await asyncio.sleep(1.1)
@@ -274,20 +274,20 @@ async def test_what_could_not_be_sent_in_time_is_never_sent(dialler: Dialler) ->
     assert len(transport.adus) == 1
 
 
-async def test_what_expired_while_the_loop_was_busy_is_not_sent(dialler: Dialler) -> None:
+async def test_a_request_that_expired_while_the_loop_was_busy_is_not_sent(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=10.0)
-    late = Asked(write(2, 2), send_by=1.0)
-    await submit(channel, Asked(read(1)), late)
+    late = RecordedTransaction(write(2, 2), send_by=1.0)
+    await submit(channel, RecordedTransaction(read(1)), late)
     transport = await connected(dialler)
     stall(1.5)
     answer(transport, 1, words(1))
     assert (late.end, len(transport.adus)) == (Failure.NOT_SENT_IN_TIME, 1)
 
 
-async def test_the_shortest_deadline_counts_whatever_the_order(dialler: Dialler) -> None:
+async def test_the_shortest_deadline_counts_in_any_order(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=50.0)
-    patient, hasty = Asked(read(2), send_by=30.0), Asked(read(3), send_by=1.0)
-    await submit(channel, Asked(read(1)), patient, hasty)
+    patient, hasty = RecordedTransaction(read(2), send_by=30.0), RecordedTransaction(read(3), send_by=1.0)
+    await submit(channel, RecordedTransaction(read(1)), patient, hasty)
     await connected(dialler)
     await asyncio.sleep(1.1)
     assert (hasty.end, patient.end) == (Failure.NOT_SENT_IN_TIME, None)
@@ -295,16 +295,16 @@ async def test_the_shortest_deadline_counts_whatever_the_order(dialler: Dialler)
     assert patient.end is Failure.NOT_SENT_IN_TIME
 
 
-async def test_what_does_not_fit_is_busy(dialler: Dialler) -> None:
+async def test_a_request_that_the_full_queue_cannot_take_is_busy(dialler: Dialler) -> None:
     channel = channel_of(queue=2)
-    asked = [Asked(read(number)) for number in range(4)]
-    await submit(channel, *asked)
-    assert [each.end for each in asked] == [None, None, Failure.BUSY, Failure.BUSY]
+    transaction = [RecordedTransaction(read(number)) for number in range(4)]
+    await submit(channel, *transaction)
+    assert [each.end for each in transaction] == [None, None, Failure.BUSY, Failure.BUSY]
 
 
 async def test_abandoning_a_source_drops_only_its_own_requests(dialler: Dialler) -> None:
     channel = channel_of()
-    gone, stays = Asked(write(1, 1), source="gone"), Asked(read(2), source="stays")
+    gone, stays = RecordedTransaction(write(1, 1), source="gone"), RecordedTransaction(read(2), source="stays")
     await submit(channel, gone, stays)
     channel.abandon("gone")
     transport = await connected(dialler)
@@ -313,8 +313,8 @@ async def test_abandoning_a_source_drops_only_its_own_requests(dialler: Dialler)
 
 async def test_when_the_breaker_trips_queued_requests_of_the_unit_fail(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=1.0)
-    dead = [Asked(read(number), unit=9) for number in range(5)]
-    alive = Asked(read(7), unit=1, source="another")
+    dead = [RecordedTransaction(read(number), unit=9) for number in range(5)]
+    alive = RecordedTransaction(read(7), unit=1, source="another")
     await submit(channel, dead[0])
     transport = await connected(dialler)
     await submit(channel, *dead[1:], alive)
@@ -332,7 +332,11 @@ async def test_when_the_breaker_trips_queued_requests_of_the_unit_fail(dialler: 
 
 async def test_closing_fails_all_requests_and_all_later_ones(dialler: Dialler) -> None:
     channel = channel_of()
-    under_way, waiting, late = Asked(write(1, 1)), Asked(write(2, 2)), Asked(read(3))
+    under_way, waiting, late = (
+        RecordedTransaction(write(1, 1)),
+        RecordedTransaction(write(2, 2)),
+        RecordedTransaction(read(3)),
+    )
     await submit(channel, under_way, waiting)
     transport = await connected(dialler)
     channel.close()
@@ -347,15 +351,15 @@ async def test_closing_fails_all_requests_and_all_later_ones(dialler: Dialler) -
 
 async def test_closing_while_dialling_leaves_nothing_open(dialler: Dialler) -> None:
     channel = channel_of()
-    asked = Asked(read(1))
-    await submit(channel, asked)
+    transaction = RecordedTransaction(read(1))
+    await submit(channel, transaction)
     channel.close()
     await turns()
-    assert asked.end is Failure.ABANDONED
+    assert transaction.end is Failure.ABANDONED
     assert dialler.attempts[0].outcome.cancelled()
 
 
-async def test_opening_by_hand_raises_what_went_wrong(dialler: Dialler) -> None:
+async def test_an_explicit_open_raises_the_error(dialler: Dialler) -> None:
     channel = channel_of()
     opening = asyncio.ensure_future(channel.open())
     await turns()
@@ -364,7 +368,7 @@ async def test_opening_by_hand_raises_what_went_wrong(dialler: Dialler) -> None:
         await opening
 
 
-def test_a_lenient_id_with_several_under_way_is_no_rule() -> None:
+def test_a_lenient_id_with_several_in_flight_is_refused() -> None:
     with pytest.raises(ConfigError, match="in_flight = 1"):
         ChannelRules(in_flight=2, lenient_transaction_id=True)
 
@@ -372,13 +376,13 @@ def test_a_lenient_id_with_several_under_way_is_no_rule() -> None:
 # -- whatever happens
 
 
-class Turmoil:
+class RandomDevice:
     """A device and a network that do anything at any moment, and what must hold all the same."""
 
     def __init__(self, seed: int, dialler: Dialler) -> None:
         self.dice = random.Random(seed)
         self.dialler = dialler
-        self.asked: list[Asked] = []
+        self.transaction: list[RecordedTransaction] = []
         self.transports: list[FakeTransport] = []
         rules = {
             "connections": self.dice.choice([1, 1, 2, 3]),
@@ -392,10 +396,10 @@ class Turmoil:
         self.channel = channel_of(**rules)  # type: ignore[arg-type]
 
     async def run(self, steps: int) -> None:
-        deeds = [self.ask] * 6 + [self.connect] * 3 + [self.reply] * 6 + [self.misbehave, self.lose, self.refuse]
-        deeds += [self.leave, self.reset]
+        operations = [self.ask] * 6 + [self.connect] * 3 + [self.reply] * 6 + [self.misbehave, self.lose, self.refuse]
+        operations += [self.leave, self.reset]
         for _ in range(steps):
-            self.dice.choice(deeds)()
+            self.dice.choice(operations)()
             for _ in range(self.dice.choice([0, 1, 3])):
                 await asyncio.sleep(0)
             if self.dice.random() < 0.2:
@@ -405,11 +409,13 @@ class Turmoil:
         await turns()
 
     def ask(self) -> None:
-        number, now = len(self.asked), self.channel.loop.time()
+        number, now = len(self.transaction), self.channel.loop.time()
         pdu = write(number, 7) if self.dice.random() < 0.4 else read(number)
         source, unit = self.dice.choice("abc"), self.dice.choice([1, 1, 2])
-        self.asked.append(Asked(pdu, unit=unit, source=source, send_by=now + 1.0, name=f"request {number}"))
-        self.channel.submit(self.asked[-1])
+        self.transaction.append(
+            RecordedTransaction(pdu, unit=unit, source=source, send_by=now + 1.0, name=f"request {number}")
+        )
+        self.channel.submit(self.transaction[-1])
 
     def connect(self) -> None:
         for attempt in self.dialler.attempts:
@@ -459,7 +465,7 @@ class Turmoil:
         alive = [each for each in self.transports if each.is_open]
         held = [line.transport for line in self.channel._lines]
         assert len([each for each in alive if each in held]) <= self.rules["connections"]
-        for each in self.asked:
+        for each in self.transaction:
             assert len(each.ends) <= 1, each.name
 
 
@@ -472,11 +478,11 @@ def honest(request: bytes) -> bytes:
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_each_request_ends_once_is_sent_at_most_once_and_gets_its_own_answer(dialler: Dialler, seed: int) -> None:
-    turmoil = Turmoil(seed, dialler)
+    turmoil = RandomDevice(seed, dialler)
     await turmoil.run(400)
     await asyncio.sleep(5.0)
     sent = [request[6:] for transport in turmoil.transports for request in transport.adus]
-    for number, each in enumerate(turmoil.asked):
+    for number, each in enumerate(turmoil.transaction):
         assert len(each.ends) == 1, f"{each.name} ended {len(each.ends)} times"
         times = sent.count(each.request.tail)
         if isinstance(each.end, bytes):
@@ -492,13 +498,13 @@ async def test_each_request_ends_once_is_sent_at_most_once_and_gets_its_own_answ
 # -- where to dial, and what goes ahead
 
 
-class Urgent(Asked):
+class Urgent(RecordedTransaction):
     is_urgent = True
 
 
-async def test_what_is_urgent_is_on_the_wire_next(dialler: Dialler) -> None:
+async def test_an_urgent_request_is_sent_next(dialler: Dialler) -> None:
     channel = channel_of()
-    polls = [Asked(read(number)) for number in range(5)]
+    polls = [RecordedTransaction(read(number)) for number in range(5)]
     await submit(channel, *polls)
     transport = await connected(dialler)
     order = Urgent(read(99))
@@ -508,21 +514,21 @@ async def test_what_is_urgent_is_on_the_wire_next(dialler: Dialler) -> None:
     assert transport.adus == [adu(1, read(0)), adu(2, read(99))]
 
 
-async def test_what_is_urgent_is_sent_to_a_unit_that_is_refused_to_others_for_its_silence(dialler: Dialler) -> None:
+async def test_an_urgent_request_is_sent_to_a_unit_whose_breaker_is_open(dialler: Dialler) -> None:
     channel = channel_of(timeout_s=1.0)
-    silent = [Asked(read(number)) for number in range(3)]
+    silent = [RecordedTransaction(read(number)) for number in range(3)]
     await submit(channel, *silent)
     await connected(dialler)
     await asyncio.sleep(3.1)
     assert [each.end for each in silent] == [Failure.NO_ANSWER] * 3
-    refused, order = Asked(read(7)), Urgent(read(8))
+    refused, order = RecordedTransaction(read(7)), Urgent(read(8))
     await submit(channel, refused, order)
     assert refused.end is Failure.UNIT_SILENT
     transport = await connected(dialler)  # a new connection after three time-outs
     answer(transport, 1, words(8))
     await turns()
     assert order.end == words(8)
-    again = Asked(read(9))
+    again = RecordedTransaction(read(9))
     await submit(channel, again)
     answer(transport, 2, words(9))
     assert again.end == words(9)
@@ -548,14 +554,14 @@ async def test_the_hook_locates_the_endpoint_before_each_dialling(
     assert dialled == [("10.0.0.0", "device.example"), ("10.0.0.1", "device.example")]
 
 
-async def test_what_the_hook_refuses_is_never_dialled_and_queued_requests_fail_with_its_reason(
+async def test_an_endpoint_that_the_hook_refuses_is_never_dialled_and_queued_requests_fail_with_its_reason(
     dialler: Dialler,
 ) -> None:
     async def locate(endpoint: Endpoint) -> Endpoint:
         raise Unreachable("not allowed")
 
-    told: list[str] = []
-    channel = channel_of(hooks=ChannelHooks(locate=locate, unreachable=told.append))
-    asked = Asked(read(1))
-    await submit(channel, asked)
-    assert (asked.end, told, dialler.attempts) == (Failure.UNREACHABLE, ["not allowed"], [])
+    reasons: list[str] = []
+    channel = channel_of(hooks=ChannelHooks(locate=locate, unreachable=reasons.append))
+    transaction = RecordedTransaction(read(1))
+    await submit(channel, transaction)
+    assert (transaction.end, reasons, dialler.attempts) == (Failure.UNREACHABLE, ["not allowed"], [])

@@ -9,7 +9,7 @@ from sealbus.protocol import RawRequest
 READ = bytes.fromhex("03 0000 0001")
 
 
-class Asked(Transaction):
+class RecordedTransaction(Transaction):
     """From a connection whose first letter names its client: a1 and a2 are two connections of a."""
 
     def __init__(self, source: str) -> None:
@@ -18,7 +18,7 @@ class Asked(Transaction):
 
 
 def ask(source: str) -> Transaction:
-    return Asked(source)
+    return RecordedTransaction(source)
 
 
 def queue_of(limit: int, *sources: str) -> FairQueue:
@@ -36,13 +36,13 @@ def test_sources_take_turns() -> None:
     assert order(queue_of(9, "a", "a", "a", "b", "b", "c")) == ["a", "b", "c", "a", "b", "a"]
 
 
-def test_a_full_queue_takes_no_more() -> None:
+def test_a_full_queue_refuses_requests() -> None:
     queue = queue_of(3, "a", "a", "a")
     assert not queue.put(ask("a"))
     assert queue.length == 3
 
 
-def test_a_source_with_little_waiting_takes_the_last_place_of_the_one_with_most() -> None:
+def test_a_source_with_few_requests_takes_the_last_place_of_the_source_with_most() -> None:
     queue = queue_of(5, "a", "a", "a", "b", "b")
     newcomer = ask("c")
     evicted = queue.evict_for(newcomer)
@@ -77,7 +77,7 @@ def test_many_connections_of_one_client_are_evicted_as_one() -> None:
     assert order(queue) == ["a3", "b1", "a4", "b1"]
 
 
-def test_within_a_client_the_connection_with_most_gives_up_its_place() -> None:
+def test_within_a_client_the_connection_with_most_requests_loses_one() -> None:
     queue = queue_of(4, "a1", "a1", "a1", "a2")
     newcomer = ask("a3")
     evicted = queue.evict_for(newcomer)
@@ -88,7 +88,7 @@ def test_within_a_client_the_connection_with_most_gives_up_its_place() -> None:
     assert order(queue) == ["a1", "a2", "a3", "a1"]
 
 
-def test_what_a_connection_waits_for_is_dropped_and_nothing_else() -> None:
+def test_dropping_a_connection_drops_its_requests_and_no_others() -> None:
     queue = queue_of(9, "a1", "a2", "a1", "b1")
     assert [each.source for each in queue.drop("a1")] == ["a1", "a1"]
     assert queue.drop("c1") == []
@@ -96,7 +96,7 @@ def test_what_a_connection_waits_for_is_dropped_and_nothing_else() -> None:
     assert queue.drop("a2") == []
 
 
-class Urgent(Asked):
+class Urgent(RecordedTransaction):
     is_urgent = True
 
 
@@ -104,7 +104,7 @@ def urgent(source: str) -> Transaction:
     return Urgent(source)
 
 
-def test_what_is_urgent_goes_ahead_of_everything_else_in_its_own_order() -> None:
+def test_urgent_requests_are_sent_before_all_others_in_their_order() -> None:
     queue = queue_of(9, "a", "a", "b")
     assert queue.put(urgent("u1"))
     assert queue.put(urgent("u2"))
@@ -113,7 +113,7 @@ def test_what_is_urgent_goes_ahead_of_everything_else_in_its_own_order() -> None
     assert queue.length == 0
 
 
-def test_what_is_urgent_takes_the_place_of_something_that_is_not_however_little_that_waits() -> None:
+def test_an_urgent_request_evicts_one_that_is_not_urgent_however_few_its_source_has() -> None:
     queue = queue_of(2, "a", "b")
     newcomer = urgent("a")
     evicted = queue.evict_for(newcomer)
@@ -124,7 +124,7 @@ def test_what_is_urgent_takes_the_place_of_something_that_is_not_however_little_
     assert queue_of(1, "a").put(ask("a")) is False
 
 
-def test_a_queue_full_of_urgent_ones_takes_no_more_of_them() -> None:
+def test_a_queue_full_of_urgent_requests_refuses_more_of_them() -> None:
     queue = FairQueue(2)
     assert queue.put(urgent("u"))
     assert queue.put(urgent("u"))
@@ -134,7 +134,7 @@ def test_a_queue_full_of_urgent_ones_takes_no_more_of_them() -> None:
     assert queue.length == 2
 
 
-def test_what_is_urgent_is_dropped_like_anything_else() -> None:
+def test_urgent_requests_are_dropped_like_all_others() -> None:
     queue = queue_of(9, "a")
     queue.put(urgent("u"))
     queue.put(urgent("v"))

@@ -13,21 +13,21 @@ from sealbus.client.mbap_line import MbapLine
 from sealbus.client.rtu_line import Framing, RtuLine
 from sealbus.protocol import encode_rtu
 from sealbus.transport import WriteCoalescer
-from unit.client.fakes import Asked, FakeTransport, adu, read, turns, words, write
+from unit.client.fakes import FakeTransport, RecordedTransaction, adu, read, turns, words, write
 
 if TYPE_CHECKING:
     from sealbus.client.line import Line
 
 
 class Owner:
-    """Hears what happens on a line. `waiting` is sent when the line is free."""
+    """Records the events of a line. `waiting` is sent when the line is free."""
 
     def __init__(self) -> None:
         self.counters = ChannelCounters()
         self.loop = asyncio.get_running_loop()
         self.writer = WriteCoalescer(range(2))
         self.suspects: dict[int, object] = {}
-        self.waiting: list[Asked] = []
+        self.waiting: list[RecordedTransaction] = []
         self.lost: list[tuple[str, bool]] = []
         self.silent: list[int] = []
         self.dropped = 0
@@ -74,16 +74,16 @@ def _connect(line: Line) -> FakeTransport:
     return transport
 
 
-async def sent(line: Line, *asked: Asked) -> None:
-    for each in asked:
+async def sent(line: Line, *transaction: RecordedTransaction) -> None:
+    for each in transaction:
         assert line.is_free()
         line.send(each)
     await turns()
 
 
-async def test_requests_get_ids_of_the_line_and_answers_find_their_request() -> None:
+async def test_requests_get_ids_of_the_line_and_answers_are_matched_by_them() -> None:
     line, transport, _ = open_line(in_flight=3)
-    first, second = Asked(read(10)), Asked(read(20), unit=2)
+    first, second = RecordedTransaction(read(10)), RecordedTransaction(read(20), unit=2)
     await sent(line, first, second)
     assert transport.adus == [adu(1, read(10)), adu(2, read(20), unit=2)]
     line.data_received(adu(2, words(20), unit=2))
@@ -91,10 +91,10 @@ async def test_requests_get_ids_of_the_line_and_answers_find_their_request() -> 
     assert (first.end, second.end) == (words(10), words(20))
 
 
-async def test_a_line_is_free_for_as_many_as_it_may_have_under_way() -> None:
+async def test_a_line_is_free_until_its_limit_of_requests_in_flight() -> None:
     line, _, _ = open_line(in_flight=2)
-    assert line.send(Asked(read(1)))
-    assert not line.send(Asked(read(2)))
+    assert line.send(RecordedTransaction(read(1)))
+    assert not line.send(RecordedTransaction(read(2)))
     assert not line.is_free()
     line.data_received(adu(1, words(1)))
     assert line.is_free()
@@ -102,28 +102,28 @@ async def test_a_line_is_free_for_as_many_as_it_may_have_under_way() -> None:
 
 async def test_an_answer_that_no_request_waits_for_is_dropped() -> None:
     line, _, owner = open_line()
-    asked = Asked(read(1))
-    await sent(line, asked)
+    transaction = RecordedTransaction(read(1))
+    await sent(line, transaction)
     line.data_received(adu(7, words(666)))
-    assert (asked.end, owner.dropped, line.state) == (None, 1, LineState.OPEN)
+    assert (transaction.end, owner.dropped, line.state) == (None, 1, LineState.OPEN)
     line.data_received(adu(1, words(1)) + adu(1, words(1)))
-    assert (asked.end, owner.dropped) == (words(1), 2)
+    assert (transaction.end, owner.dropped) == (words(1), 2)
 
 
-async def test_a_late_answer_is_dropped_and_the_id_is_not_used_again_before_it_came() -> None:
+async def test_a_late_answer_is_dropped_and_its_id_is_not_reused_before_it_has_come() -> None:
     line, transport, owner = open_line(in_flight=2, timeout_s=1.0)
-    late = Asked(read(1))
+    late = RecordedTransaction(read(1))
     await sent(line, late)
     await asyncio.sleep(1.5)
     assert (late.end, owner.silent) == (Failure.NO_ANSWER, [1])
     for number in range(2, 65_538):
-        asked = Asked(read(2))
-        line.send(asked)
+        transaction = RecordedTransaction(read(2))
+        line.send(transaction)
         transaction_id = number & 0xFFFF
         if number == 65_537:  # it would be 1 again, which may still be answered
             transaction_id = 2
         line.data_received(adu(transaction_id, words(2)))
-        assert asked.end == words(2)
+        assert transaction.end == words(2)
     line.data_received(adu(1, words(666)))
     assert owner.dropped == 1
     await turns()
@@ -136,14 +136,14 @@ async def test_a_late_answer_is_dropped_and_the_id_is_not_used_again_before_it_c
     ids=["unit", "length", "function", "exception of another", "exception without code"],
 )
 @pytest.mark.parametrize("has_head", [False, True], ids=["by its shape", "by its head"])
-async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes, *, has_head: bool) -> None:
+async def test_an_answer_that_does_not_match_its_request_ends_the_connection(answer: bytes, *, has_head: bool) -> None:
     line, transport, owner = open_line(in_flight=2)
-    asked, other = Asked(read(1)), Asked(write(2, 2))
+    transaction, other = RecordedTransaction(read(1)), RecordedTransaction(write(2, 2))
     if not has_head:
-        asked.request.head, asked.request.answer_bytes = None, 0
-    await sent(line, asked, other)
+        transaction.request.head, transaction.request.answer_bytes = None, 0
+    await sent(line, transaction, other)
     line.data_received(answer)
-    assert (asked.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
+    assert (transaction.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
     assert not transport.is_open
     ((reason, is_refusal),) = owner.lost
     assert "does not fit its request" in reason
@@ -151,44 +151,44 @@ async def test_an_answer_that_does_not_fit_ends_the_connection(answer: bytes, *,
 
 
 @pytest.mark.parametrize("pdu", [words(7), b"\x83\x02"], ids=["value", "exception"])
-async def test_with_a_head_what_fits_is_an_answer(pdu: bytes) -> None:
+async def test_an_answer_with_the_expected_header_completes_its_request(pdu: bytes) -> None:
     line, _, _ = open_line()
-    asked = Asked(read(1))
-    assert asked.request.head == bytes.fromhex("0000 0005 01 03 02")
-    line.send(asked)
+    transaction = RecordedTransaction(read(1))
+    assert transaction.request.head == bytes.fromhex("0000 0005 01 03 02")
+    line.send(transaction)
     line.data_received(adu(1, pdu))
-    assert asked.end == pdu
+    assert transaction.end == pdu
 
 
-async def test_bytes_after_a_wrong_answer_in_the_same_piece_are_dropped() -> None:
+async def test_bytes_after_a_wrong_answer_in_the_same_chunk_are_dropped() -> None:
     line, _, _ = open_line(in_flight=2)
-    asked, other = Asked(read(1)), Asked(read(2))
-    await sent(line, asked, other)
+    transaction, other = RecordedTransaction(read(1)), RecordedTransaction(read(2))
+    await sent(line, transaction, other)
     line.data_received(adu(1, words(1), unit=9) + adu(2, words(2)))
-    assert (asked.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
+    assert (transaction.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
 
 
 async def test_bytes_that_are_not_modbus_end_the_connection() -> None:
     line, transport, owner = open_line()
-    asked = Asked(read(1))
-    await sent(line, asked)
+    transaction = RecordedTransaction(read(1))
+    await sent(line, transaction)
     line.data_received(b"HTTP/1.1 400 Bad Request\r\n")
-    assert (asked.end, transport.is_open) == (Failure.CONNECTION_LOST, False)
+    assert (transaction.end, transport.is_open) == (Failure.CONNECTION_LOST, False)
     assert "does not speak Modbus" in owner.lost[0][0]
 
 
-async def test_something_left_over_behind_an_answer_ends_the_connection_before_the_next_request() -> None:
+async def test_surplus_bytes_after_an_answer_end_the_connection_before_the_next_request() -> None:
     line, transport, owner = open_line()
-    asked = Asked(read(1))
-    await sent(line, asked)
+    transaction = RecordedTransaction(read(1))
+    await sent(line, transaction)
     line.data_received(adu(1, words(1)) + b"\r\n")
-    assert (asked.end, transport.is_open, line.is_free()) == (words(1), False, False)
+    assert (transaction.end, transport.is_open, line.is_free()) == (words(1), False, False)
     assert "surplus bytes" in owner.lost[0][0]
 
 
-async def test_the_beginning_of_another_answer_behind_an_answer_is_waited_for() -> None:
+async def test_the_start_of_another_answer_after_an_answer_is_kept() -> None:
     line, transport, _ = open_line(in_flight=2)
-    first, second = Asked(read(1)), Asked(read(2))
+    first, second = RecordedTransaction(read(1)), RecordedTransaction(read(2))
     await sent(line, first, second)
     line.data_received(adu(1, words(1)) + adu(2, words(2))[:5])
     assert (first.end, second.end, transport.is_open) == (words(1), None, True)
@@ -196,62 +196,62 @@ async def test_the_beginning_of_another_answer_behind_an_answer_is_waited_for() 
     assert second.end == words(2)
 
 
-async def test_an_answer_that_is_begun_and_not_ended_ends_the_connection_at_its_time_out() -> None:
+async def test_an_incomplete_answer_ends_the_connection_at_its_time_out() -> None:
     line, transport, owner = open_line(timeout_s=1.0)
-    asked = Asked(read(1))
-    await sent(line, asked)
+    transaction = RecordedTransaction(read(1))
+    await sent(line, transaction)
     line.data_received(adu(1, words(1))[:9])
     await asyncio.sleep(1.1)
-    assert (asked.end, transport.is_open) == (Failure.NO_ANSWER, False)
+    assert (transaction.end, transport.is_open) == (Failure.NO_ANSWER, False)
     assert "did not end it" in owner.lost[0][0]
 
 
-async def test_with_others_under_way_it_takes_two_time_outs() -> None:
+async def test_with_others_in_flight_it_takes_two_time_outs() -> None:
     line, transport, _ = open_line(in_flight=3, timeout_s=1.0)
-    await sent(line, Asked(read(1)))
+    await sent(line, RecordedTransaction(read(1)))
     line.data_received(adu(1, words(1))[:9])
     await asyncio.sleep(0.5)
-    await sent(line, Asked(read(2)))
+    await sent(line, RecordedTransaction(read(2)))
     await asyncio.sleep(0.4)
-    await sent(line, Asked(read(3)))
+    await sent(line, RecordedTransaction(read(3)))
     await asyncio.sleep(0.2)
     assert transport.is_open
     await asyncio.sleep(0.5)
     assert not transport.is_open
 
 
-async def test_three_time_outs_in_a_row_end_the_connection_and_an_answer_begins_the_count_again() -> None:
+async def test_three_time_outs_in_a_row_end_the_connection_and_an_answer_resets_the_count() -> None:
     line, transport, _ = open_line(timeout_s=1.0)
     for number in range(1, 3):
-        await sent(line, Asked(read(number)))
+        await sent(line, RecordedTransaction(read(number)))
         await asyncio.sleep(1.1)
-    answered = Asked(read(3))
+    answered = RecordedTransaction(read(3))
     await sent(line, answered)
     line.data_received(adu(3, words(3)))
     for number in range(4, 7):
         assert transport.is_open
-        await sent(line, Asked(read(number)))
+        await sent(line, RecordedTransaction(read(number)))
         await asyncio.sleep(1.1)
     assert not transport.is_open
 
 
-async def test_a_connection_that_is_lost_says_whether_it_ever_answered() -> None:
+async def test_a_lost_connection_reports_whether_it_ever_answered() -> None:
     line, transport, owner = open_line()
-    asked = Asked(write(1, 1))
-    await sent(line, asked)
+    transaction = RecordedTransaction(write(1, 1))
+    await sent(line, transaction)
     transport.lose(ConnectionResetError("reset"))
-    assert asked.end is Failure.CONNECTION_LOST
+    assert transaction.end is Failure.CONNECTION_LOST
     assert owner.lost == [("closed by the device: the peer closed the connection without giving a reason", True)]
 
     line, transport, owner = open_line()
-    await sent(line, Asked(read(1)))
+    await sent(line, RecordedTransaction(read(1)))
     line.data_received(adu(1, words(1)))
     transport.lose()
     assert owner.lost == [("closed by the device", False)]
     assert owner.proven == 1
 
 
-async def test_a_line_that_is_closed_stays_closed_whatever_still_comes() -> None:
+async def test_a_closed_line_ignores_everything_that_still_arrives() -> None:
     line, transport, owner = open_line()
     line.close("enough")
     await turns()
@@ -263,10 +263,10 @@ async def test_a_line_that_is_closed_stays_closed_whatever_still_comes() -> None
 
 async def test_a_gap_begins_with_the_answer() -> None:
     line, transport, owner = open_line(gap_s=2.0)
-    await sent(line, Asked(read(1)))
+    await sent(line, RecordedTransaction(read(1)))
     await asyncio.sleep(0.5)
     line.data_received(adu(1, words(1)))
-    owner.waiting.append(Asked(read(2)))
+    owner.waiting.append(RecordedTransaction(read(2)))
     assert not line.is_free()
     await asyncio.sleep(1.9)
     assert len(transport.adus) == 1
@@ -276,8 +276,8 @@ async def test_a_gap_begins_with_the_answer() -> None:
 
 async def test_with_several_in_flight_a_gap_begins_with_the_request() -> None:
     line, transport, owner = open_line(gap_s=2.0, in_flight=4)
-    await sent(line, Asked(read(1)))
-    owner.waiting.append(Asked(read(2)))
+    await sent(line, RecordedTransaction(read(1)))
+    owner.waiting.append(RecordedTransaction(read(2)))
     await asyncio.sleep(1.9)
     assert len(transport.adus) == 1
     await asyncio.sleep(0.2)
@@ -286,9 +286,9 @@ async def test_with_several_in_flight_a_gap_begins_with_the_request() -> None:
 
 async def test_an_unexpected_answer_does_not_shorten_a_gap() -> None:
     line, transport, owner = open_line(gap_s=2.0)
-    await sent(line, Asked(read(1)))
+    await sent(line, RecordedTransaction(read(1)))
     line.data_received(adu(1, words(1)))
-    owner.waiting.append(Asked(read(2)))
+    owner.waiting.append(RecordedTransaction(read(2)))
     await asyncio.sleep(1.0)
     line.data_received(adu(1, words(1)))
     await asyncio.sleep(0.9)
@@ -297,15 +297,15 @@ async def test_an_unexpected_answer_does_not_shorten_a_gap() -> None:
 
 async def test_with_a_lenient_id_the_only_request_in_flight_gets_the_answer() -> None:
     line, _, owner = open_line(lenient_transaction_id=True)
-    asked = Asked(read(1))
-    await sent(line, asked)
+    transaction = RecordedTransaction(read(1))
+    await sent(line, transaction)
     line.data_received(adu(0, words(1)) + adu(0, words(1)))
-    assert (asked.end, owner.dropped) == (words(1), 1)
+    assert (transaction.end, owner.dropped) == (words(1), 1)
 
 
 async def test_with_a_lenient_id_a_time_out_ends_the_connection() -> None:
     line, transport, _ = open_line(lenient_transaction_id=True, timeout_s=1.0)
-    await sent(line, Asked(read(1)))
+    await sent(line, RecordedTransaction(read(1)))
     await asyncio.sleep(1.1)
     assert not transport.is_open
 
@@ -313,9 +313,9 @@ async def test_with_a_lenient_id_a_time_out_ends_the_connection() -> None:
 # -- RTU
 
 
-async def test_a_serial_line_has_one_request_under_way_whatever_the_rules_say() -> None:
+async def test_a_serial_line_has_one_request_in_flight_with_any_rules() -> None:
     line, transport, _ = open_serial_line(in_flight=4)
-    first, second = Asked(read(1)), Asked(read(2))
+    first, second = RecordedTransaction(read(1)), RecordedTransaction(read(2))
     await sent(line, first)
     assert not line.is_free()
     line.data_received(encode_rtu(1, words(1)))
@@ -327,22 +327,22 @@ async def test_a_serial_line_has_one_request_under_way_whatever_the_rules_say() 
 
 async def test_an_answer_of_another_unit_leaves_the_request_waiting() -> None:
     line, _, owner = open_serial_line()
-    asked = Asked(read(1))
-    await sent(line, asked)
+    transaction = RecordedTransaction(read(1))
+    await sent(line, transaction)
     line.data_received(encode_rtu(2, words(666)))
-    assert (asked.end, owner.dropped) == (None, 1)
+    assert (transaction.end, owner.dropped) == (None, 1)
     line.data_received(encode_rtu(1, words(1)))
-    assert asked.end == words(1)
+    assert transaction.end == words(1)
 
 
-async def test_a_time_out_over_tcp_ends_the_connection_and_on_a_serial_line_keeps_it_quiet() -> None:
+async def test_a_time_out_ends_a_tcp_connection_and_is_followed_by_silence_on_a_serial_line() -> None:
     line, transport, _ = open_serial_line(over_tcp=True, timeout_s=1.0)
-    await sent(line, Asked(read(1)))
+    await sent(line, RecordedTransaction(read(1)))
     await asyncio.sleep(1.1)
     assert not transport.is_open
 
     line, transport, _ = open_serial_line(timeout_s=1.0, turnaround_s=0.5, gap_s=0.1)
-    await sent(line, Asked(read(1)))
+    await sent(line, RecordedTransaction(read(1)))
     await asyncio.sleep(1.4)
     assert (transport.is_open, line.is_free()) == (True, False), "the shorter gap does not end the turn-around"
     await asyncio.sleep(0.2)
@@ -351,7 +351,7 @@ async def test_a_time_out_over_tcp_ends_the_connection_and_on_a_serial_line_keep
 
 async def test_a_broadcast_is_sent_and_is_followed_by_a_pause() -> None:
     line, transport, _ = open_serial_line(turnaround_s=0.5)
-    everybody = Asked(write(1, 1), unit=0)
+    everybody = RecordedTransaction(write(1, 1), unit=0)
     await sent(line, everybody)
     assert (everybody.end, line.is_free()) == (Failure.BROADCAST, False)
     assert transport.written == [encode_rtu(0, write(1, 1))]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sealbus.client import ChannelRules
 from sealbus.client.line import LineState
 from sealbus.client.mbap_line import MbapLine
-from unit.client.fakes import Asked, FakeTransport, adu, read, words
+from unit.client.fakes import FakeTransport, RecordedTransaction, adu, read, words
 from unit.client.test_line import Owner
 
 ANSWERS = st.builds(
@@ -25,18 +25,18 @@ PIECES = st.lists(
 )
 
 
-async def became_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_head: bool) -> list[object]:
+async def results_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_head: bool) -> list[object]:
     owner = Owner()
     line = MbapLine(owner, ChannelRules(in_flight=in_flight, gap_s=gap_s))
     transport = FakeTransport(line)
     line.state = LineState.CONNECTING
     line.connection_made(transport)
     line.opened()
-    asked = [Asked(read(address)) for address in range(6)]
-    for each in asked:
+    transaction = [RecordedTransaction(read(address)) for address in range(6)]
+    for each in transaction:
         if not has_head:
             each.request.head, each.request.answer_bytes = None, 0
-    owner.waiting = asked[:]
+    owner.waiting = transaction[:]
     owner.line_free(line)
     seen: list[object] = []
     for piece in pieces:
@@ -47,13 +47,13 @@ async def became_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_he
         seen.append(
             (line.state, line.is_free(), len(owner.waiting), owner.dropped, owner.proven, owner.counters.answered)
         )
-    return [*seen, [each.ends for each in asked], transport.adus, owner.lost, transport.is_open]
+    return [*seen, [each.ends for each in transaction], transport.adus, owner.lost, transport.is_open]
 
 
 @settings(deadline=None)
 @given(PIECES, st.sampled_from([1, 3]), st.sampled_from([0.0, 60.0]))
-def test_the_short_way_ends_where_the_long_way_ends(pieces: list[bytes], in_flight: int, gap_s: float) -> None:
+def test_the_short_path_has_the_result_of_the_long_path(pieces: list[bytes], in_flight: int, gap_s: float) -> None:
     short, long = (
-        asyncio.run(became_of(pieces, in_flight, gap_s=gap_s, has_head=has_head)) for has_head in (True, False)
+        asyncio.run(results_of(pieces, in_flight, gap_s=gap_s, has_head=has_head)) for has_head in (True, False)
     )
     assert short == long

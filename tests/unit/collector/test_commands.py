@@ -34,7 +34,7 @@ def result(command_id: int) -> CommandResult:
     return CommandResult(id=command_id, state=CommandState.DONE)
 
 
-async def test_more_commands_than_are_claimed_at_once_all_reach_the_engine() -> None:
+async def test_more_commands_than_one_claim_takes_all_reach_the_engine() -> None:
     store, engine = FakeStore(), Engine()
     store.waiting = [TestConnection(id=number, connection=1) for number in range(40)]
     store.withdrawn = [7]
@@ -56,7 +56,7 @@ async def test_nothing_is_claimed_before_the_claims_of_an_earlier_process_are_en
     assert store.calls == ["recover main"] * 2 + ["withdrawn", "claim"] * 2
 
 
-async def test_results_wait_while_the_database_is_away_and_none_is_lost() -> None:
+async def test_results_wait_while_the_database_is_down_and_none_is_lost() -> None:
     store = FakeStore()
     reports = CommandReports(store, store_thread(), "main@here")
     running = asyncio.create_task(reports.run(RETRY_S))
@@ -84,7 +84,7 @@ async def test_a_write_is_recorded_as_sent_or_not_sent_at_all() -> None:
         await reports.record_sent(3)
 
 
-async def test_of_progress_the_newest_is_stored() -> None:
+async def test_only_the_newest_progress_is_stored() -> None:
     store = FakeStore()
     reports = CommandReports(store, store_thread(), "main@here")
     for done in (1, 2, 3):
@@ -95,7 +95,7 @@ async def test_of_progress_the_newest_is_stored() -> None:
     running.cancel()
 
 
-async def test_a_result_that_can_never_be_stored_holds_up_no_other() -> None:
+async def test_a_result_that_can_never_be_stored_delays_no_other() -> None:
     store = FakeStore()
     store.unstorable = {1}
     reports = CommandReports(store, store_thread(), "main@here")

@@ -17,14 +17,14 @@ def lease(store: FakeStore, holder: str = "main@here", collector_id: str = "main
     return Lease(store, store_thread(), collector_id, holder)
 
 
-async def test_the_name_of_the_lease_carries_the_id_of_the_collector() -> None:
+async def test_the_name_of_the_lease_contains_the_id_of_the_collector() -> None:
     store = FakeStore()
     assert await lease(store).acquire(asyncio.Event(), RETRY_S, print)
     assert await lease(store, "north@here", "north").acquire(asyncio.Event(), RETRY_S, print)
     assert store.leases == {"collector/main": "main@here", "collector/north": "north@here"}
 
 
-async def test_another_process_waits_says_so_once_and_takes_over() -> None:
+async def test_another_process_waits_logs_that_once_and_takes_over() -> None:
     store, lines = FakeStore(), list[str]()
     first, second = lease(store, "main@one"), lease(store, "main@two")
     assert await first.acquire(asyncio.Event(), RETRY_S, lines.append)
@@ -37,7 +37,7 @@ async def test_another_process_waits_says_so_once_and_takes_over() -> None:
     assert store.leases == {"collector/main": "main@two"}
 
 
-async def test_a_process_that_is_stopped_waits_no_longer() -> None:
+async def test_a_process_that_is_stopped_ends_its_wait() -> None:
     store, stopped = FakeStore(), asyncio.Event()
     store.leases["collector/main"] = "main@other"
     waiting = asyncio.create_task(lease(store).acquire(stopped, RETRY_S, lambda line: None))
@@ -46,7 +46,7 @@ async def test_a_process_that_is_stopped_waits_no_longer() -> None:
     assert await waiting is False
 
 
-async def test_a_database_that_is_away_is_a_reason_to_wait() -> None:
+async def test_the_lease_is_awaited_while_the_database_is_down() -> None:
     store, lines = FakeStore(), list[str]()
     store.is_away = True
     waiting = asyncio.create_task(lease(store).acquire(asyncio.Event(), RETRY_S, lines.append))
@@ -56,7 +56,7 @@ async def test_a_database_that_is_away_is_a_reason_to_wait() -> None:
     assert await waiting
 
 
-async def test_a_lease_that_another_process_has_is_lost() -> None:
+async def test_a_lease_that_another_process_holds_is_lost() -> None:
     store = FakeStore()
     mine = lease(store)
     keeping = asyncio.create_task(mine.keep(RENEW_S))
@@ -68,7 +68,7 @@ async def test_a_lease_that_another_process_has_is_lost() -> None:
     assert lost.value.holder == "main@other"
 
 
-async def test_the_holder_goes_on_while_the_database_is_away() -> None:
+async def test_the_holder_continues_while_the_database_is_down() -> None:
     store = FakeStore()
     keeping = asyncio.create_task(lease(store).keep(RENEW_S))
     await asyncio.sleep(1)

@@ -68,7 +68,7 @@ async def test_a_plan_is_loaded_once_for_each_version() -> None:
     sync.task.cancel()
 
 
-async def test_a_hint_makes_a_change_effective_at_once() -> None:
+async def test_a_hint_makes_a_change_effective_immediately() -> None:
     sync = Sync()
     await asyncio.sleep(10.1)
     sync.change(1)
@@ -107,7 +107,7 @@ async def test_a_plan_that_the_engine_cannot_apply_does_not_stop_the_next(caplog
     sync.task.cancel()
 
 
-async def test_while_the_database_is_away_the_last_plan_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_while_the_database_is_down_the_last_plan_stays_in_force(caplog: pytest.LogCaptureFixture) -> None:
     sync = Sync()
     await asyncio.sleep(1)
     sync.store.is_away = True

@@ -65,7 +65,7 @@ async def test_it_stops_in_order_and_releases_its_lease_last(tmp_path: Path) -> 
     assert process.store.leases == {}
 
 
-async def test_a_command_under_way_at_the_end_has_its_result_in_the_store(tmp_path: Path) -> None:
+async def test_a_command_that_is_running_at_the_stop_has_its_result_in_the_store(tmp_path: Path) -> None:
     async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -106,7 +106,7 @@ async def test_a_process_that_loses_its_lease_stops_polling_and_waits_for_it(tmp
     await process.task
 
 
-async def test_a_keepalive_is_on_the_bus_while_it_runs(tmp_path: Path) -> None:
+async def test_keepalives_are_on_the_bus_while_it_runs(tmp_path: Path) -> None:
     process = Process(tmp_path)
     await process.until("hints on")
     async with open_bus("local:", folder=tmp_path / "bus") as bus, bus.subscribe("live/main", depth=10) as messages:

@@ -46,7 +46,7 @@ class Engine:
         )  # fmt: skip
 
 
-async def test_while_nothing_changes_a_keepalive_goes_out_in_time() -> None:
+async def test_while_nothing_changes_keepalives_are_published_at_their_interval() -> None:
     bus = Bus()
     live = LivePublisher(bus, "main")
     keeping = asyncio.create_task(live.keep_alive())
@@ -57,7 +57,7 @@ async def test_while_nothing_changes_a_keepalive_goes_out_in_time() -> None:
     assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= KEEPALIVE_S
 
 
-async def test_values_take_the_place_of_keepalives() -> None:
+async def test_published_values_replace_keepalives() -> None:
     bus = Bus()
     live = LivePublisher(bus, "north")
     keeping = asyncio.create_task(live.keep_alive())
@@ -68,7 +68,7 @@ async def test_values_take_the_place_of_keepalives() -> None:
     assert {(topic, len(samples)) for _, topic, samples in bus.published} == {("live/north", 1)}
 
 
-async def test_a_keepalive_that_is_cancelled_vouches_for_nothing_any_more() -> None:
+async def test_after_cancellation_no_keepalive_is_published() -> None:
     bus = Bus()
     keeping = asyncio.create_task(LivePublisher(bus, "main").keep_alive())
     await asyncio.sleep(1)

@@ -22,7 +22,7 @@ WRITE = bytes.fromhex("0008 0000 0006 01 06 0064 0007")
 RULINGS = PolicyRulings(unsafe_allow_everything()).rulings_of("")
 
 
-class Story:
+class RecordedCalls:
     """Fakes of channel, journal and session that record the order of calls."""
 
     def __init__(self, record: int | None = 5) -> None:
@@ -70,41 +70,41 @@ class Story:
 
 
 async def test_a_read_is_sent_without_a_record() -> None:
-    story = Story()
-    story.forward(READ)
-    story.submitted[0].finish(bytes.fromhex("0000 0005 01 03 02 002a"))
-    assert story.calls == [("sent", READ[6:]), ("answered", bytes.fromhex("0007 0000 0005 01 03 02 002a"))]
+    recorded = RecordedCalls()
+    recorded.forward(READ)
+    recorded.submitted[0].finish(bytes.fromhex("0000 0005 01 03 02 002a"))
+    assert recorded.calls == [("sent", READ[6:]), ("answered", bytes.fromhex("0007 0000 0005 01 03 02 002a"))]
 
 
 async def test_the_waiting_time_of_a_request_begins_when_it_is_queued() -> None:
-    story = Story()
-    story.forward(READ)
-    story.submitted[0].on_queued(100.0)
-    assert story.submitted[0].send_by == 102.0
+    recorded = RecordedCalls()
+    recorded.forward(READ)
+    recorded.submitted[0].on_queued(100.0)
+    assert recorded.submitted[0].send_by == 102.0
 
 
 async def test_connections_of_one_certificate_share_a_turn_and_plain_ones_have_a_turn_each() -> None:
-    one, other, plain, another_plain = (Story() for _ in range(4))
+    one, other, plain, another_plain = (RecordedCalls() for _ in range(4))
     one.peer = other.peer = cast("Peer", SimpleNamespace(fingerprint="ab12"))
     waiting = []
-    for story in (one, other, plain, another_plain):
-        story.forward(READ)
-        story.submitted[0].on_queued(100.0)
-        waiting.append(story.submitted[0].client)
+    for recorded in (one, other, plain, another_plain):
+        recorded.forward(READ)
+        recorded.submitted[0].on_queued(100.0)
+        waiting.append(recorded.submitted[0].client)
     assert waiting == ["ab12", "ab12", plain, another_plain]
 
 
 async def test_a_request_carries_the_expected_header_of_its_answer() -> None:
-    story = Story()
-    story.forward(READ)
-    assert story.submitted[0].request.head == bytes.fromhex("0000 0005 01 03 02")
+    recorded = RecordedCalls()
+    recorded.forward(READ)
+    assert recorded.submitted[0].request.head == bytes.fromhex("0000 0005 01 03 02")
 
 
 async def test_a_write_is_recorded_before_it_is_sent_and_its_outcome_before_it_is_answered() -> None:
-    story = Story()
-    story.forward(WRITE)
-    story.submitted[0].finish(WRITE[2:])
-    assert story.calls == [
+    recorded = RecordedCalls()
+    recorded.forward(WRITE)
+    recorded.submitted[0].finish(WRITE[2:])
+    assert recorded.calls == [
         ("recorded", "tcp://device"),
         ("sent", WRITE[6:]),
         ("record answered", 5),
@@ -113,46 +113,46 @@ async def test_a_write_is_recorded_before_it_is_sent_and_its_outcome_before_it_i
 
 
 async def test_a_write_that_cannot_be_recorded_is_refused_as_busy_and_not_sent() -> None:
-    story = Story(record=None)
-    story.forward(WRITE)
-    assert story.calls == [("recorded", "tcp://device"), ("refused", b"\0\x08", 6)]
+    recorded = RecordedCalls(record=None)
+    recorded.forward(WRITE)
+    assert recorded.calls == [("recorded", "tcp://device"), ("refused", b"\0\x08", 6)]
 
 
 async def test_a_write_that_may_pass_without_a_record_is_sent() -> None:
-    story = Story(record=0)
-    story.forward(WRITE)
-    story.submitted[0].fail(Failure.NO_ANSWER)
-    assert story.calls == [("recorded", "tcp://device"), ("sent", WRITE[6:]), ("refused", b"\0\x08", 11)]
+    recorded = RecordedCalls(record=0)
+    recorded.forward(WRITE)
+    recorded.submitted[0].fail(Failure.NO_ANSWER)
+    assert recorded.calls == [("recorded", "tcp://device"), ("sent", WRITE[6:]), ("refused", b"\0\x08", 11)]
 
 
 @pytest.mark.parametrize("failure", [each for each in Failure if each is not Failure.BROADCAST])
 async def test_every_failure_is_recorded_and_then_answered_with_its_exception(failure: Failure) -> None:
-    story = Story()
-    story.forward(WRITE)
-    story.submitted[0].fail(failure, "why")
-    assert story.calls[2:] == [
+    recorded = RecordedCalls()
+    recorded.forward(WRITE)
+    recorded.submitted[0].fail(failure, "why")
+    assert recorded.calls[2:] == [
         ("record failed", 5, failure, "why"),
         ("refused", b"\0\x08", int(failure.exception_code)),
     ]
 
 
 async def test_a_broadcast_is_recorded_and_not_answered() -> None:
-    story = Story()
-    story.forward(WRITE)
-    story.submitted[0].fail(Failure.BROADCAST)
-    assert story.calls[2:] == [("record failed", 5, Failure.BROADCAST, ""), ("let go",)]
+    recorded = RecordedCalls()
+    recorded.forward(WRITE)
+    recorded.submitted[0].fail(Failure.BROADCAST)
+    assert recorded.calls[2:] == [("record failed", 5, Failure.BROADCAST, ""), ("let go",)]
 
 
 async def test_a_unit_without_a_device_is_answered_0a_and_not_recorded() -> None:
-    story = Story()
-    story.forward(WRITE[:6] + b"\x09" + WRITE[7:])
-    assert story.calls == [("refused", b"\0\x08", 10)]
+    recorded = RecordedCalls()
+    recorded.forward(WRITE[:6] + b"\x09" + WRITE[7:])
+    assert recorded.calls == [("refused", b"\0\x08", 10)]
 
 
 async def test_when_a_client_disconnects_each_channel_abandons_its_requests() -> None:
-    story = Story()
-    story.forwarder.abandon(cast("Session", story))
-    assert story.calls == [("abandoned", story)]
+    recorded = RecordedCalls()
+    recorded.forwarder.abandon(cast("Session", recorded))
+    assert recorded.calls == [("abandoned", recorded)]
 
 
 def test_failures_distinguish_requests_that_were_not_sent() -> None:

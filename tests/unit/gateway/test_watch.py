@@ -1,4 +1,4 @@
-"""A change of a file is detected within half a second, however it was made, and whatever the last callback raised."""
+"""A change of a file is detected within half a second, however it was made, and also after an error in the last callback."""
 
 from __future__ import annotations
 

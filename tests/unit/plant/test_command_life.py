@@ -25,7 +25,7 @@ def ways(kind: CommandKind) -> list[list[CommandState]]:
         after = next_states(way[-1], kind)
         if not after:
             found.append(way)
-        assert len(way) <= len(CommandState), "a life has an end"
+        assert len(way) <= len(CommandState), "a validity has an end"
         todo += [[*way, state] for state in after]
     return found
 
@@ -45,7 +45,7 @@ def test_every_state_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("kind", CommandKind)
-def test_only_what_the_table_allows_is_possible(kind: CommandKind) -> None:
+def test_only_the_transitions_of_the_table_are_possible(kind: CommandKind) -> None:
     for state, to in itertools.product(CommandState, repeat=2):
         if to in next_states(state, kind):
             assert advance(state, to, kind) is to

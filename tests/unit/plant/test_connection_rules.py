@@ -85,7 +85,7 @@ def test_a_setting_of_a_device_is_within_its_bounds(field: str) -> None:
         assert [each.key for each in device_problems(plan)] == [field]
 
 
-def test_forbidden_places_are_places() -> None:
+def test_forbidden_places_must_be_valid_places() -> None:
     assert device_problems(DevicePlan(id=1, unit_id=1, forbidden=("holding:100-119",))) == []
     [found] = device_problems(DevicePlan(id=1, unit_id=1, forbidden=("holding:100-119", "nowhere:1")))
     assert found.key == "forbidden"

@@ -88,9 +88,9 @@ def test_a_raw_value_becomes_the_value(kind: str, options: dict[str, Any], raw: 
 def test_registers_without_a_value_give_a_reason_and_never_zero(
     kind: str, options: dict[str, Any], raw: Raw, reason: Reason
 ) -> None:
-    with pytest.raises(NoValue) as told:
+    with pytest.raises(NoValue) as caught:
         build_conversion(tag("holding:0", kind, **options))(raw)
-    assert told.value.reason is reason
+    assert caught.value.reason is reason
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_sentinel_of_another_type_is_a_value(kind: str, options: dict[str, A
     assert build_conversion(tag("holding:0", kind, **options))(raw) == raw
 
 
-def test_each_sunspec_type_can_be_read_somehow() -> None:
+def test_each_sunspec_type_has_a_way_to_be_read() -> None:
     for name, fits in SUNSPEC_TYPES.items():
         options = {"length": fits.text_registers or 4} if fits.fits == (ValueType.STRING,) else {}
         build_conversion(tag("holding:0", fits.fits[0], sunspec_type=name, **options))

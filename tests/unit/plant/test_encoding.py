@@ -105,10 +105,10 @@ def test_bits_of_a_register_become_a_mask(
         ("uint16", {}, True, "not a number"),
         ("float32", {}, math.nan, "not a number"),
         ("float32", {}, math.inf, "not a number"),
-        ("uint16", {}, 65536, "does not fit uint16: 0 to 65535"),
-        ("uint16", {}, -1, "does not fit uint16"),
-        ("int16", {"scale": 0.1}, 4000, "does not fit int16: -3276.8 to 3276.7"),
-        ("bcd16", {}, 10000, "does not fit bcd16: 0 to 9999"),
+        ("uint16", {}, 65536, "is out of range for uint16: use a number from 0 to 65535"),
+        ("uint16", {}, -1, "is out of range for uint16"),
+        ("int16", {"scale": 0.1}, 4000, "is out of range for int16: use a number from -3276.8 to 3276.7"),
+        ("bcd16", {}, 10000, "is out of range for bcd16: use a number from 0 to 9999"),
         ("float32", {}, 1e39, "too large for float32"),
         ("float64", {"scale": 1e-300}, 1e300, "too large for float64"),
         ("uint16", {"write_min": 5}, 4, "below the lowest value that may be written, 5"),
@@ -130,9 +130,9 @@ def test_bits_of_a_register_become_a_mask(
         ("string", {"length": 2, "sunspec_type": "ipaddr"}, "10.0.0.1", "SunSpec address"),
         ("", {"bit": 3}, 2, "not true or false"),
         ("", {"bit": 3}, "on", "not true or false"),
-        ("uint16", {"bit": 4, "bit_width": 3}, 8, "does not fit 3 bits: 0 to 7"),
+        ("uint16", {"bit": 4, "bit_width": 3}, 8, "is out of range for 3 bits: use a number from 0 to 7"),
         ("uint16", {"bit": 4, "bit_width": 3}, 1.5, "cannot hold 1.5"),
-        ("uint32", {"bit": 12, "bit_width": 8}, 1, "lie in 2 registers"),
+        ("uint32", {"bit": 12, "bit_width": 8}, 1, "are in 2 registers"),
         ("uint16", {**BAR, "scaled_high": 0}, 0, "gives one value only"),
     ],
 )
@@ -156,7 +156,7 @@ SCALES = st.sampled_from([1.0, 0.1, 0.01, -0.1, 10.0, 2.5, 1e-3])
 
 @settings(max_examples=500, deadline=None)
 @given(NUMBERS, st.sampled_from([*WordOrder]), SCALES, st.sampled_from([0.0, -50.0, 0.25]), st.data())
-def test_what_was_decoded_is_encoded_to_registers_of_the_same_value(
+def test_a_decoded_value_is_encoded_to_registers_of_the_same_value(
     kind: ValueType, order: WordOrder, scale: float, offset: float, data: st.DataObject
 ) -> None:
     tag = writable(kind, order=order.value, scale=scale, offset=offset)
@@ -177,7 +177,7 @@ def test_what_was_decoded_is_encoded_to_registers_of_the_same_value(
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=12), st.sampled_from([*WordOrder]))
-def test_a_text_comes_back_or_is_refused(text: str, order: WordOrder) -> None:
+def test_a_text_is_read_back_unchanged_or_refused(text: str, order: WordOrder) -> None:
     tag = writable("string", length=4, order=order.value)
     found = encode_value(tag, text)
     if isinstance(found, NotEncodable):

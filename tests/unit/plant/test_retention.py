@@ -19,7 +19,7 @@ def test_a_coarser_rollup_is_kept_at_least_as_long() -> None:
             RetentionClass("x", hold_s=hold_s)
 
 
-def test_a_class_holds_a_value_longer_than_its_tags_are_silent() -> None:
+def test_a_tag_is_reported_more_often_than_its_class_holds_a_value() -> None:
     kept = RetentionClass("x", hold_s=600)
     assert list(hold_problems(TagPlan(id=1, place="holding:0", max_interval_s=599), kept)) == []
     late = TagPlan(id=1, place="holding:0", max_interval_s=600, interval_s=600)

@@ -95,16 +95,14 @@ def keys_of(place: str, kind: str, **options: Any) -> list[str]:
         ("coils:0", "", {"sunspec_type": "bitfield16"}, "sunspec_type"),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused_by_its_key(
-    place: str, kind: str, options: dict[str, Any], key: str
-) -> None:
+def test_an_invalid_plan_is_refused_by_key(place: str, kind: str, options: dict[str, Any], key: str) -> None:
     assert set(keys_of(place, kind, **options)) == {key}
     with pytest.raises(ConfigError) as refused:
         compile_tag(TagPlan(id=1, place=place, type=kind, **options))
     assert refused.value.key == key
 
 
-def test_all_problems_are_found_at_once_and_each_says_what_to_write() -> None:
+def test_all_problems_are_found_together_and_each_has_a_hint() -> None:
     found = tag_problems(
         TagPlan(id=1, place="input:70000", type="string", scale=0.0, writable=True, low=2.0, high=1.0, interval_s=0.0)
     )
@@ -151,7 +149,7 @@ def test_a_row_has_a_place_or_an_expression() -> None:
         ({"order": "DCBA", "stale_after_s": 9.0}, []),
     ],
 )
-def test_a_calculated_tag_has_nothing_of_a_place(options: dict[str, Any], keys: list[str]) -> None:
+def test_a_calculated_tag_has_no_place_and_none_of_its_settings(options: dict[str, Any], keys: list[str]) -> None:
     found = source_problems(TagPlan(id=1, place="", **options), SUM)
     assert [each.key for each in found] == keys
 
@@ -169,6 +167,6 @@ def test_a_calculated_tag_has_nothing_of_a_place(options: dict[str, Any], keys: 
         (CalculatedPlan(id=1, expression="a", inputs={"a": 1}, dead_band=-1.0), "dead_band"),
     ],
 )
-def test_a_calculated_tag_that_makes_no_sense_is_refused_by_its_key(plan: CalculatedPlan, key: str) -> None:
+def test_an_invalid_calculated_tag_is_refused_by_key(plan: CalculatedPlan, key: str) -> None:
     assert [each.key for each in calculated_problems(plan)] == [key]
     assert calculated_problems(SUM) == []

@@ -42,7 +42,7 @@ COUNTED_AS_SENT = [vector for vector in EXCHANGES if "counts 3 objects" not in v
 
 
 @pytest.mark.parametrize("vector", EXCHANGES, ids=named)
-def test_the_answer_of_the_text_fits_its_request(vector: Vector) -> None:
+def test_the_answer_in_the_specification_matches_its_request(vector: Vector) -> None:
     shape = answer_shape(bytes.fromhex(vector["request"]))
     answer = bytes.fromhex(vector["answer"])
     assert shape.fits(answer) is None
@@ -51,7 +51,7 @@ def test_the_answer_of_the_text_fits_its_request(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", EXCHANGES + MISFITS, ids=named)
-def test_where_the_head_of_an_answer_says_all_it_says_what_the_shape_says(vector: Vector) -> None:
+def test_the_header_of_an_answer_agrees_with_its_shape(vector: Vector) -> None:
     shape, answer = answer_shape(bytes.fromhex(vector["request"])), bytes.fromhex(vector["answer"])
     if not answer or (head := shape.head(7)) is None:
         return
@@ -61,7 +61,7 @@ def test_where_the_head_of_an_answer_says_all_it_says_what_the_shape_says(vector
     assert not encode_mbap(1, 8, answer)[2:].startswith(head)
 
 
-def test_a_head_is_protocol_length_unit_and_how_the_pdu_begins_and_none_where_there_is_more_to_check() -> None:
+def test_a_header_has_protocol_length_unit_and_start_of_the_pdu_and_is_none_where_more_must_be_checked() -> None:
     assert answer_shape(bytes.fromhex("03 0000 0002")).head(7) == bytes.fromhex("0000 0007 07 03 04")
     assert answer_shape(bytes.fromhex("06 0001 0003")).head(7) == bytes.fromhex("0000 0006 07 06 0001 0003")
     assert answer_shape(bytes.fromhex("14 07 06 0004 0001 0002")).head(7) is None  # its groups have a structure
@@ -69,27 +69,27 @@ def test_a_head_is_protocol_length_unit_and_how_the_pdu_begins_and_none_where_th
 
 
 @pytest.mark.parametrize("vector", EXCHANGES, ids=named)
-def test_an_answer_means_what_the_text_says(vector: Vector) -> None:
+def test_an_answer_has_the_meaning_of_the_specification(vector: Vector) -> None:
     request = parse_request(bytes.fromhex(vector["request"]))
     assert meaning(decode_answer(request, bytes.fromhex(vector["answer"]))) == vector["value"]
 
 
 @pytest.mark.parametrize("vector", COUNTED_AS_SENT, ids=named)
-def test_a_server_sends_the_answer_of_the_text(vector: Vector) -> None:
+def test_a_server_sends_the_answer_of_the_specification(vector: Vector) -> None:
     request = parse_request(bytes.fromhex(vector["request"]))
     value = decode_answer(request, bytes.fromhex(vector["answer"]))
     assert encode_answer(request, value).hex() == vector["answer"]
 
 
 @pytest.mark.parametrize("vector", MISFITS, ids=named)
-def test_an_answer_that_does_not_fit_is_refused_with_a_sentence(vector: Vector) -> None:
+def test_an_answer_that_does_not_match_is_refused_with_a_sentence(vector: Vector) -> None:
     objection = answer_shape(bytes.fromhex(vector["request"])).fits(bytes.fromhex(vector["answer"]))
     assert objection is not None
     assert vector["why"] in objection
 
 
 @pytest.mark.parametrize("vector", MISFITS, ids=named)
-def test_an_answer_that_does_not_fit_leaves_the_outcome_of_a_write_unknown(vector: Vector) -> None:
+def test_an_answer_that_does_not_match_leaves_the_outcome_of_a_write_unknown(vector: Vector) -> None:
     pdu = bytes.fromhex(vector["request"])
     with pytest.raises(PeerError) as caught:
         decode_answer(parse_request(pdu), bytes.fromhex(vector["answer"]))
@@ -97,7 +97,7 @@ def test_an_answer_that_does_not_fit_leaves_the_outcome_of_a_write_unknown(vecto
 
 
 @pytest.mark.parametrize("vector", EXCHANGES, ids=named)
-def test_every_exception_to_the_function_fits(vector: Vector) -> None:
+def test_every_exception_of_the_function_matches(vector: Vector) -> None:
     pdu = bytes.fromhex(vector["request"])
     for exception_code in (1, 2, 3, 4, 5, 6, 8, 10, 11, 255):
         answer = bytes((pdu[0] | 0x80, exception_code))
@@ -108,7 +108,7 @@ def test_every_exception_to_the_function_fits(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", EXCHANGES, ids=named)
-def test_the_answer_to_one_request_does_not_fit_another_function(vector: Vector) -> None:
+def test_an_answer_does_not_match_a_request_of_another_function(vector: Vector) -> None:
     function_code = int(vector["request"][:2], 16)
     for other in EXCHANGES:
         if other["request"][:2] != vector["request"][:2]:
@@ -175,13 +175,13 @@ def test_more_events_and_registers_than_a_queue_holds_are_not_sent() -> None:
     ],
     ids=str,
 )
-def test_a_server_does_not_send_what_is_no_answer(request_: Request, value: Answer, sentence: str) -> None:
+def test_a_server_does_not_send_an_invalid_answer(request_: Request, value: Answer, sentence: str) -> None:
     with pytest.raises(LocalError) as caught:
         encode_answer(request_, value)
     assert sentence in str(caught.value)
 
 
-def test_bits_beyond_the_quantity_are_not_looked_at() -> None:
+def test_bits_beyond_the_quantity_are_ignored() -> None:
     assert decode_answer(ReadCoils(0, 3), b"\x01\x01\xff") == [True, True, True]
 
 

@@ -97,12 +97,12 @@ def test_the_beginning_of_the_next_frame_is_kept(name: str, vector: Vector) -> N
 
 
 @_cases(faulty=False)
-def test_joined_to_itself_it_comes_twice(name: str, vector: Vector) -> None:
+def test_a_frame_that_is_fed_twice_is_returned_twice(name: str, vector: Vector) -> None:
     assert _run(name, [_bytes(vector) * 2]) == (vector["frames"] * 2, None, False)
 
 
 @_cases(faulty=True)
-def test_nothing_comes_out_behind_a_fault(name: str, vector: Vector) -> None:
+def test_nothing_is_returned_after_a_fault(name: str, vector: Vector) -> None:
     sound = next(other for other in load(name) if not other["fault"])
     assert _run(name, [_bytes(vector) + _bytes(sound)]) == (vector["frames"], vector["fault"], False)
     assert _run(name, [_bytes(vector), _bytes(sound)]) == (vector["frames"], vector["fault"], False)
@@ -158,7 +158,7 @@ def test_a_stream_holds_back_less_than_one_frame() -> None:
         ("00010000ffff", "the length in the MBAP header is 65535; it must be 2 to 254"),
     ],
 )
-def test_a_fault_says_what_was_wrong(data: str, sentence: str) -> None:
+def test_a_fault_states_the_broken_rule(data: str, sentence: str) -> None:
     stream = MbapStream()
     stream.feed(bytes.fromhex(data))
     assert sentence in str(stream.fault)
@@ -182,11 +182,11 @@ def test_ascii_encodes_what_it_decodes(index: int) -> None:
 @pytest.mark.parametrize(
     ("data", "crc", "check"), [("01030000000a", 0xCDC5, 0xF2), ("1103006b0003", 0x8776, 0x7E), ("018302", 0xF1C0, 0x7A)]
 )
-def test_checksums_are_those_of_the_text(data: str, crc: int, check: int) -> None:
+def test_checksums_are_those_of_the_specification(data: str, crc: int, check: int) -> None:
     assert (crc16(bytes.fromhex(data)), lrc(bytes.fromhex(data))) == (crc, check)
 
 
-def test_mbap_is_encoded_as_the_text_says() -> None:
+def test_mbap_is_encoded_as_specified() -> None:
     assert encode_mbap(0x1501, 0xFF, bytes.fromhex("0400000001")).hex() == "150100000006ff0400000001"
     assert MBAP_HEADER.unpack(bytes.fromhex("150100000006ff")) == (0x1501, 0, 6, 0xFF)
 
@@ -198,7 +198,7 @@ def test_an_exception_answers_with_the_ids_of_its_request_in_nine_bytes() -> Non
 
 
 @pytest.mark.parametrize("encode", [encode_rtu, encode_ascii, lambda unit_id, pdu: encode_mbap(1, unit_id, pdu)])
-def test_what_does_not_fit_a_frame_is_not_sent(encode: Callable[[int, bytes], bytes]) -> None:
+def test_a_pdu_that_does_not_fit_a_frame_is_not_sent(encode: Callable[[int, bytes], bytes]) -> None:
     for unit_id, pdu in ((1, b""), (1, bytes(254)), (256, b"\x07"), (-1, b"\x07")):
         with pytest.raises(LocalError, match="is not valid"):
             encode(unit_id, pdu)

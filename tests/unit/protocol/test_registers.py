@@ -28,7 +28,7 @@ VECTORS = load("registers")
 
 @pytest.mark.parametrize("order", WordOrder)
 @pytest.mark.parametrize("vector", VECTORS, ids=named)
-def test_registers_mean_what_the_order_says(vector: Vector, order: WordOrder) -> None:
+def test_registers_are_read_in_the_word_order(vector: Vector, order: WordOrder) -> None:
     words = unpack_words(bytes.fromhex(vector[order]))
     values = decode_registers(words, ValueType(vector["type"]), order)
     assert values == vector["values"]
@@ -37,12 +37,12 @@ def test_registers_mean_what_the_order_says(vector: Vector, order: WordOrder) ->
 
 @pytest.mark.parametrize("order", WordOrder)
 @pytest.mark.parametrize("vector", VECTORS, ids=named)
-def test_values_are_put_into_registers_in_the_order(vector: Vector, order: WordOrder) -> None:
+def test_values_are_written_in_the_word_order(vector: Vector, order: WordOrder) -> None:
     words = encode_registers(vector["values"], ValueType(vector["type"]), order)
     assert pack_words(words).hex() == vector[order]
 
 
-def test_every_type_says_how_many_registers_a_value_takes() -> None:
+def test_every_type_states_how_many_registers_a_value_takes() -> None:
     assert {str(kind): kind.registers for kind in ValueType} == {
         "bit": 1,
         "uint16": 1,
@@ -82,7 +82,9 @@ def test_every_type_says_how_many_registers_a_value_takes() -> None:
         (0.5, "bcd32", "0.5 is not valid as bcd32"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_value_type_and_range(value: RegisterValue, kind: str, sentence: str) -> None:
+def test_a_value_out_of_range_is_refused_with_value_type_and_range(
+    value: RegisterValue, kind: str, sentence: str
+) -> None:
     with pytest.raises(LocalError) as caught:
         encode_registers([0 if kind != "string" else "", value], ValueType(kind))
     assert sentence in str(caught.value)
@@ -108,22 +110,20 @@ def test_not_a_number_and_infinity_are_floats() -> None:
 
 
 @pytest.mark.parametrize(("count", "kind"), [(1, "uint32"), (3, "float32"), (2, "int64"), (5, "float64"), (1, "bcd32")])
-def test_registers_that_are_no_whole_number_of_values_are_refused(count: int, kind: str) -> None:
+def test_registers_that_are_not_a_whole_number_of_values_are_refused(count: int, kind: str) -> None:
     with pytest.raises(LocalError, match=f"{count} registers are not a whole number of {kind} values"):
         decode_registers([0] * count, ValueType(kind))
 
 
 @pytest.mark.parametrize("order", WordOrder)
 @pytest.mark.parametrize("kind", ValueType)
-def test_what_is_no_register_is_refused(kind: ValueType, order: WordOrder) -> None:
+def test_a_number_that_is_not_a_register_is_refused(kind: ValueType, order: WordOrder) -> None:
     with pytest.raises(LocalError, match="65536 is not valid in a register: use a whole number from 0 to 65535"):
         decode_registers([0, 65536, 0, 0], kind, order)
 
 
 @pytest.mark.parametrize(("words", "kind", "digits"), [([0x12A4], "bcd16", "12A4"), ([0, 0xF], "bcd32", "0000000F")])
-def test_registers_that_hold_no_decimal_digits_are_the_fault_of_the_device(
-    words: list[int], kind: str, digits: str
-) -> None:
+def test_registers_without_decimal_digits_are_a_fault_of_the_device(words: list[int], kind: str, digits: str) -> None:
     with pytest.raises(PeerError, match=f"hold {digits}, which is not {kind}"):
         decode_registers(words, ValueType(kind))
 
@@ -142,12 +142,12 @@ def test_a_text_ends_at_nul_or_before_the_spaces_that_pad_it(registers: str, tex
     assert decode_registers(unpack_words(bytes.fromhex(registers)), ValueType.STRING) == [text]
 
 
-def test_a_text_that_is_no_utf_8_is_the_fault_of_the_device() -> None:
+def test_a_text_that_is_not_utf_8_is_a_fault_of_the_device() -> None:
     with pytest.raises(PeerError, match="not UTF-8 text: byte 2 is FF"):
         decode_registers([0x41FF], ValueType.STRING)
 
 
-def test_a_text_fills_its_room_with_nul_so_that_nothing_old_is_left_behind_it() -> None:
+def test_a_text_is_padded_with_nul_so_that_it_overwrites_the_old_text() -> None:
     assert encode_registers(["AB"], ValueType.STRING, registers=3) == [0x4142, 0, 0]
     with pytest.raises(LocalError, match="'ABCDE' has 5 bytes and needs more than 2 registers, which hold 4"):
         encode_registers(["ABCDE"], ValueType.STRING, registers=2)
@@ -163,7 +163,7 @@ def test_a_text_fills_its_room_with_nul_so_that_nothing_old_is_left_behind_it() 
         (["\ud800"], "cannot be encoded in UTF-8"),
     ],
 )
-def test_what_is_no_text_is_refused(values: list[RegisterValue], sentence: str) -> None:
+def test_a_value_that_is_not_a_text_is_refused(values: list[RegisterValue], sentence: str) -> None:
     with pytest.raises(LocalError, match=sentence):
         encode_registers(values, ValueType.STRING)
 
@@ -175,14 +175,14 @@ def test_bits_are_written_by_whole_registers_only() -> None:
         encode_registers([2] * 16, ValueType.BIT)
 
 
-def test_bits_and_words_are_packed_as_the_text_says() -> None:
+def test_bits_and_words_are_packed_as_specified() -> None:
     assert pack_bits([True, False, True, True, False, False, True, True, True, False]) == b"\xcd\x01"
     assert unpack_bits(b"\xcd\x01", 10) == [True, False, True, True, False, False, True, True, True, False]
     assert pack_bits([]) == b""
     assert unpack_words(b"\x02\x2b\x00\x64") == [555, 100]
     with pytest.raises(LocalError, match="3 bytes are not a whole number of registers"):
         unpack_words(b"\0\0\0")
-    with pytest.raises(LocalError, match="9 bits do not come out of 1 bytes"):
+    with pytest.raises(LocalError, match="1 bytes do not hold exactly 9 bits"):
         unpack_bits(b"\0", 9)
 
 
@@ -200,7 +200,7 @@ def test_a_place_is_a_table_and_its_addresses(text: str, place: Place) -> None:
     assert parse_place(text) == place
 
 
-def test_a_place_is_written_as_it_is_read() -> None:
+def test_a_place_is_rendered_as_it_is_parsed() -> None:
     assert str(parse_place("holding:0-9")) == "holding:0-9"
     assert str(parse_place("coils:3-3")) == "coils:3"
     assert parse_place("holding:5-9").last == 9
@@ -226,7 +226,7 @@ def test_a_place_is_written_as_it_is_read() -> None:
         ("holding:65535-65536", "addresses are 0 to 65535, counted from 0"),
     ],
 )
-def test_what_is_no_place_is_refused_with_the_mend(text: str, hint: str) -> None:
+def test_an_invalid_place_is_refused_with_a_hint(text: str, hint: str) -> None:
     with pytest.raises(LocalError) as caught:
         parse_place(text)
     assert hint in str(caught.value)

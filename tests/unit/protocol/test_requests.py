@@ -40,14 +40,14 @@ MALFORMED = load("malformed_requests")
 
 
 @pytest.mark.parametrize("vector", LEGAL, ids=named)
-def test_a_request_means_what_the_text_says(vector: Vector) -> None:
+def test_a_request_has_the_meaning_of_the_specification(vector: Vector) -> None:
     request = parse_request(bytes.fromhex(vector["request"]))
     assert type(request).__name__ == vector["kind"]
     assert meaning(request) == vector["fields"]
 
 
 @pytest.mark.parametrize("vector", LEGAL, ids=named)
-def test_a_request_is_sent_as_it_came(vector: Vector) -> None:
+def test_a_request_is_forwarded_unchanged(vector: Vector) -> None:
     request = parse_request(bytes.fromhex(vector["request"]))
     assert request.encode().hex() == vector.get("encoded", vector["request"])
     assert request.encode()[0] == request.function_code
@@ -85,7 +85,7 @@ def test_a_malformed_request_is_answered_with_the_exception_of_its_diagram(vecto
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
 )
-def test_a_request_that_is_built_encodes_to_the_bytes_of_the_text(request_: Request, pdu: str) -> None:
+def test_a_built_request_encodes_to_the_bytes_of_the_specification(request_: Request, pdu: str) -> None:
     assert request_.encode().hex() == pdu
 
 
@@ -137,7 +137,7 @@ def test_an_opaque_request_has_a_function_code(function_code: int) -> None:
 
 
 @pytest.mark.parametrize("function_code", sorted({*range(1, 128)} - {*FunctionCode}))
-def test_a_function_that_the_codec_does_not_know_is_carried_untouched(function_code: int) -> None:
+def test_an_unknown_function_is_forwarded_unchanged(function_code: int) -> None:
     pdu = bytes((function_code, 1, 2, 3))
     request = parse_request(pdu)
     assert request == OpaqueRequest(function_code, b"\x01\x02\x03")
@@ -160,5 +160,5 @@ def test_of_the_encapsulated_interfaces_only_identification_changes_nothing() ->
 
 
 @pytest.mark.parametrize("pdu", [b"", b"\x08", b"\x08\x00", b"\x2b"])
-def test_what_is_cut_off_before_it_says_what_it_is_may_change_anything(pdu: bytes) -> None:
+def test_a_request_that_is_too_short_to_classify_counts_as_a_write(pdu: bytes) -> None:
     assert may_change_state(pdu)

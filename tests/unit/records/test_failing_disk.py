@@ -55,7 +55,7 @@ def test_a_failed_sync_is_detected_and_writes_are_refused(tmp_path: Path) -> Non
     log.close()
 
 
-def test_what_a_failed_sync_may_have_lost_is_written_again(tmp_path: Path) -> None:
+def test_bytes_that_a_failed_sync_may_have_lost_are_written_again(tmp_path: Path) -> None:
     disk = FakeDisk()
     log = open_log(tmp_path, disk)
     log.append(write(value=1))
@@ -94,7 +94,7 @@ def test_a_disk_that_keeps_failing_stays_an_alarm_and_the_losses_are_recorded_af
     log.close()
 
 
-def test_a_failed_sync_of_a_segment_closed_meanwhile_is_repaired_too(tmp_path: Path) -> None:
+def test_a_failed_sync_of_a_segment_that_was_closed_since_is_repaired_too(tmp_path: Path) -> None:
     disk = FakeDisk()
     log = open_log(tmp_path, disk)
     log.append(write())

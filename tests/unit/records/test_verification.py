@@ -104,7 +104,7 @@ def test_any_single_byte_that_is_changed_is_found(data: st.DataObject, tiny: Pat
     assert verify(tiny).breaks == ()
 
 
-def test_bytes_behind_the_end_are_found(tiny: Path) -> None:
+def test_bytes_after_the_end_are_found(tiny: Path) -> None:
     original = segment(tiny, 1).read_bytes()
     segment(tiny, 1).write_bytes(original[:-10] + b"?" + original[-9:])
     try:
@@ -176,7 +176,7 @@ def test_more_missing_than_the_bound_removed_is_found(tmp_path: Path) -> None:
     assert first_bad(tmp_path).fault is Fault.UNRECORDED
 
 
-def test_a_removal_that_is_recorded_and_not_yet_carried_out_is_good(tmp_path: Path) -> None:
+def test_a_removal_that_is_recorded_and_not_yet_done_is_good(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     while not any(isinstance(each.record, SegmentRemoved) for each in read(tmp_path, after=600)):
         log.append(write())

@@ -75,7 +75,7 @@ def test_a_new_authority_is_a_root_a_private_key_and_an_empty_list(authority: Au
     assert _revoked(authority) == set()
 
 
-def test_the_root_says_what_it_is(authority: Authority) -> None:
+def test_the_root_has_the_extensions_of_an_authority(authority: Authority) -> None:
     root = authority.root
     assert isinstance(root.public_key(), ec.EllipticCurvePublicKey)
     assert (root.not_valid_after_utc - datetime.now(UTC)).days == 7304
@@ -87,7 +87,7 @@ def test_the_root_says_what_it_is(authority: Authority) -> None:
     assert root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).critical is False
 
 
-def test_a_leaf_says_what_it_is_and_begins_a_little_earlier(authority: Authority) -> None:
+def test_a_leaf_has_the_extensions_of_a_client_and_begins_slightly_earlier(authority: Authority) -> None:
     leaf = _leaf(authority.issue("op", role="Operator", days=10))
     assert leaf.subject.rfc4514_string() == "CN=op"
     constraints = leaf.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -115,7 +115,7 @@ def test_a_leaf_with_a_host_can_be_a_server_too(authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.RSA_3072])
-def test_rsa_is_made_when_asked_for(authority: Authority, kind: KeyKind) -> None:
+def test_an_rsa_key_is_made_on_request(authority: Authority, kind: KeyKind) -> None:
     leaf = _leaf(authority.issue("gw", files=KeyFiles(kind=kind)))
     key = leaf.public_key()
     assert isinstance(key, rsa.RSAPublicKey)
@@ -123,7 +123,7 @@ def test_rsa_is_made_when_asked_for(authority: Authority, kind: KeyKind) -> None
     assert leaf.extensions.get_extension_for_class(x509.KeyUsage).value.key_encipherment is True
 
 
-def test_certificate_and_key_go_where_they_are_asked_for_and_fit(authority: Authority, tmp_path: Path) -> None:
+def test_certificate_and_key_are_written_to_the_given_paths_and_match(authority: Authority, tmp_path: Path) -> None:
     done = authority.issue("op", files=KeyFiles(directory=tmp_path / "new" / "folder"))
     assert (done.certificate, done.key) == (tmp_path / "new/folder/op.crt", tmp_path / "new/folder/op.key")
     assert _mode(tmp_path / "new/folder/op.key") == 0o600
@@ -134,7 +134,7 @@ def test_certificate_and_key_go_where_they_are_asked_for_and_fit(authority: Auth
     assert (authority.folder.issued / f"{done.serial}.crt").exists()
 
 
-def test_a_leaf_never_outlives_its_root_and_that_is_said(tmp_path: Path) -> None:
+def test_a_leaf_never_outlives_its_root_and_a_note_states_it(tmp_path: Path) -> None:
     authority = Authority.create(tmp_path / "ca", "Plant", RootOptions(days=30))
     done = authority.issue("op")
     assert done.not_after == authority.root.not_valid_after_utc
@@ -148,7 +148,7 @@ def test_an_expired_authority_issues_nothing(authority: Authority) -> None:
     assert authority.list() == ()
 
 
-def test_issuing_a_name_again_takes_a_new_serial_keeps_the_key_and_says_that_the_old_one_stays_valid(
+def test_issuing_a_name_again_takes_a_new_serial_keeps_the_key_and_notes_that_the_old_one_stays_valid(
     authority: Authority,
 ) -> None:
     first = authority.issue("op", role="Viewer")
@@ -166,7 +166,7 @@ def test_issuing_a_name_again_takes_a_new_serial_keeps_the_key_and_says_that_the
     assert Identity.load(first.certificate, first.key).subject == "CN=op"
 
 
-def test_a_new_key_is_made_only_when_asked_for(authority: Authority) -> None:
+def test_a_new_key_is_made_only_on_request(authority: Authority) -> None:
     first = authority.issue("op")
     assert first.key is not None
     key = first.key.read_bytes()
@@ -195,7 +195,7 @@ def test_an_encrypted_key_of_a_leaf_opens_with_its_passphrase(authority: Authori
         authority.issue("op")
 
 
-def test_an_encrypted_authority_signs_only_with_its_passphrase_and_lists_without(tmp_path: Path) -> None:
+def test_an_encrypted_authority_needs_its_passphrase_to_sign_and_not_to_list(tmp_path: Path) -> None:
     Authority.create(tmp_path / "ca", "Plant", RootOptions(passphrase=b"secret"))
     assert b"ENCRYPTED" in (tmp_path / "ca/ca.key").read_bytes()
     assert Authority.open(tmp_path / "ca").list() == ()
@@ -213,13 +213,13 @@ def test_an_authority_is_never_overwritten(authority: Authority) -> None:
     assert before == {path: path.read_bytes() for path in before}
 
 
-def test_a_folder_without_an_authority_says_how_to_make_one(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_an_authority_names_the_command_that_creates_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Authority.open(tmp_path)
     assert caught.value.hint == f"make one with sealbus ca init {tmp_path}"
 
 
-def test_a_key_that_is_not_the_authoritys_signs_nothing(authority: Authority) -> None:
+def test_a_key_of_another_authority_signs_nothing(authority: Authority) -> None:
     authority.folder.key.write_bytes(encode_key(make_key()))
     with pytest.raises(ConfigError, match="does not belong to"):
         authority.issue("op")
@@ -233,7 +233,7 @@ def test_a_broken_index_is_named_and_stops_everything(authority: Authority) -> N
             act()
 
 
-def test_bad_wishes_leave_no_trace(authority: Authority) -> None:
+def test_an_invalid_request_writes_nothing(authority: Authority) -> None:
     acts: list[Callable[[], object]] = [
         lambda: authority.issue("../op"),
         lambda: authority.issue("op", role=""),
@@ -264,7 +264,7 @@ def test_revoking_a_name_revokes_all_its_certificates_and_no_other(authority: Au
 
 
 @pytest.mark.parametrize("spelling", ["as listed", "lower case", "with 0x", "with colons"])
-def test_revoking_a_serial_revokes_that_one_however_it_is_written(authority: Authority, spelling: str) -> None:
+def test_revoking_a_serial_revokes_that_one_in_any_spelling(authority: Authority, spelling: str) -> None:
     first, second = authority.issue("op"), authority.issue("op")
     serial = second.serial
     spelled = {
@@ -278,7 +278,7 @@ def test_revoking_a_serial_revokes_that_one_however_it_is_written(authority: Aut
     assert first.serial not in _revoked(authority)
 
 
-def test_a_key_in_foreign_hands_is_not_certified_again(authority: Authority) -> None:
+def test_a_compromised_key_is_not_certified_again(authority: Authority) -> None:
     stolen = authority.issue("op")
     authority.revoke("op", reason="keyCompromise")
     with pytest.raises(ConfigError, match="revoked as compromised"):
@@ -286,7 +286,7 @@ def test_a_key_in_foreign_hands_is_not_certified_again(authority: Authority) -> 
     assert authority.issue("op", files=KeyFiles(replace=True)).serial != stolen.serial
 
 
-def test_a_key_that_was_revoked_for_no_given_reason_is_worth_a_note(authority: Authority) -> None:
+def test_a_key_that_was_revoked_without_a_reason_gets_a_note(authority: Authority) -> None:
     old = authority.issue("op")
     authority.revoke("op")
     notes = authority.issue("op").notes
@@ -303,7 +303,7 @@ def test_revoking_again_changes_nothing_but_writes_a_new_list(authority: Authori
     assert _revoked(authority) == {done.serial}
 
 
-def test_revoking_what_was_never_issued_is_refused(authority: Authority) -> None:
+def test_revoking_an_unknown_certificate_is_refused(authority: Authority) -> None:
     for unknown in ("nobody", "0A", "", "0x"):
         with pytest.raises(ConfigError, match="no certificate has the name or serial"):
             authority.revoke(unknown)
@@ -385,7 +385,7 @@ def test_a_signed_request_has_the_role_that_the_operator_gives_whatever_it_asks_
     assert [(one.name, one.role) for one in authority.list()] == [("pump", role)]
 
 
-def test_signing_does_not_tear_a_certificate_from_its_key(authority: Authority, tmp_path: Path) -> None:
+def test_signing_does_not_overwrite_the_certificate_of_another_key(authority: Authority, tmp_path: Path) -> None:
     key = make_key()
     authority.issue("pump")
     with pytest.raises(ConfigError, match="a key of the same name"):
@@ -432,7 +432,7 @@ def test_processes_that_issue_at_the_same_time_wait_for_each_other(authority: Au
         ("sealbus.security.authority.write_atomically", [CertificateState.VALID]),
     ],
 )
-def test_an_authority_killed_before_any_step_of_issuing_goes_on_as_if_nothing_had_been(
+def test_an_authority_killed_before_any_step_of_issuing_continues_without_a_trace(
     authority: Authority, step: str, listed: list[CertificateState]
 ) -> None:
     folder = authority.folder.directory
@@ -451,7 +451,7 @@ def test_an_authority_killed_before_any_step_of_issuing_goes_on_as_if_nothing_ha
     assert done.serial in _revoked(authority)
 
 
-def test_an_authority_killed_while_revoking_says_so_and_mends_itself(authority: Authority) -> None:
+def test_an_authority_killed_while_revoking_reports_it_and_recovers(authority: Authority) -> None:
     done = authority.issue("op")
     code = (
         "from unittest import mock\n"

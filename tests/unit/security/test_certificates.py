@@ -1,4 +1,4 @@
-"""What may stand in a certificate: names, roles and hosts."""
+"""What a certificate may contain: names, roles and hosts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sealbus.security.issuing import check_lifetime, check_name
         ("[::1]", x509.IPAddress(ipaddress.ip_address("::1"))),
     ],
 )
-def test_host_names_and_addresses_are_told_apart(text: str, name: x509.GeneralName) -> None:
+def test_host_names_and_addresses_are_distinguished(text: str, name: x509.GeneralName) -> None:
     assert parse_host(text) == name
 
 
@@ -54,25 +54,25 @@ def test_host_names_and_addresses_are_told_apart(text: str, name: x509.GeneralNa
         "[plc]",
     ],
 )
-def test_what_is_neither_is_refused_with_the_mend(text: str) -> None:
+def test_a_text_that_is_neither_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(ConfigError, match="neither a host name nor an IP address") as caught:
         parse_host(text)
     assert caught.value.key == "--host"
 
 
 @pytest.mark.parametrize("role", ["Operator", "Bediener für Pumpe №1", "操作员", "r" * 1024, "a,b", " "])
-def test_any_readable_role_can_be_given(role: str) -> None:
+def test_any_printable_role_can_be_issued(role: str) -> None:
     assert check_role(role) == role
 
 
 @pytest.mark.parametrize("role", ["", "a\0b", "a\nb", "\x1b[31m", "\x7f", "r" * 1025, "\ud800"])
-def test_roles_that_are_not_printable_or_would_be_rejected_cannot(role: str) -> None:
+def test_roles_that_are_not_printable_or_would_be_rejected_are_refused(role: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_role(role)
     assert caught.value.key == "--role"
 
 
-def test_a_role_that_is_rarely_meant_gets_a_note() -> None:
+def test_a_role_that_is_probably_a_mistake_gets_a_note() -> None:
     assert list(role_notes(None)) == list(role_notes("Operator")) == []
     assert list(role_notes("Operator ")) == ["the role begins or ends with a space, which is part of it"]
     assert list(role_notes("r" * 65)) == [
@@ -81,7 +81,7 @@ def test_a_role_that_is_rarely_meant_gets_a_note() -> None:
 
 
 @pytest.mark.parametrize("name", ["op", "a", "gateway-1", "pump 7", "anna@plant.example", "Bediener_ü", "1", "p" * 64])
-def test_names_that_are_safe_as_file_names_are_taken(name: str) -> None:
+def test_names_that_are_safe_as_file_names_are_accepted(name: str) -> None:
     assert check_name(name) == name
 
 
@@ -90,7 +90,7 @@ def test_names_that_are_safe_as_file_names_are_taken(name: str) -> None:
     ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-rf", " a", "a ", "a.", "a\n", "a\0", "ca", "CA", "a" * 65]
     + ["0123456789ABCDEF", "a:b", "*", "$(x)"],
 )
-def test_names_that_are_not_are_refused(name: str) -> None:
+def test_names_that_are_not_safe_as_file_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot be the name of a certificate"):
         check_name(name)
 
@@ -101,14 +101,14 @@ def test_a_common_name_is_plain_text(name: str) -> None:
         common_name(name)
 
 
-def test_a_life_has_at_least_a_day_and_an_end() -> None:
+def test_a_validity_has_at_least_a_day_and_an_end() -> None:
     assert check_lifetime(1).days == 1
     for days in (0, -1, 40_000, 10**9):
         with pytest.raises(ConfigError, match="a lifetime of"):
             check_lifetime(days)
 
 
-def test_a_reason_is_one_that_the_standard_knows() -> None:
+def test_a_revocation_reason_must_be_in_the_standard() -> None:
     assert check_reason("keyCompromise") == "keyCompromise"
     with pytest.raises(ConfigError, match="is not a reason for revocation"):
         check_reason("because")

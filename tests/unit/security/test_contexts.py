@@ -79,7 +79,7 @@ def _only(context: ssl.SSLContext, version: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 @both_versions
-def test_two_sides_of_one_authority_meet(tmp_path: Path, version: ssl.TLSVersion) -> None:
+def test_two_peers_of_one_authority_connect(tmp_path: Path, version: ssl.TLSVersion) -> None:
     server, client = handshake(_server(tmp_path), _only(_client(tmp_path), version), host="plc.example")
     assert client.version() == version.name.replace("v1_", "v1.")
     assert server.getpeercert(binary_form=True) == OPERATOR.der
@@ -185,7 +185,7 @@ SUITES = [
 
 
 @pytest.mark.parametrize(("suite", "kind"), SUITES)
-def test_a_server_with_both_kinds_of_certificate_meets_clients_of_both_worlds(
+def test_a_server_with_both_kinds_of_certificate_serves_clients_of_both_kinds(
     tmp_path: Path, suite: str, kind: str
 ) -> None:
     client = careless_client(tmp_path, OPERATOR, version=TLS_1_2, ciphers=suite)
@@ -196,7 +196,7 @@ def test_a_server_with_both_kinds_of_certificate_meets_clients_of_both_worlds(
     assert end.getpeercert(binary_form=True) == {"ecdsa": SERVER_LEAF, "rsa": RSA_SERVER_LEAF}[kind].der
 
 
-def test_the_server_chooses_in_the_order_of_secure_sunspec(tmp_path: Path) -> None:
+def test_the_server_chooses_suites_in_the_order_of_secure_sunspec(tmp_path: Path) -> None:
     offered = [suite for suite, kind in SUITES if kind == "ecdsa"]
     server = _server(tmp_path)
     chosen = []
@@ -235,13 +235,13 @@ def test_suites_without_encryption_forward_secrecy_or_a_good_mac_are_refused(tmp
         (TlsOptions(unsafe_null_encryption=True), "NULL-SHA256"),
     ],
 )
-def test_suites_of_version_21_need_their_switch(tmp_path: Path, options: TlsOptions, suite: str) -> None:
+def test_suites_of_version_21_need_their_unsafe_setting(tmp_path: Path, options: TlsOptions, suite: str) -> None:
     client = careless_client(tmp_path, OPERATOR, version=TLS_1_2, ciphers=suite)
     _, end = handshake(_server(tmp_path, SERVER_LEAF, RSA_SERVER_LEAF, options=options), client)
     assert (end.cipher() or ("",))[0] == suite
 
 
-def test_a_suite_that_encrypts_goes_before_one_that_does_not(tmp_path: Path) -> None:
+def test_suites_that_encrypt_are_preferred(tmp_path: Path) -> None:
     options = TlsOptions(unsafe_v21_cbc=True, unsafe_null_encryption=True)
     server = _server(tmp_path, RSA_SERVER_LEAF, options=options)
     assert server.get_ciphers()[-1]["name"] == "NULL-SHA256"
@@ -258,7 +258,7 @@ def test_a_client_that_offers_both_puts_the_suite_without_encryption_last(tmp_pa
 
 
 @pytest.mark.parametrize("switch", ["unsafe_v21_cbc", "unsafe_null_encryption"])
-def test_a_switch_that_cannot_work_without_an_rsa_certificate_says_so(tmp_path: Path, switch: str) -> None:
+def test_an_unsafe_suite_without_an_rsa_certificate_is_an_error(tmp_path: Path, switch: str) -> None:
     options = TlsOptions(unsafe_v21_cbc=switch == "unsafe_v21_cbc", unsafe_null_encryption=switch != "unsafe_v21_cbc")
     with pytest.raises(ConfigError, match="needs an RSA certificate") as caught:
         _server(tmp_path, options=options)
@@ -278,7 +278,7 @@ def test_the_whole_chain_is_sent_up_to_the_root_even_if_the_file_leaves_it_out(
 
 @both_versions
 @pytest.mark.parametrize("host", ["plc.example", "PLC.example", "127.0.0.1", "::1"])
-def test_a_server_is_known_by_each_name_and_address_in_its_certificate(
+def test_a_server_is_accepted_by_each_name_and_address_in_its_certificate(
     tmp_path: Path, host: str, version: ssl.TLSVersion
 ) -> None:
     handshake(_server(tmp_path), _only(_client(tmp_path), version), host=host)
@@ -301,7 +301,7 @@ def test_a_server_of_the_same_authority_with_another_name_is_refused(
     assert explain_tls_error(caught.value) == reason
 
 
-def test_a_client_cannot_dial_without_saying_whom(tmp_path: Path) -> None:
+def test_a_client_cannot_dial_without_a_server_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="server_hostname"):
         handshake(_server(tmp_path), _client(tmp_path))
 
@@ -342,7 +342,7 @@ LISTS = {
 
 @both_versions
 @pytest.mark.parametrize("kind", LISTS)
-def test_once_there_are_lists_each_certificate_of_a_chain_needs_one_in_date(
+def test_with_lists_each_certificate_of_a_chain_needs_a_current_one(
     tmp_path: Path, kind: str, version: ssl.TLSVersion
 ) -> None:
     credential, lists, reason = LISTS[kind]
@@ -368,7 +368,7 @@ def test_a_client_checks_the_lists_of_its_servers_too(tmp_path: Path, version: s
     assert explain_tls_error(caught.value) == "its certificate was revoked"
 
 
-def test_an_encrypted_key_never_asks_on_the_terminal(tmp_path: Path) -> None:
+def test_an_encrypted_key_never_prompts_on_the_terminal(tmp_path: Path) -> None:
     certificate, key = SERVER_LEAF.save(tmp_path, "plc", password=b"secret")
     server = build_server_context(Identity.load(certificate, key, b"secret"), _trust(tmp_path))
     handshake(server, _client(tmp_path), host="plc.example")
@@ -401,6 +401,6 @@ def test_a_context_that_keeps_many_sessions_wants_renewal(tmp_path: Path, monkey
     assert [*found, wants_renewal(server)] == [False, False, True]
 
 
-def test_the_dates_of_the_factory_are_what_these_tests_think() -> None:
+def test_the_certificate_factory_has_the_dates_that_these_tests_need() -> None:
     assert LONG_AGO < YESTERDAY < NOW < TOMORROW < FAR_OFF
     assert timedelta(days=2) == TOMORROW - YESTERDAY

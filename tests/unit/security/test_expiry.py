@@ -21,7 +21,7 @@ def _all(folder: Path, *, list_days: int = 300) -> tuple[Identity, Trust]:
     return identity, Trust.load(save_trust(folder / "ca.crt", ROOT), save_crl(folder / "ca.crl", crl))
 
 
-def test_everything_that_runs_out_is_listed_with_its_file(tmp_path: Path) -> None:
+def test_everything_that_expires_is_listed_with_its_file(tmp_path: Path) -> None:
     expiries = expiries_of(*_all(tmp_path))
     assert [(one.kind, one.file, one.subject, one.days_left(NOW)) for one in expiries] == [
         (ExpiryKind.CERTIFICATE, str(tmp_path / "plc.crt"), "CN=plc", 40),
@@ -31,7 +31,7 @@ def test_everything_that_runs_out_is_listed_with_its_file(tmp_path: Path) -> Non
     ]
 
 
-def test_a_certificate_warns_in_its_last_thirty_days(tmp_path: Path) -> None:
+def test_a_certificate_is_listed_in_its_last_thirty_days(tmp_path: Path) -> None:
     expiries = expiries_of(_all(tmp_path)[0])
     assert certificates_near_expiry(expiries, NOW) == []
     assert certificates_near_expiry(expiries, NOW + 10 * DAY - timedelta(seconds=1)) == []
@@ -39,20 +39,20 @@ def test_a_certificate_warns_in_its_last_thirty_days(tmp_path: Path) -> None:
     assert near.subject == "CN=plc"
 
 
-def test_the_most_urgent_comes_first_and_what_is_over_stays(tmp_path: Path) -> None:
+def test_the_first_to_expire_is_listed_first_and_expired_ones_stay(tmp_path: Path) -> None:
     near = certificates_near_expiry(expiries_of(*_all(tmp_path)), FAR_OFF + DAY)
     assert near[0].days_left(FAR_OFF + DAY) == -261
     assert len(near) == 4
 
 
-def test_a_list_of_a_week_warns_in_its_last_third_not_all_the_time(tmp_path: Path) -> None:
+def test_a_revocation_list_of_a_week_is_listed_only_in_its_last_third(tmp_path: Path) -> None:
     expiries = expiries_of(trust=_all(tmp_path, list_days=6)[1])
     assert certificates_near_expiry(expiries, NOW + 4 * DAY - timedelta(seconds=1)) == []
     (near,) = certificates_near_expiry(expiries, NOW + 4 * DAY)
     assert near.kind is ExpiryKind.REVOCATION_LIST
 
 
-def test_the_sentence_says_what_where_and_when(tmp_path: Path) -> None:
+def test_the_warning_names_the_object_the_file_and_the_time(tmp_path: Path) -> None:
     one = expiries_of(_all(tmp_path)[0])[0]
     end = f"{NOW + 40 * DAY:%Y-%m-%d %H:%M} UTC"
     assert one.sentence(NOW) == f"{tmp_path}/plc.crt: the certificate of CN=plc ends on {end} (40 days)"

@@ -74,9 +74,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> OpensslAuthority:
 
 @pytest.mark.parametrize("key", ["ec -pkeyopt ec_paramgen_curve:P-256", "rsa:2048"])
 @pytest.mark.parametrize("by", ["root", "issuer"])
-def test_leaves_of_the_openssl_program_meet_and_bring_their_role(
-    authority: OpensslAuthority, by: str, key: str
-) -> None:
+def test_leaves_of_the_openssl_program_connect_with_their_role(authority: OpensslAuthority, by: str, key: str) -> None:
     trust = Trust.load(authority.folder / "root.crt")
     server = build_server_context(Identity.load(*authority.sign("server", by=by, section="server", key=key)), trust)
     client = build_client_context(Identity.load(*authority.sign("operator", by=by, section="operator", key=key)), trust)
@@ -131,7 +129,7 @@ def test_a_request_of_the_openssl_program_can_be_signed(authority: OpensslAuthor
 
 
 @pytest.mark.parametrize(("key", "words"), [("rsa:1024", "1024 bits"), ("ed25519", "kind that is not signed")])
-def test_a_request_with_a_weak_or_strange_key_is_refused(authority: OpensslAuthority, key: str, words: str) -> None:
+def test_a_request_with_a_weak_or_unsupported_key_is_refused(authority: OpensslAuthority, key: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         SigningRequest.load(authority.request("weak", key=key))
 
@@ -143,7 +141,7 @@ def test_a_weakly_signed_request_is_refused(authority: OpensslAuthority, digest:
         SigningRequest.load(path)
 
 
-def test_the_commands_of_the_document_make_what_it_says(tmp_path: Path) -> None:
+def test_the_commands_in_the_document_have_the_documented_result(tmp_path: Path) -> None:
     text = (Path(__file__).parents[3] / "docs/certificates.md").read_text(encoding="utf-8")
     (commands,) = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     subprocess.run(["sh", "-e"], input=commands, cwd=tmp_path, text=True, check=True, capture_output=True)

@@ -32,7 +32,7 @@ def test_an_identity_does_not_show_its_key(tmp_path: Path) -> None:
     assert "PRIVATE" not in repr(Identity.load(*LEAF.save(tmp_path, "plc")))
 
 
-def test_it_ends_when_the_first_certificate_of_its_chain_does(tmp_path: Path) -> None:
+def test_an_identity_expires_with_the_first_certificate_of_its_chain(tmp_path: Path) -> None:
     root = make_root(not_after=TOMORROW)
     assert Identity.load(*make_leaf(root).save(tmp_path, "plc")).not_after == TOMORROW
 
@@ -42,11 +42,11 @@ def test_an_encrypted_key_opens_with_its_password(tmp_path: Path) -> None:
     assert Identity.load(*files, b"secret").subject == "CN=plc"
 
 
-def test_a_password_for_a_key_that_has_none_does_no_harm(tmp_path: Path) -> None:
+def test_a_password_for_an_unencrypted_key_is_ignored(tmp_path: Path) -> None:
     assert Identity.load(*LEAF.save(tmp_path, "plc"), b"secret").subject == "CN=plc"
 
 
-def test_an_ecdsa_and_an_rsa_pair_go_together(tmp_path: Path) -> None:
+def test_an_ecdsa_and_an_rsa_pair_can_be_combined(tmp_path: Path) -> None:
     pairs = [LEAF.save(tmp_path, "ec"), make_leaf(ROOT, "plc", key=rsa_key()).save(tmp_path, "rsa")]
     assert len(Identity.load([pair[0] for pair in pairs], [pair[1] for pair in pairs]).pairs) == 2
 
@@ -79,7 +79,7 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
 
 @pytest.mark.parametrize("broken", ["plc.crt", "plc.key"])
 @pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"])
-def test_a_file_that_is_not_what_it_should_be_is_named(tmp_path: Path, broken: str, content: bytes) -> None:
+def test_a_file_with_the_wrong_content_is_named(tmp_path: Path, broken: str, content: bytes) -> None:
     files = LEAF.save(tmp_path, "plc")
     (tmp_path / broken).write_bytes(content)
     assert _refusal(*files).file == str(tmp_path / broken)
@@ -133,7 +133,7 @@ def test_an_expired_issuer_in_the_chain_is_refused(tmp_path: Path) -> None:
     assert "CN=Old issuer expired" in str(_refusal(*make_leaf(issuer).save(tmp_path, "plc")))
 
 
-def test_a_key_that_others_can_read_is_worth_a_warning(tmp_path: Path) -> None:
+def test_a_key_that_others_can_read_gives_a_warning(tmp_path: Path) -> None:
     certificate, key = LEAF.save(tmp_path, "plc")
     key.chmod(0o640)
     assert Identity.load(certificate, key).warnings == (
@@ -141,7 +141,7 @@ def test_a_key_that_others_can_read_is_worth_a_warning(tmp_path: Path) -> None:
     )
 
 
-def test_a_chain_that_leads_to_no_root_is_worth_a_warning_unless_the_trust_files_complete_it(tmp_path: Path) -> None:
+def test_a_chain_without_a_root_gives_a_warning_unless_the_trust_files_complete_it(tmp_path: Path) -> None:
     identity = Identity.load(*Credential((LEAF.certificate,), LEAF.key).save(tmp_path, "plc"))
     assert "ends at CN=Test root, which is in no file" in identity.chain_warnings([])[0]
     assert identity.chain_warnings([ROOT.certificate]) == []

@@ -7,16 +7,16 @@ from sealbus.security import printable
 from sealbus.security.names import render_name
 
 
-def test_line_breaks_escapes_and_nul_are_shown_not_sent() -> None:
+def test_line_breaks_escapes_and_nul_are_escaped() -> None:
     assert printable("a\r\nb\x1b[31m\0") == "a\\r\\nb\\x1b[31m\\x00"
     assert printable("\u202eevil") == "\\u202eevil"
 
 
-def test_what_can_be_read_stays() -> None:
+def test_printable_text_is_unchanged() -> None:
     assert printable("Bediener für Pumpe №1") == "Bediener für Pumpe №1"
 
 
-def test_a_long_text_is_cut_where_it_says_so() -> None:
+def test_a_long_text_is_cut_and_the_cut_is_marked() -> None:
     assert printable("x" * 300) == "x" * 253 + "..."
 
 

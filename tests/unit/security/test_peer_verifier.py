@@ -71,7 +71,7 @@ class Gate:
     def meet(self, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> tuple[Peer, ssl.SSLSession]:
         server, end = handshake(self.context, client, session=session)
         assert server.session_reused is (session is not None)
-        self._open.append(server)  # OpenSSL forgets the session of a connection that is dropped without a close
+        self._open.append(server)  # OpenSSL drops the session of a connection that is dropped without a close
         assert end.session is not None
         return self.verifier.peer(server, NOW), end.session
 
@@ -106,7 +106,7 @@ def test_a_peer_ends_with_the_first_certificate_of_its_chain(tmp_path: Path, ver
 
 
 @both_versions
-def test_a_resumed_session_brings_the_role_back(gate: Gate, version: ssl.TLSVersion) -> None:
+def test_a_resumed_session_has_the_role_again(gate: Gate, version: ssl.TLSVersion) -> None:
     client = gate.client(make_leaf(ISSUER, role="Operator"), version)
     first, session = gate.meet(client)
     second, session = gate.meet(client, session)
@@ -216,13 +216,13 @@ def test_the_memory_of_a_verifier_is_bounded_and_keeps_the_latest_peers(gate: Ga
 @pytest.mark.parametrize(
     ("leaf", "detail"),
     [
-        (make_leaf(ROOT), "it carries no role"),
-        (make_leaf(ROOT, role="Operator", role_der=[utf8_string(b"Admin")]), "the role stands there twice"),
+        (make_leaf(ROOT), "it has no role extension"),
+        (make_leaf(ROOT, role="Operator", role_der=[utf8_string(b"Admin")]), "the role occurs twice"),
         (make_leaf(ROOT, role_der=[b"\x13\x05Admin"]), "the role has ASN.1 tag 13, not 0C (UTF8String)"),
         (make_leaf(ROOT, role_der=[utf8_string(b"r" * 65_536)]), "the role has 65536 bytes, more than 1024"),
     ],
 )
-def test_whatever_the_role_the_handshake_completes_and_resumes(
+def test_the_handshake_completes_and_resumes_with_any_role(
     gate: Gate, version: ssl.TLSVersion, leaf: Credential, detail: str
 ) -> None:
     client = gate.client(leaf, version)
@@ -233,7 +233,7 @@ def test_whatever_the_role_the_handshake_completes_and_resumes(
 
 @both_versions
 @pytest.mark.parametrize("key_usage", [True, False])
-def test_the_certificate_of_an_authority_does_not_stand_for_a_person(
+def test_the_certificate_of_an_authority_does_not_identify_a_peer(
     gate: Gate, version: ssl.TLSVersion, key_usage: bool
 ) -> None:
     authority = make_leaf(ROOT, role="Operator", authority=True, key_usage=key_usage, usages=None)
@@ -242,9 +242,7 @@ def test_the_certificate_of_an_authority_does_not_stand_for_a_person(
 
 
 @both_versions
-def test_a_short_key_is_refused_even_if_null_encryption_lowered_the_guard(
-    tmp_path: Path, version: ssl.TLSVersion
-) -> None:
+def test_a_short_key_is_refused_even_with_null_encryption_allowed(tmp_path: Path, version: ssl.TLSVersion) -> None:
     gate = Gate(tmp_path, unsafe=True)
     with pytest.raises(PeerError, match="its RSA key has 1024 bits"):
         gate.meet(gate.client(make_leaf(ROOT, key=rsa_key(1024)), version))
@@ -263,9 +261,7 @@ def test_a_curve_below_p_256_is_refused(gate: Gate) -> None:
 
 @pytest.mark.needs("openssl")
 @both_versions
-def test_a_weak_signature_is_refused_even_if_null_encryption_lowered_the_guard(
-    tmp_path: Path, version: ssl.TLSVersion
-) -> None:
+def test_a_weak_signature_is_refused_even_with_null_encryption_allowed(tmp_path: Path, version: ssl.TLSVersion) -> None:
     gate = Gate(tmp_path, unsafe=True)
     with pytest.raises(PeerError, match="it is signed with SHA1"):
         gate.meet(gate.client(weakly_signed(tmp_path, ROOT), version))
@@ -277,7 +273,7 @@ def test_a_subject_is_shown_on_one_line(gate: Gate) -> None:
 
 
 @both_versions
-def test_a_client_knows_its_server_in_the_same_way(gate: Gate, version: ssl.TLSVersion, tmp_path: Path) -> None:
+def test_a_client_identifies_its_server_in_the_same_way(gate: Gate, version: ssl.TLSVersion, tmp_path: Path) -> None:
     client = build_client_context(Identity.load(*OPERATOR.save(tmp_path, "operator")), gate.trust)
     client.maximum_version = version
     _, end = handshake(gate.context, client, host="plc.example")

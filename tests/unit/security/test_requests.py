@@ -41,7 +41,7 @@ def _role(der: bytes) -> x509.UnrecognizedExtension:
     return x509.UnrecognizedExtension(ROLE_OID, der)
 
 
-def test_everything_it_asks_for_is_shown(tmp_path: Path) -> None:
+def test_everything_that_a_request_contains_is_shown(tmp_path: Path) -> None:
     names = x509.SubjectAlternativeName(
         [
             x509.DNSName("pump.example"),
@@ -61,12 +61,12 @@ def test_everything_it_asks_for_is_shown(tmp_path: Path) -> None:
     ]
 
 
-def test_one_that_asks_for_little_is_shown_too(tmp_path: Path) -> None:
+def test_a_request_with_little_content_is_shown_too(tmp_path: Path) -> None:
     shown = dict(SigningRequest.load(_request(tmp_path, encoding=Encoding.DER)).describe())
     assert (shown["hosts"], shown["role asked for"]) == ("none", "none")
 
 
-def test_a_malformed_role_is_shown_as_that(tmp_path: Path) -> None:
+def test_a_malformed_role_is_shown_as_malformed(tmp_path: Path) -> None:
     shown = dict(SigningRequest.load(_request(tmp_path, extensions=(_role(b"\x13\x01A"),))).describe())
     assert shown["role asked for"] == "malformed, ignored: the role has ASN.1 tag 13, not 0C (UTF8String)"
 
@@ -82,7 +82,7 @@ def test_a_changed_request_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"hello", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----"]
 )
-def test_what_is_no_request_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_request_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.csr"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="no signing request"):
@@ -90,7 +90,7 @@ def test_what_is_no_request_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "pump\nCN=boss", "pump\x1b[2J"])
-def test_a_subject_that_is_empty_or_plays_tricks_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_empty_or_deceptive_subject_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="empty or holds control characters"):
         SigningRequest.load(_request(tmp_path, name))
 

@@ -15,7 +15,7 @@ ROOT = make_root()
 PRESENT, ABSENT, MALFORMED = RoleFinding.PRESENT, RoleFinding.ABSENT, RoleFinding.MALFORMED
 
 
-def test_the_bytes_of_the_reference_certificate_are_the_operator() -> None:
+def test_the_reference_certificate_has_the_role_operator() -> None:
     der = bytes.fromhex("0C 08 4F 70 65 72 61 74 6F 72")
     assert role_of(make_leaf(ROOT, role_der=[der]).certificate) == PeerRole("Operator", PRESENT)
 
@@ -43,15 +43,15 @@ def test_der_is_read_as_well_as_a_parsed_certificate() -> None:
         "r" * LONGEST_ROLE_BYTES,
     ],
 )
-def test_a_role_is_the_whole_string_and_nothing_is_changed_in_it(role: str) -> None:
+def test_a_role_is_the_whole_string_unchanged(role: str) -> None:
     assert role_of(make_leaf(ROOT, role=role).certificate) == PeerRole(role, PRESENT)
 
 
-def test_a_critical_role_is_read_where_a_stack_lets_it_through() -> None:
+def test_a_critical_role_extension_is_read() -> None:
     assert role_of(make_leaf(ROOT, role="Operator", role_critical=True).certificate).value == "Operator"
 
 
-def test_no_role_is_absent() -> None:
+def test_without_a_role_the_finding_is_absent() -> None:
     role = role_of(make_leaf(ROOT).certificate)
     assert (role.value, role.finding) == ("", ABSENT)
 
@@ -101,20 +101,20 @@ def test_a_role_under_another_identifier_is_absent(oid: str) -> None:
         ("0C 01 00", "NUL"),
     ],
 )
-def test_what_is_not_one_utf8_string_is_the_null_role_and_says_why(der: str, detail: str) -> None:
+def test_an_extension_that_is_not_one_utf8_string_gives_the_null_role_and_a_reason(der: str, detail: str) -> None:
     role = role_of(make_leaf(ROOT, role_der=[bytes.fromhex(der)]).certificate)
     assert (role.value, role.finding) == ("", MALFORMED)
     assert detail in role.detail
 
 
 @pytest.mark.parametrize("second", ["Operator", "Admin", ""])
-def test_two_roles_are_no_role_not_even_if_they_are_equal(second: str) -> None:
+def test_two_roles_give_the_null_role_even_if_they_are_equal(second: str) -> None:
     leaf = make_leaf(ROOT, role="Operator", role_der=[utf8_string(second.encode())])
-    assert role_of(leaf.certificate) == PeerRole("", MALFORMED, "the role stands there twice")
+    assert role_of(leaf.certificate) == PeerRole("", MALFORMED, "the role occurs twice")
 
 
 @pytest.mark.parametrize("size", [LONGEST_ROLE_BYTES + 1, 4096, 65_536])
-def test_a_role_that_is_too_long_is_no_role_rather_than_a_shortened_one(size: int) -> None:
+def test_a_role_that_is_too_long_gives_the_null_role_and_is_not_shortened(size: int) -> None:
     role = role_of(make_leaf(ROOT, role_der=[utf8_string(b"r" * size)]).certificate)
     assert role == PeerRole("", MALFORMED, f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}")
 
@@ -124,7 +124,7 @@ def test_the_role_of_an_authority_is_not_inherited() -> None:
     assert role_of(make_leaf(issuer).certificate).finding is ABSENT
 
 
-def test_bytes_that_are_no_certificate_are_the_null_role() -> None:
+def test_bytes_that_are_not_a_certificate_give_the_null_role() -> None:
     for der in (b"", b"\x30", b"\x30\x80", b"Operator", bytes(1000)):
         assert role_of(der).finding is MALFORMED
 
@@ -138,7 +138,7 @@ def test_another_extension_that_cannot_be_parsed_does_not_raise() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=40))
-def test_any_bytes_in_the_extension_end_in_a_role_or_the_null_role(content: bytes) -> None:
+def test_any_bytes_in_the_extension_give_a_role_or_the_null_role(content: bytes) -> None:
     role = role_of(make_leaf(ROOT, role_der=[content]).certificate)
     if role.finding is PRESENT:
         assert content == utf8_string(role.value.encode())

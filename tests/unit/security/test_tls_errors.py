@@ -41,11 +41,11 @@ def _server_error(folder: Path, data: bytes) -> str:
         (b"SSH-2.0-OpenSSH_9.2p1\r\n", "plain bytes arrived where TLS was expected"),
     ],
 )
-def test_other_protocols_on_a_tls_port_are_called_what_they_are(tmp_path: Path, data: bytes, sentence: str) -> None:
+def test_other_protocols_on_a_tls_port_are_named(tmp_path: Path, data: bytes, sentence: str) -> None:
     assert _server_error(tmp_path, data) == sentence
 
 
-def test_a_client_that_gets_plain_modbus_back_says_so(tmp_path: Path) -> None:
+def test_a_plain_modbus_answer_to_a_tls_client_is_named(tmp_path: Path) -> None:
     incoming = ssl.MemoryBIO()
     end = _contexts(tmp_path)[1].wrap_bio(incoming, ssl.MemoryBIO(), server_hostname="plc.example")
     incoming.write(bytes.fromhex("0001 0000 0003 01 83 01 00 00"))
@@ -54,7 +54,7 @@ def test_a_client_that_gets_plain_modbus_back_says_so(tmp_path: Path) -> None:
     assert explain_tls_error(caught.value) == "plain bytes arrived where TLS was expected"
 
 
-def test_a_peer_that_hangs_up_is_called_that(tmp_path: Path) -> None:
+def test_a_closed_connection_is_reported_as_closed(tmp_path: Path) -> None:
     incoming = ssl.MemoryBIO()
     end = _contexts(tmp_path)[0].wrap_bio(incoming, ssl.MemoryBIO(), server_side=True)
     incoming.write_eof()
@@ -94,7 +94,7 @@ def _client_error(folder: Path, credential: Credential | None, version: ssl.TLSV
         ("for servers", TLS_1_3, "the peer refuses our certificate: it reports that it is not meant for this use"),
     ],
 )
-def test_the_refused_side_learns_why(tmp_path: Path, kind: str, version: ssl.TLSVersion, sentence: str) -> None:
+def test_the_refused_side_gets_the_reason(tmp_path: Path, kind: str, version: ssl.TLSVersion, sentence: str) -> None:
     credential = {
         "none": None,
         "expired": make_leaf(ROOT, not_after=YESTERDAY),
@@ -104,7 +104,7 @@ def test_the_refused_side_learns_why(tmp_path: Path, kind: str, version: ssl.TLS
     assert _client_error(tmp_path, credential, version) == sentence
 
 
-def test_no_version_and_no_suite_in_common_are_told_apart(tmp_path: Path) -> None:
+def test_no_version_and_no_suite_in_common_are_different_errors(tmp_path: Path) -> None:
     server, _ = _contexts(tmp_path)
     with pytest.raises(ssl.SSLError) as caught:
         handshake(server, careless_client(tmp_path, None, version=TLS_1_2, ciphers="NULL-SHA256"))
@@ -135,11 +135,11 @@ def test_no_version_and_no_suite_in_common_are_told_apart(tmp_path: Path) -> Non
         (RuntimeError(), "RuntimeError"),
     ],
 )
-def test_other_errors_become_one_line_too(error: BaseException, sentence: str) -> None:
+def test_other_errors_are_one_line_too(error: BaseException, sentence: str) -> None:
     assert explain_tls_error(error) == sentence
 
 
-def test_a_reason_that_is_in_no_table_is_passed_on() -> None:
+def test_an_unknown_reason_is_passed_on() -> None:
     error = ssl.SSLError(1, "[SSL: BAD_EXTENSION] bad extension")
     error.reason = "BAD_EXTENSION"
     assert explain_tls_error(error) == "TLS failed: bad extension"

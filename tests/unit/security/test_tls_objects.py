@@ -16,7 +16,7 @@ def wrapped(context: ssl.SSLContext) -> tuple[ssl.SSLObject, ssl.MemoryBIO]:
     return context.wrap_bio(incoming, outgoing, server_side=True), incoming
 
 
-def test_a_handshake_that_fails_sends_its_alert_to_the_socket_it_began_on() -> None:
+def test_a_failed_handshake_sends_its_alert_to_the_socket_it_began_on() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         with alerts_to(ours):

@@ -55,14 +55,14 @@ def test_a_peer_of_an_anchor_is_entitled(tmp_path: Path) -> None:
     assert trust.objection(_peer(make_leaf(ISSUER)), NOW) is None
 
 
-def test_a_dozen_anchors_are_in_force_at_once(tmp_path: Path) -> None:
+def test_a_dozen_anchors_are_in_force_together(tmp_path: Path) -> None:
     roots = [make_root(f"Root {number}") for number in range(12)]
     trust = Trust.load([save_trust(tmp_path / f"{number}.crt", root) for number, root in enumerate(roots)])
     assert len(trust.anchors) == 12
     assert all(trust.objection(_peer(make_leaf(root)), NOW) is None for root in roots)
 
 
-def test_a_peer_whose_anchor_was_taken_away_is_not(tmp_path: Path) -> None:
+def test_a_peer_whose_anchor_was_removed_is_not_entitled(tmp_path: Path) -> None:
     trust = Trust.load(_trust(tmp_path, make_root("Another root")))
     assert trust.objection(_peer(make_leaf(ROOT)), NOW) == "the root of its chain is not trusted"
 
@@ -87,7 +87,7 @@ def test_a_peer_is_entitled_within_the_dates_of_its_whole_chain(
     assert objection is None if words is None else objection is not None and words in objection
 
 
-def test_a_certificate_that_only_helps_is_no_anchor(tmp_path: Path) -> None:
+def test_an_intermediate_certificate_is_not_an_anchor(tmp_path: Path) -> None:
     trust = Trust.load(_trust(tmp_path, ROOT, ISSUER))
     assert [one.certificate for one in trust.anchors] == [ROOT.certificate]
 
@@ -129,7 +129,7 @@ def test_a_revoked_peer_is_not_entitled_and_its_neighbour_is(tmp_path: Path) -> 
     assert trust.objection(_peer(good), NOW) is None
 
 
-def test_a_revoked_issuer_takes_its_peers_along(tmp_path: Path) -> None:
+def test_the_peers_of_a_revoked_issuer_are_not_entitled(tmp_path: Path) -> None:
     lists = save_crl(tmp_path / "ca.crl", make_crl(ROOT, [ISSUER]), make_crl(ISSUER))
     trust = Trust.load(_trust(tmp_path, ROOT), lists)
     assert trust.objection(_peer(make_leaf(ISSUER)), NOW) == "the certificate of CN=Test issuer was revoked"
@@ -158,7 +158,7 @@ def test_a_list_that_another_key_signed_does_not_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dates", [(LONG_AGO, YESTERDAY), (TOMORROW, FAR_OFF)])
-def test_a_list_out_of_date_closes_the_door(tmp_path: Path, dates: tuple[datetime, datetime]) -> None:
+def test_with_an_outdated_list_no_peer_is_entitled(tmp_path: Path, dates: tuple[datetime, datetime]) -> None:
     old = make_crl(ROOT, last_update=dates[0], next_update=dates[1])
     trust = Trust.load(_trust(tmp_path, ROOT), save_crl(tmp_path / "ca.crl", old))
     assert trust.objection(_peer(make_leaf(ROOT)), NOW) == "the revocation list of CN=Test root is out of date"
@@ -172,7 +172,7 @@ def test_one_list_in_date_is_enough_and_an_older_one_still_revokes(tmp_path: Pat
     assert trust.objection(_peer(leaf), NOW) == "the certificate of CN=peer was revoked"
 
 
-def test_an_anchor_without_a_list_is_worth_a_warning_once_lists_are_used(tmp_path: Path) -> None:
+def test_an_anchor_without_a_list_gives_a_warning_once_lists_are_used(tmp_path: Path) -> None:
     path = _trust(tmp_path, ROOT, make_root("Another root"))
     assert Trust.load(path).warnings == []
     (warning,) = Trust.load(path, save_crl(tmp_path / "ca.crl", make_crl(ROOT))).warnings

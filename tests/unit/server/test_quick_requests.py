@@ -1,6 +1,6 @@
 """A request that is whole and known takes a short way through a session: it must end where the long one ends.
 
-The same bytes, in the same pieces, go to a session that remembers its rulings and to one that forgets them at once.
+The same bytes, in the same pieces, go to a session that caches its rulings and to one that does not.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ PIECES = st.lists(
 )
 
 
-class Forgetful(dict[bytes, "Ruling"]):
+class NoCache(dict[bytes, "Ruling"]):
     def __setitem__(self, key: bytes, value: Ruling) -> None: ...
 
 
-async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
+async def results_of(pieces: list[bytes], *, is_uncached: bool) -> list[object]:
     owner, transport = Owner(limits=SessionLimits(in_flight=2)), Transport()
     session = session_of(owner, transport)
     session.rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
-    if forgetful:
-        session.rulings.known = Forgetful()
+    if is_uncached:
+        session.rulings.known = NoCache()
     seen: list[object] = []
     for place, piece in enumerate(pieces):
         receive(session, piece)
@@ -83,12 +83,12 @@ async def became_of(pieces: list[bytes], *, forgetful: bool) -> list[object]:
 
 @settings(deadline=None)
 @given(PIECES)
-def test_the_short_way_ends_where_the_long_way_ends(pieces: list[bytes]) -> None:
-    short, long = (asyncio.run(became_of(pieces, forgetful=forgetful)) for forgetful in (False, True))
+def test_the_short_path_has_the_result_of_the_long_path(pieces: list[bytes]) -> None:
+    short, long = (asyncio.run(results_of(pieces, is_uncached=is_uncached)) for is_uncached in (False, True))
     assert short == long
 
 
-async def test_a_known_request_with_a_header_of_something_else_ends_the_session() -> None:
+async def test_a_known_request_with_an_invalid_header_ends_the_session() -> None:
     for header in ("0002 0001 0006", "0002 0000 0106"):
         owner = Owner()
         session: Session = session_of(owner, Transport())

@@ -16,18 +16,18 @@ read = ["holding"]
 """
 
 
-def test_all_sessions_of_a_role_share_what_is_remembered() -> None:
+def test_all_sessions_of_a_role_share_one_cache() -> None:
     policy_rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml"))
     assert policy_rulings.rulings_of("Viewer") is policy_rulings.rulings_of("Viewer")
     assert policy_rulings.rulings_of("Viewer") is not policy_rulings.rulings_of("Operator")
 
 
-def test_where_everything_is_allowed_all_clients_of_a_plain_listener_share_it_too() -> None:
+def test_without_a_policy_all_clients_of_a_plain_listener_share_one_cache() -> None:
     policy_rulings = PolicyRulings(unsafe_allow_everything())
     assert policy_rulings.rulings_of("") is policy_rulings.rulings_of("")
 
 
-def test_unknown_roles_do_not_fill_the_cache_nor_keep_a_named_role_out() -> None:
+def test_unknown_roles_neither_fill_the_cache_nor_keep_a_named_role_out() -> None:
     policy_rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml"))
     for number in range(300):
         policy_rulings.rulings_of(f"stranger {number}")
@@ -35,7 +35,7 @@ def test_unknown_roles_do_not_fill_the_cache_nor_keep_a_named_role_out() -> None
     assert policy_rulings.rulings_of("Viewer") is policy_rulings.rulings_of("Viewer")
 
 
-def test_only_a_read_that_was_allowed_is_remembered_and_only_so_many() -> None:
+def test_only_allowed_reads_are_cached_and_their_number_is_bounded() -> None:
     rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
     for tail in (WRITE, b"\1\3", b"\2" + READ[1:]):
         assert rulings.judge(tail).refusal is not None

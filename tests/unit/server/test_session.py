@@ -90,7 +90,7 @@ def receive(session: Session, data: bytes) -> None:
     session.buffer_updated(len(data))
 
 
-async def test_a_session_that_ends_has_nothing_more_done_for_it() -> None:
+async def test_an_ended_session_handles_no_more_requests() -> None:
     owner, transport = Owner(), Transport()
     session = session_of(owner, transport)
     receive(session, READ)
@@ -100,7 +100,7 @@ async def test_a_session_that_ends_has_nothing_more_done_for_it() -> None:
     assert (transport.was_closed, session.end_reason) == (True, "revoked")
 
 
-async def test_what_was_answered_in_the_turn_in_which_a_session_ends_still_goes_out() -> None:
+async def test_answers_of_the_turn_in_which_a_session_ends_are_still_sent() -> None:
     owner, transport = Owner(), Transport()
     session = session_of(owner, transport)
     requests = [number.to_bytes(2, "big") + READ[2:] for number in range(2)]
@@ -111,7 +111,7 @@ async def test_what_was_answered_in_the_turn_in_which_a_session_ends_still_goes_
     assert (transport.written, transport.was_closed) == ([request[:2] + b"answer" for request in requests], True)
 
 
-async def test_a_session_that_ends_and_is_not_closed_by_its_client_is_aborted() -> None:
+async def test_an_ended_session_that_its_client_does_not_close_is_aborted() -> None:
     session = session_of(Owner(), Transport())
     session.end("not Modbus")
     now = asyncio.get_running_loop().time()
@@ -119,7 +119,7 @@ async def test_a_session_that_ends_and_is_not_closed_by_its_client_is_aborted() 
     assert session.overdue(now + 4.0) == "not Modbus"
 
 
-async def test_the_first_reason_to_end_is_the_one_that_is_told() -> None:
+async def test_the_first_reason_to_end_is_reported() -> None:
     session = session_of(Owner(), Transport())
     session.end("revoked")
     session.end("the service stopped")
@@ -141,7 +141,7 @@ async def test_a_frame_is_not_timed_while_we_do_not_read() -> None:
     assert session.overdue(now + 6.0) == "a frame was begun and not ended"
 
 
-async def test_of_many_requests_a_few_are_judged_and_the_rest_wait_for_the_next_turn() -> None:
+async def test_of_many_requests_a_few_are_authorized_and_the_rest_wait_for_the_next_turn() -> None:
     owner = Owner(limits=SessionLimits(in_flight=1000))
     session = session_of(owner, Transport())
     receive(session, READ * 200)

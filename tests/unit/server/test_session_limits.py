@@ -17,7 +17,7 @@ DENIAL = bytes.fromhex("0002 0000 0003 01 86 01")
 POLICY = '[[role]]\nname = ""\n[[role.allow]]\nunits = "1"\nread = ["holding"]\n'
 
 
-async def test_one_request_more_than_may_be_under_way_is_busy_until_one_ends() -> None:
+async def test_one_request_beyond_the_limit_is_busy_until_one_ends() -> None:
     owner, transport = Owner(limits=SessionLimits(in_flight=2)), Transport()
     session = session_of(owner, transport)
     receive(session, READ * 3)
@@ -53,7 +53,7 @@ async def test_answers_and_refusals_carry_the_id_of_their_request() -> None:
         (SessionLimits(frame_s=5.0), READ, 1000.0, None),
     ],
 )
-async def test_each_deadline_is_told_when_it_has_passed_and_not_before(
+async def test_each_deadline_is_reported_when_it_has_passed_and_not_before(
     limits: SessionLimits, data: bytes, seconds: float, reason: str | None
 ) -> None:
     session = session_of(Owner(limits=limits), Transport())
@@ -79,7 +79,7 @@ async def test_no_session_is_idle_where_the_limit_is_off() -> None:
     assert session.overdue(session.opened_at + 86_400.0) is None
 
 
-async def test_denials_are_answered_at_a_bounded_rate_and_what_is_allowed_waits_behind_them() -> None:
+async def test_denials_are_answered_at_a_bounded_rate_and_allowed_requests_wait_behind_them() -> None:
     owner, transport = Owner(), Transport()
     session = session_of(owner, transport)
     session.rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "PATIENCE_S",
     "Contexts",
-    "Doorbook",
     "Echo",
+    "RecordedEvents",
     "Recorder",
     "admit_echo",
     "eventually",
@@ -105,8 +105,8 @@ class Echo(Recorder):
         super().connection_lost(exc)
 
 
-class Doorbook(ListenerEvents):
-    """What happened at the door, in order: the name of the event and what was said."""
+class RecordedEvents(ListenerEvents):
+    """The events of the listener, in order: the name of the event and its text."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, str]] = []

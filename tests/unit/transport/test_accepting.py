@@ -1,4 +1,4 @@
-"""Out of descriptors: the accept loop waits, sessions go on, and it takes up again by itself."""
+"""Out of descriptors: the accept loop waits, sessions continue, and it resumes by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-# A process of its own, because the limit is the process's. It uses up its descriptors, knocks, sees the loop back off
+# A process of its own, because the limit is the process's. It uses up its descriptors, connects, sees the loop back off
 # while a session goes on, frees the descriptors, and sees the waiting connection taken.
 _PLAY = """
 import asyncio, errno, os, resource, socket, sys
@@ -37,7 +37,7 @@ async def say(sock):
     await loop.sock_sendall(sock, b"ping")
     return await asyncio.wait_for(loop.sock_recv(sock, 10), 30)
 
-def knock():
+def new_socket():
     sock = socket.socket()
     sock.setblocking(False)
     return sock
@@ -46,7 +46,7 @@ async def main():
     loop = asyncio.get_running_loop()
     events = Events()
     listener = await Listener.open(parse_endpoint("tcp://127.0.0.1:0", listening=True), Echo, events=events)
-    inside, outside = knock(), knock()
+    inside, outside = new_socket(), new_socket()
     address = ("127.0.0.1", listener.port)
     await loop.sock_connect(inside, address)
     assert await say(inside) == b"ping"
@@ -80,7 +80,7 @@ with asyncio.Runner(loop_factory=loop_factory) as runner:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_without_descriptors_accepting_backs_off_and_recovers_while_sessions_go_on(loop: str) -> None:
+def test_without_descriptors_accepting_backs_off_and_recovers_while_sessions_continue(loop: str) -> None:
     played = subprocess.run(
         [sys.executable, "-c", _PLAY, loop], capture_output=True, text=True, timeout=60, check=False
     )

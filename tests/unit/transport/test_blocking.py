@@ -14,7 +14,7 @@ from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, Unreachable
 from sealbus.security.tls_objects import SealedObject
 from sealbus.transport import Accepted, BlockingTransport, Listener, dial_blocking
-from unit.transport.ends import Contexts, Doorbook, Echo, admit_echo, open_sockets
+from unit.transport.ends import Contexts, Echo, RecordedEvents, admit_echo, open_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def receive(transport: BlockingTransport, count: int) -> bytes:
     return received
 
 
-def test_bytes_go_out_and_come_in_and_an_end_is_seen(listening: socket.socket) -> None:
+def test_bytes_are_sent_and_received_and_the_end_is_detected(listening: socket.socket) -> None:
     transport = dial_blocking(parse_endpoint(url_of(listening)), timeout_s=5)
     peer, _ = listening.accept()
     assert not transport.wait(0)
@@ -57,14 +57,14 @@ def test_bytes_go_out_and_come_in_and_an_end_is_seen(listening: socket.socket) -
     assert transport.is_closing()
 
 
-async def test_a_sealed_connection_carries_records_of_any_size(contexts: Contexts) -> None:
+async def test_a_tls_connection_carries_records_of_any_size(contexts: Contexts) -> None:
     seen: list[Accepted] = []
 
     def admit(accepted: Accepted) -> asyncio.Protocol:
         seen.append(accepted)
         return Echo(accepted)
 
-    listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, events=Doorbook())
+    listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, events=RecordedEvents())
     sent = bytes(range(256)) * 200
 
     def talk() -> tuple[bytes, object]:
@@ -82,7 +82,7 @@ async def test_a_sealed_connection_carries_records_of_any_size(contexts: Context
 
 
 async def test_a_failed_handshake_sends_its_alert_and_leaves_nothing_open(contexts: Contexts) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     listener = await Listener.open(LOOPBACK, admit_echo, tls=contexts.server, events=book)
     endpoint = parse_endpoint(f"mbaps://127.0.0.1:{listener.port}?name=other.example")
     before = open_sockets()
@@ -119,7 +119,7 @@ def test_a_server_that_closes_in_the_handshake_is_unreachable(listening: socket.
     thread.join()
 
 
-def test_nobody_there_is_unreachable(listening: socket.socket) -> None:
+def test_without_a_server_the_endpoint_is_unreachable(listening: socket.socket) -> None:
     url = url_of(listening)
     listening.close()
     with pytest.raises(Unreachable, match="connection refused"):

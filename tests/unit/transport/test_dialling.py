@@ -1,4 +1,4 @@
-"""Dialling: what is reached, what is said when it is not, and that nothing stays open."""
+"""Dialling: which endpoints are reached, the error if not, and that nothing stays open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, Unreachable
 from sealbus.transport import Listener, dial
 from sealbus.transport.sockets import AddressInfo, connect_first
-from unit.transport.ends import PATIENCE_S, Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate, open_sockets
+from unit.transport.ends import (
+    PATIENCE_S,
+    Contexts,
+    Echo,
+    RecordedEvents,
+    Recorder,
+    admit_echo,
+    no_certificate,
+    open_sockets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,8 +98,8 @@ async def test_a_server_whose_certificate_names_another_host_is_refused(contexts
     await listener.close(drain_s=5)
 
 
-async def test_a_server_that_we_refuse_learns_why(contexts: Contexts) -> None:
-    book = Doorbook()
+async def test_a_server_that_we_refuse_gets_the_reason(contexts: Contexts) -> None:
+    book = RecordedEvents()
     endpoint = parse_endpoint("mbaps://127.0.0.2:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
     with pytest.raises(Unreachable):
@@ -117,7 +126,7 @@ async def test_a_refusal_by_a_tls_1_3_server_comes_with_the_first_read(contexts:
     await listener.close()
 
 
-async def test_a_plain_device_on_an_mbaps_port_is_said(contexts: Contexts) -> None:
+async def test_a_plain_device_on_an_mbaps_port_is_reported(contexts: Contexts) -> None:
     class Plc(Echo):
         def data_received(self, data: bytes) -> None:
             self.accepted.transport.write(b"\x00\x01\x00\x00\x00\x03\x01\x83\x02")
@@ -131,7 +140,7 @@ async def test_a_plain_device_on_an_mbaps_port_is_said(contexts: Contexts) -> No
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "mbaps", "rtu+tcp"])
-async def test_a_closed_port_is_said_to_refuse(contexts: Contexts, scheme: str) -> None:
+async def test_a_closed_port_is_reported_as_refusing(contexts: Contexts, scheme: str) -> None:
     endpoint = parse_endpoint(f"{scheme}://127.0.0.1:{free_ports(1)}")
     tls = contexts.client if scheme == "mbaps" else None
     with pytest.raises(Unreachable) as caught:
@@ -170,8 +179,8 @@ async def test_cancelling_a_handshake_closes_it(contexts: Contexts) -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89])
-async def test_cancelled_at_any_moment_nothing_stays_open(contexts: Contexts, turns: int) -> None:
-    book = Doorbook()
+async def test_a_cancellation_at_any_moment_leaves_nothing_open(contexts: Contexts, turns: int) -> None:
+    book = RecordedEvents()
     endpoint = parse_endpoint("mbaps://127.0.0.1:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
     dialling = asyncio.ensure_future(dial(listener.endpoint, Recorder, tls=contexts.client, timeout_s=PATIENCE_S))
@@ -184,7 +193,7 @@ async def test_cancelled_at_any_moment_nothing_stays_open(contexts: Contexts, tu
     assert await listener.close(drain_s=5) == 0
 
 
-async def test_an_address_that_refuses_and_one_that_is_silent_do_not_hold_up_the_one_that_answers() -> None:
+async def test_refusing_and_silent_addresses_do_not_delay_the_one_that_answers() -> None:
     answering = socket.create_server(("127.0.0.1", 0))
     silent, crowd = _black_hole()
     connected = await connect_first([_info(free_ports(1)), _info(silent.getsockname()[1]), _info(_port(answering))])
@@ -193,7 +202,7 @@ async def test_an_address_that_refuses_and_one_that_is_silent_do_not_hold_up_the
         sock.close()
 
 
-async def test_when_no_address_connects_the_first_says_why() -> None:
+async def test_when_no_address_connects_the_error_is_that_of_the_first() -> None:
     with pytest.raises(ConnectionRefusedError):
         await connect_first([_info(free_ports(1)), _info(free_ports(1))])
 
@@ -217,7 +226,7 @@ async def test_cancelling_closes_every_attempt() -> None:
         ("tcp://:502", "can be listened on but not dialled"),
     ],
 )
-async def test_what_cannot_be_dialled_is_a_matter_of_configuration(url: str, problem: str) -> None:
+async def test_an_endpoint_that_cannot_be_dialled_is_a_configuration_error(url: str, problem: str) -> None:
     endpoint = parse_endpoint(url, listening=True)
     with pytest.raises(ConfigError, match=problem):
         await dial(endpoint, Recorder, timeout_s=PATIENCE_S)

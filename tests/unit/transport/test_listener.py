@@ -14,7 +14,7 @@ from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.security.tls_objects import SealedObject
 from sealbus.transport import Accepted, Listener, ListenerOptions, Rejection, dial
-from unit.transport.ends import PATIENCE_S, Contexts, Doorbook, Echo, Recorder, admit_echo, no_certificate
+from unit.transport.ends import PATIENCE_S, Contexts, Echo, RecordedEvents, Recorder, admit_echo, no_certificate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ PLAIN = parse_endpoint("tcp://127.0.0.1:0", listening=True)
 @contextlib.asynccontextmanager
 async def listening(
     contexts: Contexts,
-    book: Doorbook,
+    book: RecordedEvents,
     admit: Callable[[Accepted], asyncio.Protocol | Rejection] = admit_echo,
     options: ListenerOptions | None = None,
 ) -> AsyncIterator[Listener]:
@@ -64,7 +64,7 @@ async def is_closed(sock: socket.socket) -> bool:
 
 
 async def test_a_client_with_a_certificate_is_admitted_and_served(contexts: Contexts) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book) as listener:
         transport, client = await call(listener, contexts)
         transport.write(b"hello")
@@ -89,7 +89,7 @@ async def test_admit_sees_the_finished_handshake_and_the_address(contexts: Conte
         assert accepted.ssl_object.context is contexts.server
         return Echo(accepted)
 
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book, admit) as listener:
         transport, _ = await call(listener, contexts)
         await book.wait("established")
@@ -104,7 +104,7 @@ async def test_both_ends_of_a_live_connection_use_our_tls_object(contexts: Conte
         seen.append(accepted)
         return Echo(accepted)
 
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book, admit) as listener:
         transport, _ = await call(listener, contexts)
         await book.wait("established")
@@ -114,14 +114,14 @@ async def test_both_ends_of_a_live_connection_use_our_tls_object(contexts: Conte
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reason_is_told(
+async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reason_is_reported(
     contexts: Contexts, version: ssl.TLSVersion
 ) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book) as listener:
         loop = asyncio.get_running_loop()
 
-        def knock() -> str:
+        def handshake_error() -> str:
             with socket.create_connection(("127.0.0.1", listener.port), timeout=PATIENCE_S) as sock:
                 try:
                     with no_certificate(contexts, version).wrap_socket(sock, server_hostname="localhost") as tls:
@@ -134,13 +134,13 @@ async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reaso
             ssl.TLSVersion.TLSv1_2: "SSLV3_ALERT_HANDSHAKE_FAILURE",
             ssl.TLSVersion.TLSv1_3: "TLSV13_ALERT_CERTIFICATE_REQUIRED",
         }[version]
-        assert await loop.run_in_executor(None, knock) == alert
+        assert await loop.run_in_executor(None, handshake_error) == alert
         assert await book.wait("failed") == ["no certificate was sent"]
         assert listener.pending == listener.established == 0
 
 
 async def test_a_certificate_of_a_foreign_authority_is_refused_with_its_reason(contexts: Contexts) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book) as listener:
         _, client = await dial(listener.endpoint, Recorder, tls=contexts.foreign, timeout_s=PATIENCE_S)
         # TLS 1.3: the client's handshake has succeeded; the refusal comes at its first read
@@ -152,7 +152,7 @@ async def test_a_certificate_of_a_foreign_authority_is_refused_with_its_reason(c
 
 
 async def test_plain_bytes_on_a_tls_port_are_refused_with_a_reason(contexts: Contexts) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book) as listener:
         sock = await silent(listener)
         await asyncio.get_running_loop().sock_sendall(sock, b"\x00\x01\x00\x00\x00\x06\x01\x03\x00\x00\x00\x0a")
@@ -161,15 +161,15 @@ async def test_plain_bytes_on_a_tls_port_are_refused_with_a_reason(contexts: Con
         assert listener.pending == 0
 
 
-async def test_a_client_that_goes_away_during_the_handshake_is_noted(contexts: Contexts) -> None:
-    book = Doorbook()
+async def test_a_client_that_disconnects_during_the_handshake_is_reported(contexts: Contexts) -> None:
+    book = RecordedEvents()
     async with listening(contexts, book) as listener:
         (await silent(listener)).close()
         assert await book.wait("failed") == ["the peer closed the connection"]
 
 
 async def test_a_trickling_handshake_ends_at_the_deadline(contexts: Contexts) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book, options=ListenerOptions(handshake_timeout_s=0.3)) as listener:
         loop = asyncio.get_running_loop()
         sock = await silent(listener)
@@ -186,8 +186,8 @@ async def test_a_trickling_handshake_ends_at_the_deadline(contexts: Contexts) ->
         assert await is_closed(sock)
 
 
-async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: Contexts) -> None:
-    book = Doorbook()
+async def test_a_valid_client_is_served_immediately_beside_300_silent_ones(contexts: Contexts) -> None:
+    book = RecordedEvents()
     async with listening(contexts, book) as listener:
         crowd = [await silent(listener) for _ in range(300)]
         transport, client = await call(listener, contexts)
@@ -206,7 +206,7 @@ async def test_an_honest_client_gets_in_at_once_among_300_silent_ones(contexts: 
 
 
 async def test_the_oldest_pending_connections_are_dropped(contexts: Contexts) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book, options=ListenerOptions(pending_per_address=2)) as listener:
         first, second, third = [await silent(listener) for _ in range(3)]
         await book.wait("failed")
@@ -217,8 +217,8 @@ async def test_the_oldest_pending_connections_are_dropped(contexts: Contexts) ->
         await book.wait("failed", times=3)
 
 
-async def test_beyond_the_cap_newcomers_are_closed_and_the_established_stay(contexts: Contexts) -> None:
-    book = Doorbook()
+async def test_beyond_the_limit_new_connections_are_closed_and_established_ones_stay(contexts: Contexts) -> None:
+    book = RecordedEvents()
     async with listening(contexts, book, options=ListenerOptions(connections=2)) as listener:
         inside = [await call(listener, contexts) for _ in range(2)]
         sock = await silent(listener)
@@ -244,7 +244,7 @@ async def test_a_connection_that_is_not_admitted_is_closed_with_the_reason(conte
         accepted.release()  # a place that was never given cannot be given back
         return Rejection("revoked")
 
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book, admit) as listener:
         _, client = await call(listener, contexts)
         await client.wait_lost()
@@ -252,7 +252,7 @@ async def test_a_connection_that_is_not_admitted_is_closed_with_the_reason(conte
         assert listener.established == 0
 
 
-async def test_another_context_is_for_the_next_connection_and_leaves_the_others_alone(contexts: Contexts) -> None:
+async def test_a_new_context_applies_to_the_next_connection_and_not_to_open_ones(contexts: Contexts) -> None:
     used: list[ssl.SSLContext] = []
 
     def admit(accepted: Accepted) -> asyncio.Protocol:
@@ -260,7 +260,7 @@ async def test_another_context_is_for_the_next_connection_and_leaves_the_others_
         used.append(accepted.ssl_object.context)
         return Echo(accepted)
 
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book, admit) as listener:
         before, old = await call(listener, contexts)
         await book.wait("established")
@@ -274,8 +274,8 @@ async def test_another_context_is_for_the_next_connection_and_leaves_the_others_
             transport.abort()
 
 
-async def test_a_listener_cannot_lose_its_certificates_or_stop_asking_for_theirs(contexts: Contexts) -> None:
-    async with listening(contexts, Doorbook()) as listener:
+async def test_a_listener_cannot_be_switched_to_plain_or_to_clients_without_certificates(contexts: Contexts) -> None:
+    async with listening(contexts, RecordedEvents()) as listener:
         with pytest.raises(ConfigError):
             listener.tls = None
         with pytest.raises(LocalError):
@@ -286,7 +286,7 @@ async def test_a_listener_cannot_lose_its_certificates_or_stop_asking_for_theirs
 async def test_a_closed_listener_accepts_nothing_and_drops_what_is_pending_but_not_what_is_admitted(
     contexts: Contexts,
 ) -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     async with listening(contexts, book) as listener:
         transport, client = await call(listener, contexts)
         waiting = await silent(listener)
@@ -303,8 +303,8 @@ async def test_a_closed_listener_accepts_nothing_and_drops_what_is_pending_but_n
         assert await draining == 0
 
 
-async def test_draining_ends_with_its_time(contexts: Contexts) -> None:
-    book = Doorbook()
+async def test_draining_ends_at_its_deadline(contexts: Contexts) -> None:
+    book = RecordedEvents()
     async with listening(contexts, book) as listener:
         transport, _ = await call(listener, contexts)
         await book.wait("established")
@@ -313,7 +313,7 @@ async def test_draining_ends_with_its_time(contexts: Contexts) -> None:
 
 
 async def test_plain_tcp_is_served_on_loopback() -> None:
-    book = Doorbook()
+    book = RecordedEvents()
     listener = await Listener.open(PLAIN, admit_echo, events=book)
     transport, client = await dial(listener.endpoint, Recorder, timeout_s=PATIENCE_S)
     transport.write(b"hello")
@@ -325,7 +325,7 @@ async def test_plain_tcp_is_served_on_loopback() -> None:
     await listener.close()
 
 
-async def test_accepted_sockets_notice_a_dead_peer() -> None:
+async def test_accepted_sockets_detect_a_dead_peer() -> None:
     options: dict[str, int] = {}
 
     def admit(accepted: Accepted) -> Rejection:
@@ -344,7 +344,7 @@ async def test_accepted_sockets_notice_a_dead_peer() -> None:
 
 
 @pytest.mark.parametrize("url", ["tcp://0.0.0.0:0", "tcp://:0", "tcp://[::]:0", "rtu+tcp://0.0.0.0:0"])
-async def test_plain_modbus_off_loopback_is_refused_unless_the_operator_insists(url: str) -> None:
+async def test_plain_modbus_off_loopback_is_refused_without_the_unsafe_option(url: str) -> None:
     endpoint = parse_endpoint(url, listening=True)
     with pytest.raises(ConfigError, match="would offer plain Modbus to every host"):
         await Listener.open(endpoint, admit_echo)
@@ -354,8 +354,8 @@ async def test_plain_modbus_off_loopback_is_refused_unless_the_operator_insists(
     await listener.close()
 
 
-async def test_one_socket_for_both_families_says_ipv4_addresses_as_such(contexts: Contexts) -> None:
-    book = Doorbook()
+async def test_a_socket_of_both_families_reports_ipv4_addresses_in_ipv4_form(contexts: Contexts) -> None:
+    book = RecordedEvents()
     endpoint = parse_endpoint("mbaps://:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
     here = parse_endpoint(f"mbaps://127.0.0.1:{listener.port}")
@@ -367,7 +367,7 @@ async def test_one_socket_for_both_families_says_ipv4_addresses_as_such(contexts
 
 
 @pytest.mark.needs("localhost")
-async def test_localhost_listens_and_answers_under_its_name(contexts: Contexts) -> None:
+async def test_a_listener_on_localhost_is_reached_by_that_name(contexts: Contexts) -> None:
     endpoint = parse_endpoint("mbaps://localhost:0", listening=True)
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server)
     assert str(listener.endpoint) == f"mbaps://localhost:{listener.port}"
@@ -378,7 +378,7 @@ async def test_localhost_listens_and_answers_under_its_name(contexts: Contexts) 
     await listener.close()
 
 
-async def test_a_taken_port_is_said_with_the_mend() -> None:
+async def test_the_error_for_a_used_port_has_a_hint() -> None:
     listener = await Listener.open(PLAIN, admit_echo)
     with pytest.raises(ConfigError) as caught:
         await Listener.open(listener.endpoint, admit_echo)
@@ -396,12 +396,12 @@ async def test_a_taken_port_is_said_with_the_mend() -> None:
         ("rtu:///dev/ttyS0", "is not listened on in this way"),
     ],
 )
-async def test_what_cannot_be_listened_on_is_said(url: str, problem: str) -> None:
+async def test_an_address_that_cannot_be_listened_on_is_named(url: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         await Listener.open(parse_endpoint(url, listening=True), admit_echo, options=ListenerOptions(unsafe_plain=True))
 
 
-async def test_certificates_and_scheme_have_to_fit(contexts: Contexts) -> None:
+async def test_certificates_and_scheme_must_match(contexts: Contexts) -> None:
     with pytest.raises(ConfigError):
         await Listener.open(LOOPBACK, admit_echo)
     with pytest.raises(ConfigError):

@@ -7,7 +7,7 @@ import pytest
 from sealbus.transport.pending import PendingTable, address_group
 
 
-def test_over_the_bound_of_an_address_its_own_oldest_makes_room() -> None:
+def test_over_the_bound_of_an_address_its_oldest_is_dropped() -> None:
     table: PendingTable[str] = PendingTable(per_address=2, in_all=10)
     assert table.add("other", "10.0.0.9") is None
     assert table.add("first", "10.0.0.1") is None
@@ -17,7 +17,7 @@ def test_over_the_bound_of_an_address_its_own_oldest_makes_room() -> None:
     assert len(table) == 3
 
 
-def test_over_the_bound_of_all_the_oldest_of_all_makes_room() -> None:
+def test_over_the_bound_of_all_the_oldest_of_all_is_dropped() -> None:
     table: PendingTable[str] = PendingTable(per_address=2, in_all=3)
     assert [table.add(name, name) for name in ("a", "b", "c", "d", "e")] == [None, None, None, "a", "b"]
     assert len(table) == 3

@@ -69,7 +69,7 @@ async def _read(descriptor: int, count: int) -> bytes:
     return bytes(got)
 
 
-async def test_bytes_go_both_ways_and_closing_is_told(line: Line) -> None:
+async def test_bytes_go_both_ways_and_closing_is_reported(line: Line) -> None:
     transport, master = await open_serial(line.endpoint, Recorder)
     await master.wait(lambda it: it.made is transport)
     transport.write(b"\x01\x03\x00\x00\x00\x0a\xc5\xcd")
@@ -93,7 +93,7 @@ async def test_a_line_is_dialled_like_any_endpoint_and_can_be_opened_again(line:
         await master.wait_lost()
 
 
-async def test_two_masters_cannot_have_one_line(line: Line) -> None:
+async def test_two_processes_cannot_open_one_serial_line(line: Line) -> None:
     transport, master = await open_serial(line.endpoint, Recorder)
     with pytest.raises(Unreachable) as caught:
         await open_serial(line.endpoint, Recorder)
@@ -103,14 +103,14 @@ async def test_two_masters_cannot_have_one_line(line: Line) -> None:
 
 
 @pytest.mark.parametrize("path", ["missing", ".", "file"])
-async def test_what_is_no_serial_device_is_said(tmp_path: Path, path: str) -> None:
+async def test_a_path_that_is_not_a_serial_device_is_named(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()
     said = {"missing": "there is no such device", ".": "it is not a serial device", "file": "it is not a serial device"}
     with pytest.raises(Unreachable, match=said[path]):
         await open_serial(parse_endpoint(f"rtu://{tmp_path}/{path}"), Recorder)
 
 
-async def test_a_device_that_may_not_be_opened_is_said_with_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_device_without_permission_is_reported_with_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_: object, **__: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -126,7 +126,7 @@ async def test_a_device_that_is_unplugged_ends_the_connection(line: Line) -> Non
     assert isinstance(await master.wait_lost(), OSError)
 
 
-async def test_a_device_that_reads_nothing_stops_its_own_line_and_nothing_else(line: Line) -> None:
+async def test_a_device_that_reads_nothing_blocks_only_its_own_line(line: Line) -> None:
     transport, master = await open_serial(line.endpoint, Recorder)
     transport.set_write_buffer_limits(high=100)
     total = 0

@@ -49,7 +49,7 @@ async def test_a_device_is_reached_through_the_server(bastion: Bastion, device: 
     transport.close()
 
 
-async def test_much_is_sent_and_pausing_holds_it_back(bastion: Bastion, device: Listener) -> None:
+async def test_a_large_amount_is_sent_and_pausing_stops_it(bastion: Bastion, device: Listener) -> None:
     transport, client = await dial(bastion.url(f"127.0.0.1:{device.port}"), Recorder, timeout_s=PATIENCE_S)
     transport.pause_reading()
     much = bytes(range(256)) * 16384
@@ -65,7 +65,7 @@ async def test_much_is_sent_and_pausing_holds_it_back(bastion: Bastion, device: 
     await client.wait_lost()
 
 
-async def test_a_device_that_hangs_up_ends_the_connection(bastion: Bastion) -> None:
+async def test_a_device_that_closes_ends_the_connection(bastion: Bastion) -> None:
     class HangsUp(Recorder):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             transport.close()
@@ -87,7 +87,7 @@ async def test_an_ssh_connection_that_breaks_ends_with_an_os_error(bastion: Bast
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3, 10, 30, 100, 300])
-async def test_cancelled_at_any_moment_nothing_stays_open(bastion: Bastion, device: Listener, turns: int) -> None:
+async def test_a_cancellation_at_any_moment_leaves_nothing_open(bastion: Bastion, device: Listener, turns: int) -> None:
     before = open_sockets()
     dialling = asyncio.ensure_future(dial(bastion.url(f"127.0.0.1:{device.port}"), Recorder, timeout_s=PATIENCE_S))
     for _ in range(turns):
@@ -134,7 +134,7 @@ async def test_files_that_cannot_be_used_are_named(bastion: Bastion, files: dict
         await dial(bastion.url("127.0.0.1:502", **files), Recorder, timeout_s=PATIENCE_S)
 
 
-async def test_a_device_that_refuses_is_told_apart_from_a_forward_that_is_not_allowed(bastion: Bastion) -> None:
+async def test_a_device_that_refuses_and_a_forward_that_is_not_allowed_are_different_errors(bastion: Bastion) -> None:
     closed = free_ports(1)
     with pytest.raises(Unreachable, match=rf"the SSH server cannot connect to 127\.0\.0\.1:{closed}"):
         await dial(bastion.url(f"127.0.0.1:{closed}"), Recorder, timeout_s=PATIENCE_S)
@@ -142,7 +142,7 @@ async def test_a_device_that_refuses_is_told_apart_from_a_forward_that_is_not_al
         await dial(bastion.url("192.0.2.1"), Recorder, timeout_s=PATIENCE_S)
 
 
-async def test_no_server_and_a_server_that_says_nothing_end_within_the_deadline(bastion: Bastion) -> None:
+async def test_no_server_and_a_silent_server_end_within_the_deadline(bastion: Bastion) -> None:
     known = f"?known_hosts={bastion.folder / 'known_hosts'}"
     with pytest.raises(Unreachable, match="connection refused"):
         await dial(

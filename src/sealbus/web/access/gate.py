@@ -45,7 +45,7 @@ class Gate:
         )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Pass on: `process_view` judges."""
+        """Pass on: `process_view` decides."""
         return self._get_response(request)
 
     def process_view(

@@ -84,7 +84,7 @@ def may(action: Action, *, people_only: bool = False) -> Requirement:
 
 
 def requires(requirement: Requirement) -> Callable[[_View], _View]:
-    """Declare what a plain view requires, whatever the method."""
+    """Declare what a plain view requires, for every method."""
 
     def declare(view: _View) -> _View:
         view.requirement = requirement  # type: ignore[attr-defined]  # a mark on a function

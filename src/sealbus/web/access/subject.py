@@ -1,7 +1,7 @@
 """The caller and what the caller may do where: a value, built for each request and again whenever rights change.
 
-Rights are pairs (action, group); the group None stands for all groups. A token's subject has the rights of its owner,
-reduced to what the token was given: a token can never do more than its owner, whatever changes in either.
+Rights are pairs (action, group); the group None means all groups. A token's subject has the rights of its owner,
+reduced to what the token was given: a token can never do more than its owner, after any change of either.
 """
 
 from __future__ import annotations

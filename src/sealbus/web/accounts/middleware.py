@@ -77,7 +77,7 @@ class LibraryAnswersMiddleware:
         if not request.path.startswith(_LIBRARY) or not isinstance(error, _BAD_INPUT):
             return None
         _log.warning("a request to %s has a malformed body: %s", request.path, type(error).__name__, exc_info=error)
-        return problem(HTTPStatus.BAD_REQUEST, "invalid", "What was sent cannot be used")
+        return problem(HTTPStatus.BAD_REQUEST, "invalid", "The request cannot be used")
 
 
 def address_of(request: HttpRequest) -> str:

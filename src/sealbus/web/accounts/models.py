@@ -47,7 +47,7 @@ class AdministeredQuerySet(models.QuerySet[_Row], Generic[_Row]):
     """Rows of the whole site: users, roles, assignments."""
 
     def visible_to(self, subject: Subject) -> AdministeredQuerySet[_Row]:
-        """All to an administrator or an auditor of the whole site; none to anybody else."""
+        """All to an administrator or an auditor of the whole site; none to anyone else."""
         rights = subject.rights
         if rights.allows(Action.ADMINISTER, None) or rights.allows(Action.AUDIT, None):
             return self
@@ -238,7 +238,7 @@ class OneTimeLink(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """What it is for."""
+        """Its purpose."""
 
         SETUP = "setup"
         EMERGENCY = "emergency"

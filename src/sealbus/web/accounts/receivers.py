@@ -81,7 +81,7 @@ def session_ended(actor: Actor, user: User, action: str = "session.end") -> None
 
 
 def on_password_changed(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> None:
-    """Changed by the user. The session that did it goes on with a new id; all others end."""
+    """Changed by the user. The session that did it continues with a new id; all others end."""
     _end_other_sessions(request, user)
     UserSession.objects.create_from_request(request)
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Accounts and rights in the API: forms are what may be sent, the rest is what is shown. Rules are in the services."""
+"""Accounts and rights in the API: forms are for requests, the rest for responses. Rules are in the services."""
 
 from __future__ import annotations
 

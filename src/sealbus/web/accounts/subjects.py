@@ -73,7 +73,7 @@ def subject_of_token(token: ApiToken, *, address: str) -> Subject | None:
 
 
 def from_token(secret: str, *, address: str) -> Subject:
-    """The subject of a request with this token; nobody if the token is not valid, for whatever reason.
+    """The subject of a request with this token; nobody if the token is not valid, for any reason.
 
     For a token of this site that is expired, revoked or used from another network, the subject has the token's name, so
     that the audit shows it: the secret may have been stolen.

@@ -11,7 +11,7 @@ __all__ = ["head_problem"]
 
 
 def head_problem() -> str:
-    """What is wrong with the head; empty if nothing is."""
+    """The problem with the head; empty if there is none."""
     head = ChainHead.objects.first()
     if head is None:
         return "" if not Entry.objects.exists() else "there are entries, but the head of the chain is missing"

@@ -1,4 +1,4 @@
-"""Forwarding of the audit to a syslog server over TLS, so that a copy exists where nobody of this site can change it.
+"""Forwarding of the audit to a syslog server over TLS, so that a copy exists where no user of this site can change it.
 
 Syslog has no acknowledgement. Entries that the other machine's TCP has acknowledged count as sent (`Outlet.sequence`);
 entries sent some seconds ago on a connection that is still open count as settled. After each new connection, forwarding
@@ -47,7 +47,7 @@ _LONGEST_PAUSE_S = 30.0
 
 
 def forwarding_problem() -> str:
-    """What is wrong with the forwarding; empty if nothing is, or none is set up."""
+    """The problem of the forwarding; empty if there is none, or no forwarding is set up."""
     target: SyslogTarget | None = settings.SEALBUS.syslog  # type: ignore[misc]  # ours
     if target is None:
         return ""

@@ -3,7 +3,7 @@ after it.
 
 The database refuses to change or delete a row (triggers in the migration), and so does the model. `Source` keeps the
 number of the last record taken from a gateway, in the same transaction as the entries: each record is taken exactly
-once, whatever process dies.
+once, even if a process dies.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Source(models.Model):
 
 
 class Outlet(models.Model):
-    """A target that entries are forwarded to, and how far forwarding has come.
+    """A target that entries are forwarded to, and the progress of the forwarding.
 
     `sequence` was acknowledged by the other machine's TCP. `settled` was acknowledged for some seconds on a connection
     that stayed open: after a new connection, forwarding resumes behind `settled`.

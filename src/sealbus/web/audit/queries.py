@@ -29,7 +29,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """An empty member filters nothing. `since` is included, `until` is not; `text` is searched in all that is shown."""
+    """An empty member filters nothing. `since` is included, `until` is not; `text` is searched in all shown fields."""
 
     since: datetime | None = None
     until: datetime | None = None

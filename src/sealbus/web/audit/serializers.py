@@ -89,7 +89,7 @@ class HeadSerializer(serializers.Serializer[Any]):
 
 
 class FindingSerializer(serializers.Serializer[Any]):
-    """The first thing that is wrong."""
+    """The first fault."""
 
     sequence = serializers.IntegerField()
     fault = serializers.ChoiceField(choices=[(each.value, each.value) for each in Fault])

@@ -34,7 +34,7 @@ _WHOLE_FROM = 1e16  # from here on Python writes an exponent
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The object of an action, in words that stay when the object is gone."""
+    """The object of an action, in words that stay when the object is deleted."""
 
     kind: str
     id: int | str = ""
@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is recorded. `detail` holds JSON values; changes as `old` and `new`; never a secret."""
+    """The content of an entry. `detail` holds JSON values; changes as `old` and `new`; never a secret."""
 
     actor: Actor
     action: str

@@ -1,7 +1,7 @@
-"""Takes the records of a gateway into the audit: each exactly once, whatever process dies meanwhile.
+"""Takes the records of a gateway into the audit: each exactly once, even if a process dies during it.
 
 A batch of entries and the number of its last record are one transaction. The row of the source is locked and read again
-in it, so that two takeovers at once do not take a record twice. Records are read and decoded before the transaction
+in it, so that two concurrent takeovers do not take a record twice. Records are read and decoded before the transaction
 begins: it lasts as long as a few hundred insertions.
 
 A record that has changed is detected by the hash of the last record taken:

@@ -1,4 +1,4 @@
-"""The number of connections at once, and which one is closed when there is no room for a new one.
+"""The number of open connections, and which one is closed when there is no room for a new one.
 
 A new connection takes the place of one whose request is not complete, the oldest first. So silent connections and requests
 that never end close each other, and never a connection whose request is being answered.

@@ -22,7 +22,7 @@ __all__ = ["BodyBudget", "BodyRefused", "Gone", "TakenBody"]
 
 _LARGEST = 8 * 1024 * 1024
 _LARGEST_OF_STRANGERS = 64 * 1024
-"""A caller without cookie and token sends nothing but what signing in needs."""
+"""A caller without cookie and token sends only the body of signing in."""
 _SIGNING_IN = "/_allauth/"
 _ALL_TOGETHER = 128 * 1024 * 1024
 

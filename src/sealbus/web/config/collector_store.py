@@ -1,7 +1,7 @@
 """The site, as the collector process sees it: the `CollectorStore` of the collector package, on the database.
 
 `cli` hands it over, because this package must not import what reaches devices, and the collector knows no Django. Each
-method is one short piece of work for a thread of the caller. Whatever a database that is away raises becomes a
+method is one short piece of work for a thread of the caller. Any error of a database that is down becomes a
 SealbusError, and the next call connects again.
 """
 
@@ -40,7 +40,7 @@ _Got = TypeVar("_Got")
 
 
 def _on_database(work: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
-    """Replace a broken connection before the call; raise SealbusError for a database that is away."""
+    """Replace a broken connection before the call; raise SealbusError for a database that is down."""
 
     @functools.wraps(work)
     def done(*args: _Given.args, **kwargs: _Given.kwargs) -> _Got:
@@ -84,7 +84,7 @@ class CollectorStore:
 
     @_on_database
     def plan(self) -> Plan:
-        """All that is to be collected."""
+        """The plan: everything that is to be collected."""
         return queries.plan()
 
     @_on_database
@@ -138,7 +138,7 @@ class CollectorStore:
 
     @_on_database
     def take_records(self, name: str, folder: Path) -> int:
-        """Take what a gateway has recorded since the last call into the audit."""
+        """Take the records of a gateway since the last call into the audit."""
         return take_records(folder, name=name)
 
     @_on_database

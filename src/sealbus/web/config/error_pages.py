@@ -99,7 +99,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404."""
-    return _answer(request, HTTPStatus.NOT_FOUND, "not-found", "There is nothing at this address.")
+    return _answer(request, HTTPStatus.NOT_FOUND, "not-found", "There is no page at this address.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

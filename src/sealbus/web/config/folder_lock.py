@@ -1,4 +1,4 @@
-"""The state folder, and locks in it that let one process at a time do something. A lock ends with its process."""
+"""The state folder, and locks in it, each held by one process at a time. A lock ends with its process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def own_folder(home: Path) -> None:
         found = home.stat()
     except OSError as error:
         raise ConfigError(
-            f"the state folder cannot be used: {error.strerror}", file=str(home), hint="name another with --home"
+            f"the state folder cannot be used: {error.strerror}", file=str(home), hint="name another folder with --home"
         ) from None
     if found.st_uid == os.geteuid() and found.st_mode & 0o077:
         home.chmod(0o700)
@@ -37,12 +37,12 @@ def own_folder(home: Path) -> None:
 
 @contextmanager
 def locked_folder(home: Path, name: str, *, refusal: str = "") -> Iterator[None]:
-    """Hold the lock file `name` in the state folder. Wait for it; with a `refusal` raise ConfigError with it instead."""
+    """Hold the lock file `name` in the state folder. Wait for it; with a `refusal` raise ConfigError with it at once."""
     own_folder(home)
     try:
         descriptor = lock_file(home / name, wait=not refusal)
     except BlockingIOError:
-        raise ConfigError(refusal, file=str(home), hint="stop that one first, or name another folder") from None
+        raise ConfigError(refusal, file=str(home), hint="stop that process first, or name another folder") from None
     try:
         yield
     finally:

@@ -2,7 +2,7 @@
 
 A request must name exactly one host, one of this site: so a page of another site cannot reach this one under its own name
 (DNS rebinding), not even on loopback. Headers about the client are accepted from declared proxies only, and removed from
-all other requests. Behind proxies, the site serves nobody else, except a health check from this machine.
+all other requests. Behind proxies, the site serves no other client, except a health check from this machine.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class HostAndProxyPolicy:
     public_url: str
 
     def judge(self, scope: Any) -> Refusal | None:
-        """None: the request may go on, and proxy headers of any other client are removed from the scope."""
+        """None: the request is accepted, and proxy headers of any other client are removed from the scope."""
         peer = _unmapped((scope.get("client") or ("", 0))[0])
         is_proxy = self.proxies.contains(peer)
         hosts = [value for name, value in scope["headers"] if name == b"host"]

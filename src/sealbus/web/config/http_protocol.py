@@ -7,7 +7,7 @@
 | idle between requests | uvicorn's keep-alive time |
 | the head as a whole; the URL; the number of headers | 32 KiB; 8 KiB; 100 |
 | requests sent ahead of their answers | 8 |
-| a client that does not read its answer | 30 s for what fills our buffer, then the connection is cut |
+| a client that does not read its answer | 30 s once our buffer is full, then the connection is cut |
 
 The answers made here, to invalid or too slow requests, have the headers of the site like all others.
 """
@@ -200,7 +200,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     @property
     def _has_answered(self) -> bool:
-        cycle: Any = self.cycle  # None before the first request, whatever its annotation says
+        cycle: Any = self.cycle  # None before the first request, although its annotation excludes that
         return cycle is None or bool(cycle.response_complete)
 
     def _has_read(self) -> None:

@@ -28,9 +28,9 @@ class ServerLimits:
     tls_handshake_s: float = 10.0
     tls_close_s: float = 3.0
     stop_s: int = 5
-    """How long open requests may take after the server was told to stop."""
+    """How long open requests may take after the server got the signal to stop."""
     socket_close_s: float = 5.0
     """How long a WebSocket whose application has ended may stay open."""
     certificate_check_s: float = 2.0
-    """Between two looks at the files of the certificate."""
+    """Between two checks of the files of the certificate."""
     live: LiveLimits = field(default_factory=LiveLimits)

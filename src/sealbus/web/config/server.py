@@ -1,4 +1,4 @@
-"""The web process: listens, serves until it is told to stop, and stops in order.
+"""The web process: listens, serves until it gets the signal to stop, and stops in order.
 
 It is uvicorn on uvloop, httptools and websockets. What differs: TLS comes from `site_certificate`, connections are admitted
 and bounded (`admission`, `http_protocol`), and a TLS handshake has a deadline. At the stop no new connection is accepted,

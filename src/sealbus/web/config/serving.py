@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def serve_site(ready: Callable[[str], None], limits: ServerLimits) -> None:
-    """Check, then serve until told to stop."""
+    """Check, then serve until the signal to stop."""
     environment: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     check_site()
     if not environment.database.is_server:

@@ -1,4 +1,4 @@
-"""Django's settings, all derived from `Environment`. DEBUG is never on; what is not loopback is HTTPS."""
+"""Django's settings, all derived from `Environment`. DEBUG is never on; off loopback it is HTTPS."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ its last month, under the same authority. A certificate of the operator is read 
 cannot be loaded changes nothing and is logged.
 
 New connections get the newest certificate: the SNI callback of the server's context switches each connection to the
-newest context, whatever name the client sends.
+newest context, for any name that the client sends.
 """
 
 from __future__ import annotations

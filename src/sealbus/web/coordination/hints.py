@@ -1,6 +1,6 @@
 """Hints to other processes that a version number has grown. A hint may be lost: the number in the database is what counts.
 
-A process that has a bus sets the publisher; without one, hints are not sent, and the others notice at their next poll.
+A process that has a bus sets the publisher; without one, hints are not sent, and the others see it at their next poll.
 """
 
 from __future__ import annotations

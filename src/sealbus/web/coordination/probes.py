@@ -1,6 +1,6 @@
 """The register of health probes: each app adds its own when it is set up.
 
-A probe returns what is wrong, in a few words for an administrator, or an empty text. It runs in a thread, may take a few
+A probe returns the problem, in a few words for an administrator, or an empty text. It runs in a thread, may take a few
 seconds, and raises nothing but errors of the database.
 """
 

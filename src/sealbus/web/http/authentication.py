@@ -1,4 +1,4 @@
-"""How the REST framework learns the caller: it takes over the subject of the middleware, and asks the gate once more.
+"""How the REST framework gets the caller: it uses the subject of the middleware, and checks the gate again.
 
 This module must not import the framework's views: they import it.
 """
@@ -55,7 +55,7 @@ class SubjectAuthentication(SessionAuthentication):
 
 
 class GatePermission(BasePermission):
-    """The gate once more, from inside the framework: a REST view that is called without the middleware stays closed."""
+    """The gate again, from inside the framework: a REST view that is called without the middleware stays closed."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the requirement of this view is met."""

@@ -17,7 +17,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def json_problem(data: Any) -> str:
-    """What is wrong with parsed JSON; empty if nothing is. Goes level by level, so no input can make this recursive."""
+    """The problem with parsed JSON; empty if there is none. Goes level by level, so no input can make this recursive."""
     level = [data]
     for _ in range(_DEEPEST):
         following: list[Any] = []

@@ -1,4 +1,4 @@
-"""Answers that are too long for memory: sent piece by piece, a bounded number of them at once.
+"""Answers that are too long for memory: sent piece by piece, a bounded number of them concurrently.
 
 The pieces come from a plain iterator that reads the database; under ASGI each is fetched in the thread of the request.
 Without this, Django would collect all pieces in memory first.
@@ -30,7 +30,7 @@ _open_streams = threading.BoundedSemaphore(_AT_ONCE)
 
 def streamed(request: HttpRequest, pieces: Iterator[bytes], *, content_type: str, filename: str) -> HttpResponseBase:
     """The response; 503 where too many streams are open. `pieces` is started only once there is a slot, and each piece is
-    made when it is needed. An empty piece is not sent: it gives a stream whose client has gone the chance to end.
+    made when it is needed. An empty piece is not sent: it lets a stream whose client has disconnected end.
     """
     if not _open_streams.acquire(blocking=False):
         busy = problem(503, "busy", "Too many exports are under way: try again in a moment")

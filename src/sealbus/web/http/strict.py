@@ -1,6 +1,7 @@
 """Bodies and query parameters in which every member is known: an unknown one is refused by name.
 
-A misspelt member that is silently dropped is a setting that the caller believes in; one that is silently taken is a hole.
+If a misspelt member were dropped silently, the caller would assume that the setting is in effect. If an unknown member
+were accepted silently, it would be a security hole.
 """
 
 from __future__ import annotations

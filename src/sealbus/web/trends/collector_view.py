@@ -37,13 +37,13 @@ class _ConnectionShown(serializers.Serializer[Any]):
     why = serializers.CharField(help_text="The reason of the last failure")
     since_us = serializers.IntegerField(help_text="Since when it has this status, in microseconds")
     last_answer_us = serializers.IntegerField(allow_null=True)
-    sent = serializers.IntegerField(help_text="Requests since the collector knows this connection")
+    sent = serializers.IntegerField(help_text="Requests since the collector has this connection")
     answered = serializers.IntegerField()
     silent = serializers.IntegerField(help_text="Requests that were not answered in time")
     silent_units = serializers.ListField(
         child=serializers.IntegerField(), help_text="Units that are not polled for now because they do not answer"
     )
-    identity_problem = serializers.CharField(help_text="What is wrong with the files of its identity")
+    identity_problem = serializers.CharField(help_text="The problem with the files of its identity")
     certificate_not_after_us = serializers.IntegerField(allow_null=True, help_text="Of the server's certificate")
 
 

@@ -1,7 +1,7 @@
 """History as tables for files: one tag after the other, in parts that fit into memory.
 
-The work depends on what is stored, never on the length of the requested range: each tag is read where it has samples, and
-long gaps are skipped. Each step yields a table or, if it found nothing, None, so that the sender can stop after any step.
+The work depends on the stored samples, never on the length of the requested range: each tag is read where it has samples,
+and long gaps are skipped. Each step yields a table or, if it found nothing, None, so that the sender can stop after each.
 
 A row has the tag's id, which the names and units in the head of the file refer to; times are in UTC.
 """

@@ -1,11 +1,11 @@
-"""May this caller open a live socket? Judged before it opens, and again whenever its credential or rights may have changed.
+"""May this caller open a live socket? Checked before it opens, and again whenever its credential or rights may have changed.
 
-A browser cannot send a header of its own with a socket, so it is known by its session. Then the Origin must be a page of
+A browser cannot send a header of its own with a socket, so its session identifies it. Then the Origin must be a page of
 this site: otherwise a page of another site could open a socket with the user's cookies and watch the plant. A program
 sends its token in the Authorization header and needs no Origin. The query of a socket's address is never read: addresses
 end up in logs.
 
-The requirement is judged as for any view, and a refusal is sent to the audit by the same signal.
+The requirement is checked as for any view, and a refusal is sent to the audit by the same signal.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ROUTE = "live-socket"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """The credential of a client, without any secret: by it the clients of one caller are counted and its end is noticed."""
+    """The credential of a client, without any secret: by it the clients of one caller are counted and its end is seen."""
 
     user_id: int | None
     token_key: str = ""
@@ -58,7 +58,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A caller who may not, with the answer."""
+    """A caller who is refused, with the answer."""
 
     status: HTTPStatus
     kind: str
@@ -66,7 +66,7 @@ class Denied:
 
 
 def admit(scope: Any) -> Admitted | Denied:
-    """Judge a handshake by its ASGI scope. Reads the database."""
+    """Check a handshake by its ASGI scope. Reads the database."""
     rights_version = read_version("rights")
     request = _request(scope)
     address = address_of(request)

@@ -2,17 +2,17 @@
 
     bus --live--> LatestValues --touch--> followers        snapshot: at the start, after a gap, after silence
 
-The state says how live they are; clients are sent it:
+The state shows how current they are; it is sent to the clients:
 
 | state | the bus | the collector | values |
 | --- | --- | --- | --- |
-| starting | perhaps connected | no message yet | from history |
+| starting | connected or not | no message yet | from history |
 | live | connected | a message within `silence_s` | as published |
 | silent | connected | no message | become stale, each after its own time |
 | cut-off | not connected | unknown | become stale; newer ones come from history, a few seconds late |
 
-While the state is live, the quality is the collector's. Otherwise values become stale by `freshness`: a value without
-news is never fresh. A gap in the messages is closed by a snapshot; `snapshot_need` says when one is due.
+While the state is live, the quality is the collector's. Otherwise values become stale by `freshness`: an old value
+is never fresh. A gap in the messages is closed by a snapshot; `snapshot_need` decides when one is due.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["BusPort", "LiveHub", "LiveState"]
 
 _SNAPSHOT_ANSWER_S = 5.0
-_MOST_FROM_HISTORY = 2_000  # tags at once; the others follow next time
+_MOST_FROM_HISTORY = 2_000  # tags in one step; the others follow in the next
 _DEPTH = 2_000  # batches that may be queued for this process
 
 _log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 It holds the configured tags only, so it never grows past the configuration. Each sample is encoded once, for the first
 client that needs it, however many clients there are.
 
-Live batches arrive in the order in which the collector published them, so a later batch replaces an earlier one whatever
-the times in it: clocks are put back. A snapshot shows the state at some instant between its request and its arrival, so
+Live batches arrive in the order in which the collector published them, so a later batch replaces an earlier one regardless
+of the times in it: clocks are set back. A snapshot shows the state at some instant between its request and its arrival, so
 it replaces samples from before the request, and none from batches received since.
 """
 

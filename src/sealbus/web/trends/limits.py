@@ -14,7 +14,7 @@ class LiveLimits:
     silence_s: float = 5.0
     """The collector publishes every second; after this long without a message it counts as silent."""
     tick_s: float = 0.5
-    """Between two looks at the state of bus and collector."""
+    """Between two checks of the state of bus and collector."""
     snapshot_every_s: float = 2.0
     history_every_s: float = 2.0
     collector_answer_s: float = 2.0
@@ -22,6 +22,6 @@ class LiveLimits:
     slow_s: float = 10.0
     """How long one message to a client that does not read may take; then the client is disconnected."""
     rights_every_s: float = 0.5
-    """Between two looks at the versions of rights and plan."""
+    """Between two reads of the versions of rights and plan."""
     accounts_every_s: float = 1.0
-    """Between two looks at the sessions, tokens and accounts behind the open sockets."""
+    """Between two checks of the sessions, tokens and accounts of the open sockets."""

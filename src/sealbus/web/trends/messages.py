@@ -126,7 +126,7 @@ class Pong(_ServerMessage, tag="pong", frozen=True):
 
 
 class Problem(_ServerMessage, tag="error", frozen=True):
-    """What is wrong with a message: `code` for programs, `detail` for people."""
+    """The error in a message: `code` for programs, `detail` for people."""
 
     id: int | None
     code: str

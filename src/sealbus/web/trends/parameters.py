@@ -58,7 +58,7 @@ class _Ids(serializers.Field[tuple[int, ...], str, str, object]):
         """The ids, in the order they were given."""
         parts = data.split(",")
         if len(parts) > self.most:
-            raise serializers.ValidationError(f"at most {self.most} ids at once")
+            raise serializers.ValidationError(f"at most {self.most} ids in one request")
         if not all(_ID.fullmatch(part) for part in parts):
             raise serializers.ValidationError("write ids separated by commas: 3,4,17")
         return tuple(dict.fromkeys(int(part) for part in parts))

@@ -1,6 +1,6 @@
 """Threads in which the live side calls the database and history, so that its event loop never blocks.
 
-Each call has a deadline, and the number of calls at once is bounded by the number of sockets. A database connection that
+Each call has a deadline, and the number of concurrent calls is bounded by the number of sockets. A database connection that
 failed or is too old is closed between two calls, so no call inherits a broken one.
 """
 

@@ -64,7 +64,7 @@ class LiveService:
             tasks.create_task(self._listen(), name="hints")
 
     async def admit(self, scope: Any) -> Admitted | Denied:
-        """Judge a handshake. Raises TimeoutError and the database's errors."""
+        """Check a handshake. Raises TimeoutError and the database's errors."""
         return await self._handshake_threads.run(_HANDSHAKE_S, admit, scope)
 
     async def check_now(self) -> None:

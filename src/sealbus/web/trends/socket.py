@@ -4,7 +4,7 @@
 
 The reader answers each message before it takes the next, so a client that sends faster than it reads slows only itself.
 The writer sends what is due, at most five times a second, and only when the transport has room: a value that changes
-several times meanwhile is sent once, with its newest sample. Both write under one lock, so a newer value never overtakes
+several times before that is sent once, with its newest sample. Both write under one lock, so a newer value never overtakes
 a snapshot. A client that does not read for `slow_s` is disconnected; it delays no other client.
 """
 
@@ -171,7 +171,7 @@ class _Socket:
                 await self._within(self._slow_s, {"type": "websocket.send", "text": text})
 
     async def close(self, code: CloseCode) -> None:
-        with suppress(OSError):  # the client disconnected meanwhile
+        with suppress(OSError):  # the client has disconnected
             await self._within(_CLOSE_S, {"type": "websocket.close", "code": int(code), "reason": code.name.lower()})
 
     async def _within(self, seconds: float, event: Any) -> None:

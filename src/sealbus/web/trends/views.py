@@ -53,7 +53,7 @@ class _View(APIView):
 
 
 class ValuesView(_View):
-    """Current values, many at once."""
+    """Current values of many tags."""
 
     @extend_schema(
         operation_id="values_list",

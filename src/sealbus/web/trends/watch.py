@@ -1,12 +1,12 @@
-"""Notices changes of rights, sessions, tokens and configuration, and applies them to every open socket.
+"""Detects changes of rights, sessions, tokens and configuration, and applies them to every open socket.
 
 Twice a second, and before a subscription is refused, it reads two version numbers; once a second, the state of the
 sessions, tokens and accounts behind the open sockets. A hint on the bus makes it read at once. A socket whose credential
-or rights may have changed is judged again from its handshake, by the function that admitted it: it is closed, or its
-subscriptions are reduced to what is still visible. Sockets of one credential are judged once.
+or rights may have changed is checked again like at its handshake, by the function that admitted it: it is closed, or its
+subscriptions are reduced to visible tags. Sockets of one credential are checked once.
 
 While the database does not answer, no right can be taken away. So after `_BLIND_S` seconds all sockets are closed: it is
-not known any more which rights are still valid.
+unknown which rights are still valid.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Watch:
             self._hinted.clear()
 
     async def check_now(self) -> None:
-        """Check, unless a check has begun since this was called: many callers at once share one check."""
+        """Check, unless a check has begun since this was called: many callers at the same time share one check."""
         called_at = time.monotonic()
         async with self._one_at_a_time:
             if self._began_at >= called_at:

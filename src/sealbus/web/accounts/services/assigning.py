@@ -32,7 +32,7 @@ def assign(*, subject: Subject, user: User, role: Role, group: Group | None) -> 
 
 
 def unassign(*, subject: Subject, assignment: Assignment) -> None:
-    """Take a role away. Raises Conflict if nobody would administer."""
+    """Take a role away. Raises Conflict if no administrator would remain."""
     require(subject, Action.ADMINISTER)
     with changing_rights():
         detail = {"old": _described(assignment)}

@@ -1,9 +1,9 @@
-"""Shared by every change of rights: changes are made one after the other, noticed by all processes, and never leave the
+"""Shared by every change of rights: changes are made one after the other, are seen by all processes, and never leave the
 site without an administrator.
 
 `changing_rights` counts up the version of the rights first. That row stays locked until the transaction ends, so two
 administrators who remove each other at the same moment come one after the other, and the second is refused as the last.
-`compare_and_swap` does not overwrite what somebody else changed meanwhile. A change that changes nothing does neither.
+`compare_and_swap` does not overwrite a concurrent change. A change that changes nothing does neither.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _Row = TypeVar("_Row", User, Role, Group)
 
 @contextmanager
 def changing_rights() -> Iterator[None]:
-    """A transaction in which rights change. Raises Conflict if it would leave nobody who administers."""
+    """A transaction in which rights change. Raises Conflict if no administrator would remain."""
     with transaction.atomic():
         bump_version("rights")
         had_one = administrators().exists()
         yield
         if had_one and not administrators().exists():
-            raise Conflict("This would leave nobody who administers in all groups", code="last-administrator")
+            raise Conflict("This would leave no administrator of all groups", code="last-administrator")
 
 
 def check_row(row: Model) -> None:
@@ -63,7 +63,7 @@ def differing(row: _Row, changes: Mapping[str, Any]) -> dict[str, Any]:
 def compare_and_swap(row: _Row, changes: Mapping[str, Any], version: int | None) -> dict[str, dict[str, Any]]:
     """Store changes if the row is still as it was read, or as of `version`. Returns old and new values, for the audit.
 
-    Raises Invalid by field, and Conflict if somebody else was faster or a name is taken.
+    Raises Invalid by field, and Conflict if another change was faster or a name is taken.
     """
     old = {name: getattr(row, name) for name in changes}
     read = row.version if version is None else version
@@ -80,7 +80,7 @@ def compare_and_swap(row: _Row, changes: Mapping[str, Any], version: int | None)
 
 @contextmanager
 def unique(what: str) -> Iterator[None]:
-    """Turn a name that somebody else took a moment ago into a Conflict."""
+    """Turn a name that another request has just taken into a Conflict."""
     try:
         with transaction.atomic():
             yield

@@ -51,7 +51,7 @@ def change_group(*, subject: Subject, group: Group, changes: Mapping[str, str], 
 
 
 def archive_group(*, subject: Subject, group: Group) -> None:
-    """Archive a group. Nothing in it is deleted. An archived one stays as it is."""
+    """Archive a group. Nothing in it is deleted. An archived group is not changed."""
     require(subject, Action.ADMINISTER)
     if group.archived_at is not None:
         return

@@ -2,7 +2,7 @@
 
 A link ends in `#secret`: the part behind `#` never reaches a log or a referrer. Only the hash of the secret is stored. A
 new link of its kind ends the one before. It is used by compare-and-swap: of two uses at the same moment, one succeeds.
-The emergency link needs no account and no password, and has no limit that an attacker could use up, so nobody can lock
+The emergency link needs no account and no password, and has no limit that an attacker could use up, so no one can lock
 the operators out of watching the plant. The session that it opens lasts as long as the link would have.
 
 Links for the shell ask for no right: a user of the shell of the site's machine can read and write the database.

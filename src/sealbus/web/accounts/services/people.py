@@ -63,7 +63,7 @@ def create_user(
 
 
 def add_user(*, by: Actor, user: User, password: str | None) -> User:
-    """Store a new user. For services that have checked the right, or a secret that stands for it."""
+    """Store a new user. For services that have checked the right, or a secret that replaces it."""
     check_row(user)
     if password is not None:
         check_password(password, user)
@@ -107,7 +107,7 @@ def end_sessions(*, subject: Subject, user: User) -> None:
 
 
 def reset_second_factor(*, subject: Subject, user: User) -> None:
-    """Remove all second factors of a user who has lost them, and end the user's sessions. What roles demand stays."""
+    """Remove all second factors of a user who has lost them, and end the user's sessions. The demands of roles stay."""
     require_person(subject)
     require(subject, Action.ADMINISTER)
     with changing_rights():

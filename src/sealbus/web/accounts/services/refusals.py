@@ -3,7 +3,7 @@
 The first refusal of a caller within a minute is recorded at once, with what was requested. Further ones only raise a
 number in the database, by one short statement each, which survives the process. When the minute is over, the next
 refusal of any caller writes the number into the audit. A caller is an account or a token together with the route; a
-caller that has not signed in is an address (for IPv6 its network of 64 bits), whatever it requests.
+caller that has not signed in is an address (for IPv6 its network of 64 bits), for all its requests.
 """
 
 from __future__ import annotations

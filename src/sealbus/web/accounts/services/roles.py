@@ -62,7 +62,7 @@ def create_role(*, subject: Subject, wanted: RoleChanges) -> Role:
 
 
 def change_role(*, subject: Subject, role: Role, changes: RoleChanges, version: int | None = None) -> Role:
-    """Change a role; the users who have it get the new rights at once. Raises Conflict if nobody would administer."""
+    """Change a role; the users who have it get the new rights at once. Raises Conflict if no administrator would remain."""
     require_person(subject)
     require(subject, Action.ADMINISTER)
     check_version(role, version)
@@ -84,7 +84,7 @@ def change_role(*, subject: Subject, role: Role, changes: RoleChanges, version: 
 
 
 def delete_role(*, subject: Subject, role: Role) -> None:
-    """Delete a role and take it from all users. Raises Conflict if nobody would administer."""
+    """Delete a role and take it from all users. Raises Conflict if no administrator would remain."""
     require(subject, Action.ADMINISTER)
     with changing_rights():
         holders = sorted(set(role.assignments.values_list("user__username", flat=True)))

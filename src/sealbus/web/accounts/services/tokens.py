@@ -30,7 +30,7 @@ _MOST_NETWORKS = 50
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What the new token is to be."""
+    """The properties of the new token."""
 
     name: str
     actions: frozenset[Action]
@@ -71,7 +71,7 @@ def issue_token(*, subject: Subject, wanted: TokenRequest) -> IssuedToken:
 
 
 def revoke_token(*, subject: Subject, token: ApiToken) -> None:
-    """End a token: a user's own, or another's by an administrator. A revoked one stays as it is."""
+    """End a token: a user's own, or another's by an administrator. A revoked token is not changed."""
     require_person(subject)
     if token.user_id != subject.user_id:
         require(subject, Action.ADMINISTER)

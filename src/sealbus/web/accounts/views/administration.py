@@ -42,7 +42,7 @@ __all__ = ["AssignmentsView", "GroupsView", "RolesView", "UsersView"]
 
 _ADMINISTER = may(Action.ADMINISTER)
 _GIVE = may(Action.ADMINISTER, people_only=True)
-"""For what gives rights, or a way into an account. Not for tokens: a token could give itself more than it has."""
+"""For changes of rights, or of ways into an account. Not for tokens: a token could give itself more than it has."""
 
 
 class _Administered(mixins.RetrieveModelMixin, mixins.ListModelMixin, SubjectViewSet):
@@ -132,7 +132,7 @@ class RolesView(_Administered):
 
     @extend_schema(request=RoleChangeForm, responses=RoleShown)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a role for all users who have it. 409 if nobody would administer any more."""
+        """Change a role for all users who have it. 409 if no administrator would remain."""
         role = self.get_object()
         body = body_of(request, RoleChangeForm)
         changes = services.RoleChanges.of(body)
@@ -141,7 +141,7 @@ class RolesView(_Administered):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Delete a role, and take it from all users. 409 if nobody would administer any more."""
+        """Delete a role, and take it from all users. 409 if no administrator would remain."""
         services.delete_role(subject=self.subject, role=self.get_object())
         return Response(status=204)
 
@@ -207,6 +207,6 @@ class AssignmentsView(_Administered):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Take a role away. 409 if nobody would administer any more."""
+        """Take a role away. 409 if no administrator would remain."""
         services.unassign(subject=self.subject, assignment=self.get_object())
         return Response(status=204)

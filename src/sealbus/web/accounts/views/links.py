@@ -61,7 +61,7 @@ class EmergencyView(APIView):
 
     @extend_schema(request=LinkForm, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Turn this session into one that may view everything and do nothing else."""
+        """Turn this session into one that may view everything and change nothing."""
         enter_emergency(
             request._request, str(body_of(request, LinkForm)["secret"]), rest_subject(request).actor.address
         )

@@ -86,7 +86,7 @@ class LinkPage(View):
         return self._page(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Submit, or show what is wrong."""
+        """Submit, or show the errors."""
         sent = {name: request.POST.get(name, "")[:longest] for name, longest in _LONGEST.items()}
         try:
             if self.kind != "emergency" and sent["password"] != request.POST.get("again"):

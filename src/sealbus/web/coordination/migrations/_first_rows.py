@@ -1,6 +1,6 @@
 """What no model describes: the cache table that all processes share, and the first version numbers.
 
-The cache table counts failed logins. It is made whatever cache is set up, so that a later change of the bus needs no
+The cache table counts failed logins. It is made with any cache, so that a later change of the bus needs no
 further step. The version rows exist from the start, because changes of rights lock the row of `rights`.
 """
 
