@@ -17,7 +17,7 @@ from sealbus.client.blocking_channel import BlockingChannel
 from sealbus.client.calls import RequestCache, build_write, data_of, parse_read, prepare
 from sealbus.client.connection import Connection
 from sealbus.client.target import resolve_target
-from sealbus.errors import LocalError
+from sealbus.errors import LocalError, SealbusError
 from sealbus.protocol import (
     MaskWriteRegister,
     ReadCoils,
@@ -224,7 +224,9 @@ class _LoopExchanger:
             if self._connection._has_news():
                 self._loop.run_until_complete(_take_up_news())
             return self._loop.run_until_complete(work)
-        except KeyboardInterrupt:
+        except SealbusError:
+            raise
+        except BaseException:  # the handler of a signal may raise anything
             self._loop.run_until_complete(_cancel_calls())
             raise
         finally:
