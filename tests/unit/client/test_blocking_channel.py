@@ -10,15 +10,17 @@ import pytest
 
 from sealbus.client import blocking_channel
 from sealbus.client.blocking_channel import BlockingChannel
+from sealbus.client.blocking_connection import BlockingConnection
 from sealbus.client.calls import prepare
 from sealbus.client.channel import ChannelRules
 from sealbus.client.target import resolve_target
-from sealbus.errors import ResponseTimeout
+from sealbus.errors import LocalError, ResponseTimeout
 from sealbus.protocol import ReadHoldingRegisters, WriteSingleRegister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sealbus.client.target import ConnectionTarget
     from sealbus.transport import BlockingTransport
 
 READ = prepare(ReadHoldingRegisters(0, 1), 1)
@@ -65,6 +67,10 @@ def honest(peer: Peer, request: bytes) -> None:
 
 def channel(monkeypatch: pytest.MonkeyPatch, *peers: Peer, gap_s: float = 0.0) -> BlockingChannel:
     """A channel whose connections are these peers, one after the other."""
+    return BlockingChannel(target_of(monkeypatch, *peers, gap_s=gap_s))
+
+
+def target_of(monkeypatch: pytest.MonkeyPatch, *peers: Peer, gap_s: float = 0.0) -> ConnectionTarget:
     waiting = list(peers)
 
     def dial(*args: Any, **options: Any) -> BlockingTransport:
@@ -72,10 +78,9 @@ def channel(monkeypatch: pytest.MonkeyPatch, *peers: Peer, gap_s: float = 0.0) -
 
     monkeypatch.setattr(blocking_channel, "dial_blocking", dial)
     rules = ChannelRules(timeout_s=TIMEOUT_S, gap_s=gap_s)
-    target = resolve_target(
+    return resolve_target(
         "tcp://127.0.0.1:5020", identity=None, trust=None, crl=(), timeout=TIMEOUT_S, rules=rules, tls_options=None
     )
-    return BlockingChannel(target)
 
 
 def flood(peer: Peer, request: bytes) -> None:
@@ -133,3 +138,23 @@ def test_a_connection_that_ends_in_a_gap_is_made_again(monkeypatch: pytest.Monke
     modbus = channel(monkeypatch, Peer(answer_and_end), Peer(honest), gap_s=0.15)
     assert modbus.exchange(READ) == ANSWER
     assert modbus.exchange(READ) == ANSWER
+
+
+@pytest.mark.timeout(20)
+def test_the_handler_of_a_signal_that_uses_the_connection_gets_an_error_and_does_not_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused: list[str] = []
+
+    def answer(peer: Peer, request: bytes) -> None:
+        for use in (modbus.open, modbus.close, lambda: modbus.read_holding_registers(0, 1)):
+            with pytest.raises(LocalError) as error:
+                use()
+            refused.append(str(error.value))
+        honest(peer, request)
+
+    modbus = BlockingConnection(target_of(monkeypatch, Peer(answer)))
+    assert modbus.read_holding_registers(0, 1) == [7]
+    assert len(refused) == 3
+    assert "within a call" in refused[0]
+    modbus.close()
