@@ -452,6 +452,38 @@ def test_an_endpoint_without_a_plain_socket_works_too(elsewhere: Elsewhere) -> N
     assert [request[1] for request in device.requests] == [6, 3] * 3
 
 
+INTERRUPTED_BY_A_HANDLER = """
+import signal, sys
+import sealbus
+
+class TooLate(Exception):
+    pass
+
+def give_up(*_):
+    raise TooLate
+
+signal.signal(signal.SIGALRM, give_up)
+rules = sealbus.ChannelRules(connect_delay_s=1.5)
+modbus = sealbus.sync.connect(sys.argv[1], rules=rules)
+signal.setitimer(signal.ITIMER_REAL, 0.7)
+try:
+    modbus.write_register(10, 1)
+except TooLate:
+    print("interrupted")
+print(modbus.read_holding_registers(20, 1))
+modbus.close()
+"""
+
+
+def test_a_write_that_the_handler_of_a_signal_interrupts_is_not_sent_by_the_next_call(elsewhere: Elsewhere) -> None:
+    device = RtuDevice(answers=2)
+    port = elsewhere.run(device.start())
+    done = run(sys.executable, "-c", INTERRUPTED_BY_A_HANDLER, f"rtu+tcp://127.0.0.1:{port}")
+    elsewhere.run(device.stop())
+    assert (done.stdout, done.stderr, done.status) == ("interrupted\n[20]\n", "", 0)
+    assert [request[1] for request in device.requests] == [3]
+
+
 async def test_inside_an_event_loop_it_says_what_to_do_instead(device: ScriptedDevice) -> None:
     with sealbus_sync_outside(f"tcp://127.0.0.1:{device.port}") as modbus:
         with pytest.raises(LocalError, match=r"inside an event loop: await sealbus\.connect there"):

@@ -22,6 +22,7 @@ from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts import services
 from sealbus.web.accounts.models import ApiToken, Assignment, Group, Role, User
 from sealbus.web.audit.services import Event, append
+from sealbus.web.coordination import leases
 from sealbus.web.devices.models import AllowedNetwork, Command, RetentionClass, SerialPattern, Template
 from sealbus.web.devices.services.collector import claim_commands
 from sealbus.web.trends.handshake import Admitted, admit
@@ -178,6 +179,7 @@ SOCKETS: dict[str, Callable[[Caller], str]] = {"/ws/live": _live}
 def _command(kind: CommandKind) -> Callable[[Caller, Group], str]:
     def claim(caller: Caller, home: Group) -> str:
         Command.objects.all().delete()
+        leases.hold("collector/matrix", "matrix")
         _a_command(home, kind, caller)
         return "in" if claim_commands("matrix", 10) else "403"
 

@@ -207,6 +207,20 @@ def test_a_collector_that_lost_its_lease_changes_nothing_any_more(user: User) ->
     assert state_of(command) == "unknown"
 
 
+def test_a_collector_without_a_lease_claims_nothing(user: User) -> None:
+    """Its successor has recovered already, so nobody would end what it claims now."""
+    command = a_command(user)
+    Lease.objects.update(holder="main@two")
+    assert services.claim_commands("main@one", 10) == []
+    assert state_of(command) == "requested"
+
+
+def test_what_is_executed_is_not_recovered(user: User) -> None:
+    executed, lost = sent(user), claimed(user)
+    assert services.recover_commands("main", {executed.pk}) == 1
+    assert [state_of(each) for each in (executed, lost)] == ["sent", "failed"]
+
+
 @pytest.mark.parametrize("state", [CommandState.REQUESTED, CommandState.WAITING, CommandState.APPROVED])
 def test_a_command_that_was_not_claimed_by_its_deadline_has_expired(user: User, state: CommandState) -> None:
     command = a_command(user, state=state.value, deadline=timezone.now())

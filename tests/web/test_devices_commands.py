@@ -25,6 +25,7 @@ from sealbus.plant import (
 from sealbus.web.access.actions import Action
 from sealbus.web.accounts.models import Assignment, User
 from sealbus.web.audit.models import Entry
+from sealbus.web.coordination import leases
 from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Command
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     from rest_framework.test import APIClient
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def lease() -> None:
+    """The collector `one` holds the site."""
+    assert leases.hold("collector/main", "main@one") == ""
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from sealbus.expressions import parse_expression
 from sealbus.plant import CommandResult, CommandState, Discovery, FoundModel, ModelFound, SunSpecFound, tags_of
 from sealbus.web.access.actions import Action
+from sealbus.web.coordination import leases
 from sealbus.web.devices import services
 from sealbus.web.devices.models import Device, Tag
 from sealbus.web.devices.sunspec import model_definition, model_ids
@@ -165,6 +166,7 @@ def _discovered(client: APIClient, device: Device) -> int:
     asked = client.post(f"/api/v1/devices/{device.pk}/sunspec", {}, "json")
     assert asked.status_code == 202, asked.content
     command_id = int(asked.json()["id"])
+    leases.hold("collector/main", "one")
     services.claim_commands("one", 10)
     model = _inverter()
     found = SunSpecFound(

@@ -30,9 +30,9 @@ def collect(
 ) -> None:
     """Poll devices, keep their history, publish live values, execute commands."""
     with one_line_errors():
+        start_log(log)  # first: what is wrong with the options is a line of the log too
         folder = state_home(home)
         sources = [_source(each) for each in records or _listed(os.environ.get("SEALBUS_RECORDS", ""))]
-        start_log(log)
         from sealbus import web
         from sealbus.collector import CollectorSettings, RecordSource, run_collector
 

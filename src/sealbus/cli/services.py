@@ -44,11 +44,11 @@ def gateway(
 ) -> None:
     """Serve devices over mutual TLS, with rights by role and a record of every write and denial."""
     with one_line_errors():
+        start_log(log)  # first: what is wrong with the file is a line of the log too
         loaded = load_gateway_file(file)
         if check:
             _check(loaded)
             return
-        start_log(log)
         _run(loaded, path=file)
 
 
@@ -69,6 +69,7 @@ def wrap(
 ) -> None:
     """Forward plain Modbus from loopback over mutual TLS. The gateway at the far end decides what is allowed."""
     with one_line_errors():
+        start_log(log)
         endpoint = parse_endpoint(listen, listening=True)
         if endpoint.scheme is not Scheme.TCP:
             raise ConfigError(f"{listen} is not a tcp:// endpoint", key="LISTEN", hint="write tcp://127.0.0.1:PORT")
@@ -94,7 +95,6 @@ def wrap(
                 )
             ],
         )
-        start_log(log)
         _run(file)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["BlockingChannel"]
 
 _LONGEST_WAIT_S = 60.0  # poll takes no infinity; the loop around it waits again
+_MOST_CAUGHT_UP = 64  # chunks: a peer that never stops sending must not keep a call from being sent
 _NEVER = float("inf")
 _jitter = random.SystemRandom().random
 _OPEN = LineState.OPEN  # used with each request: a member of an Enum costs as much as a call
@@ -60,9 +61,15 @@ class BlockingChannel:
 
     def open(self) -> None:
         """Connect now, if there is no connection. Raises Unreachable."""
-        self._catch_up()
-        if self._line.state is LineState.CLOSED:
-            self._connect()
+        try:
+            self._catch_up()
+            if self._line.state is LineState.CLOSED:
+                self._connect()
+        except SealbusError:
+            raise
+        except BaseException:
+            self._drop_interrupted()
+            raise
 
     def close(self) -> None:
         """Close the connection; it cannot be used again."""
@@ -70,6 +77,15 @@ class BlockingChannel:
 
     def exchange(self, request: RawRequest) -> bytes:
         """Send `request` and return its answer, the MBAP ADU without its transaction id. Raises what `error_of` gives."""
+        try:
+            return self._exchange(request)
+        except SealbusError:
+            raise
+        except BaseException:
+            self._drop_interrupted()
+            raise
+
+    def _exchange(self, request: RawRequest) -> bytes:
         if self._transport is not None:
             self._catch_up()
         call = _BlockingCall(None, request, time.monotonic() + self._patience_s)
@@ -111,8 +127,15 @@ class BlockingChannel:
 
     def _make_ready(self, call: _BlockingCall) -> None:
         """Wait until the line can send: connect, settle, keep the gap. Fails the call where that takes too long."""
-        if self._line.state is LineState.CLOSED:
-            if self._backoff.waits(time.monotonic()):
+        while not self._line.is_free():
+            now = time.monotonic()
+            if now >= call.send_by:
+                call.fail(Failure.NOT_SENT_IN_TIME)
+                return
+            if self._line.state is not LineState.CLOSED:
+                self._wait(min(self.loop.next_at, call.send_by))
+                continue
+            if self._backoff.waits(now):
                 call.fail(Failure.UNREACHABLE, self._backoff.reason)
                 return
             try:
@@ -120,14 +143,6 @@ class BlockingChannel:
             except Unreachable as error:
                 call.fail(Failure.UNREACHABLE, str(error))
                 return
-        while not self._line.is_free():
-            if self._line.state is LineState.CLOSED:
-                call.fail(Failure.UNREACHABLE, self._backoff.reason)
-                return
-            if time.monotonic() >= call.send_by:
-                call.fail(Failure.NOT_SENT_IN_TIME)
-                return
-            self._wait(min(self.loop.next_at, call.send_by))
 
     def _connect(self) -> None:
         line = self._line = MbapLine(self, self._rules)
@@ -157,10 +172,11 @@ class BlockingChannel:
 
     def _catch_up(self) -> None:
         """Handle bytes and timers that came due since the last call."""
-        transport = self._transport
-        while transport is not None and transport.wait(0):
-            self._receive(transport)
+        for _ in range(_MOST_CAUGHT_UP):
             transport = self._transport
+            if transport is None or not transport.wait(0):
+                break
+            self._receive(transport)
         if self.loop.next_at <= time.monotonic():
             self.loop.run_due()
 
@@ -171,8 +187,9 @@ class BlockingChannel:
             time.sleep(max(wait_s, 0.0))
         elif transport.wait(wait_s):
             self._receive(transport)
-            return
-        self.loop.run_due()
+        # After bytes too: a peer that never stops sending must not keep the deadline of a request from being seen.
+        if self.loop.next_at <= time.monotonic():
+            self.loop.run_due()
 
     def _receive(self, transport: BlockingTransport) -> None:
         try:
@@ -184,6 +201,16 @@ class BlockingChannel:
             self._line.data_received(data)
         elif data is not None:
             self._lose(None)
+
+    def _drop_interrupted(self) -> None:
+        """Close the connection: the handler of a signal raised in the middle of a call.
+
+        Half a frame may have been written, or bytes received and not yet handled; the next request would complete it.
+        """
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+        self._line.close("closed because a call was interrupted")
 
     def _lose(self, error: Exception | None) -> None:
         transport, self._transport = self._transport, None

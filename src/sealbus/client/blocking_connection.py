@@ -17,7 +17,7 @@ from sealbus.client.blocking_channel import BlockingChannel
 from sealbus.client.calls import RequestCache, build_write, data_of, parse_read, prepare
 from sealbus.client.connection import Connection
 from sealbus.client.target import resolve_target
-from sealbus.errors import LocalError
+from sealbus.errors import LocalError, SealbusError
 from sealbus.protocol import (
     MaskWriteRegister,
     ReadCoils,
@@ -54,6 +54,7 @@ __all__ = ["BlockingConnection", "connect_blocking"]
 _Result = TypeVar("_Result")
 _TURNS = 8  # from the socket through TLS to the line
 _CLOSED = "the connection is closed: make a new one with connect()"
+_IN_A_CALL = "this connection is within a call already: the handler of a signal must not use it"
 _IN_A_LOOP = "sealbus.sync was called inside an event loop: await sealbus.connect there"
 
 
@@ -73,7 +74,8 @@ class BlockingConnection:
     def __init__(self, target: ConnectionTarget) -> None:
         self._target = target
         self._cache = RequestCache()
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()  # a plain lock would wait for ever in the handler of a signal
+        self._is_busy = False
         self._is_closed = False
         self._exchanger: _Exchanger = (
             BlockingChannel(target) if is_blocking_supported(target.endpoint) else _LoopExchanger(Connection(target))
@@ -88,12 +90,18 @@ class BlockingConnection:
         """Connect now, rather than with the first request. Raises Unreachable."""
         _refuse_in_a_loop()
         with self._turn:
-            self._refuse_closed()
-            self._exchanger.open()
+            self._refuse_unusable()
+            self._is_busy = True
+            try:
+                self._exchanger.open()
+            finally:
+                self._is_busy = False
 
     def close(self) -> None:
         """Close the connection permanently."""
         with self._turn:
+            if self._is_busy:
+                raise LocalError(_IN_A_CALL)
             if not self._is_closed:
                 self._exchanger.close()
                 self._is_closed = True
@@ -184,10 +192,16 @@ class BlockingConnection:
     def _exchange(self, request: RawRequest) -> bytes:
         _refuse_in_a_loop()
         with self._turn:
-            self._refuse_closed()
-            return self._exchanger.exchange(request)
+            self._refuse_unusable()
+            self._is_busy = True
+            try:
+                return self._exchanger.exchange(request)
+            finally:
+                self._is_busy = False
 
-    def _refuse_closed(self) -> None:
+    def _refuse_unusable(self) -> None:
+        if self._is_busy:  # by this thread: it has the lock
+            raise LocalError(_IN_A_CALL)
         if self._is_closed:
             raise LocalError(_CLOSED)
 
@@ -224,7 +238,9 @@ class _LoopExchanger:
             if self._connection._has_news():
                 self._loop.run_until_complete(_take_up_news())
             return self._loop.run_until_complete(work)
-        except KeyboardInterrupt:
+        except SealbusError:
+            raise
+        except BaseException:  # the handler of a signal may raise anything
             self._loop.run_until_complete(_cancel_calls())
             raise
         finally:

@@ -2,6 +2,9 @@
 
 Each command that was claimed has exactly one result, and a result is kept until the store has it. Of progress only the
 newest counts, and it may be lost. Results are stored before progress.
+
+`open_ids` are the commands that the engine has and whose result the store has not. A claim that fails may have claimed
+some in the store that never came here; before the next claim, all that are claimed and not open are ended.
 """
 
 from __future__ import annotations
@@ -39,20 +42,30 @@ class CommandIntake:
     """From the store to the engine."""
 
     def __init__(
-        self, store: CollectorStore, thread: StoreThread, engine: TakesCommands, *, collector_id: str, holder: str
+        self,
+        store: CollectorStore,
+        thread: StoreThread,
+        engine: TakesCommands,
+        *,
+        collector_id: str,
+        holder: str,
+        open_ids: set[int],
     ) -> None:
         self._store = store
         self._thread = thread
         self._engine = engine
         self._collector_id = collector_id
         self._holder = holder
+        self._open_ids = open_ids
         self._has_recovered = False
 
     async def take(self) -> bool:
         """Whether all new commands are with the engine, and all withdrawn ones are stopped."""
-        # Before the first claim: commands that are claimed now belong to an earlier process and are not executed any more.
+        # Before the first claim, a claimed command belongs to an earlier process. After a failed claim it may be lost on its way
+        # here. Neither is executed any more.
         if not self._has_recovered:
-            if await self._thread.attempt(self._store.recover_commands, self._collector_id) is None:
+            running = frozenset(self._open_ids)  # a copy: the set changes while the thread works
+            if await self._thread.attempt(self._store.recover_commands, self._collector_id, running) is None:
                 return False
             self._has_recovered = True
         withdrawn = await self._thread.attempt(self._store.withdrawn_commands, self._holder)
@@ -63,8 +76,10 @@ class CommandIntake:
         while True:
             commands = await self._thread.attempt(self._store.claim_commands, self._holder, _CLAIMED_AT_ONCE)
             if commands is None:
+                self._has_recovered = False
                 return False
             for command in commands:
+                self._open_ids.add(command.id)
                 self._engine.submit(command)
             if len(commands) < _CLAIMED_AT_ONCE:
                 return True
@@ -73,10 +88,11 @@ class CommandIntake:
 class CommandReports:
     """From the engine to the store."""
 
-    def __init__(self, store: CollectorStore, thread: StoreThread, holder: str) -> None:
+    def __init__(self, store: CollectorStore, thread: StoreThread, holder: str, open_ids: set[int]) -> None:
         self._store = store
         self._thread = thread
         self._holder = holder
+        self._open_ids = open_ids
         self._results: deque[CommandResult] = deque()
         self._progress: dict[int, CommandProgress] = {}
         self._has_reports = asyncio.Event()
@@ -111,7 +127,7 @@ class CommandReports:
         while self._results:
             if await self._thread.attempt(self._store_result, self._results[0]) is None:
                 return False
-            self._results.popleft()
+            self._open_ids.discard(self._results.popleft().id)
         return True
 
     def _store_result(self, result: CommandResult) -> bool:

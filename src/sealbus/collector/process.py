@@ -123,7 +123,8 @@ class _Run:
         self._bus = bus
         self._timing = settings.timing
         self._live = LivePublisher(bus, settings.collector_id)
-        self._reports = CommandReports(store, calls, holder)
+        open_ids: set[int] = set()
+        self._reports = CommandReports(store, calls, holder, open_ids)
         self._engine = PollingEngine(
             EnginePorts(
                 store=samples,
@@ -133,7 +134,9 @@ class _Run:
                 identities=settings.home / "identities",
             )
         )
-        intake = CommandIntake(store, calls, self._engine, collector_id=settings.collector_id, holder=holder)
+        intake = CommandIntake(
+            store, calls, self._engine, collector_id=settings.collector_id, holder=holder, open_ids=open_ids
+        )
         plans = PlanSync(store, calls, engine=self._engine, history=history)
         self._versions = VersionWatch(store, calls, load_plan=plans.load, take_commands=intake.take)
         self._records = RecordsIntake(store, site.intake, settings.records)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
     from pathlib import Path
 
     from sealbus.history import HistoryRules
@@ -48,8 +48,8 @@ class CollectorStore(Protocol):
     def release_lease(self, name: str, holder: str) -> None:
         """Release the lease so that a waiting collector can take it at once."""
 
-    def recover_commands(self, collector_id: str) -> int:
-        """End the commands that an earlier process of this collector has claimed. Returns how many there were."""
+    def recover_commands(self, collector_id: str, running: Collection[int]) -> int:
+        """End the commands that are claimed for this collector and not among `running`. Returns how many there were."""
         ...
 
     def claim_commands(self, holder: str, limit: int) -> Sequence[Command]:

@@ -30,6 +30,24 @@ def test_every_line_is_json(program: str, level: str, message: str) -> None:
     assert message in line["message"]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["gateway", "no-such-file.toml"],
+        ["gateway", "--check", "no-such-file.toml"],
+        ["collect", "--records", "no-folder"],
+        ["wrap", "tcp://127.0.0.1:0", "tcp://127.0.0.1:1", "--certificate", "c", "--key", "k", "--trust", "t"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_the_error_of_a_failed_start_is_json(command: list[str]) -> None:
+    program = [sys.executable, "-m", "sealbus", *command, "--log", "json"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert (line["level"], done.returncode) == ("error", 2)
+    assert line["message"].startswith("sealbus: ")
+
+
 def test_a_plain_log_has_the_same_lines_as_text() -> None:
     program = (
         _STARTED.replace("JSON", "PLAIN")

@@ -11,7 +11,7 @@ from sealbus.history import HistoryRules
 from sealbus.plant import Command, CommandProgress, CommandResult, Plan, SiteVersions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
     from pathlib import Path
 
 __all__ = ["FakeStore", "store_thread"]
@@ -50,6 +50,8 @@ class FakeStore:
         self.progress: list[CommandProgress] = []
         self.results: list[CommandResult] = []
         self.unstorable: set[int] = set()
+        self.is_losing_claims = False
+        self.recovered: list[set[int]] = []
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -82,12 +84,15 @@ class FakeStore:
         if self.leases.get(name) == holder:
             del self.leases[name]
 
-    def recover_commands(self, collector_id: str) -> int:
+    def recover_commands(self, collector_id: str, running: Collection[int]) -> int:
         self._call(f"recover {collector_id}")
+        self.recovered.append(set(running))
         return 0
 
     def claim_commands(self, holder: str, limit: int) -> Sequence[Command]:
         self._call("claim")
+        if self.is_losing_claims:
+            raise SealbusError("the database: lost after the claim")
         claimed, self.waiting = self.waiting[:limit], self.waiting[limit:]
         return claimed
 

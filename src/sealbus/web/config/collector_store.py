@@ -26,7 +26,7 @@ from sealbus.web.devices import queries
 from sealbus.web.devices.services import collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
     from pathlib import Path
 
     from sealbus.web.config.environment import Environment
@@ -107,9 +107,9 @@ class CollectorStore:
         leases.release(name, holder)
 
     @_on_database
-    def recover_commands(self, collector_id: str) -> int:
-        """End the commands that an earlier process of this collector has claimed."""
-        return collector.recover_commands(collector_id)
+    def recover_commands(self, collector_id: str, running: Collection[int]) -> int:
+        """End the commands that this collector has claimed and does not execute."""
+        return collector.recover_commands(collector_id, running)
 
     @_on_database
     def claim_commands(self, holder: str, limit: int) -> Sequence[Command]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from django.db import transaction
+from django.db.models import Exists
 from django.utils import timezone
 
 from sealbus import plant
@@ -39,6 +40,7 @@ from sealbus.web.devices.services.ending import (
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
 
 __all__ = [
     "claim_commands",
@@ -63,7 +65,8 @@ class _NotPossible(Exception):
 def claim_commands(worker: str, limit: int) -> list[plant.Command]:
     """Up to `limit` commands for this collector, the oldest first.
 
-    Those past their deadline become expired. Those that are not possible, or not allowed any more, become refused.
+    Those past their deadline become expired. Those that are not possible, or not allowed any more, become refused. A
+    collector that does not hold a lease gets none: nobody would end what it claims after the recovery of the next one.
     """
     expire_overdue()
     claimed: list[plant.Command] = []
@@ -132,10 +135,11 @@ def finish_command(worker: str, result: CommandResult) -> bool:
     return end_command(command, to, reason=reason, result=clean(msgspec.to_builtins(result)))
 
 
-def recover_commands(collector_id: str) -> int:
-    """End the commands that a process of this collector id had claimed when it stopped or lost its lease. Returns how many.
+def recover_commands(collector_id: str, running: Collection[int] = ()) -> int:
+    """End the commands that are claimed for this collector id and that no process executes. Returns how many.
 
-    Call it only as the holder of the lease of this id, before the first claim; a holder's name begins with the id and "@".
+    `running` are those that the caller executes. Call it only as the holder of the lease of this id, before the first
+    claim and after one that failed; a holder's name begins with the id and "@".
     Nothing is executed again: a write that was recorded as sent is unknown, one that was not has failed, and a reading has
     failed.
     """
@@ -143,7 +147,7 @@ def recover_commands(collector_id: str) -> int:
     held = Command.objects.filter(
         state__in=[CommandState.CLAIMED, CommandState.SENT], claimed_by__startswith=f"{collector_id}@"
     )
-    for command in with_targets(held):
+    for command in with_targets(held.exclude(pk__in=running)):
         if command.state == CommandState.SENT:
             ended += end_command(command, CommandState.UNKNOWN, reason=_MAY_BE_SENT)
         else:
@@ -154,7 +158,7 @@ def recover_commands(collector_id: str) -> int:
 
 def _claim(command: Command, worker: str) -> plant.Command | None:
     now = timezone.now()
-    rows = Command.objects.filter(deadline__gt=now)
+    rows = Command.objects.filter(Exists(Lease.objects.filter(holder=worker)), deadline__gt=now)
     if not rows.compare_and_swap(command, CommandState.CLAIMED, claimed_by=worker, claimed_at=now):
         return None
     command = with_targets(Command.objects.filter(pk=command.pk)).get()
