@@ -1,7 +1,7 @@
 """`sealbus.sync`: the same calls, errors and checks in a script or in threads, and a clear error where it cannot work.
 
 The device runs on an event loop in a thread of its own, as it would on another machine. The promises of the asynchronous
-client (test_the_client_says_how_far_a_call_came) are tried again here, because a plain socket carries the calls.
+client (test_the_client_reports_whether_a_write_was_sent) are tried again here, because a plain socket carries the calls.
 """
 
 from __future__ import annotations
