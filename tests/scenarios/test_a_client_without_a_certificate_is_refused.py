@@ -22,9 +22,9 @@ UNKNOWN_CA = 48
 async def test_a_client_without_a_certificate_is_asked_for_one_and_sent_away(
     plant: Plant, version: str, alert: int
 ) -> None:
-    talk = await s_client(plant, version, "-msg", requests=[READ])
-    assert "CertificateRequest" in talk.handshake_messages()
-    assert (talk.alert, talk.answers) == (alert, [])
+    result = await s_client(plant, version, "-msg", requests=[READ])
+    assert "CertificateRequest" in result.handshake_messages()
+    assert (result.alert, result.answers) == (alert, [])
     (failed,) = plant.records(HandshakeFailed)
     assert failed.reason == "no certificate was sent"
     assert (plant.records(Connected), plant.device.requests) == ([], [])
@@ -32,13 +32,13 @@ async def test_a_client_without_a_certificate_is_asked_for_one_and_sent_away(
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 async def test_a_client_with_one_is_let_in(plant: Plant, version: str) -> None:
-    talk = await s_client(plant, version, identity=plant.issue(role="Viewer"), requests=[READ])
-    assert (talk.alert, talk.answers) == (None, [adu(0x5EA1, words(7))])
+    result = await s_client(plant, version, identity=plant.issue(role="Viewer"), requests=[READ])
+    assert (result.alert, result.answers) == (None, [adu(0x5EA1, words(7))])
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 async def test_a_client_with_the_certificate_of_another_authority_is_sent_away(plant: Plant, version: str) -> None:
     stranger = plant.issue(role="Operator", issuer=pki.make_root("Another root"))
-    talk = await s_client(plant, version, identity=stranger, requests=[READ])
-    assert (talk.alert, talk.answers) == (UNKNOWN_CA, [])
+    result = await s_client(plant, version, identity=stranger, requests=[READ])
+    assert (result.alert, result.answers) == (UNKNOWN_CA, [])
     assert (plant.records(Connected), plant.device.requests) == ([], [])

@@ -28,7 +28,7 @@ async def trial(site: Site, url: str, **options: str | float) -> CommandResult:
     """Test a connection that is in no plan."""
     site.apply()
     options.setdefault("timeout_s", 0.3)
-    return await site.carry_out(TestConnection(id=1, connection=connection(9, url, **options)))
+    return await site.execute(TestConnection(id=1, connection=connection(9, url, **options)))
 
 
 async def test_a_device_that_answers_passes(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_an_invalid_url_and_a_connection_that_is_not_in_use_are_refused(tm
     async with open_collector(tmp_path) as site:
         result = await trial(site, "tcp//device")
         assert (result.state, result.failed_at) == (CommandState.REFUSED, Step.RULES)
-        result = await site.carry_out(TestConnection(id=2, connection=77))
+        result = await site.execute(TestConnection(id=2, connection=77))
         assert (result.state, "connection 77" in result.reason) == (CommandState.REFUSED, True)
 
 
@@ -169,8 +169,8 @@ async def test_an_identity_without_files_is_named(plant: Plant, tmp_path: Path) 
 async def test_a_connection_of_the_plan_is_tested_over_its_own_socket(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)))
-        await site.sees_good(1000)
-        result = await site.carry_out(TestConnection(id=1, connection=1, place="holding:4242"))
+        await site.wait_for_good(1000)
+        result = await site.execute(TestConnection(id=1, connection=1, place="holding:4242"))
         assert result.state is CommandState.DONE
         assert device.connections == 1
         assert struct.pack(">BHH", 3, 4242, 1) in [request[7:] for request in device.requests]
@@ -181,10 +181,10 @@ async def test_a_unit_that_polls_leave_out_receives_the_request_of_a_test(tmp_pa
         device.answer = lambda request: None
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1), timeout_s=0.1))
         await until(lambda: bool(site.collector.state().connections[0].silent_units))
-        device.answer = device.honest
-        result = await site.carry_out(TestConnection(id=1, connection=1))
+        device.answer = device.normal_answer
+        result = await site.execute(TestConnection(id=1, connection=1))
         assert result.state is CommandState.DONE
-        await site.sees_good(1000)
+        await site.wait_for_good(1000)
 
 
 async def test_files_that_are_not_in_force_are_reported(tmp_path: Path) -> None:
@@ -194,9 +194,9 @@ async def test_files_that_are_not_in_force_are_reported(tmp_path: Path) -> None:
         save_identity(folder, root, trusts=root)
         url = f"mbaps://127.0.0.1:{free_ports(1)}"
         site.apply(connection(1, url, *neighbours(1), identity="viewer"))
-        await site.sees_bad(1000, Reason.UNREACHABLE)
-        good = await site.carry_out(TestConnection(id=1, connection=1))
+        await site.wait_for_bad(1000, Reason.UNREACHABLE)
+        good = await site.execute(TestConnection(id=1, connection=1))
         (folder / "key.pem").write_text("half")
-        bad = await site.carry_out(TestConnection(id=2, connection=1))
+        bad = await site.execute(TestConnection(id=2, connection=1))
         assert (good.state, "key.pem" in good.reason) == (CommandState.FAILED, False)
         assert (bad.state, "key.pem" in bad.reason) == (CommandState.FAILED, True)

@@ -1,4 +1,4 @@
-"""Who has no right to a function hears 01 whatever he sends; only who has it learns what is wrong (R-31)."""
+"""A role without the right to a function receives 01 for any content; only a role with it learns more (R-31)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ write = ["holding:0-9"]
 functions = ["diagnostics:0", "read-file-record:1", "read-device-identification"]
 """
 
-MALFORMED = {  # by function code: bodies, and what is said of them to whoever may use that function
+MALFORMED = {  # by function code: bodies, and the exception for a role that may use the function
     1: [(b"", 3), (b"\0\0\0", 3), (b"\0\0\0\0", 3), (b"\0\0\x07\xd1", 3), (b"\0\0\0\1\0", 3), (b"\xff\xff\0\2", 2)],
     3: [(b"", 3), (b"\0\0\0", 3), (b"\0\0\0\0", 3), (b"\0\0\0\x7e", 3), (b"\0\0\0\1\0", 3), (b"\xff\xff\0\2", 2)],
     6: [(b"", 3), (b"\0\0\0", 3), (b"\0\0\0\0\0", 3)],
@@ -51,23 +51,23 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-async def test_a_malformed_request_is_told_so_only_where_the_function_is_allowed(plant: Plant, unit: int) -> None:
+async def test_a_malformed_request_is_answered_as_such_only_if_the_function_is_allowed(plant: Plant, unit: int) -> None:
     viewer = await plant.connect(role="Viewer")
     for function_code, bodies in MALFORMED.items():
         for body, code in bodies:
             expected = code if function_code in OF_UNIT.get(unit, ()) else 1
             request = adu(9, bytes((function_code,)) + body, unit=unit)
-            assert await viewer.ask(request) == adu(9, exception(function_code, expected), unit=unit), request.hex()
+            assert await viewer.request(request) == adu(9, exception(function_code, expected), unit=unit), request.hex()
     assert plant.device.requests == []
 
 
-async def test_for_a_role_without_any_right_all_requests_have_one_and_the_same_answer(plant: Plant) -> None:
+async def test_a_role_without_rights_gets_the_same_answer_to_every_request(plant: Plant) -> None:
     for role in ("Nobody", None):
         for unit in UNITS:
             nobody = await plant.connect(role=role)
             for function_code, bodies in MALFORMED.items():
                 for body, _ in bodies:
-                    answer = await nobody.ask(adu(9, bytes((function_code,)) + body, unit=unit))
+                    answer = await nobody.request(adu(9, bytes((function_code,)) + body, unit=unit))
                     assert answer == adu(9, exception(function_code, 1), unit=unit)
             await nobody.close()
     assert plant.device.requests == []
@@ -76,26 +76,26 @@ async def test_for_a_role_without_any_right_all_requests_have_one_and_the_same_a
 @pytest.mark.parametrize(
     ("unit", "pdu", "code"),
     [
-        (20, read_holding(0, 1), 0x0A),  # may read it, and nothing is there
+        (20, read_holding(0, 1), 0x0A),  # may read it, but no device has it
         (20, read_holding(10, 1), 1),
         (20, write_register(0, 1), 1),
-        (11, read_holding(0, 1), 1),  # nothing is there either, and that is not for him to know
-        (3, read_holding(0, 1), 1),  # something is there
+        (11, read_holding(0, 1), 1),  # no device has it, and this role must not learn that
+        (3, read_holding(0, 1), 1),  # a device has it
         (255, read_holding(0, 1), 1),
     ],
 )
-async def test_whether_there_is_a_unit_is_told_to_those_who_may_use_it(
+async def test_only_a_role_with_rights_to_a_unit_learns_whether_it_exists(
     plant: Plant, unit: int, pdu: bytes, code: int
 ) -> None:
     viewer = await plant.connect(role="Viewer")
-    assert await viewer.ask(adu(9, pdu, unit=unit)) == adu(9, exception(pdu[0], code), unit=unit)
+    assert await viewer.request(adu(9, pdu, unit=unit)) == adu(9, exception(pdu[0], code), unit=unit)
     assert plant.device.requests == []
 
 
-async def test_the_record_tells_what_the_answer_does_not(plant: Plant) -> None:
+async def test_the_record_has_the_reason_that_the_answer_hides(plant: Plant) -> None:
     viewer = await plant.connect(role="Viewer", name="station 4")
-    await viewer.ask(adu(9, struct.pack(">BHH", 3, 5, 10)))
-    await viewer.ask(adu(9, b"\x06\0", unit=3))
+    await viewer.request(adu(9, struct.pack(">BHH", 3, 5, 10)))
+    await viewer.request(adu(9, b"\x06\0", unit=3))
     within, malformed = plant.records(Denied)
     assert (within.subject, within.table, within.address, within.count, within.pdu) == (
         "CN=station 4",

@@ -1,4 +1,4 @@
-"""Whoever sends ten thousand requests at once waits behind its own; everybody else is served as if it were not there."""
+"""A client that sends ten thousand requests at once waits for its own; other clients are served as usual."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sessions_of(plant: Plant) -> set[Session]:
 
 
 class BusyDevice:
-    """Makes a device take a turn of the loop for each answer, and counts how many requests it holds at once."""
+    """A device that answers in a later turn of the loop, and counts the requests that it holds at once."""
 
     def __init__(self, device: ScriptedDevice) -> None:
         self.most_at_once = 0
@@ -46,7 +46,7 @@ class BusyDevice:
         self.most_at_once = max(self.most_at_once, len(self._device.requests) - self._answered)
         await asyncio.sleep(0.001)
         self._answered += 1
-        return self._device.honest(request)
+        return self._device.normal_answer(request)
 
 
 async def test_ten_thousand_pipelined_requests_are_answered_in_order_or_refused_as_busy(plant: Plant) -> None:
@@ -67,12 +67,12 @@ async def test_ten_thousand_pipelined_requests_are_answered_in_order_or_refused_
     assert device.most_at_once == 1  # in_flight of the device
 
 
-async def test_sixteen_requests_of_a_session_are_under_way_at_once_and_one_more_is_busy(plant: Plant) -> None:
+async def test_sixteen_requests_of_a_session_may_be_under_way_and_the_next_is_busy(plant: Plant) -> None:
     hold = asyncio.Event()
 
     async def answer(request: bytes) -> bytes:
         await hold.wait()
-        return plant.device.honest(request)
+        return plant.device.normal_answer(request)
 
     plant.device.answer = answer
     eager, other = await plant.connect(role="Viewer"), await plant.connect(role="Viewer")
@@ -82,45 +82,45 @@ async def test_sixteen_requests_of_a_session_are_under_way_at_once_and_one_more_
     hold.set()
     assert await other.receive() == [adu(1, words(500))]
     assert await eager.receive(16) == [adu(number, words(number)) for number in range(16)]
-    assert await eager.ask(adu(20, read_holding(20, 1))) == adu(20, words(20))
+    assert await eager.request(adu(20, read_holding(20, 1))) == adu(20, words(20))
 
 
-async def test_another_client_is_served_meanwhile_within_its_turn(plant: Plant) -> None:
+async def test_another_client_is_served_in_its_turn_during_a_flood(plant: Plant) -> None:
     BusyDevice(plant.device)
     flooder, other = await plant.connect(role="Viewer"), await plant.connect(role="Operator")
     await flooder.send(b"".join(adu(number, read_holding(number % 1000, 1)) for number in range(FLOOD)))
     await until(lambda: len(plant.device.requests) > 0)
     for number in range(10):
         before = len(plant.device.requests)
-        assert await other.ask(adu(number, write_register(100, number))) == adu(number, write_register(100, number))
-        assert len(plant.device.requests) - before <= 4  # one on the wire, one of the flood's turn, its own, the next
+        assert await other.request(adu(number, write_register(100, number))) == adu(number, write_register(100, number))
+        assert (
+            len(plant.device.requests) - before <= 4
+        )  # one on the wire, one in the turn of the flood, its own, the next
 
 
 @pytest.mark.parametrize(
     ("kind", "pdu", "at_least"),
     [("answered", read_holding(0, 1), FLOOD), ("malformed", b"\x03", FLOOD), ("denied", b"\x06\0\0\0\0", 50)],
 )
-async def test_no_flood_holds_the_gateway_for_more_than_a_moment(
-    plant: Plant, kind: str, pdu: bytes, at_least: int
-) -> None:
+async def test_a_flood_does_not_block_the_event_loop(plant: Plant, kind: str, pdu: bytes, at_least: int) -> None:
     flooder = await plant.connect(role="Viewer")
-    await flooder.ask(adu(0, read_holding(0, 1)))
+    await flooder.request(adu(0, read_holding(0, 1)))
     (session,) = sessions_of(plant)
     flooder.writer.write(b"".join(adu(number, pdu) for number in range(FLOOD)))
     reading = asyncio.ensure_future(flooder.receive(FLOOD))
     most, before = 0, session.requests
     async with asyncio.timeout(PATIENCE_S):
         while session.requests <= at_least:
-            await asyncio.sleep(0)  # one turn of the loop, in which others can be served
+            await asyncio.sleep(0)  # one turn of the loop, in which other clients are served
             most, before = max(most, session.requests - before), session.requests
     reading.cancel()
-    assert most <= 64, f"{most} requests to be {kind} were judged while everybody else had to wait"
+    assert most <= 64, f"{most} requests to be {kind} were decided in one turn of the loop"
 
 
-async def test_twenty_connections_of_one_identity_have_one_turn_between_them(plant: Plant) -> None:
+async def test_twenty_connections_of_one_identity_share_one_turn(plant: Plant) -> None:
     async def answer(request: bytes) -> bytes:
-        await asyncio.sleep(0.05)  # a serial line takes as long
-        return plant.device.honest(request)
+        await asyncio.sleep(0.05)  # as long as a serial line takes
+        return plant.device.normal_answer(request)
 
     plant.device.answer = answer
     greedy = plant.issue(role="Viewer", name="greedy")
@@ -132,7 +132,7 @@ async def test_twenty_connections_of_one_identity_have_one_turn_between_them(pla
     for number in range(5):
         before = len(plant.device.requests)
         request = adu(number, write_register(100, number))
-        assert await operator.ask(request) == request
+        assert await operator.request(request) == request
         assert len(plant.device.requests) - before <= 3
 
 
@@ -142,7 +142,7 @@ async def test_one_identity_cannot_fill_the_queue_of_a_device(tmp_path: Path) ->
 
         async def answer(request: bytes) -> bytes:
             await hold.wait()
-            return plant.device.honest(request)
+            return plant.device.normal_answer(request)
 
         plant.device.answer = answer
         greedy = plant.issue(role="Viewer", name="greedy")

@@ -38,16 +38,16 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
 async def test_an_exception_of_the_device_keeps_its_code(plant: Plant, code: int) -> None:
     engineer = await plant.connect(role="Engineer")
     plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), bytes((0x83, code)))
-    assert await engineer.ask(adu(0xBEEF, read_holding(10, 1))) == adu(0xBEEF, bytes((0x83, code)))
+    assert await engineer.request(adu(0xBEEF, read_holding(10, 1))) == adu(0xBEEF, bytes((0x83, code)))
 
 
 async def test_the_largest_answer_and_the_largest_request_come_through(plant: Plant) -> None:
     engineer = await plant.connect(role="Engineer")
-    assert await engineer.ask(adu(1, read_holding(0, 125))) == adu(1, words(*range(125)))
+    assert await engineer.request(adu(1, read_holding(0, 125))) == adu(1, words(*range(125)))
     values = tuple(range(60_000, 60_123))
-    written = await engineer.ask(adu(2, write_registers(500, *values)))
+    written = await engineer.request(adu(2, write_registers(500, *values)))
     assert written == adu(2, struct.pack(">BHH", 16, 500, 123))
-    assert await engineer.ask(adu(3, read_holding(500, 123))) == adu(3, words(*values))
+    assert await engineer.request(adu(3, read_holding(500, 123))) == adu(3, words(*values))
     assert len(plant.device.requests[1]) == 6 + 1 + 252
 
 
@@ -55,7 +55,7 @@ async def test_two_thousand_coils_come_through(plant: Plant) -> None:
     engineer = await plant.connect(role="Engineer")
     coils = bytes((1, 250)) + bytes(range(250))
     plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), coils)
-    assert await engineer.ask(adu(1, b"\x01\x00\x00\x07\xd0")) == adu(1, coils)
+    assert await engineer.request(adu(1, b"\x01\x00\x00\x07\xd0")) == adu(1, coils)
 
 
 OTHERS = {
@@ -83,7 +83,7 @@ async def test_every_function_comes_through_in_both_directions(plant: Plant, wha
     asked, answered = OTHERS[what]
     engineer = await plant.connect(role="Engineer")
     plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), answered)
-    assert await engineer.ask(adu(7, asked)) == adu(7, answered)
+    assert await engineer.request(adu(7, asked)) == adu(7, answered)
     assert [request[2:] for request in plant.device.requests] == [adu(7, asked)[2:]]
     assert plant.records(Denied) == []
 
@@ -91,5 +91,5 @@ async def test_every_function_comes_through_in_both_directions(plant: Plant, wha
 @pytest.mark.parametrize("unit", range(1, 11))
 async def test_the_unit_id_reaches_the_device(plant: Plant, unit: int) -> None:
     engineer = await plant.connect(role="Engineer")
-    assert await engineer.ask(adu(1, read_holding(unit, 1), unit=unit)) == adu(1, words(unit), unit=unit)
+    assert await engineer.request(adu(1, read_holding(unit, 1), unit=unit)) == adu(1, words(unit), unit=unit)
     assert [request[6] for request in plant.device.requests] == [unit]

@@ -1,4 +1,4 @@
-"""sd_notify(3): ready when it listens, reloading and ready again, alive as often as it is asked to be, stopping."""
+"""sd_notify(3): ready when it listens, reloading and ready again, watchdog messages at the asked rate, and stopping."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Systemd:
         self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
         self._socket.settimeout(PATIENCE_S)
 
-    async def hears(self, wanted: str) -> str:
-        """Wait for a message that begins so. Others are passed over: it is alive meanwhile, and its watch on the files
-        may see the change for which it was signalled, and reload once more."""
+    async def receive(self, wanted: str) -> str:
+        """Wait for a message with this beginning and skip others: watchdog messages come at any time, and the check of the
+        files may find the change after the signal and reload once more."""
         while True:
             text = (await asyncio.to_thread(self._socket.recv, 4096)).decode()
             if text.startswith(wanted):
@@ -53,32 +53,32 @@ async def gateway(tmp_path: Path, systemd: Systemd) -> AsyncIterator[GatewayProg
         yield gateway
 
 
-async def test_the_whole_life_of_a_service_is_told(gateway: GatewayProgram, systemd: Systemd) -> None:
-    await systemd.hears("READY=1")
+async def test_all_states_of_a_service_are_reported(gateway: GatewayProgram, systemd: Systemd) -> None:
+    await systemd.receive("READY=1")
     client = await gateway.connect(role="Viewer")
-    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
 
     fresh = gateway.folder / "policy.toml.new"
     fresh.write_text(POLICY.replace("holding:0-999", "holding:500-999"))
-    fresh.replace(gateway.folder / "policy.toml")  # at once: half a file would be one more policy
+    fresh.replace(gateway.folder / "policy.toml")  # in one step: half of a file would be one more policy
     gateway.program.process.send_signal(signal.SIGHUP)
-    reloading = await systemd.hears("RELOADING=1\n")
+    reloading = await systemd.receive("RELOADING=1\n")
     assert reloading.partition("\n")[2].startswith("MONOTONIC_USEC=")
-    await systemd.hears("READY=1")
-    assert await client.ask(adu(2, read_holding(10, 1))) == adu(2, exception(3, 1))
+    await systemd.receive("READY=1")
+    assert await client.request(adu(2, read_holding(10, 1))) == adu(2, exception(3, 1))
     assert len(gateway.records(Reloaded)) == 1
 
-    await systemd.hears("WATCHDOG=1")
-    await systemd.hears("WATCHDOG=1")
+    await systemd.receive("WATCHDOG=1")
+    await systemd.receive("WATCHDOG=1")
     gateway.program.process.send_signal(signal.SIGTERM)
-    await systemd.hears("STOPPING=1")
-    assert await gateway.ended() == 0
+    await systemd.receive("STOPPING=1")
+    assert await gateway.wait_for_exit() == 0
 
 
-async def test_nobody_is_told_who_is_not_there(tmp_path: Path) -> None:
+async def test_a_missing_socket_of_systemd_is_no_error(tmp_path: Path) -> None:
     environment = {"NOTIFY_SOCKET": str(tmp_path / "nobody"), "WATCHDOG_USEC": "soon"}
     async with open_gateway_program(tmp_path, environment=environment) as gateway:
         client = await gateway.connect()
-        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+        assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
         gateway.program.process.send_signal(signal.SIGTERM)
-        assert await gateway.ended() == 0
+        assert await gateway.wait_for_exit() == 0

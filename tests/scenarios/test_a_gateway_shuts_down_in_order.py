@@ -1,4 +1,4 @@
-"""SIGTERM: nobody new comes in, what is under way is answered, then all is closed and the last record says so."""
+"""After SIGTERM no client is accepted, requests under way are answered, and the last record is written at the end."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ async def test_a_request_under_way_is_answered_before_the_end(gateway: GatewayPr
 
     async def hesitate(request: bytes) -> bytes:
         await may_answer.wait()
-        return gateway.device.honest(request)
+        return gateway.device.normal_answer(request)
 
     gateway.device.answer = hesitate
     await client.send(adu(1, write_register(100, 7)))
     await until(lambda: len(gateway.device.writes) == 1)
     gateway.program.process.send_signal(number)
-    await gateway.listens_no_more()
+    await gateway.wait_until_refused()
     may_answer.set()
     assert await client.receive() == [adu(1, write_register(100, 7))]
     assert await client.closed() == b""
-    assert await gateway.ended() == 0
+    assert await gateway.wait_for_exit() == 0
     assert [each.outcome for each in gateway.records(WriteOutcome)] == [Outcome.DONE]
     assert [each.reason for each in gateway.records(Disconnected)] == ["the service stopped"]
     last_record_is_stopped(gateway, number.name)
@@ -62,17 +62,17 @@ async def test_a_second_signal_does_not_wait(gateway: GatewayProgram) -> None:
     await client.send(adu(1, read_holding(10, 1)))
     await until(lambda: len(gateway.device.requests) == 1)
     gateway.program.process.send_signal(signal.SIGTERM)
-    await gateway.listens_no_more()
+    await gateway.wait_until_refused()
     gateway.program.process.send_signal(signal.SIGTERM)
-    assert await gateway.ended() == 1  # not the 0 of an end in order
+    assert await gateway.wait_for_exit() == 1  # 0 would mean an orderly end
     assert not gateway.records(Stopped)
 
 
-async def test_a_client_that_never_stops_asking_does_not_hold_up_the_end(gateway: GatewayProgram) -> None:
+async def test_a_client_that_keeps_sending_does_not_delay_the_shutdown(gateway: GatewayProgram) -> None:
     client = await gateway.connect()
     answered = 0
 
-    async def ask_for_ever() -> None:
+    async def request_for_ever() -> None:
         nonlocal answered
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             while True:
@@ -86,10 +86,10 @@ async def test_a_client_that_never_stops_asking_does_not_hold_up_the_end(gateway
                 await client.receive()
                 answered += 1
 
-    asking, counting = asyncio.create_task(ask_for_ever()), asyncio.create_task(count())
+    asking, counting = asyncio.create_task(request_for_ever()), asyncio.create_task(count())
     await until(lambda: answered > 20)
     gateway.program.process.send_signal(signal.SIGTERM)
-    assert await gateway.ended() == 0
+    assert await gateway.wait_for_exit() == 0
     await counting
     asking.cancel()
     last_record_is_stopped(gateway, "SIGTERM")
@@ -98,9 +98,11 @@ async def test_a_client_that_never_stops_asking_does_not_hold_up_the_end(gateway
     assert [each.outcome for each in outcomes].count(Outcome.DONE) <= len(gateway.device.writes)
 
 
-async def test_a_client_that_does_not_say_goodbye_is_on_record_before_the_end(gateway: GatewayProgram) -> None:
+async def test_the_end_of_a_client_without_close_notify_is_recorded_before_the_shutdown(
+    gateway: GatewayProgram,
+) -> None:
     context = ssl.create_default_context(cafile=str(gateway.folder / "ca.crt"))
-    await gateway.connect()  # makes client-0
+    await gateway.connect()  # creates client-0
     context.load_cert_chain(gateway.folder / "client-0.crt", gateway.folder / "client-0.key")
 
     def connect() -> ssl.SSLSocket:
@@ -108,17 +110,17 @@ async def test_a_client_that_does_not_say_goodbye_is_on_record_before_the_end(ga
 
     deaf = await asyncio.to_thread(connect)
     gateway.program.process.send_signal(signal.SIGTERM)
-    assert await gateway.ended() == 0
+    assert await gateway.wait_for_exit() == 0
     deaf.close()
     assert len(gateway.records(Disconnected)) == 2
     last_record_is_stopped(gateway, "SIGTERM")
 
 
-async def test_a_gateway_that_is_started_again_goes_on_in_the_same_record(gateway: GatewayProgram) -> None:
+async def test_a_restarted_gateway_continues_the_same_record(gateway: GatewayProgram) -> None:
     client = await gateway.connect()
-    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
     gateway.program.process.send_signal(signal.SIGTERM)
-    assert await gateway.ended() == 0
+    assert await gateway.wait_for_exit() == 0
     before = len(gateway.stored)
     again = gateway.programs.start("again", *gateway.program.process.args)  # type: ignore[misc]
     await asyncio.to_thread(again.wait_for, "listening on")

@@ -1,6 +1,7 @@
-"""One UTF8String in one extension of the leaf is a role, used as it is; all else is the NULL role, and said to be that.
+"""One UTF8String in one extension of the leaf is a role and is used unchanged. Everything else is the NULL role.
 
-The handshake completes (R-23), each request is answered with exception 01 in nine bytes (R-31), the connection stays up.
+The handshake completes (R-23), each request is answered with exception 01 in nine bytes (R-31), and the connection
+stays open. The record says that the role is malformed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pki
-from scenarios.plant import POLICY, Plant, Wire, adu, exception, open_plant, read_holding, words, write_register
+from scenarios.plant import POLICY, Plant, RawClient, adu, exception, open_plant, read_holding, words, write_register
 from sealbus.records import Connected, Denied, Disconnected
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ UNKNOWN = {
 }
 
 
-async def everything_is_denied(wire: Wire) -> None:
+async def assert_everything_is_denied(wire: RawClient) -> None:
     for request in (
         READ,
         WRITE,
@@ -104,22 +105,22 @@ async def everything_is_denied(wire: Wire) -> None:
         READ,
         adu(6, WRITE[7:], unit=0),
     ):
-        answer = await wire.ask(request)
+        answer = await wire.request(request)
         assert answer == request[:4] + b"\0\3" + request[6:7] + exception(request[7], 1)
         assert len(answer) == 9
 
 
-async def connect(plant: Plant, credential: pki.Credential) -> Wire:
+async def connect(plant: Plant, credential: pki.Credential) -> RawClient:
     return await plant.connect_with(*credential.save(plant.folder, "doubtful"))
 
 
 @pytest.mark.parametrize("kind", NULL)
-async def test_a_certificate_without_one_clear_role_has_no_rights(plant: Plant, kind: str) -> None:
+async def test_a_certificate_without_exactly_one_valid_role_has_no_rights(plant: Plant, kind: str) -> None:
     make, finding = NULL[kind]
     wire, operator = await connect(plant, make(plant.root)), await plant.connect(role="Operator")
-    await everything_is_denied(wire)
-    assert await operator.ask(WRITE) == WRITE
-    await everything_is_denied(wire)
+    await assert_everything_is_denied(wire)
+    assert await operator.request(WRITE) == WRITE
+    await assert_everything_is_denied(wire)
     first = plant.records(Connected)[0]
     assert (first.role, first.role_finding) == ("", finding)
     assert {(each.role, each.connection) for each in plant.records(Denied)} == {("", first.connection)}
@@ -128,9 +129,9 @@ async def test_a_certificate_without_one_clear_role_has_no_rights(plant: Plant, 
 
 
 @pytest.mark.parametrize("role", UNKNOWN.values(), ids=UNKNOWN)
-async def test_a_role_that_only_looks_like_one_of_the_policy_has_no_rights(plant: Plant, role: str) -> None:
+async def test_a_role_similar_to_one_of_the_policy_has_no_rights(plant: Plant, role: str) -> None:
     wire = await plant.connect(role=role)
-    await everything_is_denied(wire)
+    await assert_everything_is_denied(wire)
     (connected,) = plant.records(Connected)
     assert (connected.role, connected.role_finding) == (role, "present")
     denied = plant.records(Denied)
@@ -140,15 +141,15 @@ async def test_a_role_that_only_looks_like_one_of_the_policy_has_no_rights(plant
 
 
 @pytest.mark.parametrize("kind", NULL)
-async def test_what_the_policy_grants_to_the_null_role_is_granted_and_nothing_else(tmp_path: Path, kind: str) -> None:
+async def test_the_null_role_has_the_rights_that_the_policy_grants_it_and_no_others(tmp_path: Path, kind: str) -> None:
     granting = POLICY + '[[role]]\nname = ""\n[[role.allow]]\nunits = "1"\nread = ["holding:0-9"]\n'
     async with open_plant(tmp_path, policy=granting) as plant:
         wire = await connect(plant, NULL[kind][0](plant.root))
-        assert await wire.ask(READ) == ANSWER
-        assert await wire.ask(OTHER_READ) == adu(3, exception(3, 1))
-        assert await wire.ask(adu(4, read_holding(9, 2))) == adu(4, exception(3, 1))
-        assert await wire.ask(adu(5, read_holding(7, 1), unit=2)) == adu(5, exception(3, 1), unit=2)
-        assert await wire.ask(WRITE) == adu(2, exception(6, 1))
+        assert await wire.request(READ) == ANSWER
+        assert await wire.request(OTHER_READ) == adu(3, exception(3, 1))
+        assert await wire.request(adu(4, read_holding(9, 2))) == adu(4, exception(3, 1))
+        assert await wire.request(adu(5, read_holding(7, 1), unit=2)) == adu(5, exception(3, 1), unit=2)
+        assert await wire.request(WRITE) == adu(2, exception(6, 1))
         stranger = await plant.connect(role="Operator ")
-        assert await stranger.ask(READ) == adu(1, exception(3, 1))
-        assert await (await plant.connect(role="Operator")).ask(OTHER_READ) == adu(3, words(20))
+        assert await stranger.request(READ) == adu(1, exception(3, 1))
+        assert await (await plant.connect(role="Operator")).request(OTHER_READ) == adu(3, words(20))

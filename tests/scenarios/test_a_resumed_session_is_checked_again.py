@@ -1,4 +1,4 @@
-"""Resumption skips the certificate; so revocation, trust, time and policy are looked at again as they are now."""
+"""Resumption skips the certificate message; revocation, trust, validity and policy are checked again as of now."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
-from scenarios.blocking_client import talk
+from scenarios.blocking_client import request_once
 from scenarios.plant import POLICY, Plant, adu, exception, open_plant, read_holding, until, words, write_register
 from sealbus.records import Connected, Denied, RefusedConnection, Reloaded
 
@@ -45,60 +45,58 @@ def context_of(plant: Plant, credential: pki.Credential, version: ssl.TLSVersion
     return plant.client_context(*credential.save(plant.folder, "resuming"), maximum_version=version)
 
 
-async def test_a_session_is_resumed_while_nothing_has_changed(plant: Plant, version: ssl.TLSVersion) -> None:
+async def test_a_session_is_resumed_if_nothing_has_changed(plant: Plant, version: ssl.TLSVersion) -> None:
     context = context_of(plant, pki.make_leaf(plant.root, role="Operator"), version)
-    first = await talk(plant, context, READ)
-    again = await talk(plant, context, WRITE, resume=first.session)
+    first = await request_once(plant, context, READ)
+    again = await request_once(plant, context, WRITE, resume=first.session)
     assert (first.resumed, first.answer, again.resumed, again.answer) == (False, ANSWER, True, WRITE)
     assert [(each.resumed, each.role) for each in plant.records(Connected)] == [(False, "Operator"), (True, "Operator")]
 
 
-async def test_a_revoked_client_does_not_come_back_by_resuming(plant: Plant, version: ssl.TLSVersion) -> None:
+async def test_a_revoked_client_cannot_resume(plant: Plant, version: ssl.TLSVersion) -> None:
     lost, kept = pki.make_leaf(plant.root, role="Operator"), pki.make_leaf(plant.root, role="Operator")
     context = context_of(plant, lost, version)
-    first = await talk(plant, context, READ)
+    first = await request_once(plant, context, READ)
     plant.change("ca.crl", list_of(plant.root, lost))
     await until(lambda: bool(plant.records(Reloaded)))
-    again = await talk(plant, context, WRITE, resume=first.session)
+    again = await request_once(plant, context, WRITE, resume=first.session)
     assert (first.answer, again.answer) == (ANSWER, b"")
     assert len(plant.records(Connected)) == 1
     assert plant.device.writes == []
     assert await plant.attempt(*kept.save(plant.folder, "kept")) == adu(1, words(0))
 
 
-async def test_a_client_of_a_dismissed_authority_does_not_come_back_by_resuming(
-    tmp_path: Path, version: ssl.TLSVersion
-) -> None:
+async def test_a_client_of_a_removed_authority_cannot_resume(tmp_path: Path, version: ssl.TLSVersion) -> None:
     async with open_plant(tmp_path) as plant:
         second = pki.make_root("Second root")
         plant.change("ca.crt", pki.save_trust(tmp_path / "both", plant.root, second).read_bytes())
         await until(lambda: len(plant.records(Reloaded)) == 1)
         context = context_of(plant, pki.make_leaf(second, role="Operator"), version)
-        first = await talk(plant, context, READ)
+        first = await request_once(plant, context, READ)
         plant.change("ca.crt", pki.save_trust(tmp_path / "one", plant.root).read_bytes())
         await until(lambda: len(plant.records(Reloaded)) == 2)
-        again = await talk(plant, context, WRITE, resume=first.session)
+        again = await request_once(plant, context, WRITE, resume=first.session)
         assert (first.answer, again.answer, plant.device.writes) == (ANSWER, b"", [])
 
 
-async def test_a_certificate_that_expired_since_is_not_good_any_more(plant: Plant) -> None:
+async def test_a_client_whose_certificate_has_expired_cannot_resume(plant: Plant) -> None:
     ends = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
     context = context_of(plant, pki.make_leaf(plant.root, role="Operator", not_after=ends), ssl.TLSVersion.TLSv1_2)
-    first = await talk(plant, context, READ)
+    first = await request_once(plant, context, READ)
     await asyncio.sleep((ends - datetime.now(UTC)).total_seconds() + 0.01)
-    again = await talk(plant, context, WRITE, resume=first.session)
+    again = await request_once(plant, context, WRITE, resume=first.session)
     assert (first.answer, again.resumed, again.answer) == (ANSWER, True, b"")
     assert "expired" in plant.records(RefusedConnection)[-1].reason
     assert plant.device.writes == []
 
 
-async def test_a_resumed_session_is_judged_by_the_policy_of_now(plant: Plant, version: ssl.TLSVersion) -> None:
+async def test_a_resumed_session_has_the_current_policy(plant: Plant, version: ssl.TLSVersion) -> None:
     context = context_of(plant, pki.make_leaf(plant.root, role="Operator"), version)
-    first = await talk(plant, context, READ)
+    first = await request_once(plant, context, READ)
     plant.change("policy.toml", POLICY.replace('write = ["holding:100-109"]', 'write = ["holding:110-119"]'))
     await until(lambda: bool(plant.records(Reloaded)))
-    again = await talk(plant, context, WRITE, resume=first.session)
-    allowed = await talk(plant, context, adu(3, write_register(110, 7)), resume=again.session)
+    again = await request_once(plant, context, WRITE, resume=first.session)
+    allowed = await request_once(plant, context, adu(3, write_register(110, 7)), resume=again.session)
     assert (first.answer, again.resumed, again.answer) == (ANSWER, True, adu(2, exception(6, 1)))
     assert (allowed.resumed, allowed.answer) == (True, adu(3, write_register(110, 7)))
     assert [write[7:] for write in plant.device.writes] == [write_register(110, 7)]

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
 from scenarios.blocking_client import dial_blocking
-from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words, write_register
+from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words, write_register
 from sealbus.gateway import GatewayPace
 from sealbus.records import Disconnected, HandshakeFailed, Outcome, Reloaded, SessionEnded, WriteOutcome
 
@@ -33,7 +33,7 @@ def list_of(root: pki.Credential, *revoked: pki.Credential) -> bytes:
     return pki.make_crl(root, revoked).public_bytes(Encoding.PEM)
 
 
-async def connect(plant: Plant, credential: pki.Credential, name: str) -> Wire:
+async def connect(plant: Plant, credential: pki.Credential, name: str) -> RawClient:
     return await plant.connect_with(*credential.save(plant.folder, name))
 
 
@@ -51,11 +51,11 @@ async def test_a_revoked_client_is_out_and_another_stays(plant: Plant) -> None:
     theirs, another = await connect(plant, lost, "lost"), await connect(plant, lost, "lost")
     other = await connect(plant, kept, "kept")
     for wire in (theirs, another, other):
-        assert await wire.ask(READ) == ANSWER
+        assert await wire.request(READ) == ANSWER
     plant.change("ca.crl", list_of(plant.root, lost))
     for wire in (theirs, another):
         assert await wire.closed() == b""
-    assert await other.ask(READ) == ANSWER
+    assert await other.request(READ) == ANSWER
     ended = plant.records(SessionEnded)
     assert [(each.subject, each.reason) for each in ended] == [
         ("CN=lost", "the certificate of CN=lost was revoked"),
@@ -73,10 +73,10 @@ async def test_clients_of_a_dismissed_authority_are_out_and_those_of_another_sta
         await until(lambda: bool(plant.records(Reloaded)))
         theirs = await plant.connect(role="Operator", issuer=second, name="theirs")
         ours = await plant.connect(role="Operator")
-        assert [await theirs.ask(READ), await ours.ask(READ)] == [ANSWER, ANSWER]
+        assert [await theirs.request(READ), await ours.request(READ)] == [ANSWER, ANSWER]
         plant.change("ca.crt", pki.save_trust(tmp_path / "one", plant.root).read_bytes())
         assert await theirs.closed() == b""
-        assert await ours.ask(READ) == ANSWER
+        assert await ours.request(READ) == ANSWER
         (ended,) = plant.records(SessionEnded)
         assert (ended.subject, ended.reason) == ("CN=theirs", "the root of its chain is not trusted")
         assert await plant.attempt(*plant.issue(role="Operator", issuer=second)) == b""
@@ -92,10 +92,10 @@ async def test_of_two_ways_to_one_certificate_the_one_that_is_left_keeps_its_ses
         plant.change("ca.crt", pki.save_trust(tmp_path / "both", plant.root, second).read_bytes())
         await until(lambda: bool(plant.records(Reloaded)))
         lost, kept = await connect(plant, by_the_other, "other"), await connect(plant, leaf, "one")
-        assert [await lost.ask(READ), await kept.ask(READ)] == [ANSWER, ANSWER]
+        assert [await lost.request(READ), await kept.request(READ)] == [ANSWER, ANSWER]
         plant.change("ca.crt", pki.save_trust(tmp_path / "one", plant.root).read_bytes())
         assert await lost.closed() == b""
-        assert await kept.ask(READ) == ANSWER
+        assert await kept.request(READ) == ANSWER
 
 
 async def test_what_a_revoked_client_left_in_the_queue_is_not_sent(plant: Plant) -> None:
@@ -104,7 +104,7 @@ async def test_what_a_revoked_client_left_in_the_queue_is_not_sent(plant: Plant)
 
     async def answer(request: bytes) -> bytes:
         await hold.wait()
-        return plant.device.honest(request)
+        return plant.device.normal_answer(request)
 
     plant.device.answer = answer
     wire = await connect(plant, lost, "lost")
@@ -141,9 +141,9 @@ async def test_a_certificate_that_expires_ends_its_session(plant: Plant) -> None
     soon = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
     brief = pki.make_leaf(plant.root, "brief", role="Operator", not_after=soon)
     wire, other = await connect(plant, brief, "brief"), await plant.connect(role="Operator")
-    assert await wire.ask(READ) == ANSWER
+    assert await wire.request(READ) == ANSWER
     assert await wire.closed() == b""
     assert datetime.now(UTC) >= brief.certificate.not_valid_after_utc
     (ended,) = plant.records(SessionEnded)
     assert (ended.subject, ended.reason) == ("CN=brief", "its certificate has expired")
-    assert await other.ask(READ) == ANSWER
+    assert await other.request(READ) == ANSWER

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from scenarios.plant import Plant, Wire, adu, read_holding, until, words, write_register
+from scenarios.plant import Plant, RawClient, adu, read_holding, until, words, write_register
 from sealbus.policy import unsafe_allow_everything
 from sealbus.protocol import Table
 from sealbus.records import Connected, HandshakeFailed
@@ -32,8 +32,8 @@ NOT_TLS = {
 }
 
 
-async def plain(port: int) -> Wire:
-    return Wire(*await asyncio.open_connection("127.0.0.1", port))
+async def plain(port: int) -> RawClient:
+    return RawClient(*await asyncio.open_connection("127.0.0.1", port))
 
 
 @pytest.mark.parametrize("kind", NOT_TLS)
@@ -50,7 +50,7 @@ async def test_it_is_closed_and_recorded_and_gets_no_answer(plant: Plant, kind: 
     assert failed.reason.isprintable()
     assert len(plant.records(Connected)) == 1
     assert plant.device.requests == []
-    assert await honest.ask(READ) == ANSWER
+    assert await honest.request(READ) == ANSWER
     await stranger.close()
 
 
@@ -60,6 +60,6 @@ async def test_tls_on_a_plain_port_is_no_modbus() -> None:
         stranger, honest = await plain(server.port), await plain(server.port)
         stranger.writer.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(508))
         assert await stranger.closed() == b""
-        assert await honest.ask(READ) == ANSWER
+        assert await honest.request(READ) == ANSWER
         await stranger.close()
         await honest.close()

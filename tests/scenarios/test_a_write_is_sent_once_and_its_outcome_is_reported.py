@@ -1,6 +1,6 @@
-"""A write is on the wire once. What is known of its end is what the client and the record are told, and no more.
+"""A write is sent once. The client and the record receive exactly what is known of its outcome.
 
-Reads are not repeated either once a byte of them was sent.
+Reads are not repeated either, once one of their bytes was sent.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
 
 
 def outcomes(plant: Plant) -> list[WriteOutcome]:
-    """The outcomes on record, each of a write that is on record before it."""
+    """The recorded outcomes. Each belongs to a write that was recorded before."""
     requested = [each.sequence for each in plant.stored if isinstance(each.record, WriteRequested)]
     found: list[WriteOutcome] = plant.records(WriteOutcome)
     assert [each.request for each in found] == requested
@@ -52,18 +52,18 @@ def outcomes(plant: Plant) -> list[WriteOutcome]:
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_write_that_is_carried_out_and_not_answered_is_sent_once_and_unknown(plant: Plant, write: str) -> None:
+async def test_a_write_that_is_executed_and_not_answered_is_sent_once_and_unknown(plant: Plant, write: str) -> None:
     operator = await plant.connect()
-    assert await operator.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await operator.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
 
-    def carry_out_in_silence(request: bytes) -> None:
-        plant.device.honest(request)
+    def execute_without_answer(request: bytes) -> None:
+        plant.device.normal_answer(request)
 
-    plant.device.answer = carry_out_in_silence
+    plant.device.answer = execute_without_answer
     pdu = WRITES[write]
-    assert await operator.ask(adu(2, pdu)) == adu(2, exception(pdu[0], 0x0B))
-    plant.device.answer = plant.device.honest
-    assert await operator.ask(adu(3, read_holding(10, 1))) == adu(3, words(10))
+    assert await operator.request(adu(2, pdu)) == adu(2, exception(pdu[0], 0x0B))
+    plant.device.answer = plant.device.normal_answer
+    assert await operator.request(adu(3, read_holding(10, 1))) == adu(3, words(10))
     assert [each[7:] for each in plant.device.writes] == [pdu]
     (outcome,) = outcomes(plant)
     assert outcome.outcome is Outcome.UNKNOWN
@@ -73,16 +73,16 @@ async def test_a_write_that_is_carried_out_and_not_answered_is_sent_once_and_unk
 @pytest.mark.parametrize("write", WRITES)
 async def test_a_write_under_way_when_the_connection_is_lost_is_sent_once_and_unknown(plant: Plant, write: str) -> None:
     operator = await plant.connect()
-    assert await operator.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await operator.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
 
     def die(request: bytes) -> None:
         plant.device.drop()
 
     plant.device.answer = die
     pdu = WRITES[write]
-    assert await operator.ask(adu(2, pdu)) == adu(2, exception(pdu[0], 0x0B))
-    plant.device.answer = plant.device.honest
-    assert await operator.ask(adu(3, read_holding(10, 1))) == adu(3, words(10))
+    assert await operator.request(adu(2, pdu)) == adu(2, exception(pdu[0], 0x0B))
+    plant.device.answer = plant.device.normal_answer
+    assert await operator.request(adu(3, read_holding(10, 1))) == adu(3, words(10))
     assert [each[7:] for each in plant.device.writes] == [pdu]
     (outcome,) = outcomes(plant)
     assert outcome.outcome is Outcome.UNKNOWN
@@ -91,15 +91,15 @@ async def test_a_write_under_way_when_the_connection_is_lost_is_sent_once_and_un
 
 async def test_a_read_under_way_when_the_connection_is_lost_is_not_repeated(plant: Plant) -> None:
     operator = await plant.connect()
-    assert await operator.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await operator.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
 
     def die(request: bytes) -> None:
         plant.device.drop()
 
     plant.device.answer = die
-    assert await operator.ask(adu(2, read_holding(20, 1))) == adu(2, exception(3, 0x0B))
-    plant.device.answer = plant.device.honest
-    assert await operator.ask(adu(3, read_holding(30, 1))) == adu(3, words(30))
+    assert await operator.request(adu(2, read_holding(20, 1))) == adu(2, exception(3, 0x0B))
+    plant.device.answer = plant.device.normal_answer
+    assert await operator.request(adu(3, read_holding(30, 1))) == adu(3, words(30))
     assert [each[8:10] for each in plant.device.requests] == [b"\0\x0a", b"\0\x14", b"\0\x1e"]
 
 
@@ -117,32 +117,32 @@ ECHOES = {
 
 
 @pytest.mark.parametrize("echo", ECHOES)
-async def test_an_echo_that_differs_is_no_success_and_is_on_record_as_a_mismatch(plant: Plant, echo: str) -> None:
+async def test_an_echo_that_differs_is_no_success_and_is_recorded_as_a_mismatch(plant: Plant, echo: str) -> None:
     pdu, answer = ECHOES[echo]
     operator = await plant.connect()
     plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), answer)
-    assert await operator.ask(adu(2, pdu)) == adu(2, exception(pdu[0], 0x0B))
-    plant.device.answer = plant.device.honest
-    assert await operator.ask(adu(3, pdu)) != adu(3, exception(pdu[0], 0x0B))
+    assert await operator.request(adu(2, pdu)) == adu(2, exception(pdu[0], 0x0B))
+    plant.device.answer = plant.device.normal_answer
+    assert await operator.request(adu(3, pdu)) != adu(3, exception(pdu[0], 0x0B))
     assert [each[7:] for each in plant.device.writes] == [pdu, pdu]
     assert outcomes(plant)[0].outcome is Outcome.MISMATCH
 
 
-async def test_a_write_that_the_device_refuses_is_on_record_as_refused(plant: Plant) -> None:
+async def test_a_write_that_the_device_refuses_is_recorded_as_refused(plant: Plant) -> None:
     operator = await plant.connect()
     plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), exception(6, 4))
-    assert await operator.ask(adu(2, write_register(200, 7))) == adu(2, exception(6, 4))
+    assert await operator.request(adu(2, write_register(200, 7))) == adu(2, exception(6, 4))
     (outcome,) = outcomes(plant)
     assert (outcome.outcome, outcome.exception_code) == (Outcome.EXCEPTION, 4)
 
 
-async def test_the_end_of_a_write_is_on_record_when_its_client_has_gone(plant: Plant) -> None:
+async def test_the_outcome_of_a_write_is_recorded_after_its_client_has_left(plant: Plant) -> None:
     operator = await plant.connect()
     may_answer = asyncio.Event()
 
     async def hesitate(request: bytes) -> bytes:
         await may_answer.wait()
-        return plant.device.honest(request)
+        return plant.device.normal_answer(request)
 
     plant.device.answer = hesitate
     await operator.send(adu(1, write_register(200, 7)))
@@ -154,4 +154,4 @@ async def test_the_end_of_a_write_is_on_record_when_its_client_has_gone(plant: P
     await until(lambda: bool(plant.records(WriteOutcome)))
     assert [each.outcome for each in outcomes(plant)] == [Outcome.DONE]
     other = await plant.connect()
-    assert await other.ask(adu(2, read_holding(200, 1))) == adu(2, words(7))
+    assert await other.request(adu(2, read_holding(200, 1))) == adu(2, words(7))

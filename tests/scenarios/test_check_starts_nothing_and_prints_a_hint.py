@@ -1,6 +1,7 @@
-"""`sealbus gateway --check`: status 2 and one line that names the file, the place in it and the mend; or all is fine.
+"""`sealbus gateway --check`: status 2 and one line with file, place, problem and hint; or status 0 if all is fine.
 
-The same files are refused in the same words when the gateway is started. Nothing is opened, listened on or written.
+A start of the gateway refuses the same files with the same text. The check opens no socket, listens on none and
+writes no file.
 """
 
 from __future__ import annotations
@@ -24,49 +25,49 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The files of a gateway in front of a device that is not there: a check does not ask for it."""
+    """The files of a gateway whose device does not exist: a check does not connect to it."""
     write_gateway_files(tmp_path, device_port=1)
     return tmp_path
 
 
 @pytest.fixture
 def check(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], Done]:
-    """Runs `sealbus gateway --check` in this process."""
+    """Run `sealbus gateway --check` in this process."""
 
     def checked() -> Done:
         monkeypatch.setattr(sys, "argv", ["sealbus", "gateway", str(folder / "gateway.toml"), "--check"])
         with pytest.raises(SystemExit) as end:
             run_verb()
-        said = capsys.readouterr()
+        captured = capsys.readouterr()
         status = end.value.code or 0
         assert isinstance(status, int)
-        return Done(status, said.out, said.err)
+        return Done(status, captured.out, captured.err)
 
     return checked
 
 
-def test_good_files_are_fine_and_nothing_is_started(folder: Path, check: Callable[[], Done]) -> None:
+def test_valid_files_are_fine_and_nothing_is_started(folder: Path, check: Callable[[], Done]) -> None:
     before = sorted(folder.iterdir())
     done = check()
     assert (done.status, done.stderr) == (0, "")
     assert done.stdout.endswith("fine\n")
-    assert sorted(folder.iterdir()) == before, "no folder of records, no lock"
+    assert sorted(folder.iterdir()) == before, "no folder of records and no lock was created"
 
 
-def test_a_unit_that_no_rule_speaks_of_is_named(folder: Path, check: Callable[[], Done]) -> None:
+def test_a_unit_without_a_rule_is_named(folder: Path, check: Callable[[], Done]) -> None:
     assert "warning" not in check().stdout
     edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10,200"')
     assert "names unit 200: every request to it is denied" in check().stdout
 
 
-def test_a_value_of_the_wrong_kind_is_said_in_words_of_the_file(folder: Path, check: Callable[[], Done]) -> None:
+def test_a_value_of_the_wrong_type_is_described_in_toml_words(folder: Path, check: Callable[[], Done]) -> None:
     edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10"\nin_flight = 1.5')
     assert (
         "device[1].in_flight: a number with a decimal point is not allowed here; write a whole number" in check().stderr
     )
 
 
-def test_a_port_that_is_taken_is_no_matter_of_a_check(folder: Path, check: Callable[[], Done]) -> None:
+def test_a_check_ignores_a_port_in_use(folder: Path, check: Callable[[], Done]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -130,7 +131,7 @@ def with_crl(content: bytes) -> Callable[[Path], None]:
     return add
 
 
-# What is broken, the pattern that the line must have, and in which file it is said to be
+# The change that breaks a file, the pattern of the printed line, and the file that it names
 BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no file": (remove("gateway.toml"), "gateway.toml", r"cannot be read: No such file.*; name a readable"),
     "a folder": (directory("gateway.toml"), "gateway.toml", r"cannot be read: Is a directory.*; name a readable"),
@@ -178,7 +179,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_what_is_broken_is_said_in_one_line_with_the_mend(folder: Path, check: Callable[[], Done], broken: str) -> None:
+def test_an_error_is_one_line_with_a_hint(folder: Path, check: Callable[[], Done], broken: str) -> None:
     how, place, problem = BROKEN[broken]
     how(folder)
     done = check()
@@ -191,14 +192,14 @@ def test_what_is_broken_is_said_in_one_line_with_the_mend(folder: Path, check: C
     assert not (folder / "records").exists()
 
 
-def test_a_start_refuses_what_a_check_refuses_in_the_same_words(folder: Path, check: Callable[[], Done]) -> None:
+def test_a_start_prints_the_same_error_as_a_check(folder: Path, check: Callable[[], Done]) -> None:
     edit(folder, "policy.toml", '"holding:0-999"', '"holding:9-0"')
     started = run_sealbus("gateway", folder / "gateway.toml")
     assert (started.status, started.stdout, started.stderr) == (2, "", check().stderr)
 
 
 @pytest.mark.parametrize("what", ["listener", "metrics"])
-def test_a_taken_port_is_one_line_and_status_2(folder: Path, what: str) -> None:
+def test_a_port_in_use_is_one_line_and_status_2(folder: Path, what: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -213,7 +214,7 @@ def test_a_taken_port_is_one_line_and_status_2(folder: Path, what: str) -> None:
     assert "choose" in done.stderr
 
 
-def test_two_listeners_on_one_port_are_found_by_a_check(folder: Path, check: Callable[[], Done]) -> None:
+def test_a_check_finds_two_listeners_on_one_port(folder: Path, check: Callable[[], Done]) -> None:
     edit(folder, "gateway.toml", "127.0.0.1:0", "127.0.0.1:8802")
     text = (folder / "gateway.toml").read_text()
     (folder / "gateway.toml").write_text(text + text[text.index("[[listener]]") :])

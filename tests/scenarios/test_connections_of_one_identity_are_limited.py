@@ -28,10 +28,10 @@ async def test_one_identity_has_its_share_and_others_have_theirs(plant: Plant) -
     greedy, modest = plant.issue(role="Viewer", name="greedy"), plant.issue(role="Viewer", name="modest")
     inside = [await plant.connect_with(*greedy) for _ in range(3)]
     for wire in inside:
-        assert await wire.ask(READ) == ANSWER
+        assert await wire.request(READ) == ANSWER
     for _ in range(5):
         assert await plant.attempt(*greedy) == b""
-    assert [await wire.ask(READ) for wire in inside] == [ANSWER] * 3
+    assert [await wire.request(READ) for wire in inside] == [ANSWER] * 3
     assert await plant.attempt(*modest) == FIRST
     refused = plant.records(RefusedConnection)
     assert [each.reason for each in refused] == ["CN=greedy has 3 connections already"] * 5
@@ -42,22 +42,22 @@ async def test_a_place_that_is_given_back_can_be_taken_again(plant: Plant) -> No
     greedy = plant.issue(role="Viewer", name="greedy")
     inside = [await plant.connect_with(*greedy) for _ in range(3)]
     for wire in inside:
-        await wire.ask(READ)
+        await wire.request(READ)
     for number in range(6):
         await inside.pop(0).close()
         await until(lambda: len(plant.records(Disconnected)) == number + 1)  # noqa: B023
         inside.append(await plant.connect_with(*greedy))
-        assert await inside[-1].ask(READ) == ANSWER
+        assert await inside[-1].request(READ) == ANSWER
         assert await plant.attempt(*greedy) == b""
 
 
 async def test_when_all_places_are_taken_the_newcomer_is_refused_whoever_it_is(plant: Plant) -> None:
     inside = [await plant.connect(role="Viewer") for _ in range(6)]
     for wire in inside:
-        assert await wire.ask(READ) == ANSWER
+        assert await wire.request(READ) == ANSWER
     for _ in range(5):
         assert await plant.attempt(*plant.issue(role="Operator")) == b""
-    assert [await wire.ask(READ) for wire in inside] == [ANSWER] * 6
+    assert [await wire.request(READ) for wire in inside] == [ANSWER] * 6
     assert plant.records(Disconnected) == []
     assert [each.reason for each in plant.records(RefusedConnection)] == ["there are already 6 connections"] * 5
     await inside.pop().close()

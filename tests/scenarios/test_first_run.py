@@ -106,7 +106,7 @@ def _every_command_does_what_the_tour_says(tour: Program) -> None:
     assert re.search(r"denied.*Operator", show.stdout)
     assert len(re.findall(r"write.requested", show.stdout)) == 1
     assert len(re.findall(r"write.outcome.*done", show.stdout)) == 1
-    assert verify.status == 0, verify.said
+    assert verify.status == 0, verify.output
 
 
 def test_what_dies_is_started_again_and_the_next_start_takes_what_is_there(programs: Programs, home: _Home) -> None:

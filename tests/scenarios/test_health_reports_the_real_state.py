@@ -80,7 +80,7 @@ def test_a_database_that_dies_is_told_and_one_that_comes_back_too(postgres: Post
     assert (refused.status, "run sealbus web migrate" in refused.stderr) == (2, True)
     home = tmp_path / "home"
     made = run("env", f"SEALBUS_DATABASE={database}", *sealbus("web", "migrate", "--home", home), within_s=60)
-    assert made.status == 0, made.said
+    assert made.status == 0, made.output
     with open_site(tmp_path, SEALBUS_DATABASE=database) as site:
         parts = _parts(home, database)
         assert {name for name in parts if not parts[name]} >= {"database", "audit", "history", "disk"}
@@ -112,7 +112,7 @@ def _waits_for_a_database_at(port: int, tmp_path: Path) -> None:
     migrated = run("env", f"SEALBUS_DATABASE={away}", *sealbus("web", "migrate", "--home", tmp_path / "home"))
     assert migrated.status == 2
     assert f"127.0.0.1:{port}/site" in migrated.stderr
-    assert "correct-horse-battery" not in migrated.said
+    assert "correct-horse-battery" not in migrated.output
     with open_site(tmp_path, SEALBUS_DATABASE=away) as site:
         assert site.get("/health/live").status_code == 200
         assert site.get("/health/ready").status_code == 503

@@ -36,16 +36,16 @@ NAMES = [
 async def work_under(gateway: GatewayProgram, name: str) -> None:
     """Connect with this name in the certificate, read, be denied, and go."""
     client = await gateway.connect(name=name)
-    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
-    assert await client.ask(adu(2, write_register(100, 5000))) == adu(2, exception(6, 1))
+    assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await client.request(adu(2, write_register(100, 5000))) == adu(2, exception(6, 1))
     await client.close()
 
 
 async def end(gateway: GatewayProgram) -> list[str]:
     """Stop the gateway and give all that it logged."""
     gateway.program.process.send_signal(signal.SIGTERM)
-    assert await gateway.ended() == 0
-    await gateway.says('stopped: SIGTERM$|stopped: SIGTERM"')
+    assert await gateway.wait_for_exit() == 0
+    await gateway.wait_for_line('stopped: SIGTERM$|stopped: SIGTERM"')
     return gateway.program.lines
 
 
@@ -93,7 +93,7 @@ async def test_what_is_shown_of_the_record_is_harmless_too(tmp_path: Path) -> No
 async def test_a_role_is_shown_escaped(tmp_path: Path, role: str) -> None:
     async with open_gateway_program(tmp_path) as gateway:
         client = await gateway.connect(role=role)
-        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, exception(3, 1))
+        assert await client.request(adu(1, read_holding(10, 1))) == adu(1, exception(3, 1))
         lines = await end(gateway)
     assert all(map(is_harmless, lines))
     assert [line for line in lines if line.startswith(FORGED[:20])] == []

@@ -47,9 +47,9 @@ def device_of(plant: Plant) -> str:
 async def test_requests_denials_writes_and_sessions_are_counted(plant: Plant) -> None:
     viewer, operator = await plant.connect(role="Viewer"), await plant.connect()
     for _ in range(3):
-        assert (await viewer.ask(adu(1, read_holding(10, 1))))[7] == 3
-    assert await viewer.ask(adu(2, write_register(100, 1))) == adu(2, exception(6, 1))
-    assert await operator.ask(adu(3, write_register(100, 1))) == adu(3, write_register(100, 1))
+        assert (await viewer.request(adu(1, read_holding(10, 1))))[7] == 3
+    assert await viewer.request(adu(2, write_register(100, 1))) == adu(2, exception(6, 1))
+    assert await operator.request(adu(3, write_register(100, 1))) == adu(3, write_register(100, 1))
     seen = await scrape(plant)
     counted = {name: seen[f"sealbus_{name}_total"][""] for name in ("requests", "denials", "writes", "connections")}
     assert counted == {"requests": 5, "denials": 1, "writes": 1, "connections": 2}
@@ -77,7 +77,7 @@ async def test_a_silent_device_and_its_units_are_shown(plant: Plant) -> None:
     client = await plant.connect()
     plant.device.answer = lambda request: None
     for _ in range(3):
-        assert await client.ask(adu(1, read_holding(10, 1), unit=3)) == adu(1, exception(3, 0x0B), unit=3)
+        assert await client.request(adu(1, read_holding(10, 1), unit=3)) == adu(1, exception(3, 0x0B), unit=3)
     seen = await scrape(plant)
     device = device_of(plant)
     assert seen["sealbus_device_silent_total"][device] == 3
@@ -118,7 +118,7 @@ async def test_scrapes_under_load_all_succeed(plant: Plant) -> None:
     async def load() -> None:
         for turn in range(100):
             for client in clients:
-                assert await client.ask(adu(turn, read_holding(10, 1))) == adu(turn, words(10))
+                assert await client.request(adu(turn, read_holding(10, 1))) == adu(turn, words(10))
             if turn % 10 == 0:
                 clients.append(await plant.connect())
                 await clients.pop(0).close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words
+from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
         held: list[bytes] = []
 
         def answer(request: bytes) -> list[bytes]:
-            held.append(plant.device.honest(request))
+            held.append(plant.device.normal_answer(request))
             if dice.random() < 0.7 and len(held) < AT_ONCE:
                 return []
             dice.shuffle(held)
@@ -46,7 +46,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
         letting_go.cancel()
 
 
-async def poll(wire: Wire, client: int, ids: list[int]) -> None:
+async def poll(wire: RawClient, client: int, ids: list[int]) -> None:
     """Ask for registers that only this client asks for, under these ids, many at once; each answer must be its own."""
     dice = random.Random(client)
     for start in range(0, len(ids), AT_ONCE):
@@ -89,7 +89,7 @@ async def test_the_answer_for_a_client_that_left_goes_to_nobody(plant: Plant) ->
 
     async def answer(request: bytes) -> bytes:
         await hold.wait()
-        return plant.device.honest(request)
+        return plant.device.normal_answer(request)
 
     plant.device.answer = answer
     gone, stays = await plant.connect(role="Viewer"), await plant.connect(role="Viewer")

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
-from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, words
+from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, words
 from sealbus.records import Connected, HandshakeFailed, RefusedConnection
 
 if TYPE_CHECKING:
@@ -130,9 +130,9 @@ async def answer_to(plant: Plant, credential: pki.Credential | None, version: ss
     """What a client that believes anybody is answered with this certificate; b"" if it is not let in."""
     context = pki.careless_client(plant.folder, credential, version=version)
     try:
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", plant.port, ssl=context))
+        wire = RawClient(*await asyncio.open_connection("127.0.0.1", plant.port, ssl=context))
         plant.wires.append(wire)
-        return await wire.ask(READ)
+        return await wire.request(READ)
     except (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError):
         return b""
 
@@ -151,7 +151,7 @@ async def test_a_bad_certificate_is_refused_and_the_record_says_why(
     assert refusals[0].reason
     assert refusals[0].peer.startswith("127.0.0.1:")
     assert (len(plant.records(Connected)), plant.device.requests) == (1, [])
-    assert await other.ask(READ) == ANSWER
+    assert await other.request(READ) == ANSWER
     assert await answer_to(plant, pki.make_leaf(plant.root, role="Viewer"), version) == ANSWER
 
 

@@ -1,4 +1,4 @@
-"""Read rights are rights to functions 1 to 4 on what they name: of all 256 function codes nothing else gets through."""
+"""A read right allows functions 1 to 4 on its ranges: none of the other 252 function codes reaches the device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ units = "0-255"
 read = ["coils", "discrete", "holding", "input"]
 """
 READS = (1, 2, 3, 4)
-BETWEEN_THROTTLES = 45  # a connection that is denied more often within a second has to wait
+BETWEEN_THROTTLES = 45  # a connection with more denials in a second has to wait
 
 BODIES = {
     5: b"\0\1\xff\0",
@@ -40,7 +40,7 @@ BODIES = {
 
 
 def every_function() -> Iterator[bytes]:
-    """Each function code with the body it would have, with none, and with what a read has."""
+    """Each function code with its usual body, with no body, and with the body of a read."""
     for function_code in range(256):
         if function_code not in READS:
             for body in {BODIES.get(function_code, b""), b"", b"\0\1\0\1"}:
@@ -67,12 +67,12 @@ async def test_of_all_function_codes_only_the_four_reads_reach_the_device(tmp_pa
         assert len(plant.records(Denied)) == len(pdus) > 1000
         reader = await plant.connect_with(*identity)
         for function_code in READS:
-            await reader.ask(adu(1, bytes((function_code,)) + b"\0\0\0\1"))
+            await reader.request(adu(1, bytes((function_code,)) + b"\0\0\0\1"))
         assert [request[7] for request in plant.device.requests] == list(READS)
 
 
 @pytest.mark.parametrize(("function_code", "most"), [(1, 2000), (2, 2000), (3, 125), (4, 125)])
-async def test_every_edge_of_a_quantity_is_kept_before_the_device(
+async def test_a_read_quantity_outside_its_limits_does_not_reach_the_device(
     tmp_path: Path, function_code: int, most: int
 ) -> None:
     async with open_plant(tmp_path, policy=READER) as plant:
@@ -82,11 +82,11 @@ async def test_every_edge_of_a_quantity_is_kept_before_the_device(
         for count in counts:
             lawful = 1 <= count <= most
             before = len(plant.device.requests)
-            answer = await reader.ask(adu(1, struct.pack(">BHH", function_code, 0, count)))
+            answer = await reader.request(adu(1, struct.pack(">BHH", function_code, 0, count)))
             assert answer == adu(1, exception(function_code, 4 if lawful else 3))
             assert len(plant.device.requests) - before == lawful
         for address, count, code in [(65535, 1, 4), (65535, 2, 2), (65536 - most, most, 4), (65537 - most, most, 2)]:
-            answer = await reader.ask(adu(1, struct.pack(">BHH", function_code, address, count)))
+            answer = await reader.request(adu(1, struct.pack(">BHH", function_code, address, count)))
             assert answer == adu(1, exception(function_code, code))
 
 
@@ -94,7 +94,7 @@ WRITES_ALL = READER + 'write = ["coils", "holding"]\n'
 
 
 @pytest.mark.parametrize(("function_code", "most", "bits"), [(15, 1968, True), (16, 123, False)])
-async def test_every_edge_of_a_quantity_to_write_is_kept_before_the_device(
+async def test_a_write_quantity_outside_its_limits_does_not_reach_the_device(
     tmp_path: Path, function_code: int, most: int, bits: bool
 ) -> None:
     async with open_plant(tmp_path, policy=WRITES_ALL) as plant:
@@ -107,21 +107,21 @@ async def test_every_edge_of_a_quantity_to_write_is_kept_before_the_device(
                 pdu = struct.pack(">BHHB", function_code, 0, count, size) + data
                 lawful = 1 <= count <= most and size == ((count + 7) // 8 if bits else 2 * count)
                 before = len(plant.device.writes)
-                answer = await writer.ask(adu(1, pdu))
+                answer = await writer.request(adu(1, pdu))
                 assert answer == adu(1, pdu[:5] if lawful else exception(function_code, 3))
                 assert len(plant.device.writes) - before == lawful
 
 
 @pytest.mark.parametrize("value", [0x0000, 0x0001, 0x00FF, 0xFEFF, 0xFF00, 0xFF01, 0xFFFF])
-async def test_a_coil_is_written_on_or_off_and_nothing_between(tmp_path: Path, value: int) -> None:
+async def test_a_coil_value_is_on_or_off_and_nothing_else(tmp_path: Path, value: int) -> None:
     async with open_plant(tmp_path, policy=WRITES_ALL) as plant:
         writer = await plant.connect(role="Reader")
         pdu = struct.pack(">BHH", 5, 0, value)
-        assert await writer.ask(adu(1, pdu)) == adu(1, pdu if value in (0, 0xFF00) else exception(5, 3))
+        assert await writer.request(adu(1, pdu)) == adu(1, pdu if value in (0, 0xFF00) else exception(5, 3))
         assert len(plant.device.writes) == (value in (0, 0xFF00))
 
 
-async def test_a_read_of_all_is_no_more_than_the_range_that_is_allowed(plant: Plant) -> None:
+async def test_a_right_to_read_covers_its_range_and_no_more(plant: Plant) -> None:
     viewer = await plant.connect(role="Viewer")  # holding:0-999
     for address, count, allowed in [
         (999, 1, True),
@@ -130,6 +130,6 @@ async def test_a_read_of_all_is_no_more_than_the_range_that_is_allowed(plant: Pl
         (876, 125, False),
         (1000, 1, False),
     ]:
-        answer = await viewer.ask(adu(1, read_holding(address, count)))
+        answer = await viewer.request(adu(1, read_holding(address, count)))
         assert (answer[7] == 3) is allowed
         assert answer[7] == 3 or answer == adu(1, exception(3, 1))

@@ -83,9 +83,9 @@ class _Reader:
     def type(self, step: _Step) -> str:
         """Type the line; what is printed, as far as the README shows it where the command goes on in the background."""
         if not step.is_background:
-            return self.run("sh", "-c", step.command).said
+            return self.run("sh", "-c", step.command).output
         program = self.start("sh", "-c", f"exec {self._at_free_ports(step.command.rstrip('& '))}")
-        return "".join(f"{program.hear()}\n" for _ in step.shown.splitlines())
+        return "".join(f"{program.read_line()}\n" for _ in step.shown.splitlines())
 
     def run(self, *command: str) -> Done:
         return run(*self._here(command))
@@ -138,8 +138,8 @@ def test_a_libmodbus_application_is_sealed_in_five_minutes_as_the_readme_says(re
 
     client, _ = reader.blocks("python", "In Python")
     done = reader.run(sys.executable, "-c", client)
-    assert done.status == 0, done.said
-    assert re.fullmatch(r"\[\d+, \d+, \d+, \d+\]\n", done.said)
+    assert done.status == 0, done.output
+    assert re.fullmatch(r"\[\d+, \d+, \d+, \d+\]\n", done.output)
     writes = reader.run("sealbus", "audit", "show", "records", "--kind", "write_requested").stdout.splitlines()
     assert ["values=700" in write for write in writes] == [True, True]
 
@@ -154,8 +154,8 @@ def test_the_device_in_ten_lines_answers_whom_the_policy_names(reader: _Reader) 
     _wait_for_port(reader.port_of["8803"])
     url = f"mbaps://127.0.0.1:{reader.port_of['8803']}"
     operator = ["--certificate", "pki/operator.crt", "--key", "pki/operator.key", "--trust", "pki/ca.crt"]
-    assert reader.run("sealbus", "read", url, "coils:0", *operator).said == "on\n"
-    assert reader.run("sealbus", "read", url, "holding:99", *operator).said == "0\n"
+    assert reader.run("sealbus", "read", url, "coils:0", *operator).output == "on\n"
+    assert reader.run("sealbus", "read", url, "holding:99", *operator).output == "0\n"
     refused = reader.run("sealbus", "write", url, "holding:0", "7", *operator)
     assert (refused.status, refused.stdout) == (1, "")
     assert "exception 01" in refused.stderr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios.plant import PATIENCE_S, Plant, Wire, adu, open_plant, read_holding, until, words, write_register
+from scenarios.plant import PATIENCE_S, Plant, RawClient, adu, open_plant, read_holding, until, words, write_register
 from sealbus.records import Disconnected, HandshakeFailed
 
 if TYPE_CHECKING:
@@ -60,18 +60,18 @@ async def test_an_operator_works_and_another_comes_in_beside_a_thousand_silent_c
     plant: Plant, source: str
 ) -> None:
     operator = await plant.connect(role="Operator")
-    assert await operator.ask(READ) == ANSWER
+    assert await operator.request(READ) == ANSWER
     with silent_connects(plant.port, 1000, source=source) as socks:
-        assert await operator.ask(WRITE) == WRITE
+        assert await operator.request(WRITE) == WRITE
         newcomer = await plant.connect(role="Viewer")
-        assert await newcomer.ask(READ) == ANSWER
+        assert await newcomer.request(READ) == ANSWER
         await until(lambda: len(plant.records(HandshakeFailed)) == 1000)
         assert listener_of(plant).pending == 0
         loop = asyncio.get_running_loop()
         for sock in socks:
             with contextlib.suppress(ConnectionResetError):
                 assert await asyncio.wait_for(loop.sock_recv(sock, 1), PATIENCE_S) == b""
-        assert [await operator.ask(READ), await newcomer.ask(READ)] == [ANSWER, ANSWER]
+        assert [await operator.request(READ), await newcomer.request(READ)] == [ANSWER, ANSWER]
     reasons = {each.reason for each in plant.records(HandshakeFailed)}
     assert reasons == {
         "dropped for a newer connection: too many are in their handshake",
@@ -102,9 +102,9 @@ async def test_while_they_keep_coming_honest_clients_keep_coming_in(patient: Pla
 
     coming = asyncio.ensure_future(flood())
     for _ in range(10):
-        assert await operator.ask(WRITE) == WRITE
+        assert await operator.request(WRITE) == WRITE
         honest = await plant.connect(role="Viewer")
-        assert await honest.ask(READ) == ANSWER
+        assert await honest.request(READ) == ANSWER
     flooding = False
     assert await coming >= 60
     assert plant.records(Disconnected) == []
@@ -130,7 +130,7 @@ HELLO_AND_MORE = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(range(1
     ],
 )
 async def test_a_handshake_that_trickles_does_not_move_its_deadline(plant: Plant, beginning: bytes) -> None:
-    slow = Wire(*await asyncio.open_connection("127.0.0.1", plant.port))
+    slow = RawClient(*await asyncio.open_connection("127.0.0.1", plant.port))
     sent = 0
     closed = asyncio.ensure_future(slow.closed())
     for byte in beginning:
@@ -143,5 +143,5 @@ async def test_a_handshake_that_trickles_does_not_move_its_deadline(plant: Plant
     assert sent < len(beginning), "its deadline passed while bytes still came"
     (failed,) = plant.records(HandshakeFailed)
     assert failed.reason == f"it was not finished within {HANDSHAKE_S:g} s"
-    assert await (await plant.connect(role="Viewer")).ask(READ) == ANSWER
+    assert await (await plant.connect(role="Viewer")).request(READ) == ANSWER
     await slow.close()

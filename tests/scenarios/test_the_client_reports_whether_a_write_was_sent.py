@@ -52,7 +52,7 @@ async def test_silence_after_a_read_is_a_time_out_and_the_read_is_not_repeated(
         await modbus.read_holding_registers(10, 1)
     assert not silent.value.outcome_unknown
     assert len(device.requests) == 1
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert await modbus.read_holding_registers(20, 1) == [20]
 
 
@@ -76,7 +76,7 @@ async def test_a_connection_lost_under_a_call_says_whether_a_write_was_on_its_wa
     with pytest.raises(Unreachable) as lost:
         await modbus.write_registers(10, [1, 2])
     assert lost.value.outcome_unknown
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert await modbus.read_holding_registers(1, 1) == [1]
     device.answer = lambda request: device.drop()
     with pytest.raises(Unreachable) as lost:
@@ -100,7 +100,7 @@ async def test_an_answer_that_does_not_fit_is_a_peer_error(
     with pytest.raises(PeerError, match="does not fit its request") as broken:
         await modbus.read_holding_registers(10, 1)
     assert not broken.value.outcome_unknown
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert await modbus.read_holding_registers(20, 1) == [20]
 
 
@@ -121,12 +121,12 @@ async def test_a_late_answer_is_dropped_and_is_not_that_of_the_next_call(
 
     async def hesitate(request: bytes) -> bytes:
         await late.wait()
-        return device.honest(request)
+        return device.normal_answer(request)
 
     device.answer = hesitate
     with pytest.raises(ResponseTimeout):
         await modbus.read_holding_registers(10, 1)
-    device.answer = device.honest
+    device.answer = device.normal_answer
     call = asyncio.create_task(modbus.read_holding_registers(20, 1))
     await asyncio.sleep(0)
     late.set()
@@ -176,10 +176,10 @@ async def test_one_request_is_under_way_at_a_time_and_eight_where_that_is_asked_
             await until(lambda in_flight=in_flight: len(held) == in_flight)  # type: ignore[misc]
             await asyncio.sleep(0.02)
             assert len(held) == in_flight
-            device.answer = device.honest
+            device.answer = device.normal_answer
             writer = next(each for each in device.live if not each.is_closing())
             for request in reversed(held):
-                writer.write(device.honest(request))
+                writer.write(device.normal_answer(request))
             assert await asyncio.gather(*calls) == [[address] for address in range(12)]
         await until(lambda: not device.live)
 
@@ -198,7 +198,7 @@ async def test_a_call_that_is_cancelled_on_the_wire_does_not_disturb_the_next(
 
     async def hesitate(request: bytes) -> bytes:
         await may_answer.wait()
-        return device.honest(request)
+        return device.normal_answer(request)
 
     device.answer = hesitate
     call = asyncio.create_task(modbus.read_holding_registers(10, 1))
@@ -217,7 +217,7 @@ async def test_a_write_that_is_cancelled_before_it_is_sent_is_never_sent(
 
     async def hesitate(request: bytes) -> bytes:
         await may_answer.wait()
-        return device.honest(request)
+        return device.normal_answer(request)
 
     device.answer = hesitate
     first = asyncio.create_task(modbus.read_holding_registers(10, 1))
@@ -244,7 +244,7 @@ async def test_closing_ends_every_call_and_the_connection_can_be_used_again(
     with pytest.raises(Unreachable) as lost:
         await waiting
     assert not lost.value.outcome_unknown
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert await modbus.read_holding_registers(20, 1) == [20]
 
 

@@ -94,7 +94,7 @@ def test_errors_are_those_of_the_other_client(modbus: sealbus.sync.Connection, d
     with pytest.raises(ResponseTimeout) as silent:
         modbus.write_register(10, 1)
     assert silent.value.outcome_unknown
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert modbus.read_holding_registers(10, 1) == [10]
     with pytest.raises(LocalError):
         modbus.read_holding_registers(0, 126)
@@ -161,7 +161,7 @@ def test_a_write_that_is_interrupted_before_it_is_sent_is_never_sent(
         program = programs.start("client", sys.executable, "-c", INTERRUPTED, f"tcp://127.0.0.1:{device.port}")
         elsewhere.run(until(lambda: device.connections == 1))
         program.process.send_signal(signal.SIGINT)
-        assert [program.hear(), program.hear()] == ["interrupted", "[20]"]
+        assert [program.read_line(), program.read_line()] == ["interrupted", "[20]"]
         assert program.process.wait(PATIENCE_S) == 0
     assert device.writes == []
 
@@ -188,14 +188,14 @@ def test_an_answer_that_comes_byte_by_byte_for_longer_than_the_deadline_is_none(
 ) -> None:
     async def trickle(request: bytes) -> None:
         (writer,) = device.live
-        for byte in device.honest(request):
+        for byte in device.normal_answer(request):
             writer.write(bytes((byte,)))
             await asyncio.sleep(0.05)
 
     device.answer = trickle
     with pytest.raises(ResponseTimeout):
         modbus.read_holding_registers(10, 1)
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert modbus.read_holding_registers(20, 1) == [20]
 
 
@@ -211,7 +211,7 @@ def test_a_connection_lost_under_a_call_says_whether_a_write_was_on_its_way(
         with pytest.raises(Unreachable, match="closed by the device") as lost:
             call()
         assert lost.value.outcome_unknown is unknown
-        device.answer = device.honest
+        device.answer = device.normal_answer
         assert modbus.read_holding_registers(1, 1) == [1]
     assert [request[7] for request in device.requests] == [3, 16, 3, 3, 3]
 
@@ -235,7 +235,7 @@ def test_a_wrong_answer_is_an_error_and_never_that_of_the_next_call(
     with pytest.raises(expected) as broken:
         modbus.read_holding_registers(10, 1)
     assert not broken.value.outcome_unknown  # type: ignore[attr-defined]
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert modbus.read_holding_registers(20, 1) == [20]
     assert len(device.requests) == 3
 
@@ -266,11 +266,11 @@ def test_a_surplus_is_dropped_or_ends_the_connection(
     modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere, surplus: str
 ) -> None:
     connections, pieces = SURPLUS[surplus]
-    device.answer = lambda request: pieces(device.honest(request))
+    device.answer = lambda request: pieces(device.normal_answer(request))
     for address in (10, 20, 30):
         assert modbus.read_holding_registers(address, 1) == [address]
         elsewhere.run(asyncio.sleep(0.01))  # what comes behind the answer has come
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert modbus.read_holding_registers(40, 1) == [40]
     assert device.connections == connections
 
@@ -279,12 +279,12 @@ def test_a_late_answer_is_dropped_and_is_not_that_of_the_next_call(
     modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere
 ) -> None:
     late: list[bytes] = []
-    device.answer = lambda request: late.append(device.honest(request))
+    device.answer = lambda request: late.append(device.normal_answer(request))
     with pytest.raises(ResponseTimeout):
         modbus.read_holding_registers(10, 1)
 
     def send_both(request: bytes) -> list[bytes]:
-        return [late[0], device.honest(request)]
+        return [late[0], device.normal_answer(request)]
 
     device.answer = send_both
     assert modbus.read_holding_registers(20, 1) == [20]
@@ -294,12 +294,12 @@ def test_a_late_answer_is_dropped_and_is_not_that_of_the_next_call(
 def test_a_lenient_id_takes_any_id_and_a_time_out_ends_the_connection(device: ScriptedDevice) -> None:
     rules = ChannelRules(timeout_s=0.2, lenient_transaction_id=True)
     with sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}", rules=rules) as modbus:
-        device.answer = lambda request: b"\0\0" + device.honest(request)[2:]
+        device.answer = lambda request: b"\0\0" + device.normal_answer(request)[2:]
         assert modbus.read_holding_registers(10, 1) == [10]
         device.answer = lambda request: None
         with pytest.raises(ResponseTimeout):
             modbus.read_holding_registers(10, 1)
-        device.answer = lambda request: b"\0\0" + device.honest(request)[2:]
+        device.answer = lambda request: b"\0\0" + device.normal_answer(request)[2:]
         assert modbus.read_holding_registers(20, 1) == [20]
     assert device.connections == 2
 
@@ -315,7 +315,7 @@ def test_a_gap_is_kept_between_an_answer_and_the_next_request(device: ScriptedDe
 
 
 def test_a_unit_that_stays_silent_fails_at_once_and_the_others_answer(device: ScriptedDevice) -> None:
-    device.answer = lambda request: None if request[6] == 7 else device.honest(request)
+    device.answer = lambda request: None if request[6] == 7 else device.normal_answer(request)
     with sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}", timeout=0.1) as modbus:
         for _ in range(3):
             with pytest.raises(ResponseTimeout, match="did not answer in time"):
@@ -402,7 +402,7 @@ def test_a_call_that_is_interrupted_on_the_wire_does_not_disturb_the_next(
 ) -> None:
     async def hesitate(request: bytes) -> bytes:
         await asyncio.sleep(0.8)
-        return device.honest(request)
+        return device.normal_answer(request)
 
     device.answer = hesitate
     done = run(sys.executable, "-c", INTERRUPTED_ON_THE_WIRE, f"tcp://127.0.0.1:{device.port}")

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
-from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words
+from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words
 from sealbus.records import Alarm, AlarmState, Disconnected, Reloaded, ReloadFailed, SessionEnded
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
 
 
-def shown_to(wire: Wire) -> str:
+def shown_to(wire: RawClient) -> str:
     """The fingerprint of the certificate that the gateway showed to this client."""
     der = wire.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     return hashlib.sha256(der).hexdigest()
@@ -43,7 +43,7 @@ async def test_newcomers_see_the_new_certificate_and_those_connected_stay(plant:
     await until(lambda: bool(plant.records(Reloaded)))
     after = await plant.connect(role="Viewer")
     assert shown_to(after) == fingerprint(new) != old
-    assert [await before.ask(READ), await after.ask(READ)] == [ANSWER, ANSWER]
+    assert [await before.request(READ), await after.request(READ)] == [ANSWER, ANSWER]
     assert (plant.records(Disconnected), plant.process.audit.alarms) == ([], {})
 
 
@@ -81,7 +81,7 @@ async def test_a_certificate_that_cannot_be_used_leaves_the_old_one_in_force(
     await until(lambda: bool(plant.records(ReloadFailed)))
     after = await plant.connect(role="Viewer")
     assert shown_to(after) == shown_to(before)
-    assert [await before.ask(READ), await after.ask(READ)] == [ANSWER, ANSWER]
+    assert [await before.request(READ), await after.request(READ)] == [ANSWER, ANSWER]
     assert plant.records(Alarm)[-1].state is AlarmState.RAISED
     put_back(plant, *good)
     await until(lambda: plant.process.audit.alarms == {})
@@ -96,12 +96,12 @@ async def test_a_broken_certificate_does_not_hold_back_a_revocation(tmp_path: Pa
         lost = pki.make_leaf(root, "lost", role="Operator")
         theirs = await plant.connect_with(*lost.save(tmp_path, "lost"))
         other = await plant.connect(role="Viewer")
-        assert [await theirs.ask(READ), await other.ask(READ)] == [ANSWER, ANSWER]
+        assert [await theirs.request(READ), await other.request(READ)] == [ANSWER, ANSWER]
         cut_short(plant)
         await until(lambda: bool(plant.records(ReloadFailed)))
         plant.change("ca.crl", pki.make_crl(root, [lost]).public_bytes(Encoding.PEM))
         assert await theirs.closed() == b""
         assert [each.subject for each in plant.records(SessionEnded)] == ["CN=lost"]
         assert await plant.attempt(*lost.save(tmp_path, "lost")) == b""
-        assert await other.ask(READ) == ANSWER
+        assert await other.request(READ) == ANSWER
         assert shown_to(await plant.connect(role="Viewer")) == shown_to(other)

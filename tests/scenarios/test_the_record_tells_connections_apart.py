@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from scenarios.plant import Wire, adu, exception, open_plant, until, write_register
+from scenarios.plant import RawClient, adu, exception, open_plant, until, write_register
 from sealbus.records import Connected, Denied, Disconnected
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ async def test_connections_of_two_listeners_have_numbers_of_their_own(tmp_path: 
         first, second = (service.port for service in plant.process.gateway.services.values())
         context = plant.client_context(*plant.issue(role="Viewer"))
         for host, port in 2 * (("127.0.0.1", first), ("127.0.0.2", second)):
-            wire = Wire(*await asyncio.open_connection(host, port, ssl=context, server_hostname="127.0.0.1"))
-            assert await wire.ask(WRITE) == DENIED
+            wire = RawClient(*await asyncio.open_connection(host, port, ssl=context, server_hostname="127.0.0.1"))
+            assert await wire.request(WRITE) == DENIED
             await wire.close()
         await until(lambda: len(plant.records(Disconnected)) == 4)
         connected = {each.connection: each.listener for each in plant.records(Connected)}

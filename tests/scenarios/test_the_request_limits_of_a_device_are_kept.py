@@ -1,7 +1,7 @@
-"""How many connections, how many requests at once, how soon after the last one and after connecting: never more.
+"""A device never gets more connections or concurrent requests than configured, nor requests before a gap has passed.
 
-How long a gap is, tests/unit/client proves with a clock of its own. Here it counts that the gap is kept: what has to
-wait for a long one is not sent while much else happens.
+The gaps are after the last answer and after connecting. The length of a gap is tested in tests/unit/client with a
+fake clock. Here the gap is so long that the next request must stay unsent while many other requests are answered.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from scenarios.plant import (
     Plant,
-    Wire,
+    RawClient,
     adu,
     exception,
     open_device,
@@ -32,7 +32,7 @@ LONG_S = 60.0
 
 
 class Watched:
-    """The device: how many requests came, how many it had to answer at once, over how many connections."""
+    """Counts the requests of a device, its most unanswered requests at once, and its connections."""
 
     def __init__(self, plant: Plant, *, takes_s: float = 0.0) -> None:
         self._device = plant.device
@@ -47,11 +47,11 @@ class Watched:
         self.most_connections = max(self.most_connections, len(self._device.live))
         await asyncio.sleep(self._takes_s)
         self.answers += 1
-        return self._device.honest(request)
+        return self._device.normal_answer(request)
 
 
 async def flood(plant: Plant, *, clients: int, each: int) -> None:
-    """All clients ask for registers at once; every answer is checked."""
+    """All clients read registers at once; every answer is checked."""
 
     async def client(number: int) -> None:
         wire = await plant.connect()
@@ -63,7 +63,7 @@ async def flood(plant: Plant, *, clients: int, each: int) -> None:
 
 
 class Pipelined:
-    """A device that keeps what it is asked and answers when the test says, in any order."""
+    """A device that holds its requests and answers them on demand, in any order."""
 
     def __init__(self, plant: Plant) -> None:
         self._device = plant.device
@@ -77,7 +77,7 @@ class Pipelined:
         """Answer these of the held requests, in this order."""
         (writer,) = self._device.live
         for place in places:
-            writer.write(self._device.honest(self.held[place]))
+            writer.write(self._device.normal_answer(self.held[place]))
 
 
 async def test_one_in_flight_means_that_there_are_never_two_on_the_wire(tmp_path: Path) -> None:
@@ -107,14 +107,14 @@ async def test_four_in_flight_are_sent_together_and_a_fifth_waits(tmp_path: Path
 
 
 @pytest.mark.parametrize("order", [(3, 2, 1, 0), (1, 3, 0, 2), (2, 0, 3, 1)])
-async def test_answers_in_any_order_go_to_the_one_who_asked(tmp_path: Path, order: tuple[int, ...]) -> None:
+async def test_answers_in_any_order_go_to_their_clients(tmp_path: Path, order: tuple[int, ...]) -> None:
     async with open_plant(tmp_path, device="in_flight = 4") as plant:
         device = Pipelined(plant)
         first, second = await plant.connect(), await plant.connect()
         await first.send(adu(1, read_holding(10, 1)) + adu(2, read_holding(20, 1)))
         await second.send(adu(1, read_holding(30, 1)) + adu(2, read_holding(40, 1)))
         await until(lambda: len(device.held) == 4)
-        assert len({request[:2] for request in device.held}) == 4, "each has a transaction id of its own"
+        assert len({request[:2] for request in device.held}) == 4, "each request has its own transaction id"
         device.answer(*order)
         assert sorted(await first.receive(2)) == [adu(1, words(10)), adu(2, words(20))]
         assert sorted(await second.receive(2)) == [adu(1, words(30)), adu(2, words(40))]
@@ -138,18 +138,18 @@ async def test_two_connections_are_used_and_never_a_third(tmp_path: Path) -> Non
         assert watched.arrivals == 30
 
 
-async def test_one_connection_is_made_however_many_ask_at_once(tmp_path: Path) -> None:
+async def test_many_requests_at_once_open_one_connection(tmp_path: Path) -> None:
     async with open_plant(tmp_path, device="in_flight = 16") as plant:
         Watched(plant)
         await flood(plant, clients=8, each=2)
         assert plant.device.connections == 1
 
 
-async def much_else_happens(plant: Plant) -> None:
-    """Round trips through the gateway that ask the device nothing; fewer than the denials of a second."""
+async def exchange_without_the_device(plant: Plant) -> None:
+    """Round trips to the gateway that reach no device; fewer than the denials allowed in a second."""
     viewer = await plant.connect(role="Viewer")
     for number in range(20):
-        assert await viewer.ask(adu(number, write_register(0, 1))) == adu(number, exception(6, 1))
+        assert await viewer.request(adu(number, write_register(0, 1))) == adu(number, exception(6, 1))
         await asyncio.sleep(0)
 
 
@@ -164,9 +164,9 @@ async def test_requests_go_on_after_each_gap(tmp_path: Path, in_flight: int) -> 
 async def test_the_gap_lies_between_an_answer_and_the_next_request(tmp_path: Path) -> None:
     async with open_plant(tmp_path, device=f"gap = {LONG_S}\ntimeout = {LONG_S}") as plant:
         client = await plant.connect()
-        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+        assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
         await client.send(adu(2, read_holding(20, 1)))
-        await much_else_happens(plant)
+        await exchange_without_the_device(plant)
         assert len(plant.device.requests) == 1
 
 
@@ -176,16 +176,16 @@ async def test_with_several_in_flight_the_gap_lies_between_requests(tmp_path: Pa
         client = await plant.connect()
         await client.send(adu(1, read_holding(10, 1)) + adu(2, read_holding(20, 1)))
         await until(lambda: len(device.held) == 1)
-        await much_else_happens(plant)
+        await exchange_without_the_device(plant)
         assert len(device.held) == 1
 
 
-async def test_nothing_is_sent_before_the_connect_delay_is_over(tmp_path: Path) -> None:
+async def test_no_request_is_sent_before_the_connect_delay_is_over(tmp_path: Path) -> None:
     async with open_plant(tmp_path, device=f"connect_delay = {LONG_S}\ntimeout = {LONG_S}") as plant:
         client = await plant.connect()
         await client.send(adu(1, read_holding(10, 1)))
         await until(lambda: plant.device.connections == 1)
-        await much_else_happens(plant)
+        await exchange_without_the_device(plant)
         assert plant.device.requests == []
 
 
@@ -194,7 +194,7 @@ async def test_after_the_connect_delay_requests_are_sent_each_time_it_connects(t
         client = await plant.connect()
         (channel,) = plant.process.gateway.channels.values()
         for turn in range(2):
-            assert await client.ask(adu(turn, read_holding(10, 1))) == adu(turn, words(10))
+            assert await client.request(adu(turn, read_holding(10, 1))) == adu(turn, words(10))
             plant.device.drop()
             await until(lambda: not channel.open_lines)
         assert plant.device.connections == 2
@@ -209,7 +209,7 @@ async def test_two_listeners_that_name_one_device_share_its_one_connection(tmp_p
         async with open_plant(tmp_path, device=f"{device_table}\n{second}") as plant:
             sealed = await plant.connect()
             _, plain_service = plant.process.gateway.services.values()
-            plain = Wire(*await asyncio.open_connection("127.0.0.1", plain_service.port))
+            plain = RawClient(*await asyncio.open_connection("127.0.0.1", plain_service.port))
             plant.wires.append(plain)
             await sealed.send(adu(1, read_holding(10, 1)))
             await plain.send(adu(1, read_holding(20, 1)))
@@ -218,7 +218,7 @@ async def test_two_listeners_that_name_one_device_share_its_one_connection(tmp_p
             assert device.connections == 1
 
 
-async def test_what_many_clients_ask_comes_back_to_each_of_them(tmp_path: Path) -> None:
+async def test_each_of_many_clients_gets_its_own_answers(tmp_path: Path) -> None:
     async with open_plant(tmp_path, device="in_flight = 8\nconnections = 2") as plant:
         await flood(plant, clients=10, each=16)
         counted = Counter(request[8:10] for request in plant.device.requests)

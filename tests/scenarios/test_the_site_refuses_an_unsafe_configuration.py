@@ -41,11 +41,11 @@ _SECRET = "correct-horse-battery-staple"
 )
 def test_an_unsafe_setting_is_refused_by_name(variables: dict[str, str], named: str, hint: str, tmp_path: Path) -> None:
     done = refused_start(tmp_path, **variables)
-    assert done.status == 2, done.said
+    assert done.status == 2, done.output
     (line,) = done.stderr.splitlines()
     assert named in line
     assert hint in line
-    assert _SECRET not in done.said
+    assert _SECRET not in done.output
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pki
-from scenarios.openssl_client import Talk, openssl, s_client
+from scenarios.openssl_client import SClientResult, openssl, s_client
 from scenarios.plant import PATIENCE_S, Plant, adu, open_plant, read_holding, words
 from sealbus.records import Connected, HandshakeFailed
 
@@ -62,71 +62,71 @@ async def rsa_only(tmp_path: Path) -> AsyncIterator[Plant]:
         yield plant
 
 
-async def ask(plant: Plant, *options: str) -> Talk:
+async def request_register(plant: Plant, *options: str) -> SClientResult:
     """A viewer that reads one register with these options."""
     return await s_client(plant, *options, identity=plant.issue(role="Viewer"), requests=[READ])
 
 
-def assert_refused(plant: Plant, talk: Talk, alert: int, reason: str) -> None:
+def assert_refused(plant: Plant, result: SClientResult, alert: int, reason: str) -> None:
     """The client got this alert, the record this reason, and the device nothing."""
-    assert (talk.alert, talk.answers) == (alert, [])
+    assert (result.alert, result.answers) == (alert, [])
     assert [each.reason for each in plant.records(HandshakeFailed)] == [reason]
     assert (plant.records(Connected), plant.device.requests) == ([], [])
 
 
 async def test_the_suite_of_the_text_is_what_a_modern_client_gets(plant: Plant) -> None:
-    talk = await ask(plant, "-tls1_2")
-    assert (talk.version, talk.cipher, talk.answers) == ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", [ANSWER])
-    talk = await ask(plant)
-    assert (talk.version, talk.answers) == ("TLSv1.3", [ANSWER])
+    result = await request_register(plant, "-tls1_2")
+    assert (result.version, result.cipher, result.answers) == ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", [ANSWER])
+    result = await request_register(plant)
+    assert (result.version, result.answers) == ("TLSv1.3", [ANSWER])
     assert [each.tls_version for each in plant.records(Connected)] == ["TLSv1.2", "TLSv1.3"]
 
 
 async def test_an_rsa_gateway_offers_the_rsa_suite_of_the_text(rsa_only: Plant) -> None:
-    talk = await ask(rsa_only, "-tls1_2")
-    assert (talk.cipher, talk.answers) == ("ECDHE-RSA-AES128-GCM-SHA256", [ANSWER])
+    result = await request_register(rsa_only, "-tls1_2")
+    assert (result.cipher, result.answers) == ("ECDHE-RSA-AES128-GCM-SHA256", [ANSWER])
 
 
 async def test_one_listener_speaks_to_the_world_of_ecdsa_and_to_that_of_rsa(two_worlds: Plant) -> None:
     for suite in ECDSA_SUITES + RSA_SUITES:
-        talk = await ask(two_worlds, "-tls1_2", "-cipher", suite)
-        assert (talk.cipher, talk.answers) == (suite, [ANSWER])
-        assert f"Peer signature type: {'ECDSA' if suite in ECDSA_SUITES else 'RSA-PSS'}" in talk.text
+        result = await request_register(two_worlds, "-tls1_2", "-cipher", suite)
+        assert (result.cipher, result.answers) == (suite, [ANSWER])
+        assert f"Peer signature type: {'ECDSA' if suite in ECDSA_SUITES else 'RSA-PSS'}" in result.text
     for key, signature, shown in (
         (pki.make_key(), "ECDSA+SHA256", "ECDSA"),
         (pki.rsa_key(), "RSA-PSS+SHA256", "RSA-PSS"),
     ):
         identity = two_worlds.issue(role="Viewer", key=key)
-        talk = await s_client(two_worlds, "-tls1_3", "-sigalgs", signature, identity=identity, requests=[READ])
-        assert (talk.version, talk.answers) == ("TLSv1.3", [ANSWER])
-        assert f"Peer signature type: {shown}" in talk.text
+        result = await s_client(two_worlds, "-tls1_3", "-sigalgs", signature, identity=identity, requests=[READ])
+        assert (result.version, result.answers) == ("TLSv1.3", [ANSWER])
+        assert f"Peer signature type: {shown}" in result.text
 
 
 async def test_the_gateway_and_not_the_client_chooses_the_suite(two_worlds: Plant) -> None:
-    talk = await ask(two_worlds, "-tls1_2", "-cipher", ":".join(reversed(RSA_SUITES + ECDSA_SUITES)))
-    assert talk.cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
+    result = await request_register(two_worlds, "-tls1_2", "-cipher", ":".join(reversed(RSA_SUITES + ECDSA_SUITES)))
+    assert result.cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
 
 
 async def test_a_client_that_offers_every_other_suite_there_is_is_refused(two_worlds: Plant) -> None:
     offered = (await openssl("ciphers", "-s", "-tls1_2", f"{NOT_OFFERED}:{EVERYTHING}")).strip().split(":")
     assert {"AES128-SHA256", "AES128-GCM-SHA256", "NULL-SHA256", "ECDHE-RSA-AES128-SHA256"} <= set(offered)
     assert not set(offered) & {*ECDSA_SUITES, *RSA_SUITES}
-    talk = await ask(two_worlds, "-tls1_2", "-cipher", f"{NOT_OFFERED}:{EVERYTHING}")
-    assert_refused(two_worlds, talk, HANDSHAKE_FAILURE, NO_COMMON_SUITE)
+    result = await request_register(two_worlds, "-tls1_2", "-cipher", f"{NOT_OFFERED}:{EVERYTHING}")
+    assert_refused(two_worlds, result, HANDSHAKE_FAILURE, NO_COMMON_SUITE)
 
 
 @pytest.mark.parametrize(
     "suite", ["AES128-SHA256", "AES128-GCM-SHA256", "NULL-SHA256", "ECDHE-RSA-AES128-SHA256", "ADH-AES128-GCM-SHA256"]
 )
 async def test_static_rsa_cbc_null_and_anonymous_suites_are_refused_one_by_one(two_worlds: Plant, suite: str) -> None:
-    talk = await ask(two_worlds, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
-    assert_refused(two_worlds, talk, HANDSHAKE_FAILURE, NO_COMMON_SUITE)
+    result = await request_register(two_worlds, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
+    assert_refused(two_worlds, result, HANDSHAKE_FAILURE, NO_COMMON_SUITE)
 
 
 @pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
 async def test_older_versions_are_refused(two_worlds: Plant, version: str) -> None:
-    talk = await ask(two_worlds, version, "-cipher", EVERYTHING)
-    assert_refused(two_worlds, talk, PROTOCOL_VERSION, OLD_VERSION)
+    result = await request_register(two_worlds, version, "-cipher", EVERYTHING)
+    assert_refused(two_worlds, result, PROTOCOL_VERSION, OLD_VERSION)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ async def test_versions_that_no_client_has_any_more_get_an_alert_or_nothing(plan
 
 
 async def test_a_client_pressed_down_to_an_older_version_is_told_of_it(plant: Plant) -> None:
-    talk = await ask(plant, "-tls1_2", "-fallback_scsv")
-    assert (talk.alert, talk.answers) == (INAPPROPRIATE_FALLBACK, [])
-    assert (await ask(plant, "-tls1_2")).answers == [ANSWER]
+    result = await request_register(plant, "-tls1_2", "-fallback_scsv")
+    assert (result.alert, result.answers) == (INAPPROPRIATE_FALLBACK, [])
+    assert (await request_register(plant, "-tls1_2")).answers == [ANSWER]
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
@@ -161,27 +161,31 @@ async def test_the_chain_is_sent_up_to_the_root_even_where_the_file_ends_before_
     leaf = pki.make_leaf(issuing, "gateway", hosts=["127.0.0.1"])
     pki.Credential(leaf.chain[:2], leaf.key).save(tmp_path, "short")
     async with open_plant(tmp_path, identity='certificate = "short.crt"\nkey = "short.key"', root=root) as plant:
-        talk = await ask(plant, version)
-    assert re.findall(r"^ *\d s:CN = (.*)$", talk.text, re.MULTILINE) == ["gateway", "Issuing authority", "Plant root"]
-    assert "Verify return code: 0 (ok)" in talk.text
+        result = await request_register(plant, version)
+    assert re.findall(r"^ *\d s:CN = (.*)$", result.text, re.MULTILINE) == [
+        "gateway",
+        "Issuing authority",
+        "Plant root",
+    ]
+    assert "Verify return code: 0 (ok)" in result.text
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 async def test_a_client_with_nothing_but_p_256_is_served(plant: Plant, version: str) -> None:
-    talk = await ask(plant, version, "-groups", "P-256", "-sigalgs", "ECDSA+SHA256")
-    assert "Server Temp Key: ECDH, prime256v1, 256 bits" in talk.text
-    assert talk.answers == [ANSWER]
+    result = await request_register(plant, version, "-groups", "P-256", "-sigalgs", "ECDSA+SHA256")
+    assert "Server Temp Key: ECDH, prime256v1, 256 bits" in result.text
+    assert result.answers == [ANSWER]
 
 
 async def test_nothing_is_compressed(plant: Plant) -> None:
-    assert "Compression: NONE" in (await ask(plant, "-tls1_2", "-comp")).text
+    assert "Compression: NONE" in (await request_register(plant, "-tls1_2", "-comp")).text
 
 
 async def test_renegotiation_is_indicated_and_refused(plant: Plant) -> None:
-    talk = await ask(plant, "-tls1_2")
-    assert "Secure Renegotiation IS supported" in talk.text
-    talk = await s_client(plant, "-tls1_2", "-msg", identity=plant.issue(role="Viewer"), requests=[b"R\n"])
-    assert "RENEGOTIATING" in talk.text
-    assert "<<< TLS 1.2, Alert [length 0002], warning no_renegotiation" in talk.text
-    assert talk.handshake_messages().count("ServerHello") == 1
-    assert (await ask(plant, "-tls1_2")).answers == [ANSWER]
+    result = await request_register(plant, "-tls1_2")
+    assert "Secure Renegotiation IS supported" in result.text
+    result = await s_client(plant, "-tls1_2", "-msg", identity=plant.issue(role="Viewer"), requests=[b"R\n"])
+    assert "RENEGOTIATING" in result.text
+    assert "<<< TLS 1.2, Alert [length 0002], warning no_renegotiation" in result.text
+    assert result.handshake_messages().count("ServerHello") == 1
+    assert (await request_register(plant, "-tls1_2")).answers == [ANSWER]

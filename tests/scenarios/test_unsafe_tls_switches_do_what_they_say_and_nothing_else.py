@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pki
-from scenarios.openssl_client import Talk, s_client
+from scenarios.openssl_client import SClientResult, s_client
 from scenarios.plant import Plant, adu, open_plant, read_holding, words
 from sealbus.records import Connected, Started
 
@@ -46,7 +46,9 @@ async def open_with(folder: Path, *switches: str) -> AsyncIterator[Plant]:
         yield plant
 
 
-async def ask(plant: Plant, ciphers: str, *options: str, identity: tuple[Path, Path] | None = None) -> Talk:
+async def request_register(
+    plant: Plant, ciphers: str, *options: str, identity: tuple[Path, Path] | None = None
+) -> SClientResult:
     own = identity or plant.issue(role="Viewer")
     words = ("-tls1_2", "-cipher", f"{ciphers}:@SECLEVEL=0", *options)
     return await s_client(plant, *words, identity=own, requests=[READ])
@@ -55,26 +57,29 @@ async def ask(plant: Plant, ciphers: str, *options: str, identity: tuple[Path, P
 @pytest.mark.parametrize(("suite", "other"), [(CBC, NULL), (NULL, CBC)])
 async def test_a_switch_brings_its_own_suite_and_not_the_other(tmp_path: Path, suite: str, other: str) -> None:
     async with open_with(tmp_path, SWITCH_OF[suite]) as plant:
-        talk = await ask(plant, suite)
-        assert (talk.cipher, talk.answers) == (suite, [ANSWER])
+        result = await request_register(plant, suite)
+        assert (result.cipher, result.answers) == (suite, [ANSWER])
         assert [each.cipher for each in plant.records(Connected)] == [suite]
         (started,) = plant.records(Started)
         assert started.unsafe == (SWITCH_OF[suite],)
-        assert ((await ask(plant, other)).answers, (await ask(plant, ALL_OTHERS)).answers) == ([], [])
+        assert (
+            (await request_register(plant, other)).answers,
+            (await request_register(plant, ALL_OTHERS)).answers,
+        ) == ([], [])
 
 
 async def test_without_switches_neither_is_there(tmp_path: Path) -> None:
     async with open_with(tmp_path) as plant:
-        assert ((await ask(plant, CBC)).answers, (await ask(plant, NULL)).answers) == ([], [])
+        assert ((await request_register(plant, CBC)).answers, (await request_register(plant, NULL)).answers) == ([], [])
         (started,) = plant.records(Started)
         assert started.unsafe == ()
 
 
 async def test_the_suite_without_encryption_is_the_last_that_is_chosen(tmp_path: Path) -> None:
     async with open_with(tmp_path, *SWITCH_OF.values()) as plant:
-        assert (await ask(plant, f"{NULL}:{CBC}:{GOOD}")).cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
-        assert (await ask(plant, f"{NULL}:{CBC}")).cipher == CBC
-        assert (await ask(plant, NULL)).cipher == NULL
+        assert (await request_register(plant, f"{NULL}:{CBC}:{GOOD}")).cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
+        assert (await request_register(plant, f"{NULL}:{CBC}")).cipher == CBC
+        assert (await request_register(plant, NULL)).cipher == NULL
 
 
 @pytest.mark.parametrize("switch", SWITCH_OF.values())
@@ -82,14 +87,14 @@ async def test_everything_else_stays_as_strict_as_it_was(tmp_path: Path, switch:
     async with open_with(tmp_path, switch) as plant:
         small_key = plant.issue(role="Viewer", key=pki.rsa_key(1024))
         old_signature = pki.weakly_signed(plant.folder, plant.root).save(plant.folder, "old")
-        assert (await ask(plant, GOOD, identity=small_key)).answers == []
-        assert (await ask(plant, GOOD, identity=old_signature)).answers == []
+        assert (await request_register(plant, GOOD, identity=small_key)).answers == []
+        assert (await request_register(plant, GOOD, identity=old_signature)).answers == []
         assert (await s_client(plant, "-tls1_2", "-cipher", f"{GOOD}:@SECLEVEL=0", requests=[READ])).answers == []
         for version in ("-tls1", "-tls1_1"):
-            talk = await s_client(plant, version, "-cipher", "ALL:@SECLEVEL=0", identity=plant.issue(role="Viewer"))
-            assert talk.alert == 70
+            result = await s_client(plant, version, "-cipher", "ALL:@SECLEVEL=0", identity=plant.issue(role="Viewer"))
+            assert result.alert == 70
         assert plant.device.requests == []
-        assert (await ask(plant, GOOD)).answers == [ANSWER]
+        assert (await request_register(plant, GOOD)).answers == [ANSWER]
         assert (await s_client(plant, "-tls1_3", identity=plant.issue(role="Viewer"), requests=[READ])).answers == [
             ANSWER
         ]
