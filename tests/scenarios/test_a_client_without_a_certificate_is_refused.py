@@ -1,6 +1,7 @@
-"""Mutual or not at all (R-02, R-07, R-10, R-44): who shows no certificate gets a fatal alert and no answer.
+"""Authentication is always mutual (R-02, R-07, R-10, R-44): a client without a certificate gets a fatal alert.
 
-In TLS 1.3 such a client believes that its handshake is done; what it sends then must not be answered either.
+In TLS 1.3 such a client completes its side of the handshake before the alert. Requests that it sends then must not be
+answered either.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ UNKNOWN_CA = 48
 
 
 @pytest.mark.parametrize(("version", "alert"), [("-tls1_2", 40), ("-tls1_3", 116)])
-async def test_a_client_without_a_certificate_is_asked_for_one_and_sent_away(
+async def test_a_client_without_a_certificate_is_asked_for_one_and_refused(
     plant: Plant, version: str, alert: int
 ) -> None:
     result = await s_client(plant, version, "-msg", requests=[READ])
@@ -31,13 +32,13 @@ async def test_a_client_without_a_certificate_is_asked_for_one_and_sent_away(
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-async def test_a_client_with_one_is_let_in(plant: Plant, version: str) -> None:
+async def test_a_client_with_a_certificate_is_accepted(plant: Plant, version: str) -> None:
     result = await s_client(plant, version, identity=plant.issue(role="Viewer"), requests=[READ])
     assert (result.alert, result.answers) == (None, [adu(0x5EA1, words(7))])
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-async def test_a_client_with_the_certificate_of_another_authority_is_sent_away(plant: Plant, version: str) -> None:
+async def test_a_client_with_the_certificate_of_another_authority_is_refused(plant: Plant, version: str) -> None:
     stranger = plant.issue(role="Operator", issuer=pki.make_root("Another root"))
     result = await s_client(plant, version, identity=stranger, requests=[READ])
     assert (result.alert, result.answers) == (UNKNOWN_CA, [])

@@ -1,4 +1,4 @@
-"""A test of a connection is done only if the device answered. Else its result has the step that failed, and why."""
+"""A test of a connection is done only if the device answered. Otherwise its result has the failed step and the reason."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ async def test_something_that_is_not_modbus_is_a_failure_to_answer(tmp_path: Pat
 
 
 async def test_an_unknown_name_is_a_failure_to_resolve(tmp_path: Path) -> None:
-    async def nobody(host: str, port: int) -> list[str]:
+    async def unknown_host(host: str, port: int) -> list[str]:
         raise OSError("no such host")
 
-    async with open_collector(tmp_path, resolve=nobody) as site:
+    async with open_collector(tmp_path, resolve=unknown_host) as site:
         result = await trial(site, "tcp://nowhere.example:502")
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.RESOLVE)
 
@@ -146,24 +146,24 @@ async def test_a_server_with_the_certificate_of_another_host_is_a_failure_of_tls
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*pki.make_leaf(root, hosts=["other.example"]).save(tmp_path, "server"))
 
-    async def here(host: str, port: int) -> list[str]:
+    async def resolve_to_loopback(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    async with open_device(tls=context) as device, open_collector(tmp_path, resolve=here) as site:
+    async with open_device(tls=context) as device, open_collector(tmp_path, resolve=resolve_to_loopback) as site:
         save_identity(site.identities / "viewer", root, trusts=root)
         result = await trial(site, f"mbaps://plant.example:{device.port}", identity="viewer")
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.TLS), result.reason
         result = await trial(site, f"mbaps://other.example:{device.port}", identity="viewer")
-        assert result.state is CommandState.DONE, "the name that was typed is what the certificate must carry"
+        assert result.state is CommandState.DONE, "the certificate must contain the entered name"
         result = await trial(site, f"mbaps://plant.example:{device.port}?name=other.example", identity="viewer")
         assert result.state is CommandState.DONE
 
 
 async def test_an_identity_without_files_is_named(plant: Plant, tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
-        result = await trial(site, plant.url, identity="nobody")
+        result = await trial(site, plant.url, identity="unknown_host")
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.RULES), result.reason
-        assert "nobody" in result.reason
+        assert "unknown_host" in result.reason
 
 
 async def test_a_connection_of_the_plan_is_tested_over_its_own_socket(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_a_connection_of_the_plan_is_tested_over_its_own_socket(tmp_path: 
         assert struct.pack(">BHH", 3, 4242, 1) in [request[7:] for request in device.requests]
 
 
-async def test_a_unit_that_polls_leave_out_receives_the_request_of_a_test(tmp_path: Path) -> None:
+async def test_a_unit_that_is_held_back_receives_the_request_of_a_test(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: None
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1), timeout_s=0.1))

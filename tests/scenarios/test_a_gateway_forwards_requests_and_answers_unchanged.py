@@ -41,7 +41,7 @@ async def test_an_exception_of_the_device_keeps_its_code(plant: Plant, code: int
     assert await engineer.request(adu(0xBEEF, read_holding(10, 1))) == adu(0xBEEF, bytes((0x83, code)))
 
 
-async def test_the_largest_answer_and_the_largest_request_come_through(plant: Plant) -> None:
+async def test_the_largest_answer_and_the_largest_request_are_forwarded(plant: Plant) -> None:
     engineer = await plant.connect(role="Engineer")
     assert await engineer.request(adu(1, read_holding(0, 125))) == adu(1, words(*range(125)))
     values = tuple(range(60_000, 60_123))
@@ -51,7 +51,7 @@ async def test_the_largest_answer_and_the_largest_request_come_through(plant: Pl
     assert len(plant.device.requests[1]) == 6 + 1 + 252
 
 
-async def test_two_thousand_coils_come_through(plant: Plant) -> None:
+async def test_two_thousand_coils_are_forwarded(plant: Plant) -> None:
     engineer = await plant.connect(role="Engineer")
     coils = bytes((1, 250)) + bytes(range(250))
     plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), coils)
@@ -79,7 +79,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("what", OTHERS)
-async def test_every_function_comes_through_in_both_directions(plant: Plant, what: str) -> None:
+async def test_every_function_is_forwarded_in_both_directions(plant: Plant, what: str) -> None:
     asked, answered = OTHERS[what]
     engineer = await plant.connect(role="Engineer")
     plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), answered)

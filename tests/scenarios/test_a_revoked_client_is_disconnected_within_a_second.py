@@ -1,4 +1,4 @@
-"""A certificate that is revoked, whose authority is dismissed, or that expires, ends what it opened; nobody else notices."""
+"""Revocation, removal of the authority or expiry of a certificate ends its connections, and no others."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
 
 
-def test_files_and_certificates_are_looked_at_often_enough() -> None:
-    """The promised second: the tests below look more often, and prove that one look is enough."""
+def test_files_and_certificates_are_checked_often_enough() -> None:
+    """The promised second. The tests below use a shorter interval and prove that one check is enough."""
     assert GatewayPace().watch_s <= 0.5
     assert GatewayPace().sweep_s <= 1.0
 
@@ -46,7 +46,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
         yield plant
 
 
-async def test_a_revoked_client_is_out_and_another_stays(plant: Plant) -> None:
+async def test_a_revoked_client_is_disconnected_and_another_stays(plant: Plant) -> None:
     lost, kept = (pki.make_leaf(plant.root, name, role="Operator") for name in ("lost", "kept"))
     theirs, another = await connect(plant, lost, "lost"), await connect(plant, lost, "lost")
     other = await connect(plant, kept, "kept")
@@ -66,7 +66,7 @@ async def test_a_revoked_client_is_out_and_another_stays(plant: Plant) -> None:
     assert await plant.attempt(*kept.save(plant.folder, "kept")) == adu(1, words(0))
 
 
-async def test_clients_of_a_dismissed_authority_are_out_and_those_of_another_stay(tmp_path: Path) -> None:
+async def test_clients_of_a_removed_authority_are_disconnected_and_those_of_another_stay(tmp_path: Path) -> None:
     async with open_plant(tmp_path) as plant:
         second = pki.make_root("Second root")
         plant.change("ca.crt", pki.save_trust(tmp_path / "both", plant.root, second).read_bytes())
@@ -83,7 +83,7 @@ async def test_clients_of_a_dismissed_authority_are_out_and_those_of_another_sta
         assert "unknown" in plant.records(HandshakeFailed)[-1].reason
 
 
-async def test_of_two_ways_to_one_certificate_the_one_that_is_left_keeps_its_session(tmp_path: Path) -> None:
+async def test_a_session_stays_while_one_of_two_chains_to_its_certificate_is_trusted(tmp_path: Path) -> None:
     async with open_plant(tmp_path) as plant:
         second, key = pki.make_root("Second root"), pki.make_key()
         one, other = (pki.make_root("Between", issuer=root, key=key) for root in (plant.root, second))
@@ -98,7 +98,7 @@ async def test_of_two_ways_to_one_certificate_the_one_that_is_left_keeps_its_ses
         assert await kept.request(READ) == ANSWER
 
 
-async def test_what_a_revoked_client_left_in_the_queue_is_not_sent(plant: Plant) -> None:
+async def test_queued_requests_of_a_revoked_client_are_not_sent(plant: Plant) -> None:
     lost = pki.make_leaf(plant.root, "lost", role="Operator")
     hold = asyncio.Event()
 
@@ -119,7 +119,7 @@ async def test_what_a_revoked_client_left_in_the_queue_is_not_sent(plant: Plant)
     assert sorted(outcomes) == sorted([Outcome.DONE, *[Outcome.NOT_SENT] * 5])
 
 
-async def test_a_revoked_client_that_ignores_the_goodbye_gets_nothing_done(plant: Plant) -> None:
+async def test_a_revoked_client_that_ignores_close_notify_gets_no_request_executed(plant: Plant) -> None:
     lost = pki.make_leaf(plant.root, "lost", role="Operator")
     context = plant.client_context(*lost.save(plant.folder, "lost"))
     stubborn = await asyncio.to_thread(dial_blocking, plant.port, context)
@@ -128,7 +128,7 @@ async def test_a_revoked_client_that_ignores_the_goodbye_gets_nothing_done(plant
         assert await asyncio.to_thread(stubborn.recv, 260) == ANSWER
         plant.change("ca.crl", list_of(plant.root, lost))
         await until(lambda: bool(plant.records(SessionEnded)))
-        with contextlib.suppress(ConnectionError):  # it may be cut off by then
+        with contextlib.suppress(ConnectionError):  # it may be disconnected by then
             await asyncio.to_thread(stubborn.sendall, adu(2, write_register(100, 1)))
         await until(lambda: bool(plant.records(Disconnected)))
     finally:

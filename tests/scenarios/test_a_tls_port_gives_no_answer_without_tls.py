@@ -1,4 +1,4 @@
-"""Plain Modbus, HTTP, old TLS or noise on the mbaps port: no answer, one line in the record."""
+"""Plain Modbus, HTTP, old TLS or noise on the mbaps port gets no answer and one line in the record."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def plain(port: int) -> RawClient:
 
 
 @pytest.mark.parametrize("kind", NOT_TLS)
-async def test_it_is_closed_and_recorded_and_gets_no_answer(plant: Plant, kind: str) -> None:
+async def test_the_connection_is_closed_without_an_answer_and_recorded(plant: Plant, kind: str) -> None:
     noise, reason = NOT_TLS[kind]
     honest = await plant.connect(role="Viewer")
     stranger = await plain(plant.port)

@@ -1,4 +1,4 @@
-"""Caps refuse the newcomer: one identity keeps to its own number, all together to theirs; nobody inside is pushed out."""
+"""At a limit, for one identity or for all, the new connection is refused and open ones stay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
-FIRST = adu(1, words(0))  # what `attempt` is answered
+FIRST = adu(1, words(0))  # the answer that `attempt` returns
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
         yield plant
 
 
-async def test_one_identity_has_its_share_and_others_have_theirs(plant: Plant) -> None:
+async def test_the_limit_of_one_identity_does_not_affect_others(plant: Plant) -> None:
     greedy, modest = plant.issue(role="Viewer", name="greedy"), plant.issue(role="Viewer", name="modest")
     inside = [await plant.connect_with(*greedy) for _ in range(3)]
     for wire in inside:
@@ -38,7 +38,7 @@ async def test_one_identity_has_its_share_and_others_have_theirs(plant: Plant) -
     assert (len(plant.records(Connected)), plant.records(Disconnected)) == (4, [])
 
 
-async def test_a_place_that_is_given_back_can_be_taken_again(plant: Plant) -> None:
+async def test_a_closed_connection_frees_its_place(plant: Plant) -> None:
     greedy = plant.issue(role="Viewer", name="greedy")
     inside = [await plant.connect_with(*greedy) for _ in range(3)]
     for wire in inside:
@@ -51,7 +51,7 @@ async def test_a_place_that_is_given_back_can_be_taken_again(plant: Plant) -> No
         assert await plant.attempt(*greedy) == b""
 
 
-async def test_when_all_places_are_taken_the_newcomer_is_refused_whoever_it_is(plant: Plant) -> None:
+async def test_at_the_total_limit_every_new_connection_is_refused(plant: Plant) -> None:
     inside = [await plant.connect(role="Viewer") for _ in range(6)]
     for wire in inside:
         assert await wire.request(READ) == ANSWER
@@ -65,7 +65,7 @@ async def test_when_all_places_are_taken_the_newcomer_is_refused_whoever_it_is(p
     assert await plant.attempt(*plant.issue(role="Operator")) == FIRST
 
 
-async def test_a_crowd_that_comes_at_once_does_not_slip_past_the_caps(plant: Plant) -> None:
+async def test_many_connections_at_once_do_not_exceed_the_limits(plant: Plant) -> None:
     greedy = plant.issue(role="Viewer", name="greedy")
     answers = await asyncio.gather(*(plant.attempt(*greedy) for _ in range(12)))
     assert sorted(answers) == [b""] * 9 + [FIRST] * 3

@@ -1,4 +1,6 @@
-"""Ready means ready: with each thing that is taken away the site says so, to a stranger in one word, and it comes back."""
+"""The site is ready only with all its parts. Without one it reports that; a stranger gets one word; it recovers by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 def _parts(home: Path, database: str, *words: str) -> dict[str, str]:
-    """What an administrator would see, asked by a process of its own."""
+    """The parts as an administrator sees them, read in a separate process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SEALBUS_", "DJANGO_"))}
     environment |= {"PYTHONPATH": str(_ROOT / "src"), **({"SEALBUS_DATABASE": database} if database else {})}
     command = [sys.executable, "-c", _PARTS, str(home), *words]
@@ -70,11 +72,11 @@ def _wait_for_status(site: SiteProcess, path: str, status: int) -> dict[str, str
     while (answer := site.get(path)).status_code != status:
         assert time.monotonic() < end, (path, answer.status_code, answer.text)
         time.sleep(0.1)
-    said: dict[str, str] = answer.json()
-    return said
+    parts: dict[str, str] = answer.json()
+    return parts
 
 
-def test_a_database_that_dies_is_told_and_one_that_comes_back_too(postgres: PostgresServer, tmp_path: Path) -> None:
+def test_the_loss_and_the_return_of_the_database_are_reported(postgres: PostgresServer, tmp_path: Path) -> None:
     database = postgres.database()
     refused = refused_start(tmp_path, SEALBUS_DATABASE=database)
     assert (refused.status, "run sealbus web migrate" in refused.stderr) == (2, True)
@@ -101,8 +103,10 @@ def test_a_database_that_dies_is_told_and_one_that_comes_back_too(postgres: Post
     assert "Traceback" not in "\n".join(site.program.lines)
 
 
-def test_a_site_whose_database_is_away_waits_for_it(postgres: PostgresServer, tmp_path: Path) -> None:
-    with socket.socket() as bound:  # and listens not: nobody else, such as the site, can take the port
+def test_a_site_waits_for_its_database(postgres: PostgresServer, tmp_path: Path) -> None:
+    with (
+        socket.socket() as bound
+    ):  # bound but not listening, so that no other program, such as the site, takes the port
         bound.bind(("127.0.0.1", 0))
         _waits_for_a_database_at(bound.getsockname()[1], tmp_path)
 
@@ -118,7 +122,7 @@ def _waits_for_a_database_at(port: int, tmp_path: Path) -> None:
         assert site.get("/health/ready").status_code == 503
 
 
-async def test_ready_is_ready_with_all_parts_and_not_with_one_less(tmp_path: Path) -> None:
+async def test_ready_needs_every_part(tmp_path: Path) -> None:
     with running_site(tmp_path / "site") as site:
         plain = SiteProcess(site.home, site.port, None, None)  # type: ignore[arg-type]  # only its address
         with contextlib.closing(sqlite3.connect(site.home / "history.sqlite3")) as history:
@@ -129,8 +133,8 @@ async def test_ready_is_ready_with_all_parts_and_not_with_one_less(tmp_path: Pat
         await asyncio.to_thread(_wait_for_status, plain, "/health/ready", 503)
 
 
-def test_the_metrics_say_the_same_in_numbers(tmp_path: Path) -> None:
-    port = free_ports(2) + 1  # the site takes the first
+def test_the_metrics_agree_with_the_health_page(tmp_path: Path) -> None:
+    port = free_ports(2) + 1  # the site uses the first
     with open_site(tmp_path, SEALBUS_METRICS=f"127.0.0.1:{port}") as site:
         assert site.get("/nowhere").status_code == 404
         assert site.get("/health/ready").status_code == 503

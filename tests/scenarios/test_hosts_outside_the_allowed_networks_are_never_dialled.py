@@ -1,4 +1,4 @@
-"""Whatever a user types as a device, and whatever the name service makes of it, only allowed addresses are dialled."""
+"""Only allowed addresses are dialled, whatever endpoint a user enters and whatever the name service answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Names:
-    """A name service under the control of somebody else: its answers, one after the other."""
+    """A name service under the control of an attacker: its answers in order."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
@@ -33,7 +33,7 @@ TRICKS = ["127.0.0.1", "localhost", "0x7f.1", "0x7f000001", "[::ffff:127.0.0.1]"
 
 
 @pytest.mark.parametrize("host", TRICKS)
-async def test_a_device_on_this_machine_is_not_reached_by_any_of_its_names(tmp_path: Path, host: str) -> None:
+async def test_a_device_on_this_machine_is_not_reached_by_any_name(tmp_path: Path, host: str) -> None:
     async with open_device() as device, open_collector(tmp_path, resolve=Names("127.0.0.1")) as site:
         url = f"tcp://{host}:{device.port}"
         site.apply(connection(1, url, *neighbours(1)), networks=["10.0.0.0/8 *", "0.0.0.0/0 *", "::/0 *"])
@@ -63,8 +63,8 @@ async def test_an_allowed_port_opens_no_other(tmp_path: Path) -> None:
         assert device.connections == 0
 
 
-async def test_a_name_that_is_turned_to_another_address_after_the_check_leads_nowhere_else(tmp_path: Path) -> None:
-    """DNS rebinding: the first answer is allowed, every later one is the victim."""
+async def test_a_name_that_changes_its_address_after_the_check_is_not_dialled(tmp_path: Path) -> None:
+    """DNS rebinding: the first answer is allowed, every later one is the address of the victim."""
     names = Names("127.0.0.2", "127.0.0.1")
     async with open_device() as victim, open_collector(tmp_path, resolve=names) as site:
         site.apply(
@@ -76,7 +76,7 @@ async def test_a_name_that_is_turned_to_another_address_after_the_check_leads_no
         assert victim.connections == 0
 
 
-async def test_a_network_that_is_taken_out_of_the_rules_ends_the_connection_and_lets_nobody_in_again(
+async def test_a_network_removed_from_the_rules_ends_its_connections_and_is_not_dialled_again(
     tmp_path: Path,
 ) -> None:
     async with open_device() as device, open_device() as other, open_collector(tmp_path) as site:

@@ -1,4 +1,4 @@
-"""What Prometheus reads at http://127.0.0.1:PORT/metrics, before and after something happened."""
+"""The metrics page at http://127.0.0.1:PORT/metrics before and after requests, denials, failures and alarms."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
 
 
 async def scrape(plant: Plant) -> Samples:
-    """All samples: by name, then by the value of their one label, "" where there is none."""
+    """All samples by name, then by the value of their only label ("" without one)."""
     address = tomllib.loads((plant.folder / "gateway.toml").read_text())["gateway"]["metrics"]
     with await asyncio.to_thread(urllib.request.urlopen, f"http://{address}/metrics", timeout=5) as response:
         text = response.read().decode()
@@ -63,7 +63,7 @@ async def test_requests_denials_writes_and_sessions_are_counted(plant: Plant) ->
     await until(lambda: len(service.sessions) == 1)
     after = await scrape(plant)
     assert list(after["sealbus_sessions"].values()) == [1]
-    assert after["sealbus_requests_total"][""] == 5, "requests of sessions that ended are not forgotten"
+    assert after["sealbus_requests_total"][""] == 5, "requests of ended sessions stay counted"
 
 
 async def test_handshakes_that_fail_are_counted(plant: Plant) -> None:
@@ -105,7 +105,7 @@ async def test_days_left_state_of_the_record_and_alarms_are_shown(plant: Plant) 
     assert seen["sealbus_reloads_total"][""] == 1
 
 
-async def test_what_names_contain_does_not_break_the_page(tmp_path: Path) -> None:
+async def test_special_characters_in_names_do_not_break_the_page(tmp_path: Path) -> None:
     odd = tmp_path / 'a "quoted"\\ folder'
     odd.mkdir()
     async with open_plant(odd, gateway=f'metrics = "127.0.0.1:{free_ports(1)}"') as plant:

@@ -1,4 +1,4 @@
-"""Whatever transaction ids clients choose, each answer goes to the one who asked, under the id he gave (value = client)."""
+"""Each answer reaches the client that sent the request, under its transaction id, whatever ids other clients use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT_ONCE = 16
 
 @pytest.fixture
 async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    """A device that answers up to 16 requests in any order it likes; register n holds n."""
+    """A device that answers up to 16 requests in random order. Register n holds n."""
     dice = random.Random(11)
     async with open_plant(tmp_path, device="in_flight = 16\ntimeout = 5.0\ndeadline = 30.0") as plant:
         held: list[bytes] = []
@@ -47,7 +47,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
 
 
 async def poll(wire: RawClient, client: int, ids: list[int]) -> None:
-    """Ask for registers that only this client asks for, under these ids, many at once; each answer must be its own."""
+    """Read registers that no other client reads, under these ids, many at once. Each answer must match its request."""
     dice = random.Random(client)
     for start in range(0, len(ids), AT_ONCE):
         asked = {number: client * 50 + dice.randrange(50) for number in ids[start : start + AT_ONCE]}
@@ -63,7 +63,7 @@ async def test_twenty_clients_with_the_same_transaction_ids_get_their_own_answer
     assert len(plant.device.requests) == CLIENTS * len(ids)
 
 
-async def test_ids_wrap_around_on_either_side(plant: Plant) -> None:
+async def test_ids_wrap_around_on_both_sides(plant: Plant) -> None:
     wires = [await plant.connect(role="Viewer") for _ in range(4)]
     (channel,) = plant.process.gateway.channels.values()
     await poll(wires[0], 0, [0])
@@ -75,7 +75,7 @@ async def test_ids_wrap_around_on_either_side(plant: Plant) -> None:
     assert {0xFFFF, 0, 1} <= set(southbound)
 
 
-async def test_an_id_that_is_used_again_while_pending_gets_both_answers_and_nobody_elses(plant: Plant) -> None:
+async def test_an_id_reused_while_pending_gets_both_answers_and_no_others(plant: Plant) -> None:
     first, second = await plant.connect(role="Viewer"), await plant.connect(role="Viewer")
     for _ in range(20):
         await first.send(b"".join(adu(5, read_holding(place, 1)) for place in range(8)))
@@ -84,7 +84,7 @@ async def test_an_id_that_is_used_again_while_pending_gets_both_answers_and_nobo
         assert sorted(await second.receive(8)) == sorted(adu(5, words(place)) for place in range(500, 508))
 
 
-async def test_the_answer_for_a_client_that_left_goes_to_nobody(plant: Plant) -> None:
+async def test_the_answer_for_a_closed_connection_is_dropped(plant: Plant) -> None:
     hold = asyncio.Event()
 
     async def answer(request: bytes) -> bytes:

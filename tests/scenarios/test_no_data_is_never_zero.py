@@ -1,4 +1,4 @@
-"""Whatever goes wrong with a device, its tags have no value then, and a reason; never 0, and never the last one as good."""
+"""A tag of a failed device has no value and a reason. It is never 0, and its last value is never reported as good."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ def refuse(code: int) -> Callable[[ScriptedDevice], None]:
     return begin
 
 
-def fall_silent(device: ScriptedDevice) -> None:
+def stop_answering(device: ScriptedDevice) -> None:
     device.answer = lambda request: None
 
 
-def lie(device: ScriptedDevice) -> None:
+def answer_wrongly(device: ScriptedDevice) -> None:
     device.answer = lambda request: request[:4] + b"\0\x05" + request[6:7] + b"\3\2\0\0"
 
 
 @pytest.mark.parametrize(
     ("misdeed", "reason"),
     [
-        (fall_silent, Reason.TIMEOUT),
-        (lie, Reason.WRONG_ANSWER),
+        (stop_answering, Reason.TIMEOUT),
+        (answer_wrongly, Reason.WRONG_ANSWER),
         (refuse(4), Reason.DEVICE_EXCEPTION),
         (refuse(10), Reason.UNREACHABLE),
         (refuse(11), Reason.TIMEOUT),
     ],
 )
-async def test_a_device_that_fails_takes_its_values_along(
+async def test_the_tags_of_a_failed_device_have_no_value(
     tmp_path: Path, misdeed: Callable[[ScriptedDevice], None], reason: Reason
 ) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
@@ -60,7 +60,7 @@ async def test_a_device_that_fails_takes_its_values_along(
         assert site.stored == site.samples
 
 
-async def test_a_device_that_goes_away_is_unreachable_until_it_is_back(tmp_path: Path) -> None:
+async def test_a_stopped_device_is_unreachable_until_it_is_back(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         port = device.port
         site.apply(connection(1, f"tcp://127.0.0.1:{port}", *neighbours(1, first=5)))
@@ -91,7 +91,7 @@ async def test_registers_that_hold_no_value_are_no_value(tmp_path: Path) -> None
         assert (uncertain.value, uncertain.reason) == (4, Reason.OUT_OF_RANGE)
 
 
-async def test_a_tag_that_nobody_reads_any_more_does_not_stay_good(tmp_path: Path) -> None:
+async def test_a_tag_that_is_no_longer_read_does_not_stay_good(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         url = f"tcp://127.0.0.1:{device.port}"
         kept, *_ = neighbours(1)

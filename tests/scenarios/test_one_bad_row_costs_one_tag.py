@@ -1,4 +1,4 @@
-"""What one row of the configuration gets wrong costs that tag, device or connection, and nobody else notices."""
+"""An invalid row of the configuration disables its tag, device or connection, and no other."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def is_a_bad_one(site: Site, tag_id: int, *reasons: Reason) -> bool:
     return sample is not None and sample.quality is Quality.BAD and sample.reason in reasons
 
 
-async def test_rows_that_were_judged_valid_and_are_not_stop_nothing(tmp_path: Path) -> None:
+async def test_invalid_rows_that_were_accepted_earlier_stop_nothing_else(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         odd = [connection(10 + number, url, devices=()) for number, url in enumerate(URLS)]
         good = connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(10), *ROWS.values())
@@ -61,7 +61,7 @@ async def test_rows_that_were_judged_valid_and_are_not_stop_nothing(tmp_path: Pa
         assert not [text for text in problems.values() if "fault of Sealbus" in text]
 
 
-async def test_a_relay_is_said_to_be_of_another_version_whatever_its_identity(tmp_path: Path) -> None:
+async def test_a_relay_is_reported_as_part_of_another_version_with_any_identity(tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         site.apply(
             connection(1, "relay://relay.example/site", devices=()),
@@ -70,7 +70,7 @@ async def test_a_relay_is_said_to_be_of_another_version_whatever_its_identity(tm
         assert ["not in this version" in each.text for each in site.collector.state().problems] == [True, True]
 
 
-async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_connection(
+async def test_an_error_in_decoding_makes_the_tags_of_its_block_bad_and_keeps_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = Block.take
@@ -92,7 +92,7 @@ async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_con
         assert {problem.id for problem in site.collector.state().problems} == {1100, 1101}
 
 
-async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_are(
+async def test_an_error_in_one_device_or_connection_does_not_affect_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits, make = DeviceLimits.of, PolledConnection.__init__
@@ -137,9 +137,7 @@ async def test_a_connection_that_cannot_be_checked_again_is_closed(
         await site.wait_for(1000, lambda it: it.quality is Quality.BAD)
 
 
-async def test_a_command_that_meets_an_error_of_ours_has_its_one_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_command_with_an_internal_error_has_one_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: object, command: object) -> object:
         raise RuntimeError("no such thing")
 
@@ -151,11 +149,11 @@ async def test_a_command_that_meets_an_error_of_ours_has_its_one_result(
         monkeypatch.setattr("sealbus.acquisition.commands.RunningCommands._connection_for", broken)
         result = await site.execute(TestConnection(id=2, connection=1))
         assert (result.state, "RuntimeError: no such thing" in result.reason) == (CommandState.FAILED, True)
-        await site.execute(TestConnection(id=3, connection=1))  # a second result would have arrived before this one
+        await site.execute(TestConnection(id=3, connection=1))  # a second result would have arrived before this sample
         assert len(site.results(2)) == 1
 
 
-async def test_what_is_calculated_and_a_sink_that_breaks_lose_nothing_that_was_read(
+async def test_failing_formulas_and_sinks_lose_no_sample_that_was_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: object) -> None:

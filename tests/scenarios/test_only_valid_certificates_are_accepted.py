@@ -1,4 +1,4 @@
-"""Every certificate that is not good is refused, with the reason in the record, while a good one works beside it."""
+"""Every invalid certificate is refused, with the reason in the record, while a valid one works beside it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ BAD: dict[Maker, str] = {
     expired: "its certificate has expired",
     not_yet_valid: "its certificate is not yet valid",
     foreign: "its authority is unknown",
-    foreign_under_our_name: "",  # found as unknown issuer or as wrong signature, depending on how OpenSSL looks
+    foreign_under_our_name: "",  # OpenSSL reports an unknown issuer or a wrong signature
     self_signed: "its certificate is self-signed and not among the trusted ones",
     for_servers_only: "its certificate is not meant for this use",
     the_root_itself: "its certificate is not meant for this use",
@@ -127,7 +127,7 @@ BAD: dict[Maker, str] = {
 
 
 async def answer_to(plant: Plant, credential: pki.Credential | None, version: ssl.TLSVersion) -> bytes:
-    """What a client that believes anybody is answered with this certificate; b"" if it is not let in."""
+    """The answer to a client with this certificate that trusts any server; b"" if the connection is refused."""
     context = pki.careless_client(plant.folder, credential, version=version)
     try:
         wire = RawClient(*await asyncio.open_connection("127.0.0.1", plant.port, ssl=context))
@@ -140,7 +140,7 @@ async def answer_to(plant: Plant, credential: pki.Credential | None, version: ss
 @pytest.mark.needs("openssl")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
 @pytest.mark.parametrize("make", BAD)
-async def test_a_bad_certificate_is_refused_and_the_record_says_why(
+async def test_an_invalid_certificate_is_refused_and_the_reason_is_recorded(
     plant: Plant, make: Maker, version: ssl.TLSVersion
 ) -> None:
     other = await plant.connect(role="Viewer")
@@ -156,11 +156,11 @@ async def test_a_bad_certificate_is_refused_and_the_record_says_why(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
-async def test_good_ones_come_in_whatever_their_shape(plant: Plant, version: ssl.TLSVersion) -> None:
+async def test_every_kind_of_valid_certificate_is_accepted(plant: Plant, version: ssl.TLSVersion) -> None:
     between = pki.make_root("Intermediate", issuer=plant.root, path_length=0)
     for good in (
         pki.make_leaf(plant.root, role="Viewer"),
-        pki.make_leaf(plant.root, role="Viewer", usages=None),  # v36 asks for no extended key usage
+        pki.make_leaf(plant.root, role="Viewer", usages=None),  # v36 requires no extended key usage
         pki.make_leaf(plant.root, role="Viewer", usages=[pki.CLIENT]),
         pki.make_leaf(plant.root, role="Viewer", key=pki.rsa_key()),
         pki.make_leaf(between, role="Viewer"),
@@ -170,7 +170,7 @@ async def test_good_ones_come_in_whatever_their_shape(plant: Plant, version: ssl
     assert all(each.subject.isprintable() for each in plant.records(Connected))
 
 
-async def test_with_revocation_lists_a_client_is_in_only_while_its_list_says_that_it_is_good(tmp_path: Path) -> None:
+async def test_with_revocation_lists_only_clients_that_are_not_revoked_are_accepted(tmp_path: Path) -> None:
     root = pki.make_root()
     revoked = pki.make_leaf(root, role="Viewer")
     (tmp_path / "ca.crl").write_bytes(pki.make_crl(root, [revoked]).public_bytes(Encoding.PEM))
@@ -184,7 +184,7 @@ async def test_with_revocation_lists_a_client_is_in_only_while_its_list_says_tha
         assert reasons == ["its certificate was revoked", "there is no revocation list of its issuer"]
 
 
-async def test_a_revocation_list_that_is_out_of_date_lets_nobody_in(tmp_path: Path) -> None:
+async def test_an_outdated_revocation_list_refuses_every_client(tmp_path: Path) -> None:
     root = pki.make_root()
     stale = pki.make_crl(root, next_update=pki.YESTERDAY)
     (tmp_path / "ca.crl").write_bytes(stale.public_bytes(Encoding.PEM))

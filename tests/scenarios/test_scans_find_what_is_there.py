@@ -1,4 +1,4 @@
-"""Units, registers and SunSpec models are found as they are, with progress, and a command for a write is refused."""
+"""Scans find the units, registers and SunSpec models of a device and report progress. A write command is refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def only(device: ScriptedDevice, *places: range, units: tuple[int, ...] = (1,), silent: tuple[int, ...] = ()) -> None:
-    """Let the device have only these registers and units; silent units do not answer."""
+    """Restrict the device to these registers and units. Silent units do not answer."""
     there = {address for place in places for address in place}
 
     def answer(request: bytes) -> bytes | None:
@@ -50,7 +50,7 @@ def only(device: ScriptedDevice, *places: range, units: tuple[int, ...] = (1,), 
     device.answer = answer
 
 
-async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_path: Path) -> None:
+async def test_answering_units_are_found_and_silent_ones_are_not(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(10), units=(1, 4), silent=(3,))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=0.2, devices=()))
@@ -62,14 +62,14 @@ async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_p
         assert progress == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_scan_that_is_withdrawn_stops_and_reports_what_it_had_found(tmp_path: Path) -> None:
+async def test_a_withdrawn_scan_stops_and_reports_its_partial_result(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(10), units=(1,), silent=tuple(range(2, 248)))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=5.0, devices=()))
         site.collector.submit(ScanUnits(id=1, connection=1))
         await until(lambda: any(isinstance(each, CommandProgress) for each in site.reports))
         site.collector.withdraw(1)
-        site.collector.withdraw(77)  # of no command
+        site.collector.withdraw(77)  # a number without a command
         await until(lambda: bool(site.results(1)))
         (result,) = site.results(1)
         assert (result.state, result.reason) == (CommandState.WITHDRAWN, "withdrawn")
@@ -78,7 +78,7 @@ async def test_a_scan_that_is_withdrawn_stops_and_reports_what_it_had_found(tmp_
         assert site.collector.state().commands_under_way == 0
 
 
-async def test_a_range_is_reported_as_it_is(tmp_path: Path) -> None:
+async def test_a_range_is_reported_with_its_readable_and_missing_parts(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(100, 140), range(150, 160))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
@@ -95,7 +95,7 @@ async def test_a_range_is_reported_as_it_is(tmp_path: Path) -> None:
         assert result.state is CommandState.DONE
 
 
-async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) -> None:
+async def test_a_scan_ends_at_its_bounds_with_a_partial_result(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(5))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=0.1, devices=()))
@@ -110,7 +110,7 @@ async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) 
 
 
 def addresses_read(device: ScriptedDevice) -> set[int]:
-    """The addresses that were read."""
+    """All addresses in the read requests."""
     spans = (struct.unpack_from(">HH", request, 8) for request in device.requests)
     return {each for address, count in spans for each in range(address, address + count)}
 
@@ -216,7 +216,7 @@ async def test_a_device_without_sunspec_and_a_chain_that_ends_early_are_failures
         assert [model.model_id for model in result.found.models] == [1]
 
 
-async def test_tags_are_read_now_each_with_its_own_quality(tmp_path: Path) -> None:
+async def test_tags_read_by_command_have_their_own_quality(tmp_path: Path) -> None:
     tags = (
         TagPlan(id=1, place="holding:0"),
         TagPlan(id=2, place="holding:3"),
@@ -237,7 +237,7 @@ async def test_tags_are_read_now_each_with_its_own_quality(tmp_path: Path) -> No
             4: (None, Quality.BAD, Reason.NOT_COLLECTED),
         }
         assert next(value.raw for value in result.found.values if value.tag_id == 3) == "00010002"
-        assert site.samples == [], "what is read for one is told to nobody else"
+        assert site.samples == [], "values read by a command are not published"
 
 
 async def test_reading_an_unreachable_device_fails_at_the_step_of_connecting(tmp_path: Path) -> None:

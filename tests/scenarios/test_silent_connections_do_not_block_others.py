@@ -1,4 +1,4 @@
-"""A thousand connections that say nothing, or say it byte by byte, are bounded and reaped; honest clients do not notice."""
+"""A thousand silent or slow connections are bounded and closed, and honest clients are not affected."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def listener_of(plant: Plant) -> Listener:
 
 
 @contextlib.contextmanager
-def silent_connects(port: int, count: int, *, source: str) -> Iterator[list[socket.socket]]:
-    """Connections of one address that never say a word."""
+def open_silent_connections(port: int, count: int, *, source: str) -> Iterator[list[socket.socket]]:
+    """Open connections from one address that never send a byte."""
     socks = []
     try:
         for _ in range(count):
@@ -56,12 +56,12 @@ def silent_connects(port: int, count: int, *, source: str) -> Iterator[list[sock
 
 
 @pytest.mark.parametrize("source", [ELSEWHERE, "127.0.0.1"], ids=["from another address", "from the same address"])
-async def test_an_operator_works_and_another_comes_in_beside_a_thousand_silent_connects(
+async def test_an_operator_works_and_another_connects_beside_a_thousand_silent_connections(
     plant: Plant, source: str
 ) -> None:
     operator = await plant.connect(role="Operator")
     assert await operator.request(READ) == ANSWER
-    with silent_connects(plant.port, 1000, source=source) as socks:
+    with open_silent_connections(plant.port, 1000, source=source) as socks:
         assert await operator.request(WRITE) == WRITE
         newcomer = await plant.connect(role="Viewer")
         assert await newcomer.request(READ) == ANSWER
@@ -82,12 +82,12 @@ async def test_an_operator_works_and_another_comes_in_beside_a_thousand_silent_c
 
 @pytest.fixture
 async def patient(tmp_path: Path) -> AsyncIterator[Plant]:
-    """Its deadline is for the silent, and must not end the handshake of an honest client on a machine that is busy."""
+    """A plant with a longer handshake deadline, which does not end honest handshakes on a busy machine."""
     async with open_plant(tmp_path, limits="handshake = 30.0") as plant:
         yield plant
 
 
-async def test_while_they_keep_coming_honest_clients_keep_coming_in(patient: Plant) -> None:
+async def test_honest_clients_connect_while_silent_ones_keep_connecting(patient: Plant) -> None:
     plant = patient
     operator = await plant.connect(role="Operator")
     flooding = True
@@ -95,7 +95,7 @@ async def test_while_they_keep_coming_honest_clients_keep_coming_in(patient: Pla
     async def flood() -> int:
         count = 0
         while flooding:
-            with silent_connects(plant.port, 30, source=ELSEWHERE):
+            with open_silent_connections(plant.port, 30, source=ELSEWHERE):
                 count += 30
                 await asyncio.sleep(0.01)
         return count
@@ -110,10 +110,10 @@ async def test_while_they_keep_coming_honest_clients_keep_coming_in(patient: Pla
     assert plant.records(Disconnected) == []
 
 
-async def test_their_descriptors_and_places_come_back(plant: Plant) -> None:
+async def test_descriptors_and_places_of_silent_connections_are_freed(plant: Plant) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        with silent_connects(plant.port, 300, source=ELSEWHERE):
+        with open_silent_connections(plant.port, 300, source=ELSEWHERE):
             await until(lambda: listener_of(plant).pending > 0)
         await until(lambda: listener_of(plant).pending == 0)
     await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
@@ -129,7 +129,7 @@ HELLO_AND_MORE = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(range(1
         pytest.param(b"\x16\x03\x01\x40\x00\x01\x00\xff\xff" + bytes(180), id="a huge hello byte by byte"),
     ],
 )
-async def test_a_handshake_that_trickles_does_not_move_its_deadline(plant: Plant, beginning: bytes) -> None:
+async def test_bytes_do_not_extend_the_deadline_of_a_handshake(plant: Plant, beginning: bytes) -> None:
     slow = RawClient(*await asyncio.open_connection("127.0.0.1", plant.port))
     sent = 0
     closed = asyncio.ensure_future(slow.closed())
@@ -140,7 +140,7 @@ async def test_a_handshake_that_trickles_does_not_move_its_deadline(plant: Plant
             break
         sent += 1
     assert await closed == b""
-    assert sent < len(beginning), "its deadline passed while bytes still came"
+    assert sent < len(beginning), "its deadline passed while bytes still arrived"
     (failed,) = plant.records(HandshakeFailed)
     assert failed.reason == f"it was not finished within {HANDSHAKE_S:g} s"
     assert await (await plant.connect(role="Viewer")).request(READ) == ANSWER

@@ -1,7 +1,7 @@
-"""Whoever is slow, silent or endless at the site is let go in time, and while he is at it others are served as ever.
+"""Slow, silent or endless callers of the site are disconnected in time, and other callers are served meanwhile.
 
-The deadline of a head and of what is not read is a second here; that of a body is the one of production, a minute. No test
-measures: that somebody is served while others are still being waited for is an order of events.
+The deadlines of a request head and of unread output are one second here. That of a body is the production value, one
+minute. The tests measure no time: they check the order of events, a caller is served while others are still open.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
 
 
 def _is_served(site: SiteProcess) -> bool:
-    """By a request that has fifteen seconds, far less than a body has."""
+    """Whether a request is answered within fifteen seconds, far less than the deadline of a body."""
     return site.get("/health/live").status_code == 200
 
 
 def _is_open(wire: socket.socket) -> bool:
-    """Whether the site still waits for the rest: nothing came, and no end."""
+    """Whether the connection is open and without an answer."""
     wire.setblocking(False)
     try:
         wire.recv(1)
@@ -47,12 +47,12 @@ def _is_open(wire: socket.socket) -> bool:
     return False
 
 
-@pytest.mark.parametrize("said", [b"", b"GET /health/live HTT", _HEAD + b"X-Slow: "])
-def test_a_head_that_has_no_end_is_let_go_in_time(said: bytes, site: SiteProcess) -> None:
+@pytest.mark.parametrize("sent", [b"", b"GET /health/live HTT", _HEAD + b"X-Slow: "])
+def test_an_incomplete_head_is_disconnected_in_time(sent: bytes, site: SiteProcess) -> None:
     with site.connect() as wire:
-        wire.sendall(said)
-        heard = read_to_the_end(wire)
-    assert heard == b"" if not said else heard.startswith(b"HTTP/1.1 408 ")
+        wire.sendall(sent)
+        received = read_to_the_end(wire)
+    assert received == b"" if not sent else received.startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_head_that_comes_in_two_pieces_is_answered(site: SiteProcess) -> None:
@@ -64,23 +64,23 @@ def test_a_head_that_comes_in_two_pieces_is_answered(site: SiteProcess) -> None:
         assert read_to_the_end(wire).startswith(b"HTTP/1.1 200 ")
 
 
-def test_drops_do_not_buy_time(site: SiteProcess) -> None:
-    """A byte every tenth of a second is still one head with one deadline: it ends long before its bytes do."""
-    heard = None
+def test_bytes_do_not_extend_the_deadline_of_a_head(site: SiteProcess) -> None:
+    """One byte every tenth of a second is one head with one deadline: the connection ends long before its bytes do."""
+    received = None
     with site.connect() as wire, contextlib.suppress(BrokenPipeError, ConnectionResetError):
         wire.sendall(_HEAD)
         wire.settimeout(0.1)
         for _ in range(200):
             wire.sendall(b"X")
             with contextlib.suppress(TimeoutError):
-                heard = wire.recv(100)
+                received = wire.recv(100)
                 break
         else:
             pytest.fail("the head was still waited for after all its bytes")
-    assert heard is None or heard.startswith(b"HTTP/1.1 408 ") or heard == b""
+    assert received is None or received.startswith(b"HTTP/1.1 408 ") or received == b""
 
 
-def test_hundreds_of_slow_ones_slow_nobody(site: SiteProcess) -> None:
+def test_hundreds_of_slow_callers_delay_no_other(site: SiteProcess) -> None:
     with contextlib.ExitStack() as stack:
         wires = []
         for number in range(600):
@@ -90,10 +90,10 @@ def test_hundreds_of_slow_ones_slow_nobody(site: SiteProcess) -> None:
             elif number % 3 == 1:
                 wires[-1].sendall(_ENDLESS_BODY % 60_000)
         assert all(_is_served(site) for _ in range(5))
-        assert all(map(_is_open, wires[1::3])), "the five were served while the slow ones were still waited for"
+        assert all(map(_is_open, wires[1::3])), "the five were served while the slow connections were open"
 
 
-def test_more_than_fit_push_out_each_other_and_not_who_is_served(site: SiteProcess) -> None:
+def test_connections_beyond_the_limit_replace_waiting_ones_and_not_served_ones(site: SiteProcess) -> None:
     with contextlib.ExitStack() as stack:
         wires = []
         for number in range(2_300):
@@ -101,11 +101,11 @@ def test_more_than_fit_push_out_each_other_and_not_who_is_served(site: SiteProce
                 wires.append(stack.enter_context(site.connect()))
             except OSError:
                 pytest.skip("this machine does not let a test open so many connections")
-            if number % 8:  # the others say nothing at all
+            if number % 8:  # the others send nothing
                 wires[-1].sendall(_ENDLESS_BODY % 10)
         assert _is_served(site)
-        assert _is_open(wires[-1]), "it was served while others were waited for"
-        assert not _is_open(wires[1]), "which made room for those that came later"
+        assert _is_open(wires[-1]), "it was served while the others were open"
+        assert not _is_open(wires[1]), "the oldest waiting ones made room for later ones"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_more_than_fit_push_out_each_other_and_not_who_is_served(site: SiteProce
         b"Transfer-Encoding: chunked\r\nAuthorization: Token sealbus_no\r\n",
     ],
 )
-def test_a_body_without_end_is_refused_while_it_comes(head: bytes, site: SiteProcess) -> None:
+def test_an_endless_body_is_refused_while_it_arrives(head: bytes, site: SiteProcess) -> None:
     sent = 0
     with site.connect() as wire, contextlib.suppress(BrokenPipeError, ConnectionResetError):
         wire.sendall(b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head + b"\r\n")
@@ -126,14 +126,14 @@ def test_a_body_without_end_is_refused_while_it_comes(head: bytes, site: SitePro
     assert _is_served(site)
 
 
-def test_requests_sent_ahead_have_a_bound(site: SiteProcess) -> None:
-    heard = site.send((_HEAD + b"\r\n") * 2_000)
-    assert heard.count(b"HTTP/1.1 200 ") <= 20
+def test_pipelined_requests_have_a_bound(site: SiteProcess) -> None:
+    received = site.send((_HEAD + b"\r\n") * 2_000)
+    assert received.count(b"HTTP/1.1 200 ") <= 20
     assert _is_served(site)
 
 
-def test_a_caller_who_never_reads_is_cut_off(site: SiteProcess) -> None:
-    """He asks again and again and takes nothing: his connection ends, instead of what waits for him growing."""
+def test_a_caller_that_never_reads_is_disconnected(site: SiteProcess) -> None:
+    """It sends request after request and reads nothing: the connection ends, so that its output does not grow."""
     with socket.socket() as wire:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wire.settimeout(0.1)
@@ -149,7 +149,7 @@ def test_a_caller_who_never_reads_is_cut_off(site: SiteProcess) -> None:
     assert _is_served(site)
 
 
-def test_a_slow_answer_holds_up_no_other(site: SiteProcess) -> None:
+def test_a_slow_answer_delays_no_other(site: SiteProcess) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(64):
             wire = stack.enter_context(site.connect())

@@ -1,4 +1,4 @@
-"""The client of Sealbus against devices that misbehave: each call ends once, with what is known, and nothing is repeated."""
+"""The Sealbus client with faulty devices: each call ends once, reports what is known, and repeats nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_a_device_that_refuses_is_a_device_exception(modbus: Connection, d
     assert len(device.requests) == 2
 
 
-async def test_silence_after_a_read_is_a_time_out_and_the_read_is_not_repeated(
+async def test_a_read_without_an_answer_times_out_and_is_not_repeated(
     modbus: Connection, device: ScriptedDevice
 ) -> None:
     device.answer = lambda request: None
@@ -56,7 +56,7 @@ async def test_silence_after_a_read_is_a_time_out_and_the_read_is_not_repeated(
     assert await modbus.read_holding_registers(20, 1) == [20]
 
 
-async def test_silence_after_a_write_says_that_the_outcome_is_unknown_and_the_write_is_not_repeated(
+async def test_a_write_without_an_answer_has_an_unknown_outcome_and_is_not_repeated(
     modbus: Connection, device: ScriptedDevice
 ) -> None:
     device.answer = lambda request: None
@@ -68,7 +68,7 @@ async def test_silence_after_a_write_says_that_the_outcome_is_unknown_and_the_wr
     assert [request[7] for request in device.requests] == [6, 23]
 
 
-async def test_a_connection_lost_under_a_call_says_whether_a_write_was_on_its_way(
+async def test_a_connection_lost_during_a_call_reports_whether_a_write_was_sent(
     modbus: Connection, device: ScriptedDevice
 ) -> None:
     assert await modbus.read_holding_registers(1, 1) == [1]
@@ -119,11 +119,11 @@ async def test_a_late_answer_is_dropped_and_is_not_that_of_the_next_call(
 ) -> None:
     late = asyncio.Event()
 
-    async def hesitate(request: bytes) -> bytes:
+    async def answer_late(request: bytes) -> bytes:
         await late.wait()
         return device.normal_answer(request)
 
-    device.answer = hesitate
+    device.answer = answer_late
     with pytest.raises(ResponseTimeout):
         await modbus.read_holding_registers(10, 1)
     device.answer = device.normal_answer
@@ -133,7 +133,7 @@ async def test_a_late_answer_is_dropped_and_is_not_that_of_the_next_call(
     assert await call == [20]
 
 
-async def test_nobody_there_is_unreachable_and_no_write_was_sent(device: ScriptedDevice) -> None:
+async def test_a_closed_port_is_unreachable_and_no_write_was_sent(device: ScriptedDevice) -> None:
     port = device.port
     await device.stop()
     modbus = sealbus.connect(f"tcp://127.0.0.1:{port}")
@@ -146,7 +146,7 @@ async def test_nobody_there_is_unreachable_and_no_write_was_sent(device: Scripte
     await modbus.close()
 
 
-async def test_it_finds_a_device_again_that_restarted(modbus: Connection, device: ScriptedDevice) -> None:
+async def test_it_reconnects_to_a_restarted_device(modbus: Connection, device: ScriptedDevice) -> None:
     assert await modbus.read_holding_registers(10, 1) == [10]
     port = device.port
     await device.stop()
@@ -161,7 +161,7 @@ async def test_it_finds_a_device_again_that_restarted(modbus: Connection, device
             await asyncio.sleep(0.02)
 
 
-async def test_one_request_is_under_way_at_a_time_and_eight_where_that_is_asked_for(device: ScriptedDevice) -> None:
+async def test_one_request_is_under_way_at_a_time_and_eight_if_configured(device: ScriptedDevice) -> None:
     held: list[bytes] = []
 
     def hold(request: bytes) -> None:
@@ -191,16 +191,16 @@ async def test_calls_from_many_tasks_get_their_own_answers(device: ScriptedDevic
         assert await asyncio.gather(*calls) == [[address, address + 1] for address in range(400)]
 
 
-async def test_a_call_that_is_cancelled_on_the_wire_does_not_disturb_the_next(
+async def test_a_call_cancelled_after_sending_does_not_affect_the_next(
     modbus: Connection, device: ScriptedDevice
 ) -> None:
     may_answer = asyncio.Event()
 
-    async def hesitate(request: bytes) -> bytes:
+    async def answer_late(request: bytes) -> bytes:
         await may_answer.wait()
         return device.normal_answer(request)
 
-    device.answer = hesitate
+    device.answer = answer_late
     call = asyncio.create_task(modbus.read_holding_registers(10, 1))
     await until(lambda: len(device.requests) == 1)
     call.cancel()
@@ -210,16 +210,14 @@ async def test_a_call_that_is_cancelled_on_the_wire_does_not_disturb_the_next(
     assert await modbus.read_holding_registers(20, 1) == [20]
 
 
-async def test_a_write_that_is_cancelled_before_it_is_sent_is_never_sent(
-    modbus: Connection, device: ScriptedDevice
-) -> None:
+async def test_a_write_cancelled_before_sending_is_never_sent(modbus: Connection, device: ScriptedDevice) -> None:
     may_answer = asyncio.Event()
 
-    async def hesitate(request: bytes) -> bytes:
+    async def answer_late(request: bytes) -> bytes:
         await may_answer.wait()
         return device.normal_answer(request)
 
-    device.answer = hesitate
+    device.answer = answer_late
     first = asyncio.create_task(modbus.read_holding_registers(10, 1))
     await until(lambda: len(device.requests) == 1)
     with pytest.raises(TimeoutError):
@@ -248,7 +246,9 @@ async def test_closing_ends_every_call_and_the_connection_can_be_used_again(
     assert await modbus.read_holding_registers(20, 1) == [20]
 
 
-async def test_what_makes_no_sense_is_said_before_anything_is_sent(modbus: Connection, device: ScriptedDevice) -> None:
+async def test_invalid_arguments_are_reported_before_anything_is_sent(
+    modbus: Connection, device: ScriptedDevice
+) -> None:
     for call in (
         modbus.read_holding_registers(0, 126),
         modbus.read_holding_registers(0, 0),

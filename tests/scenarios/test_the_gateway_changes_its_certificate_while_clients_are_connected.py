@@ -1,4 +1,4 @@
-"""A renewed certificate is shown to newcomers at once; a broken one is not taken up; nobody connected is disturbed."""
+"""A renewed certificate is used for new connections at once, a broken one is not used, and open connections stay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
 
 
 def shown_to(wire: RawClient) -> str:
-    """The fingerprint of the certificate that the gateway showed to this client."""
+    """The fingerprint of the server certificate that this client received."""
     der = wire.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     return hashlib.sha256(der).hexdigest()
 
@@ -33,12 +33,12 @@ def renewed(plant: Plant) -> pki.Credential:
     return pki.make_leaf(plant.root, "renewed", hosts=["127.0.0.1"])
 
 
-async def test_newcomers_see_the_new_certificate_and_those_connected_stay(plant: Plant) -> None:
+async def test_new_connections_get_the_new_certificate_and_open_ones_stay(plant: Plant) -> None:
     before = await plant.connect(role="Viewer")
     old = shown_to(before)
     new = renewed(plant)
     certificate, key = new.save(plant.folder, "renewed")
-    plant.change("gateway.key", key.read_bytes())  # two files cannot change at once: for a moment they do not fit
+    plant.change("gateway.key", key.read_bytes())  # two files cannot change in one step: for a moment they do not match
     plant.change("gateway.crt", certificate.read_bytes())
     await until(lambda: bool(plant.records(Reloaded)))
     after = await plant.connect(role="Viewer")
@@ -72,7 +72,7 @@ def put_back(plant: Plant, certificate: bytes, key: bytes) -> None:
 
 
 @pytest.mark.parametrize("break_it", [cut_short, of_another_key, expired, no_key])
-async def test_a_certificate_that_cannot_be_used_leaves_the_old_one_in_force(
+async def test_an_unusable_certificate_leaves_the_old_one_in_force(
     plant: Plant, break_it: Callable[[Plant], None]
 ) -> None:
     good = [(plant.folder / name).read_bytes() for name in ("gateway.crt", "gateway.key")]
@@ -89,7 +89,7 @@ async def test_a_certificate_that_cannot_be_used_leaves_the_old_one_in_force(
     assert plant.records(Disconnected) == []
 
 
-async def test_a_broken_certificate_does_not_hold_back_a_revocation(tmp_path: Path) -> None:
+async def test_a_broken_certificate_does_not_delay_a_revocation(tmp_path: Path) -> None:
     root = pki.make_root()
     (tmp_path / "ca.crl").write_bytes(pki.make_crl(root).public_bytes(Encoding.PEM))
     async with open_plant(tmp_path, root=root, identity='crl = ["ca.crl"]') as plant:

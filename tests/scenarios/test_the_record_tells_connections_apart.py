@@ -1,4 +1,4 @@
-"""A number in the record means one connection of the run, whatever listener it came in by and whoever else is there."""
+"""A connection number in the record belongs to one connection of a run, across all listeners."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ url="tcp://127.0.0.1:9"
 """
 
 
-async def test_connections_of_two_listeners_have_numbers_of_their_own(tmp_path: Path) -> None:
+async def test_connections_of_two_listeners_have_distinct_numbers(tmp_path: Path) -> None:
     async with open_plant(tmp_path, device=SECOND_LISTENER) as plant:
         first, second = (service.port for service in plant.process.gateway.services.values())
         context = plant.client_context(*plant.issue(role="Viewer"))

@@ -1,5 +1,6 @@
-"""What would leave people without HTTPS, a key that can be guessed, or a database or bus for everybody, does not start:
-one line names the variable and the mend, and nothing listens.
+"""The site does not start without HTTPS for its users, with a weak key, or with an open database or bus.
+
+One line names the variable and a hint, and no port is opened.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def test_plain_http_off_loopback_never_listens(host: str, tmp_path: Path) -> Non
         socket.create_connection(("127.0.0.1", port), timeout=2)
 
 
-def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = refused_start(tmp_path, listen=f"127.0.0.1:{port}")
@@ -68,7 +69,7 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert "--listen" in done.stderr
 
 
-def test_the_first_start_makes_a_key_that_nobody_else_can_read(tmp_path: Path) -> None:
+def test_the_first_start_makes_a_key_that_only_its_owner_can_read(tmp_path: Path) -> None:
     with open_site(tmp_path) as site:
         key = site.home / "web-secret.key"
         first = key.read_text()
@@ -80,7 +81,7 @@ def test_the_first_start_makes_a_key_that_nobody_else_can_read(tmp_path: Path) -
         assert key.read_text() == first
 
 
-def test_a_folder_that_others_may_read_is_closed(tmp_path: Path) -> None:
+def test_a_folder_that_others_may_read_is_made_private(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir(mode=0o755)
     with open_site(tmp_path) as site:
         assert stat.S_IMODE(site.home.stat().st_mode) == 0o700

@@ -1,4 +1,4 @@
-"""HTTPS without anybody's help, or as given; a new certificate is in force without a restart, a broken one is not."""
+"""HTTPS with a generated or a given certificate; a new certificate is used without a restart, a broken one is not."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
-    """A site with a certificate of its own; tests share it."""
+    """A site with a generated certificate. Tests share it."""
     with open_site(tmp_path_factory.mktemp("own"), https=True) as running:
         yield running
 
 
-def test_its_own_certificate_is_trusted_by_who_trusts_its_authority_and_nobody_else(own: SiteProcess) -> None:
+def test_the_generated_certificate_is_trusted_only_with_its_authority(own: SiteProcess) -> None:
     assert own.trust is not None
     answer = own.get("/health/live")
     assert answer.status_code == 200
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
         httpx.get(f"{own.url}/health/live")
-    said = "\n".join(own.program.lines)
-    assert str(own.trust) in said
+    output = "\n".join(own.program.lines)
+    assert str(own.trust) in output
     root = x509.load_pem_x509_certificate(own.trust.read_bytes())
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(own.trust.read_text())).digest()
-    assert digest.hex(":").upper() in said
+    assert digest.hex(":").upper() in output
     assert root.subject == root.issuer
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_old_tls_is_refused_and_new_is_not(version: ssl.TLSVersion, own: SiteProcess) -> None:
+def test_old_tls_versions_are_refused_and_new_ones_are_not(version: ssl.TLSVersion, own: SiteProcess) -> None:
     context = ssl.create_default_context(cafile=own.trust)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
@@ -61,11 +61,11 @@ def test_old_tls_is_refused_and_new_is_not(version: ssl.TLSVersion, own: SitePro
 def test_plain_http_on_the_tls_port_gets_nothing(own: SiteProcess) -> None:
     with socket.create_connection(("127.0.0.1", own.port), 10) as wire:
         wire.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        heard = wire.recv(1000)
-        assert b"alive" not in heard
+        received = wire.recv(1000)
+        assert b"alive" not in received
 
 
-def test_a_new_certificate_is_in_force_without_a_restart_and_a_broken_one_is_not(tmp_path: Path) -> None:
+def test_a_new_certificate_is_used_without_a_restart_and_a_broken_one_is_not(tmp_path: Path) -> None:
     root = make_root()
     home = tmp_path / "home"
     trust = save_trust(tmp_path / "trust.pem", root)
@@ -78,12 +78,12 @@ def test_a_new_certificate_is_in_force_without_a_restart_and_a_broken_one_is_not
         open_before = site.connect()
         broken = tmp_path / "broken.crt"
         broken.write_text("broken")
-        broken.replace(files[0])  # each change in one step, or the site may find half of one
+        broken.replace(files[0])  # each change in one step, or the site may read half of it
         site.program.wait_for("cannot be loaded, the last good one stays")
         assert _serial(site) == first
         certificate, key = make_leaf(root, hosts=("127.0.0.1",)).save(tmp_path, "next")
         certificate.replace(files[0])
-        site.program.wait_for("cannot be loaded")  # its key is not there yet
+        site.program.wait_for("cannot be loaded")  # its key does not exist yet
         key.chmod(0o644)
         key.replace(files[1])
         site.program.wait_for("can be read by other users")
@@ -94,7 +94,7 @@ def test_a_new_certificate_is_in_force_without_a_restart_and_a_broken_one_is_not
         open_before.close()
 
 
-def test_a_given_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+def test_an_unusable_certificate_stops_the_start(tmp_path: Path) -> None:
     certificate, _ = make_leaf(make_root(), hosts=("127.0.0.1",)).save(tmp_path, "a")
     _, key = make_leaf(make_root(), hosts=("127.0.0.1",)).save(tmp_path, "b")
     variables = {"SEALBUS_TLS_CERTIFICATE": str(certificate), "SEALBUS_TLS_KEY": str(key)}
@@ -103,7 +103,7 @@ def test_a_given_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path)
     assert "does not belong to the certificate" in done.stderr
 
 
-def test_its_own_certificate_is_renewed_in_its_last_month_for_the_same_authority(tmp_path: Path) -> None:
+def test_the_generated_certificate_is_renewed_in_its_last_month_by_the_same_authority(tmp_path: Path) -> None:
     first = own_certificate(tmp_path, "plant.example")
     serial = _serial_of(first.certificate)
     assert _serial_of(own_certificate(tmp_path, "plant.example").certificate) == serial

@@ -1,5 +1,6 @@
-"""Told to end, the site ends: what is being answered is answered, sockets are told to come again, and nobody is waited for
-longer than a few seconds (one, here; what is waited for would last a minute).
+"""At shutdown the site completes the answers under way, asks sockets to reconnect, and waits at most a few seconds.
+
+The limit is one second here; the slow requests would last a minute.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LIMITS = ServerLimits(stop_s=1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_with_status_0_whoever_is_connected(number: signal.Signals, tmp_path: Path) -> None:
+def test_it_ends_with_status_0_with_connections_open(number: signal.Signals, tmp_path: Path) -> None:
     with open_site(tmp_path, https=True, limits=_LIMITS) as site:
         silent, slow = site.connect(), site.connect()
         slow.sendall(b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\nabc")
@@ -37,28 +38,28 @@ def test_it_ends_with_status_0_whoever_is_connected(number: signal.Signals, tmp_
             wire.close()
 
 
-def test_what_is_being_answered_is_answered(tmp_path: Path) -> None:
+def test_an_answer_under_way_is_completed(tmp_path: Path) -> None:
     with open_site(tmp_path) as site:
         answers: list[bytes] = []
 
-        def ask() -> None:
+        def send_request() -> None:
             with site.connect() as wire:
                 wire.sendall(b"GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 asked.set()
                 answers.append(read_to_the_end(wire))
 
         asked = threading.Event()
-        asker = threading.Thread(target=ask)
-        asker.start()
+        sender = threading.Thread(target=send_request)
+        sender.start()
         asked.wait(10)
-        assert site.get("/health/live").status_code == 200  # by now the other one is in as well
+        assert site.get("/health/live").status_code == 200  # by now the other request is under way as well
         site.program.process.terminate()
-        asker.join(15)
+        sender.join(15)
         assert answers[0].startswith(b"HTTP/1.1 503 ")
         assert answers[0].endswith(b"}")
 
 
-async def test_sockets_are_told_to_come_again(tmp_path: Path) -> None:
+async def test_sockets_are_closed_with_a_request_to_reconnect(tmp_path: Path) -> None:
     with running_site(tmp_path / "site") as site:
         group = site.do("group", name="north")
         user = site.do("user", name="anna", actions=["view"], group=group)

@@ -1,4 +1,4 @@
-"""Behind a proxy the site is plain, but only to that proxy, and only for what came to it by HTTPS."""
+"""Behind a proxy the site serves plain HTTP, only to that proxy, and only requests that reached the proxy by HTTPS."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]
         ({"X-Forwarded-Proto": "https", "Host": "evil.example"}, 400),
     ],
 )
-def test_what_came_by_https_is_served_and_all_else_is_not(
-    headers: dict[str, str], status: int, behind: SiteProcess
-) -> None:
+def test_only_requests_that_came_by_https_are_served(headers: dict[str, str], status: int, behind: SiteProcess) -> None:
     answer = behind.get("/api/v1/health?a=1", headers=_SITE | headers)
     assert answer.status_code == status
     assert answer.headers["Strict-Transport-Security"]
@@ -50,11 +48,11 @@ def test_what_came_by_https_is_served_and_all_else_is_not(
         assert answer.headers["Location"] == "https://plant.example/api/v1/health?a=1"
 
 
-def test_what_would_change_something_is_not_sent_on(behind: SiteProcess) -> None:
+def test_an_unsafe_method_by_http_is_not_redirected(behind: SiteProcess) -> None:
     assert behind.get("/api/v1/health", "POST", headers=_SITE | {"X-Forwarded-Proto": "http"}).status_code == 403
 
 
-def test_who_is_no_proxy_is_not_served_whatever_he_says(elsewhere: SiteProcess) -> None:
+def test_another_host_is_not_served_with_any_headers(elsewhere: SiteProcess) -> None:
     for headers in ({}, {"X-Forwarded-Proto": "https"}, {"X-Forwarded-For": "10.9.9.1"}):
         answer = elsewhere.get("/api/v1/health", headers=_SITE | headers)
         assert answer.status_code == 403

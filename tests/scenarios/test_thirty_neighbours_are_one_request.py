@@ -1,4 +1,4 @@
-"""Thirty neighbours are one request, on the wire, whatever their types."""
+"""Thirty neighbouring tags are read with one request, whatever their types."""
 
 from __future__ import annotations
 

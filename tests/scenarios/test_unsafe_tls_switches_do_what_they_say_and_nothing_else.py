@@ -1,7 +1,8 @@
-"""Two switches weaken TLS, each by one suite, for peers of MODBUS/TCP Security v21 and for R-67; nothing comes with them.
+"""Two switches each add one suite, for peers of MODBUS/TCP Security v21 and for R-67, and change nothing else.
 
-Without its switch neither suite is there; with one switch the other is not; and a client that can do better does better.
-Weak certificates and old versions stay out, though the second switch lowers OpenSSL's own guard.
+Without its switch a suite is not offered, and one switch does not add the other suite. A client with a better suite
+gets the better one. Weak certificates and old versions stay refused, although the second switch lowers OpenSSL's own
+level.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ ALL_OTHERS = (
 
 @contextlib.asynccontextmanager
 async def open_with(folder: Path, *switches: str) -> AsyncIterator[Plant]:
-    """A plant with both kinds of certificate and these switches on."""
+    """A plant with both kinds of certificate and these switches enabled."""
     root = pki.make_root()
     pki.make_leaf(root, hosts=["127.0.0.1"], key=pki.rsa_key()).save(folder, "rsa")
     lines = ['certificate = ["gateway.crt", "rsa.crt"]', 'key = ["gateway.key", "rsa.key"]']
@@ -55,7 +56,7 @@ async def request_register(
 
 
 @pytest.mark.parametrize(("suite", "other"), [(CBC, NULL), (NULL, CBC)])
-async def test_a_switch_brings_its_own_suite_and_not_the_other(tmp_path: Path, suite: str, other: str) -> None:
+async def test_a_switch_adds_its_own_suite_and_not_the_other(tmp_path: Path, suite: str, other: str) -> None:
     async with open_with(tmp_path, SWITCH_OF[suite]) as plant:
         result = await request_register(plant, suite)
         assert (result.cipher, result.answers) == (suite, [ANSWER])
@@ -68,7 +69,7 @@ async def test_a_switch_brings_its_own_suite_and_not_the_other(tmp_path: Path, s
         ) == ([], [])
 
 
-async def test_without_switches_neither_is_there(tmp_path: Path) -> None:
+async def test_without_switches_neither_suite_is_offered(tmp_path: Path) -> None:
     async with open_with(tmp_path) as plant:
         assert ((await request_register(plant, CBC)).answers, (await request_register(plant, NULL)).answers) == ([], [])
         (started,) = plant.records(Started)
@@ -83,7 +84,7 @@ async def test_the_suite_without_encryption_is_the_last_that_is_chosen(tmp_path:
 
 
 @pytest.mark.parametrize("switch", SWITCH_OF.values())
-async def test_everything_else_stays_as_strict_as_it_was(tmp_path: Path, switch: str) -> None:
+async def test_all_other_checks_stay_as_strict_as_before(tmp_path: Path, switch: str) -> None:
     async with open_with(tmp_path, switch) as plant:
         small_key = plant.issue(role="Viewer", key=pki.rsa_key(1024))
         old_signature = pki.weakly_signed(plant.folder, plant.root).save(plant.folder, "old")

@@ -1,7 +1,8 @@
-"""Wireshark, which owes us nothing, finds in our frames what we put there: every function code, both ways, both framings.
+"""Wireshark, an independent decoder, finds the expected fields in our frames: every function code, requests and answers,
+both framings.
 
-The requests are the examples of the MODBUS Application Protocol V1.1b3, section 6, where it has any. What must be found
-is written down field by field in Wireshark's own words; whatever it finds besides makes a test fail, too.
+The requests are the examples of the MODBUS Application Protocol V1.1b3, section 6, where it has one. The expected
+fields are written down in Wireshark's names. A field that is not expected fails the test too.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ pytestmark = pytest.mark.needs("tshark")
 
 FIRST_TRANSACTION = 0xFF00
 WIRESHARK_LEAST_RTU_BYTES = 5
-"""It passes over shorter frames, lawful as they are: the requests of functions 7, 11, 12 and 17."""
+"""Wireshark skips shorter frames although they are valid: the requests of functions 7, 11, 12 and 17."""
 FIELDS = (
     *("func_code", "exception_code", "reference_num", "bit_cnt", "word_cnt", "byte_cnt", "byte_cnt_16", "data"),
     *("bitnum", "bitval", "regnum16", "regval_uint16", "and_mask", "or_mask", "read_reference_num", "read_word_cnt"),
@@ -69,7 +70,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its answer, as values and as what Wireshark calls them: `name=value,value name=value`."""
+    """A request and its answer, as values and as fields of Wireshark: `name=value,value name=value`."""
 
     request: Request
     answer: Any
@@ -195,18 +196,18 @@ EXCHANGES = (
 )
 
 
-def meant(text: str) -> Packet:
-    """`name=value,value name=value` as the fields of a packet."""
+def parse_fields(text: str) -> Packet:
+    """Parse `name=value,value name=value` into the fields of a packet."""
     return {f"modbus.{name}": values.split(",") for name, _, values in (part.partition("=") for part in text.split())}
 
 
-def found(packet: Packet) -> Packet:
-    """What the packet says about the PDU."""
+def pdu_fields(packet: Packet) -> Packet:
+    """The fields of the PDU in a packet."""
     return {name: values for name, values in packet.items() if name.startswith("modbus.")}
 
 
-def headers(packet: Packet) -> Packet:
-    """What the packet says about the frame around the PDU."""
+def frame_fields(packet: Packet) -> Packet:
+    """The fields of the frame around the PDU in a packet."""
     return {name: values for name, values in packet.items() if not name.startswith("modbus.")}
 
 
@@ -220,40 +221,40 @@ def modbus_fields() -> list[str]:
 
 @pytest.mark.parametrize("unit", [0, 1, 247, 255])
 def test_over_tcp(tmp_path: Path, unit: int) -> None:
-    said = []
+    segments = []
     for transaction_id, (request, answer) in enumerate(pdus(), start=FIRST_TRANSACTION):
-        said.append((TO_SERVER, encode_mbap(transaction_id, unit, request)))
-        said.append((TO_CLIENT, encode_mbap(transaction_id, unit, answer)))
+        segments.append((TO_SERVER, encode_mbap(transaction_id, unit, request)))
+        segments.append((TO_CLIENT, encode_mbap(transaction_id, unit, answer)))
     mbap = [f"mbtcp.{name}" for name in ("trans_id", "prot_id", "len", "unit_id", "cannot_classify")]
-    packets = dissect(tmp_path, said, port=502, fields=[*mbap, *modbus_fields()])
-    assert [found(packet) for packet in packets] == [
-        meant(text) for each in EXCHANGES for text in (each.asked, each.answered)
+    packets = dissect(tmp_path, segments, port=502, fields=[*mbap, *modbus_fields()])
+    assert [pdu_fields(packet) for packet in packets] == [
+        parse_fields(text) for each in EXCHANGES for text in (each.asked, each.answered)
     ]
-    assert [headers(packet) for packet in packets] == [
+    assert [frame_fields(packet) for packet in packets] == [
         {
             "mbtcp.trans_id": [str(FIRST_TRANSACTION + number // 2)],
             "mbtcp.prot_id": ["0"],
             "mbtcp.len": [str(len(data) - 6)],
             "mbtcp.unit_id": [str(unit)],
         }
-        for number, (_, data) in enumerate(said)
+        for number, (_, data) in enumerate(segments)
     ]
 
 
 @pytest.mark.parametrize("unit", [1, 247])
 def test_as_rtu_frames(tmp_path: Path, unit: int) -> None:
-    said = []
+    segments = []
     for request, answer in pdus():
-        said += [(TO_SERVER, encode_rtu(unit, request)), (TO_CLIENT, encode_rtu(unit, answer))]
+        segments += [(TO_SERVER, encode_rtu(unit, request)), (TO_CLIENT, encode_rtu(unit, answer))]
     texts = [text for each in EXCHANGES for text in (each.asked, each.answered)]
-    seen = [len(frame) >= WIRESHARK_LEAST_RTU_BYTES for _, frame in said]
-    packets = list(compress(dissect_rtu(tmp_path, said), seen))
-    assert [found(packet) for packet in packets] == [meant(text) for text in compress(texts, seen)]
+    seen = [len(frame) >= WIRESHARK_LEAST_RTU_BYTES for _, frame in segments]
+    packets = list(compress(dissect_rtu(tmp_path, segments), seen))
+    assert [pdu_fields(packet) for packet in packets] == [parse_fields(text) for text in compress(texts, seen)]
     good = {"mbrtu.unit_id": [str(unit)], "mbrtu.crc16.status": ["1"]}
-    assert [headers(packet) for packet in packets] == [good] * (len(said) - 4)
+    assert [frame_fields(packet) for packet in packets] == [good] * (len(segments) - 4)
 
 
-def test_a_damaged_rtu_frame_is_seen_as_one(tmp_path: Path) -> None:
+def test_a_damaged_rtu_frame_is_reported_as_damaged(tmp_path: Path) -> None:
     request = encode_rtu(1, ReadHoldingRegisters(107, 3).encode())
     damaged = request[:-1] + bytes((request[-1] ^ 1,))
     good, bad = dissect_rtu(tmp_path, [(TO_SERVER, request), (TO_SERVER, damaged)])
@@ -261,19 +262,19 @@ def test_a_damaged_rtu_frame_is_seen_as_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 8, 10, 11])
-def test_an_exception_is_read_as_the_exception_it_is(tmp_path: Path, code: int) -> None:
+def test_an_exception_is_decoded_as_that_exception(tmp_path: Path, code: int) -> None:
     requests = [encode_mbap(number, 9, each.request.encode()) for number, each in enumerate(EXCHANGES)]
-    said = [piece for each in requests for piece in ((TO_SERVER, each), (TO_CLIENT, exception_adu(each, code)))]
+    segments = [piece for each in requests for piece in ((TO_SERVER, each), (TO_CLIENT, exception_adu(each, code)))]
     names = ["mbtcp.trans_id", "mbtcp.len", "mbtcp.unit_id", "modbus.func_code", "modbus.exception_code"]
-    packets = dissect(tmp_path, said, port=502, fields=names, only="modbus.exception_code")
+    packets = dissect(tmp_path, segments, port=502, fields=names, only="modbus.exception_code")
     assert packets == [
         dict(zip(names, ([str(number)], ["3"], ["9"], [str(request[7])], [str(code)]), strict=True))
         for number, request in enumerate(requests)
     ]
 
 
-def dissect_rtu(folder: Path, said: list[tuple[bool, bytes]]) -> list[Packet]:
-    """RTU frames over TCP, with their checksums looked at."""
+def dissect_rtu(folder: Path, segments: list[tuple[bool, bytes]]) -> list[Packet]:
+    """Decode RTU frames over TCP and check their checksums."""
     options = ("-o", "mbrtu.tcp.port:5020", "-o", "mbrtu.crc_verification:TRUE")
     names = ["mbrtu.unit_id", "mbrtu.crc16.status", *modbus_fields()]
-    return dissect(folder, said, port=5020, fields=names, options=options)
+    return dissect(folder, segments, port=5020, fields=names, options=options)

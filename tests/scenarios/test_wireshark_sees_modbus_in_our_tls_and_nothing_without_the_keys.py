@@ -1,7 +1,7 @@
-"""A real exchange between Sealbus's client and its gateway, recording_proxy on the wire and read with Wireshark.
+"""A real session between Sealbus's client and its gateway, recorded on the wire and decoded by Wireshark.
 
-With the keys of the session there are unchanged MBAP ADUs in TLS (R-05); without them there is nothing to read. The
-handshake shows what else the text asks of a client: R-08, R-46, R-59 to R-64.
+With the keys of the session it contains unchanged MBAP ADUs in TLS (R-05); without them it shows no Modbus. The
+handshake shows other requirements for a client: R-08, R-46, R-59 to R-64.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CLIENT_HELLO, CERTIFICATE, CERTIFICATE_REQUEST = "1", "11", "13"
 AES_128_GCM_SUITES = {"0xc02b", "0xc02f"}  # TLS_ECDHE_ECDSA_ and TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 P_256, UNCOMPRESSED_POINTS, NO_COMPRESSION = "0x0017", "0", "0"
 SUPPORTED_GROUPS, POINT_FORMATS, RENEGOTIATION_INDICATION = "10", "11", "65281"
-RENEGOTIATION_SUITE = "0x00ff"  # stands for the extension in a first ClientHello (RFC 5746, 3.3)
+RENEGOTIATION_SUITE = "0x00ff"  # replaces the extension in a first ClientHello (RFC 5746, 3.3)
 
 MODBUS_FIELDS = (
     *("mbtcp.trans_id", "mbtcp.prot_id", "mbtcp.len", "mbtcp.unit_id", "modbus.func_code", "modbus.exception_code"),
@@ -40,7 +40,7 @@ MODBUS_FIELDS = (
 
 @dataclass
 class RecordedSession:
-    """What went over the wire, and the file with the keys to it."""
+    """The recorded segments, and the file with the keys of the session."""
 
     folder: Path
     segments: Segments
@@ -58,7 +58,7 @@ class RecordedSession:
 
 
 async def record_session(plant: Plant, folder: Path, version: ssl.TLSVersion) -> RecordedSession:
-    """An operator reads, writes and is refused, all in one session."""
+    """Record one session: an operator reads, writes and receives a denial."""
     service = next(iter(plant.process.gateway.services.values()))
     assert service.security is not None
     service.security.context.maximum_version = version
@@ -75,7 +75,7 @@ async def record_session(plant: Plant, folder: Path, version: ssl.TLSVersion) ->
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_with_the_keys_there_are_unchanged_modbus_frames(
+async def test_with_the_keys_wireshark_finds_unchanged_modbus_frames(
     plant: Plant, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
     session = await record_session(plant, tmp_path, version)
@@ -92,7 +92,9 @@ async def test_with_the_keys_there_are_unchanged_modbus_frames(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_without_the_keys_there_is_nothing_to_read(plant: Plant, tmp_path: Path, version: ssl.TLSVersion) -> None:
+async def test_without_the_keys_wireshark_finds_no_modbus(
+    plant: Plant, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
     session = await record_session(plant, tmp_path, version)
     assert await asyncio.to_thread(session.modbus, with_keys=False) == []
     for direction in (TO_SERVER, TO_CLIENT):
@@ -101,7 +103,7 @@ async def test_without_the_keys_there_is_nothing_to_read(plant: Plant, tmp_path:
             assert plain not in wire
 
 
-async def test_our_client_offers_what_the_text_asks_of_a_client(plant: Plant, tmp_path: Path) -> None:
+async def test_our_client_offers_the_required_extensions(plant: Plant, tmp_path: Path) -> None:
     session = await record_session(plant, tmp_path, ssl.TLSVersion.TLSv1_3)
     hello = await asyncio.to_thread(
         session.handshake,
