@@ -53,7 +53,7 @@ async def test_it_is_paused_then_disconnected_and_others_are_served_meanwhile(pl
     sending = asyncio.ensure_future(asyncio.to_thread(send_until_blocked, sock, LONGEST * 100))
     (service,) = plant.process.gateway.services.values()
     await until(lambda: any(session._stalled_since is not None for session in service.sessions))
-    asked = len(plant.device.requests)
+    forwarded = len(plant.device.requests)
     while not plant.records(Disconnected):
         assert await other.request(READ) == ANSWER
         await asyncio.sleep(0.02)
@@ -63,7 +63,7 @@ async def test_it_is_paused_then_disconnected_and_others_are_served_meanwhile(pl
     assert ended.reason == "it does not read its answers"
     others = sum(request[7:] == read_holding(7, 1) for request in plant.device.requests)
     assert (
-        len(plant.device.requests) - others <= asked + 16
+        len(plant.device.requests) - others <= forwarded + 16
     )  # after the pause only requests already under way were executed
     assert await other.request(READ) == ANSWER
 

@@ -46,8 +46,8 @@ def kill(plant: Plant, *units: int) -> None:
 async def trip(client: RawClient) -> None:
     """Send three requests to unit 2 that get no answer, so that its breaker opens."""
     for transaction_id in range(3):
-        asked = adu(transaction_id, read_holding(1, 1), unit=2)
-        assert await client.request(asked) == adu(transaction_id, SILENT, unit=2)
+        request = adu(transaction_id, read_holding(1, 1), unit=2)
+        assert await client.request(request) == adu(transaction_id, SILENT, unit=2)
 
 
 async def test_after_a_few_time_outs_requests_to_a_dead_unit_fail_at_once(plant: Plant) -> None:
@@ -55,8 +55,8 @@ async def test_after_a_few_time_outs_requests_to_a_dead_unit_fail_at_once(plant:
     await trip(client)
     seen = len(plant.device.requests)
     for transaction_id in range(5):
-        asked = adu(transaction_id, read_holding(1, 1), unit=2)
-        assert await client.request(asked) == adu(transaction_id, SILENT, unit=2)
+        request = adu(transaction_id, read_holding(1, 1), unit=2)
+        assert await client.request(request) == adu(transaction_id, SILENT, unit=2)
     assert len(plant.device.requests) == seen
     (channel,) = plant.process.gateway.channels.values()
     assert channel.silent_units == [2]
@@ -67,9 +67,9 @@ async def test_other_units_answer_while_a_dead_one_is_held_back(plant: Plant) ->
     await trip(client)
     seen = len(plant.device.requests)
     for transaction_id in range(5):  # few enough to end within the first wait of the breaker on any machine
-        asked = adu(transaction_id, read_holding(transaction_id, 1))
+        request = adu(transaction_id, read_holding(transaction_id, 1))
         await client.send(adu(transaction_id, read_holding(1, 1), unit=2))
-        assert await other.request(asked) == adu(transaction_id, words(transaction_id))
+        assert await other.request(request) == adu(transaction_id, words(transaction_id))
     assert [request[6] for request in plant.device.requests[seen:]] == [1] * 5, "no request was sent to the dead unit"
 
 

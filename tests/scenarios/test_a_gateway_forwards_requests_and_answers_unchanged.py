@@ -80,11 +80,11 @@ OTHERS = {
 
 @pytest.mark.parametrize("what", OTHERS)
 async def test_every_function_is_forwarded_in_both_directions(plant: Plant, what: str) -> None:
-    asked, answered = OTHERS[what]
+    function_request, function_answer = OTHERS[what]
     engineer = await plant.connect(role="Engineer")
-    plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), answered)
-    assert await engineer.request(adu(7, asked)) == adu(7, answered)
-    assert [request[2:] for request in plant.device.requests] == [adu(7, asked)[2:]]
+    plant.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), function_answer)
+    assert await engineer.request(adu(7, function_request)) == adu(7, function_answer)
+    assert [request[2:] for request in plant.device.requests] == [adu(7, function_request)[2:]]
     assert plant.records(Denied) == []
 
 

@@ -1,4 +1,4 @@
-"""sd_notify(3): ready when it listens, reloading and ready again, watchdog messages at the asked rate, and stopping."""
+"""sd_notify(3): ready when it listens, reloading and ready again, watchdog messages at the requested rate, and stopping."""
 
 from __future__ import annotations
 

@@ -108,10 +108,10 @@ async def test_the_end_of_a_client_without_close_notify_is_recorded_before_the_s
     def connect() -> ssl.SSLSocket:
         return context.wrap_socket(socket.create_connection(("127.0.0.1", gateway.port)), server_hostname="127.0.0.1")
 
-    deaf = await asyncio.to_thread(connect)
+    unresponsive = await asyncio.to_thread(connect)
     gateway.program.process.send_signal(signal.SIGTERM)
     assert await gateway.wait_for_exit() == 0
-    deaf.close()
+    unresponsive.close()
     assert len(gateway.records(Disconnected)) == 2
     last_record_is_stopped(gateway, "SIGTERM")
 

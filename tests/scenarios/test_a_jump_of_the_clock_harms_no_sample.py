@@ -18,8 +18,8 @@ T = 1_700_000_000 * US_PER_S
 DAY = 86400
 
 
-class Hands:
-    """A wall clock that stands still until it is moved."""
+class ManualClock:
+    """A wall clock that changes only when the test sets it."""
 
     def __init__(self) -> None:
         self.us = T
@@ -31,7 +31,7 @@ class Hands:
 
 @pytest.mark.parametrize("step_s", [400 * DAY, 30, -30, -1800, -3599])
 async def test_samples_of_a_tag_stay_in_order(tmp_path: Path, step_s: int) -> None:
-    hands = Hands()
+    hands = ManualClock()
     async with open_device() as device, open_collector(tmp_path, clock=SampleClock(hands)) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)))
         await site.wait_for_good(1000, 0)
@@ -49,7 +49,7 @@ async def test_samples_of_a_tag_stay_in_order(tmp_path: Path, step_s: int) -> No
 
 
 async def test_a_clock_that_was_a_year_ahead_is_corrected_and_that_is_reported(tmp_path: Path) -> None:
-    hands = Hands()
+    hands = ManualClock()
     hands.us += 365 * DAY * US_PER_S
     async with open_device() as device, open_collector(tmp_path, clock=SampleClock(hands)) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)))

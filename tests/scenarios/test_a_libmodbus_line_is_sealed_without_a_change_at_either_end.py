@@ -92,13 +92,13 @@ def requests_at_device(line: SealedLine, operator: Program) -> list[str]:
 def test_without_sealbus_each_function_has_this_result(programs: Programs, compiled: Path) -> None:
     port = programs.start("device", compiled / "device").wait_for(r"port (\d+)")[1]
     application = programs.start("application", compiled / "application", port)
-    for _, asked, answer in CONVERSATION:
-        assert (asked, application.request(asked)) == (asked, answer)
+    for _, command, answer in CONVERSATION:
+        assert (command, application.request(command)) == (command, answer)
 
 
 def test_through_wrap_and_gateway_each_function_has_the_same_result(line: SealedLine, operator: Program) -> None:
-    for _, asked, answer in CONVERSATION:
-        assert (asked, operator.request(asked)) == (asked, answer)
+    for _, command, answer in CONVERSATION:
+        assert (command, operator.request(command)) == (command, answer)
     assert requests_at_device(line, operator) == [f"request unit 1 function {number}" for number, *_ in CONVERSATION]
 
 
@@ -181,8 +181,8 @@ def test_a_silent_device_is_reported_and_its_late_answer_is_dropped(line: Sealed
 
 def test_the_device_identifies_itself(operator: Program) -> None:
     version = run("pkg-config", "--modversion", "libmodbus").stdout.strip()
-    told = " ".join(str(ord(each)) for each in f"LMB{version}")
-    assert operator.request("identify") == f"ok 180 255 {told}"
+    identification = " ".join(str(ord(each)) for each in f"LMB{version}")
+    assert operator.request("identify") == f"ok 180 255 {identification}"
 
 
 def test_every_write_and_every_denial_is_recorded(line: SealedLine, operator: Program, viewer: Program) -> None:

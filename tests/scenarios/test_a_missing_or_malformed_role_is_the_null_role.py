@@ -63,7 +63,7 @@ NULL: dict[str, tuple[Maker, str]] = {
     "nothing in the extension": (leaf(b""), "malformed: the role is cut short"),
     "bytes behind it": (leaf(OPERATOR + b"\0"), "malformed: 1 bytes follow the role"),
     "another role behind it": (leaf(OPERATOR + OPERATOR), "malformed: 10 bytes follow the role"),
-    "fewer bytes than it says": (leaf(b"\x0c\x09Operator"), "malformed: the role is cut short: 8 of 9 bytes"),
+    "fewer bytes than its length": (leaf(b"\x0c\x09Operator"), "malformed: the role is cut short: 8 of 9 bytes"),
     "a length in the long form": (leaf(b"\x0c\x81\x08Operator"), "malformed: the length of the role is not DER"),
     "an indefinite length": (leaf(b"\x0c\x80Operator\0\0"), "malformed: the length of the role is not DER"),
     "bad UTF-8": (leaf(pki.utf8_string(b"Operator\xff")), "malformed: the role is not valid UTF-8"),

@@ -79,7 +79,7 @@ async def plant(tmp_path: Path, line: RtuDevice) -> AsyncIterator[Plant]:
 
 
 @pytest.fixture
-async def hasty(tmp_path: Path, line: RtuDevice) -> AsyncIterator[Plant]:
+async def short_timeout(tmp_path: Path, line: RtuDevice) -> AsyncIterator[Plant]:
     async with open_line(tmp_path, line.url, timeout_s=HASTY_S) as plant:
         yield plant
 
@@ -103,8 +103,8 @@ async def test_concurrent_clients_get_their_own_answers_one_request_after_the_ot
 async def test_concurrent_requests_are_sent_one_after_the_other(plant: Plant, line: RtuDevice) -> None:
     line.delay_s = 0.005
     operator = await plant.connect(role="Operator")
-    asked = [adu(1, read_holding(1, 1)), adu(2, write_register(100, 9)), adu(3, read_holding(100, 1))]
-    await operator.send(b"".join(asked))
+    requests = [adu(1, read_holding(1, 1)), adu(2, write_register(100, 9)), adu(3, read_holding(100, 1))]
+    await operator.send(b"".join(requests))
     assert await operator.receive(3) == [adu(1, words(101)), adu(2, write_register(100, 9)), adu(3, words(9))]
     assert (line.overlaps, [outcome.outcome.value for outcome in plant.records(WriteOutcome)]) == (0, ["done"])
 
@@ -136,9 +136,9 @@ def damaged(frame: bytes | None) -> bytes:
     ],
 )
 async def test_a_damaged_answer_is_dropped_and_the_next_is_correct(
-    hasty: Plant, line: RtuDevice, spoil: object
+    short_timeout: Plant, line: RtuDevice, spoil: object
 ) -> None:
-    viewer = await hasty.connect(role="Viewer")
+    viewer = await short_timeout.connect(role="Viewer")
     line.answer = lambda request: spoil(line, request)  # type: ignore[operator]  # from the table above
     assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, exception(3, NO_ANSWER))
     line.answer = line.normal_answer
@@ -168,8 +168,8 @@ async def test_an_answer_in_pieces_is_joined(plant: Plant, line: RtuDevice) -> N
     assert await viewer.request(adu(1, read_holding(3, 4))) == adu(1, words(103, 104, 105, 106))
 
 
-async def test_an_answer_after_the_time_out_is_dropped(hasty: Plant, line: RtuDevice) -> None:
-    viewer = await hasty.connect(role="Viewer")
+async def test_an_answer_after_the_time_out_is_dropped(short_timeout: Plant, line: RtuDevice) -> None:
+    viewer = await short_timeout.connect(role="Viewer")
     late: list[RtuRequest] = []
     line.answer = late.append  # the device records it and does not answer
     assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, exception(3, NO_ANSWER))
@@ -188,14 +188,16 @@ async def test_a_repeated_answer_is_used_once(plant: Plant, line: RtuDevice) -> 
     assert await viewer.request(adu(2, read_holding(4, 1))) == adu(2, words(104))
 
 
-async def test_a_write_without_an_answer_is_sent_once_and_its_outcome_is_unknown(hasty: Plant, line: RtuDevice) -> None:
-    operator = await hasty.connect(role="Operator")
+async def test_a_write_without_an_answer_is_sent_once_and_its_outcome_is_unknown(
+    short_timeout: Plant, line: RtuDevice
+) -> None:
+    operator = await short_timeout.connect(role="Operator")
     line.answer = lambda request: (line.normal_answer(request), None)[1]
     assert await operator.request(adu(1, write_register(100, 5))) == adu(1, exception(6, NO_ANSWER))
     line.answer = line.normal_answer
     assert await operator.request(adu(2, read_holding(100, 1))) == adu(2, words(5))
     assert [request.pdu for request in line.requests] == [write_register(100, 5), read_holding(100, 1)]
-    assert [outcome.outcome.value for outcome in hasty.records(WriteOutcome)] == ["unknown"]
+    assert [outcome.outcome.value for outcome in short_timeout.records(WriteOutcome)] == ["unknown"]
 
 
 # -- broadcast
@@ -230,10 +232,10 @@ async def test_a_role_without_unit_0_does_not_broadcast(plant: Plant, line: RtuD
     assert (denied.unit, denied.function, line.requests) == (0, 6, [])
 
 
-@pytest.mark.parametrize("asked", [read_holding(50, 1), struct.pack(">BHHHHBH", 23, 50, 1, 50, 1, 2, 7)])
-async def test_a_broadcast_cannot_read(plant: Plant, line: RtuDevice, asked: bytes) -> None:
+@pytest.mark.parametrize("request_pdu", [read_holding(50, 1), struct.pack(">BHHHHBH", 23, 50, 1, 50, 1, 2, 7)])
+async def test_a_broadcast_cannot_read(plant: Plant, line: RtuDevice, request_pdu: bytes) -> None:
     broadcaster = await plant.connect(role="Broadcaster")
-    assert await broadcaster.request(adu(1, asked, unit=0)) == adu(1, exception(asked[0], NO_PATH), unit=0)
+    assert await broadcaster.request(adu(1, request_pdu, unit=0)) == adu(1, exception(request_pdu[0], NO_PATH), unit=0)
     assert await broadcaster.request(adu(2, read_holding(50, 1), unit=3)) == adu(2, words(350), unit=3)
     assert [request.unit for request in line.requests] == [3]
 

@@ -40,20 +40,20 @@ async def test_a_write_is_recorded_before_it_is_sent_and_is_sent_once(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("says", "reason"),
+    ("reply", "reason"),
     [
         (False, "not sent: the site does not allow it any more"),
         (SealbusError("the database: connection refused"), "not sent: the database: connection refused"),
         (None, "not sent: not done within 0.2 s"),
     ],
-    ids=["the site says no", "the database is away", "the database hangs"],
+    ids=["the site refuses", "the database fails", "the database hangs"],
 )
 async def test_a_write_that_cannot_be_recorded_is_not_sent(
-    tmp_path: Path, says: bool | SealbusError | None, reason: str
+    tmp_path: Path, reply: bool | SealbusError | None, reason: str
 ) -> None:
     async with open_writing(tmp_path) as (site, device, recording):
-        recording.result = says
-        result = await site.execute(write_command(within_s=0.2 if says is None else 5.0))
+        recording.result = reply
+        result = await site.execute(write_command(within_s=0.2 if reply is None else 5.0))
         assert result.state is CommandState.FAILED
         assert result.reason.startswith(reason)
         assert device.writes == []

@@ -61,7 +61,7 @@ WRONG: dict[str, Callable[[bytes], list[bytes]]] = {
     "an exception of function 0, as pymodbus sends": lambda it: [framed(it, b"\x80\x01")],
     "an exception without a code": lambda it: [framed(it, b"\x83")],
     "an exception with something behind its code": lambda it: [framed(it, b"\x83\x02\x00")],
-    "more registers than were asked for": lambda it: [framed(it, words(666, 667))],
+    "more registers than requested": lambda it: [framed(it, words(666, 667))],
     "no registers": lambda it: [framed(it, words())],
     "a byte count that is too high": lambda it: [framed(it, b"\x03\x04\x02\x9a")],
     "a byte count that is too low": lambda it: [framed(it, b"\x03\x00\x02\x9a")],
@@ -83,7 +83,7 @@ WRONG: dict[str, Callable[[bytes], list[bytes]]] = {
 DROPPED: dict[str, tuple[int, Callable[[bytes, bytes], list[bytes]]]] = {
     "the same answer twice": (1, lambda it, right: [right, right]),
     "the same answer twice in one piece": (1, lambda it, right: [right + right]),
-    "an answer that nobody asked for before it": (1, lambda it, right: [other_id(it, 9) + right[2:], right]),
+    "an unrequested answer before it": (1, lambda it, right: [other_id(it, 9) + right[2:], right]),
     "an answer to the request to come behind it": (1, lambda it, right: [right, other_id(it, 1) + right[2:]]),
     "the same twice, then that to the request to come": (
         2,

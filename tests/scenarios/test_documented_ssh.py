@@ -74,15 +74,15 @@ async def test_the_server_accepts_the_documented_rules_for_the_account(bastion: 
     file.write_text((bastion.folder / "sshd_config").read_text() + rules)
     program = program_path("sshd")
     assert program is not None
-    who = "user=sealbus,host=client,addr=192.0.2.1"
-    as_who = bastion.user if os.geteuid() == 0 else None  # as root, sshd needs a system folder
+    connection_spec = "user=sealbus,host=client,addr=192.0.2.1"
+    account = bastion.user if os.geteuid() == 0 else None  # as root, sshd needs a system folder
     done = subprocess.run(
-        [program, "-T", "-f", file, "-C", who], capture_output=True, text=True, check=False, user=as_who
+        [program, "-T", "-f", file, "-C", connection_spec], capture_output=True, text=True, check=False, user=account
     )
     assert done.returncode == 0, done.stderr
-    in_force = set(done.stdout.splitlines())
-    asked = {line.strip().lower() for line in rules.splitlines()[1:]}
-    assert asked <= {line.lower() for line in in_force}
+    effective = set(done.stdout.splitlines())
+    expected = {line.strip().lower() for line in rules.splitlines()[1:]}
+    assert expected <= {line.lower() for line in effective}
 
 
 async def test_the_documented_endpoint_is_valid() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Names:
+class NameService:
     """A name service under the control of an attacker: its answers in order."""
 
     def __init__(self, *answers: str) -> None:
@@ -34,7 +34,7 @@ TRICKS = ["127.0.0.1", "localhost", "0x7f.1", "0x7f000001", "[::ffff:127.0.0.1]"
 
 @pytest.mark.parametrize("host", TRICKS)
 async def test_a_device_on_this_machine_is_not_reached_by_any_name(tmp_path: Path, host: str) -> None:
-    async with open_device() as device, open_collector(tmp_path, resolve=Names("127.0.0.1")) as site:
+    async with open_device() as device, open_collector(tmp_path, resolve=NameService("127.0.0.1")) as site:
         url = f"tcp://{host}:{device.port}"
         site.apply(connection(1, url, *neighbours(1)), networks=["10.0.0.0/8 *", "0.0.0.0/0 *", "::/0 *"])
         await site.wait_for_bad(1000, Reason.UNREACHABLE)
@@ -51,7 +51,7 @@ async def test_a_device_on_this_machine_is_not_reached_by_any_name(tmp_path: Pat
 
 
 async def test_the_same_device_is_reached_where_it_is_allowed_by_name(tmp_path: Path) -> None:
-    async with open_device() as device, open_collector(tmp_path, resolve=Names("127.0.0.1")) as site:
+    async with open_device() as device, open_collector(tmp_path, resolve=NameService("127.0.0.1")) as site:
         site.apply(connection(1, f"tcp://plant.example:{device.port}", *neighbours(1)), networks=["127.0.0.1 *"])
         await site.wait_for_good(1000)
 
@@ -65,7 +65,7 @@ async def test_an_allowed_port_opens_no_other(tmp_path: Path) -> None:
 
 async def test_a_name_that_changes_its_address_after_the_check_is_not_dialled(tmp_path: Path) -> None:
     """DNS rebinding: the first answer is allowed, every later one is the address of the victim."""
-    names = Names("127.0.0.2", "127.0.0.1")
+    names = NameService("127.0.0.2", "127.0.0.1")
     async with open_device() as victim, open_collector(tmp_path, resolve=names) as site:
         site.apply(
             connection(1, f"tcp://rebound.example:{victim.port}", *neighbours(1), connect_timeout_s=0.5),

@@ -33,7 +33,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
             answers, held[:] = held[:], []
             return [b"".join(answers)] if dice.random() < 0.5 else answers
 
-        async def let_go() -> None:
+        async def release_answers() -> None:
             while True:
                 await asyncio.sleep(0.01)
                 if held and plant.device.live:
@@ -41,19 +41,19 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
                     next(iter(plant.device.live)).write(b"".join(answers))
 
         plant.device.answer = answer
-        letting_go = asyncio.ensure_future(let_go())
+        releasing = asyncio.ensure_future(release_answers())
         yield plant
-        letting_go.cancel()
+        releasing.cancel()
 
 
 async def poll(wire: RawClient, client: int, ids: list[int]) -> None:
     """Read registers that no other client reads, under these ids, many at once. Each answer must match its request."""
     dice = random.Random(client)
     for start in range(0, len(ids), AT_ONCE):
-        asked = {number: client * 50 + dice.randrange(50) for number in ids[start : start + AT_ONCE]}
-        await wire.send(b"".join(adu(number, read_holding(place, 1)) for number, place in asked.items()))
-        answers = await wire.receive(len(asked))
-        assert sorted(answers) == sorted(adu(number, words(place)) for number, place in asked.items())
+        requested = {number: client * 50 + dice.randrange(50) for number in ids[start : start + AT_ONCE]}
+        await wire.send(b"".join(adu(number, read_holding(place, 1)) for number, place in requested.items()))
+        answers = await wire.receive(len(requested))
+        assert sorted(answers) == sorted(adu(number, words(place)) for number, place in requested.items())
 
 
 async def test_twenty_clients_with_the_same_transaction_ids_get_their_own_answers(plant: Plant) -> None:

@@ -125,7 +125,7 @@ async def test_a_connection_that_cannot_be_checked_again_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: PolledConnection) -> None:
-        raise RuntimeError("who knows")
+        raise RuntimeError("unexpected")
 
     async with open_device() as device, open_collector(tmp_path) as site:
         plan = connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1))

@@ -231,8 +231,8 @@ async def test_an_unreachable_or_untrusted_server_ends_with_1(shell: Shell, tmp_
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert_fails(await run_here("read", f"tcp://127.0.0.1:{port}", "holding:1"), FAILED, "connection refused")
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        url = f"tcp://127.0.0.1:{deaf.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         assert_fails(await run_here("read", url, "holding:1", "--timeout", 0.1), FAILED, "did not answer in time")
         assert_fails(
             await run_here("write", url, "holding:1", 5, "--timeout", 0.1),

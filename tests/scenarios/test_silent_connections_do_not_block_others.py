@@ -81,14 +81,14 @@ async def test_an_operator_works_and_another_connects_beside_a_thousand_silent_c
 
 
 @pytest.fixture
-async def patient(tmp_path: Path) -> AsyncIterator[Plant]:
+async def longer_deadline(tmp_path: Path) -> AsyncIterator[Plant]:
     """A plant with a longer handshake deadline, which does not end honest handshakes on a busy machine."""
     async with open_plant(tmp_path, limits="handshake = 30.0") as plant:
         yield plant
 
 
-async def test_honest_clients_connect_while_silent_ones_keep_connecting(patient: Plant) -> None:
-    plant = patient
+async def test_honest_clients_connect_while_silent_ones_keep_connecting(longer_deadline: Plant) -> None:
+    plant = longer_deadline
     operator = await plant.connect(role="Operator")
     flooding = True
 

@@ -55,9 +55,9 @@ async def flood(plant: Plant, *, clients: int, each: int) -> None:
 
     async def client(number: int) -> None:
         wire = await plant.connect()
-        asked = range(number * each, (number + 1) * each)
-        await wire.send(b"".join(adu(address, read_holding(address, 1)) for address in asked))
-        assert sorted(await wire.receive(each)) == [adu(address, words(address)) for address in asked]
+        addresses = range(number * each, (number + 1) * each)
+        await wire.send(b"".join(adu(address, read_holding(address, 1)) for address in addresses))
+        assert sorted(await wire.receive(each)) == [adu(address, words(address)) for address in addresses]
 
     await asyncio.gather(*(client(number) for number in range(clients)))
 

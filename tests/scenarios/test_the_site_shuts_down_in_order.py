@@ -45,13 +45,13 @@ def test_an_answer_under_way_is_completed(tmp_path: Path) -> None:
         def send_request() -> None:
             with site.connect() as wire:
                 wire.sendall(b"GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-                asked.set()
+                received.set()
                 answers.append(read_to_the_end(wire))
 
-        asked = threading.Event()
+        received = threading.Event()
         sender = threading.Thread(target=send_request)
         sender.start()
-        asked.wait(10)
+        received.wait(10)
         assert site.get("/health/live").status_code == 200  # by now the other request is under way as well
         site.program.process.terminate()
         sender.join(15)

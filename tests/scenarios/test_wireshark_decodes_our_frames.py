@@ -74,8 +74,8 @@ class Exchange:
 
     request: Request
     answer: Any
-    asked: str
-    answered: str
+    request_fields: str
+    answer_fields: str
 
 
 IDENTIFICATION = DeviceIdentification(
@@ -228,7 +228,7 @@ def test_over_tcp(tmp_path: Path, unit: int) -> None:
     mbap = [f"mbtcp.{name}" for name in ("trans_id", "prot_id", "len", "unit_id", "cannot_classify")]
     packets = dissect(tmp_path, segments, port=502, fields=[*mbap, *modbus_fields()])
     assert [pdu_fields(packet) for packet in packets] == [
-        parse_fields(text) for each in EXCHANGES for text in (each.asked, each.answered)
+        parse_fields(text) for each in EXCHANGES for text in (each.request_fields, each.answer_fields)
     ]
     assert [frame_fields(packet) for packet in packets] == [
         {
@@ -246,7 +246,7 @@ def test_as_rtu_frames(tmp_path: Path, unit: int) -> None:
     segments = []
     for request, answer in pdus():
         segments += [(TO_SERVER, encode_rtu(unit, request)), (TO_CLIENT, encode_rtu(unit, answer))]
-    texts = [text for each in EXCHANGES for text in (each.asked, each.answered)]
+    texts = [text for each in EXCHANGES for text in (each.request_fields, each.answer_fields)]
     seen = [len(frame) >= WIRESHARK_LEAST_RTU_BYTES for _, frame in segments]
     packets = list(compress(dissect_rtu(tmp_path, segments), seen))
     assert [pdu_fields(packet) for packet in packets] == [parse_fields(text) for text in compress(texts, seen)]
