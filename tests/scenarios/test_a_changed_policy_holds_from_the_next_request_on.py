@@ -78,9 +78,9 @@ BREAKS = [break_the_text, break_a_key, delete, fill_with_noise]
 
 
 @pytest.mark.parametrize("break_it", BREAKS)
-@pytest.mark.parametrize("mended", [POLICY, WITHOUT_WRITES], ids=["put back", "mended"])
+@pytest.mark.parametrize("fixed", [POLICY, WITHOUT_WRITES], ids=["restored", "fixed"])
 async def test_a_policy_broken_by_an_edit_leaves_the_last_good_one_in_force(
-    plant: Plant, break_it: Callable[[Plant], None], mended: str
+    plant: Plant, break_it: Callable[[Plant], None], fixed: str
 ) -> None:
     operator = await plant.connect(role="Operator")
     assert await operator.request(READ) == ANSWER
@@ -93,9 +93,9 @@ async def test_a_policy_broken_by_an_edit_leaves_the_last_good_one_in_force(
     assert failed.file == str(plant.folder / "policy.toml")
     (raised,) = plant.records(Alarm)
     assert (raised.state, raised.text) == (AlarmState.RAISED, failed.problem)
-    plant.change("policy.toml", mended)
+    plant.change("policy.toml", fixed)
     await until(lambda: len(plant.records(Alarm)) == 2)
     assert [each.state for each in plant.records(Alarm)] == [AlarmState.RAISED, AlarmState.CLEARED]
     assert plant.process.audit.alarms == {}
-    assert await operator.request(WRITE) == (WRITE if mended == POLICY else DENIED)
+    assert await operator.request(WRITE) == (WRITE if fixed == POLICY else DENIED)
     assert plant.records(Disconnected) == []

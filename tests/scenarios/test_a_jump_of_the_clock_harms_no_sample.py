@@ -31,11 +31,11 @@ class ManualClock:
 
 @pytest.mark.parametrize("step_s", [400 * DAY, 30, -30, -1800, -3599])
 async def test_samples_of_a_tag_stay_in_order(tmp_path: Path, step_s: int) -> None:
-    hands = ManualClock()
-    async with open_device() as device, open_collector(tmp_path, clock=SampleClock(hands)) as site:
+    clock = ManualClock()
+    async with open_device() as device, open_collector(tmp_path, clock=SampleClock(clock)) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)))
         await site.wait_for_good(1000, 0)
-        hands.us += step_s * US_PER_S
+        clock.us += step_s * US_PER_S
         for value in range(1, 4):
             device.registers[0] = value
             await site.wait_for_good(1000, value)
@@ -49,12 +49,12 @@ async def test_samples_of_a_tag_stay_in_order(tmp_path: Path, step_s: int) -> No
 
 
 async def test_a_clock_that_was_a_year_ahead_is_corrected_and_that_is_reported(tmp_path: Path) -> None:
-    hands = ManualClock()
-    hands.us += 365 * DAY * US_PER_S
-    async with open_device() as device, open_collector(tmp_path, clock=SampleClock(hands)) as site:
+    clock = ManualClock()
+    clock.us += 365 * DAY * US_PER_S
+    async with open_device() as device, open_collector(tmp_path, clock=SampleClock(clock)) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)))
         await site.wait_for_good(1000, 0)
-        hands.us = T
+        clock.us = T
         device.registers[0] = 1
         sample = await site.wait_for_good(1000, 1)
         assert T < sample.time_us < T + US_PER_S

@@ -91,7 +91,7 @@ UNKNOWN = {
     "a prefix": "Operato",
     "longer": "Operators",
     "a wildcard": "*",
-    "another name of nobody": "NULL",
+    "the word NULL": "NULL",
 }
 
 

@@ -60,12 +60,12 @@ WRONG: dict[str, Callable[[bytes], list[bytes]]] = {
     "an exception of another function": lambda it: [framed(it, exception(4, 2))],
     "an exception of function 0, as pymodbus sends": lambda it: [framed(it, b"\x80\x01")],
     "an exception without a code": lambda it: [framed(it, b"\x83")],
-    "an exception with something behind its code": lambda it: [framed(it, b"\x83\x02\x00")],
+    "an exception with bytes behind its code": lambda it: [framed(it, b"\x83\x02\x00")],
     "more registers than requested": lambda it: [framed(it, words(666, 667))],
     "no registers": lambda it: [framed(it, words())],
     "a byte count that is too high": lambda it: [framed(it, b"\x03\x04\x02\x9a")],
     "a byte count that is too low": lambda it: [framed(it, b"\x03\x00\x02\x9a")],
-    "a function code and nothing else": lambda it: [framed(it, b"\x03")],
+    "only a function code": lambda it: [framed(it, b"\x03")],
     "a protocol id": lambda it: [it[:2] + b"\0\1" + framed(it, words(666))[4:]],
     "the length 0": lambda it: [it[:2] + b"\0\0\0\0" + framed(it, words(666))[6:]],
     "the length 65535": lambda it: [it[:4] + b"\xff\xff" + framed(it, words(666))[6:]],
@@ -89,7 +89,7 @@ DROPPED: dict[str, tuple[int, Callable[[bytes, bytes], list[bytes]]]] = {
         2,
         lambda it, right: [right + right + other_id(it, 1) + right[2:]],
     ),
-    "nothing, but itself byte by byte": (0, lambda it, right: [bytes((byte,)) for byte in right]),
+    "the right answer byte by byte": (0, lambda it, right: [bytes((byte,)) for byte in right]),
 }
 ENDS_THE_CONNECTION: dict[str, Callable[[bytes], list[bytes]]] = {
     "a byte behind it": lambda right: [right + b"\0"],

@@ -137,21 +137,21 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "a folder": (directory("gateway.toml"), "gateway.toml", r"cannot be read: Is a directory.*; name a readable"),
     "no text": (rewrite("gateway.toml", b"\xff\xfe\x00"), "gateway.toml", r"not UTF-8"),
     "no TOML": (change("gateway.toml", "[limits]", "[limits"), r"gateway.toml:\d+", r"not valid TOML"),
-    "nothing in it": (rewrite("gateway.toml", ""), "gateway.toml", r"listener is missing; add listener"),
-    "a key nobody knows": (
+    "an empty file": (rewrite("gateway.toml", ""), "gateway.toml", r"listener is missing; add listener"),
+    "an unknown key": (
         change("gateway.toml", "records_mib", "record_mib"),
         r"gateway.toml:\d+",
         r"unknown key; did you mean records_mib\?",
     ),
     "a number in quotes": (change("gateway.toml", "= 16", '= "16"'), r"gateway.toml:\d+", r"gateway\.records_mib"),
-    "a policy that is not named": (
+    "a listener without a policy": (
         change("gateway.toml", 'policy = "policy.toml"', ""),
         r"gateway.toml:\d+",
         r"no policy, so nothing would be allowed; write policy",
     ),
     "no policy": (remove("policy.toml"), "policy.toml", r"cannot be read: No such file"),
-    "a policy that is no TOML": (rewrite("policy.toml", "[[role]\n"), r"policy.toml:1", r"not valid TOML"),
-    "a policy with a wrong word": (
+    "a policy that is not TOML": (rewrite("policy.toml", "[[role]\n"), r"policy.toml:1", r"not valid TOML"),
+    "a policy with an unknown word": (
         change("policy.toml", 'read = ["holding:0-999"]', 'reads = ["holding:0-999"]'),
         r"policy.toml:\d+",
         r"reads.*read",
@@ -162,19 +162,19 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
         r"read.*; ",
     ),
     "no certificate": (remove("gateway.crt"), "gateway.crt", r"there is no such file.*; "),
-    "a certificate that is none": (rewrite("gateway.crt", "hello"), "gateway.crt", r"; "),
-    "a certificate that is cut off": (
+    "an invalid certificate": (rewrite("gateway.crt", "hello"), "gateway.crt", r"; "),
+    "a truncated certificate": (
         lambda folder: _write(folder / "gateway.crt", (folder / "gateway.crt").read_bytes()[:300]),
         "gateway.crt",
         r"; ",
     ),
     "a certificate that has expired": (expired_certificate, "gateway.crt", r"expired.*; "),
     "no key": (remove("gateway.key"), "gateway.key", r"there is no such file.*; "),
-    "a key of another": (foreign_key, r"gateway\.(key|crt)", r"; "),
-    "a key that is locked": (encrypted_key, "gateway.key", r"encrypted.*; "),
-    "a trust file that is none": (rewrite("ca.crt", "hello"), "ca.crt", r"; "),
+    "a key of another certificate": (foreign_key, r"gateway\.(key|crt)", r"; "),
+    "an encrypted key": (encrypted_key, "gateway.key", r"encrypted.*; "),
+    "an invalid trust file": (rewrite("ca.crt", "hello"), "ca.crt", r"; "),
     "a trust file without a root": (trust_without_a_root, "ca.crt", r"no root.*; "),
-    "a revocation list that is none": (with_crl(b"hello"), "ca.crl", r"; "),
+    "an invalid revocation list": (with_crl(b"hello"), "ca.crl", r"; "),
 }
 
 
