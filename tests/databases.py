@@ -1,7 +1,8 @@
-"""A PostgreSQL server of our own: fresh, on loopback, in a folder that goes when the test goes.
+"""A PostgreSQL server for tests: fresh, on loopback, in a folder that is deleted at the end.
 
-The programs are Debian's. As root they are run as `nobody`, since PostgreSQL refuses root. Nothing is synced to the disk
-(a SIGKILL of the server loses nothing by that, only a power cut would), unless asked for. Each `database()` is a fresh one.
+The programs are those of Debian. As root they run as the user `nobody`, since PostgreSQL refuses root. Data is not
+synced to the disk unless `durable` is set: a SIGKILL of the server loses nothing by that, only a loss of power would.
+Each `database()` is a fresh one.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ __all__ = ["PostgresServer", "postgres_server"]
 
 _DEADLINE_S = 60.0
 _SETTINGS = ("listen_addresses=127.0.0.1", "shared_buffers=64MB", "max_connections=60", "max_wal_size=2GB")
-_HASTY = ("fsync=off", "full_page_writes=off")
+_NOT_DURABLE = ("fsync=off", "full_page_writes=off")
 
 
 @dataclass(slots=True)
 class PostgresServer:
-    """A running server, until it is killed."""
+    """A running server."""
 
     folder: Path
     port: int
@@ -53,12 +54,12 @@ class PostgresServer:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:
-        """Remove a database, whoever still uses it."""
+        """Remove a database, even if it is in use."""
         with self._administrator() as connection:
             connection.execute(f"drop database {url.rpartition('/')[2]} with (force)".encode())
 
     def start(self) -> None:
-        """Start it, after `kill` or `stop` on the same data and port; returns when it answers."""
+        """Start the server and wait until it answers; after `kill` or `stop` with the same data and port."""
         command = [_program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         command += ["-k", str(self.folder)] + [part for setting in self.settings for part in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
@@ -79,19 +80,19 @@ class PostgresServer:
         raise RuntimeError(f"PostgreSQL does not answer: {(self.folder / 'log').read_text()[-2000:]}")
 
     def kill(self) -> None:
-        """SIGKILL for all its processes at once: what a machine does that has no memory left."""
+        """Send SIGKILL to all its processes at once, as a machine without memory does."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """At once, connections cut."""
+        """Stop at once and abort all connections."""
         self._end(signal.SIGINT)
 
     def freeze(self) -> None:
-        """It holds its connections and answers nobody any more, until `thaw`."""
+        """Suspend it: connections stay open and get no answer until `thaw`."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on."""
+        """Resume it."""
         self._signal(signal.SIGCONT)
 
     def _end(self, how: signal.Signals) -> None:
@@ -105,7 +106,7 @@ class PostgresServer:
         self._process = None
 
     def _signal(self, what: signal.Signals) -> None:
-        """To the server and each of its backends, which have sessions of their own."""
+        """Send a signal to the server and each of its backends, which are in sessions of their own."""
         if self._process is None:
             return
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
@@ -120,12 +121,12 @@ class PostgresServer:
 
 @contextlib.contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
-    """A running server. `durable` syncs to the disk, as in production."""
+    """Run a server. `durable` syncs to the disk, as in production."""
     folder = Path(tempfile.mkdtemp(prefix="sealbus-postgres-"))
     account = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     if account is not None:
         os.chown(folder, account, -1)
-    settings = _SETTINGS if durable else _SETTINGS + _HASTY
+    settings = _SETTINGS if durable else _SETTINGS + _NOT_DURABLE
     server = PostgresServer(folder, free_ports(1), settings, account)
     try:
         command = [_program("initdb"), "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--no-sync"]
@@ -152,5 +153,5 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
 def _program(name: str) -> str:
     found = program_path(name)
     if found is None:
-        raise RuntimeError(f"{name} is not here; install the Debian package postgresql")
+        raise RuntimeError(f"{name} is missing; install the Debian package postgresql")
     return found

@@ -1,6 +1,6 @@
-"""The settings of the web server as tests and the type checker load them: a state folder that is nobody's.
+"""The settings of the web server for tests and the type checker, with a temporary state folder.
 
-SEALBUS_TEST_DATABASE=postgresql://... lets the same tests run on PostgreSQL.
+SEALBUS_TEST_DATABASE=postgresql://... runs the same tests on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ if _database := os.environ.get("SEALBUS_TEST_DATABASE"):
 
 from sealbus.web.config import settings
 
-if not settings.SEALBUS.database.is_server:  # a file, as in the field: in memory, two threads lock each other out
+if (
+    not settings.SEALBUS.database.is_server
+):  # a file, as in production: in memory, two threads would lock each other out
     settings.DATABASES["default"]["TEST"] = {"NAME": str(settings.SEALBUS.home / "test.sqlite3")}
 globals().update({name: value for name, value in vars(settings).items() if name.isupper()})
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 takes its time on purpose
-WHITENOISE_AUTOREFRESH = True  # each client of a test makes its middleware anew, and would read all static files for it
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 is slow on purpose
+WHITENOISE_AUTOREFRESH = True  # each test client builds the middleware again, and would read all static files

@@ -1,7 +1,7 @@
-"""The programs of others that tests and benchmarks judge us with: how to find each, and what Debian calls it.
+"""The programs of others that tests and benchmarks use: how to find each, and its Debian package.
 
-One table for both sides: `tests/setup` installs what is missing, and the marker `needs("mbpoll")` skips by name where
-that could not be done. Standard library only, because the set-up runs before anything is installed.
+One table for two users: `tests/setup` installs the missing programs, and the marker `needs("mbpoll")` skips a test if
+that was not possible. Standard library only, because the set-up runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 __all__ = ["NEEDS", "Need", "missing", "program_path"]
 
-_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # where daemons live; not on the PATH of a plain user
-_POSTGRESQL = Path("/usr/lib/postgresql")  # Debian's: a folder for each version, the programs of the server in its bin
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # folders of daemons; not on the PATH of an ordinary user
+_POSTGRESQL = Path("/usr/lib/postgresql")  # Debian: a folder for each version with the programs in its bin
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Need:
     for_bench: bool = False
 
     def is_met(self) -> bool:
-        """Whether it is on this machine now."""
+        """Whether it is installed on this machine now."""
         if self.host:
             return _resolves(self.host)
         if self.library:
@@ -46,7 +46,7 @@ NEEDS: dict[str, Need] = {
     "pkg-config": Need(("pkg-config",), program="pkg-config", for_bench=True),
     "libmodbus": Need(("libmodbus-dev",), library="libmodbus"),
     "libssl": Need(("libssl-dev",), library="libssl", for_bench=True),
-    "localhost": Need((), host="localhost"),  # its name, which a machine without /etc/hosts does not know
+    "localhost": Need((), host="localhost"),  # a machine without /etc/hosts cannot resolve it
     "openssl": Need(("openssl",), program="openssl", for_bench=True),
     "mbpoll": Need(("mbpoll",), program="mbpoll"),
     "tshark": Need(("tshark",), program="tshark"),
@@ -66,10 +66,10 @@ NEEDS: dict[str, Need] = {
 
 
 def program_path(name: str) -> str | None:
-    """The path of a program, looked for on the PATH and where daemons live; None when it is not here."""
+    """The path of a program on the PATH or in the folders of daemons; None if it is missing."""
     versions = sorted(
         map(str, _POSTGRESQL.glob("*/bin")), reverse=True
-    )  # looked up now: the set-up may just have made it
+    )  # looked up at each call: the set-up may have created it
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS, *versions)))
 
 
@@ -81,5 +81,5 @@ def _resolves(host: str) -> bool:
 
 
 def missing(names: tuple[str, ...]) -> list[str]:
-    """Those of `names` that this machine lacks. KeyError for a name that is not in the table."""
+    """The names that this machine lacks. KeyError for a name that is not in the table."""
     return [name for name in names if not NEEDS[name].is_met()]

@@ -1,13 +1,13 @@
-"""Certificates for tests, good and bad, made in a moment.
+"""Valid and invalid certificates for tests.
 
     root = make_root()
     good = make_leaf(root, role="Operator")
     bad = make_leaf(root, role="Operator", not_after=YESTERDAY)
     certificate, key = good.save(tmp_path, "good")
 
-Nothing here uses the authority under test. Every field that an attacker or a careless authority could get wrong is a
-keyword; the role can also be given as raw DER, twice, or critical. Keys are ECDSA P-256 unless another is passed; RSA
-keys are made once for each size and then shared.
+This module does not use the authority under test. Every field that an attacker or a faulty authority could set wrongly
+is a keyword. The role can also be raw DER, repeated, or critical. Keys are ECDSA P-256 by default; RSA keys are
+generated once for each size and then shared.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def make_leaf(
     algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
     extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> Credential:
-    """A leaf of `issuer`, or self-signed. `role` is encoded well; each of `role_der` is one more extension as given."""
+    """A leaf of `issuer`, or self-signed. `role` is encoded correctly; each of `role_der` is one more extension."""
     own = key or make_key()
     extensions: list[tuple[x509.ExtensionType, bool]] = [(x509.BasicConstraints(ca=authority, path_length=None), True)]
     if key_usage:
@@ -186,7 +186,7 @@ def make_crl(
     next_update: datetime = FAR_OFF,
     key: PrivateKey | None = None,
 ) -> x509.CertificateRevocationList:
-    """The list of `issuer`; with `key` signed by another key than the issuer's."""
+    """The revocation list of `issuer`. `key` replaces the key that signs it."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
@@ -221,7 +221,7 @@ def handshake(
     host: str | None = None,
     session: ssl.SSLSession | None = None,
 ) -> tuple[ssl.SSLObject, ssl.SSLObject]:
-    """A handshake in memory: the server's and the client's end. Raises the first error of either.
+    """Make a handshake in memory; return the server's and the client's end. Raises the first error of either.
 
     The client reads once afterwards, so that it has its TLS 1.3 session.
     """
@@ -252,7 +252,7 @@ def careless_client(
     version: ssl.TLSVersion | None = None,
     ciphers: str = "ALL",
 ) -> ssl.SSLContext:
-    """A client that believes every server, takes every suite and shows any certificate, however weak, or none."""
+    """A client that trusts every server, accepts every suite and sends any certificate, even a weak one, or none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -266,8 +266,8 @@ def careless_client(
 
 
 def weakly_signed(directory: Path, issuer: Credential, name: str = "peer", digest: str = "sha1") -> Credential:
-    """A leaf signed with SHA-1 or MD5, which only the `openssl` program still does."""
-    leaf = make_leaf(None, name)  # the program re-signs what is self-signed
+    """A leaf signed with SHA-1 or MD5, which only the `openssl` program still supports."""
+    leaf = make_leaf(None, name)  # the program re-signs a self-signed certificate
     certificate, _ = leaf.save(directory, "weak")
     issuer_certificate, issuer_key = issuer.save(directory, "weak-issuer")
     weak = directory / "weakly-signed.crt"
@@ -298,7 +298,7 @@ def _sign(
     identifiers: list[tuple[x509.ExtensionType, bool]] = []
     if issuer is not None:
         identifiers.append((x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), False))
-    # the constructor takes what add_extension refuses: the same extension twice
+    # the constructor accepts the same extension twice, which add_extension refuses
     certificate = x509.CertificateBuilder(
         issuer_name=issuer.certificate.subject if issuer else subject,
         subject_name=subject,

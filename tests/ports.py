@@ -1,7 +1,7 @@
-"""Free ports in a row, below those that the kernel gives out, for programs that must be told theirs.
+"""Consecutive free ports below the ephemeral range, for programs that need a fixed port.
 
-Each process of a run takes a lane of its own for as long as it lives and goes round in it. Nobody else takes a port
-between the moment it was found free and the moment its program listens: no other run, and no outgoing connection.
+Each test process reserves a range of ports for its lifetime and uses it in a circle. No other test run and no
+outgoing connection can take a port between the moment it was found free and the moment its program listens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Lane:
 
     def _take(self) -> int:
         for number in range(os.getpid(), os.getpid() + _LANES):
-            try:  # a name in the abstract namespace is free again when its process has ended, however that was
+            try:  # a name in the abstract namespace is released when its process ends, in any way
                 self._mark.bind(f"\0sealbus-tests-ports-{number % _LANES}")
             except OSError:
                 continue
@@ -55,4 +55,4 @@ def _is_free(port: int) -> bool:
     return True
 
 
-_lane = _Lane()  # when tests are collected: later, its socket would look like one that a test has left open
+_lane = _Lane()  # created at collection: later, its socket would look like a leak of a test

@@ -1,11 +1,11 @@
-"""A real Redis for tests: on loopback, in a folder of its own, saving nothing; killed and started again at will.
+"""A real Redis for tests: on loopback, in its own folder, without persistence. It can be killed and started again.
 
     with RedisServer(tmp_path, password="secret") as redis:
         url = redis.url
         redis.kill()
         redis.start()  # on the same port
 
-With `certificate` and `key` it speaks TLS and nothing else.
+With `certificate` and `key` it accepts TLS only.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ if TYPE_CHECKING:
 __all__ = ["RedisServer"]
 
 _PATIENCE_S = 60.0
-_READY = b"eady to accept connections"  # Redis writes it with R or r, Valkey too; another may listen on the port
+_READY = b"eady to accept connections"  # Redis writes it with R or r, Valkey too; a probe could reach another program
 
 
 @dataclass
 class RedisServer:
-    """Runs from `start` to `kill` or `stop`; as a context from the first line to the last."""
+    """Runs from `start` to `kill`, or as a context manager."""
 
     folder: Path
     password: str = ""
     certificate: Path | None = None
     key: Path | None = None
     lines: tuple[str, ...] = ()
-    """More lines of redis.conf."""
+    """Extra lines of redis.conf."""
     port: int = field(default_factory=lambda: free_ports(1))
     _process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """For whoever may do everything."""
+        """The URL with all rights."""
         login = f":{self.password}@" if self.password else ""
         return f"{'rediss' if self.certificate else 'redis'}://{login}127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Returns when it takes connections; at once when it runs."""
+        """Start it and wait until it accepts connections. Does nothing if it runs."""
         if self._process is not None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "redis.conf"
         config.write_text("\n".join(self._config()) + "\n", encoding="utf-8")
         log = self.folder / "redis.log"
-        said_before = log.stat().st_size if log.exists() else 0
+        logged_before = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [program_path("redis-server") or "redis-server", config],
@@ -64,7 +64,7 @@ class RedisServer:
                 stderr=output,
             )
         end = time.monotonic() + _PATIENCE_S
-        while _READY not in log.read_bytes()[said_before:]:
+        while _READY not in log.read_bytes()[logged_before:]:
             if self._process.poll() is not None or time.monotonic() > end:
                 self.kill()
                 raise RuntimeError(f"redis-server on port {self.port}:\n{log.read_text(errors='replace')}")
@@ -80,7 +80,7 @@ class RedisServer:
         return [*config, f'requirepass "{self.password}"'] if self.password else config
 
     def kill(self) -> None:
-        """As with kill -9."""
+        """Send SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""docs/conformance.md says of each requirement once whether it is kept, and names only tests that exist."""
+"""docs/conformance.md has one row for each requirement, and names only tests that exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _rows(text: str) -> list[list[str]]:
-    """The rows of a table without its two lines at the head."""
+    """The rows of a table without its two header lines."""
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     return [_cells(line) for line in lines if not line.startswith(("| --- ", "| requires ", "| case ", "| R |"))]
 
@@ -44,16 +44,16 @@ def test_every_requirement_of_v36_has_exactly_one_row() -> None:
     assert [row[0] for row in _requirements()] == [f"R-{number:02}" for number in _NUMBERS]
 
 
-def test_every_row_says_what_is_asked_what_is_done_and_whether_that_keeps_it() -> None:
+def test_every_row_has_the_requirement_the_implementation_and_the_result() -> None:
     for number, level, asked, done, kept, shown in _requirements():
         assert level in _LEVELS, number
         assert kept in (_KEPT, _NOTED, _AS_A_SERVER, _NOT_KEPT), number
         assert asked, number
         assert done, number
-        assert _TEST.search(shown) or kept == _NOT_KEPT, f"{number} is said to be kept, and no test shows it"
+        assert _TEST.search(shown) or kept == _NOT_KEPT, f"{number} is marked as kept, but no test is named"
 
 
-def test_the_numbers_at_the_head_are_those_of_the_table() -> None:
+def test_the_numbers_in_the_introduction_match_the_table() -> None:
     states = [row[4] for row in _requirements()]
     head = " ".join(_TEXT.split("## ")[0].split())
     kept, noted, served, unkept = (states.count(state) for state in (_KEPT, _NOTED, _AS_A_SERVER, _NOT_KEPT))
@@ -65,7 +65,7 @@ def test_the_numbers_at_the_head_are_those_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("heading", _SECTIONS_WITH_TESTS)
-def test_every_other_duty_and_decision_is_shown_by_a_test(heading: str) -> None:
+def test_every_other_duty_and_decision_names_a_test(heading: str) -> None:
     (section,) = [part for part in _TEXT.split("\n## ") if part.startswith(heading)]
     rows = _rows(section)
     assert len(rows) > 5
@@ -73,7 +73,7 @@ def test_every_other_duty_and_decision_is_shown_by_a_test(heading: str) -> None:
     assert not unshown
 
 
-def test_every_test_that_is_named_exists() -> None:
+def test_every_named_test_exists() -> None:
     named = _TEST.findall(_TEXT)
     assert len(named) > 100
     missing = [

@@ -1,4 +1,4 @@
-"""The files in deploy/ are accepted by the programs that they are written for."""
+"""The files in deploy/ are accepted by systemd and nft."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXPOSURE_TENTHS = "20"  # of 100; systemd calls anything up to 40 medium
 
 @pytest.mark.needs("systemd-analyze")
 @pytest.mark.parametrize("name", _UNITS)
-def test_systemd_knows_every_line_of_the_unit_and_finds_it_hardened(name: str, tmp_path: Path) -> None:
+def test_systemd_accepts_every_line_of_the_unit_and_rates_it_hardened(name: str, tmp_path: Path) -> None:
     text = (_DEPLOY / "systemd" / name).read_text(encoding="utf-8")
     unit = tmp_path / name
     unit.write_text(text.replace("/opt/sealbus/bin/sealbus", "/bin/true"), encoding="utf-8")
@@ -33,7 +33,7 @@ def test_systemd_knows_every_line_of_the_unit_and_finds_it_hardened(name: str, t
 def test_the_firewall_example_loads_and_loads_again(tmp_path: Path) -> None:
     apart = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-root-user", "--net")
     if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("needs a network namespace of its own, which this machine does not give")
+        pytest.skip("needs its own network namespace, which this machine does not allow")
     rules = tmp_path / "sealbus.nft"
     text = (_DEPLOY / "nftables" / "sealbus.nft").read_text(encoding="utf-8")
     rules.write_text(text.replace('"sealbus"', "0", 1), encoding="utf-8")  # the user need not exist here

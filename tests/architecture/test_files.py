@@ -1,4 +1,4 @@
-"""The checkout is nobody's machine: no registry host, no path of a workplace, no link that leads nowhere."""
+"""No file depends on one machine: no registry host, no path of a workplace, no broken link between documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users|opt/wheels)/[
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 
 
-def test_no_file_names_a_package_registry_or_a_path_of_somebodys_machine() -> None:
+def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{number} {found[0]}"
         for path in files()
@@ -28,7 +28,7 @@ def test_no_file_names_a_package_registry_or_a_path_of_somebodys_machine() -> No
     assert not wrong, "\n".join(wrong)
 
 
-def test_links_between_documents_lead_somewhere() -> None:
+def test_links_between_documents_are_not_broken() -> None:
     broken = [
         f"{path.relative_to(ROOT)}: {link}"
         for path in files()
@@ -39,7 +39,7 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert not broken, "\n".join(broken)
 
 
-def test_make_lists_every_target_that_it_has() -> None:
+def test_make_without_a_target_lists_every_target() -> None:
     text = _text(ROOT / "Makefile")
     phony = set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split())
     shown = subprocess.run(

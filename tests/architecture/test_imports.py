@@ -1,4 +1,4 @@
-"""Who may import whom: the contracts of pyproject.toml, and that packages are entered by the front door."""
+"""The import contracts of pyproject.toml are kept, and other packages are imported through their `__init__` only."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from architecture.tree import ROOT, Module, modules
 
 def test_the_import_contracts_are_kept() -> None:
     program = (
-        "import sys; sys.path.insert(0, 'src'); "  # this checkout, whatever is installed
+        "import sys; sys.path.insert(0, 'src'); "  # this checkout, not an installed version
         "from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_outside_a_package_only_its_front_door_is_imported() -> None:
+def test_a_module_of_another_package_is_never_imported_directly() -> None:
     deep = [place for module in modules() for place in _deep_imports(module)]
     assert not deep, "\n".join(deep)
 

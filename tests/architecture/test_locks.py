@@ -1,4 +1,4 @@
-"""What is installed is what was reviewed: every requirement pinned and hashed, from wherever it is fetched."""
+"""Every requirement is pinned and hashed, so that the installed files are the reviewed ones from any source."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _PIN = re.compile(r"([a-z0-9-]+)==([A-Za-z0-9.]+)(?: ; [^\\]+?)?((?: --hash=sha2
 
 
 @pytest.mark.parametrize("name", _LOCKS)
-def test_every_requirement_is_pinned_and_hashed_and_nothing_else_stands_in_the_lock(name: str) -> None:
+def test_a_lock_contains_only_pinned_and_hashed_requirements(name: str) -> None:
     loose = [line[:80] for line in _requirements(name) if not _PIN.fullmatch(line)]
     assert loose == [], "an option, a host, a file or a requirement without version and hash"
 
 
 @pytest.mark.parametrize("name", _LOCKS)
-def test_the_lock_covers_what_the_project_asks_for(name: str) -> None:
+def test_the_lock_covers_the_requirements_of_the_project(name: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"]
     extras = [entry for entries in project["project"]["optional-dependencies"].values() for entry in entries]
     asked = [*project["project"]["dependencies"], *extras, *groups["build"]]
     asked += groups["test"] if name == "test.lock" else []
     names = {re.split(r"[^\w.-]", entry)[0].lower() for entry in asked if isinstance(entry, str)}
-    assert names - _pins(name).keys() == {"sealbus"}, "one extra of its own builds on another"
+    assert names - _pins(name).keys() == {"sealbus"}, "one extra of the project includes another"
 
 
-def test_the_tests_run_on_the_very_versions_that_are_shipped() -> None:
+def test_the_tests_run_on_the_shipped_versions() -> None:
     assert _pins("run.lock").items() - _pins("test.lock").items() == set()
 
 

@@ -52,7 +52,7 @@ def _listed(module: Module) -> list[str] | None:
 
 
 def _defined(module: Module) -> Iterator[str]:
-    """Names that the module itself makes and does not hide."""
+    """Public names that the module itself defines."""
     for node in top_level(module):
         names: list[str] = []
         if isinstance(node, _DEFINITIONS):
@@ -65,7 +65,7 @@ def _defined(module: Module) -> Iterator[str]:
 
 
 def _imported(module: Module, *, own: bool) -> Iterator[str]:
-    """Names that a package's front door brings in: from its own modules (`own`), or from elsewhere in Sealbus."""
+    """Names that the `__init__` of a package imports: from its own modules (`own`), or from other packages of Sealbus."""
     if not module.is_package:
         return
     for node in [*top_level(module), *_lazy(module)]:
@@ -76,7 +76,7 @@ def _imported(module: Module, *, own: bool) -> Iterator[str]:
 
 
 def _lazy(module: Module) -> Iterator[ast.stmt]:
-    """What a front door with a `__getattr__` imports at first use stands under `if TYPE_CHECKING`."""
+    """The imports under `if TYPE_CHECKING` of an `__init__` with a `__getattr__`, which makes them at first use."""
     if any(isinstance(node, _FUNCTIONS) and node.name == "__getattr__" for node in module.tree.body):
         for node in module.tree.body:
             if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":

@@ -1,4 +1,4 @@
-"""Sizes stay human, errors are not swallowed, and nothing that weakens security goes by a harmless name."""
+"""Sizes are bounded, exceptions are not swallowed, and a name that weakens security contains `unsafe`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_modules_classes_and_functions_stay_small() -> None:
     _compare(too_long, LONG)
 
 
-def test_everything_is_caught_only_where_a_reason_is_written_down() -> None:
+def test_every_blind_except_has_a_written_reason() -> None:
     blind = {name: module.at(node) for module in modules() for name, node in _blind_handlers(module)}
     _compare(blind, BLIND_EXCEPT)
 
 
-def test_what_weakens_security_is_named_unsafe() -> None:
+def test_names_that_weaken_security_contain_unsafe() -> None:
     weak = {f"{module.name}: {name}": module.at(node) for module in modules() for name, node in _weak_names(module)}
     _compare(weak, WEAK_NAMES)
 
@@ -65,7 +65,7 @@ def test_only_the_command_line_prints() -> None:
 def _compare(found: dict[str, str], exempted: dict[str, str]) -> None:
     unexplained = [f"{name}: {place}" for name, place in found.items() if name not in exempted]
     assert not unexplained, "\n".join(unexplained)
-    assert exempted.keys() - found.keys() == set(), "the rule is kept there by now: take the exemption away"
+    assert exempted.keys() - found.keys() == set(), "the rule is kept there now: remove the exemption"
 
 
 def _too_long(module: Module) -> Iterator[tuple[str, str]]:
@@ -85,7 +85,7 @@ def _lines(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def _blind_handlers(module: Module) -> Iterator[tuple[str, ast.ExceptHandler]]:
-    """Handlers of everything that do not raise it again, by the function they stand in."""
+    """Handlers that catch every exception without raising it again, by their function."""
     owners = {id(inner): name for name, function in functions(module) for inner in ast.walk(function)}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ExceptHandler) and _catches_everything(node) and not _raises_again(node):
@@ -105,7 +105,7 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
 
 
 def _weak_names(module: Module) -> Iterator[tuple[str, ast.AST]]:
-    """Parameters, fields, arguments and keys that sound like a switch for a check. `verify` as a function is a deed."""
+    """Parameters, fields, arguments and keys that look like a switch for a check. A function may be named `verify`."""
     for node in ast.walk(module.tree):
         name = ""
         match node:

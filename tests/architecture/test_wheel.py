@@ -1,4 +1,4 @@
-"""The wheel carries the whole package and nothing else, and works where there is no checkout."""
+"""The wheel contains the whole package and no other file, and works without a checkout."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ url = "tcp://127.0.0.1:5020"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built by way of the source archive, so that one is proved complete as well."""
+    """Built from the source archive, which shows that the archive is complete too."""
     folder = tmp_path_factory.mktemp("dist")
     _run(folder, sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
     (found,) = folder.glob("*.whl")
@@ -57,7 +57,7 @@ def test_an_example_policy_is_in_the_wheel(wheel: Path) -> None:
     assert policies != []
 
 
-def test_the_core_is_small_and_is_library_gateway_wrap_and_authority(wheel: Path, tmp_path: Path) -> None:
+def test_the_core_is_small_and_contains_library_gateway_wrap_and_authority(wheel: Path, tmp_path: Path) -> None:
     parts = _closure("core")
     assert len(parts) < 15, sorted(parts)
     assert (
@@ -92,11 +92,11 @@ def test_the_core_is_small_and_is_library_gateway_wrap_and_authority(wheel: Path
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
-def test_a_command_that_lacks_a_part_says_what_to_install(
+def test_a_command_that_lacks_an_extra_names_it(
     core: Path, tmp_path: Path, command: tuple[str, ...], extra: str
 ) -> None:
     done = subprocess.run([core / "sealbus", *command], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode in (1, 2), "the connection failed, or the command could not begin"
+    assert done.returncode in (1, 2), "the connection failed, or the command could not start"
     (line,) = done.stderr.splitlines()
     assert f'pip install "sealbus[{extra}]"' in line
 
@@ -113,7 +113,7 @@ def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _closure(extra: str) -> dict[str, Distribution]:
-    """The distributions that `pip install sealbus[extra]` brings, as they are installed in this environment."""
+    """The distributions that `pip install sealbus[extra]` installs, as they are in this environment."""
     found: dict[str, Distribution] = {}
     waiting = [("sealbus", extra)]
     while waiting:
@@ -133,7 +133,7 @@ def _closure(extra: str) -> dict[str, Distribution]:
 
 
 def _install(wheel: Path, folder: Path, parts: Mapping[str, Distribution]) -> Path:
-    """A new environment with the wheel and with these distributions, lent by this environment. Its bin folder."""
+    """Create an environment with the wheel and links to these distributions; return its bin folder."""
     fresh = folder / "fresh"
     python = fresh / "bin" / "python"
     _run(folder, sys.executable, "-m", "venv", "--without-pip", fresh)

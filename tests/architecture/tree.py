@@ -1,4 +1,4 @@
-"""The checkout as the tests in this folder read it: its files, and its modules as syntax trees. Nothing is imported."""
+"""The files of the checkout, and its modules as syntax trees, for the tests in this folder. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SOURCE = ROOT / "src"
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One module under src: its dotted name, where it is, and what it says."""
+    """One module under src: its dotted name, path, text and syntax tree."""
 
     name: str
     path: Path
@@ -34,11 +34,11 @@ class Module:
 
     @property
     def package(self) -> str:
-        """The package directly under sealbus that it belongs to: `protocol` for `sealbus.protocol.mbap`."""
+        """Its package directly under sealbus: `protocol` for `sealbus.protocol.mbap`."""
         return self.name.split(".")[1] if "." in self.name else ""
 
     def at(self, node: ast.AST) -> str:
-        """Where a node stands, as an editor opens it."""
+        """The position of a node, as an editor opens it."""
         return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
 
 
@@ -58,7 +58,7 @@ def modules() -> tuple[Module, ...]:
 
 @cache
 def files() -> tuple[Path, ...]:
-    """Every file of the checkout that git would not ignore. Git itself is not asked, so an unpacked copy works too."""
+    """Every file of the checkout that git would not ignore. It does not call git, so an unpacked copy works too."""
     lines = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     ignored = [".git", *(line.strip("/") for line in lines if not line.startswith("#"))]
 

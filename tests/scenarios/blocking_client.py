@@ -1,7 +1,7 @@
-"""A client on a blocking TLS socket, for what asyncio hides: sessions to resume, and goodbyes left unanswered.
+"""A client on a blocking TLS socket. It gives access to sessions and skips close_notify, which asyncio does not allow.
 
-first = await talk(plant, context, adu(1, read_holding(0, 1)))
-again = await talk(plant, context, adu(2, read_holding(0, 1)), resume=first.session)
+first = await request_once(plant, context, adu(1, read_holding(0, 1)))
+again = await request_once(plant, context, adu(2, read_holding(0, 1)), resume=first.session)
 assert again.resumed
 """
 
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scenarios.plant import Plant
 
-__all__ = ["Talked", "dial_blocking", "talk"]
+__all__ = ["BlockingResult", "dial_blocking", "request_once"]
 
 _PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
-class Talked:
+class BlockingResult:
     """One connection: the answer (b"" for none), whether it resumed a session, and the session to resume next time."""
 
     answer: bytes
@@ -31,15 +31,15 @@ class Talked:
     session: ssl.SSLSession | None
 
 
-async def talk(
+async def request_once(
     plant: Plant, context: ssl.SSLContext, request: bytes, *, resume: ssl.SSLSession | None = None
-) -> Talked:
-    """Connect, ask once, read one answer, close."""
-    return await asyncio.to_thread(_talk, plant.port, context, request, resume)
+) -> BlockingResult:
+    """Connect, send one request, read one answer and close."""
+    return await asyncio.to_thread(_request_once, plant.port, context, request, resume)
 
 
 def dial_blocking(port: int, context: ssl.SSLContext, resume: ssl.SSLSession | None = None) -> ssl.SSLSocket:
-    """A TLS socket to this port on loopback. Not for the event loop's thread."""
+    """Open a TLS socket to this port on loopback. It blocks: do not call it in the thread of the event loop."""
     sock = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_S)
     try:
         return context.wrap_socket(sock, server_hostname="127.0.0.1", session=resume)
@@ -48,14 +48,14 @@ def dial_blocking(port: int, context: ssl.SSLContext, resume: ssl.SSLSession | N
         raise
 
 
-def _talk(port: int, context: ssl.SSLContext, request: bytes, resume: ssl.SSLSession | None) -> Talked:
+def _request_once(port: int, context: ssl.SSLContext, request: bytes, resume: ssl.SSLSession | None) -> BlockingResult:
     try:
         tls = dial_blocking(port, context, resume)
     except (ssl.SSLError, ConnectionError):
-        return Talked(b"", resumed=False, session=None)
+        return BlockingResult(b"", resumed=False, session=None)
     with contextlib.closing(tls):
         answer = b""
         with contextlib.suppress(ssl.SSLError, ConnectionError):
             tls.sendall(request)
             answer = tls.recv(260)
-        return Talked(answer, resumed=bool(tls.session_reused), session=tls.session)
+        return BlockingResult(answer, resumed=bool(tls.session_reused), session=tls.session)

@@ -1,10 +1,10 @@
-"""A conversation as Wireshark sees it: bytes written into a capture file by hand, and read again by tshark.
+"""Check bytes with Wireshark: they are written into a capture file and decoded by tshark.
 
     dissected = dissect(tmp_path, [(TO_SERVER, request), (TO_CLIENT, answer)], port=502)
     assert dissected[1]["modbus.regval_uint16"] == ["7"]
 
-The capture is made, not taken, so nobody needs the right to listen to an interface. Each piece is a TCP segment of one
-connection, in raw IPv4 packets without any link layer.
+The capture is generated and not taken from an interface, so no privilege is needed. Each piece is a TCP segment of
+one connection, in raw IPv4 packets without a link layer.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["TO_CLIENT", "TO_SERVER", "Conversation", "Packet", "Said", "dissect", "overheard"]
+__all__ = ["TO_CLIENT", "TO_SERVER", "Conversation", "Packet", "Segments", "dissect", "recording_proxy"]
 
 TO_SERVER, TO_CLIENT = True, False
 
-Said = list[tuple[bool, bytes]]
-"""Pieces of a conversation with their directions."""
+Segments = list[tuple[bool, bytes]]
+"""Direction and bytes of each segment."""
 
 Packet = dict[str, list[str]]
-"""The fields of a packet that are there, each with all its values in the order of their bytes."""
+"""The fields that are present in a packet, each with all its values in the order of their bytes."""
 
 _MAGIC, _RAW_IP = 0xA1B2C3D4, 101
 _SYN, _ACK, _PUSH = 0x02, 0x10, 0x08
@@ -51,7 +51,7 @@ class Conversation:
         self._add(TO_CLIENT, b"", _SYN | _ACK)
         self._add(TO_SERVER, b"", _ACK)
 
-    def say(self, direction: bool, data: bytes) -> None:
+    def add_segment(self, direction: bool, data: bytes) -> None:
         """One segment with `data`, at most 65,000 bytes."""
         self._add(direction, data, _PUSH | _ACK)
 
@@ -77,14 +77,14 @@ class Conversation:
 
 
 @contextlib.asynccontextmanager
-async def overheard(port: int) -> AsyncIterator[tuple[int, Said]]:
-    """A port on loopback that leads to `port`, and all that is said over it, as it came."""
-    said: Said = []
+async def recording_proxy(port: int) -> AsyncIterator[tuple[int, Segments]]:
+    """A port on loopback that forwards to `port`, and a growing list of the segments in both directions."""
+    segments: Segments = []
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: bool) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(16384):
-                said.append((direction, data))
+                segments.append((direction, data))
                 writer.write(data)
         writer.close()
 
@@ -94,7 +94,7 @@ async def overheard(port: int) -> AsyncIterator[tuple[int, Said]]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
-        yield server.sockets[0].getsockname()[1], said
+        yield server.sockets[0].getsockname()[1], segments
     finally:
         server.close()
         await asyncio.sleep(0)
@@ -102,24 +102,24 @@ async def overheard(port: int) -> AsyncIterator[tuple[int, Said]]:
 
 def dissect(
     folder: Path,
-    said: Iterable[tuple[bool, bytes]],
+    segments: Iterable[tuple[bool, bytes]],
     *,
     port: int,
     fields: Sequence[str],
     only: str = "tcp.len > 0",
     options: Sequence[object] = (),
 ) -> list[Packet]:
-    """What tshark makes of a conversation on `port`: `fields` of each segment that passes the filter `only`, in order.
+    """Decode a connection on `port` with tshark; return `fields` of each segment that passes the filter `only`.
 
-    Fails when it finds anything malformed. `options` are further ones of tshark, such as ("-d", "tcp.port==5,mbrtu").
+    Fails if tshark reports a malformed packet. `options` are more options of tshark, such as ("-d", "tcp.port==5,mbrtu").
     """
     conversation = Conversation(port)
-    for direction, data in said:
-        conversation.say(direction, data)
-    asked = [word for name in (*fields, "_ws.malformed") for word in ("-e", name)]
-    command = ("tshark", "-n", "-r", conversation.save(folder / "talk.pcap"), "-Y", only, *options)
-    done = run(*command, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=/s", *asked, within_s=_PATIENCE_S)
-    assert done.status == 0, done.said
+    for direction, data in segments:
+        conversation.add_segment(direction, data)
+    wanted = [word for name in (*fields, "_ws.malformed") for word in ("-e", name)]
+    command = ("tshark", "-n", "-r", conversation.save(folder / "connection.pcap"), "-Y", only, *options)
+    done = run(*command, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=/s", *wanted, within_s=_PATIENCE_S)
+    assert done.status == 0, done.output
     packets = [_packet(line, (*fields, "_ws.malformed")) for line in done.stdout.splitlines()]
     assert not [packet for packet in packets if "_ws.malformed" in packet], packets
     return packets

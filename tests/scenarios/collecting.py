@@ -1,8 +1,8 @@
-"""A collector to try promises on: the real one, over real sockets, with sinks that keep what they are given.
+"""A real polling engine over real sockets, with sinks that record their input.
 
 async with open_collector(tmp_path) as site:
-    site.apply(connection(1, device.url, tags=neighbours(30)))
-    await site.value_of(7, is_good(7))
+    site.apply(connection(1, device.url, *neighbours(30)))
+    await site.wait_for_good(1007, 7)
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ __all__ = ["LOOPBACK", "Site", "connection", "neighbours", "open_collector", "sa
 
 LOOPBACK = "127.0.0.1 *"
 _PATIENCE_S = 20.0
-"""When a wait has failed; it ends as soon as what is waited for is there."""
+"""The deadline of a wait. A wait ends as soon as its condition holds."""
 
 
 def neighbours(count: int, *, first: int = 0, **options: Any) -> tuple[TagPlan, ...]:
-    """Tags at holding registers in a row; the id of each is 1000 more than its register."""
+    """Tags at consecutive holding registers. The id of a tag is its register plus 1000."""
     options.setdefault("interval_s", 0.1)
     return tuple(
         TagPlan(id=1000 + address, place=f"holding:{address}", **options) for address in range(first, first + count)
@@ -47,13 +47,13 @@ def neighbours(count: int, *, first: int = 0, **options: Any) -> tuple[TagPlan, 
 
 
 def connection(number: int, url: str, *tags: TagPlan, **options: Any) -> ConnectionPlan:
-    """A connection with one device, both of this id; with `devices` those instead."""
+    """A connection with one device, both with this id. `devices` replaces the device."""
     devices = options.pop("devices", (DevicePlan(id=number, unit_id=options.pop("unit_id", 1), tags=tags),))
     return ConnectionPlan(id=number, url=url, devices=devices, **options)
 
 
 def save_identity(folder: Path, root: pki.Credential, *, role: str | None = "Viewer", trusts: pki.Credential) -> None:
-    """The three files of an identity."""
+    """Write the three files of an identity."""
     folder.mkdir(parents=True, exist_ok=True)
     leaf = pki.make_leaf(root, role=role)
     (folder / "certificate.pem").write_bytes(leaf.pem)
@@ -64,7 +64,7 @@ def save_identity(folder: Path, root: pki.Credential, *, role: str | None = "Vie
 
 @dataclass
 class Site:
-    """A collector and what came out of it."""
+    """A polling engine and its output."""
 
     identities: Path
     samples: list[Sample] = field(default_factory=list)
@@ -84,30 +84,32 @@ class Site:
     ) -> None:
         self.collector.apply(Plan(connections=connections, networks=tuple(networks), calculated=tuple(calculated)))
 
-    def of(self, tag_id: int) -> list[Sample]:
-        """All samples of a tag, as they were published."""
+    def samples_of(self, tag_id: int) -> list[Sample]:
+        """All published samples of a tag."""
         return [sample for sample in self.samples if sample.tag_id == tag_id]
 
     def last(self, tag_id: int) -> Sample | None:
-        """What was told of a tag last."""
+        """The newest published sample of a tag."""
         return next((sample for sample in reversed(self.samples) if sample.tag_id == tag_id), None)
 
-    async def sees(self, tag_id: int, condition: Callable[[Sample], bool], *, within_s: float = _PATIENCE_S) -> Sample:
-        """Wait until what was told of a tag last is like that."""
+    async def wait_for(
+        self, tag_id: int, condition: Callable[[Sample], bool], *, within_s: float = _PATIENCE_S
+    ) -> Sample:
+        """Wait until the newest sample of a tag meets the condition."""
         await until(lambda: (last := self.last(tag_id)) is not None and condition(last), within_s=within_s)
         found = self.last(tag_id)
         assert found is not None
         return found
 
-    async def sees_good(self, tag_id: int, value: object = None) -> Sample:
-        """Wait until a tag is good, and has this value if one is given."""
-        return await self.sees(tag_id, lambda it: it.quality is Quality.GOOD and value in (None, it.value))
+    async def wait_for_good(self, tag_id: int, value: object = None) -> Sample:
+        """Wait until a tag is good and, if a value is given, has it."""
+        return await self.wait_for(tag_id, lambda it: it.quality is Quality.GOOD and value in (None, it.value))
 
-    async def sees_bad(self, tag_id: int, reason: Reason) -> Sample:
+    async def wait_for_bad(self, tag_id: int, reason: Reason) -> Sample:
         """Wait until a tag is bad for this reason."""
-        return await self.sees(tag_id, lambda it: (it.quality, it.reason) == (Quality.BAD, reason))
+        return await self.wait_for(tag_id, lambda it: (it.quality, it.reason) == (Quality.BAD, reason))
 
-    async def carry_out(self, command: Command, *, within_s: float = 2 * _PATIENCE_S) -> CommandResult:
+    async def execute(self, command: Command, *, within_s: float = 2 * _PATIENCE_S) -> CommandResult:
         """Submit a command and wait for its one result."""
         known = len(self.reports)
         self.collector.submit(command)
@@ -122,7 +124,7 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def open_collector(folder: Path, **ports: Any) -> AsyncIterator[Site]:
-    """A collector that runs; `ports` replaces some of its ports."""
+    """A running engine. `ports` replaces some of its ports."""
     site = Site(folder / "identities")
     ports.setdefault("clock", SampleClock())
     site.collector = PollingEngine(

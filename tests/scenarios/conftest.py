@@ -1,4 +1,4 @@
-"""The plant of a scenario, on the event loop that the gateway really runs on."""
+"""Fixtures of the scenarios: a plant, and the event loop that the gateway uses in production."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
 
 
 @pytest.fixture(autouse=True)
-def no_error_goes_unnoticed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """An error that ends in the event loop, where nobody hears of it, fails the test."""
+def no_error_is_lost_in_the_event_loop(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail the test if asyncio logged an error that no code caught."""
     yield
-    heard = [
+    errors = [
         record for record in caplog.get_records("call") if record.name == "asyncio" and record.levelno >= logging.ERROR
     ]
-    assert not heard, "\n".join(record.getMessage() for record in heard)
+    assert not errors, "\n".join(record.getMessage() for record in errors)

@@ -1,11 +1,12 @@
-"""A gateway as the program that runs, `sealbus gateway`, in front of a device of this process.
+"""A gateway as a separate process, `sealbus gateway`, in front of a device in the test process.
 
     async with open_gateway_program(tmp_path) as gateway:
         client = await gateway.connect()
         gateway.program.process.send_signal(signal.SIGTERM)
-        assert await gateway.ended() == 0
+        assert await gateway.wait_for_exit() == 0
 
-Certificates and policy are those of the plant. What blocks runs in a thread, so that the device goes on answering.
+It uses the certificates and the policy of `plant`. Blocking calls run in a thread, so that the device keeps
+answering.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pki
-from scenarios.plant import PATIENCE_S, POLICY, ScriptedDevice, Wire, open_device
+from scenarios.plant import PATIENCE_S, POLICY, RawClient, ScriptedDevice, open_device
 from scenarios.programs import Program, Programs, sealbus
 from sealbus.records import read
 
@@ -33,7 +34,7 @@ __all__ = ["GatewayProgram", "open_gateway_program", "write_gateway_files"]
 def write_gateway_files(
     folder: Path, *, device_port: int, device: str = "", gateway: str = "", limits: str = ""
 ) -> pki.Credential:
-    """Certificates, policy.toml and gateway.toml with these further lines in its tables. Returns the authority."""
+    """Write certificates, policy.toml, and gateway.toml with these extra lines in its tables. Returns the authority."""
     root = pki.make_root()
     pki.save_trust(folder / "ca.crt", root)
     pki.make_leaf(root, hosts=["127.0.0.1"]).save(folder, "gateway")
@@ -72,27 +73,27 @@ class GatewayProgram:
     programs: Programs
     program: Program
     port: int
-    wires: list[Wire] = field(default_factory=list)
+    wires: list[RawClient] = field(default_factory=list)
 
-    async def connect(self, role: str = "Operator", **options: Any) -> Wire:
+    async def connect(self, role: str = "Operator", **options: Any) -> RawClient:
         """A client with a fresh certificate; the options are those of `pki.make_leaf`."""
         leaf = pki.make_leaf(self.root, role=role, **options)
         certificate, key = leaf.save(self.folder, f"client-{len(self.wires)}")
         context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
         context.load_cert_chain(certificate, key)
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context))
+        wire = RawClient(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context))
         self.wires.append(wire)
         return wire
 
-    async def says(self, pattern: str) -> str:
-        """The next line with `pattern` in it."""
+    async def wait_for_line(self, pattern: str) -> str:
+        """Wait for the next line that contains `pattern` and return it."""
         return (await asyncio.to_thread(self.program.wait_for, pattern)).string
 
-    async def ended(self) -> int:
-        """Wait for its end; its exit status."""
+    async def wait_for_exit(self) -> int:
+        """Wait until it has ended and return its exit status."""
         return await asyncio.to_thread(self.program.process.wait, 2 * PATIENCE_S)
 
-    async def listens_no_more(self) -> None:
+    async def wait_until_refused(self) -> None:
         """Wait until connections are refused."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
@@ -117,7 +118,7 @@ class GatewayProgram:
 async def open_gateway_program(
     folder: Path, *options: str, environment: Mapping[str, str] | None = None, **lines: str
 ) -> AsyncIterator[GatewayProgram]:
-    """Start it with these options; `lines` go to `write_gateway_files`."""
+    """Start a gateway with these options. `lines` go to `write_gateway_files`."""
     async with open_device() as device:
         root = write_gateway_files(folder, device_port=device.port, **lines)
         programs = Programs()

@@ -1,11 +1,11 @@
-"""`openssl s_client` as a client of the plant: a TLS stack that is set up by its command line and tells all it saw.
+"""`openssl s_client` as a client of the plant: a TLS stack with every option, which prints each message it receives.
 
-    talk = await s_client(plant, "-tls1_2", identity=plant.issue(role="Viewer"), requests=[adu(1, read_holding(0, 1))])
-    assert talk.cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
-    assert talk.answers == [adu(1, words(0))]
+    result = await s_client(plant, "-tls1_2", identity=plant.issue(role="Viewer"), requests=[adu(1, read_holding(0, 1))])
+    assert result.cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
+    assert result.answers == [adu(1, words(0))]
 
-It trusts the plant's authority, sends what it is given once the handshake is over, and ends when all is answered. A
-client that is refused ends by itself; `alert` is then the number of the fatal alert that it was sent.
+It trusts the authority of the plant, sends its input after the handshake, and ends when all requests are answered. If
+the gateway refuses the client, `alert` is the number of the fatal alert that it sent.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
     from scenarios.plant import Plant
 
-__all__ = ["Talk", "openssl", "s_client"]
+__all__ = ["SClientResult", "openssl", "s_client"]
 
 _PATIENCE_S = 30.0
-_PIPE_BYTES = 65536  # as much as a pipe holds before a write waits
+_PIPE_BYTES = 65536  # bytes that a pipe takes before a write blocks
 _HEADER_BYTES = 6
 
 
 @dataclass(frozen=True)
-class Talk:
-    """What s_client printed, and the answers among it."""
+class SClientResult:
+    """The output of s_client, and the answers found in it."""
 
     output: bytes
     answers: list[bytes]
@@ -45,7 +45,7 @@ class Talk:
 
     @property
     def alert(self) -> int | None:
-        """The fatal alert that it got, by number."""
+        """The number of the fatal alert that it received."""
         found = re.search(r"SSL alert number (\d+)", self.text)
         return int(found[1]) if found else None
 
@@ -63,12 +63,12 @@ class Talk:
 
     @property
     def received_records(self) -> list[tuple[int, int]]:
-        """Content type and length in bytes of each record that came, as its header says; needs the option -msg."""
+        """Content type and length in bytes of each received record, from its header. Needs the option -msg."""
         headers = re.findall(r"<<< .*RecordHeader .*\n +(\w\w) \w\w \w\w (\w\w) (\w\w)", self.text)
         return [(int(kind, 16), int(high + low, 16)) for kind, high, low in headers]
 
     def handshake_messages(self, direction: str = "<<<") -> list[str]:
-        """The names of the handshake messages that came (or with ">>>" went); needs the option -msg."""
+        """The names of the handshake messages received (with ">>>": sent). Needs the option -msg."""
         return re.findall(rf"{direction} .*Handshake .*, (\w+)", self.text)
 
     def _negotiated(self, group: int) -> str:
@@ -82,8 +82,8 @@ async def s_client(
     *options: str | Path,
     identity: tuple[Path, Path] | None = None,
     requests: Iterable[bytes] = (),
-) -> Talk:
-    """Connect with these options and send `requests` in one go; give up what is not answered in time."""
+) -> SClientResult:
+    """Connect with these options and send `requests` at once. Requests without an answer in time have none in the result."""
     own = ("-cert", identity[0], "-key", identity[1]) if identity else ()
     words = ("openssl", "s_client", "-connect", f"127.0.0.1:{plant.port}", "-CAfile", plant.folder / "ca.crt")
     wanted = list(requests)
@@ -100,11 +100,11 @@ async def s_client(
                 if wanted and len(answers) == len(wanted):
                     filled.close()
             await process.wait()
-    return Talk(output, answers)
+    return SClientResult(output, answers)
 
 
 async def openssl(*words: str | Path) -> str:
-    """Run another openssl command and give its stdout."""
+    """Run another openssl command and return its stdout."""
     process = await asyncio.create_subprocess_exec("openssl", *map(str, words), stdin=DEVNULL, stdout=PIPE)
     stdout, _ = await process.communicate()
     assert process.returncode == 0
@@ -113,9 +113,9 @@ async def openssl(*words: str | Path) -> str:
 
 @contextlib.contextmanager
 def _filled_pipe(content: bytes) -> Iterator[tuple[int, BinaryIO]]:
-    """The read end of a pipe that holds `content`, and its write end: closing that is the end of the input.
+    """The read end of a pipe that holds `content`, and its write end. Closing the write end ends the input.
 
-    Filled before its reader starts, and both ends are kept: a reader that has ended cannot break the write.
+    The pipe is filled before its reader starts and both ends stay open, so a reader that exits cannot break the write.
     """
     assert len(content) <= _PIPE_BYTES
     reading, writing = os.pipe()
@@ -125,7 +125,7 @@ def _filled_pipe(content: bytes) -> Iterator[tuple[int, BinaryIO]]:
 
 
 def _answer(output: bytes, request: bytes) -> bytes | None:
-    """The ADU with the transaction id of `request`: s_client prints what comes as it is, between its own words."""
+    """Find the ADU with the transaction id of `request`. s_client prints received bytes between its own messages."""
     start = output.find(request[:4])
     if start < 0 or len(output) < start + _HEADER_BYTES:
         return None

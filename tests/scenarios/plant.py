@@ -1,4 +1,4 @@
-"""A plant to try promises on: a real gateway, real TLS on loopback, a device that does as the test says.
+"""The fixture of most scenarios: a real gateway, real TLS on loopback, and a device that is scripted by the test.
 
     async def test_...(plant: Plant) -> None:
         viewer = await plant.connect(role="Viewer")
@@ -6,9 +6,8 @@
         assert await viewer.receive(2) == [...]
         assert plant.device.writes == []
 
-`Wire` is a client that has no manners: it sends any bytes in any pieces and returns whole ADUs as they come.
-`ScriptedDevice` answers like an honest device unless the test puts an `answer` function there that says otherwise.
-Everything waits with a deadline; nothing sleeps for luck.
+`RawClient` sends any bytes in any pieces and returns whole ADUs as they arrive. `ScriptedDevice` answers correctly
+unless the test sets another `answer` function. Every wait has a deadline, and no test sleeps for a fixed time.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "POLICY",
     "Plant",
+    "RawClient",
     "ScriptedDevice",
-    "Wire",
     "adu",
     "exception",
     "open_device",
@@ -106,7 +105,7 @@ def exception(function_code: int, exception_code: int) -> bytes:
 
 
 async def until(condition: Callable[[], bool], *, within_s: float = PATIENCE_S) -> None:
-    """Wait until it holds; fails when it does not within `within_s` seconds."""
+    """Wait until the condition holds. Fails after `within_s` seconds."""
     async with asyncio.timeout(within_s):
         while not condition():
             await asyncio.sleep(0.005)
@@ -121,14 +120,15 @@ Answer = Callable[[bytes], "bytes | list[bytes] | Awaitable[bytes | None] | None
 class ScriptedDevice:
     """A plain Modbus device. Holding register n holds n until it is written.
 
-    `answer` may be replaced: it takes a request ADU and returns the bytes to send (one chunk, or several with a turn of
-    the loop between them), or None to stay silent. `requests` are all ADUs that came, `writes` those that write.
+    `answer` may be replaced: it takes a request ADU and returns the bytes to send (one chunk, or several
+    with a turn of the loop between them), or None for no answer. `requests` are all received ADUs, `writes` those of
+    write functions.
     """
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
         self.registers: dict[int, int] = {}
-        self.answer: Answer = self.honest
+        self.answer: Answer = self.normal_answer
         self.connections = 0
         self.live: set[asyncio.StreamWriter] = set()
         self.port = 0
@@ -139,24 +139,24 @@ class ScriptedDevice:
         return [request for request in self.requests if request[7] in (5, 6, 15, 16, 21, 22, 23)]
 
     async def start(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
-        """Listen on loopback, plain or with this context of a server."""
+        """Listen on loopback, without TLS or with this server context."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Listen no more and drop every connection."""
+        """Stop listening and drop every connection."""
         if self._server is not None:
             self._server.close()
         self.drop()
         await asyncio.sleep(0)
 
     def drop(self) -> None:
-        """Cut every connection off."""
+        """Abort every connection."""
         for writer in list(self.live):
             writer.transport.abort()
 
-    def honest(self, request: bytes) -> bytes:
-        """The answer of a device that behaves: functions 3, 4, 5, 6, 15, 16; others are exception 01."""
+    def normal_answer(self, request: bytes) -> bytes:
+        """The answer of a correct device: functions 3, 4, 5, 6, 15, 16; exception 01 for others."""
         function_code = request[7]
         address, value = struct.unpack_from(">HH", request, 8) if len(request) >= 12 else (0, 0)
         if function_code in (3, 4):
@@ -195,7 +195,7 @@ class ScriptedDevice:
 
 @contextlib.asynccontextmanager
 async def open_device(*, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedDevice]:
-    """A device beside that of the plant."""
+    """A device in addition to that of the plant."""
     device = ScriptedDevice()
     await device.start(tls=tls)
     try:
@@ -208,19 +208,19 @@ async def open_device(*, tls: ssl.SSLContext | None = None) -> AsyncIterator[Scr
 
 
 @dataclass
-class Wire:
+class RawClient:
     """A client over a TLS (or plain) stream."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     async def send(self, data: bytes) -> None:
-        """Write bytes as they are."""
+        """Write bytes unchanged."""
         self.writer.write(data)
         await self.writer.drain()
 
     async def receive(self, count: int = 1, *, within_s: float = PATIENCE_S) -> list[bytes]:
-        """The next `count` ADUs, whole. Raises IncompleteReadError when the gateway closes before."""
+        """Return the next `count` whole ADUs. Raises IncompleteReadError if the gateway closes earlier."""
         adus = []
         async with asyncio.timeout(within_s):
             for _ in range(count):
@@ -228,20 +228,20 @@ class Wire:
                 adus.append(head + await self.reader.readexactly(int.from_bytes(head[4:6], "big")))
         return adus
 
-    async def ask(self, request: bytes, *, within_s: float = PATIENCE_S) -> bytes:
+    async def request(self, request: bytes, *, within_s: float = PATIENCE_S) -> bytes:
         """Send one ADU and return its answer."""
         await self.send(request)
         return (await self.receive(within_s=within_s))[0]
 
     async def closed(self, *, within_s: float = PATIENCE_S) -> bytes:
-        """Wait until the gateway closes; returns what came before."""
+        """Wait until the gateway closes the connection; return the bytes received before."""
         async with asyncio.timeout(within_s):
             with contextlib.suppress(ConnectionError, ssl.SSLError):
                 return await self.reader.read()
         return b""
 
     async def close(self) -> None:
-        """Say goodbye. Whoever does not let us go in time is left without one; closing twice is closing once."""
+        """Close with close_notify; abort if the peer does not answer it in time. A second call does nothing."""
         if self.writer.is_closing():
             return
         self.writer.close()
@@ -258,13 +258,13 @@ class Wire:
 
 @dataclass
 class Plant:
-    """A gateway in this process, its device, its authority. Made by `open_plant`."""
+    """A gateway in this process, its device and its authority. Made by `open_plant`."""
 
     folder: Path
     root: pki.Credential
     device: ScriptedDevice
     process: GatewayProcess
-    wires: list[Wire] = field(default_factory=list)
+    wires: list[RawClient] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -276,7 +276,7 @@ class Plant:
         return f"mbaps://127.0.0.1:{self.port}"
 
     def issue(self, **options: Any) -> tuple[Path, Path]:
-        """A client certificate of the plant's authority, as files; the options are those of `pki.make_leaf`."""
+        """Issue a client certificate of the plant's authority, as files. The options are those of `pki.make_leaf`."""
         leaf = pki.make_leaf(options.pop("issuer", self.root), **options)
         return leaf.save(self.folder, f"client-{len(list(self.folder.glob('client-*.crt')))}")
 
@@ -289,22 +289,22 @@ class Plant:
             setattr(context, name, value)
         return context
 
-    async def connect(self, role: str | None = "Operator", **options: Any) -> Wire:
+    async def connect(self, role: str | None = "Operator", **options: Any) -> RawClient:
         """A client with a fresh certificate with `role` (None for no role)."""
         return await self.connect_with(*self.issue(role=role, **options))
 
-    async def connect_with(self, certificate: Path | None, key: Path | None, **limits: Any) -> Wire:
+    async def connect_with(self, certificate: Path | None, key: Path | None, **limits: Any) -> RawClient:
         """A client with this certificate."""
         context = self.client_context(certificate, key, **limits)
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context))
+        wire = RawClient(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context))
         self.wires.append(wire)
         return wire
 
     async def attempt(self, certificate: Path | None, key: Path | None, **limits: Any) -> bytes:
-        """What a client with this certificate is answered when it asks for a register; b"" when it is not let in."""
+        """The answer to a client with this certificate that reads a register; b"" if the connection is refused."""
         try:
             wire = await self.connect_with(certificate, key, **limits)
-            return await wire.ask(adu(1, read_holding(0, 1)))
+            return await wire.request(adu(1, read_holding(0, 1)))
         except (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError):
             return b""
 
@@ -318,7 +318,7 @@ class Plant:
         return [each.record for each in self.stored if isinstance(each.record, kind)]
 
     def change(self, name: str, content: str | bytes) -> None:
-        """Replace a file of the plant as an editor does: whole, under a new inode."""
+        """Replace a file of the plant as an editor does: as a whole, with a new inode."""
         fresh = self.folder / f"{name}.new"
         fresh.write_bytes(content.encode() if isinstance(content, str) else content)
         fresh.replace(self.folder / name)
@@ -335,10 +335,10 @@ async def open_plant(
     identity: str = "",
     root: pki.Credential | None = None,
 ) -> AsyncIterator[Plant]:
-    """A plant whose gateway.toml gets these further lines in its tables [[listener.device]], [gateway], [limits] ...
+    """A plant with these extra lines in the tables [[listener.device]], [gateway], [limits] ... of gateway.toml.
 
-    With lines for `identity` that name a certificate, that one takes the place of the plant's own; `root` signs what it
-    is given before the plant is opened.
+    If the lines for `identity` name a certificate, it replaces that of the plant. `root` replaces the authority, for
+    certificates that are signed before the plant is opened.
     """
     root = root or pki.make_root()
     pki.save_trust(folder / "ca.crt", root)

@@ -1,13 +1,13 @@
-"""Programs that a scenario starts, our own and those of others: heard line by line, waited for, ended with the test.
+"""Start programs, ours and others, read their output line by line, and stop them at the end of the test.
 
     with Programs() as programs:
         device = programs.start("device", compiled("device"))
         port = device.wait_for(r"port (\\d+)")[1]
         application = programs.start("application", compiled("application"), port)
-        assert application.ask("holding 0 3") == "ok 0 0 0"
+        assert application.request("holding 0 3") == "ok 0 0 0"
 
-A program's stdout and stderr come as one stream of lines. Nothing is found out by waiting a while: a line is waited
-for, and when it does not come the test fails with all that the program said.
+stdout and stderr of a program are one stream of lines. A test waits for a line and never for a fixed time; if the line
+does not arrive, the test fails with the whole output.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Done:
     stderr: str
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self.stdout + self.stderr
 
 
@@ -53,7 +53,7 @@ def sealbus(*words: object) -> list[str]:
 
 
 def run(*command: object, input: str | bytes = b"", within_s: float = _PATIENCE_S) -> Done:
-    """Run a program to its end and give all it said. Whoever wants status 0 asserts it."""
+    """Run a program to its end and return its status and output. The caller asserts the status."""
     done = subprocess.run(
         list(map(str, command)),
         input=input.encode() if isinstance(input, str) else input,
@@ -73,13 +73,13 @@ def compile_program(name: str, folder: Path) -> Path:
     """Compile foreign/NAME.c, which uses libmodbus, into `folder`."""
     flags = run("pkg-config", "--cflags", "--libs", "libmodbus").stdout.split()
     built = run("gcc", "-std=gnu11", "-O1", "-Wall", "-Werror", _FOREIGN / f"{name}.c", "-o", folder / name, *flags)
-    assert built.status == 0, built.said
+    assert built.status == 0, built.output
     return folder / name
 
 
 @dataclass
 class Program:
-    """A program that runs. `lines` are those that were read so far."""
+    """A running program. `lines` are the lines read so far."""
 
     name: str
     process: subprocess.Popen[str]
@@ -87,44 +87,46 @@ class Program:
     _coming: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue)
 
     def __post_init__(self) -> None:
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._reader = threading.Thread(target=self._read_lines, daemon=True)
+        self._reader.start()
 
     def wait_for(self, pattern: str, *, within_s: float = _PATIENCE_S) -> re.Match[str]:
-        """Read on until a line has `pattern` in it."""
+        """Read lines until one contains `pattern`."""
         end = time.monotonic() + within_s
         while True:
             if found := re.search(pattern, self._next(end, pattern)):
                 return found
 
     def wait_for_all(self, *patterns: str, within_s: float = _PATIENCE_S) -> None:
-        """Read on until each pattern was in a line, in any order."""
+        """Read lines until each pattern was in one of them, in any order."""
         end, missing = time.monotonic() + within_s, set(patterns)
         while missing:
             line = self._next(end, " and ".join(sorted(missing)))
             missing = {pattern for pattern in missing if not re.search(pattern, line)}
 
-    def ask(self, line: str) -> str:
-        """Write a line to its stdin and read the next one it says."""
+    def request(self, line: str) -> str:
+        """Write a line to stdin and read the next line of output."""
         assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it may have ended: what it said fails the test below
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # it may have ended: then the read below fails the test with its output
             self.process.stdin.write(f"{line}\n")
             self.process.stdin.flush()
         return self._next(time.monotonic() + _PATIENCE_S, f"an answer to {line!r}")
 
-    def hear(self) -> str:
-        """The next line it says."""
+    def read_line(self) -> str:
+        """Read the next line of output."""
         return self._next(time.monotonic() + _PATIENCE_S, "anything more")
 
     def stop(self) -> int:
-        """Ask it to end (SIGTERM) and return its status; whoever does not end is killed."""
+        """Send SIGTERM and return the exit status. A program that does not end in time is killed."""
         self.process.terminate()
         try:
             status = self.process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = self.process.wait()
-        self._listener.join(_PATIENCE_S)
+        self._reader.join(_PATIENCE_S)
         for stream in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(BrokenPipeError):
                 if stream is not None:
@@ -137,12 +139,12 @@ class Program:
         except queue.Empty:
             line = None
         if line is None:
-            heard = "\n".join(self.lines) or "nothing"
-            pytest.fail(f"{self.name} did not say {wanted}; it said:\n{heard}")
+            output = "\n".join(self.lines) or "nothing"
+            pytest.fail(f"{self.name} did not print {wanted}; its output:\n{output}")
         self.lines.append(line)
         return line
 
-    def _listen(self) -> None:
+    def _read_lines(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._coming.put(line.rstrip("\n"))
@@ -150,7 +152,7 @@ class Program:
 
 
 class Programs:
-    """The programs of one test. All of them end with it, the last first."""
+    """The programs of one test. They are stopped at its end, the newest first."""
 
     def __init__(self) -> None:
         self._running: list[Program] = []

@@ -1,7 +1,8 @@
-"""Devices that pymodbus plays, for scenarios that want somebody else's idea of Modbus at the other end.
+"""Devices simulated by pymodbus, for scenarios that need an independent implementation of Modbus.
 
-pymodbus judges us and we do not judge it; what it is known to get wrong is kept out of its way. Its TLS framing ignores
-the length in the header, so a request in two records or two in one are not for it; neither are pipelined requests.
+The scenarios test Sealbus against pymodbus and not pymodbus itself, so known faults of pymodbus are avoided. Its TLS
+framing ignores the length in the header: it cannot read a request in two records or two requests in one, and no
+request may be pipelined.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["IDENTITY", "pymodbus_device", "pymodbus_identity", "serving"]
 
 IDENTITY = {0: b"Example Pumps", 1: b"EP-7", 2: b"1.4"}
-"""What function 43/14 tells of a server that was given `pymodbus_identity()`."""
+"""The answer of function 43/14 from a server with `pymodbus_identity()`."""
 
 
 def pymodbus_device(unit_id: int = 1) -> SimDevice:
@@ -37,7 +38,7 @@ def pymodbus_device(unit_id: int = 1) -> SimDevice:
 
 
 def pymodbus_identity() -> ModbusDeviceIdentification:
-    """For the `identity` of a server."""
+    """The value of the argument `identity` of a server."""
     names = ("VendorName", "ProductCode", "MajorMinorRevision")
     texts = (text.decode() for text in IDENTITY.values())
     return ModbusDeviceIdentification(info_name=dict(zip(names, texts, strict=True)))  # type: ignore[no-untyped-call]
@@ -45,7 +46,7 @@ def pymodbus_identity() -> ModbusDeviceIdentification:
 
 @contextlib.asynccontextmanager
 async def serving(server: ModbusTcpServer) -> AsyncIterator[int]:
-    """Run a server on the port it was given; gives the port."""
+    """Run a server on its configured port and return the port."""
     await server.serve_forever(background=True)
     try:
         yield server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # what asyncio calls a server

@@ -1,9 +1,9 @@
-"""The whole line as an operator builds it, from `sealbus ca`, `sealbus gateway` and `sealbus wrap`.
+"""A complete sealed line as an operator builds it, with `sealbus ca`, `sealbus gateway` and `sealbus wrap`.
 
     application.c or mbpoll -- tcp --> sealbus wrap -- mbaps --> sealbus gateway -- tcp --> device.c
 
-Everything runs as the programs that people run; nothing of Sealbus is imported here. The device serves units 1 to 5;
-units 6 to 10 may be asked for and lead nowhere.
+Everything runs as separate programs; this module imports nothing of Sealbus. The device serves units 1 to 5. The
+policy allows units 6 to 10, which have no device.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ timeout = 1.0
 
 @dataclass
 class SealedLine:
-    """A gateway in front of a device, and wraps in front of the gateway as they are asked for."""
+    """A gateway in front of a device, and the wraps that a test starts in front of the gateway."""
 
     folder: Path
     programs: Programs
@@ -82,7 +82,7 @@ class SealedLine:
     _wraps: dict[str, str] = field(default_factory=dict)
 
     def wrap(self, name: str) -> str:
-        """The plain port on loopback that stands for the gateway to whoever has the certificate `name`."""
+        """Start a wrap with the certificate `name` and return its plain port on loopback."""
         if name not in self._wraps:
             own = ("--certificate", self._ca(f"{name}.crt"), "--key", self._ca(f"{name}.key"))
             trust = ("--trust", self._ca("ca.crt"), "--crl", self._ca("ca.crl"))
@@ -101,7 +101,7 @@ class SealedLine:
 
 @contextlib.contextmanager
 def open_sealed_line(folder: Path, device_program: Path) -> Iterator[SealedLine]:
-    """Make the authority with certificates `gateway`, `operator` and `viewer`, and start device and gateway."""
+    """Create the authority and the certificates `gateway`, `operator` and `viewer`, then start device and gateway."""
     _make_certificates(folder / "ca")
     with Programs() as programs:
         device = programs.start("device", device_program)
@@ -121,4 +121,4 @@ def _make_certificates(folder: Path) -> None:
         ("issue", folder, "viewer", "--role", "Viewer"),
     ):
         done = run_sealbus("ca", *words)
-        assert done.status == 0, done.said
+        assert done.status == 0, done.output

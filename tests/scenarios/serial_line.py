@@ -1,11 +1,11 @@
-"""A serial line without a wire: a pseudo-terminal, and an RTU device at its far end that does as the test says.
+"""A serial line without hardware: a pseudo-terminal with an RTU device at its far end, scripted by the test.
 
     async with RtuDevice() as device:
-        ...  # device.url is where a gateway finds it
-        device.answer = lambda request: device.honest(request)[:-1] + b"?"      # a damaged frame
+        ...  # device.url is the endpoint for the gateway
+        device.answer = lambda request: device.normal_answer(request)[:-1] + b"?"      # a damaged frame
 
-The device keeps its own checksum and knows a request by it, so that nothing here leans on the code under test. It
-answers as `answer` says: with bytes as they go on the line, with several pieces one after the other, or with silence.
+The device computes the checksum itself and uses it to find the end of a request, so it does not depend on the code
+under test. `answer` returns bytes, several pieces that are sent one after the other, or None for no answer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def rtu_frame(unit: int, pdu: bytes) -> bytes:
 
 
 class PtyPair:
-    """A pseudo-terminal in raw mode. `near` is the path for whoever opens a serial line, `far` the other end."""
+    """A pseudo-terminal in raw mode. `near` is the path that a program opens as its serial line, `far` the other end."""
 
     def __init__(self) -> None:
         self.far, self._near = os.openpty()
@@ -49,14 +49,14 @@ class PtyPair:
         self.near = os.ttyname(self._near)
 
     def close(self) -> None:
-        """Hang up, as an adapter does that is pulled out."""
+        """Close both ends, as when a serial adapter is unplugged."""
         for descriptor in (self.far, self._near):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
 
 class RtuRequest:
-    """A request as it came over the line."""
+    """A request as it was received."""
 
     def __init__(self, frame: bytes) -> None:
         self.unit = frame[0]
@@ -70,17 +70,17 @@ Answer = Callable[[RtuRequest], "bytes | list[bytes] | None"]
 
 
 class RtuDevice:
-    """Several slaves on one line: any unit but 0. Holding register n of unit u holds 100 * u + n until it is written.
+    """All slaves of one line: every unit but 0. Holding register n of unit u holds 100 * u + n until it is written.
 
-    `delay_s` is how long it thinks. `overlaps` counts requests that came while it still owed an answer: a master that
-    keeps to the text makes none.
+    `delay_s` is the time until it answers. `overlaps` counts requests received before the last answer was sent: a
+    conforming master causes none.
     """
 
     def __init__(self) -> None:
         self.pty = PtyPair()
         self.requests: list[RtuRequest] = []
         self.registers: dict[tuple[int, int], int] = {}
-        self.answer: Answer = self.honest
+        self.answer: Answer = self.normal_answer
         self.delay_s = 0.0
         self.overlaps = 0
         self._owes = False
@@ -92,8 +92,8 @@ class RtuDevice:
     def url(self) -> str:
         return f"rtu://{self.pty.near}"
 
-    def honest(self, request: RtuRequest) -> bytes | None:
-        """Functions 3, 6 and 16; exception 01 for others; a broadcast is carried out and not answered."""
+    def normal_answer(self, request: RtuRequest) -> bytes | None:
+        """Functions 3, 6 and 16; exception 01 for others. A broadcast is executed and not answered."""
         function_code = request.pdu[0]
         address, value = struct.unpack_from(">HH", request.pdu, 1)
         pdu = request.pdu[:5]
@@ -108,8 +108,8 @@ class RtuDevice:
             pdu = bytes((function_code | 0x80, 1))
         return None if request.unit == 0 else rtu_frame(request.unit, pdu)
 
-    def say(self, data: bytes) -> None:
-        """Put bytes on the line, asked or not; unplugged, it says nothing."""
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes at any time; does nothing when unplugged."""
         if self._is_plugged:
             os.write(self.pty.far, data)
 
@@ -131,7 +131,7 @@ class RtuDevice:
     def _readable(self) -> None:
         try:
             self._held += os.read(self.pty.far, 4096)
-        except OSError:  # nobody has the other end open at the moment
+        except OSError:  # the other end is not open at the moment
             return
         if len(self._held) > 3 and checksum(self._held[:-2]) == self._held[-2:]:
             request, self._held = RtuRequest(self._held), b""
@@ -145,12 +145,12 @@ class RtuDevice:
     def _reply(self, pieces: list[bytes]) -> None:
         self._owes = False
         for number, piece in enumerate(pieces):
-            self._loop.call_later(0.002 * number, self.say, piece)
+            self._loop.call_later(0.002 * number, self.send_bytes, piece)
 
 
 @contextlib.contextmanager
 def joined(first: PtyPair, second: PtyPair) -> Iterator[None]:
-    """Two pseudo-terminals whose far ends are one wire, so that a program may open each near end by its path."""
+    """Connect the far ends of two pseudo-terminals, so that a program can open each near end by its path."""
     loop = asyncio.get_running_loop()
     ends = ((first.far, second.far), (second.far, first.far))
     for source, target in ends:

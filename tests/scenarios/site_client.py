@@ -1,4 +1,4 @@
-"""A person or a program at a running site, over HTTP as it is: cookies, CSRF, tokens, second factors, sockets."""
+"""A client of a running site, over real HTTP: cookies, CSRF, tokens, second factors and the live socket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATIENCE_S = 30.0
 
 
 class SiteClient:
-    """One caller. With a token it sends that, and no cookies."""
+    """One caller. With a token it sends the token and no cookies."""
 
     def __init__(self, url: str, *, token: str = "") -> None:
         self.url = url
@@ -34,8 +34,8 @@ class SiteClient:
         if token:
             self._http.headers["Authorization"] = f"Token {token}"
 
-    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
-        """A request; what changes something carries the CSRF token of the cookie."""
+    def request(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        """Send a request. Unsafe methods carry the CSRF token of the cookie."""
         headers = dict(options.pop("headers", {}))
         if not self._token and method != "GET":
             headers |= {"X-CSRFToken": self._csrf(), "Origin": self.url}
@@ -44,20 +44,20 @@ class SiteClient:
         return self._http.request(method, path, headers=headers, **options)
 
     def get(self, path: str, **query: Any) -> Any:
-        """The JSON of a page that is there."""
-        answer = self.ask("GET", path, params=query)
+        """The JSON of a successful GET."""
+        answer = self.request("GET", path, params=query)
         assert answer.status_code == 200, (path, answer.status_code, answer.text)
         return answer.json()
 
-    def make(self, path: str, body: Any) -> Any:
-        """Post, and take what was made."""
-        answer = self.ask("POST", path, body)
+    def create(self, path: str, body: Any) -> Any:
+        """POST and return the created object."""
+        answer = self.request("POST", path, body)
         assert answer.status_code in (200, 201, 202), (path, answer.status_code, answer.text)
         return answer.json()
 
     def refused(self, method: str, path: str, body: Any = None) -> int:
-        """The status of a refusal, which is a problem document and nothing else."""
-        answer = self.ask(method, path, body)
+        """The status of a refused request; its body must be a problem document."""
+        answer = self.request(method, path, body)
         assert answer.status_code in (401, 403, 404, 409, 429), (path, answer.status_code, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
         return answer.status_code
@@ -65,8 +65,8 @@ class SiteClient:
     # -- signing in
 
     def sign_in(self, username: str, *, secret: str = "", code: str = "", password: str = PASSWORD) -> None:
-        """By password, and by one-time code where there is a secret, or by a recovery code."""
-        first = self.ask("POST", f"{_AUTH}/auth/login", {"username": username, "password": password})
+        """Sign in with password and, if given, a one-time code from `secret` or the recovery code `code`."""
+        first = self.request("POST", f"{_AUTH}/auth/login", {"username": username, "password": password})
         if not secret and not code:
             assert first.status_code == 200, first.text
             return
@@ -75,35 +75,37 @@ class SiteClient:
 
     def sign_out(self) -> None:
         """End the session."""
-        self.ask("DELETE", f"{_AUTH}/auth/session")
+        self.request("DELETE", f"{_AUTH}/auth/session")
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def add_second_factor(self) -> tuple[str, list[str]]:
-        """Add an authenticator app; its secret, and the recovery codes."""
-        self.ask("POST", f"{_AUTH}/auth/reauthenticate", {"password": PASSWORD})
-        begun = self.ask("GET", f"{_AUTH}/account/authenticators/totp")
+        """Add an authenticator app; return its secret and the recovery codes."""
+        self.request("POST", f"{_AUTH}/auth/reauthenticate", {"password": PASSWORD})
+        begun = self.request("GET", f"{_AUTH}/account/authenticators/totp")
         secret = str(begun.json()["meta"]["secret"])
         self._show_code(f"{_AUTH}/account/authenticators/totp", lambda: one_time_code(secret))
-        codes = self.ask("GET", f"{_AUTH}/account/authenticators/recovery-codes").json()["data"]["unused_codes"]
+        codes = self.request("GET", f"{_AUTH}/account/authenticators/recovery-codes").json()["data"]["unused_codes"]
         return secret, list(codes)
 
     def _show_code(self, path: str, code: Callable[[], str]) -> None:
-        """Twice, if need be: a one-time code may grow old on the way."""
-        answer = self.ask("POST", path, {"code": code()})
+        """Send a code; a second time if refused, since a one-time code may expire on the way."""
+        answer = self.request("POST", path, {"code": code()})
         if answer.status_code != 200:
-            answer = self.ask("POST", path, {"code": code()})
+            answer = self.request("POST", path, {"code": code()})
         assert answer.status_code == 200, answer.text
 
     # -- live values
 
-    async def hear(self, tags: list[int], enough: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
-        """Subscribe to tags, and give the messages until there are enough."""
+    async def receive_live(
+        self, tags: list[int], enough: Callable[[list[dict[str, Any]]], bool]
+    ) -> list[dict[str, Any]]:
+        """Subscribe to tags and collect messages until `enough` accepts them."""
         cookies = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
         headers = {"Authorization": f"Token {self._token}"} if self._token else {"Cookie": cookies, "Origin": self.url}
-        heard: list[dict[str, Any]] = []
+        messages: list[dict[str, Any]] = []
         url = self.url.replace("http://", "ws://") + "/ws/live"
         async with (
             asyncio.timeout(_PATIENCE_S),
@@ -113,10 +115,10 @@ class SiteClient:
         ):
             await socket.send(json.dumps({"type": "subscribe", "id": 1, "tags": tags}))
             async for message in socket:
-                heard.append(json.loads(message))
-                if enough(heard):
+                messages.append(json.loads(message))
+                if enough(messages):
                     break
-        return heard
+        return messages
 
     def _csrf(self) -> str:
         if "sealbus-csrf" not in self._http.cookies:
@@ -125,14 +127,14 @@ class SiteClient:
 
 
 def one_time_code(secret: str) -> str:
-    """RFC 6238, of this moment."""
+    """The current code of RFC 6238."""
     mac = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
     offset = mac[-1] & 15
     return f"{(struct.unpack('>I', mac[offset : offset + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
 
 
 def until_true(what: str, test: Callable[[], Any]) -> Any:
-    """Ask until the answer is yes, for half a minute; the answer."""
+    """Call `test` until its result is true, for at most half a minute; return the result."""
     end = time.monotonic() + _PATIENCE_S
     while not (answer := test()):
         assert time.monotonic() < end, what

@@ -1,4 +1,4 @@
-"""`sealbus web serve` as a program, in a state folder of its own, and raw connections to it.
+"""`sealbus web serve` as a program with its own state folder, and raw connections to it.
 
 with open_site(tmp_path, SEALBUS_PUBLIC_URL="https://127.0.0.1:PORT") as site:
     assert site.get("/health/live").status_code == 200
@@ -37,7 +37,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class SiteProcess:
-    """A running site. `trust` is what its certificate leads to, None where it is plain."""
+    """A running site. `trust` is the root of its certificate, None for plain HTTP."""
 
     home: Path
     port: int
@@ -49,49 +49,49 @@ class SiteProcess:
         return f"{'https' if self.trust else 'http'}://127.0.0.1:{self.port}"
 
     def get(self, path: str, method: str = "GET", **options: Any) -> httpx.Response:
-        """One request over a connection of its own."""
+        """Send one request over a new connection."""
         verify: Any = ssl.create_default_context(cafile=self.trust) if self.trust else True
         with httpx.Client(verify=verify, timeout=_PATIENCE_S) as client:
             return client.request(method, f"{self.url}{path}", **options)
 
     def connect(self) -> socket.socket:
-        """A bare connection; with TLS where the site has it."""
+        """Open a raw connection, with TLS if the site has it."""
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE_S)
         if self.trust is None:
             return plain
         return ssl.create_default_context(cafile=self.trust).wrap_socket(plain, server_hostname="127.0.0.1")
 
     def send(self, data: bytes) -> bytes:
-        """All that comes back for these bytes until the site hangs up."""
+        """Send these bytes and return all bytes received until the site closes the connection."""
         with self.connect() as wire:
             wire.sendall(data)
             return read_to_the_end(wire)
 
 
 def read_to_the_end(wire: socket.socket) -> bytes:
-    """What comes until the other side hangs up."""
-    heard = b""
+    """All bytes until the other side closes the connection."""
+    received = b""
     with contextlib.suppress(ConnectionResetError):
         while piece := wire.recv(65536):
-            heard += piece
-    return heard
+            received += piece
+    return received
 
 
 def read_until(wire: socket.socket, expected: bytes) -> bytes:
-    """What comes until this has come, in however many pieces."""
-    heard = b""
-    while expected not in heard:
+    """All bytes until `expected` was received."""
+    received = b""
+    while expected not in received:
         piece = wire.recv(65536)
-        assert piece, heard
-        heard += piece
-    return heard
+        assert piece, received
+        received += piece
+    return received
 
 
 @contextlib.contextmanager
 def open_site(
     folder: Path, *, https: bool = False, limits: ServerLimits | None = None, **variables: str
 ) -> Iterator[SiteProcess]:
-    """Start a site, and end it. PORT in a variable is the port. With `limits` it has these deadlines."""
+    """Start a site and stop it at the end. PORT in a variable is replaced by the port. `limits` replaces its deadlines."""
     home, port = folder / "home", free_ports(1)
     if https:
         variables.setdefault("SEALBUS_PUBLIC_URL", "https://127.0.0.1:PORT")
@@ -102,12 +102,12 @@ def open_site(
             if "listening" in program.wait_for("^listening on |address already in use", within_s=_START_S)[0]:
                 yield SiteProcess(home, port, program, trust)
                 return
-            port = free_ports(1)  # somebody else took it meanwhile
+            port = free_ports(1)  # another program took it meanwhile
         pytest.fail(f"no port stayed free, the last was {port}")
 
 
 def refused_start(folder: Path, listen: str = "", **variables: str) -> Done:
-    """A start that does not come up, with what it said."""
+    """Try to start a site that must not start; return its status and output."""
     port = free_ports(1)
     return run(*_command(folder / "home", listen or f"127.0.0.1:{port}", variables, port), within_s=_START_S)
 

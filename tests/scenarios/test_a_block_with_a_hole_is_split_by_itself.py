@@ -1,4 +1,4 @@
-"""A device that lacks one place of a merged request loses that one tag and no other."""
+"""One missing address in a merged request makes one tag bad and no other."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 
 def lacking(device: ScriptedDevice, *holes: int) -> None:
-    """Let the device refuse whatever touches these registers with exception 02."""
+    """Make the device answer requests that touch these registers with exception 02."""
 
     def answer(request: bytes) -> bytes:
         address, count = struct.unpack_from(">HH", request, 8)
         if set(holes) & set(range(address, address + count)):
             pdu = exception(3, 2)
             return request[:4] + struct.pack(">H", len(pdu) + 1) + request[6:7] + pdu
-        return device.honest(request)
+        return device.normal_answer(request)
 
     device.answer = answer
 
 
-async def test_a_hole_costs_its_own_tag_and_is_gone_around_from_then_on(tmp_path: Path) -> None:
+async def test_a_hole_makes_one_tag_bad_and_later_requests_leave_it_out(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         lacking(device, 17)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(40)))
-        bad = await site.sees_bad(1017, Reason.NO_SUCH_PLACE)
+        bad = await site.wait_for_bad(1017, Reason.NO_SUCH_PLACE)
         assert bad.value is None
         for address in (*range(17), *range(18, 40)):
-            assert (await site.sees_good(1000 + address)).value == address
+            assert (await site.wait_for_good(1000 + address)).value == address
         await until(lambda: device.requests[-1][7:] == struct.pack(">BHH", 3, 18, 22))
         device.requests.clear()
         await until(lambda: len(device.requests) >= 6)

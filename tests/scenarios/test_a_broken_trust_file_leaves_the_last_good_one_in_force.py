@@ -1,4 +1,4 @@
-"""Trust or revocation lists that cannot be read, or that somebody else signed, change nothing but the alarm they raise."""
+"""A trust file or revocation list that is unreadable or has a wrong signature raises an alarm and changes nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
-from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words
+from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words
 from sealbus.records import Alarm, AlarmState, HandshakeFailed, ReloadFailed, SessionEnded
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def list_of_another_authority(plant: Plant) -> None:
     plant.change("ca.crl", pki.make_crl(pki.make_root("Another root")).public_bytes(Encoding.PEM))
 
 
-def list_that_somebody_forged(plant: Plant) -> None:
+def list_with_a_forged_signature(plant: Plant) -> None:
     plant.change("ca.crl", pki.make_crl(ROOT, key=pki.make_key()).public_bytes(Encoding.PEM))
 
 
@@ -76,38 +76,40 @@ def trust_cut_short(plant: Plant) -> None:
         list_deleted,
         list_is_a_web_page,
         list_of_another_authority,
-        list_that_somebody_forged,
+        list_with_a_forged_signature,
         trust_emptied,
         trust_without_a_root,
         trust_cut_short,
     ],
 )
-async def test_it_is_said_and_everything_goes_on_as_it_was(plant: Plant, break_it: Callable[[Plant], None]) -> None:
+async def test_an_alarm_is_raised_and_the_last_good_files_stay_in_force(
+    plant: Plant, break_it: Callable[[Plant], None]
+) -> None:
     trust = (plant.folder / "ca.crt").read_bytes()
     newcomer, stolen = plant.issue(role="Viewer"), LOST.save(plant.folder, "lost")
     contexts = [plant.client_context(*files) for files in (newcomer, stolen)]
     inside = await plant.connect(role="Viewer")
-    assert await inside.ask(READ) == ANSWER
+    assert await inside.request(READ) == ANSWER
     break_it(plant)
     await until(lambda: bool(plant.records(ReloadFailed)))
     (raised,) = plant.records(Alarm)
     assert (raised.name, raised.state) == ("reload of trust", AlarmState.RAISED)
     assert str(plant.folder / "ca.cr") in raised.text
-    assert await inside.ask(READ) == ANSWER
+    assert await inside.request(READ) == ANSWER
     assert [await answer_to(plant, context) for context in contexts] == [ANSWER, b""]
     assert plant.records(HandshakeFailed)[-1].reason == "its certificate was revoked"
     plant.change("ca.crt", trust)
     plant.change("ca.crl", GOOD_LIST)
     await until(lambda: plant.process.audit.alarms == {})
     assert plant.records(Alarm)[-1].state is AlarmState.CLEARED
-    assert await inside.ask(READ) == ANSWER
+    assert await inside.request(READ) == ANSWER
     assert plant.records(SessionEnded) == []
 
 
 async def answer_to(plant: Plant, context: ssl.SSLContext) -> bytes:
     try:
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", plant.port, ssl=context))
+        wire = RawClient(*await asyncio.open_connection("127.0.0.1", plant.port, ssl=context))
         plant.wires.append(wire)
-        return await wire.ask(READ)
+        return await wire.request(READ)
     except (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError):
         return b""

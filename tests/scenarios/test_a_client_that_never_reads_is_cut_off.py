@@ -1,4 +1,4 @@
-"""Whoever asks and does not read the answers is no longer listened to, then cut off; nobody else waits for him."""
+"""A client that does not read its answers is paused and then disconnected; other clients do not wait for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
         yield plant
 
 
-def deaf(port: int, context: ssl.SSLContext | None) -> socket.socket:
+def never_reading(port: int, context: ssl.SSLContext | None) -> socket.socket:
     """A connection with a small receive window, from which nothing will be read."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -40,35 +40,37 @@ def deaf(port: int, context: ssl.SSLContext | None) -> socket.socket:
     return context.wrap_socket(sock, server_hostname="127.0.0.1") if context else sock
 
 
-def send_for_as_long_as_it_goes(sock: socket.socket, data: bytes) -> None:
+def send_until_blocked(sock: socket.socket, data: bytes) -> None:
     with contextlib.suppress(OSError):
         while True:
             sock.sendall(data)
 
 
-async def test_it_is_paused_then_cut_off_and_the_others_are_served_all_the_time(plant: Plant) -> None:
+async def test_it_is_paused_then_disconnected_and_others_are_served_meanwhile(plant: Plant) -> None:
     context = plant.client_context(*plant.issue(role="Viewer"))
-    sock = await asyncio.to_thread(deaf, plant.port, context)
+    sock = await asyncio.to_thread(never_reading, plant.port, context)
     other = await plant.connect(role="Operator")
-    sending = asyncio.ensure_future(asyncio.to_thread(send_for_as_long_as_it_goes, sock, LONGEST * 100))
+    sending = asyncio.ensure_future(asyncio.to_thread(send_until_blocked, sock, LONGEST * 100))
     (service,) = plant.process.gateway.services.values()
     await until(lambda: any(session._stalled_since is not None for session in service.sessions))
-    asked = len(plant.device.requests)
+    forwarded = len(plant.device.requests)
     while not plant.records(Disconnected):
-        assert await other.ask(READ) == ANSWER
+        assert await other.request(READ) == ANSWER
         await asyncio.sleep(0.02)
     await sending
     sock.close()
     (ended,) = plant.records(Disconnected)
     assert ended.reason == "it does not read its answers"
     others = sum(request[7:] == read_holding(7, 1) for request in plant.device.requests)
-    assert len(plant.device.requests) - others <= asked + 16  # once it was paused, only what was under way was done
-    assert await other.ask(READ) == ANSWER
+    assert (
+        len(plant.device.requests) - others <= forwarded + 16
+    )  # after the pause only requests already under way were executed
+    assert await other.request(READ) == ANSWER
 
 
-async def test_whoever_reads_late_but_in_time_gets_all_of_it(plant: Plant) -> None:
+async def test_a_client_that_reads_late_but_in_time_gets_every_answer(plant: Plant) -> None:
     context = plant.client_context(*plant.issue(role="Viewer"))
-    sock = await asyncio.to_thread(deaf, plant.port, context)
+    sock = await asyncio.to_thread(never_reading, plant.port, context)
     await asyncio.to_thread(sock.sendall, LONGEST * 16)
     await until(lambda: len(plant.device.requests) == 16)
 
@@ -86,13 +88,13 @@ async def test_whoever_reads_late_but_in_time_gets_all_of_it(plant: Plant) -> No
 EVERYBODY_READS = '[[role]]\nname = ""\n[[role.allow]]\nunits = "0-255"\nread = ["holding"]\n'
 
 
-async def test_on_a_plain_listener_it_is_cut_off_too() -> None:
+async def test_on_a_plain_listener_it_is_disconnected_too() -> None:
     device = Device({Table.HOLDING: list(range(200))})
     limits = ServiceLimits(session=SessionLimits(stalled_s=STALLED_S), sweep_s=0.1)
     policy = parse_policy(EVERYBODY_READS, file="policy.toml")
     async with serve("tcp://127.0.0.1:0", device, policy=policy, limits=limits) as server:
-        sock = await asyncio.to_thread(deaf, server.port, None)
-        sending = asyncio.ensure_future(asyncio.to_thread(send_for_as_long_as_it_goes, sock, LONGEST * 20))
+        sock = await asyncio.to_thread(never_reading, server.port, None)
+        sending = asyncio.ensure_future(asyncio.to_thread(send_until_blocked, sock, LONGEST * 20))
         sessions = server._service.sessions
         await until(lambda: len(sessions) == 1)
         await until(lambda: len(sessions) == 0)

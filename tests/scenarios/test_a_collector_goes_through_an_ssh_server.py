@@ -1,4 +1,4 @@
-"""A collector goes through an SSH server with the files of an identity; no URL names a file of the collector's machine."""
+"""A collector connects through an SSH server with the files of an identity; a URL cannot name files of its machine."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def save_identity(folder: Path, bastion: Bastion, *, key: str = "user_key", host
     shutil.copy(bastion.folder / hosts, folder / "known_hosts")
 
 
-async def test_it_reads_as_soon_as_the_files_are_there(bastion: Bastion, tmp_path: Path) -> None:
+async def test_it_reads_as_soon_as_the_files_exist(bastion: Bastion, tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         url = f"ssh+tcp://{bastion.user}@127.0.0.1:{bastion.port}/127.0.0.1:{device.port}"
         site.apply(connection(1, url, *neighbours(3), identity="bastion"))
-        await site.sees_bad(1000, Reason.UNREACHABLE)
+        await site.wait_for_bad(1000, Reason.UNREACHABLE)
         assert "bastion/ssh_key: identity: is missing" in site.collector.state().connections[0].why
         save_identity(site.identities / "bastion", bastion)
-        await site.sees_good(1002, 2)
+        await site.wait_for_good(1002, 2)
 
 
 @pytest.mark.parametrize(

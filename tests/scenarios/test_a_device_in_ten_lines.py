@@ -1,4 +1,4 @@
-"""`sealbus.serve`: tables or functions become a device, under a policy; what its author did wrong is no worse than 04."""
+"""`sealbus.serve`: tables or functions become a device under a policy; errors of its author become exception 04."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def served(device: Device | dict[int, Device]) -> AsyncIterator[Connection
 
 
 async def refused(call: Awaitable[Any]) -> int:
-    """The exception code of a call that is refused."""
+    """The exception code of a refused call."""
     with pytest.raises(DeviceException) as error:
         await call
     return error.value.exception_code
@@ -52,7 +52,7 @@ async def test_four_tables_are_a_device() -> None:
         assert await modbus.read_write_registers((100, 2), (101, [9])) == [15, 9]
 
 
-async def test_a_place_that_is_not_there_is_02_and_nothing_of_the_write_is_done() -> None:
+async def test_a_missing_address_is_02_and_no_part_of_the_write_is_done() -> None:
     holding, coils = {100: 1, 101: 2}, [0, 0]
     async with served(Device({"holding": holding, "coils": coils})) as modbus:
         assert await refused(modbus.read_holding_registers(101, 2)) == 2
@@ -64,7 +64,7 @@ async def test_a_place_that_is_not_there_is_02_and_nothing_of_the_write_is_done(
         assert (holding, coils) == ({100: 1, 101: 2}, [0, 0])
 
 
-async def test_a_table_or_function_that_is_not_there_is_01() -> None:
+async def test_a_missing_table_or_function_is_01() -> None:
     async with served(Device({"holding": [0]})) as modbus:
         assert await refused(modbus.read_coils(0, 1)) == 1
         assert await refused(modbus.read_fifo_queue(0)) == 1
@@ -73,7 +73,7 @@ async def test_a_table_or_function_that_is_not_there_is_01() -> None:
         assert await refused(modbus.write_register(0, 1)) == 1
 
 
-async def test_a_unit_that_is_not_there_is_0a() -> None:
+async def test_a_missing_unit_is_0a() -> None:
     async with served({1: Device({"holding": [1]}), 2: Device({"holding": [2]})}) as modbus:
         assert await modbus.read_holding_registers(0, 1, unit=2) == [2]
         assert await refused(modbus.read_holding_registers(0, 1, unit=3)) == ExceptionCode.GATEWAY_PATH_UNAVAILABLE
@@ -95,7 +95,7 @@ async def test_functions_get_table_address_count_and_unit() -> None:
     assert seen == [(Table.INPUT, 5, 2, 7), (Table.COILS, 3, [1], 9)]
 
 
-async def test_asynchronous_functions_work_and_do_not_hold_up_each_other() -> None:
+async def test_asynchronous_functions_run_concurrently() -> None:
     may_answer = asyncio.Event()
 
     async def read(table: Table, address: int, count: int, unit_id: int) -> list[int]:
@@ -110,7 +110,7 @@ async def test_asynchronous_functions_work_and_do_not_hold_up_each_other() -> No
         assert await waiting == [0]
 
 
-async def test_a_plain_function_that_gives_something_to_await_works_too() -> None:
+async def test_a_plain_function_may_return_an_awaitable() -> None:
     async def fetch(address: int, count: int) -> list[int]:
         await asyncio.sleep(0)
         return [address] * count
@@ -127,7 +127,7 @@ def failing(error: BaseException) -> Callable[..., list[int]]:
     return read
 
 
-async def test_a_function_that_refuses_is_answered_with_its_code() -> None:
+async def test_an_exception_raised_by_a_function_is_answered_with_its_code() -> None:
     async with served(Device(read=failing(DeviceException(ExceptionCode.SERVER_DEVICE_BUSY)))) as modbus:
         assert await refused(modbus.read_holding_registers(0, 1)) == 6
 
@@ -136,15 +136,15 @@ async def test_a_function_that_refuses_is_answered_with_its_code() -> None:
 async def test_a_function_that_fails_is_04_and_the_next_request_is_answered(error: Exception) -> None:
     async with served(Device(read=failing(error))) as modbus:
         for _ in range(40):
-            assert await refused(modbus.read_holding_registers(0, 1)) == 4, "no place under way is lost"
+            assert await refused(modbus.read_holding_registers(0, 1)) == 4, "no transaction slot is lost"
 
 
 @pytest.mark.parametrize(
     "values",
     [None, [], [1, 2], 5, [70_000], [-1], ["1"], [1.5], [None], "1", b"\0\1", {0: 1}, object(), iter([1])],
-    ids=lambda values: repr(values).partition(" object at ")[0],  # an address is another one in each worker
+    ids=lambda values: repr(values).partition(" object at ")[0],  # an object address differs in each worker
 )
-async def test_a_function_that_gives_nonsense_is_04_and_the_next_request_is_answered(values: Any) -> None:
+async def test_a_function_that_returns_an_invalid_value_is_04_and_the_next_request_is_answered(values: Any) -> None:
     async with served(Device(read=lambda table, address, count, unit_id: values)) as modbus:
         for _ in range(20):
             assert await refused(modbus.read_holding_registers(0, 1)) == 4
@@ -161,7 +161,7 @@ async def test_an_asynchronous_function_that_fails_is_04(error: BaseException) -
             assert await refused(modbus.read_holding_registers(0, 1)) == 4
 
 
-async def test_an_asynchronous_function_that_gives_nonsense_is_04() -> None:
+async def test_an_asynchronous_function_that_returns_an_invalid_value_is_04() -> None:
     async def read(table: Table, address: int, count: int, unit_id: int) -> Any:
         return None
 
@@ -170,7 +170,7 @@ async def test_an_asynchronous_function_that_gives_nonsense_is_04() -> None:
             assert await refused(modbus.read_holding_registers(0, 1)) == 4
 
 
-async def test_a_table_that_holds_what_no_register_holds_is_04() -> None:
+async def test_a_table_with_a_value_outside_its_register_is_04() -> None:
     async with served(Device({"holding": [-5]})) as modbus:
         assert await refused(modbus.read_holding_registers(0, 1)) == 4
 
@@ -186,7 +186,7 @@ async def test_an_identification_is_read_in_parts() -> None:
         assert await refused(modbus.read_device_identification(4, 9)) == 2
 
 
-async def test_nothing_is_served_without_a_policy_or_without_a_name_for_what_is_left_out(tmp_path: Path) -> None:
+async def test_a_server_without_a_policy_is_refused_unless_unsafe_is_named(tmp_path: Path) -> None:
     device = Device({"holding": [0]})
     with pytest.raises(ConfigError, match="no policy"):
         sealbus.serve("tcp://127.0.0.1:0", device)
@@ -199,7 +199,7 @@ async def test_nothing_is_served_without_a_policy_or_without_a_name_for_what_is_
         sealbus.serve("tcp://127.0.0.1:0", device, policy=tmp_path / "none.toml")
 
 
-async def test_the_policy_holds_for_a_device_in_python_as_for_any(tmp_path: Path) -> None:
+async def test_the_policy_applies_to_a_device_in_python(tmp_path: Path) -> None:
     root = pki.make_root()
     trust = Trust.load(pki.save_trust(tmp_path / "ca.crt", root))
     own = Identity.load(*pki.make_leaf(root, hosts=["127.0.0.1"]).save(tmp_path, "device"))

@@ -1,7 +1,7 @@
-"""One gateway, and behind it devices that speak RTU over TCP, stand behind an SSH server, or behind another gateway.
+"""Devices behind one gateway that speak RTU over TCP, or are reached through an SSH server or another gateway.
 
-Whatever lies in between, the client sees MBAP over TLS and its own rights; a way that cannot be trusted is not taken.
-Devices on serial lines have a file of their own.
+For the client all of them are MBAP over TLS with its own rights. A path that cannot be verified is not used. Serial
+lines have their own file.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ async def test_pymodbus_as_a_device_that_speaks_rtu_over_tcp(tmp_path: Path) -> 
                 (read_holding(499, 2), exception(3, 2)),
             )
         ):
-            assert await operator.ask(adu(number, request, unit=3)) == adu(number, answer, unit=3)
-        assert await operator.ask(adu(99, write_register(100, 1001), unit=3)) == adu(99, exception(6, 1), unit=3)
+            assert await operator.request(adu(number, request, unit=3)) == adu(number, answer, unit=3)
+        assert await operator.request(adu(99, write_register(100, 1001), unit=3)) == adu(99, exception(6, 1), unit=3)
 
 
 class Converter:
-    """A serial converter on TCP with one slave: requests are framed by their checksum; it answers when it is told to."""
+    """A serial converter on TCP with one slave: requests are framed by their checksum. It answers on demand."""
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
@@ -102,30 +102,30 @@ async def open_converter(folder: Path) -> AsyncIterator[tuple[Plant, Converter]]
     await asyncio.sleep(0)
 
 
-async def test_a_late_answer_over_rtu_and_tcp_cannot_become_the_next_one(tmp_path: Path) -> None:
+async def test_a_late_answer_over_rtu_and_tcp_is_not_taken_for_the_next_one(tmp_path: Path) -> None:
     async with open_converter(tmp_path) as (plant, converter):
         viewer = await plant.connect(role="Viewer")
-        assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, words(3))
+        assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, words(3))
         converter.is_silent = True
-        assert await viewer.ask(adu(2, read_holding(4, 1))) == adu(2, exception(3, NO_ANSWER))
+        assert await viewer.request(adu(2, read_holding(4, 1))) == adu(2, exception(3, NO_ANSWER))
         converter.is_silent = False
         await viewer.send(adu(3, read_holding(5, 1)))
         converter.writers[0].write(converter.answer(converter.requests[1]))
         assert await viewer.receive() == [adu(3, words(5))]
-        assert len(converter.writers) == 2, "the connection was opened anew"
+        assert len(converter.writers) == 2, "the connection was reopened"
 
 
 async def test_a_damaged_frame_over_rtu_and_tcp_costs_one_request(tmp_path: Path) -> None:
     async with open_converter(tmp_path) as (plant, converter):
         viewer = await plant.connect(role="Viewer")
-        assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, words(3))
+        assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, words(3))
         converter.is_silent = True
         await viewer.send(adu(2, read_holding(4, 1)))
         await until(lambda: len(converter.requests) == 2)
         converter.writers[0].write(converter.answer(converter.requests[1])[:-1] + b"\0")
         assert await viewer.receive() == [adu(2, exception(3, NO_ANSWER))]
         converter.is_silent = False
-        assert await viewer.ask(adu(3, read_holding(5, 1))) == adu(3, words(5))
+        assert await viewer.request(adu(3, read_holding(5, 1))) == adu(3, words(5))
 
 
 # -- ssh+tcp
@@ -139,7 +139,7 @@ def bastion() -> Iterator[Bastion]:
 
 @contextlib.asynccontextmanager
 async def behind_ssh(folder: Path, bastion: Bastion, **files: str) -> AsyncIterator[tuple[Plant, ScriptedDevice]]:
-    """A plant whose device is only reached through the SSH server."""
+    """A plant whose device can be reached only through the SSH server."""
     device = ScriptedDevice()
     await device.start()
     try:
@@ -154,13 +154,13 @@ async def behind_ssh(folder: Path, bastion: Bastion, **files: str) -> AsyncItera
 async def test_a_device_behind_an_ssh_server_is_read_and_written(tmp_path: Path, bastion: Bastion) -> None:
     async with behind_ssh(tmp_path, bastion) as (plant, device):
         operator = await plant.connect(role="Operator")
-        assert await operator.ask(adu(1, read_holding(7, 3))) == adu(1, words(7, 8, 9))
-        assert await operator.ask(adu(2, write_register(100, 1000))) == adu(2, write_register(100, 1000))
-        assert await operator.ask(adu(3, write_register(100, 1001))) == adu(3, exception(6, 1))
+        assert await operator.request(adu(1, read_holding(7, 3))) == adu(1, words(7, 8, 9))
+        assert await operator.request(adu(2, write_register(100, 1000))) == adu(2, write_register(100, 1000))
+        assert await operator.request(adu(3, write_register(100, 1001))) == adu(3, exception(6, 1))
         assert [write[7:] for write in device.writes] == [write_register(100, 1000)]
         device.drop()
-        answers = [await operator.ask(adu(number, read_holding(7, 1))) for number in (4, 5)]
-        assert answers[1] == adu(5, words(7)), "the way is opened anew"
+        answers = [await operator.request(adu(number, read_holding(7, 1))) for number in (4, 5)]
+        assert answers[1] == adu(5, words(7)), "the tunnel is reopened"
 
 
 @pytest.mark.needs("sshd")
@@ -171,12 +171,12 @@ async def test_a_device_behind_an_ssh_server_is_read_and_written(tmp_path: Path,
         ({"key": "strange_key"}, "accepts none of our keys"),
     ],
 )
-async def test_an_ssh_server_that_is_not_the_known_one_is_not_used(
+async def test_an_ssh_server_with_an_unknown_key_is_not_used(
     tmp_path: Path, bastion: Bastion, files: dict[str, str], reason: str
 ) -> None:
     async with behind_ssh(tmp_path, bastion, **files) as (plant, device):
         operator = await plant.connect(role="Operator")
-        assert await operator.ask(adu(1, write_register(100, 1))) == adu(1, exception(6, NO_PATH))
+        assert await operator.request(adu(1, write_register(100, 1))) == adu(1, exception(6, NO_PATH))
         assert device.connections == 0
         assert [outcome.outcome.value for outcome in plant.records(WriteOutcome)] == ["not_sent"]
         assert any(reason in alarm.text for alarm in plant.records(Alarm))
@@ -189,7 +189,7 @@ async def test_an_ssh_server_that_is_not_the_known_one_is_not_used(
 async def two_gateways(
     folder: Path, *, role: str | None = "Operator", inner_policy: str = POLICY, foreign: bool = False
 ) -> AsyncIterator[tuple[Plant, Plant]]:
-    """The outer gateway with the inner one as its device; the outer has a certificate with `role` for the inner."""
+    """An outer gateway whose device is an inner one. For the inner gateway the outer has a certificate with `role`."""
     root = pki.make_root()
     inner_folder, outer_folder = folder / "inner", folder / "outer"
     inner_folder.mkdir()
@@ -203,28 +203,28 @@ async def two_gateways(
             yield outer, inner
 
 
-async def test_each_of_two_gateways_judges_by_the_certificate_that_it_sees(tmp_path: Path) -> None:
+async def test_each_of_two_gateways_decides_by_the_certificate_of_its_own_client(tmp_path: Path) -> None:
     inner_policy = POLICY.replace("max = 1000", "max = 500")
     async with two_gateways(tmp_path, inner_policy=inner_policy) as (outer, inner):
         operator, viewer = await outer.connect(role="Operator"), await outer.connect(role="Viewer")
-        assert await operator.ask(adu(1, write_register(100, 500))) == adu(1, write_register(100, 500))
-        assert await viewer.ask(adu(2, write_register(100, 500))) == adu(2, exception(6, 1))
-        assert await operator.ask(adu(3, write_register(100, 501))) == adu(3, exception(6, 1))
-        assert await operator.ask(adu(4, write_register(100, 1001))) == adu(4, exception(6, 1))
+        assert await operator.request(adu(1, write_register(100, 500))) == adu(1, write_register(100, 500))
+        assert await viewer.request(adu(2, write_register(100, 500))) == adu(2, exception(6, 1))
+        assert await operator.request(adu(3, write_register(100, 501))) == adu(3, exception(6, 1))
+        assert await operator.request(adu(4, write_register(100, 1001))) == adu(4, exception(6, 1))
         assert [write[7:] for write in inner.device.writes] == [write_register(100, 500)]
         assert [denied.subject for denied in outer.records(Denied)] == ["CN=peer", "CN=peer"]
         assert [denied.subject for denied in inner.records(Denied)] == ["CN=outer"]
         assert [outcome.outcome.value for outcome in outer.records(WriteOutcome)] == ["done", "exception"]
 
 
-async def test_many_clients_share_the_way_between_two_gateways_without_mixing(tmp_path: Path) -> None:
+async def test_many_clients_share_the_connection_between_two_gateways(tmp_path: Path) -> None:
     async with two_gateways(tmp_path) as (outer, inner):
 
         async def poll(number: int) -> None:
             viewer = await outer.connect(role="Viewer")
             for transaction_id in range(7, 17):
                 address = 100 * number + transaction_id
-                assert await viewer.ask(adu(transaction_id, read_holding(address, 2))) == adu(
+                assert await viewer.request(adu(transaction_id, read_holding(address, 2))) == adu(
                     transaction_id, words(address, address + 1)
                 )
 
@@ -232,29 +232,29 @@ async def test_many_clients_share_the_way_between_two_gateways_without_mixing(tm
         assert len(inner.records(Connected)) == 1
 
 
-async def test_exceptions_of_the_device_and_of_the_inner_gateway_come_through_both(tmp_path: Path) -> None:
+async def test_exceptions_of_the_device_and_of_the_inner_gateway_reach_the_client(tmp_path: Path) -> None:
     async with two_gateways(tmp_path) as (outer, inner):
         viewer = await outer.connect(role="Viewer")
         inner.device.answer = lambda request: adu(int.from_bytes(request[:2], "big"), exception(3, 6))
-        assert await viewer.ask(adu(1, read_holding(7, 1))) == adu(1, exception(3, 6))
+        assert await viewer.request(adu(1, read_holding(7, 1))) == adu(1, exception(3, 6))
         await inner.device.stop()
-        assert await viewer.ask(adu(2, read_holding(7, 1))) in (
+        assert await viewer.request(adu(2, read_holding(7, 1))) in (
             adu(2, exception(3, NO_PATH)),
             adu(2, exception(3, NO_ANSWER)),
         )
-        assert await viewer.ask(adu(3, read_holding(7, 1))) == adu(3, exception(3, NO_PATH))
+        assert await viewer.request(adu(3, read_holding(7, 1))) == adu(3, exception(3, NO_PATH))
 
 
-async def test_a_gateway_without_a_role_gets_nothing_from_another(tmp_path: Path) -> None:
+async def test_a_gateway_without_a_role_is_denied_by_another(tmp_path: Path) -> None:
     async with two_gateways(tmp_path, role=None) as (outer, inner):
         operator = await outer.connect(role="Operator")
-        assert await operator.ask(adu(1, read_holding(7, 1))) == adu(1, exception(3, 1))
+        assert await operator.request(adu(1, read_holding(7, 1))) == adu(1, exception(3, 1))
         assert inner.device.requests == []
 
 
-async def test_a_gateway_that_cannot_be_believed_is_not_asked(tmp_path: Path) -> None:
+async def test_an_untrusted_gateway_gets_no_request(tmp_path: Path) -> None:
     async with two_gateways(tmp_path, foreign=True) as (outer, inner):
         operator = await outer.connect(role="Operator")
-        assert await operator.ask(adu(1, write_register(100, 1))) == adu(1, exception(6, NO_PATH))
+        assert await operator.request(adu(1, write_register(100, 1))) == adu(1, exception(6, NO_PATH))
         assert any("authority" in alarm.text for alarm in outer.records(Alarm))
         assert inner.device.requests == []

@@ -1,6 +1,6 @@
-"""A real disk that fills up: an alarm first, writes go on in the reserve, then they are refused; reads never are.
+"""A real disk fills up: first an alarm, then writes use the reserve, then they are refused. Reads are never refused.
 
-And it ends by itself: as soon as there is room, writes go on, the alarm is cleared, and what was lost is told.
+As soon as there is room, writes go on, the alarm is cleared, and the record reports how much was lost.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MIB = 1024 * 1024
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 12 MiB: two segments of records and a little more. The records lie there."""
+    """A file system of 12 MiB for the records: room for two segments and a little more."""
     place = tmp_path / "records"
     place.mkdir(mode=0o700)
     mount = shutil.which("mount")
@@ -61,7 +61,7 @@ async def plant(tmp_path: Path, small_disk: Path) -> AsyncIterator[Plant]:
 
 
 def fill(plant: Plant, state: RecordState) -> None:
-    """Record writes, each with its end, until the record is in this state."""
+    """Record writes and their outcomes until the record is in this state."""
     log = plant.process.audit.records
     record = WriteRequested(connection=1, peer="", unit=1, function=6, device="", pdu="00" * 3000)
     with contextlib.suppress(RecordsFull):
@@ -70,32 +70,32 @@ def fill(plant: Plant, state: RecordState) -> None:
     assert log.state is state
 
 
-async def test_the_whole_way_down_and_up_again(plant: Plant, small_disk: Path) -> None:
+async def test_a_disk_fills_up_and_gets_room_again(plant: Plant, small_disk: Path) -> None:
     operator = await plant.connect()
     alarms, counters = plant.process.audit.alarms, plant.process.audit.counters
-    assert await operator.ask(WRITE) == WRITE
+    assert await operator.request(WRITE) == WRITE
     assert alarms == {}
 
     fill(plant, RecordState.RESERVE)
     assert "No space left on device" in alarms[ALARM_NAME]
-    assert await operator.ask(WRITE) == WRITE, "an alarm, and no more"
-    assert await operator.ask(READ) == ANSWER
-    assert await operator.ask(DENIED_WRITE) == adu(3, exception(6, 1))
+    assert await operator.request(WRITE) == WRITE, "there is an alarm, and nothing is refused"
+    assert await operator.request(READ) == ANSWER
+    assert await operator.request(DENIED_WRITE) == adu(3, exception(6, 1))
     assert counters.writes_not_recorded == 0
 
     fill(plant, RecordState.FULL)
     sent = len(plant.device.writes)
-    assert await operator.ask(WRITE) == BUSY
-    assert await operator.ask(READ) == ANSWER
-    assert await operator.ask(DENIED_WRITE) == adu(3, exception(6, 1)), "a denial needs no record to be one"
+    assert await operator.request(WRITE) == BUSY
+    assert await operator.request(READ) == ANSWER
+    assert await operator.request(DENIED_WRITE) == adu(3, exception(6, 1)), "a denial does not depend on its record"
     assert len(plant.device.writes) == sent
     assert counters.writes_not_recorded == 1
     newcomer = await plant.connect(role="Viewer")
-    assert await newcomer.ask(READ) == ANSWER
+    assert await newcomer.request(READ) == ANSWER
 
     (small_disk / "something else").unlink()
     await until(lambda: ALARM_NAME not in alarms)
-    assert await operator.ask(WRITE) == WRITE
+    assert await operator.request(WRITE) == WRITE
     assert [each.state for each in plant.records(Alarm) if each.name == ALARM_NAME][-1] is AlarmState.CLEARED
     lost = plant.records(RecordsLost)
     assert sum(each.by_kind.get("denied", 0) for each in lost) == 2

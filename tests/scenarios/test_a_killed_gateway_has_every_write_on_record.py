@@ -1,6 +1,6 @@
-"""kill -9 at any moment: whatever the device saw is on record, the chain holds, and the next start says what is unknown.
+"""kill -9 at any moment: every write that the device received is recorded, and the next start reports unknown outcomes.
 
-What is not shown here is a loss of power: what the operating system was given by a process that dies is still written.
+A loss of power is not tested: the operating system still writes the data of a killed process.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scenarios.gateway_program import GatewayProgram
-    from scenarios.plant import Wire
+    from scenarios.plant import RawClient
 
 
-async def write_for_ever(client: Wire, first: int) -> None:
-    """Writes of values that are all different, eight at a time, until the connection is gone."""
+async def write_for_ever(client: RawClient, first: int) -> None:
+    """Write distinct values, eight at a time, until the connection is closed."""
     value = first
     with contextlib.suppress(ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
         while True:
@@ -41,13 +41,13 @@ async def kill_while_writing(gateway: GatewayProgram, writes: int) -> None:
     writers = [asyncio.create_task(write_for_ever(client, 20_000 * n)) for n, client in enumerate(clients)]
     await until(lambda: len(gateway.device.writes) >= writes)
     gateway.program.process.send_signal(signal.SIGKILL)
-    assert await gateway.ended() == -signal.SIGKILL
-    await until(lambda: not gateway.device.live)  # the device has read all that was sent to it
+    assert await gateway.wait_for_exit() == -signal.SIGKILL
+    await until(lambda: not gateway.device.live)  # the device has read all bytes sent to it
     await asyncio.gather(*writers)
 
 
 @pytest.mark.parametrize("writes", [1, 40, 300])
-async def test_every_write_that_the_device_saw_is_on_record_once(tmp_path: Path, writes: int) -> None:
+async def test_every_write_that_the_device_received_is_recorded_once(tmp_path: Path, writes: int) -> None:
     async with open_gateway_program(tmp_path) as gateway:
         await kill_while_writing(gateway, writes)
         verification = verify(tmp_path / "records")
@@ -62,17 +62,17 @@ async def test_every_write_that_the_device_saw_is_on_record_once(tmp_path: Path,
         await asyncio.to_thread(again.wait_for, "listening on")
         requested = {each.sequence for each in gateway.stored if isinstance(each.record, WriteRequested)}
         ends = Counter(each.request for each in gateway.records(WriteOutcome))
-        assert ends == dict.fromkeys(requested, 1), "each write has one end"
+        assert ends == dict.fromkeys(requested, 1), "each write has one outcome"
         unknown = [each for each in gateway.records(WriteOutcome) if each.outcome is Outcome.UNKNOWN]
         assert {each.why for each in unknown} <= {"the gateway ended before the outcome was recorded"}
         assert len(gateway.records(Recovered)) == 1
         assert await asyncio.to_thread(again.stop) == 0
-        assert len(gateway.device.writes) == len(seen), "nothing was sent again"
+        assert len(gateway.device.writes) == len(seen), "no write was sent again"
         done = run_sealbus("audit", "verify", tmp_path / "records")
         assert (done.status, done.stderr) == (0, "")
 
 
-async def test_killed_again_and_again_the_record_holds_all_of_it(tmp_path: Path) -> None:
+async def test_after_repeated_kills_the_record_is_complete(tmp_path: Path) -> None:
     async with open_gateway_program(tmp_path) as gateway:
         command = gateway.program.process.args
         for _ in range(3):

@@ -1,7 +1,7 @@
-"""A libmodbus application and a libmodbus device, both unchanged, talk through wrap and gateway as if side by side.
+"""An unchanged libmodbus application and an unchanged libmodbus device communicate through a wrap and a gateway.
 
-The application gets from the sealed line what it gets from the device itself, to the errno, wherever its role may ask;
-what the role may not ask for is EMBXILFUN, and the device never hears of it.
+Where its role allows a request, the application gets the same result as from the device itself, including the errno.
+A request that the role does not allow is EMBXILFUN and does not reach the device.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ CONVERSATION = (
     (3, "holding 0 32", "ok" + " 0" * 7 + " 65535 1 7 3" + " 0" * 9 + " 11 12" + " 0" * 10),
     (3, "holding 300 125", "ok" + " 0" * 125),
 )
-"""Every function code that makes up daily life: number, command, and what a fresh device says.
+"""The usual function codes: number, command, and the answer of a fresh device.
 
 Function 22 makes (2 and F2) or (25 and not F2) of the 2 in register 9.
 """
 ERRNOS = ("EMBXILFUN", "EMBXILADD", "EMBXILVAL", "EMBXSFAIL", "EMBXACK", "EMBXSBUSY", "EMBXNACK", "EMBXMEMPAR")
-"""What libmodbus makes of the exceptions 1 to 8."""
+"""The errno names of libmodbus for the exceptions 1 to 8."""
 MARKER = "request unit 5 function 2"
 
 
@@ -74,7 +74,7 @@ def programs() -> Iterator[Programs]:
 @pytest.fixture
 def operator(line: SealedLine, programs: Programs, compiled: Path) -> Program:
     application = programs.start("operator", compiled / "application", line.wrap("operator"))
-    heard_by_device(line, application)
+    requests_at_device(line, application)
     return application
 
 
@@ -83,32 +83,32 @@ def viewer(line: SealedLine, programs: Programs, compiled: Path) -> Program:
     return programs.start("viewer", compiled / "application", line.wrap("viewer"))
 
 
-def heard_by_device(line: SealedLine, operator: Program) -> list[str]:
-    """The requests that reached the device since this was asked last; a request of our own marks where they end."""
-    assert [operator.ask(each) for each in ("unit 5", "inputs 0 1", "unit 1")] == ["ok", "ok 1", "ok"]
-    return list(iter(line.device.hear, MARKER))
+def requests_at_device(line: SealedLine, operator: Program) -> list[str]:
+    """The requests that reached the device since the last call. A marker request marks their end."""
+    assert [operator.request(each) for each in ("unit 5", "inputs 0 1", "unit 1")] == ["ok", "ok 1", "ok"]
+    return list(iter(line.device.read_line, MARKER))
 
 
-def test_side_by_side_the_two_have_this_conversation(programs: Programs, compiled: Path) -> None:
+def test_without_sealbus_each_function_has_this_result(programs: Programs, compiled: Path) -> None:
     port = programs.start("device", compiled / "device").wait_for(r"port (\d+)")[1]
     application = programs.start("application", compiled / "application", port)
-    for _, asked, answer in CONVERSATION:
-        assert (asked, application.ask(asked)) == (asked, answer)
+    for _, command, answer in CONVERSATION:
+        assert (command, application.request(command)) == (command, answer)
 
 
-def test_through_wrap_and_gateway_they_have_the_same(line: SealedLine, operator: Program) -> None:
-    for _, asked, answer in CONVERSATION:
-        assert (asked, operator.ask(asked)) == (asked, answer)
-    assert heard_by_device(line, operator) == [f"request unit 1 function {number}" for number, *_ in CONVERSATION]
+def test_through_wrap_and_gateway_each_function_has_the_same_result(line: SealedLine, operator: Program) -> None:
+    for _, command, answer in CONVERSATION:
+        assert (command, operator.request(command)) == (command, answer)
+    assert requests_at_device(line, operator) == [f"request unit 1 function {number}" for number, *_ in CONVERSATION]
 
 
-def test_exceptions_of_the_device_arrive_unchanged(line: SealedLine, operator: Program) -> None:
+def test_exceptions_of_the_device_reach_the_application_unchanged(line: SealedLine, operator: Program) -> None:
     for code, name in enumerate(ERRNOS, start=1):
-        assert operator.ask(f"input {500 + code} 1") == f"error {name}"
-    assert operator.ask("holding 490 11") == "error EMBXILADD"
-    assert operator.ask("input 510 1") == "error EMBXGPATH"
-    assert operator.ask("input 511 1") == "error EMBXGTAR"
-    assert len(heard_by_device(line, operator)) == len(ERRNOS) + 3
+        assert operator.request(f"input {500 + code} 1") == f"error {name}"
+    assert operator.request("holding 490 11") == "error EMBXILADD"
+    assert operator.request("input 510 1") == "error EMBXGPATH"
+    assert operator.request("input 511 1") == "error EMBXGTAR"
+    assert len(requests_at_device(line, operator)) == len(ERRNOS) + 3
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,13 @@ def test_exceptions_of_the_device_arrive_unchanged(line: SealedLine, operator: P
         "identify",
     ],
 )
-def test_what_a_viewer_may_not_do_is_an_illegal_function_and_stays_this_side_of_the_device(
+def test_a_request_that_a_viewer_may_not_make_is_an_illegal_function_and_is_not_forwarded(
     line: SealedLine, operator: Program, viewer: Program, denied: str
 ) -> None:
-    assert viewer.ask(denied) == "error EMBXILFUN"
-    assert heard_by_device(line, operator) == []
-    assert viewer.ask("input 0 2") == "ok 1000 1001"
-    assert heard_by_device(line, operator) == ["request unit 1 function 4"]
+    assert viewer.request(denied) == "error EMBXILFUN"
+    assert requests_at_device(line, operator) == []
+    assert viewer.request("input 0 2") == "ok 1000 1001"
+    assert requests_at_device(line, operator) == ["request unit 1 function 4"]
 
 
 @pytest.mark.parametrize(
@@ -147,51 +147,47 @@ def test_what_a_viewer_may_not_do_is_an_illegal_function_and_stays_this_side_of_
 def test_values_and_registers_outside_the_limits_are_denied_whole(
     line: SealedLine, operator: Program, allowed: str, denied: str
 ) -> None:
-    assert operator.ask(allowed).startswith("ok")
-    assert len(heard_by_device(line, operator)) == 1
-    before = operator.ask("holding 40 85")
-    assert operator.ask(denied) == "error EMBXILFUN"
-    assert operator.ask("holding 40 85") == before
-    assert heard_by_device(line, operator) == ["request unit 1 function 3"] * 2
+    assert operator.request(allowed).startswith("ok")
+    assert len(requests_at_device(line, operator)) == 1
+    before = operator.request("holding 40 85")
+    assert operator.request(denied) == "error EMBXILFUN"
+    assert operator.request("holding 40 85") == before
+    assert requests_at_device(line, operator) == ["request unit 1 function 3"] * 2
 
 
-def test_a_unit_that_the_gateway_does_not_have_is_a_missing_path(line: SealedLine, operator: Program) -> None:
-    assert [operator.ask(each) for each in ("unit 9", "holding 0 1", "set 7 1")] == [
+def test_a_unit_without_a_device_is_a_missing_path(line: SealedLine, operator: Program) -> None:
+    assert [operator.request(each) for each in ("unit 9", "holding 0 1", "set 7 1")] == [
         "ok",
         "error EMBXGPATH",
         "error EMBXGPATH",
     ]
-    assert heard_by_device(line, operator) == []
+    assert requests_at_device(line, operator) == []
 
 
-def test_a_unit_that_the_role_does_not_have_is_denied_like_everything_else(operator: Program) -> None:
-    assert [operator.ask(each) for each in ("unit 11", "holding 0 1")] == ["ok", "error EMBXILFUN"]
+def test_a_unit_outside_the_role_is_denied(operator: Program) -> None:
+    assert [operator.request(each) for each in ("unit 11", "holding 0 1")] == ["ok", "error EMBXILFUN"]
 
 
-def test_a_device_that_falls_silent_is_said_so_and_its_late_answer_is_nobodys(
-    line: SealedLine, operator: Program
-) -> None:
+def test_a_silent_device_is_reported_and_its_late_answer_is_dropped(line: SealedLine, operator: Program) -> None:
     line.device.process.send_signal(signal.SIGSTOP)
     try:
-        assert operator.ask("input 3 1") == "error EMBXGTAR"
+        assert operator.request("input 3 1") == "error EMBXGTAR"
     finally:
         line.device.process.send_signal(signal.SIGCONT)
-    assert operator.ask("input 4 1") == "ok 1004"
-    assert operator.ask("inputs 3 1") == "ok 1"
-    assert heard_by_device(line, operator)[0] == "request unit 1 function 4"
+    assert operator.request("input 4 1") == "ok 1004"
+    assert operator.request("inputs 3 1") == "ok 1"
+    assert requests_at_device(line, operator)[0] == "request unit 1 function 4"
 
 
-def test_the_device_tells_who_it_is(operator: Program) -> None:
+def test_the_device_identifies_itself(operator: Program) -> None:
     version = run("pkg-config", "--modversion", "libmodbus").stdout.strip()
-    told = " ".join(str(ord(each)) for each in f"LMB{version}")
-    assert operator.ask("identify") == f"ok 180 255 {told}"
+    identification = " ".join(str(ord(each)) for each in f"LMB{version}")
+    assert operator.request("identify") == f"ok 180 255 {identification}"
 
 
-def test_every_write_and_every_denial_of_theirs_is_in_the_record(
-    line: SealedLine, operator: Program, viewer: Program
-) -> None:
-    assert operator.ask("set 33 1") == "ok"
-    assert viewer.ask("set 33 2") == "error EMBXILFUN"
+def test_every_write_and_every_denial_is_recorded(line: SealedLine, operator: Program, viewer: Program) -> None:
+    assert operator.request("set 33 1") == "ok"
+    assert viewer.request("set 33 2") == "error EMBXILFUN"
     shown = run_sealbus("audit", "show", line.records, "--json", "--last", "12").stdout.splitlines()
     events = [json.loads(each) for each in shown]
     (requested,) = [each for each in events if each["kind"] == "write_requested" and each.get("address") == 33]
@@ -214,5 +210,5 @@ def test_mbpoll_reads_and_writes_through_the_line(line: SealedLine) -> None:
     assert "Written 1 references" in mbpoll("operator", "-t", "0", "-r", "20", "1").stdout
     assert "[20]: \t1\n" in mbpoll("viewer", "-t", "0", "-r", "20", "-c", "1").stdout
     refused = mbpoll("viewer", "-t", "4", "-r", "44", "1")
-    assert (refused.status, "Illegal function" in refused.said) == (1, True)
+    assert (refused.status, "Illegal function" in refused.output) == (1, True)
     assert "[44]: \t77\n" in mbpoll("viewer", "-t", "4", "-r", "44", "-c", "1").stdout

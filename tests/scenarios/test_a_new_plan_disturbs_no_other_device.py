@@ -1,4 +1,4 @@
-"""A change of the plan takes effect within a second and touches only what it is about: same sockets, same rounds."""
+"""A change of the plan takes effect within a second; unchanged connections and polls keep their sockets and phases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def one_tag(number: int) -> TagPlan:
     return TagPlan(id=number, place=f"holding:{number}", interval_s=0.1)
 
 
-async def test_another_connection_keeps_its_socket_and_its_rounds(tmp_path: Path) -> None:
+async def test_another_connection_keeps_its_socket_and_its_polls(tmp_path: Path) -> None:
     async with (
         open_device() as first,
         open_device() as second,
@@ -25,13 +25,13 @@ async def test_another_connection_keeps_its_socket_and_its_rounds(tmp_path: Path
     ):
         kept = connection(1, f"tcp://127.0.0.1:{first.port}", one_tag(1))
         site.apply(kept, connection(2, f"tcp://127.0.0.1:{second.port}", one_tag(2)))
-        await site.sees_good(1)
-        await site.sees_good(2)
+        await site.wait_for_good(1)
+        await site.wait_for_good(2)
         rounds = site.collector.state().connections[0].polls[0].rounds
         site.apply(kept, connection(2, f"tcp://127.0.0.1:{third.port}", one_tag(2)))
         await until(lambda: len(third.requests) >= 1)
         passed = site.collector.state().connections[0].polls[0].rounds - rounds
-        assert passed <= 10, "ten rounds of the other connection are a second"
+        assert passed <= 10, "ten polls of the other connection take a second"
         await until(lambda: not second.live)
         await until(lambda: site.collector.state().connections[0].polls[0].rounds >= rounds + 5)
         assert first.connections == 1
@@ -39,19 +39,19 @@ async def test_another_connection_keeps_its_socket_and_its_rounds(tmp_path: Path
         assert state.polls[0].failures == 0
 
 
-async def test_another_device_of_the_same_connection_keeps_its_rounds_and_the_socket_stays(tmp_path: Path) -> None:
+async def test_another_device_of_the_same_connection_keeps_its_polls_and_the_socket(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         url = f"tcp://127.0.0.1:{device.port}"
         one = DevicePlan(id=1, unit_id=1, tags=(one_tag(1),))
         site.apply(connection(1, url, devices=(one, DevicePlan(id=2, unit_id=2, tags=(one_tag(2),)))))
-        await site.sees_good(2)
+        await site.wait_for_good(2)
         await until(lambda: site.collector.state().connections[0].polls[0].rounds > 3)
         rounds = site.collector.state().connections[0].polls[0].rounds
         site.apply(connection(1, url, name="renamed", devices=(one, DevicePlan(id=2, unit_id=3, tags=(one_tag(5),)))))
         kept = next(poll for poll in site.collector.state().connections[0].polls if poll.device_id == 1)
-        assert kept.rounds >= rounds, "the poll of the other device is the one it was"
+        assert kept.rounds >= rounds, "the poll of the other device is the same object"
         await until(lambda: any(request[6] == 3 for request in device.requests))
-        await site.sees_good(5, 5)
+        await site.wait_for_good(5, 5)
         state = site.collector.state().connections[0]
         assert device.connections == 1
         assert state.name == "renamed"
@@ -60,21 +60,21 @@ async def test_another_device_of_the_same_connection_keeps_its_rounds_and_the_so
         assert {request[6] for request in device.requests} == {1, 3}
 
 
-async def test_a_new_tag_is_read_within_a_second_and_those_beside_it_are_not_told_again(tmp_path: Path) -> None:
+async def test_a_new_tag_is_read_within_a_second_and_others_are_not_published_again(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         url = f"tcp://127.0.0.1:{device.port}"
         site.apply(connection(1, url, *neighbours(5)))
-        await site.sees_good(1004)
+        await site.wait_for_good(1004)
         site.apply(connection(1, url, *neighbours(6)))
-        await until(lambda: bool(site.of(1005)))
-        assert [len(site.of(1000 + number)) for number in range(6)] == [1] * 6
+        await until(lambda: bool(site.samples_of(1005)))
+        assert [len(site.samples_of(1000 + number)) for number in range(6)] == [1] * 6
 
 
-async def test_the_same_plan_again_is_no_change_at_all(tmp_path: Path) -> None:
+async def test_the_same_plan_again_changes_nothing(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         plan = connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(5))
         site.apply(plan)
-        await site.sees_good(1004)
+        await site.wait_for_good(1004)
         for _ in range(5):
             site.apply(plan)
         rounds = site.collector.state().connections[0].polls[0].rounds
@@ -82,20 +82,20 @@ async def test_the_same_plan_again_is_no_change_at_all(tmp_path: Path) -> None:
         assert (device.connections, len(site.samples)) == (1, 5)
 
 
-async def test_a_tag_that_moves_to_another_device_is_one_tag(tmp_path: Path) -> None:
+async def test_a_tag_that_moves_to_another_device_stays_one_tag(tmp_path: Path) -> None:
     async with open_device() as first, open_device() as second, open_collector(tmp_path) as site:
         second.registers[1] = 77
         urls = f"tcp://127.0.0.1:{first.port}", f"tcp://127.0.0.1:{second.port}"
         site.apply(connection(1, urls[0]), connection(2, urls[1], one_tag(1)))
-        await site.sees_good(1, 77)
+        await site.wait_for_good(1, 77)
         site.apply(connection(1, urls[0], one_tag(1)), connection(2, urls[1]))
-        await site.sees_good(1, 1)
+        await site.wait_for_good(1, 1)
         assert site.collector.state().problems == ()
-        times = [sample.time_us for sample in site.of(1)]
+        times = [sample.time_us for sample in site.samples_of(1)]
         assert times == sorted(set(times))
 
 
-async def test_what_cannot_be_used_keeps_nothing_else_from_working(tmp_path: Path) -> None:
+async def test_an_unusable_part_of_a_plan_stops_no_other_part(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         good = connection(1, f"tcp://127.0.0.1:{device.port}", one_tag(1), TagPlan(id=2, place="holding:x"), one_tag(1))
         broken = [
@@ -106,7 +106,7 @@ async def test_what_cannot_be_used_keeps_nothing_else_from_working(tmp_path: Pat
             connection(6, "tcp://127.0.0.1:1", one_tag(16), unit_id=700),
         ]
         site.apply(good, *broken, networks=["127.0.0.1 *", "not a network"])
-        await site.sees_good(1)
+        await site.wait_for_good(1)
         problems = {(problem.what, problem.id) for problem in site.collector.state().problems}
         assert problems == {
             ("tag", 2), ("tag", 1), ("connection", 2), ("connection", 3), ("connection", 4), ("connection", 5),

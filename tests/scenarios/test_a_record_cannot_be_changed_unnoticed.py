@@ -1,4 +1,4 @@
-"""`sealbus audit verify` names the first record that is not as it was written; one process writes, and no other."""
+"""`sealbus audit verify` names the first changed record. Only one process can write a record."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def records(tmp_path: Path) -> Path:
-    """The folder of a gateway that has ended, with some writes and a denial."""
+    """The records of a gateway that has ended, with some writes and a denial."""
     async with open_plant(tmp_path) as plant:
         operator = await plant.connect()
         for value in range(5):
-            await operator.ask(adu(value, write_register(100, value)))
-        assert await operator.ask(adu(9, write_register(100, 5000))) == adu(9, exception(6, 1))
+            await operator.request(adu(value, write_register(100, value)))
+        assert await operator.request(adu(9, write_register(100, 5000))) == adu(9, exception(6, 1))
         assert len(plant.records(WriteRequested)) == 5
         assert len(plant.records(Denied)) == 1
     return tmp_path / "records"
@@ -43,7 +43,7 @@ def test_an_untouched_record_is_good(records: Path) -> None:
     assert "good" in done.stdout
 
 
-def test_any_flipped_bit_is_found_in_the_record_where_it_is(records: Path) -> None:
+def test_any_flipped_bit_is_found_in_its_record(records: Path) -> None:
     segment = segment_of(records)
     good = segment.read_bytes()
     dice = random.Random(20)
@@ -56,7 +56,7 @@ def test_any_flipped_bit_is_found_in_the_record_where_it_is(records: Path) -> No
         assert verify(records).breaks[0].line in (line, line + 1)
 
 
-def test_audit_verify_names_the_record_that_was_changed(records: Path) -> None:
+def test_audit_verify_names_the_changed_record(records: Path) -> None:
     segment = segment_of(records)
     good = segment.read_bytes()
     segment.write_bytes(good.replace(b'"values":[3]', b'"values":[8]'))
@@ -85,7 +85,7 @@ def with_another_value(lines: list[bytes]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("change", [without_the_denial, with_two_swapped, with_one_repeated, with_another_value])
-def test_what_was_taken_out_moved_repeated_or_rewritten_is_found(
+def test_a_removed_moved_repeated_or_rewritten_record_is_found(
     records: Path, change: Callable[[list[bytes]], list[bytes]]
 ) -> None:
     segment = segment_of(records)
@@ -96,29 +96,29 @@ def test_what_was_taken_out_moved_repeated_or_rewritten_is_found(
     assert verify(records).breaks
 
 
-async def test_a_second_gateway_on_the_same_record_says_so_and_ends(plant: Plant) -> None:
+async def test_a_second_gateway_on_the_same_record_reports_it_and_ends(plant: Plant) -> None:
     done = await asyncio.to_thread(run, *sealbus("gateway", plant.folder / "gateway.toml"))
     assert done.status == 2
     assert done.stderr.count("\n") == 1
     assert "another process writes its records here" in done.stderr
     assert str(plant.folder / "records") in done.stderr
     operator = await plant.connect()
-    assert (await operator.ask(adu(1, write_register(100, 1))))[7] == 6
+    assert (await operator.request(adu(1, write_register(100, 1))))[7] == 6
     assert len(plant.records(WriteRequested)) == 1
 
 
-async def test_the_record_is_free_again_when_its_gateway_was_killed(tmp_path: Path) -> None:
+async def test_the_record_of_a_killed_gateway_can_be_opened_again(tmp_path: Path) -> None:
     async with open_gateway_program(tmp_path) as gateway:
         gateway.program.process.send_signal(signal.SIGKILL)
-        await gateway.ended()
+        await gateway.wait_for_exit()
         again = gateway.programs.start("again", *gateway.program.process.args)  # type: ignore[misc]
         await asyncio.to_thread(again.wait_for, "listening on")
 
 
 async def test_the_record_can_be_read_and_verified_while_it_is_written(plant: Plant) -> None:
     operator = await plant.connect()
-    assert (await operator.ask(adu(1, read_holding(1, 1))))[7] == 3
-    assert (await operator.ask(adu(1, write_register(100, 1))))[7] == 6
+    assert (await operator.request(adu(1, read_holding(1, 1))))[7] == 3
+    assert (await operator.request(adu(1, write_register(100, 1))))[7] == 6
     for verb in ("verify", "show"):
         done = await asyncio.to_thread(run, *sealbus("audit", verb, plant.folder / "records"))
         assert (done.status, done.stderr) == (0, "")

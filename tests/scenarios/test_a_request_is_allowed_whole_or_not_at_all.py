@@ -1,4 +1,4 @@
-"""Each part of a request needs its right: both ends of FC 23, each register of a range, each sub-function, each file."""
+"""Each part of a request needs its right: both ranges of FC 23, each register, each sub-function, each file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-FORWARDED = 4  # what the device of this plant says to everything: it came through
+FORWARDED = 4  # the answer of this device to everything, which shows that a request was forwarded
 
 POLICY = """
 [[role]]
@@ -61,22 +61,22 @@ write = ["holding:0-9"]
 """
 
 
-def says_that_it_failed(request: bytes) -> bytes:
+def answer_with_failure(request: bytes) -> bytes:
     return request[:4] + b"\0\3" + request[6:7] + exception(request[7], FORWARDED)
 
 
 @pytest.fixture
 async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
     async with open_plant(tmp_path, policy=POLICY) as plant:
-        plant.device.answer = says_that_it_failed
+        plant.device.answer = answer_with_failure
         yield plant
 
 
 async def verdict(plant: Plant, role: str, pdu: bytes, *, unit: int = 1) -> int:
-    """The exception code of the answer: FORWARDED, or why not. What is refused has not reached the device."""
+    """The exception code of the answer: FORWARDED or a refusal. A refused request has not reached the device."""
     wire = await plant.connect(role=role)
     before = len(plant.device.requests)
-    answer = await wire.ask(adu(7, pdu, unit=unit))
+    answer = await wire.request(adu(7, pdu, unit=unit))
     assert (answer[:8], len(answer)) == (adu(7, exception(pdu[0], 0), unit=unit)[:8], 9)
     sent = plant.device.requests[before:]
     assert [request[6:] for request in sent] == ([bytes((unit,)) + pdu] if answer[8] == FORWARDED else [])
@@ -116,17 +116,17 @@ CASES = [
     ("Both", read_write((10, 2), (9, 1, 2)), 1),
     ("Both", read_write((10, 2), (30, 10, 20)), FORWARDED),
     ("Both", read_write((10, 2), (30, 10, 21)), 1),
-    # 22: what it writes depends on what stands there, so limits cannot be checked
+    # 22: the written value depends on the current one, so limits cannot be checked
     ("Reads", mask(0), 1),
     ("Writes", mask(0), FORWARDED),
     ("Writes", mask(10), 1),
     ("Both", mask(4), FORWARDED),
     ("Both", mask(30), 1),
-    # ranges: each register and coil of it
+    # ranges: each register and coil in them
     ("Writes", write_registers(0, *range(10)), FORWARDED),
     ("Writes", write_registers(9, 1, 2), 1),
     ("Writes", write_registers(10, *range(10)), 1),
-    ("Writes", write_registers(0, *range(30)), 1),  # both ends are allowed, the middle is not
+    ("Writes", write_registers(0, *range(30)), 1),  # both ends are allowed, but not the middle
     ("Writes", write_registers(19, 1, 2), 1),
     ("Writes", coils(0, 10), FORWARDED),
     ("Writes", coils(0, 11), 1),
@@ -134,12 +134,12 @@ CASES = [
     ("Writes", write_register(30, 1), 1),
     ("Writes", read_holding(0, 1), 1),
     ("Reads", write_register(0, 1), 1),
-    ("Both", write_registers(0, *range(10)), FORWARDED),  # two rules side by side cover it
+    ("Both", write_registers(0, *range(10)), FORWARDED),  # two adjacent rules cover it
     ("Both", write_registers(30, 10, 20), FORWARDED),
     ("Both", write_registers(30, 10, 9), 1),
     ("Both", write_registers(30, 10, 20, 21), 1),
     ("Both", write_registers(9, 0, 0), 1),
-    # 8, 17, 43, 90: only by name, and only the sub-function that is named
+    # 8, 17, 43, 90: only if the rule names them, and only the named sub-function
     ("Reads", b"\x08\0\0\0\0", 1),
     ("Named", b"\x08\0\0\x12\x34", FORWARDED),
     ("Named", b"\x08\0\1\0\0", 1),
@@ -157,14 +157,14 @@ CASES = [
     ("Reads", b"\x07", 1),
     ("Reads", b"\x0b", 1),
     ("Reads", b"\x0c", 1),
-    # 20, 21: by file, each of those asked for
+    # 20, 21: by file, each file of the request
     ("Reads", read_files(1), 1),
     ("Named", read_files(1, 2), FORWARDED),
     ("Named", read_files(1, 3), 1),
     ("Named", read_files(3), 1),
     ("Named", write_files(1, 1), FORWARDED),
     ("Named", write_files(1, 2), 1),
-    # 24: by the address of the queue; reading the registers is not enough
+    # 24: by the address of the queue; a right to read registers is not enough
     ("Reads", b"\x18\0\x64", 1),
     ("Named", b"\x18\0\x64", FORWARDED),
     ("Named", b"\x18\0\x65", 1),
@@ -177,14 +177,14 @@ async def test_every_part_of_a_request_needs_its_right(plant: Plant, role: str, 
     assert len(plant.records(Denied)) == (expected == 1)
 
 
-async def test_unit_0_is_everybody_and_needs_a_rule_of_its_own(tmp_path: Path) -> None:
+async def test_unit_0_means_every_unit_and_needs_its_own_rule(tmp_path: Path) -> None:
     device = 'units = "0-10"'
     async with open_plant(tmp_path, policy=POLICY, device=device) as plant:
         for role in ("Reads", "Writes", "Both", "Named", "Nobody"):
             wire = await plant.connect(role=role)
             for pdu in (write_register(0, 1), read_holding(0, 1), coils(0, 1)):
-                assert await wire.ask(adu(1, pdu, unit=0)) == adu(1, exception(pdu[0], 1), unit=0)
+                assert await wire.request(adu(1, pdu, unit=0)) == adu(1, exception(pdu[0], 1), unit=0)
         assert plant.device.requests == []
         broadcaster = await plant.connect(role="Broadcaster")
-        assert await broadcaster.ask(adu(1, write_register(0, 1), unit=0)) == adu(1, write_register(0, 1), unit=0)
-        assert await broadcaster.ask(adu(1, write_register(0, 1))) == adu(1, exception(6, 1))
+        assert await broadcaster.request(adu(1, write_register(0, 1), unit=0)) == adu(1, write_register(0, 1), unit=0)
+        assert await broadcaster.request(adu(1, write_register(0, 1))) == adu(1, exception(6, 1))

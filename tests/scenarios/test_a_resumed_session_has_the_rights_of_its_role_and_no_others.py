@@ -1,7 +1,7 @@
-"""Resumption (R-42) saves a handshake and no check: the role comes along (8.4), and nothing travels before the finish.
+"""Resumption (R-42) shortens the handshake and skips no check: the role is kept (8.4), and early data is not accepted.
 
-A client resumes by session identifier in TLS 1.2 and by ticket in TLS 1.3, without showing its certificate again. Early
-data is never taken: a write in it could be replayed by whoever recorded it.
+A client resumes by session identifier in TLS 1.2 and by ticket in TLS 1.3, without showing its certificate again.
+Early data is never accepted, because an attacker could record and replay a write in it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios.openssl_client import Talk, s_client
+from scenarios.openssl_client import SClientResult, s_client
 from scenarios.plant import Plant, adu, exception, read_holding, words, write_register
 from sealbus.records import Connected
 
@@ -44,13 +44,13 @@ class Client:
     def session(self) -> Path:
         return self.plant.folder / "session"
 
-    async def first(self, *requests: bytes) -> Talk:
-        return await self._talk("-sess_out", requests)
+    async def first(self, *requests: bytes) -> SClientResult:
+        return await self._connect("-sess_out", requests)
 
-    async def again(self, *requests: bytes) -> Talk:
-        return await self._talk("-sess_in", requests)
+    async def again(self, *requests: bytes) -> SClientResult:
+        return await self._connect("-sess_in", requests)
 
-    async def _talk(self, what: str, requests: tuple[bytes, ...]) -> Talk:
+    async def _connect(self, what: str, requests: tuple[bytes, ...]) -> SClientResult:
         options = (*self.options, "-msg", what, str(self.session))
         return await s_client(self.plant, *options, identity=self.identity, requests=requests)
 
@@ -62,7 +62,7 @@ def options(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(("role", "answers"), [("Viewer", [READ_ANSWER, DENIED]), ("Operator", [READ_ANSWER, WRITTEN])])
-async def test_a_client_that_resumes_may_do_what_it_could_do_before(
+async def test_a_resumed_session_has_the_rights_of_the_first_one(
     plant: Plant, options: tuple[str, ...], role: str, answers: list[bytes]
 ) -> None:
     client = Client(plant, plant.issue(role=role), options)
@@ -78,14 +78,12 @@ async def test_a_client_without_a_role_does_not_gain_one_by_resuming(plant: Plan
     client = Client(plant, plant.issue(role=None), options)
     refused = adu(0x5EA1, exception(3, 1))
     assert (await client.first(READ)).answers == [refused]
-    await (await plant.connect(role="Operator")).ask(READ)
+    await (await plant.connect(role="Operator")).request(READ)
     resumed = await client.again(READ)
     assert (resumed.resumed, resumed.answers) == (True, [refused])
 
 
-async def test_the_name_of_a_session_is_worth_nothing_without_its_secret(
-    plant: Plant, options: tuple[str, ...]
-) -> None:
+async def test_a_session_id_without_its_secret_is_useless(plant: Plant, options: tuple[str, ...]) -> None:
     client = Client(plant, plant.issue(role="Operator"), options)
     await client.first(READ)
     nobody = s_client(plant, *options, "-sess_in", _with_another_secret(client.session), requests=[READ])
@@ -101,9 +99,9 @@ async def test_early_data_is_not_offered_and_not_taken(plant: Plant) -> None:
     forged.write_bytes(_with_early_data(client.session.read_bytes(), 1024))
     early.write_bytes(WRITE)
     options = ("-tls1_3", "-sess_in", forged, "-early_data", early)
-    talk = await s_client(plant, *options, identity=client.identity, requests=[READ])
-    assert "Early data was rejected" in talk.text
-    assert (talk.resumed, talk.answers) == (True, [READ_ANSWER])
+    result = await s_client(plant, *options, identity=client.identity, requests=[READ])
+    assert "Early data was rejected" in result.text
+    assert (result.resumed, result.answers) == (True, [READ_ANSWER])
     assert plant.device.writes == []
 
 
@@ -111,7 +109,7 @@ async def test_early_data_is_not_offered_and_not_taken(plant: Plant) -> None:
 
 
 def _with_early_data(pem: bytes, most_bytes: int) -> bytes:
-    """The session, as if the server had said that it takes early data: field 15, before those with higher numbers."""
+    """The session with a maximum for early data, as if the server had allowed it: field 15, in order of field numbers."""
     fields = _fields_of(_der_of(pem))
     fields.append(_der(0xA0 | 15, _der(0x02, most_bytes.to_bytes(2, "big"))))
     fields.sort(key=lambda field: field[0] if field[0] & 0xE0 == 0xA0 else 0)
@@ -119,7 +117,7 @@ def _with_early_data(pem: bytes, most_bytes: int) -> bytes:
 
 
 def _with_another_secret(session: Path) -> Path:
-    """The session as somebody has it who has seen its name and not its secret: that is field 4."""
+    """The session with another master secret (field 4), as for an attacker who knows only the session id."""
     fields = _fields_of(_der_of(session.read_bytes()))
     length = len(fields[_SECRET]) - 2
     fields[_SECRET] = _der(0x04, bytes(length))
@@ -141,7 +139,7 @@ def _pem_of(der: bytes) -> bytes:
 
 
 def _der(tag: int, content: bytes) -> bytes:
-    """One element: tag, length, content."""
+    """Encode one element: tag, length, content."""
     length = len(content)
     if length < 128:
         return bytes((tag, length)) + content
@@ -160,7 +158,7 @@ def _fields_of(der: bytes) -> list[bytes]:
 
 
 def _content(der: bytes, start: int) -> tuple[int, int]:
-    """Where the content of the element at `start` begins and ends."""
+    """The first and last offset of the content of the element at `start`."""
     length, head = der[start + 1], 2
     if length & 0x80:
         head += length & 0x7F

@@ -1,4 +1,4 @@
-"""Whoever else is connected, came before, comes after or goes: each request is judged by the role of its own connection."""
+"""Each request is decided by the role of its own connection, whatever other connections exist or existed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import pytest
 
 import pki
-from scenarios.plant import Plant, Wire, adu, exception, read_holding, words, write_register
+from scenarios.plant import Plant, RawClient, adu, exception, read_holding, words, write_register
 
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
 WRITE = adu(2, write_register(100, 7))
@@ -21,14 +21,14 @@ EXPECTED: dict[str | None, tuple[bytes, bytes]] = {
 }
 
 
-async def judged(wire: Wire, role: str | None) -> None:
-    assert (await wire.ask(READ), await wire.ask(WRITE)) == EXPECTED[role]
+async def check_rights(wire: RawClient, role: str | None) -> None:
+    assert (await wire.request(READ), await wire.request(WRITE)) == EXPECTED[role]
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_sessions_of_all_roles_interleaved_keep_to_their_own(plant: Plant, seed: int) -> None:
+async def test_interleaved_sessions_of_all_roles_keep_their_own_rights(plant: Plant, seed: int) -> None:
     dice = random.Random(seed)
-    wires: list[tuple[str | None, Wire]] = []
+    wires: list[tuple[str | None, RawClient]] = []
     for _ in range(60):
         if len(wires) < 4 or dice.random() < 0.3:
             role = dice.choice(list(EXPECTED))
@@ -37,7 +37,7 @@ async def test_sessions_of_all_roles_interleaved_keep_to_their_own(plant: Plant,
             _, gone = wires.pop(dice.randrange(len(wires)))
             await gone.close()
         role, wire = dice.choice(wires)
-        await judged(wire, role)
+        await check_rights(wire, role)
 
 
 async def test_one_key_and_one_name_in_two_certificates_do_not_share_their_roles(plant: Plant) -> None:
@@ -46,10 +46,10 @@ async def test_one_key_and_one_name_in_two_certificates_do_not_share_their_roles
     wires = {role: await plant.connect_with(*files) for role, files in first.items()}
     for _ in range(3):
         for role, wire in wires.items():
-            await judged(wire, role)
+            await check_rights(wire, role)
 
 
-async def test_requests_that_wait_together_for_one_device_are_each_judged_by_their_own(plant: Plant) -> None:
+async def test_requests_waiting_for_one_device_are_each_decided_by_their_own_role(plant: Plant) -> None:
     operator, viewer = await plant.connect(role="Operator"), await plant.connect(role="Viewer")
     for wire in (operator, viewer, operator, viewer):
         wire.writer.write(READ + WRITE)

@@ -1,7 +1,7 @@
-"""Serial devices behind a gateway (MODBUS over Serial Line V1.02, 2.1 to 2.5): many clients, one line, no confusion.
+"""Serial devices behind a gateway (MODBUS over Serial Line V1.02, 2.1 to 2.5): many clients share one line.
 
-One request is on the line at a time, whoever asks. A damaged frame, a foreign slave, a late or a stammering answer costs
-the request it belongs to and not the next one. A broadcast needs a right of its own, is not answered, and is given time.
+One request is on the line at a time. A damaged frame, a foreign slave, a late or a repeated answer fails its own
+request and not the next one. A broadcast needs its own right, is not answered, and is followed by a turnaround delay.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENT_S, HASTY_S = 3.0, 0.3
-"""How long the gateway waits for an answer: where one comes, so that a busy machine does not matter; where none does."""
+"""Time-outs of the gateway: long where an answer arrives, so that a busy machine does not matter; short where none does."""
 TURNAROUND_S = 0.1
 NO_ANSWER, NO_PATH = 11, 10
 
@@ -79,30 +79,32 @@ async def plant(tmp_path: Path, line: RtuDevice) -> AsyncIterator[Plant]:
 
 
 @pytest.fixture
-async def hasty(tmp_path: Path, line: RtuDevice) -> AsyncIterator[Plant]:
+async def short_timeout(tmp_path: Path, line: RtuDevice) -> AsyncIterator[Plant]:
     async with open_line(tmp_path, line.url, timeout_s=HASTY_S) as plant:
         yield plant
 
 
-async def test_clients_at_once_get_their_own_answers_one_request_after_the_other(plant: Plant, line: RtuDevice) -> None:
+async def test_concurrent_clients_get_their_own_answers_one_request_after_the_other(
+    plant: Plant, line: RtuDevice
+) -> None:
     line.delay_s = 0.002
 
     async def poll(number: int) -> None:
         wire = await plant.connect(role="Viewer")
         for round_ in range(12):
             unit, address = 1 + (number + round_) % 3, 10 * number + round_
-            answer = await wire.ask(adu(round_, read_holding(address, 2), unit=unit))
+            answer = await wire.request(adu(round_, read_holding(address, 2), unit=unit))
             assert answer == adu(round_, words(100 * unit + address, 100 * unit + address + 1), unit=unit)
 
     await asyncio.gather(*map(poll, range(5)))
     assert (len(line.requests), line.overlaps) == (60, 0)
 
 
-async def test_requests_that_come_together_take_turns_too(plant: Plant, line: RtuDevice) -> None:
+async def test_concurrent_requests_are_sent_one_after_the_other(plant: Plant, line: RtuDevice) -> None:
     line.delay_s = 0.005
     operator = await plant.connect(role="Operator")
-    asked = [adu(1, read_holding(1, 1)), adu(2, write_register(100, 9)), adu(3, read_holding(100, 1))]
-    await operator.send(b"".join(asked))
+    requests = [adu(1, read_holding(1, 1)), adu(2, write_register(100, 9)), adu(3, read_holding(100, 1))]
+    await operator.send(b"".join(requests))
     assert await operator.receive(3) == [adu(1, words(101)), adu(2, write_register(100, 9)), adu(3, words(9))]
     assert (line.overlaps, [outcome.outcome.value for outcome in plant.records(WriteOutcome)]) == (0, ["done"])
 
@@ -110,10 +112,10 @@ async def test_requests_that_come_together_take_turns_too(plant: Plant, line: Rt
 async def test_an_exception_of_a_slave_comes_through(plant: Plant, line: RtuDevice) -> None:
     line.answer = lambda request: rtu_frame(request.unit, exception(3, 2))
     viewer = await plant.connect(role="Viewer")
-    assert await viewer.ask(adu(1, read_holding(1, 1))) == adu(1, exception(3, 2))
+    assert await viewer.request(adu(1, read_holding(1, 1))) == adu(1, exception(3, 2))
 
 
-# -- what goes wrong on a line
+# -- faults of a line
 
 
 def damaged(frame: bytes | None) -> bytes:
@@ -124,8 +126,8 @@ def damaged(frame: bytes | None) -> bytes:
 @pytest.mark.parametrize(
     "spoil",
     [
-        pytest.param(lambda device, request: damaged(device.honest(request)), id="a wrong checksum"),
-        pytest.param(lambda device, request: device.honest(request)[:4], id="an answer that breaks off"),
+        pytest.param(lambda device, request: damaged(device.normal_answer(request)), id="a wrong checksum"),
+        pytest.param(lambda device, request: device.normal_answer(request)[:4], id="an answer that breaks off"),
         pytest.param(lambda device, request: rtu_frame(9, words(7)), id="another slave"),
         pytest.param(lambda device, request: rtu_frame(1, words(7, 8)), id="another length"),
         pytest.param(lambda device, request: rtu_frame(1, write_register(7, 7)), id="another function"),
@@ -133,73 +135,77 @@ def damaged(frame: bytes | None) -> bytes:
         pytest.param(lambda device, request: None, id="silence"),
     ],
 )
-async def test_a_spoilt_answer_is_no_answer_and_the_next_is_right(hasty: Plant, line: RtuDevice, spoil: object) -> None:
-    viewer = await hasty.connect(role="Viewer")
+async def test_a_damaged_answer_is_dropped_and_the_next_is_correct(
+    short_timeout: Plant, line: RtuDevice, spoil: object
+) -> None:
+    viewer = await short_timeout.connect(role="Viewer")
     line.answer = lambda request: spoil(line, request)  # type: ignore[operator]  # from the table above
-    assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, exception(3, NO_ANSWER))
-    line.answer = line.honest
-    assert await viewer.ask(adu(2, read_holding(4, 1))) == adu(2, words(104))
-    assert await viewer.ask(adu(3, read_holding(5, 2), unit=2)) == adu(3, words(205, 206), unit=2)
+    assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, exception(3, NO_ANSWER))
+    line.answer = line.normal_answer
+    assert await viewer.request(adu(2, read_holding(4, 1))) == adu(2, words(104))
+    assert await viewer.request(adu(3, read_holding(5, 2), unit=2)) == adu(3, words(205, 206), unit=2)
 
 
-async def test_noise_before_an_answer_is_no_reason_to_take_a_wrong_one(plant: Plant, line: RtuDevice) -> None:
+async def test_noise_before_an_answer_never_gives_a_wrong_answer(plant: Plant, line: RtuDevice) -> None:
     viewer = await plant.connect(role="Viewer")
-    line.answer = lambda request: [rtu_frame(9, words(1)), line.honest(request) or b""]
-    assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, words(103))
+    line.answer = lambda request: [rtu_frame(9, words(1)), line.normal_answer(request) or b""]
+    assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, words(103))
 
 
-async def test_a_damaged_frame_leaves_the_right_one_its_time(plant: Plant, line: RtuDevice) -> None:
+async def test_a_damaged_frame_does_not_end_the_wait_for_the_answer(plant: Plant, line: RtuDevice) -> None:
     viewer = await plant.connect(role="Viewer")
     (channel,) = plant.process.gateway.channels.values()
-    line.answer = lambda request: damaged(line.honest(request))
+    line.answer = lambda request: damaged(line.normal_answer(request))
     await viewer.send(adu(1, read_holding(3, 1)))
     await until(lambda: channel.counters.dropped_answers == 1)
-    line.say(line.honest(line.requests[0]) or b"")
+    line.send_bytes(line.normal_answer(line.requests[0]) or b"")
     assert await viewer.receive() == [adu(1, words(103))]
 
 
-async def test_an_answer_in_pieces_is_put_together(plant: Plant, line: RtuDevice) -> None:
+async def test_an_answer_in_pieces_is_joined(plant: Plant, line: RtuDevice) -> None:
     viewer = await plant.connect(role="Viewer")
-    line.answer = lambda request: [bytes((byte,)) for byte in line.honest(request) or b""]
-    assert await viewer.ask(adu(1, read_holding(3, 4))) == adu(1, words(103, 104, 105, 106))
+    line.answer = lambda request: [bytes((byte,)) for byte in line.normal_answer(request) or b""]
+    assert await viewer.request(adu(1, read_holding(3, 4))) == adu(1, words(103, 104, 105, 106))
 
 
-async def test_an_answer_that_comes_after_its_time_is_nobodys(hasty: Plant, line: RtuDevice) -> None:
-    viewer = await hasty.connect(role="Viewer")
+async def test_an_answer_after_the_time_out_is_dropped(short_timeout: Plant, line: RtuDevice) -> None:
+    viewer = await short_timeout.connect(role="Viewer")
     late: list[RtuRequest] = []
-    line.answer = late.append  # it is noted and not answered
-    assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, exception(3, NO_ANSWER))
-    line.answer = line.honest
+    line.answer = late.append  # the device records it and does not answer
+    assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, exception(3, NO_ANSWER))
+    line.answer = line.normal_answer
     await viewer.send(adu(2, read_holding(4, 1)))
-    line.say(line.honest(late[0]) or b"")
+    line.send_bytes(line.normal_answer(late[0]) or b"")
     assert await viewer.receive() == [adu(2, words(104))]
-    assert await viewer.ask(adu(3, read_holding(5, 1))) == adu(3, words(105))
+    assert await viewer.request(adu(3, read_holding(5, 1))) == adu(3, words(105))
 
 
-async def test_an_answer_given_twice_is_taken_once(plant: Plant, line: RtuDevice) -> None:
+async def test_a_repeated_answer_is_used_once(plant: Plant, line: RtuDevice) -> None:
     viewer = await plant.connect(role="Viewer")
-    line.answer = lambda request: 2 * (line.honest(request) or b"")
-    assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, words(103))
-    line.answer = line.honest
-    assert await viewer.ask(adu(2, read_holding(4, 1))) == adu(2, words(104))
+    line.answer = lambda request: 2 * (line.normal_answer(request) or b"")
+    assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, words(103))
+    line.answer = line.normal_answer
+    assert await viewer.request(adu(2, read_holding(4, 1))) == adu(2, words(104))
 
 
-async def test_a_write_that_is_not_answered_is_on_the_line_once_and_its_end_unknown(
-    hasty: Plant, line: RtuDevice
+async def test_a_write_without_an_answer_is_sent_once_and_its_outcome_is_unknown(
+    short_timeout: Plant, line: RtuDevice
 ) -> None:
-    operator = await hasty.connect(role="Operator")
-    line.answer = lambda request: (line.honest(request), None)[1]
-    assert await operator.ask(adu(1, write_register(100, 5))) == adu(1, exception(6, NO_ANSWER))
-    line.answer = line.honest
-    assert await operator.ask(adu(2, read_holding(100, 1))) == adu(2, words(5))
+    operator = await short_timeout.connect(role="Operator")
+    line.answer = lambda request: (line.normal_answer(request), None)[1]
+    assert await operator.request(adu(1, write_register(100, 5))) == adu(1, exception(6, NO_ANSWER))
+    line.answer = line.normal_answer
+    assert await operator.request(adu(2, read_holding(100, 1))) == adu(2, words(5))
     assert [request.pdu for request in line.requests] == [write_register(100, 5), read_holding(100, 1)]
-    assert [outcome.outcome.value for outcome in hasty.records(WriteOutcome)] == ["unknown"]
+    assert [outcome.outcome.value for outcome in short_timeout.records(WriteOutcome)] == ["unknown"]
 
 
 # -- broadcast
 
 
-async def test_a_broadcast_reaches_every_slave_is_not_answered_and_is_given_time(plant: Plant, line: RtuDevice) -> None:
+async def test_a_broadcast_reaches_every_slave_is_not_answered_and_has_a_turnaround_delay(
+    plant: Plant, line: RtuDevice
+) -> None:
     broadcaster = await plant.connect(role="Broadcaster")
     await broadcaster.send(adu(1, write_registers(50, 7), unit=0) + adu(2, read_holding(50, 1), unit=3))
     assert await broadcaster.receive() == [adu(2, words(7), unit=3)]
@@ -209,32 +215,32 @@ async def test_a_broadcast_reaches_every_slave_is_not_answered_and_is_given_time
     assert (requested.unit, requested.role, outcome.outcome.value) == (0, "Broadcaster", "unknown")
 
 
-async def test_nothing_is_sent_while_the_slaves_turn_to_a_broadcast(tmp_path: Path, line: RtuDevice) -> None:
+async def test_no_request_is_sent_during_the_turnaround_delay(tmp_path: Path, line: RtuDevice) -> None:
     async with open_line(tmp_path, line.url, turnaround_s=60.0) as plant:
         broadcaster, viewer = await plant.connect(role="Broadcaster"), await plant.connect(role="Viewer")
         await broadcaster.send(adu(1, write_registers(50, 7), unit=0) + adu(2, read_holding(50, 1), unit=3))
         await until(lambda: len(line.requests) == 1)
-        for number in range(20):  # denials: the gateway goes on, and asks the line nothing
-            assert await viewer.ask(adu(number, write_register(0, 1))) == adu(number, exception(6, 1))
+        for number in range(20):  # denials: the gateway answers them and sends nothing on the line
+            assert await viewer.request(adu(number, write_register(0, 1))) == adu(number, exception(6, 1))
         assert [request.unit for request in line.requests] == [0]
 
 
 async def test_a_role_without_unit_0_does_not_broadcast(plant: Plant, line: RtuDevice) -> None:
     operator = await plant.connect(role="Operator")
-    assert await operator.ask(adu(1, write_register(100, 5), unit=0)) == adu(1, exception(6, 1), unit=0)
+    assert await operator.request(adu(1, write_register(100, 5), unit=0)) == adu(1, exception(6, 1), unit=0)
     (denied,) = plant.records(Denied)
     assert (denied.unit, denied.function, line.requests) == (0, 6, [])
 
 
-@pytest.mark.parametrize("asked", [read_holding(50, 1), struct.pack(">BHHHHBH", 23, 50, 1, 50, 1, 2, 7)])
-async def test_nothing_can_be_read_by_a_broadcast(plant: Plant, line: RtuDevice, asked: bytes) -> None:
+@pytest.mark.parametrize("request_pdu", [read_holding(50, 1), struct.pack(">BHHHHBH", 23, 50, 1, 50, 1, 2, 7)])
+async def test_a_broadcast_cannot_read(plant: Plant, line: RtuDevice, request_pdu: bytes) -> None:
     broadcaster = await plant.connect(role="Broadcaster")
-    assert await broadcaster.ask(adu(1, asked, unit=0)) == adu(1, exception(asked[0], NO_PATH), unit=0)
-    assert await broadcaster.ask(adu(2, read_holding(50, 1), unit=3)) == adu(2, words(350), unit=3)
+    assert await broadcaster.request(adu(1, request_pdu, unit=0)) == adu(1, exception(request_pdu[0], NO_PATH), unit=0)
+    assert await broadcaster.request(adu(2, read_holding(50, 1), unit=3)) == adu(2, words(350), unit=3)
     assert [request.unit for request in line.requests] == [3]
 
 
-async def test_the_client_of_sealbus_broadcasts_too_and_says_when_that_makes_no_sense(line: RtuDevice) -> None:
+async def test_the_client_of_sealbus_broadcasts_writes_and_refuses_other_broadcasts(line: RtuDevice) -> None:
     async with sealbus.connect(line.url) as modbus:
         await modbus.write_registers(50, [7, 8], unit=0)
         assert await modbus.read_holding_registers(50, 2, unit=200) == [7, 8]
@@ -248,23 +254,23 @@ async def test_the_client_of_sealbus_broadcasts_too_and_says_when_that_makes_no_
 # -- the line itself
 
 
-async def test_an_adapter_that_is_pulled_out_is_said_so_and_works_again_when_it_is_back(tmp_path: Path) -> None:
+async def test_an_unplugged_adapter_is_reported_and_works_again_when_plugged_in(tmp_path: Path) -> None:
     path = tmp_path / "ttyUSB0"
     async with RtuDevice() as first:
         path.symlink_to(first.pty.near)
         async with open_line(tmp_path, f"rtu://{path}") as plant:
             viewer = await plant.connect(role="Viewer")
-            assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, words(103))
+            assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, words(103))
             first.unplug()
             path.unlink()
             (channel,) = plant.process.gateway.channels.values()
             await until(lambda: channel.open_lines == 0)
-            assert await viewer.ask(adu(2, read_holding(3, 1))) == adu(2, exception(3, NO_PATH))
+            assert await viewer.request(adu(2, read_holding(3, 1))) == adu(2, exception(3, NO_PATH))
             assert "there is no such device" in plant.records(Alarm)[0].text
             async with RtuDevice() as second:
                 path.symlink_to(second.pty.near)
                 async with asyncio.timeout(PATIENCE_S):
-                    while await viewer.ask(adu(3, read_holding(3, 1))) != adu(3, words(103)):
+                    while await viewer.request(adu(3, read_holding(3, 1))) != adu(3, words(103)):
                         await asyncio.sleep(0.05)
     assert [(alarm.name, alarm.state.value) for alarm in plant.records(Alarm)] == [
         (f"rtu://{path}?baud=19200&parity=E&stop=1 unreachable", state) for state in ("raised", "cleared")
@@ -273,13 +279,13 @@ async def test_an_adapter_that_is_pulled_out_is_said_so_and_works_again_when_it_
 
 async def test_a_line_has_one_master(plant: Plant, line: RtuDevice) -> None:
     viewer = await plant.connect(role="Viewer")
-    assert await viewer.ask(adu(1, read_holding(3, 1))) == adu(1, words(103))
+    assert await viewer.request(adu(1, read_holding(3, 1))) == adu(1, words(103))
     other = sealbus.connect(line.url)
     with pytest.raises(Unreachable, match="another program has it open"):
         await other.open()
 
 
-async def test_pymodbus_at_the_far_end_of_the_line_is_understood(tmp_path: Path) -> None:
+async def test_a_pymodbus_device_works_at_the_far_end_of_the_line(tmp_path: Path) -> None:
     ours, theirs = PtyPair(), PtyPair()
     with contextlib.closing(ours), contextlib.closing(theirs), joined(ours, theirs):
         server = ModbusSerialServer([pymodbus_device()], framer=FramerType.RTU, port=theirs.near, baudrate=19200)
@@ -300,5 +306,5 @@ async def test_pymodbus_at_the_far_end_of_the_line_is_understood(tmp_path: Path)
                     (read_holding(499, 2), exception(3, 2)),
                 )
             ):
-                assert await operator.ask(adu(number, request)) == adu(number, answer)
+                assert await operator.request(adu(number, request)) == adu(number, answer)
         await server.shutdown()  # type: ignore[no-untyped-call]

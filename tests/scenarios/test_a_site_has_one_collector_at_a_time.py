@@ -1,4 +1,4 @@
-"""Several collectors may be started for one site: one collects, the others wait and take over when it is gone."""
+"""Several collectors may be started for one site: one collects, and the others wait and take over when it is gone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.timeout(180)]
 
 _AT_ONCE_S = 15.0
-"""Of which starting takes some; who has died is waited for for twenty."""
+"""This includes the start of a process, and the twenty seconds until the lease of a dead collector ends."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def _start(programs: Programs, database: str, home: Path) -> Program:
     return programs.start(home.name, "env", f"SEALBUS_DATABASE={database}", *command)
 
 
-def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Path) -> None:
+def test_a_waiting_collector_takes_over_and_a_restarted_one_waits(database: str, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     with Programs() as programs:
         first = _start(programs, database, one)
@@ -44,7 +44,7 @@ def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Pa
         assert first.stop() == 0
         second.wait_for("^listening on", within_s=_AT_ONCE_S)
 
-        second.process.kill()  # and comes back as itself, which nobody has to wait for, however fresh its last sign is
+        second.process.kill()  # a collector with the same holder id takes its own lease back at once, however fresh it is
         second.process.wait()
         _let_time_pass(database, "-1 hour")
         second = _start(programs, database, two)
@@ -61,7 +61,7 @@ def test_who_waits_takes_over_and_who_was_away_waits(database: str, tmp_path: Pa
 
 
 def _let_time_pass(database: str, interval: str) -> None:
-    """The last renewal of the lease becomes older by `interval`."""
+    """Make the last renewal of the lease older by `interval`."""
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE coordination_lease SET renewed_at = renewed_at - %s::interval", [interval])
 
@@ -73,4 +73,4 @@ def test_a_state_folder_has_one_collector(database: str, tmp_path: Path) -> None
             "env", f"SEALBUS_DATABASE={database}", *sealbus("collect", "--home", tmp_path / "home"), within_s=60
         )
         assert again.status == 2
-        assert "a collector runs in this state folder already; stop that process first" in again.said
+        assert "a collector runs in this state folder already; stop that process first" in again.output

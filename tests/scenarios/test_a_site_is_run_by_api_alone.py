@@ -1,6 +1,6 @@
-"""From the first start to a year of history, by API alone: a site on a real plant behind a real gateway, as people use it.
+"""From the first start to a year of history by the API alone: a site with a real plant behind a real gateway.
 
-One long story, because each step stands on the one before; it is told on SQLite and on PostgreSQL.
+One long scenario, because each step depends on the one before. It runs on SQLite and on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STEP_S = 600
 
 
 class Site:
-    """A demonstration that runs, and what it was started with."""
+    """A running demonstration, and the parameters of its start."""
 
     def __init__(self, programs: Programs, home: Path, database: str) -> None:
         self.home, first = home / "demo", free_ports(5)
@@ -44,14 +44,14 @@ class Site:
         self.secret = self.program.wait_for(r"/setup#(\S+)", within_s=120)[1]
 
     def shell(self, *words: str) -> str:
-        """What a verb of `sealbus` says in the state folder of the site."""
+        """Run a verb of `sealbus` in the state folder of the site; return its output."""
         os.environ.update(self.environment)
         try:
             done = run_sealbus(*words, "--home", self.home)
         finally:
             for name in self.environment:
                 del os.environ[name]
-        assert done.status == 0, done.said
+        assert done.status == 0, done.output
         return done.stdout
 
 
@@ -70,49 +70,55 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.timeout(400)
 async def test_a_site_is_set_up_watched_and_audited_by_api_alone(site: Site) -> None:
-    chief, recovery_code = _first_administrator(site)
-    tags = _plant_by_mbaps(site, chief)
-    await _live_values(chief, tags)
-    _a_reading_and_a_test(chief, tags)
-    _a_scan_is_taken_back(chief)
-    _a_year(site, chief, tags["tank level"])
-    _a_viewer_is_refused(site, chief, tags)
-    _a_token_can_do_what_it_was_given(site, chief, tags)
-    _all_of_it_is_in_the_audit(site, chief)
-    chief.sign_out()
-    chief.sign_in("chief", code=recovery_code)  # the one-time code of this half minute may have been used
+    administrator, recovery_code = _first_administrator(site)
+    tags = _plant_by_mbaps(site, administrator)
+    await _live_values(administrator, tags)
+    _a_reading_and_a_test(administrator, tags)
+    _a_scan_is_withdrawn(administrator)
+    _a_year(site, administrator, tags["tank level"])
+    _a_viewer_is_refused(site, administrator, tags)
+    _a_token_has_its_own_rights_only(site, administrator, tags)
+    _every_action_is_in_the_audit(site, administrator)
+    administrator.sign_out()
+    administrator.sign_in(
+        "administrator", code=recovery_code
+    )  # the one-time code of this half minute may have been used
 
 
 def _first_administrator(site: Site) -> tuple[SiteClient, str]:
-    chief = SiteClient(site.url)
-    assert chief.get("/api/v1/setup") == {"open": True}
-    wish = {"secret": site.secret, "username": "chief", "password": PASSWORD}
-    assert chief.refused("POST", "/api/v1/setup", wish | {"secret": "x" * 43}) == 403
-    chief.make("/api/v1/setup", wish)
-    assert SiteClient(site.url).refused("POST", "/api/v1/setup", wish | {"username": "second"}) in (403, 409)
-    chief.sign_in("chief")
-    assert chief.get("/api/v1/me")["rights"] == [], "the role asks for a second factor"
-    assert chief.refused("GET", "/api/v1/users") == 403
-    secret, recovery_codes = chief.add_second_factor()
-    chief.sign_out()
-    chief = SiteClient(site.url)
-    chief.sign_in("chief", secret=secret)
-    assert {right["action"] for right in chief.get("/api/v1/me")["rights"]} >= {"administer", "configure", "audit"}
-    return chief, recovery_codes[0]
+    administrator = SiteClient(site.url)
+    assert administrator.get("/api/v1/setup") == {"open": True}
+    body = {"secret": site.secret, "username": "administrator", "password": PASSWORD}
+    assert administrator.refused("POST", "/api/v1/setup", body | {"secret": "x" * 43}) == 403
+    administrator.create("/api/v1/setup", body)
+    assert SiteClient(site.url).refused("POST", "/api/v1/setup", body | {"username": "second"}) in (403, 409)
+    administrator.sign_in("administrator")
+    assert administrator.get("/api/v1/me")["rights"] == [], "the role requires a second factor"
+    assert administrator.refused("GET", "/api/v1/users") == 403
+    secret, recovery_codes = administrator.add_second_factor()
+    administrator.sign_out()
+    administrator = SiteClient(site.url)
+    administrator.sign_in("administrator", secret=secret)
+    assert {right["action"] for right in administrator.get("/api/v1/me")["rights"]} >= {
+        "administer",
+        "configure",
+        "audit",
+    }
+    return administrator, recovery_codes[0]
 
 
-def _plant_by_mbaps(site: Site, chief: SiteClient) -> dict[str, int]:
-    """What the demonstration came with is put away, and made again by hand: a connection, a device, a table of tags."""
-    for connection in chief.get("/api/v1/connections")["results"]:
-        assert chief.ask("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
-    assert chief.get("/api/v1/tags")["count"] == 0
-    (group,) = chief.get("/api/v1/groups")["results"]
+def _plant_by_mbaps(site: Site, administrator: SiteClient) -> dict[str, int]:
+    """Delete the configuration of the demonstration and create it by API: a connection, a device and a table of tags."""
+    for connection in administrator.get("/api/v1/connections")["results"]:
+        assert administrator.request("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
+    assert administrator.get("/api/v1/tags")["count"] == 0
+    (group,) = administrator.get("/api/v1/groups")["results"]
     url = f"mbaps://127.0.0.1:{site.mbaps_port}"
     wrong = {"group": group["id"], "name": "x", "url": "mbaps://169.254.169.254:802"}
-    assert chief.ask("POST", "/api/v1/connections", wrong).status_code == 400
-    wish = {"group": group["id"], "name": "by hand", "url": url, "identity": "collector"}
-    connection = chief.make("/api/v1/connections", wish)
-    device = chief.make(
+    assert administrator.request("POST", "/api/v1/connections", wrong).status_code == 400
+    body = {"group": group["id"], "name": "by hand", "url": url, "identity": "collector"}
+    connection = administrator.create("/api/v1/connections", body)
+    device = administrator.create(
         "/api/v1/devices", {"group": group["id"], "connection": connection["id"], "name": "meter", "unit_id": 3}
     )
     table = (
@@ -121,65 +127,67 @@ def _plant_by_mbaps(site: Site, chief: SiteClient) -> dict[str, int]:
         f"{group['name']};meter;flow;input:2;float32;CDAB;m³/h;1\n"
     )
     broken = table + f"{group['name']};nowhere;pressure;input:4;float33;CDAB;bar;1\n"
-    dry = chief.ask(
+    dry = administrator.request(
         "POST", "/api/v1/tags/import?dry_run=true", content=broken.encode(), headers={"Content-Type": "text/csv"}
     )
     problems = {(each["line"], each["column"]) for each in dry.json()["problems"]}
     assert dry.status_code in (200, 400)
     assert {(4, "device"), (4, "type")} & problems
-    done = chief.ask("POST", "/api/v1/tags/import", content=table.encode(), headers={"Content-Type": "text/csv"})
+    done = administrator.request(
+        "POST", "/api/v1/tags/import", content=table.encode(), headers={"Content-Type": "text/csv"}
+    )
     assert (done.status_code, done.json()["created"]) == (200, 2), done.text
-    return {tag["name"]: tag["id"] for tag in chief.get("/api/v1/tags", device=device["id"])["results"]}
+    return {tag["name"]: tag["id"] for tag in administrator.get("/api/v1/tags", device=device["id"])["results"]}
 
 
-async def _live_values(chief: SiteClient, tags: dict[str, int]) -> None:
+async def _live_values(administrator: SiteClient, tags: dict[str, int]) -> None:
     level = tags["tank level"]
 
-    def good(heard: list[dict[str, Any]]) -> list[Any]:
-        samples = [each for message in heard for each in message.get("samples", ())]
+    def good(messages: list[dict[str, Any]]) -> list[Any]:
+        samples = [each for message in messages for each in message.get("samples", ())]
         return [value for tag, _, value, quality, _ in samples if tag == level and quality == 0]
 
-    heard = await chief.hear([level, 999_999], lambda heard: len(good(heard)) >= 2)
-    assert any(message["type"] == "refused" and message["tags"] == [999_999] for message in heard)
-    assert all(0.5 < value < 5.0 for value in good(heard))
-    columns = chief.get("/api/v1/values", tags=str(level))
+    messages = await administrator.receive_live([level, 999_999], lambda messages: len(good(messages)) >= 2)
+    assert any(message["type"] == "refused" and message["tags"] == [999_999] for message in messages)
+    assert all(0.5 < value < 5.0 for value in good(messages))
+    columns = administrator.get("/api/v1/values", tags=str(level))
     assert columns["qualities"] == [0]
 
 
-def _a_reading_and_a_test(chief: SiteClient, tags: dict[str, int]) -> None:
-    (command,) = chief.make("/api/v1/tags/read", {"tags": [tags["tank level"]]})["commands"]
-    done = chief.get(f"/api/v1/commands/{command['id']}", wait=10)
+def _a_reading_and_a_test(administrator: SiteClient, tags: dict[str, int]) -> None:
+    (command,) = administrator.create("/api/v1/tags/read", {"tags": [tags["tank level"]]})["commands"]
+    done = administrator.get(f"/api/v1/commands/{command['id']}", wait=10)
     assert done["state"] == "done", done
-    (connection,) = chief.get("/api/v1/connections")["results"]
-    command = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 3, "place": "input:0"})
-    done = chief.get(f"/api/v1/commands/{command['id']}", wait=10)
+    (connection,) = administrator.get("/api/v1/connections")["results"]
+    command = administrator.create(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 3, "place": "input:0"})
+    done = administrator.get(f"/api/v1/commands/{command['id']}", wait=10)
     assert done["state"] == "done", done
-    command = chief.make(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 77})
-    assert chief.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "failed"
+    command = administrator.create(f"/api/v1/connections/{connection['id']}/test", {"unit_id": 77})
+    assert administrator.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "failed"
 
 
-def _a_scan_is_taken_back(chief: SiteClient) -> None:
-    """Of a device that takes connections and says nothing: without being withdrawn it would last for minutes."""
-    (group,) = chief.get("/api/v1/groups")["results"]
+def _a_scan_is_withdrawn(administrator: SiteClient) -> None:
+    """A scan of a device that accepts connections and never answers: it would last for minutes if not withdrawn."""
+    (group,) = administrator.get("/api/v1/groups")["results"]
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        chief.make("/api/v1/allowed-networks", {"network": "127.0.0.1", "ports": str(port)})
-        wish = {"group": group["id"], "name": "silent", "url": f"tcp://127.0.0.1:{port}"}
-        connection = chief.make("/api/v1/connections", wish)
-        command = chief.make(f"/api/v1/connections/{connection['id']}/scan-units", {})
-        until_true("told of both", lambda: _states(chief) in (["up", "up"], ["idle", "up"]))
-        until_true("begun", lambda: chief.get(f"/api/v1/commands/{command['id']}")["done"] >= 1)
-        chief.make(f"/api/v1/commands/{command['id']}/withdraw", {})
-        assert chief.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "withdrawn"
-        assert chief.ask("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
+        administrator.create("/api/v1/allowed-networks", {"network": "127.0.0.1", "ports": str(port)})
+        body = {"group": group["id"], "name": "silent", "url": f"tcp://127.0.0.1:{port}"}
+        connection = administrator.create("/api/v1/connections", body)
+        command = administrator.create(f"/api/v1/connections/{connection['id']}/scan-units", {})
+        until_true("both connections reported", lambda: _states(administrator) in (["up", "up"], ["idle", "up"]))
+        until_true("begun", lambda: administrator.get(f"/api/v1/commands/{command['id']}")["done"] >= 1)
+        administrator.create(f"/api/v1/commands/{command['id']}/withdraw", {})
+        assert administrator.get(f"/api/v1/commands/{command['id']}", wait=10)["state"] == "withdrawn"
+        assert administrator.request("DELETE", f"/api/v1/connections/{connection['id']}").status_code == 204
 
 
-def _states(chief: SiteClient) -> list[str]:
-    return sorted(each["status"] for each in chief.get("/api/v1/collector")["connections"])
+def _states(administrator: SiteClient) -> list[str]:
+    return sorted(each["status"] for each in administrator.get("/api/v1/collector")["connections"])
 
 
-def _a_year(site: Site, chief: SiteClient, tag: int) -> None:
-    """A year of ten-minute values is put into the store beside the collector, and drawn at the width of a screen."""
+def _a_year(site: Site, administrator: SiteClient, tag: int) -> None:
+    """Store a year of ten-minute values beside the collector, and query it for the width of a screen."""
     end_s = int(time.time()) // _STEP_S * _STEP_S - 3600
     times = np.arange(end_s - _YEAR_S, end_s, _STEP_S, dtype=np.int64)
     history = open_history(site.history, rules=HistoryRules())
@@ -189,7 +197,7 @@ def _a_year(site: Site, chief: SiteClient, tag: int) -> None:
         part = slice(start, start + 10_000)
         history.append_block(_block(tag, times[part] * 1_000_000, values[part]))
     history.close()
-    answer = chief.get(
+    answer = administrator.get(
         "/api/v1/history",
         tags=str(tag),
         start=_rfc3339(end_s - _YEAR_S),
@@ -200,8 +208,8 @@ def _a_year(site: Site, chief: SiteClient, tag: int) -> None:
     assert len(series["times_us"]) < 4_000
     assert max(value for value in series["values"] if value is not None) == 99.0, "the peak is kept"
     day = {"tags": str(tag), "start": _rfc3339(end_s - 86_400), "end": _rfc3339(end_s)}
-    assert chief.ask("GET", "/api/v1/history/export", params=day | {"format": "csv"}).status_code == 400
-    exported = chief.ask("GET", "/api/v1/history/export", params=day | {"file": "csv"})
+    assert administrator.request("GET", "/api/v1/history/export", params=day | {"format": "csv"}).status_code == 400
+    exported = administrator.request("GET", "/api/v1/history/export", params=day | {"file": "csv"})
     assert exported.status_code == 200
     assert exported.text.count("\n") > 100
 
@@ -216,14 +224,17 @@ def _rfc3339(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def _a_viewer_is_refused(site: Site, chief: SiteClient, tags: dict[str, int]) -> None:
-    user = chief.make("/api/v1/users", {"username": "watcher"})
-    link = chief.make(f"/api/v1/users/{user['id']}/password-link", {})
-    roles = {role["name"]: role["id"] for role in chief.get("/api/v1/roles")["results"]}
-    chief.make("/api/v1/assignments", {"user": user["id"], "role": roles["Viewer"], "group": None})
+def _a_viewer_is_refused(site: Site, administrator: SiteClient, tags: dict[str, int]) -> None:
+    user = administrator.create("/api/v1/users", {"username": "watcher"})
+    link = administrator.create(f"/api/v1/users/{user['id']}/password-link", {})
+    roles = {role["name"]: role["id"] for role in administrator.get("/api/v1/roles")["results"]}
+    administrator.create("/api/v1/assignments", {"user": user["id"], "role": roles["Viewer"], "group": None})
     viewer = SiteClient(site.url)
     secret = link["url"].partition("#")[2]
-    assert viewer.ask("POST", "/api/v1/password", {"secret": secret, "password": PASSWORD}).status_code in (200, 204)
+    assert viewer.request("POST", "/api/v1/password", {"secret": secret, "password": PASSWORD}).status_code in (
+        200,
+        204,
+    )
     viewer.sign_in("watcher")
     assert viewer.get("/api/v1/values", tags=str(tags["flow"]))["qualities"] == [0]
     (connection,) = viewer.get("/api/v1/connections")["results"]
@@ -234,9 +245,9 @@ def _a_viewer_is_refused(site: Site, chief: SiteClient, tags: dict[str, int]) ->
     assert viewer.refused("GET", "/api/v1/users") == 403
 
 
-def _a_token_can_do_what_it_was_given(site: Site, chief: SiteClient, tags: dict[str, int]) -> None:
-    (group,) = chief.get("/api/v1/groups")["results"]
-    wish = {
+def _a_token_has_its_own_rights_only(site: Site, administrator: SiteClient, tags: dict[str, int]) -> None:
+    (group,) = administrator.get("/api/v1/groups")["results"]
+    body = {
         "name": "reporting",
         "actions": ["view"],
         "groups": [group["id"]],
@@ -244,25 +255,25 @@ def _a_token_can_do_what_it_was_given(site: Site, chief: SiteClient, tags: dict[
         "expires_at": _rfc3339(int(time.time()) + 3600),
         "networks": ["127.0.0.0/8"],
     }
-    made = chief.make("/api/v1/tokens", wish)
+    made = administrator.create("/api/v1/tokens", body)
     program = SiteClient(site.url, token=made["secret"])
     assert program.get("/api/v1/values", tags=str(tags["flow"]))["qualities"] == [0]
     assert program.refused("POST", "/api/v1/tags/read", {"tags": [tags["flow"]]}) == 403
     assert program.refused("GET", "/api/v1/users") == 403
-    elsewhere = chief.make("/api/v1/tokens", wish | {"name": "elsewhere", "networks": ["10.0.0.0/8"]})
+    elsewhere = administrator.create("/api/v1/tokens", body | {"name": "elsewhere", "networks": ["10.0.0.0/8"]})
     assert SiteClient(site.url, token=elsewhere["secret"]).refused("GET", "/api/v1/tags") == 401
 
 
-def _all_of_it_is_in_the_audit(site: Site, chief: SiteClient) -> None:
+def _every_action_is_in_the_audit(site: Site, administrator: SiteClient) -> None:
     def actions() -> set[str]:
-        page = chief.get("/api/v1/audit/entries", limit=1000)
+        page = administrator.get("/api/v1/audit/entries", limit=1000)
         return {entry["action"] for entry in page["results"]}
 
     wanted = {"setup.done", "connection.create", "tag.import", "token.create", "user.create", "gateway.started"}
     until_true("the audit", lambda: wanted <= actions())
     names = actions()
     assert any(re.match(r"session\.|login", name) for name in names), names
-    refused = chief.get("/api/v1/audit/entries", result="refused", limit=1000)["results"]
-    assert {"watcher", "chief/reporting"} <= {entry["actor_name"] for entry in refused}
-    assert chief.get("/api/v1/audit/verify")["good"] is True
+    refused = administrator.get("/api/v1/audit/entries", result="refused", limit=1000)["results"]
+    assert {"watcher", "administrator/reporting"} <= {entry["actor_name"] for entry in refused}
+    assert administrator.get("/api/v1/audit/verify")["good"] is True
     assert "good" in site.shell("web", "audit", "verify")

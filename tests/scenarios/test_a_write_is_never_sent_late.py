@@ -1,11 +1,12 @@
-"""What could not be sent in time is not sent: not when the device comes back, not when nobody waits for it any more.
+"""A request that could not be sent in time is never sent: neither when the device answers again, nor after its client
+left.
 
-client    gateway                 device
-  |--read--->|--read------------->| stalls
-  |--write-->| (waits)            |
-  |<---0B----| its deadline       |
-  |          |<------------read---| is back
-  |          | ... no write ...   |
+    client    gateway                 device
+      |--read--->|--read------------->| stalls
+      |--write-->| (waits)            |
+      |<---0B----| its deadline       |
+      |          |<------------read---| answers again
+      |          | ... no write ...   |
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Stall:
-    """A device that answers nothing until it is let go."""
+    """A device that holds every answer until `end`."""
 
     def __init__(self, plant: Plant) -> None:
         self._device = plant.device
@@ -35,11 +36,11 @@ class Stall:
 
     def end(self) -> None:
         self._over.set()
-        self._device.answer = self._device.honest
+        self._device.answer = self._device.normal_answer
 
     async def _answer(self, request: bytes) -> bytes:
         await self._over.wait()
-        return self._device.honest(request)
+        return self._device.normal_answer(request)
 
 
 @pytest.fixture
@@ -53,17 +54,17 @@ async def test_a_write_whose_deadline_passed_in_the_queue_is_answered_and_never_
     stall = Stall(plant)
     await reader.send(adu(1, read_holding(10, 1)))
     await until(lambda: len(plant.device.requests) == 1)
-    assert await operator.ask(adu(2, write_register(100, 7))) == adu(2, exception(6, 0x0B))
+    assert await operator.request(adu(2, write_register(100, 7))) == adu(2, exception(6, 0x0B))
     stall.end()
     assert await reader.receive() == [adu(1, words(10))]
-    assert await operator.ask(adu(3, write_register(101, 8))) == adu(3, write_register(101, 8))
+    assert await operator.request(adu(3, write_register(101, 8))) == adu(3, write_register(101, 8))
     assert [each[7:] for each in plant.device.writes] == [write_register(101, 8)]
     not_sent, done = plant.records(WriteOutcome)
     assert (not_sent.outcome, not_sent.why) == (Outcome.NOT_SENT, "its time ran out before it could be sent")
     assert done.outcome is Outcome.DONE
 
 
-async def test_the_queued_write_of_a_client_that_is_gone_is_never_sent(plant: Plant) -> None:
+async def test_the_queued_write_of_a_disconnected_client_is_never_sent(plant: Plant) -> None:
     reader, operator = await plant.connect(), await plant.connect()
     stall = Stall(plant)
     await reader.send(adu(1, read_holding(10, 1)))
@@ -75,20 +76,20 @@ async def test_the_queued_write_of_a_client_that_is_gone_is_never_sent(plant: Pl
     await until(lambda: channel.waiting == 0)
     stall.end()
     assert await reader.receive() == [adu(1, words(10))]
-    assert await reader.ask(adu(3, read_holding(100, 1))) == adu(3, words(100))
+    assert await reader.request(adu(3, read_holding(100, 1))) == adu(3, words(100))
     assert plant.device.writes == []
     (outcome,) = plant.records(WriteOutcome)
     assert (outcome.outcome, outcome.why) == (Outcome.NOT_SENT, "the client has disconnected")
 
 
-async def test_a_write_for_a_device_that_is_away_is_not_sent_when_it_is_back(plant: Plant) -> None:
+async def test_a_write_for_an_unreachable_device_is_not_sent_when_it_is_reachable_again(plant: Plant) -> None:
     operator = await plant.connect()
     port = plant.device.port
     await plant.device.stop()
-    assert await operator.ask(adu(1, write_register(100, 7))) == adu(1, exception(6, 0x0A))
+    assert await operator.request(adu(1, write_register(100, 7))) == adu(1, exception(6, 0x0A))
     await plant.device.start(port)
     async with asyncio.timeout(PATIENCE_S):
-        while await operator.ask(adu(2, read_holding(100, 1))) != adu(2, words(100)):
+        while await operator.request(adu(2, read_holding(100, 1))) != adu(2, words(100)):
             await asyncio.sleep(0.02)
     assert plant.device.writes == []
     (outcome,) = plant.records(WriteOutcome)
@@ -110,14 +111,14 @@ async def test_writes_that_wait_when_the_gateway_stops_are_never_sent(plant: Pla
     assert outcome.outcome is Outcome.NOT_SENT
 
 
-async def test_a_gateway_that_was_stopped_for_a_while_sends_nothing_that_is_late(tmp_path: Path) -> None:
+async def test_a_gateway_that_was_suspended_sends_no_late_request(tmp_path: Path) -> None:
     async with open_gateway_program(tmp_path, device="timeout = 1.0\ndeadline = 1.4") as gateway:
         reader, operator = await gateway.connect(), await gateway.connect()
         over = asyncio.Event()
 
         async def stall(request: bytes) -> bytes:
             await over.wait()
-            return gateway.device.honest(request)
+            return gateway.device.normal_answer(request)
 
         gateway.device.answer = stall
         await reader.send(adu(1, read_holding(10, 1)))
@@ -129,8 +130,8 @@ async def test_a_gateway_that_was_stopped_for_a_while_sends_nothing_that_is_late
         await asyncio.sleep(0.6)
         gateway.program.process.send_signal(signal.SIGCONT)
         assert await operator.receive() == [adu(2, exception(6, 0x0B))]
-        gateway.device.answer = gateway.device.honest
-        assert await operator.ask(adu(3, read_holding(100, 1))) == adu(3, words(100))
+        gateway.device.answer = gateway.device.normal_answer
+        assert await operator.request(adu(3, read_holding(100, 1))) == adu(3, words(100))
         assert gateway.device.writes == []
         (outcome,) = gateway.records(WriteOutcome)
         assert outcome.outcome is Outcome.NOT_SENT

@@ -1,6 +1,6 @@
-"""Whatever a device sends in place of the answer, the client gets one answer, and the next request gets its own.
+"""Whatever a device sends in place of an answer, the client gets one answer, and the next request gets its own.
 
-The registers of the device hold their own address, so an answer that slipped to another request would show.
+Each register of the device holds its own address, so the test notices an answer to another request.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def other_id(request: bytes, by: int) -> bytes:
     return ((int.from_bytes(request[:2], "big") + by) & 0xFFFF).to_bytes(2, "big")
 
 
-# What the device sends in place of the answer to a read of one register.
+# Sent by the device in place of the answer to a read of one register.
 WRONG: dict[str, Callable[[bytes], list[bytes]]] = {
     "the id of the request before": lambda it: [other_id(it, -1) + framed(it, words(666))[2:]],
     "the id of the request to come": lambda it: [other_id(it, 1) + framed(it, words(666))[2:]],
@@ -60,12 +60,12 @@ WRONG: dict[str, Callable[[bytes], list[bytes]]] = {
     "an exception of another function": lambda it: [framed(it, exception(4, 2))],
     "an exception of function 0, as pymodbus sends": lambda it: [framed(it, b"\x80\x01")],
     "an exception without a code": lambda it: [framed(it, b"\x83")],
-    "an exception with something behind its code": lambda it: [framed(it, b"\x83\x02\x00")],
-    "more registers than were asked for": lambda it: [framed(it, words(666, 667))],
+    "an exception with bytes behind its code": lambda it: [framed(it, b"\x83\x02\x00")],
+    "more registers than requested": lambda it: [framed(it, words(666, 667))],
     "no registers": lambda it: [framed(it, words())],
     "a byte count that is too high": lambda it: [framed(it, b"\x03\x04\x02\x9a")],
     "a byte count that is too low": lambda it: [framed(it, b"\x03\x00\x02\x9a")],
-    "a function code and nothing else": lambda it: [framed(it, b"\x03")],
+    "only a function code": lambda it: [framed(it, b"\x03")],
     "a protocol id": lambda it: [it[:2] + b"\0\1" + framed(it, words(666))[4:]],
     "the length 0": lambda it: [it[:2] + b"\0\0\0\0" + framed(it, words(666))[6:]],
     "the length 65535": lambda it: [it[:4] + b"\xff\xff" + framed(it, words(666))[6:]],
@@ -78,18 +78,18 @@ WRONG: dict[str, Callable[[bytes], list[bytes]]] = {
     "nothing": lambda it: [],
 }
 
-# What the device sends besides the right answer: `it` is the request, `right` that answer. What is whole is dropped: so
-# many answers; a piece of a frame, which the next answer would be taken to end, costs the connection.
+# Sent by the device besides the right answer: `it` is the request, `right` that answer. Whole frames are dropped: so
+# many answers. An incomplete frame, which the next answer would complete, ends the connection.
 DROPPED: dict[str, tuple[int, Callable[[bytes, bytes], list[bytes]]]] = {
     "the same answer twice": (1, lambda it, right: [right, right]),
     "the same answer twice in one piece": (1, lambda it, right: [right + right]),
-    "an answer that nobody asked for before it": (1, lambda it, right: [other_id(it, 9) + right[2:], right]),
+    "an unrequested answer before it": (1, lambda it, right: [other_id(it, 9) + right[2:], right]),
     "an answer to the request to come behind it": (1, lambda it, right: [right, other_id(it, 1) + right[2:]]),
     "the same twice, then that to the request to come": (
         2,
         lambda it, right: [right + right + other_id(it, 1) + right[2:]],
     ),
-    "nothing, but itself byte by byte": (0, lambda it, right: [bytes((byte,)) for byte in right]),
+    "the right answer byte by byte": (0, lambda it, right: [bytes((byte,)) for byte in right]),
 }
 ENDS_THE_CONNECTION: dict[str, Callable[[bytes], list[bytes]]] = {
     "a byte behind it": lambda right: [right + b"\0"],
@@ -102,34 +102,36 @@ ENDS_THE_CONNECTION: dict[str, Callable[[bytes], list[bytes]]] = {
 
 @pytest.mark.parametrize("first", [True, False], ids=["on a fresh connection", "on a used connection"])
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_a_wrong_answer_is_no_answer_and_the_next_request_is_right(plant: Plant, wrong: str, first: bool) -> None:
+async def test_a_wrong_answer_fails_its_request_and_the_next_request_succeeds(
+    plant: Plant, wrong: str, first: bool
+) -> None:
     client = await plant.connect()
     if not first:
-        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+        assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
     plant.device.answer = lambda request: WRONG[wrong](request)
-    assert await client.ask(adu(2, read_holding(20, 1))) == adu(2, NO_ANSWER)
-    plant.device.answer = plant.device.honest
-    assert await client.ask(adu(3, read_holding(30, 1))) == adu(3, words(30))
-    assert await client.ask(adu(4, read_holding(40, 1))) == adu(4, words(40))
+    assert await client.request(adu(2, read_holding(20, 1))) == adu(2, NO_ANSWER)
+    plant.device.answer = plant.device.normal_answer
+    assert await client.request(adu(3, read_holding(30, 1))) == adu(3, words(30))
+    assert await client.request(adu(4, read_holding(40, 1))) == adu(4, words(40))
     assert len(plant.device.requests) == (3 if first else 4), "no request was repeated"
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["on a fresh connection", "on a used connection"])
 @pytest.mark.parametrize("surplus", DROPPED)
-async def test_an_answer_besides_the_right_one_is_dropped_and_the_next_request_is_right(
+async def test_a_surplus_answer_is_dropped_and_the_next_request_succeeds(
     plant: Plant, surplus: str, first: bool
 ) -> None:
     client = await plant.connect()
     if not first:
-        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+        assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
     count, pieces = DROPPED[surplus]
-    plant.device.answer = lambda request: pieces(request, plant.device.honest(request))
-    assert await client.ask(adu(2, read_holding(20, 1))) == adu(2, words(20))
-    plant.device.answer = plant.device.honest
+    plant.device.answer = lambda request: pieces(request, plant.device.normal_answer(request))
+    assert await client.request(adu(2, read_holding(20, 1))) == adu(2, words(20))
+    plant.device.answer = plant.device.normal_answer
     (channel,) = plant.process.gateway.channels.values()
     await until(lambda: channel.counters.dropped_answers == count)
-    assert await client.ask(adu(3, read_holding(30, 1))) == adu(3, words(30))
-    assert await client.ask(adu(4, read_holding(40, 1))) == adu(4, words(40))
+    assert await client.request(adu(3, read_holding(30, 1))) == adu(3, words(30))
+    assert await client.request(adu(4, read_holding(40, 1))) == adu(4, words(40))
     assert len(plant.device.requests) == (3 if first else 4), "no request was repeated"
     assert channel.counters.dropped_answers == count
     assert plant.device.connections == 1
@@ -137,19 +139,19 @@ async def test_an_answer_besides_the_right_one_is_dropped_and_the_next_request_i
 
 @pytest.mark.parametrize("first", [True, False], ids=["on a fresh connection", "on a used connection"])
 @pytest.mark.parametrize("surplus", ENDS_THE_CONNECTION)
-async def test_bytes_behind_the_answer_end_the_connection_and_the_next_request_is_right(
+async def test_bytes_behind_the_answer_end_the_connection_and_the_next_request_succeeds(
     plant: Plant, surplus: str, first: bool
 ) -> None:
     client = await plant.connect()
     if not first:
-        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
-    plant.device.answer = lambda request: ENDS_THE_CONNECTION[surplus](plant.device.honest(request))
-    assert await client.ask(adu(2, read_holding(20, 1))) == adu(2, words(20))
-    plant.device.answer = plant.device.honest
+        assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    plant.device.answer = lambda request: ENDS_THE_CONNECTION[surplus](plant.device.normal_answer(request))
+    assert await client.request(adu(2, read_holding(20, 1))) == adu(2, words(20))
+    plant.device.answer = plant.device.normal_answer
     (channel,) = plant.process.gateway.channels.values()
     await until(lambda: channel.open_lines == 0)
-    assert await client.ask(adu(3, read_holding(30, 1))) == adu(3, words(30))
-    assert await client.ask(adu(4, read_holding(40, 1))) == adu(4, words(40))
+    assert await client.request(adu(3, read_holding(30, 1))) == adu(3, words(30))
+    assert await client.request(adu(4, read_holding(40, 1))) == adu(4, words(40))
     assert len(plant.device.requests) == (3 if first else 4), "no request was repeated"
     assert plant.device.connections == 2
 
@@ -160,29 +162,29 @@ async def test_a_late_answer_is_dropped_and_the_next_request_gets_its_own(plant:
 
     async def hesitate(request: bytes) -> bytes:
         await late.wait()
-        return plant.device.honest(request)
+        return plant.device.normal_answer(request)
 
     plant.device.answer = hesitate
-    assert await client.ask(adu(1, read_holding(20, 1))) == adu(1, NO_ANSWER)
-    plant.device.answer = plant.device.honest
+    assert await client.request(adu(1, read_holding(20, 1))) == adu(1, NO_ANSWER)
+    plant.device.answer = plant.device.normal_answer
     await client.send(adu(2, read_holding(30, 1)))
     late.set()
     assert await client.receive() == [adu(2, words(30))]
-    assert await client.ask(adu(3, read_holding(40, 1))) == adu(3, words(40))
+    assert await client.request(adu(3, read_holding(40, 1))) == adu(3, words(40))
     (channel,) = plant.process.gateway.channels.values()
     assert channel.counters.dropped_answers == 1
 
 
-async def test_a_late_answer_to_a_write_is_no_success_of_the_next_write(plant: Plant) -> None:
+async def test_a_late_answer_to_a_write_is_not_taken_for_that_of_the_next_write(plant: Plant) -> None:
     operator = await plant.connect()
     late = asyncio.Event()
 
     async def hesitate(request: bytes) -> bytes:
         await late.wait()
-        return plant.device.honest(request)
+        return plant.device.normal_answer(request)
 
     plant.device.answer = hesitate
-    assert await operator.ask(adu(1, write_register(100, 7))) == adu(1, exception(6, 0x0B))
+    assert await operator.request(adu(1, write_register(100, 7))) == adu(1, exception(6, 0x0B))
     plant.device.answer = lambda request: None
     await operator.send(adu(2, write_register(100, 7)))
     late.set()
@@ -190,23 +192,23 @@ async def test_a_late_answer_to_a_write_is_no_success_of_the_next_write(plant: P
     assert [each.outcome for each in plant.records(WriteOutcome)] == [Outcome.UNKNOWN, Outcome.UNKNOWN]
 
 
-async def test_a_device_that_dies_within_its_answer_costs_one_request(plant: Plant) -> None:
+async def test_a_device_that_closes_within_its_answer_fails_one_request(plant: Plant) -> None:
     client = await plant.connect()
-    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
 
     async def die(request: bytes) -> None:
         (writer,) = plant.device.live
-        writer.write(plant.device.honest(request)[:8])
+        writer.write(plant.device.normal_answer(request)[:8])
         await writer.drain()
         writer.close()
 
     plant.device.answer = die
-    assert await client.ask(adu(2, read_holding(20, 1))) == adu(2, NO_ANSWER)
-    plant.device.answer = plant.device.honest
-    assert await client.ask(adu(3, read_holding(30, 1))) == adu(3, words(30))
+    assert await client.request(adu(2, read_holding(20, 1))) == adu(2, NO_ANSWER)
+    plant.device.answer = plant.device.normal_answer
+    assert await client.request(adu(3, read_holding(30, 1))) == adu(3, words(30))
 
 
-async def test_a_wrong_answer_over_tls_costs_one_request_and_leaves_one_connection(tmp_path: Path) -> None:
+async def test_a_wrong_answer_over_tls_fails_one_request_and_leaves_one_connection(tmp_path: Path) -> None:
     root = pki.make_root()
     certificate, key = pki.make_leaf(root, hosts=["127.0.0.1"]).save(tmp_path, "device")
     trust = pki.save_trust(tmp_path / "ca.crt", root)
@@ -218,12 +220,12 @@ async def test_a_wrong_answer_over_tls_costs_one_request_and_leaves_one_connecti
         open_plant(tmp_path, root=root, device=f'url = "mbaps://127.0.0.1:{device.port}"\n{FAST}') as plant,
     ):
         client, other = await plant.connect(), await plant.connect()
-        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+        assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
         others_wait = asyncio.Event()
 
         async def wrong(request: bytes) -> bytes:
             await others_wait.wait()
-            device.answer = device.honest
+            device.answer = device.normal_answer
             return framed(request, words(666), unit=2)
 
         device.answer = wrong
@@ -234,17 +236,17 @@ async def test_a_wrong_answer_over_tls_costs_one_request_and_leaves_one_connecti
         others_wait.set()
         assert await client.receive() == [adu(2, NO_ANSWER)]
         assert await other.receive(2) == [adu(3, words(30)), adu(4, words(40))]
-        assert await client.ask(adu(5, read_holding(50, 1))) == adu(5, words(50))
+        assert await client.request(adu(5, read_holding(50, 1))) == adu(5, words(50))
         await until(lambda: len(device.live) == 1)
         assert device.connections == 2
 
 
-async def test_an_answer_that_nobody_asked_for_is_dropped_while_the_line_is_idle(plant: Plant) -> None:
+async def test_an_answer_without_a_request_is_dropped(plant: Plant) -> None:
     client = await plant.connect()
-    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
     (writer,) = plant.device.live
     for transaction_id in range(8):
         writer.write(adu(transaction_id, words(666)))
     (channel,) = plant.process.gateway.channels.values()
     await until(lambda: channel.counters.dropped_answers == 8)
-    assert await client.ask(adu(2, read_holding(20, 1))) == adu(2, words(20))
+    assert await client.request(adu(2, read_holding(20, 1))) == adu(2, words(20))

@@ -1,4 +1,4 @@
-"""What needs a person is said once, stands while it is so, and ends by itself: on record, in the log, in the metrics."""
+"""An alarm is raised once, stays raised while its cause exists, and clears itself: in record, log and metrics."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
         yield plant
 
 
-def told(plant: Plant, what: str) -> list[AlarmState]:
-    """What was said of the alarm whose name has `what` in it."""
-    return [each.state for each in plant.records(Alarm) if what in each.name]
+def states_of(plant: Plant, part: str) -> list[AlarmState]:
+    """The recorded states of the alarm whose name contains `part`."""
+    return [each.state for each in plant.records(Alarm) if part in each.name]
 
 
 @pytest.mark.parametrize("name", ["policy.toml", "ca.crt", "gateway.crt", "gateway.key"])
-async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_as_it_was(plant: Plant, name: str) -> None:
+async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_restored(plant: Plant, name: str) -> None:
     alarms = plant.process.audit.alarms
     good = (plant.folder / name).read_bytes()
     plant.change(name, "broken")
     await until(lambda: len(alarms) == 1)
     plant.change(name, good)
     await until(lambda: not alarms)
-    assert told(plant, "reload of") == RAISED_AND_CLEARED
+    assert states_of(plant, "reload of") == RAISED_AND_CLEARED
     assert len(plant.records(ReloadFailed)) == 1
 
 
-async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_mended(plant: Plant) -> None:
+async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_fixed(plant: Plant) -> None:
     alarms = plant.process.audit.alarms
     plant.change("policy.toml", "[[role]")
     await until(lambda: len(alarms) == 1)
     plant.change("policy.toml", POLICY + "\n# mended\n")
     await until(lambda: not alarms)
-    assert told(plant, "policy.toml") == RAISED_AND_CLEARED
+    assert states_of(plant, "policy.toml") == RAISED_AND_CLEARED
 
 
-async def test_a_file_that_is_broken_in_one_way_after_another_is_one_alarm(plant: Plant) -> None:
+async def test_a_file_that_is_broken_in_several_ways_in_turn_is_one_alarm(plant: Plant) -> None:
     for times, broken in enumerate(("[[role]", "role = 5", "[[rule]]"), start=1):
         plant.change("policy.toml", broken)
         await until(lambda times=times: len(plant.records(ReloadFailed)) == times)  # type: ignore[misc]
-    assert told(plant, "policy.toml") == [AlarmState.RAISED]
+    assert states_of(plant, "policy.toml") == [AlarmState.RAISED]
     assert len(plant.process.audit.alarms) == 1
 
 
@@ -69,18 +69,18 @@ async def test_a_file_that_is_broken_in_one_way_after_another_is_one_alarm(plant
     ],
     ids=["brackets", "dots", "digits", "NUL", "surrogate", "roles without a name"],
 )
-async def test_no_file_is_so_broken_that_the_next_change_goes_unnoticed(plant: Plant, monster: str) -> None:
+async def test_the_next_change_of_a_broken_file_is_noticed(plant: Plant, monster: str) -> None:
     viewer = await plant.connect(role="Viewer")
     plant.change("policy.toml", monster)
     await until(lambda: bool(plant.records(ReloadFailed)))
-    assert await viewer.ask(adu(1, read_holding(10, 1))) == adu(1, words(10)), "the last good policy is in force"
+    assert await viewer.request(adu(1, read_holding(10, 1))) == adu(1, words(10)), "the last good policy is in force"
     plant.change("policy.toml", POLICY.replace('"holding:0-999"', '"holding:500-999"'))
     await until(lambda: not plant.process.audit.alarms)
-    assert await viewer.ask(adu(2, read_holding(10, 1))) == adu(2, exception(3, 1))
+    assert await viewer.request(adu(2, read_holding(10, 1))) == adu(2, exception(3, 1))
 
 
 @pytest.mark.parametrize("successor", ["gateway", "another name"])
-async def test_a_certificate_near_its_end_is_an_alarm_until_there_is_a_new_one(tmp_path: Path, successor: str) -> None:
+async def test_an_expiring_certificate_is_an_alarm_until_it_is_renewed(tmp_path: Path, successor: str) -> None:
     root = pki.make_root()
     pki.make_leaf(root, "gateway", hosts=["127.0.0.1"], not_after=pki.TOMORROW).save(tmp_path, "old")
     pki.make_leaf(root, successor, hosts=["127.0.0.1"]).save(tmp_path, "new")
@@ -89,11 +89,11 @@ async def test_a_certificate_near_its_end_is_an_alarm_until_there_is_a_new_one(t
     (tmp_path / "own.key").chmod(0o600)
     own = 'certificate = "own.crt"\nkey = "own.key"'
     async with open_plant(tmp_path, root=root, identity=own) as plant:
-        assert told(plant, "own.crt") == [AlarmState.RAISED]
+        assert states_of(plant, "own.crt") == [AlarmState.RAISED]
         plant.change("own.key", (tmp_path / "new.key").read_bytes())
         plant.change("own.crt", (tmp_path / "new.crt").read_bytes())
         await until(lambda: not plant.process.audit.alarms)
-        assert told(plant, "own.crt") == RAISED_AND_CLEARED
+        assert states_of(plant, "own.crt") == RAISED_AND_CLEARED
 
 
 async def test_an_old_root_beside_its_successor_of_the_same_name_is_an_alarm(tmp_path: Path) -> None:
@@ -101,10 +101,10 @@ async def test_an_old_root_beside_its_successor_of_the_same_name_is_an_alarm(tmp
     async with open_plant(tmp_path, root=new) as plant:
         pki.save_trust(tmp_path / "both.crt", old, new)
         plant.change("ca.crt", (tmp_path / "both.crt").read_bytes())
-        await until(lambda: bool(told(plant, "trust anchor")))
+        await until(lambda: bool(states_of(plant, "trust anchor")))
         plant.process.gateway.check_expiry()
-        assert told(plant, "trust anchor") == [AlarmState.RAISED]
+        assert states_of(plant, "trust anchor") == [AlarmState.RAISED]
         pki.save_trust(tmp_path / "new.crt", new)
         plant.change("ca.crt", (tmp_path / "new.crt").read_bytes())
         await until(lambda: not plant.process.audit.alarms)
-        assert told(plant, "trust anchor") == RAISED_AND_CLEARED
+        assert states_of(plant, "trust anchor") == RAISED_AND_CLEARED

@@ -1,4 +1,4 @@
-"""Lying lengths, wrong protocol ids, frames of 0, 1 and 65,535: the session ends, nothing of it reaches the device."""
+"""Wrong lengths and protocol ids, and frames of 0, 1 and 65,535 bytes end the session; no part reaches the device."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ NOT_MODBUS = {
 
 
 @pytest.mark.parametrize("garbage", NOT_MODBUS.values(), ids=NOT_MODBUS)
-async def test_what_cannot_be_modbus_ends_the_session_and_touches_nobody_else(plant: Plant, garbage: bytes) -> None:
+async def test_bytes_that_cannot_be_modbus_end_the_session_and_no_other(plant: Plant, garbage: bytes) -> None:
     hostile, other = await plant.connect(role="Operator"), await plant.connect(role="Viewer")
-    assert [await hostile.ask(READ), await other.ask(READ)] == [ANSWER, ANSWER]
+    assert [await hostile.request(READ), await other.request(READ)] == [ANSWER, ANSWER]
     hostile.writer.write(garbage)
     assert await hostile.closed() == b""
     await until(lambda: bool(plant.records(Disconnected)))
     (ended,) = plant.records(Disconnected)
     assert ended.reason.startswith("not Modbus: ")
-    assert await other.ask(READ) == ANSWER
+    assert await other.request(READ) == ANSWER
     assert plant.device.writes == []
     assert len(plant.device.requests) == 3
 
 
 @pytest.mark.parametrize("garbage", NOT_MODBUS.values(), ids=NOT_MODBUS)
-async def test_nothing_behind_the_garbage_is_taken_for_a_request(plant: Plant, garbage: bytes) -> None:
+async def test_no_request_is_read_behind_invalid_bytes(plant: Plant, garbage: bytes) -> None:
     hostile = await plant.connect(role="Operator")
     hostile.writer.write(READ + garbage + adu(2, WRITE))
     hostile.writer.write(adu(3, WRITE))
     await hostile.closed()
     hostile = await plant.connect(role="Operator")
-    assert await hostile.ask(READ) == ANSWER
+    assert await hostile.request(READ) == ANSWER
     assert plant.device.writes == []
 
 

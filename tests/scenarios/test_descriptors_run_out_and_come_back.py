@@ -1,4 +1,4 @@
-"""Out of descriptors the gateway serves who is in, says so, and goes on by itself as soon as it can."""
+"""Without free descriptors the gateway serves its clients, raises an alarm, and accepts again as soon as it can."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pki
 from scenarios.plant import (
     PATIENCE_S,
     POLICY,
+    RawClient,
     ScriptedDevice,
-    Wire,
     adu,
     exception,
     read_holding,
@@ -70,23 +70,23 @@ path = pathlib.Path(sys.argv[1])
 pace = GatewayPace(watch_s=0.1, sweep_s=0.2, retry_s=0.5)
 asyncio.run(run_gateway(load_gateway_file(path), path=path, pace=pace, ready=ready))
 """
-"""`sealbus gateway`, but that it looks more often."""
+"""`sealbus gateway` with shorter intervals between its checks."""
 
 
 class SmallGateway:
-    """A gateway as a program that may open few files, with a device of its own."""
+    """A gateway process with a low limit of open files, with its own device."""
 
     def __init__(self, folder: Path, root: pki.Credential, device: ScriptedDevice, port: int) -> None:
         self.folder = folder
         self.root = root
         self.device = device
         self.port = port
-        self.clients: list[Wire] = []
+        self.clients: list[RawClient] = []
 
-    async def connect(self, credential: pki.Credential) -> Wire:
+    async def connect(self, credential: pki.Credential) -> RawClient:
         context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
         context.load_cert_chain(*credential.save(self.folder, "client"))
-        self.clients.append(Wire(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context)))
+        self.clients.append(RawClient(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context)))
         return self.clients[-1]
 
     def records(self, kind: type[Record]) -> list[Record]:
@@ -130,7 +130,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[SmallGateway]:
 
 @contextlib.contextmanager
 def all_descriptors_taken(port: int) -> Iterator[None]:
-    """Silent connections, more than the gateway can have; they are closed at the end."""
+    """Open more silent connections than the gateway can have; close them at the end."""
     with contextlib.ExitStack() as closing:
         for _ in range(DESCRIPTORS + 10):
             sock = closing.enter_context(socket.socket())
@@ -138,38 +138,38 @@ def all_descriptors_taken(port: int) -> Iterator[None]:
         yield
 
 
-async def test_who_is_in_works_on_and_who_waits_comes_in_when_there_is_room(gateway: SmallGateway) -> None:
+async def test_connected_clients_are_served_and_waiting_ones_are_accepted_later(gateway: SmallGateway) -> None:
     operator = await gateway.connect(pki.make_leaf(gateway.root, role="Operator"))
-    assert await operator.ask(WRITE) == WRITE
+    assert await operator.request(WRITE) == WRITE
     with all_descriptors_taken(gateway.port):
         await until(lambda: gateway.alarms("accepting connections") == [AlarmState.RAISED])
         for _ in range(20):
-            assert await operator.ask(READ) == ANSWER
-            assert await operator.ask(WRITE) == WRITE
+            assert await operator.request(READ) == ANSWER
+            assert await operator.request(WRITE) == WRITE
         waiting = asyncio.ensure_future(gateway.connect(pki.make_leaf(gateway.root, role="Viewer")))
         await asyncio.wait([waiting], timeout=0.2)
         assert not waiting.done()
     newcomer = await asyncio.wait_for(waiting, PATIENCE_S)
-    assert await newcomer.ask(READ) == ANSWER
+    assert await newcomer.request(READ) == ANSWER
     await until(lambda: gateway.alarms("accepting connections")[-1:] == [AlarmState.CLEARED])
-    assert await operator.ask(WRITE) == WRITE
+    assert await operator.request(WRITE) == WRITE
     assert len(gateway.records(WriteOutcome)) == 22
 
 
-async def test_a_change_that_could_not_be_read_meanwhile_is_taken_up_afterwards(gateway: SmallGateway) -> None:
+async def test_a_change_that_could_not_be_read_is_applied_afterwards(gateway: SmallGateway) -> None:
     lost = pki.make_leaf(gateway.root, "lost", role="Operator")
     theirs = await gateway.connect(lost)
     operator = await gateway.connect(pki.make_leaf(gateway.root, role="Operator"))
-    assert [await theirs.ask(WRITE), await operator.ask(WRITE)] == [WRITE, WRITE]
+    assert [await theirs.request(WRITE), await operator.request(WRITE)] == [WRITE, WRITE]
     with all_descriptors_taken(gateway.port):
         await until(lambda: gateway.alarms("accepting connections") == [AlarmState.RAISED])
         gateway.revoke(lost)
         gateway.write("policy.toml", WITHOUT_WRITES)
         await until(lambda: len(gateway.records(ReloadFailed)) >= 2)
-        assert await operator.ask(WRITE) == WRITE  # the last good state holds
+        assert await operator.request(WRITE) == WRITE  # the last good state stays in force
     assert await theirs.closed() == b""
     await until(lambda: gateway.alarms("reload of trust")[-1:] == [AlarmState.CLEARED])
     await until(lambda: gateway.alarms(f"reload of {gateway.folder / 'policy.toml'}")[-1:] == [AlarmState.CLEARED])
     assert [each.subject for each in gateway.records(SessionEnded) if isinstance(each, SessionEnded)] == ["CN=lost"]
-    assert await operator.ask(WRITE) == adu(2, exception(6, 1))
-    assert await operator.ask(READ) == ANSWER
+    assert await operator.request(WRITE) == adu(2, exception(6, 1))
+    assert await operator.request(READ) == ANSWER

@@ -1,7 +1,7 @@
-"""Every example of docs/python.md is pasted, one after the other, and prints what stands behind it as a comment.
+"""Every example of docs/python.md runs in order and prints the output that stands behind it as a comment.
 
-They are pasted beside the demonstration, as the document says: its folder, its gateway, its plant; only the ports are
-others. One block is for a plain `python` without a running loop and is given a thread of its own.
+The examples run beside the demonstration, as the document says, with other ports. One block is for a plain `python`
+without a running loop and runs in its own thread.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WITHOUT_A_LOOP = "sealbus.sync"
 
 @pytest.fixture
 async def port_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, str]]:
-    """The demonstration runs, and this is its folder. What the ports of the document are here."""
+    """Start the demonstration and change to its folder. Maps the ports of the document to those used here."""
     first = free_ports(len(_PORTS))
     prepare(tmp_path, Ports(mbaps=first, plant=first + 2), lambda text: None)
     monkeypatch.chdir(tmp_path)
@@ -55,7 +55,7 @@ def _examples(port_of: dict[str, str]) -> list[str]:
 
 
 async def _paste(example: str, names: dict[str, Any]) -> str:
-    """Run it as `python -m asyncio` does and give what it prints."""
+    """Run an example as `python -m asyncio` does and return its output."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         if _WITHOUT_A_LOOP in example:
@@ -69,12 +69,12 @@ async def _paste(example: str, names: dict[str, Any]) -> str:
 
 
 def _promised(example: str) -> str:
-    """What the comments behind each `print` say."""
+    """The comments behind each `print`."""
     prints = [line.strip() for line in example.splitlines() if line.strip().startswith("print(")]
     return "".join(line.partition("  # ")[2] + "\n" for line in prints)
 
 
-async def test_every_example_prints_what_the_document_says(port_of: dict[str, str]) -> None:
+async def test_every_example_prints_the_documented_output(port_of: dict[str, str]) -> None:
     examples = _examples(port_of)
     assert len(examples) > 8
     names: dict[str, Any] = {}
@@ -104,7 +104,7 @@ async def test_every_argument_is_documented(function: Any, heading: str) -> None
     assert documented == set(inspect.signature(function).parameters)
 
 
-async def test_the_same_calls_are_there_without_a_loop() -> None:
+async def test_the_same_calls_exist_without_a_loop() -> None:
     for name, member in inspect.getmembers(sealbus.Connection, inspect.isfunction):
         if not name.startswith("_"):
             twin = getattr(sealbus.sync.Connection, name)
@@ -112,6 +112,6 @@ async def test_the_same_calls_are_there_without_a_loop() -> None:
 
 
 @pytest.mark.parametrize("url", ["rtu+tcp://127.0.0.1:0", "rtu:///dev/ttyUSB0", "relay://relay.example/site"])
-async def test_a_server_refuses_to_listen_in_a_framing_that_it_does_not_speak(url: str) -> None:
+async def test_a_server_refuses_an_unsupported_framing(url: str) -> None:
     with pytest.raises(sealbus.ConfigError, match="a server does not listen on"):
         sealbus.serve(url, sealbus.Device({"holding": [0]}), unsafe_no_policy=True)

@@ -1,4 +1,4 @@
-"""What docs/ssh-and-vpn.md gives to an account at an SSH server is enough to read a device, and good for nothing else."""
+"""The rules of docs/ssh-and-vpn.md for an account at an SSH server allow reading one device and nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bastion() -> Iterator[Bastion]:
 
 
 def _restrict(bastion: Bastion, device: str) -> None:
-    """Give the account the documented line, for this device and the test's key."""
+    """Give the account the documented line, with this device and the key of the test."""
     (line,) = [block for block in _BLOCKS if block.startswith("restrict")]
     options = line.partition(" ssh-ed25519 ")[0].replace("10.0.0.5:502", device)
     (bastion.folder / "authorized_keys").write_text(f"{options} {(bastion.folder / 'user_key.pub').read_text()}")
@@ -46,7 +46,7 @@ def _ssh(bastion: Bastion, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=15, check=False, stdin=subprocess.DEVNULL)
 
 
-async def test_the_restricted_account_reads_the_device_it_is_for_and_no_other(bastion: Bastion) -> None:
+async def test_the_restricted_account_reads_its_device_and_no_other(bastion: Bastion) -> None:
     device = sealbus.Device({"holding": [7, 8, 9]})
     async with (
         sealbus.serve("tcp://127.0.0.1:0", device, unsafe_no_policy=True) as meant,
@@ -68,24 +68,24 @@ async def test_the_restricted_account_listens_nowhere_and_has_no_terminal(bastio
     assert "PTY allocation request failed" in terminal.stderr
 
 
-async def test_the_server_understands_the_documented_rules_for_the_account(bastion: Bastion) -> None:
+async def test_the_server_accepts_the_documented_rules_for_the_account(bastion: Bastion) -> None:
     (rules,) = [block for block in _BLOCKS if block.startswith("Match User")]
     file = bastion.folder / "documented"
     file.write_text((bastion.folder / "sshd_config").read_text() + rules)
     program = program_path("sshd")
     assert program is not None
-    who = "user=sealbus,host=client,addr=192.0.2.1"
-    as_who = bastion.user if os.geteuid() == 0 else None  # as root, sshd wants a system folder
+    connection_spec = "user=sealbus,host=client,addr=192.0.2.1"
+    account = bastion.user if os.geteuid() == 0 else None  # as root, sshd needs a system folder
     done = subprocess.run(
-        [program, "-T", "-f", file, "-C", who], capture_output=True, text=True, check=False, user=as_who
+        [program, "-T", "-f", file, "-C", connection_spec], capture_output=True, text=True, check=False, user=account
     )
     assert done.returncode == 0, done.stderr
-    in_force = set(done.stdout.splitlines())
-    asked = {line.strip().lower() for line in rules.splitlines()[1:]}
-    assert asked <= {line.lower() for line in in_force}
+    effective = set(done.stdout.splitlines())
+    expected = {line.strip().lower() for line in rules.splitlines()[1:]}
+    assert expected <= {line.lower() for line in effective}
 
 
-async def test_the_documented_endpoint_is_one() -> None:
+async def test_the_documented_endpoint_is_valid() -> None:
     endpoint = parse_endpoint(_BLOCKS[0].strip())
     assert endpoint.forward is not None
     assert (endpoint.forward.user, endpoint.port, endpoint.forward.target_port) == ("sealbus", 22, 502)

@@ -1,4 +1,4 @@
-"""Good and bad, of Django and of the server before it: no answer leaves without the headers that protect a browser."""
+"""Every answer, of Django and of the server in front of it, has the headers that protect a browser."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
     ],
 )
 def test_an_answer_has_all_headers_and_names_no_software(request_: bytes, status: int, site: SiteProcess) -> None:
-    heard = site.send(request_ + (b"" if b"Upgrade" in request_ else b"Connection: close\r\n") + b"\r\n")
-    head = heard.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    assert head[0].split()[:2] == ["HTTP/1.1", str(status)], heard[:500]
+    received = site.send(request_ + (b"" if b"Upgrade" in request_ else b"Connection: close\r\n") + b"\r\n")
+    head = received.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    assert head[0].split()[:2] == ["HTTP/1.1", str(status)], received[:500]
     headers = dict(line.lower().split(": ", 1) for line in head[1:])
     assert [name for name in _NEEDED if name not in headers] == []
     assert headers["x-content-type-options"] == "nosniff"
@@ -68,6 +68,6 @@ def test_an_answer_has_all_headers_and_names_no_software(request_: bytes, status
     assert "access-control-allow-origin" not in headers
     assert headers["cache-control"] == "no-store" or b"/static/rest" in request_
     assert "server" not in headers
-    assert b"uvicorn" not in heard.lower()
-    assert b"django" not in heard.lower().partition(b"\r\n\r\n")[0]
-    assert len(headers) == len(head) - 1, "none twice"
+    assert b"uvicorn" not in received.lower()
+    assert b"django" not in received.lower().partition(b"\r\n\r\n")[0]
+    assert len(headers) == len(head) - 1, "no header occurs twice"

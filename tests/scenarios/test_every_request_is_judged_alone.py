@@ -1,4 +1,4 @@
-"""Whatever comes with a request in one record, one segment or one byte at a time, it is judged alone and whole."""
+"""Each request is decided alone and whole, however requests are joined or cut into records, segments and bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def test_a_role_that_may_only_read_cannot_append_a_write_to_its_read(plant
     assert (denied.role, denied.function, denied.unit, denied.address, denied.rule) == ("Viewer", 6, 1, 100, None)
 
 
-async def test_a_role_that_may_write_has_both_carried_out(plant: Plant) -> None:
+async def test_both_requests_of_a_role_that_may_write_are_executed(plant: Plant) -> None:
     operator = await plant.connect(role="Operator")
     await operator.send(adu(1, read_holding(0, 2)) + adu(2, write_register(100, 7)))
     assert sorted(await operator.receive(2)) == [adu(1, words(0, 1)), adu(2, write_register(100, 7))]

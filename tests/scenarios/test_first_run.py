@@ -1,4 +1,4 @@
-"""A person starts the demonstration and pastes what it prints: each command does what the tour says it does."""
+"""The commands that a demonstration prints at its start do what the printed tour says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scenarios.programs import Program
 
-pytestmark = pytest.mark.timeout(300)  # each starts several processes, some of them twice
+pytestmark = pytest.mark.timeout(300)  # each test starts several processes, some of them twice
 
 _LAST_LINE = "Ctrl-C stops everything"
 _INDENT = "    "
@@ -31,7 +31,7 @@ _START_S = 120.0
 
 @dataclass(frozen=True)
 class _Home:
-    """Where a demonstration runs: a folder with a space in its name, and five ports."""
+    """The folder of a demonstration, with a space in its name, and its five ports."""
 
     folder: Path
     port: int
@@ -64,7 +64,7 @@ def _start(programs: Programs, home: _Home) -> Program:
 
 
 def _commands(lines: list[str]) -> list[str]:
-    """What the tour says to paste: indented lines, joined where one ends with a backslash."""
+    """The commands of the tour: indented lines, joined where a line ends with a backslash."""
     pasted = "\n".join(line.removeprefix(_INDENT) for line in lines if line.startswith(_INDENT))
     return pasted.replace("\\\n", "").splitlines()
 
@@ -73,11 +73,9 @@ def _paste(folder: str, command: str) -> Done:
     return run("sh", "-c", f"{folder} && {command}")
 
 
-def test_every_command_of_the_tour_does_what_the_tour_says_and_a_kill_leaves_nothing_behind(
-    programs: Programs, home: _Home
-) -> None:
+def test_every_command_of_the_tour_works_and_a_kill_leaves_no_process(programs: Programs, home: _Home) -> None:
     tour = _start(programs, home)
-    _every_command_does_what_the_tour_says(tour)
+    _check_every_command_of_the_tour(tour)
 
     busy = run_sealbus(*home.words)
     assert busy.status == 2
@@ -89,7 +87,7 @@ def test_every_command_of_the_tour_does_what_the_tour_says_and_a_kill_leaves_not
     _wait_until_ended(children)
 
 
-def _every_command_does_what_the_tour_says(tour: Program) -> None:
+def _check_every_command_of_the_tour(tour: Program) -> None:
     folder, *commands = _commands(tour.lines)
     assert folder.startswith("cd ")
     read, refused, accepted, outside, show, verify = [_paste(folder, command) for command in commands]
@@ -106,10 +104,10 @@ def _every_command_does_what_the_tour_says(tour: Program) -> None:
     assert re.search(r"denied.*Operator", show.stdout)
     assert len(re.findall(r"write.requested", show.stdout)) == 1
     assert len(re.findall(r"write.outcome.*done", show.stdout)) == 1
-    assert verify.status == 0, verify.said
+    assert verify.status == 0, verify.output
 
 
-def test_what_dies_is_started_again_and_the_next_start_takes_what_is_there(programs: Programs, home: _Home) -> None:
+def test_a_dead_process_is_restarted_and_the_next_start_reuses_the_folder(programs: Programs, home: _Home) -> None:
     first = _start(programs, home)
     tour, certificate = _commands(first.lines), (home.folder / "demo" / "viewer.crt").read_bytes()
     verbs = {"gateway": "gateway", "plant": "simulate", "collector": "collect", "site": "serve"}
@@ -128,7 +126,7 @@ def test_what_dies_is_started_again_and_the_next_start_takes_what_is_there(progr
     assert not children.keys() & before.keys()
     first.process.send_signal(signal.SIGINT)
     assert first.process.wait(_PATIENCE_S) == 0
-    assert not any(map(_is_alive, children)), "stopping leaves nothing behind"
+    assert not any(map(_is_alive, children)), "no process remains after a stop"
     shown = run_sealbus("audit", "show", home.folder / "demo" / "records")
     assert "stopped" in shown.stdout.splitlines()[-1]
 
@@ -136,10 +134,10 @@ def test_what_dies_is_started_again_and_the_next_start_takes_what_is_there(progr
     second = programs.start("demonstration", "env", f"SEALBUS_HOME={home.folder}", *sealbus(*words))
     second.wait_for(_LAST_LINE, within_s=_START_S)
     assert (home.folder / "demo" / "viewer.crt").read_bytes() == certificate
-    assert _commands(second.lines) == tour, "it asks for no ports again"
+    assert _commands(second.lines) == tour, "the ports of the first start are used again"
 
 
-def test_a_taken_port_is_said_with_the_option_that_moves_it(home: _Home) -> None:
+def test_a_port_in_use_is_reported_with_the_option_that_changes_it(home: _Home) -> None:
     for offset, option in ((0, "--mbaps-port"), (2, "--plant-port"), (4, "--web-port")):
         with socket.create_server(("127.0.0.1", home.port + offset)):
             done = run_sealbus(*home.words)
@@ -149,7 +147,7 @@ def test_a_taken_port_is_said_with_the_option_that_moves_it(home: _Home) -> None
         assert done.stderr.count("\n") == 1
 
 
-def test_a_gateway_that_cannot_start_is_said_before_anything_is_started(home: _Home) -> None:
+def test_an_invalid_gateway_file_is_reported_before_any_process_starts(home: _Home) -> None:
     home.gateway_file.parent.mkdir(parents=True)
     home.gateway_file.write_text(
         '[[listener]]\nurl = "mbaps://127.0.0.1:8802"\npolicy = "policy.toml"\n'
@@ -168,29 +166,31 @@ def test_without_demo_the_ports_of_the_demonstration_are_refused(tmp_path: Path)
     assert "add --demo" in done.stderr
 
 
-def test_without_demo_a_site_runs_with_what_its_folder_holds(programs: Programs, tmp_path: Path) -> None:
+def test_without_demo_a_site_runs_with_the_files_of_its_folder(programs: Programs, tmp_path: Path) -> None:
     port = free_ports(1)
     site = programs.start("site", *sealbus("up", "--home", tmp_path, "--web-port", port))
     assert f"127.0.0.1:{port}" in site.wait_for(r"(http\S+/setup#\S+)", within_s=_START_S)[1]
-    assert sorted(words[4] for words in _children(site).values()) == ["collect", "web"], "there is no gateway.toml"
+    assert sorted(words[4] for words in _children(site).values()) == ["collect", "web"], (
+        "no gateway starts without gateway.toml"
+    )
     site.process.send_signal(signal.SIGTERM)
     assert site.process.wait(_PATIENCE_S) == 0
 
 
-def test_an_unknown_plant_is_an_error_that_lists_those_there_are() -> None:
+def test_an_unknown_plant_is_an_error_that_lists_the_known_ones() -> None:
     done = run_sealbus("simulate", "oil-rig")
     assert done.status == 2
     assert "write one of: pumping-station" in done.stderr
 
 
 def _children(program: Program) -> dict[int, list[str]]:
-    """Process ids and words of the processes that a program has started."""
+    """Process ids and command lines of the children of a program."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
             words = (stat.parent / "cmdline").read_bytes().decode().split("\0")
-        except OSError:  # it has just ended
+        except OSError:  # the process has just ended
             continue
         if parent == program.process.pid:
             found[int(stat.parent.name)] = words
@@ -200,12 +200,12 @@ def _children(program: Program) -> dict[int, list[str]]:
 def _wait_until_ended(children: Iterable[int]) -> None:
     end = time.monotonic() + _PATIENCE_S
     while any(map(_is_alive, children)):
-        assert time.monotonic() < end, "they live on"
+        assert time.monotonic() < end, "processes still run"
         time.sleep(0.02)
 
 
 def _is_alive(process_id: int) -> bool:
-    """Whether it runs; one that nobody has buried yet does not."""
+    """Whether a process runs. A zombie does not."""
     try:
         state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

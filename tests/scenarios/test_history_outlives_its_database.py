@@ -1,6 +1,6 @@
-"""A database that is killed under load, or frozen, or that has no room left, costs no sample that was acknowledged.
+"""A database that is killed under load, frozen or out of room loses no acknowledged sample.
 
-Samples keep coming meanwhile. When it is back all of them are in the store: none missing, none twice, in order.
+Samples keep arriving. When the database is back, the store has all of them once and in order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LIMITS = WriterLimits(store_every_s=0.1, first_retry_s=0.05, longest_retry_s=0.3
 
 
 class Plant:
-    """Puts one sample of each tag every few milliseconds, until it is stopped."""
+    """A source that puts one sample of each tag every few milliseconds until stopped."""
 
     def __init__(self, writer: HistoryWriter) -> None:
         self.turns = 0
@@ -73,7 +73,7 @@ def server() -> Iterator[PostgresServer]:
 
 
 def note_order(history: History, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The times of what was committed, as it was committed."""
+    """Record the times of the samples in the order of their commits."""
     times: list[int] = []
     append = history.append_block
 
@@ -107,12 +107,14 @@ def test_postgresql_is_killed_under_load(
     writer.close()
     assert (state.dropped, state.spooled, state.buffered) == (0, 0, 0)
     check_complete(history, plant.turns)
-    assert all(one <= other for one, other in itertools.pairwise(order)), "in the order in which they were put"
+    assert all(one <= other for one, other in itertools.pairwise(order)), (
+        "committed in the order in which they were put"
+    )
     history.close()
 
 
 @pytest.mark.needs("postgres")
-def test_a_postgresql_that_is_down_at_the_start_and_through_a_restart_of_the_collector(
+def test_postgresql_is_down_from_the_start_until_after_a_restart_of_the_collector(
     server: PostgresServer, tmp_path: Path
 ) -> None:
     url = server.database()
@@ -138,9 +140,7 @@ def test_a_postgresql_that_is_down_at_the_start_and_through_a_restart_of_the_col
 
 
 @pytest.mark.needs("postgres")
-def test_a_postgresql_that_freezes_stops_neither_putting_nor_acknowledging(
-    server: PostgresServer, tmp_path: Path
-) -> None:
+def test_a_frozen_postgresql_stops_neither_putting_nor_acknowledging(server: PostgresServer, tmp_path: Path) -> None:
     history = open_history(server.database(), rules=HistoryRules())
     writer = HistoryWriter(history, tmp_path / "spool", limits=LIMITS)
     plant = Plant(writer)
@@ -191,7 +191,7 @@ def test_the_disk_of_the_store_is_full_and_the_spool_is_elsewhere(tmp_path: Path
 
 
 def test_store_and_spool_share_a_full_disk(small_disk: Path) -> None:
-    """Then memory is what is left, and beyond it the newest are dropped: counted, with their span of time."""
+    """Samples then stay in memory; beyond its bound the newest are dropped and counted, with their time span."""
     ballast = small_disk / "something else"
     history = open_history(f"sqlite:///{small_disk}/history.sqlite3", rules=HistoryRules())
     history.append([Sample(1, START + US_PER_S * 9, 0.0)])
@@ -217,5 +217,5 @@ def test_store_and_spool_share_a_full_disk(small_disk: Path) -> None:
     found = [sample.time_us - START for sample in history.raw(1, START, START + US_PER_S, limit=100_000).samples]
     assert len(found) == len(set(found)) == plant.turns - state.dropped // TAGS
     kept = plant.turns - state.dropped // TAGS
-    assert found == list(range(kept)), "what came first is what was kept"
+    assert found == list(range(kept)), "the oldest samples were kept"
     history.close()

@@ -1,4 +1,4 @@
-"""Whatever a user types as a device, and whatever the name service makes of it, only allowed addresses are dialled."""
+"""Only allowed addresses are dialled, whatever endpoint a user enters and whatever the name service answers."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Names:
-    """A name service under the control of somebody else: its answers, one after the other."""
+class NameService:
+    """A name service under the control of an attacker: its answers in order."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
-        self.asked = 0
+        self.lookups = 0
 
     async def __call__(self, host: str, port: int) -> list[str]:
-        self.asked += 1
+        self.lookups += 1
         if host.replace(".", "").isdecimal() or ":" in host:
             return [host]
-        return [self.answers[min(self.asked, len(self.answers)) - 1]]
+        return [self.answers[min(self.lookups, len(self.answers)) - 1]]
 
 
 TRICKS = ["127.0.0.1", "localhost", "0x7f.1", "0x7f000001", "[::ffff:127.0.0.1]", "[::1]", "rebound.example"]
 
 
 @pytest.mark.parametrize("host", TRICKS)
-async def test_a_device_on_this_machine_is_not_reached_by_any_of_its_names(tmp_path: Path, host: str) -> None:
-    async with open_device() as device, open_collector(tmp_path, resolve=Names("127.0.0.1")) as site:
+async def test_a_device_on_this_machine_is_not_reached_by_any_name(tmp_path: Path, host: str) -> None:
+    async with open_device() as device, open_collector(tmp_path, resolve=NameService("127.0.0.1")) as site:
         url = f"tcp://{host}:{device.port}"
         site.apply(connection(1, url, *neighbours(1)), networks=["10.0.0.0/8 *", "0.0.0.0/0 *", "::/0 *"])
-        await site.sees_bad(1000, Reason.UNREACHABLE)
+        await site.wait_for_bad(1000, Reason.UNREACHABLE)
         for command in (
             TestConnection(id=1, connection=1),
             TestConnection(id=2, connection=connection(9, url, timeout_s=0.5)),
         ):
-            result = await site.carry_out(command)
+            result = await site.execute(command)
             assert (result.state, result.failed_at) == (CommandState.FAILED, Step.RULES)
             assert "not allowed" in result.reason or "not an IP address" in result.reason
         assert device.connections == 0
@@ -51,32 +51,32 @@ async def test_a_device_on_this_machine_is_not_reached_by_any_of_its_names(tmp_p
 
 
 async def test_the_same_device_is_reached_where_it_is_allowed_by_name(tmp_path: Path) -> None:
-    async with open_device() as device, open_collector(tmp_path, resolve=Names("127.0.0.1")) as site:
+    async with open_device() as device, open_collector(tmp_path, resolve=NameService("127.0.0.1")) as site:
         site.apply(connection(1, f"tcp://plant.example:{device.port}", *neighbours(1)), networks=["127.0.0.1 *"])
-        await site.sees_good(1000)
+        await site.wait_for_good(1000)
 
 
 async def test_an_allowed_port_opens_no_other(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)), networks=["127.0.0.1 502"])
-        await site.sees_bad(1000, Reason.UNREACHABLE)
+        await site.wait_for_bad(1000, Reason.UNREACHABLE)
         assert device.connections == 0
 
 
-async def test_a_name_that_is_turned_to_another_address_after_the_check_leads_nowhere_else(tmp_path: Path) -> None:
-    """DNS rebinding: the first answer is allowed, every later one is the victim."""
-    names = Names("127.0.0.2", "127.0.0.1")
+async def test_a_name_that_changes_its_address_after_the_check_is_not_dialled(tmp_path: Path) -> None:
+    """DNS rebinding: the first answer is allowed, every later one is the address of the victim."""
+    names = NameService("127.0.0.2", "127.0.0.1")
     async with open_device() as victim, open_collector(tmp_path, resolve=names) as site:
         site.apply(
             connection(1, f"tcp://rebound.example:{victim.port}", *neighbours(1), connect_timeout_s=0.5),
             networks=["127.0.0.2 *"],
         )
-        await site.sees_bad(1000, Reason.UNREACHABLE)
-        await until(lambda: names.asked >= 3)
+        await site.wait_for_bad(1000, Reason.UNREACHABLE)
+        await until(lambda: names.lookups >= 3)
         assert victim.connections == 0
 
 
-async def test_a_network_that_is_taken_out_of_the_rules_ends_the_connection_and_lets_nobody_in_again(
+async def test_a_network_removed_from_the_rules_ends_its_connections_and_is_not_dialled_again(
     tmp_path: Path,
 ) -> None:
     async with open_device() as device, open_device() as other, open_collector(tmp_path) as site:
@@ -85,19 +85,19 @@ async def test_a_network_that_is_taken_out_of_the_rules_ends_the_connection_and_
             connection(2, f"tcp://127.0.0.1:{other.port}", *neighbours(1, first=1)),
         )
         site.apply(*plans)
-        await site.sees_good(1000)
-        await site.sees_good(1001)
+        await site.wait_for_good(1000)
+        await site.wait_for_good(1001)
         site.apply(*plans, networks=[f"127.0.0.1 {other.port}"])
         await until(lambda: not device.live)
-        await site.sees_bad(1000, Reason.UNREACHABLE)
+        await site.wait_for_bad(1000, Reason.UNREACHABLE)
         assert (device.connections, other.connections) == (1, 1)
         assert site.collector.state().connections[0].status == "refused"
         site.apply(*plans)
-        await site.sees_good(1000)
+        await site.wait_for_good(1000)
 
 
 async def test_without_any_rule_nothing_is_dialled(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1)), networks=[])
-        await site.sees_bad(1000, Reason.UNREACHABLE)
+        await site.wait_for_bad(1000, Reason.UNREACHABLE)
         assert device.connections == 0

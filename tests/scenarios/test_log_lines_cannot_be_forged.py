@@ -1,4 +1,4 @@
-"""Whoever connects chooses part of what is logged: it stays within its line, and no terminal obeys it."""
+"""A peer chooses part of the logged text: it stays within its line, and it cannot control a terminal."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ NAMES = [
 
 
 async def work_under(gateway: GatewayProgram, name: str) -> None:
-    """Connect with this name in the certificate, read, be denied, and go."""
+    """Connect with this name in the certificate, read, receive a denial, and close."""
     client = await gateway.connect(name=name)
-    assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, words(10))
-    assert await client.ask(adu(2, write_register(100, 5000))) == adu(2, exception(6, 1))
+    assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
+    assert await client.request(adu(2, write_register(100, 5000))) == adu(2, exception(6, 1))
     await client.close()
 
 
 async def end(gateway: GatewayProgram) -> list[str]:
-    """Stop the gateway and give all that it logged."""
+    """Stop the gateway and return its log."""
     gateway.program.process.send_signal(signal.SIGTERM)
-    assert await gateway.ended() == 0
-    await gateway.says('stopped: SIGTERM$|stopped: SIGTERM"')
+    assert await gateway.wait_for_exit() == 0
+    await gateway.wait_for_line('stopped: SIGTERM$|stopped: SIGTERM"')
     return gateway.program.lines
 
 
@@ -53,7 +53,7 @@ def is_harmless(line: str) -> bool:
     return all(each.isprintable() for each in line)
 
 
-async def test_plain_lines_hold_what_a_peer_put_into_its_name(tmp_path: Path) -> None:
+async def test_plain_lines_escape_the_name_of_a_peer(tmp_path: Path) -> None:
     async with open_gateway_program(tmp_path) as gateway:
         for name in NAMES:
             await work_under(gateway, name)
@@ -65,7 +65,7 @@ async def test_plain_lines_hold_what_a_peer_put_into_its_name(tmp_path: Path) ->
     assert [line for line in logged if line[33:] == "stopped: SIGTERM"] == [logged[-1]]
 
 
-async def test_json_lines_are_json_whatever_a_peer_put_into_its_name(tmp_path: Path) -> None:
+async def test_json_lines_are_valid_with_any_name_of_a_peer(tmp_path: Path) -> None:
     async with open_gateway_program(tmp_path, "--log", "json") as gateway:
         for name in NAMES:
             await work_under(gateway, name)
@@ -77,7 +77,7 @@ async def test_json_lines_are_json_whatever_a_peer_put_into_its_name(tmp_path: P
     assert all(map(is_harmless, lines))
 
 
-async def test_what_is_shown_of_the_record_is_harmless_too(tmp_path: Path) -> None:
+async def test_the_printed_record_is_escaped_too(tmp_path: Path) -> None:
     async with open_gateway_program(tmp_path) as gateway:
         for name in NAMES:
             await work_under(gateway, name)
@@ -90,10 +90,10 @@ async def test_what_is_shown_of_the_record_is_harmless_too(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("role", ["Operator\r\n" + FORGED, "Operator\x1b[0m"])
-async def test_a_role_is_shown_escaped(tmp_path: Path, role: str) -> None:
+async def test_a_role_is_printed_escaped(tmp_path: Path, role: str) -> None:
     async with open_gateway_program(tmp_path) as gateway:
         client = await gateway.connect(role=role)
-        assert await client.ask(adu(1, read_holding(10, 1))) == adu(1, exception(3, 1))
+        assert await client.request(adu(1, read_holding(10, 1))) == adu(1, exception(3, 1))
         lines = await end(gateway)
     assert all(map(is_harmless, lines))
     assert [line for line in lines if line.startswith(FORGED[:20])] == []

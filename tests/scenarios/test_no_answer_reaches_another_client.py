@@ -1,4 +1,4 @@
-"""Whatever transaction ids clients choose, each answer goes to the one who asked, under the id he gave (value = client)."""
+"""Each answer reaches the client that sent the request, under its transaction id, whatever ids other clients use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words
+from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,20 +20,20 @@ AT_ONCE = 16
 
 @pytest.fixture
 async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    """A device that answers up to 16 requests in any order it likes; register n holds n."""
+    """A device that answers up to 16 requests in random order. Register n holds n."""
     dice = random.Random(11)
     async with open_plant(tmp_path, device="in_flight = 16\ntimeout = 5.0\ndeadline = 30.0") as plant:
         held: list[bytes] = []
 
         def answer(request: bytes) -> list[bytes]:
-            held.append(plant.device.honest(request))
+            held.append(plant.device.normal_answer(request))
             if dice.random() < 0.7 and len(held) < AT_ONCE:
                 return []
             dice.shuffle(held)
             answers, held[:] = held[:], []
             return [b"".join(answers)] if dice.random() < 0.5 else answers
 
-        async def let_go() -> None:
+        async def release_answers() -> None:
             while True:
                 await asyncio.sleep(0.01)
                 if held and plant.device.live:
@@ -41,19 +41,19 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
                     next(iter(plant.device.live)).write(b"".join(answers))
 
         plant.device.answer = answer
-        letting_go = asyncio.ensure_future(let_go())
+        releasing = asyncio.ensure_future(release_answers())
         yield plant
-        letting_go.cancel()
+        releasing.cancel()
 
 
-async def poll(wire: Wire, client: int, ids: list[int]) -> None:
-    """Ask for registers that only this client asks for, under these ids, many at once; each answer must be its own."""
+async def poll(wire: RawClient, client: int, ids: list[int]) -> None:
+    """Read registers that no other client reads, under these ids, many at once. Each answer must match its request."""
     dice = random.Random(client)
     for start in range(0, len(ids), AT_ONCE):
-        asked = {number: client * 50 + dice.randrange(50) for number in ids[start : start + AT_ONCE]}
-        await wire.send(b"".join(adu(number, read_holding(place, 1)) for number, place in asked.items()))
-        answers = await wire.receive(len(asked))
-        assert sorted(answers) == sorted(adu(number, words(place)) for number, place in asked.items())
+        requested = {number: client * 50 + dice.randrange(50) for number in ids[start : start + AT_ONCE]}
+        await wire.send(b"".join(adu(number, read_holding(place, 1)) for number, place in requested.items()))
+        answers = await wire.receive(len(requested))
+        assert sorted(answers) == sorted(adu(number, words(place)) for number, place in requested.items())
 
 
 async def test_twenty_clients_with_the_same_transaction_ids_get_their_own_answers(plant: Plant) -> None:
@@ -63,7 +63,7 @@ async def test_twenty_clients_with_the_same_transaction_ids_get_their_own_answer
     assert len(plant.device.requests) == CLIENTS * len(ids)
 
 
-async def test_ids_wrap_around_on_either_side(plant: Plant) -> None:
+async def test_ids_wrap_around_on_both_sides(plant: Plant) -> None:
     wires = [await plant.connect(role="Viewer") for _ in range(4)]
     (channel,) = plant.process.gateway.channels.values()
     await poll(wires[0], 0, [0])
@@ -75,7 +75,7 @@ async def test_ids_wrap_around_on_either_side(plant: Plant) -> None:
     assert {0xFFFF, 0, 1} <= set(southbound)
 
 
-async def test_an_id_that_is_used_again_while_pending_gets_both_answers_and_nobody_elses(plant: Plant) -> None:
+async def test_an_id_reused_while_pending_gets_both_answers_and_no_others(plant: Plant) -> None:
     first, second = await plant.connect(role="Viewer"), await plant.connect(role="Viewer")
     for _ in range(20):
         await first.send(b"".join(adu(5, read_holding(place, 1)) for place in range(8)))
@@ -84,12 +84,12 @@ async def test_an_id_that_is_used_again_while_pending_gets_both_answers_and_nobo
         assert sorted(await second.receive(8)) == sorted(adu(5, words(place)) for place in range(500, 508))
 
 
-async def test_the_answer_for_a_client_that_left_goes_to_nobody(plant: Plant) -> None:
+async def test_the_answer_for_a_closed_connection_is_dropped(plant: Plant) -> None:
     hold = asyncio.Event()
 
     async def answer(request: bytes) -> bytes:
         await hold.wait()
-        return plant.device.honest(request)
+        return plant.device.normal_answer(request)
 
     plant.device.answer = answer
     gone, stays = await plant.connect(role="Viewer"), await plant.connect(role="Viewer")

@@ -1,4 +1,4 @@
-"""What one row of the configuration gets wrong costs that tag, device or connection, and nobody else notices."""
+"""An invalid row of the configuration disables its tag, device or connection, and no other."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def is_a_bad_one(site: Site, tag_id: int, *reasons: Reason) -> bool:
     return sample is not None and sample.quality is Quality.BAD and sample.reason in reasons
 
 
-async def test_rows_that_were_judged_valid_and_are_not_stop_nothing(tmp_path: Path) -> None:
+async def test_invalid_rows_that_were_accepted_earlier_stop_nothing_else(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         odd = [connection(10 + number, url, devices=()) for number, url in enumerate(URLS)]
         good = connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(10), *ROWS.values())
         site.apply(*odd, good, calculated=tuple(FORMULAS.values()))
         for number in range(10):
-            await site.sees_good(1000 + number, number)
-        await site.sees_good(3001, "on")
-        await site.sees_good(3004, 2)
+            await site.wait_for_good(1000 + number, number)
+        await site.wait_for_good(3001, "on")
+        await site.wait_for_good(3004, 2)
         await until(lambda: all(is_a_bad_one(site, row, Reason.NOT_COLLECTED, Reason.NOT_DECODABLE) for row in ROWS))
         await until(lambda: all(is_a_bad_one(site, number, Reason.NOT_COMPUTABLE) for number in (3002, 3003)))
         assert device.connections == 1
@@ -61,7 +61,7 @@ async def test_rows_that_were_judged_valid_and_are_not_stop_nothing(tmp_path: Pa
         assert not [text for text in problems.values() if "fault of Sealbus" in text]
 
 
-async def test_a_relay_is_said_to_be_of_another_version_whatever_its_identity(tmp_path: Path) -> None:
+async def test_a_relay_is_reported_as_part_of_another_version_with_any_identity(tmp_path: Path) -> None:
     async with open_collector(tmp_path) as site:
         site.apply(
             connection(1, "relay://relay.example/site", devices=()),
@@ -70,7 +70,7 @@ async def test_a_relay_is_said_to_be_of_another_version_whatever_its_identity(tm
         assert ["not in this version" in each.text for each in site.collector.state().problems] == [True, True]
 
 
-async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_connection(
+async def test_an_error_in_decoding_makes_the_tags_of_its_block_bad_and_keeps_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = Block.take
@@ -84,15 +84,15 @@ async def test_an_error_in_decoding_costs_the_tags_of_that_block_and_not_the_con
     async with open_device() as device, open_collector(tmp_path) as site:
         tags = (*neighbours(2), *neighbours(2, first=100))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *tags))
-        await site.sees_bad(1100, Reason.NOT_DECODABLE)
-        await site.sees_bad(1101, Reason.NOT_DECODABLE)
+        await site.wait_for_bad(1100, Reason.NOT_DECODABLE)
+        await site.wait_for_bad(1101, Reason.NOT_DECODABLE)
         device.registers[0] = 77
-        await site.sees_good(1000, 77)
+        await site.wait_for_good(1000, 77)
         assert device.connections == 1
         assert {problem.id for problem in site.collector.state().problems} == {1100, 1101}
 
 
-async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_are(
+async def test_an_error_in_one_device_or_connection_does_not_affect_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits, make = DeviceLimits.of, PolledConnection.__init__
@@ -115,9 +115,9 @@ async def test_an_error_in_one_device_or_connection_leaves_all_others_as_they_ar
             connection(2, f"tcp://127.0.0.1:{other.port}", *neighbours(1, first=1)),
             connection(3, f"tcp://127.0.0.1:{device.port + 1}", *neighbours(1, first=2)),
         )
-        await site.sees_good(1000)
-        await site.sees_bad(1001, Reason.NOT_COLLECTED)
-        await site.sees_bad(1002, Reason.NOT_COLLECTED)
+        await site.wait_for_good(1000)
+        await site.wait_for_bad(1001, Reason.NOT_COLLECTED)
+        await site.wait_for_bad(1002, Reason.NOT_COLLECTED)
         assert {(each.what, each.id) for each in site.collector.state().problems} == {("device", 2), ("connection", 3)}
 
 
@@ -125,37 +125,35 @@ async def test_a_connection_that_cannot_be_checked_again_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: PolledConnection) -> None:
-        raise RuntimeError("who knows")
+        raise RuntimeError("unexpected")
 
     async with open_device() as device, open_collector(tmp_path) as site:
         plan = connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1))
         site.apply(plan)
-        await site.sees_good(1000)
+        await site.wait_for_good(1000)
         monkeypatch.setattr(PolledConnection, "recheck", broken)
         site.apply(plan, networks=["10.0.0.0/8"])
         assert site.collector.state().connections == ()
-        await site.sees(1000, lambda it: it.quality is Quality.BAD)
+        await site.wait_for(1000, lambda it: it.quality is Quality.BAD)
 
 
-async def test_a_command_that_meets_an_error_of_ours_has_its_one_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_command_with_an_internal_error_has_one_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: object, command: object) -> object:
         raise RuntimeError("no such thing")
 
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
-        too_long = await site.carry_out(TestConnection(id=1, connection=1, place="holding:0-65535"))
+        too_long = await site.execute(TestConnection(id=1, connection=1, place="holding:0-65535"))
         assert (too_long.state, "longer than one request" in too_long.reason) == (CommandState.REFUSED, True)
         assert device.connections == 0
         monkeypatch.setattr("sealbus.acquisition.commands.RunningCommands._connection_for", broken)
-        result = await site.carry_out(TestConnection(id=2, connection=1))
+        result = await site.execute(TestConnection(id=2, connection=1))
         assert (result.state, "RuntimeError: no such thing" in result.reason) == (CommandState.FAILED, True)
-        await site.carry_out(TestConnection(id=3, connection=1))  # a second result would have arrived before this one
+        await site.execute(TestConnection(id=3, connection=1))  # a second result would have arrived before this sample
         assert len(site.results(2)) == 1
 
 
-async def test_what_is_calculated_and_a_sink_that_breaks_lose_nothing_that_was_read(
+async def test_failing_formulas_and_sinks_lose_no_sample_that_was_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: object) -> None:
@@ -166,4 +164,4 @@ async def test_what_is_calculated_and_a_sink_that_breaks_lose_nothing_that_was_r
         monkeypatch.setattr("sealbus.acquisition.calculated.Calculations.evaluate", broken)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(3)))
         for number in range(3):
-            await site.sees_good(1000 + number, number)
+            await site.wait_for_good(1000 + number, number)

@@ -1,7 +1,7 @@
-"""pymodbus and Sealbus understand each other in TLS, whichever of the two is the client.
+"""pymodbus and Sealbus work together over TLS, with either of them as the client.
 
-A pymodbus client straight at the gateway has the rights of the role in its certificate and no others; Sealbus's client
-at a pymodbus server gets what the device holds, and nothing from a server that it has no reason to believe.
+A pymodbus client at the gateway has the rights of the role in its certificate and no others. Sealbus as the client of
+a pymodbus server reads its values, and sends no request to a server that it does not trust.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ async def pymodbus_client(plant: Plant, role: str, **limits: Any) -> AsyncIterat
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_a_pymodbus_client_reads_and_writes_what_its_role_may(plant: Plant, version: ssl.TLSVersion) -> None:
+async def test_a_pymodbus_client_reads_and_writes_as_its_role_allows(plant: Plant, version: ssl.TLSVersion) -> None:
     async with pymodbus_client(plant, "Operator", maximum_version=version) as client:
         assert (await client.write_coils(0, [True, False, True])).isError() is False
         assert (await client.write_coil(3, True)).isError() is False
@@ -88,7 +88,7 @@ async def test_a_pymodbus_client_reads_and_writes_what_its_role_may(plant: Plant
     assert [outcome.outcome.value for outcome in plant.records(WriteOutcome)] == ["done"] * 6
 
 
-async def test_a_pymodbus_client_is_refused_what_its_role_may_not(plant: Plant) -> None:
+async def test_a_pymodbus_client_is_denied_other_requests(plant: Plant) -> None:
     async with pymodbus_client(plant, "Operator") as operator, pymodbus_client(plant, "Viewer") as viewer:
         assert (await operator.write_register(100, 5)).isError() is False
         for refused in (
@@ -111,13 +111,13 @@ async def test_a_pymodbus_client_is_refused_what_its_role_may_not(plant: Plant) 
     ]
 
 
-async def test_a_device_exception_reaches_a_pymodbus_client_as_it_is(plant: Plant) -> None:
+async def test_a_device_exception_reaches_a_pymodbus_client_unchanged(plant: Plant) -> None:
     async with pymodbus_client(plant, "Operator") as client:
         refused = await client.read_holding_registers(499, count=2)
         assert (refused.isError(), refused.exception_code) == (True, 2)
 
 
-async def test_a_pymodbus_client_without_a_certificate_is_not_let_in(plant: Plant) -> None:
+async def test_a_pymodbus_client_without_a_certificate_is_refused(plant: Plant) -> None:
     client = AsyncModbusTlsClient(
         "127.0.0.1",
         port=plant.port,
@@ -136,7 +136,7 @@ async def test_a_pymodbus_client_without_a_certificate_is_not_let_in(plant: Plan
 
 @contextlib.asynccontextmanager
 async def pymodbus_tls_server(folder: Path, *, issuer: pki.Credential, host: str = "127.0.0.1") -> AsyncIterator[int]:
-    """A pymodbus server in mutual TLS, whose own certificate `issuer` signed; it trusts the authority in ca.crt."""
+    """A pymodbus server with mutual TLS. `issuer` signs its certificate; it trusts the authority in ca.crt."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(folder / "ca.crt"))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(*pki.make_leaf(issuer, hosts=[host]).save(folder, "server"))
@@ -185,7 +185,7 @@ async def test_sealbus_reads_and_writes_a_pymodbus_server(
 
 
 @pytest.mark.parametrize("mistake", ["foreign authority", "other name"])
-async def test_sealbus_sends_nothing_to_a_pymodbus_server_that_it_cannot_believe(
+async def test_sealbus_sends_no_request_to_an_untrusted_pymodbus_server(
     tmp_path: Path, root: pki.Credential, identity: Identity, mistake: str
 ) -> None:
     issuer = pki.make_root("Another root") if mistake == "foreign authority" else root

@@ -1,7 +1,7 @@
-"""`sealbus read` and `sealbus write` for people and scripts: values as they are meant, a status, one clear line.
+"""`sealbus read` and `sealbus write` for people and scripts: decoded values, an exit status, one clear line of error.
 
-Status 0 done, 1 the operation failed (device, denial, silence), 2 wrong usage or configuration; then stdout is empty and
-stderr is one line that says what is wrong and how to mend it.
+Status 0: done. 1: the operation failed (device, denial, time-out). 2: wrong usage or configuration; then stdout is
+empty and stderr is one line with the problem and a hint.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 
 async def run_here(*words: object) -> Done:
-    """Run a verb as the command does, but in a thread of this process, which saves starting an interpreter."""
+    """Run a verb as the command does, but in a thread of this process, which is faster than a new interpreter."""
 
     def run() -> Done:
         out, err = io.StringIO(), io.StringIO()
@@ -74,7 +74,7 @@ async def run_here(*words: object) -> Done:
 
 
 def assert_fails(done: Done, status: int, *parts: str) -> None:
-    """It ended with `status`, nothing on stdout and one line on stderr that has these parts."""
+    """The command ended with `status`, no stdout, and one line on stderr that contains these parts."""
     assert (done.status, done.stdout) == (status, ""), done
     (line,) = done.stderr.splitlines()
     assert line.startswith("sealbus: ")
@@ -84,7 +84,7 @@ def assert_fails(done: Done, status: int, *parts: str) -> None:
 
 @dataclass
 class Shell:
-    """Runs verbs at a plant whose device is a pymodbus server."""
+    """Run verbs against a plant whose device is a pymodbus server."""
 
     plant: Plant
 
@@ -95,7 +95,7 @@ class Shell:
         return await run_here("write", self.plant.url, *self.credentials(role), *words)
 
     async def does(self, verb: str, *words: object) -> str:
-        """What the verb prints when an operator uses it with success."""
+        """Run a verb as an operator; it must succeed. Returns its output."""
         done = await run_here(verb, self.plant.url, *self.credentials("Operator"), *words)
         assert (done.status, done.stderr) == (DONE, ""), done
         return done.stdout
@@ -107,7 +107,7 @@ class Shell:
         return ["--certificate", str(certificate), "--key", str(key), "--trust", str(self.plant.folder / "ca.crt")]
 
     def instead_of(self, option: str, value: object) -> list[str]:
-        """The words of an operator with another value for one option."""
+        """The options of an operator with another value for one option."""
         words = self.credentials("Operator")
         words[words.index(option) + 1] = str(value)
         return words
@@ -164,7 +164,7 @@ async def test_registers_and_coils_are_written_and_read_back(shell: Shell) -> No
         ("string", "ABCD", "Pump 7", ["20597", "28016", "8247"]),
     ],
 )
-async def test_a_typed_value_goes_into_the_registers_that_its_type_and_order_say(
+async def test_a_typed_value_is_written_to_the_registers_of_its_type_and_order(
     shell: Shell, type_: str, order: str, value: str, words: list[str]
 ) -> None:
     options = ("--type", type_, "--order", order)
@@ -178,7 +178,7 @@ async def test_a_typed_value_goes_into_the_registers_that_its_type_and_order_say
         assert await shell.does("read", *options, "holding:20") == f"{value}\n"
 
 
-async def test_a_key_that_others_can_read_is_told_beside_the_value(shell: Shell) -> None:
+async def test_a_key_that_others_can_read_is_warned_of(shell: Shell) -> None:
     shell.credentials("Operator")
     key = shell.plant.folder / "Operator.key"
     key.chmod(0o640)
@@ -187,7 +187,7 @@ async def test_a_key_that_others_can_read_is_told_beside_the_value(shell: Shell)
     assert done.stderr == f"warning: {key}: the key can be read by other users (mode 640); run chmod 600 {key}\n"
 
 
-async def test_negative_values_come_after_two_dashes(shell: Shell) -> None:
+async def test_negative_values_are_given_after_two_dashes(shell: Shell) -> None:
     assert_fails(await shell.write("holding:10", "-5", "--type", "int16"), WRONG_USAGE, "write -- before values")
     printed = await shell.does("write", "holding:10", "--type", "int16", "--", "-5", "-32768")
     assert printed == "written: holding:10 = -5 -32768\n"
@@ -208,7 +208,7 @@ async def test_json_is_one_object_with_values_as_json_has_them(shell: Shell) -> 
 # -- failed: 1
 
 
-async def test_a_denial_ends_with_1_and_says_illegal_function(shell: Shell) -> None:
+async def test_a_denial_ends_with_1_and_prints_illegal_function(shell: Shell) -> None:
     await shell.does("write", "holding:10", 1)
     assert_fails(await shell.write("holding:10", 2, role="Viewer"), FAILED, "exception 01", "illegal function")
     assert_fails(await shell.read("input:10", role="Viewer"), FAILED, "exception 01")
@@ -227,12 +227,12 @@ async def test_an_exception_of_the_device_ends_with_1_and_is_named(shell: Shell)
     assert_fails(await shell.read("holding:600"), FAILED, "exception 02", "illegal data address")
 
 
-async def test_who_cannot_be_reached_or_believed_ends_with_1(shell: Shell, tmp_path: Path) -> None:
+async def test_an_unreachable_or_untrusted_server_ends_with_1(shell: Shell, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert_fails(await run_here("read", f"tcp://127.0.0.1:{port}", "holding:1"), FAILED, "connection refused")
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        url = f"tcp://127.0.0.1:{deaf.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         assert_fails(await run_here("read", url, "holding:1", "--timeout", 0.1), FAILED, "did not answer in time")
         assert_fails(
             await run_here("write", url, "holding:1", 5, "--timeout", 0.1),
@@ -279,7 +279,7 @@ async def test_who_cannot_be_reached_or_believed_ends_with_1(shell: Shell, tmp_p
         (("write", "holding:0", *["1"] * 124), ("123",)),
     ],
 )
-async def test_what_makes_no_sense_is_said_before_anything_is_sent(
+async def test_invalid_arguments_are_reported_before_anything_is_sent(
     shell: Shell, words: tuple[str, ...], parts: tuple[str, ...]
 ) -> None:
     verb, *rest = words
@@ -299,7 +299,7 @@ async def test_what_makes_no_sense_is_said_before_anything_is_sent(
         ("ssh+tcp://127.0.0.1/plc", ("user",)),
     ],
 )
-async def test_an_endpoint_that_is_none_is_said_so(url: str, parts: tuple[str, ...]) -> None:
+async def test_an_invalid_endpoint_is_reported(url: str, parts: tuple[str, ...]) -> None:
     assert_fails(await run_here("read", url, "holding:0"), WRONG_USAGE, *parts)
 
 
@@ -327,7 +327,7 @@ async def test_mbaps_without_certificate_key_or_trust_names_what_is_missing(shel
     assert_fails(await run_here("read", url, "holding:0", *other_key), WRONG_USAGE, "does not belong")
 
 
-async def test_certificates_for_a_plain_endpoint_are_no_reason_to_feel_safe(shell: Shell) -> None:
+async def test_certificates_for_a_plain_endpoint_are_refused(shell: Shell) -> None:
     words = ("tcp://127.0.0.1:1", "holding:0", *shell.credentials("Operator"))
     assert_fails(await run_here("read", *words), WRONG_USAGE, "mbaps")
 
@@ -360,7 +360,7 @@ async def test_the_verbs_reach_a_device_behind_an_ssh_server() -> None:
             assert_fails(await run_here("read", changed, "input:7"), FAILED, "the connection is intercepted")
 
 
-async def test_as_a_program_of_its_own_it_does_the_same(shell: Shell) -> None:
+async def test_it_works_the_same_as_a_separate_program(shell: Shell) -> None:
     own = shell.credentials("Operator")
     url = shell.plant.url
     read, denied, wrong = await asyncio.gather(

@@ -1,8 +1,8 @@
-"""Somebody follows the README line by line, and sees what it shows.
+"""The commands of the README work line by line and print the output that it shows.
 
-The files are written as they stand there, the lines after `$ ` are given to a shell, and all that they print is compared
-with what stands below them. Two things are changed before: ports, for free ones, and with them the start of the simulated
-plant, which the README leaves at its usual ports. What differs from run to run is masked on both sides.
+The test writes the files as they stand there, runs the lines after `$ ` in a shell, and compares all output with the
+text below them. It changes two things first: the ports, to free ones, and with them the command of the simulated
+plant, which the README leaves at its default ports. Text that differs between runs is masked on both sides.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _VARIES = {
 
 @dataclass(frozen=True)
 class _Step:
-    """A line to type and what the README shows below it."""
+    """A command and the output that the README shows below it."""
 
     command: str
     shown: str
@@ -52,7 +52,7 @@ class _Step:
 
 
 class _Reader:
-    """Somebody with a terminal in an empty folder, and a README whose ports are free here."""
+    """A user with a shell in an empty folder, and the README with free ports."""
 
     def __init__(self, folder: Path, programs: Programs) -> None:
         first = free_ports(len(_PORTS))
@@ -68,7 +68,7 @@ class _Reader:
         return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
     def steps(self) -> list[_Step]:
-        """All that is typed in the five minutes, in order."""
+        """All commands of the five minutes, in order."""
         typed = "".join(self.blocks("console", _FIVE_MINUTES))
         parts = re.split(r"^\$ (.*)\n", typed, flags=re.MULTILINE)
         assert parts[0] == ""
@@ -81,11 +81,11 @@ class _Reader:
             (self.folder / name).write_text(text)
 
     def type(self, step: _Step) -> str:
-        """Type the line; what is printed, as far as the README shows it where the command goes on in the background."""
+        """Run the command and return its output; for a background command as many lines as the README shows."""
         if not step.is_background:
-            return self.run("sh", "-c", step.command).said
+            return self.run("sh", "-c", step.command).output
         program = self.start("sh", "-c", f"exec {self._at_free_ports(step.command.rstrip('& '))}")
-        return "".join(f"{program.hear()}\n" for _ in step.shown.splitlines())
+        return "".join(f"{program.read_line()}\n" for _ in step.shown.splitlines())
 
     def run(self, *command: str) -> Done:
         return run(*self._here(command))
@@ -94,7 +94,7 @@ class _Reader:
         return self._programs.start(shlex.join(command), *self._here(command))
 
     def _here(self, command: tuple[str, ...]) -> list[str]:
-        """The command in this folder, with the `sealbus` of this environment on the PATH and a state folder of its own."""
+        """The command in this folder, with the `sealbus` of this environment on the PATH and its own state folder."""
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
         return ["env", "-C", str(self.folder), f"PATH={path}", f"SEALBUS_HOME={self.folder / 'state'}", *command]
 
@@ -123,12 +123,12 @@ def _wait_for_port(port: str) -> None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", int(port))) == 0:
                 return
-        assert time.monotonic() < end, f"nobody listens on {port}"
+        assert time.monotonic() < end, f"no program listens on {port}"
         time.sleep(0.02)
 
 
 @pytest.mark.needs("gcc", "pkg-config", "libmodbus")
-def test_a_libmodbus_application_is_sealed_in_five_minutes_as_the_readme_says(reader: _Reader) -> None:
+def test_the_five_minutes_of_the_readme_seal_a_libmodbus_application(reader: _Reader) -> None:
     reader.write_files()
     steps = reader.steps()
     assert len(steps) > 8
@@ -138,13 +138,13 @@ def test_a_libmodbus_application_is_sealed_in_five_minutes_as_the_readme_says(re
 
     client, _ = reader.blocks("python", "In Python")
     done = reader.run(sys.executable, "-c", client)
-    assert done.status == 0, done.said
-    assert re.fullmatch(r"\[\d+, \d+, \d+, \d+\]\n", done.said)
+    assert done.status == 0, done.output
+    assert re.fullmatch(r"\[\d+, \d+, \d+, \d+\]\n", done.output)
     writes = reader.run("sealbus", "audit", "show", "records", "--kind", "write_requested").stdout.splitlines()
     assert ["values=700" in write for write in writes] == [True, True]
 
 
-def test_the_device_in_ten_lines_answers_whom_the_policy_names(reader: _Reader) -> None:
+def test_the_device_in_ten_lines_answers_roles_of_its_policy_only(reader: _Reader) -> None:
     reader.write_files()
     for step in reader.steps():
         if step.command.startswith("sealbus ca "):
@@ -154,8 +154,8 @@ def test_the_device_in_ten_lines_answers_whom_the_policy_names(reader: _Reader) 
     _wait_for_port(reader.port_of["8803"])
     url = f"mbaps://127.0.0.1:{reader.port_of['8803']}"
     operator = ["--certificate", "pki/operator.crt", "--key", "pki/operator.key", "--trust", "pki/ca.crt"]
-    assert reader.run("sealbus", "read", url, "coils:0", *operator).said == "on\n"
-    assert reader.run("sealbus", "read", url, "holding:99", *operator).said == "0\n"
+    assert reader.run("sealbus", "read", url, "coils:0", *operator).output == "on\n"
+    assert reader.run("sealbus", "read", url, "holding:99", *operator).output == "0\n"
     refused = reader.run("sealbus", "write", url, "holding:0", "7", *operator)
     assert (refused.status, refused.stdout) == (1, "")
     assert "exception 01" in refused.stderr

@@ -1,4 +1,4 @@
-"""Units, registers and SunSpec models are found as they are, with progress, and a command for a write is refused."""
+"""Scans find the units, registers and SunSpec models of a device and report progress. A write command is refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def only(device: ScriptedDevice, *places: range, units: tuple[int, ...] = (1,), silent: tuple[int, ...] = ()) -> None:
-    """Let the device have only these registers and units; silent units do not answer."""
+    """Restrict the device to these registers and units. Silent units do not answer."""
     there = {address for place in places for address in place}
 
     def answer(request: bytes) -> bytes | None:
@@ -45,16 +45,16 @@ def only(device: ScriptedDevice, *places: range, units: tuple[int, ...] = (1,), 
             refusal = 2
         if refusal is not None:
             return request[:4] + b"\0\3" + request[6:7] + exception(request[7], refusal)
-        return device.honest(request)
+        return device.normal_answer(request)
 
     device.answer = answer
 
 
-async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_path: Path) -> None:
+async def test_answering_units_are_found_and_silent_ones_are_not(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(10), units=(1, 4), silent=(3,))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=0.2, devices=()))
-        result = await site.carry_out(ScanUnits(id=1, connection=1, first=1, last=6))
+        result = await site.execute(ScanUnits(id=1, connection=1, first=1, last=6))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 4]
         assert (result.state, result.found.requests) == (CommandState.DONE, 6)
@@ -62,14 +62,14 @@ async def test_the_units_that_answer_are_found_and_the_silent_ones_are_not(tmp_p
         assert progress == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_scan_that_is_withdrawn_stops_and_reports_what_it_had_found(tmp_path: Path) -> None:
+async def test_a_withdrawn_scan_stops_and_reports_its_partial_result(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(10), units=(1,), silent=tuple(range(2, 248)))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=5.0, devices=()))
         site.collector.submit(ScanUnits(id=1, connection=1))
         await until(lambda: any(isinstance(each, CommandProgress) for each in site.reports))
         site.collector.withdraw(1)
-        site.collector.withdraw(77)  # of no command
+        site.collector.withdraw(77)  # a number without a command
         await until(lambda: bool(site.results(1)))
         (result,) = site.results(1)
         assert (result.state, result.reason) == (CommandState.WITHDRAWN, "withdrawn")
@@ -78,11 +78,11 @@ async def test_a_scan_that_is_withdrawn_stops_and_reports_what_it_had_found(tmp_
         assert site.collector.state().commands_under_way == 0
 
 
-async def test_a_range_is_reported_as_it_is(tmp_path: Path) -> None:
+async def test_a_range_is_reported_with_its_readable_and_missing_parts(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(100, 140), range(150, 160))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
-        result = await site.carry_out(ScanRegisters(id=1, connection=1, unit_id=1, place="holding:90-169"))
+        result = await site.execute(ScanRegisters(id=1, connection=1, unit_id=1, place="holding:90-169"))
         assert isinstance(result.found, RegistersScanned)
         assert [(found.place, found.exception) for found in result.found.ranges] == [
             ("holding:90-99", 2),
@@ -95,22 +95,22 @@ async def test_a_range_is_reported_as_it_is(tmp_path: Path) -> None:
         assert result.state is CommandState.DONE
 
 
-async def test_a_scan_ends_at_its_bounds_with_what_it_has_found(tmp_path: Path) -> None:
+async def test_a_scan_ends_at_its_bounds_with_a_partial_result(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(5))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=0.1, devices=()))
         scan = ScanRegisters(id=1, connection=1, unit_id=1, place="holding:0-2000", max_requests=30)
-        result = await site.carry_out(scan)
+        result = await site.execute(scan)
         assert isinstance(result.found, RegistersScanned)
         assert (result.state, result.found.requests) == (CommandState.FAILED, 30)
         assert result.found.ranges[0].values
         device.answer = lambda request: None
-        result = await site.carry_out(ScanRegisters(id=2, connection=1, unit_id=1, place="holding:0-2000"))
+        result = await site.execute(ScanRegisters(id=2, connection=1, unit_id=1, place="holding:0-2000"))
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
 
 
 def addresses_read(device: ScriptedDevice) -> set[int]:
-    """The addresses that were read."""
+    """All addresses in the read requests."""
     spans = (struct.unpack_from(">HH", request, 8) for request in device.requests)
     return {each for address, count in spans for each in range(address, address + count)}
 
@@ -123,7 +123,7 @@ async def test_a_scan_skips_places_that_any_device_of_the_unit_forbids_and_repor
     async with open_device() as device, open_collector(tmp_path) as site:
         devices = guarded(1, "holding:10-19", "coils:0-99"), guarded(1, "holding:40", number=2, enabled=False)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=devices))
-        result = await site.carry_out(ScanRegisters(id=1, connection=1, unit_id=1, place="holding:0-49"))
+        result = await site.execute(ScanRegisters(id=1, connection=1, unit_id=1, place="holding:0-49"))
         assert isinstance(result.found, RegistersScanned)
         assert [(found.place, len(found.values), "forbidden" in found.text) for found in result.found.ranges] == [
             ("holding:0-9", 10, False),
@@ -134,7 +134,7 @@ async def test_a_scan_skips_places_that_any_device_of_the_unit_forbids_and_repor
         ]
         assert addresses_read(device) == set(range(50)) - set(range(10, 20)) - {40}
         trial = connection(9, f"tcp://127.0.0.1:{device.port}", devices=(), timeout_s=0.7)
-        result = await site.carry_out(ScanRegisters(id=2, connection=trial, unit_id=1, place="coils:0-9"))
+        result = await site.execute(ScanRegisters(id=2, connection=trial, unit_id=1, place="coils:0-9"))
         assert isinstance(result.found, RegistersScanned)
         assert (result.found.requests, result.found.ranges[0].place) == (0, "coils:0-9")
 
@@ -142,12 +142,12 @@ async def test_a_scan_skips_places_that_any_device_of_the_unit_forbids_and_repor
 async def test_a_test_of_a_forbidden_place_is_refused_and_a_unit_with_one_is_skipped(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=(guarded(2, "holding:0-9"),)))
-        refused = await site.carry_out(TestConnection(id=1, connection=1, unit_id=2, place="holding:5"))
+        refused = await site.execute(TestConnection(id=1, connection=1, unit_id=2, place="holding:5"))
         assert (refused.state, "forbidden" in refused.reason) == (CommandState.REFUSED, True)
         assert device.requests == []
-        allowed = await site.carry_out(TestConnection(id=2, connection=1, unit_id=2, place="holding:10"))
+        allowed = await site.execute(TestConnection(id=2, connection=1, unit_id=2, place="holding:10"))
         assert allowed.state is CommandState.DONE
-        result = await site.carry_out(ScanUnits(id=3, connection=1, first=1, last=3))
+        result = await site.execute(ScanUnits(id=3, connection=1, first=1, last=3))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 3]
         assert "not read: 2" in result.reason
@@ -159,7 +159,7 @@ async def test_a_discovery_reads_nothing_that_is_forbidden(tmp_path: Path) -> No
         url = f"tcp://127.0.0.1:{device.port}"
         site.apply(connection(1, url, devices=(guarded(1, "holding:50000-50001", "holding:40020-40029"),)))
         bases = (50000, 40000)
-        result = await site.carry_out(DiscoverSunSpec(id=1, connection=1, bases=bases))
+        result = await site.execute(DiscoverSunSpec(id=1, connection=1, bases=bases))
         assert isinstance(result.found, SunSpecFound)
         assert [(model.model_id, len(model.registers), model.complete) for model in result.found.models] == [
             (1, 16, False),
@@ -168,7 +168,7 @@ async def test_a_discovery_reads_nothing_that_is_forbidden(tmp_path: Path) -> No
         assert not addresses_read(device) & {50000, 50001, *range(40020, 40030)}
         device.requests.clear()
         site.apply(connection(1, url, devices=(guarded(1, "holding:50000-50001", "holding:40070"),)))
-        result = await site.carry_out(DiscoverSunSpec(id=2, connection=1, bases=bases))
+        result = await site.execute(DiscoverSunSpec(id=2, connection=1, bases=bases))
         assert (result.state, result.failed_at, "forbidden" in result.reason) == (CommandState.FAILED, Step.RULES, True)
         assert not addresses_read(device) & {50000, 50001, 40070}
 
@@ -191,7 +191,7 @@ async def test_the_models_of_a_sunspec_device_are_found_with_their_registers(tmp
         there = with_sunspec(device, 50000, (1, common), (103, inverter))
         only(device, there)
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
-        result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
+        result = await site.execute(DiscoverSunSpec(id=1, connection=1))
         assert result.state is CommandState.DONE, result.reason
         assert isinstance(result.found, SunSpecFound)
         assert result.found.base == 50000
@@ -206,17 +206,17 @@ async def test_the_models_of_a_sunspec_device_are_found_with_their_registers(tmp
 async def test_a_device_without_sunspec_and_a_chain_that_ends_early_are_failures(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
-        result = await site.carry_out(DiscoverSunSpec(id=1, connection=1))
+        result = await site.execute(DiscoverSunSpec(id=1, connection=1))
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.VALUE)
         there = with_sunspec(device, 40000, (1, [0] * 4))
         only(device, there[:-2])
-        result = await site.carry_out(DiscoverSunSpec(id=2, connection=1))
+        result = await site.execute(DiscoverSunSpec(id=2, connection=1))
         assert (result.state, "ends early" in result.reason) == (CommandState.FAILED, True)
         assert isinstance(result.found, SunSpecFound)
         assert [model.model_id for model in result.found.models] == [1]
 
 
-async def test_tags_are_read_now_each_with_its_own_quality(tmp_path: Path) -> None:
+async def test_tags_read_by_command_have_their_own_quality(tmp_path: Path) -> None:
     tags = (
         TagPlan(id=1, place="holding:0"),
         TagPlan(id=2, place="holding:3"),
@@ -226,7 +226,7 @@ async def test_tags_are_read_now_each_with_its_own_quality(tmp_path: Path) -> No
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(3))
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
-        result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=tags))
+        result = await site.execute(ReadNow(id=1, connection=1, unit_id=1, tags=tags))
         assert result.state is CommandState.DONE
         assert isinstance(result.found, ValuesRead)
         values = {value.tag_id: (value.value, value.quality, value.reason) for value in result.found.values}
@@ -237,7 +237,7 @@ async def test_tags_are_read_now_each_with_its_own_quality(tmp_path: Path) -> No
             4: (None, Quality.BAD, Reason.NOT_COLLECTED),
         }
         assert next(value.raw for value in result.found.values if value.tag_id == 3) == "00010002"
-        assert site.samples == [], "what is read for one is told to nobody else"
+        assert site.samples == [], "values read by a command are not published"
 
 
 async def test_reading_an_unreachable_device_fails_at_the_step_of_connecting(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ async def test_reading_an_unreachable_device_fails_at_the_step_of_connecting(tmp
         port = device.port
         await device.stop()
         site.apply(connection(1, f"tcp://127.0.0.1:{port}", devices=()))
-        result = await site.carry_out(ReadNow(id=1, connection=1, unit_id=1, tags=(TagPlan(id=1, place="holding:0"),)))
+        result = await site.execute(ReadNow(id=1, connection=1, unit_id=1, tags=(TagPlan(id=1, place="holding:0"),)))
         assert (result.state, "connection refused" in result.reason) == (CommandState.FAILED, True)
 
 
@@ -253,6 +253,6 @@ async def test_a_write_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
         tag = TagPlan(id=1, place="holding:0")
-        result = await site.carry_out(WriteTag(id=1, connection=1, unit_id=1, tag=tag, value=1))
+        result = await site.execute(WriteTag(id=1, connection=1, unit_id=1, tag=tag, value=1))
         assert result.state is CommandState.REFUSED
         assert device.connections == 0

@@ -1,7 +1,7 @@
-"""Maximum fragment length (R-57, R-58): a peer that can hold 512 bytes is never sent more at once.
+"""Maximum fragment length (R-57, R-58): a peer that accepts 512 bytes never receives a longer record.
 
-What has to be cut is the chain of certificates in the handshake; an answer is never longer than 260 bytes and goes in a
-record of its own, however many requests came together. Lengths are read from the record headers as they came.
+Only the certificate chain of the handshake is cut: an answer has at most 260 bytes and its own record, however many
+requests arrived together. The lengths are read from the received record headers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from scenarios.openssl_client import Talk, s_client
+from scenarios.openssl_client import SClientResult, s_client
 from scenarios.plant import Plant, adu, read_holding, words
 
 pytestmark = pytest.mark.needs("openssl")
@@ -19,44 +19,42 @@ REQUESTS = [adu(0x5E00 + number, read_holding(100 * number, 125)) for number in 
 ANSWERS = [adu(0x5E00 + number, words(*range(100 * number, 100 * number + 125))) for number in range(6)]
 APPLICATION_DATA = 23
 ENCRYPTION_BYTES = 24
-"""What is added to a record at most: explicit nonce and tag in TLS 1.2 with GCM, content type and tag in TLS 1.3."""
+"""The largest overhead of a record: explicit nonce and tag in TLS 1.2 with GCM, content type and tag in TLS 1.3."""
 
 
-async def talk_of(plant: Plant, *options: str) -> Talk:
+async def result_of(plant: Plant, *options: str) -> SClientResult:
     return await s_client(plant, "-msg", *options, identity=plant.issue(role="Viewer"), requests=REQUESTS)
 
 
-def longest(talk: Talk) -> int:
-    """The longest record that came, in bytes."""
-    return max(length for _, length in talk.received_records)
+def longest(result: SClientResult) -> int:
+    """The length of the longest received record, in bytes."""
+    return max(length for _, length in result.received_records)
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 @pytest.mark.parametrize("length", [512, 1024, 2048, 4096])
-async def test_no_record_is_longer_than_was_agreed(plant: Plant, version: str, length: int) -> None:
-    talk = await talk_of(plant, version, "-maxfraglen", str(length))
-    assert talk.answers == ANSWERS
-    assert longest(talk) <= length + ENCRYPTION_BYTES
+async def test_no_record_is_longer_than_negotiated(plant: Plant, version: str, length: int) -> None:
+    result = await result_of(plant, version, "-maxfraglen", str(length))
+    assert result.answers == ANSWERS
+    assert longest(result) <= length + ENCRYPTION_BYTES
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-async def test_without_the_agreement_records_are_longer_than_a_small_peer_could_take(
-    plant: Plant, version: str
-) -> None:
-    assert longest(await talk_of(plant, version)) > 512 + ENCRYPTION_BYTES
+async def test_without_the_extension_records_are_longer_than_a_small_peer_accepts(plant: Plant, version: str) -> None:
+    assert longest(await result_of(plant, version)) > 512 + ENCRYPTION_BYTES
 
 
-async def test_each_answer_goes_in_a_record_of_its_own(plant: Plant) -> None:
-    talk = await talk_of(plant, "-tls1_2")
-    lengths = [length for kind, length in talk.received_records if kind == APPLICATION_DATA]
+async def test_each_answer_has_its_own_record(plant: Plant) -> None:
+    result = await result_of(plant, "-tls1_2")
+    lengths = [length for kind, length in result.received_records if kind == APPLICATION_DATA]
     assert lengths == [len(answer) + ENCRYPTION_BYTES for answer in ANSWERS]
 
 
-async def test_the_gateway_says_in_its_hello_that_it_agrees(plant: Plant) -> None:
-    talk = await talk_of(plant, "-tls1_2", "-maxfraglen", "512", "-tlsextdebug")
-    assert re.search(r'TLS server extension "max fragment length" \(id=1\), len=1\n0000 - 01', talk.text)
+async def test_the_gateway_confirms_the_length_in_its_hello(plant: Plant) -> None:
+    result = await result_of(plant, "-tls1_2", "-maxfraglen", "512", "-tlsextdebug")
+    assert re.search(r'TLS server extension "max fragment length" \(id=1\), len=1\n0000 - 01', result.text)
 
 
 async def test_a_small_peer_may_send_small_records_too(plant: Plant) -> None:
-    talk = await talk_of(plant, "-tls1_3", "-maxfraglen", "512", "-max_send_frag", "512", "-split_send_frag", "512")
-    assert talk.answers == ANSWERS
+    result = await result_of(plant, "-tls1_3", "-maxfraglen", "512", "-max_send_frag", "512", "-split_send_frag", "512")
+    assert result.answers == ANSWERS

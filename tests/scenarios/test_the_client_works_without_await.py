@@ -1,7 +1,8 @@
-"""`sealbus.sync`: the same calls, errors and checks in a script or in threads, and a clear error where it cannot work.
+"""`sealbus.sync`: the same calls, errors and checks in scripts and threads, and a clear error inside an event loop.
 
-The device runs on an event loop in a thread of its own, as it would on another machine. The promises of the asynchronous
-client (test_the_client_says_how_far_a_call_came) are tried again here, because a plain socket carries the calls.
+The device runs on an event loop in another thread, like a device on another machine. The promises of the asynchronous
+client (test_the_client_reports_whether_a_write_was_sent) are tested again, because a blocking socket carries these
+calls.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Elsewhere:
+class LoopThread:
     """An event loop in another thread."""
 
     def __init__(self) -> None:
@@ -58,20 +59,20 @@ class Elsewhere:
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Elsewhere]:
-    elsewhere = Elsewhere()
-    yield elsewhere
-    elsewhere.close()
+def loop_thread() -> Iterator[LoopThread]:
+    loop_thread = LoopThread()
+    yield loop_thread
+    loop_thread.close()
 
 
 @pytest.fixture
-def device(elsewhere: Elsewhere) -> Iterator[ScriptedDevice]:
+def device(loop_thread: LoopThread) -> Iterator[ScriptedDevice]:
     device = ScriptedDevice()
-    elsewhere.run(device.start())
+    loop_thread.run(device.start())
     yield device
-    elsewhere.run(device.stop())
-    elsewhere.run(until(lambda: not device.live))
-    elsewhere.run(asyncio.sleep(0.01))  # its last connection ends
+    loop_thread.run(device.stop())
+    loop_thread.run(until(lambda: not device.live))
+    loop_thread.run(asyncio.sleep(0.01))  # the connection of the fixture ends
 
 
 @pytest.fixture
@@ -87,14 +88,14 @@ def test_values_are_read_and_written(modbus: sealbus.sync.Connection, device: Sc
     assert len(device.writes) == 1
 
 
-def test_errors_are_those_of_the_other_client(modbus: sealbus.sync.Connection, device: ScriptedDevice) -> None:
+def test_errors_are_those_of_the_asynchronous_client(modbus: sealbus.sync.Connection, device: ScriptedDevice) -> None:
     with pytest.raises(DeviceException, match="exception 01 to function 22"):
         modbus.mask_write_register(0, 0, 0)
     device.answer = lambda request: None
     with pytest.raises(ResponseTimeout) as silent:
         modbus.write_register(10, 1)
     assert silent.value.outcome_unknown
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert modbus.read_holding_registers(10, 1) == [10]
     with pytest.raises(LocalError):
         modbus.read_holding_registers(0, 126)
@@ -107,22 +108,22 @@ def test_threads_take_turns_and_get_their_own_answers(modbus: sealbus.sync.Conne
 
 
 def test_a_device_that_restarted_between_two_calls_is_found_by_the_second(
-    modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, loop_thread: LoopThread
 ) -> None:
     assert modbus.read_holding_registers(10, 1) == [10]
     port = device.port
-    elsewhere.run(device.stop())
-    elsewhere.run(asyncio.sleep(0.01))
-    elsewhere.run(device.start(port))
+    loop_thread.run(device.stop())
+    loop_thread.run(asyncio.sleep(0.01))
+    loop_thread.run(device.start(port))
     assert modbus.read_holding_registers(20, 1) == [20]
 
 
-def test_a_device_that_closed_an_idle_connection_costs_no_write(
-    modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere
+def test_an_idle_connection_closed_by_the_device_loses_no_write(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, loop_thread: LoopThread
 ) -> None:
     for value in range(3):
         modbus.write_register(10, value)
-        elsewhere.run(hang_up(device))
+        loop_thread.run(hang_up(device))
     assert [write[-1] for write in device.writes] == [0, 1, 2]
     assert device.connections == 3
 
@@ -153,15 +154,13 @@ modbus.close()
 """
 
 
-def test_a_write_that_is_interrupted_before_it_is_sent_is_never_sent(
-    device: ScriptedDevice, elsewhere: Elsewhere
-) -> None:
-    """It is interrupted when the device has accepted the connection and the delay after that has begun."""
+def test_a_write_interrupted_before_sending_is_never_sent(device: ScriptedDevice, loop_thread: LoopThread) -> None:
+    """The interrupt arrives in the delay after the connection was accepted."""
     with Programs() as programs:
         program = programs.start("client", sys.executable, "-c", INTERRUPTED, f"tcp://127.0.0.1:{device.port}")
-        elsewhere.run(until(lambda: device.connections == 1))
+        loop_thread.run(until(lambda: device.connections == 1))
         program.process.send_signal(signal.SIGINT)
-        assert [program.hear(), program.hear()] == ["interrupted", "[20]"]
+        assert [program.read_line(), program.read_line()] == ["interrupted", "[20]"]
         assert program.process.wait(PATIENCE_S) == 0
     assert device.writes == []
 
@@ -170,7 +169,9 @@ def answer(request: bytes, pdu: bytes, *, unit: int = 1) -> bytes:
     return adu(int.from_bytes(request[:2], "big"), pdu, unit=unit)
 
 
-def test_silence_is_a_time_out_and_nothing_is_repeated(modbus: sealbus.sync.Connection, device: ScriptedDevice) -> None:
+def test_a_missing_answer_is_a_time_out_and_nothing_is_repeated(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice
+) -> None:
     device.answer = lambda request: None
     began = time.monotonic()
     with pytest.raises(ResponseTimeout) as silent:
@@ -183,23 +184,21 @@ def test_silence_is_a_time_out_and_nothing_is_repeated(modbus: sealbus.sync.Conn
     assert [request[7] for request in device.requests] == [3, 23]
 
 
-def test_an_answer_that_comes_byte_by_byte_for_longer_than_the_deadline_is_none(
-    modbus: sealbus.sync.Connection, device: ScriptedDevice
-) -> None:
+def test_bytes_do_not_extend_the_deadline_of_an_answer(modbus: sealbus.sync.Connection, device: ScriptedDevice) -> None:
     async def trickle(request: bytes) -> None:
         (writer,) = device.live
-        for byte in device.honest(request):
+        for byte in device.normal_answer(request):
             writer.write(bytes((byte,)))
             await asyncio.sleep(0.05)
 
     device.answer = trickle
     with pytest.raises(ResponseTimeout):
         modbus.read_holding_registers(10, 1)
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert modbus.read_holding_registers(20, 1) == [20]
 
 
-def test_a_connection_lost_under_a_call_says_whether_a_write_was_on_its_way(
+def test_a_connection_lost_during_a_call_reports_whether_a_write_was_sent(
     modbus: sealbus.sync.Connection, device: ScriptedDevice
 ) -> None:
     assert modbus.read_holding_registers(1, 1) == [1]
@@ -211,7 +210,7 @@ def test_a_connection_lost_under_a_call_says_whether_a_write_was_on_its_way(
         with pytest.raises(Unreachable, match="closed by the device") as lost:
             call()
         assert lost.value.outcome_unknown is unknown
-        device.answer = device.honest
+        device.answer = device.normal_answer
         assert modbus.read_holding_registers(1, 1) == [1]
     assert [request[7] for request in device.requests] == [3, 16, 3, 3, 3]
 
@@ -235,7 +234,7 @@ def test_a_wrong_answer_is_an_error_and_never_that_of_the_next_call(
     with pytest.raises(expected) as broken:
         modbus.read_holding_registers(10, 1)
     assert not broken.value.outcome_unknown  # type: ignore[attr-defined]
-    device.answer = device.honest
+    device.answer = device.normal_answer
     assert modbus.read_holding_registers(20, 1) == [20]
     assert len(device.requests) == 3
 
@@ -262,44 +261,44 @@ SURPLUS: dict[str, tuple[int, Callable[[bytes], list[bytes]]]] = {
 
 
 @pytest.mark.parametrize("surplus", SURPLUS)
-def test_a_surplus_is_dropped_or_ends_the_connection(
-    modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere, surplus: str
+def test_surplus_bytes_are_dropped_or_end_the_connection(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, loop_thread: LoopThread, surplus: str
 ) -> None:
     connections, pieces = SURPLUS[surplus]
-    device.answer = lambda request: pieces(device.honest(request))
+    device.answer = lambda request: pieces(device.normal_answer(request))
     for address in (10, 20, 30):
         assert modbus.read_holding_registers(address, 1) == [address]
-        elsewhere.run(asyncio.sleep(0.01))  # what comes behind the answer has come
-    device.answer = device.honest
+        loop_thread.run(asyncio.sleep(0.01))  # the bytes behind the answer have arrived
+    device.answer = device.normal_answer
     assert modbus.read_holding_registers(40, 1) == [40]
     assert device.connections == connections
 
 
 def test_a_late_answer_is_dropped_and_is_not_that_of_the_next_call(
-    modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, loop_thread: LoopThread
 ) -> None:
     late: list[bytes] = []
-    device.answer = lambda request: late.append(device.honest(request))
+    device.answer = lambda request: late.append(device.normal_answer(request))
     with pytest.raises(ResponseTimeout):
         modbus.read_holding_registers(10, 1)
 
     def send_both(request: bytes) -> list[bytes]:
-        return [late[0], device.honest(request)]
+        return [late[0], device.normal_answer(request)]
 
     device.answer = send_both
     assert modbus.read_holding_registers(20, 1) == [20]
     assert device.connections == 1
 
 
-def test_a_lenient_id_takes_any_id_and_a_time_out_ends_the_connection(device: ScriptedDevice) -> None:
+def test_the_lenient_id_option_accepts_any_id_and_a_time_out_ends_the_connection(device: ScriptedDevice) -> None:
     rules = ChannelRules(timeout_s=0.2, lenient_transaction_id=True)
     with sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}", rules=rules) as modbus:
-        device.answer = lambda request: b"\0\0" + device.honest(request)[2:]
+        device.answer = lambda request: b"\0\0" + device.normal_answer(request)[2:]
         assert modbus.read_holding_registers(10, 1) == [10]
         device.answer = lambda request: None
         with pytest.raises(ResponseTimeout):
             modbus.read_holding_registers(10, 1)
-        device.answer = lambda request: b"\0\0" + device.honest(request)[2:]
+        device.answer = lambda request: b"\0\0" + device.normal_answer(request)[2:]
         assert modbus.read_holding_registers(20, 1) == [20]
     assert device.connections == 2
 
@@ -314,8 +313,8 @@ def test_a_gap_is_kept_between_an_answer_and_the_next_request(device: ScriptedDe
     assert all(after - before >= 0.1 for before, after in itertools.pairwise(times))
 
 
-def test_a_unit_that_stays_silent_fails_at_once_and_the_others_answer(device: ScriptedDevice) -> None:
-    device.answer = lambda request: None if request[6] == 7 else device.honest(request)
+def test_a_silent_unit_fails_at_once_and_the_others_answer(device: ScriptedDevice) -> None:
+    device.answer = lambda request: None if request[6] == 7 else device.normal_answer(request)
     with sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}", timeout=0.1) as modbus:
         for _ in range(3):
             with pytest.raises(ResponseTimeout, match="did not answer in time"):
@@ -327,18 +326,18 @@ def test_a_unit_that_stays_silent_fails_at_once_and_the_others_answer(device: Sc
     assert device.writes == []
 
 
-def test_it_finds_a_device_again_that_was_away(
-    modbus: sealbus.sync.Connection, device: ScriptedDevice, elsewhere: Elsewhere
+def test_it_reconnects_to_a_device_that_was_unreachable(
+    modbus: sealbus.sync.Connection, device: ScriptedDevice, loop_thread: LoopThread
 ) -> None:
     assert modbus.read_holding_registers(10, 1) == [10]
     port = device.port
-    elsewhere.run(device.stop())
-    elsewhere.run(asyncio.sleep(0.01))
-    for _ in range(2):  # refused; and then not even tried, because of the back-off
+    loop_thread.run(device.stop())
+    loop_thread.run(asyncio.sleep(0.01))
+    for _ in range(2):  # refused, and then not dialled because of the back-off
         with pytest.raises(Unreachable, match="connection refused") as away:
             modbus.write_register(10, 1)
         assert not away.value.outcome_unknown
-    elsewhere.run(device.start(port))
+    loop_thread.run(device.start(port))
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         with contextlib.suppress(Unreachable):
@@ -350,7 +349,7 @@ def test_it_finds_a_device_again_that_was_away(
     assert device.writes == []
 
 
-def test_what_makes_no_sense_is_said_before_anything_is_sent(
+def test_invalid_arguments_are_reported_before_anything_is_sent(
     modbus: sealbus.sync.Connection, device: ScriptedDevice
 ) -> None:
     for call in (
@@ -368,13 +367,13 @@ def test_what_makes_no_sense_is_said_before_anything_is_sent(
     assert device.requests == []
 
 
-def test_nobody_there_is_unreachable(elsewhere: Elsewhere, device: ScriptedDevice) -> None:
-    elsewhere.run(device.stop())
+def test_a_closed_port_is_unreachable(loop_thread: LoopThread, device: ScriptedDevice) -> None:
+    loop_thread.run(device.stop())
     with pytest.raises(Unreachable), sealbus.sync.connect(f"tcp://127.0.0.1:{device.port}"):
         pass
 
 
-def test_after_close_it_says_so(modbus: sealbus.sync.Connection) -> None:
+def test_a_call_after_close_is_an_error(modbus: sealbus.sync.Connection) -> None:
     modbus.close()
     modbus.close()
     with pytest.raises(LocalError, match="the connection is closed: make a new one"):
@@ -397,21 +396,21 @@ modbus.close()
 """
 
 
-def test_a_call_that_is_interrupted_on_the_wire_does_not_disturb_the_next(
-    device: ScriptedDevice, elsewhere: Elsewhere
+def test_a_call_interrupted_after_sending_does_not_affect_the_next(
+    device: ScriptedDevice, loop_thread: LoopThread
 ) -> None:
-    async def hesitate(request: bytes) -> bytes:
+    async def answer_late(request: bytes) -> bytes:
         await asyncio.sleep(0.8)
-        return device.honest(request)
+        return device.normal_answer(request)
 
-    device.answer = hesitate
+    device.answer = answer_late
     done = run(sys.executable, "-c", INTERRUPTED_ON_THE_WIRE, f"tcp://127.0.0.1:{device.port}")
     assert (done.stdout, done.stderr, done.status) == ("interrupted\n[20]\n", "", 0)
     assert len(device.writes) == 1
 
 
 class RtuDevice:
-    """RTU over TCP: its register n holds n. It closes each connection after `answers` answers."""
+    """A device with RTU over TCP. Register n holds n. It closes each connection after `answers` answers."""
 
     def __init__(self, answers: int) -> None:
         self._answers = answers
@@ -438,17 +437,17 @@ class RtuDevice:
         writer.close()
 
 
-def test_an_endpoint_without_a_plain_socket_works_too(elsewhere: Elsewhere) -> None:
+def test_an_endpoint_without_a_plain_socket_works_too(loop_thread: LoopThread) -> None:
     device = RtuDevice(answers=2)
-    port = elsewhere.run(device.start())
+    port = loop_thread.run(device.start())
     with sealbus.sync.connect(f"rtu+tcp://127.0.0.1:{port}") as modbus:
         for value in range(3):
             modbus.write_register(10, value)
             assert modbus.read_holding_registers(20, 1) == [20]
-            elsewhere.run(asyncio.sleep(0.02))  # the device closes an idle connection, which costs no write
+            loop_thread.run(asyncio.sleep(0.02))  # the device closes an idle connection, which loses no write
     with pytest.raises(LocalError, match="the connection is closed"):
         modbus.read_holding_registers(20, 1)
-    elsewhere.run(device.stop())
+    loop_thread.run(device.stop())
     assert [request[1] for request in device.requests] == [6, 3] * 3
 
 
@@ -475,16 +474,16 @@ modbus.close()
 """
 
 
-def test_a_write_that_the_handler_of_a_signal_interrupts_is_not_sent_by_the_next_call(elsewhere: Elsewhere) -> None:
+def test_a_write_that_the_handler_of_a_signal_interrupts_is_not_sent_by_the_next_call(loop_thread: LoopThread) -> None:
     device = RtuDevice(answers=2)
-    port = elsewhere.run(device.start())
+    port = loop_thread.run(device.start())
     done = run(sys.executable, "-c", INTERRUPTED_BY_A_HANDLER, f"rtu+tcp://127.0.0.1:{port}")
-    elsewhere.run(device.stop())
+    loop_thread.run(device.stop())
     assert (done.stdout, done.stderr, done.status) == ("interrupted\n[20]\n", "", 0)
     assert [request[1] for request in device.requests] == [3]
 
 
-async def test_inside_an_event_loop_it_says_what_to_do_instead(device: ScriptedDevice) -> None:
+async def test_inside_an_event_loop_the_error_names_the_asynchronous_client(device: ScriptedDevice) -> None:
     with sealbus_sync_outside(f"tcp://127.0.0.1:{device.port}") as modbus:
         with pytest.raises(LocalError, match=r"inside an event loop: await sealbus\.connect there"):
             modbus.read_holding_registers(10, 1)
@@ -492,7 +491,7 @@ async def test_inside_an_event_loop_it_says_what_to_do_instead(device: ScriptedD
 
 
 class sealbus_sync_outside:  # noqa: N801 - reads as what it stands for
-    """A connection that is opened and closed in another thread, because this one has a loop."""
+    """A connection opened and closed in another thread, because this thread has a loop."""
 
     def __init__(self, url: str) -> None:
         self._modbus = sealbus.sync.connect(url)
@@ -506,7 +505,7 @@ class sealbus_sync_outside:  # noqa: N801 - reads as what it stands for
         closing.join(5)
 
 
-def test_the_sealed_line_works_without_await_too(tmp_path: Path, elsewhere: Elsewhere) -> None:
+def test_the_sealed_line_works_without_await_too(tmp_path: Path, loop_thread: LoopThread) -> None:
     root = pki.make_root()
     trust = pki.save_trust(tmp_path / "ca.crt", root)
     own = Identity.load(*pki.make_leaf(root, role="Operator").save(tmp_path, "client"))
@@ -519,7 +518,7 @@ def test_the_sealed_line_works_without_await_too(tmp_path: Path, elsewhere: Else
         await server.start()
         return server
 
-    server = elsewhere.run(start())
+    server = loop_thread.run(start())
     url = f"mbaps://127.0.0.1:{server.port}"
     with sealbus.sync.connect(url, identity=own, trust=trust) as modbus:
         modbus.write_register(3, 42)
@@ -527,7 +526,7 @@ def test_the_sealed_line_works_without_await_too(tmp_path: Path, elsewhere: Else
         with pytest.raises(DeviceException) as denied:
             modbus.write_register(9, 1)
         assert denied.value.exception_code == 1
-    elsewhere.run(server.stop())
+    loop_thread.run(server.stop())
 
 
 _POLICY = """
@@ -540,12 +539,12 @@ write = ["holding:0-4"]
 """
 
 
-# -- what mbaps checks, it checks here too
+# -- the checks of mbaps
 
 
 @pytest.fixture
-def sealed(tmp_path: Path, elsewhere: Elsewhere) -> Iterator[Sealed]:
-    sealed = Sealed(tmp_path, elsewhere)
+def sealed(tmp_path: Path, loop_thread: LoopThread) -> Iterator[Sealed]:
+    sealed = Sealed(tmp_path, loop_thread)
     yield sealed
     sealed.stop()
 
@@ -553,8 +552,8 @@ def sealed(tmp_path: Path, elsewhere: Elsewhere) -> Iterator[Sealed]:
 class Sealed:
     """A device behind mutual TLS and the files of its authority."""
 
-    def __init__(self, folder: Path, elsewhere: Elsewhere) -> None:
-        self.folder, self._elsewhere = folder, elsewhere
+    def __init__(self, folder: Path, loop_thread: LoopThread) -> None:
+        self.folder, self._elsewhere = folder, loop_thread
         self.root = pki.make_root()
         self.trust = pki.save_trust(folder / "ca.crt", self.root)
         self.device = ScriptedDevice()
@@ -579,17 +578,17 @@ class Sealed:
         self._elsewhere.run(asyncio.sleep(0.01))
 
 
-def test_a_sealed_device_that_restarts_is_found_again(sealed: Sealed, elsewhere: Elsewhere) -> None:
+def test_it_reconnects_to_a_restarted_sealed_device(sealed: Sealed, loop_thread: LoopThread) -> None:
     sealed.start(pki.make_leaf(sealed.root, hosts=["127.0.0.1"]))
     with sealbus.sync.connect(sealed.url, identity=sealed.client(), trust=sealed.trust) as modbus:
         for value in range(3):
             modbus.write_register(10, value)
-            elsewhere.run(cut_off(sealed.device))
+            loop_thread.run(cut_off(sealed.device))
     assert [write[-1] for write in sealed.device.writes] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("hosts", [["127.0.0.2"], ["plc.example"]])
-def test_a_server_with_another_name_is_not_asked(sealed: Sealed, hosts: list[str]) -> None:
+def test_a_server_with_another_name_gets_no_request(sealed: Sealed, hosts: list[str]) -> None:
     sealed.start(pki.make_leaf(sealed.root, hosts=hosts))
     modbus = sealbus.sync.connect(sealed.url, identity=sealed.client(), trust=sealed.trust)
     with pytest.raises(Unreachable, match="TLS failed") as refused, modbus:
@@ -598,7 +597,7 @@ def test_a_server_with_another_name_is_not_asked(sealed: Sealed, hosts: list[str
     assert sealed.device.requests == []
 
 
-def test_a_server_of_an_unknown_authority_is_not_asked(sealed: Sealed) -> None:
+def test_a_server_of_an_unknown_authority_gets_no_request(sealed: Sealed) -> None:
     sealed.start(pki.make_leaf(pki.make_root("Another root"), hosts=["127.0.0.1"]))
     modbus = sealbus.sync.connect(sealed.url, identity=sealed.client(), trust=sealed.trust)
     with pytest.raises(Unreachable, match="TLS failed"):
@@ -606,7 +605,7 @@ def test_a_server_of_an_unknown_authority_is_not_asked(sealed: Sealed) -> None:
     assert sealed.device.requests == []
 
 
-def test_a_server_whose_certificate_is_revoked_is_not_asked(sealed: Sealed) -> None:
+def test_a_server_with_a_revoked_certificate_gets_no_request(sealed: Sealed) -> None:
     served = pki.make_leaf(sealed.root, hosts=["127.0.0.1"])
     crl = pki.save_crl(sealed.folder / "ca.crl", pki.make_crl(sealed.root, [served]))
     sealed.start(served)
@@ -616,7 +615,7 @@ def test_a_server_whose_certificate_is_revoked_is_not_asked(sealed: Sealed) -> N
     assert sealed.device.requests == []
 
 
-def test_a_client_that_is_not_let_in_gets_the_reason(tmp_path: Path, elsewhere: Elsewhere, sealed: Sealed) -> None:
+def test_a_refused_client_gets_the_reason(tmp_path: Path, loop_thread: LoopThread, sealed: Sealed) -> None:
     served = Identity.load(*pki.make_leaf(sealed.root, hosts=["127.0.0.1"]).save(tmp_path, "server"))
     device = sealbus.Device({"holding": [0] * 10})
 
@@ -626,15 +625,15 @@ def test_a_client_that_is_not_let_in_gets_the_reason(tmp_path: Path, elsewhere: 
         await server.start()
         return server
 
-    server = elsewhere.run(start())
+    server = loop_thread.run(start())
     stranger = sealed.client(pki.make_root("Another root"))
     modbus = sealbus.sync.connect(f"mbaps://127.0.0.1:{server.port}", identity=stranger, trust=sealed.trust)
     with pytest.raises(Unreachable, match="it does not trust its authority"):
         modbus.read_holding_registers(1, 1)
-    with pytest.raises(Unreachable, match="it does not trust its authority"):  # not even tried: the back-off
+    with pytest.raises(Unreachable, match="it does not trust its authority"):  # not dialled, because of the back-off
         modbus.read_holding_registers(1, 1)
     modbus.close()
-    elsewhere.run(server.stop())
+    loop_thread.run(server.stop())
 
 
 def test_mbaps_without_an_identity_or_without_trust_is_not_dialled(sealed: Sealed) -> None:

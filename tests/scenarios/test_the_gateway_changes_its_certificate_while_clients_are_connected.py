@@ -1,4 +1,4 @@
-"""A renewed certificate is shown to newcomers at once; a broken one is not taken up; nobody connected is disturbed."""
+"""A renewed certificate is used for new connections at once, a broken one is not used, and open connections stay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
-from scenarios.plant import Plant, Wire, adu, open_plant, read_holding, until, words
+from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words
 from sealbus.records import Alarm, AlarmState, Disconnected, Reloaded, ReloadFailed, SessionEnded
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
 
 
-def shown_to(wire: Wire) -> str:
-    """The fingerprint of the certificate that the gateway showed to this client."""
+def shown_to(wire: RawClient) -> str:
+    """The fingerprint of the server certificate that this client received."""
     der = wire.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     return hashlib.sha256(der).hexdigest()
 
@@ -33,17 +33,17 @@ def renewed(plant: Plant) -> pki.Credential:
     return pki.make_leaf(plant.root, "renewed", hosts=["127.0.0.1"])
 
 
-async def test_newcomers_see_the_new_certificate_and_those_connected_stay(plant: Plant) -> None:
+async def test_new_connections_get_the_new_certificate_and_open_ones_stay(plant: Plant) -> None:
     before = await plant.connect(role="Viewer")
     old = shown_to(before)
     new = renewed(plant)
     certificate, key = new.save(plant.folder, "renewed")
-    plant.change("gateway.key", key.read_bytes())  # two files cannot change at once: for a moment they do not fit
+    plant.change("gateway.key", key.read_bytes())  # two files cannot change in one step: for a moment they do not match
     plant.change("gateway.crt", certificate.read_bytes())
     await until(lambda: bool(plant.records(Reloaded)))
     after = await plant.connect(role="Viewer")
     assert shown_to(after) == fingerprint(new) != old
-    assert [await before.ask(READ), await after.ask(READ)] == [ANSWER, ANSWER]
+    assert [await before.request(READ), await after.request(READ)] == [ANSWER, ANSWER]
     assert (plant.records(Disconnected), plant.process.audit.alarms) == ([], {})
 
 
@@ -72,7 +72,7 @@ def put_back(plant: Plant, certificate: bytes, key: bytes) -> None:
 
 
 @pytest.mark.parametrize("break_it", [cut_short, of_another_key, expired, no_key])
-async def test_a_certificate_that_cannot_be_used_leaves_the_old_one_in_force(
+async def test_an_unusable_certificate_leaves_the_old_one_in_force(
     plant: Plant, break_it: Callable[[Plant], None]
 ) -> None:
     good = [(plant.folder / name).read_bytes() for name in ("gateway.crt", "gateway.key")]
@@ -81,7 +81,7 @@ async def test_a_certificate_that_cannot_be_used_leaves_the_old_one_in_force(
     await until(lambda: bool(plant.records(ReloadFailed)))
     after = await plant.connect(role="Viewer")
     assert shown_to(after) == shown_to(before)
-    assert [await before.ask(READ), await after.ask(READ)] == [ANSWER, ANSWER]
+    assert [await before.request(READ), await after.request(READ)] == [ANSWER, ANSWER]
     assert plant.records(Alarm)[-1].state is AlarmState.RAISED
     put_back(plant, *good)
     await until(lambda: plant.process.audit.alarms == {})
@@ -89,19 +89,19 @@ async def test_a_certificate_that_cannot_be_used_leaves_the_old_one_in_force(
     assert plant.records(Disconnected) == []
 
 
-async def test_a_broken_certificate_does_not_hold_back_a_revocation(tmp_path: Path) -> None:
+async def test_a_broken_certificate_does_not_delay_a_revocation(tmp_path: Path) -> None:
     root = pki.make_root()
     (tmp_path / "ca.crl").write_bytes(pki.make_crl(root).public_bytes(Encoding.PEM))
     async with open_plant(tmp_path, root=root, identity='crl = ["ca.crl"]') as plant:
         lost = pki.make_leaf(root, "lost", role="Operator")
         theirs = await plant.connect_with(*lost.save(tmp_path, "lost"))
         other = await plant.connect(role="Viewer")
-        assert [await theirs.ask(READ), await other.ask(READ)] == [ANSWER, ANSWER]
+        assert [await theirs.request(READ), await other.request(READ)] == [ANSWER, ANSWER]
         cut_short(plant)
         await until(lambda: bool(plant.records(ReloadFailed)))
         plant.change("ca.crl", pki.make_crl(root, [lost]).public_bytes(Encoding.PEM))
         assert await theirs.closed() == b""
         assert [each.subject for each in plant.records(SessionEnded)] == ["CN=lost"]
         assert await plant.attempt(*lost.save(tmp_path, "lost")) == b""
-        assert await other.ask(READ) == ANSWER
+        assert await other.request(READ) == ANSWER
         assert shown_to(await plant.connect(role="Viewer")) == shown_to(other)

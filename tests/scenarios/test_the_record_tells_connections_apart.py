@@ -1,11 +1,11 @@
-"""A number in the record means one connection of the run, whatever listener it came in by and whoever else is there."""
+"""A connection number in the record belongs to one connection of a run, across all listeners."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from scenarios.plant import Wire, adu, exception, open_plant, until, write_register
+from scenarios.plant import RawClient, adu, exception, open_plant, until, write_register
 from sealbus.records import Connected, Denied, Disconnected
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ url="tcp://127.0.0.1:9"
 """
 
 
-async def test_connections_of_two_listeners_have_numbers_of_their_own(tmp_path: Path) -> None:
+async def test_connections_of_two_listeners_have_distinct_numbers(tmp_path: Path) -> None:
     async with open_plant(tmp_path, device=SECOND_LISTENER) as plant:
         first, second = (service.port for service in plant.process.gateway.services.values())
         context = plant.client_context(*plant.issue(role="Viewer"))
         for host, port in 2 * (("127.0.0.1", first), ("127.0.0.2", second)):
-            wire = Wire(*await asyncio.open_connection(host, port, ssl=context, server_hostname="127.0.0.1"))
-            assert await wire.ask(WRITE) == DENIED
+            wire = RawClient(*await asyncio.open_connection(host, port, ssl=context, server_hostname="127.0.0.1"))
+            assert await wire.request(WRITE) == DENIED
             await wire.close()
         await until(lambda: len(plant.records(Disconnected)) == 4)
         connected = {each.connection: each.listener for each in plant.records(Connected)}

@@ -1,4 +1,4 @@
-"""Thirty neighbours are one request, on the wire, whatever their types."""
+"""Thirty neighbouring tags are read with one request, whatever their types."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ async def test_thirty_neighbouring_registers_are_read_by_one_request(tmp_path: P
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(30, first=100)))
         await until(lambda: len(device.requests) >= 5)
         assert {request[7:] for request in device.requests} == {struct.pack(">BHH", 3, 100, 30)}
-        assert [(await site.sees_good(1000 + address)).value for address in range(100, 130)] == list(range(100, 130))
+        assert [(await site.wait_for_good(1000 + address)).value for address in range(100, 130)] == list(
+            range(100, 130)
+        )
 
 
 async def test_tags_of_all_types_and_two_intervals_are_two_requests(tmp_path: Path) -> None:
@@ -32,10 +34,10 @@ async def test_tags_of_all_types_and_two_intervals_are_two_requests(tmp_path: Pa
     async with open_device() as device, open_collector(tmp_path) as site:
         device.registers.update({10: 0xF5C3, 11: 0x4048, 12: 0x5365, 13: 0x616C, 14: 0x0000})
         site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *tags))
-        assert (await site.sees_good(1)).value == struct.unpack(">f", bytes.fromhex("4048f5c3"))[0]
-        assert (await site.sees_good(2)).value == "Seal"
-        assert (await site.sees_good(3)).value is True
-        assert (await site.sees_good(4)).value == 0x0002_0003_0004_0005
+        assert (await site.wait_for_good(1)).value == struct.unpack(">f", bytes.fromhex("4048f5c3"))[0]
+        assert (await site.wait_for_good(2)).value == "Seal"
+        assert (await site.wait_for_good(3)).value is True
+        assert (await site.wait_for_good(4)).value == 0x0002_0003_0004_0005
         assert {request[7:] for request in device.requests} == {
             struct.pack(">BHH", 3, 0, 16),
             struct.pack(">BHH", 3, 2, 4),

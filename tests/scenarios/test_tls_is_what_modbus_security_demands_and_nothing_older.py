@@ -1,6 +1,7 @@
-"""What OpenSSL's own client finds at a gateway: the versions and suites of MODBUS/TCP Security v36, and no others.
+"""The TLS of a gateway as OpenSSL's client finds it: the versions and suites of MODBUS/TCP Security v36 and no others.
 
-R-01, R-12 to R-14, R-32 to R-40, R-46, R-48 to R-55, R-59 to R-64. A refusal is a fatal alert, and the record says why.
+R-01, R-12 to R-14, R-32 to R-40, R-46, R-48 to R-55, R-59 to R-64. A refusal is a fatal alert, and the reason is
+recorded.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pki
-from scenarios.openssl_client import Talk, openssl, s_client
+from scenarios.openssl_client import SClientResult, openssl, s_client
 from scenarios.plant import PATIENCE_S, Plant, adu, open_plant, read_holding, words
 from sealbus.records import Connected, HandshakeFailed
 
@@ -45,8 +46,8 @@ EVERYTHING = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 
 @pytest.fixture
-async def two_worlds(tmp_path: Path) -> AsyncIterator[Plant]:
-    """A plant whose gateway shows an ECDSA or an RSA certificate on one listener."""
+async def ecdsa_and_rsa(tmp_path: Path) -> AsyncIterator[Plant]:
+    """A plant whose gateway has an ECDSA and an RSA certificate on one listener."""
     root = pki.make_root()
     pki.make_leaf(root, hosts=["127.0.0.1"], key=pki.rsa_key()).save(tmp_path, "rsa")
     identity = 'certificate = ["gateway.crt", "rsa.crt"]\nkey = ["gateway.key", "rsa.key"]'
@@ -62,71 +63,73 @@ async def rsa_only(tmp_path: Path) -> AsyncIterator[Plant]:
         yield plant
 
 
-async def ask(plant: Plant, *options: str) -> Talk:
-    """A viewer that reads one register with these options."""
+async def request_register(plant: Plant, *options: str) -> SClientResult:
+    """Read one register as a viewer, with these options of s_client."""
     return await s_client(plant, *options, identity=plant.issue(role="Viewer"), requests=[READ])
 
 
-def assert_refused(plant: Plant, talk: Talk, alert: int, reason: str) -> None:
-    """The client got this alert, the record this reason, and the device nothing."""
-    assert (talk.alert, talk.answers) == (alert, [])
+def assert_refused(plant: Plant, result: SClientResult, alert: int, reason: str) -> None:
+    """The client received this alert, the record has this reason, and the device received no request."""
+    assert (result.alert, result.answers) == (alert, [])
     assert [each.reason for each in plant.records(HandshakeFailed)] == [reason]
     assert (plant.records(Connected), plant.device.requests) == ([], [])
 
 
-async def test_the_suite_of_the_text_is_what_a_modern_client_gets(plant: Plant) -> None:
-    talk = await ask(plant, "-tls1_2")
-    assert (talk.version, talk.cipher, talk.answers) == ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", [ANSWER])
-    talk = await ask(plant)
-    assert (talk.version, talk.answers) == ("TLSv1.3", [ANSWER])
+async def test_a_modern_client_gets_the_suite_of_the_specification(plant: Plant) -> None:
+    result = await request_register(plant, "-tls1_2")
+    assert (result.version, result.cipher, result.answers) == ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", [ANSWER])
+    result = await request_register(plant)
+    assert (result.version, result.answers) == ("TLSv1.3", [ANSWER])
     assert [each.tls_version for each in plant.records(Connected)] == ["TLSv1.2", "TLSv1.3"]
 
 
-async def test_an_rsa_gateway_offers_the_rsa_suite_of_the_text(rsa_only: Plant) -> None:
-    talk = await ask(rsa_only, "-tls1_2")
-    assert (talk.cipher, talk.answers) == ("ECDHE-RSA-AES128-GCM-SHA256", [ANSWER])
+async def test_an_rsa_gateway_offers_the_rsa_suite_of_the_specification(rsa_only: Plant) -> None:
+    result = await request_register(rsa_only, "-tls1_2")
+    assert (result.cipher, result.answers) == ("ECDHE-RSA-AES128-GCM-SHA256", [ANSWER])
 
 
-async def test_one_listener_speaks_to_the_world_of_ecdsa_and_to_that_of_rsa(two_worlds: Plant) -> None:
+async def test_one_listener_serves_ecdsa_and_rsa_clients(ecdsa_and_rsa: Plant) -> None:
     for suite in ECDSA_SUITES + RSA_SUITES:
-        talk = await ask(two_worlds, "-tls1_2", "-cipher", suite)
-        assert (talk.cipher, talk.answers) == (suite, [ANSWER])
-        assert f"Peer signature type: {'ECDSA' if suite in ECDSA_SUITES else 'RSA-PSS'}" in talk.text
+        result = await request_register(ecdsa_and_rsa, "-tls1_2", "-cipher", suite)
+        assert (result.cipher, result.answers) == (suite, [ANSWER])
+        assert f"Peer signature type: {'ECDSA' if suite in ECDSA_SUITES else 'RSA-PSS'}" in result.text
     for key, signature, shown in (
         (pki.make_key(), "ECDSA+SHA256", "ECDSA"),
         (pki.rsa_key(), "RSA-PSS+SHA256", "RSA-PSS"),
     ):
-        identity = two_worlds.issue(role="Viewer", key=key)
-        talk = await s_client(two_worlds, "-tls1_3", "-sigalgs", signature, identity=identity, requests=[READ])
-        assert (talk.version, talk.answers) == ("TLSv1.3", [ANSWER])
-        assert f"Peer signature type: {shown}" in talk.text
+        identity = ecdsa_and_rsa.issue(role="Viewer", key=key)
+        result = await s_client(ecdsa_and_rsa, "-tls1_3", "-sigalgs", signature, identity=identity, requests=[READ])
+        assert (result.version, result.answers) == ("TLSv1.3", [ANSWER])
+        assert f"Peer signature type: {shown}" in result.text
 
 
-async def test_the_gateway_and_not_the_client_chooses_the_suite(two_worlds: Plant) -> None:
-    talk = await ask(two_worlds, "-tls1_2", "-cipher", ":".join(reversed(RSA_SUITES + ECDSA_SUITES)))
-    assert talk.cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
+async def test_the_gateway_and_not_the_client_chooses_the_suite(ecdsa_and_rsa: Plant) -> None:
+    result = await request_register(ecdsa_and_rsa, "-tls1_2", "-cipher", ":".join(reversed(RSA_SUITES + ECDSA_SUITES)))
+    assert result.cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
 
 
-async def test_a_client_that_offers_every_other_suite_there_is_is_refused(two_worlds: Plant) -> None:
+async def test_a_client_that_offers_every_other_suite_there_is_is_refused(ecdsa_and_rsa: Plant) -> None:
     offered = (await openssl("ciphers", "-s", "-tls1_2", f"{NOT_OFFERED}:{EVERYTHING}")).strip().split(":")
     assert {"AES128-SHA256", "AES128-GCM-SHA256", "NULL-SHA256", "ECDHE-RSA-AES128-SHA256"} <= set(offered)
     assert not set(offered) & {*ECDSA_SUITES, *RSA_SUITES}
-    talk = await ask(two_worlds, "-tls1_2", "-cipher", f"{NOT_OFFERED}:{EVERYTHING}")
-    assert_refused(two_worlds, talk, HANDSHAKE_FAILURE, NO_COMMON_SUITE)
+    result = await request_register(ecdsa_and_rsa, "-tls1_2", "-cipher", f"{NOT_OFFERED}:{EVERYTHING}")
+    assert_refused(ecdsa_and_rsa, result, HANDSHAKE_FAILURE, NO_COMMON_SUITE)
 
 
 @pytest.mark.parametrize(
     "suite", ["AES128-SHA256", "AES128-GCM-SHA256", "NULL-SHA256", "ECDHE-RSA-AES128-SHA256", "ADH-AES128-GCM-SHA256"]
 )
-async def test_static_rsa_cbc_null_and_anonymous_suites_are_refused_one_by_one(two_worlds: Plant, suite: str) -> None:
-    talk = await ask(two_worlds, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
-    assert_refused(two_worlds, talk, HANDSHAKE_FAILURE, NO_COMMON_SUITE)
+async def test_static_rsa_cbc_null_and_anonymous_suites_are_refused_one_by_one(
+    ecdsa_and_rsa: Plant, suite: str
+) -> None:
+    result = await request_register(ecdsa_and_rsa, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
+    assert_refused(ecdsa_and_rsa, result, HANDSHAKE_FAILURE, NO_COMMON_SUITE)
 
 
 @pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
-async def test_older_versions_are_refused(two_worlds: Plant, version: str) -> None:
-    talk = await ask(two_worlds, version, "-cipher", EVERYTHING)
-    assert_refused(two_worlds, talk, PROTOCOL_VERSION, OLD_VERSION)
+async def test_older_versions_are_refused(ecdsa_and_rsa: Plant, version: str) -> None:
+    result = await request_register(ecdsa_and_rsa, version, "-cipher", EVERYTHING)
+    assert_refused(ecdsa_and_rsa, result, PROTOCOL_VERSION, OLD_VERSION)
 
 
 @pytest.mark.parametrize(
@@ -136,24 +139,24 @@ async def test_older_versions_are_refused(two_worlds: Plant, version: str) -> No
         pytest.param("802b 01 0002 0012 0000 0010 010080 030080 0700c0 050080 060040 020080" + "5a" * 16, id="SSL 2.0"),
     ],
 )
-async def test_versions_that_no_client_has_any_more_get_an_alert_or_nothing(plant: Plant, hello: str) -> None:
+async def test_obsolete_versions_get_an_alert_or_no_answer(plant: Plant, hello: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", plant.port)
     writer.write(bytes.fromhex(hello))
     async with asyncio.timeout(PATIENCE_S):
         answer = await reader.read()
     writer.close()
-    assert answer[:1] in (b"", b"\x15"), "neither nothing nor an alert record"
+    assert answer[:1] in (b"", b"\x15"), "the answer is neither empty nor an alert record"
     assert len(plant.records(HandshakeFailed)) == 1
 
 
-async def test_a_client_pressed_down_to_an_older_version_is_told_of_it(plant: Plant) -> None:
-    talk = await ask(plant, "-tls1_2", "-fallback_scsv")
-    assert (talk.alert, talk.answers) == (INAPPROPRIATE_FALLBACK, [])
-    assert (await ask(plant, "-tls1_2")).answers == [ANSWER]
+async def test_a_downgraded_client_gets_an_alert(plant: Plant) -> None:
+    result = await request_register(plant, "-tls1_2", "-fallback_scsv")
+    assert (result.alert, result.answers) == (INAPPROPRIATE_FALLBACK, [])
+    assert (await request_register(plant, "-tls1_2")).answers == [ANSWER]
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-async def test_the_chain_is_sent_up_to_the_root_even_where_the_file_ends_before_it(
+async def test_the_chain_is_sent_up_to_the_root_even_if_the_file_does_not_contain_it(
     tmp_path: Path, version: str
 ) -> None:
     root = pki.make_root("Plant root")
@@ -161,27 +164,31 @@ async def test_the_chain_is_sent_up_to_the_root_even_where_the_file_ends_before_
     leaf = pki.make_leaf(issuing, "gateway", hosts=["127.0.0.1"])
     pki.Credential(leaf.chain[:2], leaf.key).save(tmp_path, "short")
     async with open_plant(tmp_path, identity='certificate = "short.crt"\nkey = "short.key"', root=root) as plant:
-        talk = await ask(plant, version)
-    assert re.findall(r"^ *\d s:CN = (.*)$", talk.text, re.MULTILINE) == ["gateway", "Issuing authority", "Plant root"]
-    assert "Verify return code: 0 (ok)" in talk.text
+        result = await request_register(plant, version)
+    assert re.findall(r"^ *\d s:CN = (.*)$", result.text, re.MULTILINE) == [
+        "gateway",
+        "Issuing authority",
+        "Plant root",
+    ]
+    assert "Verify return code: 0 (ok)" in result.text
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-async def test_a_client_with_nothing_but_p_256_is_served(plant: Plant, version: str) -> None:
-    talk = await ask(plant, version, "-groups", "P-256", "-sigalgs", "ECDSA+SHA256")
-    assert "Server Temp Key: ECDH, prime256v1, 256 bits" in talk.text
-    assert talk.answers == [ANSWER]
+async def test_a_client_with_only_p_256_is_served(plant: Plant, version: str) -> None:
+    result = await request_register(plant, version, "-groups", "P-256", "-sigalgs", "ECDSA+SHA256")
+    assert "Server Temp Key: ECDH, prime256v1, 256 bits" in result.text
+    assert result.answers == [ANSWER]
 
 
 async def test_nothing_is_compressed(plant: Plant) -> None:
-    assert "Compression: NONE" in (await ask(plant, "-tls1_2", "-comp")).text
+    assert "Compression: NONE" in (await request_register(plant, "-tls1_2", "-comp")).text
 
 
 async def test_renegotiation_is_indicated_and_refused(plant: Plant) -> None:
-    talk = await ask(plant, "-tls1_2")
-    assert "Secure Renegotiation IS supported" in talk.text
-    talk = await s_client(plant, "-tls1_2", "-msg", identity=plant.issue(role="Viewer"), requests=[b"R\n"])
-    assert "RENEGOTIATING" in talk.text
-    assert "<<< TLS 1.2, Alert [length 0002], warning no_renegotiation" in talk.text
-    assert talk.handshake_messages().count("ServerHello") == 1
-    assert (await ask(plant, "-tls1_2")).answers == [ANSWER]
+    result = await request_register(plant, "-tls1_2")
+    assert "Secure Renegotiation IS supported" in result.text
+    result = await s_client(plant, "-tls1_2", "-msg", identity=plant.issue(role="Viewer"), requests=[b"R\n"])
+    assert "RENEGOTIATING" in result.text
+    assert "<<< TLS 1.2, Alert [length 0002], warning no_renegotiation" in result.text
+    assert result.handshake_messages().count("ServerHello") == 1
+    assert (await request_register(plant, "-tls1_2")).answers == [ANSWER]

@@ -1,7 +1,7 @@
-"""A real exchange between Sealbus's client and its gateway, overheard on the wire and read with Wireshark.
+"""A real session between Sealbus's client and its gateway, recorded on the wire and decoded by Wireshark.
 
-With the keys of the session there are unchanged MBAP ADUs in TLS (R-05); without them there is nothing to read. The
-handshake shows what else the text asks of a client: R-08, R-46, R-59 to R-64.
+With the keys of the session it contains unchanged MBAP ADUs in TLS (R-05); without them it shows no Modbus. The
+handshake shows other requirements for a client: R-08, R-46, R-59 to R-64.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import sealbus
-from scenarios.capture import TO_CLIENT, TO_SERVER, Packet, Said, dissect, overheard
+from scenarios.capture import TO_CLIENT, TO_SERVER, Packet, Segments, dissect, recording_proxy
 from sealbus.errors import DeviceException
 from sealbus.security import Identity
 
@@ -30,7 +30,7 @@ CLIENT_HELLO, CERTIFICATE, CERTIFICATE_REQUEST = "1", "11", "13"
 AES_128_GCM_SUITES = {"0xc02b", "0xc02f"}  # TLS_ECDHE_ECDSA_ and TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 P_256, UNCOMPRESSED_POINTS, NO_COMPRESSION = "0x0017", "0", "0"
 SUPPORTED_GROUPS, POINT_FORMATS, RENEGOTIATION_INDICATION = "10", "11", "65281"
-RENEGOTIATION_SUITE = "0x00ff"  # stands for the extension in a first ClientHello (RFC 5746, 3.3)
+RENEGOTIATION_SUITE = "0x00ff"  # replaces the extension in a first ClientHello (RFC 5746, 3.3)
 
 MODBUS_FIELDS = (
     *("mbtcp.trans_id", "mbtcp.prot_id", "mbtcp.len", "mbtcp.unit_id", "modbus.func_code", "modbus.exception_code"),
@@ -39,47 +39,47 @@ MODBUS_FIELDS = (
 
 
 @dataclass
-class Overheard:
-    """What went over the wire, and the file with the keys to it."""
+class RecordedSession:
+    """The recorded segments, and the file with the keys of the session."""
 
     folder: Path
-    said: Said
+    segments: Segments
     keys: Path
 
     def modbus(self, *, with_keys: bool) -> list[Packet]:
         options = ("-o", f"tls.keylog_file:{self.keys}") if with_keys else ()
-        return dissect(self.folder, self.said, port=MBAPS, fields=MODBUS_FIELDS, only="mbtcp", options=options)
+        return dissect(self.folder, self.segments, port=MBAPS, fields=MODBUS_FIELDS, only="mbtcp", options=options)
 
     def handshake(self, *fields: str, message: str) -> Packet:
         names = [f"tls.handshake.{name}" for name in fields]
         only = f"tls.handshake.type == {message}"
-        (packet,) = dissect(self.folder, self.said, port=MBAPS, fields=names, only=only)
+        (packet,) = dissect(self.folder, self.segments, port=MBAPS, fields=names, only=only)
         return {name.removeprefix("tls.handshake."): values for name, values in packet.items()}
 
 
-async def listen_in(plant: Plant, folder: Path, version: ssl.TLSVersion) -> Overheard:
-    """An operator reads, writes and is refused, all in one session."""
+async def record_session(plant: Plant, folder: Path, version: ssl.TLSVersion) -> RecordedSession:
+    """Record one session: an operator reads, writes and receives a denial."""
     service = next(iter(plant.process.gateway.services.values()))
     assert service.security is not None
     service.security.context.maximum_version = version
     service.security.context.keylog_filename = str(folder / "keys")
     identity = Identity.load(*plant.issue(role="Operator"))
-    async with overheard(plant.port) as (port, said):
+    async with recording_proxy(plant.port) as (port, segments):
         url = f"mbaps://127.0.0.1:{port}"
         async with sealbus.connect(url, identity=identity, trust=plant.folder / "ca.crt") as modbus:
             assert await modbus.read_holding_registers(7, 3, unit=2) == [7, 8, 9]
             await modbus.write_register(100, 1000, unit=2)
             with pytest.raises(DeviceException):
                 await modbus.write_registers(100, [1001], unit=2)
-    return Overheard(folder, said, folder / "keys")
+    return RecordedSession(folder, segments, folder / "keys")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_with_the_keys_there_are_unchanged_modbus_frames(
+async def test_with_the_keys_wireshark_finds_unchanged_modbus_frames(
     plant: Plant, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
-    talk = await listen_in(plant, tmp_path, version)
-    packets = await asyncio.to_thread(talk.modbus, with_keys=True)
+    session = await record_session(plant, tmp_path, version)
+    packets = await asyncio.to_thread(session.modbus, with_keys=True)
     assert [_without(packet, "mbtcp.prot_id", "mbtcp.unit_id") for packet in packets] == [
         _fields("trans_id=1 len=6 func_code=3 reference_num=7 word_cnt=3"),
         _fields("trans_id=1 len=9 func_code=3 regnum16=7,8,9 regval_uint16=7,8,9"),
@@ -92,19 +92,21 @@ async def test_with_the_keys_there_are_unchanged_modbus_frames(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_without_the_keys_there_is_nothing_to_read(plant: Plant, tmp_path: Path, version: ssl.TLSVersion) -> None:
-    talk = await listen_in(plant, tmp_path, version)
-    assert await asyncio.to_thread(talk.modbus, with_keys=False) == []
+async def test_without_the_keys_wireshark_finds_no_modbus(
+    plant: Plant, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    session = await record_session(plant, tmp_path, version)
+    assert await asyncio.to_thread(session.modbus, with_keys=False) == []
     for direction in (TO_SERVER, TO_CLIENT):
-        wire = b"".join(data for towards, data in talk.said if towards is direction)
+        wire = b"".join(data for towards, data in session.segments if towards is direction)
         for plain in (b"\x02\x03\x00\x07\x00\x03", b"\x02\x06\x00\x64\x03\xe8", b"\x02\x90\x01"):
             assert plain not in wire
 
 
-async def test_our_client_offers_what_the_text_asks_of_a_client(plant: Plant, tmp_path: Path) -> None:
-    talk = await listen_in(plant, tmp_path, ssl.TLSVersion.TLSv1_3)
+async def test_our_client_offers_the_required_extensions(plant: Plant, tmp_path: Path) -> None:
+    session = await record_session(plant, tmp_path, ssl.TLSVersion.TLSv1_3)
     hello = await asyncio.to_thread(
-        talk.handshake,
+        session.handshake,
         *("ciphersuite", "comp_method", "extension.type", "extensions_supported_group", "extensions_ec_point_format"),
         "extensions.supported_version",
         message=CLIENT_HELLO,
@@ -119,14 +121,14 @@ async def test_our_client_offers_what_the_text_asks_of_a_client(plant: Plant, tm
 
 
 async def test_both_sides_send_their_chain_up_to_the_root(plant: Plant, tmp_path: Path) -> None:
-    talk = await listen_in(plant, tmp_path, ssl.TLSVersion.TLSv1_2)
+    session = await record_session(plant, tmp_path, ssl.TLSVersion.TLSv1_2)
     root = plant.root.der.hex()
     for direction in (TO_SERVER, TO_CLIENT):
         port = "tcp.dstport" if direction else "tcp.srcport"
         (packet,) = await asyncio.to_thread(
             dissect,
             tmp_path,
-            talk.said,
+            session.segments,
             port=MBAPS,
             fields=["tls.handshake.certificate", "tls.handshake.type"],
             only=f"tls.handshake.type == {CERTIFICATE} && {port} == {MBAPS}",

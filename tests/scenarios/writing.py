@@ -1,6 +1,7 @@
-"""A collector whose door for writes is open, to try the life of a write on. This version refuses writes.
+"""A polling engine that may execute a write command, to test the life of a write. This version of Sealbus refuses
+writes.
 
-The tests put in the function that a later version brings, and nothing else.
+The tests replace one function: the executor of a write, which a later version brings.
 """
 
 from __future__ import annotations
@@ -24,40 +25,40 @@ if TYPE_CHECKING:
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.acquisition.unit_client import UnitClient
 
-__all__ = ["PDU", "Recording", "open_writing", "the_write", "write"]
+__all__ = ["PDU", "Recording", "open_writing", "write", "write_command"]
 
 PDU = write_register(5, 42)
 TAG = TagPlan(id=1, place="holding:5")
 
 
-def the_write(within_s: float = 5.0) -> WriteTag:
+def write_command(within_s: float = 5.0) -> WriteTag:
     return WriteTag(id=1, connection=1, unit_id=1, tag=TAG, value=42, within_s=within_s)
 
 
 async def write(command: WriteTag, execution: Execution, connection: PolledConnection, client: UnitClient) -> Outcome:
-    """The function of a later version, as short as it can be."""
+    """The shortest executor of a write."""
     answer = await send_write(execution, client, command.unit_id, PDU)
     state = CommandState.FAILED if answer.data is None else CommandState.DONE
     return Outcome(state, answer.text)
 
 
 class Recording:
-    """The site before a write is sent: it allows it, refuses it, fails or hangs. It counts the writes on the wire then."""
+    """The site's side before a write is sent: allow, refuse, fail or hang. It counts the writes sent before its call."""
 
     def __init__(self, device: ScriptedDevice) -> None:
         self.device = device
-        self.asked = 0
+        self.calls = 0
         self.written_before = 0
-        self.says: bool | SealbusError | None = True
+        self.result: bool | SealbusError | None = True
 
     async def __call__(self, command_id: int) -> bool:
-        self.asked += 1
+        self.calls += 1
         self.written_before += len(self.device.writes)
-        if isinstance(self.says, SealbusError):
-            raise self.says
-        if self.says is None:
+        if isinstance(self.result, SealbusError):
+            raise self.result
+        if self.result is None:
             await asyncio.Event().wait()
-        return bool(self.says)
+        return bool(self.result)
 
 
 @contextlib.asynccontextmanager
@@ -69,13 +70,13 @@ async def open_writing(
     polls: int = 0,
     on_sending: Callable[[int], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[tuple[Site, ScriptedDevice, Recording]]:
-    """A collector whose door for writes is open, connected to a device. `on_sending` replaces the recording."""
+    """An engine that may write, connected to a device. `on_sending` replaces the recording."""
     async with open_device() as device, open_collector(folder) as site:
         recording = Recording(device)
-        closed = site.collector._commands
+        refusing = site.collector._commands
         site.collector._commands = RunningCommands(
-            closed._connections,
-            closed._context,
+            refusing._connections,
+            refusing._context,
             CommandPorts(site.reports.append, on_sending or recording),
             executors={**EXECUTORS, WriteTag: execute},
         )

@@ -100,10 +100,10 @@ def test_a_write_is_sent_in_the_database_before_it_is_at_the_device(site: Site, 
 
             async def answer(request: bytes) -> bytes:
                 states.append(await site.do(state_of, command))
-                return device.honest(request)
+                return device.normal_answer(request)
 
             device.answer = answer
-            result = await collector.carry_out(command)
+            result = await collector.execute(command)
             assert await site.do(services.finish_command, "main@one", result)
 
     site.run(scenario())
@@ -117,7 +117,7 @@ def test_a_write_that_was_withdrawn_after_it_was_claimed_is_not_sent(site: Site,
 
     async def scenario() -> None:
         async with open_writing(tmp_path, on_sending=site.record_sent) as (collector, device, _):
-            result = await collector.carry_out(command)
+            result = await collector.execute(command)
             await site.do(services.finish_command, "main@one", result)
             assert device.writes == []
 

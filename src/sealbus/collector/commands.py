@@ -61,8 +61,8 @@ class CommandIntake:
 
     async def take(self) -> bool:
         """Whether all new commands are with the engine, and all withdrawn ones are stopped."""
-        # Before the first claim, a claimed command belongs to an earlier process. After a failed claim it may be lost on its way
-        # here. Neither is executed any more.
+        # Before the first claim, a claimed command belongs to an earlier process; after a failed claim it may be lost on its
+        # way here. Neither is executed any more.
         if not self._has_recovered:
             running = frozenset(self._open_ids)  # a copy: the set changes while the thread works
             if await self._thread.attempt(self._store.recover_commands, self._collector_id, running) is None:

@@ -7,13 +7,14 @@ and left as it is: no version before this one was released, so there is nothing 
 from __future__ import annotations
 
 import contextlib
+import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
 from sealbus.history.results import HistoryUnavailable
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -22,6 +23,8 @@ __all__ = ["CHANGING", "prepare", "transaction"]
 
 CHANGING = "begin immediate"
 _VERSION = 2
+_SWITCH_S = 10.0
+_SWITCH_RETRY_S = 0.01
 _ROLLUP = """create table {0} (
     tag_id integer not null, start_us integer not null, end_us integer not null, count integer not null,
     minimum real, maximum real, mean real, last real, last_us integer not null,
@@ -59,13 +62,27 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool, zone
     if read_only:
         raise HistoryUnavailable(f"{path}: there is no history yet; the collector creates it")
     connection.execute("pragma auto_vacuum = incremental")
-    connection.execute("pragma journal_mode = wal").fetchone()
+    _use_write_ahead_log(connection)
     with transaction(connection, CHANGING):
         if _version(connection) == 0:
             for statement in _SCHEMA:
                 connection.execute(statement)
             connection.execute("insert into meta values (1, '1'), (2, ?)", (zone,))
             connection.execute(f"pragma user_version = {_VERSION}")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL. SQLite does not wait here if another process switches it too, whatever the busy time-out is."""
+    give_up_at = time.monotonic() + _SWITCH_S
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_SWITCH_RETRY_S)
+        else:
+            return
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -1,6 +1,6 @@
-/* An application as they stand in plants: libmodbus, plain TCP, no idea of TLS, roles or gateways.
+/* A typical application: libmodbus over plain TCP, without TLS, roles or gateways.
  *
- * It does what stdin says, one command a line, and answers each with one line: "ok" and the values, or "error" and the
+ * It executes the commands on stdin, one a line, and prints one line for each: "ok" and the values, or "error" and the
  * name of the errno that libmodbus set. Usage: application PORT
  *
  *   unit U
@@ -47,7 +47,7 @@ static void answer(int result, int count, const uint16_t *words, const uint8_t *
     printf("\n");
 }
 
-static void obey(modbus_t *line, const char *verb, const int *given, int count) {
+static void execute(modbus_t *line, const char *verb, const int *given, int count) {
     uint16_t words[MODBUS_MAX_READ_REGISTERS] = {0}, out[MAX_ARGUMENTS] = {0};
     uint8_t bits[MODBUS_MAX_READ_BITS] = {0}, out_bits[MAX_ARGUMENTS] = {0};
     for (int i = 0; i < count; i++) {
@@ -71,7 +71,7 @@ static void obey(modbus_t *line, const char *verb, const int *given, int count) 
     else if (!strcmp(verb, "exchange")) {
         int result = modbus_write_and_read_registers(line, given[0], count - 3, out + 3, given[1], given[2], words);
         answer(result, given[2], words, NULL);
-    } else printf("error no such command\n");
+    } else printf("error unknown command\n");
 }
 
 int main(int argc, char **argv) {
@@ -87,7 +87,7 @@ int main(int argc, char **argv) {
         char *verb = strtok(text, " \n"), *word;
         if (!verb) continue;
         while (count < MAX_ARGUMENTS && (word = strtok(NULL, " \n"))) given[count++] = (int)strtol(word, NULL, 0);
-        obey(line, verb, given, count);
+        execute(line, verb, given, count);
     }
     modbus_close(line);
     modbus_free(line);

@@ -1,8 +1,8 @@
-/* A device as they stand in plants: a libmodbus server on plain TCP, with no idea of TLS, roles or gateways.
+/* A typical device: a libmodbus server over plain TCP, without TLS, roles or gateways.
  *
  * Coils and discrete inputs 0 to 99, holding registers 0 to 499, input registers 0 to 99. Discrete input n is 1 where n
- * is divisible by 3, input register n holds 1000 + n, everything else begins at 0. Reading one input register from
- * 500 + e is answered with the exception e. It prints "port P" when it listens and then each request that came:
+ * is divisible by 3, input register n holds 1000 + n, everything else starts at 0. Reading one input register from
+ * 500 + e is answered with the exception e. It prints "port P" when it listens and then each received request:
  * "request unit U function F". Usage: device
  */
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Preloaded into a program: its wall clock is off by the seconds that stand in the file $WALL_CLOCK_OFF_BY, as of now. */
+/* A preloaded library: the wall clock of the program is shifted by the seconds in the file $WALL_CLOCK_OFF_BY. */
 
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -1,0 +1,223 @@
+"""`sealbus gateway --check`: status 2 and one line with file, place, problem and hint; or status 0 if all is fine.
+
+A start of the gateway refuses the same files with the same text. The check opens no socket, listens on none and
+writes no file.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pki
+from scenarios.gateway_program import write_gateway_files
+from scenarios.programs import Done, run_sealbus
+from sealbus.cli.app import run as run_verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The files of a gateway whose device does not exist: a check does not connect to it."""
+    write_gateway_files(tmp_path, device_port=1)
+    return tmp_path
+
+
+@pytest.fixture
+def check(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], Done]:
+    """Run `sealbus gateway --check` in this process."""
+
+    def checked() -> Done:
+        monkeypatch.setattr(sys, "argv", ["sealbus", "gateway", str(folder / "gateway.toml"), "--check"])
+        with pytest.raises(SystemExit) as end:
+            run_verb()
+        captured = capsys.readouterr()
+        status = end.value.code or 0
+        assert isinstance(status, int)
+        return Done(status, captured.out, captured.err)
+
+    return checked
+
+
+def test_valid_files_are_fine_and_nothing_is_started(folder: Path, check: Callable[[], Done]) -> None:
+    before = sorted(folder.iterdir())
+    done = check()
+    assert (done.status, done.stderr) == (0, "")
+    assert done.stdout.endswith("fine\n")
+    assert sorted(folder.iterdir()) == before, "no folder of records and no lock was created"
+
+
+def test_a_unit_without_a_rule_is_named(folder: Path, check: Callable[[], Done]) -> None:
+    assert "warning" not in check().stdout
+    edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10,200"')
+    assert "names unit 200: every request to it is denied" in check().stdout
+
+
+def test_a_value_of_the_wrong_type_is_described_in_toml_words(folder: Path, check: Callable[[], Done]) -> None:
+    edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10"\nin_flight = 1.5')
+    assert (
+        "device[1].in_flight: a number with a decimal point is not allowed here; write a whole number" in check().stderr
+    )
+
+
+def test_a_check_ignores_a_port_in_use(folder: Path, check: Callable[[], Done]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        edit(folder, "gateway.toml", "127.0.0.1:0", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert check().status == 0
+
+
+def edit(folder: Path, name: str, old: str, new: str) -> None:
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new, 1))
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def rewrite(name: str, content: str | bytes) -> Callable[[Path], None]:
+    return lambda folder: _write(folder / name, content.encode() if isinstance(content, str) else content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def change(name: str, old: str, new: str) -> Callable[[Path], None]:
+    return lambda folder: edit(folder, name, old, new)
+
+
+def directory(name: str) -> Callable[[Path], None]:
+    def replace(folder: Path) -> None:
+        (folder / name).unlink()
+        (folder / name).mkdir()
+
+    return replace
+
+
+def foreign_key(folder: Path) -> None:
+    _write(folder / "gateway.key", pki.encode_key(pki.make_key()))
+
+
+def encrypted_key(folder: Path) -> None:
+    _write(folder / "gateway.key", pki.encode_key(pki.make_key(), b"secret"))
+
+
+def expired_certificate(folder: Path) -> None:
+    root = pki.make_root()
+    pki.save_trust(folder / "ca.crt", root)
+    pki.make_leaf(root, hosts=["127.0.0.1"], not_after=pki.YESTERDAY).save(folder, "gateway")
+
+
+def trust_without_a_root(folder: Path) -> None:
+    _write(folder / "ca.crt", pki.make_leaf(pki.make_root()).pem.split(b"-----BEGIN", 2)[1].join((b"-----BEGIN", b"")))
+
+
+def with_crl(content: bytes) -> Callable[[Path], None]:
+    def add(folder: Path) -> None:
+        edit(folder, "gateway.toml", 'trust = ["ca.crt"]', 'trust = ["ca.crt"]\ncrl = ["ca.crl"]')
+        _write(folder / "ca.crl", content)
+
+    return add
+
+
+# The change that breaks a file, the pattern of the printed line, and the file that it names
+BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "no file": (remove("gateway.toml"), "gateway.toml", r"cannot be read: No such file.*; name a readable"),
+    "a folder": (directory("gateway.toml"), "gateway.toml", r"cannot be read: Is a directory.*; name a readable"),
+    "no text": (rewrite("gateway.toml", b"\xff\xfe\x00"), "gateway.toml", r"not UTF-8"),
+    "no TOML": (change("gateway.toml", "[limits]", "[limits"), r"gateway.toml:\d+", r"not valid TOML"),
+    "an empty file": (rewrite("gateway.toml", ""), "gateway.toml", r"listener is missing; add listener"),
+    "an unknown key": (
+        change("gateway.toml", "records_mib", "record_mib"),
+        r"gateway.toml:\d+",
+        r"unknown key; did you mean records_mib\?",
+    ),
+    "a number in quotes": (change("gateway.toml", "= 16", '= "16"'), r"gateway.toml:\d+", r"gateway\.records_mib"),
+    "a listener without a policy": (
+        change("gateway.toml", 'policy = "policy.toml"', ""),
+        r"gateway.toml:\d+",
+        r"no policy, so nothing would be allowed; write policy",
+    ),
+    "no policy": (remove("policy.toml"), "policy.toml", r"cannot be read: No such file"),
+    "a policy that is not TOML": (rewrite("policy.toml", "[[role]\n"), r"policy.toml:1", r"not valid TOML"),
+    "a policy with an unknown word": (
+        change("policy.toml", 'read = ["holding:0-999"]', 'reads = ["holding:0-999"]'),
+        r"policy.toml:\d+",
+        r"reads.*read",
+    ),
+    "a policy with a wrong range": (
+        change("policy.toml", '"holding:0-999"', '"holding:0-99999"'),
+        r"policy.toml:\d+",
+        r"read.*; ",
+    ),
+    "no certificate": (remove("gateway.crt"), "gateway.crt", r"there is no such file.*; "),
+    "an invalid certificate": (rewrite("gateway.crt", "hello"), "gateway.crt", r"; "),
+    "a truncated certificate": (
+        lambda folder: _write(folder / "gateway.crt", (folder / "gateway.crt").read_bytes()[:300]),
+        "gateway.crt",
+        r"; ",
+    ),
+    "a certificate that has expired": (expired_certificate, "gateway.crt", r"expired.*; "),
+    "no key": (remove("gateway.key"), "gateway.key", r"there is no such file.*; "),
+    "a key of another certificate": (foreign_key, r"gateway\.(key|crt)", r"; "),
+    "an encrypted key": (encrypted_key, "gateway.key", r"encrypted.*; "),
+    "an invalid trust file": (rewrite("ca.crt", "hello"), "ca.crt", r"; "),
+    "a trust file without a root": (trust_without_a_root, "ca.crt", r"no root.*; "),
+    "an invalid revocation list": (with_crl(b"hello"), "ca.crl", r"; "),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_an_error_is_one_line_with_a_hint(folder: Path, check: Callable[[], Done], broken: str) -> None:
+    how, place, problem = BROKEN[broken]
+    how(folder)
+    done = check()
+    assert done.status == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert re.match(rf"sealbus: {re.escape(str(folder))}/{place}: ", done.stderr), done.stderr
+    assert re.search(problem, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "records").exists()
+
+
+def test_a_start_prints_the_same_error_as_a_check(folder: Path, check: Callable[[], Done]) -> None:
+    edit(folder, "policy.toml", '"holding:0-999"', '"holding:9-0"')
+    started = run_sealbus("gateway", folder / "gateway.toml")
+    assert (started.status, started.stdout, started.stderr) == (2, "", check().stderr)
+
+
+@pytest.mark.parametrize("what", ["listener", "metrics"])
+def test_a_port_in_use_is_one_line_and_status_2(folder: Path, what: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        if what == "listener":
+            edit(folder, "gateway.toml", "127.0.0.1:0", address)
+        else:
+            edit(folder, "gateway.toml", "[gateway]", f'[gateway]\nmetrics = "{address}"')
+        done = run_sealbus("gateway", folder / "gateway.toml")
+    assert (done.status, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert address in done.stderr
+    assert "choose" in done.stderr
+
+
+def test_a_check_finds_two_listeners_on_one_port(folder: Path, check: Callable[[], Done]) -> None:
+    edit(folder, "gateway.toml", "127.0.0.1:0", "127.0.0.1:8802")
+    text = (folder / "gateway.toml").read_text()
+    (folder / "gateway.toml").write_text(text + text[text.index("[[listener]]") :])
+    done = check()
+    assert done.status == 2
+    assert re.search(r"gateway.toml:\d+: listener\[2\]\.url: .*; ", done.stderr)
