@@ -72,7 +72,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool, zone
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL. SQLite does not wait here if another process switches it too, whatever the busy time-out is."""
+    """Switch the file to WAL. If another process does so too, SQLite is "busy" at once, whatever the time-out is."""
     give_up_at = time.monotonic() + _SWITCH_S
     while True:
         try:
