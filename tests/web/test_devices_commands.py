@@ -50,17 +50,17 @@ def _ask(client: APIClient, path: str, body: Any = None) -> int:
     return int(answer.json()["id"])
 
 
-def _claimed(worker: str = "main@one") -> list[Any]:
-    return list(services.claim_commands(worker, 10))
+def _claimed(holder: str = "main@one") -> list[Any]:
+    return list(services.claim_commands(holder, 10))
 
 
-def _finish(command_id: int, worker: str = "main@one", **fields: Any) -> bool:
+def _finish(command_id: int, holder: str = "main@one", **fields: Any) -> bool:
     result = CommandResult(id=command_id, **{"state": CommandState.DONE} | fields)
-    return services.finish_command(worker, result)
+    return services.finish_command(holder, result)
 
 
-def _progress(command_id: int, done: int, total: int, text: str = "", worker: str = "main@one") -> bool:
-    return services.note_progress(worker, CommandProgress(id=command_id, done=done, total=total, text=text))
+def _progress(command_id: int, done: int, total: int, text: str = "", holder: str = "main@one") -> bool:
+    return services.note_progress(holder, CommandProgress(id=command_id, done=done, total=total, text=text))
 
 
 def test_each_kind_of_command_reaches_the_collector_as_its_struct(engineer: APIClient) -> None:
@@ -138,8 +138,8 @@ def test_a_command_is_claimed_once(engineer: APIClient) -> None:
     command_id = _ask(engineer, f"connections/{a_connection().pk}/test")
     assert [command.id for command in _claimed("main@one")] == [command_id]
     assert _claimed("main@two") == []
-    assert not _progress(command_id, 1, 1, worker="main@two")
-    assert not _finish(command_id, worker="main@two")
+    assert not _progress(command_id, 1, 1, holder="main@two")
+    assert not _finish(command_id, holder="main@two")
     assert _finish(command_id)
 
 

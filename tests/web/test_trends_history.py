@@ -44,7 +44,7 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History
     for module in (current_values, store):
         monkeypatch.setattr(module, "history", lambda: read)
     monkeypatch.setattr("sealbus.web.trends.views.history", lambda: read)
-    monkeypatch.setattr("sealbus.web.trends.services.history", lambda: read)
+    monkeypatch.setattr("sealbus.web.trends.exporting.history", lambda: read)
     yield opened
     read.close()
     opened.close()

@@ -63,7 +63,7 @@ class CollectorSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Site:
+class _StoreCalls:
     """The store and its threads, for as long as the process runs."""
 
     store: CollectorStore
@@ -82,7 +82,7 @@ async def run_collector(
     with ThreadPoolExecutor(1, "collect-site") as one, ThreadPoolExecutor(1, "collect-records") as other:
         calls = StoreThread(one)
         lease = Lease(store, calls, settings.collector_id, holder_name(settings.collector_id, settings.home))
-        site = _Site(store, calls, StoreThread(other), lease)
+        site = _StoreCalls(store, calls, StoreThread(other), lease)
         while await lease.acquire(stopped, settings.timing.lease_retry_s, report):
             try:
                 await _collect(site, settings, stopped, report)
@@ -93,7 +93,7 @@ async def run_collector(
 
 
 async def _collect(
-    site: _Site, settings: CollectorSettings, stopped: asyncio.Event, report: Callable[[str], None]
+    site: _StoreCalls, settings: CollectorSettings, stopped: asyncio.Event, report: Callable[[str], None]
 ) -> None:
     """Collect while this process holds the lease."""
     history = open_history(settings.history, rules=HistoryRules(zone=settings.time_zone))
@@ -116,7 +116,7 @@ class _Run:
     """The parts between one grant of the lease and its end."""
 
     def __init__(
-        self, site: _Site, settings: CollectorSettings, bus: Bus, *, samples: SampleStore, history: HasRules
+        self, site: _StoreCalls, settings: CollectorSettings, bus: Bus, *, samples: SampleStore, history: HasRules
     ) -> None:
         store, calls, holder = site.store, site.calls, site.lease.holder
         self._site = site

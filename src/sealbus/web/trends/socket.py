@@ -27,8 +27,8 @@ from sealbus.web.http.problems import CONTENT_TYPE, TOKEN_CHALLENGE, problem_bod
 from sealbus.web.trends.conversation import Conversation
 from sealbus.web.trends.handshake import Denied
 from sealbus.web.trends.live_clients import CloseCode, LiveClient
+from sealbus.web.trends.live_service import LiveService, running_service
 from sealbus.web.trends.messages import MOST_MESSAGE_BYTES, SUBPROTOCOL, Problem, encode, parse_message
-from sealbus.web.trends.service import LiveService, running_service
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
