@@ -1,8 +1,8 @@
 """The ASGI application in front of Django, for checks that Django cannot make or makes too late.
 
 In this order: host and proxy (`host_policy`), the body (`bodies`), a free worker thread (`lanes`); then Django answers.
-Every response gets the security headers of the site (`headers`) and is counted. Handshakes of sockets pass the same host
-and proxy policy and go to the live side.
+Every HTTP response gets the security headers of the site (`headers`) and is counted. Handshakes of sockets pass the same
+host and proxy policy and go to the live side.
 """
 
 from __future__ import annotations

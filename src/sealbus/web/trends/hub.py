@@ -1,6 +1,6 @@
 """The current values in one web process: received from the bus once, for all clients of this process.
 
-    bus --live--> LatestValues --touch--> followers        snapshot: at the start, after a gap, after silence
+    bus --live--> LatestValues --touch--> followers        snapshot: when `snapshot_need` says so
 
 The state says how live they are; clients are sent it:
 
@@ -12,7 +12,7 @@ The state says how live they are; clients are sent it:
 | cut-off | not connected | unknown | become stale; newer ones come from history, a few seconds late |
 
 While the state is live, the quality is the collector's. Otherwise values become stale by `freshness`: a value without
-news is never fresh. A gap in the messages is closed by a snapshot; `snapshot_need` says when one is due.
+news is never fresh.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`/ws/live`: one live socket from handshake to close, as an ASGI application.
 
-    handshake -> entry (refused: an HTTP answer) -> accept -> reader | writer | ended from outside -> close
+    handshake -> `handshake.admit` (refused: HTTP answer) -> accept -> reader | writer | ended from outside -> close
 
 The reader answers each message before it takes the next, so a client that sends faster than it reads slows only itself.
 The writer sends what is due, at most five times a second, and only when the transport has room: a value that changes

@@ -54,7 +54,7 @@ class CommandQuerySet(models.QuerySet["Command"]):
         return self.filter(state__in=_OPEN)
 
     def claimable(self) -> CommandQuerySet:
-        """Those that a collector may claim."""
+        """Those that a collector may claim. Not those that wait for approval."""
         return self.filter(state__in=[CommandState.REQUESTED, CommandState.APPROVED])
 
     def overdue(self, now: datetime.datetime) -> CommandQuerySet:
@@ -62,7 +62,7 @@ class CommandQuerySet(models.QuerySet["Command"]):
         return self.filter(state__in=_CAN_EXPIRE, deadline__lte=now)
 
     def held_by(self, holder: str) -> CommandQuerySet:
-        """Those that this collector executes."""
+        """Those that this holder has claimed and not ended."""
         return self.filter(state__in=_HELD, claimed_by=holder)
 
     def compare_and_swap(self, command: Command, to: CommandState, **fields: Any) -> bool:
@@ -101,7 +101,7 @@ class Command(models.Model):
     deadline = models.DateTimeField()
     state = models.CharField(max_length=16, choices=STATE_CHOICES, default=CommandState.REQUESTED.value)
     claimed_by = models.CharField(max_length=100, blank=True)
-    """The id of the collector."""
+    """The holder of the lease that claimed it: ID@HOST-HASH."""
     claimed_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     """Of a write: committed before its bytes go on the wire."""

@@ -5,7 +5,8 @@
 * What the collector receives is built from the configuration as it is now.
 * A write is recorded as `sent`, in the audit too, before the collector may put it on the wire (`record_sent`). So the
   state proves what a collector that died had done: `claimed` was not sent, `sent` may have been.
-* The end of every command is audited in the name of the account that requested it.
+* The end of every command is audited in the name of the account that requested it. Only a withdrawal before the claim
+  ends a command elsewhere (`withdraw_command`), in the name of the user who withdraws.
 """
 
 from __future__ import annotations
