@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from sealbus.plant import (
+    CommandKind,
     CommandProgress,
     CommandResult,
     CommandState,
@@ -27,9 +28,10 @@ from sealbus.web.accounts.models import Assignment, User
 from sealbus.web.audit.models import Entry
 from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices import services
-from sealbus.web.devices.models import Command
+from sealbus.web.devices.models import Command, Connection
 from sealbus.web.devices.views import commands as command_views
-from web.people import ALL_ACTIONS, a_token, a_user, signed_in
+from sealbus.web.errors import TooMany
+from web.people import ALL_ACTIONS, a_subject, a_token, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_tag
 
 if TYPE_CHECKING:
@@ -231,6 +233,21 @@ def test_a_scan_is_no_port_scanner(engineer: APIClient) -> None:
     assert 0 < int(more.headers["Retry-After"]) <= 60
     Command.objects.update(requested_at=timezone.now() - datetime.timedelta(minutes=2))
     _ask(engineer, f"connections/{a_connection('later').pk}/scan-units")
+
+
+def test_the_limit_of_a_kind_counts_that_kind_alone() -> None:
+    subject = a_subject(a_user("anna", *ALL_ACTIONS))
+
+    def batch(scans: int, tests: int) -> list[services.CommandRequest]:
+        kinds = [CommandKind.SCAN_UNITS] * scans + [CommandKind.TEST] * tests
+        start = Connection.objects.count()
+        lines = [a_connection(f"line {start + number}") for number in range(len(kinds))]
+        return [services.CommandRequest(kind=kind, about=line) for kind, line in zip(kinds, lines, strict=True)]
+
+    services.request_commands(requests=batch(5, 4), subject=subject)
+    with pytest.raises(TooMany):
+        services.request_commands(requests=batch(2, 0), subject=subject)
+    services.request_commands(requests=batch(1, 9), subject=subject)
 
 
 def test_the_queue_is_bounded(engineer: APIClient) -> None:
