@@ -432,7 +432,7 @@ def test_a_history_that_is_away_is_503_and_no_error_of_ours(
     viewer: Any, tag: models.Tag, path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lost = open_history(f"sqlite:///{tmp_path / 'nowhere' / 'h.sqlite3'}", rules=HistoryRules(), read_only=True)
-    for module in ("views", "services", "current_values"):
+    for module in ("views", "exporting", "current_values"):
         monkeypatch.setattr(f"sealbus.web.trends.{module}.history", lambda: lost)
     response = viewer.get(f"/api/v1/{path.format(tag=tag.pk)}{RANGE}")
     assert response.status_code == 503, response.content
