@@ -86,8 +86,8 @@ def sent(user: User) -> Command:
     return command
 
 
-def finish(command: Command, state: CommandState, worker: str = "main@one") -> bool:
-    return services.finish_command(worker, CommandResult(id=command.pk, state=state, reason="so it was"))
+def finish(command: Command, state: CommandState, holder: str = "main@one") -> bool:
+    return services.finish_command(holder, CommandResult(id=command.pk, state=state, reason="so it was"))
 
 
 def state_of(command: Command) -> str:

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from sealbus.plant import (
+    CommandKind,
     CommandProgress,
     CommandResult,
     CommandState,
@@ -28,9 +29,10 @@ from sealbus.web.audit.models import Entry
 from sealbus.web.coordination import leases
 from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices import services
-from sealbus.web.devices.models import Command
+from sealbus.web.devices.models import Command, Connection
 from sealbus.web.devices.views import commands as command_views
-from web.people import ALL_ACTIONS, a_token, a_user, signed_in
+from sealbus.web.errors import TooMany
+from web.people import ALL_ACTIONS, a_subject, a_token, a_user, signed_in
 from web.plant_rows import a_connection, a_device, a_group, a_tag
 
 if TYPE_CHECKING:
@@ -57,17 +59,17 @@ def _ask(client: APIClient, path: str, body: Any = None) -> int:
     return int(answer.json()["id"])
 
 
-def _claimed(worker: str = "main@one") -> list[Any]:
-    return list(services.claim_commands(worker, 10))
+def _claimed(holder: str = "main@one") -> list[Any]:
+    return list(services.claim_commands(holder, 10))
 
 
-def _finish(command_id: int, worker: str = "main@one", **fields: Any) -> bool:
+def _finish(command_id: int, holder: str = "main@one", **fields: Any) -> bool:
     result = CommandResult(id=command_id, **{"state": CommandState.DONE} | fields)
-    return services.finish_command(worker, result)
+    return services.finish_command(holder, result)
 
 
-def _progress(command_id: int, done: int, total: int, text: str = "", worker: str = "main@one") -> bool:
-    return services.note_progress(worker, CommandProgress(id=command_id, done=done, total=total, text=text))
+def _progress(command_id: int, done: int, total: int, text: str = "", holder: str = "main@one") -> bool:
+    return services.note_progress(holder, CommandProgress(id=command_id, done=done, total=total, text=text))
 
 
 def test_each_kind_of_command_reaches_the_collector_as_its_struct(engineer: APIClient) -> None:
@@ -145,8 +147,8 @@ def test_a_command_is_claimed_once(engineer: APIClient) -> None:
     command_id = _ask(engineer, f"connections/{a_connection().pk}/test")
     assert [command.id for command in _claimed("main@one")] == [command_id]
     assert _claimed("main@two") == []
-    assert not _progress(command_id, 1, 1, worker="main@two")
-    assert not _finish(command_id, worker="main@two")
+    assert not _progress(command_id, 1, 1, holder="main@two")
+    assert not _finish(command_id, holder="main@two")
     assert _finish(command_id)
 
 
@@ -238,6 +240,21 @@ def test_a_scan_is_no_port_scanner(engineer: APIClient) -> None:
     assert 0 < int(more.headers["Retry-After"]) <= 60
     Command.objects.update(requested_at=timezone.now() - datetime.timedelta(minutes=2))
     _ask(engineer, f"connections/{a_connection('later').pk}/scan-units")
+
+
+def test_the_limit_of_a_kind_counts_that_kind_alone() -> None:
+    subject = a_subject(a_user("anna", *ALL_ACTIONS))
+
+    def batch(scans: int, tests: int) -> list[services.CommandRequest]:
+        kinds = [CommandKind.SCAN_UNITS] * scans + [CommandKind.TEST] * tests
+        start = Connection.objects.count()
+        lines = [a_connection(f"line {start + number}") for number in range(len(kinds))]
+        return [services.CommandRequest(kind=kind, about=line) for kind, line in zip(kinds, lines, strict=True)]
+
+    services.request_commands(requests=batch(5, 4), subject=subject)
+    with pytest.raises(TooMany):
+        services.request_commands(requests=batch(2, 0), subject=subject)
+    services.request_commands(requests=batch(1, 9), subject=subject)
 
 
 def test_the_queue_is_bounded(engineer: APIClient) -> None:

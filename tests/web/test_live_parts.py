@@ -1,4 +1,4 @@
-"""The pure parts of the live side: which sample replaces which, when a value is stale, when a snapshot is due, bounds."""
+"""The parts of the live side: which sample replaces which, when a value is stale or a snapshot due, who sees what."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from sealbus.plant import stale_after_s
 from sealbus.samples import US_PER_S, Quality, Reason, Sample
 from sealbus.web.access.actions import Action
 from sealbus.web.access.subject import Rights
+from sealbus.web.devices.models import Device, Tag
 from sealbus.web.trends.catalog import Catalog, CatalogTag
 from sealbus.web.trends.followers import Follower, Followers
 from sealbus.web.trends.freshness import judged
 from sealbus.web.trends.latest import LatestValues
+from sealbus.web.trends.queries import load_catalog
 from sealbus.web.trends.snapshot_need import SnapshotNeed
+from web.people import a_subject, a_user
+from web.plant_rows import a_connection, a_device, a_group, a_tag
 
 NOW_US = 1_700_000_000 * US_PER_S
 
@@ -123,6 +127,27 @@ def test_rights_limit_the_visible_tags_and_devices(pairs: set[tuple[Action, int 
     assert chosen.tags == seen
     assert set(chosen.refused_tags) == {10, 20, 99} - seen
     assert 99 in chosen.refused_devices
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("actions", "group"),
+    [((Action.VIEW,), "mine"), ((Action.VIEW,), None), ((Action.WRITE, Action.CONFIGURE), None), ((), None)],
+)
+def test_a_socket_shows_the_tags_and_devices_that_visible_to_leaves(
+    actions: tuple[Action, ...], group: str | None
+) -> None:
+    mine, theirs = a_group("mine"), a_group("theirs")
+    of_theirs = a_connection("theirs", group=theirs)
+    devices = [a_device("one", group=mine, connection=of_theirs), a_device("two", group=theirs)]
+    tags = [a_tag(device).pk for device in devices]
+    subject = a_subject(a_user("anna", *actions, group=a_group(group) if group else None))
+    chosen = load_catalog().choose(subject.rights, tags, [device.pk for device in devices])
+    seen = set(Tag.objects.visible_to(subject).values_list("pk", flat=True))
+    assert chosen.tags == seen
+    assert set(chosen.refused_tags) == set(tags) - seen
+    seen_devices = set(Device.objects.visible_to(subject).values_list("pk", flat=True))
+    assert set(chosen.refused_devices) == {device.pk for device in devices} - seen_devices
 
 
 def _is_due(need: SnapshotNeed) -> bool:

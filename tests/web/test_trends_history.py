@@ -44,7 +44,7 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History
     for module in (current_values, store):
         monkeypatch.setattr(module, "history", lambda: read)
     monkeypatch.setattr("sealbus.web.trends.views.history", lambda: read)
-    monkeypatch.setattr("sealbus.web.trends.services.history", lambda: read)
+    monkeypatch.setattr("sealbus.web.trends.exporting.history", lambda: read)
     yield opened
     read.close()
     opened.close()
@@ -432,7 +432,7 @@ def test_an_unavailable_history_is_503_and_not_an_internal_error(
     viewer: Any, tag: models.Tag, path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lost = open_history(f"sqlite:///{tmp_path / 'nowhere' / 'h.sqlite3'}", rules=HistoryRules(), read_only=True)
-    for module in ("views", "services", "current_values"):
+    for module in ("views", "exporting", "current_values"):
         monkeypatch.setattr(f"sealbus.web.trends.{module}.history", lambda: lost)
     response = viewer.get(f"/api/v1/{path.format(tag=tag.pk)}{RANGE}")
     assert response.status_code == 503, response.content

@@ -63,29 +63,29 @@ class CollectorSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Site:
+class _StoreCalls:
     """The store and its threads, for as long as the process runs."""
 
-    store: CollectorStore
-    calls: StoreThread
-    intake: StoreThread
+    site: CollectorStore
+    thread: StoreThread
+    records_thread: StoreThread
     lease: Lease
 
 
 async def run_collector(
-    store: CollectorStore, settings: CollectorSettings, *, stopped: asyncio.Event, report: Callable[[str], None]
+    site: CollectorStore, settings: CollectorSettings, *, stopped: asyncio.Event, report: Callable[[str], None]
 ) -> None:
     """Collect until `stopped`. `report` gets lines for people; the last of the start begins with "listening on ".
 
     Raises ConfigError for a part that cannot start; later failures are logged and tried again.
     """
     with ThreadPoolExecutor(1, "collect-site") as one, ThreadPoolExecutor(1, "collect-records") as other:
-        calls = StoreThread(one)
-        lease = Lease(store, calls, settings.collector_id, holder_name(settings.collector_id, settings.home))
-        site = _Site(store, calls, StoreThread(other), lease)
+        thread = StoreThread(one)
+        lease = Lease(site, thread, settings.collector_id, holder_name(settings.collector_id, settings.home))
+        calls = _StoreCalls(site, thread, StoreThread(other), lease)
         while await lease.acquire(stopped, settings.timing.lease_retry_s, report):
             try:
-                await _collect(site, settings, stopped, report)
+                await _collect(calls, settings, stopped, report)
             except LeaseLost as lost:
                 _log.error("%s is the collector of this site now; this process waits", lost.holder)
             else:
@@ -93,20 +93,20 @@ async def run_collector(
 
 
 async def _collect(
-    site: _Site, settings: CollectorSettings, stopped: asyncio.Event, report: Callable[[str], None]
+    calls: _StoreCalls, settings: CollectorSettings, stopped: asyncio.Event, report: Callable[[str], None]
 ) -> None:
     """Collect while this process holds the lease."""
     history = open_history(settings.history, rules=HistoryRules(zone=settings.time_zone))
     writer = HistoryWriter(history, settings.home / "spool")
     try:
         async with open_bus(settings.bus, folder=settings.bus_folder, is_hub=True) as bus:
-            run = _Run(site, settings, bus, samples=writer, history=history)
-            site.store.carry_hints(bus.publish)
+            run = _Run(calls, settings, bus, samples=writer, history=history)
+            calls.site.carry_hints(bus.publish)
             try:
                 report(f"listening on {settings.bus}")
                 await run.until(stopped)
             finally:
-                site.store.carry_hints(None)
+                calls.site.carry_hints(None)
     finally:
         await asyncio.to_thread(writer.close)
         history.close()
@@ -116,15 +116,15 @@ class _Run:
     """The parts between one grant of the lease and its end."""
 
     def __init__(
-        self, site: _Site, settings: CollectorSettings, bus: Bus, *, samples: SampleStore, history: HasRules
+        self, calls: _StoreCalls, settings: CollectorSettings, bus: Bus, *, samples: SampleStore, history: HasRules
     ) -> None:
-        store, calls, holder = site.store, site.calls, site.lease.holder
-        self._site = site
+        site, thread, holder = calls.site, calls.thread, calls.lease.holder
+        self._calls = calls
         self._bus = bus
         self._timing = settings.timing
         self._live = LivePublisher(bus, settings.collector_id)
         open_ids: set[int] = set()
-        self._reports = CommandReports(store, calls, holder, open_ids)
+        self._reports = CommandReports(site, thread, holder, open_ids)
         self._engine = PollingEngine(
             EnginePorts(
                 store=samples,
@@ -134,12 +134,12 @@ class _Run:
                 identities=settings.home / "identities",
             )
         )
-        intake = CommandIntake(
-            store, calls, self._engine, collector_id=settings.collector_id, holder=holder, open_ids=open_ids
+        commands = CommandIntake(
+            site, thread, self._engine, collector_id=settings.collector_id, holder=holder, open_ids=open_ids
         )
-        plans = PlanSync(store, calls, engine=self._engine, history=history)
-        self._versions = VersionWatch(store, calls, load_plan=plans.load, take_commands=intake.take)
-        self._records = RecordsIntake(store, site.intake, settings.records)
+        plans = PlanSync(site, thread, engine=self._engine, history=history)
+        self._versions = VersionWatch(site, thread, load_plan=plans.load, take_commands=commands.take)
+        self._records = RecordsIntake(site, calls.records_thread, settings.records)
         serve_requests(bus, settings.collector_id, self._engine)
 
     async def until(self, stopped: asyncio.Event) -> None:
@@ -168,10 +168,10 @@ class _Run:
             "versions": self._versions.run(timing.versions_s),
             "command reports": self._reports.run(timing.results_retry_s),
             "keepalive": self._live.keep_alive(),
-            "lease": self._site.lease.keep(timing.lease_renew_s),
+            "lease": self._calls.lease.keep(timing.lease_renew_s),
             "records": self._records.take(timing.records_s),
             "audit": self._records.maintain_audit(timing.audit_s),
         }
-        if (forwarding := self._site.store.forwarding()) is not None:
+        if (forwarding := self._calls.site.forwarding()) is not None:
             work["syslog"] = forwarding
         return work

@@ -1,16 +1,7 @@
 """Errors of the site's domain. Services raise these, and nothing of REST, HTML or Django.
 
-Each surface words them in one table of its own: `web.http.rest_errors` (problem documents), `web.config.error_pages`
-(pages) and `web.config.shell` (exit status). `code` is stable and for programs; the text is for the user.
-
-| error | meaning | REST and pages | shell |
-| --- | --- | --- | --- |
-| Invalid | a value that was sent cannot be used; `problems` names each member at fault | 400 | 2 |
-| Forbidden | the caller lacks the right, or the secret is not valid | 403 | 2 |
-| NotFound | the object does not exist, or is not visible to the caller: the answer is the same | 404 | 2 |
-| Conflict | the request is valid, but not in the present state | 409 | 2 |
-| TooMany | a limit is used up; possible again in `wait_s` seconds | 429 | 1 |
-| Unavailable | something that the site needs does not answer now; try again in `wait_s` seconds | 503 | 1 |
+Each surface words them at one place: `web.http.rest_errors` (problem documents), `web.config.error_pages` (pages, with the
+same status) and `web.config.shell` (exit status). `code` is stable and for programs; the text is for the user.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 It is a middleware, so that no view can leave it out: a view that declares no requirement answers 403 and is logged as a
 fault of the program. It runs behind the middleware that sets `request.subject`. A refusal is sent to the signal `refused`,
 which the audit records, and answered by the view named in GATE_REFUSAL_VIEW, in the words of the surface that was asked.
-Sockets do not pass through middleware: `trends.entry` calls `Requirement.judge` itself, and the matrix test covers them.
+Sockets do not pass through middleware: `trends.handshake` calls `Requirement.judge` itself, and the matrix test covers them.
 """
 
 from __future__ import annotations

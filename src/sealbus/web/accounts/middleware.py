@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.utils import timezone
 
-from sealbus.web.accounts.subjects import of_request
+from sealbus.web.accounts.subjects import subject_of_request
 from sealbus.web.http.problems import problem
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class SubjectMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Set it, and pass on."""
-        subject = of_request(request, address_of(request))
+        subject = subject_of_request(request, address_of(request))
         request.subject = subject  # type: ignore[attr-defined]  # ours
         if subject.is_token:
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # no cookie is used for this request

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "EMERGENCY_KEY",
     "from_token",
-    "of_request",
     "rights_of",
+    "subject_of_request",
     "subject_of_token",
     "subject_of_user",
     "used_second_factor",
@@ -92,7 +92,7 @@ def from_token(secret: str, *, address: str) -> Subject:
     return subject
 
 
-def of_request(request: HttpRequest, address: str) -> Subject:
+def subject_of_request(request: HttpRequest, address: str) -> Subject:
     """The subject of a request: of its token if it sends one, else of its session. With an invalid token it is nobody,
     even if there is a session.
     """

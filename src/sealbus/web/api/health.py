@@ -24,7 +24,7 @@ from sealbus.plant import COLLECTOR_LEASE, name_of_collector
 from sealbus.web.audit.chain_state import head_problem
 from sealbus.web.coordination import leases
 from sealbus.web.coordination.probes import ADVISORIES, PROBES
-from sealbus.web.trends.service import running_service
+from sealbus.web.trends.live_service import running_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from sealbus.web.audit.checkpoints import note_head
 from sealbus.web.audit.forwarding import keep_forwarding
 from sealbus.web.audit.takeover import take_records
 from sealbus.web.coordination import hints, leases
-from sealbus.web.coordination.models import Version
+from sealbus.web.coordination.versions import read_versions
 from sealbus.web.devices import queries
 from sealbus.web.devices.services import collector
 
@@ -58,7 +58,7 @@ def _on_database(work: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
 
 
 class CollectorStore:
-    """Use it after `boot`. The methods are described at `collector.CollectorStore`."""
+    """Implements `collector.CollectorStore`, where the methods are described. Use it after `boot`."""
 
     @property
     def environment(self) -> Environment:
@@ -79,8 +79,8 @@ class CollectorStore:
     @_on_database
     def versions(self) -> SiteVersions:
         """The numbers now."""
-        numbers = dict(Version.objects.filter(name__in=self.hint_topics).values_list("name", "number"))
-        return SiteVersions(plan=numbers.get(_PLAN, 0), commands=numbers.get(_COMMANDS, 0))
+        plan, commands = read_versions(_PLAN, _COMMANDS)
+        return SiteVersions(plan=plan, commands=commands)
 
     @_on_database
     def plan(self) -> Plan:

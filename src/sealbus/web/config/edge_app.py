@@ -1,8 +1,8 @@
 """The ASGI application in front of Django, for checks that Django cannot make or makes too late.
 
 In this order: host and proxy (`host_policy`), the body (`bodies`), a free worker thread (`lanes`); then Django answers.
-Every response gets the security headers of the site (`headers`) and is counted. Handshakes of sockets pass the same host
-and proxy policy and go to the live side.
+Every HTTP response gets the security headers of the site (`headers`) and is counted. Handshakes of sockets pass the same
+host and proxy policy and go to the live side.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ class EdgeApp:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """The ASGI interface."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
         elif scope["type"] == "websocket":
             await self._serve_socket(scope, receive, self._socket_sender(send))
         elif scope["type"] == "http":
             await self._serve_http(scope, receive, self._sender(send))
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         async with running_parts(self._live_limits):
             await send({"type": "lifespan.startup.complete"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sealbus.web.trends.service import live_service
+from sealbus.web.trends.live_service import live_service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

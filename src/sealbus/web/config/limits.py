@@ -1,4 +1,6 @@
-"""The deadlines of the web server, in one place. The defaults are those of production.
+"""The deadlines of HTTP and, in `live`, of live sockets. The defaults are those of production.
+
+Bounds of threads and queues are not here: they are constants beside their use.
 
 `run_server` takes them as an argument, so that a test gives short ones to a server of its own. No setting, option or
 environment variable changes them: an operator cannot weaken the server by accident.

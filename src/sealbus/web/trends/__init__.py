@@ -3,7 +3,7 @@
     bus --> LiveHub (latest values, state) --> Conversation --> socket
     history --> views, exports
 
-It refuses to change anything: the only thing that it writes is the audit record of an export.
+It refuses to change anything: the only thing that it writes is the audit entry of an export.
 """
 
 __all__: list[str] = []

@@ -2,6 +2,9 @@
 
 It is loaded again whenever the plan has changed, never modified. Archived tags are not in it: they are not collected. A
 tag that the client may not see is answered like one that does not exist.
+
+`Catalog.choose` states the rule of `visible_to` again, because a socket chooses without the database. A test in
+`tests/web/test_live_parts.py` compares the two: a change of one is a change of both.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.http.authentication import rest_subject
 from sealbus.web.http.strict import Strict, query_of
-from sealbus.web.trends.service import running_service
+from sealbus.web.trends.live_service import running_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from sealbus.history import HistoryUnavailable
 from sealbus.plant import stale_after_s
 from sealbus.web.trends.freshness import judged
 from sealbus.web.trends.hub import LiveState
-from sealbus.web.trends.service import running_service
+from sealbus.web.trends.live_service import running_service
 from sealbus.web.trends.store import history
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from sealbus.web.access.actions import Action
 from sealbus.web.access.gate import refused
 from sealbus.web.access.requirement import Requirement, Verdict, may
 from sealbus.web.accounts.middleware import address_of
-from sealbus.web.accounts.subjects import of_request
+from sealbus.web.accounts.subjects import subject_of_request
 from sealbus.web.coordination.versions import read_version
 from sealbus.web.http.problems import REFUSALS
 
@@ -70,7 +70,7 @@ def admit(scope: Any) -> Admitted | Denied:
     rights_version = read_version("rights")
     request = _request(scope)
     address = address_of(request)
-    subject = of_request(request, address)
+    subject = subject_of_request(request, address)
     verdict = LIVE.judge(subject)
     if subject.is_signed_in and not subject.is_token and not _is_from_own_page(request):
         return _deny(Denied(HTTPStatus.FORBIDDEN, "foreign-origin", subject), request, Verdict.REFUSED)

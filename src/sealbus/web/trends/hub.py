@@ -1,6 +1,6 @@
 """The current values in one web process: received from the bus once, for all clients of this process.
 
-    bus --live--> LatestValues --touch--> followers        snapshot: at the start, after a gap, after silence
+    bus --live--> LatestValues --touch--> followers        snapshot: when `snapshot_need` says so
 
 The state shows how current they are; it is sent to the clients:
 
@@ -11,8 +11,8 @@ The state shows how current they are; it is sent to the clients:
 | silent | connected | no message | become stale, each after its own time |
 | cut-off | not connected | unknown | become stale; newer ones come from history, a few seconds late |
 
-While the state is live, the quality is the collector's. Otherwise values become stale by `freshness`: an old value
-is never fresh. A gap in the messages is closed by a snapshot; `snapshot_need` decides when one is due.
+While the state is live, the quality is the collector's. Otherwise values become stale by `freshness`: an old value is never
+fresh. `snapshot_need` decides when a snapshot is due.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`/ws/live`: one live socket from handshake to close, as an ASGI application.
 
-    handshake -> entry (refused: an HTTP answer) -> accept -> reader | writer | ended from outside -> close
+    handshake -> `handshake.admit` (refused: HTTP answer) -> accept -> reader | writer | ended from outside -> close
 
 The reader answers each message before it takes the next, so a client that sends faster than it reads slows only itself.
 The writer sends what is due, at most five times a second, and only when the transport has room: a value that changes
@@ -27,8 +27,8 @@ from sealbus.web.http.problems import CONTENT_TYPE, TOKEN_CHALLENGE, problem_bod
 from sealbus.web.trends.conversation import Conversation
 from sealbus.web.trends.handshake import Denied
 from sealbus.web.trends.live_clients import CloseCode, LiveClient
+from sealbus.web.trends.live_service import LiveService, running_service
 from sealbus.web.trends.messages import MOST_MESSAGE_BYTES, SUBPROTOCOL, Problem, encode, parse_message
-from sealbus.web.trends.service import LiveService, running_service
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

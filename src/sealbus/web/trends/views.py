@@ -18,8 +18,8 @@ from sealbus.web.http.streams import streamed
 from sealbus.web.http.strict import query_of
 from sealbus.web.trends import parameters, responses, serializers
 from sealbus.web.trends.current_values import current_values
+from sealbus.web.trends.exporting import export_history
 from sealbus.web.trends.queries import NamedTag, find_tags, find_values
-from sealbus.web.trends.services import export_history
 from sealbus.web.trends.store import history
 
 if TYPE_CHECKING:

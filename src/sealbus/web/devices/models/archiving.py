@@ -40,7 +40,7 @@ class ArchivableQuerySet(models.QuerySet[_Row]):
         return self.exclude(LIVE)
 
     def visible_to(self, subject: Subject) -> Self:
-        """The rows that the subject may see. Every surface asks this and nothing else: API, sockets and exports."""
+        """The rows that the subject may see. API and exports ask this; sockets ask `trends.catalog`, by the same rule."""
         found: Self = visible(self, subject, self.model.group_path)
         return found
 

@@ -28,7 +28,7 @@ KIND_CHOICES = [(kind.value, kind.value) for kind in CommandKind]
 STATE_CHOICES = [(state.value, state.value) for state in CommandState]
 
 _OPEN = [state.value for state in CommandState if state not in FINAL_STATES]
-_UNCLAIMED = [CommandState.REQUESTED.value, CommandState.WAITING.value, CommandState.APPROVED.value]
+_CAN_EXPIRE = [CommandState.REQUESTED.value, CommandState.WAITING.value, CommandState.APPROVED.value]
 _HELD = [CommandState.CLAIMED.value, CommandState.SENT.value]
 _AFTER_SENT = [state.value for state in CommandState if state in next_states(CommandState.SENT, CommandKind.WRITE)]
 _OF_READINGS = [
@@ -53,17 +53,17 @@ class CommandQuerySet(models.QuerySet["Command"]):
         """Those that have not ended."""
         return self.filter(state__in=_OPEN)
 
-    def unclaimed(self) -> CommandQuerySet:
-        """Those that a collector may claim."""
+    def claimable(self) -> CommandQuerySet:
+        """Those that a collector may claim. Not those that wait for approval."""
         return self.filter(state__in=[CommandState.REQUESTED, CommandState.APPROVED])
 
     def overdue(self, now: datetime.datetime) -> CommandQuerySet:
         """Those that no collector claimed by their deadline."""
-        return self.filter(state__in=_UNCLAIMED, deadline__lte=now)
+        return self.filter(state__in=_CAN_EXPIRE, deadline__lte=now)
 
-    def held_by(self, worker: str) -> CommandQuerySet:
-        """Those that this collector executes."""
-        return self.filter(state__in=_HELD, claimed_by=worker)
+    def held_by(self, holder: str) -> CommandQuerySet:
+        """Those that this holder has claimed and not ended."""
+        return self.filter(state__in=_HELD, claimed_by=holder)
 
     def compare_and_swap(self, command: Command, to: CommandState, **fields: Any) -> bool:
         """Move a command of these rows from the state that was read to another, with what goes with it.
@@ -101,7 +101,7 @@ class Command(models.Model):
     deadline = models.DateTimeField()
     state = models.CharField(max_length=16, choices=STATE_CHOICES, default=CommandState.REQUESTED.value)
     claimed_by = models.CharField(max_length=100, blank=True)
-    """The id of the collector."""
+    """The holder of the lease that claimed it: ID@HOST-HASH."""
     claimed_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     """Of a write: committed before its bytes go on the wire."""

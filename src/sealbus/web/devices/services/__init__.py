@@ -1,4 +1,4 @@
-"""Changes: each function checks the right and makes the change and its audit record in one transaction.
+"""Changes: each function checks the right and makes the change and its audit entry in one transaction.
 
 The functions of `services.collector` are called by the collector process, and take and return structs of `plant`.
 """

@@ -1,8 +1,8 @@
-"""Writing a row with its audit record, in one transaction. Used by every service that changes configuration.
+"""Writing a row with its audit entry, in one transaction. Used by every service that changes configuration.
 
 A change is a compare-and-swap on `version`, so of two users who edit the same row the second one gets a conflict. The
-audit keeps the members that changed, with their old and new values. Services ask `differing` before they begin: a change
-that changes nothing bumps no version and leaves no audit record.
+audit keeps the fields that changed, with their old and new values. Services ask `differing` before they begin: a change
+that changes nothing bumps no version and leaves no audit entry.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def storable(value: Any) -> Any:
 
 
 def detail_of(row: Model) -> dict[str, Any]:
-    """All members of a row that a user can set."""
+    """All fields of a row that a user can set."""
     fields = (field for field in row._meta.concrete_fields if field.name not in _LEFT_OUT)
     return {field.name: field.value_from_object(row) for field in fields}
 
@@ -75,7 +75,7 @@ def insert(row: Model, *, subject: Subject) -> None:
 
 
 def differing(row: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The members whose value differs from that of the row. `version` among the fields is the one that the caller read.
+    """The fields whose value differs from that of the row. `version` among them is the one that the caller read.
 
     Conflict: another user has changed the row since.
     """
@@ -85,7 +85,7 @@ def differing(row: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def alter(row: Any, new: Mapping[str, Any], *, subject: Subject) -> None:
-    """Store the members that differ. Conflict: another user has changed the row since, or the new name is taken."""
+    """Store the fields that differ. Conflict: another user has changed the row since, or the new name is taken."""
     old = {name: storable(getattr(row, name)) for name in new}
     with _named_once(row), transaction.atomic():
         compare_and_swap(row, new)

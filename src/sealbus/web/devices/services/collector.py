@@ -5,7 +5,8 @@
 * What the collector receives is built from the configuration as it is now.
 * A write is recorded as `sent`, in the audit too, before the collector may put it on the wire (`record_sent`). So the
   state proves what a collector that died had done: `claimed` was not sent, `sent` may have been.
-* The end of every command is audited in the name of the account that requested it.
+* The end of every command is audited in the name of the account that requested it. Only a withdrawal before the claim
+  ends a command elsewhere (`withdraw_command`), in the name of the user who withdraws.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class _NotPossible(Exception):
     """Why a command that was claimed is not given to the collector."""
 
 
-def claim_commands(worker: str, limit: int) -> list[plant.Command]:
+def claim_commands(holder: str, limit: int) -> list[plant.Command]:
     """Up to `limit` commands for this collector, the oldest first.
 
     Those past their deadline become expired. Those that are not possible, or not allowed any more, become refused. A
@@ -72,33 +73,33 @@ def claim_commands(worker: str, limit: int) -> list[plant.Command]:
     claimed: list[plant.Command] = []
     last_id = 0
     while len(claimed) < limit:
-        waiting = list(Command.objects.unclaimed().filter(pk__gt=last_id).order_by("id")[: limit - len(claimed)])
+        waiting = list(Command.objects.claimable().filter(pk__gt=last_id).order_by("id")[: limit - len(claimed)])
         if not waiting:
             break
         last_id = waiting[-1].pk
-        claimed += [found for command in waiting if (found := _claim(command, worker)) is not None]
+        claimed += [found for command in waiting if (found := _claim(command, holder)) is not None]
     return claimed
 
 
-def note_progress(worker: str, progress: CommandProgress) -> bool:
+def note_progress(holder: str, progress: CommandProgress) -> bool:
     """Store the progress of a command. False: stop it, it was withdrawn or is not this collector's any more."""
-    rows = Command.objects.held_by(worker).filter(pk=progress.id)
+    rows = Command.objects.held_by(holder).filter(pk=progress.id)
     noted = rows.update(
         done=max(0, progress.done), total=max(0, progress.total), progress_text=clean(progress.text)[:_LONGEST_TEXT]
     )
     return bool(noted) and not rows.filter(withdraw_requested_at__isnull=False).exists()
 
 
-def record_sent(worker: str, command_id: int) -> bool:
+def record_sent(holder: str, command_id: int) -> bool:
     """Record a claimed write as sent. The collector may put it on the wire only if this returned true.
 
     False: it was withdrawn, its deadline has passed, or another collector holds the lease or the command.
     """
     now = timezone.now()
     with transaction.atomic():
-        lease = Lease.objects.select_for_update().filter(holder=worker)
+        lease = Lease.objects.select_for_update().filter(holder=holder)
         rows = Command.objects.filter(
-            pk=command_id, claimed_by=worker, withdraw_requested_at__isnull=True, deadline__gt=now
+            pk=command_id, claimed_by=holder, withdraw_requested_at__isnull=True, deadline__gt=now
         )
         command = with_targets(rows.filter(state=CommandState.CLAIMED, kind=CommandKind.WRITE)).first()
         if lease.first() is None or command is None:
@@ -111,15 +112,15 @@ def record_sent(worker: str, command_id: int) -> bool:
     return True
 
 
-def withdrawn_commands(worker: str) -> list[int]:
+def withdrawn_commands(holder: str) -> list[int]:
     """The commands of this collector that are to be stopped, because a user withdrew them."""
-    rows = Command.objects.held_by(worker).filter(withdraw_requested_at__isnull=False)
+    rows = Command.objects.held_by(holder).filter(withdraw_requested_at__isnull=False)
     return list(rows.values_list("pk", flat=True))
 
 
-def finish_command(worker: str, result: CommandResult) -> bool:
+def finish_command(holder: str, result: CommandResult) -> bool:
     """Store the result of a command. False: the command is not this collector's any more, and has its end already."""
-    command = with_targets(Command.objects.held_by(worker).filter(pk=result.id)).first()
+    command = with_targets(Command.objects.held_by(holder).filter(pk=result.id)).first()
     if command is None:
         return False
     state, kind = CommandState(command.state), CommandKind(command.kind)
@@ -156,10 +157,10 @@ def recover_commands(collector_id: str, running: Collection[int] = ()) -> int:
     return ended
 
 
-def _claim(command: Command, worker: str) -> plant.Command | None:
+def _claim(command: Command, holder: str) -> plant.Command | None:
     now = timezone.now()
-    rows = Command.objects.filter(Exists(Lease.objects.filter(holder=worker)), deadline__gt=now)
-    if not rows.compare_and_swap(command, CommandState.CLAIMED, claimed_by=worker, claimed_at=now):
+    rows = Command.objects.filter(Exists(Lease.objects.filter(holder=holder)), deadline__gt=now)
+    if not rows.compare_and_swap(command, CommandState.CLAIMED, claimed_by=holder, claimed_at=now):
         return None
     command = with_targets(Command.objects.filter(pk=command.pk)).get()
     try:

@@ -171,7 +171,8 @@ def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> No
         kinds = _SCANS if kind in _SCANS else (kind,)
         lately = own.filter(kind__in=kinds, requested_at__gt=now - datetime.timedelta(minutes=1))
         times = list(lately.order_by("requested_at").values_list("requested_at", flat=True))
-        if len(times) + len(requests) > _A_MINUTE[kind]:
+        new = sum(request.kind in kinds for request in requests)
+        if len(times) + new > _A_MINUTE[kind]:
             wait_s = 60 - (now - times[0]).total_seconds() if times else 60.0
             raise _too_many(wait_s, "Too many commands of this kind in a minute.")
     if own.open().count() + len(requests) > _MOST_OPEN:

@@ -45,7 +45,7 @@ def create(*, row: _Configured, subject: Subject) -> _Configured:
 
 
 def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> _Configured:
-    """Change members of one. Conflict: it is archived, or was changed meanwhile."""
+    """Change fields of one. Conflict: it is archived, or was changed meanwhile."""
     require(subject, Action.CONFIGURE, *groups_touched(row, fields))
     if row.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
@@ -58,7 +58,7 @@ def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> 
 
 
 def groups_touched(row: _Configured, fields: Mapping[str, Any]) -> set[int | None]:
-    """The groups in which a user needs the right to store this row with these members changed; None stands for all."""
+    """The groups in which a user needs the right to store this row with these fields changed; None stands for all."""
     is_new = row.pk is None
     if isinstance(row, Tag):
         devices = {row.device, fields.get("device", row.device)}

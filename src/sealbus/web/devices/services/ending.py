@@ -1,5 +1,7 @@
 """The end of a command: one compare-and-swap, audited in the name of the account that requested it.
 
+A withdrawal before the claim ends a command in `withdraw_command`, audited in the name of the user who withdraws.
+
 A command that no collector claimed by its deadline has expired, whether a collector runs or not: the collector expires
 such commands before it claims, and the site when a new command is requested or an overdue one is read.
 """

@@ -248,7 +248,7 @@ class _Batch:
         return True
 
     def changes(self) -> Iterator[list[dict[str, Any]]]:
-        """The old and the new members of each row that was changed, for the audit, many in one entry."""
+        """The old and the new values of each row that was changed, for the audit, many in one entry."""
         for start in range(0, len(self._altered), _ROWS_IN_ENTRY):
             yield [
                 {

@@ -57,7 +57,7 @@ class Names:
         return parent, references, problems
 
     def place(self, table: Table, parent: Any) -> dict[str, Any]:
-        """The members of a new row that say where it belongs."""
+        """The fields of a new row that say where it belongs."""
         if table is not Table.TAGS:
             return {"group": parent}
         return {"device": parent, "retention": self.classes.get("standard") or next(iter(self.classes.values()))}

@@ -36,7 +36,7 @@ def create_setting(*, row: _Setting, subject: Subject) -> _Setting:
 
 
 def change_setting(*, row: _Setting, fields: Mapping[str, Any], subject: Subject) -> _Setting:
-    """Change members of one."""
+    """Change fields of one."""
     require(subject, Action.ADMINISTER, None)
     if new := differing(row, fields):
         with transaction.atomic():
