@@ -61,6 +61,8 @@ class Audit:
         self._unsafe_write_without_record = table.unsafe_write_without_record
         self.counters = GatewayCounters()
         self.alarms: dict[str, str] = {}
+        self._not_accepting: dict[str, str] = {}
+        """The listeners that cannot accept, and why. One alarm stands for all of them."""
         self.records = RecordLog.open(
             table.records,
             gateway=table.name,
@@ -159,10 +161,15 @@ class Audit:
 
     def cannot_accept(self, listener: str, reason: str) -> None:
         self.counters.accept_pauses += 1
-        self.raise_alarm(_ACCEPT_ALARM, f"{listener}: {reason}")
+        self._not_accepting[listener] = reason
+        self._raise_accept_alarm()
 
     def accepts_again(self, listener: str) -> None:
-        self.clear_alarm(_ACCEPT_ALARM)
+        self._not_accepting.pop(listener, None)
+        if self._not_accepting:
+            self._raise_accept_alarm()  # with the text of those that are left
+        else:
+            self.clear_alarm(_ACCEPT_ALARM)
 
     # -- writes (WriteJournal)
 
@@ -266,6 +273,10 @@ class Audit:
             _log.error("alarm: %s: %s", ALARM_NAME, reason)
 
     # -- internals
+
+    def _raise_accept_alarm(self) -> None:
+        text = "; ".join(f"{listener}: {reason}" for listener, reason in self._not_accepting.items())
+        self.raise_alarm(_ACCEPT_ALARM, text)
 
     def _conclude(
         self, request: int, outcome: Outcome, *, exception_code: int | None = None, why: str | None = None
