@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceLimits", "LearnedSplits", "PlannedBlock", "plan_blocks"]
 
+_BIT_TABLES: Final = (Table.COILS, Table.DISCRETE)
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceLimits:
@@ -47,10 +49,11 @@ class DeviceLimits:
         """Why this tag cannot be read from the device at all."""
         most, _ = self.of_table(tag.place.table)
         if tag.place.count > most:
+            limit = "max_bits" if tag.place.table in _BIT_TABLES else "max_registers"
             return ConfigError(
                 f"{tag.place} is longer than the device gives at once, {most}",
                 key="place",
-                hint="raise max_registers",
+                hint=f"raise {limit}",
             )
         return self.prohibition(tag.place)
 
@@ -82,7 +85,7 @@ class DeviceLimits:
 
     def of_table(self, table: Table) -> tuple[int, int]:
         """The most places in a request, and the longest gap."""
-        if table in (Table.COILS, Table.DISCRETE):
+        if table in _BIT_TABLES:
             return self.max_bits, self.gap_bits
         return self.max_registers, self.gap_registers
 

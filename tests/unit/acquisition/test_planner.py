@@ -74,7 +74,8 @@ def test_a_block_is_halved_by_its_tags() -> None:
 @pytest.mark.parametrize(
     ("one", "options", "why"),
     [
-        (tag("holding:0", "float64"), {"max_registers": 3}, "longer than the device gives"),
+        (tag("holding:0", "float64"), {"max_registers": 3}, "longer than the device gives at once, 3; raise max_registers"),
+        (tag("coils:0"), {"max_bits": 0}, "longer than the device gives at once, 0; raise max_bits"),
         (tag("holding:8", "uint32"), {"forbidden": (parse_place("holding:9-20"),)}, "is forbidden"),
     ],
 )
