@@ -37,7 +37,7 @@ class RtuLine(Line):
 
     def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
         super().__init__(owner, rules)
-        self._in_flight = 1  # whatever the rules say: without a transaction id two answers cannot be told apart
+        self._in_flight_limit = 1  # whatever the rules say: without a transaction id two answers cannot be told apart
         self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
         self._stream: RtuResponseStream | AsciiStream = (
             AsciiStream() if framing is Framing.ASCII else RtuResponseStream()
