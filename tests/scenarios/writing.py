@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import Site, connection, neighbours, open_collector
 from scenarios.plant import ScriptedDevice, open_device, write_register
 from sealbus.acquisition.commands import EXECUTORS, CommandPorts, RunningCommands
-from sealbus.acquisition.outcome import Execution, Outcome
+from sealbus.acquisition.outcome import Execution, ExecutionEnd
 from sealbus.acquisition.sending import send_write
 from sealbus.errors import SealbusError
 from sealbus.plant import CommandState, TagPlan, WriteTag
@@ -34,11 +34,13 @@ def the_write(within_s: float = 5.0) -> WriteTag:
     return WriteTag(id=1, connection=1, unit_id=1, tag=TAG, value=42, within_s=within_s)
 
 
-async def write(command: WriteTag, execution: Execution, connection: PolledConnection, client: UnitClient) -> Outcome:
+async def write(
+    command: WriteTag, execution: Execution, connection: PolledConnection, client: UnitClient
+) -> ExecutionEnd:
     """The function of a later version, as short as it can be."""
     answer = await send_write(execution, client, command.unit_id, PDU)
     state = CommandState.FAILED if answer.data is None else CommandState.DONE
-    return Outcome(state, answer.text)
+    return ExecutionEnd(state, answer.text)
 
 
 class Recording:
@@ -65,7 +67,7 @@ async def open_writing(
     folder: Path,
     *,
     timeout_s: float = 5.0,
-    execute: Callable[..., Awaitable[Outcome]] = write,
+    execute: Callable[..., Awaitable[ExecutionEnd]] = write,
     polls: int = 0,
     on_sending: Callable[[int], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[tuple[Site, ScriptedDevice, Recording]]:
@@ -75,7 +77,7 @@ async def open_writing(
         closed = site.collector._commands
         site.collector._commands = RunningCommands(
             closed._connections,
-            closed._context,
+            closed._dial_context,
             CommandPorts(site.reports.append, on_sending or recording),
             executors={**EXECUTORS, WriteTag: execute},
         )
