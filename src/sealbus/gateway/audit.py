@@ -14,6 +14,7 @@ from sealbus.client import Failure
 from sealbus.gateway.described import describe
 from sealbus.gateway.metrics import GatewayCounters
 from sealbus.gateway.trust_state import digest_of
+from sealbus.protocol import EXCEPTION_BIT
 from sealbus.records import (
     ALARM_NAME,
     Alarm,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Audit"]
 
 _log = logging.getLogger("sealbus.gateway")
-_EXCEPTION_BIT = 0x80
 _MIB = 1024 * 1024
 _ACCEPT_ALARM = "accepting connections"
 
@@ -204,7 +204,7 @@ class Audit:
         return number
 
     def answered(self, record: int, answer: bytes) -> None:
-        if answer[5] & _EXCEPTION_BIT:
+        if answer[5] & EXCEPTION_BIT:
             self._conclude(record, Outcome.EXCEPTION, exception_code=answer[6])
         else:
             self._conclude(record, Outcome.DONE)
@@ -262,8 +262,9 @@ class Audit:
             _log.warning("alarm cleared: %s", name)
 
     def record_state_changed(self, state: RecordState, reason: str) -> None:
-        """The record has more or less space than before. The log of records writes this itself; here it goes to alarms
-        and log.
+        """The record has more or less space than before.
+
+        Not by `raise_alarm`: the log of records has recorded this alarm itself, before it calls this.
         """
         if state is RecordState.OK:
             self.alarms.pop(ALARM_NAME, None)
