@@ -137,8 +137,8 @@ class Doorbook(ListenerEvents):
     def refused(self, address: PeerAddress, reason: str) -> None:
         self._write("refused", address, reason)
 
-    def established(self, address: PeerAddress) -> None:
-        self._write("established", address)
+    def admitted(self, address: PeerAddress) -> None:
+        self._write("admitted", address)
 
     def closed(self, address: PeerAddress) -> None:
         self._write("closed", address)

@@ -66,7 +66,7 @@ async def main():
         os.close(descriptor)
     assert await say(outside) == b"ping"
     assert await say(inside) == b"ping"
-    assert listener.established == 2
+    assert listener.admitted == 2
     assert events.resumed == 1
     inside.close()
     outside.close()

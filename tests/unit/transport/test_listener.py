@@ -69,13 +69,13 @@ async def test_a_client_with_a_certificate_is_admitted_and_served(contexts: Cont
         transport, client = await call(listener, contexts)
         transport.write(b"hello")
         await client.wait(lambda it: it.received == b"hello")
-        assert listener.established == 1
+        assert listener.admitted == 1
         assert listener.pending == 0
         transport.close()
         await client.wait_lost()
         await book.wait("closed")
-        assert [name for name, _ in book.entries] == ["pending", "established", "closed"]
-        assert listener.established == 0
+        assert [name for name, _ in book.entries] == ["pending", "admitted", "closed"]
+        assert listener.admitted == 0
         assert {address.host for address in book.addresses} == {"127.0.0.1"}
 
 
@@ -92,7 +92,7 @@ async def test_admit_sees_the_finished_handshake_and_the_address(contexts: Conte
     book = Doorbook()
     async with listening(contexts, book, admit) as listener:
         transport, _ = await call(listener, contexts)
-        await book.wait("established")
+        await book.wait("admitted")
         assert str(seen[0].address) == "{}:{}".format(*transport.get_extra_info("sockname"))
         transport.abort()
 
@@ -107,7 +107,7 @@ async def test_both_ends_of_a_live_connection_use_our_tls_object(contexts: Conte
     book = Doorbook()
     async with listening(contexts, book, admit) as listener:
         transport, _ = await call(listener, contexts)
-        await book.wait("established")
+        await book.wait("admitted")
         assert type(seen[0].ssl_object) is SealedObject
         assert type(transport.get_extra_info("ssl_object")) is SealedObject
         transport.abort()
@@ -136,7 +136,7 @@ async def test_a_client_without_a_certificate_gets_the_fatal_alert_and_the_reaso
         }[version]
         assert await loop.run_in_executor(None, knock) == alert
         assert await book.wait("failed") == ["no certificate was sent"]
-        assert listener.pending == listener.established == 0
+        assert listener.pending == listener.admitted == 0
 
 
 async def test_a_certificate_of_a_foreign_authority_is_refused_with_its_reason(contexts: Contexts) -> None:
@@ -148,7 +148,7 @@ async def test_a_certificate_of_a_foreign_authority_is_refused_with_its_reason(c
         assert isinstance(lost, ssl.SSLError)
         assert lost.reason == "TLSV1_ALERT_UNKNOWN_CA"
         assert await book.wait("failed") == ["its authority is unknown: the root of its chain is not trusted here"]
-        assert book.count("established") == 0
+        assert book.count("admitted") == 0
 
 
 async def test_plain_bytes_on_a_tls_port_are_refused_with_a_reason(contexts: Contexts) -> None:
@@ -249,7 +249,7 @@ async def test_a_connection_that_is_not_admitted_is_closed_with_the_reason(conte
         _, client = await call(listener, contexts)
         await client.wait_lost()
         assert book.said("refused") == ["revoked"]
-        assert listener.established == 0
+        assert listener.admitted == 0
 
 
 async def test_another_context_is_for_the_next_connection_and_leaves_the_others_alone(contexts: Contexts) -> None:
@@ -263,10 +263,10 @@ async def test_another_context_is_for_the_next_connection_and_leaves_the_others_
     book = Doorbook()
     async with listening(contexts, book, admit) as listener:
         before, old = await call(listener, contexts)
-        await book.wait("established")
+        await book.wait("admitted")
         listener.tls = contexts.renewed
         after, new = await call(listener, contexts)
-        await book.wait("established", times=2)
+        await book.wait("admitted", times=2)
         assert used == [contexts.server, contexts.renewed]
         for transport, client in ((before, old), (after, new)):
             transport.write(b"hello")
@@ -307,7 +307,7 @@ async def test_draining_ends_with_its_time(contexts: Contexts) -> None:
     book = Doorbook()
     async with listening(contexts, book) as listener:
         transport, _ = await call(listener, contexts)
-        await book.wait("established")
+        await book.wait("admitted")
         assert await listener.close(drain_s=0.01) == 1
         transport.abort()
 
@@ -360,7 +360,7 @@ async def test_one_socket_for_both_families_says_ipv4_addresses_as_such(contexts
     listener = await Listener.open(endpoint, admit_echo, tls=contexts.server, events=book)
     here = parse_endpoint(f"mbaps://127.0.0.1:{listener.port}")
     transport, _ = await dial(here, Recorder, tls=contexts.client, timeout_s=PATIENCE_S)
-    await book.wait("established")
+    await book.wait("admitted")
     assert {address.host for address in book.addresses} == {"127.0.0.1"}
     transport.abort()
     await listener.close()

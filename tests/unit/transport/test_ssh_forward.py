@@ -97,7 +97,7 @@ async def test_cancelled_at_any_moment_nothing_stays_open(bastion: Bastion, devi
     if isinstance(outcome, tuple):
         outcome[0].abort()
     async with asyncio.timeout(PATIENCE_S):
-        while open_sockets() - before > device.established:
+        while open_sockets() - before > device.admitted:
             await asyncio.sleep(0.001)
 
 
@@ -105,7 +105,7 @@ async def test_a_changed_host_key_is_refused_before_anything_is_sent(bastion: Ba
     endpoint = bastion.url(f"127.0.0.1:{device.port}", known_hosts="changed_hosts")
     with pytest.raises(Unreachable, match=r"is not the one in .*changed_hosts: it was changed"):
         await dial(endpoint, Recorder, timeout_s=PATIENCE_S)
-    assert device.established == device.pending == 0
+    assert device.admitted == device.pending == 0
 
 
 async def test_an_unknown_host_key_is_refused(bastion: Bastion, device: Listener) -> None:
