@@ -13,7 +13,6 @@ Plain TCP takes the same way without the handshake. Off loopback it needs the op
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import ssl
 from dataclasses import replace
@@ -27,6 +26,7 @@ from sealbus.transport.binding import bind_sockets
 from sealbus.transport.handshakes import Handshakes
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
     from collections.abc import Callable
 
@@ -78,7 +78,6 @@ class Listener:
         self._events = events
         self._handshakes = Handshakes(options, events, self._on_handshake)
         self._admitted = 0
-        self._empty = asyncio.Event()
         self._accepting: list[AcceptLoop] = []
         self._port = endpoint.port
         self.tls = tls
@@ -142,22 +141,11 @@ class Listener:
         """How many admitted connections have not been released."""
         return self._admitted
 
-    async def close(self, *, drain_s: float = 0.0) -> int:
-        """Stop accepting and drop what is pending.
-
-        Waits up to `drain_s` seconds for admitted connections to end by themselves; returns how many are left.
-        """
+    async def close(self) -> None:
+        """Stop accepting and drop what is pending."""
         for accepting in self._accepting:
             accepting.close()
         await self._handshakes.drop_all("the listener was closed")
-        if drain_s and self._admitted:
-            self._empty.clear()
-            try:
-                async with asyncio.timeout(drain_s):
-                    await self._empty.wait()
-            except TimeoutError:
-                pass
-        return self._admitted
 
     def _on_accept(self, sock: socket.socket, raw_address: tuple[Any, ...]) -> None:
         address = _peer_address(raw_address)
@@ -196,8 +184,6 @@ class Listener:
 
     def _release(self, address: PeerAddress) -> None:
         self._admitted -= 1
-        if self._admitted == 0:
-            self._empty.set()
         self._events.closed(address)
 
     def _is_full(self) -> bool:

@@ -13,7 +13,7 @@ from ports import free_ports
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import Unreachable
 from sealbus.transport import Listener, dial
-from unit.transport.ends import PATIENCE_S, Recorder, admit_echo, open_sockets
+from unit.transport.ends import PATIENCE_S, Recorder, admit_echo, close_drained, open_sockets
 from unit.transport.openssh import Bastion, running_bastion
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def bastion() -> Iterator[Bastion]:
 async def device() -> AsyncIterator[Listener]:
     listener = await Listener.open(parse_endpoint("tcp://127.0.0.1:0", listening=True), admit_echo)
     yield listener
-    assert await listener.close(drain_s=5) == 0, "a forwarded connection was left open"
+    await close_drained(listener)
 
 
 async def test_a_device_is_reached_through_the_server(bastion: Bastion, device: Listener) -> None:
