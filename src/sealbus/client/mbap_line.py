@@ -90,9 +90,8 @@ class MbapLine(Line):
 
     def _take_chunk(self, data: bytes) -> None:
         """Handle bytes that are not exactly one answer that fits."""
-        self._is_joining = (
-            True  # each answer lets the owner send the next request: these are written together at the end
-        )
+        # Each answer lets the owner send the next request; what is sent from here on is written in one piece at the end.
+        self._is_joining = True
         try:
             for adu in self._stream.feed(data):
                 transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._match_other(adu)
