@@ -1,7 +1,8 @@
 """A value of a tag with its time and quality: the type that acquisition, history, alarms and the web share.
 
 A value is never passed on without its time and its quality. Missing data is never zero: a BAD sample has no value. A STALE
-sample repeats the last good value, with the time of that value. An UNCERTAIN sample has a value that may be wrong.
+sample repeats the last value, with the time at which the tag was last read; a calculated value is STALE when one of its
+inputs is. An UNCERTAIN sample has a value that may be wrong.
 
 Times are microseconds since 1970-01-01 in UTC, as integers: they sort, subtract exactly and are the same in every store.
 """
@@ -34,11 +35,11 @@ class Reason(IntEnum):
 
     NONE = 0
     UNREACHABLE = 1
-    """No connection to the device."""
+    """No connection to the device, or exception 0A: a gateway has none."""
     TIMEOUT = 2
-    """The device did not answer."""
+    """The device did not answer, or exception 0B: it did not answer a gateway."""
     DEVICE_EXCEPTION = 3
-    """The device refused, with a Modbus exception other than 01 and 02."""
+    """The device refused, with a Modbus exception other than 01, 02, 0A and 0B."""
     NO_SUCH_PLACE = 4
     """Exception 02: the device has no such address."""
     NOT_ALLOWED = 5

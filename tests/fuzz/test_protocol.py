@@ -198,7 +198,7 @@ def test_any_pdu_is_a_request_or_an_error_of_the_peer(pdu: bytes) -> None:
     except PeerError:
         return
     assert parse_request(request.encode()) == request
-    assert answer_shape(pdu).fits(bytes((pdu[0] | 0x80, 4))) is None
+    assert answer_shape(pdu).objection(bytes((pdu[0] | 0x80, 4))) is None
 
 
 @steady
@@ -207,7 +207,7 @@ def test_a_request_is_parsed_from_its_own_bytes(request: Request) -> None:
     pdu = request.encode()
     assert 1 <= len(pdu) <= 253
     assert parse_request(pdu) == request
-    assert answer_shape(pdu).fits(pdu[:1] + b"\xff" * 253)
+    assert answer_shape(pdu).objection(pdu[:1] + b"\xff" * 253)
 
 
 @settings(steady, max_examples=400)
@@ -215,7 +215,7 @@ def test_a_request_is_parsed_from_its_own_bytes(request: Request) -> None:
 def test_any_answer_ends_in_a_value_or_an_error_of_the_peer(request: Request, answer: bytes) -> None:
     pdu = request.encode()
     for candidate in (answer, pdu[:1] + answer[1:], pdu[:2] + answer, pdu[:3] + answer):
-        objection = answer_shape(pdu).fits(candidate)
+        objection = answer_shape(pdu).objection(candidate)
         try:
             value = decode_answer(request, candidate)
         except DeviceException as exception:

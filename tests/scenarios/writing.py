@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import Site, connection, neighbours, open_collector
 from scenarios.plant import ScriptedDevice, open_device, write_register
 from sealbus.acquisition.commands import EXECUTORS, CommandPorts, RunningCommands
-from sealbus.acquisition.outcome import Execution, Outcome
+from sealbus.acquisition.outcome import Execution, ExecutionEnd
 from sealbus.acquisition.sending import send_write
 from sealbus.errors import SealbusError
 from sealbus.plant import CommandState, TagPlan, WriteTag
@@ -35,11 +35,13 @@ def write_command(within_s: float = 5.0) -> WriteTag:
     return WriteTag(id=1, connection=1, unit_id=1, tag=TAG, value=42, within_s=within_s)
 
 
-async def write(command: WriteTag, execution: Execution, connection: PolledConnection, client: UnitClient) -> Outcome:
+async def write(
+    command: WriteTag, execution: Execution, connection: PolledConnection, client: UnitClient
+) -> ExecutionEnd:
     """The shortest executor of a write."""
     answer = await send_write(execution, client, command.unit_id, PDU)
     state = CommandState.FAILED if answer.data is None else CommandState.DONE
-    return Outcome(state, answer.text)
+    return ExecutionEnd(state, answer.text)
 
 
 class Recording:
@@ -66,7 +68,7 @@ async def open_writing(
     folder: Path,
     *,
     timeout_s: float = 5.0,
-    execute: Callable[..., Awaitable[Outcome]] = write,
+    execute: Callable[..., Awaitable[ExecutionEnd]] = write,
     polls: int = 0,
     on_sending: Callable[[int], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[tuple[Site, ScriptedDevice, Recording]]:
@@ -76,7 +78,7 @@ async def open_writing(
         refusing = site.collector._commands
         site.collector._commands = RunningCommands(
             refusing._connections,
-            refusing._context,
+            refusing._dial_context,
             CommandPorts(site.reports.append, on_sending or recording),
             executors={**EXECUTORS, WriteTag: execute},
         )

@@ -42,7 +42,11 @@ def read_pdu(place: Place) -> bytes:
 
 
 class Block:
-    """A request of one unit and its tags. A new block starts with `last_read`, the time of the block before it."""
+    """A request of one unit and its tags.
+
+    `last_read` is that of the block which read these tags before, also where that was split or merged: a tag must not count
+    as just read, nor as never read, because its block is a new one. All tags of the block share it from now on.
+    """
 
     __slots__ = (
         "_data",

@@ -5,7 +5,7 @@ its inputs; a tag that leads back to itself has no value. The quality of the res
 makes it BAD, NOT_COMPUTABLE, for any expression; a STALE or UNCERTAIN input makes it STALE or UNCERTAIN. Its time
 is that of its newest input.
 
-A dead band of an input does not count here, because it only thins what is stored of that input; the calculated tag has a
+A dead band of an input does not count here, because it only thins what is reported of that input; the calculated tag has a
 dead band of its own.
 
 An unforeseen error in one expression makes that tag BAD and is shown as a problem; the others are evaluated.

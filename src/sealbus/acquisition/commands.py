@@ -20,7 +20,7 @@ import msgspec
 
 from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.locating import LocatingError
-from sealbus.acquisition.outcome import Execution, Outcome, end_of
+from sealbus.acquisition.outcome import Execution, ExecutionEnd, end_of
 from sealbus.acquisition.polled_connection import PolledConnection
 from sealbus.acquisition.reading import read_now
 from sealbus.acquisition.scanning import scan_registers, scan_units
@@ -55,7 +55,7 @@ _LONGEST_S: Final = 3600.0
 _UNIT_IDS: Final = range(256)
 _TEMPORARY: Final = -1
 
-EXECUTORS: Final[Mapping[type[Command], Callable[..., Awaitable[Outcome]]]] = MappingProxyType(
+EXECUTORS: Final[Mapping[type[Command], Callable[..., Awaitable[ExecutionEnd]]]] = MappingProxyType(
     {
         TestConnection: try_connection,
         ReadNow: read_now,
@@ -81,13 +81,13 @@ class RunningCommands:
     def __init__(
         self,
         connections: PolledConnections,
-        context: DialContext,
+        dial_context: DialContext,
         ports: CommandPorts,
         *,
-        executors: Mapping[type[Command], Callable[..., Awaitable[Outcome]]] = EXECUTORS,
+        executors: Mapping[type[Command], Callable[..., Awaitable[ExecutionEnd]]] = EXECUTORS,
     ) -> None:
         self._connections = connections
-        self._context = context
+        self._dial_context = dial_context
         self._ports = ports
         self._executors = executors
         self._tasks: dict[asyncio.Task[None], int] = {}
@@ -151,7 +151,9 @@ class RunningCommands:
             async with asyncio.timeout(command.within_s):
                 outcome = await self._attempt(execution, send_by=began + command.within_s)
         except TimeoutError:
-            outcome = Outcome(CommandState.EXPIRED, f"not done within {command.within_s:g} s", found=execution.found())
+            outcome = ExecutionEnd(
+                CommandState.EXPIRED, f"not done within {command.within_s:g} s", found=execution.found()
+            )
         except asyncio.CancelledError:
             is_stopped = command.id not in self._withdrawn
             state, reason = (
@@ -159,12 +161,12 @@ class RunningCommands:
                 if is_stopped
                 else (CommandState.WITHDRAWN, "withdrawn")
             )
-            outcome = Outcome(state, reason, found=execution.found())
+            outcome = ExecutionEnd(state, reason, found=execution.found())
         except SealbusError as error:
-            outcome = Outcome(CommandState.FAILED, str(error), found=execution.found())
+            outcome = ExecutionEnd(CommandState.FAILED, str(error), found=execution.found())
         except Exception as error:  # noqa: BLE001 - every command has a result, after an error of ours too
             _log.error("command %d: %s", command.id, describe_bug(error), exc_info=error)
-            outcome = Outcome(CommandState.FAILED, describe_bug(error))
+            outcome = ExecutionEnd(CommandState.FAILED, describe_bug(error))
         outcome = end_of(execution, outcome)
         self._remove(asyncio.current_task())  # before the report: its receiver may submit the next command at once
         self._ports.report(
@@ -183,12 +185,12 @@ class RunningCommands:
     def _report_progress(self, command: Command, done: int, total: int, text: str) -> None:
         self._ports.report(CommandProgress(id=command.id, done=done, total=total, text=text))
 
-    async def _attempt(self, execution: Execution, *, send_by: float) -> Outcome:
+    async def _attempt(self, execution: Execution, *, send_by: float) -> ExecutionEnd:
         command = execution.command
         try:
             connection, is_temporary = self._connection_for(command)
         except ConfigError as error:
-            return Outcome(CommandState.REFUSED, str(error), failed_at=Step.RULES)
+            return ExecutionEnd(CommandState.REFUSED, str(error), failed_at=Step.RULES)
         is_urgent = not isinstance(command, ScanUnits | ScanRegisters | DiscoverSunSpec)
         client = UnitClient(connection.channel, is_urgent=is_urgent, send_by=send_by)
         try:
@@ -211,7 +213,7 @@ class RunningCommands:
                 raise ConfigError(f"connection {target} is not in use{': ' if problem else ''}{problem}")
             return connection, False
         self._temporary -= 1
-        trial = PolledConnection(msgspec.structs.replace(target, id=self._temporary, devices=()), self._context)
+        trial = PolledConnection(msgspec.structs.replace(target, id=self._temporary, devices=()), self._dial_context)
         for connection in self._connections.by_id.values():
             if connection.endpoint == trial.endpoint and connection.plan.identity == target.identity:
                 trial.close()
@@ -228,7 +230,7 @@ class RunningCommands:
 
     def _owner(self, trial: PolledConnection) -> int | None:
         try:
-            return self._context.locator.owner(trial.endpoint)
+            return self._dial_context.locator.owner(trial.endpoint)
         except LocatingError as error:
             trial.close()
             raise ConfigError(str(error), key="url") from None

@@ -1,9 +1,9 @@
 """All raw values of a block in one step, for any mixture of types and orders of its tags.
 
 The bytes of an answer are first put into the order in which the tags read them: high byte first, each tag's bytes after
-those of the tag before. That is one `take` with indices computed beforehand, and none where the bytes have that order
-already. Then one `struct` unpacks everything. Tags may overlap and leave gaps; the cost depends on the number of bytes,
-not on the number of tags.
+those of the tag before. That is one indexing by a NumPy array of indices computed beforehand, and none where the bytes
+have that order already. Then one `struct` unpacks everything. Tags may overlap and leave gaps; the cost depends on the
+number of bytes, not on the number of tags.
 
 The result is that of `protocol.decode_registers`, tag by tag. BCD and strings are returned as their bytes; the conversion
 decodes them when they have changed.

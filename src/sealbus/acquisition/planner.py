@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sealbus.errors import ConfigError
-from sealbus.plant import device_problems, raise_first
+from sealbus.plant import BIT_TABLES, device_problems, raise_first
 from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, Place, Table, parse_place
 
 if TYPE_CHECKING:
@@ -47,10 +47,11 @@ class DeviceLimits:
         """Why this tag cannot be read from the device at all."""
         most, _ = self.of_table(tag.place.table)
         if tag.place.count > most:
+            limit = "max_bits" if tag.place.table in BIT_TABLES else "max_registers"
             return ConfigError(
                 f"{tag.place} is longer than the device returns in one request, {most}",
                 key="place",
-                hint="raise max_registers",
+                hint=f"raise {limit}",
             )
         return self.prohibition(tag.place)
 
@@ -65,7 +66,7 @@ class DeviceLimits:
                 )
         return None
 
-    def cut(self, place: Place) -> tuple[list[Place], list[Place]]:
+    def split_off(self, place: Place) -> tuple[list[Place], list[Place]]:
         """The parts of a place that may be read, and those that are forbidden, both by address."""
         allowed, denied, at = list[Place](), list[Place](), place.address
         for each in sorted(self.forbidden, key=lambda each: each.address):
@@ -82,17 +83,17 @@ class DeviceLimits:
 
     def of_table(self, table: Table) -> tuple[int, int]:
         """The most places in a request, and the longest gap."""
-        if table in (Table.COILS, Table.DISCRETE):
+        if table in BIT_TABLES:
             return self.max_bits, self.gap_bits
         return self.max_registers, self.gap_registers
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedSplits:
-    """`refused` is not read without need; no block reaches over an address in `cuts`."""
+    """`refused` is not read without need; no block reaches over an address in `barriers`."""
 
     refused: tuple[Place, ...] = ()
-    cuts: frozenset[tuple[Table, int]] = frozenset()
+    barriers: frozenset[tuple[Table, int]] = frozenset()
 
 
 _NONE: Final = LearnedSplits()
@@ -136,7 +137,7 @@ def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, splits: LearnedSplits
             bool(members)
             and ends - first < most
             and begins - last - 1 <= gap
-            and (table, begins) not in splits.cuts
+            and (table, begins) not in splits.barriers
             and not any(each.address < begins and each.last > last for each in avoided)
         )
         if not merges:

@@ -2,8 +2,8 @@
 
 It lives as long as the settings of its dialling stay the same; its devices and tags are added and removed without touching
 its socket. Before it is dialled, its endpoint is located (see `locating`). The certificate of a server is checked before
-anything is sent to it, and again twice a second: when it has expired, or the files of the identity have changed, the
-connection is closed and dialled again.
+anything is sent to it. Twice a second its expiry is checked, and every two seconds the files of the identity: when it has
+expired, or they have changed, the connection is closed and dialled again.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ class _Known:
 class PolledConnections:
     """The connections of one engine, by their ids."""
 
-    def __init__(self, dial_context: DialContext, context: PollContext) -> None:
+    def __init__(self, dial_context: DialContext, poll_context: PollContext) -> None:
         self._dial_context = dial_context
-        self._context = context
+        self._poll_context = poll_context
         self._plans: dict[int, ConnectionPlan] = {}
         self._known: dict[int, _Known] = {}
         self._in_use: set[int] = set()
@@ -111,7 +111,7 @@ class PolledConnections:
         `changed` are the identities whose files have changed.
         """
         changes: list[Sample] = []
-        now = self._context.loop.time()
+        now = self._poll_context.loop.time()
         for connection_id, connection in list(self.by_id.items()):
             with self._problem_of("connection", connection_id):
                 changes += connection.maintain(now, changed=changed)
@@ -199,13 +199,15 @@ class PolledConnections:
         limits = DeviceLimits.of(device)
         unit = PolledUnit(device.id, device.unit_id, limits, connection.channel, connection.window)
         with contextlib.ExitStack() as undo:
-            classes: dict[float, list[PolledTag]] = {}
+            by_interval: dict[float, list[PolledTag]] = {}
             for plan in (tag for tag in device.tags if tag.enabled):
                 with self._problem_of("tag", plan.id):
                     polled_tag = self._polled_tag(plan, limits)
-                    classes.setdefault(plan.interval_s, []).append(polled_tag)
+                    by_interval.setdefault(plan.interval_s, []).append(polled_tag)
                     undo.callback(self._in_use.discard, plan.id)
-            polls = [Poll(unit, tags, interval_s, self._context) for interval_s, tags in sorted(classes.items())]
+            polls = [
+                Poll(unit, tags, interval_s, self._poll_context) for interval_s, tags in sorted(by_interval.items())
+            ]
             connection.devices[device.id] = DeviceRun(unit, polls)
             undo.callback(self._stop, connection, device.id)
             for poll in polls:
@@ -249,7 +251,7 @@ class PolledConnections:
             self._known.pop(tag_id, None)
         if known is None:
             return None
-        return known.state.fail(Reason.NOT_COLLECTED, self._context.clock.now_us(), self._context.loop.time())
+        return known.state.fail(Reason.NOT_COLLECTED, self._poll_context.clock.now_us(), self._poll_context.loop.time())
 
     # -- problems
 

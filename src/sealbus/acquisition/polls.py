@@ -23,6 +23,7 @@ from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_f
 from sealbus.acquisition.schedule import PollPhase
 from sealbus.acquisition.tag_states import LastRead
 from sealbus.client import Failure, Transaction
+from sealbus.protocol import EXCEPTION_BIT
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,7 +42,6 @@ __all__ = ["Poll", "PollContext", "PollCounters", "PolledTag", "PolledUnit"]
 _SHORTEST_PATIENCE_S: Final = 30.0
 _FIRST_RETRY_S: Final = 60.0
 _LAST_RETRY_S: Final = 3600.0
-_EXCEPTION_BIT: Final = 0x80
 _DATA_AT: Final = 7  # behind protocol id, length, unit, function and byte count: the answer comes without its first two
 
 
@@ -130,7 +130,7 @@ class Poll:
         self._began_s = 0.0
         self._refused: list[Block] = []
         self._refused_now: list[Block] = []
-        self._cuts_now: set[tuple[Table, int]] = set()
+        self._barriers_now: set[tuple[Table, int]] = set()
         self._splits = LearnedSplits()
         self._retry_at = 0.0
         self._retry_after_s = _FIRST_RETRY_S
@@ -203,7 +203,7 @@ class Poll:
         now = self._loop.time()
         self.counters.rounds += 1
         self.counters.took_s = now - self._began_s
-        if self._refused_now or self._cuts_now:
+        if self._refused_now or self._barriers_now:
             self._learn(now)
         elif not self._has_splits:
             self._retry_after_s = _FIRST_RETRY_S
@@ -215,7 +215,7 @@ class Poll:
         self._under_way -= 1
         if self.is_stopped:
             return
-        if not answer[5] & _EXCEPTION_BIT:
+        if not answer[5] & EXCEPTION_BIT:
             changes = self._take(block, answer[_DATA_AT:])
         else:
             changes = self._take_exception(block, answer[6])
@@ -234,7 +234,7 @@ class Poll:
         self.counters.failures += 1
         if code in HALVED and len(block.states) > 1:
             left, right = block.planned.halves()
-            self._cuts_now.add((right.place.table, right.place.address))
+            self._barriers_now.add((right.place.table, right.place.address))
             self._todo.extendleft((self._build(right, block.last_read), self._build(left, block.last_read)))
             return []
         if code in HALVED:
@@ -259,21 +259,21 @@ class Poll:
 
     @property
     def _has_splits(self) -> bool:
-        return bool(self._refused or self._splits.cuts)
+        return bool(self._refused or self._splits.barriers)
 
     def _learn(self, now: float) -> None:
         """The round has found places that are refused; or, where each half was answered, places that cannot be merged."""
         if not self._has_splits or now >= self._retry_at:
             self._retry_at = now + self._retry_after_s
             self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
-        refused, cuts = self._splits.refused, self._splits.cuts
+        refused, barriers = self._splits.refused, self._splits.barriers
         if self._refused_now:
             self._refused += self._refused_now
             refused += tuple(block.planned.place for block in self._refused_now)
         else:
-            cuts |= self._cuts_now
-        self._splits = LearnedSplits(refused, cuts)
-        self._refused_now, self._cuts_now = [], set()
+            barriers |= self._barriers_now
+        self._splits = LearnedSplits(refused, barriers)
+        self._refused_now, self._barriers_now = [], set()
         self._replan()
 
     def _drop_splits(self) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import Block
-from sealbus.acquisition.outcome import Outcome, failed_step
+from sealbus.acquisition.outcome import ExecutionEnd, failed_step
 from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
 from sealbus.acquisition.tag_states import LastRead, TagState
@@ -48,10 +48,12 @@ def limits_of(connection: PolledConnection, unit_id: int) -> DeviceLimits:
     )
 
 
-async def read_now(command: ReadNow, execution: Execution, connection: PolledConnection, client: UnitClient) -> Outcome:
+async def read_now(
+    command: ReadNow, execution: Execution, connection: PolledConnection, client: UnitClient
+) -> ExecutionEnd:
     """Execute a `ReadNow`."""
     if not 1 <= len(command.tags) <= _MOST_TAGS:
-        return Outcome(CommandState.REFUSED, f"{len(command.tags)} tags; give 1 to {_MOST_TAGS}")
+        return ExecutionEnd(CommandState.REFUSED, f"{len(command.tags)} tags; give 1 to {_MOST_TAGS}")
     reading = _Reading(command, connection, client)
     execution.found = reading.found
     await reading.open()
@@ -61,8 +63,8 @@ async def read_now(command: ReadNow, execution: Execution, connection: PolledCon
         execution.progress(len(reading.values), total, "")
     found = reading.found()
     if any(value.quality != Quality.BAD for value in found.values) or reading.failed_at is None:
-        return Outcome(CommandState.DONE, found=found)
-    return Outcome(CommandState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
+        return ExecutionEnd(CommandState.DONE, found=found)
+    return ExecutionEnd(CommandState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
 
 
 class _Reading:

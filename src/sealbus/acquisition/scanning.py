@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
-from sealbus.acquisition.outcome import Outcome, failed_step
+from sealbus.acquisition.outcome import ExecutionEnd, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.acquisition.reasons import HALVED
 from sealbus.client import Failure
@@ -35,13 +35,13 @@ _ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_
 
 async def scan_units(
     command: ScanUnits, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> Outcome:
+) -> ExecutionEnd:
     """Execute a `ScanUnits`."""
     try:
         place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
-        return Outcome(CommandState.REFUSED, str(error))
+        return ExecutionEnd(CommandState.REFUSED, str(error))
     if not connection.channel.open_lines:
         await connection.channel.open()
     units = range(command.first, command.last + 1)
@@ -54,7 +54,7 @@ async def scan_units(
             continue
         answer = await client.request(unit_id, pdu)
         if answer.failure is Failure.UNREACHABLE:
-            return Outcome(
+            return ExecutionEnd(
                 CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection), found=execution.found()
             )
         if answer.failure is None and answer.exception not in _ABSENT:
@@ -67,25 +67,25 @@ async def scan_units(
         if left_out
         else ""
     )
-    return Outcome(CommandState.DONE, reason, found=execution.found())
+    return ExecutionEnd(CommandState.DONE, reason, found=execution.found())
 
 
 async def scan_registers(
     command: ScanRegisters, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> Outcome:
+) -> ExecutionEnd:
     """Execute a `ScanRegisters`."""
     try:
         place = parse_place(command.place)
     except LocalError as error:
-        return Outcome(CommandState.REFUSED, str(error))
+        return ExecutionEnd(CommandState.REFUSED, str(error))
     scan = _Scan(place, limits_of(connection, command.unit_id))
     if scan.todo and not connection.channel.open_lines:
         await connection.channel.open()
     execution.found = lambda: RegistersScanned(ranges=scan.ranges(), requests=client.requests)
-    outcome = Outcome(CommandState.DONE)
+    outcome = ExecutionEnd(CommandState.DONE)
     while scan.todo:
         if client.requests >= command.max_requests:
-            outcome = Outcome(
+            outcome = ExecutionEnd(
                 CommandState.FAILED, f"not done with {command.max_requests} requests", failed_at=Step.VALUE
             )
             break
@@ -94,15 +94,15 @@ async def scan_registers(
         scan.take(piece, answer)
         execution.progress(scan.done, place.count, str(piece))
         if answer.failure is not None and (answer.failure is Failure.UNREACHABLE or scan.silences >= _MOST_SILENCES):
-            outcome = Outcome(CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection))
+            outcome = ExecutionEnd(CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection))
             break
-    return Outcome(outcome.state, outcome.reason, outcome.failed_at, execution.found())
+    return ExecutionEnd(outcome.state, outcome.reason, outcome.failed_at, execution.found())
 
 
 class _Scan:
     def __init__(self, place: Place, limits: DeviceLimits) -> None:
         most, _ = limits.of_table(place.table)
-        allowed, self._denied = limits.cut(place)
+        allowed, self._denied = limits.split_off(place)
         self.todo = deque(
             Place(each.table, first, min(most, each.last + 1 - first))
             for each in allowed

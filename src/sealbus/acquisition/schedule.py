@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["PollPhase"]
+__all__ = ["PollPhase", "spread"]
 
 _SPREAD_S: Final = 1.0
 _GOLDEN_RATIO: Final = 0.618033988749895
+
+
+def spread(number: int) -> float:
+    """A fixed fraction from 0 to 1 for this number. Those of any consecutive numbers are spread evenly."""
+    return number * _GOLDEN_RATIO % 1.0
 
 
 class PollPhase:
@@ -21,10 +26,10 @@ class PollPhase:
     __slots__ = ("_interval_s", "_start", "_turn")
 
     def __init__(self, interval_s: float, number: int, now: float) -> None:
-        spread = min(interval_s, _SPREAD_S)
-        place = number * _GOLDEN_RATIO % 1.0 * spread
+        spread_s = min(interval_s, _SPREAD_S)
+        offset_s = spread(number) * spread_s
         self._interval_s = interval_s
-        self._start = now + (place - now) % spread
+        self._start = now + (offset_s - now) % spread_s
         self._turn = 0
 
     @property

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
-from sealbus.acquisition.outcome import Outcome, failed_step
+from sealbus.acquisition.outcome import ExecutionEnd, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.plant import CommandState, ModelFound, Step, SunSpecFound
 from sealbus.protocol import ADDRESS_SPACE, Place, Table, unpack_words
@@ -34,7 +34,7 @@ _MOST_MODELS: Final = 200
 
 async def discover(
     command: DiscoverSunSpec, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> Outcome:
+) -> ExecutionEnd:
     """Execute a `DiscoverSunSpec`."""
     limits = limits_of(connection, command.unit_id)
     if not connection.channel.open_lines:
@@ -49,14 +49,14 @@ async def discover(
         if last.data == _SUNS:
             return await _follow(chain, base, execution, connection)
         if last.failure is not None:
-            return Outcome(CommandState.FAILED, last.text, failed_at=failed_step(last, connection))
+            return ExecutionEnd(CommandState.FAILED, last.text, failed_at=failed_step(last, connection))
     tried = ", ".join(str(base) for base in command.bases if str(base) not in passed)
     reason = f'there is no "SunS" at {tried}' if tried else "no base was read"
     skipped = f"; {', '.join(passed)} is forbidden and was not read" if passed else ""
-    return Outcome(CommandState.FAILED, reason + skipped, failed_at=Step.VALUE)
+    return ExecutionEnd(CommandState.FAILED, reason + skipped, failed_at=Step.VALUE)
 
 
-async def _follow(chain: _Chain, base: int, execution: Execution, connection: PolledConnection) -> Outcome:
+async def _follow(chain: _Chain, base: int, execution: Execution, connection: PolledConnection) -> ExecutionEnd:
     models: list[ModelFound] = []
     execution.found = lambda: SunSpecFound(base=base, models=tuple(models))
     at = base + _HEAD
@@ -64,17 +64,17 @@ async def _follow(chain: _Chain, base: int, execution: Execution, connection: Po
         execution.progress(number, 0, f"holding:{at}")
         if (prohibition := chain.limits.prohibition(Place(Table.HOLDING, at, _HEAD))) is not None:
             reason = f"the chain of models ends early: {prohibition.problem}"
-            return Outcome(CommandState.FAILED, reason, failed_at=Step.RULES, found=execution.found())
+            return ExecutionEnd(CommandState.FAILED, reason, failed_at=Step.RULES, found=execution.found())
         head = await chain.request(at, _HEAD)
         if head.data is None:
             # Some devices end the chain at their last register, with exception 02. The specification demands the end model.
             reason = f"the chain of models ends early at holding:{at}: {head.text}"
-            return Outcome(
+            return ExecutionEnd(
                 CommandState.FAILED, reason, failed_at=failed_step(head, connection), found=execution.found()
             )
         model_id, length = unpack_words(head.data)
         if model_id == _END:
-            return Outcome(CommandState.DONE, found=execution.found())
+            return ExecutionEnd(CommandState.DONE, found=execution.found())
         if at + _HEAD + length > ADDRESS_SPACE - _HEAD:
             break
         registers = await chain.read(at + _HEAD, length)
@@ -84,7 +84,9 @@ async def _follow(chain: _Chain, base: int, execution: Execution, connection: Po
             )
         )
         at += _HEAD + length
-    return Outcome(CommandState.FAILED, "the chain of models has no end", failed_at=Step.VALUE, found=execution.found())
+    return ExecutionEnd(
+        CommandState.FAILED, "the chain of models has no end", failed_at=Step.VALUE, found=execution.found()
+    )
 
 
 class _Chain:
@@ -113,5 +115,5 @@ def _readable(limits: DeviceLimits, address: int, count: int) -> int:
     """The number of registers before the first forbidden one."""
     if count == 0:
         return 0
-    _, denied = limits.cut(Place(Table.HOLDING, address, count))
+    _, denied = limits.split_off(Place(Table.HOLDING, address, count))
     return denied[0].address - address if denied else count

@@ -11,7 +11,7 @@ Reported samples of one tag have times in strict order. A sample that would come
 gets the time one microsecond after it. Only a clock that was set back by more than `clock.SLEWED_US` breaks the order,
 and the clock logs that.
 
-A STALE sample repeats the last good value with the time at which it was last read. A BAD sample never has a value.
+A STALE sample repeats the last value with the time at which the tag was last read. A BAD sample never has a value.
 
 Bytes come from a device, so an unforeseen error in their conversion costs this tag alone: it becomes BAD, NOT_DECODABLE,
 and the error is kept as `bug`.
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.clock import SLEWED_US
+from sealbus.acquisition.schedule import spread
 from sealbus.plant import NoValue
 from sealbus.samples import Quality, Reason, Sample, SampleValue
 
@@ -39,7 +40,6 @@ _UNCERTAIN: Final = Quality.UNCERTAIN
 _BAD: Final = Quality.BAD
 _STALE: Final = Quality.STALE
 _NO_REASON: Final = Reason.NONE
-_GOLDEN_RATIO: Final = 0.618033988749895  # tags that were first reported together are not repeated together
 
 
 def unread(raw: Raw) -> SampleValue:
@@ -147,7 +147,10 @@ class TagState:
         return self._change(Sample(self.tag_id, time_us, None, _BAD, reason), now)
 
     def grow_stale(self, now: float) -> Sample | None:
-        """It was not read for too long."""
+        """It was not read for too long.
+
+        A BAD tag stays BAD, because its reason says more. A tag of which nothing is known yet (`time_us` 0) becomes STALE.
+        """
         if (self.quality is _BAD and self.time_us) or (self.quality is _STALE and now < self.repeat_at):
             return None
         self.quality, self.reason = _STALE, Reason.NOT_REFRESHED
@@ -167,6 +170,7 @@ class TagState:
             return None
         if self.quality is _BAD:
             return Sample(self.tag_id, self.time_us, None, _BAD, self.reason)
+        # `take` is not called while the raw value is the same, so `time_us` may be older than the last reading.
         return Sample(self.tag_id, max(self.last_read.time_us, self.time_us), self.value, self.quality, self.reason)
 
     def record_bug(self, error: Exception) -> None:
@@ -178,8 +182,8 @@ class TagState:
     def _change(self, sample: Sample, now: float) -> Sample:
         """Apply the dead band, and keep the reported value."""
         last = self.reported
-        if last is None:  # so that tags which begin together are not repeated together
-            self.repeat_at = now + self.max_interval_s * (0.5 + 0.5 * (self.tag_id * _GOLDEN_RATIO % 1.0))
+        if last is None:  # spread, so that tags which begin together are not repeated together
+            self.repeat_at = now + self.max_interval_s * (0.5 + 0.5 * spread(self.tag_id))
         else:
             if (
                 (sample.value == last.value or (self._dead_band and self._is_inside(sample.value, last.value)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.locating import LocatingError
-from sealbus.acquisition.outcome import Outcome, failed_step
+from sealbus.acquisition.outcome import ExecutionEnd, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.errors import ConfigError, LocalError, PeerError, Unreachable
 from sealbus.plant import CommandState, ConnectionTested, Step, StepTaken
@@ -77,15 +77,15 @@ class _Trial:
 
 async def try_connection(
     command: TestConnection, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> Outcome:
+) -> ExecutionEnd:
     """Execute a `TestConnection`."""
     try:
         place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
-        return Outcome(CommandState.REFUSED, str(error))
+        return ExecutionEnd(CommandState.REFUSED, str(error))
     if (prohibition := limits_of(connection, command.unit_id).prohibition(place)) is not None:
-        return Outcome(CommandState.REFUSED, str(prohibition), failed_at=Step.RULES)
+        return ExecutionEnd(CommandState.REFUSED, str(prohibition), failed_at=Step.RULES)
     trial = _Trial(execution, connection)
     execution.found = trial.found
 
@@ -109,9 +109,9 @@ async def try_connection(
             problem = connection.dial_context.identities.problem(connection.plan.identity)
             if problem and problem not in reason:  # the files in force are older ones
                 reason = f"{reason}; and the files of its identity are not in force: {problem}"
-            return Outcome(CommandState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())
+            return ExecutionEnd(CommandState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())
     execution.progress(_STEPS, _STEPS, "")
-    return Outcome(CommandState.DONE, trial.steps[-1].text, found=trial.found())
+    return ExecutionEnd(CommandState.DONE, trial.steps[-1].text, found=trial.found())
 
 
 class _NoAnswer(Unreachable):

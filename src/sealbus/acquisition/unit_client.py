@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.client import Failure, Transaction
 from sealbus.errors import DeviceException
-from sealbus.protocol import RawRequest
+from sealbus.protocol import EXCEPTION_BIT, RawRequest
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "UnitClient"]
 
-_EXCEPTION_BIT: Final = 0x80
 _PATIENCE_S: Final = 60.0
 
 
@@ -53,7 +52,7 @@ class _UnitRequest(Transaction):
         self._began = future.get_loop().time()
 
     def finish(self, answer: bytes) -> None:
-        if answer[5] & _EXCEPTION_BIT:
+        if answer[5] & EXCEPTION_BIT:
             self._end(Answer(self._took_s(), exception=answer[6]))
         else:
             self._end(Answer(self._took_s(), data=answer[7:]))

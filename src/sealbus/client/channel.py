@@ -83,7 +83,9 @@ class ChannelHooks:
 
     `locate` returns what to dial, before each connection; it may raise Unreachable and sets its own deadline. `connected`
     may raise PeerError: then nothing is sent on this connection. `answering` is called with the first answer on each
-    connection, `lost` when one is closed, by either side, `unreachable` when none can be made.
+    connection. `lost` is called when one is closed by either side, unless the channel is closed or the device closed it
+    before its first answer: that counts as a connection that cannot be made. `unreachable` is called when none can be made
+    and no other is open.
     """
 
     locate: Callable[[Endpoint], Awaitable[Endpoint]] | None = None

@@ -59,7 +59,14 @@ class FairQueue:
         return evicted
 
     def evict_for(self, transaction: Transaction) -> Transaction | None:
-        """Remove and return the last one of the client with the most, if this one has fewer before it; else None."""
+        """Remove and return the transaction that has to go for this one; None if this one has to go itself.
+
+        1. This one is urgent, or its client would still have fewer than the client with the most: the last one of that
+           client.
+        2. Else, the connection of this one would still have fewer than another one of its own client: the last one of that
+           connection.
+        3. Else None.
+        """
         own = self._of_client.get(transaction.client)
         longest = max(self._turns, key=_length, default=None)
         evicted = None
@@ -175,7 +182,7 @@ class _Client:
         return transaction
 
     def give_up_for(self, source: object) -> Transaction | None:
-        """The same, if `source` has fewer queued with one more."""
+        """The same, if `source`, with one more queued, still has fewer than the longest row; else None."""
         if len(max(self._turns, key=len)) <= len(self._rows.get(source, ())) + 1:
             return None
         return self.give_up()

@@ -36,7 +36,11 @@ __all__ = [
 
 
 class LineState(Enum):
-    """CONNECTING -> SETTLING (connect delay) -> OPEN -> CLOSED; any state may go to CLOSED. A new line is CLOSED."""
+    """CONNECTING -> SETTLING (connect delay) -> OPEN -> CLOSED; any state may go to CLOSED.
+
+    A line that was never dialled is CLOSED too: both have no transport and nothing on the wire, `close` does nothing to
+    either, and the channel puts a new line in the place of either before it dials.
+    """
 
     CLOSED = "closed"
     CONNECTING = "connecting"
@@ -121,7 +125,7 @@ class Line(asyncio.Protocol):
         "_gap_s",
         "_held_until",
         "_hold_timer",
-        "_in_flight",
+        "_in_flight_limit",
         "_loop",
         "_owner",
         "_pending",
@@ -143,7 +147,7 @@ class Line(asyncio.Protocol):
         self._suspects = owner.suspects
         self._writer = owner.writer
         self._rules = rules
-        self._in_flight = rules.in_flight
+        self._in_flight_limit = rules.in_flight
         self._timeout_s = rules.timeout_s
         self._gap_s = rules.gap_s
         self._loop = owner.loop
@@ -161,7 +165,7 @@ class Line(asyncio.Protocol):
 
     def is_free(self) -> bool:
         """Whether a transaction may be sent now."""
-        return self.state is _OPEN and self._hold_timer is None and len(self._pending) < self._in_flight
+        return self.state is _OPEN and self._hold_timer is None and len(self._pending) < self._in_flight_limit
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.state is LineState.CLOSED:  # while it was being dialled
@@ -207,7 +211,7 @@ class Line(asyncio.Protocol):
         """Start the timer of an answer, and the gap after a request."""
         if self._timer is None:
             self._timer = self._loop.call_at(transaction.answer_due, self._expire)
-        if self._gap_s and self._in_flight > 1:
+        if self._gap_s and self._in_flight_limit > 1:
             self._hold(self._gap_s)
 
     def _answered(self, transaction: Transaction, answer: bytes) -> None:
@@ -234,7 +238,7 @@ class Line(asyncio.Protocol):
         """A request left the wire."""
         if self.state is not _OPEN:
             return
-        if self._gap_s and self._in_flight == 1:
+        if self._gap_s and self._in_flight_limit == 1:
             self._hold(self._gap_s)
         elif self.is_free():
             self._owner.line_free(self)
@@ -288,4 +292,4 @@ def _objection(request: RawRequest, answer: bytes) -> str | None:
     """Why `answer` cannot belong to `request`; None if it can."""
     if answer[4] != request.tail[0]:
         return f"it came from unit {answer[4]}"
-    return request.shape.fits(answer[5:])
+    return request.shape.objection(answer[5:])

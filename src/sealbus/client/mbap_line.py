@@ -39,13 +39,15 @@ class MbapLine(Line):
         self._is_joining = False
 
     def send(self, transaction: Transaction) -> bool:
-        number = (self._transaction_id + 1) & 0xFFFF
-        while number in self._unanswered:  # its late answer must not be taken for this one's
-            number = (number + 1) & 0xFFFF
-        self._transaction_id = number
-        frame = number.to_bytes(2) + transaction.request.framed
+        transaction_id = (self._transaction_id + 1) & 0xFFFF
+        while transaction_id in self._unanswered:  # its late answer must not be taken for this one's
+            transaction_id = (transaction_id + 1) & 0xFFFF
+        self._transaction_id = transaction_id
+        frame = transaction_id.to_bytes(2) + transaction.request.framed
         pending = self._pending
-        pending[number] = transaction
+        pending[transaction_id] = transaction
+        # A first request goes to the WriteCoalescer, which joins the writes of several lines. Further requests of this line
+        # are joined to one piece here, and not given to it: it writes each frame with a call of its own.
         if self._is_joining:
             self._joined.append(frame)
         elif len(pending) == 1:  # an idle line does not wait
@@ -57,7 +59,7 @@ class MbapLine(Line):
         transaction.answer_due = self._loop.time() + self._timeout_s
         if self._timer is None or self._gap_s:
             self._watch(transaction)
-        return len(pending) < self._in_flight and self._hold_timer is None
+        return len(pending) < self._in_flight_limit and self._hold_timer is None
 
     def _write_joined(self) -> None:
         """Write the requests of one turn of the loop in one piece: a system call costs more than the rest."""
@@ -69,15 +71,17 @@ class MbapLine(Line):
     def data_received(self, data: bytes) -> None:
         size = len(data)
         if size > _SHORTEST_HEAD and not self._stream.partial:
-            number = data[0] << 8 | data[1]
-            transaction = self._pending.get(number)
+            transaction_id = data[0] << 8 | data[1]
+            transaction = self._pending.get(transaction_id)
             if transaction is not None:
                 request = transaction.request
+                # The usual case, without the stream: the data is one whole answer whose length and beginning fit its request
+                # (`RawRequest.head`). Such an answer needs no further check.
                 if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
-                    del self._pending[number]
+                    del self._pending[transaction_id]
                     self._finish(transaction, data[2:])
                     # Without a gap there is no hold timer, so this is all of `is_free`; it saves two calls for each answer.
-                    if self._gap_s or self.state is not _OPEN or len(self._pending) >= self._in_flight:
+                    if self._gap_s or self.state is not _OPEN or len(self._pending) >= self._in_flight_limit:
                         self._freed()
                     else:
                         self._owner.line_free(self)
@@ -86,6 +90,7 @@ class MbapLine(Line):
 
     def _take_chunk(self, data: bytes) -> None:
         """Handle bytes that are not exactly one answer that fits."""
+        # Each answer lets the owner send the next request; what is sent from here on is written in one piece at the end.
         self._is_joining = True
         try:
             for adu in self._stream.feed(data):
@@ -114,13 +119,13 @@ class MbapLine(Line):
         """The transaction of an ADU with an unknown id: with lenient ids, the only one in flight."""
         if self._rules.lenient_transaction_id and len(self._pending) == 1:
             return self._pending.popitem()[1]
-        number = adu[0] << 8 | adu[1]
-        self._unanswered.discard(number)
-        self._owner.answer_dropped(f"no request waits for transaction id {number}")
+        transaction_id = adu[0] << 8 | adu[1]
+        self._unanswered.discard(transaction_id)
+        self._owner.answer_dropped(f"no request waits for transaction id {transaction_id}")
         return None
 
-    def _on_request_timeout(self, number: int) -> None:
-        self._unanswered.add(number)
+    def _on_request_timeout(self, transaction_id: int) -> None:
+        self._unanswered.add(transaction_id)
 
     def _on_silence(self) -> None:
         # With lenient ids a late answer could be taken for the next one, so a time-out must end the connection.

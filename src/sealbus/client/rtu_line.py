@@ -37,7 +37,7 @@ class RtuLine(Line):
 
     def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
         super().__init__(owner, rules)
-        self._in_flight = 1  # with any rules: without a transaction id two answers cannot be distinguished
+        self._in_flight_limit = 1  # with any rules: without a transaction id two answers cannot be distinguished
         self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
         self._stream: RtuResponseStream | AsciiStream = (
             AsciiStream() if framing is Framing.ASCII else RtuResponseStream()

@@ -34,6 +34,7 @@ class Failure(Enum):
     BUSY = ("too many requests are waiting for the device", False, ExceptionCode.SERVER_DEVICE_BUSY)
     UNIT_SILENT = ("the unit has not answered for a while", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
     ABANDONED = ("the client has disconnected", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    """Its source has abandoned it, or the channel was closed, before it was sent."""
     NO_ANSWER = ("the device did not answer in time", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
     CONNECTION_LOST = (
         "the connection to the device was lost",
@@ -53,7 +54,8 @@ class Failure(Enum):
 class Transaction:
     """A request for one device. Callers subclass it: `finish` and `fail` are its two ends.
 
-    `source` is the connection that sent it. `answer_due` is when its answer is late: set when it is sent. The queue reads
+    `source` is the object that submitted it: a session of a gateway, a polled unit, a client; `Channel.abandon` takes it.
+    `answer_due` is when its answer is late: set when it is sent. The queue reads
     two more fields, which `on_queued` may set, so that a request that is sent at once does not pay for them: `client`,
     for fair turns, where several sources belong to one client; and `send_by`, the last moment, on the loop's clock, to
     send it. (They are not an object of their own: with a shared connection nearly every request is queued, and an object

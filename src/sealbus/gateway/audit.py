@@ -14,6 +14,7 @@ from sealbus.client import Failure
 from sealbus.gateway.described import describe
 from sealbus.gateway.metrics import GatewayCounters
 from sealbus.gateway.trust_state import digest_of
+from sealbus.protocol import EXCEPTION_BIT
 from sealbus.records import (
     ALARM_NAME,
     Alarm,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Audit"]
 
 _log = logging.getLogger("sealbus.gateway")
-_EXCEPTION_BIT = 0x80
 _MIB = 1024 * 1024
 _ACCEPT_ALARM = "accepting connections"
 
@@ -61,6 +61,8 @@ class Audit:
         self._unsafe_write_without_record = table.unsafe_write_without_record
         self.counters = GatewayCounters()
         self.alarms: dict[str, str] = {}
+        self._not_accepting: dict[str, str] = {}
+        """The listeners that cannot accept, and why. One alarm stands for all of them."""
         self.records = RecordLog.open(
             table.records,
             gateway=table.name,
@@ -159,10 +161,15 @@ class Audit:
 
     def cannot_accept(self, listener: str, reason: str) -> None:
         self.counters.accept_pauses += 1
-        self.raise_alarm(_ACCEPT_ALARM, f"{listener}: {reason}")
+        self._not_accepting[listener] = reason
+        self._raise_accept_alarm()
 
     def accepts_again(self, listener: str) -> None:
-        self.clear_alarm(_ACCEPT_ALARM)
+        self._not_accepting.pop(listener, None)
+        if self._not_accepting:
+            self._raise_accept_alarm()  # with the text of those that are left
+        else:
+            self.clear_alarm(_ACCEPT_ALARM)
 
     # -- writes (WriteJournal)
 
@@ -197,7 +204,7 @@ class Audit:
         return number
 
     def answered(self, record: int, answer: bytes) -> None:
-        if answer[5] & _EXCEPTION_BIT:
+        if answer[5] & EXCEPTION_BIT:
             self._conclude(record, Outcome.EXCEPTION, exception_code=answer[6])
         else:
             self._conclude(record, Outcome.DONE)
@@ -255,8 +262,9 @@ class Audit:
             _log.warning("alarm cleared: %s", name)
 
     def record_state_changed(self, state: RecordState, reason: str) -> None:
-        """The record has more or less space than before. The log of records writes this itself; here it goes to alarms
-        and log.
+        """The record has more or less space than before.
+
+        Not by `raise_alarm`: the log of records has recorded this alarm itself, before it calls this.
         """
         if state is RecordState.OK:
             self.alarms.pop(ALARM_NAME, None)
@@ -266,6 +274,10 @@ class Audit:
             _log.error("alarm: %s: %s", ALARM_NAME, reason)
 
     # -- internals
+
+    def _raise_accept_alarm(self) -> None:
+        text = "; ".join(f"{listener}: {reason}" for listener, reason in self._not_accepting.items())
+        self.raise_alarm(_ACCEPT_ALARM, text)
 
     def _conclude(
         self, request: int, outcome: Outcome, *, exception_code: int | None = None, why: str | None = None

@@ -23,7 +23,9 @@ __all__ = ["Forwarder", "Route", "WriteJournal"]
 
 
 class WriteJournal(Protocol):
-    """Records writes. A record has a number above 0; 0 means that a write may continue without one."""
+    """Records writes. A record has a number above 0; 0 means that a write may continue without one: the operator has set
+    `unsafe_write_without_record`, and the record has no space.
+    """
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
         """Record that this write is about to be sent. None: it cannot be recorded, so it must not be sent."""
@@ -44,7 +46,11 @@ class Route:
 
 
 class _Forwarded(Transaction):
-    """A request that changes nothing. One is created per request, so its fields are set once, in one place."""
+    """A request that changes nothing.
+
+    One is created per request, so it does not call `Transaction.__init__`: the call costs time, and so do the two fields
+    that only a queued request needs (set in `on_queued`). The line sets `answer_due`.
+    """
 
     __slots__ = ("adu", "max_wait_s")
 

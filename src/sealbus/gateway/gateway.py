@@ -68,7 +68,7 @@ class Gateway:
         self._audit = audit
         self._trust = TrustState(file.identity) if file.identity is not None else None
         self._warn()
-        self._servers: dict[str, Peer] = {}
+        self._device_peers: dict[str, Peer] = {}
         self._expiring: set[str] = set()
         self.channels: dict[str, Channel] = {}
         self.services: dict[str, Service] = {}
@@ -94,9 +94,9 @@ class Gateway:
         for channel in self.channels.values():
             channel.close()
 
-    def reset_expired_servers(self) -> None:
+    def reset_expired_devices(self) -> None:
         """Call once a second: disconnect devices whose certificate has expired."""
-        self._reset_unentitled_servers(only_expired=True)
+        self._reset_unentitled_devices(only_expired=True)
 
     def check_expiry(self) -> None:
         """Raise alarms for certificates and lists that expire soon, and clear those that no longer apply."""
@@ -161,7 +161,7 @@ class Gateway:
         for service in self.services.values():
             if service.security is not None:
                 service.replace_security(self._trust.server)
-        self._reset_unentitled_servers()
+        self._reset_unentitled_devices()
         self._warn()
 
     def _reload_policy(self, listener: ListenerTable) -> None:
@@ -235,17 +235,17 @@ class Gateway:
         ssl_object = transport.get_extra_info("ssl_object")
         if ssl_object is None or self._trust is None:
             return
-        self._servers[url] = PeerVerifier(self._trust.server.trust).peer(ssl_object, datetime.now(UTC))
+        self._device_peers[url] = PeerVerifier(self._trust.server.trust).peer(ssl_object, datetime.now(UTC))
 
-    def _reset_unentitled_servers(self, *, only_expired: bool = False) -> None:
+    def _reset_unentitled_devices(self, *, only_expired: bool = False) -> None:
         if self._trust is None:
             return
         now = datetime.now(UTC)
-        for url, peer in list(self._servers.items()):
+        for url, peer in list(self._device_peers.items()):
             if only_expired and now <= peer.not_after:
                 continue
             if (objection := self._trust.server.trust.objection(peer, now)) is not None:
-                del self._servers[url]
+                del self._device_peers[url]
                 self.channels[url].reset(objection)
 
 

@@ -97,7 +97,7 @@ class GatewayProcess:
 
     def _maintain(self) -> None:
         self.audit.records.maintain(time.monotonic())
-        self.gateway.reset_expired_servers()
+        self.gateway.reset_expired_devices()
 
     def _retry_reload(self) -> None:
         if self.audit.has_failed_reload:  # the cause may pass without a change of the file: descriptors, permissions

@@ -1,4 +1,4 @@
-"""The maintenance of a store: hours that are over are rolled up, expired data is deleted.
+"""The maintenance of a store: samples are compacted, hours that are over are rolled up, expired data is deleted.
 
 It runs in small steps, each a transaction, so that samples wait only briefly. Several processes may run it at the same time.
 Samples are deleted after their hours are rolled up, and a little later than appending refuses them, so that the first
@@ -55,15 +55,17 @@ class Maintenance:
             return (
                 self._compact(now_us)
                 or self._roll_up_hours(rules, now_us)
-                or self._cut_days(rules, now_us)
+                or self._fold_stale_days(rules, now_us)
                 or self._delete_expired(rules, now_us)
             )
 
     def _compact(self, now_us: int) -> bool:
         """Returns whether samples were compacted: when many wait, or after a minute. The clock may have been set back."""
-        everything = not self._compacted_us <= now_us < self._compacted_us + _COMPACT_EVERY_US
-        compacted = self._store.compact(everything=everything)
-        if compacted != everything:  # all is compacted, or a large batch was before its time
+        is_due = not self._compacted_us <= now_us < self._compacted_us + _COMPACT_EVERY_US
+        compacted = self._store.compact(everything=is_due)
+        nothing_is_left = is_due and not compacted
+        many_were_waiting = compacted and not is_due
+        if nothing_is_left or many_were_waiting:
             self._compacted_us = now_us
         return compacted
 
@@ -87,11 +89,11 @@ class Maintenance:
                 statements.bump_epoch()
         return bool(marks)
 
-    def _cut_days(self, rules: HistoryRules, now_us: int) -> bool:
+    def _fold_stale_days(self, rules: HistoryRules, now_us: int) -> bool:
         with self._store.changing() as statements:
             tags = statements.stale_days(_TAGS_AT_ONCE)
             for tag_id in tags:
-                _cut_days(RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone))
+                _fold_days(RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone))
         return bool(tags)
 
     def _delete_expired(self, rules: HistoryRules, now_us: int) -> bool:
@@ -134,7 +136,7 @@ class Maintenance:
         return statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
 
 
-def _cut_days(builder: RollupBuilder) -> None:
+def _fold_days(builder: RollupBuilder) -> None:
     statements, tag_id = builder.statements, builder.tag_id
     oldest = statements.first_row(Source.HOUR, tag_id)
     if oldest is not None:

@@ -1,7 +1,8 @@
 """Moves samples to the store. Handing them over never blocks and never raises.
 
 Two threads. The spooling thread writes what was put into the spool a few times a second and syncs it at most twice a
-second: then the samples are acknowledged, and survive a kill of the process, of the store and of the machine. The
+second: then the samples are acknowledged: they are durable, which means that they survive a kill of the process, of the
+store and of the machine. The
 storing thread reads the spool in order, stores the samples and releases what the store has. So storing and replaying
 are the same path, always in order, and what is sent twice is stored once. Between batches this thread runs maintenance.
 
@@ -210,7 +211,7 @@ class HistoryWriter:
                 return
 
     def _spool_incoming(self) -> None:
-        """Convert what was put into blocks, and write blocks to the spool in order, as far as it takes them."""
+        """Convert what was put into batches, and write these to the spool in order, as far as it takes them."""
         with self._lock:
             taken = list(self._incoming)
             self._incoming.clear()
@@ -229,15 +230,15 @@ class HistoryWriter:
         with self._lock:
             if not self._unspooled:
                 return  # the storing thread has taken it
-            block = self._unspooled.popleft()
+            batch = self._unspooled.popleft()
         try:
-            self._spool.append(block)
+            self._spool.append(batch)
         except BaseException:
             with self._lock:
-                self._unspooled.appendleft(block)
+                self._unspooled.appendleft(batch)
             raise
         with self._lock:
-            self._buffered -= len(block)
+            self._buffered -= len(batch)
 
     def _sync(self, *, at_once: bool) -> None:
         now = time.monotonic()
@@ -281,29 +282,29 @@ class HistoryWriter:
         found = self._spool.next(self._limits.batch_samples)
         if found is None:
             return self._store_unspooled()
-        block, position = found
-        appended = self._history.append_block(block)
-        self._spool.release(position, len(block))
-        self._count(len(block), appended.too_old)
+        batch, position = found
+        appended = self._history.append_block(batch)
+        self._spool.release(position, len(batch))
+        self._count(len(batch), appended.too_old)
         return True
 
     def _store_unspooled(self) -> bool:
-        """Store a block from memory when the spool is empty and takes nothing."""
+        """Store a batch from memory when the spool is empty and takes nothing."""
         if not self._spool_error:
             return False
         with self._lock:
             if self._spool.samples or not self._unspooled:
                 return False
-            block = self._unspooled.popleft()
+            batch = self._unspooled.popleft()
         try:
-            appended = self._history.append_block(block)
+            appended = self._history.append_block(batch)
         except BaseException:
             with self._lock:
-                self._unspooled.appendleft(block)
+                self._unspooled.appendleft(batch)
             raise
         with self._lock:
-            self._buffered -= len(block)
-        self._count(len(block), appended.too_old)
+            self._buffered -= len(batch)
+        self._count(len(batch), appended.too_old)
         return True
 
     def _count(self, stored: int, too_old: int) -> None:

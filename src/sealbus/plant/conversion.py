@@ -51,7 +51,11 @@ _NOT_DECODABLE: Final = NoValue(Reason.NOT_DECODABLE)
 
 
 def build_conversion(tag: Tag) -> Conversion:
-    """The function from raw value to value."""
+    """The function from raw value to value.
+
+    Built from the last step to the first: each step wraps those after it. A raw value is compared with the sentinels, then
+    checked to be finite or decoded from BCD, then its bits are taken, and it is scaled last.
+    """
     plan = tag.plan
     convert = build_scaling(tag)
     if tag.is_bit_of_table:

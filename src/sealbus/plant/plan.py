@@ -35,7 +35,7 @@ class TagPlan(_Sampled, frozen=True, kw_only=True):
     place: str
     """Table and first address, such as "holding:20", "input:3", "coils:5", "discrete:0"."""
     type: str = ""
-    """A name of `protocol.ValueType`. Empty: bit in the tables of bits, uint16 in those of registers."""
+    """A name of `protocol.ValueType`. Empty: bit in the tables of bits, and for one `bit` of a register; else uint16."""
     order: str = "ABCD"
     """A name of `protocol.WordOrder`."""
     length: int = 0
@@ -127,4 +127,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     connections: tuple[ConnectionPlan, ...] = ()
     calculated: tuple[CalculatedPlan, ...] = ()
     networks: tuple[str, ...] = ()
-    """Where it may dial, as `endpoints.NetworkRules.parse` reads it: "10.0.0.0/8 502,802", "/dev/ttyUSB*". None: nowhere."""
+    """Where it may dial, as `endpoints.NetworkRules.parse` reads it: "10.0.0.0/8 502", "/dev/ttyUSB*". Empty: nowhere."""

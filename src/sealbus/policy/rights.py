@@ -4,7 +4,8 @@ The rules of a role are merged per unit once, when the policy is loaded; units w
 decision on a read costs one look-up for the unit, one for the function and one bisection, and returns a prepared
 Decision. Only a denial builds text.
 
-Rights add up: a request is allowed if each register, coil or part is allowed by some rule. It is never trimmed.
+Rights add up: a request is allowed if each register, coil or part is allowed by some rule. It is never trimmed. A part is
+what a rule of `functions` names within a function: a sub-function (8), a file (20, 21), an address (24), a MEI type (43).
 
 * Functions 1 to 4 need `read` over the whole range; 5 and 15 `write` over their coils; 6 and 16 over their registers,
   within the limits.

@@ -152,7 +152,7 @@ def decode_answer(request: Request, pdu: bytes) -> Answer:
     function code; file records come as one list of registers for each group.
     """
     request_pdu = request.encode()
-    objection = answer_shape(request_pdu).fits(pdu)
+    objection = answer_shape(request_pdu).objection(pdu)
     if objection is not None:
         raise PeerError(objection, outcome_unknown=may_change_state(request_pdu))
     if pdu[0] & EXCEPTION_BIT:
@@ -183,7 +183,7 @@ def encode_answer(request: Request, value: Answer) -> bytes:
             return _counted(request.function_code, pack_bits(_numbers(value, request.count)))
     request_pdu = request.encode()
     pdu = _encode_rare(request, request_pdu, value)
-    objection = answer_shape(request_pdu).fits(pdu)
+    objection = answer_shape(request_pdu).objection(pdu)
     if objection is not None:
         raise LocalError(objection)
     return pdu

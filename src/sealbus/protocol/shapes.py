@@ -58,7 +58,7 @@ class AnswerShape:
     length: int | None
     structure: Callable[[bytes], str | None] | None = None
 
-    def fits(self, pdu: bytes) -> str | None:
+    def objection(self, pdu: bytes) -> str | None:
         """None where this PDU may answer the request (an exception to its function may); else the reason."""
         if len(pdu) == self.length and pdu.startswith(self.prefix) and self.structure is None:
             return None
@@ -103,7 +103,7 @@ class RawRequest:
     def __init__(self, tail: bytes) -> None:
         pdu = tail[1:]
         self.tail = tail
-        self.framed = len(tail).to_bytes(4) + tail
+        self.framed = len(tail).to_bytes(4) + tail  # the protocol id, which is 0, and the length: two bytes each
         self.shape = answer_shape(pdu)
         self.may_change_state = may_change_state(pdu)
         self.head = self.shape.head(tail[0])

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
-from sealbus.records.allowance import FloodAllowance
 from sealbus.records.chain import FRAME_BYTES, encode_record
+from sealbus.records.flood_share import FloodShare
 from sealbus.records.folder import lock_folder
 from sealbus.records.host import Host, Limits
 from sealbus.records.kinds import (
@@ -67,7 +67,7 @@ class RecordLog:
         store: SegmentStore,
         lock: int,
         *,
-        allowance: FloodAllowance,
+        flood_share: FloodShare,
         host: Host,
         on_change: Callable[[RecordState, str], None] | None,
     ) -> None:
@@ -76,7 +76,7 @@ class RecordLog:
         self._lock = lock
         self._time_ns = host.time_ns
         self._on_change = on_change
-        self._allowance = allowance
+        self._flood_share = flood_share
         self._lost = LostRecords()
         self._lost_recorded_at = 0.0
         self._open_writes: set[int] = set()
@@ -107,7 +107,7 @@ class RecordLog:
             raise ConfigError(
                 f"the records cannot be read: {error.strerror}", file=str(folder), hint="check the disk and the owner"
             ) from error
-        log = cls(store, lock, allowance=FloodAllowance(limits.bound_bytes), host=host, on_change=on_change)
+        log = cls(store, lock, flood_share=FloodShare(limits.bound_bytes), host=host, on_change=on_change)
         log._record_recovery()
         return log
 
@@ -152,7 +152,7 @@ class RecordLog:
             self._open_writes.add(sequence)
         elif isinstance(record, WriteOutcome):
             self._open_writes.discard(record.request)
-        if self._allowance.exhausted or not self._store.has_reserve or self._store.failure is not None:
+        if self._flood_share.exhausted or not self._store.has_reserve or self._store.failure is not None:
             self._update_state()
         self._notify()
         if not sequence and isinstance(record, WriteRequested):
@@ -164,7 +164,7 @@ class RecordLog:
         lost.
         """
         self._store.maintain(now)
-        self._allowance.refill(now)
+        self._flood_share.refill(now)
         self._update_state()
         if self._lost and (self._state is RecordState.OK or now - self._lost_recorded_at >= _LOSS_RECORD_INTERVAL_S):
             self._lost_recorded_at = now
@@ -215,7 +215,7 @@ class RecordLog:
             floor = self._floor(rank)
         sequence = store.put(payload, floor=floor)
         if sequence and rank is Rank.ORDINARY:
-            self._allowance.spend(len(payload) + FRAME_BYTES)
+            self._flood_share.spend(len(payload) + FRAME_BYTES)
         return sequence
 
     def _floor(self, rank: Rank) -> int:
@@ -234,7 +234,7 @@ class RecordLog:
         if failure is not None:
             return RecordState.FULL if failure.errno in _NO_SPACE else RecordState.FAILED
         if self._store.has_reserve:
-            return RecordState.FLOODED if self._allowance.exhausted else RecordState.OK
+            return RecordState.FLOODED if self._flood_share.exhausted else RecordState.OK
         if self._state is RecordState.FULL or not self._has_room():
             return RecordState.FULL
         return RecordState.RESERVE
@@ -244,7 +244,7 @@ class RecordLog:
         while (state := self._current_state()) is not self._state:
             self._state = state
             if state is RecordState.OK and not self._record_losses(Rank.SHUTDOWN_RESERVE):
-                continue
+                continue  # not stored: the store has failed or is full, and the loop computes the state again
             alarm = AlarmState.CLEARED if state is RecordState.OK else AlarmState.RAISED
             self._put(Alarm(name=ALARM_NAME, state=alarm, text=self.reason), Rank.SHUTDOWN_RESERVE)
 

@@ -12,8 +12,9 @@ Checked here in addition to OpenSSL, for all peers:
 * RSA below 2048 bits, curves below 256 bits (R-61), and MD5 or SHA-1 signatures anywhere below the root. OpenSSL
   refuses them at its security level 2; this catches them when `unsafe_null_encryption` had to lower that level.
 
-One verifier belongs to one server context and one `Trust`; a change of trust replaces all three. Memory is bounded: the
-leaf not seen for the longest time is dropped, and its next connection needs a full handshake.
+The verifier of a server belongs to one context and one `Trust`; a change of trust replaces all three. Connections that are
+dialled resume no session, so a verifier may be made for each. Memory is bounded: the leaf not seen for the longest time is
+dropped, and its next connection needs a full handshake.
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ class ServiceLimits:
     session: SessionLimits = field(default_factory=SessionLimits)
     listener: ListenerOptions = field(default_factory=ListenerOptions)
     sessions_per_identity: int = 32
+    """An identity is one leaf certificate, by its fingerprint."""
     sweep_s: float = 1.0
     """Seconds between two checks of deadlines and expired certificates."""
 
@@ -98,7 +99,7 @@ class Service(ListenerEvents):
         self._observer = observer
         self._security = security
         self._limits = limits or ServiceLimits()
-        self._of_identity: dict[str, int] = {}
+        self._per_certificate: dict[str, int] = {}
         self._listener: Listener | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -170,11 +171,11 @@ class Service(ListenerEvents):
     def session_closed(self, session: Session) -> None:
         self.sessions.discard(session)
         if session.peer is not None:
-            left = self._of_identity[session.peer.fingerprint] - 1
+            left = self._per_certificate[session.peer.fingerprint] - 1
             if left:
-                self._of_identity[session.peer.fingerprint] = left
+                self._per_certificate[session.peer.fingerprint] = left
             else:
-                del self._of_identity[session.peer.fingerprint]
+                del self._per_certificate[session.peer.fingerprint]
         self._observer.closed(session)
 
     def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None:
@@ -204,7 +205,7 @@ class Service(ListenerEvents):
             peer = self._security.verifier.peer(accepted.ssl_object, datetime.now(UTC))
             if not self._has_room_for(peer):
                 return Rejection(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
-            self._of_identity[peer.fingerprint] = self._of_identity.get(peer.fingerprint, 0) + 1
+            self._per_certificate[peer.fingerprint] = self._per_certificate.get(peer.fingerprint, 0) + 1
         session = Session(self, accepted, peer, number=next(_numbers))
         session.rulings = self._policy_rulings.rulings_of(session.role)
         self.sessions.add(session)
@@ -212,7 +213,7 @@ class Service(ListenerEvents):
         return session
 
     def _has_room_for(self, peer: Peer) -> bool:
-        return self._of_identity.get(peer.fingerprint, 0) < self._limits.sessions_per_identity
+        return self._per_certificate.get(peer.fingerprint, 0) < self._limits.sessions_per_identity
 
     async def _wait_until(self, condition: Callable[[], bool], *, within_s: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -134,7 +134,7 @@ class Session(asyncio.BufferedProtocol):
         self._stalled_since: float | None = None
         self.transport: asyncio.Transport | None = accepted.transport
         self.rulings: RoleRulings | None = None
-        """None before a policy applies to the session and after its end: then nothing is answered."""
+        """None before a policy applies to the session, and from `stop_accepting` on: then no further request is taken."""
         self.peer = peer
         self.number = number
         self.in_flight = 0

@@ -51,11 +51,11 @@ class ListenerEvents:
     def refused(self, address: PeerAddress, reason: str) -> None:
         """It was closed by the limit on connections or by `admit`."""
 
-    def established(self, address: PeerAddress) -> None:
+    def admitted(self, address: PeerAddress) -> None:
         """It was admitted."""
 
     def closed(self, address: PeerAddress) -> None:
-        """An established connection ended."""
+        """An admitted connection ended."""
 
     def accept_backoff(self, delay_s: float, error: OSError) -> None:
         """No descriptors or no memory: nothing is accepted for `delay_s` seconds."""

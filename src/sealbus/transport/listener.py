@@ -3,7 +3,7 @@
 A connection is pending until its handshake is over; `Handshakes` bounds how many are and for how long. Then `admit` decides
 on it, once and without waiting: it returns the protocol that takes over, or a Rejection. From then on the listener is not
 involved: no bytes and no callbacks pass through it, no task is left, and no newer connection can evict an admitted one.
-Beyond the limit on established connections new ones are closed.
+Beyond the limit on admitted connections new ones are closed.
 
 `tls` is read for each new connection: assigning another context reloads certificates without disturbing sessions. A
 handshake ends with the context that it began with, which is `Accepted.ssl_object.context`.
@@ -13,7 +13,6 @@ Plain TCP takes the same way without the handshake. Off loopback it needs the op
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import ssl
 from dataclasses import replace
@@ -27,6 +26,7 @@ from sealbus.transport.binding import bind_sockets
 from sealbus.transport.handshakes import Handshakes
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
     from collections.abc import Callable
 
@@ -72,14 +72,12 @@ class Listener:
         options: ListenerOptions,
         events: ListenerEvents,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._endpoint = endpoint
         self._admit = admit
         self._options = options
         self._events = events
         self._handshakes = Handshakes(options, events, self._on_handshake)
-        self._established = 0
-        self._empty = asyncio.Event()
+        self._admitted = 0
         self._accepting: list[AcceptLoop] = []
         self._port = endpoint.port
         self.tls = tls
@@ -139,26 +137,15 @@ class Listener:
         return len(self._handshakes)
 
     @property
-    def established(self) -> int:
+    def admitted(self) -> int:
         """How many admitted connections have not been released."""
-        return self._established
+        return self._admitted
 
-    async def close(self, *, drain_s: float = 0.0) -> int:
-        """Stop accepting and drop what is pending.
-
-        Waits up to `drain_s` seconds for admitted connections to end by themselves; returns how many are left.
-        """
+    async def close(self) -> None:
+        """Stop accepting and drop what is pending."""
         for accepting in self._accepting:
             accepting.close()
         await self._handshakes.drop_all("the listener was closed")
-        if drain_s and self._established:
-            self._empty.clear()
-            try:
-                async with asyncio.timeout(drain_s):
-                    await self._empty.wait()
-            except TimeoutError:
-                pass
-        return self._established
 
     def _on_accept(self, sock: socket.socket, raw_address: tuple[Any, ...]) -> None:
         address = _peer_address(raw_address)
@@ -180,10 +167,10 @@ class Listener:
             transport.close()
             self._events.refused(address, verdict.reason)
             return
-        self._established += 1
+        self._admitted += 1
         accepted._listener = self
         transport.set_protocol(verdict)
-        self._events.established(address)
+        self._events.admitted(address)
         verdict.connection_made(transport)
 
     def _call_admit(self, accepted: Accepted) -> asyncio.BaseProtocol | Rejection:
@@ -196,13 +183,11 @@ class Listener:
             raise
 
     def _release(self, address: PeerAddress) -> None:
-        self._established -= 1
-        if self._established == 0:
-            self._empty.set()
+        self._admitted -= 1
         self._events.closed(address)
 
     def _is_full(self) -> bool:
-        return self._established >= self._options.connections
+        return self._admitted >= self._options.connections
 
     def _full_reason(self) -> str:
         return f"there are already {self._options.connections} connections"

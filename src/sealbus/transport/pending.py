@@ -21,23 +21,23 @@ _W = TypeVar("_W")
 class PendingTable(Generic[_W]):
     """Pending connections in the order of their arrival, bounded for each address group and in all."""
 
-    __slots__ = ("_all", "_by_place", "_in_all", "_per_place")
+    __slots__ = ("_all", "_by_group", "_in_all", "_per_group")
 
     def __init__(self, *, per_address: int, in_all: int) -> None:
-        self._per_place = per_address
+        self._per_group = per_address
         self._in_all = in_all
         self._all: dict[_W, str] = {}
-        self._by_place: dict[str, dict[_W, None]] = {}
+        self._by_group: dict[str, dict[_W, None]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def add(self, waiting: _W, place: str) -> _W | None:
+    def add(self, waiting: _W, group: str) -> _W | None:
         """Add `waiting`. Returns the one that is dropped for it, already removed, or None."""
-        there = self._by_place.setdefault(place, {})
+        there = self._by_group.setdefault(group, {})
         there[waiting] = None
-        self._all[waiting] = place
-        if len(there) > self._per_place:
+        self._all[waiting] = group
+        if len(there) > self._per_group:
             victim = next(iter(there))
         elif len(self._all) > self._in_all:
             victim = next(iter(self._all))
@@ -48,20 +48,20 @@ class PendingTable(Generic[_W]):
 
     def discard(self, waiting: _W) -> bool:
         """Remove `waiting`. False if it was not there."""
-        place = self._all.pop(waiting, None)
-        if place is None:
+        group = self._all.pop(waiting, None)
+        if group is None:
             return False
-        there = self._by_place[place]
+        there = self._by_group[group]
         del there[waiting]
         if not there:
-            del self._by_place[place]
+            del self._by_group[group]
         return True
 
     def clear(self) -> list[_W]:
         """Remove and return all."""
         taken = list(self._all)
         self._all.clear()
-        self._by_place.clear()
+        self._by_group.clear()
         return taken
 
 

@@ -62,8 +62,8 @@ def test_a_value_of_several_registers_is_never_split() -> None:
 def test_learned_splits_are_kept() -> None:
     tags = [tag(f"holding:{address}") for address in (0, 1, 3, 4)]
     assert places(tags, splits=LearnedSplits(refused=(parse_place("holding:2"),))) == ["holding:0-1", "holding:3-4"]
-    assert places(tags, splits=LearnedSplits(cuts=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
-    assert places(tags, splits=LearnedSplits(cuts=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
+    assert places(tags, splits=LearnedSplits(barriers=frozenset({(Table.HOLDING, 4)}))) == ["holding:0-3", "holding:4"]
+    assert places(tags, splits=LearnedSplits(barriers=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
 
 
 def test_a_block_is_halved_by_its_tags() -> None:
@@ -74,7 +74,12 @@ def test_a_block_is_halved_by_its_tags() -> None:
 @pytest.mark.parametrize(
     ("one", "options", "why"),
     [
-        (tag("holding:0", "float64"), {"max_registers": 3}, "longer than the device returns"),
+        (
+            tag("holding:0", "float64"),
+            {"max_registers": 3},
+            "longer than the device gives at once, 3; raise max_registers",
+        ),
+        (tag("coils:0"), {"max_bits": 0}, "longer than the device gives at once, 0; raise max_bits"),
         (tag("holding:8", "uint32"), {"forbidden": (parse_place("holding:9-20"),)}, "is forbidden"),
     ],
 )
@@ -129,10 +134,10 @@ _CUTS = st.frozensets(st.tuples(st.sampled_from(_TABLES).map(Table), st.integers
 @settings(max_examples=300, deadline=None)
 @given(_tags(), _LIMITS, st.lists(_FORBIDDEN, max_size=4).map(tuple), _CUTS)
 def test_any_set_of_tags_gives_blocks_within_the_rules(
-    tags: list[Tag], limits: DeviceLimits, refused: tuple[Place, ...], cuts: frozenset[tuple[Table, int]]
+    tags: list[Tag], limits: DeviceLimits, refused: tuple[Place, ...], barriers: frozenset[tuple[Table, int]]
 ) -> None:
     wanted = [each for each in tags if limits.objection(each) is None]
-    blocks = plan_blocks(wanted, limits, LearnedSplits(refused, cuts))
+    blocks = plan_blocks(wanted, limits, LearnedSplits(refused, barriers))
     assert sorted(each.plan.id for block in blocks for each in block.tags) == sorted(each.plan.id for each in wanted)
     asked_for = {(each.place.table, address) for each in wanted for address in _addresses(each.place)}
     for block in blocks:

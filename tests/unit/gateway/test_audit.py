@@ -81,6 +81,17 @@ def test_an_alarm_is_recorded_once_until_it_is_cleared(audit: Audit, folder: Pat
     ]
 
 
+def test_accepting_is_an_alarm_until_every_listener_accepts_again(audit: Audit, folder: Path) -> None:
+    audit.cannot_accept("tcp://one", "no descriptors")
+    audit.cannot_accept("tcp://two", "no memory")
+    assert audit.alarms == {"accepting connections": "tcp://one: no descriptors; tcp://two: no memory"}
+    audit.accepts_again("tcp://one")
+    assert audit.alarms == {"accepting connections": "tcp://two: no memory"}
+    audit.accepts_again("tcp://two")
+    assert audit.alarms == {}
+    assert [each.state for each in kept(folder, Alarm) if isinstance(each, Alarm)] == ["raised", "cleared"]
+
+
 def test_a_reload_that_fails_repeatedly_with_the_same_error_is_recorded_once(audit: Audit, folder: Path) -> None:
     for problem in ("line 1", "line 1", "line 2", "line 2"):
         audit.reload_failed("policy.toml", problem)

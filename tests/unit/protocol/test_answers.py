@@ -45,7 +45,7 @@ COUNTED_AS_SENT = [vector for vector in EXCHANGES if "counts 3 objects" not in v
 def test_the_answer_in_the_specification_matches_its_request(vector: Vector) -> None:
     shape = answer_shape(bytes.fromhex(vector["request"]))
     answer = bytes.fromhex(vector["answer"])
-    assert shape.fits(answer) is None
+    assert shape.objection(answer) is None
     assert answer.startswith(shape.prefix)
     assert shape.length in (None, len(answer))
 
@@ -57,7 +57,7 @@ def test_the_header_of_an_answer_agrees_with_its_shape(vector: Vector) -> None:
         return
     is_exception = answer[0] & 0x80
     adu = encode_mbap(1, 7, answer)[2:]
-    assert adu.startswith(head) == (shape.fits(answer) is None and not is_exception)
+    assert adu.startswith(head) == (shape.objection(answer) is None and not is_exception)
     assert not encode_mbap(1, 8, answer)[2:].startswith(head)
 
 
@@ -83,7 +83,7 @@ def test_a_server_sends_the_answer_of_the_specification(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", MISFITS, ids=named)
 def test_an_answer_that_does_not_match_is_refused_with_a_sentence(vector: Vector) -> None:
-    objection = answer_shape(bytes.fromhex(vector["request"])).fits(bytes.fromhex(vector["answer"]))
+    objection = answer_shape(bytes.fromhex(vector["request"])).objection(bytes.fromhex(vector["answer"]))
     assert objection is not None
     assert vector["why"] in objection
 
@@ -101,7 +101,7 @@ def test_every_exception_of_the_function_matches(vector: Vector) -> None:
     pdu = bytes.fromhex(vector["request"])
     for exception_code in (1, 2, 3, 4, 5, 6, 8, 10, 11, 255):
         answer = bytes((pdu[0] | 0x80, exception_code))
-        assert answer_shape(pdu).fits(answer) is None
+        assert answer_shape(pdu).objection(answer) is None
         with pytest.raises(DeviceException) as caught:
             decode_answer(parse_request(pdu), answer)
         assert (caught.value.exception_code, caught.value.function_code) == (exception_code, pdu[0])
@@ -112,8 +112,8 @@ def test_an_answer_does_not_match_a_request_of_another_function(vector: Vector) 
     function_code = int(vector["request"][:2], 16)
     for other in EXCHANGES:
         if other["request"][:2] != vector["request"][:2]:
-            assert answer_shape(bytes.fromhex(other["request"])).fits(bytes.fromhex(vector["answer"]))
-            assert answer_shape(bytes.fromhex(other["request"])).fits(bytes((function_code | 0x80, 2)))
+            assert answer_shape(bytes.fromhex(other["request"])).objection(bytes.fromhex(vector["answer"]))
+            assert answer_shape(bytes.fromhex(other["request"])).objection(bytes((function_code | 0x80, 2)))
 
 
 @pytest.mark.parametrize(

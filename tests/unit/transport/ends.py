@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sealbus.transport import Accepted, ListenerEvents, PeerAddress
+from sealbus.transport import Accepted, Listener, ListenerEvents, PeerAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ __all__ = [
     "RecordedEvents",
     "Recorder",
     "admit_echo",
+    "close_drained",
     "eventually",
     "no_certificate",
     "open_sockets",
@@ -137,8 +138,8 @@ class RecordedEvents(ListenerEvents):
     def refused(self, address: PeerAddress, reason: str) -> None:
         self._write("refused", address, reason)
 
-    def established(self, address: PeerAddress) -> None:
-        self._write("established", address)
+    def admitted(self, address: PeerAddress) -> None:
+        self._write("admitted", address)
 
     def closed(self, address: PeerAddress) -> None:
         self._write("closed", address)
@@ -154,6 +155,14 @@ async def eventually(changed: asyncio.Event, condition: Callable[[], object]) ->
         while not condition():
             changed.clear()
             await changed.wait()
+
+
+async def close_drained(listener: Listener) -> None:
+    """Close it, and wait until all admitted connections have ended."""
+    await listener.close()
+    async with asyncio.timeout(5):
+        while listener.admitted:
+            await asyncio.sleep(0.01)
 
 
 def open_sockets() -> int:

@@ -21,6 +21,7 @@ from unit.transport.ends import (
     RecordedEvents,
     Recorder,
     admit_echo,
+    close_drained,
     no_certificate,
     open_sockets,
 )
@@ -83,7 +84,7 @@ async def test_the_address_or_name_dialled_is_the_one_in_the_certificate(context
     listener = await _listen(contexts)
     endpoint = parse_endpoint(f"mbaps://{host}:{listener.port}")
     assert await _echoes(*await dial(endpoint, Recorder, tls=contexts.client, timeout_s=PATIENCE_S))
-    await listener.close(drain_s=5)
+    await close_drained(listener)
 
 
 async def test_a_server_whose_certificate_names_another_host_is_refused(contexts: Contexts) -> None:
@@ -95,7 +96,7 @@ async def test_a_server_whose_certificate_names_another_host_is_refused(contexts
     assert await _echoes(*await dial(named, Recorder, tls=contexts.client, timeout_s=PATIENCE_S))
     with pytest.raises(Unreachable, match="TLS failed"):
         await dial(parse_endpoint(f"{here}?name=other.example"), Recorder, tls=contexts.client, timeout_s=PATIENCE_S)
-    await listener.close(drain_s=5)
+    await close_drained(listener)
 
 
 async def test_a_server_that_we_refuse_gets_the_reason(contexts: Contexts) -> None:
@@ -136,7 +137,7 @@ async def test_a_plain_device_on_an_mbaps_port_is_reported(contexts: Contexts) -
         await dial(
             parse_endpoint(f"mbaps://127.0.0.1:{listener.port}"), Recorder, tls=contexts.client, timeout_s=PATIENCE_S
         )
-    await listener.close(drain_s=5)
+    await close_drained(listener)
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "mbaps", "rtu+tcp"])
@@ -190,7 +191,7 @@ async def test_a_cancellation_at_any_moment_leaves_nothing_open(contexts: Contex
     (outcome,) = await asyncio.gather(dialling, return_exceptions=True)
     if isinstance(outcome, tuple):
         outcome[0].abort()
-    assert await listener.close(drain_s=5) == 0
+    await close_drained(listener)
 
 
 async def test_refusing_and_silent_addresses_do_not_delay_the_one_that_answers() -> None:

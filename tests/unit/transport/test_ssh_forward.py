@@ -13,7 +13,7 @@ from ports import free_ports
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import Unreachable
 from sealbus.transport import Listener, dial
-from unit.transport.ends import PATIENCE_S, Recorder, admit_echo, open_sockets
+from unit.transport.ends import PATIENCE_S, Recorder, admit_echo, close_drained, open_sockets
 from unit.transport.openssh import Bastion, running_bastion
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def bastion() -> Iterator[Bastion]:
 async def device() -> AsyncIterator[Listener]:
     listener = await Listener.open(parse_endpoint("tcp://127.0.0.1:0", listening=True), admit_echo)
     yield listener
-    assert await listener.close(drain_s=5) == 0, "a forwarded connection was left open"
+    await close_drained(listener)
 
 
 async def test_a_device_is_reached_through_the_server(bastion: Bastion, device: Listener) -> None:
@@ -97,7 +97,7 @@ async def test_a_cancellation_at_any_moment_leaves_nothing_open(bastion: Bastion
     if isinstance(outcome, tuple):
         outcome[0].abort()
     async with asyncio.timeout(PATIENCE_S):
-        while open_sockets() - before > device.established:
+        while open_sockets() - before > device.admitted:
             await asyncio.sleep(0.001)
 
 
@@ -105,7 +105,7 @@ async def test_a_changed_host_key_is_refused_before_anything_is_sent(bastion: Ba
     endpoint = bastion.url(f"127.0.0.1:{device.port}", known_hosts="changed_hosts")
     with pytest.raises(Unreachable, match=r"is not the one in .*changed_hosts: it was changed"):
         await dial(endpoint, Recorder, timeout_s=PATIENCE_S)
-    assert device.established == device.pending == 0
+    assert device.admitted == device.pending == 0
 
 
 async def test_an_unknown_host_key_is_refused(bastion: Bastion, device: Listener) -> None:

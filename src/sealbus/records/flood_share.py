@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sealbus.token_bucket import TokenBucket
 
-__all__ = ["FloodAllowance"]
+__all__ = ["FloodShare"]
 
 _SHARE_AT_ONCE = 4
 _SHARE_A_DAY = 4
@@ -18,7 +18,7 @@ _RESUME_SHARE = 16
 _DAY_S = 86400.0
 
 
-class FloodAllowance:
+class FloodShare:
     """Counts bytes of ordinary records against their share of `bound_bytes`."""
 
     __slots__ = ("_bucket", "_full", "exhausted")
