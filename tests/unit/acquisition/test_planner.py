@@ -77,9 +77,9 @@ def test_a_block_is_halved_by_its_tags() -> None:
         (
             tag("holding:0", "float64"),
             {"max_registers": 3},
-            "longer than the device gives at once, 3; raise max_registers",
+            "longer than the device returns in one request, 3; raise max_registers",
         ),
-        (tag("coils:0"), {"max_bits": 0}, "longer than the device gives at once, 0; raise max_bits"),
+        (tag("coils:0"), {"max_bits": 0}, "longer than the device returns in one request, 0; raise max_bits"),
         (tag("holding:8", "uint32"), {"forbidden": (parse_place("holding:9-20"),)}, "is forbidden"),
     ],
 )
