@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from needs import NEEDS, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from _pytest.terminal import TerminalReporter
 
@@ -31,6 +34,17 @@ def pytest_configure(config: pytest.Config) -> None:
     for number in _INHERITED:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Undo what a command that runs in this process does to the log: it writes to the stderr of that test."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook, threading.excepthook
+    yield
+    root.handlers[:], level, sys.excepthook, threading.excepthook = before
+    root.setLevel(level)
+    logging.captureWarnings(False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
