@@ -179,7 +179,7 @@ async def test_a_connection_of_the_plan_is_tested_over_its_own_socket(tmp_path: 
 async def test_a_unit_that_is_held_back_receives_the_request_of_a_test(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         device.answer = lambda request: None
-        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1), timeout_s=0.1))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", *neighbours(1), timeout_s=0.5))
         await until(lambda: bool(site.collector.state().connections[0].silent_units))
         device.answer = device.normal_answer
         result = await site.execute(TestConnection(id=1, connection=1))

@@ -53,7 +53,7 @@ def only(device: ScriptedDevice, *places: range, units: tuple[int, ...] = (1,), 
 async def test_answering_units_are_found_and_silent_ones_are_not(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(10), units=(1, 4), silent=(3,))
-        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=0.2, devices=()))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=1.0, devices=()))
         result = await site.execute(ScanUnits(id=1, connection=1, first=1, last=6))
         assert isinstance(result.found, UnitsScanned)
         assert [unit.unit_id for unit in result.found.units] == [1, 4]
@@ -98,7 +98,7 @@ async def test_a_range_is_reported_with_its_readable_and_missing_parts(tmp_path:
 async def test_a_scan_ends_at_its_bounds_with_a_partial_result(tmp_path: Path) -> None:
     async with open_device() as device, open_collector(tmp_path) as site:
         only(device, range(5))
-        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=0.1, devices=()))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=1.0, devices=()))
         scan = ScanRegisters(id=1, connection=1, unit_id=1, place="holding:0-2000", max_requests=30)
         result = await site.execute(scan)
         assert isinstance(result.found, RegistersScanned)

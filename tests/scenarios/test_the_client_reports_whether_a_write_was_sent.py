@@ -26,7 +26,7 @@ async def device() -> AsyncIterator[ScriptedDevice]:
 
 @pytest.fixture
 async def modbus(device: ScriptedDevice) -> AsyncIterator[Connection]:
-    async with sealbus.connect(f"tcp://127.0.0.1:{device.port}", timeout=0.2) as modbus:
+    async with sealbus.connect(f"tcp://127.0.0.1:{device.port}", timeout=1.0) as modbus:
         yield modbus
 
 
