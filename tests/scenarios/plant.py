@@ -191,6 +191,8 @@ class ScriptedDevice:
                         await asyncio.sleep(0)
         self.live.discard(writer)
         writer.close()
+        with contextlib.suppress(OSError):  # ssl.SSLError included
+            await writer.wait_closed()  # behind TLS the socket closes only when the peer has answered the alert
 
 
 @contextlib.asynccontextmanager
