@@ -17,6 +17,10 @@ def test_the_deadlines_of_production() -> None:
     assert asdict(ServerLimits()) == {
         "head_s": 10.0,
         "body_s": 60.0,
+        "body_grace_s": 20.0,
+        "body_bytes_per_s": 8192.0,
+        "stranger_requests_per_s": 20.0,
+        "stranger_burst": 200.0,
         "read_s": 30.0,
         "idle_s": 15,
         "tls_handshake_s": 10.0,

@@ -25,7 +25,6 @@ if SEALBUS.public_host in ("127.0.0.1", "localhost", "::1"):
 CSRF_TRUSTED_ORIGINS = [SEALBUS.public_url]
 CSRF_FAILURE_VIEW = "sealbus.web.config.error_pages.csrf_failure"
 GATE_REFUSAL_VIEW = "sealbus.web.config.error_pages.refused"
-WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -53,7 +52,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "sealbus.web.config.headers.HeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -100,7 +98,6 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = SEALBUS.time_zone
 USE_TZ = True
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True  # from the package: no collectstatic, no stale copies
 
 # -- signing in
 
