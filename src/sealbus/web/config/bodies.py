@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.config.limits import ServerLimits
 
-__all__ = ["SMALL", "BodyBudget", "BodyRefused", "Gone", "TakenBody"]
+__all__ = ["SMALL", "BodyBudget", "BodyRefused", "Gone", "TakenBody", "announced_length"]
 
 SMALL = 64 * 1024
 """What a caller who is not signed in may send: enough to sign in."""

@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "sealbus.web.config.headers.HeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "sealbus.web.accounts.anonymous_sessions.AnonymousSessionsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
