@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from sealbus.web.config.allowances import Allowances
 from sealbus.web.config.callers import Callers, credential_of
 from sealbus.web.config.log_allowance import LogAllowance
 
@@ -14,6 +15,13 @@ def test_an_address_has_an_allowance_and_its_neighbours_have_their_own() -> None
     assert callers.may_ask("192.0.2.8", 0.0)
     assert callers.may_ask("192.0.2.7", 1.0)
     assert not callers.may_ask("192.0.2.7", 1.0)
+
+
+def test_handshakes_above_the_allowance_wait_for_their_turn() -> None:
+    handshakes = Allowances(10.0, 2.0)
+    assert [handshakes.wait_s("192.0.2.7", 0.0) for _ in range(4)] == [0.0, 0.0, 0.1, 0.2]
+    assert handshakes.wait_s("192.0.2.8", 0.0) == 0.0
+    assert handshakes.wait_s("192.0.2.7", 10.0) == 0.0
 
 
 def test_only_what_django_accepted_is_known_and_only_for_a_while() -> None:

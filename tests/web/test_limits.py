@@ -24,6 +24,8 @@ def test_the_deadlines_of_production() -> None:
         "read_s": 30.0,
         "idle_s": 15,
         "tls_handshake_s": 10.0,
+        "tls_handshakes_per_s": 50.0,
+        "tls_handshake_burst": 200.0,
         "tls_close_s": 3.0,
         "stop_s": 5,
         "socket_close_s": 5.0,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.http import parse_cookie
 
-from sealbus.token_bucket import TokenBucket
+from sealbus.web.config.allowances import Allowances
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,16 +23,14 @@ __all__ = ["Callers", "credential_of"]
 
 _KNOWN_FOR_S = 300.0
 _MOST_KNOWN = 10_000
-_MOST_ADDRESSES = 10_000
 
 
 class Callers:
     """The known credentials, and the allowance of each address. `now` is in seconds of the monotonic clock."""
 
     def __init__(self, rate_per_s: float, burst: float) -> None:
-        self._rate_per_s, self._burst = rate_per_s, burst
         self._known: OrderedDict[bytes, float] = OrderedDict()
-        self._allowances: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._allowances = Allowances(rate_per_s, burst)
 
     def is_known(self, credential: bytes, now: float) -> bool:
         """Whether Django accepted this credential in the last minutes."""
@@ -52,13 +50,7 @@ class Callers:
 
     def may_ask(self, group: str, now: float) -> bool:
         """Take one request from the allowance of an address group; False where it is used up."""
-        allowance = self._allowances.get(group)
-        if allowance is None:
-            allowance = self._allowances[group] = TokenBucket(self._rate_per_s, self._burst)
-            if len(self._allowances) > _MOST_ADDRESSES:
-                self._allowances.popitem(last=False)
-        self._allowances.move_to_end(group)
-        return allowance.take(now)
+        return self._allowances.take(group, now)
 
 
 def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -27,6 +27,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sealbus.endpoints import address_group
+from sealbus.web.config.allowances import Allowances
 
 if TYPE_CHECKING:
     import socket
@@ -85,6 +86,11 @@ class Door:
         self.limits = limits
         self.context = context
         self._headers = headers
+        self._handshakes = Allowances(limits.tls_handshakes_per_s, limits.tls_handshake_burst)
+
+    def handshake_wait_s(self, group: str, now: float) -> float:
+        """How long a client of this address group waits for its TLS handshake: each costs us a signature."""
+        return self._handshakes.wait_s(group, now) if self.context is not None else 0.0
 
     def refusal(self, status: HTTPStatus) -> bytes:
         """The answer to a request that is too slow, too long or not HTTP, with the headers of the site."""
@@ -246,6 +252,10 @@ class GuardedConnection(asyncio.Protocol):
         deadlines: dict[str, float] = {}
         if context is not None:
             deadlines = {"ssl_handshake_timeout": limits.tls_handshake_s, "ssl_shutdown_timeout": limits.tls_close_s}
+            wait_s = self._door.handshake_wait_s(self.group, self._loop.time())
+            if wait_s > limits.tls_handshake_s:
+                return
+            await asyncio.sleep(wait_s)
         with contextlib.suppress(
             OSError
         ):  # every failure of TLS and of the connection; strangers cause them: no log line
