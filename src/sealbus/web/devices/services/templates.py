@@ -38,12 +38,12 @@ _MEMBERS = ("manufacturer", "model", "text")
 
 
 def import_template(*, document: Mapping[str, Any], report: Report, subject: Subject, dry_run: bool) -> Template | None:
-    """Store a template as its next version, unless the report has a problem in the end. Conflict: the document names a
-    version that exists.
+    """Store a template as its next version, unless the report has a problem in the end.
+
+    Conflict: the document names a version that exists. Forbidden: the name is in use, and the subject may not configure
+    all groups.
     """
-    if not subject.rights.allows_anywhere(Action.CONFIGURE):
-        note_refused(subject, Action.CONFIGURE.value)
-        raise Forbidden
+    _check_may_publish(document["name"], subject)
     check_tags(document["tags"], report)
     if report.problem_count or dry_run:
         return None
@@ -58,6 +58,21 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
         detail = {"tags": len(document["tags"]), "number": number}
         append(Event(subject.actor, "template.import", _target(template), Result.DONE, detail))
     return template
+
+
+def _check_may_publish(name: str, subject: Subject) -> None:
+    """Templates belong to no group, and a new version is offered to the engineers of all groups in place of the last.
+    So an engineer of some groups may add a name, and no version to a name that is there.
+    """
+    rights = subject.rights
+    if rights.allows(Action.CONFIGURE, None):
+        return
+    is_new = not Template.objects.filter(name__iexact=name).exists()  # a list shows "abb b23" beside "ABB B23"
+    if not (is_new and rights.allows_anywhere(Action.CONFIGURE)):
+        note_refused(subject, Action.CONFIGURE.value)
+        raise Forbidden(
+            "A new version of a template needs the right to configure all groups; ask for it, or write another name"
+        )
 
 
 def archive_template(*, template: Template, subject: Subject) -> None:

@@ -1,5 +1,5 @@
 """Templates: list, show, import, export, apply, archive. They belong to no group: a user who may configure in any group may
-use and add them; archiving one needs the right in all groups.
+use them and add new names; a new version of a name, and archiving one, need the right in all groups.
 """
 
 from __future__ import annotations
