@@ -1,4 +1,4 @@
-"""Cells of CSV files: none is a formula to a spreadsheet, whatever it separates cells by, and all are read back unchanged."""
+"""Cells of CSV files: none is a formula to a spreadsheet, whatever separates its cells, and all are read back unchanged."""
 
 from __future__ import annotations
 
