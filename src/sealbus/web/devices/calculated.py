@@ -34,10 +34,13 @@ def hidden_inputs(tags: Iterable[Tag], subject: Subject) -> set[int]:
     return wanted.difference(Tag.objects.visible_to(subject).filter(pk__in=wanted).values_list("pk", flat=True))
 
 
-def circle_in(changed: Collection[int]) -> list[int]:
-    """The ids of a circle of calculated tags that one of these closes, as they are stored now; empty if there is none."""
+def circle_in(changed: Collection[int], instead: Mapping[int, list[int]] | None = None) -> list[int]:
+    """The ids of a circle of calculated tags that one of these closes; empty if there is none.
+
+    `instead`: the ids of the inputs of tags that are not stored yet, or not as they will be.
+    """
     rows = Tag.objects.live().exclude(expression="").values_list("id", "inputs")
-    inputs_of = {tag_id: list(inputs.values()) for tag_id, inputs in rows}
+    inputs_of = {tag_id: list(inputs.values()) for tag_id, inputs in rows} | dict(instead or {})
     done: set[int] = set()
     for start in changed:
         if circle := _walk(start, inputs_of, done):
@@ -47,17 +50,18 @@ def circle_in(changed: Collection[int]) -> list[int]:
 
 def _walk(start: int, inputs_of: Mapping[int, list[int]], done: set[int]) -> list[int]:
     """Depth first without recursion: a chain of tags has no bound."""
-    path: list[int] = []
+    path: dict[int, None] = {}  # in order, and looked up in a step however long the chain is
     waiting: list[tuple[int, bool]] = [(start, False)]
     while waiting:
         tag_id, leaving = waiting.pop()
         if leaving:
-            path.pop()
+            path.popitem()
             done.add(tag_id)
         elif tag_id in path:
-            return path[path.index(tag_id) :]
+            chain = list(path)
+            return chain[chain.index(tag_id) :]
         elif tag_id not in done and tag_id in inputs_of:
-            path.append(tag_id)
+            path[tag_id] = None
             waiting.append((tag_id, True))
             waiting.extend((each, False) for each in inputs_of[tag_id])
     return []
