@@ -229,7 +229,7 @@ def test_an_administrator_resets_a_lost_second_factor() -> None:
     assert browser.post(f"/api/v1/users/{anna.pk}/reset-second-factor").status_code == 204
     assert not Authenticator.objects.filter(user=anna).exists()
     assert hers.get("/api/v1/me").status_code == 401
-    assert entries("second-factor.reset")[0].detail == {"old": ["recovery_codes", "totp"]}
+    assert entries("second-factor.reset")[0].detail["old"] == ["recovery_codes", "totp"]
 
 
 def test_a_password_change_ends_all_other_sessions_and_changes_the_id_of_this_one() -> None:

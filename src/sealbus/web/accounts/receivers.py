@@ -19,7 +19,7 @@ from django.utils import timezone
 from sealbus.web.access.subject import Actor, ActorKind, Subject
 from sealbus.web.accounts.middleware import address_of
 from sealbus.web.accounts.models import User
-from sealbus.web.accounts.services import record_refusal
+from sealbus.web.accounts.services import end_password_links, record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.coordination.versions import bump_version
@@ -81,11 +81,16 @@ def session_ended(actor: Actor, user: User, action: str = "session.end") -> None
 
 
 def on_password_changed(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> None:
-    """Changed by the user. The session that did it continues with a new id; all others end."""
+    """Changed by the user. The session that did it continues with a new id; all others end, and password links too.
+
+    The user's tokens stay: they do not depend on the password, and programs would stop at each routine change.
+    """
     _end_other_sessions(request, user)
     UserSession.objects.create_from_request(request)
     with transaction.atomic():
         bump_version("rights")
+        # a link of before would set the password that its holder wants over the one that was just chosen
+        end_password_links(user)
         _append(request, user, "password.change")
 
 

@@ -25,6 +25,7 @@ from sealbus.web.accounts.services.people import (
 from sealbus.web.accounts.services.refusals import flush_refusals, record_refusal
 from sealbus.web.accounts.services.roles import RoleChanges, change_role, create_role, delete_role
 from sealbus.web.accounts.services.tokens import IssuedToken, TokenRequest, issue_token, revoke_token
+from sealbus.web.accounts.services.ways_in import end_password_links
 
 __all__ = [
     "IssuedToken",
@@ -43,6 +44,7 @@ __all__ = [
     "deactivate_user",
     "delete_role",
     "emergency_link",
+    "end_password_links",
     "end_sessions",
     "flush_refusals",
     "issue_token",
