@@ -112,7 +112,7 @@ def example(name: Annotated[Example, typer.Argument(help="Name of the example")]
 
 def _load(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes().decode("utf-8")  # `read_text` would change line ends, and so the checksum
     except OSError as error:
         raise ConfigError(
             f"cannot be read: {error.strerror}", file=str(file), hint="give the path of a policy file"
