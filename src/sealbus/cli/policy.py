@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sealbus.cli.exits import FAILED, WRONG_USAGE, one_line_errors
+from sealbus.cli.exits import FAILED, WRONG_USAGE, arguments_checked, one_line_errors
 from sealbus.cli.policy_question import Question, Values, parse_function_option
 from sealbus.errors import ConfigError
 from sealbus.policy import findings, parse_policy, policy_errors, quoted_role, render_place, render_ranges
@@ -90,7 +90,7 @@ def explain(
     order: Annotated[WordOrder, typer.Option(help="Word and byte order of the values")] = WordOrder.ABCD,
 ) -> None:
     """Decide a request by a role and print the rule and the reason. Status 0: allowed, 1: denied."""
-    with one_line_errors():
+    with one_line_errors(), arguments_checked():
         policy = parse_policy(_load(file), file=str(file))
         asked = parse_function_option(function)
         question = Question(asked, address, count, Values(tuple(value or ()), value_type, order), write_address)

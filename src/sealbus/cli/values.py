@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sealbus import sync
-from sealbus.cli.exits import FAILED, INTERRUPTED, one_line_errors, quit_with
+from sealbus.cli.exits import FAILED, INTERRUPTED, arguments_checked, one_line_errors, quit_with
 from sealbus.client import ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import DeviceException, LocalError
@@ -70,6 +70,7 @@ def read(
     """Read a value or a range."""
     with (
         one_line_errors(),
+        arguments_checked(),
         _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
         _explained(endpoint),
     ):
@@ -102,7 +103,7 @@ def write(
     crl: _Crl = [],  # noqa: B006
 ) -> None:
     """Write values to coils or holding registers. A write is never sent twice."""
-    with one_line_errors():
+    with one_line_errors(), arguments_checked():
         parsed = [_parse_value(value, parse_place(place).table, type) for value in values]
         with (
             _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
