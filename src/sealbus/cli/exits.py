@@ -1,7 +1,7 @@
 """From errors to exit status and one line on stderr: the one table of the command line.
 
-0 done; 1 the operation failed (device, denial, silence, what the site refuses); 2 wrong usage, wrong configuration, or a part of Sealbus that
-is not installed.
+0 done; 1 the operation failed (device, denial, silence, what the site refuses); 2 wrong usage, wrong configuration, or a
+part of Sealbus that is not installed.
 """
 
 from __future__ import annotations
