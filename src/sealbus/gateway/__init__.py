@@ -14,8 +14,9 @@ from sealbus.gateway.config import (
     load_gateway_file,
     parse_gateway_file,
 )
-from sealbus.gateway.gateway import Gateway, GatewayPace, load_policy
+from sealbus.gateway.gateway import Gateway, GatewayPace
 from sealbus.gateway.notify import notify
+from sealbus.gateway.policy_file import load_policy
 from sealbus.gateway.process import GatewayProcess, run_gateway
 from sealbus.gateway.trust_state import TrustState
 

@@ -40,7 +40,7 @@ from sealbus.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sealbus.gateway.config import GatewayTable
     from sealbus.records import Record
@@ -50,6 +50,7 @@ __all__ = ["Audit"]
 
 _log = logging.getLogger("sealbus.gateway")
 _MIB = 1024 * 1024
+_GROWN_RECORDED = 16
 _ACCEPT_ALARM = "accepting connections"
 
 
@@ -233,6 +234,18 @@ class Audit:
         self._append(Reloaded(files=_read(files)))
         _log.info("reloaded %s", what)
         self.clear_alarm(f"reload of {what}")
+
+    def policy_reloaded(self, file: str, fingerprint: str, grown: Sequence[str]) -> None:
+        """A policy is in force. `grown` are the rights that it gives and the one before it did not."""
+        self.counters.reloads += 1
+        named = tuple(grown[:_GROWN_RECORDED])
+        if len(grown) > len(named):
+            named += (f"and {len(grown) - len(named)} more",)
+        self._append(Reloaded(files=(FileRead(file=file, fingerprint=fingerprint),), grown=named))
+        _log.info("reloaded %s", file)
+        for right in named:
+            _log.warning("%s gives new rights: %s", file, right)
+        self.clear_alarm(f"reload of {file}")
 
     def mark_in_force(self, what: str) -> None:
         """The files on disk are those in force, possibly again: a broken file was restored."""

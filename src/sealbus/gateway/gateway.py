@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.client import Channel, ChannelHooks
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.gateway.forwarder import Forwarder, Route
-from sealbus.gateway.trust_state import TrustState, digest_of
-from sealbus.policy import parse_policy, parse_units, unsafe_allow_everything
+from sealbus.gateway.policy_file import PolicyFile
+from sealbus.gateway.trust_state import TrustState
+from sealbus.policy import parse_units, unsafe_allow_everything
 from sealbus.security import PeerVerifier, certificates_near_expiry
 from sealbus.server import PolicyRulings, Service, ServiceLimits, SessionLimits
 from sealbus.transport import ListenerOptions
@@ -34,10 +35,9 @@ if TYPE_CHECKING:
     from sealbus.endpoints import Endpoint
     from sealbus.gateway.audit import Audit
     from sealbus.gateway.config import DeviceTable, GatewayFile, LimitsTable, ListenerTable
-    from sealbus.policy import Policy
     from sealbus.security import Peer
 
-__all__ = ["Gateway", "GatewayPace", "load_policy"]
+__all__ = ["Gateway", "GatewayPace"]
 
 _log = logging.getLogger("sealbus.gateway")
 _DRAIN_S = 10.0
@@ -50,6 +50,8 @@ class GatewayPace:
 
     watch_s: float = 0.4
     """Of the files on disk."""
+    settle_s: float = 0.2
+    """Of a policy that has changed: it is taken up when two looks agree."""
     sweep_s: float = 1.0
     """Of deadlines and of certificates that expire."""
     retry_s: float = 5.0
@@ -72,7 +74,9 @@ class Gateway:
         self._expiring: set[str] = set()
         self.channels: dict[str, Channel] = {}
         self.services: dict[str, Service] = {}
-        self._policy_digests: dict[str, str] = {}
+        self._policies = {
+            each.policy: PolicyFile(each.policy, settle_s=self._pace.settle_s) for each in file.listener if each.policy
+        }
         for listener in file.listener:
             service = self._build_service(listener)
             self.services[str(service.endpoint)] = service
@@ -130,8 +134,9 @@ class Gateway:
         return [*(self._trust.public_files if self._trust else []), *self._policies]
 
     @property
-    def _policies(self) -> list[str]:
-        return list(dict.fromkeys(listener.policy for listener in self._file.listener if listener.policy))
+    def is_settling(self) -> bool:
+        """Whether a policy has changed that is taken up if the next `reload`, `settle_s` later, finds the same."""
+        return any(each.is_settling for each in self._policies.values())
 
     def reload(self) -> None:
         """Load every change of certificates, anchors, revocation lists and policies that can be loaded."""
@@ -139,9 +144,8 @@ class Gateway:
             trust = self._trust
             self._reload_half("trust", trust.reload_trust, trust.trust_files)
             self._reload_half("identity", trust.reload_identity, trust.certificate_files)
-        for listener in self._file.listener:
-            if listener.policy:
-                self._reload_policy(listener)
+        for policy in self._policies.values():
+            self._reload_policy(policy)
 
     def _reload_half(self, what: str, reload: Callable[[], bool], files: list[str]) -> None:
         try:
@@ -164,19 +168,21 @@ class Gateway:
         self._reset_unentitled_devices()
         self._warn()
 
-    def _reload_policy(self, listener: ListenerTable) -> None:
-        digest = digest_of(listener.policy)
-        if self._policy_digests[listener.url] == digest:
-            self._audit.mark_in_force(listener.policy)
-            return
+    def _reload_policy(self, policy: PolicyFile) -> None:
         try:
-            policy = load_policy(listener.policy)
+            change = policy.look(time.monotonic())
         except ConfigError as error:
-            self._audit.reload_failed(listener.policy, str(error))
+            self._audit.reload_failed(policy.file, str(error))
             return
-        self._policy_digests[listener.url] = digest
-        self.services[str(parse_endpoint(listener.url, listening=True))].replace_policy(PolicyRulings(policy))
-        self._audit.reloaded(listener.policy, [listener.policy])
+        if change is None:
+            if not policy.is_settling:
+                self._audit.mark_in_force(policy.file)
+            return
+        for listener in self._file.listener:
+            if listener.policy == policy.file:
+                service = self.services[str(parse_endpoint(listener.url, listening=True))]
+                service.replace_policy(PolicyRulings(change.policy))
+        self._audit.policy_reloaded(policy.file, change.fingerprint, change.grown)
 
     def _warn(self) -> None:
         for warning in self._trust.warnings if self._trust else ():
@@ -186,12 +192,7 @@ class Gateway:
 
     def _build_service(self, listener: ListenerTable) -> Service:
         endpoint = parse_endpoint(listener.url, listening=True)
-        if listener.policy:
-            # The digest is taken before the policy is read, so that a change in between is detected later.
-            self._policy_digests[listener.url] = digest_of(listener.policy)
-            policy = load_policy(listener.policy)
-        else:
-            policy = unsafe_allow_everything()
+        policy = self._policies[listener.policy].policy if listener.policy else unsafe_allow_everything()
         return Service(
             endpoint,
             PolicyRulings(policy),
@@ -247,16 +248,6 @@ class Gateway:
             if (objection := self._trust.server.trust.objection(peer, now)) is not None:
                 del self._device_peers[url]
                 self.channels[url].reset(objection)
-
-
-def load_policy(file: str) -> Policy:
-    """Read a policy file. Raises ConfigError."""
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", file=file, hint="name a readable policy file") from None
-    return parse_policy(text, file=file)
 
 
 def _service_limits(limits: LimitsTable, pace: GatewayPace, *, unsafe_plain: bool) -> ServiceLimits:

@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from msgspec import structs
 
-from sealbus.durable_files import PRIVATE, PUBLIC, write_atomically
+from sealbus.durable_files import PRIVATE, PUBLIC, make_folder, write_atomically
 from sealbus.errors import ConfigError
 from sealbus.security.authority_folder import AuthorityFolder, encode_certificates
 from sealbus.security.authority_index import Index, IndexEntry, find_entries, load_index, save_index, unused_serial
@@ -123,7 +123,7 @@ class Authority:
         key_path = directory / f"{name}.key"
         with self.folder.locked():
             signer = self._load_key()
-            directory.mkdir(parents=True, exist_ok=True)
+            make_folder(directory, mode=0o755)
             refuse_foreign_certificate(directory / f"{name}.crt", self.root)
             key, notes = load_or_make_key(key_path, files)
             spec = CertificateSpec(name, subject, key.public_key(), role, general_names, days)
@@ -147,7 +147,7 @@ class Authority:
         directory = directory or self.folder.directory
         with self.folder.locked():
             signer = self._load_key()
-            directory.mkdir(parents=True, exist_ok=True)
+            make_folder(directory, mode=0o755)
             refuse_foreign_certificate(directory / f"{request.name}.crt", self.root)
             refuse_foreign_key(directory / f"{request.name}.key", request.public_key)
             spec = CertificateSpec(request.name, request.subject, request.public_key, role, general_names, days)
