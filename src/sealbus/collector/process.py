@@ -51,12 +51,14 @@ class CollectorSettings:
 
     home: Path
     """The state folder: it has the spool of history and the identities towards devices."""
-    history: str
+    history: str = field(repr=False)
     """URL of the history store."""
     time_zone: str
-    bus: str
+    bus: str = field(repr=False)
     """URL of the bus."""
     bus_folder: Path
+    bus_key: bytes = field(repr=False)
+    """The key of the MAC that all processes of the site put on their messages."""
     records: tuple[RecordSource, ...] = ()
     collector_id: str = DEFAULT_COLLECTOR_ID
     timing: CollectorTiming = field(default_factory=CollectorTiming)
@@ -99,7 +101,7 @@ async def _collect(
     history = open_history(settings.history, rules=HistoryRules(zone=settings.time_zone))
     writer = HistoryWriter(history, settings.home / "spool")
     try:
-        async with open_bus(settings.bus, folder=settings.bus_folder, is_hub=True) as bus:
+        async with open_bus(settings.bus, folder=settings.bus_folder, key=settings.bus_key, is_hub=True) as bus:
             run = _Run(calls, settings, bus, samples=writer, history=history)
             calls.site.carry_hints(bus.publish)
             try:

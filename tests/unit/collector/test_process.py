@@ -29,6 +29,7 @@ def settings(home: Path) -> CollectorSettings:
         time_zone="UTC",
         bus="local:",
         bus_folder=home / "bus",
+        bus_key=bytes(32),
         timing=FAST,
     )
 
@@ -109,7 +110,10 @@ async def test_a_process_that_loses_its_lease_stops_polling_and_waits_for_it(tmp
 async def test_keepalives_are_on_the_bus_while_it_runs(tmp_path: Path) -> None:
     process = Process(tmp_path)
     await process.until("hints on")
-    async with open_bus("local:", folder=tmp_path / "bus") as bus, bus.subscribe("live/main", depth=10) as messages:
+    async with (
+        open_bus("local:", folder=tmp_path / "bus", key=bytes(32)) as bus,
+        bus.subscribe("live/main", depth=10) as messages,
+    ):
         async with asyncio.timeout(PATIENCE_S):
             message = await anext(aiter(messages))
         assert decode_samples(message.payload) == []

@@ -107,7 +107,7 @@ def running_service() -> LiveService | None:
 async def live_service(limits: LiveLimits) -> AsyncGenerator[None]:
     """Run the live side within this context."""
     site = settings.SEALBUS  # type: ignore[misc]  # ours
-    async with open_bus(site.bus, folder=site.bus_folder) as bus:
+    async with open_bus(site.bus, folder=site.bus_folder, key=site.bus_key) as bus:
         service = LiveService(bus, limits)
         running = asyncio.create_task(service.run(), name="live service")
         _Running.service = service
