@@ -83,7 +83,7 @@ async def run_collector(
     """
     with ThreadPoolExecutor(1, "collect-site") as one, ThreadPoolExecutor(1, "collect-records") as other:
         thread = StoreThread(one)
-        lease = Lease(site, thread, settings.collector_id, holder_name(settings.collector_id, settings.home))
+        lease = Lease(site, thread, settings.collector_id, holder_name(settings.collector_id))
         calls = _StoreCalls(site, thread, StoreThread(other), lease)
         while await lease.acquire(stopped, settings.timing.lease_retry_s, report):
             try:
