@@ -147,7 +147,7 @@ def load_environment(variables: Mapping[str, str]) -> Environment:
     return Environment(
         home=home,
         database=database,
-        history=given.text("SEALBUS_HISTORY", default_history),
+        history=_history(given.text("SEALBUS_HISTORY", default_history)),
         bus=given.text("SEALBUS_BUS", "local:"),
         public_url=public_url,
         listen_host=host,
@@ -167,6 +167,16 @@ def load_environment(variables: Mapping[str, str]) -> Environment:
         metrics=_metrics(given.text("SEALBUS_METRICS")),
         security_contact=_security_contact(given.text("SEALBUS_SECURITY_CONTACT")),
     )
+
+
+def _history(text: str) -> str:
+    """The URL as libpq takes it. A server is checked as that of SEALBUS_DATABASE is, and errors repeat no part of it."""
+    if not text.startswith(("postgresql:", "postgres:")):
+        return text
+    parse_database(text, "SEALBUS_HISTORY")
+    parts = urlsplit(text)
+    options = [each for each in parts.query.split("&") if each != "unsafe_plain_database=1"]
+    return parts._replace(query="&".join(options)).geturl()
 
 
 def _listen(text: str) -> tuple[str, int]:
@@ -200,6 +210,10 @@ def _security_contact(text: str) -> str:
 
 
 def _public_url(text: str) -> str:
+    if "@" in text:  # it is printed
+        raise ConfigError(
+            "has a user or a password", key="SEALBUS_PUBLIC_URL", hint="write https://HOST or https://HOST:PORT"
+        )
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or "*" in parts.netloc:
         raise ConfigError(
