@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sealbus.bus import BusState, decode_snapshot_request, encode_samples, encode_snapshot_page
 from sealbus.samples import MOST_AHEAD_US, US_PER_S, Quality, Sample
+from sealbus.web.coordination.probes import ADVISORIES, PROBES
+from sealbus.web.trends import live_service
 from sealbus.web.trends.hub import LiveHub, LiveState
 from sealbus.web.trends.limits import LiveLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    import pytest
 
     from sealbus.bus import Subscription
 
@@ -51,7 +55,8 @@ class _Bus:
     def __init__(self) -> None:
         self.messages = _Subscription()
         self.collected: list[Sample] = []
-        self.asked = 0
+        self.asked = self.refused = 0
+        self.refusal = ""
 
     async def say(self, hub: LiveHub, *samples: Sample) -> None:
         """Publish these, and wait until the hub has taken them."""
@@ -69,8 +74,8 @@ class _Bus:
 
     def state(self) -> BusState:
         return BusState(
-            connected=True, since=datetime.now(UTC), problem="", published=0, dropped=0, lost=0, malformed=0, refused=0,
-            refusal="", reconnects=0,
+            connected=True, since=datetime.now(UTC), problem="", published=0, dropped=0, lost=0, malformed=0,
+            refused=self.refused, refusal=self.refusal, reconnects=0,
         )  # fmt: skip
 
 
@@ -128,6 +133,17 @@ async def test_a_sample_from_the_future_is_dropped_and_the_others_of_its_message
         assert hub.values.get(2) == samples[1]
         assert hub.values.get(1) is None
         assert hub.from_the_future == 1
+
+
+def test_refused_messages_of_the_bus_are_shown_to_administrators_and_the_site_stays_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus = _Bus()
+    monkeypatch.setattr(live_service._Running, "service", SimpleNamespace(bus=bus))
+    assert ADVISORIES["bus messages"]() == ""
+    bus.refused, bus.refusal = 3, "the MAC is not of this site"
+    assert ADVISORIES["bus messages"]() == "3 messages were refused; the last one: the MAC is not of this site"
+    assert "bus messages" not in PROBES
 
 
 async def test_a_value_that_the_snapshot_dates_in_the_future_is_not_current() -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sealbus.web.trends.limits import LiveLimits
     from sealbus.web.trends.live_clients import LiveClient
 
-__all__ = ["LiveService", "live_service", "running_service"]
+__all__ = ["LiveService", "live_service", "refused_messages", "running_service"]
 
 _HANDSHAKE_THREADS = 4
 _HANDSHAKE_S = 10.0
@@ -101,6 +101,13 @@ class _Running:
 def running_service() -> LiveService | None:
     """The live service of this process; None if it does not run."""
     return _Running.service
+
+
+def refused_messages() -> str:
+    """The advisory about messages of the bus that no process of this site has written."""
+    service = running_service()
+    state = None if service is None else service.bus.state()
+    return f"{state.refused} messages were refused; the last one: {state.refusal}" if state and state.refusal else ""
 
 
 @asynccontextmanager
