@@ -72,19 +72,18 @@ DATABASES: dict[str, Any] = {"default": SEALBUS.database.django()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 
-CACHES: dict[str, Any] = {
+CACHES: dict[str, Any] = {  # neither depends on the bus, and neither unpickles what it reads
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "web_cache",  # made by the migration of `coordination`
+        "BACKEND": "sealbus.web.coordination.caches.DatabaseCache",
         "OPTIONS": {
             "MAX_ENTRIES": 100_000
         },  # it counts failed logins: an attacker must not push entries out by adding more
     },
-    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "process": {
+        "BACKEND": "sealbus.web.coordination.caches.MemoryCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
 }
-if SEALBUS.bus.startswith(("redis://", "rediss://")):
-    CACHES["default"] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": SEALBUS.bus}
-    CACHES["process"] = CACHES["default"]
 
 TEMPLATES = [
     {
