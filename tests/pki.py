@@ -131,14 +131,17 @@ def make_root(
     not_before: datetime = LONG_AGO,
     not_after: datetime = FAR_OFF,
     path_length: int | None = None,
+    crl_sign: bool = True,
     algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> Credential:
     """A root, or with `issuer` an intermediate authority."""
     own = key or make_key()
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=True, path_length=path_length), True),
-        (_key_usage(authority=True), True),
+        (_key_usage(authority=True, crl_sign=crl_sign), True),
         (x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False),
+        *extra,
     ]
     return _sign(name, own, issuer, extensions, not_before, not_after, algorithm)
 
@@ -185,16 +188,27 @@ def make_crl(
     last_update: datetime = LONG_AGO,
     next_update: datetime = FAR_OFF,
     key: PrivateKey | None = None,
+    number: int | None = None,
+    extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    entry_extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> x509.CertificateRevocationList:
-    """The revocation list of `issuer`. `key` replaces the key that signs it."""
+    """The revocation list of `issuer`. `key` replaces the key that signs it; `extra` are extensions of the list,
+    `entry_extra` of each entry.
+    """
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
         .last_update(last_update)
         .next_update(next_update)
     )
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    for extension, critical in extra:
+        builder = builder.add_extension(extension, critical)
     for one in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number)
+        for extension, critical in entry_extra:
+            entry = entry.add_extension(extension, critical)
         builder = builder.add_revoked_certificate(entry.revocation_date(last_update).build())
     return builder.sign(key or issuer.key, hashes.SHA256())
 
@@ -318,7 +332,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
+def _key_usage(*, authority: bool, crl_sign: bool = True) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not authority,
         content_commitment=False,
@@ -326,7 +340,7 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=authority,
-        crl_sign=authority,
+        crl_sign=authority and crl_sign,
         encipher_only=False,
         decipher_only=False,
     )

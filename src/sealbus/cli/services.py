@@ -109,7 +109,7 @@ def _run(file: GatewayFile, *, path: Path | None = None) -> None:
 
 def _check(file: GatewayFile) -> None:
     if file.identity is not None:
-        state = TrustState(file.identity)
+        state = TrustState(file.identity, file.gateway.records)
         for warning in state.warnings:
             print(f"warning: {warning}")
     for listener in file.listener:

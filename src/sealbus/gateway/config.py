@@ -54,12 +54,16 @@ class GatewayTable(_Table, frozen=True):
 
 
 class IdentityTable(_Table, frozen=True):
-    """[identity]: certificate and key (one, or a list of each for ECDSA and RSA), anchors, revocation lists."""
+    """[identity]: certificate and key (one, or a list of each for ECDSA and RSA), anchors, revocation lists.
+
+    `crl_grace`: seconds that open sessions go on after a list ran out.
+    """
 
     certificate: str | list[str]
     key: str | list[str]
     trust: Annotated[list[str], msgspec.Meta(min_length=1)]
     crl: list[str] = []
+    crl_grace: _Seconds = 3600.0
     passphrase_file: str = ""
     unsafe_v21_cbc: bool = False
     unsafe_null_encryption: bool = False

@@ -26,6 +26,7 @@ from sealbus.security.peer_verifier import PeerVerifier
 from sealbus.security.private_keys import KeyKind
 from sealbus.security.requests import SigningRequest
 from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, PeerRole, RoleFinding, role_of
+from sealbus.security.seen_lists import SeenLists
 from sealbus.security.tls_errors import explain_tls_error
 from sealbus.security.tls_objects import alerts_to
 from sealbus.security.trust import Trust, TrustedCertificate
@@ -53,6 +54,7 @@ __all__ = [
     "PeerVerifier",
     "RoleFinding",
     "RootOptions",
+    "SeenLists",
     "SigningRequest",
     "TlsOptions",
     "Trust",
