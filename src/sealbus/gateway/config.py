@@ -1,12 +1,14 @@
 """gateway.toml: from the text of the operator to valid values, or one error that names the place and what to write.
 
 All errors of the file itself are found here and by `--check`: unknown keys, a unit id of two devices, a plain listener
-off loopback, two listeners that describe one device differently. Paths are relative to the file.
+off loopback, two listeners that describe one device differently. Paths are relative to the file, those in URLs of devices
+too.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
@@ -305,8 +307,32 @@ def _with_paths_from(file: GatewayFile, folder: Path) -> GatewayFile:
         file,
         gateway=msgspec.structs.replace(file.gateway, records=absolute(file.gateway.records)),
         identity=identity,
-        listener=[msgspec.structs.replace(each, policy=absolute(each.policy)) for each in file.listener],
+        listener=[
+            msgspec.structs.replace(
+                each,
+                policy=absolute(each.policy),
+                device=[
+                    msgspec.structs.replace(device, url=_with_ssh_files_from(device.url, folder))
+                    for device in each.device
+                ],
+            )
+            for each in file.listener
+        ],
     )
+
+
+def _with_ssh_files_from(url: str, folder: Path) -> str:
+    """The URL with the files for SSH found from `folder`; those of the user (~) stay."""
+    endpoint = parse_endpoint(url)
+    if endpoint.forward is None:
+        return url
+
+    def absolute(name: str) -> str:
+        return name if not name or name.startswith("~") else str(folder.absolute() / name)
+
+    forward = endpoint.forward
+    found = replace(forward, key=absolute(forward.key), known_hosts=absolute(forward.known_hosts))
+    return str(replace(endpoint, forward=found))
 
 
 _WORDS = {

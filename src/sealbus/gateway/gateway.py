@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from sealbus.client import Channel, ChannelHooks
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
+from sealbus.gateway.device_files import check_ssh_files, serial_warnings
 from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.gateway.trust_state import TrustState, digest_of
 from sealbus.policy import parse_policy, parse_units, unsafe_allow_everything
@@ -67,8 +68,11 @@ class Gateway:
         self._file = file
         self._pace = pace or GatewayPace()
         self._audit = audit
-        self._trust = TrustState(file.identity, file.gateway.records) if file.identity is not None else None
+        check_ssh_files(file)
+        self._trust = TrustState(file.identity, file) if file.identity is not None else None
         self._warn()
+        for warning in serial_warnings(file):
+            _log.warning("%s", warning)
         self._device_peers: dict[str, Peer] = {}
         self._expiring: set[str] = set()
         self._list_alarms: set[str] = set()

@@ -15,15 +15,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
-from sealbus.security import Identity, SeenLists, TlsOptions, Trust, build_client_context, expiries_of
+from sealbus.security import (
+    Identity,
+    SeenLists,
+    TlsOptions,
+    Trust,
+    build_client_context,
+    check_purposes,
+    expiries_of,
+    name_warnings,
+)
 from sealbus.server import ServerSecurity
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from sealbus.gateway.config import IdentityTable
+    from sealbus.gateway.config import GatewayFile, IdentityTable
     from sealbus.security import Expiry
 
 __all__ = ["TrustState", "digest_of"]
@@ -37,10 +47,12 @@ class TrustState:
     server: ServerSecurity
     client_context: ssl.SSLContext
 
-    def __init__(self, table: IdentityTable, records: str) -> None:
-        """Read all files of `table`, and which lists were seen from the folder `records`. Writes nothing."""
+    def __init__(self, table: IdentityTable, file: GatewayFile) -> None:
+        """Read all files of `table`, which is that of `file`, and which lists were seen. Writes nothing."""
         self._table = table
-        self._seen = SeenLists.load(Path(records) / _SEEN_NAME)
+        self._serves = any(_is_mbaps(each.url, listening=True) for each in file.listener)
+        self._dials = any(_is_mbaps(device.url) for each in file.listener for device in each.device)
+        self._seen = SeenLists.load(Path(file.gateway.records) / _SEEN_NAME)
         self.list_grace = timedelta(seconds=table.crl_grace)
         """How long open connections go on after a list above them ran out."""
         self._options = TlsOptions(
@@ -48,7 +60,7 @@ class TrustState:
         )
         self._identity_digests = _digests(self._identity_files)
         self._trust_digests = _digests(self.trust_files)
-        self._build(_load_identity(table), self._load_trust())
+        self._build(self._load_identity(), self._load_trust())
 
     @property
     def files(self) -> list[str]:
@@ -75,7 +87,7 @@ class TrustState:
         digests = _digests(self._identity_files)
         if digests == self._identity_digests:
             return False
-        self._build(_load_identity(self._table), self.server.trust)
+        self._build(self._load_identity(), self.server.trust)
         self._identity_digests = digests
         return True
 
@@ -108,6 +120,7 @@ class TrustState:
         identity, trust = self.server.identity, self.server.trust
         return [
             *identity.warnings,
+            *(name_warnings(identity) if self._serves else ()),
             *identity.chain_warnings(each.certificate for each in trust.anchors),
             *trust.warnings,
         ]
@@ -130,6 +143,11 @@ class TrustState:
         table = self._table
         return [*table.certificate, *table.key, *([table.passphrase_file] if table.passphrase_file else [])]
 
+    def _load_identity(self) -> Identity:
+        identity = _load_identity(self._table)
+        check_purposes(identity, serves=self._serves, dials=self._dials)
+        return identity
+
     def _load_trust(self) -> Trust:
         trust = Trust.load(self._table.trust, self._table.crl)
         self._seen.check(trust.revocation)
@@ -146,6 +164,10 @@ def digest_of(file: str) -> str:
         return hashlib.sha256(Path(file).read_bytes()).hexdigest()
     except OSError:
         return "unreadable"
+
+
+def _is_mbaps(url: str, *, listening: bool = False) -> bool:
+    return parse_endpoint(url, listening=listening).scheme is Scheme.MBAPS
 
 
 def _digests(files: Iterable[str]) -> list[str]:

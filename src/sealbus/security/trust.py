@@ -102,30 +102,20 @@ class Trust:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences for the operator: authorities whose peers will all be refused because no list covers them, and lists
-        that no authority of the trust files signed.
-        """
-        lists = self.revocation.lists
-        if not lists:
-            return []
+        """Sentences for the operator: lists that no authority of the trust files signed."""
         signed = {one for authority in self._authorities for one in self.revocation.signed_by(authority.certificate)}
         return [
-            *(
-                f"{authority.file}: no revocation list of {render_name(authority.certificate.subject)} is configured; "
-                "its peers are refused until one is"
-                for authority in self._authorities
-                if not self.revocation.signed_by(authority.certificate)
-            ),
-            *(
-                f"{one.file}: no certificate of the trust files signed this revocation list of "
-                f"{render_name(one.crl.issuer)}; it is used only for peers that bring the certificate that did"
-                for one in lists
-                if one not in signed
-            ),
+            f"{one.file}: no certificate of the trust files signed this revocation list of {render_name(one.crl.issuer)}; "
+            "it is used only for peers that bring the certificate that did"
+            for one in self.revocation.lists
+            if one not in signed
         ]
 
     def list_problems(self, now: datetime) -> dict[str, str]:
-        """The authorities in the trust files whose lists are not in date at `now`, by name, and why."""
+        """The authorities in the trust files without a list, or with lists not in date at `now`, by name, and why.
+
+        All their peers are refused. Empty while revocation is not in use.
+        """
         if not self.revocation.lists:
             return {}
         found = (

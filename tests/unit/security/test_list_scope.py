@@ -174,10 +174,7 @@ def test_a_list_that_names_another_key_of_its_issuer_does_not_count(tmp_path: Pa
     assert trust.revocation.objection(PLAIN_PEER.certificate, PLAIN_ROOT.certificate, NOW) is not None
 
 
-def test_an_intermediate_without_its_list_and_a_list_without_its_issuer_are_warnings(tmp_path: Path) -> None:
-    alone = save_crl(tmp_path / "root.crl", make_crl(PLAIN_ROOT))
-    (warning,) = Trust.load(save_trust(tmp_path / "ca.crt", PLAIN_ROOT, ISSUER), alone).warnings
-    assert "no revocation list of CN=Test issuer is configured; its peers are refused until one is" in warning
+def test_a_list_without_its_issuer_in_the_trust_files_is_a_warning(tmp_path: Path) -> None:
     both = save_crl(tmp_path / "both.crl", make_crl(PLAIN_ROOT), make_crl(ISSUER))
     (warning,) = Trust.load(save_trust(tmp_path / "ca.crt", PLAIN_ROOT), both).warnings
     assert warning.startswith(
