@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sealbus.errors import ConfigError
-from sealbus.security.extensions import find_extension
+from sealbus.security.extensions import find_extension, read_extensions
 from sealbus.security.names import render_name
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ def name_warnings(identity: Identity) -> list[str]:
         f"{pair.certificate_file}: the certificate names no host and no address (subject alternative name), so clients "
         "that check the name refuse it; issue it with --host"
         for pair in identity.pairs
-        if not _names_host(pair.chain[0])
+        if not _may_name_host(pair.chain[0])
     ]
 
 
-def _names_host(leaf: x509.Certificate) -> bool:
+def _may_name_host(leaf: x509.Certificate) -> bool:
+    if read_extensions(leaf).left_out:
+        return True  # the names may be in what cannot be read; Identity.load has warned of that
     names = find_extension(leaf, x509.SubjectAlternativeName)
     return names is not None and any(isinstance(name, x509.DNSName | x509.IPAddress) for name in names)
 
