@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLIENT",
+    "EDI_PARTY_NAME",
     "FAR_OFF",
     "LONG_AGO",
     "NOW",
     "ROLE_OID",
     "SERVER",
     "TOMORROW",
+    "X400_ADDRESS",
     "YESTERDAY",
     "Credential",
     "careless_client",
@@ -48,6 +50,8 @@ __all__ = [
     "make_key",
     "make_leaf",
     "make_root",
+    "negative_serial",
+    "odd_names",
     "rsa_key",
     "save_crl",
     "save_trust",
@@ -62,6 +66,10 @@ YESTERDAY = NOW - timedelta(days=1)
 TOMORROW = NOW + timedelta(days=1)
 LONG_AGO = NOW - timedelta(days=30)
 FAR_OFF = NOW + timedelta(days=300)
+
+X400_ADDRESS = b"\xa3\x02\x30\x00"
+EDI_PARTY_NAME = b"\xa5\x05\xa1\x03\x0c\x01x"
+"""Encoded names of a subject alternative name that OpenSSL accepts and `cryptography` cannot read."""
 
 ROLE_OID = "1.3.6.1.4.1.50316.802.1"
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -131,14 +139,17 @@ def make_root(
     not_before: datetime = LONG_AGO,
     not_after: datetime = FAR_OFF,
     path_length: int | None = None,
+    crl_sign: bool = True,
     algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> Credential:
     """A root, or with `issuer` an intermediate authority."""
     own = key or make_key()
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=True, path_length=path_length), True),
-        (_key_usage(authority=True), True),
+        (_key_usage(authority=True, crl_sign=crl_sign), True),
         (x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False),
+        *extra,
     ]
     return _sign(name, own, issuer, extensions, not_before, not_after, algorithm)
 
@@ -161,14 +172,20 @@ def make_leaf(
     serial: int | None = None,
     algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
     extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    only_extra: bool = False,
 ) -> Credential:
-    """A leaf of `issuer`, or self-signed. `role` is encoded correctly; each of `role_der` is one more extension."""
+    """A leaf of `issuer`, or self-signed. `role` is encoded correctly; each of `role_der` is one more extension.
+
+    With `only_extra` it has no usual extensions, only the role and `extra`.
+    """
     own = key or make_key()
     extensions: list[tuple[x509.ExtensionType, bool]] = [(x509.BasicConstraints(ca=authority, path_length=None), True)]
     if key_usage:
         extensions.append((_key_usage(authority=False), True))
     if usages is not None:
         extensions.append((x509.ExtendedKeyUsage(usages), False))
+    if only_extra:
+        extensions.clear()
     names: list[x509.GeneralName] = [_general_name(host) for host in hosts]
     if names:
         extensions.append((x509.SubjectAlternativeName(names), False))
@@ -178,6 +195,29 @@ def make_leaf(
     return _sign(name, own, issuer, extensions, not_before, not_after, algorithm, serial)
 
 
+def odd_names(names: bytes, oid: str = "2.5.29.17") -> list[tuple[x509.ExtensionType, bool]]:
+    """A subject alternative name with these encoded names, up to 127 bytes."""
+    return [(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), bytes((0x30, len(names))) + names), False)]
+
+
+def negative_serial(directory: Path, issuer: Credential, name: str = "peer", *, role: str = "Operator") -> Credential:
+    """A leaf with the serial number -5, which only the `openssl` program still makes."""
+    leaf = make_leaf(None, name, role=role)  # the program signs a self-signed certificate again
+    certificate, _ = leaf.save(directory, "negative")
+    issuer_certificate, issuer_key = issuer.save(directory, "negative-issuer")
+    made = directory / "negative-serial.crt"
+    subprocess.run(
+        [
+            *("openssl", "x509", "-in", str(certificate), "-out", str(made), "-sha256", "-days", "30"),
+            *("-CA", str(issuer_certificate), "-CAkey", str(issuer_key), "-set_serial", "-5"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    signed = x509.load_pem_x509_certificate(made.read_bytes())
+    return Credential((signed, *issuer.chain), leaf.key)
+
+
 def make_crl(
     issuer: Credential,
     revoked: Iterable[Credential] = (),
@@ -185,16 +225,27 @@ def make_crl(
     last_update: datetime = LONG_AGO,
     next_update: datetime = FAR_OFF,
     key: PrivateKey | None = None,
+    number: int | None = None,
+    extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    entry_extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> x509.CertificateRevocationList:
-    """The revocation list of `issuer`. `key` replaces the key that signs it."""
+    """The revocation list of `issuer`. `key` replaces the key that signs it; `extra` are extensions of the list,
+    `entry_extra` of each entry.
+    """
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
         .last_update(last_update)
         .next_update(next_update)
     )
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    for extension, critical in extra:
+        builder = builder.add_extension(extension, critical)
     for one in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number)
+        for extension, critical in entry_extra:
+            entry = entry.add_extension(extension, critical)
         builder = builder.add_revoked_certificate(entry.revocation_date(last_update).build())
     return builder.sign(key or issuer.key, hashes.SHA256())
 
@@ -318,7 +369,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
+def _key_usage(*, authority: bool, crl_sign: bool = True) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not authority,
         content_commitment=False,
@@ -326,7 +377,7 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=authority,
-        crl_sign=authority,
+        crl_sign=authority and crl_sign,
         encipher_only=False,
         decipher_only=False,
     )

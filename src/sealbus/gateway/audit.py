@@ -99,7 +99,8 @@ class Audit:
         )
         _log.info("%s connected as %s, role %r", session.address, peer.subject, peer.role.value)
         if peer.role.detail:
-            _log.warning("%s: %s has no role: %s", session.address, peer.subject, peer.role.detail)
+            words = "has an odd certificate" if peer.role.value else "has no role"
+            _log.warning("%s: %s %s: %s", session.address, peer.subject, words, peer.role.detail)
 
     def closed(self, session: Session) -> None:
         self.counters.requests += session.requests

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from sealbus.client import Channel, ChannelHooks
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
+from sealbus.gateway.device_files import check_ssh_files, serial_warnings
 from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.gateway.policy_file import PolicyFile
 from sealbus.gateway.trust_state import TrustState
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from sealbus.endpoints import Endpoint
     from sealbus.gateway.audit import Audit
-    from sealbus.gateway.config import DeviceTable, GatewayFile, LimitsTable, ListenerTable
+    from sealbus.gateway.config import DeviceTable, GatewayFile, ListenerTable
     from sealbus.security import Peer
 
 __all__ = ["Gateway", "GatewayPace"]
@@ -42,6 +43,7 @@ __all__ = ["Gateway", "GatewayPace"]
 _log = logging.getLogger("sealbus.gateway")
 _DRAIN_S = 10.0
 _DAY = timedelta(days=1)
+_KEEPING_ALARM = "revocation lists seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,15 @@ class Gateway:
         self._file = file
         self._pace = pace or GatewayPace()
         self._audit = audit
-        self._trust = TrustState(file.identity) if file.identity is not None else None
+        check_ssh_files(file)
+        self._trust = TrustState(file.identity, file) if file.identity is not None else None
         self._warn()
+        for warning in serial_warnings(file):
+            _log.warning("%s", warning)
         self._device_peers: dict[str, Peer] = {}
         self._expiring: set[str] = set()
+        self._list_alarms: set[str] = set()
+        self._recheck_devices_at: datetime | None = None
         self.channels: dict[str, Channel] = {}
         self.services: dict[str, Service] = {}
         self._policies = {
@@ -98,9 +105,27 @@ class Gateway:
         for channel in self.channels.values():
             channel.close()
 
-    def reset_expired_devices(self) -> None:
-        """Call once a second: disconnect devices whose certificate has expired."""
+    def maintain(self) -> None:
+        """Call once a second: what only time changes about certificates and revocation lists."""
         self._reset_unentitled_devices(only_expired=True)
+        self._check_lists()
+
+    def _check_lists(self) -> None:
+        """Keep which lists were seen; raise alarms for lists that ran out, and clear those that no longer apply."""
+        if self._trust is None:
+            return
+        try:
+            self._trust.keep_seen_lists()
+        except OSError as error:
+            self._audit.raise_alarm(_KEEPING_ALARM, f"cannot be written: {error.strerror or error}")
+        else:
+            self._audit.clear_alarm(_KEEPING_ALARM)
+        problems = self._trust.list_problems()
+        for name in self._list_alarms - problems.keys():
+            self._audit.clear_alarm(name)
+        for name, text in problems.items():
+            self._audit.raise_alarm(name, text)
+        self._list_alarms = set(problems)
 
     def check_expiry(self) -> None:
         """Raise alarms for certificates and lists that expire soon, and clear those that no longer apply."""
@@ -199,7 +224,7 @@ class Gateway:
             Forwarder(self._routes(listener.device), self._audit),
             observer=self._audit,
             security=self._trust.server if self._trust and endpoint.scheme is Scheme.MBAPS else None,
-            limits=_service_limits(self._file.limits, self._pace, unsafe_plain=listener.unsafe_plain),
+            limits=_service_limits(self._file, self._pace, unsafe_plain=listener.unsafe_plain),
         )
 
     def _routes(self, devices: Iterable[DeviceTable]) -> dict[int, Route]:
@@ -242,15 +267,20 @@ class Gateway:
         if self._trust is None:
             return
         now = datetime.now(UTC)
+        grace = self._trust.list_grace
+        if self._recheck_devices_at is not None and now > self._recheck_devices_at:
+            only_expired = False  # a list ran out, and its grace
+        self._recheck_devices_at = self._trust.server.trust.recheck_at(now, grace)
         for url, peer in list(self._device_peers.items()):
             if only_expired and now <= peer.not_after:
                 continue
-            if (objection := self._trust.server.trust.objection(peer, now)) is not None:
+            if (objection := self._trust.server.trust.objection(peer, now, grace)) is not None:
                 del self._device_peers[url]
                 self.channels[url].reset(objection)
 
 
-def _service_limits(limits: LimitsTable, pace: GatewayPace, *, unsafe_plain: bool) -> ServiceLimits:
+def _service_limits(file: GatewayFile, pace: GatewayPace, *, unsafe_plain: bool) -> ServiceLimits:
+    limits = file.limits
     return ServiceLimits(
         session=SessionLimits(
             in_flight=limits.in_flight,
@@ -267,5 +297,6 @@ def _service_limits(limits: LimitsTable, pace: GatewayPace, *, unsafe_plain: boo
             unsafe_plain=unsafe_plain,
         ),
         sessions_per_identity=limits.connections_per_identity,
+        list_grace_s=file.identity.crl_grace if file.identity else 0.0,
         sweep_s=pace.sweep_s,
     )

@@ -67,6 +67,7 @@ class GatewayProcess:
             self._unsafe_switches(),
         )
         self.gateway.check_expiry()
+        self.gateway.maintain()
         self._watch.start()
         loop = asyncio.get_running_loop()
         self._timers = [
@@ -94,6 +95,7 @@ class GatewayProcess:
         notify("RELOADING=1")
         self._reload_gateway()
         self.gateway.check_expiry()
+        self.gateway.maintain()
         if self._path is not None and digest_of(str(self._path)) != self._digest:
             _log.warning("%s has changed: restart the gateway to apply it", self._path)
         notify("READY=1")
@@ -109,7 +111,7 @@ class GatewayProcess:
 
     def _maintain(self) -> None:
         self.audit.records.maintain(time.monotonic())
-        self.gateway.reset_expired_devices()
+        self.gateway.maintain()
 
     def _retry_reload(self) -> None:
         if self.audit.has_failed_reload:  # the cause may pass without a change of the file: descriptors, permissions

@@ -301,10 +301,19 @@ class Authority:
             for entry in index.entries
             if entry.revoked_at is not None
         )
-        crl = build_revocation_list(revoked, self.root, signer, number=index.crl_number, dates=(now - CLOCK_SKEW, end))
+        dates = (self._list_begin(now), end)
+        crl = build_revocation_list(revoked, self.root, signer, number=index.crl_number, dates=dates)
         pem = crl.public_bytes(serialization.Encoding.PEM)
         write_atomically(self.folder.revocation_list, pem, mode=PUBLIC, replace=True)
         return end
+
+    def _list_begin(self, now: datetime) -> datetime:
+        """This update: never before that of the last list, which gateways would refuse, if the clock was set back."""
+        try:
+            last = load_revocation_lists(self.folder.revocation_list)[0].last_update_utc
+        except ConfigError:
+            return now - CLOCK_SKEW
+        return max(now - CLOCK_SKEW, last) if last <= now else now - CLOCK_SKEW
 
 
 def _check_wishes(role: str | None, hosts: Sequence[str], days: int) -> tuple[x509.GeneralName, ...]:

@@ -18,6 +18,7 @@ from sealbus.durable_files import PUBLIC, locked, make_folder, refuse_open_folde
 from sealbus.errors import ConfigError
 from sealbus.security.identities import load_private_key
 from sealbus.security.pem_files import load_certificates, read_file
+from sealbus.security.private_keys import is_encrypted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -96,7 +97,7 @@ class AuthorityFolder:
 
     def key_is_encrypted(self) -> bool:
         """Does `load_key` need a passphrase?"""
-        return b"ENCRYPTED" in read_file(self.key, "the key of the authority")
+        return is_encrypted(read_file(self.key, "the key of the authority"))
 
     def load_key(self, root: x509.Certificate, passphrase: bytes | None) -> PrivateKey:
         """The key of `root`. ConfigError if it cannot be read or belongs to another certificate."""

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealbus.errors import PeerError
+from sealbus.security.extensions import is_authority
 from sealbus.security.names import render_name, render_serial
 from sealbus.security.parsing import UNPARSABLE, why_unparsable
 from sealbus.security.peer import Peer
@@ -139,8 +140,6 @@ def _refuse_unfit(chain: Sequence[x509.Certificate]) -> None:
 
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+        return is_authority(certificate)
     except UNPARSABLE:
         return False  # its role cannot be read either: it is admitted as the NULL role, see roles
