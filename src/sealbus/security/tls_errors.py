@@ -65,6 +65,8 @@ _REASONS: Final = {
     "EXCESSIVE_MESSAGE_SIZE": "its certificate chain is too large",
     "UNEXPECTED_EOF_WHILE_READING": "the peer closed the connection without giving a reason",
     "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "a record was changed or damaged on the way",
+    "BAD_RECORD_TYPE": "a record of an unknown type arrived",
+    "PACKET_LENGTH_TOO_LONG": "a record is longer than TLS allows",
     # alerts of the peer
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer requires a certificate and got none",
     "SSLV3_ALERT_NO_CERTIFICATE": "the peer requires a certificate and got none",
