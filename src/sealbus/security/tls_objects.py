@@ -24,6 +24,8 @@ import ssl
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from sealbus.security.peer_verifier import refuse_weak_chain
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
@@ -47,7 +49,11 @@ def alerts_to(sock: socket.socket) -> Iterator[None]:
 
 
 class SealedObject(ssl.SSLObject):
-    """An `SSLObject` that sends the alert of a failed handshake or read. Made by `EventLoopContext.wrap_bio`."""
+    """An `SSLObject` that sends the alert of a failed handshake or read. Made by `EventLoopContext.wrap_bio`.
+
+    A client's refuses a server by the keys and signatures of its chain, which OpenSSL checks in part (`peer_verifier`).
+    OpenSSL has finished the handshake by then, so there is no alert for it: the connection is closed.
+    """
 
     _send_alert: Callable[[], None] | None = None
 
@@ -60,6 +66,9 @@ class SealedObject(ssl.SSLObject):
             if self._send_alert is not None:
                 self._send_alert()
             raise
+        if not self.server_side:
+            # Not left to the protocol: it could send a request in `connection_made`, before anyone else looks.
+            refuse_weak_chain(self)
 
     def _prepare(self, outgoing: ssl.MemoryBIO, sock: socket.socket | None) -> None:
         """Set up what an event loop calls for each record. The methods of SSLObject only call OpenSSL's object, so skip

@@ -255,7 +255,7 @@ def test_a_curve_below_p_256_is_refused(gate: Gate) -> None:
         gate.meet(gate.client(make_leaf(ROOT, key=key), ssl.TLSVersion.TLSv1_2))
     assert explain_tls_error(caught.value) == "the key of its certificate is on a curve that is not allowed here"
     below = make_leaf(make_root("Small issuer", issuer=ROOT, key=key))
-    with pytest.raises(PeerError, match="CN=Small issuer is too weak: its key is on a curve of 224 bits"):
+    with pytest.raises(PeerError, match="CN=Small issuer is refused: its key is on a curve of 224 bits"):
         gate.meet(gate.client(below, ssl.TLSVersion.TLSv1_2))
 
 
