@@ -147,7 +147,7 @@ def make_root(
     not_before: datetime = LONG_AGO,
     not_after: datetime = FAR_OFF,
     path_length: int | None = None,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None = None,
 ) -> Credential:
     """A root, or with `issuer` an intermediate authority."""
     own = key or make_key()
@@ -175,7 +175,7 @@ def make_leaf(
     not_after: datetime = FAR_OFF,
     key: PrivateKey | None = None,
     serial: int | None = None,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None = None,
     extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> Credential:
     """A leaf of `issuer`, or self-signed. `role` is encoded correctly; each of `role_der` is one more extension."""
@@ -322,7 +322,7 @@ def _sign(
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
     not_before: datetime,
     not_after: datetime,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None,
     serial: int | None = None,
 ) -> Credential:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -268,6 +268,13 @@ def test_an_unsafe_suite_without_an_rsa_certificate_is_an_error(tmp_path: Path, 
     assert caught.value.key == switch
 
 
+def test_compression_is_off_in_every_context(tmp_path: Path) -> None:
+    """Where OpenSSL was built without compression, this is the only sign of it."""
+    assert ssl.OP_NO_COMPRESSION
+    for context in (_server(tmp_path), _client(tmp_path)):
+        assert context.options & ssl.OP_NO_COMPRESSION
+
+
 @both_versions
 def test_the_whole_chain_is_sent_up_to_the_root_even_if_the_file_leaves_it_out(
     tmp_path: Path, version: ssl.TLSVersion
