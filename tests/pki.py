@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ __all__ = [
     "X400_ADDRESS",
     "YESTERDAY",
     "Credential",
+    "PrivateKey",
     "careless_client",
+    "dsa_key",
     "encode_key",
     "handshake",
     "make_crl",
@@ -52,6 +54,7 @@ __all__ = [
     "make_root",
     "negative_serial",
     "odd_names",
+    "pss_leaf",
     "rsa_key",
     "save_crl",
     "save_trust",
@@ -59,7 +62,15 @@ __all__ = [
     "weakly_signed",
 ]
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PrivateKey = (
+    ec.EllipticCurvePrivateKey
+    | rsa.RSAPrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | dsa.DSAPrivateKey
+)
+
+_WITHOUT_A_HASH = (ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 YESTERDAY = NOW - timedelta(days=1)
@@ -113,6 +124,11 @@ def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
+@functools.cache
+def dsa_key() -> dsa.DSAPrivateKey:
+    return dsa.generate_private_key(2048)
+
+
 def encode_key(key: PrivateKey, password: bytes | None = None) -> bytes:
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if password:
@@ -140,7 +156,7 @@ def make_root(
     not_after: datetime = FAR_OFF,
     path_length: int | None = None,
     crl_sign: bool = True,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None = None,
     extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> Credential:
     """A root, or with `issuer` an intermediate authority."""
@@ -170,7 +186,7 @@ def make_leaf(
     not_after: datetime = FAR_OFF,
     key: PrivateKey | None = None,
     serial: int | None = None,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None = None,
     extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
     only_extra: bool = False,
 ) -> Credential:
@@ -316,6 +332,22 @@ def careless_client(
     return context
 
 
+def pss_leaf(directory: Path, issuer: Credential, role: str) -> tuple[Path, Path]:
+    """The files of a leaf whose key is for RSA-PSS alone (RFC 4055), which only the `openssl` program makes."""
+    certificate, key = directory / "pss.crt", directory / "pss.key"
+    issuer_certificate, issuer_key = issuer.save(directory, "pss-issuer")
+    extensions = directory / "pss.cnf"
+    extensions.write_text(f"{ROLE_OID} = ASN1:UTF8String:{role}\n")
+    for words in (
+        ("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key),
+        ("req", "-new", "-key", key, "-subj", "/CN=pss", "-out", directory / "pss.csr"),
+        ("x509", "-req", "-in", directory / "pss.csr", "-out", certificate, "-days", "30", "-extfile", extensions)
+        + ("-CA", issuer_certificate, "-CAkey", issuer_key, "-set_serial", "78"),
+    ):
+        subprocess.run(("openssl", *map(str, words)), check=True, capture_output=True)
+    return certificate, key
+
+
 def weakly_signed(directory: Path, issuer: Credential, name: str = "peer", digest: str = "sha1") -> Credential:
     """A leaf signed with SHA-1 or MD5, which only the `openssl` program still supports."""
     leaf = make_leaf(None, name)  # the program re-signs a self-signed certificate
@@ -341,7 +373,7 @@ def _sign(
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
     not_before: datetime,
     not_after: datetime,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None,
     serial: int | None = None,
 ) -> Credential:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -358,7 +390,7 @@ def _sign(
         not_valid_before=not_before.replace(tzinfo=None),
         not_valid_after=not_after.replace(tzinfo=None),
         extensions=[x509.Extension(value.oid, critical, value) for value, critical in (*extensions, *identifiers)],
-    ).sign(signer, algorithm or hashes.SHA256())
+    ).sign(signer, None if isinstance(signer, _WITHOUT_A_HASH) else algorithm or hashes.SHA256())
     return Credential((certificate, *(issuer.chain if issuer else ())), key)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki import (
@@ -259,8 +260,15 @@ def test_a_curve_below_p_256_is_refused(gate: Gate) -> None:
         gate.meet(gate.client(make_leaf(ROOT, key=key), ssl.TLSVersion.TLSv1_2))
     assert explain_tls_error(caught.value) == "the key of its certificate is on a curve that is not allowed here"
     below = make_leaf(make_root("Small issuer", issuer=ROOT, key=key))
-    with pytest.raises(PeerError, match="CN=Small issuer is too weak: its key is on a curve of 224 bits"):
+    with pytest.raises(PeerError, match="CN=Small issuer is refused: its key is on a curve of 224 bits"):
         gate.meet(gate.client(below, ssl.TLSVersion.TLSv1_2))
+
+
+@both_versions
+def test_a_signature_with_sha_224_is_refused(gate: Gate, version: ssl.TLSVersion) -> None:
+    with pytest.raises(PeerError, match="it is signed with SHA224"):
+        gate.meet(gate.client(make_leaf(ROOT, algorithm=hashes.SHA224()), version))
+    gate.meet(gate.client(make_leaf(ROOT, algorithm=hashes.SHA384()), version))
 
 
 @pytest.mark.needs("openssl")
