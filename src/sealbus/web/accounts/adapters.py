@@ -5,7 +5,6 @@ administrator gives some, a locked account answers 429, and the secrets of secon
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,7 +14,6 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base.constants import AuthError
-from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -25,7 +23,7 @@ from django.conf import settings
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.lockout import LOCKED_S, account_key, locked_answer, seconds_locked
 from sealbus.web.accounts.middleware import address_of
-from sealbus.web.accounts.services import record_refusal
+from sealbus.web.accounts.services import add_user_of_provider, record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.http.problems import problem
@@ -106,43 +104,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # untyped library
-    """A user from the operator's provider gets an account without rights.
-
-    The library checks state, code challenge, issuer, audience and time. Checked here: the ID token was issued for this
-    attempt (nonce), and the profile belongs to the same person.
-    """
+    """A user from the operator's provider gets an account without rights. `single_sign_on` has verified who it is."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """The provider identifies the user; administrators give roles."""
         return True
 
-    def get_app(self, request: HttpRequest, provider: Any, client_id: Any = None) -> Any:
-        """The settings of the provider, with a nonce for this attempt in its parameters."""
-        app = super().get_app(request, provider, client_id)
-        nonce = request.__dict__.setdefault("sealbus_nonce", secrets.token_urlsafe(24))
-        app.settings = {**app.settings, "auth_params": {"nonce": nonce}}
-        return app
-
-    def generate_state_param(self, state: dict[str, Any]) -> str:
-        """The state of an attempt, with its nonce."""
-        state["nonce"] = self.request.__dict__.get("sealbus_nonce")
-        return str(super().generate_state_param(state))
-
-    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Refuse without an ID token that was issued for this attempt and this person.
-
-        Mail addresses are dropped: no account is ever found by one.
-        """
-        claims = sociallogin.account.extra_data
-        profile, token = claims.get("userinfo"), claims.get("id_token")
-        if not token or (profile and profile.get("sub") != token.get("sub")):
-            raise OAuth2Error("the ID token and the profile are not of the same person")
-        if "\\u0000" in json.dumps(claims):
-            raise OAuth2Error("the provider sent a text that cannot be stored")
-        expected = sociallogin.state.get("nonce")
-        if not expected or token.get("nonce") != expected:
-            raise OAuth2Error("the ID token was not issued for this attempt")
-        sociallogin.email_addresses = []
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
+        """Store the account of a new person, with its entry in the audit."""
+        user = add_user_of_provider(sociallogin.identity, sociallogin.account, address=address_of(request))
+        sociallogin.user = user
+        return user
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
@@ -150,9 +122,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
         """Record a failed single sign-on."""
         if error == AuthError.CANCELLED:
             return
-        reason = type(exception).__name__ if exception is not None else str(error)
+        reason = str(exception) if exception is not None else "the answer is not one to an attempt of this browser"
         actor = Actor(ActorKind.NOBODY, address=address_of(request))
-        record_refusal(actor=actor, action="session.single-sign-on", detail={"reason": f"{reason}: {exception}"[:300]})
+        record_refusal(actor=actor, action="session.single-sign-on", detail={"reason": reason[:300]})
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped library

@@ -35,7 +35,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
     "allauth.mfa",
     "allauth.usersessions",
     "allauth.headless",
@@ -46,6 +45,7 @@ INSTALLED_APPS = [
     "sealbus.web.coordination.apps.CoordinationApp",
     "sealbus.web.audit.apps.AuditApp",
     "sealbus.web.accounts.apps.AccountsApp",
+    "sealbus.web.accounts.single_sign_on.apps.SingleSignOnApp",
     "sealbus.web.devices.apps.DevicesApp",
     "sealbus.web.trends.apps.TrendsApp",
     "sealbus.web.api.apps.ApiApp",
@@ -138,7 +138,6 @@ SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if SEALBUS.oidc is not None:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
-        "OAUTH_PKCE_ENABLED": True,
         "APPS": [
             {
                 "provider_id": "sso",

@@ -22,6 +22,7 @@ from sealbus.web.accounts.services.people import (
     end_sessions,
     reset_second_factor,
 )
+from sealbus.web.accounts.services.provider_people import add_user_of_provider
 from sealbus.web.accounts.services.refusals import flush_refusals, record_refusal
 from sealbus.web.accounts.services.roles import RoleChanges, change_role, create_role, delete_role
 from sealbus.web.accounts.services.tokens import IssuedToken, TokenRequest, issue_token, revoke_token
@@ -32,6 +33,7 @@ __all__ = [
     "RoleChanges",
     "TokenRequest",
     "UserChanges",
+    "add_user_of_provider",
     "archive_group",
     "assign",
     "change_group",
