@@ -6,11 +6,17 @@ from __future__ import annotations
 
 import base64
 import secrets
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.reauthentication import (
+    get_reauthentication_flows,
+    raise_if_reauthentication_required,
+)
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base.constants import AuthError
@@ -90,6 +96,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
         error: ValidationError = super().validation_error(code, *args)
         return error
 
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
+        """Always. The library lets a user without password and second factor through, who has nothing to show to it:
+        such a user confirms at the provider instead (`single_sign_on.confirming`).
+        """
+        if not get_reauthentication_flows(self.request.user) and not _has_confirmed(self.request):
+            raise ReauthenticationRequired
+        return True
+
+    def clean_password(self, password: str, user: User | None = None) -> str:
+        """A new password. The first one of a user needs a confirmation, as a changed one needs the current one."""
+        if user is not None and not user.has_usable_password():
+            raise_if_reauthentication_required(self.request, app="allauth.account")
+        return str(super().clean_password(password, user))
+
     def _refuse_locked(self) -> NoReturn:
         request = self.request
         tried = getattr(self, "_tried", "")
@@ -155,6 +175,13 @@ class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # unty
             user: User = session.user
             session.end()
             session_ended(Actor(ActorKind.USER, user.pk, user.username, address_of(self.request)), user)
+
+
+def _has_confirmed(request: HttpRequest) -> bool:
+    """Whether the user of the session has confirmed to be there within the last minutes."""
+    records = get_authentication_records(request, request.user)
+    times = [record["at"] for record in records if record.get("reauthenticated")]
+    return bool(times) and time.time() - times[-1] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT  # type: ignore[misc]  # allauth
 
 
 def _cipher() -> Fernet:

@@ -21,6 +21,7 @@ from sealbus.errors import PeerError
 from sealbus.web.access.gate import subject_of
 from sealbus.web.accounts.models import User
 from sealbus.web.accounts.single_sign_on.allowance import ALLOWANCE
+from sealbus.web.accounts.single_sign_on.confirming import FRESH, check_fresh, is_confirming, state_to_confirm
 from sealbus.web.accounts.single_sign_on.id_token import check_nonce, verify_id_token
 from sealbus.web.accounts.single_sign_on.identity import Identity, parse_identity
 from sealbus.web.accounts.single_sign_on.metadata import KnownProvider, Metadata, issuer_of, known_provider
@@ -73,14 +74,16 @@ class SingleSignOn(Provider):  # type: ignore[misc]  # untyped library
             answer: HttpResponse = render_authentication_error(request, self, exception=error)
             return answer
         nonce, pkce = secrets.token_urlsafe(24), generate_code_challenge()
-        secret = {"pkce_code_verifier": pkce.pop("code_verifier"), "nonce": nonce}
+        confirming = state_to_confirm(request, process)
+        state |= {"pkce_code_verifier": pkce.pop("code_verifier"), "nonce": nonce, **confirming}
         query = {
+            **(FRESH if confirming else {}),
             "response_type": "code",
             "client_id": self.app.client_id,
             "redirect_uri": self._redirect_uri(),
             "scope": _SCOPE,
             "nonce": nonce,
-            "state": self.stash_redirect_state(request, process, next_url, data, **state, **secret),
+            "state": self.stash_redirect_state(request, process, next_url, data, **state),
         }
         mark = "&" if "?" in metadata.authorization_endpoint else "?"
         return HttpResponseRedirect(f"{metadata.authorization_endpoint}{mark}{urlencode({**query, **pkce})}")
@@ -96,6 +99,8 @@ class SingleSignOn(Provider):  # type: ignore[misc]  # untyped library
             client_id=self.app.client_id,
         )
         check_nonce(claims, state.get("nonce"))
+        if is_confirming(state):
+            check_fresh(claims, state)
         profile = None
         if metadata.userinfo_endpoint:
             bearer = {"Authorization": f"Bearer {answer['access_token']}"}

@@ -9,11 +9,12 @@ from allauth.socialaccount.helpers import complete_social_login, render_authenti
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.base.constants import AuthError
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpResponseRedirect
 from django.views import View
 
 from sealbus.errors import PeerError
 from sealbus.web.access.requirement import EVERYBODY
+from sealbus.web.accounts.single_sign_on.confirming import confirm, is_confirming
 from sealbus.web.accounts.single_sign_on.outbound import Busy, conversation
 from sealbus.web.accounts.single_sign_on.provider import SingleSignOn, take_allowance
 from sealbus.web.errors import Unavailable
@@ -45,6 +46,9 @@ class CallbackView(View):
                 if request.GET.get("error") == "access_denied":
                     return _failed(request, provider, state, error=AuthError.CANCELLED)
                 login = provider.login_of(request.GET.get("code", ""), state, talk)
+            if is_confirming(state):
+                confirm(request, login, state)
+                return HttpResponseRedirect(login.get_redirect_url(request) or "/")
         except Busy:
             raise Unavailable(_BUSY_S) from None
         except PermissionDenied:  # an answer to no attempt of this browser, or a second answer
