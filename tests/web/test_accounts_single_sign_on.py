@@ -275,3 +275,12 @@ def test_a_user_who_cancels_at_the_provider_comes_back_and_nothing_is_recorded(p
     back = provider.approve(start(browser)).replace("code=", "error=access_denied&x=")
     assert "error=cancelled" in browser.get(back).headers["Location"]
     assert not entries("session.single-sign-on")
+
+
+def test_a_deactivated_user_of_the_provider_stays_out(provider: Provider) -> None:
+    sign_in(Browser(), provider)
+    User.objects.update(is_active=False)
+    browser = Browser("192.0.2.8")
+    assert "error=" in sign_in(browser, provider)
+    assert browser.get("/api/v1/me").status_code == 401
+    assert entries("session.login")[-1].detail == {"reason": "the account is deactivated"}

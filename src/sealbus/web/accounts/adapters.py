@@ -35,7 +35,7 @@ from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.http.problems import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from allauth.usersessions.models import UserSession
     from django.core.exceptions import ValidationError
@@ -65,8 +65,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
         self._tried = str(credentials.get("username", ""))
         super().pre_authenticate(request, **credentials)
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """The user with this password. One who is deactivated is answered and counted like a wrong password: else the
+        answer would tell that the password is right.
+        """
+        user: User | None = super().authenticate(request, **credentials)
+        if user is None or user.is_active:
+            return user
+        super().pre_authenticate(request, **credentials)  # the library does not count a right password
+        self._record_failed(request, credentials, "the account is deactivated")
+        return None
+
     def pre_login(self, request: HttpRequest, user: User, **options: Any) -> Any:
         """After the first step: keep the hash of the password for the last step."""
+        if not user.is_active:  # of a provider or a passkey; the library refuses
+            actor = Actor(ActorKind.NOBODY, name=user.username, address=address_of(request))
+            record_refusal(actor=actor, action="session.login", detail={"reason": "the account is deactivated"})
         request.session[_FIRST_STEP_KEY] = user.get_session_auth_hash()
         return super().pre_login(request, user, **options)
 
@@ -85,9 +99,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Record the attempt with the name that was sent."""
+        self._record_failed(request, credentials, "wrong password")
+
+    def _record_failed(self, request: HttpRequest, credentials: Mapping[str, Any], reason: str) -> None:
         tried = str(credentials.get("username", ""))[:_LONGEST_TRIED]
         actor = Actor(ActorKind.NOBODY, name=tried, address=address_of(request))
-        append(Event(actor, "session.login", Target("user", "", tried), Result.FAILED, {"reason": "wrong password"}))
+        append(Event(actor, "session.login", Target("user", "", tried), Result.FAILED, {"reason": reason}))
 
     def validation_error(self, code: str, *args: Any) -> ValidationError:
         """An error of a form; too many attempts answer 429 instead."""
