@@ -29,6 +29,7 @@ from django.conf import settings
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.lockout import LOCKED_S, account_key, locked_answer, seconds_locked
 from sealbus.web.accounts.middleware import address_of
+from sealbus.web.accounts.passkeys import relying_party
 from sealbus.web.accounts.services import add_user_of_provider, record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
@@ -168,6 +169,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped l
     """Secrets of authenticator apps and recovery codes are encrypted with a key derived from the server's: the database
     alone is not enough to make codes.
     """
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """The site for which keys are made, by the public URL and not by the Host header."""
+        return {"id": relying_party(), "name": "Sealbus"}
 
     def encrypt(self, text: str) -> str:
         """Encrypt a secret."""

@@ -31,6 +31,7 @@ __all__ = [
     "Group",
     "GroupQuerySet",
     "OneTimeLink",
+    "Passkey",
     "RefusalTally",
     "Role",
     "TokenManager",
@@ -245,6 +246,19 @@ class OneTimeLink(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        app_label = "accounts"
+
+
+class Passkey(models.Model):
+    """The credential of a security key or passkey, whose other data the library keeps (its `Authenticator`)."""
+
+    credential = models.CharField(max_length=64, unique=True)
+    """SHA-256 of its id: one credential is one row, so it has one owner."""
+    authenticator_id = models.PositiveBigIntegerField(unique=True)
+    counter = models.PositiveBigIntegerField(default=0)
+    """The highest one that was seen."""
 
     class Meta:
         app_label = "accounts"

@@ -30,6 +30,15 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Passkey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('credential', models.CharField(max_length=64, unique=True)),
+                ('authenticator_id', models.PositiveBigIntegerField(unique=True)),
+                ('counter', models.PositiveBigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Role',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -14,6 +14,7 @@ from sealbus.web.accounts.services.links import (
     setup_link,
     setup_open,
 )
+from sealbus.web.accounts.services.passkeys import forget_credential, keep_credential
 from sealbus.web.accounts.services.people import (
     UserChanges,
     change_user,
@@ -47,7 +48,9 @@ __all__ = [
     "emergency_link",
     "end_sessions",
     "flush_refusals",
+    "forget_credential",
     "issue_token",
+    "keep_credential",
     "open_emergency",
     "password_link",
     "record_refusal",
