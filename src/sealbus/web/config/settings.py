@@ -114,6 +114,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "sealbus.web.accounts.passwords.PredictablePasswordValidator"},
 ]
 ACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.SocialAccountAdapter"
