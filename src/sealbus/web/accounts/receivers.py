@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -19,7 +20,7 @@ from django.utils import timezone
 from sealbus.web.access.subject import Actor, ActorKind, Subject
 from sealbus.web.accounts.middleware import address_of
 from sealbus.web.accounts.models import User
-from sealbus.web.accounts.services import end_password_links, record_refusal
+from sealbus.web.accounts.services import end_password_links, forget_credential, keep_credential, record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.coordination.versions import bump_version
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 __all__ = [
+    "on_authenticator_deleted",
+    "on_authenticator_saved",
     "on_logged_in",
     "on_logged_out",
     "on_password_changed",
@@ -129,6 +132,17 @@ def on_second_factor_used(sender: Any, *, request: HttpRequest, user: User, reau
 def on_second_factor_failed(sender: Any, *, request: HttpRequest, user: User, **more: Any) -> None:
     """A wrong code."""
     _append(request, user, "second-factor.use", Result.FAILED, {"kind": str(more["authenticator"].type)})
+
+
+def on_authenticator_saved(sender: Any, *, instance: Authenticator, created: bool, **_: Any) -> None:
+    """A second factor was stored. Raises Conflict or Invalid for a key that must not be kept."""
+    if created and instance.type == Authenticator.Type.WEBAUTHN:
+        keep_credential(instance)
+
+
+def on_authenticator_deleted(sender: Any, *, instance: Authenticator, **_: Any) -> None:
+    """A second factor was removed."""
+    forget_credential(instance)
 
 
 def on_social_account_changed(sender: Any, *, signal: Any, request: HttpRequest, **more: Any) -> None:

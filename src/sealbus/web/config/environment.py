@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sealbus.endpoints import is_loopback_address
 from sealbus.errors import ConfigError
+from sealbus.web.accounts.single_sign_on.outbound import is_safe
 from sealbus.web.audit.syslog_target import SyslogTarget, parse_syslog_target
 from sealbus.web.config.databases import Database, parse_database
 
@@ -291,6 +292,8 @@ def _oidc(given: _Variables) -> OidcProvider | None:
             raise ConfigError(
                 "is not set", key=f"SEALBUS_OIDC_{name}", hint="copy it from the registration at the provider"
             )
-    if urlsplit(url).scheme != "https" and not url.startswith(("http://127.0.0.1:", "http://localhost:")):
-        raise ConfigError("is not https", key="SEALBUS_OIDC_URL", hint="write https://...")
+    if not is_safe(url, allows_loopback=True):
+        raise ConfigError(
+            f"{url!r} is not an https URL", key="SEALBUS_OIDC_URL", hint="write the provider's issuer, https://HOST/..."
+        )
     return OidcProvider(given.text("SEALBUS_OIDC_NAME", "Single sign-on"), url, values["CLIENT_ID"], values["SECRET"])

@@ -34,7 +34,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
     "allauth.mfa",
     "allauth.usersessions",
     "allauth.headless",
@@ -45,6 +44,7 @@ INSTALLED_APPS = [
     "sealbus.web.coordination.apps.CoordinationApp",
     "sealbus.web.audit.apps.AuditApp",
     "sealbus.web.accounts.apps.AccountsApp",
+    "sealbus.web.accounts.single_sign_on.apps.SingleSignOnApp",
     "sealbus.web.devices.apps.DevicesApp",
     "sealbus.web.trends.apps.TrendsApp",
     "sealbus.web.api.apps.ApiApp",
@@ -111,6 +111,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "sealbus.web.accounts.passwords.PredictablePasswordValidator"},
 ]
 ACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.SocialAccountAdapter"
@@ -135,7 +136,6 @@ SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if SEALBUS.oidc is not None:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
-        "OAUTH_PKCE_ENABLED": True,
         "APPS": [
             {
                 "provider_id": "sso",

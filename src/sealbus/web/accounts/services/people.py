@@ -25,6 +25,8 @@ from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.errors import Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sealbus.web.access.subject import Actor, Subject
 
 __all__ = [
@@ -61,8 +63,11 @@ def create_user(
     return add_user(by=subject.actor, user=user, password=password)
 
 
-def add_user(*, by: Actor, user: User, password: str | None) -> User:
-    """Store a new user. For services that have checked the right, or a secret that replaces it."""
+def add_user(*, by: Actor, user: User, password: str | None, more: Mapping[str, Any] | None = None) -> User:
+    """Store a new user. For services that have checked the right, or a secret that replaces it.
+
+    `more` goes into the audit with the entry.
+    """
     check_row(user)
     if password is not None:
         check_password(password, user)
@@ -71,7 +76,7 @@ def add_user(*, by: Actor, user: User, password: str | None) -> User:
         with unique("username"):
             user.save()
         new = {"username": user.username, "name": user.name, "email": user.email}
-        append(Event(by, "user.create", _target(user), detail={"new": new}))
+        append(Event(by, "user.create", _target(user), detail={"new": new, **(more or {})}))
     return user
 
 
