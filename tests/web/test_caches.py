@@ -139,7 +139,7 @@ def test_the_memory_is_bounded_and_the_oldest_entries_make_room(monkeypatch: pyt
     assert list(one.get_many("abcd")) == ["a", "c", "d"]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_of_many_that_add_one_key_at_a_time_one_succeeds() -> None:
     added: list[bool] = []
 

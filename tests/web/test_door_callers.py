@@ -18,10 +18,15 @@ def test_an_address_has_an_allowance_and_its_neighbours_have_their_own() -> None
 
 
 def test_handshakes_above_the_allowance_wait_for_their_turn() -> None:
-    handshakes = Allowances(10.0, 2.0)
-    assert [handshakes.wait_s("192.0.2.7", 0.0) for _ in range(4)] == [0.0, 0.0, 0.1, 0.2]
-    assert handshakes.wait_s("192.0.2.8", 0.0) == 0.0
-    assert handshakes.wait_s("192.0.2.7", 10.0) == 0.0
+    """One that would wait too long is refused, and makes the wait of the next one no longer."""
+    handshakes = Allowances(8.0, 2.0)
+
+    def wait_s(host: str, now: float = 0.0) -> float | None:
+        return handshakes.wait_s(host, now, most_s=0.25)
+
+    assert [wait_s("192.0.2.7") for _ in range(6)] == [0.0, 0.0, 0.125, 0.25, None, None]
+    assert wait_s("192.0.2.8") == 0.0
+    assert wait_s("192.0.2.7", 0.125) == 0.25
 
 
 def test_only_what_django_accepted_is_known_and_only_for_a_while() -> None:

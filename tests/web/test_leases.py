@@ -43,7 +43,7 @@ def test_a_process_releases_its_own_lease_only() -> None:
     assert leases.hold(_NAME, "two") == "one"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize(
     ("database", "holder"), [("sqlite:///HOME/sealbus.sqlite3", ""), ("sqlite:////elsewhere/s.sqlite3", "dead"),
                              ("postgresql://sealbus@localhost/site", "dead")]

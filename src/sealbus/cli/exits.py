@@ -34,7 +34,7 @@ INTERRUPTED = 130
 
 _EXTRAS = {
     "site": (
-        "allauth", "argon2", "csp", "django", "drf_spectacular", "httptools", "knox", "numpy", "psycopg", "redis",
+        "allauth", "argon2", "csp", "django", "drf_spectacular", "httptools", "jwt", "knox", "numpy", "psycopg", "redis",
         "rest_framework", "tzdata", "uvicorn", "websockets", "whitenoise", "zmq",
     ),
     "parquet": ("pyarrow",),

@@ -111,8 +111,9 @@ async def _run(commands: list[ServiceCommand], welcome: Callable[[], Iterable[st
     try:
         await _unless(stopping, supervisor.start(_announce))
         if not stopping.is_set():
-            for line in await asyncio.to_thread(lambda: list(welcome())):
-                print_text(line)
+            for part in await asyncio.to_thread(lambda: list(welcome())):
+                for line in part.split("\n"):
+                    print_text(line)
         await stopping.wait()
     finally:
         _announce("stopping")

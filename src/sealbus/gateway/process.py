@@ -52,6 +52,7 @@ class GatewayProcess:
         self._watch = FileWatch(lambda: self.gateway.watched, self.reload, interval_s=self._pace.watch_s)
         self._timers: list[asyncio.Task[None]] = []
         self._second_look: asyncio.TimerHandle | None = None
+        self._is_reloading = False
 
     async def start(self) -> None:
         """Listen, and start to watch. Raises ConfigError."""
@@ -93,12 +94,12 @@ class GatewayProcess:
     def reload(self) -> None:
         """Load what changed on disk."""
         notify("RELOADING=1")
+        self._is_reloading = True
         self._reload_gateway()
         self.gateway.check_expiry()
         self.gateway.maintain()
         if self._path is not None and digest_of(str(self._path)) != self._digest:
             _log.warning("%s has changed: restart the gateway to apply it", self._path)
-        notify("READY=1")
 
     def _reload_gateway(self) -> None:
         self.gateway.reload()
@@ -108,6 +109,9 @@ class GatewayProcess:
         if self.gateway.is_settling:
             loop = asyncio.get_running_loop()
             self._second_look = loop.call_later(self._pace.settle_s, self._reload_gateway)
+        elif self._is_reloading:  # systemd waits: only now a changed policy is in force
+            self._is_reloading = False
+            notify("READY=1")
 
     def _maintain(self) -> None:
         self.audit.records.maintain(time.monotonic())

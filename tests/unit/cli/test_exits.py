@@ -95,7 +95,7 @@ def test_a_module_of_every_extra_is_in_the_table() -> None:
         assert set(modules.split()) & set(exits._EXTRAS[extra]), (extra, modules)
 
 
-@pytest.mark.parametrize("module", ["django", "allauth", "csp", "knox", "drf_spectacular", "psycopg", "requests"])
+@pytest.mark.parametrize("module", ["django", "allauth", "csp", "knox", "drf_spectacular", "psycopg"])
 def test_a_partly_installed_site_names_its_extra(module: str, tmp_path: Path) -> None:
     script = _WITHOUT.format(module=module, words=["web", "migrate", "--home", str(tmp_path)])
     environment = {"SEALBUS_DATABASE": "postgresql://u:p@127.0.0.1:1/x"} if module == "psycopg" else {}

@@ -25,12 +25,15 @@ class Allowances:
         """Take one. False where it is used up."""
         return self._allowance(group).take(now)
 
-    def wait_s(self, group: str, now: float) -> float:
-        """Take one in any case, and return how long to wait until it was earned."""
+    def wait_s(self, group: str, now: float, *, most_s: float) -> float | None:
+        """Take one, and return how long to wait until it is earned. None, and nothing taken, where that is over `most_s`."""
         allowance = self._allowance(group)
         allowance.refill(now)
+        wait_s = max(0.0, (1.0 - allowance.left) / self._rate_per_s)
+        if wait_s > most_s:
+            return None
         allowance.spend(1.0)
-        return max(0.0, -allowance.left / self._rate_per_s)
+        return wait_s
 
     def _allowance(self, group: str) -> TokenBucket:
         allowance = self._of_group.get(group)

@@ -88,9 +88,9 @@ class Door:
         self._headers = headers
         self._handshakes = Allowances(limits.tls_handshakes_per_s, limits.tls_handshake_burst)
 
-    def handshake_wait_s(self, group: str, now: float) -> float:
-        """How long a client of this address group waits for its TLS handshake: each costs us a signature."""
-        return self._handshakes.wait_s(group, now) if self.context is not None else 0.0
+    def handshake_wait_s(self, group: str, now: float) -> float | None:
+        """How long a client of this address group waits for its TLS handshake: each costs us a signature. None: refused."""
+        return self._handshakes.wait_s(group, now, most_s=self.limits.tls_handshake_s)
 
     def refusal(self, status: HTTPStatus) -> bytes:
         """The answer to a request that is too slow, too long or not HTTP, with the headers of the site."""
@@ -253,7 +253,7 @@ class GuardedConnection(asyncio.Protocol):
         if context is not None:
             deadlines = {"ssl_handshake_timeout": limits.tls_handshake_s, "ssl_shutdown_timeout": limits.tls_close_s}
             wait_s = self._door.handshake_wait_s(self.group, self._loop.time())
-            if wait_s > limits.tls_handshake_s:
+            if wait_s is None:
                 return
             await asyncio.sleep(wait_s)
         with contextlib.suppress(

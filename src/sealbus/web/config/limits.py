@@ -34,8 +34,8 @@ class ServerLimits:
     idle_s: int = 15
     """Between two requests of one connection."""
     tls_handshake_s: float = 10.0
-    tls_handshakes_per_s: float = 50.0
-    tls_handshake_burst: float = 200.0
+    tls_handshakes_per_s: float = 100.0
+    tls_handshake_burst: float = 500.0
     """What one address may begin. Above it handshakes wait for their turn; those that would wait too long are refused."""
     tls_close_s: float = 3.0
     stop_s: int = 5
