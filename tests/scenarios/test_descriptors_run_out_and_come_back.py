@@ -166,12 +166,10 @@ async def test_a_change_that_could_not_be_read_is_applied_afterwards(gateway: Sm
         await until(lambda: gateway.alarms("accepting connections") == [AlarmState.RAISED])
         gateway.revoke(lost)
         gateway.write("policy.toml", WITHOUT_WRITES)
-        for reload in reloads:
-            await until(lambda reload=reload: gateway.alarms(reload)[-1:] == [AlarmState.RAISED])
+        await until(lambda: all(gateway.alarms(each)[-1:] == [AlarmState.RAISED] for each in reloads))
         assert await operator.request(WRITE) == WRITE  # the last good state stays in force
     assert await theirs.closed() == b""
-    for reload in reloads:
-        await until(lambda reload=reload: gateway.alarms(reload)[-1:] == [AlarmState.CLEARED])
+    await until(lambda: all(gateway.alarms(each)[-1:] == [AlarmState.CLEARED] for each in reloads))
     assert [each.subject for each in gateway.records(SessionEnded) if isinstance(each, SessionEnded)] == ["CN=lost"]
     assert await operator.request(WRITE) == adu(2, exception(6, 1))
     assert await operator.request(READ) == ANSWER
