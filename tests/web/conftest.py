@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse tests that commit: they leave the database empty, without the rows of the migrations, for all later ones."""
+    for item in items:
+        for mark in item.iter_markers("django_db"):
+            if mark.kwargs.get("transaction"):
+                raise pytest.UsageError(f"{item.nodeid} commits; run it as a process, as web.races does")
+
+
 @pytest.fixture(autouse=True)
 def _fresh_counters() -> None:
     """Clear the counters of this process between tests. The shared cache is in the database and is rolled back with it."""

@@ -1,6 +1,6 @@
 """Two at once, on a database of their own: run as a process, because the audit of a test database cannot be emptied.
 
-python -m web.races HOME setup | administrators      prints how each of the two ended
+python -m web.races HOME setup | administrators | cache      prints how each of the two ended
 """
 
 from __future__ import annotations
@@ -72,13 +72,25 @@ def _administrators() -> list[str]:
     return _at_once([remove(user) for user in users])
 
 
+def _cache() -> list[str]:
+    from django.core.cache import cache
+
+    from sealbus.web.errors import Conflict
+
+    def add() -> None:
+        if not cache.add("lock", True, 60):
+            raise Conflict("the key is there", code="there")
+
+    return _at_once([add, add])
+
+
 def main() -> None:
     """Set up a site and run one of them."""
     from sealbus import web
 
     web.boot(Path(sys.argv[1]), os.environ)
     web.migrate()
-    operations = {"setup": _setup, "administrators": _administrators}
+    operations = {"setup": _setup, "administrators": _administrators, "cache": _cache}
     sys.stdout.write("\n".join(operations[sys.argv[2]]()) + "\n")
 
 

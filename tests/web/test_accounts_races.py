@@ -14,7 +14,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize(
     ("what", "ends"),
-    [("setup", {"done", "set-up-already"}), ("administrators", {"done", "last-administrator"})],
+    [
+        ("setup", {"done", "set-up-already"}),
+        ("administrators", {"done", "last-administrator"}),
+        ("cache", {"done", "there"}),
+    ],
 )
 def test_of_two_simultaneous_changes_one_succeeds(what: str, ends: set[str], tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SEALBUS_", "DJANGO_"))}

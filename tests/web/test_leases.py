@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.db.models.functions import Now
 
-from sealbus.web.config.collector_store import CollectorStore
+from sealbus.web.config import collector_store
 from sealbus.web.config.databases import parse_database
 from sealbus.web.coordination import leases
 from sealbus.web.coordination.models import Lease
@@ -43,7 +43,6 @@ def test_a_process_releases_its_own_lease_only() -> None:
     assert leases.hold(_NAME, "two") == "one"
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize(
     ("database", "holder"), [("sqlite:///HOME/sealbus.sqlite3", ""), ("sqlite:////elsewhere/s.sqlite3", "dead"),
                              ("postgresql://sealbus@localhost/site", "dead")]
@@ -54,8 +53,9 @@ def test_the_lock_of_the_folder_frees_the_lease_only_where_the_database_is_in_th
     site: Environment = settings.SEALBUS  # type: ignore[misc]
     at = parse_database(database.replace("HOME", str(site.home)), "SEALBUS_DATABASE")
     monkeypatch.setattr(settings, "SEALBUS", dataclasses.replace(site, database=at))
+    monkeypatch.setattr(collector_store, "close_old_connections", lambda: None)  # it holds the transaction of the test
     leases.hold(_NAME, "dead")
-    CollectorStore().release_leases_of_dead()
+    collector_store.CollectorStore().release_leases_of_dead()
     assert leases.hold(_NAME, "new") == holder
 
 
