@@ -39,7 +39,7 @@ _UNREADABLE = {
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
     # the strangers of all tests and the callers who are served share one address here
     limits = ServerLimits(
-        head_s=2.0, body_grace_s=2.0, body_s=3.0, idle_s=2, stranger_burst=10_000, tls_handshake_burst=100_000
+        head_s=2.0, body_grace_s=2.0, body_s=3.0, idle_s=2, stranger_burst=10_000, connection_burst=100_000
     )
     with open_site(tmp_path_factory.mktemp("door"), https=request.param, limits=limits) as running:
         yield running

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _HEAD = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 _ENDLESS_BODY = b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\nabc"
-_LIMITS = ServerLimits(head_s=1.0, read_s=1.0, stranger_burst=10_000)
+_LIMITS = ServerLimits(head_s=1.0, read_s=1.0, stranger_burst=10_000, connection_burst=100_000)
 
 
 @pytest.fixture(scope="module")

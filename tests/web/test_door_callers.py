@@ -17,12 +17,12 @@ def test_an_address_has_an_allowance_and_its_neighbours_have_their_own() -> None
     assert not callers.may_ask("192.0.2.7", 1.0)
 
 
-def test_handshakes_above_the_allowance_wait_for_their_turn() -> None:
+def test_connections_above_the_allowance_wait_for_their_turn() -> None:
     """One that would wait too long is refused, and makes the wait of the next one no longer."""
-    handshakes = Allowances(8.0, 2.0)
+    connections = Allowances(8.0, 2.0)
 
     def wait_s(host: str, now: float = 0.0) -> float | None:
-        return handshakes.wait_s(host, now, most_s=0.25)
+        return connections.wait_s(host, now, most_s=0.25)
 
     assert [wait_s("192.0.2.7") for _ in range(6)] == [0.0, 0.0, 0.125, 0.25, None, None]
     assert wait_s("192.0.2.8") == 0.0

@@ -6,7 +6,7 @@ request has come; a connection of which the application hears nothing in time is
 
 | state | begins with | bound |
 | --- | --- | --- |
-| OPENING | the connect | the TLS handshake: `tls_handshake_s` |
+| OPENING | the connect | its turn, then the TLS handshake: each `tls_handshake_s` |
 | WAITING | the handshake, or the end of an answer | the head: 32 KiB, `head_s` from its first byte, at first from here |
 | READING | the application has the head | the body: see `bodies` |
 | SERVING | the application has the whole request | none of time; further bytes wait here, 64 KiB at most |
@@ -86,11 +86,11 @@ class Door:
         self.limits = limits
         self.context = context
         self._headers = headers
-        self._handshakes = Allowances(limits.tls_handshakes_per_s, limits.tls_handshake_burst)
+        self._allowances = Allowances(limits.connections_per_s, limits.connection_burst)
 
-    def handshake_wait_s(self, group: str, now: float) -> float | None:
-        """How long a client of this address group waits for its TLS handshake: each costs us a signature. None: refused."""
-        return self._handshakes.wait_s(group, now, most_s=self.limits.tls_handshake_s)
+    def wait_s(self, group: str, now: float) -> float | None:
+        """How long a new connection of this address group waits: each costs us time, with TLS a signature. None: closed."""
+        return self._allowances.wait_s(group, now, most_s=self.limits.tls_handshake_s)
 
     def refusal(self, status: HTTPStatus) -> bytes:
         """The answer to a request that is too slow, too long or not HTTP, with the headers of the site."""
@@ -247,15 +247,16 @@ class GuardedConnection(asyncio.Protocol):
     # ---- steps
 
     async def _connect(self, accepted: socket.socket) -> None:
-        """TLS, where the site has it."""
+        """Wait for its turn; then TLS, where the site has it."""
         limits, context = self._door.limits, self._door.context
+        wait_s = self._door.wait_s(self.group, self._loop.time())
+        if wait_s is None:
+            return
+        if wait_s:
+            await asyncio.sleep(wait_s)
         deadlines: dict[str, float] = {}
         if context is not None:
             deadlines = {"ssl_handshake_timeout": limits.tls_handshake_s, "ssl_shutdown_timeout": limits.tls_close_s}
-            wait_s = self._door.handshake_wait_s(self.group, self._loop.time())
-            if wait_s is None:
-                return
-            await asyncio.sleep(wait_s)
         with contextlib.suppress(
             OSError
         ):  # every failure of TLS and of the connection; strangers cause them: no log line

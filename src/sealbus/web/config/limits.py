@@ -34,9 +34,9 @@ class ServerLimits:
     idle_s: int = 15
     """Between two requests of one connection."""
     tls_handshake_s: float = 10.0
-    tls_handshakes_per_s: float = 100.0
-    tls_handshake_burst: float = 500.0
-    """What one address may begin. Above it handshakes wait for their turn; those that would wait too long are refused."""
+    connections_per_s: float = 100.0
+    connection_burst: float = 500.0
+    """What one address may open. Above it connections wait for their turn; those that would wait too long are closed."""
     tls_close_s: float = 3.0
     stop_s: int = 5
     """How long open requests may take after the server got the signal to stop."""
