@@ -59,7 +59,7 @@ class FairQueue:
         return evicted
 
     def evict_for(self, transaction: Transaction) -> Transaction | None:
-        """Remove and return the transaction that has to go for this one; None if this one has to go itself.
+        """Remove and return the transaction to evict in favour of this one; None when this one must be refused.
 
         1. This one is urgent, or its client would still have fewer than the client with the most: the last one of that
            client.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sealbus.client.line import Line
 from sealbus.client.transaction import Failure
-from sealbus.protocol import AsciiStream, FunctionCode, RtuResponseStream, encode_ascii, encode_mbap, encode_rtu
+from sealbus.protocol import AsciiStream, FunctionCode, RtuResponseStream, encode_answer_adu, encode_ascii, encode_rtu
 
 if TYPE_CHECKING:
     from sealbus.client.line import LineOwner, LineRules
@@ -80,7 +80,7 @@ class RtuLine(Line):
                 self._owner.answer_dropped(f"no request waits for unit {frame[0]}")
                 continue
             del self._pending[0]
-            self._answered(transaction, encode_mbap(0, frame[0], frame[1:])[2:])
+            self._answered(transaction, encode_answer_adu(frame[0], frame[1:]))
         if self._stream.fault is not None:
             # A damaged frame counts as none: the timer of the request continues (2.4.1).
             self._owner.answer_dropped(str(self._stream.fault))

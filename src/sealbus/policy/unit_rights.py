@@ -6,26 +6,18 @@ becomes the range of its parts (sub-functions, files, ...; 0 if it has none).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sealbus.policy.registers import RegisterWrites
 from sealbus.policy.spans import Granted
-from sealbus.protocol import FunctionCode, Table
+from sealbus.protocol import READ_TABLES, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealbus.policy.rules import Rule
 
-__all__ = ["READ_TABLES", "UnitRights"]
-
-READ_TABLES: Final = {
-    FunctionCode.READ_COILS.value: Table.COILS,
-    FunctionCode.READ_DISCRETE_INPUTS.value: Table.DISCRETE,
-    FunctionCode.READ_HOLDING_REGISTERS.value: Table.HOLDING,
-    FunctionCode.READ_INPUT_REGISTERS.value: Table.INPUT,
-}
-"""The tables that functions 1 to 4 read (MODBUS Application Protocol V1.1b3, 6.1 to 6.4)."""
+__all__ = ["UnitRights"]
 
 
 class UnitRights:

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["WEAK_HASHES", "PeerVerifier", "weakness_of"]
 
 _REMEMBERED_PEERS: Final = 20_480
-"""As many as sessions that OpenSSL keeps for one context."""
+"""As many as the sessions that OpenSSL keeps for one context at most. A context is normally replaced earlier, after
+`contexts._SESSIONS_KEPT` sessions."""
 
 WEAK_HASHES = (hashes.MD5, hashes.SHA1)  # R-50, R-51 speak of HMAC; signatures with these hashes are weaker still
 

@@ -2,8 +2,9 @@
 
 Policy and trust can change while a service runs. A new policy applies from the next request on. New trust means a new TLS
 context, so that tickets of the old one become invalid (a resumed session would skip the check against the new revocation
-list), and a check of every session: one that is no longer entitled is ended, the others stay. The same check runs every
-second for what only time changes: certificates that expire, deadlines that pass.
+list), and a check of every session: one that is no longer entitled is ended, the others stay. Every second a cheaper check
+ends the sessions whose chain has expired and those that have passed a deadline. A revocation list that runs out of date
+refuses new connections; it ends existing sessions at the next change of trust.
 """
 
 from __future__ import annotations
