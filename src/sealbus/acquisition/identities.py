@@ -26,6 +26,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sealbus.durable_files import file_stamp
 from sealbus.errors import ConfigError
 from sealbus.security import Identity, PeerVerifier, Trust, build_client_context
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import ssl
     from pathlib import Path
 
+    from sealbus.durable_files import FileStamp
     from sealbus.endpoints import SshForward
 
 __all__ = ["Credentials", "IdentityFolder"]
@@ -41,8 +43,6 @@ _log = logging.getLogger("sealbus.acquisition")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _FILES: Final = ("certificate.pem", "key.pem", "trust.pem", "crl.pem")
 _SSH_FILES: Final = ("ssh_key", "known_hosts")
-
-_Signatures = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +56,7 @@ class Credentials:
 
 @dataclass(slots=True)
 class _Held:
-    signatures: _Signatures
+    stamps: tuple[FileStamp | None, ...]
     credentials: Credentials | None
     problem: ConfigError | None
 
@@ -104,16 +104,16 @@ class IdentityFolder:
 
     def _refresh(self, name: str) -> _Held:
         folder = self._folder(name)
-        signatures = tuple(_signature(folder / file) for file in _FILES)
+        stamps = tuple(file_stamp(folder / file) for file in _FILES)
         held = self._held.get(name)
-        if held is not None and held.signatures == signatures:
+        if held is not None and held.stamps == stamps:
             return held
         credentials, problem = held.credentials if held else None, None
         try:
             credentials = self._load(name)
         except ConfigError as error:
             problem = error
-        held = self._held[name] = _Held(signatures, credentials, problem)
+        held = self._held[name] = _Held(stamps, credentials, problem)
         return held
 
     def _load(self, name: str) -> Credentials:
@@ -130,11 +130,3 @@ class IdentityFolder:
             _log.warning("%s", warning)
         trust = Trust.load(anchors, [crl] if crl.exists() else [])
         return Credentials(build_client_context(identity, trust), trust, PeerVerifier(trust))
-
-
-def _signature(file: Path) -> tuple[int, int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

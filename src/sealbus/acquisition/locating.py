@@ -89,7 +89,7 @@ class Locator:
         return self._rules.judge_endpoint(located) or self._rules.judge(located.address, located.port)
 
     def reserve(self, endpoint: Endpoint, owner: int) -> None:
-        """Claim what can be claimed without looking up a name, if it has no owner. LocatingError: it is not a path."""
+        """Reserve the host as it is written, or the serial line, if it has no owner. LocatingError: it is not a path."""
         self._owners.setdefault(_typed_key(endpoint), owner)
 
     def owner(self, endpoint: Endpoint) -> int | None:
@@ -97,7 +97,7 @@ class Locator:
         return self._owners.get(_typed_key(endpoint))
 
     def release(self, owner: int) -> None:
-        """Drop all claims of this connection."""
+        """Release all that this connection has reserved."""
         self._owners = {key: each for key, each in self._owners.items() if each != owner}
         self._attempts.pop(owner, None)
 

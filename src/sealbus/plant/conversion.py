@@ -147,11 +147,11 @@ def _bcd(value_type: ValueType, convert: Conversion) -> Conversion:
 
 def _text(tag: Tag) -> Conversion:
     is_sunspec = tag.plan.sunspec or bool(tag.plan.sunspec_type)
-    written = SUNSPEC_TYPES[tag.plan.sunspec_type].text if tag.plan.sunspec_type else None
-    read = written or _characters
+    sunspec_text = SUNSPEC_TYPES[tag.plan.sunspec_type].text if tag.plan.sunspec_type else None
+    decode_text = sunspec_text or _characters
 
     def converted(raw: Raw) -> SampleValue:
-        text = read(raw)  # type: ignore[arg-type]  # bytes, see the decoder
+        text = decode_text(raw)  # type: ignore[arg-type]  # bytes, see the decoder
         if is_sunspec and not text:
             raise _NOT_AVAILABLE
         return text
@@ -177,7 +177,7 @@ def _unless_sentinel(tag: Tag, convert: Conversion) -> Conversion:
     highest = _highest_bit(tag)
 
     def converted(raw: Raw) -> SampleValue:
-        if raw in sentinels or (has_nan and raw != raw) or (highest and raw & highest):  # type: ignore[operator]
+        if raw in sentinels or (has_nan and _is_nan(raw)) or (highest and raw & highest):  # type: ignore[operator]
             raise _NOT_AVAILABLE
         return convert(raw)
 
@@ -193,10 +193,10 @@ def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
         listed += SUNSPEC_TYPES["uint16"].sentinels
     elif plan.sunspec and tag.type in SUNSPEC_TYPES:
         listed += SUNSPEC_TYPES[tag.type].sentinels
-    numbers = {each for each in listed if each == each}
+    numbers = {each for each in listed if not _is_nan(each)}
     bits = _SIGNED_BITS.get(tag.type)
     if bits is not None:
-        numbers = {each - (1 << bits) if 1 << bits - 1 <= each < 1 << bits else each for each in numbers}
+        numbers = {_as_signed(each, bits) for each in numbers}
     values: set[Raw] = set(numbers)
     if tag.type in _BCD:  # compared as the pattern that the registers hold
         values = {
@@ -204,7 +204,17 @@ def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
             for each in numbers
             if 0 <= each < 1 << 16 * tag.place.count and each == int(each)
         }
-    return frozenset(values), any(each != each for each in listed)
+    return frozenset(values), any(_is_nan(each) for each in listed)
+
+
+def _is_nan(raw: Raw) -> bool:
+    """Only NaN differs from itself. Unlike `math.isnan` this takes bytes, and integers of any size."""
+    return raw != raw
+
+
+def _as_signed(number: float, bits: int) -> int | float:
+    """The signed number with the same bits, where the sentinel is given as the unsigned one (0x8000 for int16)."""
+    return number - (1 << bits) if 1 << bits - 1 <= number < 1 << bits else number
 
 
 def _highest_bit(tag: Tag) -> int:

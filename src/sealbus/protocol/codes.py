@@ -21,6 +21,7 @@ __all__ = [
     "MAX_FIFO_COUNT",
     "MAX_FILE_RECORD",
     "MAX_PDU_BYTES",
+    "READ_TABLES",
     "ExceptionCode",
     "FunctionCode",
     "MeiType",
