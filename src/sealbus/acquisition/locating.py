@@ -24,7 +24,7 @@ import os.path
 import socket
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sealbus.endpoints import NetworkRules, render_authority
+from sealbus.endpoints import NetworkRules, render_authority, unmapped
 from sealbus.errors import Unreachable
 from sealbus.plant import Step
 
@@ -157,11 +157,9 @@ def _key(endpoint: Endpoint, host: str) -> str:
 def _plain(host: str) -> str:
     """One spelling of an address; a name in small letters."""
     try:
-        address = ipaddress.ip_address(host)
+        address = unmapped(ipaddress.ip_address(host))
     except ValueError:
         return host.lower().rstrip(".")
     if not isinstance(address, ipaddress.IPv6Address):
         return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
     return str(address) if address.is_link_local else str(ipaddress.IPv6Address(int(address)))

@@ -13,6 +13,7 @@ from sealbus.endpoints.endpoint import (
     SshForward,
     is_loopback_address,
     render_authority,
+    unmapped,
 )
 from sealbus.endpoints.endpoint_url import parse_endpoint
 
@@ -26,4 +27,5 @@ __all__ = [
     "is_loopback_address",
     "parse_endpoint",
     "render_authority",
+    "unmapped",
 ]

@@ -18,7 +18,7 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sealbus.endpoints import Scheme
+from sealbus.endpoints import Scheme, unmapped
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.transport.accepting import AcceptLoop
 from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Rejection
@@ -197,6 +197,5 @@ class Listener:
 def _peer_address(raw: tuple[Any, ...]) -> PeerAddress:
     host, port = raw[:2]
     if host.startswith("::ffff:"):
-        mapped = ipaddress.IPv6Address(host).ipv4_mapped
-        host = str(mapped or host)
+        host = str(unmapped(ipaddress.IPv6Address(host)))
     return PeerAddress(host, port)

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.utils import timezone
 
+from sealbus.endpoints import unmapped
 from sealbus.web.accounts.subjects import subject_of_request
 from sealbus.web.http.problems import problem
 
@@ -98,7 +99,7 @@ def _address(text: str) -> str:
         address = ipaddress.ip_address(text)
     except ValueError:
         return ""
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return str(unmapped(address))
 
 
 def _mark_seen(request: HttpRequest, subject: Subject) -> None:

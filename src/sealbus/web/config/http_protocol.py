@@ -2,12 +2,12 @@
 
 | what | bound |
 | --- | --- |
-| from the connect, or the first byte of a further request, to the end of its head | 10 s |
-| from there to the end of its body | 60 s |
-| idle between requests | uvicorn's keep-alive time |
+| from the connect, or the first byte of a further request, to the end of its head | `head_s` |
+| from there to the end of its body | `body_s` |
+| idle between requests | uvicorn's keep-alive time, `idle_s` |
 | the head as a whole; the URL; the number of headers | 32 KiB; 8 KiB; 100 |
 | requests sent ahead of their answers | 8 |
-| a client that does not read its answer | 30 s once our buffer is full, then the connection is cut |
+| a client that does not read its answer | `read_s` once our buffer is full, then the connection is cut |
 
 The answers made here, to invalid or too slow requests, have the headers of the site like all others.
 """
