@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sealbus.errors import PeerError
 from sealbus.plant.sunspec_types import SUNSPEC_TYPES
-from sealbus.protocol import ValueType, decode_registers, unpack_words
+from sealbus.protocol import BCD_TYPES, FLOAT_TYPES, ValueType, decode_registers, unpack_words
 from sealbus.samples import Reason, SampleValue
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ Raw: TypeAlias = bool | int | float | bytes
 Conversion: TypeAlias = "Callable[[Raw], SampleValue]"
 
 _SIGNED_BITS: Final = {ValueType.INT16: 16, ValueType.INT32: 32, ValueType.INT64: 64}
-_FLOATS: Final = (ValueType.FLOAT32, ValueType.FLOAT64)
-_BCD: Final = (ValueType.BCD16, ValueType.BCD32)
 _LARGEST_WHOLE: Final = 2**64
 
 
@@ -64,9 +62,9 @@ def build_conversion(tag: Tag) -> Conversion:
         convert = _of_bits(plan.bit, plan.bit_width, convert)
     if tag.type is ValueType.STRING:
         return _text(tag)
-    if tag.type in _BCD:
+    if tag.type in BCD_TYPES:
         convert = _bcd(tag.type, convert)
-    if tag.type in _FLOATS:
+    if tag.type in FLOAT_TYPES:
         convert = _finite(convert)
     return _unless_sentinel(tag, convert)
 
@@ -82,7 +80,7 @@ def build_scaling(tag: Tag) -> Conversion:
         return _as_it_is
     if divisor := divisor_of(scale):
         return lambda raw: _checked(raw / divisor + offset)  # type: ignore[operator]  # numbers only, see compile_tag
-    if scale.is_integer() and offset.is_integer() and tag.type not in _FLOATS:
+    if scale.is_integer() and offset.is_integer() and tag.type not in FLOAT_TYPES:
         whole_scale, whole_offset = int(scale), int(offset)
         return lambda raw: _whole(raw * whole_scale + whole_offset)  # type: ignore[operator, arg-type]
     return lambda raw: _checked(raw * scale + offset)  # type: ignore[operator]
@@ -198,7 +196,7 @@ def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
     if bits is not None:
         numbers = {_as_signed(each, bits) for each in numbers}
     values: set[Raw] = set(numbers)
-    if tag.type in _BCD:  # compared as the pattern that the registers hold
+    if tag.type in BCD_TYPES:  # compared as the pattern that the registers hold
         values = {
             int(each).to_bytes(2 * tag.place.count, "big")
             for each in numbers

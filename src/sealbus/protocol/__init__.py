@@ -73,7 +73,17 @@ from sealbus.protocol.mbap import (
 )
 from sealbus.protocol.packing import pack_bits, pack_words, unpack_bits, unpack_words
 from sealbus.protocol.places import Place, parse_place
-from sealbus.protocol.registers import RegisterValue, ValueType, WordOrder, decode_registers, encode_registers
+from sealbus.protocol.registers import (
+    BCD_TYPES,
+    FLOAT_TYPES,
+    STRUCT_FORMATS,
+    RegisterValue,
+    ValueType,
+    WordOrder,
+    decode_registers,
+    encode_registers,
+    range_of,
+)
 from sealbus.protocol.requests import Request, RequestError, may_change_state, parse_request
 from sealbus.protocol.rtu import RtuRequestStream, RtuResponseStream, crc16, encode_rtu
 from sealbus.protocol.shapes import AnswerShape, RawRequest, answer_shape
@@ -83,7 +93,9 @@ __all__ = [
     "ANSWER_DATA_AT",
     "ANSWER_FUNCTION_AT",
     "ANSWER_UNIT_AT",
+    "BCD_TYPES",
     "EXCEPTION_BIT",
+    "FLOAT_TYPES",
     "FUNCTION_AT",
     "MAX_COUNT_READ_BITS",
     "MAX_COUNT_READ_REGISTERS",
@@ -96,6 +108,7 @@ __all__ = [
     "MAX_PDU_BYTES",
     "MBAP_HEADER",
     "READ_TABLES",
+    "STRUCT_FORMATS",
     "UNIT_AT",
     "Answer",
     "AnswerShape",
@@ -162,6 +175,7 @@ __all__ = [
     "pack_words",
     "parse_place",
     "parse_request",
+    "range_of",
     "unpack_bits",
     "unpack_words",
 ]
