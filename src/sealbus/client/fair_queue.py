@@ -105,7 +105,7 @@ class FairQueue:
 
     def drop_unit(self, unit_id: int) -> list[Transaction]:
         """Remove and return all for this unit."""
-        return self._drop_all_that(lambda each: each.request.tail[0] == unit_id)
+        return self._drop_all_that(lambda each: each.request.unit_id == unit_id)
 
     def drop_all(self) -> list[Transaction]:
         """Remove and return everything."""

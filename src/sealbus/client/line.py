@@ -237,7 +237,7 @@ class Line(asyncio.Protocol):
             self._owner.line_proven(self)
         self._counters.answered += 1
         if self._suspects:
-            self._owner.unit_answered(transaction.request.tail[0])
+            self._owner.unit_answered(transaction.request.unit_id)
 
     def _freed(self) -> None:
         """A request was answered or timed out: start the gap, or take the next request."""
@@ -270,7 +270,7 @@ class Line(asyncio.Protocol):
             transaction = self._pending.pop(number)
             self._on_request_timeout(number)
             transaction.fail(Failure.NO_ANSWER)
-            self._owner.unit_silent(transaction.request.tail[0])
+            self._owner.unit_silent(transaction.request.unit_id)
         if self._pending:
             self._timer = self._loop.call_at(min(each.answer_due for each in self._pending.values()), self._expire)
         if late:
@@ -296,6 +296,6 @@ class Line(asyncio.Protocol):
 def _objection(request: RawRequest, answer: bytes) -> str | None:
     """Why `answer` cannot belong to `request`; None if it can."""
     unit_id = answer[ANSWER_UNIT_AT]
-    if unit_id != request.tail[0]:
+    if unit_id != request.unit_id:
         return f"it came from unit {unit_id}"
     return request.shape.objection(answer[ANSWER_FUNCTION_AT:])

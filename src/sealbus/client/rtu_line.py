@@ -45,7 +45,7 @@ class RtuLine(Line):
         self._over_tcp = over_tcp
 
     def send(self, transaction: Transaction) -> bool:
-        if transaction.request.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
+        if transaction.request.unit_id == _BROADCAST_UNIT and not self._over_tcp:
             self._broadcast(transaction)
             return self.is_free()
         transaction.answer_due = self._loop.time() + self._timeout_s
@@ -69,13 +69,13 @@ class RtuLine(Line):
         transaction.fail(Failure.BROADCAST)
 
     def _write(self, transaction: Transaction) -> None:
-        frame = self._encode(transaction.request.tail[0], transaction.request.tail[1:])
+        frame = self._encode(transaction.request.unit_id, transaction.request.tail[1:])
         self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
 
     def data_received(self, data: bytes) -> None:
         for frame in self._stream.feed(data):
             transaction = self._pending.get(0)
-            if transaction is None or frame[0] != transaction.request.tail[0]:
+            if transaction is None or frame[0] != transaction.request.unit_id:
                 # An answer of another unit does not stop the timer (2.4.1).
                 self._owner.answer_dropped(f"no request waits for unit {frame[0]}")
                 continue
