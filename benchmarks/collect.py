@@ -93,7 +93,7 @@ async def _sinks(
 
     history = open_history(f"sqlite:///{folder}/history.sqlite3", rules=HistoryRules(zone="UTC"))
     writer = HistoryWriter(history, folder / "spool")
-    async with open_bus("local:", folder=folder, is_hub=True) as bus:
+    async with open_bus("local:", folder=folder, key=bytes(32), is_hub=True) as bus:
 
         class _CountingWriter:
             def put(self, samples: Sequence[Any]) -> None:

@@ -30,6 +30,7 @@ from sealbus.bus import (
 )
 from sealbus.plant import name_of_collector
 from sealbus.samples import Sample
+from sealbus.web.config.environment import load_environment
 
 if TYPE_CHECKING:
     from sealbus.bus import Bus
@@ -112,7 +113,8 @@ async def _measure(home: Path, port: int, process_id: int, options: list[str]) -
         _Client([ids[(number * each + offset) % len(ids)] for offset in range(each)], each * len(tags_of[ids[0]]))
         for number in range(clients)
     ]
-    async with open_bus("local:", folder=home / "bus", is_hub=True) as bus, asyncio.TaskGroup() as tasks:
+    key = load_environment({"SEALBUS_HOME": str(home)}).bus_key
+    async with open_bus("local:", folder=home / "bus", key=key, is_hub=True) as bus, asyncio.TaskGroup() as tasks:
         collector = _Collector(bus, [tags_of[device] for device in ids])
         running = [tasks.create_task(collector.run())]
         url = f"ws://127.0.0.1:{port}/ws/live"

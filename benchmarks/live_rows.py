@@ -1,5 +1,5 @@
 """`python -m benchmarks.live_rows HOME DEVICES TAGS TOKENS`: make a site with DEVICES devices of TAGS tags each, and print
-one line of JSON: the tag ids of each device, and tokens that may view them.
+one line of JSON: the tag ids of each device, and tokens, each of another person, that may view them.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def main() -> int:
         ],
         batch_size=500,
     )
-    user = User.objects.create_user("bench")
-    Assignment.objects.create(user=user, role=Role.objects.get(name="Viewer"))
+    users = [User.objects.create_user(f"bench-{number}") for number in range(tokens)]
+    Assignment.objects.bulk_create(Assignment(user=user, role=Role.objects.get(name="Viewer")) for user in users)
     secrets = [
-        ApiToken.objects.create(user, expiry=timedelta(hours=1), name=f"{number}", actions=["view"], all_groups=True)[1]
-        for number in range(tokens)
+        ApiToken.objects.create(user, expiry=timedelta(hours=1), name="bench", actions=["view"], all_groups=True)[1]
+        for user in users
     ]
     tags_of = {device.pk: list(device.tags.order_by("pk").values_list("pk", flat=True)) for device in made}
     print(json.dumps({"tags_of": tags_of, "tokens": secrets}))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.collector import measure_collector, measure_commands
+from benchmarks.door import measure_door
 from benchmarks.history import measure_history
 from benchmarks.live import measure_live
 from benchmarks.machine import (
@@ -287,4 +288,5 @@ ROWS: Mapping[str, tuple[Callable[[Bench], Table], ...]] = {
     "history": (measure_history,),
     "collector": (measure_collector, measure_commands),
     "live": (measure_live,),
+    "door": (measure_door,),
 }

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
@@ -33,21 +33,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLIENT",
+    "EDI_PARTY_NAME",
     "FAR_OFF",
     "LONG_AGO",
     "NOW",
     "ROLE_OID",
     "SERVER",
     "TOMORROW",
+    "X400_ADDRESS",
     "YESTERDAY",
     "Credential",
+    "PrivateKey",
     "careless_client",
+    "dsa_key",
     "encode_key",
     "handshake",
     "make_crl",
     "make_key",
     "make_leaf",
     "make_root",
+    "negative_serial",
+    "odd_names",
+    "pss_leaf",
     "rsa_key",
     "save_crl",
     "save_trust",
@@ -55,13 +62,25 @@ __all__ = [
     "weakly_signed",
 ]
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PrivateKey = (
+    ec.EllipticCurvePrivateKey
+    | rsa.RSAPrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | dsa.DSAPrivateKey
+)
+
+_WITHOUT_A_HASH = (ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 YESTERDAY = NOW - timedelta(days=1)
 TOMORROW = NOW + timedelta(days=1)
 LONG_AGO = NOW - timedelta(days=30)
 FAR_OFF = NOW + timedelta(days=300)
+
+X400_ADDRESS = b"\xa3\x02\x30\x00"
+EDI_PARTY_NAME = b"\xa5\x05\xa1\x03\x0c\x01x"
+"""Encoded names of a subject alternative name that OpenSSL accepts and `cryptography` cannot read."""
 
 ROLE_OID = "1.3.6.1.4.1.50316.802.1"
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -105,6 +124,11 @@ def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
+@functools.cache
+def dsa_key() -> dsa.DSAPrivateKey:
+    return dsa.generate_private_key(2048)
+
+
 def encode_key(key: PrivateKey, password: bytes | None = None) -> bytes:
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if password:
@@ -131,14 +155,17 @@ def make_root(
     not_before: datetime = LONG_AGO,
     not_after: datetime = FAR_OFF,
     path_length: int | None = None,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    crl_sign: bool = True,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None = None,
+    extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> Credential:
     """A root, or with `issuer` an intermediate authority."""
     own = key or make_key()
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=True, path_length=path_length), True),
-        (_key_usage(authority=True), True),
+        (_key_usage(authority=True, crl_sign=crl_sign), True),
         (x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False),
+        *extra,
     ]
     return _sign(name, own, issuer, extensions, not_before, not_after, algorithm)
 
@@ -159,16 +186,22 @@ def make_leaf(
     not_after: datetime = FAR_OFF,
     key: PrivateKey | None = None,
     serial: int | None = None,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None = None,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None = None,
     extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    only_extra: bool = False,
 ) -> Credential:
-    """A leaf of `issuer`, or self-signed. `role` is encoded correctly; each of `role_der` is one more extension."""
+    """A leaf of `issuer`, or self-signed. `role` is encoded correctly; each of `role_der` is one more extension.
+
+    With `only_extra` it has no usual extensions, only the role and `extra`.
+    """
     own = key or make_key()
     extensions: list[tuple[x509.ExtensionType, bool]] = [(x509.BasicConstraints(ca=authority, path_length=None), True)]
     if key_usage:
         extensions.append((_key_usage(authority=False), True))
     if usages is not None:
         extensions.append((x509.ExtendedKeyUsage(usages), False))
+    if only_extra:
+        extensions.clear()
     names: list[x509.GeneralName] = [_general_name(host) for host in hosts]
     if names:
         extensions.append((x509.SubjectAlternativeName(names), False))
@@ -178,6 +211,29 @@ def make_leaf(
     return _sign(name, own, issuer, extensions, not_before, not_after, algorithm, serial)
 
 
+def odd_names(names: bytes, oid: str = "2.5.29.17") -> list[tuple[x509.ExtensionType, bool]]:
+    """A subject alternative name with these encoded names, up to 127 bytes."""
+    return [(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), bytes((0x30, len(names))) + names), False)]
+
+
+def negative_serial(directory: Path, issuer: Credential, name: str = "peer", *, role: str = "Operator") -> Credential:
+    """A leaf with the serial number -5, which only the `openssl` program still makes."""
+    leaf = make_leaf(None, name, role=role)  # the program signs a self-signed certificate again
+    certificate, _ = leaf.save(directory, "negative")
+    issuer_certificate, issuer_key = issuer.save(directory, "negative-issuer")
+    made = directory / "negative-serial.crt"
+    subprocess.run(
+        [
+            *("openssl", "x509", "-in", str(certificate), "-out", str(made), "-sha256", "-days", "30"),
+            *("-CA", str(issuer_certificate), "-CAkey", str(issuer_key), "-set_serial", "-5"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    signed = x509.load_pem_x509_certificate(made.read_bytes())
+    return Credential((signed, *issuer.chain), leaf.key)
+
+
 def make_crl(
     issuer: Credential,
     revoked: Iterable[Credential] = (),
@@ -185,16 +241,27 @@ def make_crl(
     last_update: datetime = LONG_AGO,
     next_update: datetime = FAR_OFF,
     key: PrivateKey | None = None,
+    number: int | None = None,
+    extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    entry_extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> x509.CertificateRevocationList:
-    """The revocation list of `issuer`. `key` replaces the key that signs it."""
+    """The revocation list of `issuer`. `key` replaces the key that signs it; `extra` are extensions of the list,
+    `entry_extra` of each entry.
+    """
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
         .last_update(last_update)
         .next_update(next_update)
     )
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    for extension, critical in extra:
+        builder = builder.add_extension(extension, critical)
     for one in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number)
+        for extension, critical in entry_extra:
+            entry = entry.add_extension(extension, critical)
         builder = builder.add_revoked_certificate(entry.revocation_date(last_update).build())
     return builder.sign(key or issuer.key, hashes.SHA256())
 
@@ -265,6 +332,22 @@ def careless_client(
     return context
 
 
+def pss_leaf(directory: Path, issuer: Credential, role: str) -> tuple[Path, Path]:
+    """The files of a leaf whose key is for RSA-PSS alone (RFC 4055), which only the `openssl` program makes."""
+    certificate, key = directory / "pss.crt", directory / "pss.key"
+    issuer_certificate, issuer_key = issuer.save(directory, "pss-issuer")
+    extensions = directory / "pss.cnf"
+    extensions.write_text(f"{ROLE_OID} = ASN1:UTF8String:{role}\n")
+    for words in (
+        ("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key),
+        ("req", "-new", "-key", key, "-subj", "/CN=pss", "-out", directory / "pss.csr"),
+        ("x509", "-req", "-in", directory / "pss.csr", "-out", certificate, "-days", "30", "-extfile", extensions)
+        + ("-CA", issuer_certificate, "-CAkey", issuer_key, "-set_serial", "78"),
+    ):
+        subprocess.run(("openssl", *map(str, words)), check=True, capture_output=True)
+    return certificate, key
+
+
 def weakly_signed(directory: Path, issuer: Credential, name: str = "peer", digest: str = "sha1") -> Credential:
     """A leaf signed with SHA-1 or MD5, which only the `openssl` program still supports."""
     leaf = make_leaf(None, name)  # the program re-signs a self-signed certificate
@@ -290,7 +373,7 @@ def _sign(
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
     not_before: datetime,
     not_after: datetime,
-    algorithm: hashes.SHA256 | hashes.SHA384 | None,
+    algorithm: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | None,
     serial: int | None = None,
 ) -> Credential:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -307,7 +390,7 @@ def _sign(
         not_valid_before=not_before.replace(tzinfo=None),
         not_valid_after=not_after.replace(tzinfo=None),
         extensions=[x509.Extension(value.oid, critical, value) for value, critical in (*extensions, *identifiers)],
-    ).sign(signer, algorithm or hashes.SHA256())
+    ).sign(signer, None if isinstance(signer, _WITHOUT_A_HASH) else algorithm or hashes.SHA256())
     return Credential((certificate, *(issuer.chain if issuer else ())), key)
 
 
@@ -318,7 +401,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
+def _key_usage(*, authority: bool, crl_sign: bool = True) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not authority,
         content_commitment=False,
@@ -326,7 +409,7 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=authority,
-        crl_sign=authority,
+        crl_sign=authority and crl_sign,
         encipher_only=False,
         decipher_only=False,
     )

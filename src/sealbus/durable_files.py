@@ -16,6 +16,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -25,13 +26,47 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["PRIVATE", "PUBLIC", "FileStamp", "file_stamp", "lock_file", "locked", "write_atomically"]
+__all__ = [
+    "PRIVATE",
+    "PUBLIC",
+    "FileStamp",
+    "file_stamp",
+    "lock_file",
+    "locked",
+    "make_folder",
+    "refuse_open_folder",
+    "write_atomically",
+]
 
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
 FileStamp: TypeAlias = tuple[int, int, int]
 
+_FOLDER: Final = 0o755
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
+
+
+def make_folder(path: Path, *, mode: int) -> None:
+    """Make a folder and its missing parents, none of them open to writing by others whatever the umask is."""
+    if not path.parent.exists():
+        make_folder(path.parent, mode=_FOLDER)
+    path.mkdir(mode=mode, exist_ok=True)
+
+
+def refuse_open_folder(path: Path) -> None:
+    """Raises ConfigError if `path` is a link, or a folder that another user than its owner may write to."""
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        # Whoever made the link can lead it elsewhere between two commands.
+        raise ConfigError("is not a folder, or a link to one", file=str(path), hint="name the folder itself")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigError(
+            f"other users than the owner may write to the folder (mode {stat.S_IMODE(found.st_mode):o})",
+            file=str(path),
+            hint=f"chmod go-w {path}",
+        )
+    if found.st_uid not in (os.geteuid(), 0):
+        raise ConfigError("the folder belongs to another user", file=str(path), hint="name a folder of your own")
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int, replace: bool) -> None:

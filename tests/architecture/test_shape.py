@@ -18,6 +18,10 @@ _FUNCTION_LINES = 50
 _WEAK = re.compile(
     r"(?:--)?(?:verify|insecure\w*|skip[-_]\w+|no[-_](?:verify|check|auth|tls)\w*|disable[-_]\w+|trust[-_]all\w*|ignore[-_]\w+)"
 )
+_HOLDS_PROGRAMS = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle", "yaml"}
+_UNPICKLES = re.compile(
+    r"^(?:django\.core\.cache\.backends\.(?:db|redis|filebased|memcached|locmem)|.*PickleSerializer$)"
+)
 
 
 def test_modules_classes_and_functions_stay_small() -> None:
@@ -44,6 +48,25 @@ def test_no_certificate_and_no_host_key_is_optional() -> None:
         or (isinstance(node, ast.keyword) and node.arg == "known_hosts" and ast.unparse(node.value) == "None")
     ]
     assert not loose, "\n".join(loose)
+
+
+def test_no_module_uses_a_format_that_can_hold_a_program() -> None:
+    """What Django, numpy and others would unpickle on request included: no such request is made."""
+    found = [
+        module.at(node)
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if any(each.partition(".")[0] in _HOLDS_PROGRAMS for each in _named_modules(node))
+        or (isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False")
+        or (isinstance(node, ast.Constant) and isinstance(node.value, str) and _UNPICKLES.search(node.value))
+    ]
+    assert not found, "\n".join(found)
+
+
+def _named_modules(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
 def test_production_code_does_not_guard_with_assert() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from scenarios.gateway_program import GatewayProgram
     from scenarios.plant import Plant
 
 __all__ = ["SClientResult", "openssl", "s_client"]
@@ -78,7 +79,7 @@ class SClientResult:
 
 
 async def s_client(
-    plant: Plant,
+    plant: Plant | GatewayProgram,
     *options: str | Path,
     identity: tuple[Path, Path] | None = None,
     requests: Iterable[bytes] = (),

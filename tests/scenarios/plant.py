@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 PATIENCE_S = 30.0
-PACE = GatewayPace(watch_s=0.05, sweep_s=0.1)
+PACE = GatewayPace(watch_s=0.05, settle_s=0.05, sweep_s=0.1)
 
 POLICY = """
 [[role]]

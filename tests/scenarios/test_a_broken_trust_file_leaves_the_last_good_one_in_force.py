@@ -1,12 +1,14 @@
-"""A trust file or revocation list that is unreadable or has a wrong signature raises an alarm and changes nothing else."""
+"""A trust file or revocation list that cannot be used, or that is older, raises an alarm and changes nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
@@ -55,6 +57,37 @@ def list_with_a_forged_signature(plant: Plant) -> None:
     plant.change("ca.crl", pki.make_crl(ROOT, key=pki.make_key()).public_bytes(Encoding.PEM))
 
 
+def list_that_is_older(plant: Plant) -> None:
+    """The list from before LOST was revoked: signed, and in date."""
+    older = pki.make_crl(ROOT, last_update=pki.LONG_AGO - timedelta(days=1))
+    plant.change("ca.crl", older.public_bytes(Encoding.PEM))
+
+
+def list_of_changes_only(plant: Plant) -> None:
+    """A delta list: LOST was revoked by its base list, so it is not on it."""
+    delta = pki.make_crl(ROOT, last_update=pki.YESTERDAY, extra=[(x509.DeltaCRLIndicator(1), True)])
+    plant.change("ca.crl", delta.public_bytes(Encoding.PEM))
+
+
+def list_of_authorities_only(plant: Plant) -> None:
+    scope = x509.IssuingDistributionPoint(None, None, False, True, None, False, False)
+    plant.change("ca.crl", pki.make_crl(ROOT, [LOST], extra=[(scope, True)]).public_bytes(Encoding.PEM))
+
+
+def list_with_an_unknown_critical_extension(plant: Plant) -> None:
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.50316.802.99"), b"\x05\x00")
+    plant.change("ca.crl", pki.make_crl(ROOT, [LOST], extra=[(unknown, True)]).public_bytes(Encoding.PEM))
+
+
+def list_of_tomorrow(plant: Plant) -> None:
+    plant.change("ca.crl", pki.make_crl(ROOT, [LOST], last_update=pki.TOMORROW).public_bytes(Encoding.PEM))
+
+
+def list_that_has_run_out(plant: Plant) -> None:
+    short = pki.make_crl(ROOT, [LOST], last_update=pki.YESTERDAY, next_update=pki.NOW - timedelta(hours=1))
+    plant.change("ca.crl", short.public_bytes(Encoding.PEM))
+
+
 def trust_emptied(plant: Plant) -> None:
     plant.change("ca.crt", "")
 
@@ -77,6 +110,12 @@ def trust_cut_short(plant: Plant) -> None:
         list_is_a_web_page,
         list_of_another_authority,
         list_with_a_forged_signature,
+        list_that_is_older,
+        list_of_changes_only,
+        list_of_authorities_only,
+        list_with_an_unknown_critical_extension,
+        list_of_tomorrow,
+        list_that_has_run_out,
         trust_emptied,
         trust_without_a_root,
         trust_cut_short,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,3 +100,27 @@ async def test_a_policy_broken_by_an_edit_leaves_the_last_good_one_in_force(
     assert plant.process.audit.alarms == {}
     assert await operator.request(WRITE) == (WRITE if fixed == POLICY else DENIED)
     assert plant.records(Disconnected) == []
+
+
+async def test_the_rights_that_a_changed_policy_adds_are_on_record(plant: Plant) -> None:
+    plant.change("policy.toml", WITHOUT_WRITES)
+    await until(lambda: len(plant.records(Reloaded)) == 1)
+    plant.change("policy.toml", FOR_VIEWERS)
+    await until(lambda: len(plant.records(Reloaded)) == 2)
+    smaller, larger = plant.records(Reloaded)
+    assert smaller.grown == ()
+    assert 'role "Viewer" may write holding:100 on unit 1-10' in larger.grown
+    (file,) = larger.files
+    assert file.fingerprint == hashlib.sha256(FOR_VIEWERS.encode()).hexdigest()
+
+
+async def test_a_part_of_a_policy_with_a_checksum_is_refused(plant: Plant) -> None:
+    viewer = await plant.connect(role="Viewer")
+    seal = f"# sha256: {hashlib.sha256(FOR_VIEWERS.encode()).hexdigest()}\n"
+    plant.change("policy.toml", seal + FOR_VIEWERS[:-1])
+    await until(lambda: bool(plant.records(ReloadFailed)))
+    assert "checksum" in plant.records(ReloadFailed)[0].problem
+    assert await viewer.request(WRITE) == DENIED
+    plant.change("policy.toml", seal + FOR_VIEWERS)
+    await until(lambda: bool(plant.records(Reloaded)))
+    assert await viewer.request(WRITE) == WRITE

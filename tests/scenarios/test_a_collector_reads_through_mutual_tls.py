@@ -17,6 +17,8 @@ from sealbus.samples import Reason
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 
 async def test_tags_that_the_role_may_read_are_good_and_others_are_not_allowed(plant: Plant, tmp_path: Path) -> None:
     beyond = TagPlan(id=5, place="holding:1003", interval_s=0.1)  # the policy lets a Viewer read up to 999
@@ -84,4 +86,24 @@ async def test_a_server_whose_certificate_expires_gets_no_more_requests(tmp_path
         await site.wait_for_good(1000)
         await site.wait_for_bad(1000, Reason.UNREACHABLE)
         assert site.collector.state().connections[0].status == "down"
+        await until(lambda: not device.live)
+
+
+async def test_a_server_below_a_revocation_list_that_ran_out_gets_no_more_requests_after_the_grace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sealbus.acquisition.polled_connection._LIST_GRACE", timedelta(seconds=1))
+    root = pki.make_root()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pki.make_leaf(root, hosts=["127.0.0.1"]).save(tmp_path, "server"))
+    async with open_device(tls=context) as device, open_collector(tmp_path) as site:
+        save_identity(site.identities / "viewer", root, trusts=root)
+        end = (datetime.now(UTC) + timedelta(seconds=5)).replace(microsecond=0)
+        (list_file,) = pki.save_crl(tmp_path / "short.crl", pki.make_crl(root, next_update=end))
+        list_file.rename(site.identities / "viewer" / "crl.pem")
+        site.apply(connection(1, f"mbaps://127.0.0.1:{device.port}", *neighbours(1), identity="viewer"))
+        await site.wait_for_good(1000)
+        await site.wait_for_bad(1000, Reason.UNREACHABLE)
+        assert datetime.now(UTC) > end + timedelta(seconds=1)
+        await until(lambda: "revocation list" in site.collector.state().connections[0].why)
         await until(lambda: not device.live)

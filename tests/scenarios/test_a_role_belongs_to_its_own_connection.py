@@ -49,6 +49,19 @@ async def test_one_key_and_one_name_in_two_certificates_do_not_share_their_roles
             await check_rights(wire, role)
 
 
+@pytest.mark.parametrize(
+    ("role", "oid"),
+    [(None, pki.ROLE_OID), ("Operator", "1.3.6.1.4.1.50316.802.2")],
+    ids=["no role", "a role in another extension"],
+)
+async def test_a_name_that_reads_like_a_role_gives_no_right(plant: Plant, role: str | None, oid: str) -> None:
+    hosts = ["Operator", "127.0.0.1"]
+    wire = await plant.connect_with(*plant.issue(role=role, role_oid=oid, name="Operator", hosts=hosts))
+    await check_rights(wire, None)
+    assert plant.device.requests == []
+    await check_rights(await plant.connect_with(*plant.issue(role="Operator", name="nobody")), "Operator")
+
+
 async def test_requests_waiting_for_one_device_are_each_decided_by_their_own_role(plant: Plant) -> None:
     operator, viewer = await plant.connect(role="Operator"), await plant.connect(role="Viewer")
     for wire in (operator, viewer, operator, viewer):

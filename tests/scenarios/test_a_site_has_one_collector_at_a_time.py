@@ -44,10 +44,11 @@ def test_a_waiting_collector_takes_over_and_a_restarted_one_waits(database: str,
         assert first.stop() == 0
         second.wait_for("^listening on", within_s=_AT_ONCE_S)
 
-        second.process.kill()  # a collector with the same holder id takes its own lease back at once, however fresh it is
+        second.process.kill()
         second.process.wait()
-        _let_time_pass(database, "-1 hour")
+        _let_time_pass(database, "-1 hour")  # a heartbeat in the future delays no collector for longer than one of now
         second = _start(programs, database, two)
+        second.wait_for("^waiting until this is the collector", within_s=60)
         second.wait_for("^listening on", within_s=60)
 
         first = _start(programs, database, one)

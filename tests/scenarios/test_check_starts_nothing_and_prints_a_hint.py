@@ -12,6 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
 from scenarios.gateway_program import write_gateway_files
@@ -58,6 +60,64 @@ def test_a_unit_without_a_rule_is_named(folder: Path, check: Callable[[], Done])
     assert "warning" not in check().stdout
     edit(folder, "gateway.toml", 'units = "1-10"', 'units = "1-10,200"')
     assert "names unit 200: every request to it is denied" in check().stdout
+
+
+def warnings_of(done: Done) -> list[str]:
+    return [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
+
+
+def test_a_certificate_without_a_host_is_a_warning(folder: Path, check: Callable[[], Done]) -> None:
+    root = pki.make_root()
+    pki.save_trust(folder / "ca.crt", root)
+    for usages in ((pki.CLIENT, pki.SERVER), None):
+        pki.make_leaf(root, usages=usages).save(folder, "gateway")
+        done = check()
+        (warning,) = warnings_of(done)
+        assert f"{folder}/gateway.crt: the certificate names no host and no address" in warning
+        assert (done.status, done.stdout.splitlines()[-1]) == (0, "usable, with 1 warning")
+    pki.make_leaf(root, hosts=["127.0.0.1"], usages=None).save(folder, "gateway")
+    assert check().stdout.endswith("fine\n")
+
+
+def test_the_files_for_ssh_are_found_from_the_file_and_not_from_the_working_folder(
+    folder: Path, check: Callable[[], Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "keys").mkdir()
+    for name in ("known", "keys/id"):
+        (folder / name).write_text("")
+    with_device("ssh+tcp://me@192.0.2.1/10.0.0.5?known_hosts=known&key=keys/id")(folder)
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    done = check()
+    assert (done.status, done.stderr) == (0, "")
+    assert f"known_hosts={folder}/known&key={folder}/keys/id" in done.stdout
+    assert done.stdout.endswith("fine\n")
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [("nowhere", "is not there now; its requests fail until it is"), ("file", "is not a serial port")],
+)
+def test_a_serial_port_that_is_not_there_is_a_warning(
+    folder: Path, check: Callable[[], Done], device: str, words: str
+) -> None:
+    (folder / "file").write_text("")
+    with_device(f"rtu://{folder}/{device}?baud=9600")(folder)
+    done = check()
+    (warning,) = warnings_of(done)
+    assert f"{folder}/{device} {words}" in warning
+    assert done.status == 0
+
+
+def test_revocation_lists_that_refuse_peers_are_warnings(folder: Path, check: Callable[[], Done]) -> None:
+    root = pki.make_root()
+    issuer = pki.make_root("Test issuer", issuer=root)
+    pki.save_trust(folder / "ca.crt", root, issuer)
+    pki.make_leaf(root, hosts=["127.0.0.1"]).save(folder, "gateway")
+    with_crl(pki.make_crl(root, next_update=pki.YESTERDAY).public_bytes(Encoding.PEM))(folder)
+    ran_out, missing = warnings_of(check())
+    assert "the revocation list of CN=Test root ran out on" in ran_out
+    assert "there is no revocation list of CN=Test issuer: new connections of its peers are refused" in missing
 
 
 def test_a_value_of_the_wrong_type_is_described_in_toml_words(folder: Path, check: Callable[[], Done]) -> None:
@@ -113,6 +173,30 @@ def encrypted_key(folder: Path) -> None:
     _write(folder / "gateway.key", pki.encode_key(pki.make_key(), b"secret"))
 
 
+def certificate_for_clients_only(folder: Path) -> None:
+    root = pki.make_root()
+    pki.save_trust(folder / "ca.crt", root)
+    pki.make_leaf(root, hosts=["127.0.0.1"], usages=[pki.CLIENT]).save(folder, "gateway")
+
+
+def certificate_for_servers_only(folder: Path) -> None:
+    """It may serve, and must not dial; the device is behind another gateway."""
+    root = pki.make_root()
+    pki.save_trust(folder / "ca.crt", root)
+    pki.make_leaf(root, hosts=["127.0.0.1"], usages=[pki.SERVER]).save(folder, "gateway")
+    edit(folder, "gateway.toml", "tcp://127.0.0.1:1", "mbaps://127.0.0.1:1")
+
+
+def with_device(url: str) -> Callable[[Path], None]:
+    return lambda folder: edit(folder, "gateway.toml", "tcp://127.0.0.1:1", url)
+
+
+def ssh_files_in_the_working_folder(folder: Path) -> None:
+    """known_hosts exists beside gateway.toml, the key does not."""
+    (folder / "known").write_text("")
+    with_device("ssh+tcp://me@192.0.2.1/10.0.0.5?known_hosts=known&key=keys/id")(folder)
+
+
 def expired_certificate(folder: Path) -> None:
     root = pki.make_root()
     pki.save_trust(folder / "ca.crt", root)
@@ -130,6 +214,8 @@ def with_crl(content: bytes) -> Callable[[Path], None]:
 
     return add
 
+
+LIST_OF_CHANGES = pki.make_crl(pki.make_root(), extra=[(x509.DeltaCRLIndicator(1), True)])
 
 # The change that breaks a file, the pattern of the printed line, and the file that it names
 BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
@@ -174,7 +260,32 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "an encrypted key": (encrypted_key, "gateway.key", r"encrypted.*; "),
     "an invalid trust file": (rewrite("ca.crt", "hello"), "ca.crt", r"; "),
     "a trust file without a root": (trust_without_a_root, "ca.crt", r"no root.*; "),
+    "a certificate for clients only": (
+        certificate_for_clients_only,
+        "gateway.crt",
+        r"lacks serverAuth: clients refuse it; issue it with serverAuth",
+    ),
+    "a certificate for servers only before an mbaps device": (
+        certificate_for_servers_only,
+        "gateway.crt",
+        r"lacks clientAuth: servers refuse it; issue it with clientAuth",
+    ),
+    "no key for SSH": (
+        ssh_files_in_the_working_folder,
+        "keys/id",
+        r"the key file of an ssh\+tcp device cannot be read: No such file.*; name the right file",
+    ),
+    "no known hosts for SSH": (
+        with_device("ssh+tcp://me@192.0.2.1/10.0.0.5?known_hosts=known"),
+        "known",
+        r"the known_hosts file of an ssh\+tcp device cannot be read: No such file.*; ",
+    ),
     "an invalid revocation list": (with_crl(b"hello"), "ca.crl", r"; "),
+    "a revocation list of changes only": (
+        with_crl(LIST_OF_CHANGES.public_bytes(Encoding.PEM)),
+        "ca.crl",
+        r"cannot be used: it is a delta list.*; install a complete list",
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
@@ -168,6 +169,54 @@ async def test_every_kind_of_valid_certificate_is_accepted(plant: Plant, version
     ):
         assert await answer_to(plant, good, version) == ANSWER
     assert all(each.subject.isprintable() for each in plant.records(Connected))
+
+
+ACCEPTED_KEYS: dict[str, Callable[[], pki.PrivateKey]] = {
+    "RSA 2048": pki.rsa_key,
+    "RSA 3072": lambda: pki.rsa_key(3072),
+    "P-256": pki.make_key,
+    "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "P-521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("kind", ACCEPTED_KEYS)
+async def test_each_accepted_kind_of_key_is_accepted(plant: Plant, kind: str, version: ssl.TLSVersion) -> None:
+    own = pki.make_leaf(plant.root, role="Viewer", key=ACCEPTED_KEYS[kind]())
+    assert await answer_to(plant, own, version) == ANSWER
+    authority = pki.make_root("Of the same kind", issuer=plant.root, key=ACCEPTED_KEYS[kind]())
+    assert await answer_to(plant, pki.make_leaf(authority, role="Viewer"), version) == ANSWER
+
+
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+async def test_a_key_for_rsa_pss_alone_is_accepted(plant: Plant, version: ssl.TLSVersion) -> None:
+    files = pki.pss_leaf(plant.folder, plant.root, "Viewer")
+    assert await plant.attempt(*files, maximum_version=version) == adu(1, words(0))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("place", ["the client", "its authority"])
+@pytest.mark.parametrize("kind", ["DSA", "Ed448"])
+async def test_a_key_of_another_kind_is_refused_and_named(
+    plant: Plant, kind: str, place: str, version: ssl.TLSVersion
+) -> None:
+    key = pki.dsa_key() if kind == "DSA" else ed448.Ed448PrivateKey.generate()
+    if place == "the client":
+        made = pki.make_leaf(plant.root, "odd", role="Viewer", key=key)
+    else:
+        made = pki.make_leaf(pki.make_root("odd", issuer=plant.root, key=key), role="Viewer")
+    assert await answer_to(plant, made, version) == b""
+    refusals = [*plant.records(HandshakeFailed), *plant.records(RefusedConnection)]
+    assert [each.reason for each in refusals] == [
+        "no certificate was sent"  # TLS 1.3 has no DSA, so the client has no certificate that it could use
+        if (kind, place, version) == ("DSA", "the client", ssl.TLSVersion.TLSv1_3)
+        else f"the certificate of CN=odd is refused: its key is {kind}; accepted are RSA from 2048 bits (RSA-PSS included), "
+        "EC from P-256, and Ed25519"
+    ]
+    assert plant.device.requests == []
 
 
 async def test_with_revocation_lists_only_clients_that_are_not_revoked_are_accepted(tmp_path: Path) -> None:

@@ -62,6 +62,13 @@ def expired(plant: Plant) -> None:
     plant.change("gateway.crt", certificate.read_bytes())
 
 
+def for_clients_only(plant: Plant) -> None:
+    credential = pki.make_leaf(plant.root, hosts=["127.0.0.1"], usages=[pki.CLIENT])
+    certificate, key = credential.save(plant.folder, "for-clients")
+    plant.change("gateway.key", key.read_bytes())
+    plant.change("gateway.crt", certificate.read_bytes())
+
+
 def no_key(plant: Plant) -> None:
     (plant.folder / "gateway.key").unlink()
 
@@ -71,7 +78,7 @@ def put_back(plant: Plant, certificate: bytes, key: bytes) -> None:
     plant.change("gateway.key", key)
 
 
-@pytest.mark.parametrize("break_it", [cut_short, of_another_key, expired, no_key])
+@pytest.mark.parametrize("break_it", [cut_short, of_another_key, expired, for_clients_only, no_key])
 async def test_an_unusable_certificate_leaves_the_old_one_in_force(
     plant: Plant, break_it: Callable[[Plant], None]
 ) -> None:

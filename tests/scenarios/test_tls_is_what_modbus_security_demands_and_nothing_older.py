@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ import pki
 from scenarios.openssl_client import SClientResult, openssl, s_client
 from scenarios.plant import PATIENCE_S, Plant, adu, open_plant, read_holding, words
 from sealbus.records import Connected, HandshakeFailed
+from sealbus.security import Identity, Trust, build_client_context, build_server_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +28,9 @@ pytestmark = pytest.mark.needs("openssl")
 READ = adu(0x5EA1, read_holding(7, 1))
 ANSWER = adu(0x5EA1, words(7))
 
-HANDSHAKE_FAILURE, PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK = 40, 70, 86
+HANDSHAKE_FAILURE, ILLEGAL_PARAMETER, DECODE_ERROR, PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK = 40, 47, 50, 70, 86
+ALERT, FATAL = b"\x15", 2
+NO_COMPRESSION, DEFLATE = 0, 1
 
 ECDSA_SUITES = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -42,6 +46,7 @@ RSA_SUITES = (
 NOT_OFFERED = ":".join(f"!{suite}" for suite in ECDSA_SUITES + RSA_SUITES)
 NO_COMMON_SUITE = "there is no cipher suite in common"
 OLD_VERSION = "the peer supports no TLS version that is allowed here: TLS 1.2 or 1.3 is needed"
+RSA_ONLY = "RSA+SHA256:RSA-PSS+SHA256"
 EVERYTHING = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 
@@ -61,6 +66,32 @@ async def rsa_only(tmp_path: Path) -> AsyncIterator[Plant]:
     pki.make_leaf(root, hosts=["127.0.0.1"], key=pki.rsa_key()).save(tmp_path, "rsa")
     async with open_plant(tmp_path, identity='certificate = "rsa.crt"\nkey = "rsa.key"', root=root) as plant:
         yield plant
+
+
+async def answer_to(port: int, hello: bytes) -> bytes:
+    """The bytes of the gateway after a ClientHello: all of them if it closes, else those of the first read."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(hello)
+    async with asyncio.timeout(PATIENCE_S):
+        answer = await reader.read(2**16)
+    writer.close()
+    return answer
+
+
+def hello_with_compression(version: ssl.TLSVersion, *methods: int) -> bytes:
+    """The ClientHello of OpenSSL with these compression methods instead of its own. Positions: RFC 5246, 7.4.1.2."""
+    context = ssl.create_default_context()
+    context.minimum_version = context.maximum_version = version
+    outgoing = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="127.0.0.1").do_handshake()
+    hello = outgoing.read()[9:]
+    suites = 35 + hello[34]
+    place = suites + 2 + int.from_bytes(hello[suites : suites + 2], "big")
+    assert hello[place : place + 2] == b"\x01\x00"
+    body = hello[:place] + bytes((len(methods), *methods)) + hello[place + 2 :]
+    message = b"\x01" + len(body).to_bytes(3, "big") + body
+    return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
 
 
 async def request_register(plant: Plant, *options: str) -> SClientResult:
@@ -86,6 +117,13 @@ async def test_a_modern_client_gets_the_suite_of_the_specification(plant: Plant)
 async def test_an_rsa_gateway_offers_the_rsa_suite_of_the_specification(rsa_only: Plant) -> None:
     result = await request_register(rsa_only, "-tls1_2")
     assert (result.cipher, result.answers) == ("ECDHE-RSA-AES128-GCM-SHA256", [ANSWER])
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+async def test_a_client_with_rsa_only_is_served_below_an_rsa_authority(rsa_only: Plant, version: str) -> None:
+    identity = rsa_only.issue(role="Viewer", key=pki.rsa_key())
+    result = await s_client(rsa_only, version, "-sigalgs", RSA_ONLY, identity=identity, requests=[READ])
+    assert result.answers == [ANSWER]
 
 
 async def test_one_listener_serves_ecdsa_and_rsa_clients(ecdsa_and_rsa: Plant) -> None:
@@ -132,21 +170,23 @@ async def test_older_versions_are_refused(ecdsa_and_rsa: Plant, version: str) ->
     assert_refused(ecdsa_and_rsa, result, PROTOCOL_VERSION, OLD_VERSION)
 
 
+SSL_3 = "002d 01 000029 0300" + "5a" * 32 + "00 0002 0035 01 00"
+SSL_2 = "802b 01 0002 0012 0000 0010 010080 030080 0700c0 050080 060040 020080" + "5a" * 16
+
+
 @pytest.mark.parametrize(
-    "hello",
+    ("hello", "alert"),
     [
-        pytest.param("1603000029 01000025 0300" + "5a" * 32 + "00 0002 0035 0100".replace(" ", ""), id="SSL 3.0"),
-        pytest.param("802b 01 0002 0012 0000 0010 010080 030080 0700c0 050080 060040 020080" + "5a" * 16, id="SSL 2.0"),
+        # RFC 6101, 5.4: SSL 3.0 has no alert 70, so OpenSSL sends its nearest one
+        pytest.param("16 0300" + SSL_3, HANDSHAKE_FAILURE, id="SSL 3.0"),
+        pytest.param("16 0301" + SSL_3, HANDSHAKE_FAILURE, id="SSL 3.0 in a record of TLS 1.0"),
+        pytest.param(SSL_2, PROTOCOL_VERSION, id="SSL 2.0"),
     ],
 )
-async def test_obsolete_versions_get_an_alert_or_no_answer(plant: Plant, hello: str) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", plant.port)
-    writer.write(bytes.fromhex(hello))
-    async with asyncio.timeout(PATIENCE_S):
-        answer = await reader.read()
-    writer.close()
-    assert answer[:1] in (b"", b"\x15"), "the answer is neither empty nor an alert record"
-    assert len(plant.records(HandshakeFailed)) == 1
+async def test_obsolete_versions_get_a_fatal_alert(plant: Plant, hello: str, alert: int) -> None:
+    answer = await answer_to(plant.port, bytes.fromhex(hello))
+    assert (answer[:1], answer[5:]) == (ALERT, bytes((FATAL, alert)))
+    assert [each.reason for each in plant.records(HandshakeFailed)] == [OLD_VERSION]
 
 
 async def test_a_downgraded_client_gets_an_alert(plant: Plant) -> None:
@@ -180,8 +220,41 @@ async def test_a_client_with_only_p_256_is_served(plant: Plant, version: str) ->
     assert result.answers == [ANSWER]
 
 
-async def test_nothing_is_compressed(plant: Plant) -> None:
-    assert "Compression: NONE" in (await request_register(plant, "-tls1_2", "-comp")).text
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_client_that_offers_compression_gets_none(plant: Plant, version: ssl.TLSVersion) -> None:
+    answer = await answer_to(plant.port, hello_with_compression(version, DEFLATE, NO_COMPRESSION))
+    if version is ssl.TLSVersion.TLSv1_3:  # RFC 8446, 4.1.2: anything but the one method is illegal
+        assert (answer[:1], answer[5:]) == (ALERT, bytes((FATAL, ILLEGAL_PARAMETER)))
+    else:
+        session_bytes = answer[43]
+        assert answer[43 + 1 + session_bytes + 2] == NO_COMPRESSION
+
+
+async def test_a_client_that_accepts_nothing_but_compression_is_refused(plant: Plant) -> None:
+    answer = await answer_to(plant.port, hello_with_compression(ssl.TLSVersion.TLSv1_2, DEFLATE))
+    assert (answer[:1], answer[5:]) == (ALERT, bytes((FATAL, DECODE_ERROR)))
+    assert [each.reason for each in plant.records(HandshakeFailed)] == ["the peer accepts compressed records only"]
+
+
+async def test_a_client_refuses_a_server_that_chooses_compression(plant: Plant) -> None:
+    own = plant.issue(role="Viewer")
+    trust = Trust.load(plant.folder / "ca.crt")
+    server = build_server_context(Identity.load(plant.folder / "gateway.crt", plant.folder / "gateway.key"), trust)
+    client = build_client_context(Identity.load(*own), trust)
+    server.maximum_version = ssl.TLSVersion.TLSv1_2
+    to_server, to_client, received = ssl.MemoryBIO(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(received, to_server, server_hostname="127.0.0.1"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    )
+    for end in ends:
+        with pytest.raises(ssl.SSLWantReadError):
+            end.do_handshake()
+    flight = bytearray(to_client.read())
+    flight[43 + 1 + flight[43] + 2] = DEFLATE
+    received.write(flight)
+    with pytest.raises(ssl.SSLError, match="COMPRESSION"):
+        ends[0].do_handshake()
 
 
 async def test_renegotiation_is_indicated_and_refused(plant: Plant) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.cache import caches
 
+from sealbus.web.accounts.single_sign_on.allowance import ALLOWANCE
 from web.clocks import Clock
 from web.live_site import SHORT, Site, running_site
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def _fresh_counters() -> None:
     """Clear the counters of this process between tests. The shared cache is in the database and is rolled back with it."""
     caches["process"].clear()
+    ALLOWANCE.clear()
 
 
 @pytest.fixture

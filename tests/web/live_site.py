@@ -36,6 +36,7 @@ from sealbus.bus import (
     open_bus,
 )
 from sealbus.plant import name_of_collector
+from sealbus.web.config.environment import load_environment
 from sealbus.web.config.limits import ServerLimits
 from sealbus.web.trends.limits import LiveLimits
 from web import site_with_limits
@@ -186,6 +187,11 @@ class Site:
         return answer["is"]
 
     @property
+    def bus_key(self) -> bytes:
+        """The key that the processes of this site share."""
+        return load_environment({"SEALBUS_HOME": str(self.home)}).bus_key
+
+    @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -223,7 +229,7 @@ class Site:
     @contextlib.asynccontextmanager
     async def collector(self, *latest: Sample) -> AsyncIterator[Collector]:
         """Act as the collector of this site from now on."""
-        async with open_bus("local:", folder=self.home / "bus", is_hub=True) as bus:
+        async with open_bus("local:", folder=self.home / "bus", key=self.bus_key, is_hub=True) as bus:
             collector = Collector(bus, {sample.tag_id: sample for sample in latest})
             bus.serve(name_of_collector(SNAPSHOT_TOPIC), collector.answer)
             collector.signs = asyncio.create_task(collector.live())

@@ -149,7 +149,6 @@ THINGS: dict[str, Callable[[Group], int]] = {
     "allowed": lambda group: AllowedNetwork.objects.create(network="10.99.0.0/16").pk,
     "serial": lambda group: SerialPattern.objects.create(pattern="/dev/matrix*").pk,
     "audit": lambda group: append(Event(Actor(ActorKind.SYSTEM), "matrix.walk")).sequence,
-    "openid_connect_login": lambda group: 1,
     "openid_connect_callback": lambda group: 1,
 }
 """How the thing is made that a URL names, by the first word of the route's name (or the whole)."""

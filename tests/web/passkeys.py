@@ -31,6 +31,10 @@ class SoftKey:
     verifies: bool = True
     """Whether the key asks for a finger or a PIN."""
     count: int = 0
+    """How often it has signed; a key that does not count stays at 0."""
+    counts: bool = True
+    cross_origin: object = False
+    """Whether the page that uses the key is in a frame of another origin."""
     user_handle: bytes = b""
     id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     private: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
@@ -50,7 +54,7 @@ class SoftKey:
     def get(self, options: dict[str, Any]) -> dict[str, Any]:
         """Answer to `navigator.credentials.get`."""
         client = self._client_data("webauthn.get", options["publicKey"]["challenge"])
-        self.count += 1
+        self.count += self.counts
         data = self._authenticator_data()
         signature = self.private.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(SHA256()))
         return self._answer(
@@ -63,7 +67,8 @@ class SoftKey:
         )
 
     def _client_data(self, kind: str, challenge: str) -> bytes:
-        return json.dumps({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False}).encode()
+        sent = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": self.cross_origin}
+        return json.dumps(sent).encode()
 
     def _authenticator_data(self, *, attested: bool = False) -> bytes:
         flags = _PRESENT | (_VERIFIED if self.verifies else 0) | (_ATTESTED if attested else 0)

@@ -46,6 +46,13 @@ def device(name: str, group: int, tags: int, **fields: Any) -> dict[str, Any]:
     }
 
 
+def renew_lease() -> None:
+    """As the collector does every few seconds."""
+    from sealbus.web.coordination import leases
+
+    leases.hold("collector/main", "a test")
+
+
 def connection(name: str, group: int) -> int:
     """A connection in this group."""
     from sealbus.web.devices.models import Connection

@@ -229,7 +229,7 @@ def test_an_administrator_resets_a_lost_second_factor() -> None:
     assert browser.post(f"/api/v1/users/{anna.pk}/reset-second-factor").status_code == 204
     assert not Authenticator.objects.filter(user=anna).exists()
     assert hers.get("/api/v1/me").status_code == 401
-    assert entries("second-factor.reset")[0].detail == {"old": ["recovery_codes", "totp"]}
+    assert entries("second-factor.reset")[0].detail["old"] == ["recovery_codes", "totp"]
 
 
 def test_a_password_change_ends_all_other_sessions_and_changes_the_id_of_this_one() -> None:
@@ -289,10 +289,23 @@ def test_deactivating_a_user_ends_sessions_immediately_and_activating_does_not_r
     browser.login("anna")
     services.change_user(subject=SHELL, user=anna, changes=services.UserChanges(is_active=False))
     assert browser.get("/api/v1/me").status_code == 401
-    assert browser.login("anna").status_code == 401
+    assert browser.login("anna").status_code == 400
     services.change_user(subject=SHELL, user=anna, changes=services.UserChanges(is_active=True))
     assert browser.get("/api/v1/me").status_code == 401
     assert browser.login("anna").status_code == 200
+
+
+def test_the_right_password_of_a_deactivated_user_is_answered_counted_and_recorded_like_a_wrong_one() -> None:
+    anna = holder("anna", "Viewer")
+    holder("ben", "Viewer")
+    services.change_user(subject=SHELL, user=anna, changes=services.UserChanges(is_active=False))
+    right, wrong = Browser(), Browser("192.0.2.8")
+    answers = [right.login("anna"), wrong.login("ben", "wrong password")]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert answers[0].content == answers[1].content
+    assert right.client.session.keys() == wrong.client.session.keys()
+    assert [entry.result for entry in entries("session.login")] == ["failed", "failed"]
+    assert [right.login("anna").status_code for _ in range(5)] == [400] * 4 + [429]
 
 
 def test_a_role_that_is_taken_away_has_no_effect_on_the_next_request() -> None:

@@ -61,6 +61,40 @@ def test_the_database_refuses_to_change_or_delete_an_entry(statement: str) -> No
     assert Entry.objects.count() == 3
 
 
+_COLUMNS = (
+    "sequence, time, actor_kind, actor_name, address, action, target_kind, target_id, target_name, result, detail, "
+    "previous_hash, hash"
+)
+_VALUES = "'2025-03-01 12:00:00+00:00', 'user', 'mallory', '', 'x', '', '', '', 'done', '{}', '', ''"
+_OVER_AN_ENTRY = f"INTO audit_entry ({_COLUMNS}) VALUES (2, {_VALUES})"
+_OVER_THE_HEAD = "INTO audit_chainhead (id, sequence, hash) VALUES (1, 0, '')"
+_REPLACEMENTS = {
+    "sqlite": [
+        f"INSERT OR REPLACE {_OVER_AN_ENTRY}",
+        f"REPLACE {_OVER_AN_ENTRY}",
+        f"INSERT OR REPLACE INTO audit_entry (rowid, {_COLUMNS}) VALUES (2, 1000, {_VALUES})",
+        f"INSERT {_OVER_AN_ENTRY} ON CONFLICT (sequence) DO UPDATE SET actor_name = 'mallory'",
+        "UPDATE OR REPLACE audit_entry SET sequence = 2 WHERE sequence = 3",
+        f"INSERT OR REPLACE {_OVER_THE_HEAD}",
+        f"INSERT {_OVER_THE_HEAD} ON CONFLICT (id) DO UPDATE SET sequence = 0",
+    ],
+    "postgresql": [
+        f"INSERT {_OVER_AN_ENTRY} ON CONFLICT (sequence) DO UPDATE SET actor_name = 'mallory'",
+        f"INSERT {_OVER_THE_HEAD} ON CONFLICT (id) DO UPDATE SET sequence = 0",
+    ],
+}
+
+
+def test_an_insertion_cannot_replace_an_entry_or_the_head() -> None:
+    _some(3)
+    for statement in _REPLACEMENTS[connection.vendor]:
+        with pytest.raises(DatabaseError, match="audit"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+        assert verify_chain().good, statement
+        assert [entry.actor_name for entry in Entry.objects.order_by("sequence")] == ["anna"] * 3, statement
+    assert _some(1)[0].sequence == 4
+
+
 @pytest.mark.parametrize("table", ["audit_entry", "audit_chainhead"])
 def test_a_table_of_the_audit_cannot_be_emptied(table: str) -> None:
     if connection.vendor != "postgresql":

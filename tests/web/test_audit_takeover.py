@@ -20,9 +20,10 @@ from sealbus.records import (
     newest_sequence,
     read,
 )
+from sealbus.records.chain import seal_record
 from sealbus.web.audit import takeover
 from sealbus.web.audit.models import Entry, Result, Source
-from sealbus.web.audit.takeover import take_records
+from sealbus.web.audit.takeover import records_problem, take_records
 from sealbus.web.audit.verification import verify_chain
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def _denial(reason: str = "no rule of the role allows it") -> Denied:
     )  # fmt: skip
 
 
-def _write() -> WriteRequested:
+def _write(values: tuple[int, ...] = (7, 8)) -> WriteRequested:
     return WriteRequested(
         connection=1, peer="[2001:db8::7]:50123", unit=3, function=16, device="tcp://10.0.0.5:502", subject="CN=op",
-        role="Operator", table="holding", address=100, count=2, values=(7, 8), rule="Operator/2",
+        role="Operator", table="holding", address=100, count=2, values=values, rule="Operator/2",
     )  # fmt: skip
 
 
@@ -170,11 +171,138 @@ def test_an_unreadable_line_becomes_an_entry_for_an_unreadable_line(folder: Path
     lines[2] = b'{"sequence":2,"garbage' + b"\0" * 20
     segment.write_bytes(b"\n".join(lines))
     assert _take(folder) == 3
-    assert _actions() == ["gateway.denied", "gateway.unreadable", "gateway.denied"]
+    assert _actions() == ["gateway.denied", "gateway.chain_broken", "gateway.unreadable", "gateway.denied"]
     damaged = Entry.objects.get(action="gateway.unreadable")
     assert damaged.detail["line"] == 3
     assert damaged.detail["text"].startswith('{"sequence":2')
     assert _take(folder) == 0
+
+
+def _change(folder: Path, number: int, old: bytes, new: bytes) -> None:
+    """Change the line of this record, as somebody may who can write the file but has not computed the chain again."""
+    (segment,) = folder.glob("records-*")
+    lines = segment.read_bytes().split(b"\n")
+    assert old in lines[number]
+    lines[number] = lines[number].replace(old, new)
+    segment.write_bytes(b"\n".join(lines))
+
+
+def _unproven() -> list[int]:
+    entries = Entry.objects.order_by("sequence")
+    return [int(entry.target_id.rpartition(":")[2]) for entry in entries if entry.detail.get("unproven")]
+
+
+def test_a_changed_record_is_a_break_and_what_follows_is_unproven(folder: Path) -> None:
+    _write_log(folder, 2)
+    assert _take(folder) == 2
+    assert (_source().problem, records_problem()) == ("", "")
+    _write_log(folder, 3)
+    _change(folder, 4, b'"unit":3', b'"unit":4')
+    assert _take(folder) == 3
+    assert _actions() == [*["gateway.denied"] * 3, "gateway.chain_broken", *["gateway.denied"] * 2]
+    broken = Entry.objects.get(action="gateway.chain_broken")
+    assert (broken.result, broken.detail["record"], broken.actor_name) == ("failed", 4, "plant-7")
+    assert broken.detail["where"].startswith("records-00000001.jsonl, line 5 (record 4): changed")
+    assert _unproven() == [4, 5]
+    assert "line 5 (record 4)" in _source().problem
+    assert records_problem() == f"plant-7: {_source().problem}"
+
+
+def test_a_broken_chain_is_recorded_once_and_stays_a_problem(folder: Path) -> None:
+    _write_log(folder, 3)
+    _change(folder, 2, b'"unit":3', b'"unit":4')
+    _take(folder)
+    problem = _source().problem
+    assert _take(folder) == 0
+    saved = {path: path.read_bytes() for path in folder.iterdir()}
+    for path in saved:
+        path.unlink()
+    assert _take(folder) == 0
+    assert _source().problem == "there are no records in its folder"
+    for path, content in saved.items():
+        path.write_bytes(content)
+    assert _take(folder) == 0
+    assert _source().problem == problem
+    assert _actions().count("gateway.chain_broken") == 1
+
+
+def test_an_invented_record_is_unproven(folder: Path) -> None:
+    _write_log(folder, 2)
+    (segment,) = folder.glob("records-*")
+    invented, _ = seal_record(b"\1" * 32, 3, 0, b'{"kind":"stopped","reason":"x"}')
+    segment.write_bytes(segment.read_bytes() + invented)
+    _take(folder)
+    assert _actions() == ["gateway.denied", "gateway.denied", "gateway.chain_broken", "gateway.stopped"]
+    assert _unproven() == [3]
+
+
+def test_an_invented_record_whose_hash_is_none_does_not_stop_the_takeover(folder: Path) -> None:
+    """PostgreSQL stores neither this hash nor a longer one."""
+    _write_log(folder, 1)
+    (segment,) = folder.glob("records-*")
+    line, _ = seal_record(b"\1" * 32, 2, 0, b'{"kind":"stopped","reason":"x"}')
+    invented = [line[:-67] + odd + b'"}\n' for odd in (b"\\u0000" * 10, b"a" * 4000)]
+    segment.write_bytes(segment.read_bytes() + b"".join(invented))
+    assert _take(folder) == 3
+    assert _actions() == ["gateway.denied", "gateway.chain_broken", *["gateway.unreadable"] * 2]
+    assert _take(folder) == 0
+
+
+def test_after_the_gateway_states_the_damage_its_records_are_proven_again(folder: Path) -> None:
+    _write_log(folder, 3)
+    _change(folder, 2, b'"unit":3', b'"unit":4')
+    _take(folder)
+    assert _unproven() == [2, 3]
+    _write_log(folder, 2)
+    _take(folder)
+    assert _unproven() == [2, 3]
+    assert _actions()[4:] == ["gateway.chain_continues", "gateway.recovered", "gateway.denied", "gateway.denied"]
+    assert _source().problem == ""
+
+
+def test_a_new_record_is_proven_after_one_with_a_broken_chain(folder: Path) -> None:
+    _write_log(folder, 3)
+    _change(folder, 2, b'"unit":3', b'"unit":4')
+    _take(folder)
+    for path in folder.iterdir():
+        path.unlink()
+    _write_log(folder, 2, reason="another life")
+    _take(folder)
+    assert _actions()[4:] == ["gateway.replaced", "gateway.denied", "gateway.denied"]
+    assert _unproven() == [2, 3]
+    assert _source().problem == ""
+
+
+def test_the_outcome_of_an_unproven_write_is_unproven(folder: Path) -> None:
+    log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
+    log.append(_write())
+    log.close()
+    _change(folder, 1, b'"values":[7,8]', b'"values":[9,9]')
+    _write_log(folder, 0)  # a start on the damage: the write gets the outcome unknown
+    _take(folder)
+    assert _actions() == [
+        "gateway.chain_broken", "gateway.write_requested", "gateway.chain_continues", "gateway.recovered",
+        "gateway.write_outcome",
+    ]  # fmt: skip
+    outcome = Entry.objects.get(action="gateway.write_outcome")
+    assert (outcome.detail["values"], outcome.detail["unproven"]) == ([9, 9], True)
+
+
+def test_the_outcome_of_a_write_repeats_the_write_of_the_same_record(folder: Path) -> None:
+    """Numbers begin again with a new record, so two writes of one gateway may have the same number."""
+    log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
+    log.append(_write(values=(1, 1)))
+    log.close()
+    _take(folder)
+    for path in folder.iterdir():
+        path.unlink()
+    log = RecordLog.open(folder, gateway="plant-7", limits=SMALL)
+    request = log.append(_write(values=(2, 2)))
+    _take(folder)
+    log.append(WriteOutcome(request=request, outcome=Outcome.DONE))
+    _take(folder)
+    log.close()
+    assert Entry.objects.get(action="gateway.write_outcome").detail["values"] == [2, 2]
 
 
 def test_a_replaced_record_is_detected_and_taken_whole(folder: Path) -> None:

@@ -14,6 +14,7 @@ from sealbus.errors import ConfigError
 from sealbus.plant import SUNSPEC_TYPES, TagPlan, build_conversion, compile_tag, dial_problems
 from sealbus.protocol import ValueType
 from sealbus.web.config.bodies import BodyBudget, BodyRefused
+from sealbus.web.config.limits import ServerLimits
 from sealbus.web.devices import csv_table, queries
 from sealbus.web.devices.models import AllowedNetwork, Device, SerialPattern, Tag
 from sealbus.web.http.json_bodies import JsonBody
@@ -102,13 +103,13 @@ def test_malformed_bodies_do_not_reach_the_library_for_signing_in(body: bytes, s
         return {"type": "http.request", "body": body, "more_body": False}
 
     scope = {"path": "/_allauth/browser/v1/auth/login", "headers": [(b"cookie", b"sessionid=x")]}
-    budget = BodyBudget(len(body))
+    budget = BodyBudget(ServerLimits(), len(body))
     if status is None:
-        taken = asyncio.run(budget.take(scope, receive))
+        taken = asyncio.run(budget.take(scope, receive, group="192.0.2.7", is_known=True))
         assert taken.content == body
         return
     with pytest.raises(BodyRefused) as refused:
-        asyncio.run(budget.take(scope, receive))
+        asyncio.run(budget.take(scope, receive, group="192.0.2.7", is_known=True))
     assert refused.value.status is status
     assert budget._left == len(body)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from sealbus.bus import LIVE_TOPIC, encode_samples, open_bus
 from sealbus.history import HistoryRules, open_history
-from sealbus.samples import Quality, Reason, Sample
+from sealbus.plant import name_of_collector
+from sealbus.samples import US_PER_S, Quality, Reason, Sample
 from web.live_people import a_scene
 from web.live_site import PATIENCE_S, SHORT, now_us
 
@@ -51,6 +54,29 @@ async def test_keepalives_keep_an_unchanged_value_good(site: Site) -> None:
         (sample,) = (await client.ask("subscribe", tags=[tag_id]))["samples"]
         assert sample == [tag_id, 1_000_000, 5, Quality.GOOD, Reason.NONE]
         assert client.received == []
+
+
+async def test_a_message_that_no_process_of_the_site_has_written_changes_no_value(site: Site) -> None:
+    anna = a_scene(site, tags=1, stale_after_s=3600)
+    (tag_id,) = anna.tags
+    async with (
+        site.collector() as collector,
+        site.connect(token=site.do("token", user=anna.user)) as client,
+        open_bus("local:", folder=site.home / "bus", key=bytes(32)) as stranger,
+    ):
+        await client.ask("subscribe", tags=[tag_id])
+        collector.say(Sample(tag_id, now_us(), 5))
+        await client.wait_for(tag_id, 5)
+        while not stranger.state().connected:
+            await asyncio.sleep(0.02)
+        client.received.clear()
+        for payload in encode_samples([Sample(tag_id, now_us() + 60 * US_PER_S, 4242)]):
+            stranger.publish(name_of_collector(LIVE_TOPIC), payload)
+        await collector.wait_for_signs(SIGNS)
+        collector.say(Sample(tag_id, now_us(), 6))
+        await client.wait_for(tag_id, 6)
+        assert [message for message in client.received if message["type"] == "values"] == []
+        assert "refused a message of the bus on live/main" in site.log()
 
 
 async def test_values_come_from_history_while_the_bus_is_down(site: Site) -> None:

@@ -237,11 +237,11 @@ def test_days_are_local(viewer: Any, tag: models.Tag, tmp_path: Path, monkeypatc
 
 def test_a_csv_export_names_tags_and_units_and_disarms_formulas(viewer: Any, history: History) -> None:
     device = a_device("=cmd|'/c calc'!A0")
-    tag = a_tag(device, '+SUM("1")', unit="@kW")
+    tag = a_tag(device, '+SUM("1")', unit="x;=1")
     history.append(
         [
             Sample(tag.pk, NOON_US, -1.25),
-            Sample(tag.pk, NOON_US + 1, '-2+3, "quoted"\nline'),
+            Sample(tag.pk, NOON_US + 1, '-2+3, "quoted"\n=line'),
             Sample(tag.pk, NOON_US + 2, None, Quality.BAD, Reason.TIMEOUT),
         ]
     )
@@ -250,10 +250,10 @@ def test_a_csv_export_names_tags_and_units_and_disarms_formulas(viewer: Any, his
     assert response["Content-Disposition"] == 'attachment; filename="history-raw.csv"'
     head, *rows = csv.reader(io.StringIO(_content(response).decode(), newline=""))
     assert head == ["time", "tag_id", "device", "tag", "unit", "value", "quality", "reason"]
-    named = [str(tag.pk), "'=cmd|'/c calc'!A0", '\'+SUM("1")', "'@kW"]
+    named = [str(tag.pk), "'=cmd|'/c calc'!A0", '\'+SUM("1")', "x;'=1"]
     assert rows == [
         ["2026-01-01T12:00:00.000000Z", *named, "-1.25", "good", "none"],
-        ["2026-01-01T12:00:00.000001Z", *named, '\'-2+3, "quoted"\nline', "good", "none"],
+        ["2026-01-01T12:00:00.000001Z", *named, "'-2+3, \"quoted\"\n'=line", "good", "none"],
         ["2026-01-01T12:00:00.000002Z", *named, "", "bad", "timeout"],
     ]
 

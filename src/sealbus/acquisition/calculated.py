@@ -194,8 +194,8 @@ def _compile(plan: CalculatedPlan, states: Mapping[int, TagState], state: TagSta
     expression = parse_expression(plan.expression, plan.inputs)
     inputs = []
     for name in sorted(expression.names):
-        if plan.inputs[name] not in states:
-            raise ConfigError(f"no tag {plan.inputs[name]} is collected", key=f"inputs.{name}", hint="name one that is")
+        if plan.inputs[name] not in states:  # without its id: a reader of this problem may not see that tag
+            raise ConfigError("its tag is not collected", key=f"inputs.{name}", hint="name one that is")
         inputs.append((name, states[plan.inputs[name]]))
     phase = None if plan.interval_s is None else PollPhase(plan.interval_s, plan.id, now)
     return _Calculation(plan, state, expression, tuple(inputs), phase)

@@ -4,6 +4,7 @@
     NAME/key.pem
     NAME/trust.pem          the trusted authorities of devices
     NAME/crl.pem            their revocation lists, if there are any
+    NAME/crl-seen.json      which of those were in force before; written by the collector
 
 and for SSH servers
 
@@ -13,6 +14,9 @@ and for SSH servers
 The files for TLS are checked each time a connection is made, and every two seconds. A change is loaded as a whole or not
 at all: where a file cannot be used, the last good state stays in force, and the problem is shown. An identity that was
 never good has no connections, and the error names the file. The files for SSH are read for each connection.
+
+A revocation list cannot be used that is older than one seen before, or that would refuse every device; nor can its absence
+where there was one before.
 
 A name is that of a folder and can contain no path, and no URL names a file: who configures a site must not choose files of
 the collector's machine.
@@ -24,11 +28,12 @@ import dataclasses
 import logging
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sealbus.durable_files import file_stamp
 from sealbus.errors import ConfigError
-from sealbus.security import Identity, PeerVerifier, Trust, build_client_context
+from sealbus.security import Identity, PeerVerifier, SeenLists, Trust, build_client_context
 
 if TYPE_CHECKING:
     import ssl
@@ -42,6 +47,7 @@ __all__ = ["Credentials", "IdentityFolder"]
 _log = logging.getLogger("sealbus.acquisition")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _FILES: Final = ("certificate.pem", "key.pem", "trust.pem", "crl.pem")
+_SEEN_NAME: Final = "crl-seen.json"
 _SSH_FILES: Final = ("ssh_key", "known_hosts")
 
 
@@ -52,6 +58,22 @@ class Credentials:
     context: ssl.SSLContext
     trust: Trust
     verifier: PeerVerifier
+    seen: SeenLists
+    """Which lists were in force for this identity."""
+
+    def keep_seen_lists(self) -> None:
+        """Write down which lists are in force, where that has changed. Raises ConfigError; a later call tries again."""
+        self.seen.record(self.trust.revocation, datetime.now(UTC))
+        if not self.seen.is_unsaved:
+            return
+        try:
+            self.seen.save()
+        except OSError as error:
+            raise ConfigError(
+                f"which revocation lists were seen cannot be written: {error.strerror or error}",
+                file=str(self.seen.path),
+                hint="let the collector write to this folder, and make room on its disk",
+            ) from None
 
 
 @dataclass(slots=True)
@@ -59,6 +81,16 @@ class _Held:
     stamps: tuple[FileStamp | None, ...]
     credentials: Credentials | None
     problem: ConfigError | None
+    keeping_problem: ConfigError | None = None
+
+    def keep_seen_lists(self) -> None:
+        """Try to write what was seen; a failure is shown, and the credentials can be used all the same."""
+        self.keeping_problem = None
+        if self.credentials is not None:
+            try:
+                self.credentials.keep_seen_lists()
+            except ConfigError as error:
+                self.keeping_problem = error
 
 
 class IdentityFolder:
@@ -86,7 +118,8 @@ class IdentityFolder:
     def problem(self, name: str) -> str:
         """What is wrong with its files now, also while the last good state is in force; empty when nothing is."""
         held = self._held.get(name)
-        return str(held.problem) if held is not None and held.problem is not None else ""
+        found = (held.problem or held.keeping_problem) if held is not None else None
+        return str(found) if found is not None else ""
 
     def changed(self) -> set[str]:
         """The identities whose changed files were loaded since the last call."""
@@ -107,16 +140,18 @@ class IdentityFolder:
         stamps = tuple(file_stamp(folder / file) for file in _FILES)
         held = self._held.get(name)
         if held is not None and held.stamps == stamps:
+            held.keep_seen_lists()  # a list may have come into force since, and a peer may have shown its issuer
             return held
         credentials, problem = held.credentials if held else None, None
         try:
-            credentials = self._load(name)
+            credentials = self._load(name, credentials)
         except ConfigError as error:
             problem = error
         held = self._held[name] = _Held(stamps, credentials, problem)
+        held.keep_seen_lists()
         return held
 
-    def _load(self, name: str) -> Credentials:
+    def _load(self, name: str, before: Credentials | None) -> Credentials:
         certificate, key, anchors, crl = (self._path / name / file for file in _FILES)
         if not certificate.parent.is_dir():
             raise ConfigError(
@@ -128,5 +163,20 @@ class IdentityFolder:
         identity = Identity.load(certificate, key)
         for warning in identity.warnings:
             _log.warning("%s", warning)
-        trust = Trust.load(anchors, [crl] if crl.exists() else [])
-        return Credentials(build_client_context(identity, trust), trust, PeerVerifier(trust))
+        seen = before.seen if before is not None else SeenLists.load(certificate.parent / _SEEN_NAME)
+        trust = _load_trust(anchors, crl, seen)
+        if before is not None and (lost := trust.lists_lost_since(before.trust, datetime.now(UTC))):
+            raise ConfigError(lost[0], file=str(crl), hint="restore the list of that authority, or install a newer one")
+        return Credentials(build_client_context(identity, trust), trust, PeerVerifier(trust), seen)
+
+
+def _load_trust(anchors: Path, crl: Path, seen: SeenLists) -> Trust:
+    if not crl.exists() and seen.has_any:  # an absent file must not switch revocation off
+        raise ConfigError(
+            "is missing, and was used before",
+            file=str(crl),
+            hint=f"restore it; to use no revocation list any more, delete {seen.path} too, and restart",
+        )
+    trust = Trust.load(anchors, [crl] if crl.exists() else [])
+    seen.check(trust.revocation)
+    return trust

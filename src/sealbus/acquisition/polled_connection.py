@@ -3,7 +3,8 @@
 It lives as long as the settings of its dialling stay the same; its devices and tags are added and removed without touching
 its socket. Before it is dialled, its endpoint is located (see `locating`). The certificate of a server is checked before
 anything is sent to it. Twice a second its expiry is checked, and every two seconds the files of the identity: when it has
-expired, or they have changed, the connection is closed and dialled again.
+expired, or they have changed, the connection is closed and dialled again. So it is an hour after a revocation list above it
+ran out; new connections are refused at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.locating import LocatingError
@@ -37,6 +38,8 @@ __all__ = ["DeviceRun", "DialContext", "PolledConnection", "build_rules"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _QUEUE: Final = 4096
+_LIST_GRACE: Final = timedelta(hours=1)
+"""How long a connection stays open after a revocation list above it ran out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +115,7 @@ class PolledConnection:
         self.is_proven = False
         """Whether there was an answer on the newest connection."""
         self._credentials: Credentials | None = None
+        self._recheck_at: datetime | None = None
         self._condition = _Condition(since_us=dial_context.clock.now_us())
         self._answers = _Answers()
 
@@ -157,11 +161,23 @@ class PolledConnection:
             self._answers.last_us = self.dial_context.clock.now_us()
         if self.plan.identity in changed:
             self.reset("the files of its identity have changed")
-        elif self.peer is not None and datetime.now(UTC) > self.peer.not_after:  # any other reason needs a changed file
-            self.reset("the certificate of the server has expired")
-            self._set_status(LinkStatus.DOWN, "the certificate of the server has expired")
+        elif (objection := self._server_objection(datetime.now(UTC))) is not None:
+            self.reset(objection)
+            self._set_status(LinkStatus.DOWN, objection)
         polls = (poll for device in self.devices.values() for poll in device.polls)
         return [change for poll in polls for change in poll.sweep(now)]
+
+    def _server_objection(self, now: datetime) -> str | None:
+        """Why the server is not entitled to its connection any more; any other reason needs a changed file."""
+        if self.peer is None or self._credentials is None:
+            return None
+        if now > self.peer.not_after:
+            return "the certificate of the server has expired"
+        if self._recheck_at is None or now <= self._recheck_at:
+            return None
+        trust = self._credentials.trust
+        self._recheck_at = trust.recheck_at(now, _LIST_GRACE)
+        return trust.objection(self.peer, now, _LIST_GRACE)
 
     def recheck(self) -> None:
         """The allowed networks have changed."""
@@ -232,7 +248,9 @@ class PolledConnection:
     def _connected(self, transport: asyncio.BaseTransport) -> None:
         ssl_object = transport.get_extra_info("ssl_object")
         if ssl_object is not None and self._credentials is not None:
-            self.peer = self._credentials.verifier.peer(ssl_object, datetime.now(UTC))
+            now = datetime.now(UTC)
+            self.peer = self._credentials.verifier.peer(ssl_object, now)
+            self._recheck_at = self._credentials.trust.recheck_at(now, _LIST_GRACE)
         self.is_proven = False
         self._set_status(LinkStatus.UP)
 

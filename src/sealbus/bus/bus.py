@@ -16,10 +16,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sealbus.bus.bus_url import BusEngine, BusUrl, parse_bus_url
+from sealbus.bus.frame_seal import FrameSeal
 from sealbus.bus.local_bus_connection import LocalBusConnection
 from sealbus.bus.message import PAYLOAD_LIMIT_BYTES, check_topic, encode_published
 from sealbus.bus.redis_bus_connection import RedisBusConnection
+from sealbus.bus.refusals import Refusals
 from sealbus.bus.request_reply import Handler, RequestReply
+from sealbus.bus.sealed_connection import OpeningReceiver, SealingConnection
 from sealbus.bus.state import BusState, Counters
 from sealbus.bus.subscriptions import Subscriptions
 
@@ -38,14 +41,15 @@ _log = logging.getLogger("sealbus.bus")
 
 
 @asynccontextmanager
-async def open_bus(url: BusUrl | str, *, folder: Path, is_hub: bool = False) -> AsyncGenerator[Bus]:
+async def open_bus(url: BusUrl | str, *, folder: Path, key: bytes, is_hub: bool = False) -> AsyncGenerator[Bus]:
     """Open the bus, and close it at the end. It connects in the background, and again after each loss.
 
-    `folder` holds the sockets of a local bus; exactly one process of the machine is its hub (the collector). Raises
-    ConfigError for a folder that others can use, for a second hub, and for a Redis off loopback that accepts anyone.
+    `folder` holds the sockets of a local bus; exactly one process of the machine is its hub (the collector). `key`, 32
+    bytes, is the same in all processes of the site; messages without its MAC are refused. Raises ConfigError for a
+    folder that others can use, for a second hub, and for a Redis off loopback that accepts anyone.
     """
     parsed = parse_bus_url(url) if isinstance(url, str) else url
-    bus = Bus(parsed, folder=folder, is_hub=is_hub)
+    bus = Bus(parsed, folder=folder, seal=FrameSeal(key), is_hub=is_hub)
     await bus.open()
     try:
         yield bus
@@ -56,18 +60,19 @@ async def open_bus(url: BusUrl | str, *, folder: Path, is_hub: bool = False) -> 
 class Bus:
     """One process on the bus. Created by `open_bus`."""
 
-    def __init__(self, url: BusUrl, *, folder: Path, is_hub: bool) -> None:
+    def __init__(self, url: BusUrl, *, folder: Path, seal: FrameSeal, is_hub: bool) -> None:
         self._counters = Counters()
+        self._refusals = Refusals()
         self._sender = secrets.randbits(64)
         self._counts: dict[str, int] = {}
-        self._connection: BusConnection
+        receiver = OpeningReceiver(self, seal, self._refusals)
+        engine: BusConnection
         if url.engine is BusEngine.LOCAL:
-            self._connection = LocalBusConnection(
-                folder, self._sender, receiver=self, counters=self._counters, is_hub=is_hub
-            )
+            engine = LocalBusConnection(folder, self._sender, receiver=receiver, counters=self._counters, is_hub=is_hub)
         else:
-            self._connection = RedisBusConnection(url, self._sender, receiver=self, counters=self._counters)
-        self._subscriptions = Subscriptions(self._connection, self._counters)
+            engine = RedisBusConnection(url, self._sender, receiver=receiver, counters=self._counters)
+        self._connection = SealingConnection(engine, seal)
+        self._subscriptions = Subscriptions(self._connection, self._counters, self._refusals)
         self._request_reply = RequestReply(self._sender, self._connection, self._counters)
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -152,6 +157,8 @@ class Bus:
             dropped=counters.dropped,
             lost=counters.lost,
             malformed=counters.malformed,
+            refused=self._refusals.count,
+            refusal=self._refusals.recent,
             reconnects=counters.reconnects,
         )
 
@@ -162,6 +169,10 @@ class Bus:
     def on_request(self, topic: str, frame: bytes) -> None:
         """For the connection: a request arrived."""
         self._request_reply.on_request(topic, frame)
+
+    def on_not_served(self, topic: str, frame: bytes) -> None:
+        """For the connection: no process serves the topic of this request."""
+        self._request_reply.on_not_served(frame)
 
     def on_reply(self, frame: bytes) -> None:
         """For the connection: a reply arrived."""

@@ -23,6 +23,9 @@ class Receiver(Protocol):
     def on_request(self, topic: str, frame: bytes) -> None:
         """A request on a served topic."""
 
+    def on_not_served(self, topic: str, frame: bytes) -> None:
+        """The request that this process sent on the topic, back: no process serves it."""
+
     def on_reply(self, frame: bytes) -> None:
         """The reply to a request."""
 
@@ -59,7 +62,7 @@ class BusConnection(Protocol):
         """Receive requests on the topic."""
 
     def send_request(self, topic: str, frame: bytes) -> bool:
-        """Send to the server of the topic; without one, a reply reports that."""
+        """Send to the server of the topic; without one, `on_not_served` gets the frame back."""
 
     def send_reply(self, sender: int, frame: bytes) -> bool:
         """Send to the process that sent the request."""

@@ -3,7 +3,8 @@
 A client that can reach a Redis without a password, or read the password on the network, can fake live values and hints.
 So a server off loopback needs TLS and a password, unless `unsafe_plain_redis` is set. Loopback is only what is written
 as such (127.0.0.0/8, ::1, localhost): a name that resolves to loopback today may resolve elsewhere tomorrow. The text
-of a URL never contains the password.
+of a URL never contains the password, and no error repeats a part of a URL that is wrong: it may be a piece of the
+password in which a character was not percent-encoded.
 """
 
 from __future__ import annotations
@@ -92,10 +93,12 @@ def _parse_redis(scheme: str, rest: str) -> BusUrl:
     userinfo, at, location = location.rpartition("@")
     if "/" in userinfo:
         raise ConfigError("the user or password in the bus URL contains /", hint="percent-encode / as %2F")
+    if "@" in query:
+        raise ConfigError("the password in the bus URL contains ?, or an option contains @", hint="percent-encode them")
     authority, _, path = location.partition("/")
     found = _AUTHORITY.fullmatch(authority)
     if found is None:
-        raise ConfigError(f'"{authority}" is not host:port', hint=_EXAMPLE)
+        raise ConfigError("the bus URL has no host, or what follows it is not a port", hint=_EXAMPLE)
     host = (found["host"] or _ipv6(found["six"])).lower()
     user, _, password = userinfo.partition(":")
     if at and not password:
@@ -118,7 +121,7 @@ def _ipv6(text: str) -> str:
     try:
         return str(ipaddress.IPv6Address(text))
     except ValueError:
-        raise ConfigError(f'"[{text}]" is not an IPv6 address', hint="write it as [::1]") from None
+        raise ConfigError("the bus URL has brackets without an IPv6 address", hint="write it as [::1]") from None
 
 
 def _parse_options(query: str) -> dict[str, str]:
@@ -126,7 +129,9 @@ def _parse_options(query: str) -> dict[str, str]:
     for item in query.split("&") if query else []:
         name, _, value = item.partition("=")
         if name not in _OPTIONS:
-            raise ConfigError(f'unknown option "{name}" in the bus URL', hint=f"use {' or '.join(_OPTIONS)}")
+            raise ConfigError(
+                "the bus URL has an unknown option", hint=f"use {' or '.join(_OPTIONS)}, or percent-encode ?"
+            )
         if not value or name in options:
             raise ConfigError(
                 f'the option "{name}" of the bus URL has no value, or is given twice', hint=f"write {name}=value, once"
@@ -137,7 +142,7 @@ def _parse_options(query: str) -> dict[str, str]:
 
 def _number(text: str, what: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 6 or not low <= int(text) <= high:
-        raise ConfigError(f'"{text}" is not a {what}', hint=f"write a {what} from {low} to {high}")
+        raise ConfigError(f"the {what} in the bus URL is wrong", hint=f"write a {what} from {low} to {high}")
     return int(text)
 
 
@@ -155,7 +160,7 @@ def _trust_file(text: str | None, *, tls: bool) -> Path | None:
 
 def _switch(text: str | None) -> bool:
     if text not in (None, "0", "1"):
-        raise ConfigError(f'unsafe_plain_redis is "{text}"; it must be 1 or 0', hint="leave it out, or write 1")
+        raise ConfigError("unsafe_plain_redis must be 1 or 0", hint="leave it out, or write 1")
     return text == "1"
 
 

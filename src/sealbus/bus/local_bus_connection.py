@@ -136,6 +136,8 @@ class LocalBusConnection:
         match frames:
             case [b"request", topic, frame] if topic.isascii():
                 self._receiver.on_request(topic.decode(), frame)
+            case [b"not-served", topic, frame] if topic.isascii():
+                self._receiver.on_not_served(topic.decode(), frame)
             case [b"reply", _, frame]:
                 self._receiver.on_reply(frame)
             case _:

@@ -8,8 +8,8 @@ A frame is `SB`, a kind, the sender, a number, then the rest, all big-endian:
 | request | random request id | milliseconds left to answer (4 bytes), payload |
 | reply | the request id | status (1 byte), payload |
 
-Decoding any bytes ends in a value or None; the receiver drops and counts a malformed frame. Access to the bus is
-checked elsewhere. Pure: no I/O and no clock.
+Decoding any bytes ends in a value or None; the receiver drops and counts a malformed frame. `frame_seal` adds a MAC in
+front of each frame and checks it. Pure: no I/O and no clock.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from sealbus.bus.message import decode_request
 from sealbus.bus.redis_connection import connect, refuse_open_server
 from sealbus.bus.redis_session import Outgoing, RedisSession, reply_channel, request_channel, topic_channel
 from sealbus.bus.state import Connectivity
@@ -116,8 +115,7 @@ class RedisBusConnection:
 
     def send_request(self, topic: str, frame: bytes) -> bool:
         """False while the server is down."""
-        send_request = decode_request(frame)
-        return send_request is not None and self._put(Outgoing(request_channel(topic), frame, send_request.request_id))
+        return self._put(Outgoing(request_channel(topic), frame, request_on=topic))
 
     def send_reply(self, sender: int, frame: bytes) -> bool:
         """False while the server is down."""

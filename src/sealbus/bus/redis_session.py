@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import ResponseError
 
-from sealbus.bus.message import BusReply, ReplyStatus, encode_reply, is_topic
+from sealbus.bus.message import is_topic
 
 if TYPE_CHECKING:
     from redis.asyncio import Connection
@@ -38,7 +38,6 @@ _BATCH_BYTES = 4 * 1024 * 1024
 _IDLE_S = 5.0
 _SILENCE_S = 15.0
 _ANSWER_S = 5.0
-_NO_SENDER = 0
 
 
 def topic_channel(topic: str) -> bytes:
@@ -58,11 +57,11 @@ def reply_channel(sender: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A frame to send. `request_id` is set for a request, whose sender must learn whether any process received it."""
+    """A frame to send. `request_on` is the topic of a request, whose sender must learn whether any process received it."""
 
     channel: bytes
     frame: bytes
-    request_id: int | None = None
+    request_on: str = ""
 
 
 class RedisSession:
@@ -208,6 +207,5 @@ class RedisSession:
         except ResponseError:
             self._counters.dropped += 1
             raise  # the server refuses to publish: the connection reports the reason
-        if outgoing.request_id is not None and receivers == 0:
-            not_served = BusReply(outgoing.request_id, ReplyStatus.NOT_SERVED, b"")
-            self._receiver.on_reply(encode_reply(_NO_SENDER, not_served))
+        if outgoing.request_on and receivers == 0:
+            self._receiver.on_not_served(outgoing.request_on, outgoing.frame)

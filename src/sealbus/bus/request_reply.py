@@ -115,6 +115,13 @@ class RequestReply:
         if pending is not None and not pending.done():
             pending.set_result(reply)
 
+    def on_not_served(self, frame: bytes) -> None:
+        """Fail the request that this frame is."""
+        request = decode_request(frame)
+        pending = None if request is None else self._pending.get(request.request_id)
+        if request is not None and pending is not None and not pending.done():
+            pending.set_result(BusReply(request.request_id, ReplyStatus.NOT_SERVED, b""))
+
     def on_down(self, problem: str) -> None:
         """Fail all pending requests."""
         for pending in self._pending.values():

@@ -26,7 +26,8 @@ class BusState:
 
     `published` messages were handed to the engine; `dropped` ones were not, because it was down or its queue full.
     `lost` messages on subscribed topics never reached the reader: the reader was slow, or they were dropped on the way.
-    `malformed` frames could not be read. `reconnects` counts how often the connection came back.
+    `malformed` frames could not be read. `refused` frames were not written by this site, or were sent again; `refusal` is
+    the reason of the last one within two minutes. `reconnects` counts how often the connection came back.
     """
 
     connected: bool
@@ -36,6 +37,8 @@ class BusState:
     dropped: int
     lost: int
     malformed: int
+    refused: int
+    refusal: str
     reconnects: int
 
 

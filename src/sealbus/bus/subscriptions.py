@@ -2,34 +2,38 @@
 
 Each message carries how many its sender has published on the topic before. A gap in that sequence shows messages that
 were dropped on the way: by the publisher, by the hub, or by a server that limits its queues. Every subscription of the
-topic counts them as lost. The sequence of a new sender starts at the first message received from it.
+topic counts them as lost. The sequence of a new sender starts at the first message received from it. A message that is not
+newer than the last one of its sender was sent again by somebody, and is refused.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sealbus.bus.frame_seal import Refusal
 from sealbus.bus.message import Message, check_topic, decode_published
 from sealbus.bus.subscription import Subscription
 from sealbus.errors import LocalError
 
 if TYPE_CHECKING:
     from sealbus.bus.bus_connection import BusConnection
+    from sealbus.bus.refusals import Refusals
     from sealbus.bus.state import Counters
 
 __all__ = ["Subscriptions"]
 
 _MAX_TOPICS = 1000
 _MAX_SENDERS = 256  # per topic; beyond it the oldest is removed
-_MAX_GAP = 1_000_000  # a sequence may be forged, or resume after a long time
+_MAX_GAP = 1_000_000  # a sequence may resume after a long time
 
 
 class Subscriptions:
     """Distributes messages to the subscriptions of this process."""
 
-    def __init__(self, connection: BusConnection, counters: Counters) -> None:
+    def __init__(self, connection: BusConnection, counters: Counters, refusals: Refusals) -> None:
         self._connection = connection
         self._counters = counters
+        self._refusals = refusals
         self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
         self._sequences: dict[str, dict[int, int]] = {}
 
@@ -69,6 +73,9 @@ class Subscriptions:
             self._counters.malformed += 1
             return
         missed = self._missed(topic, published.sender, published.count)
+        if missed < 0:
+            self._refusals.note(Refusal.REPEATED, topic)
+            return
         message = Message(topic, published.payload)
         for subscription in subscriptions:
             if missed:
@@ -76,12 +83,15 @@ class Subscriptions:
             subscription.put(message)
 
     def _missed(self, topic: str, sender: int, count: int) -> int:
+        """How many messages are missing before this one; -1 for one that is not new."""
         sequence = self._sequences[topic]
         last = sequence.get(sender)
+        if last is not None and count <= last:
+            return -1
         if last is None and len(sequence) >= _MAX_SENDERS:
             del sequence[next(iter(sequence))]
         sequence[sender] = count
-        return 0 if last is None else min(max(count - last - 1, 0), _MAX_GAP)
+        return 0 if last is None else min(count - last - 1, _MAX_GAP)
 
     def close(self) -> None:
         """End every subscription."""

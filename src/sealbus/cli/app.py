@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from sealbus.cli.exits import FAILED, WRONG_USAGE, quit_with
+from sealbus.cli.exits import FAILED, WRONG_USAGE, quit_if_not_installed, quit_with
 from sealbus.version import __version__
 
 __all__ = ["app", "run"]
@@ -101,6 +101,9 @@ def run() -> None:
             raise SystemExit(WRONG_USAGE) from None
         message = " ".join(message.split())
         quit_with(f"{message[:1].lower()}{message[1:].rstrip('.')}; {_hint(error)}", WRONG_USAGE)
+    except ImportError as error:  # while the module of the verb is imported
+        quit_if_not_installed(error)
+        raise
     except typer.Abort:
         quit_with("interrupted", FAILED)
     raise SystemExit(status)

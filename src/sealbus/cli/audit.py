@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from sealbus.cli.exits import FAILED, one_line_errors
+from sealbus.cli.log import print_text
 from sealbus.errors import ConfigError
 from sealbus.records import Record, Unreadable, kind_of, newest_sequence, read
 from sealbus.records import verify as verify_records
@@ -63,9 +64,9 @@ def verify(
         print(json.dumps({"good": not found.breaks, **asdict(found)}))
     else:
         for line in _report(found):
-            print(line)
+            print_text(line)
         for each in found.breaks:
-            print(f"sealbus: {directory}/{each}", file=sys.stderr)
+            print_text(f"sealbus: {directory}/{each}", to_stderr=True)
     if found.breaks:
         raise typer.Exit(FAILED)
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from sealbus.cli.exits import FAILED, one_line_errors, quit_with
+from sealbus.cli.log import print_text
 from sealbus.errors import ConfigError
 from sealbus.security import (
     LEAF_DAYS,
@@ -81,9 +82,9 @@ def init(
         # the random part distinguishes two authorities in one trust file
         authority = Authority.create(directory, name or f"Sealbus authority {secrets.token_hex(3)}", options)
         folder = authority.folder
-        print(f"{folder.certificate}  the trust anchor: every side gets a copy")
-        print(f"{folder.revocation_list}  the revocation list: every gateway gets a copy, and each new one")
-        print(f"{folder.key}  the key of the authority: it never leaves this folder{_encrypted(passphrase)}")
+        print_text(f"{folder.certificate}  the trust anchor: every side gets a copy")
+        print_text(f"{folder.revocation_list}  the revocation list: every gateway gets a copy, and each new one")
+        print_text(f"{folder.key}  the key of the authority: it never leaves this folder{_encrypted(passphrase)}")
 
 
 @app.command()
@@ -125,8 +126,8 @@ def sign(
         asked = SigningRequest.load(request)
         granted = replace(asked, name=name or asked.name, hosts=tuple(host) if host else asked.hosts)
         for label, text in asked.describe():
-            print(f"{label + ':':16}{text}")
-        print(f"{'to be signed:':16}role {_quoted(role)}, hosts {', '.join(granted.hosts) or 'none'}, {days} days")
+            print_text(f"{label + ':':16}{text}")
+        print_text(f"{'to be signed:':16}role {_quoted(role)}, hosts {', '.join(granted.hosts) or 'none'}, {days} days")
         if not yes:
             _confirm()
         _show_issued(authority.sign(granted, role=role, days=days, directory=out))
@@ -146,10 +147,10 @@ def revoke(
         authority = _open(directory, passphrase_file)
         revoked = authority.revoke(name_or_serial, reason=reason)
         for one in revoked:
-            print(f"revoked {one.serial}  {one.name}, role {_quoted(one.role)}")
+            print_text(f"revoked {one.serial}  {one.name}, role {_quoted(one.role)}")
         if not revoked:
-            print(f"{name_or_serial} is revoked already")
-        print(f"{authority.folder.revocation_list}  renewed: copy it to every gateway")
+            print_text(f"{name_or_serial} is revoked already")
+        print_text(f"{authority.folder.revocation_list}  renewed: copy it to every gateway")
 
 
 @app.command("list")
@@ -165,11 +166,11 @@ def list_certificates(
         if as_json:
             print(json.dumps(_as_json(status, certificates, now), indent=2))
             return
-        print(f"{status.subject}, until {status.not_after:%Y-%m-%d}; revocation list until {_day(status)}")
+        print_text(f"{status.subject}, until {status.not_after:%Y-%m-%d}; revocation list until {_day(status)}")
         for line in _table(certificates, now):
             typer.echo(line)  # which leaves colours out in a pipe
         for problem in status.problems:
-            print(f"sealbus: {problem}", file=sys.stderr)
+            print_text(f"sealbus: {problem}", to_stderr=True)
 
 
 @app.command("renew-crl")
@@ -184,7 +185,7 @@ def renew_crl(
     with _errors():
         authority = _open(directory, passphrase_file)
         end = authority.renew_revocation_list(crl_days)
-        print(f"{authority.folder.revocation_list}  renewed, valid until {end:%Y-%m-%d %H:%M} UTC")
+        print_text(f"{authority.folder.revocation_list}  renewed, valid until {end:%Y-%m-%d %H:%M} UTC")
 
 
 @contextmanager
@@ -248,11 +249,13 @@ def _confirm() -> None:
 
 
 def _show_issued(done: Issued) -> None:
-    print(f"{done.certificate}  the certificate, up to the root; serial {done.serial}, until {done.not_after:%Y-%m-%d}")
+    print_text(
+        f"{done.certificate}  the certificate, up to the root; serial {done.serial}, until {done.not_after:%Y-%m-%d}"
+    )
     if done.key is not None:
-        print(f"{done.key}  its key")
+        print_text(f"{done.key}  its key")
     for note in done.notes:
-        print(f"sealbus: {note}", file=sys.stderr)
+        print_text(f"sealbus: {note}", to_stderr=True)
 
 
 def _table(certificates: Sequence[IssuedCertificate], now: datetime) -> Iterator[str]:
@@ -266,7 +269,7 @@ def _table(certificates: Sequence[IssuedCertificate], now: datetime) -> Iterator
 
 def _row(one: IssuedCertificate, now: datetime) -> tuple[str, ...]:
     end = f"{one.not_after:%Y-%m-%d}"
-    return (one.name, _quoted(one.role), one.state.value, end, str(one.days_left(now)), one.serial)
+    return (printable(one.name), _quoted(one.role), one.state.value, end, str(one.days_left(now)), one.serial)
 
 
 def _colour(one: IssuedCertificate, now: datetime) -> str | None:

@@ -51,6 +51,7 @@ def collect(
                 time_zone=site.time_zone,
                 bus=site.bus,
                 bus_folder=site.bus_folder,
+                bus_key=site.bus_key,
                 records=intake,
             )
 

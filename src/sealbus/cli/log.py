@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["LogFormat", "print_line", "start_log"]
+__all__ = ["LogFormat", "print_line", "print_text", "start_log"]
 
 _log = logging.getLogger("sealbus")
 
@@ -46,11 +46,21 @@ def start_log(log_format: LogFormat) -> None:
 
 
 def print_line(line: str, *, level: int = logging.INFO) -> None:
-    """A line of its own on stderr, as it stands; where the log is JSON, as a line of the log."""
+    """A line of its own on stderr; where the log is JSON, as a line of the log."""
     if any(isinstance(handler.formatter, _Json) for handler in logging.getLogger().handlers):
         _log.log(level, "%s", line)
     else:
-        print(line, file=sys.stderr, flush=True)
+        print_text(line, to_stderr=True)
+
+
+def print_text(line: str, *, to_stderr: bool = False) -> None:
+    """Print one line for people, whose text may come from a device, a peer, a certificate or a file.
+
+    A terminal would execute control characters and reorder text by direction marks, so they are escaped; a tab stays. All
+    lines of the command line are printed here; what is not is JSON, or a file that is passed on as it is.
+    """
+    text = "\t".join(_one_line(part) for part in line.split("\t"))
+    print(text, file=sys.stderr if to_stderr else sys.stdout, flush=to_stderr)
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -7,7 +7,6 @@ a device.
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sealbus.cli.exits import FAILED, WRONG_USAGE, one_line_errors
+from sealbus.cli.exits import FAILED, WRONG_USAGE, arguments_checked, one_line_errors
+from sealbus.cli.log import print_text
 from sealbus.cli.policy_question import Question, Values, parse_function_option
 from sealbus.errors import ConfigError
 from sealbus.policy import findings, parse_policy, policy_errors, quoted_role, render_place, render_ranges
@@ -60,20 +60,20 @@ def check(
         text = _load(file)
         errors = policy_errors(text, file=str(file))
         for error in errors:
-            print(f"sealbus: {error}", file=sys.stderr)
+            print_text(f"sealbus: {error}", to_stderr=True)
         if errors:
             raise typer.Exit(WRONG_USAGE)
         policy = parse_policy(text, file=str(file))
         found = findings(policy, certificate_roles=None if authority is None else _roles_in_use(authority))
     rules = sum(len(role.rules) for role in policy.roles)
-    print(
+    print_text(
         f"{file}: {_counted(len(policy.roles), 'role')}, {_counted(rules, 'rule')}, {_counted(len(found), 'warning')}"
     )
     for line in _table(policy):
-        print(line)
+        print_text(line)
     for finding in found:
         where = str(file) if finding.line is None else f"{file}:{finding.line}"
-        print(f"warning: {where}: {finding.text}")
+        print_text(f"warning: {where}: {finding.text}")
 
 
 @app.command()
@@ -90,16 +90,16 @@ def explain(
     order: Annotated[WordOrder, typer.Option(help="Word and byte order of the values")] = WordOrder.ABCD,
 ) -> None:
     """Decide a request by a role and print the rule and the reason. Status 0: allowed, 1: denied."""
-    with one_line_errors():
+    with one_line_errors(), arguments_checked():
         policy = parse_policy(_load(file), file=str(file))
         asked = parse_function_option(function)
         question = Question(asked, address, count, Values(tuple(value or ()), value_type, order), write_address)
         decision = policy.rights_of(role).decide(unit, question.request())
-    print(f"{decision.verdict.name:7} {asked} on unit {unit} by {quoted_role(role)}")
-    print(f"rule    {decision.rule or 'none'}")
-    print(f"reason  {decision.reason}")
+    print_text(f"{decision.verdict.name:7} {asked} on unit {unit} by {quoted_role(role)}")
+    print_text(f"rule    {decision.rule or 'none'}")
+    print_text(f"reason  {decision.reason}")
     if not decision.allowed:
-        print("answer  exception 01, illegal function")
+        print_text("answer  exception 01, illegal function")
         raise typer.Exit(FAILED)
 
 
@@ -112,7 +112,7 @@ def example(name: Annotated[Example, typer.Argument(help="Name of the example")]
 
 def _load(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes().decode("utf-8")  # `read_text` would change line ends, and so the checksum
     except OSError as error:
         raise ConfigError(
             f"cannot be read: {error.strerror}", file=str(file), hint="give the path of a policy file"

@@ -10,7 +10,7 @@ import typer
 
 from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
-from sealbus.cli.log import LogFormat, print_line, start_log
+from sealbus.cli.log import LogFormat, print_line, print_text, start_log
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.gateway import (
@@ -20,9 +20,11 @@ from sealbus.gateway import (
     IdentityTable,
     ListenerTable,
     TrustState,
+    check_ssh_files,
     load_gateway_file,
     load_policy,
     run_gateway,
+    serial_warnings,
 )
 from sealbus.policy import parse_units
 from sealbus.transport import new_event_loop
@@ -108,10 +110,11 @@ def _run(file: GatewayFile, *, path: Path | None = None) -> None:
 
 
 def _check(file: GatewayFile) -> None:
+    check_ssh_files(file)
+    warnings = serial_warnings(file)
     if file.identity is not None:
-        state = TrustState(file.identity)
-        for warning in state.warnings:
-            print(f"warning: {warning}")
+        state = TrustState(file.identity, file)
+        warnings += [*state.warnings, *state.list_problems().values()]
     for listener in file.listener:
         reached: set[int] = set()
         rights = "no policy, everything is allowed (unsafe_no_policy)"
@@ -120,10 +123,12 @@ def _check(file: GatewayFile) -> None:
             count = len(policy.roles)
             rights = f"{count} role{'s' if count != 1 else ''} in {listener.policy}"
             reached = {unit for role in policy.roles for rule in role.rules for unit in rule.units}
-        print(f"{listener.url}: {rights}")
+        print_text(f"{listener.url}: {rights}")
         for device in listener.device:
-            print(f"  units {device.units} -> {device.url}")
+            print_text(f"  units {device.units} -> {device.url}")
             if listener.policy and (idle := [unit for unit in parse_units(device.units) if unit not in reached]):
                 units = ", ".join(map(str, idle[:8])) + (" ..." if len(idle) > 8 else "")
-                print(f"warning: no rule of {listener.policy} names unit {units}: every request to it is denied")
-    print("fine")
+                warnings.append(f"no rule of {listener.policy} names unit {units}: every request to it is denied")
+    for warning in warnings:
+        print_text(f"warning: {warning}")
+    print_text(f"usable, with {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "fine")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sealbus.cli.exits import one_line_errors
+from sealbus.cli.log import print_text
 from sealbus.simulation import DEFAULT_PORT, PlantOptions, check_plant, render_plant, run_plant
 from sealbus.transport import new_event_loop
 
@@ -53,7 +53,7 @@ async def _until_stopped(options: PlantOptions) -> None:
 
 def _say(addresses: list[DeviceAddress]) -> None:
     for address in addresses:
-        print(f"listening on {address.url}, unit {address.unit_id}: {address.name}", file=sys.stderr)
+        print_text(f"listening on {address.url}, unit {address.unit_id}: {address.name}", to_stderr=True)
 
 
 def _seconds_since_midnight() -> float:

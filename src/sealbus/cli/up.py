@@ -19,6 +19,7 @@ from sealbus.cli.demonstration import Ports, locked_folder, prepare
 from sealbus.cli.demonstration_site import first_start_message, seed_demo
 from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
+from sealbus.cli.log import print_text
 from sealbus.cli.supervision import ServiceCommand, Supervisor
 from sealbus.cli.tour import render_tour
 from sealbus.errors import ConfigError
@@ -111,7 +112,7 @@ async def _run(commands: list[ServiceCommand], welcome: Callable[[], Iterable[st
         await _unless(stopping, supervisor.start(_announce))
         if not stopping.is_set():
             for line in await asyncio.to_thread(lambda: list(welcome())):
-                typer.echo(line)
+                print_text(line)
         await stopping.wait()
     finally:
         _announce("stopping")
@@ -137,4 +138,4 @@ def _announce(text: str) -> None:
 
 def _say(line: str) -> None:
     with contextlib.suppress(OSError):  # the terminal may be closed; the services continue
-        typer.echo(line, err=True)
+        print_text(line, to_stderr=True)

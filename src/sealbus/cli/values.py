@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sealbus import sync
-from sealbus.cli.exits import FAILED, INTERRUPTED, one_line_errors, quit_with
+from sealbus.cli.exits import FAILED, INTERRUPTED, arguments_checked, one_line_errors, quit_with
+from sealbus.cli.log import print_text
 from sealbus.client import ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import DeviceException, LocalError
@@ -70,6 +70,7 @@ def read(
     """Read a value or a range."""
     with (
         one_line_errors(),
+        arguments_checked(),
         _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
         _explained(endpoint),
     ):
@@ -79,11 +80,11 @@ def read(
         print(json.dumps({"place": place, "unit": unit, "type": _type_of(where.table, type), "value": values}))
         return
     if not isinstance(values, list):
-        print(_shown(values))
+        print_text(_shown(values))
         return
     step = 1 if where.table in (Table.COILS, Table.DISCRETE) else ValueType(type).registers or 1
     for number, value in enumerate(values):
-        print(f"{where.table}:{where.address + number * step}\t{_shown(value)}")
+        print_text(f"{where.table}:{where.address + number * step}\t{_shown(value)}")
 
 
 def write(
@@ -102,7 +103,7 @@ def write(
     crl: _Crl = [],  # noqa: B006
 ) -> None:
     """Write values to coils or holding registers. A write is never sent twice."""
-    with one_line_errors():
+    with one_line_errors(), arguments_checked():
         parsed = [_parse_value(value, parse_place(place).table, type) for value in values]
         with (
             _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
@@ -115,7 +116,7 @@ def write(
     if as_json:
         print(json.dumps({"place": place, "unit": unit, "written": parsed}))
     else:
-        print(f"written: {place} = {' '.join(_shown(value) for value in parsed)}")
+        print_text(f"written: {place} = {' '.join(_shown(value) for value in parsed)}")
 
 
 def _connect(endpoint: str, timeout: float, own: _Own, believed: tuple[list[Path], list[Path]]) -> sync.Connection:
@@ -129,7 +130,7 @@ def _connect(endpoint: str, timeout: float, own: _Own, believed: tuple[list[Path
         password = own.passphrase_file.read_bytes().rstrip(b"\r\n") if own.passphrase_file else None
         identity = Identity.load(certificate, key, password)
         for warning in identity.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+            print_text(f"warning: {warning}", to_stderr=True)
     trust, crl = believed
     rules = ChannelRules(timeout_s=timeout, connect_timeout_s=timeout)
     return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, rules=rules)

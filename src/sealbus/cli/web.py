@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from sealbus import web
 from sealbus.cli.exits import FAILED, one_line_errors
 from sealbus.cli.home import state_home
-from sealbus.cli.log import LogFormat, start_log
+from sealbus.cli.log import LogFormat, print_text, start_log
 from sealbus.cli.readiness import say
 
 __all__ = [
@@ -76,7 +76,7 @@ def migrate(home: _Home = None) -> None:
     with one_line_errors():
         _boot(home)
         web.migrate()
-        print("the database tables are up to date")
+        print_text("the database tables are up to date")
 
 
 @app.command("setup-link")
@@ -85,7 +85,7 @@ def setup_link(home: _Home = None) -> None:
     with one_line_errors():
         _boot_known(home)
         web.migrate()
-        print(web.setup_link())
+        print_text(web.setup_link())
 
 
 @app.command("emergency-link")
@@ -95,7 +95,7 @@ def emergency_link(
     """Print a read-only link to the whole site that needs no account. It ends the link before it."""
     with one_line_errors():
         _boot_known(home)
-        print(web.emergency_link(hours))
+        print_text(web.emergency_link(hours))
 
 
 @app.command("password-link")
@@ -103,7 +103,7 @@ def password_link(user: Annotated[str, typer.Argument(help="Name of the user")],
     """Print a link with which a user sets a new password."""
     with one_line_errors():
         _boot_known(home)
-        print(web.password_link(user))
+        print_text(web.password_link(user))
 
 
 @audit_app.command()
@@ -123,10 +123,13 @@ def verify(
     if as_json:
         print(json.dumps({"good": verdict.good, **asdict(verdict)}))
     else:
-        print(f"{verdict.entries} good entries\nlast entry {verdict.head}")
+        print_text(f"{verdict.entries} good entries")
+        print_text(f"last entry {verdict.head}")
     if verdict.finding is not None:
         found = verdict.finding
-        print(f"sealbus: the audit is BAD at entry {found.sequence} ({found.fault}): {found.detail}", file=sys.stderr)
+        print_text(
+            f"sealbus: the audit is BAD at entry {found.sequence} ({found.fault}): {found.detail}", to_stderr=True
+        )
         raise typer.Exit(FAILED)
 
 
@@ -158,7 +161,7 @@ def import_site(
         _boot_known(home)
         web.migrate()
         for line in web.import_site(file, dry_run=dry_run):
-            print(line)
+            print_text(line)
 
 
 def _boot(home: Path | None, options: dict[str, str] | None = None) -> None:

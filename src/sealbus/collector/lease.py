@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
+import secrets
 import socket
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sealbus.errors import SealbusError
 from sealbus.plant import COLLECTOR_LEASE, name_of_collector
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Lease", "LeaseLost", "holder_name"]
 
-_MACHINE_ID: Final = Path("/etc/machine-id")
-
 
 class LeaseLost(Exception):
     """Another process holds the lease now; `holder` names it."""
@@ -35,14 +32,12 @@ class LeaseLost(Exception):
         self.holder = holder
 
 
-def holder_name(collector_id: str, home: Path) -> str:
-    """A name that no other machine and no other state folder has, and that is the same after a restart.
+def holder_name(collector_id: str) -> str:
+    """A new name for this process. It begins with the collector's id, by which the claims of an earlier one are found.
 
-    It begins with the collector's id, by which the claims of an earlier process are found.
+    The random number must stay: a copy of a machine has its host name, its machine id and its folders too.
     """
-    machine = _MACHINE_ID.read_text() if _MACHINE_ID.is_file() else ""
-    number = hashlib.sha256(f"{machine}{home}".encode()).hexdigest()[:8]
-    return f"{collector_id}@{socket.gethostname()[:48]}-{number}"
+    return f"{collector_id}@{socket.gethostname()[:48]}-{secrets.token_hex(8)}"
 
 
 class Lease:

@@ -10,7 +10,7 @@ from pathlib import Path  # noqa: TC003 - a field of a dataclass that others con
 from typing import TYPE_CHECKING
 
 from sealbus.acquisition import EnginePorts, PollingEngine
-from sealbus.bus import Bus, open_bus
+from sealbus.bus import Bus, open_bus, parse_bus_url
 from sealbus.collector.commands import CommandIntake, CommandReports, OpenCommands
 from sealbus.collector.lease import Lease, LeaseLost, holder_name
 from sealbus.collector.plan_sync import PlanSync
@@ -51,12 +51,14 @@ class CollectorSettings:
 
     home: Path
     """The state folder: it has the spool of history and the identities towards devices."""
-    history: str
+    history: str = field(repr=False)
     """URL of the history store."""
     time_zone: str
-    bus: str
+    bus: str = field(repr=False)
     """URL of the bus."""
     bus_folder: Path
+    bus_key: bytes = field(repr=False)
+    """The key of the MAC that all processes of the site put on their messages."""
     records: tuple[RecordSource, ...] = ()
     collector_id: str = DEFAULT_COLLECTOR_ID
     timing: CollectorTiming = field(default_factory=CollectorTiming)
@@ -84,29 +86,30 @@ async def run_collector(
         ThreadPoolExecutor(1, "collect-records") as records_executor,
     ):
         thread = StoreThread(store_executor)
-        lease = Lease(site, thread, settings.collector_id, holder_name(settings.collector_id, settings.home))
+        lease = Lease(site, thread, settings.collector_id, holder_name(settings.collector_id))
         calls = _StoreCalls(site, thread, StoreThread(records_executor), lease)
         while await lease.acquire(stopped, settings.timing.lease_retry_s, report):
             try:
                 await _collect(calls, settings, stopped, report)
             except LeaseLost as lost:
                 _log.error("%s is the collector of this site now; this process waits", lost.holder)
-            else:
-                await lease.release()
+            finally:
+                await lease.release()  # also after an error: the next process need not wait until it ends
 
 
 async def _collect(
     calls: _StoreCalls, settings: CollectorSettings, stopped: asyncio.Event, report: Callable[[str], None]
 ) -> None:
     """Collect while this process holds the lease."""
+    bus_url = parse_bus_url(settings.bus)
     history = open_history(settings.history, rules=HistoryRules(zone=settings.time_zone))
     writer = HistoryWriter(history, settings.home / "spool")
     try:
-        async with open_bus(settings.bus, folder=settings.bus_folder, is_hub=True) as bus:
+        async with open_bus(bus_url, folder=settings.bus_folder, key=settings.bus_key, is_hub=True) as bus:
             run = _Run(calls, settings, bus, samples=writer, history=history)
             calls.site.carry_hints(bus.publish)
             try:
-                report(f"listening on {settings.bus}")
+                report(f"listening on {bus_url}")  # its text has no password, unlike the setting
                 await run.until(stopped)
             finally:
                 calls.site.carry_hints(None)

@@ -4,6 +4,7 @@ Pure: text in, values out. The package refuses to resolve names, open ports or r
 is separate from `transport` because the web server, which must not reach a device, has to check URLs that a user typed.
 """
 
+from sealbus.endpoints.addresses import address_group, plain_address
 from sealbus.endpoints.allowed import NetworkRules
 from sealbus.endpoints.endpoint import (
     Endpoint,
@@ -24,8 +25,10 @@ __all__ = [
     "Scheme",
     "SerialLine",
     "SshForward",
+    "address_group",
     "is_loopback_address",
     "parse_endpoint",
+    "plain_address",
     "render_authority",
     "unmapped",
 ]

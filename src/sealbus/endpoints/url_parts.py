@@ -92,6 +92,10 @@ def split_url(url: str, *, listening: bool) -> UrlParts:
     authority, slash, path = location.partition("/")
     userinfo, has_user, authority = authority.rpartition("@")
     user, has_password, _ = userinfo.partition(":")
+    before, at, after = location.rpartition("@")
+    if at and ":" in before and "/" in before:
+        shown = f"{scheme_text}://{after}"  # without what may be a password with a slash in it
+        raise ConfigError(f'"{shown}": a URL must not contain a password', hint="use key=FILE or the ssh agent")
     shown = f"{scheme_text}://{user}{has_user}{authority}{slash}{path}"
     scheme = _scheme(scheme_text, shown, rest=f"{authority}{slash}{path}")
     parts = UrlParts(shown, scheme, unquote(user), authority, slash + path, {}, listening)

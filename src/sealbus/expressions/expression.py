@@ -1,9 +1,10 @@
 """An expression, parsed once and evaluated as often as its inputs change.
 
 Precedence, from loosest: if-else, or, and, not, comparisons (not chained), + and -, * / // %, the sign, ** (right
-associative). `and`, `or` and `if` evaluate only what they need. The parser is recursive descent, one call per level.
-Nesting depth and number of parts are bounded and there are no loops, so evaluation time is linear in the length of the
-expression. Each part becomes a closure over its operands.
+associative). `and`, `or` and `if` evaluate only what they need. The parser climbs the precedences of `_LEVELS`: a few
+calls for each token, however many levels there are, because an import parses thousands of expressions. Nesting depth
+and number of parts are bounded and there are no loops, so evaluation time is linear in the length of the expression.
+Each part becomes a closure over its operands.
 """
 
 from __future__ import annotations
@@ -25,9 +26,18 @@ _Part: TypeAlias = "Callable[[Mapping[str, _Value]], object]"
 
 _DEEPEST = 32
 _MOST_PARTS = 300
-_WORDS = ("and", "or", "not", "if", "else", "true", "false")
+_OPERATOR_WORDS = frozenset(("and", "or", "not", "if", "else"))
+_WORDS = _OPERATOR_WORDS | {"true", "false"}
 _CONSTANTS: dict[str, _Value] = {"true": True, "false": False, "pi": math.pi}
-_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+_COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
+_LOOSEST, _NEGATION, _COMPARISON, _TIGHTEST = 1, 3, 4, 6
+_LEVELS = (
+    {"or": _LOOSEST, "and": 2}
+    | dict.fromkeys(_COMPARISONS, _COMPARISON)
+    | dict.fromkeys(("+", "-"), 5)
+    | dict.fromkeys(("*", "/", "//", "%"), _TIGHTEST)
+)
+"""How tightly each operator between two operands binds. Between `and` and the comparisons is `not`."""
 _LARGEST_WHOLE = 2**64
 
 
@@ -90,19 +100,18 @@ class _Parser:
             raise self._error(f'"{self._next.text}" is not expected here', hint="join two values with an operator")
         return Expression(text, frozenset(self._used), part)
 
-    # -- words
+    # -- tokens
 
     @property
     def _next(self) -> Token:
         return self._tokens[self._at]
 
-    def _take(self, *texts: str) -> str:
-        """The next word if it is one of these, else nothing."""
-        token = self._next
-        if token.kind in (Kind.SIGN, Kind.NAME) and token.text in texts:
-            self._at += 1
-            return token.text
-        return ""
+    def _take(self, text: str) -> bool:
+        """Whether this is the next token, which is then taken. No number and no text equals a sign or a word."""
+        if self._tokens[self._at].text != text:
+            return False
+        self._at += 1
+        return True
 
     def _expect(self, text: str, hint: str) -> None:
         if not self._take(text):
@@ -128,78 +137,63 @@ class _Parser:
     # -- levels, loosest first
 
     def _choice(self) -> _Part:
-        then = self._either()
+        then = self._operation(_LOOSEST)
         if not self._take("if"):
             return then
-        condition = self._either()
+        condition = self._operation(_LOOSEST)
         self._expect("else", "write a if condition else b")
         other = self._deeper(self._choice)
         return self._counted(lambda values: then(values) if _truth(condition(values)) else other(values))
 
-    def _either(self) -> _Part:
-        part = self._both()
-        while self._take("or"):
-            part = self._counted(_or(part, self._both()))
-        return part
-
-    def _both(self) -> _Part:
-        part = self._negation()
-        while self._take("and"):
-            part = self._counted(_and(part, self._negation()))
-        return part
-
-    def _negation(self) -> _Part:
-        if not self._take("not"):
-            return self._comparison()
-        part = self._deeper(self._negation)
-        return self._counted(lambda values: not _truth(part(values)))
-
-    def _comparison(self) -> _Part:
-        part = self._sum()
-        if sign := self._take(*_COMPARISONS):
-            part = self._counted(_apply(sign, part, self._sum()))
-            if self._next.text in _COMPARISONS:
+    def _operation(self, loosest: int) -> _Part:
+        """Operands and the operators between them that bind at least as tightly as `loosest`."""
+        is_negated = loosest <= _NEGATION and self._tokens[self._at].text == "not"
+        part = self._negation() if is_negated else self._signed()
+        while (level := _LEVELS.get(sign := self._tokens[self._at].text, 0)) >= loosest:
+            self._at += 1
+            right = self._signed() if level == _TIGHTEST else self._operation(level + 1)
+            part = self._counted(_JOINS.get(sign, _apply)(sign, part, right))
+            if level == _COMPARISON and self._next.text in _COMPARISONS:
                 raise self._error("comparisons are not chained", hint="write a < b and b < c")
         return part
 
-    def _sum(self) -> _Part:
-        part = self._product()
-        while sign := self._take("+", "-"):
-            part = self._counted(_apply(sign, part, self._product()))
-        return part
+    def _negation(self) -> _Part:
+        self._at += 1
+        is_negated = self._tokens[self._at].text == "not"
+        part = self._deeper(self._negation if is_negated else self._compared)
+        return self._counted(lambda values: not _truth(part(values)))
 
-    def _product(self) -> _Part:
-        part = self._signed()
-        while sign := self._take("*", "/", "//", "%"):
-            part = self._counted(_apply(sign, part, self._signed()))
-        return part
+    def _compared(self) -> _Part:
+        return self._operation(_COMPARISON)
 
     def _signed(self) -> _Part:
-        if self._take("-"):
+        sign = self._tokens[self._at].text
+        if sign in ("-", "+"):
+            self._at += 1
             part = self._deeper(self._signed)
-            return self._counted(lambda values: negated(part(values)))
-        if self._take("+"):
-            return self._deeper(self._signed)
+            return part if sign == "+" else self._counted(lambda values: negated(part(values)))
         part = self._atom()
-        if self._take("**"):
+        if self._tokens[self._at].text == "**":
+            self._at += 1
             return self._counted(_apply("**", part, self._deeper(self._signed)))
         return part
 
     def _atom(self) -> _Part:
-        token = self._next
-        if self._take("("):
-            part = self._deeper(self._choice)
-            self._expect(")", "close the parenthesis")
-            return part
+        token = self._tokens[self._at]
+        if token.kind is Kind.NAME and token.text not in _OPERATOR_WORDS:
+            self._at += 1
+            return self._named(token)
         if token.kind is Kind.NUMBER:
             self._at += 1
             return self._constant(_number(token))
+        if token.text == "(":
+            self._at += 1
+            part = self._deeper(self._choice)
+            self._expect(")", "close the parenthesis")
+            return part
         if token.kind is Kind.TEXT:
             self._at += 1
             return self._constant(token.text[1:-1])
-        if token.kind is Kind.NAME and token.text not in _WORDS[:5]:
-            self._at += 1
-            return self._named(token)
         found = f'"{token.text}" is' if token.text else "the expression ends"
         raise self._error(f"{found} where a value is expected", hint="write a number, the name of an input or ( ... )")
 
@@ -260,9 +254,12 @@ def _apply(sign: str, left: _Part, right: _Part) -> _Part:
     return lambda values: operation(left(values), right(values))
 
 
-def _or(left: _Part, right: _Part) -> _Part:
+def _or(_: str, left: _Part, right: _Part) -> _Part:
     return lambda values: _truth(left(values)) or _truth(right(values))
 
 
-def _and(left: _Part, right: _Part) -> _Part:
+def _and(_: str, left: _Part, right: _Part) -> _Part:
     return lambda values: _truth(left(values)) and _truth(right(values))
+
+
+_JOINS = {"or": _or, "and": _and}

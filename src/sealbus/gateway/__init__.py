@@ -14,8 +14,10 @@ from sealbus.gateway.config import (
     load_gateway_file,
     parse_gateway_file,
 )
-from sealbus.gateway.gateway import Gateway, GatewayPace, load_policy
+from sealbus.gateway.device_files import check_ssh_files, serial_warnings
+from sealbus.gateway.gateway import Gateway, GatewayPace
 from sealbus.gateway.notify import notify
+from sealbus.gateway.policy_file import load_policy
 from sealbus.gateway.process import GatewayProcess, run_gateway
 from sealbus.gateway.trust_state import TrustState
 
@@ -30,9 +32,11 @@ __all__ = [
     "LimitsTable",
     "ListenerTable",
     "TrustState",
+    "check_ssh_files",
     "load_gateway_file",
     "load_policy",
     "notify",
     "parse_gateway_file",
     "run_gateway",
+    "serial_warnings",
 ]

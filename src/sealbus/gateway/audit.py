@@ -41,7 +41,7 @@ from sealbus.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sealbus.gateway.config import GatewayTable
     from sealbus.records import Record
@@ -51,6 +51,7 @@ __all__ = ["Audit"]
 
 _log = logging.getLogger("sealbus.gateway")
 _MIB = 1024 * 1024
+_GROWN_RECORDED = 16
 _ACCEPT_ALARM = "accepting connections"
 _RELOAD_ALARM = "reload of "  # and what could not be reloaded
 
@@ -100,7 +101,8 @@ class Audit:
         )
         _log.info("%s connected as %s, role %r", session.address, peer.subject, peer.role.value)
         if peer.role.detail:
-            _log.warning("%s: %s has no role: %s", session.address, peer.subject, peer.role.detail)
+            words = "has an odd certificate" if peer.role.value else "has no role"
+            _log.warning("%s: %s %s: %s", session.address, peer.subject, words, peer.role.detail)
 
     def closed(self, session: Session) -> None:
         self.counters.requests += session.requests
@@ -235,6 +237,18 @@ class Audit:
         self._append(Reloaded(files=_read(files)))
         _log.info("reloaded %s", what)
         self.clear_alarm(_RELOAD_ALARM + what)
+
+    def policy_reloaded(self, file: str, fingerprint: str, grown: Sequence[str]) -> None:
+        """A policy is in force. `grown` are the rights that it gives and the one before it did not."""
+        self.counters.reloads += 1
+        named = tuple(grown[:_GROWN_RECORDED])
+        if len(grown) > len(named):
+            named += (f"and {len(grown) - len(named)} more",)
+        self._append(Reloaded(files=(FileRead(file=file, fingerprint=fingerprint),), grown=named))
+        _log.info("reloaded %s", file)
+        for right in named:
+            _log.warning("%s gives new rights: %s", file, right)
+        self.clear_alarm(f"reload of {file}")
 
     def mark_in_force(self, what: str) -> None:
         """The files on disk are those in force, possibly again: a broken file was restored."""

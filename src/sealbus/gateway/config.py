@@ -1,12 +1,14 @@
 """gateway.toml: from the text of the operator to valid values, or one error that names the place and what to write.
 
 All errors of the file itself are found here and by `--check`: unknown keys, a unit id of two devices, a plain listener
-off loopback, two listeners that describe one device differently. Paths are relative to the file.
+off loopback, two listeners that describe one device differently. Paths are relative to the file, those in URLs of devices
+too.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,12 +57,16 @@ class GatewayTable(_Table, frozen=True):
 
 
 class IdentityTable(_Table, frozen=True):
-    """[identity]: certificate and key (one, or a list of each for ECDSA and RSA), anchors, revocation lists."""
+    """[identity]: certificate and key (one, or a list of each for ECDSA and RSA), anchors, revocation lists.
+
+    `crl_grace`: seconds that open sessions go on after a list ran out.
+    """
 
     certificate: str | list[str]
     key: str | list[str]
     trust: Annotated[list[str], msgspec.Meta(min_length=1)]
     crl: list[str] = []
+    crl_grace: _Seconds = 3600.0
     passphrase_file: str = ""
     unsafe_v21_cbc: bool = False
     unsafe_null_encryption: bool = False
@@ -308,8 +314,32 @@ def _with_paths_from(file: GatewayFile, folder: Path) -> GatewayFile:
         file,
         gateway=msgspec.structs.replace(file.gateway, records=absolute(file.gateway.records)),
         identity=identity,
-        listener=[msgspec.structs.replace(each, policy=absolute(each.policy)) for each in file.listener],
+        listener=[
+            msgspec.structs.replace(
+                each,
+                policy=absolute(each.policy),
+                device=[
+                    msgspec.structs.replace(device, url=_with_ssh_files_from(device.url, folder))
+                    for device in each.device
+                ],
+            )
+            for each in file.listener
+        ],
     )
+
+
+def _with_ssh_files_from(url: str, folder: Path) -> str:
+    """The URL with the files for SSH found from `folder`; those of the user (~) stay."""
+    endpoint = parse_endpoint(url)
+    if endpoint.forward is None:
+        return url
+
+    def absolute(name: str) -> str:
+        return name if not name or name.startswith("~") else str(folder.absolute() / name)
+
+    forward = endpoint.forward
+    found = replace(forward, key=absolute(forward.key), known_hosts=absolute(forward.known_hosts))
+    return str(replace(endpoint, forward=found))
 
 
 _WORDS = {

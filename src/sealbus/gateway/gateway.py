@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.client import Channel, ChannelHooks
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
+from sealbus.gateway.device_files import check_ssh_files, serial_warnings
 from sealbus.gateway.forwarder import Forwarder, Route
-from sealbus.gateway.trust_state import TrustState, digest_of
-from sealbus.policy import parse_policy, parse_units, unsafe_allow_everything
+from sealbus.gateway.policy_file import PolicyFile
+from sealbus.gateway.trust_state import TrustState
+from sealbus.policy import parse_units, unsafe_allow_everything
 from sealbus.security import PeerVerifier, certificates_near_expiry
 from sealbus.server import PolicyRulings, Service, ServiceLimits, SessionLimits
 from sealbus.transport import ListenerOptions
@@ -33,15 +35,15 @@ if TYPE_CHECKING:
 
     from sealbus.endpoints import Endpoint
     from sealbus.gateway.audit import Audit
-    from sealbus.gateway.config import DeviceTable, GatewayFile, LimitsTable, ListenerTable
-    from sealbus.policy import Policy
+    from sealbus.gateway.config import DeviceTable, GatewayFile, ListenerTable
     from sealbus.security import Peer
 
-__all__ = ["Gateway", "GatewayPace", "load_policy"]
+__all__ = ["Gateway", "GatewayPace"]
 
 _log = logging.getLogger("sealbus.gateway")
 _DRAIN_S = 10.0
 _DAY = timedelta(days=1)
+_KEEPING_ALARM = "revocation lists seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class GatewayPace:
 
     watch_s: float = 0.4
     """Between two checks whether files on disk have changed."""
+    settle_s: float = 0.2
+    """Between two looks at a policy that has changed: it is taken up when they agree."""
     sweep_s: float = 1.0
     """Between two checks of deadlines and of certificates that expire."""
     retry_s: float = 5.0
@@ -66,13 +70,20 @@ class Gateway:
         self._file = file
         self._pace = pace or GatewayPace()
         self._audit = audit
-        self._trust = TrustState(file.identity) if file.identity is not None else None
+        check_ssh_files(file)
+        self._trust = TrustState(file.identity, file) if file.identity is not None else None
         self._warn()
+        for warning in serial_warnings(file):
+            _log.warning("%s", warning)
         self._device_peers: dict[str, Peer] = {}
         self._expiring: set[str] = set()
+        self._list_alarms: set[str] = set()
+        self._recheck_devices_at: datetime | None = None
         self.channels: dict[str, Channel] = {}
         self.services: dict[str, Service] = {}
-        self._policy_digests: dict[str, str] = {}
+        self._policies = {
+            each.policy: PolicyFile(each.policy, settle_s=self._pace.settle_s) for each in file.listener if each.policy
+        }
         for listener in file.listener:
             service = self._build_service(listener)
             self.services[str(service.endpoint)] = service
@@ -94,9 +105,27 @@ class Gateway:
         for channel in self.channels.values():
             channel.close()
 
-    def reset_expired_devices(self) -> None:
-        """Call once a second: disconnect devices whose certificate has expired."""
+    def maintain(self) -> None:
+        """Call once a second: what only time changes about certificates and revocation lists."""
         self._reset_unentitled_devices(only_expired=True)
+        self._check_lists()
+
+    def _check_lists(self) -> None:
+        """Keep which lists were seen; raise alarms for lists that ran out, and clear those that no longer apply."""
+        if self._trust is None:
+            return
+        try:
+            self._trust.keep_seen_lists()
+        except OSError as error:
+            self._audit.raise_alarm(_KEEPING_ALARM, f"cannot be written: {error.strerror or error}")
+        else:
+            self._audit.clear_alarm(_KEEPING_ALARM)
+        problems = self._trust.list_problems()
+        for name in self._list_alarms - problems.keys():
+            self._audit.clear_alarm(name)
+        for name, text in problems.items():
+            self._audit.raise_alarm(name, text)
+        self._list_alarms = set(problems)
 
     def check_expiry(self) -> None:
         """Raise alarms for certificates and lists that expire soon, and clear those that no longer apply."""
@@ -130,8 +159,9 @@ class Gateway:
         return [*(self._trust.public_files if self._trust else []), *self._policies]
 
     @property
-    def _policies(self) -> list[str]:
-        return list(dict.fromkeys(listener.policy for listener in self._file.listener if listener.policy))
+    def is_settling(self) -> bool:
+        """Whether a policy has changed that is taken up if the next `reload`, `settle_s` later, finds the same."""
+        return any(each.is_settling for each in self._policies.values())
 
     def reload(self) -> None:
         """Load every change of certificates, anchors, revocation lists and policies that can be loaded."""
@@ -139,9 +169,8 @@ class Gateway:
             trust = self._trust
             self._reload_half("trust", trust.reload_trust, trust.trust_files)
             self._reload_half("identity", trust.reload_identity, trust.certificate_files)
-        for listener in self._file.listener:
-            if listener.policy:
-                self._reload_policy(listener)
+        for policy in self._policies.values():
+            self._reload_policy(policy)
 
     def _reload_half(self, what: str, reload: Callable[[], bool], files: list[str]) -> None:
         try:
@@ -164,19 +193,21 @@ class Gateway:
         self._reset_unentitled_devices()
         self._warn()
 
-    def _reload_policy(self, listener: ListenerTable) -> None:
-        digest = digest_of(listener.policy)
-        if self._policy_digests[listener.url] == digest:
-            self._audit.mark_in_force(listener.policy)
-            return
+    def _reload_policy(self, policy: PolicyFile) -> None:
         try:
-            policy = load_policy(listener.policy)
+            change = policy.look(time.monotonic())
         except ConfigError as error:
-            self._audit.reload_failed(listener.policy, str(error))
+            self._audit.reload_failed(policy.file, str(error))
             return
-        self._policy_digests[listener.url] = digest
-        self.services[str(parse_endpoint(listener.url, listening=True))].replace_policy(PolicyRulings(policy))
-        self._audit.reloaded(listener.policy, [listener.policy])
+        if change is None:
+            if not policy.is_settling:
+                self._audit.mark_in_force(policy.file)
+            return
+        for listener in self._file.listener:
+            if listener.policy == policy.file:
+                service = self.services[str(parse_endpoint(listener.url, listening=True))]
+                service.replace_policy(PolicyRulings(change.policy))
+        self._audit.policy_reloaded(policy.file, change.fingerprint, change.grown)
 
     def _warn(self) -> None:
         for warning in self._trust.warnings if self._trust else ():
@@ -186,19 +217,14 @@ class Gateway:
 
     def _build_service(self, listener: ListenerTable) -> Service:
         endpoint = parse_endpoint(listener.url, listening=True)
-        if listener.policy:
-            # The digest is taken before the policy is read, so that a change in between is detected later.
-            self._policy_digests[listener.url] = digest_of(listener.policy)
-            policy = load_policy(listener.policy)
-        else:
-            policy = unsafe_allow_everything()
+        policy = self._policies[listener.policy].policy if listener.policy else unsafe_allow_everything()
         return Service(
             endpoint,
             PolicyRulings(policy),
             Forwarder(self._routes(listener.device), self._audit),
             observer=self._audit,
             security=self._trust.server if self._trust and endpoint.scheme is Scheme.MBAPS else None,
-            limits=_service_limits(self._file.limits, self._pace, unsafe_plain=listener.unsafe_plain),
+            limits=_service_limits(self._file, self._pace, unsafe_plain=listener.unsafe_plain),
         )
 
     def _routes(self, devices: Iterable[DeviceTable]) -> dict[int, Route]:
@@ -241,25 +267,20 @@ class Gateway:
         if self._trust is None:
             return
         now = datetime.now(UTC)
+        grace = self._trust.list_grace
+        if self._recheck_devices_at is not None and now > self._recheck_devices_at:
+            only_expired = False  # a list ran out, and its grace
+        self._recheck_devices_at = self._trust.server.trust.recheck_at(now, grace)
         for url, peer in list(self._device_peers.items()):
             if only_expired and now <= peer.not_after:
                 continue
-            if (objection := self._trust.server.trust.objection(peer, now)) is not None:
+            if (objection := self._trust.server.trust.objection(peer, now, grace)) is not None:
                 del self._device_peers[url]
                 self.channels[url].reset(objection)
 
 
-def load_policy(file: str) -> Policy:
-    """Read a policy file. Raises ConfigError."""
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", file=file, hint="name a readable policy file") from None
-    return parse_policy(text, file=file)
-
-
-def _service_limits(limits: LimitsTable, pace: GatewayPace, *, unsafe_plain: bool) -> ServiceLimits:
+def _service_limits(file: GatewayFile, pace: GatewayPace, *, unsafe_plain: bool) -> ServiceLimits:
+    limits = file.limits
     return ServiceLimits(
         session=SessionLimits(
             in_flight=limits.in_flight,
@@ -276,5 +297,6 @@ def _service_limits(limits: LimitsTable, pace: GatewayPace, *, unsafe_plain: boo
             unsafe_plain=unsafe_plain,
         ),
         sessions_per_identity=limits.connections_per_identity,
+        list_grace_s=file.identity.crl_grace if file.identity else 0.0,
         sweep_s=pace.sweep_s,
     )

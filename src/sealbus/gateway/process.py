@@ -51,6 +51,7 @@ class GatewayProcess:
             raise
         self._watch = FileWatch(lambda: self.gateway.watched, self.reload, interval_s=self._pace.watch_s)
         self._timers: list[asyncio.Task[None]] = []
+        self._second_look: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Listen, and start to watch. Raises ConfigError."""
@@ -66,6 +67,7 @@ class GatewayProcess:
             self._unsafe_switches(),
         )
         self.gateway.check_expiry()
+        self.gateway.maintain()
         self._watch.start()
         loop = asyncio.get_running_loop()
         self._timers = [
@@ -80,6 +82,8 @@ class GatewayProcess:
         """Drain, close, and write the last record."""
         notify("STOPPING=1")
         self._watch.stop()
+        if self._second_look is not None:
+            self._second_look.cancel()
         for timer in self._timers:
             timer.cancel()
         await self.gateway.stop()
@@ -89,19 +93,29 @@ class GatewayProcess:
     def reload(self) -> None:
         """Load what changed on disk."""
         notify("RELOADING=1")
-        self.gateway.reload()
+        self._reload_gateway()
         self.gateway.check_expiry()
+        self.gateway.maintain()
         if self._path is not None and digest_of(str(self._path)) != self._digest:
             _log.warning("%s has changed: restart the gateway to apply it", self._path)
         notify("READY=1")
 
+    def _reload_gateway(self) -> None:
+        self.gateway.reload()
+        if self._second_look is not None:
+            self._second_look.cancel()
+            self._second_look = None
+        if self.gateway.is_settling:
+            loop = asyncio.get_running_loop()
+            self._second_look = loop.call_later(self._pace.settle_s, self._reload_gateway)
+
     def _maintain(self) -> None:
         self.audit.records.maintain(time.monotonic())
-        self.gateway.reset_expired_devices()
+        self.gateway.maintain()
 
     def _retry_reload(self) -> None:
         if self.audit.has_failed_reload:  # the cause may pass without a change of the file: descriptors, permissions
-            self.gateway.reload()
+            self._reload_gateway()
 
     def _serve_metrics(self) -> GatewayMetricsServer | None:
         if not self._file.gateway.metrics:

@@ -3,26 +3,42 @@
 Identity and trust are two halves. Each is reloaded separately, completely or not at all: only if all its files can be
 read and match each other. A broken file keeps the last good state of its half; the caller records the error and raises
 an alarm. So a failed renewal of the gateway's own certificate never delays a revocation list.
+
+A revocation list is refused that is older than one that was in force here before (`SeenLists`), or that would refuse the
+peers of an authority whose lists in force are in date.
 """
 
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
-from sealbus.security import Identity, TlsOptions, Trust, build_client_context, expiries_of
+from sealbus.security import (
+    Identity,
+    SeenLists,
+    TlsOptions,
+    Trust,
+    build_client_context,
+    check_purposes,
+    expiries_of,
+    name_warnings,
+)
 from sealbus.server import ServerSecurity
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from sealbus.gateway.config import IdentityTable
+    from sealbus.gateway.config import GatewayFile, IdentityTable
     from sealbus.security import Expiry
 
 __all__ = ["TrustState", "digest_of"]
+
+_SEEN_NAME = "revocation-lists.json"
 
 
 class TrustState:
@@ -31,14 +47,20 @@ class TrustState:
     server: ServerSecurity
     client_context: ssl.SSLContext
 
-    def __init__(self, table: IdentityTable) -> None:
+    def __init__(self, table: IdentityTable, file: GatewayFile) -> None:
+        """Read all files of `table`, which is that of `file`, and which lists were seen. Writes nothing."""
         self._table = table
+        self._serves = any(_is_mbaps(each.url, listening=True) for each in file.listener)
+        self._dials = any(_is_mbaps(device.url) for each in file.listener for device in each.device)
+        self._seen = SeenLists.load(Path(file.gateway.records) / _SEEN_NAME)
+        self.list_grace = timedelta(seconds=table.crl_grace)
+        """How long open connections go on after a list above them ran out."""
         self._options = TlsOptions(
             unsafe_v21_cbc=table.unsafe_v21_cbc, unsafe_null_encryption=table.unsafe_null_encryption
         )
         self._identity_digests = _digests(self._identity_files)
         self._trust_digests = _digests(self.trust_files)
-        self._build(_load_identity(table), Trust.load(table.trust, table.crl))
+        self._build(self._load_identity(), self._load_trust())
 
     @property
     def files(self) -> list[str]:
@@ -65,7 +87,7 @@ class TrustState:
         digests = _digests(self._identity_files)
         if digests == self._identity_digests:
             return False
-        self._build(_load_identity(self._table), self.server.trust)
+        self._build(self._load_identity(), self.server.trust)
         self._identity_digests = digests
         return True
 
@@ -74,11 +96,11 @@ class TrustState:
         digests = _digests(self.trust_files)
         if digests == self._trust_digests:
             return False
-        trust = Trust.load(self._table.trust, self._table.crl)
-        if lost := trust.lists_lost_since(self.server.trust):
-            # A list of another authority, or a forged one: in force, it would end every session and refuse every client.
+        trust = self._load_trust()
+        if lost := trust.lists_lost_since(self.server.trust, datetime.now(UTC)):
+            # A list of another authority, a forged one, or one that is not in date: in force, it would refuse every client.
             raise ConfigError(
-                f"no revocation list is signed by {lost[0]}, which had one before",
+                lost[0],
                 file=self._table.crl[0],
                 hint="restore the list of that authority, or install a newer one",
             )
@@ -86,15 +108,30 @@ class TrustState:
         self._trust_digests = digests
         return True
 
+    def keep_seen_lists(self) -> None:
+        """Write down which lists are in force, where that has changed. Raises OSError; a later call tries again."""
+        self._seen.record(self.server.trust.revocation, datetime.now(UTC))
+        if self._seen.is_unsaved:
+            self._seen.save()
+
     @property
     def warnings(self) -> list[str]:
         """What the operator should know: it does not prevent operation, but is probably not intended."""
         identity, trust = self.server.identity, self.server.trust
         return [
             *identity.warnings,
+            *(name_warnings(identity) if self._serves else ()),
             *identity.chain_warnings(each.certificate for each in trust.anchors),
             *trust.warnings,
         ]
+
+    def list_problems(self) -> dict[str, str]:
+        """The authorities whose lists are not in date now, by name, and what follows."""
+        return {
+            f"revocation list of {name}": f"{problem}: new connections of its peers are refused; "
+            f"open ones end {self._table.crl_grace:g} s after their list (crl_grace)"
+            for name, problem in self.server.trust.list_problems(datetime.now(UTC)).items()
+        }
 
     @property
     def expiries(self) -> list[Expiry]:
@@ -105,6 +142,16 @@ class TrustState:
     def _identity_files(self) -> list[str]:
         table = self._table
         return [*table.certificate, *table.key, *([table.passphrase_file] if table.passphrase_file else [])]
+
+    def _load_identity(self) -> Identity:
+        identity = _load_identity(self._table)
+        check_purposes(identity, serves=self._serves, dials=self._dials)
+        return identity
+
+    def _load_trust(self) -> Trust:
+        trust = Trust.load(self._table.trust, self._table.crl)
+        self._seen.check(trust.revocation)
+        return trust
 
     def _build(self, identity: Identity, trust: Trust) -> None:
         client_context = build_client_context(identity, trust, self._options)
@@ -117,6 +164,10 @@ def digest_of(file: str) -> str:
         return hashlib.sha256(Path(file).read_bytes()).hexdigest()
     except OSError:
         return "unreadable"
+
+
+def _is_mbaps(url: str, *, listening: bool = False) -> bool:
+    return parse_endpoint(url, listening=listening).scheme is Scheme.MBAPS
 
 
 def _digests(files: Iterable[str]) -> list[str]:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from sealbus.errors import ConfigError, LocalError
 from sealbus.history.appending import Appender
 from sealbus.history.decimation import Viewport
@@ -46,6 +49,7 @@ def open_history(
     clock = now_us or (lambda: time.time_ns() // 1000)
     scheme = url.partition(":")[0]
     if scheme in ("postgresql", "postgres"):
+        _check_readable(url)
         return History(PostgreSQLStore(url, read_only=read_only, zone=rules.zone), rules, clock)
     parts = urlsplit(url)
     if scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and not parts.query:
@@ -55,6 +59,18 @@ def open_history(
         key="history",
         hint="write sqlite:///history.sqlite3 or postgresql://user@host/database",
     )
+
+
+def _check_readable(url: str) -> None:
+    """The errors of libpq about a URL repeat parts of it, which may be pieces of the password: they are not passed on."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        raise ConfigError(
+            "not a URL that PostgreSQL can read",
+            key="history",
+            hint="write postgresql://user@host/database, and percent-encode what is special in user and password",
+        ) from None
 
 
 class History:

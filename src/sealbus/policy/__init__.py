@@ -10,6 +10,7 @@ from sealbus.policy.decision import Decision, Verdict, quoted_role
 from sealbus.policy.findings import Finding, FindingKind, findings
 from sealbus.policy.functions import FUNCTION_NAMES, parse_function
 from sealbus.policy.grammar import parse_units
+from sealbus.policy.growth import grown_rights
 from sealbus.policy.policy import Policy, unsafe_allow_everything
 from sealbus.policy.reader import parse_policy, policy_errors
 from sealbus.policy.rights import Rights
@@ -28,6 +29,7 @@ __all__ = [
     "Rule",
     "Verdict",
     "findings",
+    "grown_rights",
     "parse_function",
     "parse_policy",
     "parse_units",

@@ -11,20 +11,22 @@ import unicodedata
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sealbus.policy.decision import quoted_role
-from sealbus.policy.rules import Rule, render_place, render_ranges
-from sealbus.policy.spans import Granted
+from sealbus.policy.rules import render_place, render_ranges
 from sealbus.protocol import Place, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from sealbus.policy.policy import Policy
-    from sealbus.policy.rules import Limit, Role
+    from sealbus.policy.rights import Rights
+    from sealbus.policy.rules import Limit, Role, Rule
 
 __all__ = ["Finding", "FindingKind", "findings"]
+
+_MOST_OVERLAPS: Final = 200
 
 
 class FindingKind(Enum):
@@ -60,8 +62,14 @@ def findings(policy: Policy, *, certificate_roles: Collection[str] | None = None
     found.extend(_look_alikes(policy.roles))
     for role in policy.roles:
         found.extend(_about_role(role))
+        overlaps, are_more = _overlaps(role)
+        rights = policy.rights_of(role.name)
         for rule in role.rules:
-            found.extend(_about_rule(rule, role.rules))
+            found.extend(_about_rule(rule, rights, overlaps.get(rule.number, ())))
+        if are_more:
+            pairs = f"more than {_MOST_OVERLAPS} pairs of rules of {quoted_role(role.name)}"
+            text = f"{pairs} limit the same registers differently"
+            found.append(Finding(FindingKind.LIMITS_OVERLAP, role.line, text))
     if certificate_roles is not None:
         found.extend(_about_certificates(policy.roles, certificate_roles))
     return found
@@ -91,85 +99,54 @@ def _look_alikes(roles: Sequence[Role]) -> Iterator[Finding]:
             yield Finding(FindingKind.LOOK_ALIKE, role.line, text)
 
 
-def _about_rule(rule: Rule, rules: Sequence[Rule]) -> Iterator[Finding]:
-    earlier = [other for other in rules if other.number < rule.number]
+def _about_rule(rule: Rule, rights: Rights, overlapping: Sequence[Rule]) -> Iterator[Finding]:
     if not rule.reads and not rule.writes and not rule.functions:
         yield Finding(FindingKind.EMPTY_RULE, rule.line, f"{rule.name} grants nothing: its lists are empty")
-    elif _adds_nothing(rule, earlier):
+    elif _adds_nothing(rule, rights):
         text = f"{rule.name} adds nothing: the allow blocks before it grant all of it"
         yield Finding(FindingKind.UNREACHABLE_RULE, rule.line, text)
-    for other in earlier:
-        yield from _different_limits(other, rule)
+    for other in overlapping:
+        yield _different_limits(other, rule)
     if 0 in rule.units and rule.writes:
         text = f"{rule.name} includes unit 0: on a serial line a write to it reaches every device"
         yield Finding(FindingKind.BROADCAST, rule.line, text)
 
 
-def _adds_nothing(rule: Rule, earlier: Sequence[Rule]) -> bool:
+def _adds_nothing(rule: Rule, rights: Rights) -> bool:
     """Whether the rules before it grant all its rights on each of its units. May miss a case; never a false alarm."""
-    seen: set[tuple[int, ...]] = set()
-    units = [(frozenset(other.units), other) for other in earlier]
-    for unit_id in rule.units:
-        others = [other for theirs, other in units if unit_id in theirs]
-        key = tuple(other.number for other in others)
-        if key not in seen and not _grants_all(others, rule):
-            return False
-        seen.add(key)
-    return True
+    compiled = {id(each): each for each in map(rights.on_unit, rule.units)}
+    return all(each.covers(rule, below=rule.number) for each in compiled.values())
 
 
-def _grants_all(others: Sequence[Rule], rule: Rule) -> bool:
-    read = _by_table([(place, other) for other in others for place in other.reads])
-    written = _by_table([(p, other) for other in others if other.limit is None for p in other.writes])
-    for place in rule.reads:
-        if read[place.table].decide(place.address, place.last) is None:
-            return False
-    for place in rule.writes:
-        free = written[place.table].decide(place.address, place.last) is not None
-        if not free and not any(_grants_within_limits(other, rule, place) for other in others):
-            return False
-    for grant in rule.functions:
-        parts = [
-            (g.range, other) for other in others for g in other.functions if g.function_code == grant.function_code
-        ]
-        if Granted(parts).decide(grant.first, grant.last) is None:
-            return False
-    return True
+def _overlaps(role: Role) -> tuple[dict[int, list[Rule]], bool]:
+    """For each rule, by its number, the earlier ones with other limits on the same registers; and whether there are more."""
+    pairs: dict[tuple[int, int], Rule] = {}
+    for one, two in _overlapping_pairs(role):
+        pairs[two.number, one.number] = one
+        if len(pairs) > _MOST_OVERLAPS:  # rules that all overlap make half the square of their number
+            break
+    found: dict[int, list[Rule]] = {}
+    for (number, _), one in sorted(pairs.items(), key=lambda each: each[0])[:_MOST_OVERLAPS]:
+        found.setdefault(number, []).append(one)
+    return found, len(pairs) > _MOST_OVERLAPS
 
 
-def _by_table(places: Sequence[tuple[Place, Rule]]) -> dict[Table, Granted]:
-    return {
-        table: Granted([((place.address, place.last), rule) for place, rule in places if place.table is table])
-        for table in Table
-    }
+def _overlapping_pairs(role: Role) -> Iterator[tuple[Rule, Rule]]:
+    """Pairs of rules, the earlier one first, by address. Each place is compared with those that contain its beginning."""
+    places = [(place, rule) for rule in role.rules for place in rule.writes if place.table is Table.HOLDING]
+    units = {rule.number: sum(1 << unit_id for unit_id in rule.units) for rule in role.rules}
+    current: dict[Limit | None, list[tuple[Place, Rule]]] = {}
+    for place, rule in sorted(places, key=lambda each: each[0].address):
+        for limit, others in current.items():
+            others[:] = [each for each in others if each[0].last >= place.address]
+            for _, other in others if limit != rule.limit else ():
+                if units[rule.number] & units[other.number]:
+                    yield (rule, other) if rule.number < other.number else (other, rule)
+        current.setdefault(rule.limit, []).append((place, rule))
 
 
-def _grants_within_limits(other: Rule, rule: Rule, place: Place) -> bool:
-    if other.limit is None or rule.limit is None or not _is_wider(other.limit, rule.limit):
-        return False
-    width = rule.limit.type.registers or 1
-    return any(
-        wider.table is place.table
-        and wider.address <= place.address
-        and place.last <= wider.last
-        and (place.address - wider.address) % width == 0
-        for wider in other.writes
-    )
-
-
-def _is_wider(wide: Limit, narrow: Limit) -> bool:
-    """Whether the wide limit allows every value of the narrow one, with the same type and order."""
-    if (wide.type, wide.order) != (narrow.type, narrow.order):
-        return False
-    low = wide.minimum is None or (narrow.minimum is not None and wide.minimum <= narrow.minimum)
-    high = wide.maximum is None or (narrow.maximum is not None and wide.maximum >= narrow.maximum)
-    return low and high
-
-
-def _different_limits(one: Rule, two: Rule) -> Iterator[Finding]:
+def _different_limits(one: Rule, two: Rule) -> Finding:
     units = tuple(sorted(set(one.units) & set(two.units)))
-    if not units or one.limit == two.limit:
-        return
     common = [
         Place(
             mine.table,
@@ -180,12 +157,10 @@ def _different_limits(one: Rule, two: Rule) -> Iterator[Finding]:
         for other in two.writes
         if mine.table is other.table is Table.HOLDING and mine.address <= other.last and other.address <= mine.last
     ]
-    if not common:
-        return
     where = f"{', '.join(render_place(place) for place in common)} on unit {render_ranges(units)}"
     limits = " and ".join(f"{rule.name} ({rule.limit or 'no limits'})" for rule in (one, two))
     text = f"{limits} both allow writing {where}: rights add up, so a value that either rule allows is allowed"
-    yield Finding(FindingKind.LIMITS_OVERLAP, two.line, text)
+    return Finding(FindingKind.LIMITS_OVERLAP, two.line, text)
 
 
 def _about_certificates(roles: Sequence[Role], certificate_roles: Collection[str]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sealbus.document import Document, Path, parse_document
 from sealbus.errors import ConfigError
+from sealbus.policy.checksum import check_checksum
 from sealbus.policy.functions import parse_function
 from sealbus.policy.grammar import parse_read, parse_units, parse_write
 from sealbus.policy.policy import Policy
@@ -63,6 +64,7 @@ class _Reader:
         self.roles: list[Role] = []
         self._document = Document(file=file, values={}, lines={})
         try:
+            check_checksum(text, file=file)
             self._document = parse_document(text, file=file)
         except ConfigError as error:
             self.errors.append(error)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sealbus.policy.decision import Decision
     from sealbus.policy.rules import Limit, Rule
+    from sealbus.protocol import Place
 
 __all__ = ["Refusal", "RegisterWrites", "holding"]
 
@@ -45,10 +46,15 @@ class _Limited:
     rule: Rule
     limit: Limit
     first: int
+    last: int
     width: int
 
     def is_start(self, address: int) -> bool:
         return (address - self.first) % self.width == 0
+
+    def includes(self, place: Place, limit: Limit) -> bool:
+        """Whether every value of this limit, at every start in this place, is one of mine. `place` begins in my range."""
+        return place.last <= self.last and self.is_start(place.address) and self.limit.is_wider(limit)
 
     def refuse(self, address: int, words: Sequence[int]) -> str | None:
         """The reason why the value in `words`, at `address`, is denied; None if the limits allow it."""
@@ -91,7 +97,10 @@ class RegisterWrites:
         self.unlimited = Granted([((place.address, place.last), rule) for place, rule in places if rule.limit is None])
         self._limited = Layered(
             [
-                ((place.address, place.last), _Limited(rule, rule.limit, place.address, rule.limit.type.registers or 1))
+                (
+                    (place.address, place.last),
+                    _Limited(rule, rule.limit, place.address, place.last, rule.limit.type.registers or 1),
+                )
                 for place, rule in places
                 if rule.limit is not None
             ]
@@ -119,6 +128,20 @@ class RegisterWrites:
             used = _rules_of(last_piece)
             return self._alone[used[0].number] if len(used) == 1 else allowed_by(used)
         return self._refusal(address, words, furthest)
+
+    def covers(self, place: Place, limit: Limit | None, below: float) -> bool:
+        """Whether rules with numbers below `below` allow every write that a rule for this place, within this limit, allows.
+
+        May miss a case: a limit is compared with the limits of one rule at a time.
+        """
+        if self.unlimited.covers(place.address, place.last, below):
+            return True
+        if limit is None:
+            return False
+        return any(
+            limited.rule.number < below and limited.includes(place, limit)
+            for limited in self._limited.over(place.address)
+        )
 
     def limit_over(self, address: int) -> Rule | None:
         """The first rule with limits for this register."""

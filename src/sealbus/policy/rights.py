@@ -85,6 +85,10 @@ class Rights:
                 compiled[numbers] = UnitRights(mine)
             self._units[unit_id] = compiled[numbers]
 
+    def on_unit(self, unit_id: int) -> UnitRights:
+        """The compiled rights on one unit. Units with the same rules share them."""
+        return self._units.get(unit_id, _NOTHING)
+
     def decide(self, unit_id: int, request: Request) -> Decision:
         """The decision on a whole request to this unit."""
         match request:

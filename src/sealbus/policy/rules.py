@@ -50,6 +50,14 @@ class Limit:
     type: ValueType
     order: WordOrder
 
+    def is_wider(self, other: Limit) -> bool:
+        """Whether this limit allows every value of the other one, with the same type and order."""
+        if (self.type, self.order) != (other.type, other.order):
+            return False
+        low = self.minimum is None or (other.minimum is not None and self.minimum <= other.minimum)
+        high = self.maximum is None or (other.maximum is not None and self.maximum >= other.maximum)
+        return low and high
+
     def render(self, value: float) -> str:
         """A bound or a written value in its shortest form: 0.1, also for the float32 nearest to it."""
         if self.type != "float32" or not math.isfinite(value):

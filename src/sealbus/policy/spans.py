@@ -14,6 +14,7 @@ disjoint pieces when the policy is loaded, so a request costs one bisection:
 from __future__ import annotations
 
 from bisect import bisect_right
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -39,8 +40,8 @@ class Granted:
         self._firsts: list[int] = []
         self._lasts: list[int] = []
         self._owners: list[Rule] = []
-        for first, last, active in _pieces([extent for extent, _ in ranges]):
-            self._append(first, last, ranges[active[0]][1])
+        for first, last, index in _first_pieces([extent for extent, _ in ranges]):
+            self._append(first, last, ranges[index][1])
         self._decisions = [allowed_by((owner,)) for owner in self._owners]
 
     def __bool__(self) -> bool:
@@ -59,6 +60,18 @@ class Granted:
         """The first rule that grants this number."""
         at = bisect_right(self._firsts, number) - 1
         return self._owners[at] if at >= 0 and number <= self._lasts[at] else None
+
+    def covers(self, first: int, last: int, below: float) -> bool:
+        """Whether rules with numbers below `below` grant all numbers from first to last."""
+        at = bisect_right(self._firsts, first) - 1
+        while at >= 0 and first <= self._lasts[at] and self._owners[at].number < below:
+            first = self._lasts[at] + 1
+            if first > last:
+                return True
+            at += 1
+            if at == len(self._firsts) or self._firsts[at] != first:
+                return False
+        return False
 
     def missing(self, first: int, last: int) -> Range | None:
         """The first gap between first and last that no rule grants, or None if all is granted."""
@@ -124,6 +137,21 @@ def allowed_by(rules: Sequence[Rule]) -> Decision:
         return Decision(Verdict.ALLOW, unique[0].title, f"rule {unique[0].label} allows it")
     labels = " and ".join(rule.label for rule in unique)
     return Decision(Verdict.ALLOW, ", ".join(rule.title for rule in unique), f"rules {labels} allow it together")
+
+
+def _first_pieces(ranges: Sequence[Range]) -> Iterator[tuple[int, int, int]]:
+    """Disjoint pieces of the ranges: (first, last, the lowest index of a range that contains the piece)."""
+    starting: dict[int, list[int]] = {}
+    for index, (first, _) in enumerate(ranges):
+        starting.setdefault(first, []).append(index)
+    active: list[int] = []  # a heap; ranges that have ended are removed when they come up
+    for cut, following in pairwise(sorted(starting.keys() | {last + 1 for _, last in ranges})):
+        for index in starting.get(cut, ()):
+            heappush(active, index)
+        while active and ranges[active[0]][1] < cut:
+            heappop(active)
+        if active:
+            yield cut, following - 1, active[0]
 
 
 def _pieces(ranges: Sequence[Range]) -> Iterator[tuple[int, int, list[int]]]:

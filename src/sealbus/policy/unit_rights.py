@@ -6,7 +6,8 @@ becomes the range of its parts (sub-functions, files, ...; 0 if it has none).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 from sealbus.policy.registers import RegisterWrites
 from sealbus.policy.spans import Granted
@@ -15,9 +16,12 @@ from sealbus.protocol import READ_TABLES, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealbus.policy.rules import Rule
+    from sealbus.policy.rules import FunctionGrant, Limit, Rule
+    from sealbus.protocol import Place
 
 __all__ = ["UnitRights"]
+
+_READ_CODES: Final = {table: code for code, table in READ_TABLES.items()}
 
 
 class UnitRights:
@@ -41,6 +45,26 @@ class UnitRights:
             code: Granted([(grant.range, rule) for grant, rule in named if grant.function_code == code])
             for code in {grant.function_code for grant, _ in named}
         }
+
+    def covers(self, rule: Rule, *, below: float = math.inf) -> bool:
+        """Whether rules with numbers below `below` grant all that this rule grants. May miss a case."""
+        return (
+            all(self._covers_read(place, below) for place in rule.reads)
+            and all(self._covers_write(place, rule.limit, below) for place in rule.writes)
+            and all(self._covers_function(grant, below) for grant in rule.functions)
+        )
+
+    def _covers_read(self, place: Place, below: float) -> bool:
+        return self.reads[_READ_CODES[place.table]].covers(place.address, place.last, below)
+
+    def _covers_write(self, place: Place, limit: Limit | None, below: float) -> bool:
+        if place.table is Table.COILS:
+            return self.coils.covers(place.address, place.last, below)
+        return self.registers.covers(place, limit, below)
+
+    def _covers_function(self, grant: FunctionGrant, below: float) -> bool:
+        granted = self.functions.get(grant.function_code)
+        return granted is not None and granted.covers(grant.first, grant.last, below)
 
     def may_call(self, function_code: int, part: int | None) -> bool:
         """Whether some request of this function could be allowed; `part` is its sub-function or MEI type if known."""

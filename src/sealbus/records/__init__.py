@@ -8,6 +8,7 @@ The package does not repair: damage is left unchanged and reported. It neither l
 the log gets its states. It does not interpret records: the gateway does.
 """
 
+from sealbus.records.chained import Chained, Position, read_chained
 from sealbus.records.host import Host, Limits
 from sealbus.records.kinds import (
     Alarm,
@@ -44,6 +45,7 @@ __all__ = [
     "Alarm",
     "AlarmState",
     "Break",
+    "Chained",
     "Connected",
     "Denied",
     "Disconnected",
@@ -53,6 +55,7 @@ __all__ = [
     "Host",
     "Limits",
     "Outcome",
+    "Position",
     "Rank",
     "Record",
     "RecordLog",
@@ -75,5 +78,6 @@ __all__ = [
     "kind_of",
     "newest_sequence",
     "read",
+    "read_chained",
     "verify",
 ]

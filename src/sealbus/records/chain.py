@@ -26,6 +26,7 @@ __all__ = [
     "FORMAT",
     "FRAME_BYTES",
     "GENESIS",
+    "LARGEST_NUMBER",
     "SUFFIX_BYTES",
     "BrokenAt",
     "Header",
@@ -50,7 +51,8 @@ _CLIP_STEPS = (1000, 200, 50, 10)
 _encode = msgspec.json.Encoder().encode
 
 
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+LARGEST_NUMBER = 2**53
+Number = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_NUMBER)]
 """Numbers of segments and records; any other value in a file is damage."""
 
 
@@ -84,7 +86,7 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
     sequence: Number
     time: str
     kind: str
-    hash: str
+    hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}\\Z")]
     request: Number = 0
 
 

@@ -191,9 +191,10 @@ class WriteOutcome(_RecordKind, frozen=True, kw_only=True, tag="write_outcome"):
 
 
 class Reloaded(_RecordKind, frozen=True, kw_only=True, tag="reloaded"):
-    """These files are in force from here on."""
+    """These files are in force from here on. `grown`: the rights that a policy gives and the one before it did not."""
 
     files: tuple[FileRead, ...]
+    grown: tuple[str, ...] = ()
 
 
 class ReloadFailed(_RecordKind, frozen=True, kw_only=True, tag="reload_failed"):

@@ -3,10 +3,12 @@
 A reader stores the last sequence number it has processed and reads the records after it. Each record has one position
 and one number, so none is processed twice. A line that cannot be decoded, because it is damaged or of a kind that a
 newer version wrote, is returned as `Unreadable` under the number that belongs there; it is not skipped silently.
+`read_chained` of `chained` reads in the same way and checks the chain.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,14 +17,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.errors import ConfigError
-from sealbus.records.chain import Stamp
+from sealbus.records.chain import LARGEST_NUMBER, Stamp
 from sealbus.records.kinds import Record
 from sealbus.records.segments import DECODE_ERRORS, list_segments, read_bytes, read_header, segment_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Stored", "Unreadable", "newest_sequence", "read"]
+__all__ = ["Line", "Stored", "Unreadable", "newest_sequence", "read", "read_lines"]
+
+_SHORTEST_LINE = 128
+"""In bytes. No record is shorter, so a segment cannot hold more records than this allows."""
 
 _decode_stamp = msgspec.json.Decoder(Stamp).decode
 _decode_record = msgspec.json.Decoder(Record).decode
@@ -40,7 +45,7 @@ class Unreadable:
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A stored record. `time` is RFC 3339 in UTC with microseconds; `hash` ends its line in the chain. Both are empty
-    where the line cannot be decoded.
+    where the line has none.
     """
 
     sequence: int
@@ -49,18 +54,32 @@ class Stored:
     hash: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a segment without its newline. `number` counts from 1, the header, which has no `stored`."""
+
+    segment: int
+    number: int
+    data: bytes
+    stored: Stored | None
+
+
 def read(directory: str | Path, *, after: int = 0) -> Iterator[Stored]:
     """Every record with a sequence number above `after`, up to the last one that is completely stored.
 
     Raises ConfigError when the directory does not exist or cannot be read.
     """
-    folder = Path(directory)
+    for line in read_lines(Path(directory), first=after + 1):
+        if line.stored is not None and line.stored.sequence > after:
+            yield line.stored
+
+
+def read_lines(folder: Path, *, first: int) -> Iterator[Line]:
+    """Every complete line from the beginning of the segment that contains record `first`. Raises ConfigError."""
     try:
         numbers = list_segments(folder)
-        for number in _without_gaps(folder, numbers[_position_of(folder, numbers, after + 1) :]):
-            for stored in _read_segment(folder, number):
-                if stored.sequence > after:
-                    yield stored
+        for number in _without_gaps(folder, numbers[_position_of(folder, numbers, first) :]):
+            yield from _read_segment(folder, number)
     except OSError as error:
         raise _unreadable(folder, error) from error
 
@@ -73,7 +92,8 @@ def newest_sequence(directory: str | Path) -> int:
         for number in list_segments(folder)[-1:]:
             header = read_header(folder, number)
             newest = header.first - 1 if header else 0
-            newest = max((stored.sequence for stored in _read_segment(folder, number)), default=newest)
+            stored = (line.stored for line in _read_segment(folder, number))
+            newest = max((each.sequence for each in stored if each is not None), default=newest)
     except OSError as error:
         raise _unreadable(folder, error) from error
     return newest
@@ -98,30 +118,36 @@ def _without_gaps(folder: Path, listed: list[int]) -> Iterator[int]:
             between += 1
 
 
-def _read_segment(folder: Path, number: int) -> Iterator[Stored]:
+def _read_segment(folder: Path, number: int) -> Iterator[Line]:
     try:
-        lines = read_bytes(folder, number).split(b"\n")[:-1]
+        data = read_bytes(folder, number)
     except FileNotFoundError:  # the bound removed it
         return
     header = read_header(folder, number)
     sequence = header.first if header else 0
-    for line_number, line in enumerate(lines[1:], start=2):
-        stored = _decode(line, sequence)
-        if stored is None:
-            text = line.decode("utf-8", "replace")
-            stored = Stored(sequence, "", Unreadable(segment_path(folder, number).name, line_number, text))
-        yield stored
-        sequence = stored.sequence + 1
+    file, most = segment_path(folder, number).name, len(data) // _SHORTEST_LINE
+    for line_number, line in enumerate(data.split(b"\n")[:-1], start=1):
+        stored = None
+        if line_number > 1:
+            # A number that the segment cannot reach is damage. Taken as it stands, it would hide the records after it.
+            numbers = range(sequence, sequence + most + 1 if sequence else LARGEST_NUMBER + 1)
+            stored = _decode(line, (file, line_number), numbers)
+            sequence = stored.sequence + 1
+        yield Line(number, line_number, line, stored)
 
 
-def _decode(line: bytes, sequence: int) -> Stored | None:
+def _decode(line: bytes, where: tuple[str, int], numbers: range) -> Stored:
+    """The record of a line. Its number is one of `numbers`: the first of them if the line has another one, or none."""
+    record: Record | Unreadable = Unreadable(*where, line.decode("utf-8", "replace"))
     try:
         stamp = _decode_stamp(line)
-        if stamp.sequence < sequence:
-            return None
-        return Stored(stamp.sequence, stamp.time, _decode_record(line), stamp.hash)
+        if stamp.sequence not in numbers:
+            return Stored(numbers.start, "", record)
     except DECODE_ERRORS:
-        return None
+        return Stored(numbers.start, "", record)
+    with suppress(*DECODE_ERRORS):
+        record = _decode_record(line)
+    return Stored(stamp.sequence, stamp.time, record, stamp.hash)
 
 
 def _unreadable(folder: Path, error: OSError) -> ConfigError:

@@ -134,6 +134,13 @@ class Walk:
         self.line = 0
         self.offset = 0
 
+    @classmethod
+    def behind(cls, header: Header, *, digest: bytes, sequence: int) -> Walk:
+        """A walk that continues in the middle of a segment: behind record `sequence`, whose hash is `digest`."""
+        walk = cls(header.segment, digest=digest, sequence=sequence)
+        walk.header = header
+        return walk
+
     def follow(self, data: bytes) -> Iterator[tuple[Stamp, bytes]]:
         """The stamp and line of each record. `data` are the bytes of the segment from `offset` on. Raises ChainError."""
         position = 0
@@ -142,17 +149,22 @@ class Walk:
             if end < 0:
                 break
             line = data[position:end]
-            if self.header is None:
-                self._check_header(line)
-                stamp = None
-            else:
-                stamp = self._check_record(line)
+            stamp = self.check(line)
             position = end + 1
-            self.line += 1
-            self.offset += len(line) + 1
             if stamp is not None:
                 yield stamp, line
         self._check_tail(data, position)
+
+    def check(self, line: bytes) -> Stamp | None:
+        """Check the next line, given without its newline; None for the header. Raises ChainError."""
+        stamp = None
+        if self.header is None:
+            self._check_header(line)
+        else:
+            stamp = self._check_record(line)
+        self.line += 1
+        self.offset += len(line) + 1
+        return stamp
 
     def _check_header(self, line: bytes) -> None:
         try:

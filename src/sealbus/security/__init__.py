@@ -24,8 +24,10 @@ from sealbus.security.names import printable
 from sealbus.security.peer import Peer
 from sealbus.security.peer_verifier import PeerVerifier
 from sealbus.security.private_keys import KeyKind
+from sealbus.security.purposes import check_purposes, name_warnings
 from sealbus.security.requests import SigningRequest
 from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, PeerRole, RoleFinding, role_of
+from sealbus.security.seen_lists import SeenLists
 from sealbus.security.tls_errors import explain_tls_error
 from sealbus.security.tls_objects import alerts_to
 from sealbus.security.trust import Trust, TrustedCertificate
@@ -53,6 +55,7 @@ __all__ = [
     "PeerVerifier",
     "RoleFinding",
     "RootOptions",
+    "SeenLists",
     "SigningRequest",
     "TlsOptions",
     "Trust",
@@ -63,8 +66,10 @@ __all__ = [
     "build_site_context",
     "build_verifying_context",
     "certificates_near_expiry",
+    "check_purposes",
     "expiries_of",
     "explain_tls_error",
+    "name_warnings",
     "printable",
     "role_of",
     "wants_renewal",

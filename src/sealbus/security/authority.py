@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from msgspec import structs
 
-from sealbus.durable_files import PRIVATE, PUBLIC, write_atomically
+from sealbus.durable_files import PRIVATE, PUBLIC, make_folder, write_atomically
 from sealbus.errors import ConfigError
 from sealbus.security.authority_folder import AuthorityFolder, encode_certificates
 from sealbus.security.authority_index import Index, IndexEntry, find_entries, load_index, save_index, unused_serial
@@ -123,7 +123,7 @@ class Authority:
         key_path = directory / f"{name}.key"
         with self.folder.locked():
             signer = self._load_key()
-            directory.mkdir(parents=True, exist_ok=True)
+            make_folder(directory, mode=0o755)
             refuse_foreign_certificate(directory / f"{name}.crt", self.root)
             key, notes = load_or_make_key(key_path, files)
             spec = CertificateSpec(name, subject, key.public_key(), role, general_names, days)
@@ -147,7 +147,7 @@ class Authority:
         directory = directory or self.folder.directory
         with self.folder.locked():
             signer = self._load_key()
-            directory.mkdir(parents=True, exist_ok=True)
+            make_folder(directory, mode=0o755)
             refuse_foreign_certificate(directory / f"{request.name}.crt", self.root)
             refuse_foreign_key(directory / f"{request.name}.key", request.public_key)
             spec = CertificateSpec(request.name, request.subject, request.public_key, role, general_names, days)
@@ -301,10 +301,19 @@ class Authority:
             for entry in index.entries
             if entry.revoked_at is not None
         )
-        crl = build_revocation_list(revoked, self.root, signer, number=index.crl_number, dates=(now - CLOCK_SKEW, end))
+        dates = (self._list_begin(now), end)
+        crl = build_revocation_list(revoked, self.root, signer, number=index.crl_number, dates=dates)
         pem = crl.public_bytes(serialization.Encoding.PEM)
         write_atomically(self.folder.revocation_list, pem, mode=PUBLIC, replace=True)
         return end
+
+    def _list_begin(self, now: datetime) -> datetime:
+        """This update: never before that of the last list, which gateways would refuse, if the clock was set back."""
+        try:
+            last = load_revocation_lists(self.folder.revocation_list)[0].last_update_utc
+        except ConfigError:
+            return now - CLOCK_SKEW
+        return max(now - CLOCK_SKEW, last) if last <= now else now - CLOCK_SKEW
 
 
 def _check_wishes(role: str | None, hosts: Sequence[str], days: int) -> tuple[x509.GeneralName, ...]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 
-from sealbus.durable_files import PUBLIC, locked, write_atomically
+from sealbus.durable_files import PUBLIC, locked, make_folder, refuse_open_folder, write_atomically
 from sealbus.errors import ConfigError
 from sealbus.security.identities import load_private_key
 from sealbus.security.pem_files import load_certificates, read_file
+from sealbus.security.private_keys import is_encrypted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -63,8 +64,10 @@ class AuthorityFolder:
 
     def make(self) -> None:
         """Make the folder, closed to others, unless it exists."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.issued.mkdir(exist_ok=True)
+        make_folder(self.directory, mode=0o700)
+        refuse_open_folder(self.directory)
+        make_folder(self.issued, mode=0o700)
+        refuse_open_folder(self.issued)
 
     def refuse_existing(self) -> None:
         """Raises ConfigError if there is an authority here, complete or unfinished."""
@@ -77,7 +80,9 @@ class AuthorityFolder:
                 )
 
     def locked(self) -> AbstractContextManager[None]:
-        """The lock of the authority: one process changes it at a time."""
+        """The lock of the authority: one process changes it at a time. Raises ConfigError if others may write to it."""
+        refuse_open_folder(self.directory)
+        refuse_open_folder(self.issued)
         return locked(self.directory / ".lock")
 
     def load_root(self) -> x509.Certificate:
@@ -92,7 +97,7 @@ class AuthorityFolder:
 
     def key_is_encrypted(self) -> bool:
         """Does `load_key` need a passphrase?"""
-        return b"ENCRYPTED" in read_file(self.key, "the key of the authority")
+        return is_encrypted(read_file(self.key, "the key of the authority"))
 
     def load_key(self, root: x509.Certificate, passphrase: bytes | None) -> PrivateKey:
         """The key of `root`. ConfigError if it cannot be read or belongs to another certificate."""

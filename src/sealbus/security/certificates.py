@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sealbus.errors import ConfigError
+from sealbus.security.extensions import find_extension
 from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, encode_role
 
 if TYPE_CHECKING:
@@ -208,9 +209,8 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: PublicKey, serial: int)
 
 
 def _authority_key_identifier(root: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    try:
-        identifier = root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
+    identifier = find_extension(root, x509.SubjectKeyIdentifier)
+    if identifier is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key())  # type: ignore[arg-type]
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 

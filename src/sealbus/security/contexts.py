@@ -17,9 +17,12 @@
 
 Why no self-contained tickets: OpenSSL then keeps the session at the server. It drops it after a fatal alert (R-11),
 uses a TLS 1.3 session once only, and a client certificate of 64 KB, which does not fit into a ticket, does not break
-the handshake. TLS 1.3 clients still get a ticket; it is a reference. A session lives two hours at most, dies with its
-context, and is dropped when its connection ends without a proper close. It costs about 10 KB, so `wants_renewal` says
-when a new context should replace it.
+the handshake. TLS 1.3 clients still get a ticket; it is a reference. A session lives two hours at most and dies with its
+context. One whose connection ended without a close_notify stays valid, as both versions of TLS allow; what it is resumed
+for is checked again (`PeerVerifier`). It costs about 10 KB, so `wants_renewal` says when a new context should replace it.
+
+Signature algorithms cannot be set from Python: OpenSSL lists DSA, SHA-224 and Ed448 too. `PeerVerifier` and
+`refuse_weak_chain` refuse a peer with such a key.
 
 No early data: it is never enabled, a write could be replayed (OpenSSL has it off, Python cannot switch it on). The
 order of the TLS 1.3 suites and the maximum fragment length of a client cannot be set from Python.

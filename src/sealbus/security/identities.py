@@ -22,9 +22,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealbus.errors import ConfigError
+from sealbus.security.extensions import read_extensions
 from sealbus.security.names import render_name
 from sealbus.security.parsing import UNPARSABLE
 from sealbus.security.pem_files import as_paths, load_certificates, read_file
+from sealbus.security.private_keys import is_encrypted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,7 +84,14 @@ class Identity:
         moment = now or datetime.now(UTC)
         pairs = tuple(_load_pair(*files, password, moment) for files in zip(certificates, keys, strict=True))
         _refuse_two_of_a_kind(pairs)
-        return cls(pairs, tuple(warning for path in keys for warning in _permission_warnings(path)))
+        warnings = [warning for path in keys for warning in _permission_warnings(path)]
+        warnings += [
+            f"{pair.certificate_file}: the certificate of {render_name(one.subject)} is odd: {clause}"
+            for pair in pairs
+            for one in pair.chain
+            for clause in read_extensions(one).left_out
+        ]
+        return cls(pairs, tuple(warnings))
 
     @property
     def not_after(self) -> datetime:
@@ -137,7 +146,7 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
             file=file,
             hint="it begins with -----BEGIN PRIVATE KEY-----",
         )
-    encrypted = b"ENCRYPTED" in pem
+    encrypted = is_encrypted(pem)
     if encrypted and not password:
         raise ConfigError(
             "the key is encrypted and no passphrase was given", file=file, hint="name a passphrase_file that holds it"
@@ -160,7 +169,7 @@ def _load_pair(certificate_path: Path, key_path: Path, password: bytes | None, n
     _check_key_belongs(certificate_path, key_path, chain, key)
     _check_order(certificate_path, chain)
     _check_validity(certificate_path, chain, now)
-    used = password if b"ENCRYPTED" in key_pem else None
+    used = password if is_encrypted(key_pem) else None
     return KeyPair(str(certificate_path), str(key_path), tuple(chain), key_pem, used)
 
 

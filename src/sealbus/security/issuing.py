@@ -15,7 +15,7 @@ from sealbus.errors import ConfigError
 from sealbus.security.expiry import days_until
 from sealbus.security.identities import issued, load_private_key
 from sealbus.security.pem_files import load_certificates, read_file
-from sealbus.security.private_keys import KeyKind, encode_private_key, generate_private_key, kind_of
+from sealbus.security.private_keys import KeyKind, encode_private_key, generate_private_key, is_encrypted, kind_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -189,7 +189,7 @@ def refuse_foreign_key(path: Path, public_key: PublicKey) -> None:
     if not path.exists():
         return
     pem = read_file(path, "the key in the way")
-    if b"ENCRYPTED" in pem or load_private_key(path, pem, None).public_key() != public_key:
+    if is_encrypted(pem) or load_private_key(path, pem, None).public_key() != public_key:
         raise ConfigError(
             "a key of the same name exists and does not belong to the request",
             file=str(path),

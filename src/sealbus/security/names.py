@@ -32,5 +32,10 @@ def render_name(name: x509.Name) -> str:
 
 
 def render_serial(serial: int) -> str:
-    """A serial number as upper-case hexadecimal with an even number of digits, as OpenSSL prints it."""
-    return serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big").hex().upper()
+    """A serial number as upper-case hexadecimal with an even number of digits, as OpenSSL prints it.
+
+    RFC 5280, 4.1.2.2 wants it positive, and wants users to cope with authorities whose numbers are not.
+    """
+    size = abs(serial)
+    digits = size.to_bytes((size.bit_length() + 7) // 8 or 1, "big").hex().upper()
+    return f"-{digits}" if serial < 0 else digits

@@ -9,8 +9,11 @@ to the leaf and so returns with it (MODBUS/TCP Security v36, 8.4).
 Checked here in addition to OpenSSL, for all peers:
 * The certificate of an authority (basic constraints CA:TRUE) cannot identify a device or person: the holder of an
   authority's key must not also be admitted by accident.
-* RSA below 2048 bits, curves below 256 bits (R-61), and MD5 or SHA-1 signatures anywhere below the root. OpenSSL
-  refuses them at its security level 2; this catches them when `unsafe_null_encryption` had to lower that level.
+* Every key of the chain is one of ACCEPTED_KEYS (R-61). OpenSSL also takes DSA (in TLS 1.2) and Ed448, and Python's `ssl`
+  cannot stop it from offering them: it has no call for signature algorithms.
+* No signature below the root uses MD5, SHA-1 or SHA-224. OpenSSL refuses short keys, MD5 and SHA-1 at its security level 2;
+  this catches them when `unsafe_null_encryption` had to lower that level.
+A client makes the checks of keys and signatures at the end of its handshake (`refuse_weak_chain`), before a request is sent.
 
 The verifier of a server belongs to one context and one `Trust`; a change of trust replaces all three. Connections that are
 dialled resume no session, so a verifier may be made for each. Memory is bounded: the leaf not seen for the longest time is
@@ -26,9 +29,10 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from sealbus.errors import PeerError
+from sealbus.security.extensions import is_authority
 from sealbus.security.names import render_name, render_serial
 from sealbus.security.parsing import UNPARSABLE, why_unparsable
 from sealbus.security.peer import Peer
@@ -40,13 +44,16 @@ if TYPE_CHECKING:
 
     from sealbus.security.trust import Trust
 
-__all__ = ["WEAK_HASHES", "PeerVerifier", "weakness_of"]
+__all__ = ["ACCEPTED_KEYS", "WEAK_HASHES", "PeerVerifier", "refuse_weak_chain", "weakness_of"]
 
 _REMEMBERED_PEERS: Final = 20_480
 """As many as the sessions that OpenSSL keeps for one context at most. A context is normally replaced earlier, after
 `contexts._SESSIONS_KEPT` sessions."""
 
-WEAK_HASHES = (hashes.MD5, hashes.SHA1)  # R-50, R-51 speak of HMAC; signatures with these hashes are weaker still
+ACCEPTED_KEYS: Final = "RSA from 2048 bits (RSA-PSS included), EC from P-256, and Ed25519"
+
+WEAK_HASHES = (hashes.MD5, hashes.SHA1, hashes.SHA224)
+"""R-50 and R-51 forbid MD5 and SHA-1 in HMAC; in signatures they are weaker still. SHA-224 is below the SHA-256 of R-52."""
 
 
 class PeerVerifier:
@@ -83,13 +90,30 @@ class PeerVerifier:
             self._peers.popitem(last=False)
 
 
+def refuse_weak_chain(ssl_object: ssl.SSLObject) -> None:
+    """Check the keys and signatures of the chain that a handshake verified. Raises ssl.SSLCertVerificationError."""
+    try:
+        objection = _weakness_in([x509.load_der_x509_certificate(der) for der in _verified_chain(ssl_object)])
+    except UNPARSABLE as error:
+        objection = f"it cannot be parsed: {why_unparsable(error)}"
+    if objection:
+        refusal = ssl.SSLCertVerificationError(1, objection)
+        refusal.verify_message = objection
+        raise refusal
+
+
 def weakness_of(certificate: x509.Certificate, *, is_root: bool = False) -> str | None:
-    """What makes the key or, except in a root, the signature of a certificate too weak; None if nothing does."""
+    """What is refused about the key or, except in a root, the signature of a certificate; None if nothing is."""
     key = certificate.public_key()
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
-        return f"its RSA key has {key.key_size} bits, fewer than 2048"
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < 256:
-        return f"its key is on a curve of {key.curve.key_size} bits, fewer than 256"
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < 2048:
+            return f"its RSA key has {key.key_size} bits, fewer than 2048"
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        if key.curve.key_size < 256:
+            return f"its key is on a curve of {key.curve.key_size} bits, fewer than 256"
+    elif not isinstance(key, ed25519.Ed25519PublicKey):
+        # A list of what is accepted, not of what is refused: an unknown kind of key is refused.
+        return f"its key is {type(key).__name__.removesuffix('PublicKey')}; accepted are {ACCEPTED_KEYS}"
     if not is_root and isinstance(certificate.signature_hash_algorithm, WEAK_HASHES):
         return f"it is signed with {certificate.signature_hash_algorithm.name.upper()}"
     return None
@@ -130,18 +154,21 @@ def _build_peer(chain: tuple[bytes, ...], fingerprint: str) -> Peer:
 
 
 def _refuse_unfit(chain: Sequence[x509.Certificate]) -> None:
-    for position, certificate in enumerate(chain):
-        is_root = position == len(chain) - 1
-        if weakness := weakness_of(certificate, is_root=is_root):
-            raise PeerError(f"the certificate of {render_name(certificate.subject)} is too weak: {weakness}")
+    if weakness := _weakness_in(chain):
+        raise PeerError(weakness)
     if _is_authority(chain[0]):
         raise PeerError("the certificate of an authority cannot identify a device or a person")
 
 
+def _weakness_in(chain: Sequence[x509.Certificate]) -> str | None:
+    for position, certificate in enumerate(chain):
+        if weakness := weakness_of(certificate, is_root=position == len(chain) - 1):
+            return f"the certificate of {render_name(certificate.subject)} is refused: {weakness}"
+    return None
+
+
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+        return is_authority(certificate)
     except UNPARSABLE:
         return False  # its role cannot be read either: it is admitted as the NULL role, see roles

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 
 from sealbus.errors import ConfigError
+from sealbus.security.extensions import read_extensions
 from sealbus.security.parsing import UNPARSABLE
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
             certificates = [x509.load_der_x509_certificate(data)]
         for certificate in certificates:
             # cryptography parses on first use: parse now, to report errors here
-            _ = certificate.subject, certificate.issuer, certificate.not_valid_after_utc, certificate.extensions
+            _ = certificate.subject, certificate.issuer, certificate.not_valid_after_utc, read_extensions(certificate)
     except UNPARSABLE:
         raise ConfigError(
             f"{what} cannot be parsed: no certificate in PEM or DER",

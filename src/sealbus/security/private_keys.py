@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -11,7 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 if TYPE_CHECKING:
     from sealbus.security.identities import PrivateKey, PublicKey
 
-__all__ = ["KeyKind", "encode_private_key", "generate_private_key", "kind_of", "render_key_kind"]
+__all__ = ["KeyKind", "encode_private_key", "generate_private_key", "is_encrypted", "kind_of", "render_key_kind"]
+
+
+_ENCRYPTED: Final = re.compile(
+    rb"^-----BEGIN (?:ENCRYPTED PRIVATE KEY-----|[A-Z ]*PRIVATE KEY-----\r?\nProc-Type: ?4,ENCRYPTED)", re.MULTILINE
+)
 
 
 class KeyKind(StrEnum):
@@ -35,6 +41,13 @@ def encode_private_key(key: PrivateKey, passphrase: bytes | None = None) -> byte
     if passphrase:
         encryption = serialization.BestAvailableEncryption(passphrase)
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def is_encrypted(pem: bytes) -> bool:
+    """Whether the key in `pem` is encrypted, by its own lines: others may hold any text, such as the bag attributes of
+    `openssl pkcs12`. Two forms: PKCS 8 (RFC 5958), and the older one with a header (RFC 1421).
+    """
+    return _ENCRYPTED.search(pem) is not None
 
 
 def render_key_kind(key: PublicKey) -> str:

@@ -8,8 +8,9 @@ is the NULL role (R-23), which the policy denies unless a rule names it. No cert
 bytes must not end the task that parses them. ABSENT and MALFORMED are distinguished in the log: an operator forgot the role,
 or a certificate was made wrongly or in bad faith.
 
-The whole certificate is parsed by `cryptography`. Decoded here is only the one UTF8String inside the extension: tag,
-definite length in its shortest form, bytes to the end. Nothing is trimmed, folded or normalised: "Operator " and a
+The whole certificate is parsed by `cryptography`; another extension that it cannot read does not hide the role
+(`extensions`). Decoded here is only the one UTF8String inside the extension: tag, definite length in its shortest form,
+bytes to the end. Nothing is trimmed, folded or normalised: "Operator " and a
 Cyrillic look-alike are other roles, which no policy knows.
 
 v36 sets no limit to the length. LONGEST_ROLE_BYTES is ours: a longer one is the NULL role, never a shortened one,
@@ -19,12 +20,13 @@ string is the NULL role too, and MALFORMED: it names nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 from cryptography import x509
 
+from sealbus.security.extensions import read_extensions
 from sealbus.security.parsing import UNPARSABLE, why_unparsable
 
 __all__ = ["LONGEST_ROLE_BYTES", "ROLE_OID", "PeerRole", "RoleFinding", "encode_role", "role_of", "role_of_request"]
@@ -48,7 +50,10 @@ class RoleFinding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PeerRole:
-    """The role of one certificate. `value` is "" for the NULL role; `detail` is the reason, for the log."""
+    """The role of one certificate. `value` is "" for the NULL role.
+
+    `detail` is for the log: the reason for the NULL role, and which other extensions cannot be read.
+    """
 
     value: str
     finding: RoleFinding
@@ -58,14 +63,18 @@ class PeerRole:
 def role_of(certificate: x509.Certificate | bytes) -> PeerRole:
     """The role of a leaf certificate, parsed or as DER. Never raises; anything doubtful is the NULL role."""
     try:
-        return _role_in(x509.load_der_x509_certificate(certificate) if isinstance(certificate, bytes) else certificate)
+        parsed = x509.load_der_x509_certificate(certificate) if isinstance(certificate, bytes) else certificate
+        return _role_of_certificate(parsed)
     except Exception as error:  # noqa: BLE001 - a peer's bytes must not end the task that looks at them
         return _malformed(f"the certificate cannot be parsed: {why_unparsable(error)}")
 
 
 def role_of_request(request: x509.CertificateSigningRequest) -> PeerRole:
     """The role that a signing request asks for. Never raises."""
-    return _role_in(request)
+    try:
+        return _role_in(request.extensions)
+    except UNPARSABLE as error:
+        return _unreadable(error)
 
 
 def encode_role(role: str) -> bytes:
@@ -77,16 +86,20 @@ def encode_role(role: str) -> bytes:
     return bytes((_UTF8_STRING_TAG, 0x80 | len(length))) + length + content
 
 
-def _role_in(parsed: x509.Certificate | x509.CertificateSigningRequest) -> PeerRole:
+def _role_of_certificate(certificate: x509.Certificate) -> PeerRole:
     try:
-        extension = parsed.extensions.get_extension_for_oid(ROLE_OID)
+        found = read_extensions(certificate)
+    except UNPARSABLE as error:
+        return _unreadable(error)
+    role = _role_in(found.readable)
+    return replace(role, detail="; ".join(filter(None, (role.detail, *found.left_out))))
+
+
+def _role_in(extensions: x509.Extensions) -> PeerRole:
+    try:
+        extension = extensions.get_extension_for_oid(ROLE_OID)
     except x509.ExtensionNotFound:
         return PeerRole("", RoleFinding.ABSENT, "it has no role extension")
-    except x509.DuplicateExtension as error:
-        which = "the role" if error.oid == ROLE_OID else f"the extension {error.oid.dotted_string}"
-        return _malformed(f"{which} occurs twice")
-    except UNPARSABLE as error:
-        return _malformed(f"its extensions cannot be parsed: {why_unparsable(error)}")
     value = extension.value
     if not isinstance(value, x509.UnrecognizedExtension):
         return _malformed("the extension of the role is read as something else")
@@ -135,6 +148,13 @@ def _role_of_content(content: bytes) -> PeerRole:
     if "\0" in value:
         return _malformed("the role contains a NUL")
     return PeerRole(value, RoleFinding.PRESENT)
+
+
+def _unreadable(error: Exception) -> PeerRole:
+    if isinstance(error, x509.DuplicateExtension):
+        which = "the role" if error.oid == ROLE_OID else f"the extension {error.oid.dotted_string}"
+        return _malformed(f"{which} occurs twice")
+    return _malformed(f"its extensions cannot be parsed: {why_unparsable(error)}")
 
 
 def _malformed(detail: str) -> PeerRole:

@@ -3,8 +3,8 @@
 Policy and trust can change while a service runs. A new policy applies from the next request on. New trust means a new TLS
 context, so that tickets of the old one become invalid (a resumed session would skip the check against the new revocation
 list), and a check of every session: one that is no longer entitled is ended, the others stay. Every second a cheaper check
-ends the sessions whose chain has expired and those that have passed a deadline. A revocation list that runs out of date
-refuses new connections; it ends existing sessions at the next change of trust.
+ends the sessions whose chain has expired and those that have passed a deadline. A revocation list that runs out refuses new
+connections at once; open sessions end after a grace, in which the operator can install the next list.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import itertools
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from sealbus.security import PeerVerifier, build_server_context, wants_renewal
@@ -61,6 +61,8 @@ class ServiceLimits:
     listener: ListenerOptions = field(default_factory=ListenerOptions)
     sessions_per_identity: int = 32
     """An identity is one leaf certificate, by its fingerprint."""
+    list_grace_s: float = 3600.0
+    """How long open sessions go on after a revocation list above them ran out."""
     sweep_s: float = 1.0
     """Seconds between two checks of deadlines and expired certificates."""
 
@@ -103,6 +105,8 @@ class Service(ListenerEvents):
         self._per_certificate: dict[str, int] = {}
         self._listener: Listener | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._list_grace = timedelta(seconds=self._limits.list_grace_s)
+        self._recheck_at: datetime | None = None
 
     # -- life
 
@@ -116,6 +120,8 @@ class Service(ListenerEvents):
             events=self,
         )
         self.endpoint = self._listener.endpoint
+        if self._security is not None:
+            self._use(self._security)
         self._sweep()
 
     @property
@@ -238,9 +244,13 @@ class Service(ListenerEvents):
         self._security = security
         if self._listener is not None:
             self._listener.tls = security.context
+        self._recheck_at = security.trust.recheck_at(datetime.now(UTC), self._list_grace)
 
     def _end_expired(self) -> None:
         now = datetime.now(UTC)
+        if self._recheck_at is not None and now > self._recheck_at and self._security is not None:
+            self._recheck_at = self._security.trust.recheck_at(now, self._list_grace)
+            self._end_unentitled()
         for session in list(self.sessions):
             if session.rulings is not None and session.peer is not None and session.peer.not_after < now:
                 self._end(session, "its certificate has expired")
@@ -255,7 +265,7 @@ class Service(ListenerEvents):
             if peer is None or session.rulings is None:
                 continue  # a plain session has no identity to lose; a session without rulings is ending already
             if peer.chain not in judged:
-                judged[peer.chain] = self._security.trust.objection(peer, now)
+                judged[peer.chain] = self._security.trust.objection(peer, now, self._list_grace)
             if (objection := judged[peer.chain]) is not None:
                 self._end(session, objection)
 

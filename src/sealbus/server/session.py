@@ -17,12 +17,14 @@ it.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from sealbus.protocol import UNIT_AT, ExceptionCode, MbapStream, exception_adu
+from sealbus.security import explain_tls_error
 from sealbus.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
@@ -190,7 +192,7 @@ class Session(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self.stop_accepting()
-        self.end_reason = self.end_reason or (f"lost: {exc}" if exc else "closed by the client")
+        self.end_reason = self.end_reason or _end_reason(exc)
         self._accepted.release()
         self._owner.backend.abandon(self)
         self._owner.session_closed(self)
@@ -348,3 +350,9 @@ class Session(asyncio.BufferedProtocol):
         if self._partial_since is not None:
             self._partial_since = self._loop.time()
         self.transport.resume_reading()
+
+
+def _end_reason(error: Exception | None) -> str:
+    if error is None:
+        return "closed by the client"
+    return explain_tls_error(error) if isinstance(error, ssl.SSLError) else f"lost: {error}"

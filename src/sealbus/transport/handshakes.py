@@ -11,9 +11,10 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, cast
 
+from sealbus.endpoints import address_group
 from sealbus.security import alerts_to, explain_tls_error
 from sealbus.transport.dialling import CLOSE_NOTIFY_S
-from sealbus.transport.pending import PendingTable, address_group
+from sealbus.transport.pending import PendingTable
 
 if TYPE_CHECKING:
     import socket

@@ -10,10 +10,9 @@ An IPv6 subscriber owns a whole network, so a /64 counts as one address.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Generic, TypeVar
 
-__all__ = ["PendingTable", "address_group"]
+__all__ = ["PendingTable"]
 
 _C = TypeVar("_C")
 
@@ -63,11 +62,3 @@ class PendingTable(Generic[_C]):
         self._all.clear()
         self._by_group.clear()
         return taken
-
-
-def address_group(host: str) -> str:
-    """What counts as one address: the IPv4 address itself, the /64 of an IPv6 address."""
-    if ":" not in host:
-        return host
-    address = ipaddress.IPv6Address(host.partition("%")[0])
-    return str(ipaddress.IPv6Address(int(address) >> 64 << 64)) + "/64"

@@ -52,7 +52,9 @@ def collector_store(home: Path) -> Iterator[CollectorStore]:
     from sealbus.web.config.folder_lock import locked_folder
 
     with locked_folder(home, "collector.lock", refusal="a collector runs in this state folder already"):
-        yield CollectorStore()
+        store = CollectorStore()
+        store.release_leases_of_dead()
+        yield store
 
 
 def import_site(file: Path, *, dry_run: bool = False) -> Iterator[str]:

@@ -110,7 +110,7 @@ def test_a_calculated_tag_with_an_interval_is_evaluated_when_due_and_not_before(
     [
         (calculated(10, "a +"), "column 4"),
         (calculated(10, "a + c"), "there is no input"),
-        (calculated(10, "a", inputs={"a": 99}), "no tag 99"),
+        (calculated(10, "a", inputs={"a": 99}), "inputs.a: its tag is not collected"),
         (calculated(10, "1"), "never changes"),
         (calculated(10, "a", interval_s=0.001), "interval_s"),
         (calculated(10, "a", dead_band=-1.0), "dead_band"),

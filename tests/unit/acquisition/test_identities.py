@@ -6,12 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
 from sealbus.acquisition.identities import IdentityFolder
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -99,3 +102,86 @@ def test_a_name_cannot_be_a_path(tmp_path: Path, name: str) -> None:
 def test_the_error_for_a_missing_identity_names_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nobody"):
         IdentityFolder(tmp_path).credentials("nobody")
+
+
+def save_list(folder: Path, crl: x509.CertificateRevocationList, *, second: int) -> None:
+    (folder / "crl.pem").write_bytes(crl.public_bytes(Encoding.PEM))
+    os.utime(folder / "crl.pem", (second, second))
+
+
+def test_an_older_revocation_list_is_named_and_the_newest_stays_in_force(tmp_path: Path, root: pki.Credential) -> None:
+    stolen = pki.make_leaf(root)
+    folder = tmp_path / "plant"
+    save(folder, root)
+    save_list(folder, pki.make_crl(root, [stolen], number=2), second=1)
+    identities = IdentityFolder(tmp_path)
+    before = identities.credentials("plant")
+    save_list(folder, pki.make_crl(root, number=1), second=2)
+    assert identities.changed() == set()
+    assert identities.credentials("plant") is before
+    assert "crl.pem: the revocation list of CN=Test root is older than one used here before" in identities.problem(
+        "plant"
+    )
+    with pytest.raises(ConfigError, match="is older"):
+        IdentityFolder(tmp_path).credentials("plant")  # after a restart
+    save_list(folder, pki.make_crl(root, [stolen], number=3), second=3)
+    assert identities.changed() == {"plant"}
+    assert IdentityFolder(tmp_path).credentials("plant").trust.revocation.lists
+
+
+def test_a_revocation_list_that_is_missing_after_it_was_used_does_not_switch_revocation_off(
+    tmp_path: Path, root: pki.Credential
+) -> None:
+    folder = tmp_path / "plant"
+    save(folder, root)
+    save_list(folder, pki.make_crl(root), second=1)
+    identities = IdentityFolder(tmp_path)
+    before = identities.credentials("plant")
+    (folder / "crl.pem").unlink()
+    assert identities.changed() == set()
+    assert identities.credentials("plant") is before
+    assert "crl.pem: is missing, and was used before" in identities.problem("plant")
+    with pytest.raises(ConfigError, match=f"delete {folder}/crl-seen.json too"):
+        IdentityFolder(tmp_path).credentials("plant")
+    (folder / "crl-seen.json").unlink()
+    assert not IdentityFolder(tmp_path).credentials("plant").trust.revocation.lists
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        lambda root: pki.make_crl(root, last_update=pki.NOW, extra=[(x509.DeltaCRLIndicator(1), True)]),
+        lambda root: pki.make_crl(root, last_update=pki.TOMORROW),
+        lambda root: pki.make_crl(root, last_update=pki.YESTERDAY, next_update=pki.NOW),
+        lambda root: pki.make_crl(pki.make_root("Another root")),
+    ],
+    ids=["a delta list", "a list of tomorrow", "a list that ran out", "a list of another authority"],
+)
+def test_a_revocation_list_that_would_refuse_every_device_is_not_loaded(
+    tmp_path: Path, root: pki.Credential, useless: Callable[[pki.Credential], x509.CertificateRevocationList]
+) -> None:
+    folder = tmp_path / "plant"
+    save(folder, root)
+    save_list(folder, pki.make_crl(root), second=1)
+    identities = IdentityFolder(tmp_path)
+    before = identities.credentials("plant")
+    save_list(folder, useless(root), second=2)
+    assert identities.changed() == set()
+    assert identities.credentials("plant") is before
+    assert "crl.pem" in identities.problem("plant")
+
+
+def test_a_new_list_is_in_force_also_where_that_cannot_be_written_down(tmp_path: Path, root: pki.Credential) -> None:
+    folder = tmp_path / "plant"
+    save(folder, root)
+    save_list(folder, pki.make_crl(root), second=1)
+    identities = IdentityFolder(tmp_path)
+    identities.credentials("plant")
+    (folder / "crl-seen.json").unlink()
+    (folder / "crl-seen.json").mkdir()  # a name that no file can take
+    save_list(folder, pki.make_crl(root, last_update=pki.NOW), second=2)
+    assert identities.changed() == {"plant"}
+    assert "which revocation lists were seen cannot be written" in identities.problem("plant")
+    (folder / "crl-seen.json").rmdir()
+    assert identities.changed() == set()
+    assert identities.problem("plant") == ""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sealbus.bus import Bus, Subscription
 
 __all__ = [
+    "KEY",
     "PATIENCE_S",
     "Engine",
     "LocalEngine",
@@ -38,14 +39,18 @@ __all__ = [
 ]
 
 PATIENCE_S = 30.0
+KEY = bytes(range(32))
+"""The bus key of the site of these tests."""
 _MEETINGS = itertools.count(1)
 
 _HUB = """
 import asyncio, pathlib, sys
 from sealbus.bus import open_bus
 
+KEY = bytes(range(32))
+
 async def main():
-    async with open_bus("local:", folder=pathlib.Path(sys.argv[1]), is_hub=True):
+    async with open_bus("local:", folder=pathlib.Path(sys.argv[1]), key=KEY, is_hub=True):
         print("ready", flush=True)
         await asyncio.Event().wait()
 
@@ -62,11 +67,11 @@ class Engine(Protocol):
     def kill(self) -> None:
         """Kill it with SIGKILL."""
 
-    def open(self) -> AbstractAsyncContextManager[Bus]:
-        """A process on this bus; it may not be connected yet."""
+    def open(self, key: bytes = KEY) -> AbstractAsyncContextManager[Bus]:
+        """A process on this bus; it may not be connected yet. Another `key` is another site."""
 
-    def send_garbage(self, topic: str, data: bytes) -> None:
-        """Send bytes in place of a message on the topic."""
+    def send_raw(self, topic: str, data: bytes) -> None:
+        """Send these bytes on the topic, as a stranger could who may write to the bus."""
 
 
 def start_process(program: str, *words: object) -> subprocess.Popen[bytes]:
@@ -101,10 +106,10 @@ class LocalEngine:
             end_process(self.hub)
             self.hub = None
 
-    def open(self) -> AbstractAsyncContextManager[Bus]:
-        return open_bus("local:", folder=self.folder)
+    def open(self, key: bytes = KEY) -> AbstractAsyncContextManager[Bus]:
+        return open_bus("local:", folder=self.folder, key=key)
 
-    def send_garbage(self, topic: str, data: bytes) -> None:
+    def send_raw(self, topic: str, data: bytes) -> None:
         with zmq.Context() as context, context.socket(zmq.XPUB) as publisher:
             publisher.connect(f"ipc://{self.folder}/publish.ipc")
             assert publisher.poll(int(PATIENCE_S * 1000)), "there is no subscriber"
@@ -123,11 +128,11 @@ class RedisEngine:
     def kill(self) -> None:
         self.server.kill()
 
-    def open(self) -> AbstractAsyncContextManager[Bus]:
+    def open(self, key: bytes = KEY) -> AbstractAsyncContextManager[Bus]:
         url = f"redis://:{quote(self.server.password)}@127.0.0.1:{self.server.port}"
-        return open_bus(url, folder=self.server.folder)
+        return open_bus(url, folder=self.server.folder, key=key)
 
-    def send_garbage(self, topic: str, data: bytes) -> None:
+    def send_raw(self, topic: str, data: bytes) -> None:
         with Redis(port=self.server.port, password=self.server.password) as client:
             client.publish(f"sealbus:topic:{topic}", data)
 

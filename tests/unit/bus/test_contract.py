@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sealbus.bus import PAYLOAD_LIMIT_BYTES, REPLY_LIMIT_BYTES, RequestRefused
+from sealbus.bus.frame_seal import FrameSeal
+from sealbus.bus.message import encode_published
+from sealbus.bus.sealed_connection import wall_ms
 from sealbus.errors import LocalError, ResponseTimeout, Unreachable
-from unit.bus.engines import PATIENCE_S, Engine, ask, connected, meet, until
+from unit.bus.engines import KEY, PATIENCE_S, Engine, ask, connected, meet, until
 
 if TYPE_CHECKING:
     from sealbus.bus import Bus, Subscription
@@ -293,7 +296,67 @@ async def test_a_process_may_start_before_the_bus(engine: Engine) -> None:
         assert publisher.state().reconnects == 0
 
 
-_GARBAGE = (b"", b"SB", b"SB\x01" + bytes(15), b"\xff" * 40, b"SB\x03" + bytes(40))
+_FORGED = (b"", b"SB", encode_published(7, 1, b"forged"), b"\xff" * 40, FrameSeal(bytes(32)).seal("live", b"SB", 0))
+_SEAL = FrameSeal(KEY)
+
+
+async def test_a_message_that_no_process_of_the_site_has_sent_is_refused_and_counted(engine: Engine) -> None:
+    async with AsyncExitStack() as stack:
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
+        subscription = listener.subscribe("live", depth=10)
+        await meet(publisher, subscription, "live")
+        assert (listener.state().refused, listener.state().refusal) == (0, "")
+        for number, forged in enumerate(_FORGED, start=1):
+            await asyncio.to_thread(engine.send_raw, "live", forged)
+            await until(lambda expected=number: listener.state().refused == expected)  # type: ignore[misc]
+            publisher.publish("live", b"still here")
+            assert await _read(subscription, 1) == [b"still here"]
+        assert "another SEALBUS_SECRET_KEY" in listener.state().refusal
+
+
+async def test_a_message_of_the_site_is_refused_again_later_and_on_another_topic(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncExitStack() as stack:
+        publisher, listener = await _open(stack, engine), await _open(stack, engine)
+        subscription = listener.subscribe("live", "plan", depth=10)
+        await meet(publisher, subscription, "live")
+        recorded: list[bytes] = []
+        send = publisher._connection._engine.publish
+
+        def publish(topic: str, frame: bytes) -> bool:
+            recorded.append(frame)
+            return send(topic, frame)
+
+        monkeypatch.setattr(publisher._connection._engine, "publish", publish)
+        publisher.publish("live", b"once")
+        assert await _read(subscription, 1) == [b"once"]
+        old = _SEAL.seal("live", encode_published(99, 1, b"old"), wall_ms() - 61_000)
+        for number, (topic, frame) in enumerate((("live", recorded[0]), ("plan", recorded[0]), ("live", old)), start=1):
+            await asyncio.to_thread(engine.send_raw, topic, frame)
+            await until(lambda expected=number: listener.state().refused == expected)  # type: ignore[misc]
+        publisher.publish("live", b"next")
+        assert await _read(subscription, 1) == [b"next"]
+        assert subscription.lost == 0
+
+
+async def test_processes_of_two_sites_on_one_bus_do_not_understand_each_other(engine: Engine) -> None:
+    async def answer(request: bytes) -> bytes:
+        return request
+
+    async with AsyncExitStack() as stack:
+        ours, theirs = await _open(stack, engine), await stack.enter_async_context(engine.open(bytes(32)))
+        assert await connected(theirs)
+        subscription = ours.subscribe("live", depth=10)
+        await meet(ours, subscription, "live")
+        ours.serve("snapshot", answer)
+        assert await ask(ours, "snapshot", b"ours") == b"ours"
+        theirs.publish("live", b"theirs")
+        await until(lambda: ours.state().refused == 1)
+        with pytest.raises(ResponseTimeout):
+            await theirs.request("snapshot", b"theirs", timeout_s=0.2)
+        await until(lambda: ours.state().refused == 2)
+        assert len(subscription) == 0
 
 
 async def test_malformed_frames_are_dropped_and_counted(engine: Engine) -> None:
@@ -301,8 +364,9 @@ async def test_malformed_frames_are_dropped_and_counted(engine: Engine) -> None:
         publisher, listener = await _open(stack, engine), await _open(stack, engine)
         subscription = listener.subscribe("live", depth=10)
         await meet(publisher, subscription, "live")
-        for number, garbage in enumerate(_GARBAGE, start=1):
-            await asyncio.to_thread(engine.send_garbage, "live", garbage)
+        for number, garbage in enumerate((b"", b"SB", b"SB\x01" + bytes(15), b"SB\x03" + bytes(40)), start=1):
+            sealed = _SEAL.seal("live", garbage, wall_ms())
+            await asyncio.to_thread(engine.send_raw, "live", sealed)
             await until(lambda expected=number: listener.state().malformed == expected)  # type: ignore[misc]
             publisher.publish("live", b"still here")
             assert await _read(subscription, 1) == [b"still here"]

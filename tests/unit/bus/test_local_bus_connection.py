@@ -15,7 +15,7 @@ import zmq
 
 from sealbus.bus import open_bus
 from sealbus.errors import ConfigError
-from unit.bus.engines import PATIENCE_S, LocalEngine, ask, connected, end_process, meet, start_process, until
+from unit.bus.engines import KEY, PATIENCE_S, LocalEngine, ask, connected, end_process, meet, start_process, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,10 @@ _LISTENER = """
 import asyncio, pathlib, sys
 from sealbus.bus import open_bus
 
+KEY = bytes(range(32))
+
 async def main():
-    async with open_bus("local:", folder=pathlib.Path(sys.argv[1])) as bus:
+    async with open_bus("local:", folder=pathlib.Path(sys.argv[1]), key=KEY) as bus:
         while not bus.state().connected:
             await asyncio.sleep(0.01)
         async def lost(question):
@@ -49,7 +51,7 @@ def hub(tmp_path: Path) -> Iterator[LocalEngine]:
 
 async def _refused(folder: Path) -> str:
     with pytest.raises(ConfigError) as refused:
-        async with open_bus("local:", folder=folder):
+        async with open_bus("local:", folder=folder, key=KEY):
             pass
     return str(refused.value)
 
@@ -61,7 +63,7 @@ def _mode(path: Path) -> int:
 async def test_folder_and_sockets_are_private_to_our_user(tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
-        async with open_bus("local:", folder=tmp_path / "deep" / "bus", is_hub=True):
+        async with open_bus("local:", folder=tmp_path / "deep" / "bus", key=KEY, is_hub=True):
             assert _mode(tmp_path / "deep" / "bus") == 0o700
             sockets = {path.name: _mode(path) for path in (tmp_path / "deep" / "bus").iterdir()}
     finally:
@@ -79,7 +81,7 @@ async def test_a_folder_that_other_users_can_enter_is_refused_and_left_unchanged
     assert "chmod 700" in await _refused(folder)
     assert _mode(folder) == mode
     folder.chmod(0o700)
-    async with open_bus("local:", folder=folder):
+    async with open_bus("local:", folder=folder, key=KEY):
         pass
 
 
@@ -119,9 +121,9 @@ async def test_a_path_too_long_for_sockets_gets_a_short_folder_that_all_processe
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
     async with (
-        open_bus("local:", folder=_long(tmp_path), is_hub=True),
-        open_bus("local:", folder=_long(tmp_path)) as one,
-        open_bus("local:", folder=_long(tmp_path / "other")) as other,
+        open_bus("local:", folder=_long(tmp_path), key=KEY, is_hub=True),
+        open_bus("local:", folder=_long(tmp_path), key=KEY) as one,
+        open_bus("local:", folder=_long(tmp_path / "other"), key=KEY) as other,
     ):
         assert await connected(one)
         assert not await connected(other, 0.1)
@@ -133,7 +135,7 @@ async def test_a_short_folder_that_another_user_created_is_refused(
     tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
-    async with open_bus("local:", folder=_long(tmp_path)):
+    async with open_bus("local:", folder=_long(tmp_path), key=KEY):
         pass
     (expected,) = short.iterdir()
     expected.rmdir()
@@ -164,7 +166,7 @@ async def test_a_second_hub_is_refused_and_the_first_continues(hub: LocalEngine)
         subscription = listener.subscribe("live", depth=10)
         await meet(publisher, subscription, "live")
         with pytest.raises(ConfigError, match="hub of this bus already"):
-            async with open_bus("local:", folder=hub.folder, is_hub=True):
+            async with open_bus("local:", folder=hub.folder, key=KEY, is_hub=True):
                 pass
         await meet(publisher, subscription, "live")
         assert publisher.state().reconnects == 0

@@ -12,7 +12,7 @@ from pki import make_leaf, make_root, save_trust
 from redis_server import RedisServer
 from sealbus.bus import open_bus
 from sealbus.errors import ConfigError
-from unit.bus.engines import PATIENCE_S, connected, meet, until
+from unit.bus.engines import KEY, PATIENCE_S, connected, meet, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -26,7 +26,7 @@ _FAR = "127.1"
 
 async def _refused(url: str, folder: Path) -> str:
     with pytest.raises(ConfigError) as refused:
-        async with open_bus(url, folder=folder):
+        async with open_bus(url, folder=folder, key=KEY):
             pass
     return str(refused.value)
 
@@ -36,7 +36,7 @@ async def test_a_wrong_password_stops_the_start(tmp_path: Path) -> None:
         message = await _refused(f"redis://:wrong@127.0.0.1:{redis.port}", tmp_path)
         assert "refuses our login" in message
         assert "wrong" not in message
-        async with open_bus(redis.url, folder=tmp_path) as bus:
+        async with open_bus(redis.url, folder=tmp_path, key=KEY) as bus:
             assert bus.state().connected
 
 
@@ -45,13 +45,15 @@ async def test_a_remote_server_that_accepts_anyone_is_refused(tmp_path: Path) ->
     with RedisServer(tmp_path, lines=open_to_all) as redis:
         far = f"redis://sealbus:right@{_FAR}:{redis.port}?unsafe_plain_redis=1"
         assert "accepts anyone without a password" in await _refused(far, tmp_path)
-        async with open_bus(f"redis://sealbus:right@127.0.0.1:{redis.port}", folder=tmp_path) as bus:
+        async with open_bus(f"redis://sealbus:right@127.0.0.1:{redis.port}", folder=tmp_path, key=KEY) as bus:
             assert bus.state().connected  # on loopback this is accepted
 
 
 async def test_a_remote_server_that_demands_a_password_is_used(tmp_path: Path) -> None:
     with RedisServer(tmp_path, password="right") as redis:
-        async with open_bus(f"redis://:right@{_FAR}:{redis.port}?unsafe_plain_redis=1", folder=tmp_path) as bus:
+        async with open_bus(
+            f"redis://:right@{_FAR}:{redis.port}?unsafe_plain_redis=1", folder=tmp_path, key=KEY
+        ) as bus:
             assert bus.state().connected
 
 
@@ -59,7 +61,7 @@ async def test_a_server_that_later_accepts_anyone_is_no_longer_used(tmp_path: Pa
     redis = RedisServer(tmp_path, lines=("user default off", "user sealbus on >right ~* &* +@all"))
     with redis:
         url = f"redis://sealbus:right@{_FAR}:{redis.port}?unsafe_plain_redis=1"
-        async with open_bus(url, folder=tmp_path) as bus:
+        async with open_bus(url, folder=tmp_path, key=KEY) as bus:
             assert bus.state().connected
             redis.kill()
             redis.lines = ("user default on nopass ~* &* +@all", "user sealbus on >right ~* &* +@all")
@@ -72,10 +74,10 @@ async def test_a_user_with_only_these_rights_can_use_the_bus(tmp_path: Path) -> 
     rights = "resetchannels &sealbus:* +publish +subscribe +unsubscribe +ping"
     lines = ("user default off", f"user sealbus on >right {rights}", "user deaf on >right resetchannels +ping")
     with RedisServer(tmp_path, lines=lines) as redis:
-        async with open_bus(f"redis://sealbus:right@127.0.0.1:{redis.port}", folder=tmp_path) as bus:
+        async with open_bus(f"redis://sealbus:right@127.0.0.1:{redis.port}", folder=tmp_path, key=KEY) as bus:
             subscription = bus.subscribe("live", depth=10)
             await meet(bus, subscription, "live")
-        async with open_bus(f"redis://deaf:right@127.0.0.1:{redis.port}", folder=tmp_path) as bus:
+        async with open_bus(f"redis://deaf:right@127.0.0.1:{redis.port}", folder=tmp_path, key=KEY) as bus:
             assert not bus.state().connected
             assert "permission" in bus.state().problem.lower()
 
@@ -85,18 +87,18 @@ async def test_tls_connects_only_to_a_trusted_server(tmp_path: Path) -> None:
     certificate, key = make_leaf(root, hosts=["127.0.0.1"]).save(tmp_path, "redis")
     trust, wrong = save_trust(tmp_path / "ca.pem", root), save_trust(tmp_path / "wrong.pem", stranger)
     with RedisServer(tmp_path / "redis", password="right", certificate=certificate, key=key) as redis:
-        async with open_bus(f"{redis.url}?trust={trust}", folder=tmp_path) as bus:
+        async with open_bus(f"{redis.url}?trust={trust}", folder=tmp_path, key=KEY) as bus:
             subscription = bus.subscribe("live", depth=10)
             await meet(bus, subscription, "live")
         for url in (f"{redis.url}?trust={wrong}", redis.url, f"{redis.url}?trust={trust}".replace("127.0.0.1", _FAR)):
-            async with open_bus(url, folder=tmp_path) as bus:  # the last: the certificate is for another name
+            async with open_bus(url, folder=tmp_path, key=KEY) as bus:  # the last: the certificate is for another name
                 assert not bus.state().connected
                 assert "certificate" in bus.state().problem.lower()
 
 
 async def test_an_unreadable_trust_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate")
-    async with open_bus(f"rediss://:right@127.0.0.1:1?trust={tmp_path / 'ca.pem'}", folder=tmp_path) as bus:
+    async with open_bus(f"rediss://:right@127.0.0.1:1?trust={tmp_path / 'ca.pem'}", folder=tmp_path, key=KEY) as bus:
         assert not bus.state().connected
         assert bus.state().problem
 
@@ -141,7 +143,7 @@ async def test_a_server_that_is_not_redis_is_reported(tmp_path: Path, garbage: b
         writer.write(garbage)
         writer.close()
 
-    async with _server(talk) as url, open_bus(url, folder=tmp_path) as bus:
+    async with _server(talk) as url, open_bus(url, folder=tmp_path, key=KEY) as bus:
         assert not bus.state().connected
         assert bus.state().problem
         bus.publish("live", b"x")
@@ -158,7 +160,7 @@ async def test_malformed_replies_end_the_session_and_the_next_one_continues(tmp_
             writer.write(b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%b\r\n:1\r\n" % (len(channel), channel))
             writer.write(b"*2\r\n:1\r\n:2\r\n*3\r\n$7\r\nmessage\r\n$3\r\nabc\r\n$1\r\nx\r\n*x\r\n")
 
-    async with _server(talk) as url, open_bus(url, folder=tmp_path) as bus:
+    async with _server(talk) as url, open_bus(url, folder=tmp_path, key=KEY) as bus:
         await until(lambda: bus.state().reconnects >= 2)
         assert bus.state().malformed >= 4
 
@@ -169,6 +171,6 @@ async def test_a_silent_server_delays_the_start_only_briefly(tmp_path: Path) -> 
         yield
         await reader.read()
 
-    async with _server(say_nothing) as url, asyncio.timeout(PATIENCE_S), open_bus(url, folder=tmp_path) as bus:
+    async with _server(say_nothing) as url, asyncio.timeout(PATIENCE_S), open_bus(url, folder=tmp_path, key=KEY) as bus:
         assert not bus.state().connected
         assert "does not answer" in bus.state().problem

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -81,8 +80,21 @@ async def test_the_holder_continues_while_the_database_is_down() -> None:
     keeping.cancel()
 
 
-def test_the_name_of_a_holder_is_stable_and_differs_by_id_and_folder() -> None:
-    names = {holder_name("main", Path("/a")), holder_name("main", Path("/b")), holder_name("north", Path("/a"))}
-    assert len(names) == 3
-    assert holder_name("main", Path("/a")) in names
-    assert {name.partition("@")[0] for name in names} == {"main", "north"}
+async def test_of_two_processes_on_machines_that_are_copies_one_collects() -> None:
+    store, lines = FakeStore(), list[str]()
+    one, copy = (lease(store, holder_name("main")) for _ in range(2))
+    assert await one.acquire(asyncio.Event(), RETRY_S, lines.append)
+    waiting = asyncio.create_task(copy.acquire(asyncio.Event(), RETRY_S, lines.append))
+    await asyncio.sleep(10 * RETRY_S)
+    assert not waiting.done()
+    await copy.release()
+    assert store.leases == {"collector/main": one.holder}, "the stop of the copy leaves the lease of the other"
+    await one.release()
+    assert await waiting
+
+
+def test_the_name_of_a_holder_begins_with_the_id_and_is_new_for_each_process() -> None:
+    names = {holder_name("main") for _ in range(100)}
+    assert len(names) == 100
+    assert {name.partition("@")[0] for name in names} == {"main"}
+    assert max(map(len, names)) <= 100, "as the database stores it"

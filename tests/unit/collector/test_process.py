@@ -9,6 +9,7 @@ import pytest
 
 from sealbus.bus import decode_samples, open_bus
 from sealbus.collector import CollectorSettings, CollectorTiming, run_collector
+from sealbus.errors import ConfigError
 from sealbus.plant import CommandState, ConnectionPlan, Plan, SiteVersions, TestConnection
 from unit.collector.fake_site import FakeStore
 
@@ -22,24 +23,25 @@ FAST = CollectorTiming(
 PATIENCE_S = 20.0
 
 
-def settings(home: Path) -> CollectorSettings:
+def settings(home: Path, bus: str = "local:") -> CollectorSettings:
     return CollectorSettings(
         home=home,
         history=f"sqlite:///{home}/history.sqlite3",
         time_zone="UTC",
-        bus="local:",
+        bus=bus,
         bus_folder=home / "bus",
+        bus_key=bytes(32),
         timing=FAST,
     )
 
 
 class Process:
-    def __init__(self, home: Path, store: FakeStore | None = None) -> None:
+    def __init__(self, home: Path, store: FakeStore | None = None, bus: str = "local:") -> None:
         self.store = store or FakeStore()
         self.stopped = asyncio.Event()
         self.lines: list[str] = []
         self.task = asyncio.create_task(
-            run_collector(self.store, settings(home), stopped=self.stopped, report=self.lines.append)
+            run_collector(self.store, settings(home, bus), stopped=self.stopped, report=self.lines.append)
         )
 
     async def until(self, call: str, times: int = 1) -> None:
@@ -98,7 +100,7 @@ async def test_a_process_that_loses_its_lease_stops_polling_and_waits_for_it(tmp
     async with asyncio.timeout(PATIENCE_S):
         while len(process.lines) < 2:
             await asyncio.sleep(0.005)
-    assert "release" not in process.store.calls, "the lease is another's"
+    assert process.store.leases == {"collector/main": "main@other"}, "it releases no lease of another"
     assert process.lines[1] == "waiting until this is the collector of the site: main@other holds the lease"
     process.store.leases["collector/main"] = mine
     await process.until("hints on", 2)
@@ -109,7 +111,10 @@ async def test_a_process_that_loses_its_lease_stops_polling_and_waits_for_it(tmp
 async def test_keepalives_are_on_the_bus_while_it_runs(tmp_path: Path) -> None:
     process = Process(tmp_path)
     await process.until("hints on")
-    async with open_bus("local:", folder=tmp_path / "bus") as bus, bus.subscribe("live/main", depth=10) as messages:
+    async with (
+        open_bus("local:", folder=tmp_path / "bus", key=bytes(32)) as bus,
+        bus.subscribe("live/main", depth=10) as messages,
+    ):
         async with asyncio.timeout(PATIENCE_S):
             message = await anext(aiter(messages))
         assert decode_samples(message.payload) == []
@@ -129,4 +134,20 @@ async def test_a_task_that_fails_ends_the_process_with_its_error(tmp_path: Path)
     process = Process(tmp_path, FailingStore())
     with pytest.raises(RuntimeError, match="no such thing"):
         await process.task
-    assert process.store.calls[-1] == "hints off"
+    assert process.store.calls[-2:] == ["hints off", "release"]
+
+
+async def test_a_bus_that_cannot_be_opened_ends_the_process_and_leaves_no_lease(tmp_path: Path) -> None:
+    process = Process(tmp_path, bus="redis://redis.example")
+    with pytest.raises(ConfigError, match="unencrypted"):
+        await process.task
+    assert process.store.leases == {}
+
+
+async def test_the_line_of_the_start_has_no_password(tmp_path: Path) -> None:
+    process = Process(tmp_path, bus="redis://sealbus:secret@127.0.0.1:1/0")
+    await process.until("claim")
+    process.stopped.set()
+    await process.task
+    assert process.lines == ["listening on redis://127.0.0.1:1/0"]
+    assert "secret" not in repr(settings(tmp_path, "redis://sealbus:secret@127.0.0.1:1/0"))

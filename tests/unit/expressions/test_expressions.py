@@ -169,6 +169,22 @@ def test_the_most_expensive_expressions_are_evaluated_with_little_work() -> None
         assert calls_in(evaluate) < 5_000
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["+".join("a" * 149), "+".join(["(" * 30 + "a" + ")" * 30] * 16), "+".join(["max(a,b)"] * 60)],
+    ids=["terms", "parentheses", "calls"],
+)
+def test_the_longest_expressions_are_parsed_in_a_few_calls_for_each_token(text: str) -> None:
+    assert calls_in(lambda: parse_expression(text, INPUTS)) < 13 * len(text)
+
+
+def test_a_not_stands_before_comparisons_and_within_and_and_or_only() -> None:
+    assert parse_expression("not a == 3 or not not on", INPUTS).evaluate(INPUTS) is True
+    for text in ("1 + not on", "1 == not on", "- not on", "2 ** not on"):
+        with pytest.raises(ExpressionError, match='"not" is where a value is expected'):
+            parse_expression(text, INPUTS)
+
+
 _WORDS = [
     "**",
     "//",

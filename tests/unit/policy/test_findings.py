@@ -140,6 +140,25 @@ def test_only_different_limits_on_the_same_registers_are_found(one: str, two: st
     assert kinds(rule(one) + rule(two, units="2")) == []
 
 
+def test_rules_that_all_overlap_are_reported_up_to_a_bound() -> None:
+    text = "".join(rule(f'write = ["holding:0-9"]\nmax = {number}') for number in range(100))
+    overlaps = [each for each in found(f'[[role]]\nname = "Operator"\n{text}') if each[0] is FindingKind.LIMITS_OVERLAP]
+    assert len(overlaps) == 201
+    assert overlaps[-1] == (
+        FindingKind.LIMITS_OVERLAP,
+        1,
+        'more than 200 pairs of rules of role "Operator" limit the same registers differently',
+    )
+
+
+def test_a_policy_of_many_rules_is_examined_as_one_of_few() -> None:
+    """One rule per meter, as a program writes them: comparing each with each takes minutes."""
+    rules = [rule(f'write = ["holding:{10 * number}-{10 * number + 9}"]\nmax = {number % 7}') for number in range(4000)]
+    assert kinds("".join(rules)) == []
+    rules[3999] = rule('write = ["holding:5"]\nmax = 0')
+    assert kinds("".join(rules)) == UNREACHABLE
+
+
 def test_roles_without_certificate_and_certificates_without_role_are_found() -> None:
     text = f'[[role]]\nname = "Operator"\n{READ}[[role]]\nname = "Viewer"\n{READ}'
     assert found(text, ["Operator", "Viewer"]) == []

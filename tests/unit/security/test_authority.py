@@ -348,6 +348,23 @@ def test_the_status_reports_a_missing_or_outdated_list(tmp_path: Path) -> None:
     assert "cannot be used" in authority.status().problems[0]
 
 
+def test_a_list_made_after_the_clock_was_set_back_is_not_older_than_the_one_before(authority: Authority) -> None:
+    def begin() -> datetime:
+        return x509.load_pem_x509_crl(authority.folder.revocation_list.read_bytes()).last_update_utc
+
+    first, now = begin(), datetime.now(UTC)
+    authority.clock = lambda: now - timedelta(minutes=4)
+    authority.renew_revocation_list()
+    assert begin() == first
+    authority.clock = lambda: now + DAY
+    authority.renew_revocation_list()
+    ahead = begin()
+    assert ahead > first
+    authority.clock = lambda: now  # a clock that was far ahead: its list is not in force anywhere yet
+    authority.renew_revocation_list()
+    assert begin() < ahead
+
+
 def test_the_days_left_are_counted(authority: Authority) -> None:
     authority.issue("op", days=10)
     (one,) = authority.list()

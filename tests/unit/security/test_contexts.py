@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed448
 
 from pki import (
     CLIENT,
@@ -19,7 +20,9 @@ from pki import (
     TOMORROW,
     YESTERDAY,
     Credential,
+    PrivateKey,
     careless_client,
+    dsa_key,
     handshake,
     make_crl,
     make_leaf,
@@ -265,6 +268,13 @@ def test_an_unsafe_suite_without_an_rsa_certificate_is_an_error(tmp_path: Path, 
     assert caught.value.key == switch
 
 
+def test_compression_is_off_in_every_context(tmp_path: Path) -> None:
+    """Where OpenSSL was built without compression, this is the only sign of it."""
+    assert ssl.OP_NO_COMPRESSION
+    for context in (_server(tmp_path), _client(tmp_path)):
+        assert context.options & ssl.OP_NO_COMPRESSION
+
+
 @both_versions
 def test_the_whole_chain_is_sent_up_to_the_root_even_if_the_file_leaves_it_out(
     tmp_path: Path, version: ssl.TLSVersion
@@ -312,6 +322,28 @@ def test_a_client_refuses_a_server_of_another_authority(tmp_path: Path, version:
     with pytest.raises(ssl.SSLError) as caught:
         handshake(_server(tmp_path, foreign), _only(_client(tmp_path), version), host="plc.example")
     assert "its authority is unknown" in explain_tls_error(caught.value)
+
+
+WEAK_AUTHORITIES: dict[str, tuple[PrivateKey, str]] = {
+    "DSA": (dsa_key(), "its key is DSA; accepted are RSA from 2048 bits"),
+    "Ed448": (ed448.Ed448PrivateKey.generate(), "its key is Ed448; accepted are RSA from 2048 bits"),
+    "RSA 1024": (rsa_key(1024), "its RSA key has 1024 bits, fewer than 2048"),
+}
+
+
+@both_versions
+@pytest.mark.parametrize("kind", WEAK_AUTHORITIES)
+def test_a_client_refuses_a_server_below_an_authority_with_a_key_that_is_not_accepted(
+    tmp_path: Path, version: ssl.TLSVersion, kind: str
+) -> None:
+    lowest = TlsOptions(unsafe_null_encryption=True)  # OpenSSL then checks no key
+    key, reason = WEAK_AUTHORITIES[kind]
+    server = make_leaf(make_root("Weak issuer", issuer=ROOT, key=key), "plc", hosts=["plc.example"], key=rsa_key())
+    client = _only(build_client_context(_identity(tmp_path, OPERATOR), _trust(tmp_path), lowest), version)
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        handshake(_server(tmp_path, server, options=lowest), client, host="plc.example")
+    assert f"the certificate of CN=Weak issuer is refused: {reason}" in explain_tls_error(caught.value)
+    handshake(_server(tmp_path, RSA_SERVER_LEAF, options=lowest), client, host="plc.example")
 
 
 @both_versions

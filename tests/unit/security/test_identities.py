@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from pki import FAR_OFF, NOW, TOMORROW, YESTERDAY, Credential, make_leaf, make_root, rsa_key
+from pki import (
+    EDI_PARTY_NAME,
+    FAR_OFF,
+    NOW,
+    TOMORROW,
+    YESTERDAY,
+    Credential,
+    encode_key,
+    make_leaf,
+    make_root,
+    odd_names,
+    rsa_key,
+    save_trust,
+)
 from sealbus.errors import ConfigError
-from sealbus.security import Identity
+from sealbus.security import Identity, Trust, build_server_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +57,44 @@ def test_an_encrypted_key_opens_with_its_password(tmp_path: Path) -> None:
 
 def test_a_password_for_an_unencrypted_key_is_ignored(tmp_path: Path) -> None:
     assert Identity.load(*LEAF.save(tmp_path, "plc"), b"secret").subject == "CN=plc"
+
+
+def test_the_word_encrypted_outside_the_key_does_not_make_it_an_encrypted_one(tmp_path: Path) -> None:
+    """Such lines come from `openssl pkcs12`, with the name that someone gave to the key."""
+    certificate, key = LEAF.save(tmp_path, "plc")
+    lines = (
+        b"Bag Attributes\n    friendlyName: ENCRYPTED PLC, Proc-Type: 4,ENCRYPTED\nKey Attributes: <No Attributes>\n"
+    )
+    for text in (lines, b"Proc-Type: 4,ENCRYPTED\n"):
+        key.write_bytes(text + encode_key(LEAF.key))
+        identity = Identity.load(certificate, key)
+        assert identity.pairs[0].password is None
+        build_server_context(identity, Trust.load(save_trust(tmp_path / "ca.crt", ROOT)))
+
+
+@pytest.mark.parametrize(
+    "form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL], ids=["PKCS 8", "the older form"]
+)
+@pytest.mark.parametrize(
+    "attributes", [b"", b"Bag Attributes\n    friendlyName: plc\n"], ids=["alone", "with attributes"]
+)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"], ids=["lines of Unix", "lines of Windows"])
+def test_both_forms_of_an_encrypted_key_are_recognised(
+    tmp_path: Path, form: PrivateFormat, attributes: bytes, line_end: bytes
+) -> None:
+    certificate, key = LEAF.save(tmp_path, "plc")
+    pem = attributes + LEAF.key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"secret"))
+    key.write_bytes(pem.replace(b"\n", line_end))
+    assert "the key is encrypted and no passphrase was given" in str(_refusal(certificate, key))
+    assert Identity.load(certificate, key, b"secret").pairs[0].password == b"secret"
+
+
+def test_a_certificate_with_a_name_that_cannot_be_read_is_loaded_with_a_warning(tmp_path: Path) -> None:
+    odd = make_leaf(ROOT, "plc", extra=odd_names(EDI_PARTY_NAME))
+    (warning,) = Identity.load(*odd.save(tmp_path, "plc")).warnings
+    assert warning.startswith(
+        f"{tmp_path}/plc.crt: the certificate of CN=plc is odd: its subject alternative name (2.5.29.17)"
+    )
 
 
 def test_an_ecdsa_and_an_rsa_pair_can_be_combined(tmp_path: Path) -> None:

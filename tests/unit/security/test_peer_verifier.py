@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki import (
+    EDI_PARTY_NAME,
     FAR_OFF,
     NOW,
     TOMORROW,
+    X400_ADDRESS,
     Credential,
     careless_client,
     handshake,
     make_crl,
     make_leaf,
     make_root,
+    negative_serial,
+    odd_names,
     rsa_key,
     save_crl,
     save_trust,
@@ -255,8 +260,15 @@ def test_a_curve_below_p_256_is_refused(gate: Gate) -> None:
         gate.meet(gate.client(make_leaf(ROOT, key=key), ssl.TLSVersion.TLSv1_2))
     assert explain_tls_error(caught.value) == "the key of its certificate is on a curve that is not allowed here"
     below = make_leaf(make_root("Small issuer", issuer=ROOT, key=key))
-    with pytest.raises(PeerError, match="CN=Small issuer is too weak: its key is on a curve of 224 bits"):
+    with pytest.raises(PeerError, match="CN=Small issuer is refused: its key is on a curve of 224 bits"):
         gate.meet(gate.client(below, ssl.TLSVersion.TLSv1_2))
+
+
+@both_versions
+def test_a_signature_with_sha_224_is_refused(gate: Gate, version: ssl.TLSVersion) -> None:
+    with pytest.raises(PeerError, match="it is signed with SHA224"):
+        gate.meet(gate.client(make_leaf(ROOT, algorithm=hashes.SHA224()), version))
+    gate.meet(gate.client(make_leaf(ROOT, algorithm=hashes.SHA384()), version))
 
 
 @pytest.mark.needs("openssl")
@@ -288,8 +300,42 @@ def test_without_a_certificate_there_is_no_peer(gate: Gate) -> None:
         gate.verifier.peer(server, NOW)
 
 
-def test_an_extension_that_only_openssl_can_read_gives_the_null_role(gate: Gate) -> None:
+def test_an_extension_that_only_openssl_can_read_does_not_hide_the_role(gate: Gate) -> None:
     policies = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.32"), b"\x04\x01a")
     peer, _ = gate.meet(gate.client(make_leaf(ROOT, role="Operator", extra=[(policies, False)])))
-    assert (peer.role.value, peer.role.finding) == ("", RoleFinding.MALFORMED)
-    assert peer.role.detail.startswith("its extensions cannot be parsed")
+    assert (peer.role.value, peer.role.finding) == ("Operator", RoleFinding.PRESENT)
+    assert peer.role.detail.startswith("its certificate policies (2.5.29.32) cannot be read: ")
+
+
+@both_versions
+@pytest.mark.parametrize("names", [X400_ADDRESS, EDI_PARTY_NAME], ids=["x400Address", "ediPartyName"])
+def test_a_peer_with_a_name_that_only_openssl_can_read_keeps_its_role(
+    gate: Gate, names: bytes, version: ssl.TLSVersion
+) -> None:
+    peer, _ = gate.meet(gate.client(make_leaf(ROOT, role="Operator", extra=odd_names(names)), version))
+    assert (peer.role.value, peer.role.finding) == ("Operator", RoleFinding.PRESENT)
+    assert "its subject alternative name (2.5.29.17) cannot be read" in peer.role.detail
+
+
+def test_an_authority_with_such_a_name_is_refused_as_a_peer_all_the_same(gate: Gate) -> None:
+    authority = make_leaf(ROOT, role="Operator", authority=True, extra=odd_names(X400_ADDRESS))
+    with pytest.raises(PeerError, match="the certificate of an authority"):
+        gate.meet(gate.client(authority))
+
+
+def test_a_trust_file_may_have_an_authority_with_such_a_name(tmp_path: Path) -> None:
+    root = make_root("Old root", extra=odd_names(X400_ADDRESS))
+    gate = Gate(tmp_path, root, ROOT, lists=(make_crl(root), make_crl(ROOT)))
+    assert gate.meet(gate.client(make_leaf(root, role="Operator")))[0].role == PeerRole("Operator", RoleFinding.PRESENT)
+    gate = Gate(tmp_path, root, ROOT, lists=(make_crl(root, [OPERATOR]), make_crl(ROOT)))
+    with pytest.raises(ssl.SSLError, match="revoked"):
+        gate.meet(gate.client(make_leaf(root, serial=OPERATOR.certificate.serial_number)))
+
+
+@both_versions
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # cryptography means to refuse them one day
+def test_a_peer_with_a_negative_serial_number_is_admitted(gate: Gate, tmp_path: Path, version: ssl.TLSVersion) -> None:
+    server, _ = handshake(gate.context, gate.client(negative_serial(tmp_path, ROOT), version))
+    peer = gate.verifier.peer(server, NOW + timedelta(hours=1))  # it begins now
+    assert (peer.serial, peer.subject) == ("-05", "CN=peer")
+    assert peer.role == PeerRole("Operator", RoleFinding.PRESENT)

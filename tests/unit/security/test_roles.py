@@ -5,13 +5,20 @@ from __future__ import annotations
 import warnings
 
 import pytest
+from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki import make_leaf, make_root, utf8_string
+from pki import EDI_PARTY_NAME, X400_ADDRESS, make_leaf, make_root, odd_names, utf8_string
 from sealbus.security import LONGEST_ROLE_BYTES, PeerRole, RoleFinding, role_of
 
 ROOT = make_root()
+ODD_NAMES = {
+    "x400Address": X400_ADDRESS,
+    "ediPartyName": EDI_PARTY_NAME,
+    "an address of five bytes": b"\x87\x05\xc0\x00\x02\x07\x00",
+    "cut short": b"\x82\x7fplc.example",
+}
 PRESENT, ABSENT, MALFORMED = RoleFinding.PRESENT, RoleFinding.ABSENT, RoleFinding.MALFORMED
 
 
@@ -129,11 +136,35 @@ def test_bytes_that_are_not_a_certificate_give_the_null_role() -> None:
         assert role_of(der).finding is MALFORMED
 
 
-def test_another_extension_that_cannot_be_parsed_does_not_raise() -> None:
-    good = make_leaf(ROOT, role="Operator", hosts=["plc.example"]).der
-    broken = good.replace(b"\x82\x0bplc.example", b"\x82\x7fplc.example")
-    assert broken != good
-    assert role_of(broken).finding is MALFORMED
+@pytest.mark.parametrize("names", ODD_NAMES.values(), ids=ODD_NAMES)
+def test_another_extension_that_cannot_be_read_is_named_and_does_not_hide_the_role(names: bytes) -> None:
+    role = role_of(make_leaf(ROOT, role="Operator", extra=odd_names(names)).certificate)
+    assert (role.value, role.finding) == ("Operator", PRESENT)
+    assert role.detail.startswith("its subject alternative name (2.5.29.17) cannot be read: ")
+    absent = role_of(make_leaf(ROOT, extra=odd_names(names)).certificate)
+    assert (absent.value, absent.finding) == ("", ABSENT)
+    assert "it has no role extension; its subject alternative name (2.5.29.17) cannot be read" in absent.detail
+
+
+def test_two_roles_beside_an_extension_that_cannot_be_read_are_the_null_role() -> None:
+    leaf = make_leaf(ROOT, role="Operator", role_der=[utf8_string(b"Operator")], extra=odd_names(X400_ADDRESS))
+    assert role_of(leaf.certificate) == PeerRole("", MALFORMED, "the role occurs twice")
+
+
+@pytest.mark.parametrize("oid", ["2.5.29.19", "2.5.29.15", "2.5.29.37"], ids=["constraints", "usage", "extended usage"])
+def test_an_extension_that_is_needed_and_cannot_be_read_gives_the_null_role(oid: str) -> None:
+    broken = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"\x04\x01\x00")
+    leaf = make_leaf(None, role="Operator", only_extra=True, extra=[(broken, False)])
+    assert role_of(leaf.certificate).finding is MALFORMED
+
+
+def test_the_reading_of_odd_extensions_is_bounded() -> None:
+    many = [
+        (x509.UnrecognizedExtension(x509.ObjectIdentifier(f"1.3.6.1.4.1.99999.{n}"), b""), False) for n in range(64)
+    ]
+    role = role_of(make_leaf(ROOT, role="Operator", extra=[*many, *odd_names(X400_ADDRESS)]).certificate)
+    assert role.finding is MALFORMED
+    assert "extensions, and one cannot be read" in role.detail
 
 
 @settings(max_examples=150, deadline=None)

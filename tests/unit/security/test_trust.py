@@ -157,11 +157,15 @@ def test_a_list_that_another_key_signed_does_not_count(tmp_path: Path) -> None:
     assert trust.objection(_peer(leaf), NOW) == "there is no revocation list of CN=Test root"
 
 
-@pytest.mark.parametrize("dates", [(LONG_AGO, YESTERDAY), (TOMORROW, FAR_OFF)])
-def test_with_an_outdated_list_no_peer_is_entitled(tmp_path: Path, dates: tuple[datetime, datetime]) -> None:
+@pytest.mark.parametrize(
+    ("dates", "words"), [((LONG_AGO, YESTERDAY), "is out of date"), ((TOMORROW, FAR_OFF), "is not yet valid")]
+)
+def test_with_an_outdated_list_no_peer_is_entitled(
+    tmp_path: Path, dates: tuple[datetime, datetime], words: str
+) -> None:
     old = make_crl(ROOT, last_update=dates[0], next_update=dates[1])
     trust = Trust.load(_trust(tmp_path, ROOT), save_crl(tmp_path / "ca.crl", old))
-    assert trust.objection(_peer(make_leaf(ROOT)), NOW) == "the revocation list of CN=Test root is out of date"
+    assert trust.objection(_peer(make_leaf(ROOT)), NOW) == f"the revocation list of CN=Test root {words}"
 
 
 def test_one_list_in_date_is_enough_and_an_older_one_still_revokes(tmp_path: Path) -> None:
@@ -172,8 +176,19 @@ def test_one_list_in_date_is_enough_and_an_older_one_still_revokes(tmp_path: Pat
     assert trust.objection(_peer(leaf), NOW) == "the certificate of CN=peer was revoked"
 
 
-def test_an_anchor_without_a_list_gives_a_warning_once_lists_are_used(tmp_path: Path) -> None:
-    path = _trust(tmp_path, ROOT, make_root("Another root"))
-    assert Trust.load(path).warnings == []
-    (warning,) = Trust.load(path, save_crl(tmp_path / "ca.crl", make_crl(ROOT))).warnings
-    assert "no revocation list of CN=Another root is configured" in warning
+def test_an_authority_without_a_list_is_a_problem_once_lists_are_used(tmp_path: Path) -> None:
+    path = _trust(tmp_path, ROOT, ISSUER, make_root("Another root"))
+    assert Trust.load(path).list_problems(NOW) == {}
+    assert Trust.load(path, save_crl(tmp_path / "ca.crl", make_crl(ROOT))).list_problems(NOW) == {
+        "CN=Test issuer": "there is no revocation list of CN=Test issuer",
+        "CN=Another root": "there is no revocation list of CN=Another root",
+    }
+
+
+def test_an_authority_whose_list_has_run_out_is_a_problem(tmp_path: Path) -> None:
+    old = make_crl(ROOT, next_update=YESTERDAY)
+    trust = Trust.load(_trust(tmp_path, ROOT), save_crl(tmp_path / "ca.crl", old))
+    problem = f"the revocation list of CN=Test root ran out on {YESTERDAY:%Y-%m-%d %H:%M} UTC"
+    assert trust.list_problems(NOW) == {"CN=Test root": problem}
+    newer = save_crl(tmp_path / "ca.crl", old, make_crl(ROOT))
+    assert Trust.load(_trust(tmp_path, ROOT), newer).list_problems(NOW) == {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ports import free_ports
+from raw_tls import RawTls, alert_of
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, Unreachable
 from sealbus.transport import Listener, dial
@@ -108,6 +109,22 @@ async def test_a_server_that_we_refuse_gets_the_reason(contexts: Contexts) -> No
     # RFC 8446, 6.2: bad_certificate, and not merely the end of the connection
     assert (await book.wait("failed")) != ["the peer closed the connection"]
     await listener.close()
+
+
+async def test_a_broken_record_of_the_server_is_answered_with_an_alert(contexts: Contexts) -> None:
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = await RawTls.accept(reader, writer, contexts.server)
+        await peer.send(peer.broken("a record of an unknown type", b"answer"))
+        ended.set_result(await peer.last_words())
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        endpoint = parse_endpoint(f"mbaps://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        _, client = await dial(endpoint, Recorder, tls=contexts.client, timeout_s=PATIENCE_S)
+        error = await client.wait_lost()
+        assert isinstance(error, ssl.SSLError)
+        assert await ended == alert_of("a record of an unknown type", "TLSv1.3")
 
 
 async def test_a_refusal_by_a_tls_1_2_server_is_known_when_dialling(contexts: Contexts) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from raw_tls import RawTls, alert_of
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.security.tls_objects import SealedObject
@@ -120,6 +121,23 @@ async def test_both_ends_of_a_live_connection_use_our_tls_object(contexts: Conte
         assert type(seen[0].ssl_object) is SealedObject
         assert type(transport.get_extra_info("ssl_object")) is SealedObject
         transport.abort()
+
+
+async def test_a_broken_record_is_answered_with_an_alert_and_the_protocol_gets_the_reason(contexts: Contexts) -> None:
+    seen: list[Echo] = []
+
+    def admit(accepted: Accepted) -> asyncio.Protocol:
+        seen.append(Echo(accepted))
+        return seen[0]
+
+    async with listening(contexts, RecordedEvents(), admit) as listener:
+        peer = await RawTls.connect(listener.port, contexts.client)
+        await peer.send(peer.broken("a record with a wrong tag", b"hello"))
+        assert await peer.last_words() == alert_of("a record with a wrong tag", "TLSv1.3")
+        error = await seen[0].wait_lost()
+        assert isinstance(error, ssl.SSLError)
+        assert error.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+        assert seen[0].received == b""
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from sealbus.transport.pending import PendingTable, address_group
+from sealbus.transport.pending import PendingTable
 
 
 def test_over_the_bound_of_an_address_its_oldest_is_dropped() -> None:
@@ -32,16 +30,3 @@ def test_a_discarded_connection_is_not_dropped_again_and_leaves_no_trace() -> No
     assert table.clear() == ["second"]
     assert len(table) == 0
     assert not table.discard("second")
-
-
-@pytest.mark.parametrize(
-    ("host", "place"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-    ],
-)
-def test_an_ipv6_network_counts_as_one_address(host: str, place: str) -> None:
-    assert address_group(host) == place

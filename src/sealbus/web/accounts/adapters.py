@@ -5,17 +5,21 @@ administrator gives some, a locked account answers 429, and the secrets of secon
 from __future__ import annotations
 
 import base64
-import json
 import secrets
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.reauthentication import (
+    get_reauthentication_flows,
+    raise_if_reauthentication_required,
+)
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base.constants import AuthError
-from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -25,13 +29,14 @@ from django.conf import settings
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.lockout import LOCKED_S, account_key, locked_answer, seconds_locked
 from sealbus.web.accounts.middleware import address_of
-from sealbus.web.accounts.services import record_refusal
+from sealbus.web.accounts.passkeys import relying_party
+from sealbus.web.accounts.services import add_user_of_provider, record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.http.problems import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from allauth.usersessions.models import UserSession
     from django.core.exceptions import ValidationError
@@ -61,8 +66,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
         self._tried = str(credentials.get("username", ""))
         super().pre_authenticate(request, **credentials)
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """The user with this password. One who is deactivated is answered and counted like a wrong password: else the
+        answer would tell that the password is right.
+        """
+        user: User | None = super().authenticate(request, **credentials)
+        if user is None or user.is_active:
+            return user
+        super().pre_authenticate(request, **credentials)  # the library does not count a right password
+        self._record_failed(request, credentials, "the account is deactivated")
+        return None
+
     def pre_login(self, request: HttpRequest, user: User, **options: Any) -> Any:
         """After the first step: keep the hash of the password for the last step."""
+        if not user.is_active:  # of a provider or a passkey; the library refuses
+            actor = Actor(ActorKind.NOBODY, name=user.username, address=address_of(request))
+            record_refusal(actor=actor, action="session.login", detail={"reason": "the account is deactivated"})
         request.session[_FIRST_STEP_KEY] = user.get_session_auth_hash()
         return super().pre_login(request, user, **options)
 
@@ -81,9 +100,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Record the attempt with the name that was sent."""
+        self._record_failed(request, credentials, "wrong password")
+
+    def _record_failed(self, request: HttpRequest, credentials: Mapping[str, Any], reason: str) -> None:
         tried = str(credentials.get("username", ""))[:_LONGEST_TRIED]
         actor = Actor(ActorKind.NOBODY, name=tried, address=address_of(request))
-        append(Event(actor, "session.login", Target("user", "", tried), Result.FAILED, {"reason": "wrong password"}))
+        append(Event(actor, "session.login", Target("user", "", tried), Result.FAILED, {"reason": reason}))
 
     def validation_error(self, code: str, *args: Any) -> ValidationError:
         """An error of a form; too many attempts answer 429 instead."""
@@ -91,6 +113,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
             self._refuse_locked()
         error: ValidationError = super().validation_error(code, *args)
         return error
+
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
+        """Always. The library lets a user without password and second factor through, who has nothing to show to it:
+        such a user confirms at the provider instead (`single_sign_on.confirming`).
+        """
+        if not get_reauthentication_flows(self.request.user) and not _has_confirmed(self.request):
+            raise ReauthenticationRequired
+        return True
+
+    def clean_password(self, password: str, user: User | None = None) -> str:
+        """A new password. The first one of a user needs a confirmation, as a changed one needs the current one."""
+        if user is not None and not user.has_usable_password():
+            raise_if_reauthentication_required(self.request, app="allauth.account")
+        return str(super().clean_password(password, user))
 
     def _refuse_locked(self) -> NoReturn:
         request = self.request
@@ -106,43 +142,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # untyped library
-    """A user from the operator's provider gets an account without rights.
-
-    The library checks state, code challenge, issuer, audience and time. Checked here: the ID token was issued for this
-    attempt (nonce), and the profile belongs to the same person.
-    """
+    """A user from the operator's provider gets an account without rights. `single_sign_on` has verified who it is."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """The provider identifies the user; administrators give roles."""
         return True
 
-    def get_app(self, request: HttpRequest, provider: Any, client_id: Any = None) -> Any:
-        """The settings of the provider, with a nonce for this attempt in its parameters."""
-        app = super().get_app(request, provider, client_id)
-        nonce = request.__dict__.setdefault("sealbus_nonce", secrets.token_urlsafe(24))
-        app.settings = {**app.settings, "auth_params": {"nonce": nonce}}
-        return app
-
-    def generate_state_param(self, state: dict[str, Any]) -> str:
-        """The state of an attempt, with its nonce."""
-        state["nonce"] = self.request.__dict__.get("sealbus_nonce")
-        return str(super().generate_state_param(state))
-
-    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Refuse without an ID token that was issued for this attempt and this person.
-
-        Mail addresses are dropped: no account is ever found by one.
-        """
-        claims = sociallogin.account.extra_data
-        profile, token = claims.get("userinfo"), claims.get("id_token")
-        if not token or (profile and profile.get("sub") != token.get("sub")):
-            raise OAuth2Error("the ID token and the profile are not of the same person")
-        if "\\u0000" in json.dumps(claims):
-            raise OAuth2Error("the provider sent a text that cannot be stored")
-        expected = sociallogin.state.get("nonce")
-        if not expected or token.get("nonce") != expected:
-            raise OAuth2Error("the ID token was not issued for this attempt")
-        sociallogin.email_addresses = []
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
+        """Store the account of a new person, with its entry in the audit."""
+        user = add_user_of_provider(sociallogin.identity, sociallogin.account, address=address_of(request))
+        sociallogin.user = user
+        return user
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
@@ -150,15 +160,19 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
         """Record a failed single sign-on."""
         if error == AuthError.CANCELLED:
             return
-        reason = type(exception).__name__ if exception is not None else str(error)
+        reason = str(exception) if exception is not None else "the answer is not one to an attempt of this browser"
         actor = Actor(ActorKind.NOBODY, address=address_of(request))
-        record_refusal(actor=actor, action="session.single-sign-on", detail={"reason": f"{reason}: {exception}"[:300]})
+        record_refusal(actor=actor, action="session.single-sign-on", detail={"reason": reason[:300]})
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped library
     """Secrets of authenticator apps and recovery codes are encrypted with a key derived from the server's: the database
     alone is not enough to make codes.
     """
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """The site for which keys are made, by the public URL and not by the Host header."""
+        return {"id": relying_party(), "name": "Sealbus"}
 
     def encrypt(self, text: str) -> str:
         """Encrypt a secret."""
@@ -183,6 +197,13 @@ class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # unty
             user: User = session.user
             session.end()
             session_ended(Actor(ActorKind.USER, user.pk, user.username, address_of(self.request)), user)
+
+
+def _has_confirmed(request: HttpRequest) -> bool:
+    """Whether the user of the session has confirmed to be there within the last minutes."""
+    records = get_authentication_records(request, request.user)
+    times = [record["at"] for record in records if record.get("reauthenticated")]
+    return bool(times) and time.time() - times[-1] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT  # type: ignore[misc]  # allauth
 
 
 def _cipher() -> Fernet:

@@ -17,11 +17,13 @@ class AccountsApp(AppConfig):
         """Declare the requirements of library views, and connect the receivers."""
         from allauth.account import signals as account
         from allauth.mfa import signals as mfa
+        from allauth.mfa.models import Authenticator
         from allauth.socialaccount import signals as social
         from django.contrib.auth.signals import user_logged_out
+        from django.db.models.signals import post_delete, post_save
 
         from sealbus.web.access import gate
-        from sealbus.web.accounts import receivers
+        from sealbus.web.accounts import passkeys, receivers
         from sealbus.web.accounts.library_views import REQUIREMENTS
 
         gate.LIBRARY_VIEWS.update(REQUIREMENTS)
@@ -37,3 +39,6 @@ class AccountsApp(AppConfig):
         mfa.authentication_failed.connect(receivers.on_second_factor_failed)
         social.social_account_added.connect(receivers.on_social_account_changed)
         social.social_account_removed.connect(receivers.on_social_account_changed)
+        post_save.connect(receivers.on_authenticator_saved, sender=Authenticator)
+        post_delete.connect(receivers.on_authenticator_deleted, sender=Authenticator)
+        passkeys.install()

@@ -8,7 +8,6 @@ peer's, or the one that a trusted proxy reports.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from django.conf import settings
 from django.core.cache import caches
 from django.utils import timezone
 
-from sealbus.endpoints import unmapped
 from sealbus.web.accounts.subjects import subject_of_request
+from sealbus.web.http.callers import client_address, note_signed_in
 from sealbus.web.http.problems import problem
 
 if TYPE_CHECKING:
@@ -50,6 +49,8 @@ class SubjectMiddleware:
         """Set it, and pass on."""
         subject = subject_of_request(request, address_of(request))
         request.subject = subject  # type: ignore[attr-defined]  # ours
+        if subject.is_signed_in:
+            note_signed_in(request)
         if subject.is_token:
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # no cookie is used for this request
         elif subject.user_id is not None:
@@ -84,22 +85,8 @@ class LibraryAnswersMiddleware:
 def address_of(request: HttpRequest) -> str:
     """The address of the caller: behind trusted proxies, the last one in X-Forwarded-For that is not a proxy itself."""
     trusted = settings.SEALBUS.trusted_proxies  # type: ignore[misc]  # ours
-    remote = _address(str(request.META.get("REMOTE_ADDR", "")))
-    for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        claimed = _address(hop.strip())
-        if not claimed or not trusted.contains(remote):
-            break
-        remote = claimed
-    return remote
-
-
-def _address(text: str) -> str:
-    """The usual form of an address; an IPv4-mapped IPv6 address becomes IPv4; empty for anything else."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return ""
-    return str(unmapped(address))
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    return client_address(peer, request.headers.get("X-Forwarded-For", ""), trusted.contains)
 
 
 def _mark_seen(request: HttpRequest, subject: Subject) -> None:

@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from knox.models import AbstractAuthToken, AuthTokenManager
 
 from sealbus.web.access.actions import Action
+from sealbus.web.accounts.user_names import validate_user_name
 
 if TYPE_CHECKING:
     from sealbus.web.access.subject import Subject
@@ -31,6 +31,7 @@ __all__ = [
     "Group",
     "GroupQuerySet",
     "OneTimeLink",
+    "Passkey",
     "RefusalTally",
     "Role",
     "TokenManager",
@@ -97,11 +98,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # auth_token_set comes from knox, untyped
     """A person. Deactivated rather than deleted: the audit names the account."""
 
-    username = models.CharField(
-        max_length=100,
-        unique=True,
-        validators=[RegexValidator(r"^[\w.@+-]+\Z", "letters, digits and . @ + - _ only")],
-    )
+    username = models.CharField(max_length=100, unique=True, validators=[validate_user_name])
     name = models.CharField(max_length=150, blank=True)
     email = models.EmailField(blank=True)
     is_active = models.BooleanField(default=True)
@@ -249,6 +246,19 @@ class OneTimeLink(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        app_label = "accounts"
+
+
+class Passkey(models.Model):
+    """The credential of a security key or passkey, whose other data the library keeps (its `Authenticator`)."""
+
+    credential = models.CharField(max_length=64, unique=True)
+    """SHA-256 of its id: one credential is one row, so it has one owner."""
+    authenticator_id = models.PositiveBigIntegerField(unique=True)
+    counter = models.PositiveBigIntegerField(default=0)
+    """The highest one that was seen."""
 
     class Meta:
         app_label = "accounts"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -19,7 +20,7 @@ from django.utils import timezone
 from sealbus.web.access.subject import Actor, ActorKind, Subject
 from sealbus.web.accounts.middleware import address_of
 from sealbus.web.accounts.models import User
-from sealbus.web.accounts.services import record_refusal
+from sealbus.web.accounts.services import end_password_links, forget_credential, keep_credential, record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.coordination.versions import bump_version
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 __all__ = [
+    "on_authenticator_deleted",
+    "on_authenticator_saved",
     "on_logged_in",
     "on_logged_out",
     "on_password_changed",
@@ -81,11 +84,16 @@ def session_ended(actor: Actor, user: User, action: str = "session.end") -> None
 
 
 def on_password_changed(sender: Any, *, request: HttpRequest, user: User, **_: Any) -> None:
-    """Changed by the user. The session that did it continues with a new id; all others end."""
+    """Changed by the user. The session that did it continues with a new id; all others end, and password links too.
+
+    The user's tokens stay: they do not depend on the password, and programs would stop at each routine change.
+    """
     _end_other_sessions(request, user)
     UserSession.objects.create_from_request(request)
     with transaction.atomic():
         bump_version("rights")
+        # a link of before would set the password that its holder wants over the one that was just chosen
+        end_password_links(user)
         _append(request, user, "password.change")
 
 
@@ -124,6 +132,17 @@ def on_second_factor_used(sender: Any, *, request: HttpRequest, user: User, reau
 def on_second_factor_failed(sender: Any, *, request: HttpRequest, user: User, **more: Any) -> None:
     """A wrong code."""
     _append(request, user, "second-factor.use", Result.FAILED, {"kind": str(more["authenticator"].type)})
+
+
+def on_authenticator_saved(sender: Any, *, instance: Authenticator, created: bool, **_: Any) -> None:
+    """A second factor was stored. Raises Conflict or Invalid for a key that must not be kept."""
+    if created and instance.type == Authenticator.Type.WEBAUTHN:
+        keep_credential(instance)
+
+
+def on_authenticator_deleted(sender: Any, *, instance: Authenticator, **_: Any) -> None:
+    """A second factor was removed."""
+    forget_credential(instance)
 
 
 def on_social_account_changed(sender: Any, *, signal: Any, request: HttpRequest, **more: Any) -> None:

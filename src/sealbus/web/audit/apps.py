@@ -1,4 +1,4 @@
-"""The Django app, and its health probe."""
+"""The Django app, and its health probes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ class AuditApp(AppConfig):
     label = "audit"
 
     def ready(self) -> None:
-        """Register the probe of the forwarding."""
+        """Register the probes of the forwarding and of the takeover."""
         from sealbus.web.audit.forwarding import forwarding_problem
+        from sealbus.web.audit.takeover import records_problem
         from sealbus.web.coordination.probes import ADVISORIES
 
+        ADVISORIES["records"] = records_problem
         ADVISORIES["syslog"] = forwarding_problem

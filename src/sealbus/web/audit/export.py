@@ -1,6 +1,6 @@
 """Entries as JSON lines or CSV. Every line has number and hash, so an export can prove a later change of the chain.
 
-A CSV cell that a spreadsheet would take for a formula gets an apostrophe in front: names, addresses and details come from
+No CSV cell is one that a spreadsheet would take for a formula (`http.csv_cells`): names, addresses and details come from
 outside.
 """
 
@@ -11,6 +11,8 @@ import io
 import json
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
+
+from sealbus.web.http.csv_cells import escape_text, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +25,6 @@ COLUMNS = (
     "sequence", "time", "actor_kind", "actor_id", "actor_name", "address", "action", "target_kind", "target_id",
     "target_name", "result", "detail", "previous_hash", "hash",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _LINES_IN_A_PIECE = 100
 
 
@@ -48,8 +49,8 @@ def _csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
     yield _csv_line(list(COLUMNS))
     for entry in entries:
         members = members_of(entry)
-        members["detail"] = json.dumps(members["detail"], ensure_ascii=True)
-        yield _csv_line([_cell(value) for value in members.values()])
+        detail = json_text(members["detail"], ensure_ascii=True)
+        yield _csv_line([detail if name == "detail" else _cell(members[name]) for name in COLUMNS])
 
 
 def _csv_line(cells: list[str]) -> str:
@@ -59,8 +60,7 @@ def _csv_line(cells: list[str]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if isinstance(value, str) and text.lstrip(" ").startswith(_FORMULA) else text
+    return "" if value is None else escape_text(str(value))
 
 
 def _in_pieces(lines: Iterable[str]) -> Iterator[bytes]:

@@ -4,8 +4,9 @@ Every kind is taken over except `connected` and `disconnected`: a client that co
 its denials and writes name it anyway, and the gateway's own record keeps both kinds. A write is two entries, as it is two
 records: the request (its result not known yet) and the outcome, which repeats the request.
 
-The time of the entry is when it was taken over; `detail.at` is the gateway's time. `target` is the record: the name of
-the gateway, and the number of the record there.
+`detail.unproven` is set where the chain of the record does not prove the record; the outcome of an unproven write is
+unproven as well, because it repeats the write. The time of the entry is when it was taken over; `detail.at` is the
+gateway's time. `target` is the record: the name of the gateway, and the number of the record there.
 """
 
 from __future__ import annotations
@@ -38,9 +39,22 @@ if TYPE_CHECKING:
 
     from sealbus.records import Stored
 
-__all__ = ["GAP", "RECORD", "REPLACED", "REWOUND", "event_of", "is_kept", "record_target", "takeover_event"]
+__all__ = [
+    "BROKEN",
+    "CONTINUES",
+    "GAP",
+    "RECORD",
+    "REPLACED",
+    "REWOUND",
+    "event_of",
+    "is_kept",
+    "record_target",
+    "takeover_event",
+]
 
 RECORD = "gateway-record"
+BROKEN = "gateway.chain_broken"
+CONTINUES = "gateway.chain_continues"
 GAP = "gateway.gap"
 REPLACED = "gateway.replaced"
 REWOUND = "gateway.rewound"
@@ -55,9 +69,11 @@ _OUTCOMES = {
     Outcome.MISMATCH: Result.FAILED,
     Outcome.UNKNOWN: Result.UNKNOWN,
 }
+_TAKEOVER_RESULTS = {BROKEN: Result.FAILED, CONTINUES: Result.DONE}
 _LONGEST_LINE = 500
 _OF_A_REQUEST = (
     "peer", "subject", "serial", "role", "unit", "function", "device", "table", "address", "count", "values", "pdu", "rule",
+    "unproven",
 )  # fmt: skip
 
 
@@ -71,14 +87,17 @@ def record_target(source: Source, sequence: int) -> Target:
     return Target(RECORD, f"{source.pk}:{sequence}", source.name)
 
 
-def event_of(source: Source, stored: Stored, requests: Mapping[int, Mapping[str, Any]]) -> Event:
+def event_of(source: Source, stored: Stored, requests: Mapping[int, Mapping[str, Any]], *, is_proven: bool) -> Event:
     """The event of a record. `requests` has the details of the writes that outcomes belong to."""
     target = record_target(source, stored.sequence)
     record = stored.record
+    detail: dict[str, Any] = {"at": stored.time, "record_hash": stored.hash}
+    if not is_proven:
+        detail["unproven"] = True
     if isinstance(record, Unreadable):
-        detail = {"file": record.file, "line": record.line, "text": record.text[:_LONGEST_LINE]}
+        detail |= {"file": record.file, "line": record.line, "text": record.text[:_LONGEST_LINE]}
         return Event(_gateway(source), "gateway.unreadable", target, Result.FAILED, detail)
-    detail = {"at": stored.time, "record_hash": stored.hash, **msgspec.to_builtins(record)}
+    detail |= msgspec.to_builtins(record)
     del detail["kind"]
     if isinstance(record, WriteOutcome):
         request = requests.get(record.request, {})
@@ -87,8 +106,9 @@ def event_of(source: Source, stored: Stored, requests: Mapping[int, Mapping[str,
 
 
 def takeover_event(source: Source, action: str, detail: Mapping[str, Any]) -> Event:
-    """An event of the takeover itself: a gap, or a record that starts again."""
-    return Event(_gateway(source), action, record_target(source, source.sequence), Result.UNKNOWN, detail)
+    """An event of the takeover itself: a gap, a break of the chain, or a record that starts again."""
+    result = _TAKEOVER_RESULTS.get(action, Result.UNKNOWN)
+    return Event(_gateway(source), action, record_target(source, source.sequence), result, detail)
 
 
 def _result(record: object) -> Result:

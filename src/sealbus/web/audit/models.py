@@ -95,6 +95,10 @@ class Source(models.Model):
     folder = models.CharField(max_length=500)
     sequence = models.PositiveBigIntegerField(default=0)
     last_hash = models.CharField(max_length=64, blank=True)
+    proven_hash = models.CharField(max_length=64, blank=True)
+    """The hash of the last record that its chain proves."""
+    broken = models.CharField(max_length=500, blank=True)
+    """Where the chain broke; empty while it holds."""
     taken_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=500, blank=True)
 

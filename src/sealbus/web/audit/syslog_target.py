@@ -39,14 +39,14 @@ def parse_syslog_target(
     """None for an empty URL. Raises ConfigError for any other that is not syslog over TLS."""
     if not url:
         return None
-    parts = urlsplit(url)
     hint = "write syslog+tls://HOST or syslog+tls://HOST:6514"
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname, parts.port or _PORT
     except ValueError:
-        raise ConfigError(f"the port in {url!r} is not a number from 1 to 65535", key=_KEY, hint=hint) from None
+        raise ConfigError("the host or the port is wrong", key=_KEY, hint=hint) from None
     if parts.scheme != "syslog+tls" or not host or parts.path.strip("/") or parts.username or parts.query:
-        raise ConfigError(f"{url!r} is not syslog over TLS", key=_KEY, hint=hint)
+        raise ConfigError("is not syslog over TLS to a host", key=_KEY, hint=hint)
     if (certificate is None) != (key is None):
         missing = "SEALBUS_SYSLOG_KEY" if key is None else "SEALBUS_SYSLOG_CERTIFICATE"
         raise ConfigError(

@@ -10,6 +10,10 @@ A record that has changed is detected by the hash of the last record taken:
   (then the takeover resumes behind the last record that both have), or this is another record (then it is taken from its
   beginning). Both are recorded.
 * A folder without any record is a problem of the source, not the end of its record.
+
+The chain of the record is checked from what was taken before (`sealbus.records.read_chained`). A record that it does not
+prove is taken too, because it may be all that is left of what happened; its entry is marked `unproven`. Where the chain
+breaks, an entry says so, and it stays the problem of the source until the chain continues or the record is a new one.
 """
 
 from __future__ import annotations
@@ -22,8 +26,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from sealbus.errors import ConfigError
-from sealbus.records import WriteOutcome, WriteRequested, newest_sequence, read
+from sealbus.records import Position, WriteOutcome, WriteRequested, newest_sequence, read, read_chained
 from sealbus.web.audit.gateway_entries import (
+    BROKEN,
+    CONTINUES,
     GAP,
     RECORD,
     REPLACED,
@@ -40,13 +46,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from sealbus.records import Stored
+    from sealbus.records import Chained, Stored
     from sealbus.web.audit.services import Event
 
-__all__ = ["take_records"]
+__all__ = ["records_problem", "take_records"]
 
 _AT_ONCE = 500
 _UNCHANGED_S = 2.0
+_LONGEST_PROBLEM = 500
 _quiet: dict[str, tuple[tuple[str, int, int], ...]] = {}
 """Folders without new records, with the state of their files: read again only when that state changes."""
 
@@ -70,39 +77,54 @@ def take_records(folder: Path, *, name: str) -> int:
     return taken
 
 
+def records_problem() -> str:
+    """The problem of the first source that has one; empty if there is none."""
+    source = Source.objects.exclude(problem="").order_by("name").first()
+    return f"{source.name}: {source.problem}" if source else ""
+
+
 def _take_all(source: Source, folder: Path) -> int:
     newest = newest_sequence(folder)
     if not newest:
         _note_problem(source, "there are no records in its folder" if source.sequence else "")
         return 0
     _find_place(source, folder, newest)
-    stream, total = read(folder, after=source.sequence), 0
+    stream, total = read_chained(folder, _position_of(source)), 0
     while batch := list(islice(stream, _AT_ONCE)):
         if not _take(source, batch):
             break  # another takeover was faster
         total += len(batch)
-    _note_problem(source, "")
+    _note_problem(source, source.broken)
     return total
 
 
-def _take(source: Source, batch: Sequence[Stored]) -> bool:
+def _take(source: Source, batch: Sequence[Chained]) -> bool:
     requests = _requests(source, batch)
     with transaction.atomic():
         if not _is_still_at(source):
             return False
         events: list[Event] = []
-        expected = source.sequence + 1
-        for stored in batch:
-            if stored.sequence != expected:
-                events.append(_gap(source, expected, stored.sequence - 1))
+        before = _position_of(source)
+        for chained in batch:
+            events += _breaks(source, before, chained.position)
+            stored = chained.stored
             if is_kept(stored):
-                events.append(event_of(source, stored, requests))
-            expected = stored.sequence + 1
+                events.append(event_of(source, stored, requests, is_proven=not chained.position.broken))
+            before = chained.position
         if events:
             append_all(events)
-        last = batch[-1]
-        _move(source, last.sequence, last.hash)
+        _move(source, before)
     return True
+
+
+def _breaks(source: Source, before: Position, position: Position) -> Iterator[Event]:
+    """What is to be said between the record before and the one at this position."""
+    if position.sequence != before.sequence + 1:
+        yield _gap(source, before.sequence + 1, position.sequence - 1)
+    if position.broken and not before.broken:
+        yield takeover_event(source, BROKEN, {"record": position.sequence, "where": position.broken})
+    if before.broken and not position.broken:
+        yield takeover_event(source, CONTINUES, {"record": position.sequence})
 
 
 def _is_still_at(source: Source) -> bool:
@@ -110,9 +132,14 @@ def _is_still_at(source: Source) -> bool:
     return (locked.sequence, locked.last_hash) == (source.sequence, source.last_hash)
 
 
-def _move(source: Source, sequence: int, last_hash: str) -> None:
-    source.sequence, source.last_hash, source.taken_at = sequence, last_hash, timezone.now()
-    source.save(update_fields=("sequence", "last_hash", "taken_at"))
+def _position_of(source: Source) -> Position:
+    return Position(source.sequence, source.last_hash, source.proven_hash, source.broken)
+
+
+def _move(source: Source, position: Position) -> None:
+    source.sequence, source.last_hash, source.taken_at = position.sequence, position.hash, timezone.now()
+    source.proven_hash, source.broken = position.proven_hash, position.broken[:_LONGEST_PROBLEM]
+    source.save(update_fields=("sequence", "last_hash", "taken_at", "proven_hash", "broken"))
 
 
 def _gap(source: Source, first: int, last: int) -> Event:
@@ -123,19 +150,21 @@ def _gap(source: Source, first: int, last: int) -> Event:
 # -- the requests of outcomes
 
 
-def _requests(source: Source, batch: Sequence[Stored]) -> Mapping[int, Mapping[str, Any]]:
+def _requests(source: Source, batch: Sequence[Chained]) -> Mapping[int, Mapping[str, Any]]:
     """The details of the writes whose outcomes are in this batch: from the batch, or from entries taken before."""
     found: dict[int, Mapping[str, Any]] = {}
     wanted: set[int] = set()
-    for stored in batch:
+    for chained in batch:
+        stored, is_proven = chained.stored, not chained.position.broken
         if isinstance(stored.record, WriteRequested):
-            found[stored.sequence] = event_of(source, stored, {}).detail or {}
+            found[stored.sequence] = event_of(source, stored, {}, is_proven=is_proven).detail or {}
         elif isinstance(stored.record, WriteOutcome) and stored.record.request not in found:
             wanted.add(stored.record.request)
     if wanted:
         by_target = {record_target(source, sequence).id: sequence for sequence in wanted}
         entries = Entry.objects.filter(target_kind=RECORD, target_id__in=by_target, action="gateway.write_requested")
-        found |= {by_target[entry.target_id]: entry.detail for entry in entries}
+        # The newest last: numbers begin again with a new record, so one number may name several writes.
+        found |= {by_target[entry.target_id]: entry.detail for entry in entries.order_by("sequence")}
     return found
 
 
@@ -156,7 +185,13 @@ def _find_place(source: Source, folder: Path, newest: int) -> None:
             return
         detail = {"was_at": source.sequence, "newest_there": newest, "goes_on_behind": known.sequence if known else 0}
         append_all([takeover_event(source, REWOUND if known else REPLACED, detail)])
-        _move(source, known.sequence if known else 0, known.hash if known else "")
+        _move(source, _position_at(source, known) if known else Position())
+
+
+def _position_at(source: Source, stored: Stored) -> Position:
+    """The position at a record that was taken. A broken chain stays broken."""
+    proven_hash = source.proven_hash if source.broken else stored.hash
+    return Position(stored.sequence, stored.hash, proven_hash, source.broken)
 
 
 def _last_common(source: Source, folder: Path) -> Stored | None:
@@ -182,8 +217,8 @@ def _taken_hashes(source: Source, batch: Sequence[Stored]) -> Mapping[int, str]:
 
 
 def _note_problem(source: Source, problem: str) -> None:
-    if source.problem != problem[:500]:
-        source.problem = problem[:500]
+    if source.problem != problem[:_LONGEST_PROBLEM]:
+        source.problem = problem[:_LONGEST_PROBLEM]
         source.save(update_fields=("problem",))
 
 

@@ -1,7 +1,9 @@
 """The number of open connections, and which one is closed when there is no room for a new one.
 
-A new connection takes the place of one whose request is not complete, the oldest first. So silent connections and requests
-that never end close each other, and never a connection whose request is being answered.
+A connection counts from its connect on, before TLS. When all places are taken, a new one takes the place of one that waits
+for its client: for a handshake, a request, the rest of a body, or for the client to read its answer. It is the oldest of the
+address that has most of them, so one address with many connections closes its own. A connection whose request is being
+worked on is never closed.
 """
 
 from __future__ import annotations
@@ -16,49 +18,68 @@ _OTHER_DESCRIPTORS = 256
 
 
 class Admitted(Protocol):
-    """A connection that is counted here."""
+    """A connection that is counted here. `group` is its address, which does not change."""
+
+    group: str
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it may be closed to make room."""
 
     def leave(self) -> None:
         """Close at once."""
 
 
 class Admission:
-    """The admitted connections, and those of them whose request is not complete."""
+    """The admitted connections, and by address those that wait for their client, oldest first."""
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most or min(_MOST, max(64, _descriptors() - _OTHER_DESCRIPTORS))
         self._all: set[Admitted] = set()
-        self._unfinished: dict[Admitted, None] = {}
+        self._waiting: dict[str, dict[Admitted, None]] = {}
 
     def __len__(self) -> int:
         """The number of admitted connections."""
         return len(self._all)
 
     def admit(self, connection: Admitted) -> bool:
-        """Admit, if necessary in the place of another one; False if the requests of all others are complete."""
+        """Admit, if necessary in the place of another one; False if none of them waits for its client."""
         if len(self._all) >= self._most:
-            oldest = next(iter(self._unfinished), None)
-            if oldest is None:
+            if not self._waiting:
                 return False
+            group = max(self._waiting.values(), key=len)
+            oldest = next(iter(group))
             self.forget(oldest)
             oldest.leave()
         self._all.add(connection)
-        self._unfinished[connection] = None
+        self.note(connection)
         return True
 
-    def ask(self, connection: Admitted) -> None:
-        """The connection is idle, or has begun a new request."""
-        if connection in self._all:
-            self._unfinished.setdefault(connection, None)
-
-    def serve(self, connection: Admitted) -> None:
-        """The request is complete."""
-        self._unfinished.pop(connection, None)
+    def note(self, connection: Admitted) -> None:
+        """The connection may have changed between waiting for its client and being worked on."""
+        if connection not in self._all:
+            return
+        if connection.waits_for_client:
+            self._waiting.setdefault(connection.group, {}).setdefault(connection, None)
+        else:
+            self._stop_waiting(connection)
 
     def forget(self, connection: Admitted) -> None:
         """The connection is closed."""
         self._all.discard(connection)
-        self._unfinished.pop(connection, None)
+        self._stop_waiting(connection)
+
+    def close_all(self) -> None:
+        """Close every connection."""
+        for connection in list(self._all):
+            connection.leave()
+
+    def _stop_waiting(self, connection: Admitted) -> None:
+        group = self._waiting.get(connection.group)
+        if group is not None:
+            group.pop(connection, None)
+            if not group:
+                del self._waiting[connection.group]
 
 
 def _descriptors() -> int:

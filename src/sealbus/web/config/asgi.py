@@ -15,12 +15,12 @@ from sealbus.web.trends.socket import live_socket
 
 if TYPE_CHECKING:
     from sealbus.web.config.environment import Environment
-    from sealbus.web.trends.limits import LiveLimits
+    from sealbus.web.config.limits import ServerLimits
 
 __all__ = ["build_application"]
 
 
-def build_application(live: LiveLimits) -> EdgeApp:
+def build_application(limits: ServerLimits) -> EdgeApp:
     """The application, from the settings of this process."""
     site: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     return EdgeApp(
@@ -28,5 +28,5 @@ def build_application(live: LiveLimits) -> EdgeApp:
         live_socket,
         HostAndProxyPolicy(exposure_of(site), settings.ALLOWED_HOSTS, site.trusted_proxies, site.public_url),
         default_headers(is_https=site.is_https),
-        live,
+        limits,
     )

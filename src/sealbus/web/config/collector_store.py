@@ -15,7 +15,15 @@ from django.db import Error, InterfaceError, close_old_connections, connection
 
 from sealbus.errors import SealbusError
 from sealbus.history import HistoryRules
-from sealbus.plant import Command, CommandProgress, CommandResult, Plan, SiteVersions
+from sealbus.plant import (
+    COLLECTOR_LEASE,
+    Command,
+    CommandProgress,
+    CommandResult,
+    Plan,
+    SiteVersions,
+    name_of_collector,
+)
 from sealbus.web.accounts.services.refusals import flush_refusals
 from sealbus.web.audit.checkpoints import note_head
 from sealbus.web.audit.forwarding import keep_forwarding
@@ -105,6 +113,17 @@ class CollectorStore:
     def release_lease(self, name: str, holder: str) -> None:
         """Release the lease so that a waiting collector can take it at once."""
         leases.release(name, holder)
+
+    @_on_database
+    def release_leases_of_dead(self) -> None:
+        """Let this collector begin at once after one that was killed, where no other can have the lease.
+
+        Call it while this process holds the lock of the state folder. The lock proves that no other collector uses this
+        folder, and so none uses a database in it. A database on a server may have another one: its lease must end.
+        """
+        path = self.environment.database.path
+        if path is not None and path.resolve().parent == self.environment.home.resolve():
+            leases.release_all(name_of_collector(COLLECTOR_LEASE, ""))
 
     @_on_database
     def recover_commands(self, collector_id: str, running: Collection[int]) -> int:

@@ -4,6 +4,7 @@ is not encrypted and verified is refused (W5).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sealbus.errors import ConfigError
 __all__ = ["Database", "parse_database"]
 
 _SHORTEST_PASSWORD = 12
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SAFE_MODES = ("verify-full", "verify-ca")
 
 
@@ -28,7 +30,7 @@ class Database:
     name: str = ""
     user: str = ""
     password: str = field(default="", repr=False)
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def is_server(self) -> bool:
@@ -59,7 +61,12 @@ class Database:
 
 def parse_database(url: str, key: str) -> Database:
     """The database of a URL. Raises ConfigError that names `key` and never contains the password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket
+        raise ConfigError("the URL cannot be read", key=key, hint="percent-encode [ and ] in the password") from None
+    if _BAD_PERCENT.search(url):
+        raise ConfigError("the URL has a % that encodes nothing", key=key, hint="percent-encode % as %25")
     if parts.scheme == "sqlite":
         path = Path(unquote(parts.path[1:]))  # sqlite:////absolute, as other programs write it
         if not path.is_absolute():
@@ -69,7 +76,7 @@ def parse_database(url: str, key: str) -> Database:
         return Database(path=path)
     if parts.scheme not in ("postgresql", "postgres"):
         raise ConfigError(
-            f"{parts.scheme or 'this'} is not supported",
+            "the URL is neither of SQLite nor of PostgreSQL",
             key=key,
             hint="write postgresql://USER:PASSWORD@HOST/NAME or leave it out",
         )

@@ -9,14 +9,18 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from sealbus.endpoints import is_loopback_address
 from sealbus.errors import ConfigError
+from sealbus.web.accounts.single_sign_on.outbound import is_safe
 from sealbus.web.audit.syslog_target import SyslogTarget, parse_syslog_target
 from sealbus.web.config.databases import Database, parse_database
 
@@ -52,7 +56,7 @@ class OidcProvider:
     name: str
     server_url: str
     client_id: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +65,16 @@ class Environment:
 
     home: Path
     database: Database
-    history: str
+    history: str = field(repr=False)
     """URL of the history store."""
-    bus: str
+    bus: str = field(repr=False)
     public_url: str
     listen_host: str
     listen_port: int
     tls_certificate: Path | None
     tls_key: Path | None
     trusted_proxies: Proxies
-    secret_key: str
+    secret_key: str = field(repr=False)
     time_zone: str
     oidc: OidcProvider | None
     syslog: SyslogTarget | None
@@ -83,6 +87,11 @@ class Environment:
     def bus_folder(self) -> Path:
         """The folder of the sockets of a local bus."""
         return self.home / "bus"
+
+    @property
+    def bus_key(self) -> bytes:
+        """The key of the MAC on the bus, for site and collector. It is derived: the secret key signs other things too."""
+        return HKDF(SHA256(), 32, salt=None, info=b"sealbus bus frames").derive(self.secret_key.encode())
 
     @property
     def public_host(self) -> str:
@@ -139,7 +148,7 @@ def load_environment(variables: Mapping[str, str]) -> Environment:
     return Environment(
         home=home,
         database=database,
-        history=given.text("SEALBUS_HISTORY", default_history),
+        history=_history(given.text("SEALBUS_HISTORY", default_history)),
         bus=given.text("SEALBUS_BUS", "local:"),
         public_url=public_url,
         listen_host=host,
@@ -159,6 +168,16 @@ def load_environment(variables: Mapping[str, str]) -> Environment:
         metrics=_metrics(given.text("SEALBUS_METRICS")),
         security_contact=_security_contact(given.text("SEALBUS_SECURITY_CONTACT")),
     )
+
+
+def _history(text: str) -> str:
+    """The URL as libpq takes it. A server is checked as that of SEALBUS_DATABASE is, and errors repeat no part of it."""
+    if not text.startswith(("postgresql:", "postgres:")):
+        return text
+    parse_database(text, "SEALBUS_HISTORY")
+    parts = urlsplit(text)
+    options = [each for each in parts.query.split("&") if each != "unsafe_plain_database=1"]
+    return parts._replace(query="&".join(options)).geturl()
 
 
 def _listen(text: str) -> tuple[str, int]:
@@ -192,6 +211,10 @@ def _security_contact(text: str) -> str:
 
 
 def _public_url(text: str) -> str:
+    if "@" in text:  # it is printed
+        raise ConfigError(
+            "has a user or a password", key="SEALBUS_PUBLIC_URL", hint="write https://HOST or https://HOST:PORT"
+        )
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or "*" in parts.netloc:
         raise ConfigError(
@@ -269,6 +292,8 @@ def _oidc(given: _Variables) -> OidcProvider | None:
             raise ConfigError(
                 "is not set", key=f"SEALBUS_OIDC_{name}", hint="copy it from the registration at the provider"
             )
-    if urlsplit(url).scheme != "https" and not url.startswith(("http://127.0.0.1:", "http://localhost:")):
-        raise ConfigError("is not https", key="SEALBUS_OIDC_URL", hint="write https://...")
+    if not is_safe(url, allows_loopback=True):
+        raise ConfigError(
+            f"{url!r} is not an https URL", key="SEALBUS_OIDC_URL", hint="write the provider's issuer, https://HOST/..."
+        )
     return OidcProvider(given.text("SEALBUS_OIDC_NAME", "Single sign-on"), url, values["CLIENT_ID"], values["SECRET"])

@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 from django.http.request import split_domain_port, validate_host
 
+from sealbus.endpoints import plain_address
 from sealbus.web.config.exposure import Exposure, is_loopback_host
+from sealbus.web.http.callers import client_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealbus.web.config.environment import Proxies
 
-__all__ = ["HostAndProxyPolicy", "Refusal"]
+__all__ = ["HEALTH_PATHS", "HostAndProxyPolicy", "Refusal"]
 
 _PROXY_HEADERS = frozenset(
     {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"forwarded"}
 )
 _IDENTITY_PREFIXES = (b"x-ssl-", b"ssl-client-", b"x-client-cert", b"x-remote-user", b"remote-user")
-_HEALTH = frozenset({"/health/live", "/health/ready"})
+HEALTH_PATHS = frozenset({"/health/live", "/health/ready"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,10 @@ class HostAndProxyPolicy:
 
     def judge(self, scope: Any) -> Refusal | None:
         """None: the request is accepted, and proxy headers of any other client are removed from the scope."""
-        peer = _unmapped((scope.get("client") or ("", 0))[0])
+        peer = _peer(scope)
         is_proxy = self.proxies.contains(peer)
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        is_check = scope["path"] in _HEALTH and is_loopback_host(peer)
+        is_check = scope["path"] in HEALTH_PATHS and is_loopback_host(peer)
         if self.exposure is Exposure.BEHIND_PROXY and not is_proxy and not is_check:
             return Refusal(HTTPStatus.FORBIDDEN, "use the address of the proxy")
         if len(hosts) != 1 or not (self._is_ours(hosts[0]) or is_check):
@@ -64,6 +66,11 @@ class HostAndProxyPolicy:
             kept = [(name, self.hosts[0].encode() if name == b"host" else value) for name, value in kept]
         scope["headers"] = kept
         return None
+
+    def client_address(self, scope: Any) -> str:
+        """The address of the caller, behind trusted proxies as they report it."""
+        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        return client_address(_peer(scope), b",".join(forwarded).decode("latin-1"), self.proxies.contains)
 
     def _is_ours(self, host: bytes) -> bool:
         domain, _ = split_domain_port(host.decode("latin-1"))
@@ -83,9 +90,8 @@ class HostAndProxyPolicy:
         return Refusal(HTTPStatus.PERMANENT_REDIRECT, "use https", f"{self.public_url}{path}{query}")
 
 
-def _unmapped(address: str) -> str:
-    """The IPv4 address of an IPv4 client on an IPv6 socket."""
-    return address.removeprefix("::ffff:") if "." in address else address
+def _peer(scope: Any) -> str:
+    return plain_address((scope.get("client") or ("", 0))[0])
 
 
 def _is_proxy_header(name: bytes) -> bool:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Busy", "Lanes"]
 
-_LANES = 16
 _MOST_WAITING = 256
 _LONGEST_WAIT_S = 10.0
 
@@ -31,7 +30,7 @@ class Busy(Exception):
 class Lanes:
     """`async with lanes.one():` makes Django run in the thread of one lane."""
 
-    def __init__(self, count: int = _LANES, *, most_waiting: int = _MOST_WAITING) -> None:
+    def __init__(self, count: int, *, most_waiting: int = _MOST_WAITING) -> None:
         self._lanes = [ThreadSensitiveContext() for _ in range(count)]
         self._free: asyncio.LifoQueue[ThreadSensitiveContext] = asyncio.LifoQueue()
         self._waiting = 0

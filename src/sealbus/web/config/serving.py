@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError
 from sealbus.bus import parse_bus_url
 from sealbus.errors import ConfigError
 from sealbus.web.config.boot import note_public_url
+from sealbus.web.config.log_allowance import bound_log
 from sealbus.web.config.migration import has_pending_migrations, migrate_database
 from sealbus.web.config.server import run_server
 
@@ -36,6 +37,7 @@ def serve_site(ready: Callable[[str], None], limits: ServerLimits) -> None:
     """Check, then serve until the signal to stop."""
     environment: Environment = settings.SEALBUS  # type: ignore[misc]  # ours
     check_site()
+    bound_log()
     if not environment.database.is_server:
         migrate_database()
     else:

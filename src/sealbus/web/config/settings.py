@@ -25,7 +25,6 @@ if SEALBUS.public_host in ("127.0.0.1", "localhost", "::1"):
 CSRF_TRUSTED_ORIGINS = [SEALBUS.public_url]
 CSRF_FAILURE_VIEW = "sealbus.web.config.error_pages.csrf_failure"
 GATE_REFUSAL_VIEW = "sealbus.web.config.error_pages.refused"
-WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -35,7 +34,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
     "allauth.mfa",
     "allauth.usersessions",
     "allauth.headless",
@@ -46,6 +44,7 @@ INSTALLED_APPS = [
     "sealbus.web.coordination.apps.CoordinationApp",
     "sealbus.web.audit.apps.AuditApp",
     "sealbus.web.accounts.apps.AccountsApp",
+    "sealbus.web.accounts.single_sign_on.apps.SingleSignOnApp",
     "sealbus.web.devices.apps.DevicesApp",
     "sealbus.web.trends.apps.TrendsApp",
     "sealbus.web.api.apps.ApiApp",
@@ -53,10 +52,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "sealbus.web.config.headers.HeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "sealbus.web.accounts.anonymous_sessions.AnonymousSessionsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -73,19 +72,18 @@ DATABASES: dict[str, Any] = {"default": SEALBUS.database.django()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 
-CACHES: dict[str, Any] = {
+CACHES: dict[str, Any] = {  # neither depends on the bus, and neither unpickles what it reads
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "web_cache",  # made by the migration of `coordination`
+        "BACKEND": "sealbus.web.coordination.caches.DatabaseCache",
         "OPTIONS": {
             "MAX_ENTRIES": 100_000
         },  # it counts failed logins: an attacker must not push entries out by adding more
     },
-    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "process": {
+        "BACKEND": "sealbus.web.coordination.caches.MemoryCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
 }
-if SEALBUS.bus.startswith(("redis://", "rediss://")):
-    CACHES["default"] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": SEALBUS.bus}
-    CACHES["process"] = CACHES["default"]
 
 TEMPLATES = [
     {
@@ -100,7 +98,6 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = SEALBUS.time_zone
 USE_TZ = True
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True  # from the package: no collectstatic, no stale copies
 
 # -- signing in
 
@@ -114,6 +111,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "sealbus.web.accounts.passwords.PredictablePasswordValidator"},
 ]
 ACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.SocialAccountAdapter"
@@ -138,7 +136,6 @@ SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if SEALBUS.oidc is not None:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
-        "OAUTH_PKCE_ENABLED": True,
         "APPS": [
             {
                 "provider_id": "sso",

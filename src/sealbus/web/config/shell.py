@@ -80,7 +80,7 @@ def export_entries(*, kind: str, wanted: EntryFilter) -> Iterator[bytes]:
 
 
 def shell_error(error: WebError, *, file: str | None = None) -> SealbusError:
-    """The table of the shell: what cannot be used or done is status 2, what may succeed later is status 1."""
+    """The table of the shell: what cannot be used is status 2 (ConfigError), what is refused or fails is status 1."""
     if isinstance(error, Invalid):
         (name, texts), *_ = error.problems.items()
         return ConfigError("; ".join(texts), file=file, key=None if name == ROW else name)

@@ -1,10 +1,10 @@
-"""The rows by which processes coordinate: `Version` (see `versions`) and `Lease` (see `leases`)."""
+"""The rows by which processes coordinate: `Version`, `Lease` and `CacheEntry` (see `versions`, `leases`, `caches`)."""
 
 from __future__ import annotations
 
 from django.db import models
 
-__all__ = ["Lease", "Version"]
+__all__ = ["CacheEntry", "Lease", "Version"]
 
 
 class Version(models.Model):
@@ -27,3 +27,17 @@ class Lease(models.Model):
 
     class Meta:
         app_label = "coordination"
+
+
+class CacheEntry(models.Model):
+    """A value of the cache that all processes share."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    """The SHA-256 of the key, in hexadecimal."""
+    value = models.TextField()
+    """JSON and its MAC."""
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        app_label = "coordination"
+        db_table = "web_cache"

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sealbus.web.access.actions import Action
 from sealbus.web.devices.models import Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["circle_in", "dependents", "unseen_inputs"]
+__all__ = ["circle_in", "dependents", "hidden_inputs", "unseen_inputs"]
 
 
 def unseen_inputs(inputs: Mapping[str, int], subject: Subject) -> list[str]:
@@ -25,10 +26,21 @@ def unseen_inputs(inputs: Mapping[str, int], subject: Subject) -> list[str]:
     return [name for name, tag_id in inputs.items() if tag_id not in seen]
 
 
-def circle_in(changed: Collection[int]) -> list[int]:
-    """The ids of a circle of calculated tags that one of these closes, as they are stored now; empty if there is none."""
+def hidden_inputs(tags: Iterable[Tag], subject: Subject) -> set[int]:
+    """The ids of those inputs of these tags that the subject may not see, in one statement at most."""
+    wanted = {tag_id for tag in tags for tag_id in tag.inputs.values()}
+    if not wanted or subject.rights.groups(Action.VIEW) is None:
+        return set()
+    return wanted.difference(Tag.objects.visible_to(subject).filter(pk__in=wanted).values_list("pk", flat=True))
+
+
+def circle_in(changed: Collection[int], instead: Mapping[int, list[int]] | None = None) -> list[int]:
+    """The ids of a circle of calculated tags that one of these closes; empty if there is none.
+
+    `instead`: the ids of the inputs of tags that are not stored yet, or not as they will be.
+    """
     rows = Tag.objects.live().exclude(expression="").values_list("id", "inputs")
-    inputs_of = {tag_id: list(inputs.values()) for tag_id, inputs in rows}
+    inputs_of = {tag_id: list(inputs.values()) for tag_id, inputs in rows} | dict(instead or {})
     done: set[int] = set()
     for start in changed:
         if circle := _walk(start, inputs_of, done):
@@ -38,17 +50,18 @@ def circle_in(changed: Collection[int]) -> list[int]:
 
 def _walk(start: int, inputs_of: Mapping[int, list[int]], done: set[int]) -> list[int]:
     """Depth first without recursion: a chain of tags has no bound."""
-    path: list[int] = []
+    path: dict[int, None] = {}  # in order, and looked up in a step however long the chain is
     waiting: list[tuple[int, bool]] = [(start, False)]
     while waiting:
         tag_id, leaving = waiting.pop()
         if leaving:
-            path.pop()
+            path.popitem()
             done.add(tag_id)
         elif tag_id in path:
-            return path[path.index(tag_id) :]
+            chain = list(path)
+            return chain[chain.index(tag_id) :]
         elif tag_id not in done and tag_id in inputs_of:
-            path.append(tag_id)
+            path[tag_id] = None
             waiting.append((tag_id, True))
             waiting.extend((each, False) for each in inputs_of[tag_id])
     return []

@@ -1,9 +1,9 @@
 """CSV, as spreadsheets write it and as it is safe to open in them.
 
-Export: UTF-8 with a byte-order mark, commas, and an apostrophe before a text that a spreadsheet would take for a formula
-(= + - @ tab carriage return). Import removes that apostrophe, so an exported table is imported unchanged. Import reads
-UTF-8 with or without the mark, UTF-16 with one, else Windows-1252; commas, semicolons or tabs; with semicolons and tabs
-also a decimal comma; and the words for true and false that German spreadsheets write.
+Export: UTF-8 with a byte-order mark, commas, and no cell that a spreadsheet would take for a formula (`http.csv_cells`).
+Import undoes that, so an exported table is imported unchanged. It reads UTF-8 with or without the mark, UTF-16 with one,
+else Windows-1252; commas, semicolons or tabs; with semicolons and tabs also a decimal comma; and the words for true and
+false that German spreadsheets write.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealbus.web.devices.columns import Cell
 from sealbus.web.devices.interchange import Row
+from sealbus.web.http.csv_cells import escape_text, json_text, unescape_text
 from sealbus.web.http.json_values import json_problem
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "read_csv", "write_csv"]
 
 MOST_ROWS = 20_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _TRUTHS = dict.fromkeys(("true", "1", "yes", "wahr", "ja", "x"), True) | dict.fromkeys(
@@ -71,17 +71,12 @@ def read_csv(content: bytes, columns: Mapping[str, Cell], report: Report) -> lis
 
 def _cell(value: Any, cell: Cell) -> str:
     if cell is Cell.JSON:
-        return json.dumps(value, ensure_ascii=False) if value else ""
+        return json_text(value) if value else ""
     if value is None:
         return ""
     if cell is Cell.TRUTH:
         return "true" if value else "false"
-    if cell is not Cell.TEXT:
-        return repr(value)
-    text = str(value)
-    if text.startswith(_FORMULA) or (text.startswith("'") and text[1:2] in (*_FORMULA, "'")):
-        return f"'{text}"
-    return text
+    return escape_text(str(value)) if cell is Cell.TEXT else repr(value)
 
 
 def _decoded(content: bytes) -> str:
@@ -128,7 +123,7 @@ def _row(
 
 def _value(text: str, cell: Cell, *, comma: bool) -> Any:
     if cell is Cell.TEXT:
-        return text[1:] if text.startswith("'") and text[1:2] in (*_FORMULA, "'") else text
+        return unescape_text(text)
     text = text.strip()
     if not text:
         return _EMPTY[cell]

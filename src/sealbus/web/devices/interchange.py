@@ -6,13 +6,14 @@ instead: a table of ten thousand lines is corrected in one go.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST_PROBLEMS", "Report", "Row", "RowProblem"]
+__all__ = ["MOST_PROBLEMS", "Budget", "Report", "Row", "RowProblem"]
 
 MOST_PROBLEMS = 1000
 """The most problems that are listed; all are counted."""
@@ -40,6 +41,20 @@ class Row:
 
     line: int
     values: Mapping[str, Any]
+
+
+class Budget:
+    """The computing time that the calling thread may spend from here on. Waiting does not count: an import is not
+    refused because others keep the machine busy.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._ends_at = time.thread_time() + seconds
+
+    def is_spent(self) -> bool:
+        """Whether no time is left."""
+        return time.thread_time() >= self._ends_at
 
 
 @dataclass(slots=True)

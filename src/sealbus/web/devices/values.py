@@ -90,6 +90,6 @@ SCHEMAS: Mapping[str, dict[str, Any]] = {
     "enumeration": {"type": "object", "additionalProperties": {"type": "string"}},
     "sentinels": {"type": "array", "items": {"type": "number"}},
     "forbidden": {"type": "array", "items": {"type": "string"}},
-    "inputs": {"type": "object", "additionalProperties": {"type": "integer"}},
+    "inputs": {"type": "object", "additionalProperties": {"type": ["integer", "null"]}},
 }
 """The OpenAPI schema of each JSON column."""

@@ -1,7 +1,7 @@
 """How often a caller may ask: one allowance for each user, each token, and each address that has not signed in.
 
-Above it the answer is 429 with Retry-After. Counted in the cache of this process, or in Redis where several processes
-serve the site.
+Above it the answer is 429 with Retry-After. Each web process counts for itself, in its memory: no request waits for a
+database or for Redis because of this, and each process bounds the work that it does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """History as CSV (RFC 4180): a line of column names, then a line for each sample or bucket, in UTC.
 
-Each line has the names of device and tag and the unit, so that any part of a file is complete. A text that a spreadsheet
-would take for a formula gets an apostrophe in front. Numbers are written so that reading them gives the same number.
+Each line has the names of device and tag and the unit, so that any part of a file is complete. No text is one that a
+spreadsheet would take for a formula (`http.csv_cells`). Numbers are written so that reading them gives the same number.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from sealbus.history import Source
 from sealbus.samples import Quality, Reason
+from sealbus.web.http.csv_cells import escape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["csv_pieces"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _RAW = ("time", "tag_id", "device", "tag", "unit", "value", "quality", "reason")
 _BUCKETS = (
     "time", "tag_id", "device", "tag", "unit", "minimum", "maximum", "mean", "last", "count", "known_s", "bad_s", "quality",
@@ -41,11 +41,11 @@ def csv_pieces(tables: Iterator[Table | None], tags: Sequence[NamedTag], wanted:
 
 def _rows(table: Table) -> Iterator[tuple[object, ...]]:
     tag = table.tag
-    head = (tag.requested.tag_id, _cell(tag.device), _cell(tag.name), _cell(tag.unit))
+    head = (tag.requested.tag_id, escape_text(tag.device), escape_text(tag.name), escape_text(tag.unit))
     times = np.datetime_as_string(table.times_us.astype("datetime64[us]"), unit="us", timezone="UTC").tolist()
     columns = [_numbers(column.tolist()) for column in table.numbers.values()]
     for index, text in table.texts.items():
-        columns[0][index] = _cell(text)
+        columns[0][index] = escape_text(text)
     columns.append([_QUALITIES.get(each, each) for each in table.qualities.tolist()])
     if table.reasons is not None:
         columns.append([_REASONS.get(each, each) for each in table.reasons.tolist()])
@@ -55,10 +55,6 @@ def _rows(table: Table) -> Iterator[tuple[object, ...]]:
 
 def _numbers(column: list[float]) -> list[object]:
     return ["" if each != each else each for each in column]
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def _lines(rows: Iterator[tuple[object, ...]] | list[tuple[str, ...]]) -> bytes:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Protocol
 from sealbus.bus import LIVE_TOPIC, SNAPSHOT_TOPIC, decode_samples, decode_snapshot_page, encode_snapshot_request
 from sealbus.errors import PeerError, SealbusError
 from sealbus.plant import name_of_collector
-from sealbus.samples import Reason
+from sealbus.samples import MOST_AHEAD_US, US_PER_S, Reason
 from sealbus.web.trends.catalog import Catalog
 from sealbus.web.trends.followers import Followers
 from sealbus.web.trends.freshness import is_past, judged
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["BusPort", "LiveHub", "LiveState"]
 
 _SNAPSHOT_ANSWER_S = 5.0
+_MOST_AHEAD_US = MOST_AHEAD_US + 60 * US_PER_S  # the clocks of two machines may differ by a minute, as on the bus
 _MOST_FROM_HISTORY = 2_000  # tags in one step; the others follow in the next
 _DEPTH = 2_000  # batches that may be queued for this process
 
@@ -99,6 +100,8 @@ class LiveHub:
         """The time of the last change of the state."""
         self.malformed = 0
         """The number of messages on the live topic that could not be decoded."""
+        self.from_the_future = 0
+        """The number of samples that were dropped because of their time."""
         self._bus = bus
         self._stored = stored
         self._limits = limits
@@ -135,13 +138,26 @@ class LiveHub:
             if self.state is not LiveState.LIVE:
                 self._snapshot.want()
             self._note_collector()
-            self.followers.touch(self.values.take_batch(samples))
+            self.followers.touch(self.values.take_batch(self._credible(samples)))
             await asyncio.sleep(0)  # a long queue must not block the loop
+
+    def _credible(self, samples: Sequence[Sample]) -> Sequence[Sample]:
+        """Without those from the future: a value that nobody can have measured yet must not be shown as current."""
+        latest_us = _now_us() + _MOST_AHEAD_US
+        if all(sample.time_us <= latest_us for sample in samples):
+            return samples
+        credible = [sample for sample in samples if sample.time_us <= latest_us]
+        if not self.from_the_future:
+            _log.warning("live values with a time in the future were dropped: compare the clocks of the machines")
+        self.from_the_future += len(samples) - len(credible)
+        return credible
 
     async def _watch(self, subscription: Subscription) -> None:
         while True:
             self._judge()
             now = time.monotonic()
+            if self.state is LiveState.LIVE and now - self._snapshot_at >= self._limits.snapshot_again_s:
+                self._snapshot.want()
             self._snapshot.on_gaps(subscription.lost + self._bus.state().reconnects)
             may_request = self._was_connected and now - self._snapshot_at >= self._limits.snapshot_every_s
             if self._snapshot.is_due and may_request:
@@ -187,8 +203,9 @@ class LiveHub:
                 page = decode_snapshot_page(payload)
                 if page.samples and page.samples[0].tag_id < first:
                     raise PeerError("the pages of a snapshot are not in order")
-                in_snapshot.update(sample.tag_id for sample in page.samples)
-                self.followers.touch(self.values.take_snapshot(page.samples, mark))
+                samples = self._credible(page.samples)
+                in_snapshot.update(sample.tag_id for sample in samples)
+                self.followers.touch(self.values.take_snapshot(samples, mark))
                 if page.next_tag_id is None:
                     break
                 first = page.next_tag_id

@@ -16,6 +16,9 @@ class LiveLimits:
     tick_s: float = 0.5
     """Between two checks of the state of bus and collector."""
     snapshot_every_s: float = 2.0
+    """At least this long between two snapshots."""
+    snapshot_again_s: float = 60.0
+    """A snapshot without a reason, to correct a value that is wrong here for any cause."""
     history_every_s: float = 2.0
     collector_answer_s: float = 2.0
     """How long `/collector` waits for the collector's report."""

@@ -1,4 +1,4 @@
-"""The open sockets of this process, bounded in all and for each user or token."""
+"""The open sockets of this process, bounded in all and for each person. The tokens of a person count as the person."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class LiveClients:
         return iter(list(self._all))
 
     def has_room_for(self, admitted: Admitted) -> bool:
-        """Whether one more of this user or token fits."""
-        caller = _caller(admitted)
-        of_caller = sum(_caller(each.admitted) == caller for each in self._all)
-        return len(self._all) < self._most and of_caller < self._most_of_one
+        """Whether one more of this person fits."""
+        person = admitted.credential.user_id
+        of_person = sum(each.admitted.credential.user_id == person for each in self._all)
+        return len(self._all) < self._most and of_person < self._most_of_one
 
     def add(self, client: LiveClient) -> None:
         """Count an open socket."""
@@ -74,7 +74,3 @@ class LiveClients:
         """Drop a closed socket and its subscriptions."""
         self._all.discard(client)
         client.conversation.leave()
-
-
-def _caller(admitted: Admitted) -> tuple[int | None, str]:
-    return admitted.credential.user_id, admitted.credential.token_key

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sealbus.web.trends.limits import LiveLimits
     from sealbus.web.trends.live_clients import LiveClient
 
-__all__ = ["LiveService", "live_service", "running_service"]
+__all__ = ["LiveService", "live_service", "refused_messages", "running_service"]
 
 _HANDSHAKE_THREADS = 4
 _HANDSHAKE_S = 10.0
@@ -103,11 +103,18 @@ def running_service() -> LiveService | None:
     return _Running.service
 
 
+def refused_messages() -> str:
+    """The advisory about messages of the bus that no process of this site has written."""
+    service = running_service()
+    state = None if service is None else service.bus.state()
+    return f"{state.refused} messages were refused; the last one: {state.refusal}" if state and state.refusal else ""
+
+
 @asynccontextmanager
 async def live_service(limits: LiveLimits) -> AsyncGenerator[None]:
     """Run the live side within this context."""
     site = settings.SEALBUS  # type: ignore[misc]  # ours
-    async with open_bus(site.bus, folder=site.bus_folder) as bus:
+    async with open_bus(site.bus, folder=site.bus_folder, key=site.bus_key) as bus:
         service = LiveService(bus, limits)
         running = asyncio.create_task(service.run(), name="live service")
         _Running.service = service

@@ -2,8 +2,8 @@
 the last snapshot satisfied.
 
 Each reason for a snapshot raises the wanted generation: the start, a new plan, a gap in the live messages, a first message
-after silence. A snapshot satisfies the generation that was wanted when it was requested, not reasons that came while it
-was on its way.
+after silence, a minute without a snapshot. A snapshot satisfies the generation that was wanted when it was requested, not
+reasons that came while it was on its way.
 
 A snapshot that was requested before any live message arrived on this subscription is used, but does not count: messages
 between the snapshot and the first one received would be lost. So it is requested again after the first message.

@@ -1,8 +1,8 @@
 # Made by makemigrations from the models; remade, not added to, until the first release
 
-import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
+import sealbus.web.accounts.user_names
 from django.conf import settings
 from sealbus.web.accounts.migrations._first_rows import OPERATIONS
 from django.db import migrations, models
@@ -30,6 +30,15 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Passkey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('credential', models.CharField(max_length=64, unique=True)),
+                ('authenticator_id', models.PositiveBigIntegerField(unique=True)),
+                ('counter', models.PositiveBigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Role',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -48,7 +57,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('username', models.CharField(max_length=100, unique=True, validators=[django.core.validators.RegexValidator('^[\\w.@+-]+\\Z', 'letters, digits and . @ + - _ only')])),
+                ('username', models.CharField(max_length=100, unique=True, validators=[sealbus.web.accounts.user_names.validate_user_name])),
                 ('name', models.CharField(blank=True, max_length=150)),
                 ('email', models.EmailField(blank=True, max_length=254)),
                 ('is_active', models.BooleanField(default=True)),

@@ -14,6 +14,7 @@ from sealbus.web.accounts.services.links import (
     setup_link,
     setup_open,
 )
+from sealbus.web.accounts.services.passkeys import forget_credential, keep_credential
 from sealbus.web.accounts.services.people import (
     UserChanges,
     change_user,
@@ -22,9 +23,11 @@ from sealbus.web.accounts.services.people import (
     end_sessions,
     reset_second_factor,
 )
+from sealbus.web.accounts.services.provider_people import add_user_of_provider
 from sealbus.web.accounts.services.refusals import flush_refusals, record_refusal
 from sealbus.web.accounts.services.roles import RoleChanges, change_role, create_role, delete_role
 from sealbus.web.accounts.services.tokens import IssuedToken, TokenRequest, issue_token, revoke_token
+from sealbus.web.accounts.services.ways_in import end_password_links
 
 __all__ = [
     "IssuedToken",
@@ -32,6 +35,7 @@ __all__ = [
     "RoleChanges",
     "TokenRequest",
     "UserChanges",
+    "add_user_of_provider",
     "archive_group",
     "assign",
     "change_group",
@@ -43,9 +47,12 @@ __all__ = [
     "deactivate_user",
     "delete_role",
     "emergency_link",
+    "end_password_links",
     "end_sessions",
     "flush_refusals",
+    "forget_credential",
     "issue_token",
+    "keep_credential",
     "open_emergency",
     "password_link",
     "record_refusal",

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
@@ -30,6 +29,7 @@ from sealbus.web.accounts.queries import administrators
 from sealbus.web.accounts.services.changing import changing_rights
 from sealbus.web.accounts.services.people import add_user, check_password
 from sealbus.web.accounts.services.refusals import record_refusal
+from sealbus.web.accounts.services.ways_in import end_ways_in
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.errors import Conflict, Forbidden, Invalid
 
@@ -125,7 +125,10 @@ def password_link(*, subject: Subject, user: User) -> MadeLink:
 
 
 def set_password(*, secret: str, password: str, address: str) -> User:
-    """Set a new password by link, and end all sessions. Raises Forbidden for a bad secret, or Invalid by field."""
+    """Set a new password by link, and end the user's sessions, tokens and other links.
+
+    Raises Forbidden for a bad secret, or Invalid by field.
+    """
     with _refusals_recorded(_Kind.PASSWORD, Actor(ActorKind.NOBODY, address=address)), changing_rights():
         link = _use(_Kind.PASSWORD, secret)
         user = link.user
@@ -134,10 +137,9 @@ def set_password(*, secret: str, password: str, address: str) -> User:
         check_password(password, user)
         user.set_password(password)
         user.save(update_fields=("password",))
-        for session in UserSession.objects.filter(user=user):
-            session.end()
         actor = Actor(ActorKind.USER, user.pk, user.username, address)
-        append(Event(actor, "password.set", Target("user", user.pk, user.username), detail={"by": "link"}))
+        detail = {"by": "link", "ended": end_ways_in(user, by=actor)}
+        append(Event(actor, "password.set", Target("user", user.pk, user.username), detail=detail))
     return user
 
 

@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.rights import require, require_person
-from sealbus.web.accounts.models import ApiToken, OneTimeLink, User
+from sealbus.web.accounts.models import User
 from sealbus.web.accounts.services.changing import (
     changing_rights,
     check_row,
@@ -22,10 +20,13 @@ from sealbus.web.accounts.services.changing import (
     differing,
     unique,
 )
+from sealbus.web.accounts.services.ways_in import end_ways_in
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.errors import Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sealbus.web.access.subject import Actor, Subject
 
 __all__ = [
@@ -62,8 +63,11 @@ def create_user(
     return add_user(by=subject.actor, user=user, password=password)
 
 
-def add_user(*, by: Actor, user: User, password: str | None) -> User:
-    """Store a new user. For services that have checked the right, or a secret that replaces it."""
+def add_user(*, by: Actor, user: User, password: str | None, more: Mapping[str, Any] | None = None) -> User:
+    """Store a new user. For services that have checked the right, or a secret that replaces it.
+
+    `more` goes into the audit with the entry.
+    """
     check_row(user)
     if password is not None:
         check_password(password, user)
@@ -72,7 +76,7 @@ def add_user(*, by: Actor, user: User, password: str | None) -> User:
         with unique("username"):
             user.save()
         new = {"username": user.username, "name": user.name, "email": user.email}
-        append(Event(by, "user.create", _target(user), detail={"new": new}))
+        append(Event(by, "user.create", _target(user), detail={"new": new, **(more or {})}))
     return user
 
 
@@ -99,23 +103,26 @@ def deactivate_user(*, subject: Subject, user: User) -> User:
 
 
 def end_sessions(*, subject: Subject, user: User) -> None:
-    """End all sessions of a user. The user's tokens stay."""
+    """End the sessions, tokens and password links of a user, whose password and second factors stay."""
     require(subject, Action.ADMINISTER)
     with changing_rights():
-        count = _end_all(user)
-        append(Event(subject.actor, "session.end", _target(user), detail={"sessions": count}))
+        ended = end_ways_in(user, by=subject.actor)
+        append(Event(subject.actor, "session.end", _target(user), detail={"ended": ended}))
 
 
 def reset_second_factor(*, subject: Subject, user: User) -> None:
-    """Remove all second factors of a user who has lost them, and end the user's sessions. The demands of roles stay."""
+    """Remove all second factors of a user who has lost them, and end the user's sessions, tokens and password links.
+
+    The demands of roles stay.
+    """
     require_person(subject)
     require(subject, Action.ADMINISTER)
     with changing_rights():
         removed = Authenticator.objects.filter(user=user)
         kinds = sorted(set(removed.values_list("type", flat=True)))
         removed.delete()
-        _end_all(user)
-        append(Event(subject.actor, "second-factor.reset", _target(user), detail={"old": kinds}))
+        ended = end_ways_in(user, by=subject.actor)
+        append(Event(subject.actor, "second-factor.reset", _target(user), detail={"old": kinds, "ended": ended}))
 
 
 def _change_user(subject: Subject, user: User, changes: UserChanges, version: int | None) -> User:
@@ -124,21 +131,12 @@ def _change_user(subject: Subject, user: User, changes: UserChanges, version: in
     wanted: dict[str, Any] = {name: value for name, value in asdict(changes).items() if value is not None}
     if changed := differing(user, wanted):
         with changing_rights():
-            detail = compare_and_swap(user, changed, version)
-            append(Event(subject.actor, "user.change", _target(user), detail=detail))
+            detail: dict[str, Any] = compare_and_swap(user, changed, version)
             if not user.is_active:
-                _end_all(user)
-                ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
-                OneTimeLink.objects.filter(user=user, used_at=None).delete()
+                detail["ended"] = end_ways_in(user, by=subject.actor)
+            append(Event(subject.actor, "user.change", _target(user), detail=detail))
     return user
 
 
 def _target(user: User) -> Target:
     return Target("user", user.pk, user.username)
-
-
-def _end_all(user: User) -> int:
-    sessions = list(UserSession.objects.filter(user=user))
-    for session in sessions:
-        session.end()
-    return len(sessions)

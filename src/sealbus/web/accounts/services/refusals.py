@@ -25,7 +25,7 @@ from sealbus.web.audit.services import Event, append
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["flush_refusals", "record_refusal"]
+__all__ = ["flush_refusals", "network_of", "record_refusal"]
 
 _MINUTE_S = 60
 _MOST_AT_ONCE = 200
@@ -76,14 +76,15 @@ def _summary(tally: RefusalTally) -> Event:
 
 def _key(actor: Actor, action: str, detail: Mapping[str, str]) -> str:
     if actor.kind is ActorKind.NOBODY:
-        who = f"nobody {_network(actor.address)} {action}"
+        who = f"nobody {network_of(actor.address)} {action}"
     else:
         request = " ".join(detail.get(name, "") for name in ("method", "route", "action"))
         who = f"{actor.kind} {actor.id} {actor.name} {action} {request}"
     return hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the network of 64 bits of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -16,13 +16,15 @@ from sealbus.web.access.actions import GLOBAL_ACTIONS, Action
 from sealbus.web.access.rights import require, require_person
 from sealbus.web.accounts.models import ApiToken, Group, User
 from sealbus.web.accounts.services.changing import changing_rights, unique
-from sealbus.web.audit.services import Event, Target, append
-from sealbus.web.errors import Invalid
+from sealbus.web.audit.services import Event, Target, append, append_all
+from sealbus.web.errors import Forbidden, Invalid
 
 if TYPE_CHECKING:
-    from sealbus.web.access.subject import Rights, Subject
+    from django.contrib.sessions.backends.base import SessionBase
 
-__all__ = ["IssuedToken", "TokenRequest", "issue_token", "revoke_token"]
+    from sealbus.web.access.subject import Actor, Rights, Subject
+
+__all__ = ["IssuedToken", "TokenRequest", "issue_token", "revoke_token", "revoke_tokens"]
 
 _LONGEST = timedelta(days=366)
 _MOST_NETWORKS = 50
@@ -48,12 +50,20 @@ class IssuedToken:
     secret: str
 
 
-def issue_token(*, subject: Subject, wanted: TokenRequest) -> IssuedToken:
-    """A token of the subject's own. Raises Invalid by field: more rights than the subject has, too long, no network."""
+def issue_token(*, subject: Subject, session: SessionBase, wanted: TokenRequest) -> IssuedToken:
+    """A token of the subject's own, made in this session.
+
+    Raises Invalid by field (more rights than the subject has, too long, no network), and Forbidden if the session has
+    ended since the request began.
+    """
     require_person(subject)
     _check(wanted, subject.rights)
     owner = User.objects.get(pk=subject.user_id or 0)
     with changing_rights():
+        # under the lock, which a rescue of the account holds too: a request that waited for it must not make a token
+        # that outlives the rescue
+        if not session.exists(session.session_key or ""):
+            raise Forbidden("This session has ended: sign in again", code="sign-in-again")
         with unique("name"):
             token, secret = ApiToken.objects.create(
                 user=owner,
@@ -80,6 +90,16 @@ def revoke_token(*, subject: Subject, token: ApiToken) -> None:
     with changing_rights():
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
             append(Event(subject.actor, "token.revoke", _target(token)))
+
+
+def revoke_tokens(user: User, *, by: Actor) -> int:
+    """End all tokens of a user, within `changing_rights`. For services that have checked the right. Returns their number."""
+    valid = ApiToken.objects.filter(user=user, revoked_at=None)
+    ended = [Event(by, "token.revoke", _target(token)) for token in valid.select_related("user")]
+    if ended:
+        valid.update(revoked_at=timezone.now())
+        append_all(ended)
+    return len(ended)
 
 
 def _check(wanted: TokenRequest, rights: Rights) -> None:

@@ -102,14 +102,14 @@ class UsersView(_Administered):
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"], url_path="end-sessions")
     def end_sessions(self, request: Request, pk: str) -> Response:
-        """End all sessions of a user."""
+        """End all sessions, tokens and password links of a user."""
         services.end_sessions(subject=self.subject, user=self.get_object())
         return Response(status=204)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"], url_path="reset-second-factor")
     def reset_second_factor(self, request: Request, pk: str) -> Response:
-        """Remove the second factors of a user who has lost them, and end the user's sessions."""
+        """Remove the second factors of a user who has lost them, and end the user's sessions, tokens and password links."""
         services.reset_second_factor(subject=self.subject, user=self.get_object())
         return Response(status=204)
 

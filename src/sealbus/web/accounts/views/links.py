@@ -49,7 +49,7 @@ class PasswordLinkView(APIView):
 
     @extend_schema(request=PasswordForm, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Set the password, and end all sessions of the user."""
+        """Set the password, and end all sessions, tokens and password links of the user."""
         services.set_password(**body_of(request, PasswordForm), address=rest_subject(request).actor.address)
         return Response(status=204)
 

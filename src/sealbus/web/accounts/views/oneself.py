@@ -63,7 +63,7 @@ class TokensView(mixins.RetrieveModelMixin, mixins.ListModelMixin, SubjectViewSe
         actions = frozenset(Action(each) for each in body.pop("actions"))
         groups, networks = tuple(body.pop("groups")), tuple(body.pop("networks"))
         wanted = services.TokenRequest(actions=actions, groups=groups, networks=networks, **body)
-        issued = services.issue_token(subject=self.subject, wanted=wanted)
+        issued = services.issue_token(subject=self.subject, session=request._request.session, wanted=wanted)
         return Response(IssuedTokenShown(issued.token, context={"secret": issued.secret}).data, status=201)
 
     @extend_schema(responses={204: None})

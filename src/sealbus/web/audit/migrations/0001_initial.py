@@ -30,6 +30,8 @@ class Migration(migrations.Migration):
                 ('folder', models.CharField(max_length=500)),
                 ('sequence', models.PositiveBigIntegerField(default=0)),
                 ('last_hash', models.CharField(blank=True, max_length=64)),
+                ('proven_hash', models.CharField(blank=True, max_length=64)),
+                ('broken', models.CharField(blank=True, max_length=500)),
                 ('taken_at', models.DateTimeField(null=True)),
                 ('problem', models.CharField(blank=True, max_length=500)),
             ],

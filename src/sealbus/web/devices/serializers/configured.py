@@ -17,6 +17,7 @@ from sealbus.plant import CONNECTION_BOUNDS, DEVICE_BOUNDS, TAG_BOUNDS
 from sealbus.protocol import ValueType
 from sealbus.web.access.subject import NOBODY
 from sealbus.web.accounts.models import Group
+from sealbus.web.devices.calculated import hidden_inputs
 from sealbus.web.devices.fields import BoundedForm, columns_of
 from sealbus.web.devices.models import Connection, Device, RetentionClass, Tag
 from sealbus.web.devices.models.archiving import visible
@@ -144,8 +145,20 @@ class DeviceForm(_Configured):
         return self.rules.device(row)
 
 
+class _TagList(serializers.ListSerializer[Any]):
+    """Tags, whose inputs are looked up together."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        """Each as `TagForm` shows it."""
+        rows = list(data)
+        context: Any = self.context
+        context["hidden"] = hidden_inputs(rows, context.get("subject", NOBODY))
+        shown: list[Any] = super().to_representation(rows)
+        return shown
+
+
 class TagForm(_Configured):
-    """A tag."""
+    """A tag. An input that the caller may not see has null for its id."""
 
     bounds = TAG_BOUNDS
     device = Seen(queryset=Device.objects.live().select_related("connection"))
@@ -157,6 +170,16 @@ class TagForm(_Configured):
         fields = columns_of(Tag)
         read_only_fields = ("id", "archived_at")
         validators: tuple[Any, ...] = ()
+        list_serializer_class = _TagList
+
+    def to_representation(self, instance: Tag) -> dict[str, Any]:
+        """The members of a tag."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        hidden = self.context.get("hidden")
+        if hidden is None:
+            hidden = hidden_inputs([instance], self.context.get("subject", NOBODY))
+        shown["inputs"] = {name: None if tag_id in hidden else tag_id for name, tag_id in instance.inputs.items()}
+        return shown
 
     def problems(self, row: dict[str, Any]) -> Problems:
         """The rules of a tag."""

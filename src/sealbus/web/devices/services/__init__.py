@@ -16,6 +16,7 @@ from sealbus.web.devices.services.commands import CommandRequest, request_comman
 from sealbus.web.devices.services.configuring import change, create
 from sealbus.web.devices.services.discovery import make_sunspec_tags
 from sealbus.web.devices.services.ending import expire_overdue
+from sealbus.web.devices.services.import_slots import import_slot
 from sealbus.web.devices.services.importing import import_rows, note_export
 from sealbus.web.devices.services.site import change_setting, create_setting, delete_setting
 from sealbus.web.devices.services.templates import apply_template, archive_template, import_template, renew_shipped
@@ -34,6 +35,7 @@ __all__ = [
     "expire_overdue",
     "finish_command",
     "import_rows",
+    "import_slot",
     "import_template",
     "make_sunspec_tags",
     "note_export",

@@ -12,6 +12,7 @@ The right `configure` is needed in these groups; each keeps a user from reaching
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["change", "check_tag_stays_possible", "create", "groups_touched"]
+__all__ = ["change", "create", "groups_touched"]
 
 _Configured = Connection | Device | Tag
 
@@ -40,7 +41,7 @@ def create(*, row: _Configured, subject: Subject) -> _Configured:
     with transaction.atomic():
         bump_version("plan")
         insert(row, subject=subject)
-        _refuse_circles(row)
+        _refuse_circles(row, subject)
     return row
 
 
@@ -53,7 +54,7 @@ def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> 
         with transaction.atomic():
             bump_version("plan")
             alter(row, new, subject=subject)
-            _refuse_circles(row)
+            _refuse_circles(row, subject)
     return row
 
 
@@ -76,15 +77,14 @@ def groups_touched(row: _Configured, fields: Mapping[str, Any]) -> set[int | Non
     return groups
 
 
-def check_tag_stays_possible(tag_ids: list[int]) -> None:
-    """Refuse a circle that one of these tags closes."""
-    circle = circle_in(tag_ids)
-    if circle:
-        names = Tag.objects.in_bulk(circle)
-        shown = " > ".join(names[each].name for each in [*circle, circle[0]] if each in names)
+def _refuse_circles(row: _Configured, subject: Subject) -> None:
+    if isinstance(row, Tag) and row.expression and (circle := circle_in([row.pk])):
+        shown = _shown_circle(circle, subject)
         raise Invalid({"inputs": [f"the tag would depend on itself: {shown}; leave one of these inputs out"]})
 
 
-def _refuse_circles(row: _Configured) -> None:
-    if isinstance(row, Tag) and row.expression:
-        check_tag_stays_possible([row.pk])
+def _shown_circle(circle: list[int], subject: Subject) -> str:
+    """The names of its tags; "..." for each part that the subject cannot see, however many tags that has."""
+    seen = Tag.objects.visible_to(subject).in_bulk(circle)
+    names = [seen[each].name if each in seen else "..." for each in [*circle, circle[0]]]
+    return " > ".join(name for name, _ in groupby(names))

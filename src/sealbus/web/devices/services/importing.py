@@ -1,99 +1,125 @@
-"""Imports: many rows at once, all or none, with every problem named (`interchange`).
+"""Imports: many rows at once, all or none, with every problem named (`interchange`, `import_batch`).
 
-A row whose name is not in use is new; else it changes the stored row, only in the columns that the file has. Nothing is
-deleted. Each row is judged by the form that the API uses, for the user who imports: hidden groups are treated as
-missing, and groups that the user may not configure are refused.
-
-Judging thousands of rows takes seconds, and the plan's version is a lock that others wait for. So rows are first judged
-without the lock, and judged again under it only if the plan has changed meanwhile; they are stored in one transaction.
-A dry run does the same and rolls back at the end, so its result is exactly that of the real import.
+Judging thousands of rows takes seconds, and the plan's version is a lock that others wait for, on SQLite the only one
+for writing. So rows are judged before it is taken, and stored under it only if the plan has not changed meanwhile; else
+they are judged again. A dry run judges in the same way and takes no lock. Each import is audited, also one that was
+refused, changed nothing or was a dry run, because each costs the site as much.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from sealbus.web.access.actions import Action
 from sealbus.web.audit.models import Result
-from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.audit.services import Event, Target, append, append_all
 from sealbus.web.coordination.versions import bump_version, read_version
-from sealbus.web.devices.calculated import unseen_inputs
-from sealbus.web.devices.columns import MODELS, Table
-from sealbus.web.devices.models import Connection, Device, Tag
-from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
-from sealbus.web.devices.services.audited_writes import note_refused, storable
-from sealbus.web.devices.services.configuring import groups_touched
-from sealbus.web.devices.services.names import Names
-from sealbus.web.devices.services.wiring import wire_inputs
-from sealbus.web.errors import Invalid
+from sealbus.web.devices.interchange import Budget
+from sealbus.web.devices.services.audited_writes import note_refused
+from sealbus.web.devices.services.import_batch import Batch
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from sealbus.web.access.subject import Subject
+    from sealbus.web.devices.columns import Table
     from sealbus.web.devices.interchange import Report, Row
 
-__all__ = ["import_rows", "note_export"]
+__all__ = ["LONGEST_IMPORT_S", "Operation", "import_rows", "note_export"]
 
-_FORMS: Mapping[Table, Any] = {
-    Table.CONNECTIONS: ConnectionForm,
-    Table.DEVICES: DeviceForm,
-    Table.TAGS: TagForm,
-}
-_REFERENCES = ("group", "device", "connection", "connection_group", "retention", "inputs")
-_AT_ONCE = 500
+LONGEST_IMPORT_S = 30.0
+"""Seconds of computing in one import. Twenty thousand tags take about five on a machine of today."""
+_ATTEMPTS = 3
 _MOST_NAMES = 100
-_ROWS_IN_ENTRY = 100
 
 
-class _RolledBack(Exception):
-    """Ends the transaction of a dry run, or of an import with problems."""
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What an import is a part of: a template that is applied to a device, tags that were discovered."""
+
+    about: Target
+    """The audit's target, in place of the table."""
+    store: Callable[[], None] | None = None
+    """Called in the transaction of the import."""
+    is_change: bool = False
+    """Whether `store` changes something even if no row does."""
+
+
+class _Overtaken(Exception):
+    """Ends the transaction: the plan has changed since the rows were judged."""
 
 
 def import_rows(
-    *, table: Table, rows: Sequence[Row], report: Report, subject: Subject, dry_run: bool, about: Target | None = None
+    *,
+    table: Table,
+    rows: Sequence[Row],
+    report: Report,
+    subject: Subject,
+    dry_run: bool,
+    part_of: Operation | None = None,
+    within_s: float = LONGEST_IMPORT_S,
 ) -> Report:
-    """Store rows, or report what would happen. Nothing is stored if the report has a problem in the end. `about`: the
-    audit's target where it is not the table (a template applied to a device).
+    """Store rows, or report what would happen. Nothing is stored if the report has a problem in the end.
+
+    Conflict: the plan changed each time while the rows were judged.
     """
-    seen = read_version("plan")
-    batch = _judged(table, rows, report, subject)
-    if batch.was_refused:
-        note_refused(subject, f"{table.value[:-1]}.import")
-    if report.has_problems():
-        return report
-    try:
-        with transaction.atomic():
-            bump_version("plan")
-            if read_version("plan") != seen + 1:
-                report.clear()
-                batch = _judged(table, rows, report, subject)
-            if not report.has_problems():
+    operation = part_of or Operation(Target(table))
+    deed = f"{table.value[:-1]}.import"
+    budget = Budget(within_s)
+    for _ in range(_ATTEMPTS):
+        seen = read_version("plan")
+        batch = _judged(table, rows, report, subject, budget)
+        if batch.was_refused:
+            note_refused(subject, deed)
+        is_change = batch.has_changes() or operation.is_change
+        if report.has_problems() or dry_run or not is_change:
+            append(_outcome(subject, deed, operation.about, report, dry_run=dry_run))
+            return report
+        try:
+            with transaction.atomic():
+                bump_version("plan")
+                if read_version("plan") != seen + 1:
+                    raise _Overtaken
                 batch.store()
-            if report.has_problems() or dry_run:
-                raise _RolledBack
-            if report.created or report.changed:
-                deed = f"{table.value[:-1]}.import"
-                append(Event(subject.actor, deed, about or Target(table), Result.DONE, _detail(report)))
-                for part in batch.changes():
-                    append(Event(subject.actor, deed, about or Target(table), Result.DONE, {"rows": part}))
-    except _RolledBack:
-        pass
-    return report
-
-
-def _judged(table: Table, rows: Sequence[Row], report: Report, subject: Subject) -> _Batch:
-    batch = _Batch(table, subject, report)
-    for row in rows:
-        batch.add(row)
-    return batch
+                details = [_detail(report), *({"rows": part} for part in batch.changes())]
+                append_all([Event(subject.actor, deed, operation.about, Result.DONE, each) for each in details])
+                if operation.store is not None:
+                    operation.store()
+        except _Overtaken:
+            report.clear()
+        else:
+            return report
+    text = "Others change the configuration all the time while this is judged: try again, or import fewer rows at once"
+    raise Conflict(text, code="changed-meanwhile")
 
 
 def note_export(*, table: Table, count: int, subject: Subject) -> None:
     """Audit an export: it carries the map of the plant out of the site."""
     append(Event(subject.actor, f"{table.value[:-1]}.export", Target(table), Result.DONE, {"count": count}))
+
+
+def _judged(table: Table, rows: Sequence[Row], report: Report, subject: Subject, budget: Budget) -> Batch:
+    batch = Batch(table, subject, report)
+    for row in rows:
+        if budget.is_spent():
+            text = (
+                f"judging this far took {budget.seconds:g} s of computing; import the rows from here on as another part"
+            )
+            report.add(row.line, "", text)
+            return batch
+        batch.add(row)
+    batch.wire()
+    return batch
+
+
+def _outcome(subject: Subject, deed: str, about: Target, report: Report, *, dry_run: bool) -> Event:
+    """Of an import that stored nothing."""
+    counts = {"created": report.created, "changed": report.changed, "problems": report.problem_count}
+    result = Result.FAILED if report.has_problems() and not dry_run else Result.DONE
+    return Event(subject.actor, deed, about, result, counts | ({"dry_run": True} if dry_run else {}))
 
 
 def _detail(report: Report) -> dict[str, Any]:
@@ -103,190 +129,3 @@ def _detail(report: Report) -> dict[str, Any]:
         "fields": sorted(report.fields),
         "names": report.names[:_MOST_NAMES],
     }
-
-
-class _Batch:
-    """The rows of one import as they become rows of the database."""
-
-    def __init__(self, table: Table, subject: Subject, report: Report) -> None:
-        self._table = table
-        self._subject = subject
-        self._report = report
-        self._names = Names(subject)
-        context = {"subject": subject, "inputs_later": True}
-        self._form = _FORMS[table](context=context)
-        self._seen: dict[tuple[int, str], int] = {}
-        self._allowed: dict[int | None, bool] = {}
-        self.was_refused = False
-        self._new: list[Any] = []
-        self._changed: list[Any] = []
-        self._altered: list[tuple[Any, Any, set[str]]] = []
-        self._fields: set[str] = set()
-        self._inputs: list[tuple[int, Tag, Mapping[str, Any]]] = []
-
-    def add(self, row: Row) -> None:
-        """Judge one row, and keep the row of the database that it becomes."""
-        report, line = self._report, row.line
-        name = str(row.values.get("name") or "").strip()
-        if not name:
-            report.add(line, "name", "the name is missing; write one")
-            return
-        parent, references, problems = self._names.resolve(self._table, row)
-        for column, text in problems:
-            report.add(line, column, text)
-        if parent is None:
-            return
-        key = (parent.pk, name)
-        if key in self._seen:
-            report.add(line, "name", f'"{name}" is in line {self._seen[key]} too; leave one out, or rename it')
-            return
-        self._seen[key] = line
-        if not problems:
-            self._judge(row, name, parent, references)
-
-    def _judge(self, row: Row, name: str, parent: Any, references: dict[str, Any]) -> None:
-        stored = self._names.stored(self._table, parent.pk, name)
-        target = stored or MODELS[self._table](name=name, **self._names.place(self._table, parent))
-        if stored is not None and references.get("connection", 0) is None and not self._sees_connection(stored):
-            del references["connection"]  # an export leaves it empty for a user who cannot see it
-        if self._refused(row.line, target, references):
-            return
-        candidate = target if stored is None else _copied(target)
-        for field, value in references.items():
-            setattr(candidate, field, value)
-        values = {name: value for name, value in row.values.items() if name not in _REFERENCES}
-        values = _settable(values, candidate) | {"name": name}
-        inputs = self._inputs_of(row, candidate)
-        form = self._form
-        form.instance, form.partial = candidate, True
-        if stored is None and isinstance(candidate, Connection):
-            form.instance = None
-            values = {"group": parent.pk, "url": ""} | values
-            form.partial = False
-        try:
-            valid = form.judge(values)
-        except Invalid as error:
-            for column, messages in error.problems.items():
-                for message in messages:
-                    self._report.add(row.line, column, message)
-            return
-        if self._refused(row.line, target, {**references, **valid}) or self._has_unseen_inputs(
-            row.line, candidate, inputs
-        ):
-            return
-        self._keep(row, stored, candidate, valid, inputs)
-
-    def _keep(self, row: Row, stored: Any, candidate: Any, valid: Mapping[str, Any], inputs: Any) -> None:
-        for field, value in valid.items():
-            setattr(candidate, field, value)
-        if stored is None:
-            self._new.append(candidate)
-            self._report.created += 1
-        elif not self._note_changes(stored, candidate, inputs):
-            return
-        self._report.names.append(candidate.name)
-        if inputs is not None:
-            self._inputs.append((row.line, candidate, inputs))
-
-    def _note_changes(self, stored: Any, candidate: Any, inputs: Any) -> bool:
-        names = [field.name for field in stored._meta.concrete_fields if inputs is None or field.name != "inputs"]
-        different = {name for name in names if getattr(stored, name) != getattr(candidate, name)}
-        if inputs is not None and inputs != self._names.input_names(stored):
-            different.add("inputs")
-        if different:
-            candidate.version = stored.version + 1
-            self._changed.append(candidate)
-            self._altered.append((stored, candidate, different))
-            self._fields |= different
-            self._report.changed += 1
-        else:
-            self._report.unchanged += 1
-        return bool(different)
-
-    def _inputs_of(self, row: Row, candidate: Any) -> Mapping[str, Any] | None:
-        """The names of a calculated tag's inputs, which are joined to tags when all have ids."""
-        if not isinstance(candidate, Tag) or "inputs" not in row.values:
-            return None
-        given = row.values["inputs"]
-        inputs = given if isinstance(given, dict) else {}
-        if given is not None and not isinstance(given, dict):
-            self._report.add(row.line, "inputs", 'this is not a JSON object; write {"flow": "flow in"}')
-        candidate.inputs = dict.fromkeys(map(str, inputs), 1)
-        return inputs
-
-    def _sees_connection(self, device: Device) -> bool:
-        connection = device.connection
-        return connection is None or self._subject.rights.allows(Action.VIEW, connection.group_id)
-
-    def _has_unseen_inputs(self, line: int, candidate: Any, inputs: Any) -> bool:
-        """Whether a calculated tag keeps inputs that this user cannot see: a new expression would reveal their values."""
-        if inputs is not None or not isinstance(candidate, Tag) or not candidate.inputs:
-            return False
-        unseen = unseen_inputs(candidate.inputs, self._subject)
-        for name in unseen:
-            self._report.add(
-                line, "inputs", f'the input "{name}" is not a tag that you can see; write the names of others'
-            )
-        return bool(unseen)
-
-    def _refused(self, line: int, target: Any, fields: Mapping[str, Any]) -> bool:
-        groups = groups_touched(target, fields)
-        for group_id in groups:
-            if group_id not in self._allowed:
-                self._allowed[group_id] = self._subject.rights.allows(Action.CONFIGURE, group_id)
-        if all(self._allowed[group_id] for group_id in groups):
-            return False
-        self.was_refused = True
-        if all(self._allowed[group_id] for group_id in groups - {None}):
-            self._report.add(
-                line, "url", "url and identity need the right to configure all groups; ask for it, or leave both out"
-            )
-        else:
-            self._report.add(
-                line, "group", "you may not configure in this group; ask for the right, or leave the row out"
-            )
-        return True
-
-    def changes(self) -> Iterator[list[dict[str, Any]]]:
-        """The old and the new values of each row that was changed, for the audit, many in one entry."""
-        for start in range(0, len(self._altered), _ROWS_IN_ENTRY):
-            yield [
-                {
-                    "id": stored.pk,
-                    "name": candidate.name,
-                    "old": {name: storable(getattr(stored, name)) for name in sorted(names)},
-                    "new": {name: storable(getattr(candidate, name)) for name in sorted(names)},
-                }
-                for stored, candidate, names in self._altered[start : start + _ROWS_IN_ENTRY]
-            ]
-
-    def store(self) -> None:
-        """Write all rows, in a few statements for each five hundred."""
-        model = MODELS[self._table]
-        lines = [(tag, line, inputs) for line, tag, inputs in self._inputs]
-        for tag, _, _ in lines:
-            tag.inputs = {}
-        model.objects.bulk_create(self._new, batch_size=_AT_ONCE)
-        wire_inputs(lines, self._names, self._subject, self._report)
-        if self._report.problem_count:
-            return
-        if self._changed:
-            model.objects.bulk_update(self._changed, [*sorted(self._fields), "version"], batch_size=_AT_ONCE)
-        self._report.fields |= self._fields
-
-
-def _copied(row: Any) -> Any:
-    copy = type(row)(**{field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields})
-    copy._state.adding = False
-    copy._state.fields_cache = dict(row._state.fields_cache)
-    return copy
-
-
-def _settable(values: Mapping[str, Any], row: Any) -> dict[str, Any]:
-    """An empty cell of a column that cannot be empty means its default."""
-    found = {}
-    for name, value in values.items():
-        field = row._meta.get_field(name)
-        is_none = (value is None and not field.null) or (value == "" and not field.blank)
-        found[name] = field.get_default() if is_none else value
-    return found

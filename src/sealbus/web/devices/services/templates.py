@@ -21,9 +21,9 @@ from sealbus.web.devices.interchange import Report, Row
 from sealbus.web.devices.models import Device, RetentionClass, Tag, Template
 from sealbus.web.devices.queries import standard_retention
 from sealbus.web.devices.serializers import TagForm
-from sealbus.web.devices.services.audited_writes import compare_and_swap, note_refused
+from sealbus.web.devices.services.audited_writes import compare_and_swap, differing, note_refused
 from sealbus.web.devices.services.configuring import groups_touched
-from sealbus.web.devices.services.importing import import_rows
+from sealbus.web.devices.services.importing import Operation, import_rows
 from sealbus.web.devices.template_body import DEVICE_MEMBERS, TAG_MEMBERS, shipped_documents
 from sealbus.web.errors import Conflict, Forbidden, Invalid
 
@@ -38,14 +38,15 @@ _MEMBERS = ("manufacturer", "model", "text")
 
 
 def import_template(*, document: Mapping[str, Any], report: Report, subject: Subject, dry_run: bool) -> Template | None:
-    """Store a template as its next version, unless the report has a problem in the end. Conflict: the document names a
-    version that exists.
+    """Store a template as its next version, unless the report has a problem in the end.
+
+    Conflict: the document names a version that exists. Forbidden: the name is in use, and the subject may not configure
+    all groups.
     """
-    if not subject.rights.allows_anywhere(Action.CONFIGURE):
-        note_refused(subject, Action.CONFIGURE.value)
-        raise Forbidden
+    _check_may_publish(document["name"], subject)
     check_tags(document["tags"], report)
-    if report.problem_count or dry_run:
+    if report.has_problems() or dry_run:
+        append(_not_stored(document, report, subject, dry_run=dry_run))
         return None
     with transaction.atomic():
         versions = Template.objects.select_for_update().filter(name=document["name"])
@@ -58,6 +59,22 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
         detail = {"tags": len(document["tags"]), "number": number}
         append(Event(subject.actor, "template.import", _target(template), Result.DONE, detail))
     return template
+
+
+def _check_may_publish(name: str, subject: Subject) -> None:
+    """Templates belong to no group, and a new version is offered to the engineers of all groups in place of the last.
+    So an engineer of some groups may add a name, and no version to a name that is there.
+    """
+    if subject.rights.allows(Action.CONFIGURE, None):
+        return
+    if not subject.rights.allows_anywhere(Action.CONFIGURE):
+        note_refused(subject, Action.CONFIGURE.value)
+        raise Forbidden
+    if Template.objects.filter(name__iexact=name).exists():  # "abb b23" would stand beside "ABB B23" in the list
+        note_refused(subject, Action.CONFIGURE.value)
+        raise Forbidden(
+            "A new version of a template needs the right to configure all groups; ask for it, or write another name"
+        )
 
 
 def archive_template(*, template: Template, subject: Subject) -> None:
@@ -73,27 +90,36 @@ def apply_template(*, template: Template, device: Device, report: Report, subjec
     given = template.body.get("device", {})
     settings = {name: given[name] for name in DEVICE_MEMBERS if name in given}
     require(subject, Action.CONFIGURE, *groups_touched(device, settings))
-    with transaction.atomic():
-        tags_into(device=device, tags=template.body["tags"], report=report, subject=subject, dry_run=dry_run)
-        if not report.problem_count and not dry_run:
-            compare_and_swap(device, settings | {"template_name": template.name, "template_version": template.number})
-            detail = {"template": str(template), "settings": settings, "created": report.created}
-            append(
-                Event(subject.actor, "template.apply", Target("device", device.pk, device.name), Result.DONE, detail)
-            )
-    return report
+    about = Target("device", device.pk, device.name)
+    changes = differing(device, settings | {"template_name": template.name, "template_version": template.number})
+
+    def store() -> None:
+        if changes:
+            compare_and_swap(device, changes)
+        detail = {"template": str(template), "settings": settings, "created": report.created}
+        append(Event(subject.actor, "template.apply", about, Result.DONE, detail))
+
+    operation = Operation(about, store, is_change=bool(changes))
+    tags = template.body["tags"]
+    return tags_into(device=device, tags=tags, report=report, subject=subject, dry_run=dry_run, part_of=operation)
 
 
 def tags_into(
-    *, device: Device, tags: Sequence[Mapping[str, Any]], report: Report, subject: Subject, dry_run: bool
+    *,
+    device: Device,
+    tags: Sequence[Mapping[str, Any]],
+    report: Report,
+    subject: Subject,
+    dry_run: bool,
+    part_of: Operation | None = None,
 ) -> Report:
     """Import tags into one device."""
     if device.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
     place = {"group": device.group.name, "device": device.name}
     rows = [Row(line, {**tag, **place}) for line, tag in enumerate(tags, 1)]
-    about = Target("device", device.pk, device.name)
-    return import_rows(table=Table.TAGS, rows=rows, report=report, subject=subject, dry_run=dry_run, about=about)
+    operation = part_of or Operation(Target("device", device.pk, device.name))
+    return import_rows(table=Table.TAGS, rows=rows, report=report, subject=subject, dry_run=dry_run, part_of=operation)
 
 
 def check_tags(tags: Sequence[Mapping[str, Any]], report: Report) -> None:
@@ -155,6 +181,12 @@ def _template(document: Mapping[str, Any], number: int, *, shipped: bool) -> Tem
     body = {name: document.get(name, empty) for name, empty in (("device", {}), ("tags", []), ("sources", []))}
     words = {name: document.get(name, "") for name in _MEMBERS}
     return Template(name=document["name"], number=number, body=body, shipped=shipped, **words)
+
+
+def _not_stored(document: Mapping[str, Any], report: Report, subject: Subject, *, dry_run: bool) -> Event:
+    detail = {"tags": len(document["tags"]), "problems": report.problem_count} | ({"dry_run": True} if dry_run else {})
+    result = Result.DONE if dry_run else Result.FAILED
+    return Event(subject.actor, "template.import", Target("template", "", document["name"]), result, detail)
 
 
 def _target(template: Template) -> Target:

@@ -108,14 +108,10 @@ class DeviceCommands:
         if command is None:
             raise ValidationError({"command": ["this device has no command of this id"]})
         report = Report()
-        discovery = services.make_sunspec_tags(
-            command=command,
-            device=device,
-            report=report,
-            subject=self.subject,
-            options=options,
-            dry_run=dry_run,
-        )
+        with services.import_slot(self.subject):
+            discovery = services.make_sunspec_tags(
+                command=command, device=device, report=report, subject=self.subject, options=options, dry_run=dry_run
+            )
         if report.problem_count:
             return answer(report, dry_run=False)
         left_out = [asdict(each) for each in discovery.left_out]

@@ -155,8 +155,9 @@ class ConfiguredViewSet(SubjectViewSet):
         """Create and change many at once, or none."""
         dry_run = query_of(request, ImportQuery)["dry_run"]
         report = Report()
-        rows = rows_of(request.data, self.table, report)
-        services.import_rows(table=self.table, rows=rows, report=report, subject=self.subject, dry_run=dry_run)
+        with services.import_slot(self.subject):
+            rows = rows_of(request.data, self.table, report)
+            services.import_rows(table=self.table, rows=rows, report=report, subject=self.subject, dry_run=dry_run)
         return answer(report, dry_run=dry_run)
 
     @extend_schema(

@@ -1,5 +1,5 @@
 """Templates: list, show, import, export, apply, archive. They belong to no group: a user who may configure in any group may
-use and add them; archiving one needs the right in all groups.
+use them and add new names; a new version of a name, and archiving one, need the right in all groups.
 """
 
 from __future__ import annotations
@@ -74,12 +74,13 @@ class TemplateViewSet(SubjectViewSet):
     def create(self, request: Request) -> Response:
         """Import a template as the next version of its name, or report what is wrong with it."""
         dry_run = query_of(request, ImportQuery)["dry_run"]
-        form = TemplateDocument(data=request.data)
-        form.is_valid(raise_exception=True)
         report = Report()
-        made = services.import_template(
-            document=form.validated_data, report=report, subject=self.subject, dry_run=dry_run
-        )
+        with services.import_slot(self.subject):
+            form = TemplateDocument(data=request.data)
+            form.is_valid(raise_exception=True)
+            made = services.import_template(
+                document=form.validated_data, report=report, subject=self.subject, dry_run=dry_run
+            )
         return answer(report, dry_run=dry_run) if made is None else Response(TemplateShown(made).data, status=201)
 
     @extend_schema(responses={(200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT)})
@@ -102,13 +103,14 @@ class TemplateViewSet(SubjectViewSet):
         form.is_valid(raise_exception=True)
         wanted: Any = form.validated_data
         report = Report()
-        services.apply_template(
-            template=self.get_object(),
-            device=wanted["device"],
-            report=report,
-            subject=self.subject,
-            dry_run=dry_run,
-        )
+        with services.import_slot(self.subject):
+            services.apply_template(
+                template=self.get_object(),
+                device=wanted["device"],
+                report=report,
+                subject=self.subject,
+                dry_run=dry_run,
+            )
         return answer(report, dry_run=dry_run)
 
     @extend_schema(responses={204: OpenApiResponse(description="archived")})
