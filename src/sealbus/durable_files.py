@@ -6,6 +6,8 @@ the new one.
 
 `lock_file` and `locked` use flock(2): the kernel releases the lock when the descriptor is closed, however the process ends,
 so a lock file that is left behind locks nothing.
+
+`file_stamp` tells a changed file from the one that was read, without reading it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import os
 import secrets
 import stat
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sealbus.errors import ConfigError
 
@@ -24,10 +26,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["PRIVATE", "PUBLIC", "lock_file", "locked", "make_folder", "refuse_open_folder", "write_atomically"]
+__all__ = [
+    "PRIVATE",
+    "PUBLIC",
+    "FileStamp",
+    "file_stamp",
+    "lock_file",
+    "locked",
+    "make_folder",
+    "refuse_open_folder",
+    "write_atomically",
+]
 
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
+FileStamp: TypeAlias = tuple[int, int, int]
 
 _FOLDER: Final = 0o755
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
@@ -73,6 +86,15 @@ def write_atomically(path: Path, data: bytes, *, mode: int, replace: bool) -> No
         with suppress(FileNotFoundError):
             temporary.unlink()
     _sync_directory(path.parent)
+
+
+def file_stamp(path: Path) -> FileStamp | None:
+    """Time of change, size and inode: at least one differs after a file was written or replaced. None: it cannot be read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def lock_file(path: Path, *, wait: bool = False) -> int:

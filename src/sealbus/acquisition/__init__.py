@@ -4,30 +4,8 @@ A plan comes in, samples go out: polls are merged, scheduled and decoded, qualit
 scan) go ahead of polls. It does not know the source of its plan and the destination of its samples: it has no database,
 no web framework and no bus. It also refuses to dial what the networks of the plan do not allow.
 
-The way to a device:
-
-| word | meaning |
-| --- | --- |
-| ConnectionPlan, DevicePlan | the configuration (package `plant`) |
-| PolledConnection | the engine's runtime of one connection: its status, its identity, its polls |
-| DialContext | what all connections share: locator, identities, clock |
-| PolledUnit | one unit of a connection, the source of the requests of its polls |
-| Poll, PollPhase | the tags of one device with one interval, and when they are due |
-| Block | one request of a poll and its tags |
-| UnitClient | the requests of one command to one unit |
-| Channel, Line | the queue of a connection, and one open connection's transactions (package `client`) |
-
-A tag:
-
-| word | meaning |
-| --- | --- |
-| TagPlan | the configuration of a tag (package `plant`) |
-| Tag | a checked plan: place, type, conversion (package `plant`) |
-| TagState | the current value and quality, and the sample that was reported last |
-| PolledTag | a tag and its state, in a poll |
-| change | a sample of what a tag has become, on its way through the stages |
-| HeldBack | a change inside the dead band, which is not reported |
-| Sample | a value with time and quality |
+Its words (connection, channel, line, poll, block; tag, change, held back) are in `docs/glossary.md`: "The way to a device"
+and "The way of a value".
 """
 
 from sealbus.acquisition.clock import SampleClock

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.decoder import build_decoder
 from sealbus.errors import LocalError
-from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, FunctionCode, RawRequest, Table
+from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, READ_TABLES, RawRequest, Table
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
@@ -25,12 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "read_pdu"]
 
-_FUNCTIONS: Final = {
-    Table.COILS: FunctionCode.READ_COILS,
-    Table.DISCRETE: FunctionCode.READ_DISCRETE_INPUTS,
-    Table.HOLDING: FunctionCode.READ_HOLDING_REGISTERS,
-    Table.INPUT: FunctionCode.READ_INPUT_REGISTERS,
-}
+_FUNCTIONS: Final = {table: function_code for function_code, table in READ_TABLES.items()}
 
 
 def read_pdu(place: Place) -> bytes:

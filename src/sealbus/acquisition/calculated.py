@@ -168,7 +168,7 @@ class Calculations:
         self._rank({id(each): sum(state.tag_id in of_id for _, state in each.inputs) for each in self._all})
 
     def _rank(self, open_inputs: dict[int, int]) -> None:
-        """Put each after its inputs; what remains leads back to itself."""
+        """Sort by dependency, inputs first. What is left over is circular: it becomes a problem and is not calculated."""
         ranked = [each for each in self._all if not open_inputs[id(each)]]
         for rank, each in enumerate(ranked):  # the loop appends to it
             each.rank = rank

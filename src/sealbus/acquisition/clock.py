@@ -47,7 +47,7 @@ class SampleClock:
         """How often the wall clock was set back by more than an hour."""
 
     def now_us(self) -> int:
-        """Microseconds since 1970, later than all times before but for the steps that `set_back` counts."""
+        """Microseconds since 1970. Strictly increasing, except at the steps that `set_back` counts."""
         wall, monotonic = self._wall(), self._monotonic()
         last = self._last_us
         if wall <= last:

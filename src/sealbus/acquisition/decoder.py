@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from sealbus.protocol import Table, ValueType, WordOrder, unpack_bits
+from sealbus.protocol import BCD_TYPES, STRUCT_FORMATS, Table, ValueType, WordOrder, unpack_bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,17 +30,7 @@ __all__ = ["Decoder", "build_decoder"]
 Decoder: TypeAlias = "Callable[[bytes], Sequence[Raw]]"
 """From the data of an answer, without its byte count, to a raw value for each tag of the block."""
 
-_FORMATS: Final[dict[ValueType, str]] = {
-    ValueType.BIT: "H",
-    ValueType.UINT16: "H",
-    ValueType.INT16: "h",
-    ValueType.UINT32: "I",
-    ValueType.INT32: "i",
-    ValueType.UINT64: "Q",
-    ValueType.INT64: "q",
-    ValueType.FLOAT32: "f",
-    ValueType.FLOAT64: "d",
-}
+_FORMATS: Final = STRUCT_FORMATS | {ValueType.BIT: "H"}  # of a bit the whole register is unpacked
 _SWAPS_BYTES: Final = (WordOrder.BADC, WordOrder.DCBA)
 _SWAPS_WORDS: Final = (WordOrder.CDAB, WordOrder.DCBA)
 
@@ -70,7 +60,8 @@ def _bits(block: PlannedBlock) -> Decoder:
 
 
 def _format(tag: Tag) -> str:
-    return _FORMATS.get(tag.type) or f"{2 * tag.place.count}s"
+    is_left_as_bytes = tag.type is ValueType.STRING or tag.type in BCD_TYPES
+    return f"{2 * tag.place.count}s" if is_left_as_bytes else _FORMATS[tag.type]
 
 
 def _indices(tag: Tag, first: int) -> list[int]:

@@ -74,7 +74,7 @@ class PollingEngine:
         self.loop = asyncio.get_running_loop()
         self.clock = ports.clock
         self.lags = [0] * (len(LAG_BOUNDS_S) + 1)
-        """How many rounds began how late after they were due, by `LAG_BOUNDS_S`; the last counts those beyond."""
+        """A histogram of how late the rounds began: one count for each bound of `LAG_BOUNDS_S`, and one for longer lags."""
         self._plan = Plan()
         self._identities = IdentityFolder(ports.identities)
         self._locator = Locator(ports.resolve)
@@ -90,7 +90,7 @@ class PollingEngine:
     # -- life
 
     async def run(self) -> None:
-        """Maintain everything until `close` is called."""
+        """Twice a second, check what no answer shows, until `close` is called."""
         turn = 0
         while not self._closed.is_set():
             turn += 1

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from sealbus.durable_files import file_stamp
 from sealbus.errors import ConfigError
 from sealbus.security import Identity, PeerVerifier, SeenLists, Trust, build_client_context
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import ssl
     from pathlib import Path
 
+    from sealbus.durable_files import FileStamp
     from sealbus.endpoints import SshForward
 
 __all__ = ["Credentials", "IdentityFolder"]
@@ -47,8 +49,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _FILES: Final = ("certificate.pem", "key.pem", "trust.pem", "crl.pem")
 _SEEN_NAME: Final = "crl-seen.json"
 _SSH_FILES: Final = ("ssh_key", "known_hosts")
-
-_Signatures = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -78,7 +78,7 @@ class Credentials:
 
 @dataclass(slots=True)
 class _Held:
-    signatures: _Signatures
+    stamps: tuple[FileStamp | None, ...]
     credentials: Credentials | None
     problem: ConfigError | None
     keeping_problem: ConfigError | None = None
@@ -137,9 +137,9 @@ class IdentityFolder:
 
     def _refresh(self, name: str) -> _Held:
         folder = self._folder(name)
-        signatures = tuple(_signature(folder / file) for file in _FILES)
+        stamps = tuple(file_stamp(folder / file) for file in _FILES)
         held = self._held.get(name)
-        if held is not None and held.signatures == signatures:
+        if held is not None and held.stamps == stamps:
             held.keep_seen_lists()  # a list may have come into force since, and a peer may have shown its issuer
             return held
         credentials, problem = held.credentials if held else None, None
@@ -147,7 +147,7 @@ class IdentityFolder:
             credentials = self._load(name, credentials)
         except ConfigError as error:
             problem = error
-        held = self._held[name] = _Held(signatures, credentials, problem)
+        held = self._held[name] = _Held(stamps, credentials, problem)
         held.keep_seen_lists()
         return held
 
@@ -180,11 +180,3 @@ def _load_trust(anchors: Path, crl: Path, seen: SeenLists) -> Trust:
     trust = Trust.load(anchors, [crl] if crl.exists() else [])
     seen.check(trust.revocation)
     return trust
-
-
-def _signature(file: Path) -> tuple[int, int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -24,7 +24,7 @@ import os.path
 import socket
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sealbus.endpoints import NetworkRules, render_authority
+from sealbus.endpoints import NetworkRules, render_authority, unmapped
 from sealbus.errors import Unreachable
 from sealbus.plant import Step
 
@@ -89,7 +89,7 @@ class Locator:
         return self._rules.judge_endpoint(located) or self._rules.judge(located.address, located.port)
 
     def reserve(self, endpoint: Endpoint, owner: int) -> None:
-        """Claim what can be claimed without looking up a name, if it has no owner. LocatingError: it is not a path."""
+        """Reserve the host as it is written, or the serial line, if it has no owner. LocatingError: it is not a path."""
         self._owners.setdefault(_typed_key(endpoint), owner)
 
     def owner(self, endpoint: Endpoint) -> int | None:
@@ -97,7 +97,7 @@ class Locator:
         return self._owners.get(_typed_key(endpoint))
 
     def release(self, owner: int) -> None:
-        """Drop all claims of this connection."""
+        """Release all that this connection has reserved."""
         self._owners = {key: each for key, each in self._owners.items() if each != owner}
         self._attempts.pop(owner, None)
 
@@ -157,11 +157,9 @@ def _key(endpoint: Endpoint, host: str) -> str:
 def _plain(host: str) -> str:
     """One spelling of an address; a name in small letters."""
     try:
-        address = ipaddress.ip_address(host)
+        address = unmapped(ipaddress.ip_address(host))
     except ValueError:
         return host.lower().rstrip(".")
     if not isinstance(address, ipaddress.IPv6Address):
         return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
     return str(address) if address.is_link_local else str(ipaddress.IPv6Address(int(address)))

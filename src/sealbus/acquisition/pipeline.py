@@ -5,8 +5,8 @@ devices is evaluated once for all of them. Calculated tags and alarms come befor
 inside the dead band of an input counts all the same.
 
 Every sample goes to both sinks: published live, and stored in history. A sink that fails, with any error, is counted
-and logged; the samples of that batch are lost to it and to no other. What must not be lost is for history to spool, which
-it does behind `put`.
+and logged; the samples of that batch are lost to it and to no other. `put` only hands over: history spools the samples, so
+that none is lost.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class SamplePipeline:
         changes, self._pending = self._pending, []
         # 2. Calculated tags: what follows from these changes, and from time.
         changes += self._calculated(changes)
-        # 3. Alarms: their place. They see every change, also those that the dead band keeps back.
+        # 3. Alarms will be evaluated here, on every change, including those that the dead band holds back.
         # 4. Dead band: a change inside it ends here.
         samples = [change for change in changes if type(change) is not HeldBack]
         # 5. Publish and store.

@@ -5,7 +5,7 @@ not longer than the limit, no forbidden place lies in between, and the block is 
 once. A tag is in one block as a whole, so no value consists of two answers. Extending each block as far as possible is
 optimal: no other choice needs fewer blocks.
 
-`LearnedSplits` is what was learnt from the device: places that it refused, which are not read only to save a request, and
+`LearnedSplits` is what was learnt from the device: places that it refused (no block reads over them to join two tags), and
 addresses at which a block must begin because merging over them was refused. Pure.
 """
 
@@ -90,7 +90,7 @@ class DeviceLimits:
 
 @dataclass(frozen=True, slots=True)
 class LearnedSplits:
-    """`refused` is not read without need; no block reaches over an address in `barriers`."""
+    """No block reads over a place in `refused` to join two tags, and none reaches over an address in `barriers`."""
 
     refused: tuple[Place, ...] = ()
     barriers: frozenset[tuple[Table, int]] = frozenset()

@@ -125,7 +125,7 @@ class PolledConnections:
     # -- connections
 
     def _reserve(self, plan: ConnectionPlan) -> None:
-        """Of two connections that dial the same, the lower id is first."""
+        """Reserve what the connection dials. Of two that dial the same, the first to reserve gets it: lower ids first."""
         with self._problem_of("connection", plan.id):
             try:
                 self._dial_context.locator.reserve(parse_endpoint(plan.url), plan.id)
@@ -166,7 +166,7 @@ class PolledConnections:
             if connection is None:
                 self._dial_context.locator.release(plan.id)  # it dials nothing, so another connection may
                 return []
-            self._reserve(plan)
+            self._reserve(plan)  # again: `_close` released it
         connection.update(plan)
         return [(connection, device) for device in self._changed_devices(connection, before)]
 

@@ -1,8 +1,9 @@
 """All tags of one device that share an interval, read in rounds: each block once a round, never two rounds at a time.
 
-A round puts no more requests into the channel than the device may have under way; the next request goes in when one has
-ended. So the queue does not grow, the units of one line take turns, and an urgent request waits for no more than what is on
-the wire. When a round is not over at the time of the next one, the next one is counted as an overrun and left out.
+A round puts no more requests into the channel than may be on the wire of all its lines together; the next request goes in
+when one has ended. So the queue does not grow, the units of one line take turns, and an urgent request waits for no more
+than what is on the wire. When a round is not over at the time of the next one, the next one is counted as an overrun and
+left out.
 
 A device that refuses a block (exception 01, 02, 03) may refuse it for one place in it. Then the block is halved and both
 halves are read in the same round, down to single tags. Tags that are refused alone are BAD, all others are read. What was
@@ -23,7 +24,7 @@ from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_f
 from sealbus.acquisition.schedule import PollPhase
 from sealbus.acquisition.tag_states import LastRead
 from sealbus.client import Failure, Transaction
-from sealbus.protocol import EXCEPTION_BIT
+from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,7 +43,7 @@ __all__ = ["Poll", "PollContext", "PollCounters", "PolledTag", "PolledUnit"]
 _SHORTEST_PATIENCE_S: Final = 30.0
 _FIRST_RETRY_S: Final = 60.0
 _LAST_RETRY_S: Final = 3600.0
-_DATA_AT: Final = 7  # behind protocol id, length, unit, function and byte count: the answer comes without its first two
+_DATA_AT: Final = ANSWER_DATA_AT + 1  # behind the byte count
 
 
 class PollContext(Protocol):
@@ -68,7 +69,8 @@ class PolledUnit:
     limits: DeviceLimits
     channel: Channel
     window: int
-    """How many requests may be under way."""
+    """How many requests of a poll may be in the channel: `in_flight` of each of its lines. They may wait there, when other
+    units have requests."""
     is_resetting: bool = False
     """The engine closes the connection: requests that are lost by that say nothing about the device."""
 
@@ -185,7 +187,7 @@ class Poll:
         self._fill()
 
     def _fill(self) -> None:
-        """Submit as many requests as may be under way. A request may fail immediately, so this is not recursive."""
+        """Submit as many requests as may be in the channel. One may fail at once and call this again; the flag ends that."""
         if self._is_filling:
             return
         self._is_filling = True
@@ -215,10 +217,10 @@ class Poll:
         self._under_way -= 1
         if self.is_stopped:
             return
-        if not answer[5] & EXCEPTION_BIT:
+        if not answer[ANSWER_FUNCTION_AT] & EXCEPTION_BIT:
             changes = self._take(block, answer[_DATA_AT:])
         else:
-            changes = self._take_exception(block, answer[6])
+            changes = self._take_exception(block, answer[ANSWER_DATA_AT])
         self._context.add_changes(changes)
         self._fill()
 
@@ -262,7 +264,9 @@ class Poll:
         return bool(self._refused or self._splits.barriers)
 
     def _learn(self, now: float) -> None:
-        """The round has found places that are refused; or, where each half was answered, places that cannot be merged."""
+        """Keep what the round has found. A tag that is refused alone explains why its block was refused, so the round taught
+        no barrier; where each half was answered, merging over the middle is what the device refuses.
+        """
         if not self._has_splits or now >= self._retry_at:
             self._retry_at = now + self._retry_after_s
             self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
@@ -292,6 +296,7 @@ class Poll:
             block = unchanged.get(each.tags)
             if block is None or block.planned.place != each.place:
                 before = self._states[each.tags[0]].last_read
+                # Tags that were never read grow stale when they are not read for long enough from now on.
                 block = self._build(each, before if before.time_us else LastRead(now, time_us))
             blocks.append(block)
         self.blocks = blocks

@@ -103,6 +103,7 @@ class _Reading:
             self.todo.extendleft(reversed(block.halves()))
             return
         time_us = self._connection.dial_context.clock.now_us()
+        # The time on the loop's clock is 0: these states end with the command, so nothing is repeated or grows stale.
         if answer.data is not None:
             changes = run.take(answer.data, time_us, 0.0)
         else:

@@ -1,11 +1,11 @@
 """The state of one tag: its current value and quality, and what was reported of it last.
 
-What was read, or was not, becomes the current state: `take`, `set_value`, `fail`, `grow_stale`. Each returns a sample of
-the change where value, quality or reason are others than before. A change is reported, which means published and stored,
-when it leaves the dead band, when quality or reason have changed, or when nothing was reported for `max_interval_s`. The
-dead band is measured from what was reported last, so a slow drift is not lost. It is applied here, while the state is in the
-processor's cache: a sample inside it is `HeldBack`, and its stage of the `pipeline` drops it. The stages before that one
-see every change.
+`take`, `set_value`, `fail` and `grow_stale` set the current state. Each returns a sample if value, quality or reason
+changed, or if the state is due to be repeated. A change is reported, which means published and stored, when it leaves the
+dead band, when quality or reason have changed, or when nothing was reported for `max_interval_s`. The dead band is measured
+from the sample that was reported last, so a slow drift is not lost. It is applied here, while the state is in the
+processor's cache: a sample inside it is returned as `HeldBack`. The stages of the `pipeline` before the dead band use it,
+and that stage drops it.
 
 Reported samples of one tag have times in strict order. A sample that would come before the last one, or together with it,
 gets the time one microsecond after it. Only a clock that was set back by more than `clock.SLEWED_US` breaks the order,
@@ -108,11 +108,11 @@ class TagState:
         """The first unforeseen error, to be shown."""
 
     def attach(self, last_read: LastRead) -> None:
-        """Another block reads it from now on."""
+        """The block with this `last_read` reads it from now on."""
         self.last_read = last_read
 
     def take(self, raw: Raw, time_us: int, now: float) -> Sample | None:
-        """It was read."""
+        """It was read: convert the raw value and set the state."""
         try:
             return self.set_value(self._convert(raw), time_us, now)
         except NoValue as none:
@@ -124,7 +124,7 @@ class TagState:
     def set_value(
         self, value: SampleValue, time_us: int, now: float, *, quality: Quality = _GOOD, reason: Reason = _NO_REASON
     ) -> Sample | None:
-        """It has this value."""
+        """It has this value; outside `low` to `high` it is UNCERTAIN."""
         if (
             self._is_limited
             and quality is _GOOD
@@ -158,7 +158,7 @@ class TagState:
         return self._change(Sample(self.tag_id, self.time_us, self.value, _STALE, Reason.NOT_REFRESHED), now)
 
     def repeat(self, now: float) -> Sample | None:
-        """The current state again, where nothing was reported for so long."""
+        """The current state again, if nothing was reported for `max_interval_s`."""
         if now < self.repeat_at:
             return None
         sample = self.current()
@@ -180,7 +180,9 @@ class TagState:
             _log.error("tag %d: %s", self.tag_id, self.bug, exc_info=error)
 
     def _change(self, sample: Sample, now: float) -> Sample:
-        """Apply the dead band, and keep the reported value."""
+        """The sample of a change: as `HeldBack` inside the dead band; else kept as the reported one, with a later time if
+        it would not come after the last.
+        """
         last = self.reported
         if last is None:  # spread, so that tags which begin together are not repeated together
             self.repeat_at = now + self.max_interval_s * (0.5 + 0.5 * spread(self.tag_id))

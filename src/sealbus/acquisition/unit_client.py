@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.client import Failure, Transaction
 from sealbus.errors import DeviceException
-from sealbus.protocol import EXCEPTION_BIT, RawRequest
+from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT, RawRequest
 
 if TYPE_CHECKING:
     import asyncio
@@ -52,10 +52,10 @@ class _UnitRequest(Transaction):
         self._began = future.get_loop().time()
 
     def finish(self, answer: bytes) -> None:
-        if answer[5] & EXCEPTION_BIT:
-            self._end(Answer(self._took_s(), exception=answer[6]))
+        if answer[ANSWER_FUNCTION_AT] & EXCEPTION_BIT:
+            self._end(Answer(self._took_s(), exception=answer[ANSWER_DATA_AT]))
         else:
-            self._end(Answer(self._took_s(), data=answer[7:]))
+            self._end(Answer(self._took_s(), data=answer[ANSWER_DATA_AT + 1 :]))  # behind the byte count
 
     def fail(self, failure: Failure, detail: str = "") -> None:
         self._end(Answer(self._took_s(), failure=failure, detail=detail))

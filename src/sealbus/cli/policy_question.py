@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sealbus.errors import LocalError
 from sealbus.policy import parse_function
 from sealbus.protocol import (
+    FLOAT_TYPES,
     CanopenReference,
     Diagnostics,
     FileRecord,
@@ -53,7 +54,6 @@ _CODES: Final = {code.name.lower().replace("_", "-"): int(code) for code in Func
 _NAMES: Final = {code: name for name, code in _CODES.items()}
 _PART_NOUNS: Final = {8: "sub-function", 20: "file", 21: "file", 43: "MEI type"}
 _COILS: Final = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
-_FLOATS: Final = (ValueType.FLOAT32, ValueType.FLOAT64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Values:
         if self.type is ValueType.STRING:
             return text
         try:
-            return float(text) if self.type in _FLOATS else int(text, 0)
+            return float(text) if self.type in FLOAT_TYPES else int(text, 0)
         except ValueError:
             raise LocalError(f"{text!r} is not a value of type {self.type}; correct --value or --type") from None
 

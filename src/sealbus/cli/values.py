@@ -17,7 +17,7 @@ from sealbus.cli.log import print_text
 from sealbus.client import ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import DeviceException, LocalError
-from sealbus.protocol import ExceptionCode, Table, ValueType, parse_place
+from sealbus.protocol import FLOAT_TYPES, ExceptionCode, Table, ValueType, parse_place
 from sealbus.security import Identity
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _parse_value(text: str, table: Table, type: str) -> Value:
         return known[text.lower()]
     if type == ValueType.STRING:
         return text
-    is_float = type in (ValueType.FLOAT32, ValueType.FLOAT64)
+    is_float = type in FLOAT_TYPES
     try:
         value = float(text) if is_float else int(text, 0)
     except ValueError:

@@ -1,10 +1,6 @@
 """The client side: connections to devices, the queues before them, and the client API on top.
 
-| word | meaning |
-| --- | --- |
-| Channel | the queue and the lines to one device |
-| Line | the transactions of one open connection |
-| Connection | the public client API |
+Its words (channel, line, transaction, connection) are in `docs/glossary.md`: "The way to a device".
 
 This package refuses to send anything twice, to send anything late, and to pass on an answer that does not fit its request.
 """

@@ -89,7 +89,7 @@ class BlockingChannel:
         if self._transport is not None:
             self._catch_up()
         call = _BlockingCall(None, request, time.monotonic() + self._patience_s)
-        if self.suspects and not self._breaker.allows(request.tail[0], time.monotonic()):
+        if self.suspects and not self._breaker.allows(request.unit_id, time.monotonic()):
             call.fail(Failure.UNIT_SILENT)
         else:
             if self._line.state is not _OPEN or not self._line.is_free():

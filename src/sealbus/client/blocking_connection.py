@@ -19,6 +19,7 @@ from sealbus.client.connection import Connection
 from sealbus.client.target import resolve_target
 from sealbus.errors import LocalError, SealbusError
 from sealbus.protocol import (
+    ANSWER_FUNCTION_AT,
     MaskWriteRegister,
     ReadCoils,
     ReadDeviceIdentification,
@@ -175,7 +176,7 @@ class BlockingConnection:
     def execute(self, request: Request, *, unit: int = 1) -> Any:
         """Send any request of `sealbus.protocol` and return its decoded answer; None for a write or a broadcast."""
         answer = self._exchange(prepare(request, unit))
-        return decode_answer(request, answer[5:]) if answer else None
+        return decode_answer(request, answer[ANSWER_FUNCTION_AT:]) if answer else None
 
     def read(self, place: str, *, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> Any:
         """Read a place such as "holding:20", "input:0-9" or "coils:3", decoded as `type` in word order `order`."""

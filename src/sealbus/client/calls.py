@@ -18,6 +18,8 @@ from sealbus.errors import (
     Unreachable,
 )
 from sealbus.protocol import (
+    ANSWER_DATA_AT,
+    ANSWER_FUNCTION_AT,
     EXCEPTION_BIT,
     RawRequest,
     ReadCoils,
@@ -105,9 +107,10 @@ def data_of(answer: bytes) -> bytes:
 
     `answer` is the MBAP ADU without its transaction id, as `Transaction` gets it.
     """
-    if answer[5] & EXCEPTION_BIT:
-        raise DeviceException(answer[6], function_code=answer[5] & ~EXCEPTION_BIT)
-    return answer[7:]
+    function_code = answer[ANSWER_FUNCTION_AT]
+    if function_code & EXCEPTION_BIT:
+        raise DeviceException(answer[ANSWER_DATA_AT], function_code=function_code & ~EXCEPTION_BIT)
+    return answer[ANSWER_DATA_AT + 1 :]  # behind the byte count
 
 
 def error_of(failure: Failure, detail: str, *, may_change_state: bool) -> SealbusError:

@@ -40,7 +40,10 @@ _jitter = random.SystemRandom().random
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
-    """The limits of a device. Times in seconds; the names are those of gateway.toml."""
+    """The limits of a device. Times in seconds; the names are those of gateway.toml.
+
+    They are no rules of a policy: the name is part of the Python API.
+    """
 
     connections: int = 1
     in_flight: int = 1
@@ -243,7 +246,7 @@ class Channel:
 
     def _is_allowed(self, transaction: Transaction) -> bool:
         """Whether the breaker lets it through. An urgent request goes to a silent unit too: a person wants its state now."""
-        return transaction.is_urgent or self._breaker.allows(transaction.request.tail[0], self.loop.time())
+        return transaction.is_urgent or self._breaker.allows(transaction.request.unit_id, self.loop.time())
 
     def _enqueue(self, transaction: Transaction) -> None:
         now = self.loop.time()

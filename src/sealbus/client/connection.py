@@ -16,6 +16,7 @@ from sealbus.client.channel import Channel
 from sealbus.client.target import resolve_target
 from sealbus.client.transaction import Failure, Transaction
 from sealbus.protocol import (
+    ANSWER_FUNCTION_AT,
     MaskWriteRegister,
     RawRequest,
     ReadCoils,
@@ -175,7 +176,7 @@ class Connection:
     async def execute(self, request: Request, *, unit: int = 1) -> Any:
         """Send any request of `sealbus.protocol` and return its decoded answer; None for a write or a broadcast."""
         answer = await self._begin(request, unit)
-        return decode_answer(request, answer[5:]) if answer else None
+        return decode_answer(request, answer[ANSWER_FUNCTION_AT:]) if answer else None
 
     # -- typed values
 

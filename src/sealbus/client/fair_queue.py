@@ -59,7 +59,7 @@ class FairQueue:
         return evicted
 
     def evict_for(self, transaction: Transaction) -> Transaction | None:
-        """Remove and return the transaction that has to go for this one; None if this one has to go itself.
+        """Remove and return the transaction to evict in favour of this one; None when this one must be refused.
 
         1. This one is urgent, or its client would still have fewer than the client with the most: the last one of that
            client.
@@ -105,7 +105,7 @@ class FairQueue:
 
     def drop_unit(self, unit_id: int) -> list[Transaction]:
         """Remove and return all for this unit."""
-        return self._drop_all_that(lambda each: each.request.tail[0] == unit_id)
+        return self._drop_all_that(lambda each: each.request.unit_id == unit_id)
 
     def drop_all(self) -> list[Transaction]:
         """Remove and return everything."""

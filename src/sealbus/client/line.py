@@ -1,8 +1,12 @@
 """One connection to a device, with any framing: its life, its deadlines, and the check of its answers.
 
-An answer is checked against its request (unit, function, echo, length) before it is passed on. An answer with the right
-number and the wrong content means that the two sides have lost step: the line is closed and a new one opened. A line is
-one connection: once closed it stays closed, so late bytes of the old connection never reach the new one.
+An answer is checked against its request (unit, function, echo, length) before it is passed on. If the transaction id of an
+answer matches a request and its content does not, no later answer of this connection can be trusted: the line is closed,
+and the channel opens a new one. A line is one connection: once closed it stays closed, so late bytes of the old connection
+never reach the new one.
+
+`gap_s` is the pause that a device needs between two requests. With one request in flight it begins when the answer came,
+because the device is busy until then; with several it begins when the request was sent, because no answer is waited for.
 
 Nothing is ever sent twice. What was sent when the connection broke fails as sent; the caller decides what that means.
 """
@@ -15,6 +19,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.client.transaction import Failure
+from sealbus.protocol import ANSWER_FUNCTION_AT, ANSWER_UNIT_AT
 from sealbus.security import explain_tls_error
 
 if TYPE_CHECKING:
@@ -208,7 +213,7 @@ class Line(asyncio.Protocol):
     # -- shared machinery
 
     def _watch(self, transaction: Transaction) -> None:
-        """Start the timer of an answer, and the gap after a request."""
+        """Start the timer of an answer, and, with several requests in flight, the gap after the request."""
         if self._timer is None:
             self._timer = self._loop.call_at(transaction.answer_due, self._expire)
         if self._gap_s and self._in_flight_limit > 1:
@@ -232,10 +237,10 @@ class Line(asyncio.Protocol):
             self._owner.line_proven(self)
         self._counters.answered += 1
         if self._suspects:
-            self._owner.unit_answered(transaction.request.tail[0])
+            self._owner.unit_answered(transaction.request.unit_id)
 
     def _freed(self) -> None:
-        """A request left the wire."""
+        """A request was answered or timed out: start the gap, or take the next request."""
         if self.state is not _OPEN:
             return
         if self._gap_s and self._in_flight_limit == 1:
@@ -265,7 +270,7 @@ class Line(asyncio.Protocol):
             transaction = self._pending.pop(number)
             self._on_request_timeout(number)
             transaction.fail(Failure.NO_ANSWER)
-            self._owner.unit_silent(transaction.request.tail[0])
+            self._owner.unit_silent(transaction.request.unit_id)
         if self._pending:
             self._timer = self._loop.call_at(min(each.answer_due for each in self._pending.values()), self._expire)
         if late:
@@ -290,6 +295,7 @@ class Line(asyncio.Protocol):
 
 def _objection(request: RawRequest, answer: bytes) -> str | None:
     """Why `answer` cannot belong to `request`; None if it can."""
-    if answer[4] != request.tail[0]:
-        return f"it came from unit {answer[4]}"
-    return request.shape.objection(answer[5:])
+    unit_id = answer[ANSWER_UNIT_AT]
+    if unit_id != request.unit_id:
+        return f"it came from unit {unit_id}"
+    return request.shape.objection(answer[ANSWER_FUNCTION_AT:])

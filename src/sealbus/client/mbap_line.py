@@ -21,7 +21,7 @@ __all__ = ["MbapLine"]
 
 _RESETS_AFTER_SILENCES = 3
 _MOST_UNANSWERED = 256
-_SHORTEST_HEAD: Final = 6
+_BEFORE_UNIT_BYTES: Final = 6  # transaction id, protocol id and length; whatever has no more is not a whole ADU
 _OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs as much as a call
 
 
@@ -70,7 +70,7 @@ class MbapLine(Line):
 
     def data_received(self, data: bytes) -> None:
         size = len(data)
-        if size > _SHORTEST_HEAD and not self._stream.partial:
+        if size > _BEFORE_UNIT_BYTES and not self._stream.partial:
             transaction_id = data[0] << 8 | data[1]
             transaction = self._pending.get(transaction_id)
             if transaction is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sealbus.client.line import Line
 from sealbus.client.transaction import Failure
-from sealbus.protocol import AsciiStream, FunctionCode, RtuResponseStream, encode_ascii, encode_mbap, encode_rtu
+from sealbus.protocol import AsciiStream, FunctionCode, RtuResponseStream, encode_answer_adu, encode_ascii, encode_rtu
 
 if TYPE_CHECKING:
     from sealbus.client.line import LineOwner, LineRules
@@ -45,7 +45,7 @@ class RtuLine(Line):
         self._over_tcp = over_tcp
 
     def send(self, transaction: Transaction) -> bool:
-        if transaction.request.tail[0] == _BROADCAST_UNIT and not self._over_tcp:
+        if transaction.request.unit_id == _BROADCAST_UNIT and not self._over_tcp:
             self._broadcast(transaction)
             return self.is_free()
         transaction.answer_due = self._loop.time() + self._timeout_s
@@ -69,18 +69,18 @@ class RtuLine(Line):
         transaction.fail(Failure.BROADCAST)
 
     def _write(self, transaction: Transaction) -> None:
-        frame = self._encode(transaction.request.tail[0], transaction.request.tail[1:])
+        frame = self._encode(transaction.request.unit_id, transaction.request.tail[1:])
         self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
 
     def data_received(self, data: bytes) -> None:
         for frame in self._stream.feed(data):
             transaction = self._pending.get(0)
-            if transaction is None or frame[0] != transaction.request.tail[0]:
+            if transaction is None or frame[0] != transaction.request.unit_id:
                 # An answer of another unit does not stop the timer (2.4.1).
                 self._owner.answer_dropped(f"no request waits for unit {frame[0]}")
                 continue
             del self._pending[0]
-            self._answered(transaction, encode_mbap(0, frame[0], frame[1:])[2:])
+            self._answered(transaction, encode_answer_adu(frame[0], frame[1:]))
         if self._stream.fault is not None:
             # A damaged frame counts as none: the timer of the request continues (2.4.1).
             self._owner.answer_dropped(str(self._stream.fault))

@@ -54,12 +54,14 @@ class Failure(Enum):
 class Transaction:
     """A request for one device. Callers subclass it: `finish` and `fail` are its two ends.
 
-    `source` is the object that submitted it: a session of a gateway, a polled unit, a client; `Channel.abandon` takes it.
-    `answer_due` is when its answer is late: set when it is sent. The queue reads
-    two more fields, which `on_queued` may set, so that a request that is sent at once does not pay for them: `client`,
-    for fair turns, where several sources belong to one client; and `send_by`, the last moment, on the loop's clock, to
-    send it. (They are not an object of their own: with a shared connection nearly every request is queued, and an object
-    for each costs more than two fields.)
+    * `request`: what is sent.
+    * `source`: the object that submitted it (a session of a gateway, a polled unit, a client). `Channel.abandon` takes it.
+    * `client`: the queue gives turns to clients; several sources may belong to one. By default the source.
+    * `send_by`: the last moment to send it, on the loop's clock.
+    * `answer_due`: when its answer is late, on the loop's clock. The line sets it when it sends.
+
+    Only the queue reads `client` and `send_by`. A subclass that sets them in `on_queued` saves their cost for each request
+    that is sent at once.
     """
 
     __slots__ = ("answer_due", "client", "request", "send_by", "source")

@@ -3,8 +3,8 @@
 Each command that was claimed has exactly one result, and a result is kept until the store has it. Of progress only the
 newest counts, and it may be lost. Results are stored before progress.
 
-`open_ids` are the commands that the engine has and whose result the store has not. A claim that fails may have claimed
-some in the store that never came here; before the next claim, all that are claimed and not open are ended.
+A claim that fails may have claimed some in the store that never came here; before the next claim, all that are claimed and
+not among the `OpenCommands` are ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sealbus.collector.store_thread import StoreThread
     from sealbus.plant import Command
 
-__all__ = ["CommandIntake", "CommandReports", "TakesCommands"]
+__all__ = ["CommandIntake", "CommandReports", "OpenCommands", "TakesCommands"]
 
 _log = logging.getLogger("sealbus.collect")
 _CLAIMED_AT_ONCE: Final = 16
@@ -38,6 +38,25 @@ class TakesCommands(Protocol):
         """Stop a command."""
 
 
+class OpenCommands:
+    """The commands that the engine has and whose result the store has not: added by the intake, removed by the reports."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+
+    def add(self, command_id: int) -> None:
+        """The engine gets this command now."""
+        self._ids.add(command_id)
+
+    def remove(self, command_id: int) -> None:
+        """The store has its result."""
+        self._ids.discard(command_id)
+
+    def snapshot(self) -> frozenset[int]:
+        """Their ids now, as a copy for another thread."""
+        return frozenset(self._ids)
+
+
 class CommandIntake:
     """From the store to the engine."""
 
@@ -49,22 +68,22 @@ class CommandIntake:
         *,
         collector_id: str,
         holder: str,
-        open_ids: set[int],
+        open_commands: OpenCommands,
     ) -> None:
         self._store = store
         self._thread = thread
         self._engine = engine
         self._collector_id = collector_id
         self._holder = holder
-        self._open_ids = open_ids
+        self._open_commands = open_commands
         self._has_recovered = False
 
     async def take(self) -> bool:
-        """Whether all new commands are with the engine, and all withdrawn ones are stopped."""
+        """Claim the new commands for the engine and stop the withdrawn ones. Returns whether all were handled."""
         # Before the first claim, a claimed command belongs to an earlier process; after a failed claim it may be lost on its
         # way here. Neither is executed any more.
         if not self._has_recovered:
-            running = frozenset(self._open_ids)  # a copy: the set changes while the thread works
+            running = self._open_commands.snapshot()
             if await self._thread.attempt(self._store.recover_commands, self._collector_id, running) is None:
                 return False
             self._has_recovered = True
@@ -79,7 +98,7 @@ class CommandIntake:
                 self._has_recovered = False
                 return False
             for command in commands:
-                self._open_ids.add(command.id)
+                self._open_commands.add(command.id)
                 self._engine.submit(command)
             if len(commands) < _CLAIMED_AT_ONCE:
                 return True
@@ -88,11 +107,11 @@ class CommandIntake:
 class CommandReports:
     """From the engine to the store."""
 
-    def __init__(self, store: CollectorStore, thread: StoreThread, holder: str, open_ids: set[int]) -> None:
+    def __init__(self, store: CollectorStore, thread: StoreThread, holder: str, open_commands: OpenCommands) -> None:
         self._store = store
         self._thread = thread
         self._holder = holder
-        self._open_ids = open_ids
+        self._open_commands = open_commands
         self._results: deque[CommandResult] = deque()
         self._progress: dict[int, CommandProgress] = {}
         self._has_reports = asyncio.Event()
@@ -123,11 +142,11 @@ class CommandReports:
                     await self._thread.attempt(self._store.note_progress, self._holder, progress)
 
     async def store_results(self) -> bool:
-        """Whether the store has all results. A result that it does not take now stays here."""
+        """Store all results, in order. Returns whether the store has all; a result that it does not take now stays here."""
         while self._results:
             if await self._thread.attempt(self._store_result, self._results[0]) is None:
                 return False
-            self._open_ids.discard(self._results.popleft().id)
+            self._open_commands.remove(self._results.popleft().id)
         return True
 
     def _store_result(self, result: CommandResult) -> bool:

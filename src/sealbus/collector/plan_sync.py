@@ -43,7 +43,7 @@ class PlanSync:
         self._history = history
 
     async def load(self) -> bool:
-        """Whether the newest plan is in force now. Otherwise the last one stays in force."""
+        """Read the plan and put it in force. Returns whether it is in force now; otherwise the last one stays in force."""
         plan = await self._thread.attempt(self._store.plan)
         rules = await self._thread.attempt(self._store.history_rules)
         if plan is None or rules is None:

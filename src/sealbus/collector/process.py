@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sealbus.acquisition import EnginePorts, PollingEngine
 from sealbus.bus import Bus, open_bus, parse_bus_url
-from sealbus.collector.commands import CommandIntake, CommandReports
+from sealbus.collector.commands import CommandIntake, CommandReports, OpenCommands
 from sealbus.collector.lease import Lease, LeaseLost, holder_name
 from sealbus.collector.plan_sync import PlanSync
 from sealbus.collector.publishing import LivePublisher, serve_requests
@@ -81,10 +81,13 @@ async def run_collector(
 
     Raises ConfigError for a part that cannot start; later failures are logged and tried again.
     """
-    with ThreadPoolExecutor(1, "collect-site") as one, ThreadPoolExecutor(1, "collect-records") as other:
-        thread = StoreThread(one)
+    with (
+        ThreadPoolExecutor(1, "collect-site") as store_executor,
+        ThreadPoolExecutor(1, "collect-records") as records_executor,
+    ):
+        thread = StoreThread(store_executor)
         lease = Lease(site, thread, settings.collector_id, holder_name(settings.collector_id))
-        calls = _StoreCalls(site, thread, StoreThread(other), lease)
+        calls = _StoreCalls(site, thread, StoreThread(records_executor), lease)
         while await lease.acquire(stopped, settings.timing.lease_retry_s, report):
             try:
                 await _collect(calls, settings, stopped, report)
@@ -126,8 +129,8 @@ class _Run:
         self._bus = bus
         self._timing = settings.timing
         self._live = LivePublisher(bus, settings.collector_id)
-        open_ids: set[int] = set()
-        self._reports = CommandReports(site, thread, holder, open_ids)
+        open_commands = OpenCommands()
+        self._reports = CommandReports(site, thread, holder, open_commands)
         self._engine = PollingEngine(
             EnginePorts(
                 store=samples,
@@ -138,7 +141,7 @@ class _Run:
             )
         )
         commands = CommandIntake(
-            site, thread, self._engine, collector_id=settings.collector_id, holder=holder, open_ids=open_ids
+            site, thread, self._engine, collector_id=settings.collector_id, holder=holder, open_commands=open_commands
         )
         plans = PlanSync(site, thread, engine=self._engine, history=history)
         self._versions = VersionWatch(site, thread, load_plan=plans.load, take_commands=commands.take)

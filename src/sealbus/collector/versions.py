@@ -34,7 +34,7 @@ class VersionWatch:
         self._hinted = asyncio.Event()
 
     def hint(self) -> None:
-        """Read the numbers now."""
+        """Make `run` read the numbers now."""
         self._hinted.set()
 
     async def listen(self, bus: Bus) -> None:
@@ -44,7 +44,7 @@ class VersionWatch:
                 self.hint()
 
     async def run(self, every_s: float) -> None:
-        """Until cancelled."""
+        """Read the numbers every `every_s` seconds and at each hint, until cancelled."""
         plan = commands = -1
         while True:
             self._hinted.clear()  # before the numbers are read: a hint that comes during the read causes another one

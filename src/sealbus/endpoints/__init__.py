@@ -14,6 +14,7 @@ from sealbus.endpoints.endpoint import (
     SshForward,
     is_loopback_address,
     render_authority,
+    unmapped,
 )
 from sealbus.endpoints.endpoint_url import parse_endpoint
 
@@ -29,4 +30,5 @@ __all__ = [
     "parse_endpoint",
     "plain_address",
     "render_authority",
+    "unmapped",
 ]

@@ -25,7 +25,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from sealbus.endpoints.endpoint import render_authority
+from sealbus.endpoints.endpoint import render_authority, unmapped
 from sealbus.endpoints.url_parts import is_host, is_number
 from sealbus.errors import ConfigError
 
@@ -180,8 +180,7 @@ def _literal(text: str) -> _Address | None:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address if mapped is None else mapped
+    return unmapped(address)
 
 
 def _special(address: _Address) -> tuple[_Network | None, str]:

@@ -14,11 +14,21 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 from urllib.parse import quote
 
 from sealbus.errors import LocalError
 
-__all__ = ["Endpoint", "Parity", "Scheme", "SerialLine", "SshForward", "is_loopback_address", "render_authority"]
+__all__ = [
+    "Endpoint",
+    "Parity",
+    "Scheme",
+    "SerialLine",
+    "SshForward",
+    "is_loopback_address",
+    "render_authority",
+    "unmapped",
+]
 
 _FAST_BAUD = 19200
 _FAST_SILENCE_S = 0.00175  # MODBUS over Serial Line V1.02, 2.5.1.1: fixed above 19200 baud
@@ -154,14 +164,22 @@ class Endpoint:
         return f"{self.scheme}://{authority}{site}{name}"
 
 
+_IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
 def is_loopback_address(host: str) -> bool:
     """Whether `host` is a literal loopback address, IPv4 in IPv6 included."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address.is_loopback or (mapped is not None and mapped.is_loopback)
+    return unmapped(address).is_loopback
+
+
+def unmapped(address: _IPAddress) -> _IPAddress:
+    """The IPv4 address in an IPv4-mapped IPv6 address, which a socket for both families reports; any other one itself."""
+    found: _IPAddress = getattr(address, "ipv4_mapped", None) or address
+    return found
 
 
 def render_authority(host: str, port: int) -> str:

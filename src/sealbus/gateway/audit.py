@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from sealbus.client import Failure
 from sealbus.gateway.described import describe
+from sealbus.gateway.forwarder import WITHOUT_RECORD
 from sealbus.gateway.metrics import GatewayCounters
 from sealbus.gateway.trust_state import digest_of
-from sealbus.protocol import EXCEPTION_BIT
+from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT, FUNCTION_AT, UNIT_AT
 from sealbus.records import (
     ALARM_NAME,
     Alarm,
@@ -52,6 +53,7 @@ _log = logging.getLogger("sealbus.gateway")
 _MIB = 1024 * 1024
 _GROWN_RECORDED = 16
 _ACCEPT_ALARM = "accepting connections"
+_RELOAD_ALARM = "reload of "  # and what could not be reloaded
 
 
 class Audit:
@@ -130,14 +132,14 @@ class Audit:
 
     def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         self.counters.denials += 1
-        described = describe(ruling.request, adu[7:])
+        described = describe(ruling.request, adu[FUNCTION_AT:])
         peer = session.peer
         self._append(
             Denied(
                 connection=session.number,
                 peer=session.address,
-                unit=adu[6],
-                function=adu[7],
+                unit=adu[UNIT_AT],
+                function=adu[FUNCTION_AT],
                 reason=ruling.decision.reason,
                 subject=peer.subject if peer else None,
                 serial=peer.serial if peer else None,
@@ -176,13 +178,13 @@ class Audit:
     # -- writes (WriteJournal)
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
-        described = describe(ruling.request, adu[7:])
+        described = describe(ruling.request, adu[FUNCTION_AT:])
         peer = session.peer
         record = WriteRequested(
             connection=session.number,
             peer=session.address,
-            unit=adu[6],
-            function=adu[7],
+            unit=adu[UNIT_AT],
+            function=adu[FUNCTION_AT],
             device=device,
             subject=peer.subject if peer else None,
             serial=peer.serial if peer else None,
@@ -199,15 +201,15 @@ class Audit:
         except RecordsFull:
             self.counters.writes_not_recorded += 1
             if self._unsafe_write_without_record:
-                return 0
+                return WITHOUT_RECORD
             _log.error("%s: a write was refused because it cannot be recorded", session.address)
             return None
         self.counters.writes += 1
         return number
 
     def answered(self, record: int, answer: bytes) -> None:
-        if answer[5] & EXCEPTION_BIT:
-            self._conclude(record, Outcome.EXCEPTION, exception_code=answer[6])
+        if answer[ANSWER_FUNCTION_AT] & EXCEPTION_BIT:
+            self._conclude(record, Outcome.EXCEPTION, exception_code=answer[ANSWER_DATA_AT])
         else:
             self._conclude(record, Outcome.DONE)
 
@@ -234,7 +236,7 @@ class Audit:
         self.counters.reloads += 1
         self._append(Reloaded(files=_read(files)))
         _log.info("reloaded %s", what)
-        self.clear_alarm(f"reload of {what}")
+        self.clear_alarm(_RELOAD_ALARM + what)
 
     def policy_reloaded(self, file: str, fingerprint: str, grown: Sequence[str]) -> None:
         """A policy is in force. `grown` are the rights that it gives and the one before it did not."""
@@ -250,19 +252,19 @@ class Audit:
 
     def mark_in_force(self, what: str) -> None:
         """The files on disk are those in force, possibly again: a broken file was restored."""
-        self.clear_alarm(f"reload of {what}")
+        self.clear_alarm(_RELOAD_ALARM + what)
 
     @property
     def has_failed_reload(self) -> bool:
         """Whether a changed file could not be loaded and still differs from the one in force."""
-        return any(name.startswith("reload of ") for name in self.alarms)
+        return any(name.startswith(_RELOAD_ALARM) for name in self.alarms)
 
     def reload_failed(self, what: str, problem: str) -> None:
-        if self.alarms.get(f"reload of {what}") == problem:
+        if self.alarms.get(_RELOAD_ALARM + what) == problem:
             return  # reported already; the old state stays in force
         self.counters.reload_failures += 1
         self._append(ReloadFailed(file=what, problem=problem))
-        self.raise_alarm(f"reload of {what}", problem)
+        self.raise_alarm(_RELOAD_ALARM + what, problem)
 
     def raise_alarm(self, name: str, text: str) -> None:
         if name not in self.alarms:
@@ -278,7 +280,7 @@ class Audit:
     def record_state_changed(self, state: RecordState, reason: str) -> None:
         """The record has more or less space than before.
 
-        Not by `raise_alarm`: the log of records has recorded this alarm itself, before it calls this.
+        Does not call `raise_alarm`: the record log has already recorded this alarm.
         """
         if state is RecordState.OK:
             self.alarms.pop(ALARM_NAME, None)

@@ -19,6 +19,7 @@ from sealbus.document import parse_document
 from sealbus.endpoints import Endpoint, Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.policy import parse_units
+from sealbus.server import ServiceLimits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,19 +72,25 @@ class IdentityTable(_Table, frozen=True):
     unsafe_null_encryption: bool = False
 
 
+# The defaults of the tables below.
+_SERVICE = ServiceLimits()
+_LISTENER = _SERVICE.listener
+_CHANNEL = ChannelRules()
+
+
 class LimitsTable(_Table, frozen=True):
     """[limits]: per client, per address and in all. Times in seconds; `idle` 0 means never."""
 
-    connections: _Count = 1024
-    connections_per_identity: _Count = 32
-    pending: _Count = 256
-    pending_per_address: _Count = 64
-    handshake: _Timeout = 5.0
-    first_request: _Timeout = 30.0
-    frame: _Timeout = 5.0
-    idle: _Seconds = 0.0
-    stalled: _Timeout = 15.0
-    in_flight: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+    connections: _Count = _LISTENER.connections
+    connections_per_identity: _Count = _SERVICE.sessions_per_identity
+    pending: _Count = _LISTENER.pending
+    pending_per_address: _Count = 64  # twice that of a server in Python
+    handshake: _Timeout = _LISTENER.handshake_timeout_s
+    first_request: _Timeout = _SERVICE.session.first_request_s
+    frame: _Timeout = _SERVICE.session.frame_s
+    idle: _Seconds = _SERVICE.session.idle_s
+    stalled: _Timeout = _SERVICE.session.stalled_s
+    in_flight: Annotated[int, msgspec.Meta(ge=1, le=256)] = _SERVICE.session.in_flight
 
 
 class DeviceTable(_Table, frozen=True):
@@ -91,16 +98,16 @@ class DeviceTable(_Table, frozen=True):
 
     units: str | int | list[str | int]
     url: str
-    connections: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
-    in_flight: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
-    timeout: _Timeout = 1.0
+    connections: Annotated[int, msgspec.Meta(ge=1, le=1024)] = _CHANNEL.connections
+    in_flight: Annotated[int, msgspec.Meta(ge=1, le=256)] = _CHANNEL.in_flight
+    timeout: _Timeout = _CHANNEL.timeout_s
     deadline: _Seconds = 0.0
-    gap: _Seconds = 0.0
-    connect_delay: _Seconds = 0.0
-    connect_timeout: _Timeout = 5.0
-    turnaround: _Seconds = 0.1
-    queue: _Count = 512
-    lenient_transaction_id: bool = False
+    gap: _Seconds = _CHANNEL.gap_s
+    connect_delay: _Seconds = _CHANNEL.connect_delay_s
+    connect_timeout: _Timeout = _CHANNEL.connect_timeout_s
+    turnaround: _Seconds = _CHANNEL.turnaround_s
+    queue: _Count = _CHANNEL.queue
+    lenient_transaction_id: bool = _CHANNEL.lenient_transaction_id
 
     @property
     def rules(self) -> ChannelRules:

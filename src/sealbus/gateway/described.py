@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealbus.protocol import (
+    READ_TABLES,
     MaskWriteRegister,
     ReadCoils,
     ReadDiscreteInputs,
@@ -42,7 +43,7 @@ def describe(request: Request | None, pdu: bytes) -> Described:
     """Describe a parsed request, or a malformed one by its bytes."""
     match request:
         case ReadCoils() | ReadDiscreteInputs() | ReadHoldingRegisters() | ReadInputRegisters():
-            return Described(_READS[type(request)], request.address, request.count)
+            return Described(READ_TABLES[request.function_code], request.address, request.count)
         case WriteSingleCoil():
             return Described(Table.COILS, request.address, 1, (int(request.value),))
         case WriteSingleRegister():
@@ -59,11 +60,3 @@ def describe(request: Request | None, pdu: bytes) -> Described:
             return Described(Table.HOLDING, request.address, 1, None, pdu.hex())
         case _:
             return Described(pdu=pdu.hex())
-
-
-_READS: dict[type, Table] = {
-    ReadCoils: Table.COILS,
-    ReadDiscreteInputs: Table.DISCRETE,
-    ReadHoldingRegisters: Table.HOLDING,
-    ReadInputRegisters: Table.INPUT,
-}

@@ -7,10 +7,10 @@ was done, and the client may send the request again. Its outcome is recorded bef
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.client import Failure, Transaction
-from sealbus.protocol import ExceptionCode
+from sealbus.protocol import UNIT_AT, ExceptionCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,16 +19,22 @@ if TYPE_CHECKING:
     from sealbus.protocol import RawRequest
     from sealbus.server import Ruling, Session
 
-__all__ = ["Forwarder", "Route", "WriteJournal"]
+__all__ = ["WITHOUT_RECORD", "Forwarder", "Route", "WriteJournal"]
+
+
+WITHOUT_RECORD: Final = 0
+"""Instead of the number of a record: the write goes on without one, because there is no space for a record and the operator
+has set `unsafe_write_without_record`."""
 
 
 class WriteJournal(Protocol):
-    """Records writes. A record has a number above 0; 0 means that a write may continue without one: the operator has set
-    `unsafe_write_without_record`, and the record has no space.
-    """
+    """Records writes. The number of a record is above 0."""
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
-        """Record that this write is about to be sent. None: it cannot be recorded, so it must not be sent."""
+        """Record that this write is about to be sent.
+
+        Returns the number of the record, or WITHOUT_RECORD. None: it cannot be recorded, so it must not be sent.
+        """
 
     def answered(self, record: int, answer: bytes) -> None: ...
     def failed(self, record: int, failure: Failure, detail: str) -> None: ...
@@ -46,10 +52,10 @@ class Route:
 
 
 class _Forwarded(Transaction):
-    """A request that changes nothing.
+    """A forwarded request.
 
-    One is created per request, so it does not call `Transaction.__init__`: the call costs time, and so do the two fields
-    that only a queued request needs (set in `on_queued`). The line sets `answer_due`.
+    One is created per request, so it does not call `Transaction.__init__`: that call would set fields which only a queued
+    request needs (see `Transaction`).
     """
 
     __slots__ = ("adu", "max_wait_s")
@@ -78,7 +84,7 @@ class _Forwarded(Transaction):
 
 
 class _JournalEntry:
-    """The record of one write; `number` 0 means none."""
+    """The record of one write; does nothing for a write WITHOUT_RECORD."""
 
     __slots__ = ("_journal", "_number")
 
@@ -87,16 +93,16 @@ class _JournalEntry:
         self._number = number
 
     def answered(self, answer: bytes) -> None:
-        if self._number:
+        if self._number != WITHOUT_RECORD:
             self._journal.answered(self._number, answer)
 
     def failed(self, failure: Failure, detail: str) -> None:
-        if self._number:
+        if self._number != WITHOUT_RECORD:
             self._journal.failed(self._number, failure, detail)
 
 
 class _Recorded(_Forwarded):
-    """A request that may change state, and its record."""
+    """A forwarded request that may change state, and its record."""
 
     __slots__ = ("_entry",)
 
@@ -124,7 +130,7 @@ class Forwarder:
         self._channels = {route.channel for route in routes.values()}
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
-        route = self._routes.get(adu[6])
+        route = self._routes.get(adu[UNIT_AT])
         request: RawRequest = ruling.raw  # type: ignore[assignment]  # an allowed request is well formed
         if route is None:
             session.refuse(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)

@@ -48,16 +48,16 @@ _KEEPING_ALARM = "revocation lists seen"
 
 @dataclass(frozen=True, slots=True)
 class GatewayPace:
-    """Seconds between two checks of the files that may change while a gateway runs."""
+    """The intervals of the periodic work of a gateway, in seconds."""
 
     watch_s: float = 0.4
-    """Of the files on disk."""
+    """Between two checks whether files on disk have changed."""
     settle_s: float = 0.2
-    """Of a policy that has changed: it is taken up when two looks agree."""
+    """Between two looks at a policy that has changed: it is taken up when they agree."""
     sweep_s: float = 1.0
-    """Of deadlines and of certificates that expire."""
+    """Between two checks of deadlines and of certificates that expire."""
     retry_s: float = 5.0
-    """Of a reload that failed. Not shorter: an encrypted key takes a tenth of a second to open."""
+    """Before a reload that failed is tried again. Not shorter: an encrypted key takes a tenth of a second to open."""
 
 
 class Gateway:

@@ -10,12 +10,12 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sealbus.durable_files import FileStamp, file_stamp
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 __all__ = ["FileWatch"]
-
-_Mark = tuple[int, int, int]
 
 
 class FileWatch:
@@ -25,7 +25,7 @@ class FileWatch:
         self._interval_s = interval_s
         self._files = files
         self._changed = changed
-        self._marks = self._read_marks()
+        self._stamps = self._read_stamps()
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -37,18 +37,10 @@ class FileWatch:
 
     def _turn(self) -> None:
         self.start()  # before `changed`: if it raises, the next change is still detected
-        marks = self._read_marks()
-        if marks != self._marks:
-            self._marks = marks
+        stamps = self._read_stamps()
+        if stamps != self._stamps:
+            self._stamps = stamps
             self._changed()
 
-    def _read_marks(self) -> dict[str, _Mark | None]:
-        return {file: _mark(file) for file in self._files()}
-
-
-def _mark(file: str) -> _Mark | None:
-    try:
-        found = Path(file).stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    def _read_stamps(self) -> dict[str, FileStamp | None]:
+        return {file: file_stamp(Path(file)) for file in self._files()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from sealbus.history.folding import worst
 from sealbus.history.results import Series, Source
-from sealbus.history.sample_block import quality_of, reason_of
+from sealbus.history.sample_block import is_bad, quality_of, reason_of
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class Viewport:
 def draw(tag_id: int, source: Source, rows: Rows, viewport: Viewport) -> Series:
     """The points for these rows. Rows are sorted by time, the one before the start first; raw samples are rows without
     length.
+
+    Each pixel with rows has up to four points, in this order: its first extreme; its other extreme, unless they are equal;
+    its last value, before a pause or a bad time; a gap, where the hold of the last value ends. The arrays `times`, `values`,
+    `statuses` and `shown` have one row for each pixel and one column for each of the four.
     """
     if not len(rows):
         return _series(tag_id, source, *_empty_columns())
@@ -62,7 +66,7 @@ def draw(tag_id: int, source: Source, rows: Rows, viewport: Viewport) -> Series:
     gap_us = last_us + viewport.hold_us
     silent = gap_us < np.append(rows.starts_us[firsts][1:], max(limit_us, 0))
     worsts = worst(rows.worsts, firsts)
-    bad = _is_bad(status)
+    bad = is_bad(status)
     times = np.stack((np.minimum(least_us, most_us), np.maximum(least_us, most_us), last_us, gap_us), axis=1)
     values = np.stack((np.where(rising, least, most), second, last, np.full(len(last), np.nan)), axis=1)
     statuses = np.stack((worsts, worsts, status, np.full(len(last), _NOT_COLLECTED)), axis=1)
@@ -95,11 +99,6 @@ def _extreme(
     reached = np.flatnonzero(values == extremes[groups])[::-1]
     at[groups[reached]] = times_us[reached]  # in reverse, so that the earliest is written last
     return extremes, at
-
-
-def _is_bad(statuses: NDArray[np.int64]) -> NDArray[np.bool_]:
-    bad: NDArray[np.bool_] = (statuses & 3 == Quality.BAD) | (statuses & 3 == Quality.STALE)
-    return bad
 
 
 def _empty_columns() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.samples import Quality
+from sealbus.history.sample_block import is_bad, quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EMPTY", "Rows", "carried_over", "fold", "held_until", "of_rows", "of_samples", "worst"]
 
-_RANK = np.array([0, 1, 3, 2], np.int64)  # order of severity of GOOD, UNCERTAIN, BAD, STALE
+_RANK = np.array([0, 1, 3, 2], np.int64)  # severity of GOOD, UNCERTAIN, BAD, STALE; `store._THINNED` has it in SQL
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +136,7 @@ def fold(pieces: Rows, edges: NDArray[np.int64], *, empty: bool = False) -> Rows
 
 def worst(statuses: NDArray[np.int64], firsts: NDArray[np.intp]) -> NDArray[np.int64]:
     """The status of the worst quality in each group; `firsts` are the indices at which groups begin."""
-    ranked: NDArray[np.int64] = np.maximum.reduceat(_RANK[statuses & 3] << 16 | statuses, firsts) & 0xFFFF
+    ranked: NDArray[np.int64] = np.maximum.reduceat(_RANK[quality_of(statuses)] << 16 | statuses, firsts) & 0xFFFF
     return ranked
 
 
@@ -175,15 +175,16 @@ def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
     parts = np.where(same & throughout & (pieces.counts <= 1), np.maximum(end - begin, 0) + 1, 1)
     if (parts == 1).all():
         return pieces
-    source = np.repeat(np.arange(len(pieces)), parts)
-    turn = np.arange(len(source)) - np.repeat(np.cumsum(parts) - parts, parts)
-    cut = pieces.select(source)
-    place = begin[source] + turn
-    whole = parts[source] == 1
-    lower, upper = np.clip(place, 0, len(edges) - 1), np.clip(place + 1, 0, len(edges) - 1)
-    starts = np.where(whole | (turn == 0), cut.starts_us, edges[lower])
-    ends = np.where(whole | (turn == parts[source] - 1), cut.ends_us, edges[upper])
-    share = _constant(starts, ends, _last_of(cut), np.where(turn == 0, cut.counts, 0))
+    # For each part: the index of its piece, its own index within the piece, and the index of its bucket.
+    piece = np.repeat(np.arange(len(pieces)), parts)
+    part = np.arange(len(piece)) - np.repeat(np.cumsum(parts) - parts, parts)
+    bucket = begin[piece] + part
+    cut = pieces.select(piece)
+    whole = parts[piece] == 1
+    lower, upper = np.clip(bucket, 0, len(edges) - 1), np.clip(bucket + 1, 0, len(edges) - 1)
+    starts = np.where(whole | (part == 0), cut.starts_us, edges[lower])
+    ends = np.where(whole | (part == parts[piece] - 1), cut.ends_us, edges[upper])
+    share = _constant(starts, ends, _last_of(cut), np.where(part == 0, cut.counts, 0))
     return replace(
         cut,
         starts_us=starts,
@@ -210,7 +211,7 @@ def _last_of(rows: Rows) -> _InForce:
 def _constant(starts: NDArray[np.int64], ends: NDArray[np.int64], sample: _InForce, counts: NDArray[np.int64]) -> Rows:
     """Pieces in which one sample is in force. A STALE one repeats an old value: it is shown, and counts as bad time."""
     statuses = sample.statuses
-    bad = (statuses & 3 == Quality.BAD) | (statuses & 3 == Quality.STALE)
+    bad = is_bad(statuses)
     usable = np.where(bad, np.nan, sample.values)
     length = ends - starts
     zero = np.zeros_like(length)

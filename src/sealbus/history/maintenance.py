@@ -80,11 +80,12 @@ class Maintenance:
             groups: dict[tuple[tuple[int, ...], int], list[RollupBuilder]] = {}
             for tag_id, of_tag in itertools.groupby(marks, key=lambda mark: mark[0]):
                 hours = tuple(hour for _, hour in of_tag)
-                kept = sum(hour >= statements.floors(tag_id).raw for hour in hours)
+                # The samples of the oldest hours may be deleted already; the others are the last ones of `hours`.
+                with_samples = sum(hour >= statements.floors(tag_id).raw for hour in hours)
                 builder = RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone, open_us)
-                groups.setdefault((hours, kept), []).append(builder)
-            for (hours, kept), builders in groups.items():
-                roll_up(builders, hours, hours[len(hours) - kept :])
+                groups.setdefault((hours, with_samples), []).append(builder)
+            for (hours, with_samples), builders in groups.items():
+                roll_up(builders, hours, hours[len(hours) - with_samples :])
             if marks:
                 statements.bump_epoch()
         return bool(marks)
@@ -116,23 +117,24 @@ class Maintenance:
                     count = self._delete(statements, rules, source, tag_id, now_us)
                     deleted += count
                     if deleted >= _ROWS_AT_ONCE:  # most tags delete nothing; after many rows let writers in
-                        self._due += batch[index if count >= _ROWS_AT_ONCE else index + 1 :]
+                        may_have_more = count >= _ROWS_AT_ONCE  # of this tag; then it is due again
+                        self._due += batch[index if may_have_more else index + 1 :]
                         break
                 statements.bump_epoch()
         if not self._due:
             self._checked_hour = now_us // HOUR_US
         reclaimed = self._store.reclaim_space({source: _dropped_us(rules, source, now_us) for source in Source})
-        return bool(self._due or (reclaimed and deleted))
+        return bool(self._due or (reclaimed and deleted))  # after a step that did both, more free space may be left
 
     def _delete(self, statements: Statements, rules: HistoryRules, source: Source, tag_id: int, now_us: int) -> int:
-        kept = rules.of(tag_id)
-        target_us = _target_us(kept, source, now_us)
+        retention = rules.of(tag_id)
+        target_us = _target_us(retention, source, now_us)
         if source is Source.RAW and statements.marks(tag_id, 0, target_us):
             return 0  # late samples arrived: roll up their hours first
         statements.set_floor(source, tag_id, target_us)
         if target_us <= _dropped_us(rules, source, now_us) + DAY_US and source in self._store.partitioned:
             return 0  # dropped with its partition
-        end_us = target_us - (kept.hold_us if source is Source.RAW else 0)
+        end_us = target_us - (retention.hold_us if source is Source.RAW else 0)
         return statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
 
 
@@ -150,18 +152,18 @@ def _fold_days(builder: RollupBuilder) -> None:
     statements.days_are_done(tag_id)
 
 
-def _days(kept: RetentionClass, source: Source) -> int | None:
-    days = {Source.RAW: kept.raw_days, Source.MINUTE: kept.minute_days, Source.HOUR: kept.hour_days}
-    return days.get(source, kept.day_days)
+def _days(retention: RetentionClass, source: Source) -> int | None:
+    days = {Source.RAW: retention.raw_days, Source.MINUTE: retention.minute_days, Source.HOUR: retention.hour_days}
+    return days.get(source, retention.day_days)
 
 
-def _target_us(kept: RetentionClass, source: Source, now_us: int) -> int:
+def _target_us(retention: RetentionClass, source: Source, now_us: int) -> int:
     """The end of what has expired: a whole hour."""
-    days = _days(kept, source)
+    days = _days(retention, source)
     target_us = 0 if days is None else max(now_us - days * DAY_US, 0)
     return target_us - target_us % HOUR_US
 
 
 def _dropped_us(rules: HistoryRules, source: Source, now_us: int) -> int:
-    """The end of what has expired in every class."""
-    return min(_target_us(kept, source, now_us) - kept.hold_us for kept in rules.classes)
+    """The end of what has expired in every class: partitions from before it are dropped as a whole."""
+    return min(_target_us(retention, source, now_us) - retention.hold_us for retention in rules.classes)

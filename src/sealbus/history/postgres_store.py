@@ -20,7 +20,7 @@ from sealbus.history.postgres_codec import FloatArrayLoader, IntArrayLoader, cop
 from sealbus.history.postgres_samples import STAGING, PostgresSamples
 from sealbus.history.postgres_schema import PARTITION_US, drop_partitions, make_partitions, prepare
 from sealbus.history.results import HistoryUnavailable, Source
-from sealbus.history.store import TABLES, Statements
+from sealbus.history.store import ROW_COLUMNS, TABLES, Statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,8 +39,8 @@ _OPTIONS = (
     " -c jit=off -c work_mem=32MB"  # a tag's minutes of two months are sorted in memory
     " -c synchronous_commit=on"  # also if the server has another default: the spool deletes committed samples
 )
+# How COPY encodes each of ROW_COLUMNS.
 _ROW_KINDS = (">i8", ">i8", ">i8", ">f8", ">f8", ">f8", ">f8", ">i8", ">i8", ">i8", ">i2", ">i2")
-_ROW_COLUMNS = "tag_id, start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"
 
 
 class PostgreSQLStore:
@@ -171,7 +171,7 @@ class _PostgreSQLConnection:
         if table in PARTITION_US:
             self.ensure_partitions(table, rows.starts_us)
         columns = [(tag_ids, ">i4"), *zip(rows.columns(), _ROW_KINDS, strict=True)]
-        sql = f"copy {table} ({_ROW_COLUMNS}) from stdin (format binary)".encode()
+        sql = f"copy {table} (tag_id, {ROW_COLUMNS}) from stdin (format binary)".encode()
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             copy.write(copy_rows(columns))
 

@@ -18,8 +18,8 @@ from sealbus.history.decimation import Viewport, draw
 from sealbus.history.folding import Rows, fold, of_rows, of_samples
 from sealbus.history.local_days import edges, outer_edges
 from sealbus.history.results import Aggregates, Bucket, Series, Source
-from sealbus.history.sample_block import TEXT, quality_of
-from sealbus.samples import Quality, Reason, Sample
+from sealbus.history.sample_block import TEXT, decoded_status, quality_of
+from sealbus.samples import Sample
 
 if TYPE_CHECKING:
     from sealbus.history.rollup_builder import RollupBuilder
@@ -85,8 +85,7 @@ def latest(builder: RollupBuilder) -> Sample | None:
         builder.tag_id,
         int(row.last_times_us[0]),
         None if np.isnan(value) else value,
-        Quality(status & 3),
-        Reason((status & 255) >> 2),
+        *decoded_status(status),
     )
 
 

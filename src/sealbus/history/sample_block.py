@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["EMPTY_BLOCK", "LAST_US", "TEXT", "SampleBlock", "is_storable", "quality_of", "reason_of"]
+__all__ = [
+    "EMPTY_BLOCK",
+    "LAST_US",
+    "TEXT",
+    "SampleBlock",
+    "decoded_status",
+    "is_bad",
+    "is_storable",
+    "quality_of",
+    "reason_of",
+]
 
 TEXT = 256
 LAST_US = 1 << 53  # the year 2255
@@ -113,7 +123,7 @@ class SampleBlock:
         )
         for index, (tag_id, time_us, value, status) in enumerate(columns):
             shown = self.texts.get(index) if status & TEXT else None if math.isnan(value) else value
-            yield Sample(tag_id, time_us, shown, Quality(status & 3), Reason((status & 255) >> 2))
+            yield Sample(tag_id, time_us, shown, *decoded_status(status))
 
     def encode(self) -> bytes:
         """The bytes for the spool."""
@@ -152,6 +162,18 @@ EMPTY_BLOCK = SampleBlock(np.empty(0, np.int64), np.empty(0, np.int64), np.empty
 def is_storable(sample: Sample) -> bool:
     """Whether tag id and time are in the range that a store can hold."""
     return 0 <= sample.tag_id <= _LAST_TAG and 0 <= sample.time_us < LAST_US
+
+
+def decoded_status(status: int) -> tuple[Quality, Reason]:
+    """Quality and reason of one status: the inverse of `_status`."""
+    return Quality(status & 3), Reason((status & 255) >> 2)
+
+
+def is_bad(statuses: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the time counts as bad: the quality is BAD or STALE."""
+    qualities = quality_of(statuses)
+    bad: NDArray[np.bool_] = (qualities == Quality.BAD) | (qualities == Quality.STALE)
+    return bad
 
 
 def quality_of(statuses: NDArray[np.int64]) -> NDArray[np.uint8]:

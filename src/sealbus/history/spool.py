@@ -154,8 +154,9 @@ class Spool:
         with self._lock:
             self._read_number, self._read_offset = position
             size = self._segments.get(position[0], 0)
-            done = position[0] < self._number and (position[1] >= size or position[0] in self._damaged)
-            gone = [number for number in self._segments if number < position[0] + done]
+            is_done = position[0] < self._number and (position[1] >= size or position[0] in self._damaged)
+            last_done = position[0] if is_done else position[0] - 1
+            gone = [number for number in self._segments if number <= last_done]
             for number in gone:
                 del self._segments[number]
             if not self._segments or (position[0] == self._number and position[1] >= size):

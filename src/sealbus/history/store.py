@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOUR_US",
+    "ROW_COLUMNS",
     "TABLES",
     "Floors",
     "Meta",
@@ -44,13 +45,17 @@ __all__ = [
 TaggedRows: TypeAlias = "tuple[NDArray[np.int64], Rows]"
 HOUR_US = Bucket.HOUR.usual_us
 TABLES = {Source.RAW: "sample", Source.MINUTE: "minute", Source.HOUR: "hour", Source.DAY: "day"}
-_ROW = (
-    "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst",
-    "iiiffffiiiii",
-)
+ROW_COLUMNS = "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"
+"""The columns of a rollup behind the tag, in the order of the fields of `Rows`."""
+_ROW_KINDS = "iiiffffiiiii"  # see `StoreConnection.columns`
 _TAGS_AT_ONCE = 500
 _NEVER_US = 1 << 62
-# Every hour with samples is marked or rolled up, so neither samples nor minutes are searched.
+# The rows of the table `meta`; 0 is the version of the schema, see the schemas.
+_EPOCH_ID = 1
+_ZONE_ID = 2
+# The parts of the statements that look for the first or last hour with data of a tag. Every hour with samples is marked or
+# rolled up, so neither samples nor minutes are searched. The first of the _FIRSTS is
+#   coalesce((select hour_us from mark as t where t.tag_id = tag.tag_id order by t.hour_us asc limit 1), 1 << 62)
 _WITH_HOURS = (("mark", "hour_us"), ("hour", "start_us"), ("day", "start_us"))
 _EDGE = "coalesce((select {2} from {0} as t where t.tag_id = tag.tag_id order by t.{1} {3} limit 1), {4})"
 _FIRSTS = ", ".join(_EDGE.format(*each, each[1], "asc", _NEVER_US) for each in _WITH_HOURS)
@@ -59,6 +64,7 @@ _LASTS = ", ".join(
     for each, column in zip(_WITH_HOURS, ("hour_us", "start_us", "end_us"), strict=True)
 )
 _NEXT = "coalesce((select {1} from {0} where tag_id = ? and {1} >= ? order by {1} limit 1), {2})"
+# The worst status of each pixel: the `case` gives the rank of a quality, as `folding._RANK` does.
 _THINNED = """select g.first_us, r.end_us, g.low, g.high, r.last_us, r.last, r.status, g.ranked & 65535
     from (select min(start_us) as first_us, max(start_us) as final_us,
         min(nullif(minimum, 'NaN')) as low, max(nullif(maximum, 'NaN')) as high,
@@ -192,15 +198,16 @@ class Statements:
 
     def meta(self) -> Meta:
         pairs = dict(self._connection.texts("select id, value from meta", ()))
-        return Meta(epoch=int(pairs[1]), zone=pairs[2])
+        return Meta(epoch=int(pairs[_EPOCH_ID]), zone=pairs[_ZONE_ID])
 
     def bump_epoch(self) -> None:
         """Invalidate the caches of appenders."""
-        self._connection.run("update meta set value = cast(cast(value as integer) + 1 as text) where id = 1")
+        sql = "update meta set value = cast(cast(value as integer) + 1 as text) where id = ?"
+        self._connection.run(sql, (_EPOCH_ID,))
 
     def set_zone(self, zone: str) -> None:
         """The zone in which days are cut."""
-        self._connection.run("update meta set value = ? where id = 2", (zone,))
+        self._connection.run("update meta set value = ? where id = ?", (zone, _ZONE_ID))
 
     def mark(self, tag_hours: Sequence[tuple[int, int]]) -> None:
         """Mark hours of tags."""
@@ -266,8 +273,9 @@ class Statements:
 
     def rows(self, source: Source, tag_id: int, start_us: int, end_us: int) -> Rows:
         """Rollups of one tag that begin in [start, end), sorted."""
-        sql = f"select {_ROW[0]} from {TABLES[source]} where tag_id = ? and start_us >= ? and start_us < ? order by start_us"  # noqa: S608
-        return Rows(*self._connection.columns(sql, (tag_id, start_us, end_us), _ROW[1]))  # type: ignore[arg-type]
+        where = "tag_id = ? and start_us >= ? and start_us < ?"
+        sql = f"select {ROW_COLUMNS} from {TABLES[source]} where {where} order by start_us"  # noqa: S608
+        return Rows(*self._connection.columns(sql, (tag_id, start_us, end_us), _ROW_KINDS))  # type: ignore[arg-type]
 
     def thinned(self, source: Source, tag_id: int, span: tuple[int, int], step_us: int) -> Rows:
         """Rollups that begin in the span, merged by `step_us`: extremes, last value and worst status.
@@ -283,8 +291,8 @@ class Statements:
 
     def row_before(self, source: Source, tag_id: int, time_us: int) -> Rows:
         """The last rollup that begins before a time, or no row."""
-        sql = f"select {_ROW[0]} from {TABLES[source]} where tag_id = ? and start_us < ? order by start_us desc limit 1"  # noqa: S608
-        return Rows(*self._connection.columns(sql, (tag_id, time_us), _ROW[1]))  # type: ignore[arg-type]
+        sql = f"select {ROW_COLUMNS} from {TABLES[source]} where tag_id = ? and start_us < ? order by start_us desc limit 1"  # noqa: S608
+        return Rows(*self._connection.columns(sql, (tag_id, time_us), _ROW_KINDS))  # type: ignore[arg-type]
 
     def rows_of_tags(self, source: Source, tag_ids: Sequence[int], start_us: int, end_us: int) -> TaggedRows:
         """Rollups of several tags that begin in [start, end), and the last of each that begins before; sorted by tag
@@ -292,11 +300,12 @@ class Statements:
         """
         table, places = TABLES[source], ", ".join("?" * len(tag_ids))
         last = f"(select max(start_us) from {table} where tag_id = tag.tag_id and start_us < ?)"  # noqa: S608
-        sql = f"""select tag_id, {_ROW[0]} from {table} where tag_id in ({places}) and start_us >= ? and start_us < ?
-            union all select t.tag_id, {", ".join("t." + name for name in _ROW[0].split(", "))} from tag join {table} as t
+        columns_of_t = ", ".join("t." + name for name in ROW_COLUMNS.split(", "))
+        sql = f"""select tag_id, {ROW_COLUMNS} from {table} where tag_id in ({places}) and start_us >= ? and start_us < ?
+            union all select t.tag_id, {columns_of_t} from tag join {table} as t
             on t.tag_id = tag.tag_id and t.start_us = {last} where tag.tag_id in ({places}) order by 1, 2"""  # noqa: S608
         parameters = (*tag_ids, start_us, end_us, start_us, *tag_ids)
-        tags, *columns = self._connection.columns(sql, parameters, "i" + _ROW[1])
+        tags, *columns = self._connection.columns(sql, parameters, "i" + _ROW_KINDS)
         return tags, Rows(*columns)  # type: ignore[arg-type]
 
     def first_row(self, source: Source, tag_id: int) -> int | None:

@@ -92,7 +92,7 @@ def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Seque
                 statements.replace(Source(bucket.value), (begin, end), batch.tag_ids.tolist(), rows)
     for begin, end in hour_ranges(hours):
         statements.unmark(tag_ids, begin, end)
-    done = 0
+    done = 0  # the end of the last day that was folded: a day that two ranges share is folded once
     for begin, end in hour_ranges(hours):
         cuts = edges(Bucket.DAY, max(begin, done), end, zone)
         if end > done:

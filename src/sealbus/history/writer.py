@@ -1,10 +1,10 @@
 """Moves samples to the store. Handing them over never blocks and never raises.
 
-Two threads. The spooling thread writes what was put into the spool a few times a second and syncs it at most twice a
-second: then the samples are acknowledged: they are durable, which means that they survive a kill of the process, of the
-store and of the machine. The
-storing thread reads the spool in order, stores the samples and releases what the store has. So storing and replaying
-are the same path, always in order, and what is sent twice is stored once. Between batches this thread runs maintenance.
+Two threads. The spooling thread writes the samples that were put to the spool a few times a second, and syncs it at most
+twice a second. Synced samples are acknowledged: they survive a kill of the process, of the store and of the machine. The
+storing thread reads the spool in order, stores the samples, and releases those that the store has. So a restart takes the
+same path as normal work, always in order, and a sample that is sent twice is stored once. Between batches the storing thread
+runs maintenance.
 
 When the spool takes no more (its bound is reached, or the disk is full), samples wait in memory, and the store is fed
 from there when it is up. When the memory bound is reached too, the newest samples are dropped, because older ones may
@@ -215,9 +215,9 @@ class HistoryWriter:
         with self._lock:
             taken = list(self._incoming)
             self._incoming.clear()
-        for start in _portions(taken, self._limits.batch_samples):
-            fit = [sample for sample in start if is_storable(sample)]
-            unstorable = [sample for sample in start if not is_storable(sample)]
+        for portion in _portions(taken, self._limits.batch_samples):
+            fit = [sample for sample in portion if is_storable(sample)]
+            unstorable = [sample for sample in portion if not is_storable(sample)]
             with self._lock:
                 self._dropped.add(unstorable)
                 self._buffered -= len(unstorable)

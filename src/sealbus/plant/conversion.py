@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sealbus.errors import PeerError
 from sealbus.plant.sunspec_types import SUNSPEC_TYPES
-from sealbus.protocol import ValueType, decode_registers, unpack_words
+from sealbus.protocol import BCD_TYPES, FLOAT_TYPES, ValueType, decode_registers, unpack_words
 from sealbus.samples import Reason, SampleValue
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ Raw: TypeAlias = bool | int | float | bytes
 Conversion: TypeAlias = "Callable[[Raw], SampleValue]"
 
 _SIGNED_BITS: Final = {ValueType.INT16: 16, ValueType.INT32: 32, ValueType.INT64: 64}
-_FLOATS: Final = (ValueType.FLOAT32, ValueType.FLOAT64)
-_BCD: Final = (ValueType.BCD16, ValueType.BCD32)
 _LARGEST_WHOLE: Final = 2**64
 
 
@@ -64,9 +62,9 @@ def build_conversion(tag: Tag) -> Conversion:
         convert = _of_bits(plan.bit, plan.bit_width, convert)
     if tag.type is ValueType.STRING:
         return _text(tag)
-    if tag.type in _BCD:
+    if tag.type in BCD_TYPES:
         convert = _bcd(tag.type, convert)
-    if tag.type in _FLOATS:
+    if tag.type in FLOAT_TYPES:
         convert = _finite(convert)
     return _unless_sentinel(tag, convert)
 
@@ -82,7 +80,7 @@ def build_scaling(tag: Tag) -> Conversion:
         return _as_it_is
     if divisor := divisor_of(scale):
         return lambda raw: _checked(raw / divisor + offset)  # type: ignore[operator]  # numbers only, see compile_tag
-    if scale.is_integer() and offset.is_integer() and tag.type not in _FLOATS:
+    if scale.is_integer() and offset.is_integer() and tag.type not in FLOAT_TYPES:
         whole_scale, whole_offset = int(scale), int(offset)
         return lambda raw: _whole(raw * whole_scale + whole_offset)  # type: ignore[operator, arg-type]
     return lambda raw: _checked(raw * scale + offset)  # type: ignore[operator]
@@ -147,11 +145,11 @@ def _bcd(value_type: ValueType, convert: Conversion) -> Conversion:
 
 def _text(tag: Tag) -> Conversion:
     is_sunspec = tag.plan.sunspec or bool(tag.plan.sunspec_type)
-    written = SUNSPEC_TYPES[tag.plan.sunspec_type].text if tag.plan.sunspec_type else None
-    read = written or _characters
+    sunspec_text = SUNSPEC_TYPES[tag.plan.sunspec_type].text if tag.plan.sunspec_type else None
+    decode_text = sunspec_text or _characters
 
     def converted(raw: Raw) -> SampleValue:
-        text = read(raw)  # type: ignore[arg-type]  # bytes, see the decoder
+        text = decode_text(raw)  # type: ignore[arg-type]  # bytes, see the decoder
         if is_sunspec and not text:
             raise _NOT_AVAILABLE
         return text
@@ -177,7 +175,7 @@ def _unless_sentinel(tag: Tag, convert: Conversion) -> Conversion:
     highest = _highest_bit(tag)
 
     def converted(raw: Raw) -> SampleValue:
-        if raw in sentinels or (has_nan and raw != raw) or (highest and raw & highest):  # type: ignore[operator]
+        if raw in sentinels or (has_nan and _is_nan(raw)) or (highest and raw & highest):  # type: ignore[operator]
             raise _NOT_AVAILABLE
         return convert(raw)
 
@@ -193,18 +191,28 @@ def _sentinels(tag: Tag) -> tuple[frozenset[Raw], bool]:
         listed += SUNSPEC_TYPES["uint16"].sentinels
     elif plan.sunspec and tag.type in SUNSPEC_TYPES:
         listed += SUNSPEC_TYPES[tag.type].sentinels
-    numbers = {each for each in listed if each == each}
+    numbers = {each for each in listed if not _is_nan(each)}
     bits = _SIGNED_BITS.get(tag.type)
     if bits is not None:
-        numbers = {each - (1 << bits) if 1 << bits - 1 <= each < 1 << bits else each for each in numbers}
+        numbers = {_as_signed(each, bits) for each in numbers}
     values: set[Raw] = set(numbers)
-    if tag.type in _BCD:  # compared as the pattern that the registers hold
+    if tag.type in BCD_TYPES:  # compared as the pattern that the registers hold
         values = {
             int(each).to_bytes(2 * tag.place.count, "big")
             for each in numbers
             if 0 <= each < 1 << 16 * tag.place.count and each == int(each)
         }
-    return frozenset(values), any(each != each for each in listed)
+    return frozenset(values), any(_is_nan(each) for each in listed)
+
+
+def _is_nan(raw: Raw) -> bool:
+    """Only NaN differs from itself. Unlike `math.isnan` this takes bytes, and integers of any size."""
+    return raw != raw
+
+
+def _as_signed(number: float, bits: int) -> int | float:
+    """The signed number with the same bits, where the sentinel is given as the unsigned one (0x8000 for int16)."""
+    return number - (1 << bits) if 1 << bits - 1 <= number < 1 << bits else number
 
 
 def _highest_bit(tag: Tag) -> int:

@@ -26,7 +26,15 @@ from sealbus.errors import LocalError
 from sealbus.plant.conversion import NoValue, build_conversion, build_scaling, divisor_of
 from sealbus.plant.sunspec_types import SUNSPEC_TYPES
 from sealbus.plant.tag_rules import WRITABLE_TABLES
-from sealbus.protocol import ValueType, decode_registers, encode_registers, pack_words
+from sealbus.protocol import (
+    BCD_TYPES,
+    FLOAT_TYPES,
+    ValueType,
+    decode_registers,
+    encode_registers,
+    pack_words,
+    range_of,
+)
 from sealbus.samples import SampleValue  # noqa: TC001 - msgspec evaluates the annotations
 
 if TYPE_CHECKING:
@@ -36,9 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BitsToWrite", "EncodedWrite", "MaskToWrite", "NotEncodable", "RegistersToWrite", "encode_value"]
 
-_FLOATS: Final = (ValueType.FLOAT32, ValueType.FLOAT64)
-_BCD: Final = (ValueType.BCD16, ValueType.BCD32)
-_BYTES: Final = (*_BCD, ValueType.STRING)
+_BYTES: Final = (*BCD_TYPES, ValueType.STRING)
 _TOLERANCE: Final = 1e-6
 """Of a step or a limit: floating point numbers such as 0.3 are not exact multiples of 0.1."""
 _MOST_BITS: Final = 256
@@ -177,7 +183,7 @@ def _raw(tag: Tag, number: int | float) -> int | float:
         divisor = divisor_of(plan.scale)
         scale = Fraction(1, divisor) if divisor else Fraction(plan.scale)
         exact = (exact - Fraction(plan.offset)) / scale
-    if tag.type not in _FLOATS:
+    if tag.type not in FLOAT_TYPES:
         return round(exact)
     try:
         return float(exact)
@@ -189,9 +195,9 @@ def _registers(tag: Tag, number: int | float, raw: int | float) -> RegistersToWr
     try:
         registers = tuple(encode_registers([raw], tag.type, tag.order))
     except LocalError:
-        if tag.type in _FLOATS:
+        if tag.type in FLOAT_TYPES:
             raise _Refused(f"{number} is too large for {tag.type}") from None
-        low, high = _limits_of(tag.type)
+        low, high = range_of(ValueType.UINT16 if tag.type is ValueType.BIT else tag.type)
         raise _Refused(
             f"{number} is out of range for {tag.type}: use a number from {_shown_range(tag, low, high)}"
         ) from None
@@ -229,7 +235,7 @@ def _checked(tag: Tag, number: int | float, write: EncodedWrite) -> EncodedWrite
             raise _Refused(
                 f"the device cannot hold {number}; the nearest value, {written}, is beyond the limit {limit:g}"
             )
-    if tag.type in _FLOATS:
+    if tag.type in FLOAT_TYPES:
         return write
     is_scaled = plan.scale != 1 or plan.offset != 0 or plan.raw_low is not None
     if plan.write_step is not None:
@@ -267,15 +273,6 @@ def _in_reading_order(tag: Tag, registers: tuple[int, ...]) -> bytes:
         return pack_words(encode_registers([value], tag.type, registers=tag.place.count))
     (number,) = decode_registers(registers, tag.type, tag.order)
     return pack_words(encode_registers([number], tag.type))
-
-
-def _limits_of(value_type: ValueType) -> tuple[int, int]:
-    bits = 16 * (value_type.registers or 1)
-    if value_type in _BCD:
-        return 0, 10 ** (bits // 4) - 1
-    if value_type.startswith("int"):
-        return -(1 << bits - 1), (1 << bits - 1) - 1
-    return 0, (1 << bits) - 1
 
 
 def _shown_range(tag: Tag, raw_low: int | float, raw_high: int | float) -> str:

@@ -19,7 +19,7 @@ from sealbus.policy.functions import parse_function
 from sealbus.policy.grammar import parse_read, parse_units, parse_write
 from sealbus.policy.policy import Policy
 from sealbus.policy.rules import Limit, Role, Rule
-from sealbus.protocol import Table, ValueType, WordOrder
+from sealbus.protocol import FLOAT_TYPES, Table, ValueType, WordOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ _BOUNDS: Final[dict[ValueType, tuple[int, int]]] = {
     ValueType.UINT64: (0, 2**64 - 1),
     ValueType.INT64: (-(2**63), 2**63 - 1),
 }
-_TYPES: Final = (*_BOUNDS, ValueType.FLOAT32, ValueType.FLOAT64)
+_TYPES: Final = (*_BOUNDS, *FLOAT_TYPES)
 
 
 def parse_policy(text: str, *, file: str) -> Policy:

@@ -114,18 +114,18 @@ class RegisterWrites:
         simple = self.unlimited.decide(address, address + len(words) - 1)
         if simple is not None or not self._limited:
             return simple
-        # arrived[n]: length and rule of the last piece of a cover of the first n registers, None where there is none
-        arrived: list[tuple[int, Rule] | None] = [None] * (len(words) + 1)
+        # last_piece[n]: length and rule of the last piece of a division of the first n registers; None: there is none.
+        last_piece: list[tuple[int, Rule] | None] = [None] * (len(words) + 1)
         furthest = 0
         for position in range(len(words)):
-            if position and arrived[position] is None:
+            if position and last_piece[position] is None:
                 continue
             furthest = position
             for length, rule in self._pieces_from(address, words, position):
-                if arrived[position + length] is None:
-                    arrived[position + length] = (length, rule)
-        if arrived[-1] is not None:
-            used = _rules_of(arrived)
+                if last_piece[position + length] is None:
+                    last_piece[position + length] = (length, rule)
+        if last_piece[-1] is not None:
+            used = _rules_of(last_piece)
             return self._alone[used[0].number] if len(used) == 1 else allowed_by(used)
         return self._refusal(address, words, furthest)
 
@@ -185,11 +185,11 @@ def holding(first: int, last: int) -> str:
     return f"holding:{first}" if first == last else f"holding:{first}-{last}"
 
 
-def _rules_of(arrived: Sequence[tuple[int, Rule] | None]) -> list[Rule]:
+def _rules_of(last_piece: Sequence[tuple[int, Rule] | None]) -> list[Rule]:
     """The rules of the pieces, without duplicates, in register order."""
     rules: dict[int, Rule] = {}
-    position = len(arrived) - 1
-    while position > 0 and (piece := arrived[position]) is not None:
+    position = len(last_piece) - 1
+    while position > 0 and (piece := last_piece[position]) is not None:
         rules.pop(piece[1].number, None)
         rules[piece[1].number] = piece[1]
         position -= piece[0]

@@ -4,8 +4,9 @@ The rules of a role are merged per unit once, when the policy is loaded; units w
 decision on a read costs one look-up for the unit, one for the function and one bisection, and returns a prepared
 Decision. Only a denial builds text.
 
-Rights add up: a request is allowed if each register, coil or part is allowed by some rule. It is never trimmed. A part is
-what a rule of `functions` names within a function: a sub-function (8), a file (20, 21), an address (24), a MEI type (43).
+Rights add up: a request is allowed if each register, coil or part is allowed by some rule. A request of which only some are
+allowed is denied whole. A part is what a rule of `functions` names within a function: a sub-function (8), a file (20, 21),
+an address (24), a MEI type (43).
 
 * Functions 1 to 4 need `read` over the whole range; 5 and 15 `write` over their coils; 6 and 16 over their registers,
   within the limits.
@@ -27,8 +28,9 @@ from typing import TYPE_CHECKING, Final
 from sealbus.policy.decision import Decision, Verdict, quoted_role
 from sealbus.policy.functions import TABLE_FUNCTIONS, name_of_part
 from sealbus.policy.registers import Refusal
-from sealbus.policy.unit_rights import READ_TABLES, UnitRights
+from sealbus.policy.unit_rights import UnitRights
 from sealbus.protocol import (
+    READ_TABLES,
     CanopenReference,
     Diagnostics,
     FunctionCode,
@@ -170,6 +172,8 @@ class Rights:
     def _decide_named(self, unit_id: int, request: Request) -> Decision:
         function_code, parts = _parts_of(request)
         granted = self._units.get(unit_id, _NOTHING).functions.get(function_code)
+        # A request that ends before its part is denied. So are the functions of tables, for which `decide` has cases: a
+        # rule of `functions` cannot name them.
         if not parts or function_code in TABLE_FUNCTIONS:
             return self._no_rule(unit_id, f"function {function_code}")
         decisions = []
@@ -242,7 +246,10 @@ def _parts_of(request: Request) -> tuple[int, tuple[int, ...]]:
 
 
 def _parts_of_opaque(request: OpaqueRequest) -> tuple[int, ...]:
-    """Of the known functions only 43 is opaque, with an unknown MEI type."""
+    """(0,) for a function without parts, which a rule names whole; () where the bytes of the part are missing.
+
+    Of the known functions only 43 is opaque, with an unknown MEI type.
+    """
     if request.function_code == FunctionCode.ENCAPSULATED_INTERFACE:
         return tuple(request.data[:1])
     return () if request.function_code in set(FunctionCode) else (0,)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.policy.registers import RegisterWrites
 from sealbus.policy.spans import Granted
-from sealbus.protocol import FunctionCode, Table
+from sealbus.protocol import READ_TABLES, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,15 +19,8 @@ if TYPE_CHECKING:
     from sealbus.policy.rules import FunctionGrant, Limit, Rule
     from sealbus.protocol import Place
 
-__all__ = ["READ_TABLES", "UnitRights"]
+__all__ = ["UnitRights"]
 
-READ_TABLES: Final = {
-    FunctionCode.READ_COILS.value: Table.COILS,
-    FunctionCode.READ_DISCRETE_INPUTS.value: Table.DISCRETE,
-    FunctionCode.READ_HOLDING_REGISTERS.value: Table.HOLDING,
-    FunctionCode.READ_INPUT_REGISTERS.value: Table.INPUT,
-}
-"""The tables that functions 1 to 4 read (MODBUS Application Protocol V1.1b3, 6.1 to 6.4)."""
 _READ_CODES: Final = {table: code for code, table in READ_TABLES.items()}
 
 

@@ -27,6 +27,7 @@ from sealbus.protocol.codes import (
     MAX_FIFO_COUNT,
     MAX_FILE_RECORD,
     MAX_PDU_BYTES,
+    READ_TABLES,
     ExceptionCode,
     FunctionCode,
     MeiType,
@@ -58,17 +59,44 @@ from sealbus.protocol.diagnostics import (
 from sealbus.protocol.faults import FaultKind, FrameError
 from sealbus.protocol.files import FileRecord, FileReference, ReadFifoQueue, ReadFileRecord, WriteFileRecord
 from sealbus.protocol.limits import IllegalRequestError
-from sealbus.protocol.mbap import MBAP_HEADER, MbapStream, encode_mbap, exception_adu
+from sealbus.protocol.mbap import (
+    ANSWER_DATA_AT,
+    ANSWER_FUNCTION_AT,
+    ANSWER_UNIT_AT,
+    FUNCTION_AT,
+    MBAP_HEADER,
+    UNIT_AT,
+    MbapStream,
+    encode_answer_adu,
+    encode_mbap,
+    exception_adu,
+)
 from sealbus.protocol.packing import pack_bits, pack_words, unpack_bits, unpack_words
 from sealbus.protocol.places import Place, parse_place
-from sealbus.protocol.registers import RegisterValue, ValueType, WordOrder, decode_registers, encode_registers
+from sealbus.protocol.registers import (
+    BCD_TYPES,
+    FLOAT_TYPES,
+    STRUCT_FORMATS,
+    RegisterValue,
+    ValueType,
+    WordOrder,
+    decode_registers,
+    encode_registers,
+    range_of,
+)
 from sealbus.protocol.requests import Request, RequestError, may_change_state, parse_request
 from sealbus.protocol.rtu import RtuRequestStream, RtuResponseStream, crc16, encode_rtu
 from sealbus.protocol.shapes import AnswerShape, RawRequest, answer_shape
 
 __all__ = [
     "ADDRESS_SPACE",
+    "ANSWER_DATA_AT",
+    "ANSWER_FUNCTION_AT",
+    "ANSWER_UNIT_AT",
+    "BCD_TYPES",
     "EXCEPTION_BIT",
+    "FLOAT_TYPES",
+    "FUNCTION_AT",
     "MAX_COUNT_READ_BITS",
     "MAX_COUNT_READ_REGISTERS",
     "MAX_COUNT_READ_WRITE_READ",
@@ -79,6 +107,9 @@ __all__ = [
     "MAX_FILE_RECORD",
     "MAX_PDU_BYTES",
     "MBAP_HEADER",
+    "READ_TABLES",
+    "STRUCT_FORMATS",
+    "UNIT_AT",
     "Answer",
     "AnswerShape",
     "AsciiStream",
@@ -132,6 +163,7 @@ __all__ = [
     "decode_answer",
     "decode_registers",
     "encode_answer",
+    "encode_answer_adu",
     "encode_ascii",
     "encode_mbap",
     "encode_registers",
@@ -143,6 +175,7 @@ __all__ = [
     "pack_words",
     "parse_place",
     "parse_request",
+    "range_of",
     "unpack_bits",
     "unpack_words",
 ]

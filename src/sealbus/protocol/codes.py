@@ -21,6 +21,7 @@ __all__ = [
     "MAX_FIFO_COUNT",
     "MAX_FILE_RECORD",
     "MAX_PDU_BYTES",
+    "READ_TABLES",
     "ExceptionCode",
     "FunctionCode",
     "MeiType",
@@ -103,3 +104,12 @@ class Table(StrEnum):
     DISCRETE = "discrete"
     INPUT = "input"
     HOLDING = "holding"
+
+
+READ_TABLES: Final = {
+    FunctionCode.READ_COILS.value: Table.COILS,
+    FunctionCode.READ_DISCRETE_INPUTS.value: Table.DISCRETE,
+    FunctionCode.READ_HOLDING_REGISTERS.value: Table.HOLDING,
+    FunctionCode.READ_INPUT_REGISTERS.value: Table.INPUT,
+}
+"""The tables that functions 1 to 4 read, 6.1 to 6.4."""

@@ -19,12 +19,34 @@ from sealbus.errors import LocalError
 from sealbus.protocol.codes import EXCEPTION_BIT, MAX_PDU_BYTES
 from sealbus.protocol.faults import FaultKind, FrameError
 
-__all__ = ["MBAP_HEADER", "MbapStream", "encode_mbap", "exception_adu"]
+__all__ = [
+    "ANSWER_DATA_AT",
+    "ANSWER_FUNCTION_AT",
+    "ANSWER_UNIT_AT",
+    "FUNCTION_AT",
+    "MBAP_HEADER",
+    "UNIT_AT",
+    "MbapStream",
+    "encode_answer_adu",
+    "encode_mbap",
+    "exception_adu",
+]
 
 MBAP_HEADER: Final = struct.Struct(">HHHB")
 """transaction id, protocol id, length, unit id"""
 
-_BEFORE_UNIT_BYTES: Final = 6
+UNIT_AT: Final = 6
+"""Where the unit id stands in an ADU."""
+FUNCTION_AT: Final = 7
+"""Where the PDU of an ADU begins, with the function code."""
+ANSWER_UNIT_AT: Final = 4
+"""Where the unit id stands in an answer without its two bytes of transaction id, as channels pass it on."""
+ANSWER_FUNCTION_AT: Final = 5
+"""Where the PDU begins in such an answer."""
+ANSWER_DATA_AT: Final = 6
+"""What follows the function code in such an answer: the exception code of an exception, the byte count of a read."""
+
+_BEFORE_UNIT_BYTES: Final = UNIT_AT
 _MIN_LENGTH: Final = 2
 _MAX_LENGTH: Final = MAX_PDU_BYTES + 1
 _MAX_ADU_BYTES: Final = _BEFORE_UNIT_BYTES + _MAX_LENGTH
@@ -98,6 +120,11 @@ def encode_mbap(transaction_id: int, unit_id: int, pdu: bytes) -> bytes:
         raise LocalError(
             f"transaction id {transaction_id} or unit id {unit_id} is not valid: use 0 to 65535 and 0 to 255"
         ) from None
+
+
+def encode_answer_adu(unit_id: int, pdu: bytes) -> bytes:
+    """The ADU of an answer without its transaction id: protocol id 0, length, unit id, PDU."""
+    return b"\0\0\0%c%c%b" % (len(pdu) + 1, unit_id, pdu)
 
 
 def exception_adu(adu: bytes, exception_code: int) -> bytes:

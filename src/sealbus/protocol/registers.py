@@ -25,7 +25,17 @@ from sealbus.protocol.packing import pack_bits, pack_words, unpack_bits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["RegisterValue", "ValueType", "WordOrder", "decode_registers", "encode_registers"]
+__all__ = [
+    "BCD_TYPES",
+    "FLOAT_TYPES",
+    "STRUCT_FORMATS",
+    "RegisterValue",
+    "ValueType",
+    "WordOrder",
+    "decode_registers",
+    "encode_registers",
+    "range_of",
+]
 
 RegisterValue: TypeAlias = int | float | str
 """A value of a register type; a bit is a bool."""
@@ -76,7 +86,7 @@ _REGISTERS: Final[dict[ValueType, int | None]] = {
     ValueType.BCD16: 1,
     ValueType.BCD32: 2,
 }
-_FORMATS: Final[dict[ValueType, str]] = {
+STRUCT_FORMATS: Final[dict[ValueType, str]] = {
     ValueType.UINT16: "H",
     ValueType.INT16: "h",
     ValueType.UINT32: "I",
@@ -88,6 +98,8 @@ _FORMATS: Final[dict[ValueType, str]] = {
     ValueType.BCD16: "H",
     ValueType.BCD32: "I",
 }
+"""How `struct` unpacks one value; BCD as the number that its bits are. A string and bits have none."""
+
 _BYTE_ORDERS: Final[dict[WordOrder, tuple[str, str]]] = {
     WordOrder.ABCD: (">", ">"),
     WordOrder.BADC: ("<", ">"),
@@ -97,9 +109,9 @@ _BYTE_ORDERS: Final[dict[WordOrder, tuple[str, str]]] = {
 """The byte order of the words and that of the values."""
 
 _SWAPPED: Final = (WordOrder.BADC, WordOrder.DCBA)
-_BCD: Final = (ValueType.BCD16, ValueType.BCD32)
+BCD_TYPES: Final = (ValueType.BCD16, ValueType.BCD32)
 _LARGEST: Final = {ValueType.FLOAT32: 3.4028234663852886e38, ValueType.FLOAT64: 1.7976931348623157e308}
-_FLOATS: Final = tuple(_LARGEST)
+FLOAT_TYPES: Final = tuple(_LARGEST)
 _BITS_OF_REGISTER: Final = 16
 _DIGITS_OF_REGISTER: Final = 4
 _SHOWN_BITS: Final = 256
@@ -124,8 +136,8 @@ def decode_registers(
         raise LocalError(f"{len(words)} registers are not a whole number of {type} values of {type.registers}")
     words_order, values_order = _BYTE_ORDERS[order]
     data = _words_to_bytes(words, swapped=words_order == "<")
-    values = struct.unpack(f"{values_order}{count}{_FORMATS[type]}", data)
-    return [_decode_bcd(value, type) for value in values] if type in _BCD else list(values)
+    values = struct.unpack(f"{values_order}{count}{STRUCT_FORMATS[type]}", data)
+    return [_decode_bcd(value, type) for value in values] if type in BCD_TYPES else list(values)
 
 
 def encode_registers(
@@ -144,8 +156,8 @@ def encode_registers(
     if type is ValueType.BIT:
         return _bytes_to_words(_encode_bits(values), swapped=order not in _SWAPPED)
     words_order, values_order = _BYTE_ORDERS[order]
-    numbers: Sequence[RegisterValue] = [_encode_bcd(value, type) for value in values] if type in _BCD else values
-    form = f"{values_order}{len(numbers)}{_FORMATS[type]}"
+    numbers: Sequence[RegisterValue] = [_encode_bcd(value, type) for value in values] if type in BCD_TYPES else values
+    form = f"{values_order}{len(numbers)}{STRUCT_FORMATS[type]}"
     try:
         data = struct.pack(form, *numbers)
     except (struct.error, OverflowError):
@@ -219,38 +231,39 @@ def _encode_bcd(value: RegisterValue, value_type: ValueType) -> int:
 
 def _fitted(value: RegisterValue, value_type: ValueType) -> int | float:
     """The value as `struct` takes it, or the error that names it."""
-    if value_type not in _FLOATS:
+    if value_type not in FLOAT_TYPES:
         return _whole(value, value_type)
     try:
-        struct.pack(f">{_FORMATS[value_type]}", value)
+        struct.pack(f">{STRUCT_FORMATS[value_type]}", value)
     except (struct.error, OverflowError):
         raise _misfit(value, value_type) from None
     return float(value)
 
 
 def _whole(value: RegisterValue, value_type: ValueType) -> int:
-    low, high = _range(value_type)
+    low, high = range_of(value_type)
     if isinstance(value, str) or value != value or not low <= value <= high or value != int(value):
         raise _misfit(value, value_type)
     return int(value)
 
 
-def _range(value_type: ValueType) -> tuple[int | float, int | float]:
-    if value_type in _FLOATS:
+def range_of(value_type: ValueType) -> tuple[int | float, int | float]:
+    """The least and the greatest number of a type, which is not STRING or BIT."""
+    if value_type in FLOAT_TYPES:
         return -_LARGEST[value_type], _LARGEST[value_type]
     registers = _REGISTERS[value_type] or 1
-    if value_type in _BCD:
+    if value_type in BCD_TYPES:
         return 0, 10 ** (_DIGITS_OF_REGISTER * registers) - 1
     bits = _BITS_OF_REGISTER * registers
-    signed = _FORMATS[value_type].islower()
+    signed = STRUCT_FORMATS[value_type].islower()
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 
 def _misfit(value: RegisterValue, value_type: ValueType) -> LocalError:
-    low, high = _range(value_type)
+    low, high = range_of(value_type)
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:  # too long to print
         shown = f"a number of {value.bit_length()} bits"
     else:
         shown = repr(value)
-    wanted = "number" if value_type in _FLOATS else "whole number"
+    wanted = "number" if value_type in FLOAT_TYPES else "whole number"
     return LocalError(f"{shown} is not valid as {value_type}: use a {wanted} from {low} to {high}")

@@ -98,15 +98,16 @@ class RawRequest:
     None and 0. Raises RequestError as `answer_shape` does.
     """
 
-    __slots__ = ("answer_bytes", "framed", "head", "may_change_state", "shape", "tail")
+    __slots__ = ("answer_bytes", "framed", "head", "may_change_state", "shape", "tail", "unit_id")
 
     def __init__(self, tail: bytes) -> None:
         pdu = tail[1:]
+        self.unit_id = tail[0]
         self.tail = tail
         self.framed = len(tail).to_bytes(4) + tail  # the protocol id, which is 0, and the length: two bytes each
         self.shape = answer_shape(pdu)
         self.may_change_state = may_change_state(pdu)
-        self.head = self.shape.head(tail[0])
+        self.head = self.shape.head(self.unit_id)
         self.answer_bytes = 0 if self.head is None else _BEFORE_PDU_BYTES + (self.shape.length or 0)
 
 

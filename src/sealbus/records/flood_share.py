@@ -12,9 +12,9 @@ from sealbus.token_bucket import TokenBucket
 
 __all__ = ["FloodShare"]
 
-_SHARE_AT_ONCE = 4
-_SHARE_A_DAY = 4
-_RESUME_SHARE = 16
+_SHARE_AT_ONCE = 1 / 4
+_SHARE_A_DAY = 1 / 4
+_RESUME_SHARE = 1 / 16
 _DAY_S = 86400.0
 
 
@@ -24,8 +24,8 @@ class FloodShare:
     __slots__ = ("_bucket", "_full", "exhausted")
 
     def __init__(self, bound_bytes: int) -> None:
-        self._full = bound_bytes / _SHARE_AT_ONCE
-        self._bucket = TokenBucket(bound_bytes / _SHARE_A_DAY / _DAY_S, self._full)
+        self._full = bound_bytes * _SHARE_AT_ONCE
+        self._bucket = TokenBucket(bound_bytes * _SHARE_A_DAY / _DAY_S, self._full)
         self.exhausted = False
 
     def spend(self, size_bytes: int) -> None:
@@ -37,5 +37,5 @@ class FloodShare:
     def refill(self, now: float) -> None:
         """Add the share of the elapsed time; `now` is monotonic, in seconds."""
         self._bucket.refill(now)
-        if self._bucket.left >= self._full / _RESUME_SHARE:
+        if self._bucket.left >= self._full * _RESUME_SHARE:
             self.exhausted = False

@@ -143,7 +143,7 @@ class SessionEnded(_RecordKind, frozen=True, kw_only=True, tag="session_ended"):
 class Denied(_RecordKind, frozen=True, kw_only=True, tag="denied"):
     """A request that the policy did not allow. `pdu` is set if the request has no address in a table.
 
-    `times` counts equal requests of the same connection when the gateway records several denials as one.
+    `times` is for a record of several equal denials of one connection; it is always 1 today.
     """
 
     connection: int

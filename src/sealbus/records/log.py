@@ -140,6 +140,8 @@ class RecordLog:
         Returns 0 when it was counted instead (in any state but OK). Raises RecordsFull for a `WriteRequested` that
         cannot be stored, and nothing else: losing any other record must not stop the event that it describes.
         """
+        # Before: the thread that syncs may have failed or recovered since the last call. After: this record may have used up
+        # the flood share or the space.
         if self._store.failure is not None:
             self._update_state()
         if isinstance(record, Stopped):

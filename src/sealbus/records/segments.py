@@ -90,14 +90,13 @@ def list_segments(directory: Path) -> list[int]:
 
 
 def read_bytes(directory: Path, number: int, offset: int = 0) -> bytes:
-    """The bytes of a segment from `offset` on, on which two reads agree. Raises FileNotFoundError.
+    """The bytes of a segment from `offset` on. Raises FileNotFoundError.
 
-    A read during a write may return the end of a line with zeros at its beginning, because reads do not wait for
-    writes. What precedes the end that one read returned is complete when the next read begins.
+    Reads until two reads in a row agree, because a read during a write may return zeros inside a line: reads do not wait
+    for writes.
     """
     with segment_path(directory, number).open("rb") as file:
         found = _read_from(file, offset)
-        # One read is not enough: it may overlap a write and return zeros inside a line.
         while not (again := _read_from(file, offset)).startswith(found.rstrip(b"\0")):
             found = again
     return found

@@ -16,6 +16,7 @@ class RecordState(Enum):
     OK = "records are kept"
     FLOODED = "connections and denials have used up their daily share of the records; they are only counted"
     RESERVE = "there is no space for the next segment of records; connections and denials are only counted"
+    """The reserve, which is the space of the next segment, is used up: the segment in use is the last one."""
     FULL = "the reserve for records is used up; writes are refused"
     FAILED = "the disk with the records fails; writes are refused"
 

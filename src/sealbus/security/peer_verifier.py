@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["ACCEPTED_KEYS", "WEAK_HASHES", "PeerVerifier", "refuse_weak_chain", "weakness_of"]
 
 _REMEMBERED_PEERS: Final = 20_480
-"""As many as sessions that OpenSSL keeps for one context."""
+"""As many as the sessions that OpenSSL keeps for one context at most. A context is normally replaced earlier, after
+`contexts._SESSIONS_KEPT` sessions."""
 
 ACCEPTED_KEYS: Final = "RSA from 2048 bits (RSA-PSS included), EC from P-256, and Ed25519"
 

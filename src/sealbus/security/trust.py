@@ -2,8 +2,9 @@
 
 An anchor is a self-signed certificate in one of the trust files; MODBUS/TCP Security speaks of chains "down to the
 root", and OpenSSL builds every chain up to one of them. Other certificates in those files are not anchors: they only
-complete a chain whose sender left them out. A pinned self-signed device certificate (R-45 tolerates them) is its own
-anchor, if it is not marked as an authority. Any number of anchors can be in force at the same time.
+complete a chain whose sender left them out. A self-signed device certificate can be pinned (R-45 tolerates them): it is its
+own anchor. It must not have CA:TRUE, because a peer whose certificate has CA:TRUE is refused (see `peer_verifier`). Any
+number of anchors can be in force at the same time.
 
 `objection` repeats, for a peer that is already connected, the checks of the handshake: is its root still an anchor, is
 each certificate of its chain still in date, is none revoked? It works on the chain that the handshake verified, so it

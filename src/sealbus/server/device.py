@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sealbus.errors import DeviceException, LocalError
 from sealbus.protocol import (
+    READ_TABLES,
+    UNIT_AT,
     DeviceIdentification,
     Diagnostics,
     ExceptionCode,
     MaskWriteRegister,
-    ReadCoils,
     ReadDeviceIdentification,
-    ReadDiscreteInputs,
-    ReadHoldingRegisters,
-    ReadInputRegisters,
     ReadWriteMultipleRegisters,
     Table,
     WriteMultipleCoils,
@@ -31,6 +29,7 @@ from sealbus.protocol import (
     WriteSingleCoil,
     WriteSingleRegister,
     encode_answer,
+    encode_answer_adu,
 )
 
 if TYPE_CHECKING:
@@ -81,8 +80,9 @@ class Device:
 
     def carry_out(self, unit_id: int, request: Request) -> Any:
         """Execute the request. Returns what `encode_answer` takes, or an awaitable of it."""
-        if (table := _READS.get(type(request))) is not None:
+        if (table := READ_TABLES.get(request.function_code)) is not None:
             return self._read(table, request.address, request.count, unit_id)  # type: ignore[union-attr]
+        # A generator, so that plain functions need no task: it continues in a coroutine from the first awaitable on.
         steps = self._steps(unit_id, request)
         try:
             done = next(steps)
@@ -100,10 +100,8 @@ class Device:
             return end.value
 
     def _steps(self, unit_id: int, request: Request) -> Generator[Any, Any, Any]:
-        """The reads and writes of a request in order: yields what a function returned, receives its result."""
+        """The steps of a request that is not a plain read: yields what a function returned, receives its result."""
         match request:
-            case ReadHoldingRegisters() | ReadInputRegisters() | ReadCoils() | ReadDiscreteInputs():
-                return (yield self._read(_READS[type(request)], request.address, request.count, unit_id))
             case WriteSingleRegister() | WriteSingleCoil():
                 yield self._write(_WRITES[type(request)], request.address, [int(request.value)], unit_id)
             case WriteMultipleRegisters() | WriteMultipleCoils():
@@ -140,7 +138,8 @@ class Device:
     def _write_table(self, table: Table, address: int, values: Sequence[int], unit_id: int) -> None:
         cells, is_list = self._find(table)
         places = range(address, address + len(values))
-        if places.stop > len(cells) if is_list else not all(place in cells for place in places):
+        fits = places.stop <= len(cells) if is_list else all(place in cells for place in places)
+        if not fits:
             raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
         for place, value in zip(places, values, strict=True):
             cells[place] = value
@@ -166,12 +165,6 @@ class Device:
         return DeviceIdentification(conformity=0x83, more_follows=False, next_object=0, objects=wanted)
 
 
-_READS: dict[type, Table] = {
-    ReadCoils: Table.COILS,
-    ReadDiscreteInputs: Table.DISCRETE,
-    ReadHoldingRegisters: Table.HOLDING,
-    ReadInputRegisters: Table.INPUT,
-}
 _WRITES: dict[type, Table] = {
     WriteSingleCoil: Table.COILS,
     WriteMultipleCoils: Table.COILS,
@@ -188,12 +181,12 @@ class DeviceBackend:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
-        device = self._devices.get(adu[6])
+        device = self._devices.get(adu[UNIT_AT])
         if device is None or ruling.request is None:
             session.refuse(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
             return
         try:
-            value = device.carry_out(adu[6], ruling.request)
+            value = device.carry_out(adu[UNIT_AT], ruling.request)
         except Exception as error:  # noqa: BLE001 - see _refuse
             _refuse(session, adu, error)
             return
@@ -221,7 +214,7 @@ def _answer(session: Session, adu: bytes, request: Request, value: Any) -> None:
     except LocalError as error:
         _refuse(session, adu, error)
     else:
-        session.answer(adu, b"\0\0\0%c%c%b" % (len(pdu) + 1, adu[6], pdu))
+        session.answer(adu, encode_answer_adu(adu[UNIT_AT], pdu))
 
 
 def _refuse(session: Session, adu: bytes, error: BaseException) -> None:
@@ -229,5 +222,5 @@ def _refuse(session: Session, adu: bytes, error: BaseException) -> None:
     if isinstance(error, DeviceException):
         session.refuse(adu, error.exception_code)
     else:
-        _log.error("the device of unit %d failed", adu[6], exc_info=error)
+        _log.error("the device of unit %d failed", adu[UNIT_AT], exc_info=error)
         session.refuse(adu, ExceptionCode.SERVER_DEVICE_FAILURE)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.policy import Policy, parse_policy, unsafe_allow_everything
+from sealbus.protocol import FUNCTION_AT, UNIT_AT
 from sealbus.security import Identity, TlsOptions, Trust
 from sealbus.server.device import Device, DeviceBackend
 from sealbus.server.rulings import PolicyRulings
@@ -147,7 +148,10 @@ class _LogObserver:
         _log.info("%s disconnected: %s", session.address, session.end_reason)
 
     def denied(self, session: Session, adu: bytes, ruling: Ruling) -> None:
-        _log.warning("%s denied function %d on unit %d: %s", session.address, adu[7], adu[6], ruling.decision.reason)
+        function_code, unit_id = adu[FUNCTION_AT], adu[UNIT_AT]
+        _log.warning(
+            "%s denied function %d on unit %d: %s", session.address, function_code, unit_id, ruling.decision.reason
+        )
 
     def handshake_failed(self, listener: str, address: str, reason: str) -> None:
         _log.warning("%s: handshake with %s failed: %s", listener, address, reason)

@@ -2,9 +2,9 @@
 
 Policy and trust can change while a service runs. A new policy applies from the next request on. New trust means a new TLS
 context, so that tickets of the old one become invalid (a resumed session would skip the check against the new revocation
-list), and a check of every session: one that is no longer entitled is ended, the others stay. The same check runs every
-second for what only time changes: certificates that expire, deadlines that pass, and revocation lists that run out. Such a
-list refuses new connections at once; open sessions end after a grace, in which the operator can install the next list.
+list), and a check of every session: one that is no longer entitled is ended, the others stay. Every second a cheaper check
+ends the sessions whose chain has expired and those that have passed a deadline. A revocation list that runs out refuses new
+connections at once; open sessions end after a grace, in which the operator can install the next list.
 """
 
 from __future__ import annotations

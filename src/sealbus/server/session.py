@@ -10,7 +10,8 @@ lasts. A client that is denied again and again is answered at a bounded rate, be
 may flood the record. A client that sends thousands of requests together has a few handled in each turn of the loop, so that
 the other sessions are served between.
 
-While a session is paused its deadlines do not run: a frame that began before the pause has its full time after it.
+While a session is paused the deadline of a frame does not run: a frame that began before the pause has its full time after
+it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from sealbus.protocol import ExceptionCode, MbapStream, exception_adu
+from sealbus.protocol import UNIT_AT, ExceptionCode, MbapStream, exception_adu
 from sealbus.security import explain_tls_error
 from sealbus.token_bucket import TokenBucket
 
@@ -293,7 +294,7 @@ class Session(asyncio.BufferedProtocol):
             self.requests += 1
             ruling = rulings.known.get(adu[2:])
             if ruling is None:
-                ruling = rulings.judge(adu[6:])
+                ruling = rulings.judge(adu[UNIT_AT:])
                 if ruling.refusal is not None:
                     self._refuse_request(adu, ruling, ruling.refusal)
                     continue

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealbus.errors import DeviceException
-from sealbus.protocol import ExceptionCode, Table, ValueType, WordOrder, encode_registers
+from sealbus.protocol import FLOAT_TYPES, ExceptionCode, Table, ValueType, WordOrder, encode_registers
 from sealbus.simulation.station import PumpingStation
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Point:
         value = self.read(station)
         if self.type is ValueType.BIT:
             return [int(bool(value))]
-        if self.type in (ValueType.FLOAT32, ValueType.FLOAT64):
+        if self.type in FLOAT_TYPES:
             return encode_registers([float(value)], self.type, self.order)
         return encode_registers([round(value / self.factor)], self.type, self.order)
 

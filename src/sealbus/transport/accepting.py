@@ -4,8 +4,9 @@ The accept loops of asyncio and uvloop log or drop what `accept` reports and hav
 alone and so runs on both. Each turn takes at most 16 connections, so that a flood of new ones does not delay the existing
 ones. When the process or the machine is out of descriptors or memory, the listening socket is not read for 5 ms, then 10
 and so on up to a second: it would be readable all the time and the loop would spin. Connections wait in the backlog
-during that time, and sessions continue. The first accept that works ends the back-off; so does one that finds an empty
-backlog, because Linux takes the descriptor first. An unknown error is treated the same: this loop must not end.
+during that time, and sessions continue. The first accept that works ends the back-off. An empty backlog ends it too: Linux
+allocates the descriptor before it looks at the backlog, so EAGAIN proves that descriptors are available. An unknown error
+is treated as a lack of descriptors: this loop must not end.
 """
 
 from __future__ import annotations

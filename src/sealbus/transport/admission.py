@@ -1,4 +1,4 @@
-"""The values of admission: where a connection comes from, how many may wait, what happened, why it was rejected."""
+"""The values of admission: the address of a client, the limits of a listener, its events, the reason of a rejection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerOptions:
-    """The bounds of a listener."""
+    """The bounds of a listener: `pending` connections are in their handshake, `connections` are admitted."""
 
     handshake_timeout_s: float = 5.0
     pending_per_address: int = 32

@@ -64,8 +64,9 @@ class Handshakes:
             await asyncio.wait([arrival.task for arrival in dropped])
 
     async def _shake_hands(self, arrival: _Arrival, tls: ssl.SSLContext | None) -> None:
+        # From here on asyncio owns the socket, and closes it when this task is cancelled.
         sock, arrival.sock = arrival.sock, None
-        if sock is None:
+        if sock is None:  # for the type checker: only a task that is cancelled before it begins leaves the socket
             return
         try:
             if tls is None:

@@ -18,7 +18,7 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sealbus.endpoints import Scheme
+from sealbus.endpoints import Scheme, unmapped
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.transport.accepting import AcceptLoop
 from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Rejection
@@ -43,6 +43,7 @@ class Accepted:
     __slots__ = ("_listener", "address", "transport")
 
     def __init__(self, transport: asyncio.Transport, address: PeerAddress) -> None:
+        # Set on admission, so that releasing a connection that was not admitted frees no place.
         self._listener: Listener | None = None
         self.transport = transport
         self.address = address
@@ -54,7 +55,7 @@ class Accepted:
         return found
 
     def release(self) -> None:
-        """Free the place. A second call does nothing."""
+        """Free the place. Does nothing for a connection that was not admitted, and at a second call."""
         listener, self._listener = self._listener, None
         if listener is not None:
             listener._release(self.address)
@@ -98,7 +99,7 @@ class Listener:
         PeerError. Raises ConfigError for an address that cannot be used, or must not be: plain Modbus off loopback.
         """
         if endpoint.scheme not in _LISTENING:
-            raise ConfigError(f"{endpoint} is not listened on in this way", hint="use mbaps://")
+            raise ConfigError(f"{endpoint}: a listener cannot use the scheme {endpoint.scheme}", hint="use mbaps://")
         options = options or ListenerOptions()
         listener = cls(endpoint, admit, tls=tls, options=options, events=events or ListenerEvents())
         only_loopback = endpoint.scheme is not Scheme.MBAPS and not options.unsafe_plain
@@ -196,6 +197,5 @@ class Listener:
 def _peer_address(raw: tuple[Any, ...]) -> PeerAddress:
     host, port = raw[:2]
     if host.startswith("::ffff:"):
-        mapped = ipaddress.IPv6Address(host).ipv4_mapped
-        host = str(mapped or host)
+        host = str(unmapped(ipaddress.IPv6Address(host)))
     return PeerAddress(host, port)

@@ -14,10 +14,10 @@ from typing import Generic, TypeVar
 
 __all__ = ["PendingTable"]
 
-_W = TypeVar("_W")
+_C = TypeVar("_C")
 
 
-class PendingTable(Generic[_W]):
+class PendingTable(Generic[_C]):
     """Pending connections in the order of their arrival, bounded for each address group and in all."""
 
     __slots__ = ("_all", "_by_group", "_in_all", "_per_group")
@@ -25,19 +25,19 @@ class PendingTable(Generic[_W]):
     def __init__(self, *, per_address: int, in_all: int) -> None:
         self._per_group = per_address
         self._in_all = in_all
-        self._all: dict[_W, str] = {}
-        self._by_group: dict[str, dict[_W, None]] = {}
+        self._all: dict[_C, str] = {}
+        self._by_group: dict[str, dict[_C, None]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def add(self, waiting: _W, group: str) -> _W | None:
-        """Add `waiting`. Returns the one that is dropped for it, already removed, or None."""
-        there = self._by_group.setdefault(group, {})
-        there[waiting] = None
-        self._all[waiting] = group
-        if len(there) > self._per_group:
-            victim = next(iter(there))
+    def add(self, connection: _C, group: str) -> _C | None:
+        """Add `connection`. Returns the one that is dropped for it, already removed, or None."""
+        of_group = self._by_group.setdefault(group, {})
+        of_group[connection] = None
+        self._all[connection] = group
+        if len(of_group) > self._per_group:
+            victim = next(iter(of_group))
         elif len(self._all) > self._in_all:
             victim = next(iter(self._all))
         else:
@@ -45,18 +45,18 @@ class PendingTable(Generic[_W]):
         self.discard(victim)
         return victim
 
-    def discard(self, waiting: _W) -> bool:
-        """Remove `waiting`. False if it was not there."""
-        group = self._all.pop(waiting, None)
+    def discard(self, connection: _C) -> bool:
+        """Remove `connection`. False if it was not there."""
+        group = self._all.pop(connection, None)
         if group is None:
             return False
-        there = self._by_group[group]
-        del there[waiting]
-        if not there:
+        of_group = self._by_group[group]
+        del of_group[connection]
+        if not of_group:
             del self._by_group[group]
         return True
 
-    def clear(self) -> list[_W]:
+    def clear(self) -> list[_C]:
         """Remove and return all."""
         taken = list(self._all)
         self._all.clear()

@@ -6,8 +6,9 @@ whole deadline on it, so attempts overlap: the next address is tried when the la
 different names or not at all, hence this module.
 
 A peer that loses its power sends nothing. `tune` lets the kernel detect it: probes after 30 s of silence, every 10 s,
-three of them; and data that is not acknowledged for 50 s ends the connection (RFC 5482; just under the 60 s of the probes,
-because the kernel lets this limit overrule their count). That is the last resort: request deadlines are shorter.
+three of them; and data that is not acknowledged for 50 s ends the connection (TCP_USER_TIMEOUT, RFC 5482). It overrides the
+number of probes, so it is set just below the 60 s that the probes take. These limits are the last resort: request deadlines
+are shorter.
 Platforms without an option go without it.
 """
 

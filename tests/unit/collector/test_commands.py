@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sealbus.collector.commands import CommandIntake, CommandReports
+from sealbus.collector.commands import CommandIntake, CommandReports, OpenCommands
 from sealbus.errors import SealbusError
 from sealbus.plant import Command, CommandProgress, CommandResult, CommandState, TestConnection
 from unit.collector.fake_site import FakeStore, store_thread
@@ -26,9 +26,9 @@ class Engine:
         self.withdrawn.append(command_id)
 
 
-def intake(store: FakeStore, engine: Engine, open_ids: set[int] | None = None) -> CommandIntake:
-    ids = set[int]() if open_ids is None else open_ids
-    return CommandIntake(store, store_thread(), engine, collector_id="main", holder="main@here", open_ids=ids)
+def intake(store: FakeStore, engine: Engine, open_commands: OpenCommands | None = None) -> CommandIntake:
+    known = open_commands or OpenCommands()
+    return CommandIntake(store, store_thread(), engine, collector_id="main", holder="main@here", open_commands=known)
 
 
 def result(command_id: int) -> CommandResult:
@@ -59,9 +59,9 @@ async def test_nothing_is_claimed_before_the_claims_of_an_earlier_process_are_en
 
 async def test_what_a_failed_claim_may_have_claimed_is_ended_and_what_is_executed_is_not() -> None:
     store, engine = FakeStore(), Engine()
-    open_ids: set[int] = set()
-    commands = intake(store, engine, open_ids)
-    reports = CommandReports(store, store_thread(), "main@here", open_ids)
+    open_commands = OpenCommands()
+    commands = intake(store, engine, open_commands)
+    reports = CommandReports(store, store_thread(), "main@here", open_commands)
     store.waiting = [TestConnection(id=number, connection=1) for number in (1, 2, 3)]
     assert await commands.take()
     reports.add(result(1))
@@ -76,7 +76,7 @@ async def test_what_a_failed_claim_may_have_claimed_is_ended_and_what_is_execute
 
 async def test_results_wait_while_the_database_is_down_and_none_is_lost() -> None:
     store = FakeStore()
-    reports = CommandReports(store, store_thread(), "main@here", set())
+    reports = CommandReports(store, store_thread(), "main@here", OpenCommands())
     running = asyncio.create_task(reports.run(RETRY_S))
     store.is_away = True
     reports.add(CommandProgress(id=1, done=1, total=2))
@@ -93,7 +93,7 @@ async def test_results_wait_while_the_database_is_down_and_none_is_lost() -> Non
 
 async def test_a_write_is_recorded_as_sent_or_not_sent_at_all() -> None:
     store = FakeStore()
-    reports = CommandReports(store, store_thread(), "main@here", set())
+    reports = CommandReports(store, store_thread(), "main@here", OpenCommands())
     assert await reports.record_sent(1)
     store.withdrawn = [2]
     assert not await reports.record_sent(2)
@@ -104,7 +104,7 @@ async def test_a_write_is_recorded_as_sent_or_not_sent_at_all() -> None:
 
 async def test_only_the_newest_progress_is_stored() -> None:
     store = FakeStore()
-    reports = CommandReports(store, store_thread(), "main@here", set())
+    reports = CommandReports(store, store_thread(), "main@here", OpenCommands())
     for done in (1, 2, 3):
         reports.add(CommandProgress(id=1, done=done, total=3))
     running = asyncio.create_task(reports.run(RETRY_S))
@@ -116,7 +116,7 @@ async def test_only_the_newest_progress_is_stored() -> None:
 async def test_a_result_that_can_never_be_stored_delays_no_other() -> None:
     store = FakeStore()
     store.unstorable = {1}
-    reports = CommandReports(store, store_thread(), "main@here", set())
+    reports = CommandReports(store, store_thread(), "main@here", OpenCommands())
     for number in range(3):
         reports.add(result(number))
     assert await reports.store_results()

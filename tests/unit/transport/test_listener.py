@@ -411,7 +411,7 @@ async def test_the_error_for_a_used_port_has_a_hint() -> None:
     [
         ("tcp://192.0.2.1:0", "this machine has no such address"),
         ("tcp://nowhere.invalid:0", 'there is no host "nowhere.invalid"'),
-        ("rtu:///dev/ttyS0", "is not listened on in this way"),
+        ("rtu:///dev/ttyS0", "a listener cannot use the scheme rtu"),
     ],
 )
 async def test_an_address_that_cannot_be_listened_on_is_named(url: str, problem: str) -> None:

@@ -2,7 +2,8 @@
 
 It is a middleware, so that no view can leave it out: a view that declares no requirement answers 403 and is logged as a
 fault of the program. It runs behind the middleware that sets `request.subject`. A refusal is sent to the signal `refused`,
-which the audit records, and answered by the view named in GATE_REFUSAL_VIEW, in the words of the surface that was asked.
+which the audit records, and answered by the view named in GATE_REFUSAL_VIEW: as a problem document, a page or a line of
+text, depending on the path.
 Sockets do not pass through middleware: `trends.handshake` calls `Requirement.judge` itself, and the matrix test covers them.
 """
 

@@ -21,9 +21,9 @@ __all__ = ["require", "require_person"]
 
 
 def require(subject: Subject, action: Action, *group_ids: int | None) -> None:
-    """Raise Forbidden, and have it recorded, unless the right is there in each of these groups.
+    """Raise Forbidden, and have it recorded, unless the subject has the right in each of these groups.
 
-    None stands for all groups. No group at all asks for all groups too, so an empty set of groups allows nothing more.
+    None stands for all groups. Without group ids the right is needed in all groups, so that an empty set is not a free pass.
     """
     if not all(subject.rights.allows(action, group_id) for group_id in group_ids or (None,)):
         refused.send(require, subject=subject, verdict=Verdict.REFUSED, action=action.value)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from sealbus.endpoints import unmapped
 from sealbus.web.access.actions import Action
 from sealbus.web.access.subject import Actor, ActorKind, Rights, Subject
 from sealbus.web.accounts.models import ApiToken, Assignment, OneTimeLink, Role, User
@@ -140,11 +141,10 @@ def _emergency(request: HttpRequest, address: str) -> Subject | None:
 
 def _lies_in(address: str, networks: list[str]) -> bool:
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = unmapped(ipaddress.ip_address(address))
     except ValueError:
         return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return any((mapped or parsed) in ipaddress.ip_network(network, strict=False) for network in networks)
+    return any(parsed in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
 def _mark_used(token: ApiToken, address: str) -> None:

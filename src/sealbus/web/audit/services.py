@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.access.subject import Actor, Subject
 
-__all__ = ["Event", "Target", "append", "append_all", "begin_export"]
+__all__ = ["Event", "Target", "append", "append_all", "begin_export", "storable_text"]
 
 _LONGEST_NAME = 200
 _ROWS_AT_ONCE = 500
@@ -106,9 +106,13 @@ def _entry(event: Event, sequence: int) -> Entry:
     )
 
 
+def storable_text(text: str) -> str:
+    """The text with escapes for NUL, which PostgreSQL cannot store, and for surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+
+
 def _clean(text: str, longest: int) -> str:
-    """NUL, which PostgreSQL cannot store, and surrogates are escaped; a longer text is cut."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:longest]
+    return storable_text(text)[:longest]
 
 
 def _storable(value: Any) -> Any:

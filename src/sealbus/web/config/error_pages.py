@@ -1,4 +1,4 @@
-"""Errors and refusals of plain views, in the words of the surface that was asked: problem document, page, or plain text.
+"""Errors and refusals of plain views: answered as a problem document, a page or plain text, depending on the path.
 
 A fault of the program is logged under a number that the answer names, and nothing else of it is shown. A database that
 does not answer is not a fault of the program: 503 with Retry-After.

@@ -1,8 +1,9 @@
 """The worker threads of requests: a fixed number of lanes, each with one thread and therefore one database connection.
 
 With an ASGI server, Django runs each request in a new thread that ends with the request, and opens a database connection
-in it. Here a request borrows a lane instead: a thread-sensitive context of asgiref, of which the outermost counts. So
-connections are reused, and requests above the number of lanes wait here, in a bounded queue, not in the database.
+in it. Here a request borrows a lane instead. A lane is a `ThreadSensitiveContext` of asgiref, which keeps one thread.
+asgiref uses the outermost context, so all of Django runs in the thread of the lane, and its connection is reused. Requests
+above the number of lanes wait here, in a bounded queue, not in the database.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Catalog:
     tags_of: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def choose(self, rights: Rights, tags: Collection[int], devices: Collection[int]) -> Chosen:
-        """Split these tags and devices into those that the rights show, and the others."""
+        """Split these tags and devices into those that are visible with these rights, and the others."""
         groups = rights.groups(Action.VIEW)
         seen, refused = set(), []
         for tag_id in tags:

@@ -1,4 +1,5 @@
-"""The subscriptions of one client, as far as its rights allow, and what is due to it. No socket, no clock, no database.
+"""The subscriptions of one client, as far as its rights allow, and the messages that are due to it. Uses no socket, clock or
+database.
 
 Two tasks of a socket use it: the receiving one calls `answer`, the sending one calls `take_updates`. What is due is
 bounded: tags with a newer sample, subscriptions that have ended, and the state.
@@ -76,7 +77,7 @@ class Conversation:
                 return [encode(Pong(message.id))]
 
     def take_updates(self) -> list[str]:
-        """All that is due, the newest sample of each tag; it is not due any more."""
+        """Return the due messages, with the newest sample of each due tag; they are not due any more."""
         self.follower.woken.clear()
         texts = []
         state = StateMessage(self._hub.state.value, self._hub.since_us)
@@ -124,7 +125,7 @@ class Conversation:
         return texts
 
     def _follow(self) -> None:
-        """Follow all subscribed tags, up to the bound: a device may have got more tags since."""
+        """Follow all subscribed tags, at most as many as one socket may have: a device may have more tags now."""
         chosen = self._hub.catalog.choose(self._rights, self._tags, self._devices)
         tags = chosen.tags if len(chosen.tags) <= MOST_TAGS else frozenset(sorted(chosen.tags)[:MOST_TAGS])
         self._hub.followers.follow(self.follower, tags)

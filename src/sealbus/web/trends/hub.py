@@ -84,7 +84,10 @@ class BusPort(Protocol):
 
 
 class LiveHub:
-    """Run `run` in the loop of the web process. Everything else is called from that loop too, except `values.get`."""
+    """Run `run` in the loop of the web process. Everything else is called from that loop too, except `values.get`.
+
+    `stored` reads the newest samples of tags from history.
+    """
 
     def __init__(
         self, bus: BusPort, stored: Callable[[Sequence[int]], Awaitable[Sequence[Sample]]], limits: LiveLimits
@@ -110,13 +113,13 @@ class LiveHub:
         self._history_offset = 0
 
     def take_catalog(self, catalog: Catalog) -> None:
-        """Use a changed configuration."""
+        """Use the catalog of a changed configuration."""
         self.catalog = catalog
         self.values.keep_only(catalog.tags)
         self._snapshot.want()  # samples of a new tag may have been published before it was known here
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Receive live values and watch the state, until it is cancelled."""
         topic = name_of_collector(LIVE_TOPIC)
         async with self._bus.subscribe(topic, depth=_DEPTH) as subscription, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(subscription), name="live values")

@@ -1,4 +1,5 @@
-"""Is a snapshot of the collector's values needed? Two generations: the one that is wanted, and the one that was taken.
+"""Is a snapshot of the collector's values needed? It compares two numbers: the generation that is wanted, and the one that
+the last snapshot satisfied.
 
 Each reason for a snapshot raises the wanted generation: the start, a new plan, a gap in the live messages, a first message
 after silence, a minute without a snapshot. A snapshot satisfies the generation that was wanted when it was requested, not

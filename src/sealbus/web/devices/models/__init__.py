@@ -1,7 +1,7 @@
 """The configuration: connections, devices and their tags; templates, allowed networks and retention classes; and the
 commands that users request.
 
-Rows that history or audit may refer to are archived, never deleted (DESIGN rule 10). The name of an archived row can be
+Rows that history or audit may refer to are archived, never deleted. The name of an archived row can be
 used again; its id, which history refers to, stays. The database enforces the rules of the classes by check constraints
 and partial unique indexes, so that neither a race nor a script breaks them.
 """

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.core.validators import RegexValidator
 from django.db import models
 
-from sealbus.plant import CONNECTION_BOUNDS
+from sealbus.plant import CONNECTION_BOUNDS, ConnectionPlan
 from sealbus.web.accounts.models import Group
 from sealbus.web.devices.models.archiving import LIVE, Archivable, ArchivableQuerySet, between
 
 __all__ = ["Connection"]
+
+_DEFAULTS = ConnectionPlan(id=0, url="")
 
 
 class Connection(Archivable):
@@ -24,14 +26,14 @@ class Connection(Archivable):
         blank=True,
         validators=[RegexValidator(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", "letters, digits and _ . - only")],
     )
-    timeout_s = models.FloatField(default=1.0)
-    connect_timeout_s = models.FloatField(default=5.0)
-    connect_delay_s = models.FloatField(default=0.0)
-    gap_s = models.FloatField(default=0.0)
-    turnaround_s = models.FloatField(default=0.1)
-    in_flight = models.PositiveSmallIntegerField(default=1)
-    connections = models.PositiveSmallIntegerField(default=1)
-    lenient_transaction_id = models.BooleanField(default=False)
+    timeout_s = models.FloatField(default=_DEFAULTS.timeout_s)
+    connect_timeout_s = models.FloatField(default=_DEFAULTS.connect_timeout_s)
+    connect_delay_s = models.FloatField(default=_DEFAULTS.connect_delay_s)
+    gap_s = models.FloatField(default=_DEFAULTS.gap_s)
+    turnaround_s = models.FloatField(default=_DEFAULTS.turnaround_s)
+    in_flight = models.PositiveSmallIntegerField(default=_DEFAULTS.in_flight)
+    connections = models.PositiveSmallIntegerField(default=_DEFAULTS.connections)
+    lenient_transaction_id = models.BooleanField(default=_DEFAULTS.lenient_transaction_id)
 
     objects = ArchivableQuerySet["Connection"].as_manager()
 

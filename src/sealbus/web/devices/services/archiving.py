@@ -1,5 +1,7 @@
-"""Deleting archives (DESIGN rule 10): with a connection go its devices, with a device its tags, all at the same moment,
-and by that moment they come back together. History and audit stay as they were; names become free.
+"""Rows that history or audit refer to are archived, not deleted.
+
+Archiving a connection archives its devices and their tags with the same `archived_at`; restoring it restores the rows with
+that time. History and audit stay as they were; the names of archived rows are free.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ _MOST_NAMES = 10
 
 
 def archive(*, row: Connection | Device | Tag, subject: Subject) -> None:
-    """Archive it with what hangs on it. Conflict: calculated tags elsewhere need one of its tags. Twice is once."""
+    """Archive the row and the rows below it. Archiving an archived row does nothing.
+
+    Conflict: a calculated tag elsewhere needs one of its tags.
+    """
     devices, tags = _below(row)
     require(subject, Action.CONFIGURE, *_groups(row, devices))
     if row.archived_at is not None:
@@ -47,7 +52,10 @@ def archive(*, row: Connection | Device | Tag, subject: Subject) -> None:
 
 
 def restore(*, row: Connection | Device | Tag, subject: Subject) -> None:
-    """Bring it back with what went with it. Conflict: what it hangs on is archived, or a name is taken by now."""
+    """Restore the row and the rows that were archived with it. Restoring a row that is not archived does nothing.
+
+    Conflict: the row above it is archived, or a name is taken by now.
+    """
     devices, tags = _below(row)
     require(subject, Action.CONFIGURE, *_groups(row, devices))
     if row.archived_at is None:
@@ -69,7 +77,7 @@ def restore(*, row: Connection | Device | Tag, subject: Subject) -> None:
 
 
 def _below(row: Connection | Device | Tag) -> tuple[Any, Any]:
-    """The devices and the tags that share its fate, itself among them."""
+    """The devices and the tags that are archived with the row; among them the row itself, if it is one."""
     if isinstance(row, Tag):
         return Device.objects.none(), Tag.objects.filter(pk=row.pk)
     devices = Device.objects.filter(connection=row) if isinstance(row, Connection) else Device.objects.filter(pk=row.pk)
@@ -77,13 +85,13 @@ def _below(row: Connection | Device | Tag) -> tuple[Any, Any]:
 
 
 def _groups(row: Connection | Device | Tag, devices: QuerySet[Any]) -> set[int]:
-    """With a connection go devices of other groups: the right is needed there too."""
+    """The groups where the right is needed: that of the row, and those of the devices below it."""
     own = row.device.group_id if isinstance(row, Tag) else row.group_id
     return {own, *devices.order_by().values_list("group_id", flat=True).distinct()}
 
 
 def _own_id(row: Connection | Device | Tag, kind: type[Any]) -> int:
-    """Itself is archived by compare-and-swap, not with what hangs on it."""
+    """The id of the row, if it is of this kind: the row itself is archived by compare-and-swap, not with those below it."""
     return int(row.pk) if isinstance(row, kind) else 0
 
 

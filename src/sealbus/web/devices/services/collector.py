@@ -82,7 +82,10 @@ def claim_commands(holder: str, limit: int) -> list[plant.Command]:
 
 
 def note_progress(holder: str, progress: CommandProgress) -> bool:
-    """Store the progress of a command. False: stop it, it was withdrawn or is not this collector's any more."""
+    """Store the progress of a command. False: it was withdrawn, or is not this collector's any more.
+
+    The collector does not use the result: it learns of withdrawals by `withdrawn_commands`.
+    """
     rows = Command.objects.held_by(holder).filter(pk=progress.id)
     noted = rows.update(
         done=max(0, progress.done), total=max(0, progress.total), progress_text=clean(progress.text)[:_LONGEST_TEXT]
@@ -174,8 +177,8 @@ def _claim(command: Command, holder: str) -> plant.Command | None:
 def _check_rights(command: Command) -> None:
     """The rights as they are now, in the group where the device or connection is now."""
     subject = _requester(command)
-    about = command.device or command.connection
-    if not all(subject.rights.allows(action, about.group_id) for action in NEEDED[CommandKind(command.kind)]):
+    target = command.device or command.connection
+    if not all(subject.rights.allows(action, target.group_id) for action in NEEDED[CommandKind(command.kind)]):
         raise _NotPossible(f"{command.actor_name} does not have the right any more")
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from sealbus.plant import CommandState
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.audit.models import Result
-from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.audit.services import Event, Target, append, storable_text
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import Command
 
@@ -82,7 +82,7 @@ def clean(value: Any) -> Any:
     """
     match value:
         case str():
-            return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+            return storable_text(value)
         case float():
             return value if value == value and abs(value) != float("inf") else None
         case dict():
