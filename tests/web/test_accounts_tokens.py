@@ -141,6 +141,16 @@ def test_a_revoked_token_is_refused_and_stays_on_the_list() -> None:
     assert _secret(browser), "its name is free again"
 
 
+def test_a_person_has_fifty_tokens_and_a_revoked_one_makes_room() -> None:
+    browser = _owner()
+    for number in range(50):
+        _secret(browser, name=f"script {number}")
+    refused = browser.post("/api/v1/tokens", _token_body(name="one more"))
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["name"])  # type: ignore[attr-defined]
+    ApiToken.objects.filter(name="script 0").update(revoked_at=timezone.now())
+    _secret(browser, name="one more")
+
+
 def test_an_expired_token_is_refused_and_not_deleted() -> None:
     browser = _owner()
     secret, other = _secret(browser), _secret(browser, name="other")

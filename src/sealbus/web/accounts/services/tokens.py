@@ -28,6 +28,8 @@ __all__ = ["IssuedToken", "TokenRequest", "issue_token", "revoke_token", "revoke
 
 _LONGEST = timedelta(days=366)
 _MOST_NETWORKS = 50
+_MOST_TOKENS = 50
+"""Of one person, revoked and expired ones not counted: the allowance of requests is each token's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def issue_token(*, subject: Subject, session: SessionBase, wanted: TokenRequest)
         # that outlives the rescue
         if not session.exists(session.session_key or ""):
             raise Forbidden("This session has ended: sign in again", code="sign-in-again")
+        if ApiToken.objects.filter(user=owner, revoked_at=None, expiry__gt=timezone.now()).count() >= _MOST_TOKENS:
+            raise Invalid({"name": [f"You have {_MOST_TOKENS} tokens: revoke one first"]})
         with unique("name"):
             token, secret = ApiToken.objects.create(
                 user=owner,
