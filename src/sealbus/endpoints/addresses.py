@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 
+from sealbus.endpoints.endpoint import unmapped
+
 __all__ = ["address_group", "plain_address"]
 
 
 def plain_address(text: str) -> str:
     """The usual form of an IP address, without a zone. IPv4-mapped IPv6 becomes IPv4. Empty for anything else."""
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        return str(unmapped(ipaddress.ip_address(text.partition("%")[0])))
     except ValueError:
         return ""
-    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def address_group(host: str) -> str:

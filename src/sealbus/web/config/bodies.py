@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.config.limits import ServerLimits
 
-__all__ = ["SMALL", "BodyBudget", "BodyRefused", "Gone", "TakenBody", "announced_length"]
+__all__ = ["SMALL", "BodyBudget", "BodyRefused", "Gone", "TakenBody", "may_be_large"]
 
 SMALL = 64 * 1024
 """What a caller who is not signed in may send: enough to sign in."""
@@ -78,7 +78,7 @@ class BodyBudget:
         """
         is_signing_in = scope["path"].startswith(_SIGNING_IN)
         limit = _LARGEST if is_known and not is_signing_in else SMALL
-        if announced_length(scope) > limit:
+        if _announced_length(scope) > limit:
             raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         held = bytearray()
         try:
@@ -130,7 +130,12 @@ class BodyBudget:
             del self._of_address[group]
 
 
-def announced_length(scope: Any) -> int:
+def may_be_large(scope: Any) -> bool:
+    """Whether the body may be longer than a caller who is not known may send. Raises BodyRefused as `take`."""
+    return _announced_length(scope) > SMALL or b"transfer-encoding" in dict(scope["headers"])
+
+
+def _announced_length(scope: Any) -> int:
     """What Content-Length says, 0 without it. Raises BodyRefused if it is no length."""
     announced = dict(scope["headers"]).get(b"content-length", b"0")
     if not announced.isdigit():

@@ -59,7 +59,7 @@ class State(Enum):
 
 
 _NEXT = {
-    State.OPENING: {State.WAITING, State.CLOSING},
+    State.OPENING: {State.WAITING},
     State.WAITING: {State.READING, State.SOCKET, State.CLOSING},
     State.READING: {State.SERVING, State.WAITING, State.CLOSING},
     State.SERVING: {State.WAITING, State.CLOSING},
@@ -118,7 +118,7 @@ class GuardedConnection(asyncio.Protocol):
         self._server: Any = None  # asyncio.Protocol from the end of the handshake on
         self._held = bytearray()
         self._head_bytes = 0
-        self._server_paused = self._is_unread = self._is_lost = False
+        self._server_paused = self._is_unread = False
         self._connecting: asyncio.Task[None] | None = None
         self._next_feed: asyncio.Handle | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -169,7 +169,7 @@ class GuardedConnection(asyncio.Protocol):
 
     async def end_socket(self) -> None:
         """The application is done with the WebSocket. Returns when the connection is closed."""
-        if not self._is_lost:
+        if not self._lost.done():
             self._within(self._door.limits.socket_close_s, self._transport.abort)
             await asyncio.shield(self._lost)
 
@@ -228,7 +228,7 @@ class GuardedConnection(asyncio.Protocol):
         self._transport.close()
         self._advance(State.CLOSING)
         self._held.clear()
-        if not self._is_lost:
+        if not self._lost.done():
             self._within(self._door.limits.read_s, self._transport.abort)
 
     def pause_reading(self) -> None:
@@ -257,9 +257,8 @@ class GuardedConnection(asyncio.Protocol):
         deadlines: dict[str, float] = {}
         if context is not None:
             deadlines = {"ssl_handshake_timeout": limits.tls_handshake_s, "ssl_shutdown_timeout": limits.tls_close_s}
-        with contextlib.suppress(
-            OSError
-        ):  # every failure of TLS and of the connection; strangers cause them: no log line
+        # Every failure of TLS and of the connection: strangers cause them, so there is no line in the log.
+        with contextlib.suppress(OSError):
             await self._loop.connect_accepted_socket(lambda: self, accepted, ssl=context, **deadlines)
 
     def _connected(self, accepted: socket.socket) -> None:
@@ -269,7 +268,7 @@ class GuardedConnection(asyncio.Protocol):
             self._end()
 
     def _feed_soon(self) -> None:
-        if self._next_feed is None and self._held and not self._is_lost:
+        if self._next_feed is None and self._held and not self._lost.done():
             self._next_feed = self._loop.call_soon(self._feed)
 
     def _feed(self) -> None:
@@ -315,15 +314,13 @@ class GuardedConnection(asyncio.Protocol):
             self._deadline = None
 
     def _end(self) -> None:
-        self._is_lost = True
         self._door.admission.forget(self)
         self._stop_deadline()
         self._has_read()
         self._held.clear()
         if self._next_feed is not None:
             self._next_feed.cancel()
-        if not self._lost.done():
-            self._lost.set_result(None)
+        self._lost.set_result(None)
 
     def _has_read(self) -> None:
         self._is_unread = False

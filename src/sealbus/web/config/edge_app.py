@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sealbus.endpoints import address_group
-from sealbus.web.config.bodies import SMALL, BodyBudget, BodyRefused, Gone, announced_length
+from sealbus.web.config.bodies import BodyBudget, BodyRefused, Gone, may_be_large
 from sealbus.web.config.callers import Callers, credential_of
 from sealbus.web.config.connection import CONNECTION
 from sealbus.web.config.headers import complete_headers
@@ -107,10 +107,10 @@ class EdgeApp:
         connection: GuardedConnection = scope["state"][CONNECTION]
         connection.begin_request()
         send = self._completed(connection, send)
-        caller = self._caller(scope)
         refusal = self._judge(scope)
         if refusal is None and await self._static.serve(scope, send):
             return
+        caller = self._caller(scope)
         refusal = refusal or self._judge_allowance(caller)
         if refusal is not None:
             await _answer(scope, send, refusal)
@@ -159,8 +159,7 @@ class EdgeApp:
         return None
 
     def _judge_allowance(self, caller: _Caller) -> Refusal | None:
-        now = asyncio.get_running_loop().time()
-        if self._callers.is_known(caller.credential, now) or self._callers.may_ask(caller.allowance, now):
+        if self._is_known(caller) or self._callers.may_ask(caller.allowance, asyncio.get_running_loop().time()):
             return None
         return Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests from this address without a valid sign-in")
 
@@ -176,8 +175,7 @@ class EdgeApp:
 
     async def _take_body(self, scope: Any, receive: Receive, caller: _Caller) -> Any:
         is_known = self._is_known(caller)
-        is_large = announced_length(scope) > SMALL or b"transfer-encoding" in dict(scope["headers"])
-        if not is_known and caller.credential and is_large:
+        if not is_known and caller.credential and may_be_large(scope):
             is_known = await self._prove(scope, caller)
         return await self._budget.take(scope, receive, group=caller.group, is_known=is_known)
 

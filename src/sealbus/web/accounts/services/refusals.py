@@ -9,7 +9,6 @@ caller that has not signed in is an address (for IPv6 its network of 64 bits), f
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from sealbus.endpoints import address_group
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.models import RefusalTally
 from sealbus.web.audit.models import Result
@@ -25,7 +25,7 @@ from sealbus.web.audit.services import Event, append
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["flush_refusals", "network_of", "record_refusal"]
+__all__ = ["flush_refusals", "record_refusal"]
 
 _MINUTE_S = 60
 _MOST_AT_ONCE = 200
@@ -76,17 +76,8 @@ def _summary(tally: RefusalTally) -> Event:
 
 def _key(actor: Actor, action: str, detail: Mapping[str, str]) -> str:
     if actor.kind is ActorKind.NOBODY:
-        who = f"nobody {network_of(actor.address)} {action}"
+        who = f"nobody {address_group(actor.address)} {action}"
     else:
         request = " ".join(detail.get(name, "") for name in ("method", "route", "action"))
         who = f"{actor.kind} {actor.id} {actor.name} {action} {request}"
     return hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the network of 64 bits of an IPv6 address."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return address if parsed.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 
+from sealbus.endpoints import address_group
 from sealbus.token_bucket import TokenBucket
-from sealbus.web.accounts.services.refusals import network_of
 
 __all__ = ["ALLOWANCE", "Allowance"]
 
@@ -38,7 +38,7 @@ class Allowance:
 
     def take(self, address: str, now: float) -> bool:
         """Count one step; `now` is monotonic, in seconds. False above the limit of the address, or of all."""
-        network = network_of(address)
+        network = address_group(address)
         with self._lock:
             bucket = self._by_address.get(network)
             if bucket is None:

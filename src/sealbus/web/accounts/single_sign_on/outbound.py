@@ -79,7 +79,7 @@ class Conversation:
         self._most = f"{most_seconds:g} s", f"{most_bytes // 1024} KiB"
         self._sockets: list[socket.socket] = []
         self._opener = urllib.request.OpenerDirector()  # without the handlers that follow redirects
-        for handler in (urllib.request.ProxyHandler(), _Http(self), _Https(self)):
+        for handler in (urllib.request.ProxyHandler(), _Handler(self)):
             self._opener.add_handler(handler)
 
     def __enter__(self) -> Conversation:
@@ -158,32 +158,20 @@ class Conversation:
         return content
 
 
-class _Http(urllib.request.AbstractHTTPHandler):
-    """Opens `http://`, which `is_safe` has limited to loopback."""
+class _Handler(urllib.request.AbstractHTTPHandler):
+    """Opens `https://`, and `http://`, which `is_safe` has limited to loopback. The body of a response is not read yet."""
 
     def __init__(self, talk: Conversation) -> None:
         super().__init__()
         self._talk = talk
 
-    http_request = urllib.request.AbstractHTTPHandler.do_request_
+    http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
 
     def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """A response whose body is not read yet."""
         talk = self._talk
         return self.do_open(lambda host, **options: _Plain(host, talk, **options), request)
 
-
-class _Https(urllib.request.AbstractHTTPHandler):
-    """Opens `https://`."""
-
-    def __init__(self, talk: Conversation) -> None:
-        super().__init__()
-        self._talk = talk
-
-    https_request = urllib.request.AbstractHTTPHandler.do_request_
-
     def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """A response whose body is not read yet."""
         talk, context = self._talk, ssl.create_default_context()
         return self.do_open(lambda host, **options: _Tls(host, talk, context=context, **options), request)
 
@@ -203,19 +191,8 @@ class _Plain(http.client.HTTPConnection):
         self.sock = _BoundedSocket(self.sock, self._talk)
 
 
-class _Tls(http.client.HTTPSConnection):
-    """The same over TLS."""
-
-    def __init__(self, host: str, talk: Conversation, **options: Any) -> None:
-        super().__init__(host, **options)
-        self._talk = talk
-        self._create_connection = talk.connect
-
-    def connect(self) -> None:
-        """Connect, and bound what is read from now on."""
-        super().connect()
-        self._talk.keep(self.sock)
-        self.sock = _BoundedSocket(self.sock, self._talk)
+class _Tls(_Plain, http.client.HTTPSConnection):
+    """The same over TLS: `super().connect` of `_Plain` is that of HTTPSConnection here."""
 
 
 class _BoundedSocket:

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-__all__ = ["SingleSignOn", "provider_classes", "take_allowance"]
+__all__ = ["BUSY_S", "SingleSignOn", "provider_classes", "take_allowance"]
 
 _SCOPE = "openid profile email"
 _WAIT_S = 60
-_BUSY_S = 2
+BUSY_S = 2
 
 
 class _Account(ProviderAccount):  # type: ignore[misc]  # untyped library
@@ -69,7 +69,7 @@ class SingleSignOn(Provider):  # type: ignore[misc]  # untyped library
         try:
             metadata = self.known.metadata(conversation, time.monotonic())
         except Busy:
-            raise Unavailable(_BUSY_S) from None
+            raise Unavailable(BUSY_S) from None
         except PeerError as error:
             answer: HttpResponse = render_authentication_error(request, self, exception=error)
             return answer

@@ -16,15 +16,13 @@ from sealbus.errors import PeerError
 from sealbus.web.access.requirement import EVERYBODY
 from sealbus.web.accounts.single_sign_on.confirming import confirm, is_confirming
 from sealbus.web.accounts.single_sign_on.outbound import Busy, conversation
-from sealbus.web.accounts.single_sign_on.provider import SingleSignOn, take_allowance
+from sealbus.web.accounts.single_sign_on.provider import BUSY_S, SingleSignOn, take_allowance
 from sealbus.web.errors import Unavailable
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 __all__ = ["CallbackView"]
-
-_BUSY_S = 2
 
 
 class CallbackView(View):
@@ -50,7 +48,7 @@ class CallbackView(View):
                 confirm(request, login, state)
                 return HttpResponseRedirect(login.get_redirect_url(request) or "/")
         except Busy:
-            raise Unavailable(_BUSY_S) from None
+            raise Unavailable(BUSY_S) from None
         except PermissionDenied:  # an answer to no attempt of this browser, or a second answer
             return _failed(request, provider, state)
         except PeerError as error:
