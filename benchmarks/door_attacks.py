@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import resource
+import socket
 import ssl
 import sys
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ _SOCKET = (
     b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
-_FILE = b"GET /static/rest_framework/css/bootstrap.min.css HTTP/1.1\r\n" + _HOST + b"\r\n"
+_FILE = b"GET /static/rest_framework/css/bootstrap.min.css.map HTTP/1.1\r\n" + _HOST + b"\r\n"
 _numbers = itertools.count()
 
 
@@ -73,6 +74,20 @@ ATTACKS: dict[str, tuple[int, bool, Callable[[asyncio.StreamReader, asyncio.Stre
 """By name: connections at one time, whether they use TLS where the site has it, and what each does."""
 
 
+async def _open(port: int, context: ssl.SSLContext | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection of which the system keeps few unread bytes, so that a slow reader is one for the site too."""
+    sock = socket.socket()
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before it connects
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+        name = "127.0.0.1" if context is not None else None
+        return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name, limit=4096)
+    except BaseException:
+        sock.close()
+        raise
+
+
 async def _attack(name: str, port: int, anchor: str, seconds: float) -> int:
     count, uses_tls, step = ATTACKS[name]
     context = ssl.create_default_context(cafile=anchor) if anchor != "-" and uses_tls else None
@@ -82,7 +97,7 @@ async def _attack(name: str, port: int, anchor: str, seconds: float) -> int:
         nonlocal opened
         while True:
             with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+                reader, writer = await _open(port, context)
                 opened += 1
                 try:
                     await step(reader, writer)

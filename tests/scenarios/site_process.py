@@ -54,9 +54,13 @@ class SiteProcess:
         with httpx.Client(verify=verify, timeout=_PATIENCE_S) as client:
             return client.request(method, f"{self.url}{path}", **options)
 
-    def connect(self) -> socket.socket:
-        """Open a raw connection, with TLS if the site has it."""
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE_S)
+    def connect(self, *, receive_bytes: int | None = None) -> socket.socket:
+        """Open a raw connection, with TLS if the site has it. `receive_bytes`: what the system keeps of unread answers."""
+        plain = socket.socket()
+        plain.settimeout(_PATIENCE_S)
+        if receive_bytes is not None:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)  # before it connects
+        plain.connect(("127.0.0.1", self.port))
         if self.trust is None:
             return plain
         return ssl.create_default_context(cafile=self.trust).wrap_socket(plain, server_hostname="127.0.0.1")

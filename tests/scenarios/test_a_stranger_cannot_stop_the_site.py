@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOST = b"Host: 127.0.0.1\r\n"
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 _SOCKET = _UPGRADE + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-_FILE = b"GET /static/rest_framework/css/bootstrap.min.css HTTP/1.1\r\n" + _HOST + b"\r\n"
+_FILE = b"GET /static/rest_framework/css/bootstrap.min.css.map HTTP/1.1\r\n" + _HOST + b"\r\n"
 _UNREADABLE = {
     "a long header": b"GET /ws/live HTTP/1.1\r\n" + _HOST + _SOCKET + b"X-Long: " + b"x" * 9_000 + b"\r\n\r\n",
     "chunked": b"GET /ws/live HTTP/1.1\r\n" + _HOST + _SOCKET + b"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n",
@@ -82,10 +82,11 @@ def test_thousands_of_silent_connections_keep_nobody_out(site: SiteProcess) -> N
 
 
 def test_slow_readers_of_a_static_file_hold_no_worker(site: SiteProcess) -> None:
+    """The file is longer than what the system keeps of an answer for a client that does not read."""
     with contextlib.ExitStack() as stack:
         wires = []
         for _ in range(64):
-            wires.append(stack.enter_context(site.connect()))
+            wires.append(stack.enter_context(site.connect(receive_bytes=4096)))
             wires[-1].sendall(_FILE)
         for _ in range(3):
             assert _is_served(site)
