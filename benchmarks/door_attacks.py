@@ -39,7 +39,7 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _slow_reader(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(_FILE)
+    writer.write(_FILE * 16)  # more than the system keeps for a client that does not read
     while await reader.read(100):
         await asyncio.sleep(1.0)
 

@@ -82,12 +82,12 @@ def test_thousands_of_silent_connections_keep_nobody_out(site: SiteProcess) -> N
 
 
 def test_slow_readers_of_a_static_file_hold_no_worker(site: SiteProcess) -> None:
-    """The file is longer than what the system keeps of an answer for a client that does not read."""
+    """They send request after request: the answers are longer than what the system keeps for a client that does not read."""
     with contextlib.ExitStack() as stack:
         wires = []
         for _ in range(64):
             wires.append(stack.enter_context(site.connect(receive_bytes=4096)))
-            wires[-1].sendall(_FILE)
+            wires[-1].sendall(_FILE * 16)
         for _ in range(3):
             assert _is_served(site)
             assert site.get("/api/v1/me").status_code == 401
