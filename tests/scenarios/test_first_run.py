@@ -75,6 +75,7 @@ def _paste(folder: str, command: str) -> Done:
 
 def test_every_command_of_the_tour_works_and_a_kill_leaves_no_process(programs: Programs, home: _Home) -> None:
     tour = _start(programs, home)
+    assert "1. The Viewer reads the level of the tank, in metres." in tour.lines
     _check_every_command_of_the_tour(tour)
 
     busy = run_sealbus(*home.words)

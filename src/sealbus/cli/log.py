@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -53,13 +55,15 @@ def print_line(line: str, *, level: int = logging.INFO) -> None:
         print_text(line, to_stderr=True)
 
 
-def print_text(line: str, *, to_stderr: bool = False) -> None:
+def print_text(line: str, *, to_stderr: bool = False, bold: bool = False) -> None:
     """Print one line for people, whose text may come from a device, a peer, a certificate or a file.
 
     A terminal would execute control characters and reorder text by direction marks, so they are escaped; a tab stays. All
     lines of the command line are printed here; what is not is JSON, or a file that is passed on as it is.
     """
     text = "\t".join(_one_line(part) for part in line.split("\t"))
+    if bold:
+        text = typer.style(text, bold=True)
     print(text, file=sys.stderr if to_stderr else sys.stdout, flush=to_stderr)
 
 

@@ -14,16 +14,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sealbus.cli.demonstration import Demonstration
 
-__all__ = ["render_tour"]
+__all__ = ["Heading", "render_tour"]
 
 _INDENT = "    "
+
+
+class Heading(str):
+    """A line that a terminal shows in bold."""
+
+    __slots__ = ()
 
 
 def render_tour(demonstration: Demonstration) -> Iterator[str]:
@@ -53,7 +57,7 @@ def render_tour(demonstration: Demonstration) -> Iterator[str]:
 
 def _step(text: str) -> Iterator[str]:
     yield ""
-    yield typer.style(text, bold=True)
+    yield Heading(text)
     yield ""
 
 

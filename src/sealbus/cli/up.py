@@ -21,7 +21,7 @@ from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
 from sealbus.cli.log import print_text
 from sealbus.cli.supervision import ServiceCommand, Supervisor
-from sealbus.cli.tour import render_tour
+from sealbus.cli.tour import Heading, render_tour
 from sealbus.errors import ConfigError
 from sealbus.gateway import load_gateway_file
 
@@ -113,7 +113,7 @@ async def _run(commands: list[ServiceCommand], welcome: Callable[[], Iterable[st
         if not stopping.is_set():
             for part in await asyncio.to_thread(lambda: list(welcome())):
                 for line in part.split("\n"):
-                    print_text(line)
+                    print_text(line, bold=isinstance(part, Heading) and sys.stdout.isatty())
         await stopping.wait()
     finally:
         _announce("stopping")
