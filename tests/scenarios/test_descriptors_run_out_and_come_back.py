@@ -1,9 +1,13 @@
-"""Without free descriptors the gateway serves its clients, raises an alarm, and accepts again as soon as it can."""
+"""Silent connections leave descriptors for newcomers and files, whatever the limit of the process is.
+
+Without free descriptors the gateway serves its clients, raises an alarm, and accepts again as soon as it can.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 import ssl
 import sys
@@ -26,7 +30,7 @@ from scenarios.plant import (
     write_register,
 )
 from scenarios.programs import Programs
-from sealbus.records import Alarm, AlarmState, SessionEnded, WriteOutcome, read, verify
+from sealbus.records import Alarm, AlarmState, HandshakeFailed, Reloaded, SessionEnded, WriteOutcome, read, verify
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -76,11 +80,11 @@ asyncio.run(run_gateway(load_gateway_file(path), path=path, pace=pace, ready=rea
 class SmallGateway:
     """A gateway process with a low limit of open files, with its own device."""
 
-    def __init__(self, folder: Path, root: pki.Credential, device: ScriptedDevice, port: int) -> None:
+    def __init__(self, folder: Path, root: pki.Credential, device: ScriptedDevice) -> None:
         self.folder = folder
         self.root = root
         self.device = device
-        self.port = port
+        self.port = self.pid = 0
         self.clients: list[RawClient] = []
 
     async def connect(self, credential: pki.Credential) -> RawClient:
@@ -88,6 +92,15 @@ class SmallGateway:
         context.load_cert_chain(*credential.save(self.folder, "client"))
         self.clients.append(RawClient(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context)))
         return self.clients[-1]
+
+    @contextlib.contextmanager
+    def without_descriptors(self) -> Iterator[None]:
+        """Inside, the limit of the process is so low that it can open nothing."""
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (4, DESCRIPTORS))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
 
     def records(self, kind: type[Record]) -> list[Record]:
         return [each.record for each in read(self.folder / "records") if isinstance(each.record, kind)]
@@ -113,11 +126,12 @@ async def gateway(tmp_path: Path) -> AsyncIterator[SmallGateway]:
     pki.make_leaf(root, hosts=["127.0.0.1"]).save(tmp_path, "gateway")
     (tmp_path / "policy.toml").write_text(POLICY)
     (tmp_path / "gateway.toml").write_text(GATEWAY.format(port=device.port))
-    small = SmallGateway(tmp_path, root, device, 0)
+    small = SmallGateway(tmp_path, root, device)
     small.revoke()
     with Programs() as programs:
         limited = ("sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh")
         program = programs.start("gateway", *limited, sys.executable, "-c", PROGRAM, tmp_path / "gateway.toml")
+        small.pid = program.process.pid
         small.port = int((await asyncio.to_thread(program.wait_for, r"listening on port (\d+)"))[1])
         try:
             yield small
@@ -129,25 +143,40 @@ async def gateway(tmp_path: Path) -> AsyncIterator[SmallGateway]:
 
 
 @contextlib.contextmanager
-def all_descriptors_taken(port: int) -> Iterator[None]:
-    """Open more silent connections than the gateway can have; close them at the end."""
+def silent_connections(port: int) -> Iterator[None]:
+    """Open more silent connections than the gateway may have descriptors; close them at the end."""
     with contextlib.ExitStack() as closing:
-        for _ in range(DESCRIPTORS + 10):
+        for _ in range(2 * DESCRIPTORS):
             sock = closing.enter_context(socket.socket())
             sock.connect(("127.0.0.1", port))
         yield
 
 
+async def test_silent_connections_keep_no_newcomer_and_no_file_out(gateway: SmallGateway) -> None:
+    operator = await gateway.connect(pki.make_leaf(gateway.root, role="Operator"))
+    assert await operator.request(READ) == ANSWER  # the gateway has ended the handshake too
+    with silent_connections(gateway.port):
+        for _ in range(4):
+            newcomer = await gateway.connect(pki.make_leaf(gateway.root, role="Viewer"))
+            assert await asyncio.wait_for(newcomer.request(READ), PATIENCE_S) == ANSWER
+        assert await operator.request(WRITE) == WRITE
+        gateway.write("policy.toml", WITHOUT_WRITES)
+        await until(lambda: len(gateway.records(Reloaded)) == 1)
+        assert await operator.request(WRITE) == adu(2, exception(6, 1))
+    reasons = {each.reason for each in gateway.records(HandshakeFailed) if isinstance(each, HandshakeFailed)}
+    assert "dropped for a newer connection: too many are in their handshake" in reasons
+    assert gateway.alarms("accepting connections") == []
+
+
 async def test_connected_clients_are_served_and_waiting_ones_are_accepted_later(gateway: SmallGateway) -> None:
     operator = await gateway.connect(pki.make_leaf(gateway.root, role="Operator"))
     assert await operator.request(WRITE) == WRITE
-    with all_descriptors_taken(gateway.port):
+    with gateway.without_descriptors():
+        waiting = asyncio.ensure_future(gateway.connect(pki.make_leaf(gateway.root, role="Viewer")))
         await until(lambda: gateway.alarms("accepting connections") == [AlarmState.RAISED])
         for _ in range(20):
             assert await operator.request(READ) == ANSWER
             assert await operator.request(WRITE) == WRITE
-        waiting = asyncio.ensure_future(gateway.connect(pki.make_leaf(gateway.root, role="Viewer")))
-        await asyncio.wait([waiting], timeout=0.2)
         assert not waiting.done()
     newcomer = await asyncio.wait_for(waiting, PATIENCE_S)
     assert await newcomer.request(READ) == ANSWER
@@ -162,7 +191,7 @@ async def test_a_change_that_could_not_be_read_is_applied_afterwards(gateway: Sm
     operator = await gateway.connect(pki.make_leaf(gateway.root, role="Operator"))
     assert [await theirs.request(WRITE), await operator.request(WRITE)] == [WRITE, WRITE]
     reloads = ("reload of trust", f"reload of {gateway.folder / 'policy.toml'}")
-    with all_descriptors_taken(gateway.port):
+    with gateway.without_descriptors(), socket.create_connection(("127.0.0.1", gateway.port)):
         await until(lambda: gateway.alarms("accepting connections") == [AlarmState.RAISED])
         gateway.revoke(lost)
         gateway.write("policy.toml", WITHOUT_WRITES)

@@ -3,12 +3,17 @@
 Each has a task of its own, which ends with the handshake. The deadline is for the whole handshake; a peer that sends slowly
 does not extend it. A connection that is dropped for a newer one is cancelled, in any phase. During the handshake a
 placeholder of four slots is all that is kept for a connection; its protocol is made when the peer is known.
+
+Where the process may have few file descriptors, fewer handshakes are pending, whatever the options say: silent connections
+leave descriptors for newcomers, for devices and for files.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import ssl
+import sys
 from typing import TYPE_CHECKING, cast
 
 from sealbus.endpoints import address_group
@@ -23,6 +28,9 @@ if TYPE_CHECKING:
     from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress
 
 __all__ = ["Handshakes"]
+
+_SHARE_OF_DESCRIPTORS = 8
+"""At most one in so many is for a connection in its handshake, at each listener."""
 
 
 class Handshakes:
@@ -41,7 +49,7 @@ class Handshakes:
         self._on_done = on_done
         self._timeout_s = options.handshake_timeout_s
         self._pending: PendingTable[_Arrival] = PendingTable(
-            per_address=options.pending_per_address, in_all=options.pending
+            per_address=options.pending_per_address, in_all=min(options.pending, _most_pending())
         )
 
     def __len__(self) -> int:
@@ -119,3 +127,8 @@ class _Arrival(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._handshakes._finish(self, cast("asyncio.Transport", transport))
+
+
+def _most_pending() -> int:
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if descriptors == resource.RLIM_INFINITY else max(1, descriptors // _SHARE_OF_DESCRIPTORS)

@@ -1,8 +1,9 @@
 """Connections before their handshake is over, and which one is dropped when there are too many.
 
-A connection without an identity costs memory and a descriptor, so there are bounds: for each address and in all. Over a
-bound the oldest of the address, or of all, is dropped for the new one. A silent flood from one address therefore drops
-its own connections and not those of honest clients, whose handshake takes milliseconds. A connection whose handshake is
+A connection without an identity costs memory and a descriptor, so there are bounds: for each address and in all. Over the
+bound of its address the oldest from there is dropped for the new one; over the bound in all, the oldest of the address that
+has most. A silent flood from one address therefore drops its own connections and not those of honest clients, whose
+handshake takes milliseconds. A connection whose handshake is
 over leaves this table and can no longer be dropped for another.
 
 An IPv6 subscriber owns a whole network, so a /64 counts as one address.
@@ -37,11 +38,12 @@ class PendingTable(Generic[_C]):
         of_group[connection] = None
         self._all[connection] = group
         if len(of_group) > self._per_group:
-            victim = next(iter(of_group))
+            group_of_victim = of_group
         elif len(self._all) > self._in_all:
-            victim = next(iter(self._all))
+            group_of_victim = max(self._by_group.values(), key=len)
         else:
             return None
+        victim = next(iter(group_of_victim))
         self.discard(victim)
         return victim
 

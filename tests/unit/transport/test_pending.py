@@ -21,6 +21,14 @@ def test_over_the_bound_of_all_the_oldest_of_all_is_dropped() -> None:
     assert len(table) == 3
 
 
+def test_over_the_bound_of_all_the_oldest_of_the_address_with_most_is_dropped() -> None:
+    table: PendingTable[str] = PendingTable(per_address=9, in_all=3)
+    for name, host in (("honest", "10.0.0.9"), ("first", "10.0.0.1"), ("second", "10.0.0.1")):
+        assert table.add(name, host) is None
+    assert table.add("newcomer", "10.0.0.8") == "first"
+    assert table.add("third", "10.0.0.1") == "second"
+
+
 def test_a_discarded_connection_is_not_dropped_again_and_leaves_no_trace() -> None:
     table: PendingTable[str] = PendingTable(per_address=1, in_all=2)
     table.add("first", "10.0.0.1")
