@@ -145,6 +145,16 @@ async def test_registers_and_coils_are_written_and_read_back(shell: Shell) -> No
     assert [write.function for write in shell.plant.records(WriteRequested)] == [6, 16, 5, 15]
 
 
+async def test_a_string_of_a_device_cannot_control_the_terminal(shell: Shell) -> None:
+    hostile = "ok\x1b]0;owned\x07\x1b[2J\r\n\x9b31m"
+    raw = hostile.encode() + b"\0" * (20 - len(hostile.encode()) % 2)
+    words = [int.from_bytes(raw[at : at + 2], "big") for at in range(0, len(raw), 2)]
+    await shell.does("write", "holding:30", *words)
+    place = f"holding:30-{29 + len(words)}"
+    assert await shell.does("read", "--type", "string", place) == r"ok\x1b]0;owned\x07\x1b[2J\r\n\x9b31m" + "\n"
+    assert json.loads(await shell.does("read", "--json", "--type", "string", place))["value"] == hostile
+
+
 @pytest.mark.parametrize(
     ("type_", "order", "value", "words"),
     [

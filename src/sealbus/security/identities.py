@@ -142,7 +142,7 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
     file = str(path)
     if b"-----BEGIN" not in pem:
         raise ConfigError(
-            "the file holds the file holds no private key in PEM",
+            "the file holds no private key in PEM",
             file=file,
             hint="it begins with -----BEGIN PRIVATE KEY-----",
         )

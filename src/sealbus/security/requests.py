@@ -82,7 +82,7 @@ def _parse(file: Path) -> x509.CertificateSigningRequest:
         return load(data)
     except UNPARSABLE:
         raise ConfigError(
-            "the file holds the file holds no signing request in PEM or DER",
+            "the file holds no signing request in PEM or DER",
             file=str(file),
             hint="it begins with -----BEGIN CERTIFICATE REQUEST-----",
         ) from None
