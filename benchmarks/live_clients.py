@@ -28,7 +28,7 @@ from sealbus.bus import (
     encode_snapshot_page,
     open_bus,
 )
-from sealbus.plant import name_of_collector
+from sealbus.plant import with_collector_id
 from sealbus.samples import Sample
 from sealbus.web.config.environment import load_environment
 
@@ -83,7 +83,7 @@ class _Collector:
         self._latest: dict[int, Sample] = {}
         self._portions = [devices[start::_PORTIONS] for start in range(_PORTIONS)]
         self.rounds = 0
-        bus.serve(name_of_collector(SNAPSHOT_TOPIC), self._answer)
+        bus.serve(with_collector_id(SNAPSHOT_TOPIC), self._answer)
 
     async def _answer(self, payload: bytes) -> bytes:
         return encode_snapshot_page(self._latest.values(), decode_snapshot_request(payload))
@@ -98,7 +98,7 @@ class _Collector:
                 samples = [Sample(tag_id, time_us, float(self.rounds)) for tags in portion for tag_id in tags]
                 self._latest |= {sample.tag_id: sample for sample in samples}
                 for payload in encode_samples(samples):
-                    self._bus.publish(name_of_collector(LIVE_TOPIC), payload)
+                    self._bus.publish(with_collector_id(LIVE_TOPIC), payload)
                 due += 1 / _PORTIONS
                 await asyncio.sleep(max(0.0, due - loop.time()))
 

@@ -33,7 +33,7 @@ _READ_ANSWER = bytes.fromhex("0a01000000050103020007")  # the device's register 
 _WRITE = bytes.fromhex("0a0200000006010600000001")
 _DENIED = bytes.fromhex("0a0200000003018601")
 _TIMEOUT_S = 5.0
-_MOST_CLIENTS = 12000  # the clients of a benchmark share one identity
+_MAX_CLIENTS = 12000  # the clients of a benchmark share one identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +223,8 @@ records = "records"
 metrics = "127.0.0.1:{free_port()}"
 
 [limits]
-connections = {_MOST_CLIENTS}
-connections_per_identity = {_MOST_CLIENTS}
+connections = {_MAX_CLIENTS}
+connections_per_identity = {_MAX_CLIENTS}
 
 [identity]
 certificate = "{job.certificates.server}"

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-__all__ = ["MOST_AHEAD_US", "US_PER_S", "Quality", "Reason", "Sample", "SampleValue"]
+__all__ = ["MAX_AHEAD_US", "US_PER_S", "Quality", "Reason", "Sample", "SampleValue"]
 
 US_PER_S = 1_000_000
-MOST_AHEAD_US = 3600 * US_PER_S
+MAX_AHEAD_US = 3600 * US_PER_S
 """How far the time of a sample may be ahead of the wall clock: a step back of so much is made up slowly."""
 
 SampleValue: TypeAlias = bool | int | float | str

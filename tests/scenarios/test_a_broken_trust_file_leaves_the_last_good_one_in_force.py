@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
 from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words
-from sealbus.records import Alarm, AlarmState, HandshakeFailed, ReloadFailed, SessionEnded
+from sealbus.records import Alarm, AlarmState, EntitlementLost, HandshakeFailed, ReloadFailed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -139,10 +139,10 @@ async def test_an_alarm_is_raised_and_the_last_good_files_stay_in_force(
     assert plant.records(HandshakeFailed)[-1].reason == "its certificate was revoked"
     plant.change("ca.crt", trust)
     plant.change("ca.crl", GOOD_LIST)
-    await until(lambda: plant.process.audit.alarms == {})
+    await until(lambda: plant.process.events.alarms == {})
     assert plant.records(Alarm)[-1].state is AlarmState.CLEARED
     assert await inside.request(READ) == ANSWER
-    assert plant.records(SessionEnded) == []
+    assert plant.records(EntitlementLost) == []
 
 
 async def answer_to(plant: Plant, context: ssl.SSLContext) -> bytes:

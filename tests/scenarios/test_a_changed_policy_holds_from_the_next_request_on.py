@@ -97,7 +97,7 @@ async def test_a_policy_broken_by_an_edit_leaves_the_last_good_one_in_force(
     plant.change("policy.toml", fixed)
     await until(lambda: len(plant.records(Alarm)) == 2)
     assert [each.state for each in plant.records(Alarm)] == [AlarmState.RAISED, AlarmState.CLEARED]
-    assert plant.process.audit.alarms == {}
+    assert plant.process.events.alarms == {}
     assert await operator.request(WRITE) == (WRITE if fixed == POLICY else DENIED)
     assert plant.records(Disconnected) == []
 

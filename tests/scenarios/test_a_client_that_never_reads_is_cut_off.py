@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STALLED_S = 0.5
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
-LONGEST = adu(2, read_holding(0, 125))
+MAX = adu(2, read_holding(0, 125))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def test_it_is_paused_then_disconnected_and_others_are_served_meanwhile(pl
     context = plant.client_context(*plant.issue(role="Viewer"))
     sock = await asyncio.to_thread(never_reading, plant.port, context)
     other = await plant.connect(role="Operator")
-    sending = asyncio.ensure_future(asyncio.to_thread(send_until_blocked, sock, LONGEST * 100))
+    sending = asyncio.ensure_future(asyncio.to_thread(send_until_blocked, sock, MAX * 100))
     (service,) = plant.process.gateway.services.values()
     await until(lambda: any(session._stalled_since is not None for session in service.sessions))
     forwarded = len(plant.device.requests)
@@ -71,7 +71,7 @@ async def test_it_is_paused_then_disconnected_and_others_are_served_meanwhile(pl
 async def test_a_client_that_reads_late_but_in_time_gets_every_answer(plant: Plant) -> None:
     context = plant.client_context(*plant.issue(role="Viewer"))
     sock = await asyncio.to_thread(never_reading, plant.port, context)
-    await asyncio.to_thread(sock.sendall, LONGEST * 16)
+    await asyncio.to_thread(sock.sendall, MAX * 16)
     await until(lambda: len(plant.device.requests) == 16)
 
     def read_all() -> bytes:
@@ -94,7 +94,7 @@ async def test_on_a_plain_listener_it_is_disconnected_too() -> None:
     policy = parse_policy(EVERYBODY_READS, file="policy.toml")
     async with serve("tcp://127.0.0.1:0", device, policy=policy, limits=limits) as server:
         sock = await asyncio.to_thread(never_reading, server.port, None)
-        sending = asyncio.ensure_future(asyncio.to_thread(send_until_blocked, sock, LONGEST * 20))
+        sending = asyncio.ensure_future(asyncio.to_thread(send_until_blocked, sock, MAX * 20))
         sessions = server._service.sessions
         await until(lambda: len(sessions) == 1)
         await until(lambda: len(sessions) == 0)

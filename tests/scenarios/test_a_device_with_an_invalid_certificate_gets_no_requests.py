@@ -39,7 +39,7 @@ def server_context(folder: Path, credential: pki.Credential, name: str = "device
 
 async def unreachable_because(plant: Plant, reason: str) -> None:
     """Wait until the alarm of the device contains this text."""
-    await until(lambda: any(reason in text for text in plant.process.audit.alarms.values()))
+    await until(lambda: any(reason in text for text in plant.process.events.alarms.values()))
 
 
 async def test_a_device_whose_certificate_expires_gets_no_more_requests(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ async def plant(tmp_path: Path, small_disk: Path) -> AsyncIterator[Plant]:
 
 def fill(plant: Plant, state: RecordState) -> None:
     """Record writes and their outcomes until the record is in this state."""
-    log = plant.process.audit.records
+    log = plant.process.events.records
     record = WriteRequested(connection=1, peer="", unit=1, function=6, device="", pdu="00" * 3000)
     with contextlib.suppress(RecordsFull):
         while log.state is not state:
@@ -72,7 +72,7 @@ def fill(plant: Plant, state: RecordState) -> None:
 
 async def test_a_disk_fills_up_and_gets_room_again(plant: Plant, small_disk: Path) -> None:
     operator = await plant.connect()
-    alarms, counters = plant.process.audit.alarms, plant.process.audit.counters
+    alarms, counters = plant.process.events.alarms, plant.process.events.counters
     assert await operator.request(WRITE) == WRITE
     assert alarms == {}
 

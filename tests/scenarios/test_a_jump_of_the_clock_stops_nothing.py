@@ -15,7 +15,7 @@ import pytest
 from scenarios.gateway_program import GatewayProgram, open_gateway_program
 from scenarios.plant import adu, exception, read_holding, until, words, write_register
 from scenarios.programs import run
-from sealbus.records import Alarm, Disconnected, SessionEnded, WriteRequested, verify
+from sealbus.records import Alarm, Disconnected, EntitlementLost, WriteRequested, verify
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,7 +97,7 @@ async def test_a_session_ends_when_the_clock_passes_the_end_of_its_certificate(g
     assert await client.request(adu(1, read_holding(10, 1))) == adu(1, words(10))
     set_clock(gateway.folder, 2 * YEAR_S)
     assert await client.closed() == b""
-    (ended,) = gateway.records(SessionEnded)
+    (ended,) = gateway.records(EntitlementLost)
     assert "expired" in ended.reason
     with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
         newcomer = await gateway.connect()

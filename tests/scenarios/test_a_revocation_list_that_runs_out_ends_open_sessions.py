@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
 from scenarios.plant import Plant, adu, open_device, open_plant, read_holding, until, words
-from sealbus.records import Alarm, AlarmState, HandshakeFailed, SessionEnded
+from sealbus.records import Alarm, AlarmState, EntitlementLost, HandshakeFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ async def run_out(plant: Plant) -> None:
     end = (datetime.now(UTC) + LIFE).replace(microsecond=0)
     short = pki.make_crl(ROOT, last_update=pki.YESTERDAY, next_update=end)
     plant.change("ca.crl", short.public_bytes(Encoding.PEM))
-    await until(lambda: ALARM in plant.process.audit.alarms)
+    await until(lambda: ALARM in plant.process.events.alarms)
     assert datetime.now(UTC) > end
 
 
@@ -53,9 +53,9 @@ async def test_open_sessions_go_on_within_the_grace_and_new_ones_are_refused(fol
         assert await inside.request(READ) == ANSWER
         assert await plant.attempt(*plant.issue(role="Viewer")) == b""
         assert plant.records(HandshakeFailed)[-1].reason == "the revocation list is out of date"
-        assert plant.records(SessionEnded) == []
+        assert plant.records(EntitlementLost) == []
         plant.change("ca.crl", pki.make_crl(ROOT, last_update=pki.NOW).public_bytes(Encoding.PEM))
-        await until(lambda: plant.process.audit.alarms == {})
+        await until(lambda: plant.process.events.alarms == {})
         assert [each.state for each in plant.records(Alarm) if each.name == ALARM][-1] is AlarmState.CLEARED
         assert await inside.request(READ) == ANSWER
         assert await plant.attempt(*plant.issue(role="Viewer")) == adu(1, words(0))
@@ -65,12 +65,12 @@ async def test_open_sessions_end_after_the_grace_and_those_of_another_authority_
     async with open_plant(folder, root=ROOT, identity=identity(0.5)) as plant:
         both = pki.save_trust(folder / "both.crt", ROOT, OTHER_ROOT).read_bytes()
         plant.change("ca.crt", both)
-        await until(lambda: plant.process.audit.counters.reloads == 1)
+        await until(lambda: plant.process.events.counters.reloads == 1)
         theirs, ours = await plant.connect(name="theirs"), await plant.connect(issuer=OTHER_ROOT, name="ours")
         assert [await theirs.request(READ), await ours.request(READ)] == [ANSWER, ANSWER]
         await run_out(plant)
         assert await theirs.closed() == b""
-        (ended,) = plant.records(SessionEnded)
+        (ended,) = plant.records(EntitlementLost)
         assert (ended.subject, ended.reason) == ("CN=theirs", "the revocation list of CN=Test root is out of date")
         assert await ours.request(READ) == ANSWER
 
@@ -83,7 +83,7 @@ async def test_a_device_below_a_list_that_ran_out_gets_no_requests_after_the_gra
         async with open_plant(folder, root=OTHER_ROOT, identity=identity(0.5), device=url) as plant:
             both = pki.save_trust(folder / "both.crt", ROOT, OTHER_ROOT).read_bytes()
             plant.change("ca.crt", both)
-            await until(lambda: plant.process.audit.counters.reloads == 1)
+            await until(lambda: plant.process.events.counters.reloads == 1)
             wire = await plant.connect()
             assert await wire.request(READ) == ANSWER
             await run_out(plant)

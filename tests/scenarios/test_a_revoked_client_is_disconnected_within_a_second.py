@@ -14,7 +14,7 @@ import pki
 from scenarios.blocking_client import dial_blocking
 from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words, write_register
 from sealbus.gateway import GatewayPace
-from sealbus.records import Disconnected, HandshakeFailed, Outcome, Reloaded, SessionEnded, WriteOutcome
+from sealbus.records import Disconnected, EntitlementLost, HandshakeFailed, Outcome, Reloaded, WriteOutcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ async def test_a_revoked_client_is_disconnected_and_another_stays(plant: Plant) 
     for wire in (theirs, another):
         assert await wire.closed() == b""
     assert await other.request(READ) == ANSWER
-    ended = plant.records(SessionEnded)
+    ended = plant.records(EntitlementLost)
     assert [(each.subject, each.reason) for each in ended] == [
         ("CN=lost", "the certificate of CN=lost was revoked"),
         ("CN=lost", "the certificate of CN=lost was revoked"),
@@ -77,7 +77,7 @@ async def test_clients_of_a_removed_authority_are_disconnected_and_those_of_anot
         plant.change("ca.crt", pki.save_trust(tmp_path / "one", plant.root).read_bytes())
         assert await theirs.closed() == b""
         assert await ours.request(READ) == ANSWER
-        (ended,) = plant.records(SessionEnded)
+        (ended,) = plant.records(EntitlementLost)
         assert (ended.subject, ended.reason) == ("CN=theirs", "the root of its chain is not trusted")
         assert await plant.attempt(*plant.issue(role="Operator", issuer=second)) == b""
         assert "unknown" in plant.records(HandshakeFailed)[-1].reason
@@ -111,7 +111,7 @@ async def test_queued_requests_of_a_revoked_client_are_not_sent(plant: Plant) ->
     await wire.send(b"".join(adu(number, write_register(100, number)) for number in range(6)))
     await until(lambda: len(plant.device.requests) == 1)
     plant.change("ca.crl", list_of(plant.root, lost))
-    await until(lambda: bool(plant.records(SessionEnded)))
+    await until(lambda: bool(plant.records(EntitlementLost)))
     hold.set()
     await until(lambda: len(plant.records(WriteOutcome)) == 6)
     assert [write[7:] for write in plant.device.writes] == [write_register(100, 0)]
@@ -127,14 +127,14 @@ async def test_a_revoked_client_that_ignores_close_notify_gets_no_request_execut
         await asyncio.to_thread(stubborn.sendall, READ)
         assert await asyncio.to_thread(stubborn.recv, 260) == ANSWER
         plant.change("ca.crl", list_of(plant.root, lost))
-        await until(lambda: bool(plant.records(SessionEnded)))
+        await until(lambda: bool(plant.records(EntitlementLost)))
         with contextlib.suppress(ConnectionError):  # it may be disconnected by then
             await asyncio.to_thread(stubborn.sendall, adu(2, write_register(100, 1)))
         await until(lambda: bool(plant.records(Disconnected)))
     finally:
         stubborn.close()
     assert plant.device.writes == []
-    assert len(plant.records(SessionEnded)) == 1
+    assert len(plant.records(EntitlementLost)) == 1
 
 
 async def test_a_certificate_that_expires_ends_its_session(plant: Plant) -> None:
@@ -144,6 +144,6 @@ async def test_a_certificate_that_expires_ends_its_session(plant: Plant) -> None
     assert await wire.request(READ) == ANSWER
     assert await wire.closed() == b""
     assert datetime.now(UTC) >= brief.certificate.not_valid_after_utc
-    (ended,) = plant.records(SessionEnded)
+    (ended,) = plant.records(EntitlementLost)
     assert (ended.subject, ended.reason) == ("CN=brief", "its certificate has expired")
     assert await other.request(READ) == ANSWER

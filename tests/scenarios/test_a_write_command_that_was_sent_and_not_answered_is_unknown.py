@@ -9,7 +9,7 @@ import pytest
 from scenarios.collecting import Site, connection, open_collector
 from scenarios.plant import exception, open_device, until, write_register
 from scenarios.writing import PDU, open_writing, write, write_command
-from sealbus.acquisition.outcome import ExecutionEnd
+from sealbus.acquisition.outcome import ExecutionOutcome
 from sealbus.errors import SealbusError
 from sealbus.plant import CommandResult, CommandState
 
@@ -135,7 +135,7 @@ async def test_an_exception_is_a_failure_only_if_it_proves_that_nothing_was_writ
 
 
 async def test_an_internal_error_does_not_hide_that_a_write_was_sent(tmp_path: Path) -> None:
-    async def broken(*given: object) -> ExecutionEnd:
+    async def broken(*given: object) -> ExecutionOutcome:
         await write(*given)  # type: ignore[arg-type]
         raise RuntimeError("no such thing")
 
@@ -146,9 +146,9 @@ async def test_an_internal_error_does_not_hide_that_a_write_was_sent(tmp_path: P
 
 
 async def test_a_value_that_reads_back_differently_is_reported(tmp_path: Path) -> None:
-    async def compare(*given: object) -> ExecutionEnd:
+    async def compare(*given: object) -> ExecutionOutcome:
         await write(*given)  # type: ignore[arg-type]
-        return ExecutionEnd(CommandState.DIFFERS, "it reads back as 41")
+        return ExecutionOutcome(CommandState.DIFFERS, "it reads back as 41")
 
     async with open_writing(tmp_path, execute=compare) as (site, _, _):
         assert (await site.execute(write_command())).state is CommandState.DIFFERS

@@ -12,15 +12,15 @@ from unit.records.samples import SMALL, FakeDisk
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sealbus.gateway.audit import Audit
+    from sealbus.gateway.events import GatewayEvents
 
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
 WRITE, WRITTEN, BUSY = adu(2, write_register(100, 9)), adu(2, write_register(100, 9)), adu(2, exception(6, 6))
 
 
-def keep_records_on(disk: FakeDisk, plant: Plant) -> Audit:
+def keep_records_on(disk: FakeDisk, plant: Plant) -> GatewayEvents:
     """Make the gateway of the plant keep its record on this disk from now on."""
-    audit = plant.process.audit
+    audit = plant.process.events
     audit.records.close()
     audit.records = RecordLog.open(
         plant.folder / "on this disk",
@@ -58,7 +58,7 @@ async def test_writes_without_a_record_need_the_unsafe_switch(tmp_path: Path) ->
         disk.write_error = errno.EIO
         assert await operator.request(WRITE) == WRITTEN
         assert (len(plant.device.writes), audit.counters.writes_not_recorded) == (1, 1)
-        assert plant.process.audit.alarms.keys() == {ALARM_NAME}
+        assert plant.process.events.alarms.keys() == {ALARM_NAME}
 
 
 async def test_the_record_of_a_write_exists_when_the_device_receives_it(plant: Plant) -> None:

@@ -30,7 +30,7 @@ def states_of(plant: Plant, part: str) -> list[AlarmState]:
 
 @pytest.mark.parametrize("name", ["policy.toml", "ca.crt", "gateway.crt", "gateway.key"])
 async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_restored(plant: Plant, name: str) -> None:
-    alarms = plant.process.audit.alarms
+    alarms = plant.process.events.alarms
     good = (plant.folder / name).read_bytes()
     plant.change(name, "broken")
     await until(lambda: len(alarms) == 1)
@@ -41,7 +41,7 @@ async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_restored(plant: 
 
 
 async def test_the_alarm_of_a_broken_file_ends_when_the_file_is_fixed(plant: Plant) -> None:
-    alarms = plant.process.audit.alarms
+    alarms = plant.process.events.alarms
     plant.change("policy.toml", "[[role]")
     await until(lambda: len(alarms) == 1)
     plant.change("policy.toml", POLICY + "\n# mended\n")
@@ -54,7 +54,7 @@ async def test_a_file_that_is_broken_in_several_ways_in_turn_is_one_alarm(plant:
         plant.change("policy.toml", broken)
         await until(lambda times=times: len(plant.records(ReloadFailed)) == times)  # type: ignore[misc]
     assert states_of(plant, "policy.toml") == [AlarmState.RAISED]
-    assert len(plant.process.audit.alarms) == 1
+    assert len(plant.process.events.alarms) == 1
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_the_next_change_of_a_broken_file_is_noticed(plant: Plant, monster
     await until(lambda: bool(plant.records(ReloadFailed)))
     assert await viewer.request(adu(1, read_holding(10, 1))) == adu(1, words(10)), "the last good policy is in force"
     plant.change("policy.toml", POLICY.replace('"holding:0-999"', '"holding:500-999"'))
-    await until(lambda: not plant.process.audit.alarms)
+    await until(lambda: not plant.process.events.alarms)
     assert await viewer.request(adu(2, read_holding(10, 1))) == adu(2, exception(3, 1))
 
 
@@ -92,7 +92,7 @@ async def test_an_expiring_certificate_is_an_alarm_until_it_is_renewed(tmp_path:
         assert states_of(plant, "own.crt") == [AlarmState.RAISED]
         plant.change("own.key", (tmp_path / "new.key").read_bytes())
         plant.change("own.crt", (tmp_path / "new.crt").read_bytes())
-        await until(lambda: not plant.process.audit.alarms)
+        await until(lambda: not plant.process.events.alarms)
         assert states_of(plant, "own.crt") == RAISED_AND_CLEARED
 
 
@@ -106,5 +106,5 @@ async def test_an_old_root_beside_its_successor_of_the_same_name_is_an_alarm(tmp
         assert states_of(plant, "trust anchor") == [AlarmState.RAISED]
         pki.save_trust(tmp_path / "new.crt", new)
         plant.change("ca.crt", (tmp_path / "new.crt").read_bytes())
-        await until(lambda: not plant.process.audit.alarms)
+        await until(lambda: not plant.process.events.alarms)
         assert states_of(plant, "trust anchor") == RAISED_AND_CLEARED

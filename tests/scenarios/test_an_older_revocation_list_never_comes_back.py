@@ -63,7 +63,7 @@ async def test_putting_back_the_list_from_before_raises_an_alarm_and_the_revoked
         assert plant.records(HandshakeFailed)[-1].reason == "its certificate was revoked"
         assert await other.request(READ) == ANSWER
         plant.change("ca.crl", after)
-        await until(lambda: plant.process.audit.alarms == {})
+        await until(lambda: plant.process.events.alarms == {})
 
 
 async def test_a_restart_with_the_older_list_is_refused_and_one_with_the_newest_is_not(tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ async def test_what_was_seen_is_kept_in_memory_while_it_cannot_be_written(tmp_pa
         assert await wire.request(READ) == ANSWER
         plant.change("ca.crl", AFTER)
         assert await wire.closed() == b""
-        await until(lambda: "revocation lists seen" in plant.process.audit.alarms)
+        await until(lambda: "revocation lists seen" in plant.process.events.alarms)
         plant.change("ca.crl", BEFORE)
         await until(lambda: bool(plant.records(ReloadFailed)))
         (tmp_path / "records" / "revocation-lists.json").rmdir()
-        await until(lambda: "revocation lists seen" not in plant.process.audit.alarms)
+        await until(lambda: "revocation lists seen" not in plant.process.events.alarms)
     with pytest.raises(ConfigError, match="is older"):
         start_again(tmp_path)

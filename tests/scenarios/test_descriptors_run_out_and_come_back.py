@@ -30,7 +30,7 @@ from scenarios.plant import (
     write_register,
 )
 from scenarios.programs import Programs
-from sealbus.records import Alarm, AlarmState, HandshakeFailed, Reloaded, SessionEnded, WriteOutcome, read, verify
+from sealbus.records import Alarm, AlarmState, EntitlementLost, HandshakeFailed, Reloaded, WriteOutcome, read, verify
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -199,6 +199,8 @@ async def test_a_change_that_could_not_be_read_is_applied_afterwards(gateway: Sm
         assert await operator.request(WRITE) == WRITE  # the last good state stays in force
     assert await theirs.closed() == b""
     await until(lambda: all(gateway.alarms(each)[-1:] == [AlarmState.CLEARED] for each in reloads))
-    assert [each.subject for each in gateway.records(SessionEnded) if isinstance(each, SessionEnded)] == ["CN=lost"]
+    assert [each.subject for each in gateway.records(EntitlementLost) if isinstance(each, EntitlementLost)] == [
+        "CN=lost"
+    ]
     assert await operator.request(WRITE) == adu(2, exception(6, 1))
     assert await operator.request(READ) == ANSWER

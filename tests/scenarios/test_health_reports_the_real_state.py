@@ -43,7 +43,7 @@ web.boot(Path(sys.argv[1]), os.environ)
 from sealbus.web.coordination import leases
 from sealbus.web.api.health import current_health
 if sys.argv[2:] == ["beat"]:
-    leases.hold("collector/main", "a test")
+    leases.acquire_or_renew("collector/main", "a test")
 print(json.dumps({part.name: part.problem for part in current_health().parts}))
 """
 

@@ -68,7 +68,7 @@ async def test_requests_denials_writes_and_sessions_are_counted(plant: Plant) ->
 
 async def test_handshakes_that_fail_are_counted(plant: Plant) -> None:
     assert await plant.attempt(None, None) == b""
-    counters = plant.process.audit.counters
+    counters = plant.process.events.counters
     await until(lambda: counters.handshake_failures == 1)
     assert (await scrape(plant))["sealbus_handshake_failures_total"][""] == 1
 
@@ -93,13 +93,13 @@ async def test_days_left_state_of_the_record_and_alarms_are_shown(plant: Plant) 
     assert "sealbus_alarm" not in seen
 
     plant.change("policy.toml", "[[role]")
-    await until(lambda: bool(plant.process.audit.alarms))
+    await until(lambda: bool(plant.process.events.alarms))
     seen = await scrape(plant)
     assert seen["sealbus_alarm"] == {f"reload of {plant.folder / 'policy.toml'}": 1}
     assert seen["sealbus_reload_failures_total"][""] == 1
 
     plant.change("policy.toml", POLICY + "\n# mended\n")
-    await until(lambda: not plant.process.audit.alarms)
+    await until(lambda: not plant.process.events.alarms)
     seen = await scrape(plant)
     assert "sealbus_alarm" not in seen
     assert seen["sealbus_reloads_total"][""] == 1

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import pki
 from scenarios.plant import Plant, RawClient, adu, open_plant, read_holding, until, words
-from sealbus.records import Alarm, AlarmState, Disconnected, Reloaded, ReloadFailed, SessionEnded
+from sealbus.records import Alarm, AlarmState, Disconnected, EntitlementLost, Reloaded, ReloadFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ async def test_new_connections_get_the_new_certificate_and_open_ones_stay(plant:
     after = await plant.connect(role="Viewer")
     assert shown_to(after) == fingerprint(new) != old
     assert [await before.request(READ), await after.request(READ)] == [ANSWER, ANSWER]
-    assert (plant.records(Disconnected), plant.process.audit.alarms) == ([], {})
+    assert (plant.records(Disconnected), plant.process.events.alarms) == ([], {})
 
 
 def cut_short(plant: Plant) -> None:
@@ -91,7 +91,7 @@ async def test_an_unusable_certificate_leaves_the_old_one_in_force(
     assert [await before.request(READ), await after.request(READ)] == [ANSWER, ANSWER]
     assert plant.records(Alarm)[-1].state is AlarmState.RAISED
     put_back(plant, *good)
-    await until(lambda: plant.process.audit.alarms == {})
+    await until(lambda: plant.process.events.alarms == {})
     assert plant.records(Alarm)[-1].state is AlarmState.CLEARED
     assert plant.records(Disconnected) == []
 
@@ -108,7 +108,7 @@ async def test_a_broken_certificate_does_not_delay_a_revocation(tmp_path: Path) 
         await until(lambda: bool(plant.records(ReloadFailed)))
         plant.change("ca.crl", pki.make_crl(root, [lost]).public_bytes(Encoding.PEM))
         assert await theirs.closed() == b""
-        assert [each.subject for each in plant.records(SessionEnded)] == ["CN=lost"]
+        assert [each.subject for each in plant.records(EntitlementLost)] == ["CN=lost"]
         assert await plant.attempt(*lost.save(tmp_path, "lost")) == b""
         assert await other.request(READ) == ANSWER
         assert shown_to(await plant.connect(role="Viewer")) == shown_to(other)

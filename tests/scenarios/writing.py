@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import Site, connection, neighbours, open_collector
 from scenarios.plant import ScriptedDevice, open_device, write_register
 from sealbus.acquisition.commands import EXECUTORS, CommandPorts, RunningCommands
-from sealbus.acquisition.outcome import Execution, ExecutionEnd
+from sealbus.acquisition.outcome import Execution, ExecutionOutcome
 from sealbus.acquisition.sending import send_write
 from sealbus.errors import SealbusError
 from sealbus.plant import CommandState, TagPlan, WriteTag
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from sealbus.acquisition.command_client import CommandClient
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.acquisition.unit_client import UnitClient
 
 __all__ = ["PDU", "Recording", "open_writing", "write", "write_command"]
 
@@ -36,12 +36,12 @@ def write_command(within_s: float = 5.0) -> WriteTag:
 
 
 async def write(
-    command: WriteTag, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> ExecutionEnd:
+    command: WriteTag, execution: Execution, connection: PolledConnection, client: CommandClient
+) -> ExecutionOutcome:
     """The shortest executor of a write."""
     answer = await send_write(execution, client, command.unit_id, PDU)
     state = CommandState.FAILED if answer.data is None else CommandState.DONE
-    return ExecutionEnd(state, answer.text)
+    return ExecutionOutcome(state, answer.text)
 
 
 class Recording:
@@ -68,7 +68,7 @@ async def open_writing(
     folder: Path,
     *,
     timeout_s: float = 5.0,
-    execute: Callable[..., Awaitable[ExecutionEnd]] = write,
+    execute: Callable[..., Awaitable[ExecutionOutcome]] = write,
     polls: int = 0,
     on_sending: Callable[[int], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[tuple[Site, ScriptedDevice, Recording]]:

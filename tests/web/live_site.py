@@ -35,7 +35,7 @@ from sealbus.bus import (
     encode_snapshot_page,
     open_bus,
 )
-from sealbus.plant import name_of_collector
+from sealbus.plant import with_collector_id
 from sealbus.web.config.environment import load_environment
 from sealbus.web.config.limits import ServerLimits
 from sealbus.web.trends.limits import LiveLimits
@@ -146,7 +146,7 @@ class Collector:
         """Publish samples."""
         self.latest |= {sample.tag_id: sample for sample in samples}
         for payload in encode_samples(samples):
-            self.bus.publish(name_of_collector(LIVE_TOPIC), payload)
+            self.bus.publish(with_collector_id(LIVE_TOPIC), payload)
 
     async def wait_for_signs(self, count: int) -> None:
         """Until so many more signs of life were given."""
@@ -231,7 +231,7 @@ class Site:
         """Act as the collector of this site from now on."""
         async with open_bus("local:", folder=self.home / "bus", key=self.bus_key, is_hub=True) as bus:
             collector = Collector(bus, {sample.tag_id: sample for sample in latest})
-            bus.serve(name_of_collector(SNAPSHOT_TOPIC), collector.answer)
+            bus.serve(with_collector_id(SNAPSHOT_TOPIC), collector.answer)
             collector.signs = asyncio.create_task(collector.live())
             try:
                 async with asyncio.timeout(PATIENCE_S):

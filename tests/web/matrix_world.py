@@ -25,7 +25,7 @@ from sealbus.web.audit.services import Event, append
 from sealbus.web.coordination import leases
 from sealbus.web.devices.models import AllowedNetwork, Command, RetentionClass, SerialPattern, Template
 from sealbus.web.devices.services.collector import claim_commands
-from sealbus.web.trends.handshake import Admitted, admit
+from sealbus.web.trends.handshake import AdmittedCaller, admit
 from web.plant_rows import a_connection, a_device, a_tag
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ BODIES: dict[str, Callable[[Group], dict[str, Any]]] = {
 
 def _live(caller: Caller) -> str:
     admitted = admit(caller.scope("/ws/live"))
-    return "in" if isinstance(admitted, Admitted) else str(int(admitted.status))
+    return "in" if isinstance(admitted, AdmittedCaller) else str(int(admitted.status))
 
 
 SOCKETS: dict[str, Callable[[Caller], str]] = {"/ws/live": _live}
@@ -178,7 +178,7 @@ SOCKETS: dict[str, Callable[[Caller], str]] = {"/ws/live": _live}
 def _command(kind: CommandKind) -> Callable[[Caller, Group], str]:
     def claim(caller: Caller, home: Group) -> str:
         Command.objects.all().delete()
-        leases.hold("collector/matrix", "matrix")
+        leases.acquire_or_renew("collector/matrix", "matrix")
         _a_command(home, kind, caller)
         return "in" if claim_commands("matrix", 10) else "403"
 

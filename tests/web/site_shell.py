@@ -50,7 +50,7 @@ def renew_lease() -> None:
     """As the collector does every few seconds."""
     from sealbus.web.coordination import leases
 
-    leases.hold("collector/main", "a test")
+    leases.acquire_or_renew("collector/main", "a test")
 
 
 def connection(name: str, group: int) -> int:

@@ -16,7 +16,7 @@ from sealbus.errors import ConfigError, PeerError
 from sealbus.web.accounts.models import User
 from sealbus.web.accounts.single_sign_on.allowance import Allowance
 from sealbus.web.accounts.single_sign_on.metadata import KnownProvider, issuer_of, parse_metadata
-from sealbus.web.accounts.single_sign_on.outbound import MOST_AT_ONCE, Busy, Conversation, conversation
+from sealbus.web.accounts.single_sign_on.outbound import MAX_AT_ONCE, Busy, Conversation, conversation
 from sealbus.web.config.environment import load_environment
 from web.browsers import Browser, entries
 from web.identity_provider import Provider
@@ -306,7 +306,7 @@ def test_only_some_workers_wait_for_the_provider_and_a_refused_answer_can_be_tri
     browser = Browser()
     back = provider.approve(start(browser))
     with contextlib.ExitStack() as running:
-        for _ in range(MOST_AT_ONCE):
+        for _ in range(MAX_AT_ONCE):
             running.enter_context(conversation())
         with pytest.raises(Busy):
             running.enter_context(conversation())

@@ -9,7 +9,7 @@ import pytest
 
 from sealbus.bus import STATE_TOPIC, decode_collector_state, encode_collector_state
 from sealbus.errors import PeerError
-from sealbus.plant import CollectorState, ConnectionState, LinkStatus, PollState, Problem, name_of_collector
+from sealbus.plant import CollectorState, ConnectionState, ConnectionStatus, PollState, Problem, with_collector_id
 from web.live_people import a_scene
 from web.live_site import PATIENCE_S
 
@@ -23,7 +23,7 @@ def _connection(number: int) -> ConnectionState:
         lag_s=0.001, took_s=0.1, refused=(7,),
     )  # fmt: skip
     return ConnectionState(
-        id=number, name=f"line {number}", url="tcp://10.0.0.5:502", status=LinkStatus.REFUSED, why="no rule names it",
+        id=number, name=f"line {number}", url="tcp://10.0.0.5:502", status=ConnectionStatus.REFUSED, why="no rule names it",
         since_us=5, last_answer_us=None, address="", sent=1, answered=0, silent=1, connects=0, connect_failures=1, waiting=0,
         silent_units=(3,), overruns=0, polls=(poll, poll),
     )  # fmt: skip
@@ -53,7 +53,7 @@ async def test_a_user_gets_visible_connections_and_problems_only(site: Site) -> 
         return encode_collector_state(state)
 
     async with site.collector() as collector:
-        collector.bus.serve(name_of_collector(STATE_TOPIC), answer)
+        collector.bus.serve(with_collector_id(STATE_TOPIC), answer)
         body = (await _ask(site, site.do("token", user=anna.user))).json()
     assert body["answers"]
     (connection,) = body["connections"]

@@ -53,7 +53,7 @@ def user() -> User:
 @pytest.fixture(autouse=True)
 def lease() -> Iterator[None]:
     """The collector `one` holds the site."""
-    assert leases.hold("collector/main", "main@one") == ""
+    assert leases.acquire_or_renew("collector/main", "main@one") == ""
     yield
 
 
@@ -325,7 +325,7 @@ def test_the_database_refuses_a_life_outside_the_table(user: User, kind: Command
 
 def test_the_service_requests_no_write(user: User) -> None:
     device = a_device()
-    request = services.CommandRequest(kind=CommandKind.WRITE, about=device)
+    request = services.CommandRequest(kind=CommandKind.WRITE, target=device)
     with pytest.raises(Conflict) as refusal:
         services.request_commands(requests=[request], subject=subject_of(user))
     assert refusal.value.code == "no-writes"

@@ -75,7 +75,7 @@ def a_claimed_write() -> WriteTag:
     """A write as a later version stores it, claimed by the collector `one`; for the connection 1 of the engine."""
     user, device = a_user("anna", Action.VIEW, Action.WRITE), a_device(unit_id=1)
     assert device.connection is not None
-    leases.hold("collector/main", "main@one")
+    leases.acquire_or_renew("collector/main", "main@one")
     now = timezone.now()
     Command.objects.create(
         kind="write", group=device.group, connection=device.connection, device=device,

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def lease() -> None:
     """The collector `one` holds the site."""
-    assert leases.hold("collector/main", "main@one") == ""
+    assert leases.acquire_or_renew("collector/main", "main@one") == ""
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_the_limit_of_a_kind_counts_that_kind_alone() -> None:
         kinds = [CommandKind.SCAN_UNITS] * scans + [CommandKind.TEST] * tests
         start = Connection.objects.count()
         lines = [a_connection(f"line {start + number}") for number in range(len(kinds))]
-        return [services.CommandRequest(kind=kind, about=line) for kind, line in zip(kinds, lines, strict=True)]
+        return [services.CommandRequest(kind=kind, target=line) for kind, line in zip(kinds, lines, strict=True)]
 
     services.request_commands(requests=batch(5, 4), subject=subject)
     with pytest.raises(TooMany):

@@ -122,11 +122,11 @@ def test_the_plan_takes_seven_statements_for_any_number_of_tags() -> None:
 
 def test_the_shipped_networks_are_private_and_exclude_this_machine() -> None:
     rules = NetworkRules.parse(queries.allowed_lines())
-    assert rules.judge("192.168.1.5", 502) is None
-    assert rules.judge("fd00::1", 802) is None
-    assert rules.judge_device("/dev/ttyUSB0") is None
+    assert rules.objection("192.168.1.5", 502) is None
+    assert rules.objection("fd00::1", 802) is None
+    assert rules.objection_to_device("/dev/ttyUSB0") is None
     for address, port in (("127.0.0.1", 502), ("169.254.169.254", 502), ("8.8.8.8", 502), ("10.0.0.1", 22)):
-        assert rules.judge(address, port) is not None, address
+        assert rules.objection(address, port) is not None, address
 
 
 def test_retention_classes_and_the_class_of_each_tag() -> None:

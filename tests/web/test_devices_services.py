@@ -54,7 +54,7 @@ def _archived() -> Tag:
 
 def _request(kind: CommandKind) -> Callable[[Subject], object]:
     def call(subject: Subject) -> object:
-        request = CommandRequest(kind=kind, about=_device(), tags=(_tag().pk,))
+        request = CommandRequest(kind=kind, target=_device(), tags=(_tag().pk,))
         return services.request_commands(requests=[request], subject=subject)
 
     return call
@@ -95,10 +95,10 @@ _CALLS: dict[str, Callable[[Subject], object]] = {
         dry_run=True,
     ),
     "request a test": lambda subject: services.request_commands(
-        requests=[CommandRequest(kind=CommandKind.TEST, about=_line())], subject=subject
+        requests=[CommandRequest(kind=CommandKind.TEST, target=_line())], subject=subject
     ),
     "request a scan of a device without a connection": lambda subject: services.request_commands(
-        requests=[CommandRequest(kind=CommandKind.SUNSPEC, about=_lonely())], subject=subject
+        requests=[CommandRequest(kind=CommandKind.SUNSPEC, target=_lonely())], subject=subject
     ),
     **{f"request {kind}": _request(kind) for kind in CommandKind},
     "withdraw the command of another user": lambda subject: services.withdraw_command(

@@ -166,7 +166,7 @@ def _discovered(client: APIClient, device: Device) -> int:
     asked = client.post(f"/api/v1/devices/{device.pk}/sunspec", {}, "json")
     assert asked.status_code == 202, asked.content
     command_id = int(asked.json()["id"])
-    leases.hold("collector/main", "one")
+    leases.acquire_or_renew("collector/main", "one")
     services.claim_commands("one", 10)
     model = _inverter()
     found = SunSpecFound(

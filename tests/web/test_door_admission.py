@@ -13,7 +13,7 @@ class _Connection:
     waits_for_client: bool = True
     has_left: bool = False
 
-    def leave(self) -> None:
+    def abort(self) -> None:
         self.has_left = True
 
 
@@ -58,7 +58,7 @@ def test_a_closed_connection_frees_its_place() -> None:
     admission = Admission(1)
     first, second = _Connection(waits_for_client=False), _Connection()
     admission.admit(first)
-    admission.forget(first)
+    admission.remove(first)
     assert admission.admit(second)
     admission.note(first)
     assert len(admission) == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sealbus.web.config.bodies import SMALL, BodyBudget, BodyRefused, Gone
+from sealbus.web.config.bodies import SMALL, BodyBudget, BodyRefused, ClientDisconnected
 from sealbus.web.config.limits import ServerLimits
 
 if TYPE_CHECKING:
@@ -89,6 +89,6 @@ async def test_a_body_behind_its_least_rate_or_over_its_time_is_refused_and_its_
 async def test_the_memory_of_a_client_that_has_gone_is_returned() -> None:
     budget = BodyBudget(ServerLimits(), 4 * SMALL)
     for _ in range(8):
-        with pytest.raises(Gone):
+        with pytest.raises(ClientDisconnected):
             await _take(budget, [bytes(SMALL)], then="gone")
     assert (await _take(budget, [b"small"])).content == b"small"

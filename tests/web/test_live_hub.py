@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from sealbus.bus import BusState, decode_snapshot_request, encode_samples, encode_snapshot_page
-from sealbus.samples import MOST_AHEAD_US, US_PER_S, Quality, Sample
+from sealbus.samples import MAX_AHEAD_US, US_PER_S, Quality, Sample
 from sealbus.web.coordination.probes import ADVISORIES, PROBES
 from sealbus.web.trends import live_service
 from sealbus.web.trends.hub import LiveHub, LiveState
@@ -60,9 +60,9 @@ class _Bus:
 
     async def say(self, hub: LiveHub, *samples: Sample) -> None:
         """Publish these, and wait until the hub has taken them."""
-        before = hub.values.mark()
+        before = hub.values.last_batch()
         self.messages.queue.put_nowait(encode_samples(samples)[0])
-        while hub.values.mark() == before:
+        while hub.values.last_batch() == before:
             await asyncio.sleep(0)
 
     def subscribe(self, *topics: str, depth: int) -> Subscription:
@@ -125,7 +125,7 @@ async def test_snapshots_follow_each_other_without_a_reason() -> None:
 
 
 async def test_a_sample_from_the_future_is_dropped_and_the_others_of_its_message_are_taken() -> None:
-    ahead_us = _now_us() + MOST_AHEAD_US  # as far as a sample clock that makes up a step back may be
+    ahead_us = _now_us() + MAX_AHEAD_US  # as far as a sample clock that makes up a step back may be
     async with _running() as (hub, bus):
         samples = [Sample(1, ahead_us + _HOUR_US, 4242), Sample(2, ahead_us, 5)]
         bus.collected = samples[1:]
@@ -151,7 +151,7 @@ async def test_a_value_that_the_snapshot_dates_in_the_future_is_not_current() ->
     async with _running() as (hub, bus):
         bus.collected = [held]
         await bus.say(hub, held)
-        bus.collected = [Sample(1, _now_us() + MOST_AHEAD_US + _HOUR_US, 4242)]
+        bus.collected = [Sample(1, _now_us() + MAX_AHEAD_US + _HOUR_US, 4242)]
         while (sample := hub.values.get(1)) is None or sample.quality is not Quality.STALE:
             await asyncio.sleep(0.005)
         assert sample.value == 5

@@ -11,7 +11,7 @@ from sealbus.web.access.subject import Rights
 from sealbus.web.devices.models import Device, Tag
 from sealbus.web.trends.catalog import Catalog, CatalogTag
 from sealbus.web.trends.followers import Follower, Followers
-from sealbus.web.trends.freshness import judged
+from sealbus.web.trends.freshness import with_staleness
 from sealbus.web.trends.latest import LatestValues
 from sealbus.web.trends.queries import load_catalog
 from sealbus.web.trends.snapshot_need import SnapshotNeed
@@ -38,7 +38,7 @@ def test_a_later_batch_replaces_an_earlier_one_also_when_the_clock_was_set_back(
 def test_a_snapshot_replaces_only_values_from_before_its_request() -> None:
     values = _values(1, 2)
     values.take_batch([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5)])
-    mark = values.mark()
+    mark = values.last_batch()
     values.take_batch([Sample(2, NOW_US + 2, 7)])
     assert values.take_snapshot([Sample(1, NOW_US - 9, 6), Sample(2, NOW_US + 1, 6)], mark) == [1]
     assert (values.get(1), values.get(2)) == (Sample(1, NOW_US - 9, 6), Sample(2, NOW_US + 2, 7))
@@ -47,7 +47,7 @@ def test_a_snapshot_replaces_only_values_from_before_its_request() -> None:
 def test_tags_without_a_message_since_the_mark_are_found() -> None:
     values = _values(1, 2, 3, 4)
     values.take_batch([Sample(1, NOW_US, 5), Sample(2, NOW_US, 5), Sample(3, NOW_US, 5)])
-    mark = values.mark()
+    mark = values.last_batch()
     values.take_batch([Sample(2, NOW_US, 5)])
     assert values.missing_since(mark, {3}) == [1]
 
@@ -81,12 +81,12 @@ def test_a_value_is_encoded_again_when_it_has_changed() -> None:
     ("age_s", "quality"), [(0, Quality.GOOD), (5, Quality.GOOD), (6, Quality.STALE), (-6, Quality.STALE)]
 )
 def test_a_stored_value_is_stale_when_it_is_too_old_or_in_the_future(age_s: int, quality: Quality) -> None:
-    assert judged(Sample(1, NOW_US - age_s * US_PER_S, 5), 5.0, NOW_US).quality is quality
+    assert with_staleness(Sample(1, NOW_US - age_s * US_PER_S, 5), 5.0, NOW_US).quality is quality
 
 
 def test_a_bad_value_stays_bad_with_its_own_reason() -> None:
     bad = Sample(1, 0, None, Quality.BAD, Reason.TIMEOUT)
-    assert judged(bad, 5.0, NOW_US) == bad
+    assert with_staleness(bad, 5.0, NOW_US) == bad
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_the_pending_values_of_a_client_that_does_not_read_are_bounded() -> None
     followers, follower = Followers(), Follower()
     followers.follow(follower, frozenset({1, 2}))
     for _ in range(1000):
-        followers.touch([1, 2, 3])
+        followers.mark_due([1, 2, 3])
     assert follower.take_due() == [1, 2]
-    followers.touch([1])
+    followers.mark_due([1])
     followers.follow(follower, frozenset({2}))
     assert follower.take_due() == []
     followers.leave(follower)

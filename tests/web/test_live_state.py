@@ -11,7 +11,7 @@ import pytest
 
 from sealbus.bus import LIVE_TOPIC, encode_samples, open_bus
 from sealbus.history import HistoryRules, open_history
-from sealbus.plant import name_of_collector
+from sealbus.plant import with_collector_id
 from sealbus.samples import US_PER_S, Quality, Reason, Sample
 from web.live_people import a_scene
 from web.live_site import PATIENCE_S, SHORT, now_us
@@ -71,7 +71,7 @@ async def test_a_message_that_no_process_of_the_site_has_written_changes_no_valu
             await asyncio.sleep(0.02)
         client.received.clear()
         for payload in encode_samples([Sample(tag_id, now_us() + 60 * US_PER_S, 4242)]):
-            stranger.publish(name_of_collector(LIVE_TOPIC), payload)
+            stranger.publish(with_collector_id(LIVE_TOPIC), payload)
         await collector.wait_for_signs(SIGNS)
         collector.say(Sample(tag_id, now_us(), 6))
         await client.wait_for(tag_id, 6)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOBODY_COLLECTS = [None, None, Quality.BAD, Reason.NOT_COLLECTED]
 DISCONNECTED = "disconnected a live client that does not read"
 POLICY, TOO_BIG, NOT_TEXT = 1008, 1009, 1003
-SLEEPERS, MOST_TURNS = 5, 400
+SLEEPERS, MAX_TURNS = 5, 400
 
 
 async def test_a_client_gets_a_snapshot_and_then_the_changes(site: Site) -> None:
@@ -220,7 +220,7 @@ async def test_a_client_that_does_not_read_is_disconnected_and_delays_no_other(s
         sleepers = [await _sleeper(site, token, anna.device) for _ in range(SLEEPERS)]
         turn = beside_all = most = 0
         while (cut := site.log().count(DISCONNECTED) - known) < SLEEPERS:
-            assert turn < MOST_TURNS, "they are still there"
+            assert turn < MAX_TURNS, "they are still there"
             turn += 1
             collector.say(*[Sample(tag_id, now_us(), f"{turn} {'x' * 200}") for tag_id in anna.tags])
             await quick.wait_for(anna.tags[0], f"{turn} {'x' * 200}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.decoder import build_decoder
 from sealbus.errors import LocalError
-from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, READ_TABLES, RawRequest, Table
+from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, READ_TABLES, Table, WireRequest
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Block:
     def __init__(self, planned: PlannedBlock, states: Sequence[TagState], unit_id: int, last_read: LastRead) -> None:
         self.planned = planned
         self.states = tuple(states)
-        self.request = RawRequest(bytes((unit_id,)) + read_pdu(planned.place))
+        self.request = WireRequest(bytes((unit_id,)) + read_pdu(planned.place))
         self._decode = build_decoder(planned)
         self._data: bytes | None = None
         self._raws: Sequence[Raw] | None = None

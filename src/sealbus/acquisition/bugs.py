@@ -11,9 +11,9 @@ from typing import Final
 
 __all__ = ["describe_bug"]
 
-_LONGEST: Final = 200
+_MAX: Final = 200
 
 
 def describe_bug(error: Exception) -> str:
     """The text to show for it."""
-    return f"a fault of Sealbus, please report it: {type(error).__name__}: {str(error)[:_LONGEST]}"
+    return f"a fault of Sealbus, please report it: {type(error).__name__}: {str(error)[:_MAX]}"

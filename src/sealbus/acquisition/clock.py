@@ -15,7 +15,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from sealbus.samples import MOST_AHEAD_US, US_PER_S
+from sealbus.samples import MAX_AHEAD_US, US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SLEWED_US", "SampleClock"]
 
 _log = logging.getLogger("sealbus.acquisition")
-SLEWED_US: Final = MOST_AHEAD_US
+SLEWED_US: Final = MAX_AHEAD_US
 """The largest step back that is made up slowly."""
 
 

@@ -5,7 +5,7 @@ passes the same checks: the same rules, and one owner of a serial port. If a con
 and identity, its channel is used: a device that allows one connection is tested over that one.
 
 Writes are refused: no function for them is in `EXECUTORS`. What must hold for them already holds here: a write is sent
-only through `send_write`, and `end_of` corrects the end of every execution by the progress of its write.
+only through `send_write`, and `true_outcome_of` corrects the end of every execution by the progress of its write.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from sealbus.acquisition.bugs import describe_bug
+from sealbus.acquisition.command_client import CommandClient
+from sealbus.acquisition.connection_test import run_connection_test
 from sealbus.acquisition.locating import LocatingError
-from sealbus.acquisition.outcome import Execution, ExecutionEnd, end_of
+from sealbus.acquisition.outcome import Execution, ExecutionOutcome, true_outcome_of
 from sealbus.acquisition.polled_connection import PolledConnection
 from sealbus.acquisition.reading import read_now
 from sealbus.acquisition.scanning import scan_registers, scan_units
 from sealbus.acquisition.sunspec import discover
-from sealbus.acquisition.trying import try_connection
-from sealbus.acquisition.unit_client import UnitClient
 from sealbus.errors import ConfigError, SealbusError
 from sealbus.plant import (
     CommandProgress,
@@ -50,14 +50,14 @@ if TYPE_CHECKING:
 __all__ = ["EXECUTORS", "CommandPorts", "RunningCommands"]
 
 _log = logging.getLogger("sealbus.acquisition")
-_MOST: Final = 16
-_LONGEST_S: Final = 3600.0
+_MAX: Final = 16
+_MAX_S: Final = 3600.0
 _UNIT_IDS: Final = range(256)
 _TEMPORARY: Final = -1
 
-EXECUTORS: Final[Mapping[type[Command], Callable[..., Awaitable[ExecutionEnd]]]] = MappingProxyType(
+EXECUTORS: Final[Mapping[type[Command], Callable[..., Awaitable[ExecutionOutcome]]]] = MappingProxyType(
     {
-        TestConnection: try_connection,
+        TestConnection: run_connection_test,
         ReadNow: read_now,
         ScanUnits: scan_units,
         ScanRegisters: scan_registers,
@@ -84,7 +84,7 @@ class RunningCommands:
         dial_context: DialContext,
         ports: CommandPorts,
         *,
-        executors: Mapping[type[Command], Callable[..., Awaitable[ExecutionEnd]]] = EXECUTORS,
+        executors: Mapping[type[Command], Callable[..., Awaitable[ExecutionOutcome]]] = EXECUTORS,
     ) -> None:
         self._connections = connections
         self._dial_context = dial_context
@@ -129,10 +129,10 @@ class RunningCommands:
             return "this version does not write"
         if command.id in self._tasks.values():
             return "this command is being executed already"
-        if len(self._tasks) >= _MOST:
-            return f"{_MOST} commands are being executed; try again when one has ended"
-        if not 0 < command.within_s <= _LONGEST_S:
-            return f"a command cannot take {command.within_s:g} s: give more than 0 and up to {_LONGEST_S:g} s"
+        if len(self._tasks) >= _MAX:
+            return f"{_MAX} commands are being executed; try again when one has ended"
+        if not 0 < command.within_s <= _MAX_S:
+            return f"a command cannot take {command.within_s:g} s: give more than 0 and up to {_MAX_S:g} s"
         units = (command.first, command.last) if isinstance(command, ScanUnits) else (command.unit_id,)
         if not all(unit in _UNIT_IDS for unit in units) or units[0] > units[-1]:
             return "a unit id is 0 to 255, and the first is not above the last"
@@ -151,7 +151,7 @@ class RunningCommands:
             async with asyncio.timeout(command.within_s):
                 outcome = await self._attempt(execution, send_by=began + command.within_s)
         except TimeoutError:
-            outcome = ExecutionEnd(
+            outcome = ExecutionOutcome(
                 CommandState.EXPIRED, f"not done within {command.within_s:g} s", found=execution.found()
             )
         except asyncio.CancelledError:
@@ -161,13 +161,13 @@ class RunningCommands:
                 if is_stopped
                 else (CommandState.WITHDRAWN, "withdrawn")
             )
-            outcome = ExecutionEnd(state, reason, found=execution.found())
+            outcome = ExecutionOutcome(state, reason, found=execution.found())
         except SealbusError as error:
-            outcome = ExecutionEnd(CommandState.FAILED, str(error), found=execution.found())
+            outcome = ExecutionOutcome(CommandState.FAILED, str(error), found=execution.found())
         except Exception as error:  # noqa: BLE001 - every command has a result, after an error of ours too
             _log.error("command %d: %s", command.id, describe_bug(error), exc_info=error)
-            outcome = ExecutionEnd(CommandState.FAILED, describe_bug(error))
-        outcome = end_of(execution, outcome)
+            outcome = ExecutionOutcome(CommandState.FAILED, describe_bug(error))
+        outcome = true_outcome_of(execution, outcome)
         self._remove(asyncio.current_task())  # before the report: its receiver may submit the next command at once
         self._ports.report(
             CommandResult(
@@ -185,14 +185,14 @@ class RunningCommands:
     def _report_progress(self, command: Command, done: int, total: int, text: str) -> None:
         self._ports.report(CommandProgress(id=command.id, done=done, total=total, text=text))
 
-    async def _attempt(self, execution: Execution, *, send_by: float) -> ExecutionEnd:
+    async def _attempt(self, execution: Execution, *, send_by: float) -> ExecutionOutcome:
         command = execution.command
         try:
             connection, is_temporary = self._connection_for(command)
         except ConfigError as error:
-            return ExecutionEnd(CommandState.REFUSED, str(error), failed_at=Step.RULES)
+            return ExecutionOutcome(CommandState.REFUSED, str(error), failed_at=Step.RULES)
         is_urgent = not isinstance(command, ScanUnits | ScanRegisters | DiscoverSunSpec)
-        client = UnitClient(connection.channel, is_urgent=is_urgent, send_by=send_by)
+        client = CommandClient(connection.channel, is_urgent=is_urgent, send_by=send_by)
         try:
             return await self._executors[type(command)](command, execution, connection, client)
         finally:
@@ -213,24 +213,26 @@ class RunningCommands:
                 raise ConfigError(f"connection {target} is not in use{': ' if problem else ''}{problem}")
             return connection, False
         self._temporary -= 1
-        trial = PolledConnection(msgspec.structs.replace(target, id=self._temporary, devices=()), self._dial_context)
+        temporary = PolledConnection(
+            msgspec.structs.replace(target, id=self._temporary, devices=()), self._dial_context
+        )
         for connection in self._connections.by_id.values():
-            if connection.endpoint == trial.endpoint and connection.plan.identity == target.identity:
-                trial.close()
+            if connection.endpoint == temporary.endpoint and connection.plan.identity == target.identity:
+                temporary.close()
                 return connection, False
-        owner = self._owner(trial)
-        if owner is not None and trial.endpoint.line is not None:
-            trial.close()
-            raise ConfigError(f"{trial.endpoint} belongs to connection {owner}", key="url", hint="use that one")
+        owner = self._owner(temporary)
+        if owner is not None and temporary.endpoint.line is not None:
+            temporary.close()
+            raise ConfigError(f"{temporary.endpoint} belongs to connection {owner}", key="url", hint="use that one")
         if owner is not None and (theirs := self._connections.by_id.get(owner)) is not None:
-            trial.update(
-                msgspec.structs.replace(trial.plan, devices=theirs.plan.devices)
+            temporary.update(
+                msgspec.structs.replace(temporary.plan, devices=theirs.plan.devices)
             )  # with their forbidden places
-        return trial, True
+        return temporary, True
 
-    def _owner(self, trial: PolledConnection) -> int | None:
+    def _owner(self, temporary: PolledConnection) -> int | None:
         try:
-            return self._dial_context.locator.owner(trial.endpoint)
+            return self._dial_context.locator.owner(temporary.endpoint)
         except LocatingError as error:
-            trial.close()
+            temporary.close()
             raise ConfigError(str(error), key="url") from None

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LAG_BOUNDS_S", "EnginePorts", "PollingEngine"]
 
-_MAINTENANCE_S: Final = 0.5
+_CHECK_INTERVAL_S: Final = 0.5
 _IDENTITIES_EVERY: Final = 4
 LAG_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Upper bounds of `PollingEngine.lags`."""
@@ -94,9 +94,9 @@ class PollingEngine:
         turn = 0
         while not self._closed.is_set():
             turn += 1
-            self._maintain(look_at_files=turn % _IDENTITIES_EVERY == 0)
+            self._check(look_at_files=turn % _IDENTITIES_EVERY == 0)
             try:
-                async with asyncio.timeout(_MAINTENANCE_S):
+                async with asyncio.timeout(_CHECK_INTERVAL_S):
                     await self._closed.wait()
             except TimeoutError:
                 continue
@@ -166,9 +166,9 @@ class PollingEngine:
 
     # -- machinery
 
-    def _maintain(self, *, look_at_files: bool) -> None:
+    def _check(self, *, look_at_files: bool) -> None:
         changed = self._identities.changed() if look_at_files else set()
-        self._pipeline.add(self._connections.maintain(changed=changed))
+        self._pipeline.add(self._connections.check(changed=changed))
         self._pipeline.add(self._calculations.sweep(self.loop.time()))
 
     def _use_networks(self, lines: Sequence[str]) -> list[Problem]:

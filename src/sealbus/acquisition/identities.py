@@ -77,7 +77,7 @@ class Credentials:
 
 
 @dataclass(slots=True)
-class _Held:
+class _IdentityState:
     stamps: tuple[FileStamp | None, ...]
     credentials: Credentials | None
     problem: ConfigError | None
@@ -98,14 +98,14 @@ class IdentityFolder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._held: dict[str, _Held] = {}
+        self._states: dict[str, _IdentityState] = {}
 
     def credentials(self, name: str) -> Credentials:
         """The credentials of an identity, as new as its files. Raises ConfigError that names the file or key at fault."""
-        held = self._refresh(name)
-        if held.credentials is None:
-            raise held.problem or ConfigError("cannot be used", key="identity")
-        return held.credentials
+        state = self._refresh(name)
+        if state.credentials is None:
+            raise state.problem or ConfigError("cannot be used", key="identity")
+        return state.credentials
 
     def forward(self, name: str, forward: SshForward) -> SshForward:
         """The same forward with the files of an identity. Raises ConfigError that names a missing file."""
@@ -117,39 +117,39 @@ class IdentityFolder:
 
     def problem(self, name: str) -> str:
         """What is wrong with its files now, also while the last good state is in force; empty when nothing is."""
-        held = self._held.get(name)
-        found = (held.problem or held.keeping_problem) if held is not None else None
+        state = self._states.get(name)
+        found = (state.problem or state.keeping_problem) if state is not None else None
         return str(found) if found is not None else ""
 
     def changed(self) -> set[str]:
         """The identities whose changed files were loaded since the last call."""
-        before = {name: held.credentials for name, held in self._held.items()}
+        before = {name: state.credentials for name, state in self._states.items()}
         return {name for name, credentials in before.items() if self._refresh(name).credentials is not credentials}
 
     def retain(self, names: set[str]) -> None:
         """Drop all others."""
-        self._held = {name: held for name, held in self._held.items() if name in names}
+        self._states = {name: state for name, state in self._states.items() if name in names}
 
     def _folder(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise ConfigError(f'"{name}" is not an identity', key="identity", hint="name a folder below identities")
         return self._path / name
 
-    def _refresh(self, name: str) -> _Held:
+    def _refresh(self, name: str) -> _IdentityState:
         folder = self._folder(name)
         stamps = tuple(file_stamp(folder / file) for file in _FILES)
-        held = self._held.get(name)
-        if held is not None and held.stamps == stamps:
-            held.keep_seen_lists()  # a list may have come into force since, and a peer may have shown its issuer
-            return held
-        credentials, problem = held.credentials if held else None, None
+        state = self._states.get(name)
+        if state is not None and state.stamps == stamps:
+            state.keep_seen_lists()  # a list may have come into force since, and a peer may have shown its issuer
+            return state
+        credentials, problem = state.credentials if state else None, None
         try:
             credentials = self._load(name, credentials)
         except ConfigError as error:
             problem = error
-        held = self._held[name] = _Held(stamps, credentials, problem)
-        held.keep_seen_lists()
-        return held
+        state = self._states[name] = _IdentityState(stamps, credentials, problem)
+        state.keep_seen_lists()
+        return state
 
     def _load(self, name: str, before: Credentials | None) -> Credentials:
         certificate, key, anchors, crl = (self._path / name / file for file in _FILES)

@@ -72,29 +72,29 @@ class Locator:
         """What to dial for this connection, allowed and claimed for it. Raises LocatingError."""
         if endpoint.line is not None:
             path = _real_path(endpoint.line.device)
-            self._judge(self._rules.judge_device(endpoint.line.device, path))
-            self._claim((path,), owner, is_line=True)
+            self._raise_if_forbidden(self._rules.objection_to_device(endpoint.line.device, path))
+            self._reserve_keys((path,), owner, is_line=True)
             return dataclasses.replace(endpoint, line=dataclasses.replace(endpoint.line, device=path))
-        self._judge(self._rules.judge_endpoint(endpoint))
+        self._raise_if_forbidden(self._rules.objection_to_endpoint(endpoint))
         allowed = list(dict.fromkeys(map(_plain, await self._allowed_addresses(endpoint))))
         attempt = self._attempts[owner] = self._attempts.get(owner, -1) + 1
         address = allowed[attempt % len(allowed)]
-        self._claim((_key(endpoint, endpoint.host), _key(endpoint, address)), owner)
+        self._reserve_keys((_key(endpoint, endpoint.host), _key(endpoint, address)), owner)
         return dataclasses.replace(endpoint, address=address)
 
     def objection(self, located: Endpoint) -> str | None:
         """Why an endpoint that was located before is no longer allowed, after a change of the rules."""
         if located.line is not None:
-            return self._rules.judge_device(located.line.device, located.line.device)
-        return self._rules.judge_endpoint(located) or self._rules.judge(located.address, located.port)
+            return self._rules.objection_to_device(located.line.device, located.line.device)
+        return self._rules.objection_to_endpoint(located) or self._rules.objection(located.address, located.port)
 
     def reserve(self, endpoint: Endpoint, owner: int) -> None:
         """Reserve the host as it is written, or the serial line, if it has no owner. LocatingError: it is not a path."""
-        self._owners.setdefault(_typed_key(endpoint), owner)
+        self._owners.setdefault(_key_of_url(endpoint), owner)
 
     def owner(self, endpoint: Endpoint) -> int | None:
         """The owner, as far as it is known without looking up a name. LocatingError: it is not a path."""
-        return self._owners.get(_typed_key(endpoint))
+        return self._owners.get(_key_of_url(endpoint))
 
     def release(self, owner: int) -> None:
         """Release all that this connection has reserved."""
@@ -111,17 +111,17 @@ class Locator:
             raise LocatingError(f'there is no host "{endpoint.host}"', Step.RESOLVE) from None
         if not found:
             raise LocatingError(f'there is no host "{endpoint.host}"', Step.RESOLVE)
-        objections = [self._rules.judge(address, endpoint.port) for address in found]
+        objections = [self._rules.objection(address, endpoint.port) for address in found]
         allowed = [address for address, objection in zip(found, objections, strict=True) if objection is None]
         if not allowed:
-            self._judge(objections[0])
+            self._raise_if_forbidden(objections[0])
         return allowed
 
-    def _judge(self, objection: str | None) -> None:
+    def _raise_if_forbidden(self, objection: str | None) -> None:
         if objection is not None:
             raise LocatingError(objection, Step.RULES)
 
-    def _claim(self, keys: Iterable[str], owner: int, *, is_line: bool = False) -> None:
+    def _reserve_keys(self, keys: Iterable[str], owner: int, *, is_line: bool = False) -> None:
         wanted = set(keys)
         if owner < 0 and not is_line:
             return
@@ -143,7 +143,7 @@ def _real_path(path: str) -> str:
         raise LocatingError(f"{path!a} is not a path: {error}", Step.RULES) from None
 
 
-def _typed_key(endpoint: Endpoint) -> str:
+def _key_of_url(endpoint: Endpoint) -> str:
     return _real_path(endpoint.line.device) if endpoint.line is not None else _key(endpoint, endpoint.host)
 
 

@@ -14,11 +14,11 @@ from sealbus.protocol import ExceptionCode
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from sealbus.acquisition.command_client import Answer
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.acquisition.unit_client import Answer
     from sealbus.plant import Command
 
-__all__ = ["Execution", "ExecutionEnd", "Sending", "end_of", "failed_step"]
+__all__ = ["Execution", "ExecutionOutcome", "Sending", "failed_step", "true_outcome_of"]
 
 _BEHIND_A_GATEWAY = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
 
@@ -51,7 +51,7 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutionEnd:
+class ExecutionOutcome:
     """How an execution ended."""
 
     state: CommandState
@@ -60,7 +60,7 @@ class ExecutionEnd:
     found: Finding | None = None
 
 
-def end_of(execution: Execution, outcome: ExecutionEnd) -> ExecutionEnd:
+def true_outcome_of(execution: Execution, outcome: ExecutionOutcome) -> ExecutionOutcome:
     """The true end of an execution that came to `outcome`: the known state of a write outranks the reason of the end.
 
     A deadline, a stop or an error does not undo a write: one without an answer is unknown, an accepted one is done.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from sealbus.acquisition.locating import LocatingError
 from sealbus.client import Channel, ChannelHooks, ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
-from sealbus.plant import ConnectionState, LinkStatus, PollState, Step, connection_problems, raise_first
+from sealbus.plant import ConnectionState, ConnectionStatus, PollState, Step, connection_problems, raise_first
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sealbus.samples import Sample
     from sealbus.security import Peer
 
-__all__ = ["DeviceRun", "DialContext", "PolledConnection", "build_rules"]
+__all__ = ["DialContext", "PolledConnection", "PolledDevice", "build_rules"]
 
 _log = logging.getLogger("sealbus.acquisition")
 _QUEUE: Final = 4096
@@ -52,7 +52,7 @@ class DialContext:
 
 
 @dataclass(slots=True, eq=False)
-class DeviceRun:
+class PolledDevice:
     """A device that is polled."""
 
     unit: PolledUnit
@@ -62,7 +62,7 @@ class DeviceRun:
 @dataclass(slots=True)
 class _Condition:
     since_us: int
-    status: LinkStatus = LinkStatus.IDLE
+    status: ConnectionStatus = ConnectionStatus.IDLE
     why: str = ""
 
 
@@ -93,7 +93,7 @@ class PolledConnection:
     def __init__(self, plan: ConnectionPlan, dial_context: DialContext) -> None:
         self.plan = plan
         self.dial_context = dial_context
-        self.devices: dict[int, DeviceRun] = {}
+        self.devices: dict[int, PolledDevice] = {}
         """Its devices, by their ids."""
         raise_first(connection_problems(plan))
         self.endpoint = parse_endpoint(plan.url)
@@ -101,7 +101,7 @@ class PolledConnection:
             locate=self._locate,
             connected=self._connected,
             answering=self._answering,
-            lost=lambda reason: self._set_status(LinkStatus.DOWN, reason),
+            lost=lambda reason: self._set_status(ConnectionStatus.DOWN, reason),
             unreachable=self._unreachable,
         )
         tls = self._tls if self.endpoint.scheme is Scheme.MBAPS else None
@@ -124,7 +124,7 @@ class PolledConnection:
         return self.plan.id
 
     @property
-    def window(self) -> int:
+    def max_outstanding(self) -> int:
         """How many requests its devices may have under way."""
         return 1 if self.endpoint.scheme.is_serial else self.plan.in_flight * self.plan.connections
 
@@ -154,7 +154,7 @@ class PolledConnection:
 
     # -- maintenance
 
-    def maintain(self, now: float, *, changed: set[str]) -> list[Sample]:
+    def check(self, now: float, *, changed: set[str]) -> list[Sample]:
         """Check the certificates of both sides, and return the changes of tags that have grown stale."""
         if self.channel.counters.answered != self._answers.count:
             self._answers.count = self.channel.counters.answered
@@ -163,7 +163,7 @@ class PolledConnection:
             self.reset("the files of its identity have changed")
         elif (objection := self._server_objection(datetime.now(UTC))) is not None:
             self.reset(objection)
-            self._set_status(LinkStatus.DOWN, objection)
+            self._set_status(ConnectionStatus.DOWN, objection)
         polls = (poll for device in self.devices.values() for poll in device.polls)
         return [change for poll in polls for change in poll.sweep(now)]
 
@@ -185,7 +185,7 @@ class PolledConnection:
         if objection is not None:
             self.located = None
             self.reset(objection)
-            self._set_status(LinkStatus.REFUSED, objection)
+            self._set_status(ConnectionStatus.REFUSED, objection)
 
     # -- state
 
@@ -215,11 +215,11 @@ class PolledConnection:
             polls=polls,
         )
 
-    def _set_status(self, status: LinkStatus, why: str = "") -> None:
+    def _set_status(self, status: ConnectionStatus, why: str = "") -> None:
         condition = self._condition
         if condition.status is not status:
             condition.since_us = self.dial_context.clock.now_us()
-            level = logging.INFO if status is LinkStatus.UP else logging.WARNING
+            level = logging.INFO if status is ConnectionStatus.UP else logging.WARNING
             _log.log(level, "%s is %s%s", self.endpoint, status, f": {why}" if why else "")
         condition.status, condition.why = status, why
 
@@ -252,14 +252,14 @@ class PolledConnection:
             self.peer = self._credentials.verifier.peer(ssl_object, now)
             self._recheck_at = self._credentials.trust.recheck_at(now, _LIST_GRACE)
         self.is_proven = False
-        self._set_status(LinkStatus.UP)
+        self._set_status(ConnectionStatus.UP)
 
     def _answering(self) -> None:
         self.is_proven = True
 
     def _unreachable(self, reason: str) -> None:
         is_refused = self.refusal is not None and self.refusal.step is Step.RULES
-        self._set_status(LinkStatus.REFUSED if is_refused else LinkStatus.DOWN, reason)
+        self._set_status(ConnectionStatus.REFUSED if is_refused else ConnectionStatus.DOWN, reason)
 
 
 def _poll_state(poll: Poll) -> PollState:

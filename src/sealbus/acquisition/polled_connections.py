@@ -19,7 +19,7 @@ import msgspec
 
 from sealbus.acquisition.bugs import describe_bug
 from sealbus.acquisition.planner import DeviceLimits
-from sealbus.acquisition.polled_connection import DeviceRun, PolledConnection
+from sealbus.acquisition.polled_connection import PolledConnection, PolledDevice
 from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
 from sealbus.acquisition.tag_states import TagState, unread
 from sealbus.endpoints import parse_endpoint
@@ -105,7 +105,7 @@ class PolledConnections:
         for connection_id in self.by_id.keys() - checked:
             self._close(connection_id)
 
-    def maintain(self, *, changed: set[str]) -> list[Sample]:
+    def check(self, *, changed: set[str]) -> list[Sample]:
         """Once in a while: check each connection, and return the changes of its tags.
 
         `changed` are the identities whose files have changed.
@@ -114,7 +114,7 @@ class PolledConnections:
         now = self._poll_context.loop.time()
         for connection_id, connection in list(self.by_id.items()):
             with self._problem_of("connection", connection_id):
-                changes += connection.maintain(now, changed=changed)
+                changes += connection.check(now, changed=changed)
         return changes
 
     def close(self) -> None:
@@ -197,7 +197,7 @@ class PolledConnections:
     def _start(self, connection: PolledConnection, device: DevicePlan) -> None:
         """Raises ConfigError for a device that cannot be polled."""
         limits = DeviceLimits.of(device)
-        unit = PolledUnit(device.id, device.unit_id, limits, connection.channel, connection.window)
+        unit = PolledUnit(device.id, device.unit_id, limits, connection.channel, connection.max_outstanding)
         with contextlib.ExitStack() as undo:
             by_interval: dict[float, list[PolledTag]] = {}
             for plan in (tag for tag in device.tags if tag.enabled):
@@ -208,7 +208,7 @@ class PolledConnections:
             polls = [
                 Poll(unit, tags, interval_s, self._poll_context) for interval_s, tags in sorted(by_interval.items())
             ]
-            connection.devices[device.id] = DeviceRun(unit, polls)
+            connection.devices[device.id] = PolledDevice(unit, polls)
             undo.callback(self._stop, connection, device.id)
             for poll in polls:
                 poll.start()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.acquisition.blocks import Block
 from sealbus.acquisition.planner import DeviceLimits, LearnedSplits, plan_blocks
-from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
+from sealbus.acquisition.reasons import HALVING_EXCEPTIONS, reason_of_exception, reason_of_failure
 from sealbus.acquisition.schedule import PollPhase
 from sealbus.acquisition.tag_states import LastRead
 from sealbus.client import Failure, Transaction
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Poll", "PollContext", "PollCounters", "PolledTag", "PolledUnit"]
 
-_SHORTEST_PATIENCE_S: Final = 30.0
+_MIN_SEND_TIMEOUT_S: Final = 30.0
 _FIRST_RETRY_S: Final = 60.0
 _LAST_RETRY_S: Final = 3600.0
 _DATA_AT: Final = ANSWER_DATA_AT + 1  # behind the byte count
@@ -68,7 +68,7 @@ class PolledUnit:
     unit_id: int
     limits: DeviceLimits
     channel: Channel
-    window: int
+    max_outstanding: int
     """How many requests of a poll may be in the channel: `in_flight` of each of its lines. They may wait there, when other
     units have requests."""
     is_resetting: bool = False
@@ -123,16 +123,16 @@ class Poll:
         self._context = context
         self._loop = context.loop
         self._states = {polled_tag.tag: polled_tag.state for polled_tag in polled_tags}
-        self._patience_s = max(_SHORTEST_PATIENCE_S, 2 * interval_s)
+        self._send_timeout_s = max(_MIN_SEND_TIMEOUT_S, 2 * interval_s)
         self._phase = PollPhase(interval_s, unit.device_id, self._loop.time())
         self._timer: asyncio.TimerHandle | None = None
         self._todo: deque[Block] = deque()
-        self._under_way = 0
+        self._outstanding = 0
         self._is_filling = False
         self._began_s = 0.0
         self._refused: list[Block] = []
-        self._refused_now: list[Block] = []
-        self._barriers_now: set[tuple[Table, int]] = set()
+        self._refused_in_round: list[Block] = []
+        self._barriers_in_round: set[tuple[Table, int]] = set()
         self._splits = LearnedSplits()
         self._retry_at = 0.0
         self._retry_after_s = _FIRST_RETRY_S
@@ -172,7 +172,7 @@ class Poll:
         lag_s = max(0.0, now - self._phase.due)
         self.counters.overruns += self._phase.advance(now)
         self._timer = self._loop.call_at(self._phase.due, self._due)
-        if self._under_way or self._todo:
+        if self._outstanding or self._todo:
             self.counters.overruns += 1
             return
         self.counters.lag_s = lag_s
@@ -192,20 +192,20 @@ class Poll:
             return
         self._is_filling = True
         unit = self.unit
-        while self._todo and self._under_way < unit.window:
+        while self._todo and self._outstanding < unit.max_outstanding:
             block = self._todo.popleft()
-            self._under_way += 1
+            self._outstanding += 1
             self.counters.requests += 1
-            unit.channel.submit(_Read(self, block, self._loop.time() + self._patience_s))
+            unit.channel.submit(_Read(self, block, self._loop.time() + self._send_timeout_s))
         self._is_filling = False
-        if not self._under_way and not self.is_stopped:
+        if not self._outstanding and not self.is_stopped:
             self._end()
 
     def _end(self) -> None:
         now = self._loop.time()
         self.counters.rounds += 1
         self.counters.took_s = now - self._began_s
-        if self._refused_now or self._barriers_now:
+        if self._refused_in_round or self._barriers_in_round:
             self._learn(now)
         elif not self._has_splits:
             self._retry_after_s = _FIRST_RETRY_S
@@ -214,7 +214,7 @@ class Poll:
 
     def answered(self, block: Block, answer: bytes) -> None:
         """The device answered: the MBAP ADU behind its transaction id."""
-        self._under_way -= 1
+        self._outstanding -= 1
         if self.is_stopped:
             return
         if not answer[ANSWER_FUNCTION_AT] & EXCEPTION_BIT:
@@ -234,18 +234,18 @@ class Poll:
 
     def _take_exception(self, block: Block, code: int) -> list[Sample]:
         self.counters.failures += 1
-        if code in HALVED and len(block.states) > 1:
+        if code in HALVING_EXCEPTIONS and len(block.states) > 1:
             left, right = block.planned.halves()
-            self._barriers_now.add((right.place.table, right.place.address))
+            self._barriers_in_round.add((right.place.table, right.place.address))
             self._todo.extendleft((self._build(right, block.last_read), self._build(left, block.last_read)))
             return []
-        if code in HALVED:
-            self._refused_now.append(block)
+        if code in HALVING_EXCEPTIONS:
+            self._refused_in_round.append(block)
         return self._fail(block, reason_of_exception(code))
 
     def failed(self, block: Block, failure: Failure) -> None:
         """There is no answer."""
-        self._under_way -= 1
+        self._outstanding -= 1
         if self.is_stopped:
             return
         reason = None if self.unit.is_resetting else reason_of_failure(failure)
@@ -271,13 +271,13 @@ class Poll:
             self._retry_at = now + self._retry_after_s
             self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
         refused, barriers = self._splits.refused, self._splits.barriers
-        if self._refused_now:
-            self._refused += self._refused_now
-            refused += tuple(block.planned.place for block in self._refused_now)
+        if self._refused_in_round:
+            self._refused += self._refused_in_round
+            refused += tuple(block.planned.place for block in self._refused_in_round)
         else:
-            barriers |= self._barriers_now
+            barriers |= self._barriers_in_round
         self._splits = LearnedSplits(refused, barriers)
-        self._refused_now, self._barriers_now = [], set()
+        self._refused_in_round, self._barriers_in_round = [], set()
         self._replan()
 
     def _drop_splits(self) -> None:

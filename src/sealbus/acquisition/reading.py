@@ -11,9 +11,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import Block
-from sealbus.acquisition.outcome import ExecutionEnd, failed_step
+from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
 from sealbus.acquisition.planner import DeviceLimits, plan_blocks
-from sealbus.acquisition.reasons import HALVED, reason_of_exception, reason_of_failure
+from sealbus.acquisition.reasons import HALVING_EXCEPTIONS, reason_of_exception, reason_of_failure
 from sealbus.acquisition.tag_states import LastRead, TagState
 from sealbus.errors import ConfigError
 from sealbus.plant import CommandState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
@@ -21,15 +21,15 @@ from sealbus.protocol import Table
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
+    from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.acquisition.unit_client import Answer, UnitClient
     from sealbus.plant import ReadNow, Tag, TagPlan
 
 __all__ = ["limits_of", "read_now"]
 
-_MOST_TAGS: Final = 1000
+_MAX_TAGS: Final = 1000
 
 
 def limits_of(connection: PolledConnection, unit_id: int) -> DeviceLimits:
@@ -49,11 +49,11 @@ def limits_of(connection: PolledConnection, unit_id: int) -> DeviceLimits:
 
 
 async def read_now(
-    command: ReadNow, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> ExecutionEnd:
+    command: ReadNow, execution: Execution, connection: PolledConnection, client: CommandClient
+) -> ExecutionOutcome:
     """Execute a `ReadNow`."""
-    if not 1 <= len(command.tags) <= _MOST_TAGS:
-        return ExecutionEnd(CommandState.REFUSED, f"{len(command.tags)} tags; give 1 to {_MOST_TAGS}")
+    if not 1 <= len(command.tags) <= _MAX_TAGS:
+        return ExecutionOutcome(CommandState.REFUSED, f"{len(command.tags)} tags; give 1 to {_MAX_TAGS}")
     reading = _Reading(command, connection, client)
     execution.found = reading.found
     await reading.open()
@@ -63,12 +63,12 @@ async def read_now(
         execution.progress(len(reading.values), total, "")
     found = reading.found()
     if any(value.quality != Quality.BAD for value in found.values) or reading.failed_at is None:
-        return ExecutionEnd(CommandState.DONE, found=found)
-    return ExecutionEnd(CommandState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
+        return ExecutionOutcome(CommandState.DONE, found=found)
+    return ExecutionOutcome(CommandState.FAILED, reading.reason, failed_at=reading.failed_at, found=found)
 
 
 class _Reading:
-    def __init__(self, command: ReadNow, connection: PolledConnection, client: UnitClient) -> None:
+    def __init__(self, command: ReadNow, connection: PolledConnection, client: CommandClient) -> None:
         self._connection = connection
         self._client = client
         self._command = command
@@ -98,8 +98,8 @@ class _Reading:
         """Read one block. If the device refuses it as a whole, its halves are read next."""
         states = [TagState(tag.plan, build_conversion(tag)) for tag in block.tags]
         run = Block(block, states, self._unit_id, LastRead())
-        answer = await self._client.request(self._unit_id, run.request.tail[1:])
-        if answer.exception in HALVED and len(block.tags) > 1:
+        answer = await self._client.request(self._unit_id, run.request.unit_and_pdu[1:])
+        if answer.exception in HALVING_EXCEPTIONS and len(block.tags) > 1:
             self.todo.extendleft(reversed(block.halves()))
             return
         time_us = self._connection.dial_context.clock.now_us()

@@ -12,9 +12,9 @@ from sealbus.client import Failure
 from sealbus.protocol import ExceptionCode
 from sealbus.samples import Reason
 
-__all__ = ["HALVED", "reason_of_exception", "reason_of_failure"]
+__all__ = ["HALVING_EXCEPTIONS", "reason_of_exception", "reason_of_failure"]
 
-HALVED: Final = frozenset(
+HALVING_EXCEPTIONS: Final = frozenset(
     (ExceptionCode.ILLEGAL_FUNCTION, ExceptionCode.ILLEGAL_DATA_ADDRESS, ExceptionCode.ILLEGAL_DATA_VALUE)
 )
 """Exceptions that may be about one place of several: 02 by the text, 01 from a gateway that allows some of them, 03 from a

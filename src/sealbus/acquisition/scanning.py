@@ -12,36 +12,36 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
-from sealbus.acquisition.outcome import ExecutionEnd, failed_step
+from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
 from sealbus.acquisition.reading import limits_of
-from sealbus.acquisition.reasons import HALVED
+from sealbus.acquisition.reasons import HALVING_EXCEPTIONS
 from sealbus.client import Failure
 from sealbus.errors import LocalError
 from sealbus.plant import CommandState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
 from sealbus.protocol import ExceptionCode, Place, Table, parse_place, unpack_bits, unpack_words
 
 if TYPE_CHECKING:
+    from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.acquisition.unit_client import Answer, UnitClient
     from sealbus.plant import ScanRegisters, ScanUnits
 
 __all__ = ["scan_registers", "scan_units"]
 
-_MOST_SILENCES: Final = 3
+_MAX_SILENCES: Final = 3
 _ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
 
 
 async def scan_units(
-    command: ScanUnits, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> ExecutionEnd:
+    command: ScanUnits, execution: Execution, connection: PolledConnection, client: CommandClient
+) -> ExecutionOutcome:
     """Execute a `ScanUnits`."""
     try:
         place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
-        return ExecutionEnd(CommandState.REFUSED, str(error))
+        return ExecutionOutcome(CommandState.REFUSED, str(error))
     if not connection.channel.open_lines:
         await connection.channel.open()
     units = range(command.first, command.last + 1)
@@ -54,7 +54,7 @@ async def scan_units(
             continue
         answer = await client.request(unit_id, pdu)
         if answer.failure is Failure.UNREACHABLE:
-            return ExecutionEnd(
+            return ExecutionOutcome(
                 CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection), found=execution.found()
             )
         if answer.failure is None and answer.exception not in _ABSENT:
@@ -67,25 +67,25 @@ async def scan_units(
         if left_out
         else ""
     )
-    return ExecutionEnd(CommandState.DONE, reason, found=execution.found())
+    return ExecutionOutcome(CommandState.DONE, reason, found=execution.found())
 
 
 async def scan_registers(
-    command: ScanRegisters, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> ExecutionEnd:
+    command: ScanRegisters, execution: Execution, connection: PolledConnection, client: CommandClient
+) -> ExecutionOutcome:
     """Execute a `ScanRegisters`."""
     try:
         place = parse_place(command.place)
     except LocalError as error:
-        return ExecutionEnd(CommandState.REFUSED, str(error))
+        return ExecutionOutcome(CommandState.REFUSED, str(error))
     scan = _Scan(place, limits_of(connection, command.unit_id))
     if scan.todo and not connection.channel.open_lines:
         await connection.channel.open()
     execution.found = lambda: RegistersScanned(ranges=scan.ranges(), requests=client.requests)
-    outcome = ExecutionEnd(CommandState.DONE)
+    outcome = ExecutionOutcome(CommandState.DONE)
     while scan.todo:
         if client.requests >= command.max_requests:
-            outcome = ExecutionEnd(
+            outcome = ExecutionOutcome(
                 CommandState.FAILED, f"not done with {command.max_requests} requests", failed_at=Step.VALUE
             )
             break
@@ -93,10 +93,10 @@ async def scan_registers(
         answer = await client.request(command.unit_id, read_pdu(piece))
         scan.take(piece, answer)
         execution.progress(scan.done, place.count, str(piece))
-        if answer.failure is not None and (answer.failure is Failure.UNREACHABLE or scan.silences >= _MOST_SILENCES):
-            outcome = ExecutionEnd(CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection))
+        if answer.failure is not None and (answer.failure is Failure.UNREACHABLE or scan.silences >= _MAX_SILENCES):
+            outcome = ExecutionOutcome(CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection))
             break
-    return ExecutionEnd(outcome.state, outcome.reason, outcome.failed_at, execution.found())
+    return ExecutionOutcome(outcome.state, outcome.reason, outcome.failed_at, execution.found())
 
 
 class _Scan:
@@ -114,7 +114,7 @@ class _Scan:
 
     def take(self, piece: Place, answer: Answer) -> None:
         self.silences = self.silences + 1 if answer.failure is not None else 0
-        if answer.exception in HALVED and piece.count > 1:
+        if answer.exception in HALVING_EXCEPTIONS and piece.count > 1:
             left = piece.count // 2
             self.todo.appendleft(Place(piece.table, piece.address + left, piece.count - left))
             self.todo.appendleft(Place(piece.table, piece.address, left))

@@ -23,19 +23,19 @@ def spread(number: int) -> float:
 class PollPhase:
     """A sequence of due times, `interval_s` apart, on the clock that `now` is read from."""
 
-    __slots__ = ("_interval_s", "_start", "_turn")
+    __slots__ = ("_index", "_interval_s", "_start")
 
     def __init__(self, interval_s: float, number: int, now: float) -> None:
         spread_s = min(interval_s, _SPREAD_S)
         offset_s = spread(number) * spread_s
         self._interval_s = interval_s
         self._start = now + (offset_s - now) % spread_s
-        self._turn = 0
+        self._index = 0
 
     @property
     def due(self) -> float:
         """The next time."""
-        return self._start + self._turn * self._interval_s
+        return self._start + self._index * self._interval_s
 
     def advance(self, now: float) -> int:
         """Go to the first due time after `now`; returns how many due times were missed in between.
@@ -44,11 +44,11 @@ class PollPhase:
         it due a second time nor return a negative number.
         """
         now = max(now, self.due)
-        turn = int((now - self._start) / self._interval_s) + 1
-        if self._start + turn * self._interval_s <= now:  # the division was rounded down ...
-            turn += 1
-        elif turn > self._turn + 1 and self._start + (turn - 1) * self._interval_s > now:  # ... or up
-            turn -= 1
-        missed = turn - self._turn - 1
-        self._turn = turn
+        index = int((now - self._start) / self._interval_s) + 1
+        if self._start + index * self._interval_s <= now:  # the division was rounded down ...
+            index += 1
+        elif index > self._index + 1 and self._start + (index - 1) * self._interval_s > now:  # ... or up
+            index -= 1
+        missed = index - self._index - 1
+        self._index = index
         return missed

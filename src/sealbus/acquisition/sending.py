@@ -18,8 +18,8 @@ from sealbus.errors import LocalError
 from sealbus.protocol import ExceptionCode
 
 if TYPE_CHECKING:
+    from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
-    from sealbus.acquisition.unit_client import Answer, UnitClient
 
 __all__ = ["send_write"]
 
@@ -35,7 +35,7 @@ write may have happened: 04 is a failure while writing, 05 a write in progress, 
 """
 
 
-async def send_write(execution: Execution, client: UnitClient, unit_id: int, pdu: bytes) -> Answer:
+async def send_write(execution: Execution, client: CommandClient, unit_id: int, pdu: bytes) -> Answer:
     """Send a request that changes the device, once. Raises LocalError if it may not be sent any more."""
     execution.sending = Sending.RECORDED
     if not await execution.on_sending(execution.command.id):

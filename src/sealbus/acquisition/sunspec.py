@@ -12,16 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
-from sealbus.acquisition.outcome import ExecutionEnd, failed_step
+from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.plant import CommandState, ModelFound, Step, SunSpecFound
 from sealbus.protocol import ADDRESS_SPACE, Place, Table, unpack_words
 
 if TYPE_CHECKING:
+    from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.acquisition.unit_client import Answer, UnitClient
     from sealbus.plant import DiscoverSunSpec
 
 __all__ = ["discover"]
@@ -29,52 +29,52 @@ __all__ = ["discover"]
 _SUNS: Final = b"SunS"
 _END: Final = 0xFFFF
 _HEAD: Final = 2
-_MOST_MODELS: Final = 200
+_MAX_MODELS: Final = 200
 
 
 async def discover(
-    command: DiscoverSunSpec, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> ExecutionEnd:
+    command: DiscoverSunSpec, execution: Execution, connection: PolledConnection, client: CommandClient
+) -> ExecutionOutcome:
     """Execute a `DiscoverSunSpec`."""
     limits = limits_of(connection, command.unit_id)
     if not connection.channel.open_lines:
         await connection.channel.open()
     chain = _Chain(command.unit_id, limits, client)
-    passed: list[str] = []
+    skipped_bases: list[str] = []
     for base in command.bases:
         if limits.prohibition(Place(Table.HOLDING, base, _HEAD)) is not None:
-            passed.append(str(base))
+            skipped_bases.append(str(base))
             continue
         last = await chain.request(base, _HEAD)
         if last.data == _SUNS:
             return await _follow(chain, base, execution, connection)
         if last.failure is not None:
-            return ExecutionEnd(CommandState.FAILED, last.text, failed_at=failed_step(last, connection))
-    tried = ", ".join(str(base) for base in command.bases if str(base) not in passed)
+            return ExecutionOutcome(CommandState.FAILED, last.text, failed_at=failed_step(last, connection))
+    tried = ", ".join(str(base) for base in command.bases if str(base) not in skipped_bases)
     reason = f'there is no "SunS" at {tried}' if tried else "no base was read"
-    skipped = f"; {', '.join(passed)} is forbidden and was not read" if passed else ""
-    return ExecutionEnd(CommandState.FAILED, reason + skipped, failed_at=Step.VALUE)
+    skipped = f"; {', '.join(skipped_bases)} is forbidden and was not read" if skipped_bases else ""
+    return ExecutionOutcome(CommandState.FAILED, reason + skipped, failed_at=Step.VALUE)
 
 
-async def _follow(chain: _Chain, base: int, execution: Execution, connection: PolledConnection) -> ExecutionEnd:
+async def _follow(chain: _Chain, base: int, execution: Execution, connection: PolledConnection) -> ExecutionOutcome:
     models: list[ModelFound] = []
     execution.found = lambda: SunSpecFound(base=base, models=tuple(models))
     at = base + _HEAD
-    for number in range(_MOST_MODELS):
+    for number in range(_MAX_MODELS):
         execution.progress(number, 0, f"holding:{at}")
         if (prohibition := chain.limits.prohibition(Place(Table.HOLDING, at, _HEAD))) is not None:
             reason = f"the chain of models ends early: {prohibition.problem}"
-            return ExecutionEnd(CommandState.FAILED, reason, failed_at=Step.RULES, found=execution.found())
+            return ExecutionOutcome(CommandState.FAILED, reason, failed_at=Step.RULES, found=execution.found())
         head = await chain.request(at, _HEAD)
         if head.data is None:
             # Some devices end the chain at their last register, with exception 02. The specification demands the end model.
             reason = f"the chain of models ends early at holding:{at}: {head.text}"
-            return ExecutionEnd(
+            return ExecutionOutcome(
                 CommandState.FAILED, reason, failed_at=failed_step(head, connection), found=execution.found()
             )
         model_id, length = unpack_words(head.data)
         if model_id == _END:
-            return ExecutionEnd(CommandState.DONE, found=execution.found())
+            return ExecutionOutcome(CommandState.DONE, found=execution.found())
         if at + _HEAD + length > ADDRESS_SPACE - _HEAD:
             break
         registers = await chain.read(at + _HEAD, length)
@@ -84,13 +84,13 @@ async def _follow(chain: _Chain, base: int, execution: Execution, connection: Po
             )
         )
         at += _HEAD + length
-    return ExecutionEnd(
+    return ExecutionOutcome(
         CommandState.FAILED, "the chain of models has no end", failed_at=Step.VALUE, found=execution.found()
     )
 
 
 class _Chain:
-    def __init__(self, unit_id: int, limits: DeviceLimits, client: UnitClient) -> None:
+    def __init__(self, unit_id: int, limits: DeviceLimits, client: CommandClient) -> None:
         self._unit_id = unit_id
         self.limits = limits
         self._client = client

@@ -136,7 +136,7 @@ class TagState:
         if value == self.value and quality is self.quality and reason is self.reason and now < self.repeat_at:
             return None
         self.value, self.quality, self.reason = value, quality, reason
-        return self._change(Sample(self.tag_id, time_us, value, quality, reason), now)
+        return self._report_or_hold_back(Sample(self.tag_id, time_us, value, quality, reason), now)
 
     def fail(self, reason: Reason, time_us: int, now: float) -> Sample | None:
         """It has no value, for this reason."""
@@ -144,7 +144,7 @@ class TagState:
         if self.quality is _BAD and self.reason is reason and now < self.repeat_at:
             return None
         self.quality, self.reason = _BAD, reason
-        return self._change(Sample(self.tag_id, time_us, None, _BAD, reason), now)
+        return self._report_or_hold_back(Sample(self.tag_id, time_us, None, _BAD, reason), now)
 
     def grow_stale(self, now: float) -> Sample | None:
         """It was not read for too long.
@@ -155,14 +155,16 @@ class TagState:
             return None
         self.quality, self.reason = _STALE, Reason.NOT_REFRESHED
         self.time_us = self.last_read.time_us
-        return self._change(Sample(self.tag_id, self.time_us, self.value, _STALE, Reason.NOT_REFRESHED), now)
+        return self._report_or_hold_back(
+            Sample(self.tag_id, self.time_us, self.value, _STALE, Reason.NOT_REFRESHED), now
+        )
 
     def repeat(self, now: float) -> Sample | None:
         """The current state again, if nothing was reported for `max_interval_s`."""
         if now < self.repeat_at:
             return None
         sample = self.current()
-        return None if sample is None else self._change(sample, now)
+        return None if sample is None else self._report_or_hold_back(sample, now)
 
     def current(self) -> Sample | None:
         """The current state, reported or not. None: nothing is known yet."""
@@ -179,7 +181,7 @@ class TagState:
             self.bug = describe_bug(error)
             _log.error("tag %d: %s", self.tag_id, self.bug, exc_info=error)
 
-    def _change(self, sample: Sample, now: float) -> Sample:
+    def _report_or_hold_back(self, sample: Sample, now: float) -> Sample:
         """The sample of a change: as `HeldBack` inside the dead band; else kept as the reported one, with a later time if
         it would not come after the last.
         """

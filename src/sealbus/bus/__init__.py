@@ -7,7 +7,9 @@ payloads, live values and the state of the collector, because their sender and r
 """
 
 from sealbus.bus.bus import Bus, open_bus
-from sealbus.bus.bus_url import BusEngine, BusUrl, parse_bus_url
+from sealbus.bus.bus_state import BusState
+from sealbus.bus.bus_url import BusKind, BusUrl, parse_bus_url
+from sealbus.bus.collector_state import STATE_TOPIC, decode_collector_state, encode_collector_state
 from sealbus.bus.live import (
     KEEPALIVE_S,
     LIVE_TOPIC,
@@ -21,9 +23,7 @@ from sealbus.bus.live import (
     encode_snapshot_request,
 )
 from sealbus.bus.message import PAYLOAD_LIMIT_BYTES, REPLY_LIMIT_BYTES, Message
-from sealbus.bus.report import STATE_TOPIC, decode_collector_state, encode_collector_state
 from sealbus.bus.request_reply import Handler, RequestRefused
-from sealbus.bus.state import BusState
 from sealbus.bus.subscription import Subscription
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
     "SNAPSHOT_TOPIC",
     "STATE_TOPIC",
     "Bus",
-    "BusEngine",
+    "BusKind",
     "BusState",
     "BusUrl",
     "Handler",

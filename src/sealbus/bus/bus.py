@@ -15,7 +15,8 @@ import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sealbus.bus.bus_url import BusEngine, BusUrl, parse_bus_url
+from sealbus.bus.bus_state import BusState, Counters
+from sealbus.bus.bus_url import BusKind, BusUrl, parse_bus_url
 from sealbus.bus.frame_seal import FrameSeal
 from sealbus.bus.local_bus_connection import LocalBusConnection
 from sealbus.bus.message import PAYLOAD_LIMIT_BYTES, check_topic, encode_published
@@ -23,7 +24,6 @@ from sealbus.bus.redis_bus_connection import RedisBusConnection
 from sealbus.bus.refusals import Refusals
 from sealbus.bus.request_reply import Handler, RequestReply
 from sealbus.bus.sealed_connection import OpeningReceiver, SealingConnection
-from sealbus.bus.state import BusState, Counters
 from sealbus.bus.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ class Bus:
         self._counters = Counters()
         self._refusals = Refusals()
         self._sender = secrets.randbits(64)
-        self._counts: dict[str, int] = {}
+        self._sequences: dict[str, int] = {}
         receiver = OpeningReceiver(self, seal, self._refusals)
         engine: BusConnection
-        if url.engine is BusEngine.LOCAL:
+        if url.kind is BusKind.LOCAL:
             engine = LocalBusConnection(folder, self._sender, receiver=receiver, counters=self._counters, is_hub=is_hub)
         else:
             engine = RedisBusConnection(url, self._sender, receiver=receiver, counters=self._counters)
@@ -102,7 +102,7 @@ class Bus:
         Raises LocalError for an invalid topic, which is a bug in the caller, and nothing else. A payload longer than 1
         MiB is dropped.
         """
-        if topic not in self._counts:
+        if topic not in self._sequences:
             check_topic(topic)
         if threading.get_ident() == self._thread:
             self._publish(topic, payload)
@@ -122,7 +122,7 @@ class Bus:
                 _log.warning("dropped a message on %s: %d bytes exceed the limit of the bus", topic, len(payload))
             self._counters.dropped += 1
             return
-        count = self._counts[topic] = self._counts.get(topic, 0) + 1
+        count = self._sequences[topic] = self._sequences.get(topic, 0) + 1
         if self._connection.publish(topic, encode_published(self._sender, count, payload)):
             self._counters.published += 1
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from sealbus.bus.state import Connectivity
+    from sealbus.bus.bus_state import Connectivity
 
 __all__ = ["BusConnection", "Receiver"]
 

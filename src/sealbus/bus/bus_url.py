@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from sealbus.errors import ConfigError
 
-__all__ = ["BusEngine", "BusUrl", "parse_bus_url"]
+__all__ = ["BusKind", "BusUrl", "parse_bus_url"]
 
 _EXAMPLE = "write local: or rediss://user:password@host:6379/0"
 _DEFAULT_PORT = 6379
@@ -28,7 +28,7 @@ _AUTHORITY = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]
 _OPTIONS = ("trust", "unsafe_plain_redis")
 
 
-class BusEngine(Enum):
+class BusKind(Enum):
     """The engine that carries the messages."""
 
     LOCAL = "local"
@@ -42,7 +42,7 @@ class BusUrl:
     `trust` is a PEM file of authorities; without it those of the system are trusted.
     """
 
-    engine: BusEngine
+    kind: BusKind
     host: str = ""
     port: int = 0
     tls: bool = False
@@ -64,7 +64,7 @@ class BusUrl:
 
     def __str__(self) -> str:
         """For display: without user, password and options."""
-        if self.engine is BusEngine.LOCAL:
+        if self.kind is BusKind.LOCAL:
             return "local:"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.database}"
@@ -78,7 +78,7 @@ def parse_bus_url(text: str) -> BusUrl:
     if scheme == "local" and colon:
         if rest:
             raise ConfigError("local: takes no path", hint="write local: and set the folder separately")
-        return BusUrl(BusEngine.LOCAL)
+        return BusUrl(BusKind.LOCAL)
     if scheme not in ("redis", "rediss") or not rest.startswith("//"):
         raise ConfigError("not a bus URL", hint=_EXAMPLE)
     url = _parse_redis(scheme, rest[2:])
@@ -105,7 +105,7 @@ def _parse_redis(scheme: str, rest: str) -> BusUrl:
         raise ConfigError("the bus URL has a user without a password", hint="write redis://user:password@host")
     options = _parse_options(query)
     return BusUrl(
-        BusEngine.REDIS,
+        BusKind.REDIS,
         host=host,
         port=_number(found["port"] or str(_DEFAULT_PORT), "port", 1, 65535),
         tls=scheme == "rediss",

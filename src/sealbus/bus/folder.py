@@ -26,7 +26,7 @@ from sealbus.errors import ConfigError
 __all__ = ["socket_folder"]
 
 _SOCKET_PATH_BYTES = 107  # sun_path of unix(7) without its NUL
-_LONGEST_NAME = "/subscribe.ipc"
+_MAX_NAME = "/subscribe.ipc"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -38,22 +38,22 @@ def socket_folder(folder: Path) -> Path:
     if _fits(folder):
         _make(folder, parents=True)
         return folder
-    above = Path(os.environ.get("XDG_RUNTIME_DIR", "") or tempfile.gettempdir())
+    parent = Path(os.environ.get("XDG_RUNTIME_DIR", "") or tempfile.gettempdir())
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    short = above / f"sealbus-{os.getuid()}-{name}"
+    short = parent / f"sealbus-{os.getuid()}-{name}"
     if not short.is_absolute() or not _fits(short):
         raise ConfigError(
             "the path is too long for sockets, and so is that of the folder for temporary files",
             file=str(folder),
             hint="choose a shorter folder, or set XDG_RUNTIME_DIR",
         )
-    _check_above(above)
+    _check_parent(parent)
     _make(short, parents=False)
     return short
 
 
 def _fits(folder: Path) -> bool:
-    return len(os.fsencode(folder)) + len(_LONGEST_NAME) <= _SOCKET_PATH_BYTES
+    return len(os.fsencode(folder)) + len(_MAX_NAME) <= _SOCKET_PATH_BYTES
 
 
 def _make(folder: Path, *, parents: bool) -> None:
@@ -87,17 +87,17 @@ def _make(folder: Path, *, parents: bool) -> None:
         )
 
 
-def _check_above(above: Path) -> None:
+def _check_parent(parent: Path) -> None:
     try:
-        found = above.stat()
+        found = parent.stat()
     except OSError as error:
         raise ConfigError(
-            f"the folder for temporary files cannot be read: {error.strerror}", file=str(above), hint="create it"
+            f"the folder for temporary files cannot be read: {error.strerror}", file=str(parent), hint="create it"
         ) from None
     writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if found.st_uid not in (0, os.getuid()) or (writable and not found.st_mode & stat.S_ISVTX):
         raise ConfigError(
             "other users can replace files in this folder",
-            file=str(above),
+            file=str(parent),
             hint="chmod +t, or set XDG_RUNTIME_DIR to a folder of this user",
         )

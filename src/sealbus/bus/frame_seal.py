@@ -25,7 +25,7 @@ _MAC_BYTES = 32
 _TIME = struct.Struct(">Q")
 SEAL_BYTES = _MAC_BYTES + _TIME.size
 """How much longer a sealed frame is than the frame."""
-_MOST_MS_APART = 60_000
+_MAX_MS_APART = 60_000
 
 
 class Refusal(Enum):
@@ -57,7 +57,7 @@ class FrameSeal:
         # The MAC comes first: nothing of a frame is looked at, its time included, before it is known to be ours.
         if len(sealed) < SEAL_BYTES or not hmac.compare_digest(self._mac(topic, timed), sealed[:_MAC_BYTES]):
             return Refusal.NOT_OURS
-        if abs(_TIME.unpack_from(timed)[0] - now_ms) > _MOST_MS_APART:
+        if abs(_TIME.unpack_from(timed)[0] - now_ms) > _MAX_MS_APART:
             return Refusal.OTHER_TIME
         return timed[_TIME.size :]
 

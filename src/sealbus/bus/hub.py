@@ -36,9 +36,9 @@ from sealbus.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sealbus.bus.state import Counters
+    from sealbus.bus.bus_state import Counters
 
-__all__ = ["MESSAGE_LIMIT_BYTES", "Hub", "address", "identity_of"]
+__all__ = ["MESSAGE_LIMIT_BYTES", "Hub", "address", "routing_id_of"]
 
 MESSAGE_LIMIT_BYTES = PAYLOAD_LIMIT_BYTES + 256
 """The longest message with its header and topic; libzmq disconnects a sender of longer ones."""
@@ -53,7 +53,7 @@ def address(folder: Path, name: str) -> str:
     return f"ipc://{folder / name}.ipc"
 
 
-def identity_of(sender: int) -> bytes:
+def routing_id_of(sender: int) -> bytes:
     """The routing id of a process at the hub."""
     return f"{sender:016x}".encode()
 

@@ -50,7 +50,7 @@ _PAGE_BYTES = 4 * 1024 * 1024
 _MAX_IN_PAGE = 100_000
 _MAX_TEXT_BYTES = 16 * 1024  # a string tag has at most 125 registers, a calculated text is no longer
 _SAMPLE_BYTES = 48  # upper bound for the numbers of one sample
-_LARGEST_INTEGER, _SMALLEST_INTEGER = (1 << 64) - 1, -(1 << 63)
+_MAX_INTEGER, _SMALLEST_INTEGER = (1 << 64) - 1, -(1 << 63)
 
 _Value = bool | int | float | str | None
 _TagId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -163,7 +163,7 @@ def _sendable(sample: Sample) -> Sample:
     if isinstance(value, str):
         text = value.encode("utf-8", "replace")[:_MAX_TEXT_BYTES].decode("utf-8", "ignore")
         return sample if text == value else replace(sample, value=text)
-    if isinstance(value, int) and not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+    if isinstance(value, int) and not _SMALLEST_INTEGER <= value <= _MAX_INTEGER:
         value = _as_float(value)
     if isinstance(value, float) and not math.isfinite(value):
         value = None

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING
 
 import zmq
 
+from sealbus.bus.bus_state import Connectivity
 from sealbus.bus.folder import socket_folder
-from sealbus.bus.hub import MESSAGE_LIMIT_BYTES, Hub, address, identity_of
+from sealbus.bus.hub import MESSAGE_LIMIT_BYTES, Hub, address, routing_id_of
 from sealbus.bus.message import FRAME_LIMIT_BYTES
-from sealbus.bus.state import Connectivity
 from sealbus.bus.zmq_socket import ZmqSocket, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sealbus.bus.bus_connection import Receiver
-    from sealbus.bus.state import Counters
+    from sealbus.bus.bus_state import Counters
 
 __all__ = ["LocalBusConnection"]
 
@@ -63,7 +63,7 @@ class LocalBusConnection:
         publisher.setsockopt(zmq.XPUB_NODROP, 1)
         subscriber = self._context.socket(zmq.SUB)
         requester = self._context.socket(zmq.DEALER)
-        requester.setsockopt(zmq.ROUTING_ID, identity_of(self._sender))
+        requester.setsockopt(zmq.ROUTING_ID, routing_id_of(self._sender))
         requester.setsockopt(zmq.IMMEDIATE, 1)  # a request is only for a hub that is connected now
         prepare(publisher, most_bytes=MESSAGE_LIMIT_BYTES)
         prepare(subscriber, most_bytes=MESSAGE_LIMIT_BYTES)
@@ -123,7 +123,7 @@ class LocalBusConnection:
 
     def send_reply(self, sender: int, frame: bytes) -> bool:
         """False when there is no hub, or its queue is full."""
-        return self._send(b"reply", identity_of(sender), frame)
+        return self._send(b"reply", routing_id_of(sender), frame)
 
     def _on_published(self, frames: list[bytes]) -> None:
         topic, mark, frame = frames[0].partition(b"\0")

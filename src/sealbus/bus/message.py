@@ -51,7 +51,7 @@ TOPIC_LIMIT_CHARACTERS = 100
 _HEAD = struct.Struct(">2sBQQ")
 _TTL = struct.Struct(">I")
 _MARK = b"SB"
-_LONGEST_TTL_MS = 600_000
+_MAX_TTL_MS = 600_000
 FRAME_LIMIT_BYTES = REPLY_LIMIT_BYTES + 256
 """The longest frame, including header and topic."""
 
@@ -135,7 +135,7 @@ def encode_published(sender: int, count: int, payload: bytes) -> bytes:
 def encode_request(request: BusRequest) -> bytes:
     """The frame of a request."""
     head = _HEAD.pack(_MARK, _FrameKind.REQUEST, request.sender, request.request_id)
-    return head + _TTL.pack(min(request.ttl_ms, _LONGEST_TTL_MS)) + request.payload
+    return head + _TTL.pack(min(request.ttl_ms, _MAX_TTL_MS)) + request.payload
 
 
 def encode_reply(sender: int, answer: BusReply) -> bytes:
@@ -159,7 +159,7 @@ def decode_request(frame: bytes) -> BusRequest | None:
     if found is None or not start <= len(frame) <= start + PAYLOAD_LIMIT_BYTES:
         return None
     (ttl_ms,) = _TTL.unpack_from(frame, _HEAD.size)
-    return BusRequest(found[0], found[1], min(ttl_ms, _LONGEST_TTL_MS), frame[start:])
+    return BusRequest(found[0], found[1], min(ttl_ms, _MAX_TTL_MS), frame[start:])
 
 
 def decode_reply(frame: bytes) -> BusReply | None:

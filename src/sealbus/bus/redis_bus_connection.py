@@ -14,21 +14,21 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
+from sealbus.bus.bus_state import Connectivity
 from sealbus.bus.redis_connection import connect, refuse_open_server
 from sealbus.bus.redis_session import Outgoing, RedisSession, reply_channel, request_channel, topic_channel
-from sealbus.bus.state import Connectivity
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
     from sealbus.bus.bus_connection import Receiver
+    from sealbus.bus.bus_state import Counters
     from sealbus.bus.bus_url import BusUrl
-    from sealbus.bus.state import Counters
 
 __all__ = ["RedisBusConnection"]
 
 _FIRST_TRY_S = 3.0
 _SHORTEST_WAIT_S = 0.1
-_LONGEST_WAIT_S = 2.0
+_MAX_WAIT_S = 2.0
 _CANCEL_AGAIN_S = 1.0
 
 _log = logging.getLogger("sealbus.bus")
@@ -72,7 +72,7 @@ class RedisBusConnection:
             if not first_try.done():
                 first_try.set_result(None)
             await asyncio.sleep(self._wait_s * (0.5 + 0.5 * random.random()))  # noqa: S311  only to spread retries
-            self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
+            self._wait_s = min(self._wait_s * 2, _MAX_WAIT_S)
 
     async def _connect_and_carry(self, first_try: asyncio.Future[None]) -> None:
         await refuse_open_server(self._url)
@@ -98,7 +98,7 @@ class RedisBusConnection:
         try:
             await session.run()
         finally:
-            if asyncio.get_running_loop().time() - begun > _LONGEST_WAIT_S:
+            if asyncio.get_running_loop().time() - begun > _MAX_WAIT_S:
                 self._wait_s = _SHORTEST_WAIT_S  # an unstable server is tried at growing intervals
             self._session = None
             session.close()

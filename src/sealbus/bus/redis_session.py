@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Connection
 
     from sealbus.bus.bus_connection import Receiver
-    from sealbus.bus.state import Counters
+    from sealbus.bus.bus_state import Counters
 
 __all__ = ["Outgoing", "RedisSession", "reply_channel", "request_channel", "topic_channel"]
 

@@ -33,7 +33,7 @@ from sealbus.errors import LocalError, ResponseTimeout, SealbusError, Unreachabl
 
 if TYPE_CHECKING:
     from sealbus.bus.bus_connection import BusConnection
-    from sealbus.bus.state import Counters
+    from sealbus.bus.bus_state import Counters
 
 __all__ = ["Handler", "RequestRefused", "RequestReply"]
 
@@ -43,7 +43,7 @@ Handler = Callable[[bytes], Awaitable[bytes]]
 _MAX_PENDING = 1024
 _MAX_RUNNING = 32
 _MAX_ACCEPTED = 256
-_LONGEST_REASON = 1000  # characters
+_MAX_REASON = 1000  # characters
 
 _log = logging.getLogger("sealbus.bus")
 
@@ -152,7 +152,7 @@ class RequestReply:
             check_payload(payload, REPLY_LIMIT_BYTES)
             status = ReplyStatus.DONE
         except SealbusError as error:
-            payload = str(error)[:_LONGEST_REASON].encode("utf-8", "replace")
+            payload = str(error)[:_MAX_REASON].encode("utf-8", "replace")
         except Exception as error:  # noqa: BLE001
             if limit.expired():
                 return
@@ -180,5 +180,5 @@ def _result(topic: str, reply: BusReply | SealbusError) -> bytes:
     if reply.status is ReplyStatus.NOT_SERVED:
         raise Unreachable(f'no process serves "{topic}"')
     if reply.status is ReplyStatus.REFUSED:
-        raise RequestRefused(reply.payload[: 4 * _LONGEST_REASON].decode("utf-8", "replace"))
+        raise RequestRefused(reply.payload[: 4 * _MAX_REASON].decode("utf-8", "replace"))
     return reply.payload

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sealbus.bus.bus_connection import BusConnection, Receiver
+    from sealbus.bus.bus_state import Connectivity
     from sealbus.bus.frame_seal import FrameSeal
     from sealbus.bus.refusals import Refusals
-    from sealbus.bus.state import Connectivity
 
 __all__ = ["OpeningReceiver", "SealingConnection", "wall_ms"]
 

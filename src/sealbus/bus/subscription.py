@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from sealbus.bus.bus_state import Counters
     from sealbus.bus.message import Message
-    from sealbus.bus.state import Counters
 
 __all__ = ["MAX_DEPTH", "Subscription"]
 

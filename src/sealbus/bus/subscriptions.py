@@ -17,8 +17,8 @@ from sealbus.errors import LocalError
 
 if TYPE_CHECKING:
     from sealbus.bus.bus_connection import BusConnection
+    from sealbus.bus.bus_state import Counters
     from sealbus.bus.refusals import Refusals
-    from sealbus.bus.state import Counters
 
 __all__ = ["Subscriptions"]
 

@@ -16,10 +16,10 @@ from sealbus.errors import ConfigError
 from sealbus.gateway import (
     DeviceTable,
     GatewayFile,
+    GatewaySecurity,
     GatewayTable,
     IdentityTable,
     ListenerTable,
-    TrustState,
     check_ssh_files,
     load_gateway_file,
     load_policy,
@@ -113,7 +113,7 @@ def _check(file: GatewayFile) -> None:
     check_ssh_files(file)
     warnings = serial_warnings(file)
     if file.identity is not None:
-        state = TrustState(file.identity, file)
+        state = GatewaySecurity(file.identity, file)
         warnings += [*state.warnings, *state.list_problems().values()]
     for listener in file.listener:
         reached: set[int] = set()

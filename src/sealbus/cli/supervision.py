@@ -31,9 +31,9 @@ __all__ = ["ServiceCommand", "Supervisor"]
 _START_S = 30.0
 _STOP_S = 15.0
 _FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
+_MAX_PAUSE_S = 30.0
 _PROVEN_S = 20.0
-_LONGEST_LINE_BYTES = 1 << 20
+_MAX_LINE_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -91,7 +91,7 @@ class _Service:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            limit=_LONGEST_LINE_BYTES,
+            limit=_MAX_LINE_BYTES,
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
         )
@@ -116,7 +116,7 @@ class _Service:
             reason = "" if self._is_up.is_set() else f" ({self._last_line})"
             self._say(f"the {self.name} ended with status {status}{reason}; restart in {pause_s:g} s")
             await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            pause_s = min(2 * pause_s, _MAX_PAUSE_S)
             with contextlib.suppress(SealbusError):  # the next round reports the reason
                 await self.start()
                 self._say(f"the {self.name} is running again")

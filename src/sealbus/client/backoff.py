@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Backoff"]
 
 _FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 30.0
+_MAX_WAIT_S = 30.0
 
 
 class Backoff:
@@ -34,7 +34,7 @@ class Backoff:
 
     def failed(self, now: float, reason: str) -> None:
         """An attempt failed: wait twice as long as before, less up to half of it by chance."""
-        self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S) if self._wait_s else _FIRST_WAIT_S
+        self._wait_s = min(self._wait_s * 2, _MAX_WAIT_S) if self._wait_s else _FIRST_WAIT_S
         self._until = now + self._wait_s * (0.5 + 0.5 * self._jitter())
         self.reason = reason
 

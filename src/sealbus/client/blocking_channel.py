@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from sealbus.client.line import Line
     from sealbus.client.target import ConnectionTarget
-    from sealbus.protocol import RawRequest
+    from sealbus.protocol import WireRequest
     from sealbus.transport import BlockingTransport
 
 __all__ = ["BlockingChannel"]
 
-_LONGEST_WAIT_S = 60.0  # poll takes no infinity; the loop around it waits again
-_MOST_CAUGHT_UP = 64  # chunks: a peer that never stops sending must not keep a call from being sent
+_MAX_WAIT_S = 60.0  # poll takes no infinity; the loop around it waits again
+_MAX_CAUGHT_UP = 64  # chunks: a peer that never stops sending must not keep a call from being sent
 _NEVER = float("inf")
 _jitter = random.SystemRandom().random
 _OPEN = LineState.OPEN  # used with each request: a member of an Enum costs as much as a call
@@ -49,7 +49,7 @@ class BlockingChannel:
     def __init__(self, target: ConnectionTarget) -> None:
         self._target = target
         self._rules = replace(target.rules, in_flight=1, connections=1)
-        self._patience_s = target.rules.patience_s
+        self._send_timeout_s = target.rules.send_timeout_s
         self._backoff = Backoff(_jitter)
         self._breaker = UnitBreaker(_jitter)
         self._transport: BlockingTransport | None = None
@@ -75,7 +75,7 @@ class BlockingChannel:
         """Close the connection; it cannot be used again."""
         self._line.close("the connection was closed")
 
-    def exchange(self, request: RawRequest) -> bytes:
+    def exchange(self, request: WireRequest) -> bytes:
         """Send `request` and return its answer, the MBAP ADU without its transaction id. Raises what `error_of` gives."""
         try:
             return self._exchange(request)
@@ -85,10 +85,10 @@ class BlockingChannel:
             self._drop_interrupted()
             raise
 
-    def _exchange(self, request: RawRequest) -> bytes:
+    def _exchange(self, request: WireRequest) -> bytes:
         if self._transport is not None:
             self._catch_up()
-        call = _BlockingCall(None, request, time.monotonic() + self._patience_s)
+        call = _BlockingCall(None, request, time.monotonic() + self._send_timeout_s)
         if self.suspects and not self._breaker.allows(request.unit_id, time.monotonic()):
             call.fail(Failure.UNIT_SILENT)
         else:
@@ -109,9 +109,9 @@ class BlockingChannel:
     def line_proven(self, line: Line) -> None:
         self._backoff.succeeded()
 
-    def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
+    def line_lost(self, line: Line, reason: str, *, before_any_answer: bool) -> None:
         self._transport = None
-        if is_refusal:
+        if before_any_answer:
             self._backoff.failed(time.monotonic(), reason)
 
     def unit_answered(self, unit_id: int) -> None:
@@ -172,7 +172,7 @@ class BlockingChannel:
 
     def _catch_up(self) -> None:
         """Handle bytes and timers that came due since the last call."""
-        for _ in range(_MOST_CAUGHT_UP):
+        for _ in range(_MAX_CAUGHT_UP):
             transport = self._transport
             if transport is None or not transport.wait(0):
                 break
@@ -182,7 +182,7 @@ class BlockingChannel:
 
     def _wait(self, until: float) -> None:
         transport = self._transport
-        wait_s = min(until - time.monotonic(), _LONGEST_WAIT_S)
+        wait_s = min(until - time.monotonic(), _MAX_WAIT_S)
         if transport is None:
             time.sleep(max(wait_s, 0.0))
         elif transport.wait(wait_s):
@@ -224,7 +224,7 @@ class _BlockingCall(Transaction):
 
     __slots__ = ("answer", "error")
 
-    def __init__(self, source: object, request: RawRequest, send_by: float) -> None:
+    def __init__(self, source: object, request: WireRequest, send_by: float) -> None:
         super().__init__(source, request, send_by)
         self.answer: bytes | None = None
         self.error: SealbusError | None = None

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from sealbus.client.channel import ChannelRules
     from sealbus.client.target import ConnectionTarget
     from sealbus.endpoints import Endpoint
-    from sealbus.protocol import DeviceIdentification, RawRequest, Request
+    from sealbus.protocol import DeviceIdentification, Request, WireRequest
     from sealbus.security import Identity, TlsOptions, Trust
 
 __all__ = ["BlockingConnection", "connect_blocking"]
@@ -63,7 +63,7 @@ class _Exchanger(Protocol):
     """One request at a time to one endpoint. Not thread-safe."""
 
     def open(self) -> None: ...
-    def exchange(self, request: RawRequest) -> bytes: ...
+    def exchange(self, request: WireRequest) -> bytes: ...
     def close(self) -> None: ...
 
 
@@ -190,7 +190,7 @@ class BlockingConnection:
     def _read(self, kind: ReadKind, address: int, count: int, unit: int) -> bytes:
         return self._exchange(self._cache.read(kind, address, count, unit))
 
-    def _exchange(self, request: RawRequest) -> bytes:
+    def _exchange(self, request: WireRequest) -> bytes:
         _refuse_in_a_loop()
         with self._turn:
             self._refuse_unusable()
@@ -221,7 +221,7 @@ class _LoopExchanger:
     def open(self) -> None:
         self._run(self._connection.open())
 
-    def exchange(self, request: RawRequest) -> bytes:
+    def exchange(self, request: WireRequest) -> bytes:
         return self._run(self._ask(request))
 
     def close(self) -> None:
@@ -231,7 +231,7 @@ class _LoopExchanger:
             finally:
                 self._loop.close()
 
-    async def _ask(self, request: RawRequest) -> bytes:
+    async def _ask(self, request: WireRequest) -> bytes:
         return await self._connection._submit(request)
 
     def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:

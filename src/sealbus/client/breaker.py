@@ -17,15 +17,15 @@ __all__ = ["UnitBreaker"]
 
 _TRIPS_AFTER = 3
 _FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 30.0
+_MAX_WAIT_S = 30.0
 
 
 @dataclass(slots=True)
 class _Silence:
     failures: int = 0
-    is_tried: bool = False
+    is_probing: bool = False
     wait_s: float = 0.0
-    next_try: float = 0.0
+    next_probe: float = 0.0
 
 
 class UnitBreaker:
@@ -43,10 +43,10 @@ class UnitBreaker:
         silence = self.suspects.get(unit_id)
         if silence is None or silence.failures < _TRIPS_AFTER:
             return True
-        if now < silence.next_try:
+        if now < silence.next_probe:
             return False
-        silence.next_try = now + silence.wait_s
-        silence.is_tried = True
+        silence.next_probe = now + silence.wait_s
+        silence.is_probing = True
         return True
 
     def answered(self, unit_id: int) -> None:
@@ -57,12 +57,12 @@ class UnitBreaker:
         """The unit let a request time out. True when this trips the breaker."""
         silence = self.suspects.setdefault(unit_id, _Silence())
         silence.failures += 1
-        if silence.failures < _TRIPS_AFTER or (silence.failures > _TRIPS_AFTER and not silence.is_tried):
+        if silence.failures < _TRIPS_AFTER or (silence.failures > _TRIPS_AFTER and not silence.is_probing):
             return False  # not yet, or a request that was on the wire when the breaker tripped
-        silence.is_tried = False
-        wait = min(silence.wait_s * 2, _LONGEST_WAIT_S) if silence.wait_s else _FIRST_WAIT_S
+        silence.is_probing = False
+        wait = min(silence.wait_s * 2, _MAX_WAIT_S) if silence.wait_s else _FIRST_WAIT_S
         silence.wait_s = wait
-        silence.next_try = now + wait * (0.75 + 0.5 * self._jitter())
+        silence.next_probe = now + wait * (0.75 + 0.5 * self._jitter())
         return silence.failures == _TRIPS_AFTER
 
     def tripped(self) -> list[int]:

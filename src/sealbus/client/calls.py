@@ -21,13 +21,13 @@ from sealbus.protocol import (
     ANSWER_DATA_AT,
     ANSWER_FUNCTION_AT,
     EXCEPTION_BIT,
-    RawRequest,
     ReadCoils,
     ReadDiscreteInputs,
     ReadHoldingRegisters,
     ReadInputRegisters,
     Table,
     ValueType,
+    WireRequest,
     WordOrder,
     WriteMultipleCoils,
     WriteMultipleRegisters,
@@ -77,11 +77,11 @@ _ERROR_OF: dict[Failure, type[Unreachable] | type[ResponseTimeout]] = {
 }
 
 
-def prepare(request: Request, unit: int) -> RawRequest:
+def prepare(request: Request, unit: int) -> WireRequest:
     """The bytes of `request` for `unit`. Raises LocalError for a unit id that does not exist."""
     if unit not in _UNIT_IDS:
         raise LocalError(f"unit {unit} is not a unit id: use 0 to 255")
-    return RawRequest(b"%c%b" % (unit, request.encode()))
+    return WireRequest(b"%c%b" % (unit, request.encode()))
 
 
 class RequestCache:
@@ -90,9 +90,9 @@ class RequestCache:
     __slots__ = ("_prepared",)
 
     def __init__(self) -> None:
-        self._prepared: dict[tuple[ReadKind, int, int, int], RawRequest] = {}
+        self._prepared: dict[tuple[ReadKind, int, int, int], WireRequest] = {}
 
-    def read(self, kind: ReadKind, address: int, count: int, unit: int) -> RawRequest:
+    def read(self, kind: ReadKind, address: int, count: int, unit: int) -> WireRequest:
         key = (kind, address, count, unit)
         prepared = self._prepared.get(key)
         if prepared is None:

@@ -62,7 +62,7 @@ class ChannelRules:
             )
 
     @property
-    def patience_s(self) -> float:
+    def send_timeout_s(self) -> float:
         """How long a call of the client API may wait until it is sent: one connection is made, one request answered."""
         return self.connect_timeout_s + self.connect_delay_s + self.timeout_s
 
@@ -135,7 +135,7 @@ class Channel:
     def submit(self, transaction: Transaction) -> None:
         """Send it, queue it, or fail it at once. Never blocks, never raises."""
         if self.suspects and not self._is_allowed(transaction):
-            self._refuse(transaction, Failure.UNIT_SILENT)
+            self._fail(transaction, Failure.UNIT_SILENT)
         elif self._ready and not self._queue.length:
             line = self._ready.pop()
             line.is_ready = False
@@ -143,14 +143,14 @@ class Channel:
                 self.line_free(line)
             self.counters.sent += 1
         elif self._is_closed:
-            self._refuse(transaction, Failure.UNREACHABLE, "the channel is closed")
+            self._fail(transaction, Failure.UNREACHABLE, "the channel is closed")
         else:
             self._enqueue(transaction)
 
     def abandon(self, source: object) -> None:
         """Fail the queued requests of `source`, which has disconnected."""
         for transaction in self._queue.drop(source):
-            self._refuse(transaction, Failure.ABANDONED)
+            self._fail(transaction, Failure.ABANDONED)
 
     async def open(self) -> None:
         """Open the first line now. Raises Unreachable."""
@@ -164,7 +164,7 @@ class Channel:
         if self._expiry is not None:
             self._expiry.cancel()
         for transaction in self._queue.drop_all():
-            self._refuse(transaction, Failure.ABANDONED)
+            self._fail(transaction, Failure.ABANDONED)
 
     def reset(self, reason: str) -> None:
         """Close the lines; the next request opens new ones, as after a change of trust."""
@@ -204,24 +204,24 @@ class Channel:
                 self.counters.sent += 1
                 is_free = line.send(transaction)
             else:
-                self._refuse(transaction, Failure.NOT_SENT_IN_TIME)
+                self._fail(transaction, Failure.NOT_SENT_IN_TIME)
                 is_free = line.is_free()
         return is_free
 
-    def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
+    def line_lost(self, line: Line, reason: str, *, before_any_answer: bool) -> None:
         self._has_closed_lines = True
         if line.is_ready:
             line.is_ready = False
             self._ready.remove(line)
         if self._is_closed:
             return
-        if is_refusal:
+        if before_any_answer:
             self._failed_to_connect(reason)
         else:
             self._hooks.lost(reason)
         now = self.loop.time()
         if self._is_down(now):
-            self._refuse_all(reason)
+            self._fail_all(reason)
         elif self._queue.length:
             self._open_another(now)
 
@@ -237,7 +237,7 @@ class Channel:
         if self._breaker.silent(unit_id, self.loop.time()):
             self._hooks.silent(unit_id)
             for transaction in self._queue.drop_unit(unit_id):
-                self._refuse(transaction, Failure.UNIT_SILENT)
+                self._fail(transaction, Failure.UNIT_SILENT)
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
@@ -251,17 +251,17 @@ class Channel:
     def _enqueue(self, transaction: Transaction) -> None:
         now = self.loop.time()
         if self._is_down(now):
-            self._refuse(transaction, Failure.UNREACHABLE, self._backoff.reason)
+            self._fail(transaction, Failure.UNREACHABLE, self._backoff.reason)
             return
         transaction.on_queued(now)
         if not self._queue.put(transaction):
-            self._refuse(self._queue.put_evicting(transaction), Failure.BUSY)
+            self._fail(self._queue.put_evicting(transaction), Failure.BUSY)
         if self._expiry is None or transaction.send_by < self._expires:
             self._set_expiry(transaction.send_by)
         if self._has_closed_lines:
             self._open_another(now)
 
-    def _refuse(self, transaction: Transaction, failure: Failure, detail: str = "") -> None:
+    def _fail(self, transaction: Transaction, failure: Failure, detail: str = "") -> None:
         self.counters.refused += 1
         transaction.fail(failure, detail)
 
@@ -271,9 +271,9 @@ class Channel:
     def _open_another(self, now: float) -> None:
         if self._backoff.waits(now) or len(self._opening) >= self._queue.length:
             return
-        for place, line in enumerate(self._lines):
+        for index, line in enumerate(self._lines):
             if line.state is _CLOSED:
-                task = self.loop.create_task(self._open_for_queue(self._begin_line(place)))
+                task = self.loop.create_task(self._open_for_queue(self._begin_line(index)))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
                 return
@@ -286,8 +286,8 @@ class Channel:
             return RtuLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
         return MbapLine(self, self.rules)
 
-    def _begin_line(self, place: int) -> Line:
-        line = self._lines[place] = self._new_line()
+    def _begin_line(self, index: int) -> Line:
+        line = self._lines[index] = self._new_line()
         line.state = (
             LineState.CONNECTING
         )  # set before dialling, so that another request of this turn does not open a second one
@@ -298,7 +298,7 @@ class Channel:
             await self._open(line)
         except Unreachable as error:
             if all(each.state is LineState.CLOSED for each in self._lines):
-                self._refuse_all(str(error))
+                self._fail_all(str(error))
 
     async def _open(self, line: Line) -> None:
         try:
@@ -341,14 +341,14 @@ class Channel:
         if not self.open_lines:
             self._hooks.unreachable(reason)
 
-    def _refuse_all(self, reason: str) -> None:
+    def _fail_all(self, reason: str) -> None:
         for transaction in self._queue.drop_all():
-            self._refuse(transaction, Failure.UNREACHABLE, reason)
+            self._fail(transaction, Failure.UNREACHABLE, reason)
 
     def _drop_expired(self) -> None:
         self._expiry = None
         for transaction in self._queue.drop_expired(self.loop.time()):
-            self._refuse(transaction, Failure.NOT_SENT_IN_TIME)
+            self._fail(transaction, Failure.NOT_SENT_IN_TIME)
         if self._queue.length:
             self._set_expiry(self._queue.earliest())
 

@@ -18,7 +18,6 @@ from sealbus.client.transaction import Failure, Transaction
 from sealbus.protocol import (
     ANSWER_FUNCTION_AT,
     MaskWriteRegister,
-    RawRequest,
     ReadCoils,
     ReadDeviceIdentification,
     ReadDiscreteInputs,
@@ -26,6 +25,7 @@ from sealbus.protocol import (
     ReadHoldingRegisters,
     ReadInputRegisters,
     ReadWriteMultipleRegisters,
+    WireRequest,
     WriteMultipleCoils,
     WriteMultipleRegisters,
     WriteSingleCoil,
@@ -87,7 +87,7 @@ class Connection:
 
     def __init__(self, target: ConnectionTarget) -> None:
         self._target = target
-        self._patience_s = target.rules.patience_s
+        self._send_timeout_s = target.rules.send_timeout_s
         self._channel: Channel | None = None
         self._cache = RequestCache()
 
@@ -216,11 +216,11 @@ class Connection:
     def _begin(self, request: Request, unit: int) -> asyncio.Future[bytes]:
         return self._submit(prepare(request, unit))
 
-    def _submit(self, asked: RawRequest) -> asyncio.Future[bytes]:
+    def _submit(self, asked: WireRequest) -> asyncio.Future[bytes]:
         """Send a prepared request within a running loop. The future gets the answer as `Transaction.finish` does."""
         channel = self._channel or self._opened_channel()
         loop = channel.loop
-        call = _AwaitedCall(None, asked, loop.time() + self._patience_s)
+        call = _AwaitedCall(None, asked, loop.time() + self._send_timeout_s)
         future = call.future = loop.create_future()
         channel.submit(call)
         if not call.answer_due and not future.done():  # it is queued

@@ -71,12 +71,12 @@ class FairQueue:
         longest = max(self._turns, key=_length, default=None)
         evicted = None
         if longest is not None and (transaction.is_urgent or longest.length > (own.length if own else 0) + 1):
-            evicted = longest.give_up()
+            evicted = longest.evict_last()
             if not longest.length:
                 self._turns.remove(longest)
                 del self._of_client[longest.name]
         elif own is not None:
-            evicted = own.give_up_for(transaction.source)
+            evicted = own.evict_last_for(transaction.source)
         if evicted is not None:
             self.length -= 1
         return evicted
@@ -117,11 +117,11 @@ class FairQueue:
         """The first `send_by` in the queue. Only when it is not empty."""
         return min(each.send_by for each in self._all())
 
-    def _drop_all_that(self, goes: Callable[[Transaction], bool]) -> list[Transaction]:
+    def _drop_all_that(self, is_dropped: Callable[[Transaction], bool]) -> list[Transaction]:
         gone: list[Transaction] = []
         kept: list[Transaction] = []
         for each in self._all():
-            (gone if goes(each) else kept).append(each)
+            (gone if is_dropped(each) else kept).append(each)
         if gone:
             self._rebuild(kept)
         return gone
@@ -171,7 +171,7 @@ class _Client:
             del self._rows[transaction.source]
         return transaction
 
-    def give_up(self) -> Transaction:
+    def evict_last(self) -> Transaction:
         """Remove and return the last of its longest row."""
         row = max(self._turns, key=len)
         transaction = row.pop()
@@ -181,11 +181,11 @@ class _Client:
             del self._rows[transaction.source]
         return transaction
 
-    def give_up_for(self, source: object) -> Transaction | None:
+    def evict_last_for(self, source: object) -> Transaction | None:
         """The same, if `source`, with one more queued, still has fewer than the longest row; else None."""
         if len(max(self._turns, key=len)) <= len(self._rows.get(source, ())) + 1:
             return None
-        return self.give_up()
+        return self.evict_last()
 
     def all(self) -> Iterator[Transaction]:
         for row in self._turns:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sealbus.client.transaction import Transaction
-    from sealbus.protocol import RawRequest
+    from sealbus.protocol import WireRequest
 
 __all__ = [
     "FrameWriter",
@@ -114,8 +114,8 @@ class LineOwner(Protocol):
         """Called only when the line is free."""
 
     def line_proven(self, line: Line) -> None: ...
-    def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
-        """`is_refusal`: the device closed it before it had answered anything."""
+    def line_lost(self, line: Line, reason: str, *, before_any_answer: bool) -> None:
+        """`before_any_answer`: the device closed it before it had answered anything."""
 
     def unit_answered(self, unit_id: int) -> None: ...
     def unit_silent(self, unit_id: int) -> None: ...
@@ -188,7 +188,7 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         cause = explain_tls_error(exc) if isinstance(exc, ssl.SSLError | ConnectionError) else str(exc or "")
         reason = f"closed by the device: {cause}" if cause else "closed by the device"
-        self._closed(reason, is_refusal=not self.is_proven)
+        self._closed(reason, before_any_answer=not self.is_proven)
 
     def send(self, transaction: Transaction) -> bool:
         """Put it on the wire. Only when free; returns whether the line is still free."""
@@ -199,7 +199,7 @@ class Line(asyncio.Protocol):
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.abort()
-        self._closed(reason, is_refusal=False)
+        self._closed(reason, before_any_answer=False)
 
     # -- what the kinds of line do differently
 
@@ -212,7 +212,7 @@ class Line(asyncio.Protocol):
 
     # -- shared machinery
 
-    def _watch(self, transaction: Transaction) -> None:
+    def _start_timers(self, transaction: Transaction) -> None:
         """Start the timer of an answer, and, with several requests in flight, the gap after the request."""
         if self._timer is None:
             self._timer = self._loop.call_at(transaction.answer_due, self._expire)
@@ -278,7 +278,7 @@ class Line(asyncio.Protocol):
             self._on_silence()
             self._freed()
 
-    def _closed(self, reason: str, *, is_refusal: bool) -> None:
+    def _closed(self, reason: str, *, before_any_answer: bool) -> None:
         if self.state is LineState.CLOSED:
             return
         self.state = LineState.CLOSED
@@ -290,10 +290,10 @@ class Line(asyncio.Protocol):
         lost, self._pending = self._pending, {}
         for transaction in lost.values():
             transaction.fail(Failure.CONNECTION_LOST, reason)
-        self._owner.line_lost(self, reason, is_refusal=is_refusal)
+        self._owner.line_lost(self, reason, before_any_answer=before_any_answer)
 
 
-def _objection(request: RawRequest, answer: bytes) -> str | None:
+def _objection(request: WireRequest, answer: bytes) -> str | None:
     """Why `answer` cannot belong to `request`; None if it can."""
     unit_id = answer[ANSWER_UNIT_AT]
     if unit_id != request.unit_id:

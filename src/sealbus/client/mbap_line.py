@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MbapLine"]
 
 _RESETS_AFTER_SILENCES = 3
-_MOST_UNANSWERED = 256
+_MAX_UNANSWERED = 256
 _BEFORE_UNIT_BYTES: Final = 6  # transaction id, protocol id and length; whatever has no more is not a whole ADU
 _OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs as much as a call
 
@@ -43,7 +43,7 @@ class MbapLine(Line):
         while transaction_id in self._unanswered:  # its late answer must not be taken for this one's
             transaction_id = (transaction_id + 1) & 0xFFFF
         self._transaction_id = transaction_id
-        frame = transaction_id.to_bytes(2) + transaction.request.framed
+        frame = transaction_id.to_bytes(2) + transaction.request.frame
         pending = self._pending
         pending[transaction_id] = transaction
         # A first request goes to the WriteCoalescer, which joins the writes of several lines. Further requests of this line
@@ -58,7 +58,7 @@ class MbapLine(Line):
             self._loop.call_soon(self._write_joined)
         transaction.answer_due = self._loop.time() + self._timeout_s
         if self._timer is None or self._gap_s:
-            self._watch(transaction)
+            self._start_timers(transaction)
         return len(pending) < self._in_flight_limit and self._hold_timer is None
 
     def _write_joined(self) -> None:
@@ -76,8 +76,8 @@ class MbapLine(Line):
             if transaction is not None:
                 request = transaction.request
                 # The usual case, without the stream: the data is one whole answer whose length and beginning fit its request
-                # (`RawRequest.head`). Such an answer needs no further check.
-                if size == request.answer_bytes and data.startswith(request.head, 2):  # type: ignore[arg-type]  # it has one
+                # (`WireRequest.answer_head`). Such an answer needs no further check.
+                if size == request.answer_bytes and data.startswith(request.answer_head, 2):  # type: ignore[arg-type]  # it has one
                     del self._pending[transaction_id]
                     self._finish(transaction, data[2:])
                     # Without a gap there is no hold timer, so this is all of `is_free`; it saves two calls for each answer.
@@ -97,7 +97,7 @@ class MbapLine(Line):
                 transaction = self._pending.pop(adu[0] << 8 | adu[1], None) or self._match_other(adu)
                 if transaction is None:
                     continue
-                head = transaction.request.head
+                head = transaction.request.answer_head
                 if head is not None and adu.startswith(head, 2):
                     self._finish(transaction, adu[2:])
                 else:
@@ -131,7 +131,7 @@ class MbapLine(Line):
         # With lenient ids a late answer could be taken for the next one, so a time-out must end the connection.
         if self._rules.lenient_transaction_id:
             self.close("closed after a time-out: a late answer could be taken for the next one")
-        elif len(self._unanswered) > _MOST_UNANSWERED:
+        elif len(self._unanswered) > _MAX_UNANSWERED:
             self.close(f"closed after {len(self._unanswered)} requests without an answer")
         elif self._stream.partial and (self._silences > 1 or not self._pending):
             self.close("the device began an answer and did not end it")

@@ -52,14 +52,14 @@ class RtuLine(Line):
         self._stream.reset()
         self._pending[0] = transaction
         self._write(transaction)
-        self._watch(transaction)
+        self._start_timers(transaction)
         return False
 
     def _broadcast(self, transaction: Transaction) -> None:
         """Send a request that only writes to all units. That it was sent is all that can be known of it (2.2)."""
         if (
             not transaction.request.may_change_state
-            or transaction.request.tail[1] == FunctionCode.READ_WRITE_MULTIPLE_REGISTERS
+            or transaction.request.unit_and_pdu[1] == FunctionCode.READ_WRITE_MULTIPLE_REGISTERS
         ):
             transaction.fail(Failure.BROADCAST_READ)
             return
@@ -69,7 +69,7 @@ class RtuLine(Line):
         transaction.fail(Failure.BROADCAST)
 
     def _write(self, transaction: Transaction) -> None:
-        frame = self._encode(transaction.request.unit_id, transaction.request.tail[1:])
+        frame = self._encode(transaction.request.unit_id, transaction.request.unit_and_pdu[1:])
         self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
 
     def data_received(self, data: bytes) -> None:

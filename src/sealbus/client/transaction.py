@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sealbus.protocol import ExceptionCode
 
 if TYPE_CHECKING:
-    from sealbus.protocol import RawRequest
+    from sealbus.protocol import WireRequest
 
 __all__ = ["Failure", "Transaction"]
 
@@ -71,7 +71,7 @@ class Transaction:
 
     client: object
 
-    def __init__(self, source: object, request: RawRequest, send_by: float) -> None:
+    def __init__(self, source: object, request: WireRequest, send_by: float) -> None:
         self.source = self.client = source
         self.request = request
         self.send_by = send_by

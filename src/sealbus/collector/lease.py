@@ -13,7 +13,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from sealbus.errors import SealbusError
-from sealbus.plant import COLLECTOR_LEASE, name_of_collector
+from sealbus.plant import COLLECTOR_LEASE, with_collector_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class Lease:
     def __init__(self, store: CollectorStore, thread: StoreThread, collector_id: str, holder: str) -> None:
         self._store = store
         self._thread = thread
-        self._name = name_of_collector(COLLECTOR_LEASE, collector_id)
+        self._name = with_collector_id(COLLECTOR_LEASE, collector_id)
         self.holder = holder
 
     async def acquire(self, stopped: asyncio.Event, retry_s: float, report: Callable[[str], None]) -> bool:

@@ -68,14 +68,14 @@ class CollectorSettings:
 class _StoreCalls:
     """The store and its threads, for as long as the process runs."""
 
-    site: CollectorStore
+    store: CollectorStore
     thread: StoreThread
     records_thread: StoreThread
     lease: Lease
 
 
 async def run_collector(
-    site: CollectorStore, settings: CollectorSettings, *, stopped: asyncio.Event, report: Callable[[str], None]
+    store: CollectorStore, settings: CollectorSettings, *, stopped: asyncio.Event, report: Callable[[str], None]
 ) -> None:
     """Collect until `stopped`. `report` gets lines for people; the last of the start begins with "listening on ".
 
@@ -86,8 +86,8 @@ async def run_collector(
         ThreadPoolExecutor(1, "collect-records") as records_executor,
     ):
         thread = StoreThread(store_executor)
-        lease = Lease(site, thread, settings.collector_id, holder_name(settings.collector_id))
-        calls = _StoreCalls(site, thread, StoreThread(records_executor), lease)
+        lease = Lease(store, thread, settings.collector_id, holder_name(settings.collector_id))
+        calls = _StoreCalls(store, thread, StoreThread(records_executor), lease)
         while await lease.acquire(stopped, settings.timing.lease_retry_s, report):
             try:
                 await _collect(calls, settings, stopped, report)
@@ -107,12 +107,12 @@ async def _collect(
     try:
         async with open_bus(bus_url, folder=settings.bus_folder, key=settings.bus_key, is_hub=True) as bus:
             run = _Run(calls, settings, bus, samples=writer, history=history)
-            calls.site.carry_hints(bus.publish)
+            calls.store.set_hint_publisher(bus.publish)
             try:
                 report(f"listening on {bus_url}")  # its text has no password, unlike the setting
                 await run.until(stopped)
             finally:
-                calls.site.carry_hints(None)
+                calls.store.set_hint_publisher(None)
     finally:
         await asyncio.to_thread(writer.close)
         history.close()
@@ -124,13 +124,13 @@ class _Run:
     def __init__(
         self, calls: _StoreCalls, settings: CollectorSettings, bus: Bus, *, samples: SampleStore, history: HasRules
     ) -> None:
-        site, thread, holder = calls.site, calls.thread, calls.lease.holder
+        store, thread, holder = calls.store, calls.thread, calls.lease.holder
         self._calls = calls
         self._bus = bus
         self._timing = settings.timing
         self._live = LivePublisher(bus, settings.collector_id)
         open_commands = OpenCommands()
-        self._reports = CommandReports(site, thread, holder, open_commands)
+        self._reports = CommandReports(store, thread, holder, open_commands)
         self._engine = PollingEngine(
             EnginePorts(
                 store=samples,
@@ -141,11 +141,11 @@ class _Run:
             )
         )
         commands = CommandIntake(
-            site, thread, self._engine, collector_id=settings.collector_id, holder=holder, open_commands=open_commands
+            store, thread, self._engine, collector_id=settings.collector_id, holder=holder, open_commands=open_commands
         )
-        plans = PlanSync(site, thread, engine=self._engine, history=history)
-        self._versions = VersionWatch(site, thread, load_plan=plans.load, take_commands=commands.take)
-        self._records = RecordsIntake(site, calls.records_thread, settings.records)
+        plans = PlanSync(store, thread, engine=self._engine, history=history)
+        self._versions = VersionWatch(store, thread, load_plan=plans.load, take_commands=commands.take)
+        self._records = RecordsIntake(store, calls.records_thread, settings.records)
         serve_requests(bus, settings.collector_id, self._engine)
 
     async def until(self, stopped: asyncio.Event) -> None:
@@ -178,6 +178,6 @@ class _Run:
             "records": self._records.take(timing.records_s),
             "audit": self._records.maintain_audit(timing.audit_s),
         }
-        if (forwarding := self._calls.site.forwarding()) is not None:
+        if (forwarding := self._calls.store.forwarding()) is not None:
             work["syslog"] = forwarding
         return work

@@ -19,7 +19,7 @@ from sealbus.bus import (
     encode_samples,
     encode_snapshot_page,
 )
-from sealbus.plant import name_of_collector
+from sealbus.plant import with_collector_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -61,7 +61,7 @@ class LivePublisher:
 
     def __init__(self, bus: PublishesMessages, collector_id: str) -> None:
         self._bus = bus
-        self._topic = name_of_collector(LIVE_TOPIC, collector_id)
+        self._topic = with_collector_id(LIVE_TOPIC, collector_id)
         self._loop = asyncio.get_running_loop()
         self._published_at = float("-inf")
 
@@ -88,5 +88,5 @@ def serve_requests(bus: AnswersRequests, collector_id: str, engine: HasState) ->
     async def state(payload: bytes) -> bytes:
         return encode_collector_state(engine.state())
 
-    bus.serve(name_of_collector(SNAPSHOT_TOPIC, collector_id), snapshot)
-    bus.serve(name_of_collector(STATE_TOPIC, collector_id), state)
+    bus.serve(with_collector_id(SNAPSHOT_TOPIC, collector_id), snapshot)
+    bus.serve(with_collector_id(STATE_TOPIC, collector_id), state)

@@ -26,7 +26,7 @@ class CollectorStore(Protocol):
         """The topics on which a message means that one of the `versions` has changed."""
         ...
 
-    def carry_hints(self, publish: Callable[[str, bytes], None] | None) -> None:
+    def set_hint_publisher(self, publish: Callable[[str, bytes], None] | None) -> None:
         """Publish the hints of changes that this process makes with this function; None: do not publish them."""
 
     def versions(self) -> SiteVersions:

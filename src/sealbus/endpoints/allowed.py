@@ -120,7 +120,7 @@ class NetworkRules:
                 networks.append(_NetworkRule(network, ports))
         return cls(tuple(networks), tuple(names), tuple(devices))
 
-    def judge(self, address: str, port: int) -> str | None:
+    def objection(self, address: str, port: int) -> str | None:
         """May this literal address be dialled at this port?"""
         found = _literal(address)
         if found is None:
@@ -136,17 +136,17 @@ class NetworkRules:
             return f"{shown} is not allowed: it is {what}, which needs a rule of its own"
         return f"{shown} is in none of the allowed networks"
 
-    def judge_target(self, host: str, port: int) -> str | None:
+    def objection_to_target(self, host: str, port: int) -> str | None:
         """May an SSH server connect to this? A name is judged as text, because the server resolves it."""
         if _literal(host) is not None:
-            return self.judge(host, port)
-        if trick := _trick(host):
+            return self.objection(host, port)
+        if trick := _c_notation_problem(host):
             return trick
         if any(rule.name == host.lower() and port in rule.ports for rule in self._names):
             return None
         return f"{host}:{port} behind the SSH server is not allowed: no rule names it"
 
-    def judge_device(self, path: str, real_path: str = "") -> str | None:
+    def objection_to_device(self, path: str, real_path: str = "") -> str | None:
         """May this serial device be opened? `real_path` is the target of symbolic links in `path`, if known.
 
         A rule that matches `path` is enough: the operator who allows a folder of links trusts its links.
@@ -158,17 +158,17 @@ class NetworkRules:
             return None
         return f"{path} is not among the allowed serial devices"
 
-    def judge_endpoint(self, endpoint: Endpoint) -> str | None:
+    def objection_to_endpoint(self, endpoint: Endpoint) -> str | None:
         """May this be dialled, as far as known before a name is resolved? For forms and for the API."""
         if endpoint.line is not None:
-            return self.judge_device(endpoint.line.device)
+            return self.objection_to_device(endpoint.line.device)
         if endpoint.forward is not None and (
-            objection := self.judge_target(endpoint.forward.target_host, endpoint.forward.target_port)
+            objection := self.objection_to_target(endpoint.forward.target_host, endpoint.forward.target_port)
         ):
             return objection
         if _literal(endpoint.host) is not None:
-            return self.judge(endpoint.host, endpoint.port)
-        if trick := _trick(endpoint.host):
+            return self.objection(endpoint.host, endpoint.port)
+        if trick := _c_notation_problem(endpoint.host):
             return trick
         if not any(endpoint.port in rule.ports for rule in self._networks):
             return f"port {endpoint.port} is not allowed in any network"
@@ -190,7 +190,7 @@ def _special(address: _Address) -> tuple[_Network | None, str]:
     return None, ""
 
 
-def _trick(host: str) -> str | None:
+def _c_notation_problem(host: str) -> str | None:
     if _NUMBERS_OF_C.fullmatch(host):
         return f'"{host}" is not an IP address in the usual notation'
     return None

@@ -43,7 +43,7 @@ _ALSO_CALLED = {
     "serial": "rtu",
     "ssh": "ssh+tcp",
 }
-_MOST_DIGITS = 20
+_MAX_DIGITS = 20
 _SECRETS = frozenset({"password", "passphrase", "pass", "pwd", "secret"})
 
 
@@ -181,7 +181,7 @@ def _host(parts: UrlParts, bracketed: str | None, plain: str | None) -> str:
 
 def is_number(text: str) -> bool:
     """Whether `text` is a number of ASCII digits, short enough for `int`."""
-    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
 
 
 def is_host(text: str) -> bool:

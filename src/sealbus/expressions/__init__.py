@@ -8,11 +8,11 @@ a value out. It refuses to invent a value: a division by zero, a root of -1 or a
 
 from sealbus.expressions.expression import Expression, NotComputable, check_expression, parse_expression
 from sealbus.expressions.functions import FUNCTION_NAMES
-from sealbus.expressions.tokens import LONGEST_EXPRESSION, ExpressionError
+from sealbus.expressions.tokens import MAX_EXPRESSION, ExpressionError
 
 __all__ = [
     "FUNCTION_NAMES",
-    "LONGEST_EXPRESSION",
+    "MAX_EXPRESSION",
     "Expression",
     "ExpressionError",
     "NotComputable",

@@ -25,7 +25,7 @@ _Value: TypeAlias = bool | int | float | str
 _Part: TypeAlias = "Callable[[Mapping[str, _Value]], object]"
 
 _DEEPEST = 32
-_MOST_PARTS = 300
+_MAX_PARTS = 300
 _OPERATOR_WORDS = frozenset(("and", "or", "not", "if", "else"))
 _WORDS = _OPERATOR_WORDS | {"true", "false"}
 _CONSTANTS: dict[str, _Value] = {"true": True, "false": False, "pi": math.pi}
@@ -38,7 +38,7 @@ _LEVELS = (
     | dict.fromkeys(("*", "/", "//", "%"), _TIGHTEST)
 )
 """How tightly each operator between two operands binds. Between `and` and the comparisons is `not`."""
-_LARGEST_WHOLE = 2**64
+_MAX_WHOLE = 2**64
 
 
 class NotComputable(SealbusError):
@@ -61,7 +61,7 @@ class Expression:
         """The value. Raises NotComputable with the reason."""
         try:
             value = self._part(values)
-            if isinstance(value, int) and not -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
+            if isinstance(value, int) and not -_MAX_WHOLE < value < _MAX_WHOLE:
                 value = float(value)  # may overflow: an integer has up to 1024 bits
         except (ArithmeticError, ValueError, TypeError) as error:
             raise NotComputable(str(error) or type(error).__name__) from None
@@ -122,8 +122,8 @@ class _Parser:
 
     def _counted(self, part: _Part) -> _Part:
         self._parts += 1
-        if self._parts > _MOST_PARTS:
-            raise self._error(f"more than {_MOST_PARTS} parts", hint="calculate in two tags")
+        if self._parts > _MAX_PARTS:
+            raise self._error(f"more than {_MAX_PARTS} parts", hint="calculate in two tags")
         return part
 
     def _deeper(self, parse: Callable[[], _Part]) -> _Part:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "FUNCTION_NAMES", "OPERATORS", "Function", "negated"]
 
-_MOST_BITS: Final = 1024
-_MOST_POWER: Final = 1024
-_MOST_DIGITS: Final = 15
-_MOST_ARGUMENTS: Final = 32
+_MAX_BITS: Final = 1024
+_MAX_POWER: Final = 1024
+_MAX_DIGITS: Final = 15
+_MAX_ARGUMENTS: Final = 32
 _WIDEST: Final = 64
 
 
@@ -47,7 +47,7 @@ def _whole(value: object, *, what: str, most: int) -> int:
 
 
 def _bounded(value: float) -> int | float:
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         raise OverflowError("the number is too large")
     return value
 
@@ -58,8 +58,8 @@ def _binary(operation: Callable[[float, float], float]) -> Callable[[object, obj
 
 def _power(left: object, right: object) -> int | float:
     one, other = _number(left), _number(right)
-    if isinstance(one, int) and isinstance(other, int) and 0 <= other <= _MOST_POWER:
-        if one.bit_length() * other > _MOST_BITS:
+    if isinstance(one, int) and isinstance(other, int) and 0 <= other <= _MAX_POWER:
+        if one.bit_length() * other > _MAX_BITS:
             raise OverflowError("the number is too large")
         return int(one**other)
     return math.pow(one, other)
@@ -106,7 +106,7 @@ def _of_numbers(function: Callable[..., float]) -> Callable[..., float]:
 
 
 def _round(value: object, digits: object = 0) -> float:
-    places = _whole(digits, what="the number of digits", most=_MOST_DIGITS)
+    places = _whole(digits, what="the number of digits", most=_MAX_DIGITS)
     return round(_number(value), places) if places else round(_number(value))
 
 
@@ -128,7 +128,7 @@ def _average(*values: float) -> float:
 
 FUNCTIONS: Final = {
     "abs": Function(_of_numbers(abs), 1, 1),
-    "avg": Function(_of_numbers(_average), 1, _MOST_ARGUMENTS),
+    "avg": Function(_of_numbers(_average), 1, _MAX_ARGUMENTS),
     "bit": Function(_bit, 2, 2),
     "ceil": Function(_of_numbers(math.ceil), 1, 1),
     "clamp": Function(_of_numbers(_clamp), 3, 3),
@@ -136,8 +136,8 @@ FUNCTIONS: Final = {
     "exp": Function(_of_numbers(math.exp), 1, 1),
     "floor": Function(_of_numbers(math.floor), 1, 1),
     "log": Function(_of_numbers(math.log), 1, 2),
-    "max": Function(_of_numbers(max), 2, _MOST_ARGUMENTS),
-    "min": Function(_of_numbers(min), 2, _MOST_ARGUMENTS),
+    "max": Function(_of_numbers(max), 2, _MAX_ARGUMENTS),
+    "min": Function(_of_numbers(min), 2, _MAX_ARGUMENTS),
     "round": Function(_round, 1, 2),
     "sin": Function(_of_numbers(math.sin), 1, 1),
     "sqrt": Function(_of_numbers(math.sqrt), 1, 1),

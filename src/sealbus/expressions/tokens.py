@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from sealbus.errors import ConfigError
 
-__all__ = ["LONGEST_EXPRESSION", "ExpressionError", "Kind", "Token", "cut"]
+__all__ = ["MAX_EXPRESSION", "ExpressionError", "Kind", "Token", "cut"]
 
-LONGEST_EXPRESSION = 1000
+MAX_EXPRESSION = 1000
 """Characters."""
-_LONGEST_NUMBER = 40
-_LONGEST_TEXT = 100
+_MAX_NUMBER = 40
+_MAX_TEXT = 100
 
 _TOKEN = re.compile(
     r"(?P<number>0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
@@ -73,11 +73,11 @@ class Token(NamedTuple):
 
 def cut(text: str) -> list[Token]:
     """The tokens of `text`, with an END token. Raises ExpressionError."""
-    if len(text) > LONGEST_EXPRESSION:
+    if len(text) > MAX_EXPRESSION:
         raise ExpressionError(
             f"the expression has {len(text)} characters",
-            column=LONGEST_EXPRESSION + 1,
-            hint=f"write at most {LONGEST_EXPRESSION}, or split it into two tags",
+            column=MAX_EXPRESSION + 1,
+            hint=f"write at most {MAX_EXPRESSION}, or split it into two tags",
         )
     tokens = []
     for found in _TOKEN.finditer(text):  # passes over white space
@@ -86,11 +86,11 @@ def cut(text: str) -> list[Token]:
         if kind is None:
             hint = _HINTS.get(part, "write numbers, names of inputs, + - * / // % **, comparisons, and, or, not")
             raise ExpressionError(f"{part!r} is not part of the language", column=column, hint=hint)
-        if kind is Kind.NUMBER and len(part) > _LONGEST_NUMBER:
-            hint = f"write up to {_LONGEST_NUMBER} digits"
+        if kind is Kind.NUMBER and len(part) > _MAX_NUMBER:
+            hint = f"write up to {_MAX_NUMBER} digits"
             raise ExpressionError("this number is too long", column=column, hint=hint)
-        if kind is Kind.TEXT and len(part) > _LONGEST_TEXT + 2:  # with its quotes
-            hint = f"write up to {_LONGEST_TEXT} characters"
+        if kind is Kind.TEXT and len(part) > _MAX_TEXT + 2:  # with its quotes
+            hint = f"write up to {_MAX_TEXT} characters"
             raise ExpressionError("this text is too long", column=column, hint=hint)
         tokens.append(Token(kind, part, column))
     tokens.append(Token(Kind.END, "", len(text) + 1))

@@ -19,7 +19,7 @@ from sealbus.gateway.gateway import Gateway, GatewayPace
 from sealbus.gateway.notify import notify
 from sealbus.gateway.policy_file import load_policy
 from sealbus.gateway.process import GatewayProcess, run_gateway
-from sealbus.gateway.trust_state import TrustState
+from sealbus.gateway.security import GatewaySecurity
 
 __all__ = [
     "DeviceTable",
@@ -27,11 +27,11 @@ __all__ = [
     "GatewayFile",
     "GatewayPace",
     "GatewayProcess",
+    "GatewaySecurity",
     "GatewayTable",
     "IdentityTable",
     "LimitsTable",
     "ListenerTable",
-    "TrustState",
     "check_ssh_files",
     "load_gateway_file",
     "load_policy",

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sealbus.client import Channel
-    from sealbus.protocol import RawRequest
+    from sealbus.protocol import WireRequest
     from sealbus.server import Ruling, Session
 
-__all__ = ["WITHOUT_RECORD", "Forwarder", "Route", "WriteJournal"]
+__all__ = ["WITHOUT_RECORD", "Forwarder", "Route", "WriteRecorder"]
 
 
 WITHOUT_RECORD: Final = 0
@@ -27,7 +27,7 @@ WITHOUT_RECORD: Final = 0
 has set `unsafe_write_without_record`."""
 
 
-class WriteJournal(Protocol):
+class WriteRecorder(Protocol):
     """Records writes. The number of a record is above 0."""
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
@@ -62,7 +62,7 @@ class _Forwarded(Transaction):
 
     source: Session
 
-    def __init__(self, source: Session, request: RawRequest, adu: bytes, max_wait_s: float) -> None:
+    def __init__(self, source: Session, request: WireRequest, adu: bytes, max_wait_s: float) -> None:
         self.source = source
         self.request = request
         self.adu = adu
@@ -80,60 +80,60 @@ class _Forwarded(Transaction):
         if failure is Failure.BROADCAST:
             self.source.finish_silently()
         else:
-            self.source.refuse(self.adu, failure.exception_code)
+            self.source.answer_exception(self.adu, failure.exception_code)
 
 
-class _JournalEntry:
+class _WriteRecord:
     """The record of one write; does nothing for a write WITHOUT_RECORD."""
 
-    __slots__ = ("_journal", "_number")
+    __slots__ = ("_number", "_recorder")
 
-    def __init__(self, journal: WriteJournal, number: int) -> None:
-        self._journal = journal
+    def __init__(self, recorder: WriteRecorder, number: int) -> None:
+        self._recorder = recorder
         self._number = number
 
     def answered(self, answer: bytes) -> None:
         if self._number != WITHOUT_RECORD:
-            self._journal.answered(self._number, answer)
+            self._recorder.answered(self._number, answer)
 
     def failed(self, failure: Failure, detail: str) -> None:
         if self._number != WITHOUT_RECORD:
-            self._journal.failed(self._number, failure, detail)
+            self._recorder.failed(self._number, failure, detail)
 
 
-class _Recorded(_Forwarded):
+class _ForwardedWrite(_Forwarded):
     """A forwarded request that may change state, and its record."""
 
-    __slots__ = ("_entry",)
+    __slots__ = ("_record",)
 
     def __init__(
-        self, source: Session, request: RawRequest, adu: bytes, max_wait_s: float, entry: _JournalEntry
+        self, source: Session, request: WireRequest, adu: bytes, max_wait_s: float, record_of_write: _WriteRecord
     ) -> None:
         super().__init__(source, request, adu, max_wait_s)
-        self._entry = entry
+        self._record = record_of_write
 
     def finish(self, answer: bytes) -> None:
-        self._entry.answered(answer)
+        self._record.answered(answer)
         super().finish(answer)
 
     def fail(self, failure: Failure, detail: str = "") -> None:
-        self._entry.failed(failure, detail)
+        self._record.failed(failure, detail)
         super().fail(failure, detail)
 
 
 class Forwarder:
     """The backend of one listener: maps unit ids to routes."""
 
-    def __init__(self, routes: Mapping[int, Route], journal: WriteJournal) -> None:
+    def __init__(self, routes: Mapping[int, Route], recorder: WriteRecorder) -> None:
         self._routes = routes
-        self._journal = journal
+        self._recorder = recorder
         self._channels = {route.channel for route in routes.values()}
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         route = self._routes.get(adu[UNIT_AT])
-        request: RawRequest = ruling.raw  # type: ignore[assignment]  # an allowed request is well formed
+        request: WireRequest = ruling.wire_request  # type: ignore[assignment]  # an allowed request is well formed
         if route is None:
-            session.refuse(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
+            session.answer_exception(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
         elif request.may_change_state:
             self._submit_recorded(session, adu, ruling, route)
         else:
@@ -141,13 +141,13 @@ class Forwarder:
 
     def _submit_recorded(self, session: Session, adu: bytes, ruling: Ruling, route: Route) -> None:
         # Recorded before it is submitted: a write must be in the record before it can be on the wire.
-        record = self._journal.requested(session, adu, ruling, route.name)
-        if record is None:
-            session.refuse(adu, ExceptionCode.SERVER_DEVICE_BUSY)
+        number = self._recorder.requested(session, adu, ruling, route.name)
+        if number is None:
+            session.answer_exception(adu, ExceptionCode.SERVER_DEVICE_BUSY)
             return
-        request: RawRequest = ruling.raw  # type: ignore[assignment]  # as above
-        entry = _JournalEntry(self._journal, record)
-        route.channel.submit(_Recorded(session, request, adu, route.max_wait_s, entry))
+        request: WireRequest = ruling.wire_request  # type: ignore[assignment]  # as above
+        record_of_write = _WriteRecord(self._recorder, number)
+        route.channel.submit(_ForwardedWrite(session, request, adu, route.max_wait_s, record_of_write))
 
     def abandon(self, session: Session) -> None:
         for channel in self._channels:

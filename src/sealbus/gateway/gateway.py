@@ -23,19 +23,19 @@ from sealbus.errors import ConfigError
 from sealbus.gateway.device_files import check_ssh_files, serial_warnings
 from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.gateway.policy_file import PolicyFile
-from sealbus.gateway.trust_state import TrustState
+from sealbus.gateway.security import GatewaySecurity
 from sealbus.policy import parse_units, unsafe_allow_everything
-from sealbus.security import PeerVerifier, certificates_near_expiry
+from sealbus.security import PeerVerifier, near_expiry
 from sealbus.server import PolicyRulings, Service, ServiceLimits, SessionLimits
-from sealbus.transport import ListenerOptions
+from sealbus.transport import ListenerLimits
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Mapping
 
     from sealbus.endpoints import Endpoint
-    from sealbus.gateway.audit import Audit
     from sealbus.gateway.config import DeviceTable, GatewayFile, ListenerTable
+    from sealbus.gateway.events import GatewayEvents
     from sealbus.security import Peer
 
 __all__ = ["Gateway", "GatewayPace"]
@@ -66,12 +66,12 @@ class Gateway:
     Raises ConfigError when a file that it names cannot be used.
     """
 
-    def __init__(self, file: GatewayFile, audit: Audit, *, pace: GatewayPace | None = None) -> None:
+    def __init__(self, file: GatewayFile, events: GatewayEvents, *, pace: GatewayPace | None = None) -> None:
         self._file = file
         self._pace = pace or GatewayPace()
-        self._audit = audit
+        self._events = events
         check_ssh_files(file)
-        self._trust = TrustState(file.identity, file) if file.identity is not None else None
+        self._security = GatewaySecurity(file.identity, file) if file.identity is not None else None
         self._warn()
         for warning in serial_warnings(file):
             _log.warning("%s", warning)
@@ -112,37 +112,37 @@ class Gateway:
 
     def _check_lists(self) -> None:
         """Keep which lists were seen; raise alarms for lists that ran out, and clear those that no longer apply."""
-        if self._trust is None:
+        if self._security is None:
             return
         try:
-            self._trust.keep_seen_lists()
+            self._security.keep_seen_lists()
         except OSError as error:
-            self._audit.raise_alarm(_KEEPING_ALARM, f"cannot be written: {error.strerror or error}")
+            self._events.raise_alarm(_KEEPING_ALARM, f"cannot be written: {error.strerror or error}")
         else:
-            self._audit.clear_alarm(_KEEPING_ALARM)
-        problems = self._trust.list_problems()
+            self._events.clear_alarm(_KEEPING_ALARM)
+        problems = self._security.list_problems()
         for name in self._list_alarms - problems.keys():
-            self._audit.clear_alarm(name)
+            self._events.clear_alarm(name)
         for name, text in problems.items():
-            self._audit.raise_alarm(name, text)
+            self._events.raise_alarm(name, text)
         self._list_alarms = set(problems)
 
     def check_expiry(self) -> None:
         """Raise alarms for certificates and lists that expire soon, and clear those that no longer apply."""
         now = datetime.now(UTC)
-        near = certificates_near_expiry(self._trust.expiries, now) if self._trust else ()
+        near = near_expiry(self._security.expiries, now) if self._security else ()
         alarms = {f"{each.file}: {each.kind} of {each.subject}": each.sentence(now) for each in near}
         for name in self._expiring - alarms.keys():  # the certificate is gone or renewed
-            self._audit.clear_alarm(name)
+            self._events.clear_alarm(name)
         for name, text in alarms.items():
-            self._audit.raise_alarm(name, text)
+            self._events.raise_alarm(name, text)
         self._expiring = set(alarms)
 
     def days_left(self) -> Mapping[str, float]:
         """Days until the first certificate or list of each file expires."""
         now = datetime.now(UTC)
         left: dict[str, float] = {}
-        for expiry in self._trust.expiries if self._trust else ():
+        for expiry in self._security.expiries if self._security else ():
             left[expiry.file] = min(left.get(expiry.file, float("inf")), (expiry.not_after - now) / _DAY)
         return left
 
@@ -151,12 +151,12 @@ class Gateway:
     @property
     def watched(self) -> list[str]:
         """The files that are reloaded when they change."""
-        return [*(self._trust.files if self._trust else []), *self._policies]
+        return [*(self._security.files if self._security else []), *self._policies]
 
     @property
     def public_files(self) -> list[str]:
         """The files in force that hold no secrets: certificates, anchors, revocation lists, policies."""
-        return [*(self._trust.public_files if self._trust else []), *self._policies]
+        return [*(self._security.public_files if self._security else []), *self._policies]
 
     @property
     def is_settling(self) -> bool:
@@ -165,8 +165,8 @@ class Gateway:
 
     def reload(self) -> None:
         """Load every change of certificates, anchors, revocation lists and policies that can be loaded."""
-        if self._trust is not None:
-            trust = self._trust
+        if self._security is not None:
+            trust = self._security
             self._reload_half("trust", trust.reload_trust, trust.trust_files)
             self._reload_half("identity", trust.reload_identity, trust.certificate_files)
         for policy in self._policies.values():
@@ -176,20 +176,20 @@ class Gateway:
         try:
             has_changed = reload()
         except ConfigError as error:
-            self._audit.reload_failed(what, str(error))
+            self._events.reload_failed(what, str(error))
             return
         if not has_changed:
-            self._audit.mark_in_force(what)
+            self._events.mark_in_force(what)
             return
         self._apply_trust()
-        self._audit.reloaded(what, files)
+        self._events.reloaded(what, files)
 
     def _apply_trust(self) -> None:
-        if self._trust is None:
+        if self._security is None:
             return
         for service in self.services.values():
             if service.security is not None:
-                service.replace_security(self._trust.server)
+                service.replace_security(self._security.server_security)
         self._reset_unentitled_devices()
         self._warn()
 
@@ -197,20 +197,20 @@ class Gateway:
         try:
             change = policy.look(time.monotonic())
         except ConfigError as error:
-            self._audit.reload_failed(policy.file, str(error))
+            self._events.reload_failed(policy.file, str(error))
             return
         if change is None:
             if not policy.is_settling:
-                self._audit.mark_in_force(policy.file)
+                self._events.mark_in_force(policy.file)
             return
         for listener in self._file.listener:
             if listener.policy == policy.file:
                 service = self.services[str(parse_endpoint(listener.url, listening=True))]
                 service.replace_policy(PolicyRulings(change.policy))
-        self._audit.policy_reloaded(policy.file, change.fingerprint, change.grown)
+        self._events.policy_reloaded(policy.file, change.fingerprint, change.grown)
 
     def _warn(self) -> None:
-        for warning in self._trust.warnings if self._trust else ():
+        for warning in self._security.warnings if self._security else ():
             _log.warning("%s", warning)
 
     # -- building
@@ -221,9 +221,9 @@ class Gateway:
         return Service(
             endpoint,
             PolicyRulings(policy),
-            Forwarder(self._routes(listener.device), self._audit),
-            observer=self._audit,
-            security=self._trust.server if self._trust and endpoint.scheme is Scheme.MBAPS else None,
+            Forwarder(self._routes(listener.device), self._events),
+            observer=self._events,
+            security=self._security.server_security if self._security and endpoint.scheme is Scheme.MBAPS else None,
             limits=_service_limits(self._file, self._pace, unsafe_plain=listener.unsafe_plain),
         )
 
@@ -240,9 +240,9 @@ class Gateway:
         if url not in self.channels:
             hooks = ChannelHooks(
                 connected=lambda transport: self._device_connected(url, transport),
-                answering=lambda: self._audit.clear_alarm(f"{url} unreachable"),
+                answering=lambda: self._events.clear_alarm(f"{url} unreachable"),
                 lost=lambda reason: _log.info("%s: %s", url, reason),
-                unreachable=lambda reason: self._audit.raise_alarm(f"{url} unreachable", reason),
+                unreachable=lambda reason: self._events.raise_alarm(f"{url} unreachable", reason),
                 silent=lambda unit_id: _log.warning("%s: unit %d does not answer", url, unit_id),
             )
             tls = self._client_context if endpoint.scheme is Scheme.MBAPS else None
@@ -250,31 +250,31 @@ class Gateway:
         return self.channels[url]
 
     def _client_context(self) -> ssl.SSLContext:
-        if self._trust is None:
+        if self._security is None:
             raise ConfigError("mbaps needs an [identity]", hint="add [identity] with certificate, key and trust")
-        return self._trust.client_context
+        return self._security.client_context
 
     # -- devices
 
     def _device_connected(self, url: str, transport: asyncio.BaseTransport) -> None:
         """Check the server certificate of a device. Raises PeerError; then nothing is sent to it."""
         ssl_object = transport.get_extra_info("ssl_object")
-        if ssl_object is None or self._trust is None:
+        if ssl_object is None or self._security is None:
             return
-        self._device_peers[url] = PeerVerifier(self._trust.server.trust).peer(ssl_object, datetime.now(UTC))
+        self._device_peers[url] = PeerVerifier(self._security.server_security.trust).peer(ssl_object, datetime.now(UTC))
 
     def _reset_unentitled_devices(self, *, only_expired: bool = False) -> None:
-        if self._trust is None:
+        if self._security is None:
             return
         now = datetime.now(UTC)
-        grace = self._trust.list_grace
+        grace = self._security.list_grace
         if self._recheck_devices_at is not None and now > self._recheck_devices_at:
             only_expired = False  # a list ran out, and its grace
-        self._recheck_devices_at = self._trust.server.trust.recheck_at(now, grace)
+        self._recheck_devices_at = self._security.server_security.trust.recheck_at(now, grace)
         for url, peer in list(self._device_peers.items()):
             if only_expired and now <= peer.not_after:
                 continue
-            if (objection := self._trust.server.trust.objection(peer, now, grace)) is not None:
+            if (objection := self._security.server_security.trust.objection(peer, now, grace)) is not None:
                 del self._device_peers[url]
                 self.channels[url].reset(objection)
 
@@ -289,7 +289,7 @@ def _service_limits(file: GatewayFile, pace: GatewayPace, *, unsafe_plain: bool)
             frame_s=limits.frame,
             stalled_s=limits.stalled,
         ),
-        listener=ListenerOptions(
+        listener=ListenerLimits(
             connections=limits.connections,
             pending=limits.pending,
             pending_per_address=limits.pending_per_address,

@@ -14,11 +14,11 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from sealbus.gateway.audit import Audit
+from sealbus.gateway.events import GatewayEvents
 from sealbus.gateway.gateway import Gateway, GatewayPace
 from sealbus.gateway.metrics import GatewayMetrics, GatewayMetricsServer
 from sealbus.gateway.notify import notify, watchdog_interval_s
-from sealbus.gateway.trust_state import digest_of
+from sealbus.gateway.security import digest_of
 from sealbus.gateway.watch import FileWatch
 from sealbus.version import __version__
 
@@ -42,12 +42,12 @@ class GatewayProcess:
         self._pace = pace or GatewayPace()
         self._path = path
         self._digest = digest_of(str(path)) if path else ""
-        self.audit = Audit(file.gateway)
+        self.events = GatewayEvents(file.gateway)
         try:
-            self.gateway = Gateway(file, self.audit, pace=self._pace)
+            self.gateway = Gateway(file, self.events, pace=self._pace)
             self._metrics = self._serve_metrics()
         except BaseException:
-            self.audit.records.close()
+            self.events.records.close()
             raise
         self._watch = FileWatch(lambda: self.gateway.watched, self.reload, interval_s=self._pace.watch_s)
         self._timers: list[asyncio.Task[None]] = []
@@ -61,7 +61,7 @@ class GatewayProcess:
         except BaseException:
             self._close()
             raise
-        self.audit.started(
+        self.events.started(
             __version__,
             self.gateway.services,
             [*self._own_files(), *self.gateway.public_files],
@@ -88,7 +88,7 @@ class GatewayProcess:
         for timer in self._timers:
             timer.cancel()
         await self.gateway.stop()
-        self.audit.stopped(reason)
+        self.events.stopped(reason)
         self._close()
 
     def reload(self) -> None:
@@ -114,11 +114,11 @@ class GatewayProcess:
             notify("READY=1")
 
     def _maintain(self) -> None:
-        self.audit.records.maintain(time.monotonic())
+        self.events.records.maintain(time.monotonic())
         self.gateway.maintain()
 
     def _retry_reload(self) -> None:
-        if self.audit.has_failed_reload:  # the cause may pass without a change of the file: descriptors, permissions
+        if self.events.has_failed_reload:  # the cause may pass without a change of the file: descriptors, permissions
             self._reload_gateway()
 
     def _serve_metrics(self) -> GatewayMetricsServer | None:
@@ -127,12 +127,12 @@ class GatewayProcess:
         return GatewayMetricsServer(
             self._file.gateway.metrics,
             GatewayMetrics(
-                counters=self.audit.counters,
+                counters=self.events.counters,
                 services=self.gateway.services,
                 channels=self.gateway.channels,
                 days_left=self.gateway.days_left,
-                records_state=lambda: self.audit.records.state.name.lower(),
-                alarms=self.audit.alarms,
+                records_state=lambda: self.events.records.state.name.lower(),
+                alarms=self.events.alarms,
             ),
         )
 
@@ -154,7 +154,7 @@ class GatewayProcess:
     def _close(self) -> None:
         if self._metrics is not None:
             self._metrics.close()
-        self.audit.records.close()
+        self.events.records.close()
 
 
 async def run_gateway(

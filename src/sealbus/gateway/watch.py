@@ -29,13 +29,13 @@ class FileWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._turn)
+        self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._check)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _turn(self) -> None:
+    def _check(self) -> None:
         self.start()  # before `changed`: if it raises, the next change is still detected
         stamps = self._read_stamps()
         if stamps != self._stamps:

@@ -63,7 +63,7 @@ class Appender:
             known = self._cached(statements, rules)
             if len(fresh := np.setdiff1d(block.tag_ids, known.tag_ids)):
                 statements.add_tags(fresh.tolist())
-                known = _of_epoch(statements, known.epoch, rules, known.marked)
+                known = _load_cache(statements, known.epoch, rules, known.marked)
             places = np.searchsorted(known.tag_ids, block.tag_ids)
             kept = block.times_us >= known.kept_us[places]
             too_old = len(block) - int(kept.sum())
@@ -88,10 +88,10 @@ class Appender:
         if cached is not None and is_current and cached.rules is rules:
             return cached
         marked = cached.marked if cached is not None and is_current else np.empty(0, np.int64)
-        return _of_epoch(statements, epoch, rules, marked)
+        return _load_cache(statements, epoch, rules, marked)
 
 
-def _of_epoch(statements: Statements, epoch: int, rules: HistoryRules, marked: NDArray[np.int64]) -> _Cache:
+def _load_cache(statements: Statements, epoch: int, rules: HistoryRules, marked: NDArray[np.int64]) -> _Cache:
     floors = sorted(statements.tags().items())
     tag_ids = np.array([tag_id for tag_id, _ in floors], np.int64)
     kept_us = np.array([each.raw for _, each in floors], np.int64)

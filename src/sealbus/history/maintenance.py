@@ -55,7 +55,7 @@ class Maintenance:
             return (
                 self._compact(now_us)
                 or self._roll_up_hours(rules, now_us)
-                or self._fold_stale_days(rules, now_us)
+                or self._fold_outdated_days(rules, now_us)
                 or self._delete_expired(rules, now_us)
             )
 
@@ -75,7 +75,7 @@ class Maintenance:
         with self._store.changing() as statements:
             if statements.meta().zone != rules.zone:
                 statements.set_zone(rules.zone)
-                statements.make_days_stale()
+                statements.mark_days_outdated()
             marks = statements.marks_before(open_us, _HOURS_AT_ONCE)
             groups: dict[tuple[tuple[int, ...], int], list[RollupBuilder]] = {}
             for tag_id, of_tag in itertools.groupby(marks, key=lambda mark: mark[0]):
@@ -90,9 +90,9 @@ class Maintenance:
                 statements.bump_epoch()
         return bool(marks)
 
-    def _fold_stale_days(self, rules: HistoryRules, now_us: int) -> bool:
+    def _fold_outdated_days(self, rules: HistoryRules, now_us: int) -> bool:
         with self._store.changing() as statements:
-            tags = statements.stale_days(_TAGS_AT_ONCE)
+            tags = statements.tags_with_outdated_days(_TAGS_AT_ONCE)
             for tag_id in tags:
                 _fold_days(RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone))
         return bool(tags)
@@ -123,7 +123,9 @@ class Maintenance:
                 statements.bump_epoch()
         if not self._due:
             self._checked_hour = now_us // HOUR_US
-        reclaimed = self._store.reclaim_space({source: _dropped_us(rules, source, now_us) for source in Source})
+        reclaimed = self._store.reclaim_space(
+            {source: _expired_in_all_classes_us(rules, source, now_us) for source in Source}
+        )
         return bool(self._due or (reclaimed and deleted))  # after a step that did both, more free space may be left
 
     def _delete(self, statements: Statements, rules: HistoryRules, source: Source, tag_id: int, now_us: int) -> int:
@@ -132,7 +134,10 @@ class Maintenance:
         if source is Source.RAW and statements.marks(tag_id, 0, target_us):
             return 0  # late samples arrived: roll up their hours first
         statements.set_floor(source, tag_id, target_us)
-        if target_us <= _dropped_us(rules, source, now_us) + DAY_US and source in self._store.partitioned:
+        if (
+            target_us <= _expired_in_all_classes_us(rules, source, now_us) + DAY_US
+            and source in self._store.partitioned
+        ):
             return 0  # dropped with its partition
         end_us = target_us - (retention.hold_us if source is Source.RAW else 0)
         return statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
@@ -149,7 +154,7 @@ def _fold_days(builder: RollupBuilder) -> None:
         rows = builder.days_from_hours(first_us, max(end_us, first_us + 1))
         span = (first_us - DAY_US + HOUR_US, end_us + DAY_US)
         statements.replace(Source.DAY, span, [tag_id], (np.full(len(rows), tag_id), rows))
-    statements.days_are_done(tag_id)
+    statements.mark_days_current(tag_id)
 
 
 def _days(retention: RetentionClass, source: Source) -> int | None:
@@ -164,6 +169,6 @@ def _target_us(retention: RetentionClass, source: Source, now_us: int) -> int:
     return target_us - target_us % HOUR_US
 
 
-def _dropped_us(rules: HistoryRules, source: Source, now_us: int) -> int:
+def _expired_in_all_classes_us(rules: HistoryRules, source: Source, now_us: int) -> int:
     """The end of what has expired in every class: partitions from before it are dropped as a whole."""
     return min(_target_us(retention, source, now_us) - retention.hold_us for retention in rules.classes)

@@ -52,11 +52,11 @@ def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: in
         raise LocalError(
             f"the range has more than {_MAX_BUCKETS} {bucket.value}s; ask for a shorter range, or a longer bucket"
         )
-    cuts = edges(bucket, start_us, end_us, builder.zone)
-    stored = builder.rows(bucket, int(cuts[0]), int(cuts[-1]))
-    before = builder.row_before(int(stored.starts_us[0]) if len(stored) else int(cuts[0]))
+    edge_times = edges(bucket, start_us, end_us, builder.zone)
+    stored = builder.rows(bucket, int(edge_times[0]), int(edge_times[-1]))
+    before = builder.row_before(int(stored.starts_us[0]) if len(stored) else int(edge_times[0]))
     pieces = of_rows(Rows.joined([before, stored]), hold_us=builder.hold_us, now_us=builder.now_us)
-    rows = fold(pieces, cuts, empty=True)
+    rows = fold(pieces, edge_times, empty=True)
     return Aggregates(
         tag_id=builder.tag_id,
         bucket=bucket,

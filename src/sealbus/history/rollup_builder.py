@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RollupBuilder", "hour_ranges"]
 
-_LONGEST_RUN = 48
+_MAX_RUN = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class RollupBuilder:
 
     def days_from_hours(self, start_us: int, end_us: int) -> Rows:
         """The days that begin in [start, end), both midnights, folded from hours."""
-        rows, cuts = self.parts_of_days(start_us, end_us)
-        return fold(of_rows(rows, hold_us=self.hold_us, now_us=self.now_us), cuts)
+        rows, edge_times = self.parts_of_days(start_us, end_us)
+        return fold(of_rows(rows, hold_us=self.hold_us, now_us=self.now_us), edge_times)
 
     def parts_of_days(self, start_us: int, end_us: int) -> tuple[Rows, NDArray[np.int64]]:
         """The rows that these days are folded from (hours, minutes where a day begins within an hour, the last row
@@ -89,8 +89,8 @@ class RollupBuilder:
         if not len(hours):
             return EMPTY, np.array((start_us, end_us))
         first, last = max(first, int(hours.starts_us[0])), min(last, int(hours.ends_us[-1]))
-        cuts = edges(Bucket.DAY, first, last, self.zone)
-        ragged = cuts[cuts % HOUR_US != 0].tolist()
+        edge_times = edges(Bucket.DAY, first, last, self.zone)
+        ragged = edge_times[edge_times % HOUR_US != 0].tolist()
         parts = [hours]
         for cut in ragged:
             hour = cut - cut % HOUR_US
@@ -98,7 +98,7 @@ class RollupBuilder:
                 parts = [Rows.joined(parts)]
                 parts = [parts[0].select(parts[0].starts_us != hour), minutes]
         before = self.row_before(hours.starts_us[0])
-        return Rows.joined([before, *parts]), cuts
+        return Rows.joined([before, *parts]), edge_times
 
     def row_before(self, time_us: int) -> Rows:
         """The value that the last sample before a time carried over, as a row without length."""
@@ -112,13 +112,13 @@ class RollupBuilder:
         return EMPTY
 
     def _days(self, start_us: int, end_us: int) -> Rows:
-        if self.statements.days_are_stale(self.tag_id):
+        if self.statements.has_outdated_days(self.tag_id):
             return self.days_from_hours(start_us, end_us)
         rows = self.statements.rows(Source.DAY, self.tag_id, start_us, end_us)
         done = start_us
         for hour in self.statements.marks(self.tag_id, start_us - HOUR_US + 1, end_us):
-            cuts = edges(Bucket.DAY, max(hour, start_us), hour + HOUR_US, self.zone)
-            begin, stop = max(int(cuts[0]), done), min(int(cuts[-1]), end_us)
+            edge_times = edges(Bucket.DAY, max(hour, start_us), hour + HOUR_US, self.zone)
+            begin, stop = max(int(edge_times[0]), done), min(int(edge_times[-1]), end_us)
             if begin < stop:
                 kept = rows.select((rows.starts_us < begin) | (rows.starts_us >= stop))
                 rows, done = Rows.joined([kept, self.days_from_hours(begin, stop)]), stop
@@ -129,7 +129,7 @@ def hour_ranges(hours: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Sorted hours as contiguous ranges, none longer than two days."""
     start = end = None
     for hour in hours:
-        if start is not None and end is not None and (hour != end or end - start >= _LONGEST_RUN * HOUR_US):
+        if start is not None and end is not None and (hour != end or end - start >= _MAX_RUN * HOUR_US):
             yield start, end
             start = None
         start = hour if start is None else start

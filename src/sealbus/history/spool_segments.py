@@ -22,7 +22,7 @@ __all__ = ["HEADER", "SpoolFrame", "encode_frame", "frame_counts", "numbers", "r
 
 HEADER = struct.Struct("<IIII")
 _MAGIC = 0x31484253  # SBH1
-_LONGEST = 64 * 1024 * 1024
+_MAX = 64 * 1024 * 1024
 _NAME = re.compile(r"(\d{12})\.samples")
 
 
@@ -56,7 +56,7 @@ def read_frame(descriptor: int, offset: int) -> SpoolFrame | None:
     if len(header) < HEADER.size:
         return None
     magic, length, checksum, _ = HEADER.unpack(header)
-    if magic != _MAGIC or length > _LONGEST:
+    if magic != _MAGIC or length > _MAX:
         return None
     payload = os.pread(descriptor, length, offset + HEADER.size)
     if len(payload) != length or zlib.crc32(payload) != checksum:

@@ -35,7 +35,7 @@ __all__ = ["COMPACT_AT_ONCE", "FreshRows", "SQLiteSamples"]
 
 COMPACT_AT_ONCE = 500_000
 
-_Piece: TypeAlias = tuple[list[int], SampleBlock]  # ids of rows, and their samples
+_CachedRows: TypeAlias = tuple[list[int], SampleBlock]  # ids of rows, and their samples
 _log = logging.getLogger("sealbus.history")
 _STEP_US = 10 * US_PER_S
 _STEP_BITS = 30  # steps until the year 2310
@@ -54,14 +54,14 @@ class FreshRows:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[int, _Piece] = {}
+        self._known: dict[int, _CachedRows] = {}
 
     def of(self, connection: sqlite3.Connection) -> list[SampleBlock]:
         """All rows in order of arrival, merged into few blocks that are sorted by tag and time."""
         numbers = [number for (number,) in connection.execute("select id from fresh order by id")]
         with self._lock:
             known = self._known
-        pieces: list[_Piece] = []
+        pieces: list[_CachedRows] = []
         done = 0
         while done < len(numbers):
             piece = known.get(numbers[done])
@@ -171,8 +171,8 @@ class SQLiteSamples:
         """Rows that cannot coexist with a row of these times."""
         found: list[tuple[int, bytes]] = []
         lowest = _row_id(tag_id, first_us)
-        for number, held_us in self._connection.execute(_BACKWARDS, _row_ids(tag_id, first_us, last_us + 1)):
-            if held_us < first_us and number < lowest:
+        for number, row_last_us in self._connection.execute(_BACKWARDS, _row_ids(tag_id, first_us, last_us + 1)):
+            if row_last_us < first_us and number < lowest:
                 break
             found += self._connection.execute("select id, samples from packed where id = ?", (number,))
         return found[::-1]
@@ -206,7 +206,7 @@ class SQLiteSamples:
         return [part for part in parts if len(part)]
 
 
-def _merge_last(pieces: list[_Piece]) -> list[_Piece]:
+def _merge_last(pieces: list[_CachedRows]) -> list[_CachedRows]:
     """Merge the last pieces while that is cheap: afterwards each piece has at most half the samples of the one before."""
     first, size = len(pieces) - 1, 0
     for place in reversed(range(len(pieces))):

@@ -327,22 +327,22 @@ class Statements:
             return self.raw.delete(tag_id, before_us, limit)
         return delete_oldest(self._connection, TABLES[source], tag_id, before_us, limit)
 
-    def stale_days(self, limit: int) -> list[int]:
+    def tags_with_outdated_days(self, limit: int) -> list[int]:
         """Tags whose days are cut in another zone than that of the store."""
         sql = "select tag_id from tag where days_stale = 1 limit ?"
         found: list[int] = self._connection.columns(sql, (limit,), "i")[0].tolist()
         return found
 
-    def make_days_stale(self) -> None:
+    def mark_days_outdated(self) -> None:
         """Mark the days of all tags to be cut again."""
         self._connection.run("update tag set days_stale = 1")
 
-    def days_are_stale(self, tag_id: int) -> bool:
+    def has_outdated_days(self, tag_id: int) -> bool:
         """Whether the days of this tag are still to be cut again."""
         sql = "select tag_id from tag where tag_id = ? and days_stale = 1"
         return bool(len(self._connection.columns(sql, (tag_id,), "i")[0]))
 
-    def days_are_done(self, tag_id: int) -> None:
+    def mark_days_current(self, tag_id: int) -> None:
         """The days of this tag are cut in the zone of the store."""
         self._connection.run("update tag set days_stale = 0 where tag_id = ?", (tag_id,))
 

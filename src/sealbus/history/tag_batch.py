@@ -61,12 +61,14 @@ class TagBatch:
         shift = position * self._stride_us
         return of_rows(_moved(rows, shift), hold_us=self.holds_us[position], now_us=self.now_us + shift)
 
-    def fold(self, pieces: Rows, cuts: NDArray[np.int64]) -> TaggedRows:
+    def fold(self, pieces: Rows, edge_times: NDArray[np.int64]) -> TaggedRows:
         """The buckets between these edges, which lie within the range, with the tag of each; sorted by tag and time."""
         shifts = np.arange(len(self.tag_ids)) * self._stride_us
-        rows = fold(pieces, (shifts[:, None] + cuts[None, :]).ravel())
-        position = (rows.starts_us - cuts[0]) // self._stride_us
-        between = rows.starts_us - position * self._stride_us >= cuts[-1]  # the time before the range of the next tag
+        rows = fold(pieces, (shifts[:, None] + edge_times[None, :]).ravel())
+        position = (rows.starts_us - edge_times[0]) // self._stride_us
+        between = (
+            rows.starts_us - position * self._stride_us >= edge_times[-1]
+        )  # the time before the range of the next tag
         rows, position = rows.select(~between), position[~between]
         return self.tag_ids[position], _moved(rows, -position * self._stride_us)
 
@@ -94,20 +96,20 @@ def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Seque
         statements.unmark(tag_ids, begin, end)
     done = 0  # the end of the last day that was folded: a day that two ranges share is folded once
     for begin, end in hour_ranges(hours):
-        cuts = edges(Bucket.DAY, max(begin, done), end, zone)
+        edge_times = edges(Bucket.DAY, max(begin, done), end, zone)
         if end > done:
-            first, done = int(cuts[0]), int(cuts[-1])
+            first, done = int(edge_times[0]), int(edge_times[-1])
             batch = _tag_batch(builders, first, done)
-            pieces = batch.of_rows(*_parts_of_days(builders, batch, cuts))
-            statements.replace(Source.DAY, (first, done), tag_ids, batch.fold(pieces, cuts))
+            pieces = batch.of_rows(*_parts_of_days(builders, batch, edge_times))
+            statements.replace(Source.DAY, (first, done), tag_ids, batch.fold(pieces, edge_times))
 
 
-def _parts_of_days(builders: Sequence[RollupBuilder], batch: TagBatch, cuts: NDArray[np.int64]) -> TaggedRows:
+def _parts_of_days(builders: Sequence[RollupBuilder], batch: TagBatch, edge_times: NDArray[np.int64]) -> TaggedRows:
     """The rows from which the days between these midnights are folded. Hours that are still marked follow in their own
     turn.
     """
-    first, last = int(cuts[0]), int(cuts[-1])
-    if (cuts % HOUR_US).any():
+    first, last = int(edge_times[0]), int(edge_times[-1])
+    if (edge_times % HOUR_US).any():
         parts = [builder.parts_of_days(first, last)[0] for builder in builders]
         return np.repeat(batch.tag_ids, [len(part) for part in parts]), Rows.concatenated([EMPTY, *parts])
     tags, rows = builders[0].statements.rows_of_tags(Source.HOUR, batch.tag_ids.tolist(), first, last)

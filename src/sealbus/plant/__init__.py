@@ -5,8 +5,8 @@ between raw registers and values in both directions, and SunSpec types and tags.
 msgspec structs are the only third party. The package does not know which process stores a plan and which executes it.
 """
 
-from sealbus.plant.collector_id import COLLECTOR_LEASE, DEFAULT_COLLECTOR_ID, name_of_collector
-from sealbus.plant.collector_state import CollectorState, ConnectionState, LinkStatus, PollState, Problem
+from sealbus.plant.collector_id import COLLECTOR_LEASE, DEFAULT_COLLECTOR_ID, with_collector_id
+from sealbus.plant.collector_state import CollectorState, ConnectionState, ConnectionStatus, PollState, Problem
 from sealbus.plant.command_life import (
     FINAL_STATES,
     TRANSITIONS,
@@ -102,6 +102,7 @@ __all__ = [
     "CommandState",
     "ConnectionPlan",
     "ConnectionState",
+    "ConnectionStatus",
     "ConnectionTested",
     "Conversion",
     "DevicePlan",
@@ -113,7 +114,6 @@ __all__ = [
     "FoundModel",
     "InvalidTransition",
     "LeftOut",
-    "LinkStatus",
     "MaskToWrite",
     "ModelDefinition",
     "ModelFound",
@@ -159,7 +159,6 @@ __all__ = [
     "encode_value",
     "hold_problems",
     "is_implemented",
-    "name_of_collector",
     "next_states",
     "order_problems",
     "raise_first",
@@ -167,4 +166,5 @@ __all__ = [
     "stale_after_s",
     "tag_problems",
     "tags_of",
+    "with_collector_id",
 ]

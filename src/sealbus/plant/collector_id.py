@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COLLECTOR_LEASE", "DEFAULT_COLLECTOR_ID", "name_of_collector"]
+__all__ = ["COLLECTOR_LEASE", "DEFAULT_COLLECTOR_ID", "with_collector_id"]
 
 DEFAULT_COLLECTOR_ID: Final = "main"
 COLLECTOR_LEASE: Final = "collector"
 """What the lease of a collector is called, before its id."""
 
 
-def name_of_collector(what: str, collector_id: str = DEFAULT_COLLECTOR_ID) -> str:
+def with_collector_id(what: str, collector_id: str = DEFAULT_COLLECTOR_ID) -> str:
     """`what` of this collector: "live/main" is the topic `live` of the collector "main"."""
     return f"{what}/{collector_id}"

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-__all__ = ["CollectorState", "ConnectionState", "LinkStatus", "PollState", "Problem"]
+__all__ = ["CollectorState", "ConnectionState", "ConnectionStatus", "PollState", "Problem"]
 
 
-class LinkStatus(StrEnum):
+class ConnectionStatus(StrEnum):
     """IDLE: nothing has been tried yet. REFUSED: it is not dialled as it is configured; `why` is the reason."""
 
     IDLE = "idle"
@@ -43,7 +43,7 @@ class ConnectionState(Struct, frozen=True, kw_only=True):
     id: int
     name: str
     url: str
-    status: LinkStatus
+    status: ConnectionStatus
     why: str
     since_us: int
     last_answer_us: int | None

@@ -55,7 +55,7 @@ def dial_problems(url: str, identity: str, rules: NetworkRules | None = None) ->
         return [FieldProblem("url", error.problem, error.hint)]
     if problem := _identity_problem(endpoint, identity):
         return [problem]
-    if rules is not None and (objection := rules.judge_endpoint(endpoint)):
+    if rules is not None and (objection := rules.objection_to_endpoint(endpoint)):
         return [FieldProblem("url", objection, "ask an administrator to allow it")]
     return []
 

@@ -33,7 +33,7 @@ Raw: TypeAlias = bool | int | float | bytes
 Conversion: TypeAlias = "Callable[[Raw], SampleValue]"
 
 _SIGNED_BITS: Final = {ValueType.INT16: 16, ValueType.INT32: 32, ValueType.INT64: 64}
-_LARGEST_WHOLE: Final = 2**64
+_MAX_WHOLE: Final = 2**64
 
 
 class NoValue(Exception):
@@ -74,7 +74,7 @@ def build_scaling(tag: Tag) -> Conversion:
     plan = tag.plan
     ends = (plan.raw_low, plan.raw_high, plan.scaled_low, plan.scaled_high)
     if None not in ends:
-        return _line(*(each or 0.0 for each in ends))
+        return _linear(*(each or 0.0 for each in ends))
     scale, offset = float(plan.scale), float(plan.offset)
     if scale == 1 and offset == 0:
         return _as_it_is
@@ -86,7 +86,7 @@ def build_scaling(tag: Tag) -> Conversion:
     return lambda raw: _checked(raw * scale + offset)  # type: ignore[operator]
 
 
-def _line(raw_low: float, raw_high: float, low: float, high: float) -> Conversion:
+def _linear(raw_low: float, raw_high: float, low: float, high: float) -> Conversion:
     rise, run = high - low, raw_high - raw_low
     return lambda raw: _checked(low + (raw - raw_low) * rise / run)  # type: ignore[operator]
 
@@ -108,7 +108,7 @@ def _checked(value: float) -> float:
 
 
 def _whole(value: int) -> int | float:
-    if -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
+    if -_MAX_WHOLE < value < _MAX_WHOLE:
         return value
     try:
         return float(value)

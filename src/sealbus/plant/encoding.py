@@ -47,7 +47,7 @@ __all__ = ["BitsToWrite", "EncodedWrite", "MaskToWrite", "NotEncodable", "Regist
 _BYTES: Final = (*BCD_TYPES, ValueType.STRING)
 _TOLERANCE: Final = 1e-6
 """Of a step or a limit: floating point numbers such as 0.3 are not exact multiples of 0.1."""
-_MOST_BITS: Final = 256
+_MAX_BITS: Final = 256
 
 
 class RegistersToWrite(Struct, frozen=True, kw_only=True, tag="registers"):
@@ -99,7 +99,7 @@ def encode_value(tag: Tag, value: SampleValue) -> EncodedWrite | NotEncodable:
 def _encoded(tag: Tag, value: SampleValue) -> EncodedWrite:
     if not tag.plan.writable or tag.place.table not in WRITABLE_TABLES:
         raise _Refused("this tag is not writable")
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # too large for a float, and too long to be shown
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:  # too large for a float, and too long to be shown
         raise _Refused(f"a number of {value.bit_length()} bits is too large for {tag.type}")
     if tag.type is ValueType.STRING:
         return _text(tag, value)

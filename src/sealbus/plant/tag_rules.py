@@ -36,7 +36,7 @@ _ORDERS: Final = frozenset(each.value for each in WordOrder)
 _WRITABLE: Final = tuple(f"{table}:" for table in WRITABLE_TABLES)
 _REGISTER_TYPES: Final = tuple(each for each in ValueType if each is not ValueType.BIT)
 _WITH_BITS: Final = ("", ValueType.UINT16, ValueType.UINT32, ValueType.UINT64)
-_LARGEST_RAW: Final[dict[str, float]] = {
+_MAX_RAW: Final[dict[str, float]] = {
     ValueType.BCD16: 1e4,
     ValueType.BCD32: 1e8,
     ValueType.UINT16: 2.0**16,
@@ -47,7 +47,7 @@ _LARGEST_RAW: Final[dict[str, float]] = {
     ValueType.INT64: 2.0**64,
 }
 """No whole number of the type goes beyond this, in either direction."""
-_LARGEST_SENTINEL: Final = 2.0**64
+_MAX_SENTINEL: Final = 2.0**64
 _LINEAR: Final = ("raw_low", "raw_high", "scaled_low", "scaled_high")
 _SCALING: Final = ("scale", "offset", *_LINEAR)
 _FINITE: Final = (*_SCALING, "low", "high", "write_min", "write_max", "write_step")
@@ -221,7 +221,7 @@ def _scaling(tag: TagPlan) -> _Problems:
 
 def _overflow(tag: TagPlan) -> _Problems:
     """The largest raw value becomes a finite number. Registers of a float type may hold any: each is checked when read."""
-    largest = _LARGEST_RAW.get(tag.type or ValueType.UINT16, 0.0)
+    largest = _MAX_RAW.get(tag.type or ValueType.UINT16, 0.0)
     ends = (tag.raw_low, tag.raw_high, tag.scaled_low, tag.scaled_high)
     if None not in ends:
         raw_low, raw_high, low, high = (each or 0.0 for each in ends)
@@ -259,7 +259,7 @@ def _sentinels(tag: TagPlan) -> _Problems:
     if len(tag.sentinels) > MAX_SENTINELS:
         yield FieldProblem("sentinels", "there are too many", f"write up to {MAX_SENTINELS} numbers")
     for number in tag.sentinels:
-        if not -_LARGEST_SENTINEL < number < _LARGEST_SENTINEL:
+        if not -_MAX_SENTINEL < number < _MAX_SENTINEL:
             yield FieldProblem("sentinels", f"no register holds {number}", "write numbers of up to 64 bits")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "FindingKind", "findings"]
 
-_MOST_OVERLAPS: Final = 200
+_MAX_OVERLAPS: Final = 200
 
 
 class FindingKind(Enum):
@@ -67,7 +67,7 @@ def findings(policy: Policy, *, certificate_roles: Collection[str] | None = None
         for rule in role.rules:
             found.extend(_about_rule(rule, rights, overlaps.get(rule.number, ())))
         if are_more:
-            pairs = f"more than {_MOST_OVERLAPS} pairs of rules of {quoted_role(role.name)}"
+            pairs = f"more than {_MAX_OVERLAPS} pairs of rules of {quoted_role(role.name)}"
             text = f"{pairs} limit the same registers differently"
             found.append(Finding(FindingKind.LIMITS_OVERLAP, role.line, text))
     if certificate_roles is not None:
@@ -123,12 +123,12 @@ def _overlaps(role: Role) -> tuple[dict[int, list[Rule]], bool]:
     pairs: dict[tuple[int, int], Rule] = {}
     for one, two in _overlapping_pairs(role):
         pairs[two.number, one.number] = one
-        if len(pairs) > _MOST_OVERLAPS:  # rules that all overlap make half the square of their number
+        if len(pairs) > _MAX_OVERLAPS:  # rules that all overlap make half the square of their number
             break
     found: dict[int, list[Rule]] = {}
-    for (number, _), one in sorted(pairs.items(), key=lambda each: each[0])[:_MOST_OVERLAPS]:
+    for (number, _), one in sorted(pairs.items(), key=lambda each: each[0])[:_MAX_OVERLAPS]:
         found.setdefault(number, []).append(one)
-    return found, len(pairs) > _MOST_OVERLAPS
+    return found, len(pairs) > _MAX_OVERLAPS
 
 
 def _overlapping_pairs(role: Role) -> Iterator[tuple[Rule, Rule]]:

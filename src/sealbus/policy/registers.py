@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from sealbus.policy.rules import Limit, Rule
     from sealbus.protocol import Place
 
-__all__ = ["Refusal", "RegisterWrites", "holding"]
+__all__ = ["LimitViolation", "RegisterWrites", "holding"]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LimitViolation:
     """Why a value may not be written: the rule whose limit it violates, and the reason."""
 
     rule: Rule
@@ -56,7 +56,7 @@ class _Limited:
         """Whether every value of this limit, at every start in this place, is one of mine. `place` begins in my range."""
         return place.last <= self.last and self.is_start(place.address) and self.limit.is_wider(limit)
 
-    def refuse(self, address: int, words: Sequence[int]) -> str | None:
+    def violation(self, address: int, words: Sequence[int]) -> str | None:
         """The reason why the value in `words`, at `address`, is denied; None if the limits allow it."""
         value = decode_registers(words, self.limit.type, self.limit.order)[0]
         if isinstance(value, str):  # cannot happen: limits have numeric types; deny what cannot be compared
@@ -89,10 +89,10 @@ class _Limited:
 class RegisterWrites:
     """The right to write holding registers of one unit, compiled."""
 
-    __slots__ = ("_alone", "_limited", "unlimited")
+    __slots__ = ("_decision_of_rule", "_limited", "unlimited")
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._alone = {rule.number: allowed_by((rule,)) for rule in rules}
+        self._decision_of_rule = {rule.number: allowed_by((rule,)) for rule in rules}
         places = [(place, rule) for rule in rules for place in rule.writes if place.table is Table.HOLDING]
         self.unlimited = Granted([((place.address, place.last), rule) for place, rule in places if rule.limit is None])
         self._limited = Layered(
@@ -109,8 +109,8 @@ class RegisterWrites:
     def __bool__(self) -> bool:
         return bool(self.unlimited) or bool(self._limited)
 
-    def decide(self, address: int, words: Sequence[int]) -> Decision | Refusal | None:
-        """The decision that allows the write; the Refusal of a limit; or None if a register has no rule."""
+    def decide(self, address: int, words: Sequence[int]) -> Decision | LimitViolation | None:
+        """The decision that allows the write; the LimitViolation of a limit; or None if a register has no rule."""
         simple = self.unlimited.decide(address, address + len(words) - 1)
         if simple is not None or not self._limited:
             return simple
@@ -126,8 +126,8 @@ class RegisterWrites:
                     last_piece[position + length] = (length, rule)
         if last_piece[-1] is not None:
             used = _rules_of(last_piece)
-            return self._alone[used[0].number] if len(used) == 1 else allowed_by(used)
-        return self._refusal(address, words, furthest)
+            return self._decision_of_rule[used[0].number] if len(used) == 1 else allowed_by(used)
+        return self._violation(address, words, furthest)
 
     def covers(self, place: Place, limit: Limit | None, below: float) -> bool:
         """Whether rules with numbers below `below` allow every write that a rule for this place, within this limit, allows.
@@ -140,43 +140,43 @@ class RegisterWrites:
             return False
         return any(
             limited.rule.number < below and limited.includes(place, limit)
-            for limited in self._limited.over(place.address)
+            for limited in self._limited.values_at(place.address)
         )
 
     def limit_over(self, address: int) -> Rule | None:
         """The first rule with limits for this register."""
-        over = self._limited.over(address)
+        over = self._limited.values_at(address)
         return over[0].rule if over else None
 
     def missing(self, first: int, last: int) -> tuple[int, int] | None:
         """The first stretch of registers that no rule, with or without limits, allows to write."""
-        start = next((number for number in range(first, last + 1) if not self._speaks_of(number)), None)
+        start = next((number for number in range(first, last + 1) if not self._has_rule_for(number)), None)
         if start is None:
             return None
-        return start, next((number for number in range(start, last) if self._speaks_of(number + 1)), last)
+        return start, next((number for number in range(start, last) if self._has_rule_for(number + 1)), last)
 
-    def _speaks_of(self, address: int) -> bool:
-        return self.unlimited.owner(address) is not None or bool(self._limited.over(address))
+    def _has_rule_for(self, address: int) -> bool:
+        return self.unlimited.first_rule(address) is not None or bool(self._limited.values_at(address))
 
     def _pieces_from(self, address: int, words: Sequence[int], position: int) -> Iterator[tuple[int, Rule]]:
-        owner = self.unlimited.owner(address + position)
-        if owner is not None:
-            yield 1, owner
-        for limited in self._limited.over(address + position):
+        rule = self.unlimited.first_rule(address + position)
+        if rule is not None:
+            yield 1, rule
+        for limited in self._limited.values_at(address + position):
             value = words[position : position + limited.width]
             whole = len(value) == limited.width and limited.is_start(address + position)
-            if whole and limited.refuse(address + position, value) is None:
+            if whole and limited.violation(address + position, value) is None:
                 yield limited.width, limited.rule
 
-    def _refusal(self, address: int, words: Sequence[int], position: int) -> Refusal | None:
+    def _violation(self, address: int, words: Sequence[int], position: int) -> LimitViolation | None:
         """The refusal at the furthest register reached; a violated limit before a partial value."""
-        cut: Refusal | None = None
-        for limited in self._limited.over(address + position):
+        cut: LimitViolation | None = None
+        for limited in self._limited.values_at(address + position):
             value = words[position : position + limited.width]
             if len(value) < limited.width or not limited.is_start(address + position):
-                cut = cut or Refusal(limited.rule, limited.misaligned(address + position))
-            elif reason := limited.refuse(address + position, value):
-                return Refusal(limited.rule, reason)
+                cut = cut or LimitViolation(limited.rule, limited.misaligned(address + position))
+            elif reason := limited.violation(address + position, value):
+                return LimitViolation(limited.rule, reason)
         return cut
 
 

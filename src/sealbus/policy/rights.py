@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.policy.decision import Decision, Verdict, quoted_role
 from sealbus.policy.functions import TABLE_FUNCTIONS, name_of_part
-from sealbus.policy.registers import Refusal
+from sealbus.policy.registers import LimitViolation
 from sealbus.policy.unit_rights import UnitRights
 from sealbus.protocol import (
     READ_TABLES,
@@ -128,30 +128,30 @@ class Rights:
         if decision is not None:
             return decision
         asked = _Asked("reading", READ_TABLES[function_code], address, last)
-        return self._no_rule(unit_id, asked.text, asked.lacking(granted.missing(address, last)))
+        return self._no_rule(unit_id, asked.text, asked.missing_text(granted.missing(address, last)))
 
     def _decide_registers(self, unit_id: int, address: int, words: tuple[int, ...]) -> Decision:
-        registers = self._units.get(unit_id, _NOTHING).registers
+        registers = self._units.get(unit_id, _NOTHING).register_writes
         decision = registers.decide(address, words)
         if isinstance(decision, Decision):
             return decision
-        if isinstance(decision, Refusal):
+        if isinstance(decision, LimitViolation):
             return Decision(Verdict.DENY, decision.rule.title, f"{decision.reason}, on {_unit(unit_id)}")
         last = address + len(words) - 1
         asked = _Asked("writing", Table.HOLDING, address, last)
-        return self._no_rule(unit_id, asked.text, asked.lacking(registers.missing(address, last)))
+        return self._no_rule(unit_id, asked.text, asked.missing_text(registers.missing(address, last)))
 
     def _decide_coils(self, unit_id: int, address: int, count: int) -> Decision:
-        coils = self._units.get(unit_id, _NOTHING).coils
+        coils = self._units.get(unit_id, _NOTHING).coil_writes
         last = address + count - 1
         decision = coils.decide(address, last)
         if decision is not None:
             return decision
         asked = _Asked("writing", Table.COILS, address, last)
-        return self._no_rule(unit_id, asked.text, asked.lacking(coils.missing(address, last)))
+        return self._no_rule(unit_id, asked.text, asked.missing_text(coils.missing(address, last)))
 
     def _decide_mask(self, unit_id: int, address: int) -> Decision:
-        registers = self._units.get(unit_id, _NOTHING).registers
+        registers = self._units.get(unit_id, _NOTHING).register_writes
         decision = registers.unlimited.decide(address, address)
         if decision is not None:
             return decision
@@ -167,7 +167,7 @@ class Rights:
     def _decide_both(self, unit_id: int, request: ReadWriteMultipleRegisters) -> Decision:
         write = self._decide_registers(unit_id, request.write_address, request.values)
         read = self._decide_read(unit_id, FunctionCode.READ_HOLDING_REGISTERS, request.read_address, request.read_count)
-        return _whole([write, read])
+        return _combine([write, read])
 
     def _decide_named(self, unit_id: int, request: Request) -> Decision:
         function_code, parts = _parts_of(request)
@@ -180,12 +180,12 @@ class Rights:
         for part in parts:
             decision = granted.decide(part, part) if granted else None
             decisions.append(decision or self._no_rule(unit_id, name_of_part(function_code, part, part)))
-        return _whole(decisions)
+        return _combine(decisions)
 
-    def _no_rule(self, unit_id: int, what: str, lacking: str = "") -> Decision:
+    def _no_rule(self, unit_id: int, what: str, missing_text: str = "") -> Decision:
         if self._absent is not None:
             return self._absent
-        reason = f"no rule of {quoted_role(self.role)} allows {what} on {_unit(unit_id)}{lacking}"
+        reason = f"no rule of {quoted_role(self.role)} allows {what} on {_unit(unit_id)}{missing_text}"
         return Decision(Verdict.DENY, None, reason)
 
 
@@ -202,7 +202,7 @@ class _Asked:
     def text(self) -> str:
         return f"{self.doing} {self._place(self.first, self.last)}"
 
-    def lacking(self, missing: Range | None) -> str:
+    def missing_text(self, missing: Range | None) -> str:
         """The part that is not granted, if it is not the whole range."""
         if missing is None or missing == (self.first, self.last):
             return ""
@@ -212,7 +212,7 @@ class _Asked:
         return f"{self.table}:{first}" if first == last else f"{self.table}:{first}-{last}"
 
 
-def _whole(decisions: Sequence[Decision]) -> Decision:
+def _combine(decisions: Sequence[Decision]) -> Decision:
     """One decision for all parts of a request: allowed if all are."""
     denied = [decision for decision in decisions if not decision.allowed]
     relevant = list(dict.fromkeys(denied or decisions))

@@ -33,16 +33,16 @@ _T = TypeVar("_T")
 class Granted:
     """The first rule that grants each number."""
 
-    __slots__ = ("_decisions", "_firsts", "_lasts", "_owners", "_ranges")
+    __slots__ = ("_decisions", "_firsts", "_lasts", "_ranges", "_rules")
 
     def __init__(self, ranges: Sequence[tuple[Range, Rule]]) -> None:
         self._ranges = tuple(ranges)
         self._firsts: list[int] = []
         self._lasts: list[int] = []
-        self._owners: list[Rule] = []
+        self._rules: list[Rule] = []
         for first, last, index in _first_pieces([extent for extent, _ in ranges]):
             self._append(first, last, ranges[index][1])
-        self._decisions = [allowed_by((owner,)) for owner in self._owners]
+        self._decisions = [allowed_by((rule,)) for rule in self._rules]
 
     def __bool__(self) -> bool:
         return bool(self._firsts)
@@ -56,15 +56,15 @@ class Granted:
             return self._decisions[at]
         return self._decide_together(first, last, at)
 
-    def owner(self, number: int) -> Rule | None:
+    def first_rule(self, number: int) -> Rule | None:
         """The first rule that grants this number."""
         at = bisect_right(self._firsts, number) - 1
-        return self._owners[at] if at >= 0 and number <= self._lasts[at] else None
+        return self._rules[at] if at >= 0 and number <= self._lasts[at] else None
 
     def covers(self, first: int, last: int, below: float) -> bool:
         """Whether rules with numbers below `below` grant all numbers from first to last."""
         at = bisect_right(self._firsts, first) - 1
-        while at >= 0 and first <= self._lasts[at] and self._owners[at].number < below:
+        while at >= 0 and first <= self._lasts[at] and self._rules[at].number < below:
             first = self._lasts[at] + 1
             if first > last:
                 return True
@@ -86,13 +86,13 @@ class Granted:
         end = self._firsts[at + 1] - 1 if at + 1 < len(self._firsts) else last
         return first, min(end, last)
 
-    def _append(self, first: int, last: int, owner: Rule) -> None:
-        if self._firsts and self._lasts[-1] + 1 == first and self._owners[-1] is owner:
+    def _append(self, first: int, last: int, rule: Rule) -> None:
+        if self._firsts and self._lasts[-1] + 1 == first and self._rules[-1] is rule:
             self._lasts[-1] = last
             return
         self._firsts.append(first)
         self._lasts.append(last)
-        self._owners.append(owner)
+        self._rules.append(rule)
 
     def _decide_together(self, first: int, last: int, at: int) -> Decision | None:
         if self.missing(first, last) is not None:
@@ -100,11 +100,11 @@ class Granted:
         for (from_, to), rule in self._ranges:
             if from_ <= first and last <= to:
                 return allowed_by((rule,))
-        owners = [self._owners[at]]
+        rules = [self._rules[at]]
         while self._lasts[at] < last:
             at += 1
-            owners.append(self._owners[at])
-        return allowed_by(owners)
+            rules.append(self._rules[at])
+        return allowed_by(rules)
 
 
 class Layered(Generic[_T]):
@@ -124,7 +124,7 @@ class Layered(Generic[_T]):
     def __bool__(self) -> bool:
         return bool(self._firsts)
 
-    def over(self, number: int) -> tuple[_T, ...]:
+    def values_at(self, number: int) -> tuple[_T, ...]:
         """The values of the ranges that contain this number."""
         at = bisect_right(self._firsts, number) - 1
         return self._layers[at] if at >= 0 and number <= self._lasts[at] else ()

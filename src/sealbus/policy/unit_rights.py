@@ -25,9 +25,9 @@ _READ_CODES: Final = {table: code for code, table in READ_TABLES.items()}
 
 
 class UnitRights:
-    """Compiled rights on one unit. `reads` is by function code 1 to 4, `functions` by the code of a named function."""
+    """Compiled rights on one unit. `reads` is by function code 1 to 4, `functions` by the code of a named one."""
 
-    __slots__ = ("coils", "functions", "reads", "registers")
+    __slots__ = ("coil_writes", "functions", "reads", "register_writes")
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         read = [(place, rule) for rule in rules for place in rule.reads]
@@ -37,10 +37,10 @@ class UnitRights:
             code: Granted([((place.address, place.last), rule) for place, rule in read if place.table is table])
             for code, table in READ_TABLES.items()
         }
-        self.coils = Granted(
+        self.coil_writes = Granted(
             [((place.address, place.last), rule) for place, rule in written if place.table is Table.COILS]
         )
-        self.registers = RegisterWrites(rules)
+        self.register_writes = RegisterWrites(rules)
         self.functions = {
             code: Granted([(grant.range, rule) for grant, rule in named if grant.function_code == code])
             for code in {grant.function_code for grant, _ in named}
@@ -59,8 +59,8 @@ class UnitRights:
 
     def _covers_write(self, place: Place, limit: Limit | None, below: float) -> bool:
         if place.table is Table.COILS:
-            return self.coils.covers(place.address, place.last, below)
-        return self.registers.covers(place, limit, below)
+            return self.coil_writes.covers(place.address, place.last, below)
+        return self.register_writes.covers(place, limit, below)
 
     def _covers_function(self, grant: FunctionGrant, below: float) -> bool:
         granted = self.functions.get(grant.function_code)
@@ -72,12 +72,12 @@ class UnitRights:
             case 1 | 2 | 3 | 4:
                 return bool(self.reads[function_code])
             case 5 | 15:
-                return bool(self.coils)
+                return bool(self.coil_writes)
             case 6 | 16:
-                return bool(self.registers)
+                return bool(self.register_writes)
             case 22:
-                return bool(self.registers.unlimited)
+                return bool(self.register_writes.unlimited)
             case 23:
-                return bool(self.registers) and bool(self.reads[3])
+                return bool(self.register_writes) and bool(self.reads[3])
         granted = self.functions.get(function_code)
         return granted is not None and (part is None or granted.decide(part, part) is not None)

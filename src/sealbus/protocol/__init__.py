@@ -86,7 +86,7 @@ from sealbus.protocol.registers import (
 )
 from sealbus.protocol.requests import Request, RequestError, may_change_state, parse_request
 from sealbus.protocol.rtu import RtuRequestStream, RtuResponseStream, crc16, encode_rtu
-from sealbus.protocol.shapes import AnswerShape, RawRequest, answer_shape
+from sealbus.protocol.shapes import AnswerShape, WireRequest, answer_shape
 
 __all__ = [
     "ADDRESS_SPACE",
@@ -133,7 +133,6 @@ __all__ = [
     "MeiType",
     "OpaqueRequest",
     "Place",
-    "RawRequest",
     "ReadCoils",
     "ReadDeviceIdentification",
     "ReadDiscreteInputs",
@@ -152,6 +151,7 @@ __all__ = [
     "ServerId",
     "Table",
     "ValueType",
+    "WireRequest",
     "WordOrder",
     "WriteFileRecord",
     "WriteMultipleCoils",

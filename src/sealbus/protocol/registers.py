@@ -110,8 +110,8 @@ _BYTE_ORDERS: Final[dict[WordOrder, tuple[str, str]]] = {
 
 _SWAPPED: Final = (WordOrder.BADC, WordOrder.DCBA)
 BCD_TYPES: Final = (ValueType.BCD16, ValueType.BCD32)
-_LARGEST: Final = {ValueType.FLOAT32: 3.4028234663852886e38, ValueType.FLOAT64: 1.7976931348623157e308}
-FLOAT_TYPES: Final = tuple(_LARGEST)
+_MAX: Final = {ValueType.FLOAT32: 3.4028234663852886e38, ValueType.FLOAT64: 1.7976931348623157e308}
+FLOAT_TYPES: Final = tuple(_MAX)
 _BITS_OF_REGISTER: Final = 16
 _DIGITS_OF_REGISTER: Final = 4
 _SHOWN_BITS: Final = 256
@@ -250,7 +250,7 @@ def _whole(value: RegisterValue, value_type: ValueType) -> int:
 def range_of(value_type: ValueType) -> tuple[int | float, int | float]:
     """The least and the greatest number of a type, which is not STRING or BIT."""
     if value_type in FLOAT_TYPES:
-        return -_LARGEST[value_type], _LARGEST[value_type]
+        return -_MAX[value_type], _MAX[value_type]
     registers = _REGISTERS[value_type] or 1
     if value_type in BCD_TYPES:
         return 0, 10 ** (_DIGITS_OF_REGISTER * registers) - 1

@@ -34,7 +34,7 @@ from sealbus.protocol.requests import Request, may_change_state, parse_request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AnswerShape", "RawRequest", "answer_shape", "identification_objects"]
+__all__ = ["AnswerShape", "WireRequest", "answer_shape", "identification_objects"]
 
 _PROTOCOL_LENGTH_UNIT: Final = struct.Struct(">HHB")
 _BEFORE_PDU_BYTES: Final = 7
@@ -90,25 +90,26 @@ class AnswerShape:
         return self.structure(pdu) if self.structure else None
 
 
-class RawRequest:
+class WireRequest:
     """A request as it goes on the wire, and the known parts of its answer before it comes: made once, sent many times.
 
-    `tail` is the unit id and the PDU, `framed` its MBAP ADU without the transaction id. `head` is how the MBAP ADU of the
-    answer begins after its transaction id and `answer_bytes` how long that ADU is, where nothing more is to be checked; else
-    None and 0. Raises RequestError as `answer_shape` does.
+    `unit_and_pdu` is the unit id and the PDU, `frame` its MBAP ADU without the transaction id. `answer_head` is how the MBAP
+    ADU of the answer begins after its transaction id and `answer_bytes` how long that ADU is, where nothing more is to be
+    checked; else None and 0. Raises RequestError as `answer_shape` does.
     """
 
-    __slots__ = ("answer_bytes", "framed", "head", "may_change_state", "shape", "tail", "unit_id")
+    __slots__ = ("answer_bytes", "answer_head", "frame", "may_change_state", "shape", "unit_and_pdu", "unit_id")
 
-    def __init__(self, tail: bytes) -> None:
-        pdu = tail[1:]
-        self.unit_id = tail[0]
-        self.tail = tail
-        self.framed = len(tail).to_bytes(4) + tail  # the protocol id, which is 0, and the length: two bytes each
+    def __init__(self, unit_and_pdu: bytes) -> None:
+        pdu = unit_and_pdu[1:]
+        self.unit_id = unit_and_pdu[0]
+        self.unit_and_pdu = unit_and_pdu
+        # The protocol id, which is 0, and the length: two bytes each.
+        self.frame = len(unit_and_pdu).to_bytes(4) + unit_and_pdu
         self.shape = answer_shape(pdu)
         self.may_change_state = may_change_state(pdu)
-        self.head = self.shape.head(self.unit_id)
-        self.answer_bytes = 0 if self.head is None else _BEFORE_PDU_BYTES + (self.shape.length or 0)
+        self.answer_head = self.shape.head(self.unit_id)
+        self.answer_bytes = 0 if self.answer_head is None else _BEFORE_PDU_BYTES + (self.shape.length or 0)
 
 
 def answer_shape(request_pdu: bytes) -> AnswerShape:

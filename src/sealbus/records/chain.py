@@ -26,7 +26,7 @@ __all__ = [
     "FORMAT",
     "FRAME_BYTES",
     "GENESIS",
-    "LARGEST_NUMBER",
+    "MAX_NUMBER",
     "SUFFIX_BYTES",
     "BrokenAt",
     "Header",
@@ -51,8 +51,8 @@ _CLIP_STEPS = (1000, 200, 50, 10)
 _encode = msgspec.json.Encoder().encode
 
 
-LARGEST_NUMBER = 2**53
-Number = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_NUMBER)]
+MAX_NUMBER = 2**53
+Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
 """Numbers of segments and records; any other value in a file is damage."""
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "Connected",
     "Denied",
     "Disconnected",
+    "EntitlementLost",
     "FileRead",
     "HandshakeFailed",
     "Outcome",
@@ -35,7 +36,6 @@ __all__ = [
     "ReloadFailed",
     "Reloaded",
     "SegmentRemoved",
-    "SessionEnded",
     "Started",
     "Stopped",
     "WriteOutcome",
@@ -130,7 +130,7 @@ class RefusedConnection(_RecordKind, frozen=True, kw_only=True, tag="refused_con
     serial: str | None = None
 
 
-class SessionEnded(_RecordKind, frozen=True, kw_only=True, tag="session_ended"):
+class EntitlementLost(_RecordKind, frozen=True, kw_only=True, tag="session_ended"):
     """A live session lost its entitlement: revoked, expired, or its authority no longer trusted."""
 
     connection: int
@@ -250,7 +250,7 @@ Record = (
     | Disconnected
     | HandshakeFailed
     | RefusedConnection
-    | SessionEnded
+    | EntitlementLost
     | Denied
     | WriteRequested
     | WriteOutcome
@@ -268,26 +268,26 @@ class Rank(IntEnum):
 
     ORDINARY = 0  # any peer can cause these: counted, not stored, once the disk is full
     ESSENTIAL = 1  # stored in the reserve
-    SHUTDOWN_RESERVE = 2  # stored in the small part behind it, which is kept for alarms and the end of the run
+    SHUTDOWN = 2  # stored in the small part behind it, which is kept for alarms and the end of the run
     OUTCOME = 3  # its space is reserved when its write is recorded
 
 
 RANKS: dict[type, Rank] = {
     Started: Rank.ESSENTIAL,
-    Stopped: Rank.SHUTDOWN_RESERVE,
+    Stopped: Rank.SHUTDOWN,
     Connected: Rank.ORDINARY,
     Disconnected: Rank.ORDINARY,
     HandshakeFailed: Rank.ORDINARY,
     RefusedConnection: Rank.ORDINARY,
-    SessionEnded: Rank.ORDINARY,
+    EntitlementLost: Rank.ORDINARY,
     Denied: Rank.ORDINARY,
     WriteRequested: Rank.ESSENTIAL,
     WriteOutcome: Rank.OUTCOME,
     Reloaded: Rank.ESSENTIAL,
     ReloadFailed: Rank.ESSENTIAL,
-    Alarm: Rank.SHUTDOWN_RESERVE,
-    RecordsLost: Rank.SHUTDOWN_RESERVE,
-    SegmentRemoved: Rank.SHUTDOWN_RESERVE,
+    Alarm: Rank.SHUTDOWN,
+    RecordsLost: Rank.SHUTDOWN,
+    SegmentRemoved: Rank.SHUTDOWN,
     Recovered: Rank.ESSENTIAL,
 }
 """The rank of every kind."""

@@ -41,8 +41,8 @@ from sealbus.records.kinds import (
     kind_of,
 )
 from sealbus.records.lost_records import LostRecords
-from sealbus.records.segments import LONGEST_LINE
-from sealbus.records.state import ADMITTED, RecordsFull, RecordState
+from sealbus.records.segments import MAX_LINE
+from sealbus.records.state import LOWEST_STORED_RANK, RecordsFull, RecordState
 from sealbus.records.store import SegmentStore
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class RecordLog:
         if self._store.failure is not None:
             self._update_state()
         if isinstance(record, Stopped):
-            self._record_losses(Rank.SHUTDOWN_RESERVE)
+            self._record_losses(Rank.SHUTDOWN)
         sequence = self._put(record, RANKS[type(record)])
         if not sequence:
             self._update_state()
@@ -184,7 +184,7 @@ class RecordLog:
         """Record what was lost, sync, and unlock the directory. A second call does nothing."""
         if self._lock < 0:
             return
-        self._record_losses(Rank.SHUTDOWN_RESERVE)
+        self._record_losses(Rank.SHUTDOWN)
         self._store.close()
         os.close(self._lock)
         self._lock = -1
@@ -204,15 +204,15 @@ class RecordLog:
         self._notify()
 
     def _put(self, record: Record, rank: Rank) -> int:
-        if rank < ADMITTED[self._state]:
+        if rank < LOWEST_STORED_RANK[self._state]:
             return 0
         store = self._store
-        payload = encode_record(record, (_OUTCOME_LINE if rank is Rank.OUTCOME else LONGEST_LINE) - FRAME_BYTES)
+        payload = encode_record(record, (_OUTCOME_LINE if rank is Rank.OUTCOME else MAX_LINE) - FRAME_BYTES)
         floor = self._floor(rank)
         if not store.fits(payload, floor=floor):
             if not store.roll():
                 return 0
-            if rank < ADMITTED[self._current_state()]:
+            if rank < LOWEST_STORED_RANK[self._current_state()]:
                 return 0
             floor = self._floor(rank)
         sequence = store.put(payload, floor=floor)
@@ -225,11 +225,11 @@ class RecordLog:
         if rank is Rank.OUTCOME or self._store.has_reserve:
             return 0
         outcomes = len(self._open_writes) * _OUTCOME_LINE
-        return outcomes if rank is Rank.SHUTDOWN_RESERVE else outcomes + _SHUTDOWN_RESERVE_BYTES
+        return outcomes if rank is Rank.SHUTDOWN else outcomes + _SHUTDOWN_RESERVE_BYTES
 
     def _has_room(self) -> bool:
         outcomes = (len(self._open_writes) + 1) * _OUTCOME_LINE
-        return self._store.room >= LONGEST_LINE + outcomes + _SHUTDOWN_RESERVE_BYTES
+        return self._store.room >= MAX_LINE + outcomes + _SHUTDOWN_RESERVE_BYTES
 
     def _current_state(self) -> RecordState:
         failure = self._store.failure
@@ -245,10 +245,10 @@ class RecordLog:
         """Recompute the state and record the change. Losses are recorded before the state returns to OK."""
         while (state := self._current_state()) is not self._state:
             self._state = state
-            if state is RecordState.OK and not self._record_losses(Rank.SHUTDOWN_RESERVE):
+            if state is RecordState.OK and not self._record_losses(Rank.SHUTDOWN):
                 continue  # not stored: the store has failed or is full, and the loop computes the state again
             alarm = AlarmState.CLEARED if state is RecordState.OK else AlarmState.RAISED
-            self._put(Alarm(name=ALARM_NAME, state=alarm, text=self.reason), Rank.SHUTDOWN_RESERVE)
+            self._put(Alarm(name=ALARM_NAME, state=alarm, text=self.reason), Rank.SHUTDOWN)
 
     def _record_losses(self, rank: Rank) -> bool:
         if not self._lost:

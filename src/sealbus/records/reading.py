@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.errors import ConfigError
-from sealbus.records.chain import LARGEST_NUMBER, Stamp
+from sealbus.records.chain import MAX_NUMBER, Stamp
 from sealbus.records.kinds import Record
 from sealbus.records.segments import DECODE_ERRORS, list_segments, read_bytes, read_header, segment_path
 
@@ -130,7 +130,7 @@ def _read_segment(folder: Path, number: int) -> Iterator[Line]:
         stored = None
         if line_number > 1:
             # A number that the segment cannot reach is damage. Taken as it stands, it would hide the records after it.
-            numbers = range(sequence, sequence + most + 1 if sequence else LARGEST_NUMBER + 1)
+            numbers = range(sequence, sequence + most + 1 if sequence else MAX_NUMBER + 1)
             stored = _decode(line, (file, line_number), numbers)
             sequence = stored.sequence + 1
         yield Line(number, line_number, line, stored)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DECODE_ERRORS",
     "LOCK_NAME",
-    "LONGEST_LINE",
+    "MAX_LINE",
     "RESERVE_NAME",
     "ChainError",
     "Fault",
@@ -40,7 +40,7 @@ __all__ = [
 
 LOCK_NAME = "lock"
 RESERVE_NAME = "reserve"
-LONGEST_LINE = 8192
+MAX_LINE = 8192
 """In bytes. No line is longer."""
 
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -62,7 +62,7 @@ class Fault(StrEnum):
     HEADER = "header"
     MISSING = "missing segment"
     UNRECORDED = "unrecorded removal"
-    EXPECTED = "not as noted"
+    HEAD_MISMATCH = "not as noted"
 
 
 class ChainError(LocalError):
@@ -111,7 +111,7 @@ def read_header(directory: Path, number: int) -> Header | None:
     """The header of a segment, unchecked. None when it cannot be decoded."""
     try:
         with segment_path(directory, number).open("rb") as file:
-            return _decode_header(file.readline(LONGEST_LINE))
+            return _decode_header(file.readline(MAX_LINE))
     except (OSError, *DECODE_ERRORS):
         return None
 

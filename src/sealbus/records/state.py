@@ -7,7 +7,7 @@ from enum import Enum
 from sealbus.errors import LocalError
 from sealbus.records.kinds import Rank
 
-__all__ = ["ADMITTED", "RecordState", "RecordsFull"]
+__all__ = ["LOWEST_STORED_RANK", "RecordState", "RecordsFull"]
 
 
 class RecordState(Enum):
@@ -21,12 +21,12 @@ class RecordState(Enum):
     FAILED = "the disk with the records fails; writes are refused"
 
 
-ADMITTED = {
+LOWEST_STORED_RANK = {
     RecordState.OK: Rank.ORDINARY,
     RecordState.FLOODED: Rank.ESSENTIAL,
     RecordState.RESERVE: Rank.ESSENTIAL,
-    RecordState.FULL: Rank.SHUTDOWN_RESERVE,
-    RecordState.FAILED: Rank.SHUTDOWN_RESERVE,
+    RecordState.FULL: Rank.SHUTDOWN,
+    RecordState.FAILED: Rank.SHUTDOWN,
 }
 """The lowest rank that is stored. Records of a lower rank are counted."""
 

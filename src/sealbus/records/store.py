@@ -15,7 +15,7 @@ from sealbus.records.chain import FORMAT, FRAME_BYTES, BrokenAt, Header, encode_
 from sealbus.records.open_segment import OpenSegment, Reserve
 from sealbus.records.recovery import find_tip
 from sealbus.records.retention import Retention
-from sealbus.records.segments import LONGEST_LINE
+from sealbus.records.segments import MAX_LINE
 from sealbus.records.syncer import Syncer
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class SegmentStore:
 
     def _record_removals(self) -> None:
         while (removal := self._retention.next_removal()) is not None:
-            if self._segment is None or not self.put(encode_record(removal, LONGEST_LINE - FRAME_BYTES), floor=0):
+            if self._segment is None or not self.put(encode_record(removal, MAX_LINE - FRAME_BYTES), floor=0):
                 return
             self._retention.mark_recorded(self._segment)
 

@@ -201,7 +201,7 @@ class _Check:
         detail = f"record {sequence} was noted with another hash"
         if not self._tally.watched_hashes:
             detail = f"record {sequence} was noted and is missing; the last good record is {last[0] if last else 0}"
-        self._break(walk.number, ChainError(Fault.EXPECTED, detail, line=walk.line, sequence=sequence))
+        self._break(walk.number, ChainError(Fault.HEAD_MISMATCH, detail, line=walk.line, sequence=sequence))
 
     def _break(self, number: int, error: ChainError, *, at: int | None = None) -> None:
         file = segment_path(self._folder, number).name

@@ -8,7 +8,7 @@ a peer may do (that is `policy`), to open a socket, and to skip a check without 
 from sealbus.security.authority import Authority
 from sealbus.security.certificates import REASONS
 from sealbus.security.contexts import TlsOptions, build_client_context, build_server_context, wants_renewal
-from sealbus.security.expiry import Expiry, ExpiryKind, certificates_near_expiry, expiries_of
+from sealbus.security.expiry import Expiry, ExpiryKind, expiries_of, near_expiry
 from sealbus.security.identities import Identity, KeyPair
 from sealbus.security.issuing import (
     LEAF_DAYS,
@@ -26,7 +26,7 @@ from sealbus.security.peer_verifier import PeerVerifier
 from sealbus.security.private_keys import KeyKind
 from sealbus.security.purposes import check_purposes, name_warnings
 from sealbus.security.requests import SigningRequest
-from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, PeerRole, RoleFinding, role_of
+from sealbus.security.roles import MAX_ROLE_BYTES, ROLE_OID, PeerRole, RoleFinding, role_of
 from sealbus.security.seen_lists import SeenLists
 from sealbus.security.tls_errors import explain_tls_error
 from sealbus.security.tls_objects import alerts_to
@@ -35,7 +35,7 @@ from sealbus.security.web_contexts import build_site_context, build_verifying_co
 
 __all__ = [
     "LEAF_DAYS",
-    "LONGEST_ROLE_BYTES",
+    "MAX_ROLE_BYTES",
     "REASONS",
     "ROLE_OID",
     "ROOT_DAYS",
@@ -65,11 +65,11 @@ __all__ = [
     "build_server_context",
     "build_site_context",
     "build_verifying_context",
-    "certificates_near_expiry",
     "check_purposes",
     "expiries_of",
     "explain_tls_error",
     "name_warnings",
+    "near_expiry",
     "printable",
     "role_of",
     "wants_renewal",

@@ -24,7 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sealbus.errors import ConfigError
 from sealbus.security.extensions import find_extension
-from sealbus.security.roles import LONGEST_ROLE_BYTES, ROLE_OID, encode_role
+from sealbus.security.roles import MAX_ROLE_BYTES, ROLE_OID, encode_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,9 +92,9 @@ def check_role(role: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in role):
         raise ConfigError("the role holds control characters", key="--role", hint="use letters, digits and spaces")
     size = len(role.encode())
-    if size > LONGEST_ROLE_BYTES:
+    if size > MAX_ROLE_BYTES:
         raise ConfigError(
-            f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}", key="--role", hint="choose a shorter one"
+            f"the role has {size} bytes, more than {MAX_ROLE_BYTES}", key="--role", hint="choose a shorter one"
         )
     return role
 

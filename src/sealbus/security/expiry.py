@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sealbus.security.revocation import RevocationList
     from sealbus.security.trust import Trust
 
-__all__ = ["WARNING_TIME", "Expiry", "ExpiryKind", "certificates_near_expiry", "days_until", "expiries_of"]
+__all__ = ["WARNING_TIME", "Expiry", "ExpiryKind", "days_until", "expiries_of", "near_expiry"]
 
 WARNING_TIME: Final = timedelta(days=30)
 
@@ -60,7 +60,7 @@ class Expiry:
         return f"{self.file}: the {self.kind} of {self.subject} {verb} on {when} ({self.days_left(now)} days)"
 
 
-def certificates_near_expiry(expiries: Iterable[Expiry], now: datetime) -> list[Expiry]:
+def near_expiry(expiries: Iterable[Expiry], now: datetime) -> list[Expiry]:
     """The certificates to warn about at `now`, the most urgent first."""
     return sorted((one for one in expiries if one.is_near(now)), key=lambda one: one.not_after)
 

@@ -32,7 +32,7 @@ _NAMES: Final = {
     for name, oid in vars(ExtensionOID).items()
     if isinstance(oid, x509.ObjectIdentifier)
 }
-_MOST_EXTENSIONS: Final = 64
+_MAX_EXTENSIONS: Final = 64
 """Beyond this number none is looked for: each is read alone, and a peer must not decide how long that takes."""
 
 
@@ -106,7 +106,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 def _read_one_by_one(certificate: x509.Certificate) -> ReadExtensions:
     taken_apart = asn1.decode_der(_Certificate, certificate.public_bytes(serialization.Encoding.DER))
     every = taken_apart.contents.extensions or []
-    if len(every) > _MOST_EXTENSIONS:
+    if len(every) > _MAX_EXTENSIONS:
         raise ValueError(f"{len(every)} extensions, and one cannot be read")
     readable, left_out = [], []
     for one in every:

@@ -49,7 +49,7 @@ ROOT_DAYS: Final = 7305
 LEAF_DAYS: Final = 397
 """A year and a month: renewed every year, with a month in reserve."""
 
-_LONGEST_DAYS = 36_525
+_MAX_DAYS = 36_525
 _NAME = re.compile(r"[\w@+]([\w@+. -]{0,62}[\w@+-])?")
 _LOOKS_LIKE_A_SERIAL = re.compile(r"[0-9A-Fa-f]{16,}")
 
@@ -169,8 +169,8 @@ def check_name(name: str) -> str:
 
 def check_lifetime(days: int, key: str = "--days") -> timedelta:
     """`days` as a duration. Raises ConfigError, naming `key`, for none and for more than a hundred years."""
-    if not 1 <= days <= _LONGEST_DAYS:
-        raise ConfigError(f"a lifetime of {days} days is not allowed", key=key, hint=f"give 1 to {_LONGEST_DAYS}")
+    if not 1 <= days <= _MAX_DAYS:
+        raise ConfigError(f"a lifetime of {days} days is not allowed", key=key, hint=f"give 1 to {_MAX_DAYS}")
     return timedelta(days=days)
 
 

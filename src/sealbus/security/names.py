@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["printable", "render_name", "render_serial"]
 
-_LONGEST = 256
+_MAX = 256
 
 
-def printable(text: str, *, longest: int = _LONGEST) -> str:
+def printable(text: str, *, longest: int = _MAX) -> str:
     """`text` on one line: what is not printable is escaped as \\xNN, \\uNNNN; cut with ... beyond `longest`."""
     escaped = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text

@@ -29,7 +29,7 @@ __all__ = ["FilePath", "as_paths", "as_temporary_path", "load_certificates", "lo
 FilePath = str | os.PathLike[str]
 
 _PEM_LISTS = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----\r?\n?", re.DOTALL)
-_LARGEST_FILE_BYTES: Final = 64 * 1024 * 1024  # a revocation list of a million entries has about 40 MB
+_MAX_FILE_BYTES: Final = 64 * 1024 * 1024  # a revocation list of a million entries has about 40 MB
 
 
 def as_paths(paths: FilePath | Sequence[FilePath]) -> tuple[Path, ...]:
@@ -43,14 +43,14 @@ def read_file(path: Path, what: str) -> bytes:
     """The bytes of `path`. Raises ConfigError that names the file, `what` it should hold, and why it cannot be read."""
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST_FILE_BYTES + 1)
+            data = file.read(_MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"there is no such file for {what}", file=str(path), hint="name the right file") from None
     except OSError as error:
         raise ConfigError(
             f"{what} cannot be read: {error.strerror or error}", file=str(path), hint="let this user read it"
         ) from None
-    if len(data) > _LARGEST_FILE_BYTES:
+    if len(data) > _MAX_FILE_BYTES:
         raise ConfigError(f"the file is too large for {what}", file=str(path), hint="name the right file")
     return data
 

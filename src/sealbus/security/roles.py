@@ -13,7 +13,7 @@ The whole certificate is parsed by `cryptography`; another extension that it can
 bytes to the end. Nothing is trimmed, folded or normalised: "Operator " and a
 Cyrillic look-alike are other roles, which no policy knows.
 
-v36 sets no limit to the length. LONGEST_ROLE_BYTES is ours: a longer one is the NULL role, never a shortened one,
+v36 sets no limit to the length. MAX_ROLE_BYTES is ours: a longer one is the NULL role, never a shortened one,
 because each denial is recorded with the role, and a certificate must not decide how large the records grow. An empty
 string is the NULL role too, and MALFORMED: it names nothing.
 """
@@ -29,12 +29,12 @@ from cryptography import x509
 from sealbus.security.extensions import read_extensions
 from sealbus.security.parsing import UNPARSABLE, why_unparsable
 
-__all__ = ["LONGEST_ROLE_BYTES", "ROLE_OID", "PeerRole", "RoleFinding", "encode_role", "role_of", "role_of_request"]
+__all__ = ["MAX_ROLE_BYTES", "ROLE_OID", "PeerRole", "RoleFinding", "encode_role", "role_of", "role_of_request"]
 
 ROLE_OID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.50316.802.1")
 """MODBUS/TCP Security v36, R-21."""
 
-LONGEST_ROLE_BYTES: Final = 1024
+MAX_ROLE_BYTES: Final = 1024
 """The longest role that is honoured, in bytes of UTF-8."""
 
 _UTF8_STRING_TAG = 0x0C  # R-22; ITU-T X.690, 8.23
@@ -139,8 +139,8 @@ def _decode_length(der: bytes) -> tuple[int, int | None]:
 def _role_of_content(content: bytes) -> PeerRole:
     if not content:
         return _malformed("the role is an empty string")
-    if len(content) > LONGEST_ROLE_BYTES:
-        return _malformed(f"the role has {len(content)} bytes, more than {LONGEST_ROLE_BYTES}")
+    if len(content) > MAX_ROLE_BYTES:
+        return _malformed(f"the role has {len(content)} bytes, more than {MAX_ROLE_BYTES}")
     try:
         value = content.decode()
     except UnicodeDecodeError:

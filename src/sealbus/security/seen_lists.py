@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SeenLists"]
 
-_MOST_ENTRIES: Final = 256
-_LARGEST_FILE_BYTES: Final = 16 * 1024 * 1024
+_MAX_ENTRIES: Final = 256
+_MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 
 _Key = tuple[str, str]
 
@@ -73,7 +73,7 @@ class SeenLists:
         """Read the file; where there is none, no list was seen. Raises ConfigError for one that cannot be read."""
         try:
             with path.open("rb") as file:
-                data = file.read(_LARGEST_FILE_BYTES)
+                data = file.read(_MAX_FILE_BYTES)
             return cls(path, msgspec.json.decode(data, type=_File).lists)
         except FileNotFoundError:
             return cls(path)
@@ -108,7 +108,7 @@ class SeenLists:
             for scope in {one.scope.text for one in signed if one.begin <= now}:
                 newest = _newest([one for one in signed if one.scope.text == scope and one.begin <= now])
                 self._record(issuer, newest)
-        while len(self._entries) > _MOST_ENTRIES:
+        while len(self._entries) > _MAX_ENTRIES:
             oldest = next(iter(self._entries))
             del self._entries[oldest], self._issuers[oldest]
 

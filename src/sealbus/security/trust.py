@@ -75,8 +75,10 @@ class Trust:
             for path in paths
             for certificate in load_certificates(path, "the trust file")
         )
-        roots = frozenset(_fingerprint(one.certificate) for one in certificates if _is_root(one.certificate))
-        if not roots:
+        anchor_fingerprints = frozenset(
+            _fingerprint(one.certificate) for one in certificates if _is_anchor(one.certificate)
+        )
+        if not anchor_fingerprints:
             raise ConfigError(
                 "the trust files hold no root, only certificates that another one issued",
                 file=str(paths[0]),
@@ -84,9 +86,11 @@ class Trust:
             )
         lists = tuple(one for path in as_paths(crl) for one in RevocationList.load(path))
         authorities = tuple(
-            one for one in certificates if is_authority(one.certificate) or _fingerprint(one.certificate) in roots
+            one
+            for one in certificates
+            if is_authority(one.certificate) or _fingerprint(one.certificate) in anchor_fingerprints
         )
-        trust = cls(certificates, RevocationLists(lists), roots, authorities)
+        trust = cls(certificates, RevocationLists(lists), anchor_fingerprints, authorities)
         trust._check_scopes()
         return trust
 
@@ -206,7 +210,7 @@ class Trust:
         return None
 
 
-def _is_root(certificate: x509.Certificate) -> bool:
+def _is_anchor(certificate: x509.Certificate) -> bool:
     return issued(certificate, by=certificate)
 
 

@@ -2,7 +2,7 @@
 
 The order of checks is that of the per-function diagrams of the MODBUS Application Protocol V1.1b3, section 6: structure
 and quantity (03) are checked before a request comes here, then the address (02), then the device executes it (04 when
-it fails). A write of several places is checked whole before the first place changes.
+it fails). A write of several registers or coils is checked whole before the first one changes.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class Device:
                 done = steps.send(done)
         except StopIteration as end:
             return end.value
-        return self._go_on(steps, done)
+        return self._continue_async(steps, done)
 
-    async def _go_on(self, steps: Generator[Any, Any, Any], done: Any) -> Any:
+    async def _continue_async(self, steps: Generator[Any, Any, Any], done: Any) -> Any:
         try:
             while True:
                 done = steps.send(await done if inspect.isawaitable(done) else done)
@@ -131,18 +131,18 @@ class Device:
                 raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
             return cast("Sequence[int]", cells)[address : address + count]
         try:
-            return [cells[place] for place in range(address, address + count)]
+            return [cells[each] for each in range(address, address + count)]
         except KeyError:
             raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS) from None
 
     def _write_table(self, table: Table, address: int, values: Sequence[int], unit_id: int) -> None:
         cells, is_list = self._find(table)
-        places = range(address, address + len(values))
-        fits = places.stop <= len(cells) if is_list else all(place in cells for place in places)
+        addresses = range(address, address + len(values))
+        fits = addresses.stop <= len(cells) if is_list else all(each in cells for each in addresses)
         if not fits:
             raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
-        for place, value in zip(places, values, strict=True):
-            cells[place] = value
+        for each, value in zip(addresses, values, strict=True):
+            cells[each] = value
 
     def _write_nothing(self, table: Table, address: int, values: Sequence[int], unit_id: int) -> None:
         raise DeviceException(ExceptionCode.ILLEGAL_FUNCTION)
@@ -183,12 +183,12 @@ class DeviceBackend:
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         device = self._devices.get(adu[UNIT_AT])
         if device is None or ruling.request is None:
-            session.refuse(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
+            session.answer_exception(adu, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
             return
         try:
             value = device.carry_out(adu[UNIT_AT], ruling.request)
-        except Exception as error:  # noqa: BLE001 - see _refuse
-            _refuse(session, adu, error)
+        except Exception as error:  # noqa: BLE001 - see _answer_error
+            _answer_error(session, adu, error)
             return
         if type(value) is not list and inspect.isawaitable(value):
             task = asyncio.get_running_loop().create_task(self._wait_for(value, session, adu, ruling.request))
@@ -202,8 +202,8 @@ class DeviceBackend:
     async def _wait_for(self, work: Awaitable[Any], session: Session, adu: bytes, request: Request) -> None:
         try:
             value = await work
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see _refuse
-            _refuse(session, adu, error)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see _answer_error
+            _answer_error(session, adu, error)
         else:
             _answer(session, adu, request, value)
 
@@ -212,15 +212,15 @@ def _answer(session: Session, adu: bytes, request: Request, value: Any) -> None:
     try:
         pdu = encode_answer(request, value)
     except LocalError as error:
-        _refuse(session, adu, error)
+        _answer_error(session, adu, error)
     else:
         session.answer(adu, encode_answer_adu(adu[UNIT_AT], pdu))
 
 
-def _refuse(session: Session, adu: bytes, error: BaseException) -> None:
+def _answer_error(session: Session, adu: bytes, error: BaseException) -> None:
     """A device is code of the user. If it raises, the client still gets an answer, and the error is logged."""
     if isinstance(error, DeviceException):
-        session.refuse(adu, error.exception_code)
+        session.answer_exception(adu, error.exception_code)
     else:
         _log.error("the device of unit %d failed", adu[UNIT_AT], exc_info=error)
-        session.refuse(adu, ExceptionCode.SERVER_DEVICE_FAILURE)
+        session.answer_exception(adu, ExceptionCode.SERVER_DEVICE_FAILURE)

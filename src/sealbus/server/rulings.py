@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sealbus.protocol import ExceptionCode, RawRequest, RequestError, parse_request
+from sealbus.protocol import ExceptionCode, RequestError, WireRequest, parse_request
 
 if TYPE_CHECKING:
     from sealbus.policy import Decision, Policy, Rights
@@ -25,24 +25,24 @@ _ROLES_REMEMBERED = 256
 
 
 class Ruling:
-    """The decision on one request. `refusal` is the exception to answer, or None when it is forwarded.
+    """The decision on one request. `exception_code` is the exception to answer, or None when it is forwarded.
 
-    `request` and `raw` are the request parsed and as bytes; a malformed one has neither.
+    `request` and `wire_request` are the request parsed and as bytes; a malformed one has neither.
     """
 
-    __slots__ = ("decision", "raw", "refusal", "request")
+    __slots__ = ("decision", "exception_code", "request", "wire_request")
 
     def __init__(
         self,
         decision: Decision,
-        refusal: ExceptionCode | None,
+        exception_code: ExceptionCode | None,
         request: Request | None = None,
-        raw: RawRequest | None = None,
+        wire_request: WireRequest | None = None,
     ) -> None:
         self.decision = decision
-        self.refusal = refusal
+        self.exception_code = exception_code
         self.request = request
-        self.raw = raw
+        self.wire_request = wire_request
 
 
 class RoleRulings:
@@ -54,27 +54,27 @@ class RoleRulings:
         self._rights = rights
         self.known: dict[bytes, Ruling] = {}
 
-    def judge(self, tail: bytes) -> Ruling:
-        """The ruling on a request that is not in `known`. `tail` is the unit id and the PDU."""
-        unit_id, pdu = tail[0], tail[1:]
+    def judge(self, unit_and_pdu: bytes) -> Ruling:
+        """The ruling on a request that is not in `known`. `unit_and_pdu` is the unit id and the PDU."""
+        unit_id, pdu = unit_and_pdu[0], unit_and_pdu[1:]
         try:
             request = parse_request(pdu)
         except RequestError as error:
-            return self._judge_malformed(tail, error)
+            return self._judge_malformed(unit_and_pdu, error)
         decision = self._rights.decide(unit_id, request)
-        refusal = None if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
-        raw = RawRequest(tail)
-        ruling = Ruling(decision, refusal, request, raw)
-        if refusal is None and not raw.may_change_state:
+        exception_code = None if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
+        wire_request = WireRequest(unit_and_pdu)
+        ruling = Ruling(decision, exception_code, request, wire_request)
+        if exception_code is None and not wire_request.may_change_state:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
-            self.known[raw.framed] = ruling
+            self.known[wire_request.frame] = ruling
         return ruling
 
-    def _judge_malformed(self, tail: bytes, error: RequestError) -> Ruling:
-        decision = self._rights.may_call(tail[0], tail[1:])
-        refusal = error.exception_code if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
-        return Ruling(decision, refusal)
+    def _judge_malformed(self, unit_and_pdu: bytes, error: RequestError) -> Ruling:
+        decision = self._rights.may_call(unit_and_pdu[0], unit_and_pdu[1:])
+        exception_code = error.exception_code if decision.allowed else ExceptionCode.ILLEGAL_FUNCTION
+        return Ruling(decision, exception_code)
 
 
 class PolicyRulings:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sealbus.security import PeerVerifier, build_server_context, wants_renewal
 from sealbus.server.session import Session, SessionLimits
-from sealbus.transport import Listener, ListenerEvents, ListenerOptions, Rejection, WriteCoalescer
+from sealbus.transport import Listener, ListenerEvents, ListenerLimits, Refusal, WriteCoalescer
 
 if TYPE_CHECKING:
     import ssl
@@ -58,7 +58,7 @@ class ServiceLimits:
     """The bounds of a service: for each session, for connections without an identity yet, and for each identity."""
 
     session: SessionLimits = field(default_factory=SessionLimits)
-    listener: ListenerOptions = field(default_factory=ListenerOptions)
+    listener: ListenerLimits = field(default_factory=ListenerLimits)
     sessions_per_identity: int = 32
     """An identity is one leaf certificate, by its fingerprint."""
     list_grace_s: float = 3600.0
@@ -68,7 +68,7 @@ class ServiceLimits:
 
 
 class Observer(Protocol):
-    """Gets the events of a service: the audit of a gateway, the log of a server."""
+    """Gets the events of a service: `GatewayEvents` of a gateway, the log of a server."""
 
     def opened(self, session: Session) -> None: ...
     def closed(self, session: Session) -> None: ...
@@ -116,7 +116,7 @@ class Service(ListenerEvents):
             self.endpoint,
             self._admit,
             tls=self._security.context if self._security else None,
-            options=self._limits.listener,
+            limits=self._limits.listener,
             events=self,
         )
         self.endpoint = self._listener.endpoint
@@ -196,22 +196,22 @@ class Service(ListenerEvents):
     def refused(self, address: PeerAddress, reason: str) -> None:
         self._observer.refused(str(self.endpoint), str(address), reason)
 
-    def accept_backoff(self, delay_s: float, error: OSError) -> None:
+    def cannot_accept(self, delay_s: float, error: OSError) -> None:
         self._observer.cannot_accept(str(self.endpoint), error.strerror or str(error))
 
-    def accept_resumed(self) -> None:
+    def accepts_again(self) -> None:
         self._observer.accepts_again(str(self.endpoint))
 
     # -- machinery
 
-    def _admit(self, accepted: Accepted) -> Session | Rejection:
+    def _admit(self, accepted: Accepted) -> Session | Refusal:
         peer = None
         if self._security is not None:
             if accepted.ssl_object is None:
-                return Rejection("it came without TLS")
+                return Refusal("it came without TLS")
             peer = self._security.verifier.peer(accepted.ssl_object, datetime.now(UTC))
             if not self._has_room_for(peer):
-                return Rejection(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
+                return Refusal(f"{peer.subject} has {self._limits.sessions_per_identity} connections already")
             self._per_certificate[peer.fingerprint] = self._per_certificate.get(peer.fingerprint, 0) + 1
         session = Session(self, accepted, peer, number=next(_numbers))
         session.rulings = self._policy_rulings.rulings_of(session.role)

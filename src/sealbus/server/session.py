@@ -61,7 +61,7 @@ class _PauseReason(Enum):
 
 
 class Backend(Protocol):
-    """Answers requests. Must end each submitted one with exactly one of `session.answer`, `refuse` or `finish_silently`."""
+    """Answers requests. Must end each with exactly one of `session.answer`, `answer_exception` and `finish_silently`."""
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
@@ -214,7 +214,7 @@ class Session(asyncio.BufferedProtocol):
         if transport is not None:
             self._writer.write(transport, adu[:2] + answer)
 
-    def refuse(self, adu: bytes, exception_code: int) -> None:
+    def answer_exception(self, adu: bytes, exception_code: int) -> None:
         """Answer the request `adu` with an exception."""
         self.in_flight -= 1
         self._write_exception(adu, exception_code)
@@ -295,8 +295,8 @@ class Session(asyncio.BufferedProtocol):
             ruling = rulings.known.get(adu[2:])
             if ruling is None:
                 ruling = rulings.judge(adu[UNIT_AT:])
-                if ruling.refusal is not None:
-                    self._refuse_request(adu, ruling, ruling.refusal)
+                if ruling.exception_code is not None:
+                    self._answer_unforwarded(adu, ruling, ruling.exception_code)
                     continue
             if self.in_flight >= self._in_flight_limit:
                 self._write_exception(adu, ExceptionCode.SERVER_DEVICE_BUSY)
@@ -304,7 +304,7 @@ class Session(asyncio.BufferedProtocol):
                 self.in_flight += 1
                 self._submit(self, adu, ruling)
 
-    def _refuse_request(self, adu: bytes, ruling: Ruling, exception_code: ExceptionCode) -> None:
+    def _answer_unforwarded(self, adu: bytes, ruling: Ruling, exception_code: ExceptionCode) -> None:
         if not ruling.decision.allowed:
             self._owner.denied(self, adu, ruling)
             if self._denials is None:  # made at the first denial: an idle session must cost little memory

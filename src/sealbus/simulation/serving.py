@@ -27,7 +27,7 @@ __all__ = ["DeviceAddress", "PlantOptions", "check_plant", "device_ports", "run_
 
 _PLANTS = ("pumping-station",)
 _TURN_S = 0.25
-_LONGEST_PAUSE_S = 5.0
+_MAX_PAUSE_S = 5.0
 _ANY_UNIT_ID = 255  # MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 4.4.2.1: the device itself
 _LAST_PORT = 65_535
 
@@ -100,5 +100,5 @@ async def _run_clock(station: PumpingStation, speed: float) -> None:
     while True:
         await asyncio.sleep(_TURN_S)
         now = clock()
-        station.advance(min(now - last, _LONGEST_PAUSE_S) * speed)
+        station.advance(min(now - last, _MAX_PAUSE_S) * speed)
         last = now

@@ -6,7 +6,7 @@ frames, to judge a certificate or a role (it uses contexts that `security` built
 Modbus off loopback without the option `unsafe_plain`.
 """
 
-from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Rejection
+from sealbus.transport.admission import ListenerEvents, ListenerLimits, PeerAddress, Refusal
 from sealbus.transport.blocking import BlockingTransport, dial_blocking, is_blocking_supported
 from sealbus.transport.dialling import dial
 from sealbus.transport.listener import Accepted, Listener
@@ -18,9 +18,9 @@ __all__ = [
     "BlockingTransport",
     "Listener",
     "ListenerEvents",
-    "ListenerOptions",
+    "ListenerLimits",
     "PeerAddress",
-    "Rejection",
+    "Refusal",
     "WriteCoalescer",
     "dial",
     "dial_blocking",

@@ -25,7 +25,7 @@ __all__ = ["AcceptLoop"]
 
 _ACCEPTS_PER_TURN = 16
 _FIRST_PAUSE_S = 0.005
-_LONGEST_PAUSE_S = 1.0
+_MAX_PAUSE_S = 1.0
 # accept(2): the connection died in the backlog, or a firewall refused it. The next one may be good.
 _ONE_CONNECTION_FAILED = frozenset(
     {
@@ -73,14 +73,14 @@ class AcceptLoop:
             try:
                 sock, address = self._sock.accept()
             except (BlockingIOError, InterruptedError):
-                self._has_worked()
+                self._end_backoff()
                 return
             except OSError as error:
                 if error.errno in _ONE_CONNECTION_FAILED:
                     continue
                 self._pause(error)
                 return
-            self._has_worked()
+            self._end_backoff()
             sock.setblocking(False)
             self._on_accept(sock, address)
             if self._sock.fileno() < 0:
@@ -89,15 +89,15 @@ class AcceptLoop:
     def _pause(self, error: OSError) -> None:
         self._loop.remove_reader(self._sock)
         self._resumption = self._loop.call_later(self._pause_s, self._resume)
-        paused_s, self._pause_s = self._pause_s, min(self._pause_s * 2, _LONGEST_PAUSE_S)
-        self._events.accept_backoff(paused_s, error)
+        paused_s, self._pause_s = self._pause_s, min(self._pause_s * 2, _MAX_PAUSE_S)
+        self._events.cannot_accept(paused_s, error)
 
     def _resume(self) -> None:
         self._resumption = None
         self._loop.add_reader(self._sock, self._readable)
         self._readable()
 
-    def _has_worked(self) -> None:
+    def _end_backoff(self) -> None:
         if self._pause_s != _FIRST_PAUSE_S:
             self._pause_s = _FIRST_PAUSE_S
-            self._events.accept_resumed()
+            self._events.accepts_again()

@@ -1,4 +1,4 @@
-"""The values of admission: the address of a client, the limits of a listener, its events, the reason of a rejection."""
+"""The values of admission: the address of a client, the limits of a listener, its events, the reason of a refusal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sealbus.endpoints import render_authority
 
-__all__ = ["ListenerEvents", "ListenerOptions", "PeerAddress", "Rejection"]
+__all__ = ["ListenerEvents", "ListenerLimits", "PeerAddress", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,14 @@ class PeerAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
+class Refusal:
     """Why a connection may not stay."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListenerOptions:
+class ListenerLimits:
     """The bounds of a listener: `pending` connections are in their handshake, `connections` are admitted."""
 
     handshake_timeout_s: float = 5.0
@@ -57,8 +57,8 @@ class ListenerEvents:
     def closed(self, address: PeerAddress) -> None:
         """An admitted connection ended."""
 
-    def accept_backoff(self, delay_s: float, error: OSError) -> None:
+    def cannot_accept(self, delay_s: float, error: OSError) -> None:
         """No descriptors or no memory: nothing is accepted for `delay_s` seconds."""
 
-    def accept_resumed(self) -> None:
+    def accepts_again(self) -> None:
         """Accepting works again."""

@@ -32,8 +32,8 @@ async def bind_sockets(endpoint: Endpoint, *, only_loopback: bool) -> list[socke
 
     Raises ConfigError that names the URL and says what to write instead.
     """
-    places = await _places(endpoint)
-    if only_loopback and not all(is_loopback_address(address[0]) for _, address in places):
+    addresses = await _addresses_of(endpoint)
+    if only_loopback and not all(is_loopback_address(address[0]) for _, address in addresses):
         raise ConfigError(
             f"{endpoint} would offer plain Modbus to every host that reaches it",
             hint="use mbaps://, listen on 127.0.0.1, or set unsafe_plain",
@@ -42,7 +42,7 @@ async def bind_sockets(endpoint: Endpoint, *, only_loopback: bool) -> list[socke
     missing: OSError | None = None
     port = endpoint.port
     try:
-        for family, address in places:
+        for family, address in addresses:
             try:
                 bound.append(_bind(family, (address[0], port, *address[2:]), dual=endpoint.host in _ANY))
             except OSError as error:
@@ -60,7 +60,7 @@ async def bind_sockets(endpoint: Endpoint, *, only_loopback: bool) -> list[socke
     return bound
 
 
-async def _places(endpoint: Endpoint) -> list[tuple[int, tuple[Any, ...]]]:
+async def _addresses_of(endpoint: Endpoint) -> list[tuple[int, tuple[Any, ...]]]:
     if endpoint.host in _ANY:
         if socket.has_dualstack_ipv6():
             return [(socket.AF_INET6, ("::", endpoint.port))]

@@ -4,7 +4,7 @@ Each has a task of its own, which ends with the handshake. The deadline is for t
 does not extend it. A connection that is dropped for a newer one is cancelled, in any phase. During the handshake a
 placeholder of four slots is all that is kept for a connection; its protocol is made when the peer is known.
 
-Where the process may have few file descriptors, fewer handshakes are pending, whatever the options say: silent connections
+Where the process may have few file descriptors, fewer handshakes are pending, whatever the limits say: silent connections
 leave descriptors for newcomers, for devices and for files.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress
+    from sealbus.transport.admission import ListenerEvents, ListenerLimits, PeerAddress
 
 __all__ = ["Handshakes"]
 
@@ -40,16 +40,16 @@ class Handshakes:
 
     def __init__(
         self,
-        options: ListenerOptions,
+        limits: ListenerLimits,
         events: ListenerEvents,
         on_done: Callable[[asyncio.Transport, PeerAddress], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._events = events
         self._on_done = on_done
-        self._timeout_s = options.handshake_timeout_s
-        self._pending: PendingTable[_Arrival] = PendingTable(
-            per_address=options.pending_per_address, in_all=min(options.pending, _most_pending())
+        self._timeout_s = limits.handshake_timeout_s
+        self._pending: PendingTable[_PendingConnection] = PendingTable(
+            per_address=limits.pending_per_address, in_all=min(limits.pending, _most_pending())
         )
 
     def __len__(self) -> int:
@@ -57,40 +57,40 @@ class Handshakes:
 
     def begin(self, sock: socket.socket, address: PeerAddress, tls: ssl.SSLContext | None) -> None:
         """Start the handshake of a new connection."""
-        arrival = _Arrival(self, sock, address)
-        arrival.task = self._loop.create_task(self._shake_hands(arrival, tls))
-        victim = self._pending.add(arrival, address_group(address.host))
+        connection = _PendingConnection(self, sock, address)
+        connection.task = self._loop.create_task(self._shake_hands(connection, tls))
+        victim = self._pending.add(connection, address_group(address.host))
         if victim is not None:
             self._drop(victim, "dropped for a newer connection: too many are in their handshake")
 
     async def drop_all(self, reason: str) -> None:
         """Drop all that are pending, and wait until their tasks have ended."""
         dropped = self._pending.clear()
-        for arrival in dropped:
-            self._drop(arrival, reason)
+        for connection in dropped:
+            self._drop(connection, reason)
         if dropped:
-            await asyncio.wait([arrival.task for arrival in dropped])
+            await asyncio.wait([connection.task for connection in dropped])
 
-    async def _shake_hands(self, arrival: _Arrival, tls: ssl.SSLContext | None) -> None:
+    async def _shake_hands(self, connection: _PendingConnection, tls: ssl.SSLContext | None) -> None:
         # From here on asyncio owns the socket, and closes it when this task is cancelled.
-        sock, arrival.sock = arrival.sock, None
+        sock, connection.sock = connection.sock, None
         if sock is None:  # for the type checker: only a task that is cancelled before it begins leaves the socket
             return
         try:
             if tls is None:
-                await self._loop.connect_accepted_socket(lambda: arrival, sock)
+                await self._loop.connect_accepted_socket(lambda: connection, sock)
                 return
             with alerts_to(sock):
                 await self._loop.connect_accepted_socket(
-                    lambda: arrival,
+                    lambda: connection,
                     sock,
                     ssl=tls,
                     ssl_handshake_timeout=self._timeout_s,
                     ssl_shutdown_timeout=CLOSE_NOTIFY_S,
                 )
         except OSError as error:
-            if self._pending.discard(arrival):
-                self._events.handshake_failed(arrival.address, self._reason(error))
+            if self._pending.discard(connection):
+                self._events.handshake_failed(connection.address, self._reason(error))
 
     def _reason(self, error: OSError) -> str:
         # Both loops raise ConnectionAbortedError when the deadline has passed.
@@ -100,20 +100,20 @@ class Handshakes:
             return explain_tls_error(error)
         return "the peer closed the connection"
 
-    def _drop(self, arrival: _Arrival, reason: str) -> None:
-        arrival.task.cancel()
-        if arrival.sock is not None:  # its task has not begun and is cancelled
-            arrival.sock.close()
-        self._events.handshake_failed(arrival.address, reason)
+    def _drop(self, connection: _PendingConnection, reason: str) -> None:
+        connection.task.cancel()
+        if connection.sock is not None:  # its task has not begun and is cancelled
+            connection.sock.close()
+        self._events.handshake_failed(connection.address, reason)
 
-    def _finish(self, arrival: _Arrival, transport: asyncio.Transport) -> None:
-        if self._pending.discard(arrival):
-            self._on_done(transport, arrival.address)
+    def _finish(self, connection: _PendingConnection, transport: asyncio.Transport) -> None:
+        if self._pending.discard(connection):
+            self._on_done(transport, connection.address)
         else:
             transport.abort()
 
 
-class _Arrival(asyncio.Protocol):
+class _PendingConnection(asyncio.Protocol):
     """The protocol of a connection until its real one is known."""
 
     __slots__ = ("_handshakes", "address", "sock", "task")

@@ -1,7 +1,7 @@
 """Offer Modbus on TCP or mbaps: accept, bound what is pending, handshake, ask `admit`, hand over.
 
 A connection is pending until its handshake is over; `Handshakes` bounds how many are and for how long. Then `admit` decides
-on it, once and without waiting: it returns the protocol that takes over, or a Rejection. From then on the listener is not
+on it, once and without waiting: it returns the protocol that takes over, or a Refusal. From then on the listener is not
 involved: no bytes and no callbacks pass through it, no task is left, and no newer connection can evict an admitted one.
 Beyond the limit on admitted connections new ones are closed.
 
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sealbus.endpoints import Scheme, unmapped
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.transport.accepting import AcceptLoop
-from sealbus.transport.admission import ListenerEvents, ListenerOptions, PeerAddress, Rejection
+from sealbus.transport.admission import ListenerEvents, ListenerLimits, PeerAddress, Refusal
 from sealbus.transport.binding import bind_sockets
 from sealbus.transport.handshakes import Handshakes
 
@@ -67,17 +67,17 @@ class Listener:
     def __init__(
         self,
         endpoint: Endpoint,
-        admit: Callable[[Accepted], asyncio.BaseProtocol | Rejection],
+        admit: Callable[[Accepted], asyncio.BaseProtocol | Refusal],
         *,
         tls: ssl.SSLContext | None,
-        options: ListenerOptions,
+        limits: ListenerLimits,
         events: ListenerEvents,
     ) -> None:
         self._endpoint = endpoint
         self._admit = admit
-        self._options = options
+        self._limits = limits
         self._events = events
-        self._handshakes = Handshakes(options, events, self._on_handshake)
+        self._handshakes = Handshakes(limits, events, self._on_handshake)
         self._admitted = 0
         self._accepting: list[AcceptLoop] = []
         self._port = endpoint.port
@@ -87,22 +87,22 @@ class Listener:
     async def open(
         cls,
         endpoint: Endpoint,
-        admit: Callable[[Accepted], asyncio.BaseProtocol | Rejection],
+        admit: Callable[[Accepted], asyncio.BaseProtocol | Refusal],
         *,
         tls: ssl.SSLContext | None = None,
-        options: ListenerOptions | None = None,
+        limits: ListenerLimits | None = None,
         events: ListenerEvents | None = None,
     ) -> Listener:
         """Bind a `tcp`, `mbaps` or `rtu+tcp` endpoint and start to accept.
 
-        `admit` is called with each connection whose handshake is over; instead of returning a Rejection it may raise
+        `admit` is called with each connection whose handshake is over; instead of returning a Refusal it may raise
         PeerError. Raises ConfigError for an address that cannot be used, or must not be: plain Modbus off loopback.
         """
         if endpoint.scheme not in _LISTENING:
             raise ConfigError(f"{endpoint}: a listener cannot use the scheme {endpoint.scheme}", hint="use mbaps://")
-        options = options or ListenerOptions()
-        listener = cls(endpoint, admit, tls=tls, options=options, events=events or ListenerEvents())
-        only_loopback = endpoint.scheme is not Scheme.MBAPS and not options.unsafe_plain
+        limits = limits or ListenerLimits()
+        listener = cls(endpoint, admit, tls=tls, limits=limits, events=events or ListenerEvents())
+        only_loopback = endpoint.scheme is not Scheme.MBAPS and not limits.unsafe_plain
         for sock in await bind_sockets(endpoint, only_loopback=only_loopback):
             listener._port = sock.getsockname()[1]
             listener._accepting.append(AcceptLoop(sock, listener._on_accept, listener._events))
@@ -164,7 +164,7 @@ class Listener:
             return
         accepted = Accepted(transport, address)
         verdict = self._call_admit(accepted)
-        if isinstance(verdict, Rejection):
+        if isinstance(verdict, Refusal):
             transport.close()
             self._events.refused(address, verdict.reason)
             return
@@ -174,11 +174,11 @@ class Listener:
         self._events.admitted(address)
         verdict.connection_made(transport)
 
-    def _call_admit(self, accepted: Accepted) -> asyncio.BaseProtocol | Rejection:
+    def _call_admit(self, accepted: Accepted) -> asyncio.BaseProtocol | Refusal:
         try:
             return self._admit(accepted)
         except PeerError as error:
-            return Rejection(str(error))
+            return Refusal(str(error))
         except BaseException:
             accepted.transport.abort()
             raise
@@ -188,10 +188,10 @@ class Listener:
         self._events.closed(address)
 
     def _is_full(self) -> bool:
-        return self._admitted >= self._options.connections
+        return self._admitted >= self._limits.connections
 
     def _full_reason(self) -> str:
-        return f"there are already {self._options.connections} connections"
+        return f"there are already {self._limits.connections} connections"
 
 
 def _peer_address(raw: tuple[Any, ...]) -> PeerAddress:

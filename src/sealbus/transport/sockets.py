@@ -68,8 +68,8 @@ async def connect_first(addresses: Sequence[AddressInfo]) -> socket.socket:
                 attempts.append(asyncio.create_task(_connect_one(waiting.pop(0))))
             running = [attempt for attempt in attempts if not attempt.done()]
             if running:
-                patience_s = _NEXT_ATTEMPT_S if waiting else None
-                await asyncio.wait(running, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                timeout_s = _NEXT_ATTEMPT_S if waiting else None
+                await asyncio.wait(running, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             winner = next((it for it in attempts if it.done() and it.exception() is None), None)
             if winner is None and not waiting and all(attempt.done() for attempt in attempts):
                 raise attempts[0].exception() or OSError(errno.EHOSTUNREACH, "no address")

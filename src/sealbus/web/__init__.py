@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from sealbus.web.audit.verification import Verdict
-    from sealbus.web.config.collector_store import CollectorStore as CollectorStore
+    from sealbus.web.audit.verification import ChainReport
+    from sealbus.web.config.collector_store import DatabaseCollectorStore as DatabaseCollectorStore
 
 __all__ = [
     "boot",
@@ -46,13 +46,13 @@ def boot_known(home: Path, environ: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def collector_store(home: Path) -> Iterator[CollectorStore]:
+def collector_store(home: Path) -> Iterator[DatabaseCollectorStore]:
     """The site, for the collector process. ConfigError: a collector runs in this state folder already."""
-    from sealbus.web.config.collector_store import CollectorStore
+    from sealbus.web.config.collector_store import DatabaseCollectorStore
     from sealbus.web.config.folder_lock import locked_folder
 
     with locked_folder(home, "collector.lock", refusal="a collector runs in this state folder already"):
-        store = CollectorStore()
+        store = DatabaseCollectorStore()
         store.release_leases_of_dead()
         yield store
 
@@ -100,7 +100,7 @@ def password_link(username: str) -> str:
     return make_password_link(username)
 
 
-def verify_audit(noted: str, progress: Callable[[int, int], None]) -> Verdict:
+def verify_audit(noted: str, progress: Callable[[int, int], None]) -> ChainReport:
     """Verify the whole audit. `noted` is empty, or SEQUENCE:HASH of an entry that must still be there."""
     from sealbus.web.config.shell import verify_entries
 

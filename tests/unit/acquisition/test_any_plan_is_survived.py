@@ -220,7 +220,7 @@ def test_an_endpoint_is_refused_or_can_be_reserved_checked_and_rendered(url: str
         str(error)
         return
     assert where.owner(endpoint) == 1
-    NetworkRules.parse(["0.0.0.0/0 *", "/dev/*"]).judge_endpoint(endpoint)
+    NetworkRules.parse(["0.0.0.0/0 *", "/dev/*"]).objection_to_endpoint(endpoint)
     assert parse_endpoint(str(endpoint)) == endpoint
 
 
@@ -255,7 +255,7 @@ async def test_any_plan_and_its_successor_are_applied(data: st.DataObject) -> No
                 ConnectionPlan(id=number, url=url, timeout_s=data.draw(NUMBERS | st.just(1.0)), devices=(device,))
             )
         unread_ever |= {change.tag_id for change in connections.apply(plans)}
-        connections.maintain(changed=set())
+        connections.check(changed=set())
         runs = [run for connection in connections.by_id.values() for run in connection.devices.values()]
         collected = {member.tag.plan.id for run in runs for poll in run.polls for member in poll.polled_tags}
         assert unread_ever | collected >= {tag.id for plan in plans for device in plan.devices for tag in device.tags}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealbus.acquisition.outcome import Execution, ExecutionEnd, Sending, end_of
+from sealbus.acquisition.outcome import Execution, ExecutionOutcome, Sending, true_outcome_of
 from sealbus.plant import FINAL_STATES, CommandKind, CommandState, TagPlan, WriteTag, next_states
 
 
@@ -19,8 +19,8 @@ def executed(sending: Sending) -> Execution:
 
 @pytest.mark.parametrize("state", sorted(FINAL_STATES))
 def test_an_execution_without_a_write_ends_with_its_own_outcome(state: CommandState) -> None:
-    outcome = ExecutionEnd(state, "so it was")
-    assert end_of(executed(Sending.UNSENT), outcome) is outcome
+    outcome = ExecutionOutcome(state, "so it was")
+    assert true_outcome_of(executed(Sending.UNSENT), outcome) is outcome
 
 
 @pytest.mark.parametrize("state", sorted(FINAL_STATES))
@@ -36,7 +36,7 @@ def test_an_execution_without_a_write_ends_with_its_own_outcome(state: CommandSt
 def test_the_end_of_a_write_depends_on_how_far_it_was_sent(
     sending: Sending, end: CommandState, state: CommandState
 ) -> None:
-    found = end_of(executed(sending), ExecutionEnd(state, "so it was"))
+    found = true_outcome_of(executed(sending), ExecutionOutcome(state, "so it was"))
     if sending is Sending.ACCEPTED and state is CommandState.DIFFERS:
         end = CommandState.DIFFERS
     assert found.state is end

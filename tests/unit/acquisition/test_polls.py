@@ -35,7 +35,7 @@ class Device:
         self.failure: Failure | None = None
 
     def submit(self, transaction: Transaction) -> None:
-        address, count = struct.unpack(">HH", transaction.request.tail[2:])
+        address, count = struct.unpack(">HH", transaction.request.unit_and_pdu[2:])
         self.requests.append((address, count))
         if self.failure is not None:
             transaction.fail(self.failure)
@@ -45,7 +45,7 @@ class Device:
             asyncio.get_running_loop().call_soon(self.answer, transaction)
 
     def answer(self, transaction: Transaction) -> None:
-        address, count = struct.unpack(">HH", transaction.request.tail[2:])
+        address, count = struct.unpack(">HH", transaction.request.unit_and_pdu[2:])
         if self.holes & set(range(address, address + count)):
             transaction.finish(bytes((0, 0, 0, 3, 1, 0x83, self.code)))
         else:
@@ -73,8 +73,8 @@ class FakeContext:
     def record_lag(self, seconds: float) -> None:
         self.lags.append(seconds)
 
-    def poll(self, addresses: list[int], interval_s: float = 1.0, *, window: int = 1, gap: int = 8) -> Poll:
-        unit = PolledUnit(1, 1, DeviceLimits(gap_registers=gap), cast("Channel", self.device), window)
+    def poll(self, addresses: list[int], interval_s: float = 1.0, *, max_outstanding: int = 1, gap: int = 8) -> Poll:
+        unit = PolledUnit(1, 1, DeviceLimits(gap_registers=gap), cast("Channel", self.device), max_outstanding)
         polled_tags = []
         for address in addresses:
             plan = TagPlan(id=address, place=f"holding:{address}", interval_s=interval_s)
@@ -110,7 +110,7 @@ async def test_each_round_reads_each_block_once() -> None:
 async def test_no_more_requests_are_under_way_than_the_window_allows() -> None:
     context = FakeContext()
     context.device.mute = True
-    poll = context.poll([0, 100, 200, 300], window=2)
+    poll = context.poll([0, 100, 200, 300], max_outstanding=2)
     await asyncio.sleep(1.1)
     assert context.requests() == [(0, 1), (100, 1)]
     context.device.answer(context.device.waiting.pop())

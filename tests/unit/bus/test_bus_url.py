@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sealbus.bus import BusEngine, BusUrl, parse_bus_url
+from sealbus.bus import BusKind, BusUrl, parse_bus_url
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def test_local_is_the_whole_url_of_the_local_bus() -> None:
-    assert parse_bus_url("local:") == BusUrl(BusEngine.LOCAL)
+    assert parse_bus_url("local:") == BusUrl(BusKind.LOCAL)
 
 
 def test_a_redis_url_has_user_password_host_port_database_and_trust(tmp_path: Path) -> None:
     trust = tmp_path / "ca.pem"
     trust.touch()
     assert parse_bus_url(f"rediss://user:p%40ss%2F:word@Redis.Plant:7000/3?trust={trust}") == BusUrl(
-        BusEngine.REDIS, "redis.plant", 7000, tls=True, user="user", password="p@ss/:word", database=3, trust=trust
+        BusKind.REDIS, "redis.plant", 7000, tls=True, user="user", password="p@ss/:word", database=3, trust=trust
     )
 
 

@@ -14,7 +14,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from redis_server import RedisServer
 from sealbus.bus import LIVE_TOPIC, SNAPSHOT_TOPIC, STATE_TOPIC, open_bus
-from sealbus.plant import name_of_collector
+from sealbus.plant import with_collector_id
 from unit.bus.engines import KEY, PATIENCE_S, ask, connected, meet
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ async def test_collector_and_web_process_can_do_all_that_they_do(server: RedisSe
     async def answer(request: bytes) -> bytes:
         return b"to " + request
 
-    live, snapshot, state = (name_of_collector(topic) for topic in (LIVE_TOPIC, SNAPSHOT_TOPIC, STATE_TOPIC))
+    live, snapshot, state = (with_collector_id(topic) for topic in (LIVE_TOPIC, SNAPSHOT_TOPIC, STATE_TOPIC))
     async with (
         _process(server, _COLLECTOR) as collector,
         _process(server, _WEB) as web,

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from sealbus.bus.bus_state import Connectivity, Counters
 from sealbus.bus.message import encode_published
 from sealbus.bus.refusals import Refusals
-from sealbus.bus.state import Connectivity, Counters
 from sealbus.bus.subscriptions import Subscriptions
 from sealbus.errors import LocalError
 

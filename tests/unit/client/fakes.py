@@ -7,7 +7,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from sealbus.client import Failure, Transaction
-from sealbus.protocol import RawRequest
+from sealbus.protocol import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ class RecordedTransaction(Transaction):
     def __init__(
         self, pdu: bytes, *, unit: int = 1, source: object = "client", send_by: float = FOR_EVER, name: str = ""
     ) -> None:
-        super().__init__(source, RawRequest(bytes((unit,)) + pdu), send_by)
+        super().__init__(source, WireRequest(bytes((unit,)) + pdu), send_by)
         self.name = name
         self.ends: list[bytes | Failure] = []
 

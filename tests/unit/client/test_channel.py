@@ -484,10 +484,10 @@ async def test_each_request_ends_once_is_sent_at_most_once_and_gets_its_own_answ
     sent = [request[6:] for transport in turmoil.transports for request in transport.adus]
     for number, each in enumerate(turmoil.transaction):
         assert len(each.ends) == 1, f"{each.name} ended {len(each.ends)} times"
-        times = sent.count(each.request.tail)
+        times = sent.count(each.request.unit_and_pdu)
         if isinstance(each.end, bytes):
             assert times == 1
-            assert each.end in (words(number), each.request.tail[1:])
+            assert each.end in (words(number), each.request.unit_and_pdu[1:])
         else:
             assert each.end is not None
             assert times <= (1 if each.end.was_sent else 0), f"{each.name}: {each.end}"

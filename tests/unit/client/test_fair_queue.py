@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sealbus.client.fair_queue import FairQueue
 from sealbus.client.transaction import Transaction
-from sealbus.protocol import RawRequest
+from sealbus.protocol import WireRequest
 
 READ = bytes.fromhex("03 0000 0001")
 
@@ -13,7 +13,7 @@ class RecordedTransaction(Transaction):
     """From a connection whose first letter names its client: a1 and a2 are two connections of a."""
 
     def __init__(self, source: str) -> None:
-        super().__init__(source, RawRequest(b"\1" + READ), 0.0)
+        super().__init__(source, WireRequest(b"\1" + READ), 0.0)
         self.client = source[0]
 
 

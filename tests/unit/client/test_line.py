@@ -41,8 +41,8 @@ class Owner:
     def line_proven(self, line: Line) -> None:
         self.proven += 1
 
-    def line_lost(self, line: Line, reason: str, *, is_refusal: bool) -> None:
-        self.lost.append((reason, is_refusal))
+    def line_lost(self, line: Line, reason: str, *, before_any_answer: bool) -> None:
+        self.lost.append((reason, before_any_answer))
 
     def unit_answered(self, unit_id: int) -> None: ...
 
@@ -140,21 +140,21 @@ async def test_an_answer_that_does_not_match_its_request_ends_the_connection(ans
     line, transport, owner = open_line(in_flight=2)
     transaction, other = RecordedTransaction(read(1)), RecordedTransaction(write(2, 2))
     if not has_head:
-        transaction.request.head, transaction.request.answer_bytes = None, 0
+        transaction.request.answer_head, transaction.request.answer_bytes = None, 0
     await sent(line, transaction, other)
     line.data_received(answer)
     assert (transaction.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
     assert not transport.is_open
-    ((reason, is_refusal),) = owner.lost
+    ((reason, before_any_answer),) = owner.lost
     assert "does not fit its request" in reason
-    assert not is_refusal
+    assert not before_any_answer
 
 
 @pytest.mark.parametrize("pdu", [words(7), b"\x83\x02"], ids=["value", "exception"])
 async def test_an_answer_with_the_expected_header_completes_its_request(pdu: bytes) -> None:
     line, _, _ = open_line()
     transaction = RecordedTransaction(read(1))
-    assert transaction.request.head == bytes.fromhex("0000 0005 01 03 02")
+    assert transaction.request.answer_head == bytes.fromhex("0000 0005 01 03 02")
     line.send(transaction)
     line.data_received(adu(1, pdu))
     assert transaction.end == pdu

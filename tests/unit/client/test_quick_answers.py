@@ -35,7 +35,7 @@ async def results_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_h
     transaction = [RecordedTransaction(read(address)) for address in range(6)]
     for each in transaction:
         if not has_head:
-            each.request.head, each.request.answer_bytes = None, 0
+            each.request.answer_head, each.request.answer_bytes = None, 0
     owner.waiting = transaction[:]
     owner.line_free(line)
     seen: list[object] = []

@@ -58,7 +58,7 @@ class FakeStore:
         if self.is_away:
             raise SealbusError("the database: away")
 
-    def carry_hints(self, publish: Callable[[str, bytes], None] | None) -> None:
+    def set_hint_publisher(self, publish: Callable[[str, bytes], None] | None) -> None:
         self.calls.append("hints on" if publish else "hints off")
 
     def versions(self) -> SiteVersions:

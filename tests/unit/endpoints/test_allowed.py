@@ -33,7 +33,7 @@ ALL_ADDRESSES = NetworkRules.parse(["0.0.0.0/0 *", "::/0 *"])
     ],
 )
 def test_an_address_and_port_of_a_rule_are_allowed(address: str, port: int) -> None:
-    assert PLANT.judge(address, port) is None
+    assert PLANT.objection(address, port) is None
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_an_address_and_port_of_a_rule_are_allowed(address: str, port: int) -> N
     ],
 )
 def test_other_addresses_and_ports_are_refused_with_a_reason(address: str, port: int, why: str) -> None:
-    assert why in (PLANT.judge(address, port) or "allowed")
+    assert why in (PLANT.objection(address, port) or "allowed")
 
 
 SPECIAL = [
@@ -89,8 +89,8 @@ SPECIAL = [
 
 @pytest.mark.parametrize("address", SPECIAL)
 def test_a_rule_for_all_addresses_does_not_allow_special_addresses(address: str) -> None:
-    assert ALL_ADDRESSES.judge("8.8.8.8", 1) is None
-    assert "is not allowed" in (ALL_ADDRESSES.judge(address, 502) or "allowed")
+    assert ALL_ADDRESSES.objection("8.8.8.8", 1) is None
+    assert "is not allowed" in (ALL_ADDRESSES.objection(address, 502) or "allowed")
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_a_rule_for_all_addresses_does_not_allow_special_addresses(address: str)
 )
 def test_a_rule_that_names_a_special_address_allows_it(rule: str, address: str) -> None:
     rules = NetworkRules.parse([rule])
-    assert rules.judge(address, 502) is None
-    assert rules.judge(address, 503) is not None
+    assert rules.objection(address, 502) is None
+    assert rules.objection(address, 503) is not None
 
 
 def test_without_rules_nothing_is_allowed() -> None:
-    assert NetworkRules().judge("10.0.0.1", 502) is not None
-    assert NetworkRules().judge_device("/dev/ttyUSB0") is not None
-    assert NetworkRules().judge_target("plc", 502) is not None
+    assert NetworkRules().objection("10.0.0.1", 502) is not None
+    assert NetworkRules().objection_to_device("/dev/ttyUSB0") is not None
+    assert NetworkRules().objection_to_target("plc", 502) is not None
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_without_rules_nothing_is_allowed() -> None:
 def test_a_serial_device_is_allowed_by_its_path_or_by_the_target_of_its_link(
     path: str, real_path: str, allowed: bool
 ) -> None:
-    assert (PLANT.judge_device(path, real_path) is None) is allowed
+    assert (PLANT.objection_to_device(path, real_path) is None) is allowed
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_serial_device_is_allowed_by_its_path_or_by_the_target_of_its_link(
     ],
 )
 def test_the_target_behind_an_ssh_server_is_compared_as_text(host: str, port: int, allowed: bool) -> None:
-    assert (PLANT.judge_target(host, port) is None) is allowed
+    assert (PLANT.objection_to_target(host, port) is None) is allowed
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,14 @@ def test_the_target_behind_an_ssh_server_is_compared_as_text(host: str, port: in
     ],
 )
 def test_a_url_is_checked_before_its_name_is_resolved(url: str, why: str | None) -> None:
-    objection = PLANT.judge_endpoint(parse_endpoint(url))
+    objection = PLANT.objection_to_endpoint(parse_endpoint(url))
     assert objection is None if why is None else why in (objection or "allowed")
 
 
 def test_a_port_that_no_rule_has_is_refused_before_the_name_is_looked_up() -> None:
-    assert "port 22" in (NetworkRules.parse(["10.0.0.0/8"]).judge_endpoint(parse_endpoint("tcp://name:22")) or "")
+    assert "port 22" in (
+        NetworkRules.parse(["10.0.0.0/8"]).objection_to_endpoint(parse_endpoint("tcp://name:22")) or ""
+    )
 
 
 @pytest.mark.parametrize(

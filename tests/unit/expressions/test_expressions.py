@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sealbus.errors import ConfigError
 from sealbus.expressions import (
     FUNCTION_NAMES,
-    LONGEST_EXPRESSION,
+    MAX_EXPRESSION,
     Expression,
     ExpressionError,
     NotComputable,
@@ -131,7 +131,7 @@ WRONG = {
     "not " * 40 + "a": (133, "calculate in two tags"),
     "9" * 60: (1, "up to 40 digits"),
     f'"{"x" * 120}" == mode': (1, "up to 100 characters"),
-    "a" * (LONGEST_EXPRESSION + 1): (LONGEST_EXPRESSION + 1, "two tags"),
+    "a" * (MAX_EXPRESSION + 1): (MAX_EXPRESSION + 1, "two tags"),
 }
 
 

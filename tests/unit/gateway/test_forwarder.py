@@ -36,7 +36,7 @@ class RecordedCalls:
     # the channel
 
     def submit(self, transaction: Transaction) -> None:
-        self.calls.append(("sent", transaction.request.tail))
+        self.calls.append(("sent", transaction.request.unit_and_pdu))
         self.submitted.append(transaction)
 
     def abandon(self, source: object) -> None:
@@ -59,7 +59,7 @@ class RecordedCalls:
     def answer(self, adu: bytes, answer: bytes) -> None:
         self.calls.append(("answered", adu[:2] + answer))
 
-    def refuse(self, adu: bytes, exception_code: int) -> None:
+    def answer_exception(self, adu: bytes, exception_code: int) -> None:
         self.calls.append(("refused", adu[:2], exception_code))
 
     def finish_silently(self) -> None:
@@ -97,7 +97,7 @@ async def test_connections_of_one_certificate_share_a_turn_and_plain_ones_have_a
 async def test_a_request_carries_the_expected_header_of_its_answer() -> None:
     recorded = RecordedCalls()
     recorded.forward(READ)
-    assert recorded.submitted[0].request.head == bytes.fromhex("0000 0005 01 03 02")
+    assert recorded.submitted[0].request.answer_head == bytes.fromhex("0000 0005 01 03 02")
 
 
 async def test_a_write_is_recorded_before_it_is_sent_and_its_outcome_before_it_is_answered() -> None:

@@ -233,7 +233,7 @@ def test_an_end_that_was_cut_off_is_found_when_the_last_record_was_noted(records
     edit(segment(records, 4), lambda lines: lines[:-2])
     assert verify(records).breaks == ()
     bad = verify(records, noted=noted).breaks[0]
-    assert bad.fault is Fault.EXPECTED
+    assert bad.fault is Fault.HEAD_MISMATCH
     assert bad.detail == f"record {noted[0]} was noted and is missing; the last good record is {noted[0] - 2}"
 
 

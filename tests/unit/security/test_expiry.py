@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pki import FAR_OFF, NOW, make_crl, make_leaf, make_root, save_crl, save_trust
-from sealbus.security import ExpiryKind, Identity, Trust, certificates_near_expiry, expiries_of
+from sealbus.security import ExpiryKind, Identity, Trust, expiries_of, near_expiry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,22 +33,22 @@ def test_everything_that_expires_is_listed_with_its_file(tmp_path: Path) -> None
 
 def test_a_certificate_is_listed_in_its_last_thirty_days(tmp_path: Path) -> None:
     expiries = expiries_of(_all(tmp_path)[0])
-    assert certificates_near_expiry(expiries, NOW) == []
-    assert certificates_near_expiry(expiries, NOW + 10 * DAY - timedelta(seconds=1)) == []
-    (near,) = certificates_near_expiry(expiries, NOW + 10 * DAY)
+    assert near_expiry(expiries, NOW) == []
+    assert near_expiry(expiries, NOW + 10 * DAY - timedelta(seconds=1)) == []
+    (near,) = near_expiry(expiries, NOW + 10 * DAY)
     assert near.subject == "CN=plc"
 
 
 def test_the_first_to_expire_is_listed_first_and_expired_ones_stay(tmp_path: Path) -> None:
-    near = certificates_near_expiry(expiries_of(*_all(tmp_path)), FAR_OFF + DAY)
+    near = near_expiry(expiries_of(*_all(tmp_path)), FAR_OFF + DAY)
     assert near[0].days_left(FAR_OFF + DAY) == -261
     assert len(near) == 4
 
 
 def test_a_revocation_list_of_a_week_is_listed_only_in_its_last_third(tmp_path: Path) -> None:
     expiries = expiries_of(trust=_all(tmp_path, list_days=6)[1])
-    assert certificates_near_expiry(expiries, NOW + 4 * DAY - timedelta(seconds=1)) == []
-    (near,) = certificates_near_expiry(expiries, NOW + 4 * DAY)
+    assert near_expiry(expiries, NOW + 4 * DAY - timedelta(seconds=1)) == []
+    (near,) = near_expiry(expiries, NOW + 4 * DAY)
     assert near.kind is ExpiryKind.REVOCATION_LIST
 
 

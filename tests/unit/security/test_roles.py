@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pki import EDI_PARTY_NAME, X400_ADDRESS, make_leaf, make_root, odd_names, utf8_string
-from sealbus.security import LONGEST_ROLE_BYTES, PeerRole, RoleFinding, role_of
+from sealbus.security import MAX_ROLE_BYTES, PeerRole, RoleFinding, role_of
 
 ROOT = make_root()
 ODD_NAMES = {
@@ -47,7 +47,7 @@ def test_der_is_read_as_well_as_a_parsed_certificate() -> None:
         "r" * 128,
         "r" * 255,
         "r" * 256,
-        "r" * LONGEST_ROLE_BYTES,
+        "r" * MAX_ROLE_BYTES,
     ],
 )
 def test_a_role_is_the_whole_string_unchanged(role: str) -> None:
@@ -120,10 +120,10 @@ def test_two_roles_give_the_null_role_even_if_they_are_equal(second: str) -> Non
     assert role_of(leaf.certificate) == PeerRole("", MALFORMED, "the role occurs twice")
 
 
-@pytest.mark.parametrize("size", [LONGEST_ROLE_BYTES + 1, 4096, 65_536])
+@pytest.mark.parametrize("size", [MAX_ROLE_BYTES + 1, 4096, 65_536])
 def test_a_role_that_is_too_long_gives_the_null_role_and_is_not_shortened(size: int) -> None:
     role = role_of(make_leaf(ROOT, role_der=[utf8_string(b"r" * size)]).certificate)
-    assert role == PeerRole("", MALFORMED, f"the role has {size} bytes, more than {LONGEST_ROLE_BYTES}")
+    assert role == PeerRole("", MALFORMED, f"the role has {size} bytes, more than {MAX_ROLE_BYTES}")
 
 
 def test_the_role_of_an_authority_is_not_inherited() -> None:

@@ -138,7 +138,7 @@ def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
 def test_the_number_of_entries_has_a_bound_and_those_in_force_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sealbus.security.seen_lists._MOST_ENTRIES", 3)
+    monkeypatch.setattr("sealbus.security.seen_lists._MAX_ENTRIES", 3)
     seen = SeenLists(tmp_path / "seen.json")
     for number in range(5):
         root = make_root(f"Root {number}")

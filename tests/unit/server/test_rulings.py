@@ -37,8 +37,8 @@ def test_unknown_roles_neither_fill_the_cache_nor_keep_a_named_role_out() -> Non
 
 def test_only_allowed_reads_are_cached_and_their_number_is_bounded() -> None:
     rulings = PolicyRulings(parse_policy(POLICY, file="policy.toml")).rulings_of("Viewer")
-    for tail in (WRITE, b"\1\3", b"\2" + READ[1:]):
-        assert rulings.judge(tail).refusal is not None
+    for unit_and_pdu in (WRITE, b"\1\3", b"\2" + READ[1:]):
+        assert rulings.judge(unit_and_pdu).exception_code is not None
     assert rulings.known == {}
     for address in range(5000):
         rulings.judge(b"\1\3" + address.to_bytes(2, "big") + b"\0\1")

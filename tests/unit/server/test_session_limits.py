@@ -24,7 +24,7 @@ async def test_one_request_beyond_the_limit_is_busy_until_one_ends() -> None:
     assert (owner.backend.submitted, transport.written, session.in_flight) == ([READ] * 2, [BUSY], 2)
     session.answer(READ, bytes.fromhex("0000 0005 01 03 02 002a"))
     receive(session, READ)
-    session.refuse(READ, 11)
+    session.answer_exception(READ, 11)
     session.finish_silently()
     assert (len(owner.backend.submitted), session.in_flight) == (3, 0)
     receive(session, READ * 2)
@@ -37,7 +37,7 @@ async def test_answers_and_refusals_carry_the_id_of_their_request() -> None:
     asked = encode_mbap(0xBEEF, 1, bytes.fromhex("03 0000 0001"))
     receive(session, asked * 2)
     session.answer(asked, bytes.fromhex("0000 0005 01 03 02 002a"))
-    session.refuse(asked, 11)
+    session.answer_exception(asked, 11)
     await asyncio.sleep(0)
     assert b"".join(transport.written) == bytes.fromhex("beef 0000 0005 01 03 02 002a beef 0000 0003 01 83 0b")
 
@@ -103,7 +103,7 @@ async def test_after_stop_accepting_requests_in_flight_are_still_answered() -> N
     receive(session, READ)
     session.stop_accepting()
     receive(session, READ)
-    session.refuse(READ, 11)
+    session.answer_exception(READ, 11)
     await asyncio.sleep(0)
     assert owner.backend.submitted == [READ]
     assert transport.written == [bytes.fromhex("0001 0000 0003 01 83 0b")]

@@ -19,9 +19,9 @@ class Events(ListenerEvents):
     def __init__(self):
         self.pauses = []
         self.resumed = 0
-    def accept_backoff(self, delay_s, error):
+    def cannot_accept(self, delay_s, error):
         self.pauses.append((delay_s, error.errno))
-    def accept_resumed(self):
+    def accepts_again(self):
         self.resumed += 1
 
 class Echo(asyncio.Protocol):

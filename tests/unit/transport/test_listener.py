@@ -14,7 +14,7 @@ from raw_tls import RawTls, alert_of
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, LocalError, PeerError
 from sealbus.security.tls_objects import SealedObject
-from sealbus.transport import Accepted, Listener, ListenerOptions, Rejection, dial
+from sealbus.transport import Accepted, Listener, ListenerLimits, Refusal, dial
 from unit.transport.ends import (
     PATIENCE_S,
     Contexts,
@@ -37,10 +37,10 @@ PLAIN = parse_endpoint("tcp://127.0.0.1:0", listening=True)
 async def listening(
     contexts: Contexts,
     book: RecordedEvents,
-    admit: Callable[[Accepted], asyncio.Protocol | Rejection] = admit_echo,
-    options: ListenerOptions | None = None,
+    admit: Callable[[Accepted], asyncio.Protocol | Refusal] = admit_echo,
+    limits: ListenerLimits | None = None,
 ) -> AsyncIterator[Listener]:
-    listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, options=options, events=book)
+    listener = await Listener.open(LOOPBACK, admit, tls=contexts.server, limits=limits, events=book)
     try:
         yield listener
     finally:
@@ -197,7 +197,7 @@ async def test_a_client_that_disconnects_during_the_handshake_is_reported(contex
 
 async def test_a_trickling_handshake_ends_at_the_deadline(contexts: Contexts) -> None:
     book = RecordedEvents()
-    async with listening(contexts, book, options=ListenerOptions(handshake_timeout_s=0.3)) as listener:
+    async with listening(contexts, book, limits=ListenerLimits(handshake_timeout_s=0.3)) as listener:
         loop = asyncio.get_running_loop()
         sock = await silent(listener)
         sent = 0
@@ -234,7 +234,7 @@ async def test_a_valid_client_is_served_immediately_beside_300_silent_ones(conte
 
 async def test_the_oldest_pending_connections_are_dropped(contexts: Contexts) -> None:
     book = RecordedEvents()
-    async with listening(contexts, book, options=ListenerOptions(pending_per_address=2)) as listener:
+    async with listening(contexts, book, limits=ListenerLimits(pending_per_address=2)) as listener:
         first, second, third = [await silent(listener) for _ in range(3)]
         await book.wait("failed")
         assert await is_closed(first)
@@ -246,7 +246,7 @@ async def test_the_oldest_pending_connections_are_dropped(contexts: Contexts) ->
 
 async def test_beyond_the_limit_new_connections_are_closed_and_established_ones_stay(contexts: Contexts) -> None:
     book = RecordedEvents()
-    async with listening(contexts, book, options=ListenerOptions(connections=2)) as listener:
+    async with listening(contexts, book, limits=ListenerLimits(connections=2)) as listener:
         inside = [await call(listener, contexts) for _ in range(2)]
         sock = await silent(listener)
         assert await is_closed(sock)
@@ -265,11 +265,11 @@ async def test_beyond_the_limit_new_connections_are_closed_and_established_ones_
 
 @pytest.mark.parametrize("by_error", [False, True])
 async def test_a_connection_that_is_not_admitted_is_closed_with_the_reason(contexts: Contexts, by_error: bool) -> None:
-    def admit(accepted: Accepted) -> Rejection:
+    def admit(accepted: Accepted) -> Refusal:
         if by_error:
             raise PeerError("revoked")
         accepted.release()  # a place that was never given cannot be given back
-        return Rejection("revoked")
+        return Refusal("revoked")
 
     book = RecordedEvents()
     async with listening(contexts, book, admit) as listener:
@@ -344,21 +344,21 @@ async def test_plain_tcp_is_served_on_loopback() -> None:
 
 
 async def test_accepted_sockets_detect_a_dead_peer() -> None:
-    options: dict[str, int] = {}
+    limits: dict[str, int] = {}
 
-    def admit(accepted: Accepted) -> Rejection:
+    def admit(accepted: Accepted) -> Refusal:
         sock = accepted.transport.get_extra_info("socket")
-        options["keepalive"] = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        options["idle"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
-        options["unacknowledged"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-        options["no delay"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        return Rejection("seen enough")
+        limits["keepalive"] = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        limits["idle"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        limits["unacknowledged"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        limits["no delay"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        return Refusal("seen enough")
 
     listener = await Listener.open(PLAIN, admit)
     _, client = await dial(listener.endpoint, Recorder, timeout_s=PATIENCE_S)
     await client.wait_lost()
     await listener.close()
-    assert options == {"keepalive": 1, "idle": 30, "unacknowledged": 50_000, "no delay": 1}
+    assert limits == {"keepalive": 1, "idle": 30, "unacknowledged": 50_000, "no delay": 1}
 
 
 @pytest.mark.parametrize("url", ["tcp://0.0.0.0:0", "tcp://:0", "tcp://[::]:0", "rtu+tcp://0.0.0.0:0"])
@@ -366,7 +366,7 @@ async def test_plain_modbus_off_loopback_is_refused_without_the_unsafe_option(ur
     endpoint = parse_endpoint(url, listening=True)
     with pytest.raises(ConfigError, match="would offer plain Modbus to every host"):
         await Listener.open(endpoint, admit_echo)
-    listener = await Listener.open(endpoint, admit_echo, options=ListenerOptions(unsafe_plain=True))
+    listener = await Listener.open(endpoint, admit_echo, limits=ListenerLimits(unsafe_plain=True))
     transport, _ = await dial(parse_endpoint(f"tcp://127.0.0.1:{listener.port}"), Recorder, timeout_s=PATIENCE_S)
     transport.abort()
     await listener.close()
@@ -416,7 +416,7 @@ async def test_the_error_for_a_used_port_has_a_hint() -> None:
 )
 async def test_an_address_that_cannot_be_listened_on_is_named(url: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
-        await Listener.open(parse_endpoint(url, listening=True), admit_echo, options=ListenerOptions(unsafe_plain=True))
+        await Listener.open(parse_endpoint(url, listening=True), admit_echo, limits=ListenerLimits(unsafe_plain=True))
 
 
 async def test_certificates_and_scheme_must_match(contexts: Contexts) -> None:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
-from sealbus.web.access.requirement import Requirement, Verdict, requirement_of
+from sealbus.web.access.requirement import GateVerdict, Requirement, requirement_of
 from sealbus.web.access.subject import NOBODY, Subject
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Gate:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
-        self._answer_refused: Callable[[HttpRequest, Verdict], HttpResponseBase] = import_string(
+        self._answer_refused: Callable[[HttpRequest, GateVerdict], HttpResponseBase] = import_string(
             settings.GATE_REFUSAL_VIEW  # type: ignore[misc]  # ours
         )
 
@@ -59,9 +59,9 @@ class Gate:
             if not knows_method(view, request.method or ""):
                 return None  # the view itself answers 405, which reveals nothing
             _log.error("the view %s declares no requirement for %s: it is closed", route, request.method)
-            return self._answer_refused(request, Verdict.CLOSED)
+            return self._answer_refused(request, GateVerdict.CLOSED)
         verdict = requirement.judge(subject_of(request))
-        if verdict is Verdict.ALLOWED:
+        if verdict is GateVerdict.ALLOWED:
             return None
         _send_refused(request, verdict)
         return self._answer_refused(request, verdict)
@@ -93,7 +93,7 @@ def knows_method(view: Callable[..., Any], method: str) -> bool:
     return cls is None or hasattr(cls, lookup)
 
 
-def _send_refused(request: HttpRequest, verdict: Verdict | str) -> None:
+def _send_refused(request: HttpRequest, verdict: GateVerdict | str) -> None:
     route = request.resolver_match.view_name if request.resolver_match else ""
     refused.send(
         Gate, subject=subject_of(request), verdict=verdict, method=request.method, path=request.path, route=route or "",

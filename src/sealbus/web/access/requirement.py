@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from sealbus.web.access.actions import Action
     from sealbus.web.access.subject import Subject
 
-__all__ = ["EVERYBODY", "PEOPLE", "SIGNED_IN", "Requirement", "Verdict", "may", "requirement_of", "requires"]
+__all__ = ["EVERYBODY", "PEOPLE", "SIGNED_IN", "GateVerdict", "Requirement", "may", "requirement_of", "requires"]
 
 _View = TypeVar("_View", bound="Callable[..., Any]")
 
 
-class Verdict(StrEnum):
+class GateVerdict(StrEnum):
     """What the gate decides. The values are stored in the audit."""
 
     ALLOWED = "allowed"
@@ -49,25 +49,25 @@ class Requirement:
     before_second_factor: bool = False
     """Open also to a user who has not used the second factor that a role demands: it is added through these views."""
 
-    def judge(self, subject: Subject) -> Verdict:
+    def judge(self, subject: Subject) -> GateVerdict:
         """Whether this caller may pass."""
         if not self.signed_in:
-            return Verdict.ALLOWED
+            return GateVerdict.ALLOWED
         if not subject.is_signed_in:
-            return Verdict.SIGN_IN
+            return GateVerdict.SIGN_IN
         if subject.needs_second_factor and not self.before_second_factor:
-            return Verdict.SECOND_FACTOR
+            return GateVerdict.SECOND_FACTOR
         if self.people_only and subject.is_token:
-            return Verdict.NOT_FOR_TOKENS
+            return GateVerdict.NOT_FOR_TOKENS
         if self.people_only and subject.user_id is None:
-            return Verdict.REFUSED
+            return GateVerdict.REFUSED
         if self.action is None:
-            return Verdict.ALLOWED
+            return GateVerdict.ALLOWED
         rights = subject.rights
         allowed = (
             rights.allows(self.action, None) if self.action in GLOBAL_ACTIONS else rights.allows_anywhere(self.action)
         )
-        return Verdict.ALLOWED if allowed else Verdict.REFUSED
+        return GateVerdict.ALLOWED if allowed else GateVerdict.REFUSED
 
 
 EVERYBODY = Requirement(signed_in=False)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AccountAdapter", "SecondFactorAdapter", "SessionsAdapter", "SocialAccountAdapter"]
 
-_LONGEST_TRIED = 100
+_MAX_TRIED = 100
 _FIRST_STEP_KEY = "sealbus.stands-on"
 
 
@@ -103,7 +103,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
         self._record_failed(request, credentials, "wrong password")
 
     def _record_failed(self, request: HttpRequest, credentials: Mapping[str, Any], reason: str) -> None:
-        tried = str(credentials.get("username", ""))[:_LONGEST_TRIED]
+        tried = str(credentials.get("username", ""))[:_MAX_TRIED]
         actor = Actor(ActorKind.NOBODY, name=tried, address=address_of(request))
         append(Event(actor, "session.login", Target("user", "", tried), Result.FAILED, {"reason": reason}))
 
@@ -132,8 +132,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
         request = self.request
         tried = getattr(self, "_tried", "")
         wait_s = seconds_locked(request, account_key(tried)) if tried else LOCKED_S
-        actor = Actor(ActorKind.NOBODY, name=tried[:_LONGEST_TRIED], address=address_of(request))
-        record_refusal(actor=actor, action="session.locked", detail={"tried": tried[:_LONGEST_TRIED]})
+        actor = Actor(ActorKind.NOBODY, name=tried[:_MAX_TRIED], address=address_of(request))
+        record_refusal(actor=actor, action="session.locked", detail={"tried": tried[:_MAX_TRIED]})
         raise ImmediateHttpResponse(locked_answer(request, wait_s))
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:

@@ -27,7 +27,7 @@ from fido2.webauthn import (
 from sealbus.endpoints import is_loopback_address
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.middleware import address_of
-from sealbus.web.accounts.services.passkeys import MOST_KEYS, is_registered, owner_of, raise_counter
+from sealbus.web.accounts.services.passkeys import MAX_KEYS, is_registered, owner_of, raise_counter
 from sealbus.web.accounts.services.refusals import record_refusal
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyServer", "install", "is_own_origin", "relying_party"]
 
-_LONGEST_ID = 1023  # Web Authentication Level 2, 7.1
-_MOST_BYTES = 64 * 1024
+_MAX_ID = 1023  # Web Authentication Level 2, 7.1
+_MAX_BYTES = 64 * 1024
 _STANDARD_PORTS = {"http": 80, "https": 443}
 
 
@@ -66,18 +66,18 @@ class KeyServer(Fido2Server):
 
     def register_begin(self, user: Any, credentials: Any = None, *arguments: Any, **options: Any) -> Any:
         """Raises Conflict for a person who has as many keys as are allowed."""
-        if len(credentials or ()) >= MOST_KEYS:
-            raise Conflict(f"A person has at most {MOST_KEYS} keys: remove one first", code="too-many-keys")
+        if len(credentials or ()) >= MAX_KEYS:
+            raise Conflict(f"A person has at most {MAX_KEYS} keys: remove one first", code="too-many-keys")
         return super().register_begin(user, credentials, *arguments, **options)
 
     def register_complete(self, state: Any, response: Any) -> AuthenticatorData:
         """Take a new key, unless somebody has it."""
-        if len(json.dumps(response)) > _MOST_BYTES:
+        if len(json.dumps(response)) > _MAX_BYTES:
             raise ValueError("the answer of the key is too long")
         _refuse_frames(RegistrationResponse.from_dict(response).response.client_data)
         data = super().register_complete(state, response)
         credential = data.credential_data
-        if credential is None or len(credential.credential_id) > _LONGEST_ID or is_registered(credential.credential_id):
+        if credential is None or len(credential.credential_id) > _MAX_ID or is_registered(credential.credential_id):
             raise ValueError("the key cannot be registered, or is registered already")
         return data
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PredictablePasswordValidator"]
 
 _LEAST = 9
-_LONGEST = 256
+_MAX = 256
 _COMMON_WORD = 3
 """What a common word counts, however long it is."""
 _SHORTEST_WORD = 4
@@ -42,8 +42,8 @@ class PredictablePasswordValidator:
 
     def validate(self, password: str, user: User | None = None) -> None:
         """Raise ValidationError for a predictable password, and for one that is too long to look at."""
-        if len(password) > _LONGEST:
-            raise ValidationError(f"write at most {_LONGEST} characters", code="password_too_long")
+        if len(password) > _MAX:
+            raise ValidationError(f"write at most {_MAX} characters", code="password_too_long")
         plain = unicodedata.normalize("NFKC", password).lower()
         if min(self._unpredictable(plain), self._unpredictable(plain.translate(_LOOK_ALIKE))) < _LEAST:
             raise ValidationError(self.get_help_text(), code="password_predictable")

@@ -44,12 +44,12 @@ __all__ = [
 
 
 _REFUSAL_MEMBERS = ("method", "path", "route", "action")
-_LONGEST_MEMBER = 500
+_MAX_MEMBER = 500
 
 
 def on_refused(sender: Any, *, subject: Subject, verdict: Any, **sent: Any) -> None:
     """The gate or a service has refused a caller."""
-    detail = {name: str(sent[name])[:_LONGEST_MEMBER] for name in _REFUSAL_MEMBERS if name in sent}
+    detail = {name: str(sent[name])[:_MAX_MEMBER] for name in _REFUSAL_MEMBERS if name in sent}
     detail["reason"] = str(verdict)
     record_refusal(actor=subject.actor, action="access.refused", detail=detail)
 

@@ -41,12 +41,12 @@ __all__ = [
 ]
 
 _ACTIONS = [action.value for action in Action]
-_LONGEST_PASSWORD = 256
+_MAX_PASSWORD = 256
 
 
 def _password(**options: Any) -> serializers.CharField:
     """Never shown, never trimmed, and not longer than is useful to hash."""
-    return serializers.CharField(max_length=_LONGEST_PASSWORD, trim_whitespace=False, write_only=True, **options)
+    return serializers.CharField(max_length=_MAX_PASSWORD, trim_whitespace=False, write_only=True, **options)
 
 
 class UserShown(serializers.ModelSerializer[User]):

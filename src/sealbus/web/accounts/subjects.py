@@ -36,7 +36,7 @@ __all__ = [
 EMERGENCY_KEY = "sealbus.emergency"
 """The key of a session for the id of the emergency link that opened it."""
 _USED_EVERY_S = 60.0
-_LONGEST_SECRET = 200
+_MAX_SECRET = 200
 
 
 def rights_of(user: User) -> Rights:
@@ -80,7 +80,7 @@ def from_token(secret: str, *, address: str) -> Subject:
     that the audit shows it: the secret may have been stolen.
     """
     nobody = Subject(Actor(ActorKind.NOBODY, address=address))
-    if not secret.isascii() or not 0 < len(secret) <= _LONGEST_SECRET:
+    if not secret.isascii() or not 0 < len(secret) <= _MAX_SECRET:
         return nobody
     try:
         _, token = _KeepingTokens().authenticate_credentials(secret.encode())

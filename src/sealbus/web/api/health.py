@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from sealbus.plant import COLLECTOR_LEASE, name_of_collector
+from sealbus.plant import COLLECTOR_LEASE, with_collector_id
 from sealbus.web.audit.chain_state import head_problem
 from sealbus.web.coordination import leases
 from sealbus.web.coordination.probes import ADVISORIES, PROBES
@@ -118,7 +118,7 @@ def _database() -> str:
 def _collector() -> str:
     return (
         ""
-        if leases.is_alive(name_of_collector(COLLECTOR_LEASE))
+        if leases.is_alive(with_collector_id(COLLECTOR_LEASE))
         else "no collector holds its lease: none runs, or it cannot reach the database"
     )
 

@@ -43,7 +43,7 @@ _SETTLED_AFTER_S = 3.0
 _CHECK_EVERY_S = 0.01
 _BEHIND = 10_000
 _IDLE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
+_MAX_PAUSE_S = 30.0
 
 
 def forwarding_problem() -> str:
@@ -153,7 +153,7 @@ async def keep_forwarding(target: SyslogTarget) -> None:
         try:
             while True:
                 sent, is_well = await loop.run_in_executor(thread, _forward, forwarder)
-                pause_s = _IDLE_S if is_well else min(2 * pause_s, _LONGEST_PAUSE_S)
+                pause_s = _IDLE_S if is_well else min(2 * pause_s, _MAX_PAUSE_S)
                 await asyncio.sleep(0 if sent else pause_s)
         finally:
             forwarder.interrupt()

@@ -19,12 +19,12 @@ from sealbus.records import (
     Connected,
     Denied,
     Disconnected,
+    EntitlementLost,
     HandshakeFailed,
     Outcome,
     RecordsLost,
     RefusedConnection,
     ReloadFailed,
-    SessionEnded,
     Unreadable,
     WriteOutcome,
     WriteRequested,
@@ -60,7 +60,7 @@ REPLACED = "gateway.replaced"
 REWOUND = "gateway.rewound"
 
 _LEFT_OUT = (Connected, Disconnected)
-_REFUSED = (Denied, HandshakeFailed, RefusedConnection, SessionEnded)
+_REFUSED = (Denied, HandshakeFailed, RefusedConnection, EntitlementLost)
 _FAILED = (ReloadFailed, RecordsLost)
 _OUTCOMES = {
     Outcome.DONE: Result.DONE,
@@ -70,7 +70,7 @@ _OUTCOMES = {
     Outcome.UNKNOWN: Result.UNKNOWN,
 }
 _TAKEOVER_RESULTS = {BROKEN: Result.FAILED, CONTINUES: Result.DONE}
-_LONGEST_LINE = 500
+_MAX_LINE = 500
 _OF_A_REQUEST = (
     "peer", "subject", "serial", "role", "unit", "function", "device", "table", "address", "count", "values", "pdu", "rule",
     "unproven",
@@ -95,7 +95,7 @@ def event_of(source: Source, stored: Stored, requests: Mapping[int, Mapping[str,
     if not is_proven:
         detail["unproven"] = True
     if isinstance(record, Unreadable):
-        detail |= {"file": record.file, "line": record.line, "text": record.text[:_LONGEST_LINE]}
+        detail |= {"file": record.file, "line": record.line, "text": record.text[:_MAX_LINE]}
         return Event(_gateway(source), "gateway.unreadable", target, Result.FAILED, detail)
     detail |= msgspec.to_builtins(record)
     del detail["kind"]

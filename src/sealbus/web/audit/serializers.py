@@ -23,7 +23,7 @@ __all__ = [
     "VerifyQuery",
 ]
 
-_LARGEST = 2**63 - 1
+_MAX = 2**63 - 1
 
 
 class EntrySerializer(serializers.ModelSerializer[Entry]):
@@ -62,7 +62,7 @@ class PageQuery(FilterQuery):
     """A list."""
 
     before = serializers.IntegerField(
-        required=False, min_value=0, max_value=_LARGEST, help_text="Entries below this number"
+        required=False, min_value=0, max_value=_MAX, help_text="Entries below this number"
     )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=1000, default=100)
 

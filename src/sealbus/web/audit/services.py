@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.audit.chain import hash_of
 from sealbus.web.audit.models import ChainHead, Entry, Result
 from sealbus.web.audit.queries import EntryFilter, entries_in_order
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "Target", "append", "append_all", "begin_export", "storable_text"]
 
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 _ROWS_AT_ONCE = 500
-_LONGEST_TEXT = 4_000
+_MAX_TEXT = 4_000
 _WHOLE_FROM = 1e16  # from here on Python writes an exponent
 
 
@@ -95,12 +95,12 @@ def _entry(event: Event, sequence: int) -> Entry:
         time=timezone.now(),
         actor_kind=event.actor.kind.value,
         actor_id=event.actor.id,
-        actor_name=_clean(event.actor.name, _LONGEST_NAME),
+        actor_name=_clean(event.actor.name, _MAX_NAME),
         address=_clean(event.actor.address, 64),
         action=event.action,
         target_kind=event.target.kind,
         target_id=_clean(str(event.target.id), 64),
-        target_name=_clean(event.target.name, _LONGEST_NAME),
+        target_name=_clean(event.target.name, _MAX_NAME),
         result=event.result.value,
         detail=_storable(event.detail or {}),
     )
@@ -119,17 +119,17 @@ def _storable(value: Any) -> Any:
     """The value as either database returns it from JSON, so that its hash stays the same."""
     match value:
         case str():
-            return _clean(value, _LONGEST_TEXT)
+            return _clean(value, _MAX_TEXT)
         case bool() | int() | None:
             return value
         case float():
             return _storable_float(value)
         case dict():
-            return {_clean(str(key), _LONGEST_NAME): _storable(each) for key, each in value.items()}
+            return {_clean(str(key), _MAX_NAME): _storable(each) for key, each in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_storable(each) for each in value]
         case _:
-            return _clean(json.dumps(value, default=str).strip('"'), _LONGEST_TEXT)
+            return _clean(json.dumps(value, default=str).strip('"'), _MAX_TEXT)
 
 
 def _storable_float(value: float) -> float | int | str:

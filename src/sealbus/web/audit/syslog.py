@@ -23,9 +23,9 @@ __all__ = ["frame", "render_message"]
 
 _FACILITY = 13
 _INFORMATIONAL, _WARNING = 6, 4
-_LONGEST_MESSAGE_ID = 32
-_LONGEST_HOST = 255
-_LONGEST_DETAIL = 6_000
+_MAX_MESSAGE_ID = 32
+_MAX_HOST = 255
+_MAX_DETAIL = 6_000
 _BOM = "\ufeff"
 _NOT_PRINTABLE_ASCII = re.compile(r"[^\x21-\x7e]")
 _ESCAPED = re.compile(r'(["\\\]])')
@@ -48,8 +48,8 @@ def render_message(entry: Entry, host: str) -> bytes:
     time = entry.time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     data = " ".join(f'{name}="{_escape(str(getattr(entry, name)))}"' for name in _PARAMETERS)
     detail = json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":"))
-    detail = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in detail)[:_LONGEST_DETAIL]
-    names = f"{_word(host, _LONGEST_HOST)} sealbus - {_word(entry.action, _LONGEST_MESSAGE_ID)}"
+    detail = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in detail)[:_MAX_DETAIL]
+    names = f"{_word(host, _MAX_HOST)} sealbus - {_word(entry.action, _MAX_MESSAGE_ID)}"
     header = f"<{_FACILITY * 8 + severity}>1 {time} {names}"
     return f"{header} [sealbus@32473 {data}] {_BOM}{detail}".encode("utf-8", "replace")
 

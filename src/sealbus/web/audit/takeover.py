@@ -53,7 +53,7 @@ __all__ = ["records_problem", "take_records"]
 
 _AT_ONCE = 500
 _UNCHANGED_S = 2.0
-_LONGEST_PROBLEM = 500
+_MAX_PROBLEM = 500
 _quiet: dict[str, tuple[tuple[str, int, int], ...]] = {}
 """Folders without new records, with the state of their files: read again only when that state changes."""
 
@@ -138,7 +138,7 @@ def _position_of(source: Source) -> Position:
 
 def _move(source: Source, position: Position) -> None:
     source.sequence, source.last_hash, source.taken_at = position.sequence, position.hash, timezone.now()
-    source.proven_hash, source.broken = position.proven_hash, position.broken[:_LONGEST_PROBLEM]
+    source.proven_hash, source.broken = position.proven_hash, position.broken[:_MAX_PROBLEM]
     source.save(update_fields=("sequence", "last_hash", "taken_at", "proven_hash", "broken"))
 
 
@@ -217,8 +217,8 @@ def _taken_hashes(source: Source, batch: Sequence[Stored]) -> Mapping[int, str]:
 
 
 def _note_problem(source: Source, problem: str) -> None:
-    if source.problem != problem[:_LONGEST_PROBLEM]:
-        source.problem = problem[:_LONGEST_PROBLEM]
+    if source.problem != problem[:_MAX_PROBLEM]:
+        source.problem = problem[:_MAX_PROBLEM]
         source.save(update_fields=("problem",))
 
 

@@ -17,7 +17,7 @@ from sealbus.web.audit.models import ChainHead, Entry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Fault", "Finding", "Head", "Verdict", "verify_chain"]
+__all__ = ["ChainReport", "Fault", "Finding", "Head", "verify_chain"]
 
 _AT_ONCE = 2_000
 
@@ -59,7 +59,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ChainReport:
     """`entries` were good, up to the first `finding`; the chain ends at `head`."""
 
     entries: int
@@ -72,7 +72,7 @@ class Verdict:
         return self.finding is None
 
 
-def verify_chain(noted: Iterable[Head] = (), progress: Callable[[int, int], None] | None = None) -> Verdict:
+def verify_chain(noted: Iterable[Head] = (), progress: Callable[[int, int], None] | None = None) -> ChainReport:
     """Verify the chain up to its head at the start of this call. `progress` gets the number done and the total."""
     row = ChainHead.objects.first() or ChainHead(sequence=0, hash=FIRST_HASH)
     head = Head(row.sequence, row.hash)
@@ -81,11 +81,11 @@ def verify_chain(noted: Iterable[Head] = (), progress: Callable[[int, int], None
     for entry in _entries(head.sequence):
         finding = _judge(entry, good + 1, hash_before) or _compare(wanted.pop(entry.sequence, None), entry)
         if finding is not None:
-            return Verdict(good, head, finding)
+            return ChainReport(good, head, finding)
         hash_before, good = entry.hash, entry.sequence
         if progress is not None and good % _AT_ONCE == 0:
             progress(good, head.sequence)
-    return Verdict(good, head, _judge_end(Head(good, hash_before), head) or _missing(wanted, good))
+    return ChainReport(good, head, _judge_end(Head(good, hash_before), head) or _missing(wanted, good))
 
 
 def _entries(up_to: int) -> Iterator[Entry]:

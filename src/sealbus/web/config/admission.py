@@ -11,13 +11,13 @@ from __future__ import annotations
 import resource
 from typing import Protocol
 
-__all__ = ["Admission", "Admitted"]
+__all__ = ["Admission", "CountedConnection"]
 
-_MOST = 2_000
+_MAX = 2_000
 _OTHER_DESCRIPTORS = 256
 
 
-class Admitted(Protocol):
+class CountedConnection(Protocol):
     """A connection that is counted here. `group` is its address, which does not change."""
 
     group: str
@@ -26,7 +26,7 @@ class Admitted(Protocol):
     def waits_for_client(self) -> bool:
         """Whether it may be closed to make room."""
 
-    def leave(self) -> None:
+    def abort(self) -> None:
         """Close at once."""
 
 
@@ -34,28 +34,28 @@ class Admission:
     """The admitted connections, and by address those that wait for their client, oldest first."""
 
     def __init__(self, most: int | None = None) -> None:
-        self._most = most or min(_MOST, max(64, _descriptors() - _OTHER_DESCRIPTORS))
-        self._all: set[Admitted] = set()
-        self._waiting: dict[str, dict[Admitted, None]] = {}
+        self._most = most or min(_MAX, max(64, _descriptors() - _OTHER_DESCRIPTORS))
+        self._all: set[CountedConnection] = set()
+        self._waiting: dict[str, dict[CountedConnection, None]] = {}
 
     def __len__(self) -> int:
         """The number of admitted connections."""
         return len(self._all)
 
-    def admit(self, connection: Admitted) -> bool:
+    def admit(self, connection: CountedConnection) -> bool:
         """Admit, if necessary in the place of another one; False if none of them waits for its client."""
         if len(self._all) >= self._most:
             if not self._waiting:
                 return False
             group = max(self._waiting.values(), key=len)
             oldest = next(iter(group))
-            self.forget(oldest)
-            oldest.leave()
+            self.remove(oldest)
+            oldest.abort()
         self._all.add(connection)
         self.note(connection)
         return True
 
-    def note(self, connection: Admitted) -> None:
+    def note(self, connection: CountedConnection) -> None:
         """The connection may have changed between waiting for its client and being worked on."""
         if connection not in self._all:
             return
@@ -64,7 +64,7 @@ class Admission:
         else:
             self._stop_waiting(connection)
 
-    def forget(self, connection: Admitted) -> None:
+    def remove(self, connection: CountedConnection) -> None:
         """The connection is closed."""
         self._all.discard(connection)
         self._stop_waiting(connection)
@@ -72,9 +72,9 @@ class Admission:
     def close_all(self) -> None:
         """Close every connection."""
         for connection in list(self._all):
-            connection.leave()
+            connection.abort()
 
-    def _stop_waiting(self, connection: Admitted) -> None:
+    def _stop_waiting(self, connection: CountedConnection) -> None:
         group = self._waiting.get(connection.group)
         if group is not None:
             group.pop(connection, None)
@@ -85,7 +85,7 @@ class Admission:
 def _descriptors() -> int:
     """How many files this process may open. Raises the soft limit to the hard one, as far as needed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST + _OTHER_DESCRIPTORS
+    wanted = _MAX + _OTHER_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -8,7 +8,7 @@ from sealbus.token_bucket import TokenBucket
 
 __all__ = ["Allowances"]
 
-_MOST = 10_000
+_MAX = 10_000
 
 
 class Allowances:
@@ -39,7 +39,7 @@ class Allowances:
         allowance = self._of_group.get(group)
         if allowance is None:
             allowance = self._of_group[group] = TokenBucket(self._rate_per_s, self._burst)
-            if len(self._of_group) > _MOST:
+            if len(self._of_group) > _MAX:
                 self._of_group.popitem(last=False)
         self._of_group.move_to_end(group)
         return allowance

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from sealbus.web.config.limits import ServerLimits
 
-__all__ = ["SMALL", "BodyBudget", "BodyRefused", "Gone", "TakenBody", "may_be_large"]
+__all__ = ["SMALL", "BodyBudget", "BodyRefused", "ClientDisconnected", "TakenBody", "may_be_large"]
 
 SMALL = 64 * 1024
 """What a caller who is not signed in may send: enough to sign in."""
-_LARGEST = 8 * 1024 * 1024
+_MAX = 8 * 1024 * 1024
 _SIGNING_IN = "/_allauth/"
-_ALL_TOGETHER = 128 * 1024 * 1024
+_MAX_TOTAL_BYTES = 128 * 1024 * 1024
 _FOR_SMALL_ONES = 32 * 1024 * 1024
 _OF_ONE_ADDRESS = 32 * 1024 * 1024
 
@@ -42,7 +42,7 @@ class BodyRefused(Exception):
         self.status = status
 
 
-class Gone(Exception):
+class ClientDisconnected(Exception):
     """The client disconnected."""
 
 
@@ -66,24 +66,24 @@ class TakenBody:
 class BodyBudget:
     """The memory that all bodies together may use at one moment."""
 
-    def __init__(self, limits: ServerLimits, all_together: int = _ALL_TOGETHER) -> None:
+    def __init__(self, limits: ServerLimits, all_together: int = _MAX_TOTAL_BYTES) -> None:
         self._limits = limits
         self._left = all_together
         self._kept = min(_FOR_SMALL_ONES, all_together // 4)
         self._of_address: Counter[str] = Counter()
 
     async def take(self, scope: Any, receive: Callable[[], Awaitable[Any]], *, group: str, is_known: bool) -> TakenBody:
-        """Read the body of a caller of this address group. Raises BodyRefused or Gone. The caller must pass the body to
-        `give_back`.
+        """Read the body of a caller of this address group. Raises BodyRefused or ClientDisconnected. The caller
+        must pass the body to `give_back`.
         """
         is_signing_in = scope["path"].startswith(_SIGNING_IN)
-        limit = _LARGEST if is_known and not is_signing_in else SMALL
+        limit = _MAX if is_known and not is_signing_in else SMALL
         if _announced_length(scope) > limit:
             raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         held = bytearray()
         try:
             await self._read(held, receive, group, limit)
-            if is_signing_in and _is_hostile(held):
+            if is_signing_in and _is_unusable_json(held):
                 raise BodyRefused(HTTPStatus.BAD_REQUEST)
         except TimeoutError:
             self._return(len(held), group)
@@ -107,7 +107,7 @@ class BodyBudget:
                 deadline.reschedule(start + min(limits.body_s, in_time))
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Gone
+                    raise ClientDisconnected
                 self._add(held, message.get("body", b""), group, limit)
                 if not message.get("more_body", False):
                     return
@@ -145,7 +145,7 @@ def _announced_length(scope: Any) -> int:
     return int(announced)
 
 
-def _is_hostile(content: bytearray) -> bool:
+def _is_unusable_json(content: bytearray) -> bool:
     """Whether it is JSON that parses but cannot be used. The library refuses what does not parse."""
     try:
         return bool(json_problem(json.loads(content)))

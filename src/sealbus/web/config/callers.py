@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Callers", "credential_of"]
 
 _KNOWN_FOR_S = 300.0
-_MOST_KNOWN = 10_000
+_MAX_KNOWN = 10_000
 
 
 class Callers:
@@ -45,7 +45,7 @@ class Callers:
             return
         self._known[credential] = now + _KNOWN_FOR_S
         self._known.move_to_end(credential)
-        if len(self._known) > _MOST_KNOWN:
+        if len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)
 
     def may_ask(self, group: str, now: float) -> bool:

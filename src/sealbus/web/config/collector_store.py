@@ -22,7 +22,7 @@ from sealbus.plant import (
     CommandResult,
     Plan,
     SiteVersions,
-    name_of_collector,
+    with_collector_id,
 )
 from sealbus.web.accounts.services.refusals import flush_refusals
 from sealbus.web.audit.checkpoints import note_head
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.config.environment import Environment
 
-__all__ = ["CollectorStore"]
+__all__ = ["DatabaseCollectorStore"]
 
 _PLAN: Final = "plan"
 _COMMANDS: Final = "command"
@@ -65,7 +65,7 @@ def _on_database(work: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
     return done
 
 
-class CollectorStore:
+class DatabaseCollectorStore:
     """Implements `collector.CollectorStore`, where the methods are described. Use it after `boot`."""
 
     @property
@@ -80,7 +80,7 @@ class CollectorStore:
         return _PLAN, _COMMANDS
 
     @staticmethod
-    def carry_hints(publish: Callable[[str, bytes], None] | None) -> None:
+    def set_hint_publisher(publish: Callable[[str, bytes], None] | None) -> None:
         """Publish the hints of changes that this process makes."""
         hints.set_publisher(publish)
 
@@ -107,7 +107,7 @@ class CollectorStore:
     @_on_database
     def hold_lease(self, name: str, holder: str) -> str:
         """Returns the holder after this call."""
-        return leases.hold(name, holder) or holder
+        return leases.acquire_or_renew(name, holder) or holder
 
     @_on_database
     def release_lease(self, name: str, holder: str) -> None:
@@ -123,7 +123,7 @@ class CollectorStore:
         """
         path = self.environment.database.path
         if path is not None and path.resolve().parent == self.environment.home.resolve():
-            leases.release_all(name_of_collector(COLLECTOR_LEASE, ""))
+            leases.release_all(with_collector_id(COLLECTOR_LEASE, ""))
 
     @_on_database
     def recover_commands(self, collector_id: str, running: Collection[int]) -> int:

@@ -41,10 +41,10 @@ __all__ = ["CONNECTION", "Door", "GuardedConnection", "State"]
 
 CONNECTION = "sealbus.connection"
 """The key of the connection in the `state` of an ASGI scope."""
-_LONGEST_HEAD = 32 * 1024
+_MAX_HEAD = 32 * 1024
 _PIECE = 8 * 1024
 """Bytes that uvicorn gets in one turn of the loop. It bounds the requests that it parses ahead of their answers."""
-_MOST_HELD = 64 * 1024
+_MAX_HELD = 64 * 1024
 
 
 class State(Enum):
@@ -138,7 +138,7 @@ class GuardedConnection(asyncio.Protocol):
         else:
             accepted.close()
 
-    def leave(self) -> None:
+    def abort(self) -> None:
         """Close at once, to make room for another connection, or at the end of the process."""
         if self._transport is not None:
             self._transport.abort()
@@ -188,7 +188,7 @@ class GuardedConnection(asyncio.Protocol):
         if self._state is State.CLOSING:
             return
         self._held += data
-        if len(self._held) >= _MOST_HELD:
+        if len(self._held) >= _MAX_HELD:
             self._transport.pause_reading()
         if self._next_feed is None:
             self._feed()
@@ -282,12 +282,12 @@ class GuardedConnection(asyncio.Protocol):
             if self._head_bytes == 0 and self._deadline is None:
                 self._within(self._door.limits.head_s)
             self._head_bytes += len(piece)
-            if self._head_bytes > _LONGEST_HEAD:
+            if self._head_bytes > _MAX_HEAD:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 return
         self._server.data_received(piece)
         if not self._transport.is_closing():
-            if len(self._held) < _MOST_HELD:
+            if len(self._held) < _MAX_HELD:
                 self._transport.resume_reading()
             self._feed_soon()
 
@@ -314,7 +314,7 @@ class GuardedConnection(asyncio.Protocol):
             self._deadline = None
 
     def _end(self) -> None:
-        self._door.admission.forget(self)
+        self._door.admission.remove(self)
         self._stop_deadline()
         self._has_read()
         self._held.clear()

@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sealbus.endpoints import address_group
-from sealbus.web.config.bodies import BodyBudget, BodyRefused, Gone, may_be_large
+from sealbus.web.config.bodies import BodyBudget, BodyRefused, ClientDisconnected, may_be_large
 from sealbus.web.config.callers import Callers, credential_of
 from sealbus.web.config.connection import CONNECTION
 from sealbus.web.config.headers import complete_headers
@@ -46,8 +46,8 @@ __all__ = ["EdgeApp"]
 
 _RETRY_AFTER_S = 2
 _WITH_RETRY = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
-_LONGEST_URL = 8 * 1024
-_MOST_HEADERS = 100
+_MAX_URL = 8 * 1024
+_MAX_HEADERS = 100
 _LANES_OF_KNOWN = 12
 _LANES_OF_STRANGERS = 4
 _UNSENT_BYTES = 64 * 1024 * 1024
@@ -119,7 +119,7 @@ class EdgeApp:
             scope["headers"] = [each for each in scope["headers"] if each[0] not in (b"cookie", b"authorization")]
         try:
             body = await self._take_body(scope, receive, caller)
-        except Gone:
+        except ClientDisconnected:
             return
         except BodyRefused as refused:
             await _answer(scope, send, Refusal(refused.status, refused.status.phrase))
@@ -152,9 +152,9 @@ class EdgeApp:
         refusal = self._host_policy.judge(scope)
         if refusal is not None:
             return refusal
-        if len(scope["raw_path"]) + len(scope["query_string"]) > _LONGEST_URL:
+        if len(scope["raw_path"]) + len(scope["query_string"]) > _MAX_URL:
             return Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "the URL is too long")
-        if len(scope["headers"]) > _MOST_HEADERS:
+        if len(scope["headers"]) > _MAX_HEADERS:
             return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers")
         return None
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-    from sealbus.web.access.requirement import Verdict
+    from sealbus.web.access.requirement import GateVerdict
 
 __all__ = [
     "WebErrorMiddleware",
@@ -119,7 +119,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def refused(request: HttpRequest, verdict: Verdict) -> HttpResponse:
+def refused(request: HttpRequest, verdict: GateVerdict) -> HttpResponse:
     """GATE_REFUSAL_VIEW: what the gate answers."""
     words = REFUSALS[verdict]
     response = _answer(request, words.status, words.type, words.detail)

@@ -21,7 +21,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Permitted-Cross-Domain-Policies": "none",
 }
-_ELSEWHERE = {
+_NOT_SET_BY_DJANGO = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -50,7 +50,7 @@ class HeadersMiddleware:
 
 def default_headers(*, is_https: bool) -> tuple[tuple[bytes, bytes], ...]:
     """The headers of a response that sets none of them itself, in the form of ASGI."""
-    values = _HEADERS | _ELSEWHERE | ({"Strict-Transport-Security": _HSTS} if is_https else {})
+    values = _HEADERS | _NOT_SET_BY_DJANGO | ({"Strict-Transport-Security": _HSTS} if is_https else {})
     return tuple((name.lower().encode(), value.encode()) for name, value in values.items())
 
 

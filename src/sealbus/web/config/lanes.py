@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Busy", "Lanes"]
 
-_MOST_WAITING = 256
-_LONGEST_WAIT_S = 10.0
+_MAX_WAITING = 256
+_MAX_WAIT_S = 10.0
 
 
 class Busy(Exception):
@@ -30,7 +30,7 @@ class Busy(Exception):
 class Lanes:
     """`async with lanes.one():` makes Django run in the thread of one lane."""
 
-    def __init__(self, count: int, *, most_waiting: int = _MOST_WAITING) -> None:
+    def __init__(self, count: int, *, most_waiting: int = _MAX_WAITING) -> None:
         self._lanes = [ThreadSensitiveContext() for _ in range(count)]
         self._free: asyncio.LifoQueue[ThreadSensitiveContext] = asyncio.LifoQueue()
         self._waiting = 0
@@ -59,7 +59,7 @@ class Lanes:
             raise Busy
         self._waiting += 1
         try:
-            async with asyncio.timeout(_LONGEST_WAIT_S):
+            async with asyncio.timeout(_MAX_WAIT_S):
                 return await self._free.get()
         except TimeoutError:
             raise Busy from None

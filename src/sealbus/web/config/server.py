@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_server"]
 
-_LONGEST_SOCKET_MESSAGE = 64 * 1024
+_MAX_SOCKET_MESSAGE = 64 * 1024
 
 
 def run_server(environment: Environment, ready: Callable[[str], None], limits: ServerLimits) -> None:
@@ -56,7 +56,7 @@ def run_server(environment: Environment, ready: Callable[[str], None], limits: S
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         http="httptools",
         ws="websockets-sansio",
-        ws_max_size=_LONGEST_SOCKET_MESSAGE,
+        ws_max_size=_MAX_SOCKET_MESSAGE,
         ws_per_message_deflate=False,
         lifespan="on",
         interface="asgi3",

@@ -18,7 +18,7 @@ from sealbus.web.accounts.models import User
 from sealbus.web.audit.checkpoints import noted_heads, parse_head
 from sealbus.web.audit.export import as_csv, as_json_lines
 from sealbus.web.audit.services import begin_export
-from sealbus.web.audit.verification import Verdict, verify_chain
+from sealbus.web.audit.verification import ChainReport, verify_chain
 from sealbus.web.config.migration import explained_database
 from sealbus.web.errors import ROW, Conflict, Forbidden, Invalid, NotFound, WebError
 
@@ -61,7 +61,7 @@ def make_password_link(username: str) -> str:
         return accounts.password_link(subject=SHELL, user=user).url
 
 
-def verify_entries(noted: str, progress: Callable[[int, int], None]) -> Verdict:
+def verify_entries(noted: str, progress: Callable[[int, int], None]) -> ChainReport:
     """Walk the audit, and compare it with `noted` and with the heads noted in the state folder."""
     given = parse_head(noted)
     if noted and given is None:

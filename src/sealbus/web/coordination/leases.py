@@ -15,13 +15,13 @@ from django.db.models.functions import Now
 
 from sealbus.web.coordination.models import Lease
 
-__all__ = ["LOST_AFTER_S", "hold", "is_alive", "release", "release_all"]
+__all__ = ["LOST_AFTER_S", "acquire_or_renew", "is_alive", "release", "release_all"]
 
 LOST_AFTER_S = 20.0
 _CORRECTION = timedelta(seconds=2)  # a renewal that commits after our statement began is ahead of it
 
 
-def hold(name: str, holder: str) -> str:
+def acquire_or_renew(name: str, holder: str) -> str:
     """Take the lease or renew it; call it every five seconds or so. Returns "", or who holds it instead."""
     free = Q(holder=holder) | Q(renewed_at__lte=Now() - timedelta(seconds=LOST_AFTER_S))
     if Lease.objects.filter(free, name=name).update(holder=holder, renewed_at=Now()):

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from sealbus.web.devices.interchange import Report
 
-__all__ = ["MOST_ROWS", "read_csv", "write_csv"]
+__all__ = ["MAX_ROWS", "read_csv", "write_csv"]
 
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _TRUTHS = dict.fromkeys(("true", "1", "yes", "wahr", "ja", "x"), True) | dict.fromkeys(
@@ -57,8 +57,8 @@ def read_csv(content: bytes, columns: Mapping[str, Cell], report: Report) -> lis
         line = lines.line_num + 1
         for cells in lines:
             if any(cells) and header:
-                if len(found) >= MOST_ROWS:  # judge none of them: the table is refused
-                    report.add(line, "", f"there are more than {MOST_ROWS} rows; import them in parts")
+                if len(found) >= MAX_ROWS:  # judge none of them: the table is refused
+                    report.add(line, "", f"there are more than {MAX_ROWS} rows; import them in parts")
                     return []
                 found.append((line, cells))
             line = lines.line_num + 1

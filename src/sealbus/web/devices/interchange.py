@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST_PROBLEMS", "Budget", "Report", "Row", "RowProblem"]
+__all__ = ["MAX_PROBLEMS", "Budget", "Report", "Row", "RowProblem"]
 
-MOST_PROBLEMS = 1000
+MAX_PROBLEMS = 1000
 """The most problems that are listed; all are counted."""
 
 
@@ -73,7 +73,7 @@ class Report:
     def add(self, line: int, column: str, text: str) -> None:
         """Add a problem."""
         self.problem_count += 1
-        if len(self.problems) < MOST_PROBLEMS:
+        if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(RowProblem.of(line, column, text))
 
     def has_problems(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sealbus.web.devices.columns import COLUMNS, Table
-from sealbus.web.devices.csv_table import MOST_ROWS, read_csv
+from sealbus.web.devices.csv_table import MAX_ROWS, read_csv
 from sealbus.web.devices.interchange import Report, Row
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def _rows_of_json(data: Any, member: str, columns: Sequence[str] | Mapping[str, 
     if not isinstance(items, list):
         report.add(1, "", f'the body is not a list of {member}; write {{"{member}": [...]}}')
         return []
-    if len(items) > MOST_ROWS:
-        report.add(MOST_ROWS + 1, "", f"there are more than {MOST_ROWS} rows; import them in parts")
+    if len(items) > MAX_ROWS:
+        report.add(MAX_ROWS + 1, "", f"there are more than {MAX_ROWS} rows; import them in parts")
         return []
     rows = []
     for line, item in enumerate(items, 1):

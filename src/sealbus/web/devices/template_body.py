@@ -27,7 +27,7 @@ __all__ = ["DEVICE_MEMBERS", "TAG_MEMBERS", "TemplateDevice", "TemplateDocument"
 
 TAG_MEMBERS = tuple(name for name in COLUMNS[Table.TAGS] if name not in ("group", "device"))
 DEVICE_MEMBERS = (*DEVICE_BOUNDS, "forbidden")
-_MOST_TAGS = 2000
+_MAX_TAGS = 2000
 
 
 class TemplateDevice(BoundedForm):
@@ -54,7 +54,7 @@ class TemplateDocument(Strict):
         child=serializers.CharField(max_length=300), max_length=20, required=False, default=list
     )
     device = TemplateDevice(required=False, default=dict)
-    tags = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=_MOST_TAGS)
+    tags = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=_MAX_TAGS)
 
 
 def shipped_documents() -> list[dict[str, Any]]:

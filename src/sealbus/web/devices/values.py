@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "SCHEMAS", "enumeration", "forbidden", "inputs", "sentinels"]
 
-_MOST_LABELS = 256
-_LONGEST_LABEL = 100
-_MOST_PLACES = 100
-_MOST_INPUTS = 32
+_MAX_LABELS = 256
+_MAX_LABEL = 100
+_MAX_PLACES = 100
+_MAX_INPUTS = 32
 _WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def enumeration(value: Any) -> dict[str, str]:
     """Labels by number: {"0": "off"}."""
-    if not isinstance(value, dict) or len(value) > _MOST_LABELS:
-        raise ValueError(f'write up to {_MOST_LABELS} labels by number, such as {{"0": "off", "1": "on"}}')
+    if not isinstance(value, dict) or len(value) > _MAX_LABELS:
+        raise ValueError(f'write up to {_MAX_LABELS} labels by number, such as {{"0": "off", "1": "on"}}')
     labels: dict[str, str] = {}
     for number, label in value.items():
         if not isinstance(number, str) or not _WHOLE.fullmatch(number):
             raise ValueError(f'"{number}" is not a whole number; write {{"0": "off", "1": "on"}}')
-        if not isinstance(label, str) or not 0 < len(label) <= _LONGEST_LABEL or _UNSTORABLE.search(label):
-            raise ValueError(f"the label of {number} is not a text; write 1 to {_LONGEST_LABEL} characters")
+        if not isinstance(label, str) or not 0 < len(label) <= _MAX_LABEL or _UNSTORABLE.search(label):
+            raise ValueError(f"the label of {number} is not a text; write 1 to {_MAX_LABEL} characters")
         if str(int(number)) in labels:
             raise ValueError(f"the number {int(number)} is there twice; write it once")
         labels[str(int(number))] = label
@@ -54,8 +54,8 @@ def sentinels(value: Any) -> list[int | float]:
 
 def forbidden(value: Any) -> list[str]:
     """Places that are never read."""
-    if not isinstance(value, list) or len(value) > _MOST_PLACES:
-        raise ValueError(f'write up to {_MOST_PLACES} places in a list, such as ["holding:100-119"]')
+    if not isinstance(value, list) or len(value) > _MAX_PLACES:
+        raise ValueError(f'write up to {_MAX_PLACES} places in a list, such as ["holding:100-119"]')
     places = []
     for text in value:
         if not isinstance(text, str):
@@ -69,10 +69,10 @@ def forbidden(value: Any) -> list[str]:
 
 def inputs(value: Any) -> dict[str, int]:
     """Tag ids by the name that they have in an expression."""
-    if not isinstance(value, dict) or len(value) > _MOST_INPUTS:
-        raise ValueError(f'write up to {_MOST_INPUTS} inputs by name, such as {{"flow": 12}}')
+    if not isinstance(value, dict) or len(value) > _MAX_INPUTS:
+        raise ValueError(f'write up to {_MAX_INPUTS} inputs by name, such as {{"flow": 12}}')
     for name, tag_id in value.items():
-        if not isinstance(name, str) or len(name) > _LONGEST_LABEL or _UNSTORABLE.search(name):
+        if not isinstance(name, str) or len(name) > _MAX_LABEL or _UNSTORABLE.search(name):
             raise ValueError("the name of an input is not valid; write letters, digits and _")
         if isinstance(tag_id, bool) or not isinstance(tag_id, int) or not 0 < tag_id < 2**63:
             raise ValueError(f"the input {name} is not the id of a tag; write a number")

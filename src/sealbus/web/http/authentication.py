@@ -12,7 +12,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 
 from sealbus.web.access.gate import knows_method, record_csrf_refused, requirement_for, subject_of
-from sealbus.web.access.requirement import Verdict
+from sealbus.web.access.requirement import GateVerdict
 from sealbus.web.http.problems import TOKEN_CHALLENGE
 
 if TYPE_CHECKING:
@@ -66,4 +66,4 @@ class GatePermission(BasePermission):
         requirement = requirement_for(match.view_name or "", match.func, request.method or "")
         if requirement is None:
             return not knows_method(match.func, request.method or "")  # the view answers 405, which reveals nothing
-        return requirement.judge(rest_subject(request)) is Verdict.ALLOWED
+        return requirement.judge(rest_subject(request)) is GateVerdict.ALLOWED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import JsonResponse
 
-from sealbus.web.access.requirement import Verdict
+from sealbus.web.access.requirement import GateVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,16 +32,16 @@ class RefusalWords:
     detail: str
 
 
-REFUSALS: Mapping[Verdict, RefusalWords] = {
-    Verdict.SIGN_IN: RefusalWords(HTTPStatus.UNAUTHORIZED, "sign-in-needed", "Sign in first, or send a token"),
-    Verdict.SECOND_FACTOR: RefusalWords(
+REFUSALS: Mapping[GateVerdict, RefusalWords] = {
+    GateVerdict.SIGN_IN: RefusalWords(HTTPStatus.UNAUTHORIZED, "sign-in-needed", "Sign in first, or send a token"),
+    GateVerdict.SECOND_FACTOR: RefusalWords(
         HTTPStatus.FORBIDDEN, "second-factor-needed", "Your role asks for a second factor: add one, or use it"
     ),
-    Verdict.NOT_FOR_TOKENS: RefusalWords(
+    GateVerdict.NOT_FOR_TOKENS: RefusalWords(
         HTTPStatus.FORBIDDEN, "not-for-tokens", "Only a person in a session may do this"
     ),
-    Verdict.REFUSED: RefusalWords(HTTPStatus.FORBIDDEN, "no-right", "You do not have the right to do this"),
-    Verdict.CLOSED: RefusalWords(HTTPStatus.FORBIDDEN, "closed", "This is closed"),
+    GateVerdict.REFUSED: RefusalWords(HTTPStatus.FORBIDDEN, "no-right", "You do not have the right to do this"),
+    GateVerdict.CLOSED: RefusalWords(HTTPStatus.FORBIDDEN, "closed", "This is closed"),
 }
 """For all surfaces."""
 

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from sealbus.bus import STATE_TOPIC, decode_collector_state
 from sealbus.errors import SealbusError
-from sealbus.plant import name_of_collector
+from sealbus.plant import with_collector_id
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.devices.models import Connection, Device, Tag
@@ -85,7 +85,7 @@ def _collector_state() -> CollectorState | None:
     if service is None:
         return None
     answer_s = service.limits.collector_answer_s
-    asked = service.bus.request(name_of_collector(STATE_TOPIC), b"", timeout_s=answer_s)
+    asked = service.bus.request(with_collector_id(STATE_TOPIC), b"", timeout_s=answer_s)
     try:
         payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(answer_s + 1)
         return decode_collector_state(payload)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sealbus.history import HistoryUnavailable
 from sealbus.plant import stale_after_s
-from sealbus.web.trends.freshness import judged
+from sealbus.web.trends.freshness import with_staleness
 from sealbus.web.trends.hub import LiveState
 from sealbus.web.trends.live_service import running_service
 from sealbus.web.trends.store import history
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CurrentValues", "current_values"]
 
-_MOST_FROM_HISTORY = 1_000
+_MAX_FROM_HISTORY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def current_values(tags: Sequence[RequestedTag]) -> CurrentValues:
         found = {tag.tag_id: sample for tag in tags if (sample := get(tag.tag_id)) is not None}
     missing = [tag for tag in tags if tag.tag_id not in found]
     if missing and state != LiveState.LIVE:
-        found |= _stored(missing[:_MOST_FROM_HISTORY], now_us)
+        found |= _stored(missing[:_MAX_FROM_HISTORY], now_us)
     return CurrentValues(state, now_us, [(tag.tag_id, found.get(tag.tag_id)) for tag in tags])
 
 
@@ -59,4 +59,4 @@ def _stored(tags: Sequence[RequestedTag], now_us: int) -> dict[int, Sample]:
         samples = history().latest(list(good_for_s))
     except HistoryUnavailable:
         return {}
-    return {each.tag_id: judged(each, good_for_s[each.tag_id], now_us) for each in samples}
+    return {each.tag_id: with_staleness(each, good_for_s[each.tag_id], now_us) for each in samples}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sealbus.history import Bucket, Source
 from sealbus.samples import US_PER_S
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.errors import Invalid
 from sealbus.web.trends.csv_export import csv_pieces
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from sealbus.web.trends.export import Table
     from sealbus.web.trends.queries import NamedTag
 
-__all__ = ["MOST_BUCKETS", "Export", "export_history"]
+__all__ = ["MAX_BUCKETS", "Export", "export_history"]
 
-MOST_BUCKETS = 50_000_000
+MAX_BUCKETS = 50_000_000
 """Minutes, hours or days in one file, those of all tags together."""
-_MOST_NAMED = 100
-_MOST_UNKNOWN = 20
+_MAX_NAMED = 100
+_MAX_UNKNOWN = 20
 _TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -68,7 +68,7 @@ def export_history(*, subject: Subject, query: Mapping[str, Any]) -> Export:
                 "tag", tags[0].requested.tag_id if len(tags) == 1 else "", tags[0].full_name if len(tags) == 1 else ""
             ),
             detail={
-                "tags": [tag.requested.tag_id for tag in tags[:_MOST_NAMED]],
+                "tags": [tag.requested.tag_id for tag in tags[:_MAX_NAMED]],
                 "count": len(tags),
                 "start": _text(wanted.start_us),
                 "end": _text(wanted.end_us),
@@ -95,7 +95,7 @@ def _visible_tags(subject: Subject, tag_ids: Sequence[int]) -> list[NamedTag]:
     seen = find_tags(subject, tag_ids)
     unknown = [tag_id for tag_id in tag_ids if tag_id not in seen]
     if unknown:
-        raise Invalid({"tags": [f"no tag {tag_id}" for tag_id in unknown[:_MOST_UNKNOWN]]})
+        raise Invalid({"tags": [f"no tag {tag_id}" for tag_id in unknown[:_MAX_UNKNOWN]]})
     return [seen[tag_id] for tag_id in tag_ids]
 
 
@@ -104,8 +104,8 @@ def _check_length(source: Source, parts: Mapping[int, Extent]) -> None:
     if source is Source.RAW:
         return
     known_us = sum(each.end_us - each.start_us for each in parts.values())
-    if known_us // Bucket(source.value).usual_us > MOST_BUCKETS:
-        text = f"more than {MOST_BUCKETS} in one file: choose fewer tags, a shorter range or a longer bucket"
+    if known_us // Bucket(source.value).usual_us > MAX_BUCKETS:
+        text = f"more than {MAX_BUCKETS} in one file: choose fewer tags, a shorter range or a longer bucket"
         raise Invalid({"source": [text]})
 
 

@@ -60,7 +60,7 @@ class Followers:
         self.follow(follower, frozenset())
         self._all.discard(follower)
 
-    def touch(self, tag_ids: Iterable[int]) -> None:
+    def mark_due(self, tag_ids: Iterable[int]) -> None:
         """Make these tags due to their followers."""
         woken: set[Follower] = set()
         by_tag = self._by_tag

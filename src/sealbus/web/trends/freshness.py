@@ -16,7 +16,7 @@ from sealbus.samples import US_PER_S, Quality, Reason
 if TYPE_CHECKING:
     from sealbus.samples import Sample
 
-__all__ = ["is_past", "judged"]
+__all__ = ["is_past", "with_staleness"]
 
 
 def is_past(sample: Sample, good_for_s: float, now_us: int) -> bool:
@@ -24,7 +24,7 @@ def is_past(sample: Sample, good_for_s: float, now_us: int) -> bool:
     return abs(now_us - sample.time_us) > good_for_s * US_PER_S
 
 
-def judged(sample: Sample, good_for_s: float, now_us: int) -> Sample:
+def with_staleness(sample: Sample, good_for_s: float, now_us: int) -> Sample:
     """A sample from history as the current value: STALE if it is older than its tag allows."""
     if sample.quality in (Quality.BAD, Quality.STALE) or not is_past(sample, good_for_s, now_us):
         return sample

@@ -22,7 +22,7 @@ from django.core.handlers.asgi import ASGIRequest
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.gate import refused
-from sealbus.web.access.requirement import Requirement, Verdict, may
+from sealbus.web.access.requirement import GateVerdict, Requirement, may
 from sealbus.web.accounts.middleware import address_of
 from sealbus.web.accounts.subjects import subject_of_request
 from sealbus.web.coordination.versions import read_version
@@ -31,7 +31,7 @@ from sealbus.web.http.problems import REFUSALS
 if TYPE_CHECKING:
     from sealbus.web.access.subject import Subject
 
-__all__ = ["LIVE", "ROUTE", "Admitted", "Credential", "Denied", "admit"]
+__all__ = ["LIVE", "ROUTE", "AdmittedCaller", "Credential", "Denied", "admit"]
 
 LIVE: Requirement = may(Action.VIEW)
 """The requirement of a live socket."""
@@ -48,7 +48,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedCaller:
     """A caller who may open a socket. `rights_version` was read before the rights."""
 
     subject: Subject
@@ -65,7 +65,7 @@ class Denied:
     subject: Subject
 
 
-def admit(scope: Any) -> Admitted | Denied:
+def admit(scope: Any) -> AdmittedCaller | Denied:
     """Check a handshake by its ASGI scope. Reads the database."""
     rights_version = read_version("rights")
     request = _request(scope)
@@ -73,11 +73,11 @@ def admit(scope: Any) -> Admitted | Denied:
     subject = subject_of_request(request, address)
     verdict = LIVE.judge(subject)
     if subject.is_signed_in and not subject.is_token and not _is_from_own_page(request):
-        return _deny(Denied(HTTPStatus.FORBIDDEN, "foreign-origin", subject), request, Verdict.REFUSED)
-    if verdict is not Verdict.ALLOWED:
+        return _deny(Denied(HTTPStatus.FORBIDDEN, "foreign-origin", subject), request, GateVerdict.REFUSED)
+    if verdict is not GateVerdict.ALLOWED:
         return _deny(Denied(REFUSALS[verdict].status, REFUSALS[verdict].type, subject), request, verdict)
     session_key = "" if subject.is_token else request.session.session_key or ""
-    return Admitted(subject, Credential(subject.user_id, subject.token_key, session_key), rights_version)
+    return AdmittedCaller(subject, Credential(subject.user_id, subject.token_key, session_key), rights_version)
 
 
 def _request(scope: Any) -> ASGIRequest:
@@ -101,6 +101,6 @@ def _is_from_own_page(request: ASGIRequest) -> bool:
     )
 
 
-def _deny(denied: Denied, request: ASGIRequest, verdict: Verdict) -> Denied:
+def _deny(denied: Denied, request: ASGIRequest, verdict: GateVerdict) -> Denied:
     refused.send(admit, subject=denied.subject, verdict=verdict, method="GET", path=request.path, route=ROUTE)
     return denied

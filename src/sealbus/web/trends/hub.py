@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from sealbus.bus import LIVE_TOPIC, SNAPSHOT_TOPIC, decode_samples, decode_snapshot_page, encode_snapshot_request
 from sealbus.errors import PeerError, SealbusError
-from sealbus.plant import name_of_collector
-from sealbus.samples import MOST_AHEAD_US, US_PER_S, Reason
+from sealbus.plant import with_collector_id
+from sealbus.samples import MAX_AHEAD_US, US_PER_S, Reason
 from sealbus.web.trends.catalog import Catalog
 from sealbus.web.trends.followers import Followers
-from sealbus.web.trends.freshness import is_past, judged
+from sealbus.web.trends.freshness import is_past, with_staleness
 from sealbus.web.trends.latest import LatestValues
 from sealbus.web.trends.snapshot_need import SnapshotNeed
 
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["BusPort", "LiveHub", "LiveState"]
 
 _SNAPSHOT_ANSWER_S = 5.0
-_MOST_AHEAD_US = MOST_AHEAD_US + 60 * US_PER_S  # the clocks of two machines may differ by a minute, as on the bus
-_MOST_FROM_HISTORY = 2_000  # tags in one step; the others follow in the next
+_MAX_AHEAD_US = MAX_AHEAD_US + 60 * US_PER_S  # the clocks of two machines may differ by a minute, as on the bus
+_MAX_FROM_HISTORY = 2_000  # tags in one step; the others follow in the next
 _DEPTH = 2_000  # batches that may be queued for this process
 
 _log = logging.getLogger(__name__)
@@ -120,10 +120,10 @@ class LiveHub:
 
     async def run(self) -> None:
         """Receive live values and watch the state, until it is cancelled."""
-        topic = name_of_collector(LIVE_TOPIC)
+        topic = with_collector_id(LIVE_TOPIC)
         async with self._bus.subscribe(topic, depth=_DEPTH) as subscription, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(subscription), name="live values")
-            tasks.create_task(self._watch(subscription), name="live state")
+            tasks.create_task(self._watch_state(subscription), name="live state")
 
     async def _receive(self, subscription: Subscription) -> None:
         async for message in subscription:
@@ -138,12 +138,12 @@ class LiveHub:
             if self.state is not LiveState.LIVE:
                 self._snapshot.want()
             self._note_collector()
-            self.followers.touch(self.values.take_batch(self._credible(samples)))
+            self.followers.mark_due(self.values.take_batch(self._credible(samples)))
             await asyncio.sleep(0)  # a long queue must not block the loop
 
     def _credible(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         """Without those from the future: a value that nobody can have measured yet must not be shown as current."""
-        latest_us = _now_us() + _MOST_AHEAD_US
+        latest_us = _now_us() + _MAX_AHEAD_US
         if all(sample.time_us <= latest_us for sample in samples):
             return samples
         credible = [sample for sample in samples if sample.time_us <= latest_us]
@@ -152,9 +152,9 @@ class LiveHub:
         self.from_the_future += len(samples) - len(credible)
         return credible
 
-    async def _watch(self, subscription: Subscription) -> None:
+    async def _watch_state(self, subscription: Subscription) -> None:
         while True:
-            self._judge()
+            self._update_state()
             now = time.monotonic()
             if self.state is LiveState.LIVE and now - self._snapshot_at >= self._limits.snapshot_again_s:
                 self._snapshot.want()
@@ -175,7 +175,7 @@ class LiveHub:
         self._received_at = time.monotonic()
         self._become(LiveState.LIVE)
 
-    def _judge(self) -> None:
+    def _update_state(self) -> None:
         now, connected = time.monotonic(), self._bus.state().connected
         if connected and not self._was_connected:
             self._connected_at = now
@@ -193,19 +193,19 @@ class LiveHub:
             self.followers.wake_all()
 
     async def _take_snapshot(self) -> None:
-        mark, in_snapshot, first = self.values.mark(), set[int](), 0
+        since_batch, in_snapshot, first = self.values.last_batch(), set[int](), 0
         generation = self._snapshot.begin()
         try:
             while True:
                 payload = await self._bus.request(
-                    name_of_collector(SNAPSHOT_TOPIC), encode_snapshot_request(first), timeout_s=_SNAPSHOT_ANSWER_S
+                    with_collector_id(SNAPSHOT_TOPIC), encode_snapshot_request(first), timeout_s=_SNAPSHOT_ANSWER_S
                 )
                 page = decode_snapshot_page(payload)
                 if page.samples and page.samples[0].tag_id < first:
                     raise PeerError("the pages of a snapshot are not in order")
                 samples = self._credible(page.samples)
                 in_snapshot.update(sample.tag_id for sample in samples)
-                self.followers.touch(self.values.take_snapshot(samples, mark))
+                self.followers.mark_due(self.values.take_snapshot(samples, since_batch))
                 if page.next_tag_id is None:
                     break
                 first = page.next_tag_id
@@ -214,7 +214,9 @@ class LiveHub:
             return
         self._note_collector()
         self._snapshot.finish(generation)
-        self.followers.touch(self.values.age(self.values.missing_since(mark, in_snapshot), Reason.NOT_COLLECTED))
+        self.followers.mark_due(
+            self.values.age(self.values.missing_since(since_batch, in_snapshot), Reason.NOT_COLLECTED)
+        )
 
     def _age(self) -> None:
         silence_s = time.monotonic() - max(self._received_at, self._began_at)
@@ -224,14 +226,14 @@ class LiveHub:
                 sample = self.values.get(tag_id)
                 if sample is not None and is_past(sample, tag.stale_after_s, now_us):
                     old.append(tag_id)
-        self.followers.touch(self.values.age(old, Reason.NOT_REFRESHED))
+        self.followers.mark_due(self.values.age(old, Reason.NOT_REFRESHED))
 
     async def _take_from_history(self) -> None:
         wanted = self.followers.followed()
-        if len(wanted) > _MOST_FROM_HISTORY:
+        if len(wanted) > _MAX_FROM_HISTORY:
             start = self._history_offset % len(wanted)
-            wanted = (wanted[start:] + wanted[:start])[:_MOST_FROM_HISTORY]
-            self._history_offset = start + _MOST_FROM_HISTORY
+            wanted = (wanted[start:] + wanted[:start])[:_MAX_FROM_HISTORY]
+            self._history_offset = start + _MAX_FROM_HISTORY
         if not wanted:
             return
         try:
@@ -240,8 +242,10 @@ class LiveHub:
             _log.debug("no values from history: %s", error)
             return
         now_us, tags = _now_us(), self.catalog.tags
-        samples = [judged(each, tags[each.tag_id].stale_after_s, now_us) for each in found if each.tag_id in tags]
-        self.followers.touch(self.values.take_stored(samples))
+        samples = [
+            with_staleness(each, tags[each.tag_id].stale_after_s, now_us) for each in found if each.tag_id in tags
+        ]
+        self.followers.mark_due(self.values.take_stored(samples))
 
 
 def _now_us() -> int:

@@ -30,7 +30,7 @@ def encode_sample(sample: Sample) -> bytes:
     return _encoder.encode([sample.tag_id, sample.time_us, sample.value, int(sample.quality), int(sample.reason)])
 
 
-class _Held:
+class _LatestSample:
     """The latest sample of one tag, and the number of the batch that it came with."""
 
     __slots__ = ("batch", "encoded", "sample")
@@ -47,28 +47,28 @@ class LatestValues:
     def __init__(self) -> None:
         self.unknown_tags = 0
         """Samples of tags that are not configured, dropped."""
-        self._held: dict[int, _Held | None] = {}
+        self._latest: dict[int, _LatestSample | None] = {}
         self._batches = 0
 
     def keep_only(self, tag_ids: Iterable[int]) -> None:
         """Hold these tags from now on, and drop all others."""
-        self._held = {tag_id: self._held.get(tag_id) for tag_id in tag_ids}
+        self._latest = {tag_id: self._latest.get(tag_id) for tag_id in tag_ids}
 
     def get(self, tag_id: int) -> Sample | None:
         """The latest sample; None if there is none. May be called from any thread."""
-        held = self._held.get(tag_id)
-        return None if held is None else held.sample
+        latest = self._latest.get(tag_id)
+        return None if latest is None else latest.sample
 
     def encoded(self, tag_id: int) -> bytes:
         """The latest sample, encoded; without a sample, BAD with the reason NOT_COLLECTED."""
-        held = self._held.get(tag_id)
-        if held is None:
+        latest = self._latest.get(tag_id)
+        if latest is None:
             return b"[%d,null,null,%d,%d]" % (tag_id, Quality.BAD, Reason.NOT_COLLECTED)
-        if not held.encoded:
-            held.encoded = encode_sample(held.sample)
-        return held.encoded
+        if not latest.encoded:
+            latest.encoded = encode_sample(latest.sample)
+        return latest.encoded
 
-    def mark(self) -> int:
+    def last_batch(self) -> int:
         """The number of the last batch, to pass to `take_snapshot` after a request made now."""
         return self._batches
 
@@ -77,25 +77,27 @@ class LatestValues:
         self._batches += 1
         return [sample.tag_id for sample in samples if self._put(sample)]
 
-    def take_snapshot(self, samples: Sequence[Sample], mark: int) -> list[int]:
-        """Take the samples of a snapshot for tags that were in no batch since the mark."""
-        return [sample.tag_id for sample in samples if self._batch_of(sample.tag_id) <= mark and self._put(sample)]
+    def take_snapshot(self, samples: Sequence[Sample], since_batch: int) -> list[int]:
+        """Take the samples of a snapshot for tags that were in no batch since that one."""
+        return [
+            sample.tag_id for sample in samples if self._batch_of(sample.tag_id) <= since_batch and self._put(sample)
+        ]
 
     def take_stored(self, samples: Sequence[Sample]) -> list[int]:
         """Take samples from history that are newer than the latest ones, or the first of their tag."""
         changed = []
         for sample in samples:
-            held = self.get(sample.tag_id)
-            if (held is None or held.time_us < sample.time_us) and self._put(sample):
+            latest = self.get(sample.tag_id)
+            if (latest is None or latest.time_us < sample.time_us) and self._put(sample):
                 changed.append(sample.tag_id)
         return changed
 
-    def missing_since(self, mark: int, in_snapshot: set[int]) -> list[int]:
-        """Tags with a sample that were neither in the snapshot nor in a batch since the mark."""
+    def missing_since(self, since_batch: int, in_snapshot: set[int]) -> list[int]:
+        """Tags with a sample that were neither in the snapshot nor in a batch since that one."""
         return [
             tag_id
-            for tag_id, held in self._held.items()
-            if held is not None and held.batch <= mark and tag_id not in in_snapshot
+            for tag_id, latest in self._latest.items()
+            if latest is not None and latest.batch <= since_batch and tag_id not in in_snapshot
         ]
 
     def age(self, tag_ids: Iterable[int], reason: Reason) -> list[int]:
@@ -110,20 +112,20 @@ class LatestValues:
         return changed
 
     def _batch_of(self, tag_id: int) -> int:
-        held = self._held.get(tag_id)
-        return -1 if held is None else held.batch
+        latest = self._latest.get(tag_id)
+        return -1 if latest is None else latest.batch
 
     def _put(self, sample: Sample) -> bool:
         try:
-            held = self._held[sample.tag_id]
+            latest = self._latest[sample.tag_id]
         except KeyError:
             self.unknown_tags += 1
             return False
-        if held is None:
-            self._held[sample.tag_id] = _Held(sample, self._batches)
+        if latest is None:
+            self._latest[sample.tag_id] = _LatestSample(sample, self._batches)
             return True
-        held.batch = self._batches
-        if held.sample == sample:
+        latest.batch = self._batches
+        if latest.sample == sample:
             return False
-        held.sample, held.encoded = sample, b""
+        latest.sample, latest.encoded = sample, b""
         return True

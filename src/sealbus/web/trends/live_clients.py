@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
 
-    from sealbus.web.trends.conversation import Conversation
-    from sealbus.web.trends.handshake import Admitted
+    from sealbus.web.trends.client_subscriptions import ClientSubscriptions
+    from sealbus.web.trends.handshake import AdmittedCaller
 
 __all__ = ["CloseCode", "LiveClient", "LiveClients"]
 
-_MOST = 1_000
-_MOST_OF_ONE = 100
+_MAX = 1_000
+_MAX_OF_ONE = 100
 
 
 class CloseCode(IntEnum):
@@ -35,8 +35,8 @@ class LiveClient:
     """One open socket. `ended` is set once, with the code to close it with."""
 
     scope: Any
-    admitted: Admitted
-    conversation: Conversation
+    admitted: AdmittedCaller
+    subscriptions: ClientSubscriptions
     ended: asyncio.Future[CloseCode]
     credential_state: object = None
     """The last value from `queries.credential_states`."""
@@ -50,7 +50,7 @@ class LiveClient:
 class LiveClients:
     """All open sockets."""
 
-    def __init__(self, most: int = _MOST, most_of_one: int = _MOST_OF_ONE) -> None:
+    def __init__(self, most: int = _MAX, most_of_one: int = _MAX_OF_ONE) -> None:
         self._most, self._most_of_one = most, most_of_one
         self._all: set[LiveClient] = set()
 
@@ -60,7 +60,7 @@ class LiveClients:
     def __iter__(self) -> Iterator[LiveClient]:
         return iter(list(self._all))
 
-    def has_room_for(self, admitted: Admitted) -> bool:
+    def has_room_for(self, admitted: AdmittedCaller) -> bool:
         """Whether one more of this person fits."""
         person = admitted.credential.user_id
         of_person = sum(each.admitted.credential.user_id == person for each in self._all)
@@ -73,4 +73,4 @@ class LiveClients:
     def remove(self, client: LiveClient) -> None:
         """Drop a closed socket and its subscriptions."""
         self._all.discard(client)
-        client.conversation.leave()
+        client.subscriptions.leave()

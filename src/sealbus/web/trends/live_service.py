@@ -15,21 +15,21 @@ from django.conf import settings
 
 from sealbus.bus import open_bus
 from sealbus.web.access.gate import refused
-from sealbus.web.access.requirement import Verdict
+from sealbus.web.access.requirement import GateVerdict
 from sealbus.web.coordination import hints
 from sealbus.web.trends.handshake import ROUTE, admit
 from sealbus.web.trends.hub import LiveHub
 from sealbus.web.trends.live_clients import LiveClients
 from sealbus.web.trends.query_threads import QueryThreads
 from sealbus.web.trends.store import history
-from sealbus.web.trends.watch import Watch
+from sealbus.web.trends.watch import RightsWatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from sealbus.bus import Bus
     from sealbus.samples import Sample
-    from sealbus.web.trends.handshake import Admitted, Denied
+    from sealbus.web.trends.handshake import AdmittedCaller, Denied
     from sealbus.web.trends.limits import LiveLimits
     from sealbus.web.trends.live_clients import LiveClient
 
@@ -54,7 +54,7 @@ class LiveService:
         self._handshake_threads = QueryThreads("live-handshake", _HANDSHAKE_THREADS)
         self._watch_threads = QueryThreads("live-watch", 1)
         self._history_threads = QueryThreads("live-history", 1)
-        self._watch = Watch(self.hub, self.clients, self._watch_threads, limits)
+        self._watch = RightsWatch(self.hub, self.clients, self._watch_threads, limits)
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -63,7 +63,7 @@ class LiveService:
             tasks.create_task(self._watch.run(), name="live watch")
             tasks.create_task(self._listen(), name="hints")
 
-    async def admit(self, scope: Any) -> Admitted | Denied:
+    async def admit(self, scope: Any) -> AdmittedCaller | Denied:
         """Check a handshake. Raises TimeoutError and the database's errors."""
         return await self._handshake_threads.run(_HANDSHAKE_S, admit, scope)
 
@@ -73,7 +73,7 @@ class LiveService:
 
     async def note_refused(self, client: LiveClient) -> None:
         """Record in the audit, once for a socket, that its client named tags or devices that it may not see."""
-        if not client.conversation.refused:
+        if not client.subscriptions.refused:
             return
         try:
             await self._handshake_threads.run(_HANDSHAKE_S, _send_refused, client)
@@ -131,6 +131,6 @@ async def live_service(limits: LiveLimits) -> AsyncGenerator[None]:
 
 def _send_refused(client: LiveClient) -> None:
     refused.send(
-        LiveService, subject=client.admitted.subject, verdict=Verdict.REFUSED, method="SUBSCRIBE",
+        LiveService, subject=client.admitted.subject, verdict=GateVerdict.REFUSED, method="SUBSCRIBE",
         path=client.scope["path"], route=ROUTE,
     )  # fmt: skip

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
-    "MOST_DEVICES",
-    "MOST_MESSAGE_BYTES",
-    "MOST_TAGS",
+    "MAX_DEVICES",
+    "MAX_MESSAGE_BYTES",
+    "MAX_TAGS",
     "SUBPROTOCOL",
     "ClientMessage",
     "Ended",
@@ -50,16 +50,16 @@ __all__ = [
 ]
 
 SUBPROTOCOL = "sealbus.v1"
-MOST_MESSAGE_BYTES = 64 * 1024
-MOST_TAGS = 5_000
+MAX_MESSAGE_BYTES = 64 * 1024
+MAX_TAGS = 5_000
 """What one client may subscribe to, with the tags of its devices."""
-MOST_DEVICES = 1_000
+MAX_DEVICES = 1_000
 _SAMPLES_AT_ONCE = 1_000
 
 _MessageId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 _ObjectId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-_Tags = Annotated[list[_ObjectId], msgspec.Meta(max_length=MOST_TAGS)]
-_Devices = Annotated[list[_ObjectId], msgspec.Meta(max_length=MOST_DEVICES)]
+_Tags = Annotated[list[_ObjectId], msgspec.Meta(max_length=MAX_TAGS)]
+_Devices = Annotated[list[_ObjectId], msgspec.Meta(max_length=MAX_DEVICES)]
 
 
 class _ClientMessage(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, frozen=True):

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "MOST_POINTS",
-    "MOST_SERIES",
-    "MOST_VALUES",
+    "MAX_POINTS",
+    "MAX_SERIES",
+    "MAX_VALUES",
     "AggregatesQuery",
     "ExportQuery",
     "HistoryQuery",
@@ -31,15 +31,15 @@ __all__ = [
     "described",
 ]
 
-MOST_VALUES = 20_000
+MAX_VALUES = 20_000
 """Values in one answer."""
-MOST_SERIES = 50
+MAX_SERIES = 50
 """Tags in one request for history."""
-MOST_POINTS = 400_000
+MAX_POINTS = 400_000
 """Points in one answer: each pixel has two."""
 _WIDEST = 20_000
-_MOST_NAMED = 1_000  # an address has 8 KiB
-_LARGEST_PAGE = 10_000
+_MAX_NAMED = 1_000  # an address has 8 KiB
+_MAX_PAGE = 10_000
 _DAY_US = 86_400 * US_PER_S
 _END_OF_TIME_US = 1 << 53
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,7 +91,7 @@ def _parsed(text: str) -> int:
 class ValuesQuery(Strict):
     """Values by tags, by device or by group."""
 
-    tags = _Ids(most=_MOST_NAMED, required=False)
+    tags = _Ids(most=_MAX_NAMED, required=False)
     device = serializers.IntegerField(required=False, **_ID_OPTIONS)
     group = serializers.IntegerField(required=False, **_ID_OPTIONS)
 
@@ -117,15 +117,15 @@ class _Range(Strict):
 class HistoryQuery(_Range):
     """Series at screen width."""
 
-    tags = _Ids(most=MOST_SERIES)
+    tags = _Ids(most=MAX_SERIES)
     width = serializers.IntegerField(min_value=1, max_value=_WIDEST, default=1000)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Not more points than one answer can have."""
         attrs = super().validate(attrs)
-        if 2 * attrs["width"] * len(attrs["tags"]) > MOST_POINTS:
+        if 2 * attrs["width"] * len(attrs["tags"]) > MAX_POINTS:
             raise serializers.ValidationError(
-                {"width": [f"more than {MOST_POINTS} points: choose fewer tags or a smaller width"]}
+                {"width": [f"more than {MAX_POINTS} points: choose fewer tags or a smaller width"]}
             )
         return attrs
 
@@ -140,7 +140,7 @@ class AggregatesQuery(_Range):
         """Not more buckets than one answer can have."""
         attrs = super().validate(attrs)
         length_us = {"minute": 60 * US_PER_S, "hour": 3600 * US_PER_S, "day": _DAY_US}[attrs["bucket"]]
-        if (attrs["end"] - attrs["start"]) // length_us > MOST_POINTS // 8:
+        if (attrs["end"] - attrs["start"]) // length_us > MAX_POINTS // 8:
             raise serializers.ValidationError(
                 {"bucket": ["too many buckets: choose a shorter range or a longer bucket"]}
             )
@@ -151,14 +151,14 @@ class RawQuery(_Range):
     """Samples as they were stored, page by page."""
 
     tag = serializers.IntegerField(**_ID_OPTIONS)
-    limit = serializers.IntegerField(min_value=1, max_value=_LARGEST_PAGE, default=1000)
+    limit = serializers.IntegerField(min_value=1, max_value=_MAX_PAGE, default=1000)
     after = _Instant(required=False)
 
 
 class ExportQuery(_Range):
     """A file of samples or of rollups."""
 
-    tags = _Ids(most=_MOST_NAMED)
+    tags = _Ids(most=_MAX_NAMED)
     file = serializers.ChoiceField(choices=["csv", "parquet"], default="csv")
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a member of this name
         choices=["raw", "minute", "hour", "day"], default="raw"

@@ -24,16 +24,16 @@ from django.db import Error as DatabaseError
 from sealbus.errors import PeerError
 from sealbus.token_bucket import TokenBucket
 from sealbus.web.http.problems import CONTENT_TYPE, TOKEN_CHALLENGE, problem_body
-from sealbus.web.trends.conversation import Conversation
+from sealbus.web.trends.client_subscriptions import ClientSubscriptions
 from sealbus.web.trends.handshake import Denied
 from sealbus.web.trends.live_clients import CloseCode, LiveClient
 from sealbus.web.trends.live_service import LiveService, running_service
-from sealbus.web.trends.messages import MOST_MESSAGE_BYTES, SUBPROTOCOL, Problem, encode, parse_message
+from sealbus.web.trends.messages import MAX_MESSAGE_BYTES, SUBPROTOCOL, Problem, encode, parse_message
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sealbus.web.trends.handshake import Admitted
+    from sealbus.web.trends.handshake import AdmittedCaller
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
@@ -44,7 +44,7 @@ PATH = "/ws/live"
 _PAUSE_S = 0.2
 _CLOSE_S = 2.0
 _RATE, _BURST = 20.0, 40.0
-_LONGEST_DETAIL = 300
+_MAX_DETAIL = 300
 
 _log = logging.getLogger(__name__)
 
@@ -80,13 +80,13 @@ async def _enter(service: LiveService, scope: Any, receive: Receive, send: Send)
         await _serve(service, scope, outcome, _Socket(receive, send, service.limits.slow_s))
 
 
-async def _serve(service: LiveService, scope: Any, admitted: Admitted, socket: _Socket) -> None:
-    conversation = Conversation(service.hub, admitted.subject.rights)
-    client = LiveClient(scope, admitted, conversation, asyncio.get_running_loop().create_future())
+async def _serve(service: LiveService, scope: Any, admitted: AdmittedCaller, socket: _Socket) -> None:
+    subscriptions = ClientSubscriptions(service.hub, admitted.subject.rights)
+    client = LiveClient(scope, admitted, subscriptions, asyncio.get_running_loop().create_future())
     service.clients.add(client)
     try:
         await socket.accept(SUBPROTOCOL if scope["subprotocols"] else None)
-        code = await _converse(service, client, socket)
+        code = await _run_socket(service, client, socket)
         if code is not None:
             await socket.close(code)
     except TimeoutError:
@@ -98,10 +98,10 @@ async def _serve(service: LiveService, scope: Any, admitted: Admitted, socket: _
         await service.note_refused(client)
 
 
-async def _converse(service: LiveService, client: LiveClient, socket: _Socket) -> CloseCode | None:
+async def _run_socket(service: LiveService, client: LiveClient, socket: _Socket) -> CloseCode | None:
     """Serve until one side ends it. Returns the code to close with; None if the client has disconnected."""
-    reader = asyncio.create_task(_read(service, client.conversation, socket), name="live reader")
-    writer = asyncio.create_task(_write(client.conversation, socket), name="live writer")
+    reader = asyncio.create_task(_read(service, client.subscriptions, socket), name="live reader")
+    writer = asyncio.create_task(_write(client.subscriptions, socket), name="live writer")
     try:
         tasks: set[asyncio.Future[Any]] = {reader, writer, client.ended}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -117,8 +117,8 @@ async def _converse(service: LiveService, client: LiveClient, socket: _Socket) -
         await asyncio.gather(reader, writer, return_exceptions=True)
 
 
-async def _read(service: LiveService, conversation: Conversation, socket: _Socket) -> CloseCode | None:
-    allowance = TokenBucket(_RATE, _BURST)
+async def _read(service: LiveService, subscriptions: ClientSubscriptions, socket: _Socket) -> CloseCode | None:
+    token_bucket = TokenBucket(_RATE, _BURST)
     while True:
         event = await socket.receive()
         if event["type"] != "websocket.receive":
@@ -126,29 +126,29 @@ async def _read(service: LiveService, conversation: Conversation, socket: _Socke
         text = event.get("text")
         if text is None:
             return CloseCode.NOT_TEXT
-        if len(text.encode("utf-8", "replace")) > MOST_MESSAGE_BYTES:
+        if len(text.encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
             return CloseCode.TOO_BIG
-        if not allowance.take(time.monotonic()):
+        if not token_bucket.take(time.monotonic()):
             await socket.send_texts(partial(_problem, "too-often", f"at most {_RATE:g} messages a second"))
             return CloseCode.AGAINST_THE_RULES
         try:
             message = parse_message(text)
         except PeerError as error:
-            await socket.send_texts(partial(_problem, "invalid", str(error)[:_LONGEST_DETAIL]))
+            await socket.send_texts(partial(_problem, "invalid", str(error)[:_MAX_DETAIL]))
             return CloseCode.AGAINST_THE_RULES
-        if conversation.names_unknown(message):
+        if subscriptions.names_unknown(message):
             await service.check_now()  # the tag may be a new one
-        await socket.send_texts(partial(conversation.answer, message))
+        await socket.send_texts(partial(subscriptions.answer, message))
 
 
 def _problem(code: str, detail: str) -> list[str]:
     return [encode(Problem(None, code, detail))]
 
 
-async def _write(conversation: Conversation, socket: _Socket) -> None:
+async def _write(subscriptions: ClientSubscriptions, socket: _Socket) -> None:
     while True:
-        await conversation.follower.woken.wait()
-        await socket.send_texts(conversation.take_updates)
+        await subscriptions.follower.woken.wait()
+        await socket.send_texts(subscriptions.take_updates)
         await asyncio.sleep(_PAUSE_S)
 
 

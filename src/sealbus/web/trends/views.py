@@ -63,9 +63,9 @@ class ValuesView(_View):
     def get(self, request: Request) -> HttpResponseBase:
         """Current values, in columns: of tags, of a device, or of a group."""
         query = query_of(request, parameters.ValuesQuery)
-        tags = find_values(rest_subject(request), query, parameters.MOST_VALUES + 1)
-        if len(tags) > parameters.MOST_VALUES:
-            raise Invalid({"group": [f"it has more than {parameters.MOST_VALUES} tags: request them by device"]})
+        tags = find_values(rest_subject(request), query, parameters.MAX_VALUES + 1)
+        if len(tags) > parameters.MAX_VALUES:
+            raise Invalid({"group": [f"it has more than {parameters.MAX_VALUES} tags: request them by device"]})
         now = current_values(tags)
         found = {tag.tag_id for tag in tags}
         unknown = [tag_id for tag_id in query.get("tags", ()) if tag_id not in found]

@@ -5,8 +5,8 @@ sessions, tokens and accounts behind the open sockets. A hint on the bus makes i
 or rights may have changed is checked again like at its handshake, by the function that admitted it: it is closed, or its
 subscriptions are reduced to visible tags. Sockets of one credential are checked once.
 
-While the database does not answer, no right can be taken away. So after `_BLIND_S` seconds all sockets are closed: it is
-unknown which rights are still valid.
+While the database does not answer, no right can be taken away. So after `_MAX_UNCHECKED_S` seconds all sockets are closed:
+it is unknown which rights are still valid.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from sealbus.web.trends.live_clients import CloseCode
 from sealbus.web.trends.queries import LiveVersions, credential_states, load_catalog, read_versions
 
 if TYPE_CHECKING:
-    from sealbus.web.trends.handshake import Admitted
+    from sealbus.web.trends.handshake import AdmittedCaller
     from sealbus.web.trends.hub import LiveHub
     from sealbus.web.trends.limits import LiveLimits
     from sealbus.web.trends.live_clients import LiveClient, LiveClients
     from sealbus.web.trends.query_threads import QueryThreads
 
-__all__ = ["Watch"]
+__all__ = ["RightsWatch"]
 
 _ANSWER_S = 5.0
-_BLIND_S = 10.0
+_MAX_UNCHECKED_S = 10.0
 """How long sockets stay open while rights cannot be checked."""
 
 _log = logging.getLogger(__name__)
 
 
-class Watch:
+class RightsWatch:
     """Run `run`; `hint` makes it check now."""
 
     def __init__(self, hub: LiveHub, clients: LiveClients, threads: QueryThreads, limits: LiveLimits) -> None:
@@ -82,14 +82,14 @@ class Watch:
                     "the rights of open sockets cannot be checked: the database does not answer (%s)",
                     type(error).__name__,
                 )
-                self._close_when_blind()
+                self._close_if_unchecked()
 
     async def _check(self) -> None:
         seen = await self._threads.run(_ANSWER_S, read_versions)
         if self._seen is None or seen.plan != self._seen.plan:
             self._hub.take_catalog(await self._threads.run(_ANSWER_S, load_catalog))
             for client in self._clients:
-                client.conversation.review(client.admitted.subject.rights)
+                client.subscriptions.review(client.admitted.subject.rights)
         self._seen = seen
         now = time.monotonic()
         if len(self._clients) and now - self._accounts_at >= self._limits.accounts_every_s:
@@ -112,14 +112,14 @@ class Watch:
         await self._judge_again(changed)
 
     async def _judge_again(self, clients: list[LiveClient]) -> None:
-        judged: dict[Credential, Admitted | Denied] = {}
+        judged: dict[Credential, AdmittedCaller | Denied] = {}
         for client in clients:
             credential = client.admitted.credential
             if credential not in judged:
                 judged[credential] = await self._threads.run(_ANSWER_S, admit, client.scope)
             self._apply(client, judged[credential])
 
-    def _apply(self, client: LiveClient, outcome: Admitted | Denied) -> None:
+    def _apply(self, client: LiveClient, outcome: AdmittedCaller | Denied) -> None:
         if isinstance(outcome, Denied):
             client.end(CloseCode.NO_RIGHT if outcome.subject.is_signed_in else CloseCode.SIGNED_OUT)
         elif outcome.credential != client.admitted.credential:
@@ -128,9 +128,9 @@ class Watch:
             rights_differ = outcome.subject.rights != client.admitted.subject.rights
             client.admitted = outcome
             if rights_differ:
-                client.conversation.review(outcome.subject.rights)
+                client.subscriptions.review(outcome.subject.rights)
 
-    def _close_when_blind(self) -> None:
-        if time.monotonic() - self._checked_at > _BLIND_S:
+    def _close_if_unchecked(self) -> None:
+        if time.monotonic() - self._checked_at > _MAX_UNCHECKED_S:
             for client in self._clients:
                 client.end(CloseCode.COME_AGAIN)

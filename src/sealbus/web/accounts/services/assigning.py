@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require, require_person
+from sealbus.web.access.require import require, require_person
 from sealbus.web.accounts.models import Assignment
 from sealbus.web.accounts.services.changing import changing_rights, unique
 from sealbus.web.audit.services import Event, Target, append

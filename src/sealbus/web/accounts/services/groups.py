@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.accounts.models import Group
 from sealbus.web.accounts.services.changing import (
     changing_rights,

@@ -22,7 +22,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require, require_person
+from sealbus.web.access.require import require, require_person
 from sealbus.web.access.subject import SHELL, Actor, ActorKind
 from sealbus.web.accounts.models import Assignment, Grant, OneTimeLink, Role, User
 from sealbus.web.accounts.queries import administrators
@@ -53,7 +53,7 @@ __all__ = [
 
 _SETUP_LIFE = timedelta(hours=24)
 _PASSWORD_LIFE = timedelta(hours=24)
-_LONGEST_EMERGENCY_H = 72
+_MAX_EMERGENCY_H = 72
 _Kind = OneTimeLink.Kind
 
 
@@ -94,8 +94,8 @@ def set_up(*, secret: str, username: str, password: str, address: str) -> User:
 
 def emergency_link(hours: float) -> str:
     """For the shell: a URL that opens a view of everything, without an account, for some hours. Ends the one before."""
-    if not 0 < hours <= _LONGEST_EMERGENCY_H:
-        raise Invalid({"hours": [f"write a number above 0, up to {_LONGEST_EMERGENCY_H}; renew the link afterwards"]})
+    if not 0 < hours <= _MAX_EMERGENCY_H:
+        raise Invalid({"hours": [f"write a number above 0, up to {_MAX_EMERGENCY_H}; renew the link afterwards"]})
     with changing_rights():
         made = _make(_Kind.EMERGENCY, timedelta(hours=hours))
         append(Event(SHELL.actor, "emergency.link", detail={"expires_at": made.expires_at.isoformat()}))

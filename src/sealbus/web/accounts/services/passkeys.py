@@ -19,21 +19,21 @@ from sealbus.web.errors import Conflict, Invalid
 if TYPE_CHECKING:
     from sealbus.web.accounts.models import User
 
-__all__ = ["MOST_KEYS", "forget_credential", "is_registered", "keep_credential", "owner_of", "raise_counter"]
+__all__ = ["MAX_KEYS", "forget_credential", "is_registered", "keep_credential", "owner_of", "raise_counter"]
 
-MOST_KEYS = 10
+MAX_KEYS = 10
 """Of one person."""
-_LONGEST_NAME = 100
+_MAX_NAME = 100
 
 
 def keep_credential(authenticator: Authenticator) -> None:
     """Note the credential of a key that was just added. Raises Conflict or Invalid, and then the key is not kept."""
     data = authenticator.wrap().authenticator_data
     try:
-        if len(str(authenticator.data.get("name", ""))) > _LONGEST_NAME:
-            raise Invalid({"name": [f"write at most {_LONGEST_NAME} characters"]})
-        if Authenticator.objects.filter(user=authenticator.user, type=authenticator.type).count() > MOST_KEYS:
-            raise Conflict(f"A person has at most {MOST_KEYS} keys: remove one first", code="too-many-keys")
+        if len(str(authenticator.data.get("name", ""))) > _MAX_NAME:
+            raise Invalid({"name": [f"write at most {_MAX_NAME} characters"]})
+        if Authenticator.objects.filter(user=authenticator.user, type=authenticator.type).count() > MAX_KEYS:
+            raise Conflict(f"A person has at most {MAX_KEYS} keys: remove one first", code="too-many-keys")
         digest = _digest(data.credential_data.credential_id)
         try:
             with transaction.atomic():

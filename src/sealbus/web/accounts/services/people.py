@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require, require_person
+from sealbus.web.access.require import require, require_person
 from sealbus.web.accounts.models import User
 from sealbus.web.accounts.services.changing import (
     changing_rights,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["flush_refusals", "record_refusal"]
 
 _MINUTE_S = 60
-_MOST_AT_ONCE = 200
+_MAX_AT_ONCE = 200
 
 
 def record_refusal(*, actor: Actor, action: str, detail: Mapping[str, str]) -> None:
@@ -60,7 +60,7 @@ def flush_refusals() -> int:
     minute = int(time.time()) // _MINUTE_S
     with transaction.atomic():
         over = RefusalTally.objects.select_for_update().filter(minute__lt=minute)
-        for tally in list(over.order_by("minute", "pk")[:_MOST_AT_ONCE]):
+        for tally in list(over.order_by("minute", "pk")[:_MAX_AT_ONCE]):
             if tally.count:
                 append(_summary(tally))
                 written += 1

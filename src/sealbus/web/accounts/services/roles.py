@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require, require_person
+from sealbus.web.access.require import require, require_person
 from sealbus.web.accounts.models import Grant, Role
 from sealbus.web.accounts.services.changing import (
     changing_rights,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from sealbus.web.access.actions import GLOBAL_ACTIONS, Action
-from sealbus.web.access.rights import require, require_person
+from sealbus.web.access.require import require, require_person
 from sealbus.web.accounts.models import ApiToken, Group, User
 from sealbus.web.accounts.services.changing import changing_rights, unique
 from sealbus.web.audit.services import Event, Target, append, append_all
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["IssuedToken", "TokenRequest", "issue_token", "revoke_token", "revoke_tokens"]
 
-_LONGEST = timedelta(days=366)
-_MOST_NETWORKS = 50
-_MOST_TOKENS = 50
+_MAX = timedelta(days=366)
+_MAX_NETWORKS = 50
+_MAX_TOKENS = 50
 """Of one person, revoked and expired ones not counted: the allowance of requests is each token's own."""
 
 
@@ -66,8 +66,8 @@ def issue_token(*, subject: Subject, session: SessionBase, wanted: TokenRequest)
         # that outlives the rescue
         if not session.exists(session.session_key or ""):
             raise Forbidden("This session has ended: sign in again", code="sign-in-again")
-        if ApiToken.objects.filter(user=owner, revoked_at=None, expiry__gt=timezone.now()).count() >= _MOST_TOKENS:
-            raise Invalid({"name": [f"You have {_MOST_TOKENS} tokens: revoke one first"]})
+        if ApiToken.objects.filter(user=owner, revoked_at=None, expiry__gt=timezone.now()).count() >= _MAX_TOKENS:
+            raise Invalid({"name": [f"You have {_MAX_TOKENS} tokens: revoke one first"]})
         with unique("name"):
             token, secret = ApiToken.objects.create(
                 user=owner,
@@ -109,8 +109,8 @@ def revoke_tokens(user: User, *, by: Actor) -> int:
 def _check(wanted: TokenRequest, rights: Rights) -> None:
     problems: dict[str, list[str]] = {}
     now = timezone.now()
-    if not now < wanted.expires_at <= now + _LONGEST:
-        problems["expires_at"] = [f"Write a time in the future, within {_LONGEST.days} days"]
+    if not now < wanted.expires_at <= now + _MAX:
+        problems["expires_at"] = [f"Write a time in the future, within {_MAX.days} days"]
     if wanted.all_groups == bool(wanted.groups):
         problems["groups"] = ["Name groups, or set all_groups to true, but not both"]
     lacking = sorted(action.value for action in wanted.actions if not _may_give(rights, action, wanted))
@@ -119,8 +119,8 @@ def _check(wanted: TokenRequest, rights: Rights) -> None:
     if not wanted.actions:
         problems["actions"] = ["Name at least one action"]
     bad = [network for network in wanted.networks if not _is_network(network)]
-    if bad or len(wanted.networks) > _MOST_NETWORKS:
-        problems["networks"] = [f"Write addresses or networks like 10.0.0.0/8, at most {_MOST_NETWORKS}"]
+    if bad or len(wanted.networks) > _MAX_NETWORKS:
+        problems["networks"] = [f"Write addresses or networks like 10.0.0.0/8, at most {_MAX_NETWORKS}"]
     if problems:
         raise Invalid(problems)
 

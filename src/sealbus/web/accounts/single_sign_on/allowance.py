@@ -17,14 +17,14 @@ __all__ = ["ALLOWANCE", "Allowance"]
 _PER_ADDRESS = 40
 _IN_ALL = 400
 _PER_S = 60.0
-_MOST_ADDRESSES = 10_000
+_MAX_ADDRESSES = 10_000
 
 
 class Allowance:
     """Steps in the last minute or so."""
 
     def __init__(
-        self, per_address: int = _PER_ADDRESS, in_all: int = _IN_ALL, most_addresses: int = _MOST_ADDRESSES
+        self, per_address: int = _PER_ADDRESS, in_all: int = _IN_ALL, most_addresses: int = _MAX_ADDRESSES
     ) -> None:
         self._per_address, self._in_all, self._most_addresses = per_address, in_all, most_addresses
         self._lock = threading.Lock()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Identity", "parse_identity"]
 
-_LONGEST_SUB = 255  # OpenID Connect Core 1.0, 2
-_LONGEST_NAME = 150
+_MAX_SUB = 255  # OpenID Connect Core 1.0, 2
+_MAX_NAME = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Identity:
 def parse_identity(claims: Mapping[str, Any], profile: Mapping[str, Any] | None) -> Identity:
     """Of the claims of an ID token and of the profile of the same person, where the provider has one. Raises PeerError."""
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUB or not subject.isascii():
-        raise PeerError(f"the ID token's sub is not a text of 1 to {_LONGEST_SUB} ASCII characters")
+    if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUB or not subject.isascii():
+        raise PeerError(f"the ID token's sub is not a text of 1 to {_MAX_SUB} ASCII characters")
     if not subject.isprintable():
         raise PeerError("the ID token's sub has characters that cannot be stored")
     if profile is not None and profile.get("sub") != subject:  # Core, 5.3.2: else a profile can be swapped
@@ -54,7 +54,7 @@ def parse_identity(claims: Mapping[str, Any], profile: Mapping[str, Any] | None)
         issuer=str(claims["iss"]),
         subject=subject,
         user_name=_text(shown, "preferred_username"),
-        name=_text(shown, "name")[:_LONGEST_NAME],
+        name=_text(shown, "name")[:_MAX_NAME],
         email=_text(shown, "email"),
     )
 

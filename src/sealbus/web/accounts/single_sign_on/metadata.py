@@ -22,7 +22,7 @@ __all__ = ["KnownProvider", "Metadata", "issuer_of", "known_provider", "parse_me
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _KEPT_S = 3600.0
 _FAILURE_KEPT_S = 10.0
-_MOST_KEYS = 100
+_MAX_KEYS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class KnownProvider:
         if found:
             return found
         listed = talk.get(metadata.jwks_uri).get("keys")
-        if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
+        if not isinstance(listed, list) or len(listed) > _MAX_KEYS:
             raise PeerError("the provider's keys are not a JWK set")
         keys = [key for key in listed if isinstance(key, dict)]
         with self._lock:

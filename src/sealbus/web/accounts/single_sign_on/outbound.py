@@ -1,7 +1,7 @@
 """Requests to an identity provider, and what they may cost.
 
 All requests of one conversation share one deadline and one number of bytes, from the connection to the last byte of the
-body: a provider that answers slowly, byte by byte or without end holds a worker for a bounded time. At most `MOST_AT_ONCE`
+body: a provider that answers slowly, byte by byte or without end holds a worker for a bounded time. At most `MAX_AT_ONCE`
 conversations run in a process, so that the workers of all other requests stay free. The deadline does not cover the name
 server: a look-up ends by the time-outs of the system's resolver.
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-__all__ = ["MOST_AT_ONCE", "MOST_BYTES", "MOST_SECONDS", "Busy", "Conversation", "conversation", "is_safe"]
+__all__ = ["MAX_AT_ONCE", "MAX_BYTES", "MAX_SECONDS", "Busy", "Conversation", "conversation", "is_safe"]
 
-MOST_SECONDS = 5.0
-MOST_BYTES = 256 * 1024
-MOST_AT_ONCE = 4
+MAX_SECONDS = 5.0
+MAX_BYTES = 256 * 1024
+MAX_AT_ONCE = 4
 _ERROR_WORD = re.compile(r"[a-z_]{1,40}")
-_slots = threading.BoundedSemaphore(MOST_AT_ONCE)
+_slots = threading.BoundedSemaphore(MAX_AT_ONCE)
 
 
 class Busy(PeerError):
@@ -73,7 +73,7 @@ def conversation() -> Iterator[Conversation]:
 class Conversation:
     """Some requests with one deadline and one number of bytes for all of them. Every failure is a PeerError."""
 
-    def __init__(self, *, most_seconds: float = MOST_SECONDS, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, *, most_seconds: float = MAX_SECONDS, most_bytes: int = MAX_BYTES) -> None:
         self._ends_at = time.monotonic() + most_seconds
         self._bytes_left = most_bytes
         self._most = f"{most_seconds:g} s", f"{most_bytes // 1024} KiB"

@@ -61,7 +61,7 @@ _PAGES = {
         asks_password=False,
     ),
 }
-_LONGEST = {"secret": 200, "username": 100, "password": 256}
+_MAX = {"secret": 200, "username": 100, "password": 256}
 
 
 class StartPage(View):
@@ -87,7 +87,7 @@ class LinkPage(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Submit, or show the errors."""
-        sent = {name: request.POST.get(name, "")[:longest] for name, longest in _LONGEST.items()}
+        sent = {name: request.POST.get(name, "")[:longest] for name, longest in _MAX.items()}
         try:
             if self.kind != "emergency" and sent["password"] != request.POST.get("again"):
                 raise Invalid({"password": ["The two passwords differ"]})

@@ -14,8 +14,8 @@ from sealbus.web.http.strict import Strict
 
 __all__ = ["CommandShown", "CommandsShown", "ReadForm", "ScanRegistersForm", "ScanUnitsForm", "SunSpecForm", "TestForm"]
 
-_MOST_TAGS = 500
-_MOST_ADDRESSES = 10_000
+_MAX_TAGS = 500
+_MAX_ADDRESSES = 10_000
 _UNIT: dict[str, Any] = {"min_value": 0, "max_value": 255}
 
 
@@ -46,7 +46,7 @@ class ReadForm(Strict):
     """Read these tags now."""
 
     tags = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=_MOST_TAGS
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=_MAX_TAGS
     )
 
 
@@ -71,7 +71,7 @@ class ScanRegistersForm(Strict):
 
     def validate_place(self, value: str) -> str:
         """A range."""
-        return str(_place(value, _MOST_ADDRESSES))
+        return str(_place(value, _MAX_ADDRESSES))
 
 
 class SunSpecForm(Strict):

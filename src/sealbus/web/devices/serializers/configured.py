@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
     from django.db import models
 
-__all__ = ["ConnectionForm", "DeviceForm", "Seen", "TagForm"]
+__all__ = ["ConnectionForm", "DeviceForm", "TagForm", "VisibleRow"]
 
 _GROUPS = Group.objects.filter(archived_at__isnull=True)
 
 
 @extend_schema_field(OpenApiTypes.INT)
-class Seen(serializers.PrimaryKeyRelatedField[Any]):
+class VisibleRow(serializers.PrimaryKeyRelatedField[Any]):
     """A row by its id, of those that the caller may see. Another id is answered as if there were no such row."""
 
     def __init__(self, *, path: str = "group", **options: Any) -> None:
@@ -113,7 +113,7 @@ class ConnectionForm(_Configured):
     """A way to devices."""
 
     bounds = CONNECTION_BOUNDS
-    group = Seen(queryset=_GROUPS, path="pk")
+    group = VisibleRow(queryset=_GROUPS, path="pk")
 
     class Meta:
         model = Connection
@@ -131,8 +131,8 @@ class DeviceForm(_Configured):
     """A device. Without a connection it only has calculated tags."""
 
     bounds = DEVICE_BOUNDS
-    group = Seen(queryset=_GROUPS, path="pk")
-    connection = Seen(queryset=Connection.objects.live(), allow_null=True, required=False)
+    group = VisibleRow(queryset=_GROUPS, path="pk")
+    connection = VisibleRow(queryset=Connection.objects.live(), allow_null=True, required=False)
 
     class Meta:
         model = Device
@@ -161,7 +161,7 @@ class TagForm(_Configured):
     """A tag. An input that the caller may not see has null for its id."""
 
     bounds = TAG_BOUNDS
-    device = Seen(queryset=Device.objects.live().select_related("connection"))
+    device = VisibleRow(queryset=Device.objects.live().select_related("connection"))
     retention = serializers.PrimaryKeyRelatedField(queryset=RetentionClass.objects.all(), required=False)
     type = serializers.ChoiceField(choices=["", *map(str, ValueType)], required=False, allow_blank=True)
 

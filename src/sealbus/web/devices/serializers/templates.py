@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from sealbus.web.devices.models import Device, Template
-from sealbus.web.devices.serializers.configured import Seen
+from sealbus.web.devices.serializers.configured import VisibleRow
 from sealbus.web.http.strict import Strict
 
 __all__ = ["ApplyForm", "SunSpecTagsForm", "SunSpecTagsShown", "TemplateListed", "TemplateShown"]
@@ -43,7 +43,7 @@ class TemplateShown(TemplateListed):
 class ApplyForm(Strict):
     """Apply a template to this device."""
 
-    device = Seen(queryset=Device.objects.live().select_related("connection", "group"))
+    device = VisibleRow(queryset=Device.objects.live().select_related("connection", "group"))
 
 
 class SunSpecTagsForm(Strict):

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import dependents
 from sealbus.web.devices.models import Connection, Device, Tag
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["archive", "restore"]
 
-_MOST_NAMES = 10
+_MAX_NAMES = 10
 
 
 def archive(*, row: Connection | Device | Tag, subject: Subject) -> None:
@@ -101,7 +101,7 @@ def _refuse_if_needed(tags: QuerySet[Tag], subject: Subject) -> None:
         return
     groups = subject.rights.groups(Action.VIEW)
     seen = [f"{tag.device.name}/{tag.name}" for tag in needing if groups is None or tag.device.group_id in groups]
-    shown = ", ".join(seen[:_MOST_NAMES]) or "some that you cannot see"
+    shown = ", ".join(seen[:_MAX_NAMES]) or "some that you cannot see"
     raise Conflict(f"{len(needing)} calculated tags need it: {shown}. Change those first", code="needed")
 
 

@@ -69,7 +69,7 @@ def detail_of(row: Model) -> dict[str, Any]:
 
 def insert(row: Model, *, subject: Subject) -> None:
     """Store a new row. Conflict: its name is taken."""
-    with _named_once(row), transaction.atomic():
+    with _name_conflicts(row), transaction.atomic():
         row.save(force_insert=True)
         record(subject, row, "create", {"new": detail_of(row)})
 
@@ -80,14 +80,14 @@ def differing(row: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     Conflict: another user has changed the row since.
     """
     if "version" in fields and fields["version"] != row.version:
-        raise _faster()
+        raise _changed_meanwhile()
     return {name: value for name, value in fields.items() if name != "version" and getattr(row, name) != value}
 
 
 def alter(row: Any, new: Mapping[str, Any], *, subject: Subject) -> None:
     """Store the fields that differ. Conflict: another user has changed the row since, or the new name is taken."""
     old = {name: storable(getattr(row, name)) for name in new}
-    with _named_once(row), transaction.atomic():
+    with _name_conflicts(row), transaction.atomic():
         compare_and_swap(row, new)
         record(subject, row, "change", {"old": old, "new": {name: storable(value) for name, value in new.items()}})
 
@@ -96,17 +96,17 @@ def compare_and_swap(row: Any, new: Mapping[str, Any]) -> None:
     """Store new values if the row still has the version that was read. Conflict: it has another one."""
     manager = type(row)._default_manager
     if not manager.filter(pk=row.pk, version=row.version).update(**new, version=row.version + 1):
-        raise _faster()
+        raise _changed_meanwhile()
     for name, value in new.items():
         setattr(row, name, value)
     row.version += 1
 
 
-def _faster() -> Conflict:
+def _changed_meanwhile() -> Conflict:
     return Conflict("Another user has changed this meanwhile: load it again", code="changed-meanwhile")
 
 
-class _named_once:  # noqa: N801 - reads as a verb
+class _name_conflicts:  # noqa: N801 - a context manager
     """Turns the error of a unique index into a Conflict."""
 
     def __init__(self, row: Model) -> None:

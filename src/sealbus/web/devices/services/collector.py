@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 _log = logging.getLogger("sealbus.web")
-_LONGEST_TEXT = 500
+_MAX_TEXT = 500
 _PROOFS_OF_SENDING = (CommandState.DONE, CommandState.DIFFERS, CommandState.UNKNOWN)
 _NOT_SENT = "the collector stopped before it sent the write"
 _MAY_BE_SENT = "the collector stopped after it recorded the write as sent: the write may or may not have had its effect"
@@ -88,7 +88,7 @@ def note_progress(holder: str, progress: CommandProgress) -> bool:
     """
     rows = Command.objects.held_by(holder).filter(pk=progress.id)
     noted = rows.update(
-        done=max(0, progress.done), total=max(0, progress.total), progress_text=clean(progress.text)[:_LONGEST_TEXT]
+        done=max(0, progress.done), total=max(0, progress.total), progress_text=clean(progress.text)[:_MAX_TEXT]
     )
     return bool(noted) and not rows.filter(withdraw_requested_at__isnull=False).exists()
 

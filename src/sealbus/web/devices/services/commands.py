@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from sealbus.plant import CommandKind, CommandState, next_states
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, append
 from sealbus.web.coordination.versions import bump_version
@@ -47,8 +47,8 @@ NEEDED: Mapping[CommandKind, tuple[Action, ...]] = {
 
 _SCANS = (CommandKind.SCAN_UNITS, CommandKind.SCAN_REGISTERS, CommandKind.SUNSPEC)
 _A_MINUTE = {CommandKind.TEST: 20, CommandKind.READ: 120, CommandKind.WRITE: 120} | dict.fromkeys(_SCANS, 6)
-_MOST_OPEN = 20
-_MOST_OPEN_OF_ALL = 500
+_MAX_OPEN = 20
+_MAX_OPEN_OF_ALL = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class CommandRequest:
     """A command that does not exist yet. `arguments` are the other members of its struct in `plant.commands`."""
 
     kind: CommandKind
-    about: Connection | Device
+    target: Connection | Device
     tags: tuple[int, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     within_s: float = 30.0
@@ -64,17 +64,17 @@ class CommandRequest:
     @property
     def group_id(self) -> int:
         """The group in which the right is needed."""
-        return self.about.group_id
+        return self.target.group_id
 
     @property
     def device(self) -> Device | None:
         """None: it is about the connection."""
-        return self.about if isinstance(self.about, Device) else None
+        return self.target if isinstance(self.target, Device) else None
 
     @property
     def connection(self) -> Connection | None:
         """None: it is about a device that has no connection."""
-        return self.about.connection if isinstance(self.about, Device) else self.about
+        return self.target.connection if isinstance(self.target, Device) else self.target
 
 
 def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) -> list[Command]:
@@ -158,7 +158,7 @@ def _usable_connection(request: CommandRequest) -> Connection:
         raise Conflict("This version does not write", code="no-writes")
     if request.connection is None:
         raise Conflict("This device has no connection", code="no-connection")
-    if request.connection.archived_at is not None or request.about.archived_at is not None:
+    if request.connection.archived_at is not None or request.target.archived_at is not None:
         raise Conflict("This is archived: restore it first", code="archived")
     return request.connection
 
@@ -175,9 +175,9 @@ def _refuse_too_many(requests: Sequence[CommandRequest], subject: Subject) -> No
         if len(times) + new > _A_MINUTE[kind]:
             wait_s = 60 - (now - times[0]).total_seconds() if times else 60.0
             raise _too_many(wait_s, "Too many commands of this kind in a minute.")
-    if own.open().count() + len(requests) > _MOST_OPEN:
+    if own.open().count() + len(requests) > _MAX_OPEN:
         raise _too_many(10, "Too many of your commands have not ended yet.")
-    if Command.objects.open().count() + len(requests) > _MOST_OPEN_OF_ALL:
+    if Command.objects.open().count() + len(requests) > _MAX_OPEN_OF_ALL:
         raise _too_many(10, "Too many commands wait for the collector.")
     for request in requests:
         if request.kind in _SCANS and _is_scanned(request.connection, now):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import circle_in
 from sealbus.web.devices.models import Connection, Device, Tag

@@ -17,7 +17,7 @@ from sealbus.plant import (
     tags_of,
 )
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.devices.models import Command, Tag
 from sealbus.web.devices.services.templates import tags_into
 from sealbus.web.devices.sunspec import model_definition

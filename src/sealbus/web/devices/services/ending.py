@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["actor_of", "clean", "end_command", "expire_overdue", "target_of", "with_targets"]
 
-_LONGEST_REASON = 1000
+_MAX_REASON = 1000
 _RESULTS = {
     CommandState.DONE: Result.DONE,
     CommandState.UNKNOWN: Result.UNKNOWN,
@@ -36,7 +36,7 @@ _RESULTS = {
 
 def end_command(command: Command, to: CommandState, *, reason: str = "", result: Any = None) -> bool:
     """Move a command to a final state, audited in the name of the account that requested it."""
-    reason = clean(reason)[:_LONGEST_REASON]
+    reason = clean(reason)[:_MAX_REASON]
     with transaction.atomic():
         bump_version(
             "command"
@@ -61,8 +61,8 @@ def expire_overdue() -> None:
 
 def target_of(command: Command) -> Target:
     """The device or connection of a command, for the audit."""
-    about = command.device or command.connection
-    return Target("device" if command.device else "connection", about.pk, about.name)
+    target = command.device or command.connection
+    return Target("device" if command.device else "connection", target.pk, target.name)
 
 
 def actor_of(command: Command) -> Actor:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from sealbus.web.devices.columns import Table
     from sealbus.web.devices.interchange import Report, Row
 
-__all__ = ["LONGEST_IMPORT_S", "Operation", "import_rows", "note_export"]
+__all__ = ["MAX_IMPORT_S", "Operation", "import_rows", "note_export"]
 
-LONGEST_IMPORT_S = 30.0
+MAX_IMPORT_S = 30.0
 """Seconds of computing in one import. Twenty thousand tags take about five on a machine of today."""
 _ATTEMPTS = 3
-_MOST_NAMES = 100
+_MAX_NAMES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def import_rows(
     subject: Subject,
     dry_run: bool,
     part_of: Operation | None = None,
-    within_s: float = LONGEST_IMPORT_S,
+    within_s: float = MAX_IMPORT_S,
 ) -> Report:
     """Store rows, or report what would happen. Nothing is stored if the report has a problem in the end.
 
@@ -127,5 +127,5 @@ def _detail(report: Report) -> dict[str, Any]:
         "created": report.created,
         "changed": report.changed,
         "fields": sorted(report.fields),
-        "names": report.names[:_MOST_NAMES],
+        "names": report.names[:_MAX_NAMES],
     }

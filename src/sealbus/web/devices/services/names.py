@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Names"]
 
-_MOST_NAMES = 10
+_MAX_NAMES = 10
 
 
 class Names:
@@ -140,5 +140,5 @@ def _shown(value: Any) -> str:
 
 
 def _some(names: Collection[str]) -> str:
-    shown = ", ".join(sorted(names)[:_MOST_NAMES])
-    return f"{shown}, ..." if len(names) > _MOST_NAMES else shown or "those that an administrator shows you"
+    shown = ", ".join(sorted(names)[:_MAX_NAMES])
+    return f"{shown}, ..." if len(names) > _MAX_NAMES else shown or "those that an administrator shows you"

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
 from sealbus.web.devices.services.audited_writes import alter, detail_of, differing, insert, record, storable

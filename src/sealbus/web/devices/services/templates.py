@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.rights import require
+from sealbus.web.access.require import require
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.columns import Table

@@ -41,7 +41,7 @@ __all__ = ["ConnectionCommands", "DeviceCommands", "TagCommands"]
 
 _SCAN_S = 300.0
 _SUNSPEC_S = 120.0
-_MOST_DEVICES = 20
+_MAX_DEVICES = 20
 
 
 def _body(request: Request, form: type[Strict]) -> Mapping[str, Any]:
@@ -66,7 +66,7 @@ class ConnectionCommands:
         """Test it step by step (name, network, TLS, answer). The result has each step and the reason of a failure."""
         connection: Connection = self.get_object()
         arguments = _body(request, TestForm)
-        return _accepted(self, CommandRequest(kind=CommandKind.TEST, about=connection, arguments=arguments))
+        return _accepted(self, CommandRequest(kind=CommandKind.TEST, target=connection, arguments=arguments))
 
     @extend_schema(request=ScanUnitsForm, responses={202: CommandShown})
     @action(detail=True, methods=["post"], url_path="scan-units")
@@ -76,7 +76,7 @@ class ConnectionCommands:
         arguments = _body(request, ScanUnitsForm)
         return _accepted(
             self,
-            CommandRequest(kind=CommandKind.SCAN_UNITS, about=connection, arguments=arguments, within_s=_SCAN_S),
+            CommandRequest(kind=CommandKind.SCAN_UNITS, target=connection, arguments=arguments, within_s=_SCAN_S),
         )
 
 
@@ -126,7 +126,7 @@ class DeviceCommands:
 
 def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> CommandRequest:
     within_s = _SUNSPEC_S if kind == CommandKind.SUNSPEC else _SCAN_S
-    return CommandRequest(kind=kind, about=device, arguments=arguments, within_s=within_s)
+    return CommandRequest(kind=kind, target=device, arguments=arguments, within_s=within_s)
 
 
 class TagCommands:
@@ -151,11 +151,11 @@ def _reading(tags: list[Tag]) -> list[CommandRequest]:
         if tag.expression or tag.device.connection is None:
             raise ValidationError({"tags": [f"{tag.name} ({tag.pk}) is a calculated tag: read its inputs instead"]})
         by_device.setdefault(tag.device, []).append(tag.pk)
-    if len(by_device) > _MOST_DEVICES:
+    if len(by_device) > _MAX_DEVICES:
         raise ValidationError(
-            {"tags": [f"these tags belong to {len(by_device)} devices: give tags of up to {_MOST_DEVICES} devices"]}
+            {"tags": [f"these tags belong to {len(by_device)} devices: give tags of up to {_MAX_DEVICES} devices"]}
         )
     return [
-        CommandRequest(kind=CommandKind.READ, about=device, tags=tuple(sorted(ids)))
+        CommandRequest(kind=CommandKind.READ, target=device, tags=tuple(sorted(ids)))
         for device, ids in by_device.items()
     ]

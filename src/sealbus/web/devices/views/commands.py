@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CommandViewSet"]
 
-_LONGEST_WAIT_S = 15.0
+_MAX_WAIT_S = 15.0
 _LOOK_EVERY_S = 0.15
 _waiting = threading.BoundedSemaphore(4)  # of sixteen threads: waits must not keep the others from their answers
 
@@ -47,7 +47,7 @@ class _Filter(Strict):
 
 class _Wait(Strict):
     wait = serializers.FloatField(
-        min_value=0, max_value=_LONGEST_WAIT_S, required=False, help_text="seconds to wait for its end"
+        min_value=0, max_value=_MAX_WAIT_S, required=False, help_text="seconds to wait for its end"
     )
 
 

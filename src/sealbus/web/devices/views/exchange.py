@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CsvParser", "ImportQuery", "ReportShown", "answer", "file_of"]
 
-_LARGEST = 8 * 1024 * 1024
+_MAX = 8 * 1024 * 1024
 
 
 class CsvParser(BaseParser):
@@ -43,9 +43,9 @@ class CsvParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """The bytes. ParseError: there are too many."""
-        content = bytes(stream.read(_LARGEST + 1))
-        if len(content) > _LARGEST:
-            raise ParseError(f"the table has more than {_LARGEST // 1024 // 1024} MiB; import it in parts")
+        content = bytes(stream.read(_MAX + 1))
+        if len(content) > _MAX:
+            raise ParseError(f"the table has more than {_MAX // 1024 // 1024} MiB; import it in parts")
         return content
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sealbus.web.trends.followers import Follower
 from sealbus.web.trends.messages import (
-    MOST_DEVICES,
-    MOST_TAGS,
+    MAX_DEVICES,
+    MAX_TAGS,
     Ended,
     Ping,
     Pong,
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from sealbus.web.trends.hub import LiveHub
     from sealbus.web.trends.messages import ClientMessage
 
-__all__ = ["Conversation"]
+__all__ = ["ClientSubscriptions"]
 
 
-class Conversation:
+class ClientSubscriptions:
     """One client. `follower.woken` is set when `take_updates` has something."""
 
     def __init__(self, hub: LiveHub, rights: Rights) -> None:
@@ -110,8 +110,8 @@ class Conversation:
         catalog, rights = self._hub.catalog, self._rights
         chosen = catalog.choose(rights, message.tags, message.devices)
         devices = set(message.devices).difference(chosen.refused_devices)
-        if len(chosen.tags | self.follower.tags) > MOST_TAGS or len(devices | self._devices) > MOST_DEVICES:
-            detail = f"at most {MOST_TAGS} tags and {MOST_DEVICES} devices on one socket"
+        if len(chosen.tags | self.follower.tags) > MAX_TAGS or len(devices | self._devices) > MAX_DEVICES:
+            detail = f"at most {MAX_TAGS} tags and {MAX_DEVICES} devices on one socket"
             return [encode(Problem(message.id, "too-many", detail))]
         self._tags |= set(message.tags).difference(chosen.refused_tags)
         self._devices |= devices
@@ -127,5 +127,5 @@ class Conversation:
     def _follow(self) -> None:
         """Follow all subscribed tags, at most as many as one socket may have: a device may have more tags now."""
         chosen = self._hub.catalog.choose(self._rights, self._tags, self._devices)
-        tags = chosen.tags if len(chosen.tags) <= MOST_TAGS else frozenset(sorted(chosen.tags)[:MOST_TAGS])
+        tags = chosen.tags if len(chosen.tags) <= MAX_TAGS else frozenset(sorted(chosen.tags)[:MAX_TAGS])
         self._hub.followers.follow(self.follower, tags)

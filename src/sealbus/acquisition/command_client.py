@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.client import Failure, Transaction
 from sealbus.errors import DeviceException
-from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT, RawRequest
+from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT, WireRequest
 
 if TYPE_CHECKING:
     import asyncio
 
     from sealbus.client import Channel
 
-__all__ = ["Answer", "UnitClient"]
+__all__ = ["Answer", "CommandClient"]
 
-_PATIENCE_S: Final = 60.0
+_SEND_TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class Answer:
 class _UnitRequest(Transaction):
     __slots__ = ("_began", "_future")
 
-    def __init__(self, source: UnitClient, request: RawRequest, send_by: float, future: asyncio.Future[Answer]) -> None:
+    def __init__(
+        self, source: CommandClient, request: WireRequest, send_by: float, future: asyncio.Future[Answer]
+    ) -> None:
         super().__init__(source, request, send_by)
         self._future = future
         self._began = future.get_loop().time()
@@ -74,7 +76,7 @@ class _UrgentUnitRequest(_UnitRequest):
     is_urgent = True
 
 
-class UnitClient:
+class CommandClient:
     """Sends the requests of one command. What is not sent by `send_by` (the loop's clock) is never sent."""
 
     def __init__(self, channel: Channel, *, is_urgent: bool, send_by: float) -> None:
@@ -91,9 +93,9 @@ class UnitClient:
         """Send a request, or let it wait for its turn. The future always gets an answer."""
         loop = self.channel.loop
         future: asyncio.Future[Answer] = loop.create_future()
-        send_by = min(loop.time() + _PATIENCE_S, self._send_by)
+        send_by = min(loop.time() + _SEND_TIMEOUT_S, self._send_by)
         self.requests += 1
-        self.channel.submit(self._kind(self, RawRequest(bytes((unit_id,)) + pdu), send_by, future))
+        self.channel.submit(self._kind(self, WireRequest(bytes((unit_id,)) + pdu), send_by, future))
         return future
 
     def close(self) -> None:

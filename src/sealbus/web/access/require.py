@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealbus.web.access.gate import refused
-from sealbus.web.access.requirement import Verdict
+from sealbus.web.access.requirement import GateVerdict
 from sealbus.web.access.subject import ActorKind
 from sealbus.web.errors import Forbidden
 
@@ -26,7 +26,7 @@ def require(subject: Subject, action: Action, *group_ids: int | None) -> None:
     None stands for all groups. Without group ids the right is needed in all groups, so that an empty set is not a free pass.
     """
     if not all(subject.rights.allows(action, group_id) for group_id in group_ids or (None,)):
-        refused.send(require, subject=subject, verdict=Verdict.REFUSED, action=action.value)
+        refused.send(require, subject=subject, verdict=GateVerdict.REFUSED, action=action.value)
         raise Forbidden("You do not have the right to do this there" if group_ids else "")
 
 
@@ -38,5 +38,5 @@ def require_person(subject: Subject) -> None:
     if subject.actor.kind is ActorKind.SYSTEM:
         return
     if subject.is_token or subject.user_id is None:
-        refused.send(require_person, subject=subject, verdict=Verdict.NOT_FOR_TOKENS)
+        refused.send(require_person, subject=subject, verdict=GateVerdict.NOT_FOR_TOKENS)
         raise Forbidden("Only a person in a session may do this", code="not-for-tokens")

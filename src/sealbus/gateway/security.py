@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from sealbus.gateway.config import GatewayFile, IdentityTable
     from sealbus.security import Expiry
 
-__all__ = ["TrustState", "digest_of"]
+__all__ = ["GatewaySecurity", "digest_of"]
 
 _SEEN_NAME = "revocation-lists.json"
 
 
-class TrustState:
+class GatewaySecurity:
     """The identity and trust of one gateway: a server context, a client context, and when their parts expire."""
 
-    server: ServerSecurity
+    server_security: ServerSecurity
     client_context: ssl.SSLContext
 
     def __init__(self, table: IdentityTable, file: GatewayFile) -> None:
@@ -87,7 +87,7 @@ class TrustState:
         digests = _digests(self._identity_files)
         if digests == self._identity_digests:
             return False
-        self._build(self._load_identity(), self.server.trust)
+        self._build(self._load_identity(), self.server_security.trust)
         self._identity_digests = digests
         return True
 
@@ -97,27 +97,27 @@ class TrustState:
         if digests == self._trust_digests:
             return False
         trust = self._load_trust()
-        if lost := trust.lists_lost_since(self.server.trust, datetime.now(UTC)):
+        if lost := trust.lists_lost_since(self.server_security.trust, datetime.now(UTC)):
             # A list of another authority, a forged one, or one that is not in date: in force, it would refuse every client.
             raise ConfigError(
                 lost[0],
                 file=self._table.crl[0],
                 hint="restore the list of that authority, or install a newer one",
             )
-        self._build(self.server.identity, trust)
+        self._build(self.server_security.identity, trust)
         self._trust_digests = digests
         return True
 
     def keep_seen_lists(self) -> None:
         """Write down which lists are in force, where that has changed. Raises OSError; a later call tries again."""
-        self._seen.record(self.server.trust.revocation, datetime.now(UTC))
+        self._seen.record(self.server_security.trust.revocation, datetime.now(UTC))
         if self._seen.is_unsaved:
             self._seen.save()
 
     @property
     def warnings(self) -> list[str]:
         """What the operator should know: it does not prevent operation, but is probably not intended."""
-        identity, trust = self.server.identity, self.server.trust
+        identity, trust = self.server_security.identity, self.server_security.trust
         return [
             *identity.warnings,
             *(name_warnings(identity) if self._serves else ()),
@@ -130,13 +130,13 @@ class TrustState:
         return {
             f"revocation list of {name}": f"{problem}: new connections of its peers are refused; "
             f"open ones end {self._table.crl_grace:g} s after their list (crl_grace)"
-            for name, problem in self.server.trust.list_problems(datetime.now(UTC)).items()
+            for name, problem in self.server_security.trust.list_problems(datetime.now(UTC)).items()
         }
 
     @property
     def expiries(self) -> list[Expiry]:
         """Every certificate and list of this state that expires."""
-        return expiries_of(self.server.identity, self.server.trust)
+        return expiries_of(self.server_security.identity, self.server_security.trust)
 
     @property
     def _identity_files(self) -> list[str]:
@@ -155,7 +155,7 @@ class TrustState:
 
     def _build(self, identity: Identity, trust: Trust) -> None:
         client_context = build_client_context(identity, trust, self._options)
-        self.server, self.client_context = ServerSecurity(identity, trust, self._options), client_context
+        self.server_security, self.client_context = ServerSecurity(identity, trust, self._options), client_context
 
 
 def digest_of(file: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.locating import LocatingError
-from sealbus.acquisition.outcome import ExecutionEnd, failed_step
+from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
 from sealbus.acquisition.reading import limits_of
 from sealbus.errors import ConfigError, LocalError, PeerError, Unreachable
 from sealbus.plant import CommandState, ConnectionTested, Step, StepTaken
@@ -24,12 +24,12 @@ from sealbus.samples import US_PER_S
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.acquisition.unit_client import Answer, UnitClient
     from sealbus.plant import TestConnection
 
-__all__ = ["try_connection"]
+__all__ = ["run_connection_test"]
 
 _STEPS: Final = 4
 _DENIED: Final = (
@@ -38,7 +38,7 @@ _DENIED: Final = (
 
 
 @dataclass(slots=True)
-class _Trial:
+class _ConnectionTest:
     execution: Execution
     connection: PolledConnection
     steps: list[StepTaken] = field(default_factory=list)
@@ -75,19 +75,19 @@ class _Trial:
         )
 
 
-async def try_connection(
-    command: TestConnection, execution: Execution, connection: PolledConnection, client: UnitClient
-) -> ExecutionEnd:
+async def run_connection_test(
+    command: TestConnection, execution: Execution, connection: PolledConnection, client: CommandClient
+) -> ExecutionOutcome:
     """Execute a `TestConnection`."""
     try:
         place = parse_place(command.place)
         pdu = read_pdu(place)
     except LocalError as error:
-        return ExecutionEnd(CommandState.REFUSED, str(error))
+        return ExecutionOutcome(CommandState.REFUSED, str(error))
     if (prohibition := limits_of(connection, command.unit_id).prohibition(place)) is not None:
-        return ExecutionEnd(CommandState.REFUSED, str(prohibition), failed_at=Step.RULES)
-    trial = _Trial(execution, connection)
-    execution.found = trial.found
+        return ExecutionOutcome(CommandState.REFUSED, str(prohibition), failed_at=Step.RULES)
+    test = _ConnectionTest(execution, connection)
+    execution.found = test.found
 
     async def locate() -> str:
         located = await connection.locate()
@@ -100,18 +100,18 @@ async def try_connection(
         return f"to {connection.peer.subject}" if connection.peer else ""
 
     async def request() -> str:
-        trial.answer = await client.request(command.unit_id, pdu)
-        return _judge(trial.answer, connection)
+        test.answer = await client.request(command.unit_id, pdu)
+        return _judge(test.answer, connection)
 
     for step, act in ((Step.RESOLVE, locate), (Step.CONNECT, connect), (Step.ANSWER, request)):
-        reason = await trial.take(step, act)
+        reason = await test.take(step, act)
         if reason:
             problem = connection.dial_context.identities.problem(connection.plan.identity)
             if problem and problem not in reason:  # the files in force are older ones
                 reason = f"{reason}; and the files of its identity are not in force: {problem}"
-            return ExecutionEnd(CommandState.FAILED, reason, failed_at=trial.steps[-1].step, found=trial.found())
+            return ExecutionOutcome(CommandState.FAILED, reason, failed_at=test.steps[-1].step, found=test.found())
     execution.progress(_STEPS, _STEPS, "")
-    return ExecutionEnd(CommandState.DONE, trial.steps[-1].text, found=trial.found())
+    return ExecutionOutcome(CommandState.DONE, test.steps[-1].text, found=test.found())
 
 
 class _NoAnswer(Unreachable):

@@ -14,7 +14,7 @@ from sealbus.client import Failure
 from sealbus.gateway.described import describe
 from sealbus.gateway.forwarder import WITHOUT_RECORD
 from sealbus.gateway.metrics import GatewayCounters
-from sealbus.gateway.trust_state import digest_of
+from sealbus.gateway.security import digest_of
 from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT, FUNCTION_AT, UNIT_AT
 from sealbus.records import (
     ALARM_NAME,
@@ -23,6 +23,7 @@ from sealbus.records import (
     Connected,
     Denied,
     Disconnected,
+    EntitlementLost,
     FileRead,
     HandshakeFailed,
     Limits,
@@ -33,7 +34,6 @@ from sealbus.records import (
     RefusedConnection,
     Reloaded,
     ReloadFailed,
-    SessionEnded,
     Started,
     Stopped,
     WriteOutcome,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from sealbus.records import Record
     from sealbus.server import Ruling, Session
 
-__all__ = ["Audit"]
+__all__ = ["GatewayEvents"]
 
 _log = logging.getLogger("sealbus.gateway")
 _MIB = 1024 * 1024
@@ -56,8 +56,8 @@ _ACCEPT_ALARM = "accepting connections"
 _RELOAD_ALARM = "reload of "  # and what could not be reloaded
 
 
-class Audit:
-    """Observes the services of one gateway, and keeps its journal of writes."""
+class GatewayEvents:
+    """Observes the services of one gateway, and records its writes."""
 
     def __init__(self, table: GatewayTable) -> None:
         """Open the record of the gateway. Raises ConfigError when it cannot be kept there."""
@@ -120,7 +120,7 @@ class Audit:
         peer = session.peer
         if peer is not None:
             self._append(
-                SessionEnded(
+                EntitlementLost(
                     connection=session.number,
                     peer=session.address,
                     subject=peer.subject,
@@ -175,7 +175,7 @@ class Audit:
         else:
             self.clear_alarm(_ACCEPT_ALARM)
 
-    # -- writes (WriteJournal)
+    # -- writes (WriteRecorder)
 
     def requested(self, session: Session, adu: bytes, ruling: Ruling, device: str) -> int | None:
         described = describe(ruling.request, adu[FUNCTION_AT:])
@@ -226,7 +226,9 @@ class Audit:
     # -- the life of the gateway
 
     def started(self, version: str, listeners: Iterable[str], files: Iterable[str], unsafe: Iterable[str]) -> None:
-        self._append(Started(version=version, listeners=tuple(listeners), files=_read(files), unsafe=tuple(unsafe)))
+        self._append(
+            Started(version=version, listeners=tuple(listeners), files=_fingerprints_of(files), unsafe=tuple(unsafe))
+        )
 
     def stopped(self, reason: str) -> None:
         self._append(Stopped(reason=reason))
@@ -234,7 +236,7 @@ class Audit:
 
     def reloaded(self, what: str, files: Iterable[str]) -> None:
         self.counters.reloads += 1
-        self._append(Reloaded(files=_read(files)))
+        self._append(Reloaded(files=_fingerprints_of(files)))
         _log.info("reloaded %s", what)
         self.clear_alarm(_RELOAD_ALARM + what)
 
@@ -311,5 +313,5 @@ def _finding_of(session: Session) -> str:
     return f"{role.finding.value}: {role.detail}" if role.detail else role.finding.value
 
 
-def _read(files: Iterable[str]) -> tuple[FileRead, ...]:
+def _fingerprints_of(files: Iterable[str]) -> tuple[FileRead, ...]:
     return tuple(FileRead(file=file, fingerprint=digest_of(file)) for file in files)
