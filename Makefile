@@ -9,7 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# One worker more than the cores of the gate: tests wait for processes and deadlines half of their time.
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 UPGRADE ?=
 EXAMPLES ?= 100
 
@@ -19,7 +20,7 @@ help: ## list these targets
 run: $(VENV)/run.stamp ## the demonstration: authority, plant, gateway and a guided tour (ARGS="..." adds options)
 	@exec $(BIN)/sealbus up --demo $(ARGS)
 
-test: $(VENV)/test.stamp ## the gate: lint, types, import contracts and every test (PYTEST_ARGS="-n 2")
+test: $(VENV)/test.stamp ## the gate: lint, types, import contracts and every test (PYTEST_ARGS="-n 3")
 	@$(BIN)/python tests/setup test
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest $(PYTEST_ARGS)
