@@ -29,6 +29,7 @@ from sealbus.history import HistoryRules, open_history
 from sealbus.samples import Sample
 from sealbus.web.access.actions import Action
 from sealbus.web.config.limits import ServerLimits
+from sealbus.web.http.field_help import EVERYWHERE, OF, PARAMETERS
 from sealbus.web.trends.limits import LiveLimits
 from web.live_site import Site, running_site
 from web.people import a_user, signed_in
@@ -121,6 +122,43 @@ def test_every_operation_documents_its_errors() -> None:
                 assert {"401", "403"} <= responses.keys(), (method, path)
             if "{" in path:
                 assert "404" in responses, (method, path)
+
+
+def test_every_member_and_every_parameter_has_a_sentence() -> None:
+    document, without = _document(), []
+    for name, schema in document["components"]["schemas"].items():
+        assert not name.startswith("_"), name
+        described = [(f"{name}.{member}", each) for member, each in schema.get("properties", {}).items()]
+        without += [where for where, each in described if not _is_sentence(each.get("description", ""))]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            described = [(f"{method} {path} {each['name']}", each) for each in operation.get("parameters", ())]
+            without += [where for where, each in described if not _is_sentence(each.get("description", ""))]
+    assert without == []
+
+
+def test_no_sentence_is_for_a_member_that_is_not_there() -> None:
+    schemas = _document()["components"]["schemas"]
+    members = {member for schema in schemas.values() for member in schema.get("properties", {})}
+    parameters = {
+        each["name"]
+        for operations in _document()["paths"].values()
+        for operation in operations.values()
+        for each in operation.get("parameters", ())
+    }
+    assert EVERYWHERE.keys() - members == set()
+    assert PARAMETERS.keys() - parameters == set()
+    assert {
+        f"{name}.{member}" for name, own in OF.items() for member in own if member not in _properties(schemas, name)
+    } == set()
+
+
+def _properties(schemas: dict[str, Any], name: str) -> set[str]:
+    return {member for each in (name, f"Patched{name}") for member in schemas.get(each, {}).get("properties", {})}
+
+
+def _is_sentence(text: str) -> bool:
+    return text[:1].isupper() and text.endswith(".")
 
 
 @pytest.mark.parametrize("operation", _operations())

@@ -33,7 +33,7 @@ class PartSerializer(serializers.Serializer[object]):
 
     name = serializers.CharField()
     problem = serializers.CharField(allow_blank=True)
-    needed = serializers.BooleanField(help_text="The site is not ready without it")
+    needed = serializers.BooleanField()
 
 
 class HealthSerializer(serializers.Serializer[object]):

@@ -17,7 +17,9 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
-__all__ = ["SubjectScheme", "describe_problems"]
+from sealbus.web.http.field_help import PARAMETERS, help_of
+
+__all__ = ["SubjectScheme", "describe_members", "describe_problems"]
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 _CHANGES = frozenset({"post", "put", "patch", "delete"})
@@ -40,11 +42,11 @@ _PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",
     "properties": {
-        "type": {"type": "string", "description": "A stable word, for programs"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "For people"},
-        "errors": {"description": "The problems of each member or line"},
+        "type": {"type": "string", "description": "A stable word, for programs."},
+        "title": {"type": "string", "description": "What went wrong, in a few words."},
+        "status": {"type": "integer", "description": "The status of the answer."},
+        "detail": {"type": "string", "description": "The particulars, for people."},
+        "errors": {"description": "The problems of each member, or of each line of a table."},
     },
     "required": ["type", "title", "status"],
 }
@@ -79,6 +81,21 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
         for method, operation in operations.items():
             if method in _METHODS:
                 _describe(path, method, operation)
+    return result
+
+
+def describe_members(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A postprocessing hook of drf-spectacular: a sentence for each member and parameter that has none of its own."""
+    for name, schema in result.get("components", {}).get("schemas", {}).items():
+        for member, described in schema.get("properties", {}).items():
+            if "description" not in described:
+                described["description"] = help_of(name, member)
+    for operations in result.get("paths", {}).values():
+        for method, operation in operations.items():
+            for parameter in operation.get("parameters", ()) if method in _METHODS else ():
+                own = parameter.get("description", "")
+                if not own or own.startswith("* `"):  # nothing, or the values of an enumeration, which the schema has
+                    parameter["description"] = PARAMETERS.get(parameter["name"], "")
     return result
 
 

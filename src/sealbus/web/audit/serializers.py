@@ -48,21 +48,21 @@ class PageSerializer(serializers.Serializer[Any]):
 class FilterQuery(Strict):
     """The filters of a list or an export."""
 
-    since = serializers.DateTimeField(required=False, help_text="From this time on")
-    until = serializers.DateTimeField(required=False, help_text="Before this time")
-    actor = serializers.CharField(required=False, max_length=200, help_text="Exactly this name")
-    action = serializers.CharField(required=False, max_length=64, help_text="The beginning of the action")
+    since = serializers.DateTimeField(required=False, help_text="From this time on.")
+    until = serializers.DateTimeField(required=False, help_text="Before this time.")
+    actor = serializers.CharField(required=False, max_length=200, help_text="Exactly this name.")
+    action = serializers.CharField(required=False, max_length=64, help_text="The beginning of the action.")
     target_kind = serializers.CharField(required=False, max_length=32)
     target_id = serializers.CharField(required=False, max_length=64)
     result = serializers.ChoiceField(choices=Result.choices, required=False)
-    text = serializers.CharField(required=False, max_length=100, help_text="Anywhere in the entry")
+    text = serializers.CharField(required=False, max_length=100, help_text="Anywhere in the entry.")
 
 
 class PageQuery(FilterQuery):
     """A list."""
 
     before = serializers.IntegerField(
-        required=False, min_value=0, max_value=_MAX, help_text="Entries below this number"
+        required=False, min_value=0, max_value=_MAX, help_text="Entries below this number."
     )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=1000, default=100)
 
@@ -77,7 +77,7 @@ class VerifyQuery(Strict):
     """A verification."""
 
     noted = serializers.RegexField(
-        r"^\d{1,18}:[0-9a-f]{64}$", required=False, help_text="SEQUENCE:HASH noted earlier; it must still be there"
+        r"^\d{1,18}:[0-9a-f]{64}$", required=False, help_text="SEQUENCE:HASH noted earlier; it must still be there."
     )
 
 

@@ -31,34 +31,30 @@ if TYPE_CHECKING:
 __all__ = ["CollectorView"]
 
 
-class _ConnectionShown(serializers.Serializer[Any]):
+class ConnectionShown(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     status = serializers.ChoiceField(["idle", "up", "down", "refused"])
-    why = serializers.CharField(help_text="The reason of the last failure")
-    since_us = serializers.IntegerField(help_text="Since when it has this status, in microseconds")
+    why = serializers.CharField()
+    since_us = serializers.IntegerField()
     last_answer_us = serializers.IntegerField(allow_null=True)
-    sent = serializers.IntegerField(help_text="Requests since the collector has this connection")
+    sent = serializers.IntegerField()
     answered = serializers.IntegerField()
-    silent = serializers.IntegerField(help_text="Requests that were not answered in time")
-    silent_units = serializers.ListField(
-        child=serializers.IntegerField(), help_text="Units that are not polled for now because they do not answer"
-    )
-    identity_problem = serializers.CharField(help_text="The problem with the files of its identity")
-    certificate_not_after_us = serializers.IntegerField(allow_null=True, help_text="Of the server's certificate")
+    silent = serializers.IntegerField()
+    silent_units = serializers.ListField(child=serializers.IntegerField())
+    identity_problem = serializers.CharField()
+    certificate_not_after_us = serializers.IntegerField(allow_null=True)
 
 
-class _ProblemShown(serializers.Serializer[Any]):
+class PlanProblemShown(serializers.Serializer[Any]):
     what = serializers.ChoiceField(["connection", "device", "tag", "calculated", "networks"])
     id = serializers.IntegerField()
     text = serializers.CharField()
 
 
-class _CollectorShown(serializers.Serializer[Any]):
-    answers = serializers.BooleanField(
-        help_text="False: no collector runs, or the bus is not connected; then the lists are empty"
-    )
-    connections = _ConnectionShown(many=True)
-    problems = _ProblemShown(many=True, help_text="The rows of the configuration that cannot be used, and why")
+class CollectorShown(serializers.Serializer[Any]):
+    answers = serializers.BooleanField()
+    connections = ConnectionShown(many=True)
+    problems = PlanProblemShown(many=True)
 
 
 class CollectorView(APIView):
@@ -66,17 +62,17 @@ class CollectorView(APIView):
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": may(Action.VIEW)}
 
-    @extend_schema(operation_id="collector_retrieve", responses=_CollectorShown)
+    @extend_schema(operation_id="collector_retrieve", responses=CollectorShown)
     def get(self, request: Request) -> Response:
         """The state of each connection, and the rows that cannot be collected."""
         query_of(request, Strict)
         subject, state = rest_subject(request), _collector_state()
         if state is None:
-            return Response(_CollectorShown({"answers": False, "connections": [], "problems": []}).data)
+            return Response(CollectorShown({"answers": False, "connections": [], "problems": []}).data)
         seen = _visible(Connection, subject, {each.id for each in state.connections})
         shown = [each for each in state.connections if each.id in seen]
         problems = _visible_problems(state.problems, subject)
-        return Response(_CollectorShown({"answers": True, "connections": shown, "problems": problems}).data)
+        return Response(CollectorShown({"answers": True, "connections": shown, "problems": problems}).data)
 
 
 def _collector_state() -> CollectorState | None:

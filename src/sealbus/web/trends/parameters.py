@@ -167,18 +167,18 @@ class ExportQuery(_Range):
 
 _INSTANT = ({"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": _END_OF_TIME_US})
 _DESCRIPTIONS: Mapping[str, str] = {
-    "tags": "Ids separated by commas",
-    "device": "All tags of this device",
-    "group": "All tags of this group",
-    "tag": "An id",
-    "start": "RFC 3339 with a zone, or microseconds since 1970",
-    "end": "As start; default: now",
-    "after": "The `next` of the previous page",
-    "width": "Pixels: each gets its minimum and its maximum",
-    "bucket": "Days begin at local midnight of the site",
-    "limit": "Samples on one page",
-    "file": "The file format",
-    "source": "Samples as they were stored, or rollups",
+    "tags": "Ids separated by commas.",
+    "device": "All tags of this device.",
+    "group": "All tags of this group.",
+    "tag": "The id of the tag.",
+    "start": "RFC 3339 with a zone, or microseconds since 1970.",
+    "end": "As start; default: now.",
+    "after": "The `next` of the previous page.",
+    "width": "Pixels: each gets its minimum and its maximum.",
+    "bucket": "Days begin at local midnight of the site.",
+    "limit": "Samples on one page.",
+    "file": "The file format.",
+    "source": "Samples as they were stored, or rollups.",
 }
 
 

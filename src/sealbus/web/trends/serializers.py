@@ -34,7 +34,7 @@ _STATES = ["starting", "live", "silent", "cut-off", "history"]
 
 
 class ValuesAnswer(serializers.Serializer[Any]):
-    """`responses.ValuesResponse`."""
+    """Current values, in columns."""
 
     state = serializers.ChoiceField(choices=_STATES)
     time_us = serializers.IntegerField()
@@ -47,7 +47,7 @@ class ValuesAnswer(serializers.Serializer[Any]):
 
 
 class ValueAnswer(serializers.Serializer[Any]):
-    """`responses.ValueResponse`."""
+    """One current value."""
 
     state = serializers.ChoiceField(choices=_STATES)
     tag = serializers.IntegerField()
@@ -58,7 +58,7 @@ class ValueAnswer(serializers.Serializer[Any]):
 
 
 class SeriesAnswer(serializers.Serializer[Any]):
-    """`responses.SeriesResponse`."""
+    """One tag, to be drawn as steps."""
 
     tag = serializers.IntegerField()
     source = serializers.ChoiceField(choices=["raw", "minute", "hour", "day"])  # type: ignore[assignment]
@@ -70,7 +70,7 @@ class SeriesAnswer(serializers.Serializer[Any]):
 
 
 class HistoryAnswer(serializers.Serializer[Any]):
-    """`responses.HistoryResponse`."""
+    """Series of several tags, to be drawn as steps."""
 
     start_us = serializers.IntegerField()
     end_us = serializers.IntegerField()
@@ -79,7 +79,7 @@ class HistoryAnswer(serializers.Serializer[Any]):
 
 
 class AggregatesAnswer(serializers.Serializer[Any]):
-    """`responses.AggregatesResponse`."""
+    """The buckets of one tag; those without a known value are left out."""
 
     tag = serializers.IntegerField()
     bucket = serializers.ChoiceField(choices=["minute", "hour", "day"])
@@ -95,7 +95,7 @@ class AggregatesAnswer(serializers.Serializer[Any]):
 
 
 class RawAnswer(serializers.Serializer[Any]):
-    """`responses.RawResponse`."""
+    """Samples as they were stored, a page of them."""
 
     tag = serializers.IntegerField()
     times_us = _integers()

@@ -67,7 +67,7 @@ class ScanUnitsForm(TestForm):
 class ScanRegistersForm(Strict):
     """Find the addresses of a range that exist, and read them."""
 
-    place = serializers.CharField(max_length=32, help_text='a range such as "holding:0-999"')
+    place = serializers.CharField(max_length=32)
 
     def validate_place(self, value: str) -> str:
         """A range."""

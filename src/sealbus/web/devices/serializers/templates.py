@@ -56,7 +56,7 @@ class SunSpecTagsForm(Strict):
     scale_factors = serializers.ChoiceField(choices=["live", "fixed"], required=False, default="live")
 
 
-class _LeftOutShown(serializers.Serializer[Any]):
+class LeftOutShown(serializers.Serializer[Any]):
     model = serializers.IntegerField()
     point = serializers.CharField()
     why = serializers.CharField()
@@ -73,4 +73,4 @@ class SunSpecTagsShown(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
     created = serializers.IntegerField()
     tags = serializers.ListField(child=_AnyTag())
-    left_out = _LeftOutShown(many=True)
+    left_out = LeftOutShown(many=True)

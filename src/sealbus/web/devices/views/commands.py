@@ -47,7 +47,7 @@ class _Filter(Strict):
 
 class _Wait(Strict):
     wait = serializers.FloatField(
-        min_value=0, max_value=_MAX_WAIT_S, required=False, help_text="seconds to wait for its end"
+        min_value=0, max_value=_MAX_WAIT_S, required=False, help_text="How many seconds to wait for its end."
     )
 
 

@@ -41,9 +41,9 @@ _ID: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1, "required": False
 
 
 class _Filter(Strict):
-    name = serializers.CharField(max_length=100, required=False, help_text="part of the name")
+    name = serializers.CharField(max_length=100, required=False, help_text="A part of the name.")
     group = serializers.IntegerField(**_ID)
-    archived = serializers.BooleanField(required=False, help_text="those that are archived, and no others")
+    archived = serializers.BooleanField(required=False, help_text="True: those that are archived, and no others.")
 
 
 class _DeviceFilter(_Filter):

@@ -55,7 +55,7 @@ class ImportQuery(Strict):
     dry_run = serializers.BooleanField(required=False, default=False)
 
 
-class _RowProblemShown(serializers.Serializer[Any]):
+class RowProblemShown(serializers.Serializer[Any]):
     line = serializers.IntegerField()
     column = serializers.CharField()
     problem = serializers.CharField()
@@ -70,7 +70,7 @@ class ReportShown(serializers.Serializer[Any]):
     changed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     problem_count = serializers.IntegerField()
-    problems = _RowProblemShown(many=True)
+    problems = RowProblemShown(many=True)
 
 
 def file_of(rows: QuerySet[Any], table: Table, *, is_json: bool, reader: Subject) -> HttpResponse:

@@ -34,7 +34,7 @@ __all__ = ["TemplateViewSet"]
 
 
 class _Filter(Strict):
-    name = serializers.CharField(max_length=100, required=False, help_text="part of the name")
+    name = serializers.CharField(max_length=100, required=False, help_text="A part of the name.")
     manufacturer = serializers.CharField(max_length=100, required=False)
     archived = serializers.BooleanField(required=False)
 
