@@ -61,8 +61,7 @@ _OPERATIONS: dict[str, Callable[[Subject], object]] = {
     "begin_export": lambda subject: begin_export(subject=subject, wanted=EntryFilter(), kind="csv"),
 }
 _NOT_FOR_TOKENS = frozenset(
-    {"create_user", "change_user", "reset_second_factor", "password_link", "create_role", "change_role", "assign"}
-    | {"revoke_token"}
+    {"change_user", "reset_second_factor", "password_link", "create_role", "change_role", "revoke_token"}
 )
 
 
@@ -107,6 +106,32 @@ def test_tokens_cannot_change_rights_or_ways_into_an_account(name: str) -> None:
     with pytest.raises(Forbidden) as refused:
         _OPERATIONS[name](subject)
     assert refused.value.code == "not-for-tokens"
+
+
+def _a_token(*actions: Action) -> Subject:
+    token, _ = a_token(_administrator(), *actions, expiry=timedelta(days=1), name="provisioning")
+    subject = subject_of_token(token, address="192.0.2.1")
+    assert subject is not None
+    return subject
+
+
+def test_a_token_gives_no_right_that_it_does_not_have_itself() -> None:
+    subject = _a_token(Action.ADMINISTER, Action.VIEW)
+    viewer, engineer = (Role.objects.get(name=name) for name in ("Viewer", "Engineer"))
+    services.assign(subject=subject, user=_user(), role=viewer, group=None)
+    for group in (None, _group()):
+        with pytest.raises(Forbidden):
+            services.assign(subject=subject, user=_user(), role=engineer, group=group)
+    assert not Assignment.objects.filter(role=engineer).exists()
+
+
+def test_a_token_makes_accounts_without_a_password_only() -> None:
+    subject = _a_token(Action.ADMINISTER)
+    assert not services.create_user(subject=subject, username="carla").has_usable_password()
+    with pytest.raises(Forbidden) as refused:
+        services.create_user(subject=subject, username="dora", password="nobody guesses this one")
+    assert refused.value.code == "not-for-tokens"
+    assert not User.objects.filter(username="dora").exists()
 
 
 def test_a_change_that_changes_nothing_bumps_no_version_and_leaves_no_entry() -> None:

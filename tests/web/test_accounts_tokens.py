@@ -9,13 +9,16 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from sealbus.web.access.actions import Action
 from sealbus.web.access.subject import SHELL
 from sealbus.web.accounts import services
-from sealbus.web.accounts.models import ApiToken, Group, User
+from sealbus.web.accounts.models import ApiToken, Group, Role, User
 from web.browsers import Browser, entries, holder
+from web.people import a_token, a_user
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
+    from django.test import Client
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +130,30 @@ def test_a_token_cannot_create_tokens_or_change_an_account() -> None:
     ):
         answer = _ask(secret, path, method=method)
         assert (answer.status_code, answer.json()["type"]) == (403, "not-for-tokens"), path  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("header", ["Token sealbus_unknown", "Bearer sealbus_unknown", "Token", ""])
+def test_a_wrong_token_is_told_from_none(client: Client, header: str) -> None:
+    assert client.get(ME).json()["type"] == "sign-in-needed"
+    wrong = client.get(ME, HTTP_AUTHORIZATION=header)
+    assert (wrong.status_code, wrong.json()["type"]) == (401, "invalid-token")
+    assert "Authorization: Token" in wrong.json()["detail"]
+
+
+def test_a_token_provides_accounts_and_their_roles() -> None:
+    group, viewer = Group.objects.create(name="here"), Role.objects.get(name="Viewer")
+    _, client = a_token(a_user("boss", *Action), Action.ADMINISTER, Action.VIEW, expiry=timedelta(days=1))
+    user = client.post("/api/v1/users", {"username": "carla", "email": "carla@example.org"}, format="json")
+    assert user.status_code == 201
+    body = {"user": user.json()["id"], "role": viewer.pk, "group": group.pk}
+    made = client.post("/api/v1/assignments", body, format="json")
+    assert made.status_code == 201
+    assert client.delete(f"/api/v1/assignments/{made.json()['id']}").status_code == 204
+    assert client.delete(f"/api/v1/users/{user.json()['id']}").status_code == 204
+    with_password = client.post(
+        "/api/v1/users", {"username": "dora", "password": "correct horse battery"}, format="json"
+    )
+    assert (with_password.status_code, with_password.json()["type"]) == (403, "not-for-tokens")
 
 
 def test_a_revoked_token_is_refused_and_stays_on_the_list() -> None:

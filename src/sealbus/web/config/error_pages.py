@@ -17,8 +17,9 @@ from django.http import HttpResponse
 from django.utils.html import escape
 
 from sealbus.web.access.gate import record_csrf_refused
+from sealbus.web.access.requirement import GateVerdict
 from sealbus.web.errors import WebError
-from sealbus.web.http.problems import REFUSALS, TOKEN_CHALLENGE, problem
+from sealbus.web.http.problems import INVALID_TOKEN, REFUSALS, TOKEN_CHALLENGE, problem
 from sealbus.web.http.rest_errors import headers_of, status_of
 from sealbus.web.http.surfaces import Surface, surface_of
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-    from sealbus.web.access.requirement import GateVerdict
 
 __all__ = [
     "WebErrorMiddleware",
@@ -122,6 +122,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def refused(request: HttpRequest, verdict: GateVerdict) -> HttpResponse:
     """GATE_REFUSAL_VIEW: what the gate answers."""
     words = REFUSALS[verdict]
+    if verdict is GateVerdict.SIGN_IN and "Authorization" in request.headers:
+        words = INVALID_TOKEN
     response = _answer(request, words.status, words.type, words.detail)
     if words.status is HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = TOKEN_CHALLENGE

@@ -17,7 +17,7 @@ from sealbus.web.access.requirement import GateVerdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["CONTENT_TYPE", "REFUSALS", "TOKEN_CHALLENGE", "RefusalWords", "problem", "problem_body"]
+__all__ = ["CONTENT_TYPE", "INVALID_TOKEN", "REFUSALS", "TOKEN_CHALLENGE", "RefusalWords", "problem", "problem_body"]
 
 CONTENT_TYPE = "application/problem+json"
 TOKEN_CHALLENGE = 'Token realm="sealbus"'  # noqa: S105 - the WWW-Authenticate header of every 401 (RFC 9110, 15.5.2)
@@ -44,6 +44,13 @@ REFUSALS: Mapping[GateVerdict, RefusalWords] = {
     GateVerdict.CLOSED: RefusalWords(HTTPStatus.FORBIDDEN, "closed", "This is closed"),
 }
 """For all surfaces."""
+INVALID_TOKEN = RefusalWords(
+    HTTPStatus.UNAUTHORIZED,
+    "invalid-token",
+    "This token is not valid here: it is unknown, has ended, was revoked, or is for other networks. "
+    "The header is Authorization: Token sealbus_...",
+)
+"""In place of "sign in" for a request that has an Authorization header. Which of the four it is stays hidden."""
 
 
 def problem_body(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sealbus.web.access.actions import Action
-from sealbus.web.access.require import require, require_person
+from sealbus.web.access.require import require
 from sealbus.web.accounts.models import Assignment
 from sealbus.web.accounts.services.changing import changing_rights, unique
 from sealbus.web.audit.services import Event, Target, append
@@ -19,9 +19,14 @@ __all__ = ["assign", "unassign"]
 
 
 def assign(*, subject: Subject, user: User, role: Role, group: Group | None) -> Assignment:
-    """Give a user a role in one group, or in all where `group` is None. Raises Conflict if the user has it already."""
-    require_person(subject)
+    """Give a user a role in one group, or in all where `group` is None. Raises Conflict if the user has it already.
+
+    A token gives no right that it does not have itself there: else it could make more of itself by another account.
+    """
     require(subject, Action.ADMINISTER)
+    if subject.is_token:
+        for grant in role.grants.all():
+            require(subject, Action(grant.action), group.pk if group else None)
     if group is not None and group.archived_at is not None:
         raise Invalid({"group": ["This group is archived"]})
     with changing_rights():

@@ -55,9 +55,10 @@ def create_user(
 ) -> User:
     """An account without any rights. Without a password, signing in is not possible before a password link was used.
 
-    Raises Invalid by field, and Conflict if the name is taken.
+    A token makes accounts without a password only. Raises Invalid by field, and Conflict if the name is taken.
     """
-    require_person(subject)
+    if password is not None:
+        require_person(subject)  # a password is a way into the account
     require(subject, Action.ADMINISTER)
     user = User(username=User.normalize_username(username), name=name, email=email)
     return add_user(by=subject.actor, user=user, password=password)

@@ -57,8 +57,8 @@ class UsersView(_Administered):
     queryset = User.objects.all()
     serializer_class = UserShown
     access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(
-        ("list", "retrieve", "destroy", "end_sessions"), _ADMINISTER,
-    ) | dict.fromkeys(("create", "partial_update", "password_link", "reset_second_factor"), _GIVE)  # fmt: skip
+        ("list", "retrieve", "create", "destroy", "end_sessions"), _ADMINISTER,
+    ) | dict.fromkeys(("partial_update", "password_link", "reset_second_factor"), _GIVE)  # fmt: skip
 
     def get_queryset(self) -> QuerySet[User]:
         """All, or those that the query selects."""
@@ -184,10 +184,7 @@ class AssignmentsView(_Administered):
 
     queryset = Assignment.objects.select_related("user", "role", "group").order_by("pk")
     serializer_class = AssignmentShown
-    access: ClassVar[Mapping[str, Requirement]] = {
-        **dict.fromkeys(("list", "retrieve", "destroy"), _ADMINISTER),
-        "create": _GIVE,
-    }
+    access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(("list", "retrieve", "create", "destroy"), _ADMINISTER)
 
     def get_queryset(self) -> QuerySet[Assignment]:
         """All, or those that the query selects."""
