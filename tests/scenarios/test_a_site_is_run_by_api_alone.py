@@ -266,14 +266,14 @@ def _a_token_has_its_own_rights_only(site: Site, administrator: SiteClient, tags
 
 def _every_action_is_in_the_audit(site: Site, administrator: SiteClient) -> None:
     def actions() -> set[str]:
-        page = administrator.get("/api/v1/audit/entries", limit=1000)
+        page = administrator.get("/api/v1/audit/entries", page_size=1000)
         return {entry["action"] for entry in page["results"]}
 
     wanted = {"setup.done", "connection.create", "tag.import", "token.create", "user.create", "gateway.started"}
     until_true("the audit", lambda: wanted <= actions())
     names = actions()
     assert any(re.match(r"session\.|login", name) for name in names), names
-    refused = administrator.get("/api/v1/audit/entries", result="refused", limit=1000)["results"]
+    refused = administrator.get("/api/v1/audit/entries", result="refused", page_size=1000)["results"]
     assert {"watcher", "administrator/reporting"} <= {entry["actor_name"] for entry in refused}
     assert administrator.get("/api/v1/audit/verify")["good"] is True
     assert "good" in site.shell("web", "audit", "verify")

@@ -102,7 +102,7 @@ def test_nothing_in_the_audit_can_be_changed_by_api(method: str, auditor: APICli
         ({"text": "%"}, []),
         ({"since": "2000-01-01T00:00:00Z", "until": "2001-01-01T00:00:00Z"}, []),
         ({"until": "2001-01-01T00:00:00Z"}, []),
-        ({"since": "2001-01-01T00:00:00Z", "limit": "1"}, ["session.login"]),
+        ({"since": "2001-01-01T00:00:00Z", "page_size": "1"}, ["session.login"]),
     ],
 )
 def test_filters_narrow_a_list(parameters: dict[str, str], actions: list[str], auditor: APIClient) -> None:
@@ -122,9 +122,9 @@ def test_time_filters_are_exact(auditor: APIClient) -> None:
     "parameters",
     [
         {"since": "yesterday"},
-        {"limit": "0"},
-        {"limit": "1001"},
-        {"limit": "many"},
+        {"page_size": "0"},
+        {"page_size": "1001"},
+        {"page_size": "many"},
         {"before": "-1"},
         {"before": str(10**30)},
         {"result": "perhaps"},
@@ -142,14 +142,12 @@ def test_an_invalid_parameter_is_a_400_that_names_it(parameters: dict[str, str],
 
 def test_pages_follow_each_other_while_entries_are_added(auditor: APIClient) -> None:
     append_all([Event(BERT, f"test.{number}") for number in range(25)])
-    seen, before = [], None
-    while True:
-        page = auditor.get(f"{BASE}/entries", {"limit": 10} | ({"before": before} if before else {})).json()
+    seen, following = [], f"{BASE}/entries?page_size=10"
+    while following:
+        page = auditor.get(following).json()
         seen += [each["sequence"] for each in page["results"]]
         append(Event(BERT, "test.meanwhile"))
-        before = page["next_before"]
-        if before is None:
-            break
+        following = page["next"]
     assert seen == list(range(25, 0, -1))
     few, many = _statements(auditor, 1), _statements(auditor, 25)
     assert few == many <= 12
@@ -160,7 +158,7 @@ def _statements(client: APIClient, limit: int) -> int:
     from django.test.utils import CaptureQueriesContext
 
     with CaptureQueriesContext(connection) as caught:
-        assert len(client.get(f"{BASE}/entries", {"limit": limit}).json()["results"]) == limit
+        assert len(client.get(f"{BASE}/entries", {"page_size": limit}).json()["results"]) == limit
     return len(caught)
 
 

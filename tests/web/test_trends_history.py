@@ -162,7 +162,7 @@ def test_a_token_sees_the_groups_that_it_was_given(tag: models.Tag, foreign: mod
         (f"history?tags=1&{RANGE}&width=1e3", "width"),
         (f"history?tags={','.join(map(str, range(1, 51)))}&{RANGE}&width=20000", "width"),
         (f"history?tags={','.join(map(str, range(1, 53)))}&{RANGE}", "tags"),
-        (f"history/raw?tag=1&{RANGE}&limit=10001", "limit"),
+        (f"history/raw?tag=1&{RANGE}&page_size=10001", "page_size"),
         (f"history/raw?tag=1&{RANGE}&after=x", "after"),
         (f"history/aggregates?tag=1&{RANGE}", "bucket"),
         (f"history/aggregates?tag=1&{RANGE}&bucket=week", "bucket"),
@@ -211,14 +211,12 @@ def test_raw_samples_come_in_pages(viewer: Any, tag: models.Tag, history: Histor
     history.append(
         [Sample(tag.pk, NOON_US + index, f"text {index}" if index % 2 else float(index)) for index in range(25)]
     )
-    seen, after, pages = [], "", 0
-    while True:
-        page = _get(viewer, f"history/raw?tag={tag.pk}&{RANGE}&limit=10{after}")
+    seen, following, pages = [], f"/api/v1/history/raw?tag={tag.pk}&{RANGE}&page_size=10", 0
+    while following:
+        page = viewer.get(following).json()
         seen += page["values"]
         pages += 1
-        if page["next"] is None:
-            break
-        after = f"&after={page['next']}"
+        following = page["next"]
     assert pages == 3
     assert seen == [f"text {index}" if index % 2 else float(index) for index in range(25)]
 

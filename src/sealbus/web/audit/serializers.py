@@ -39,10 +39,10 @@ class EntrySerializer(serializers.ModelSerializer[Entry]):
 
 
 class PageSerializer(serializers.Serializer[Any]):
-    """A page, newest first. `next_before` is the `before` of the next page, null on the last one."""
+    """A page, newest first."""
 
     results = EntrySerializer(many=True)
-    next_before = serializers.IntegerField(allow_null=True)
+    next = serializers.CharField(allow_null=True)
 
 
 class FilterQuery(Strict):
@@ -64,7 +64,7 @@ class PageQuery(FilterQuery):
     before = serializers.IntegerField(
         required=False, min_value=0, max_value=_MAX, help_text="Entries below this number."
     )
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=1000, default=100)
+    page_size = serializers.IntegerField(required=False, min_value=1, max_value=1000, default=100)
 
 
 class ExportQuery(FilterQuery):

@@ -30,6 +30,7 @@ from sealbus.web.audit.serializers import (
 from sealbus.web.audit.services import begin_export
 from sealbus.web.audit.verification import verify_chain
 from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.paging import url_behind
 from sealbus.web.http.rest import SubjectViewSet
 from sealbus.web.http.streams import streamed
 from sealbus.web.http.strict import query_of
@@ -61,10 +62,10 @@ class EntriesView(APIView):
     def get(self, request: Request) -> Response:
         """One page of the matching entries."""
         query = query_of(request, PageQuery)
-        limit = query["limit"]
-        found = page_of(rest_subject(request), _filter_of(query), before=query.get("before"), limit=limit)
-        following = found[-1].sequence if len(found) == limit else None
-        return Response({"results": EntrySerializer(found, many=True).data, "next_before": following})
+        size = query["page_size"]
+        found = page_of(rest_subject(request), _filter_of(query), before=query.get("before"), limit=size)
+        following = url_behind(request, before=found[-1].sequence) if len(found) == size else None
+        return Response({"results": EntrySerializer(found, many=True).data, "next": following})
 
 
 class EntryView(APIView):

@@ -193,10 +193,6 @@ OF = {
         "second_factor": "The caller's second factor.",
         "user_id": "The id of the user, or of the token's owner.",
     },
-    "Page": {
-        "next_before": "The `before` of the next page; null on the last one.",
-        "results": "Entries, newest first.",
-    },
     "Part": {"name": "What it is.", "needed": "Whether the site is not ready without it."},
     "PasswordForm": {"password": "The new password.", "secret": "The part of the link behind its #."},
     "PlanProblemShown": {
@@ -204,7 +200,6 @@ OF = {
         "text": "Why it cannot be used.",
         "what": "What it is: connection, device, tag, calculated tag, or the allowed networks.",
     },
-    "RawAnswer": {"next": "The `after` of the next page; null on the last one."},
     "ReadForm": {"tags": "The ids of the tags to read."},
     "ReportShown": {
         "changed": "How many rows were or would be changed.",
@@ -345,7 +340,6 @@ PARAMETERS = {
     "id": "The id of the object.",
     "is_active": "Users who can sign in, or who cannot.",
     "kind": "Of this kind.",
-    "limit": "How many to return.",
     "manufacturer": "A part of the manufacturer's name.",
     "page": "The number of the page, from 1.",
     "page_size": "How many objects are on a page.",

@@ -1,4 +1,7 @@
-"""Lists come in pages: `?page=` and `?page_size=`, up to 1000 rows."""
+"""Lists come in pages: `?page_size=` rows, and `next` is the URL of the next page, null on the last one.
+
+Most lists have numbered pages (`?page=`) of up to 1000 rows. Those that grow while they are read go on behind the last row.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.utils.urls import replace_query_param
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-__all__ = ["Pages"]
+__all__ = ["Pages", "url_behind"]
+
+
+def url_behind(request: Request, **last: int) -> str:
+    """The URL of the page behind this one: the same query, with the place of the last row."""
+    ((name, place),) = last.items()
+    return str(replace_query_param(request.build_absolute_uri(), name, str(place)))
 
 
 class Pages(PageNumberPagination):

@@ -151,7 +151,7 @@ class RawQuery(_Range):
     """Samples as they were stored, page by page."""
 
     tag = serializers.IntegerField(**_ID_OPTIONS)
-    limit = serializers.IntegerField(min_value=1, max_value=_MAX_PAGE, default=1000)
+    page_size = serializers.IntegerField(min_value=1, max_value=_MAX_PAGE, default=1000)
     after = _Instant(required=False)
 
 
@@ -173,10 +173,10 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "tag": "The id of the tag.",
     "start": "RFC 3339 with a zone, or microseconds since 1970.",
     "end": "As start; default: now.",
-    "after": "The `next` of the previous page.",
+    "after": "Where the page before ended; `next` has it.",
     "width": "Pixels: each gets its minimum and its maximum.",
     "bucket": "Days begin at local midnight of the site.",
-    "limit": "Samples on one page.",
+    "page_size": "How many samples are on a page.",
     "file": "The file format.",
     "source": "Samples as they were stored, or rollups.",
 }

@@ -15,7 +15,7 @@ from sealbus.samples import Quality, Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealbus.history import Aggregates, Cursor, SampleBlock, Series
+    from sealbus.history import Aggregates, SampleBlock, Series
     from sealbus.samples import Sample
 
 __all__ = [
@@ -140,17 +140,17 @@ class AggregatesResponse(msgspec.Struct, frozen=True):
 
 
 class RawResponse(msgspec.Struct, frozen=True):
-    """Samples of one tag. `next` is null on the last page."""
+    """Samples of one tag. `next` is the URL of the next page, null on the last one."""
 
     tag: int
     times_us: list[int]
     values: list[_Value]
     qualities: list[int]
     reasons: list[int]
-    next: int | None
+    next: str | None
 
     @classmethod
-    def of(cls, tag_id: int, block: SampleBlock, cursor: Cursor | None) -> RawResponse:
+    def of(cls, tag_id: int, block: SampleBlock, following: str | None) -> RawResponse:
         """From a result of the history store."""
         samples = list(block.samples())
         return cls(
@@ -159,7 +159,7 @@ class RawResponse(msgspec.Struct, frozen=True):
             [each.value for each in samples],
             [int(each.quality) for each in samples],
             [int(each.reason) for each in samples],
-            None if cursor is None else cursor.time_us,
+            following,
         )
 
 

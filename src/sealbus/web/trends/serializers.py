@@ -102,4 +102,4 @@ class RawAnswer(serializers.Serializer[Any]):
     values = serializers.ListField(child=_AnyValue())
     qualities = _integers()
     reasons = _integers()
-    next = serializers.IntegerField(allow_null=True)
+    next = serializers.CharField(allow_null=True)

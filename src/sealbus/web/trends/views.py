@@ -14,6 +14,7 @@ from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.errors import Invalid, NotFound, Unavailable
 from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.paging import url_behind
 from sealbus.web.http.streams import streamed
 from sealbus.web.http.strict import query_of
 from sealbus.web.trends import parameters, responses, serializers
@@ -119,12 +120,14 @@ class RawView(_View):
 
     @extend_schema(parameters=parameters.described(parameters.RawQuery), responses=serializers.RawAnswer)
     def get(self, request: Request) -> HttpResponseBase:
-        """Samples as they were stored; the next page begins after `next`."""
+        """Samples as they were stored, in pages."""
         query = query_of(request, parameters.RawQuery)
         self.visible_tag(query["tag"])
         after = Cursor(query["after"]) if "after" in query else None
-        page = history().raw_block(query["tag"], query["start"], query["end"], limit=query["limit"], after=after)
-        return responses.respond(responses.RawResponse.of(query["tag"], *page))
+        size = query["page_size"]
+        block, cursor = history().raw_block(query["tag"], query["start"], query["end"], limit=size, after=after)
+        following = None if cursor is None else url_behind(request, after=cursor.time_us)
+        return responses.respond(responses.RawResponse.of(query["tag"], block, following))
 
 
 class ExportView(_View):
