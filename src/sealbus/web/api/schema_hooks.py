@@ -7,7 +7,7 @@
 | 404 | every operation that names an object |
 | 409 | every change |
 | 413, 415 | every operation with a body |
-| 414 | every operation with a list of ids in its address; answered before Django, as text |
+| 414 | every operation with a list of ids in its address; one that is far too long is answered by the server itself, as text |
 | 429, 503 | every operation |
 """
 
@@ -74,7 +74,7 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
     components.setdefault("schemas", {})["Problem"] = _PROBLEM
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     components["responses"] = {
-        f"Problem{status}": {"description": text, "content": _PLAIN if status == _TOO_LONG else content}
+        f"Problem{status}": {"description": text, "content": content | (_PLAIN if status == _TOO_LONG else {})}
         for status, text in _TEXTS.items()
     }
     for path, operations in result.get("paths", {}).items():
