@@ -7,7 +7,7 @@
 | 404 | every operation that names an object |
 | 409 | every change |
 | 413, 415 | every operation with a body |
-| 414 | every operation with a list of ids in its address; one that is far too long is answered by the server itself, as text |
+| 414, 431 | every operation with a list of ids in its address; the server answers the longest, as text |
 | 429, 503 | every operation |
 """
 
@@ -33,10 +33,11 @@ _TEXTS = {
     413: "The body is too large",
     414: "Too many ids for one address",
     415: "The content type is not supported",
+    431: "The head of the request is too large: ask for fewer ids",
     429: "Too many requests; `Retry-After` has the seconds to wait",
     503: "Not possible now; `Retry-After` has the seconds to wait",
 }
-_TOO_LONG = 414
+_TOO_LONG = (414, 431)
 _PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -74,7 +75,7 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
     components.setdefault("schemas", {})["Problem"] = _PROBLEM
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     components["responses"] = {
-        f"Problem{status}": {"description": text, "content": content | (_PLAIN if status == _TOO_LONG else {})}
+        f"Problem{status}": {"description": text, "content": content | (_PLAIN if status in _TOO_LONG else {})}
         for status, text in _TEXTS.items()
     }
     for path, operations in result.get("paths", {}).items():
@@ -111,7 +112,8 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
         415: has_body,
         409: method in _CHANGES,
     }
-    possible[_TOO_LONG] = any(parameter.get("schema", {}).get("type") == "array" for parameter in parameters)
+    takes_ids = any(parameter.get("schema", {}).get("type") == "array" for parameter in parameters)
+    possible |= dict.fromkeys(_TOO_LONG, takes_ids)
     responses = operation.setdefault("responses", {})
     for status, is_possible in possible.items():
         if is_possible:
