@@ -183,6 +183,13 @@ def test_an_inverter_at_night_gets_the_tags_that_it_gets_by_day() -> None:
     assert power.inputs == {"raw": "inverter_three_phase.W.raw", "factor": "inverter_three_phase.W_SF"}
 
 
+def test_a_text_of_ff_only_is_no_value() -> None:
+    texts = (*(0x4142,) * 16, *(0xFFFF,) * 48, 1, 0x8000)
+    found = _tags_of([FoundModel(1, 40002, 66, texts)])
+    assert found.without_value == ["common.Md", "common.Opt", "common.Vr", "common.SN"]
+    assert [tag.name for tag in found.tags][0] == "common.Mn"
+
+
 def test_a_factor_can_be_fixed_as_it_was_read() -> None:
     found = _tags_of([_inverter()], live=False)
     tags = {tag.name: msgspec.to_builtins(tag) for tag in found.tags}
