@@ -187,7 +187,7 @@ def test_a_text_of_ff_only_is_no_value() -> None:
     texts = (*(0x4142,) * 16, *(0xFFFF,) * 48, 1, 0x8000)
     found = _tags_of([FoundModel(1, 40002, 66, texts)])
     assert found.without_value == ["common.Md", "common.Opt", "common.Vr", "common.SN"]
-    assert [tag.name for tag in found.tags][0] == "common.Mn"
+    assert found.tags[0].name == "common.Mn"
 
 
 def test_a_factor_can_be_fixed_as_it_was_read() -> None:
