@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, exception, open_device, until
@@ -221,7 +221,7 @@ def silent_at(device: ScriptedDevice, is_silent: Callable[[int, int], bool]) -> 
     """Answer nothing where `is_silent(address, count)`, and as before elsewhere."""
     answer = device.answer
 
-    def answer_or_not(request: bytes) -> bytes | None:
+    def answer_or_not(request: bytes) -> Any:
         address, count = struct.unpack_from(">HH", request, 8)
         return None if is_silent(address, count) else answer(request)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -253,7 +255,7 @@ def engineer() -> APIClient:
     return signed_in(a_user("anna", *ALL_ACTIONS))
 
 
-def _discovered(client: APIClient, device: Device) -> int:
+def _discovered(client: APIClient, device: Device, *more: ModelFound) -> int:
     asked = client.post(f"/api/v1/devices/{device.pk}/sunspec", {}, "json")
     assert asked.status_code == 202, asked.content
     command_id = int(asked.json()["id"])
@@ -262,11 +264,51 @@ def _discovered(client: APIClient, device: Device) -> int:
     model = _inverter()
     found = SunSpecFound(
         base=40000,
-        models=(ModelFound(model_id=103, address=model.address, length=50, registers=model.registers),),
+        models=(ModelFound(model_id=103, address=model.address, length=50, registers=model.registers), *more),
     )
     result = CommandResult(id=command_id, state=CommandState.DONE, found=found)
     assert services.finish_command("one", result)
     return command_id
+
+
+def test_the_known_models_are_listed(engineer: APIClient) -> None:
+    page = engineer.get("/api/v1/sunspec-models")
+    assert page.status_code == 200, page.content
+    assert [each["id"] for each in page.json()["results"]] == sorted(LENGTHS)
+    assert page.json()["results"][sorted(LENGTHS).index(160)] == {
+        "id": 160,
+        "name": "mppt",
+        "label": "Multiple MPPT Inverter Extension Model",
+        "length": 8,
+        "repeated": ["module"],
+    }
+    assert engineer.get("/api/v1/sunspec-models?page_size=5&page=2").json()["results"][0]["id"] == 6
+    assert engineer.get("/api/v1/sunspec-models?id=1").status_code == 400
+
+
+def test_the_documentation_lists_the_known_models() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sunspec.md").read_text(encoding="utf-8")
+    listed = {int(row[1]): row[2] for row in re.finditer(r"^\| ([0-9]+) \| `([^`]+)` \|", page, re.MULTILINE)}
+    assert listed == {model_id: _definition(model_id).name for model_id in LENGTHS}
+
+
+def test_an_unknown_model_is_shown_with_its_length(engineer: APIClient) -> None:
+    device = a_device()
+    command_id = _discovered(engineer, device, ModelFound(model_id=64001, address=40121, length=71, registers=(1, 2)))
+    answer = engineer.post(
+        f"/api/v1/devices/{device.pk}/sunspec/tags?dry_run=1", {"command": command_id}, "json"
+    ).json()
+    assert answer["left_out"] == [
+        {
+            "model": 64001,
+            "point": "",
+            "why": "no table of this model is known here; it has 71 registers, from holding:40121",
+        }
+    ]
+    assert {"inverter_three_phase.TmpCab", "inverter_three_phase.PhVphB"} <= set(answer["without_value"])
+    body = {"command": command_id, "with_value_only": True}
+    wanted = engineer.post(f"/api/v1/devices/{device.pk}/sunspec/tags?dry_run=1", body, "json").json()
+    assert (wanted["without_value"], wanted["created"] < answer["created"]) == ([], True)
 
 
 def test_the_result_of_a_command_becomes_tags(engineer: APIClient) -> None:
