@@ -10,7 +10,17 @@ import pytest
 
 import pki
 import sealbus
-from sealbus import ConfigError, Device, DeviceException, ExceptionCode, Identity, Table, Trust, parse_policy
+from sealbus import (
+    ConfigError,
+    Device,
+    DeviceException,
+    ExceptionCode,
+    Identity,
+    LocalError,
+    Table,
+    Trust,
+    parse_policy,
+)
 from sealbus.protocol import ReadWriteMultipleRegisters
 
 if TYPE_CHECKING:
@@ -184,6 +194,18 @@ async def test_an_identification_is_read_in_parts() -> None:
         assert basic.objects == {0: b"Sealbus", 1: b"S1", 2: b"1.0"}
         assert (await modbus.read_device_identification(4, 3)).objects == {3: b"https://sealbus.example"}
         assert await refused(modbus.read_device_identification(4, 9)) == 2
+
+
+async def test_an_identification_beyond_one_answer_is_read_in_several() -> None:
+    objects = {0: b"Sealbus", 1: b"S1", 2: b"1.0", 3: b"u" * 200, 0x80: b"v" * 200}
+    async with served(Device({"holding": [0]}, identification=objects)) as modbus:
+        first = await modbus.read_device_identification(3)
+        assert (first.conformity, first.more_follows, first.next_object) == (0x83, True, 0x80)
+        rest = await modbus.read_device_identification(3, first.next_object)
+        assert (rest.more_follows, rest.next_object) == (False, 0)
+        assert {**first.objects, **rest.objects} == objects
+    with pytest.raises(LocalError, match="identification object 3 has 300 bytes"):
+        Device({"holding": [0]}, identification={3: b"u" * 300})
 
 
 async def test_a_server_without_a_policy_is_refused_unless_unsafe_is_named(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, exception, open_device, until
@@ -27,6 +27,7 @@ from sealbus.plant import (
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -214,6 +215,83 @@ async def test_a_device_without_sunspec_and_a_chain_that_ends_early_are_failures
         assert (result.state, "ends early" in result.reason) == (CommandState.FAILED, True)
         assert isinstance(result.found, SunSpecFound)
         assert [model.model_id for model in result.found.models] == [1]
+
+
+def silent_at(device: ScriptedDevice, is_silent: Callable[[int, int], bool]) -> None:
+    """Answer nothing where `is_silent(address, count)`, and as before elsewhere."""
+    answer = device.answer
+
+    def answer_or_not(request: bytes) -> Any:
+        address, count = struct.unpack_from(">HH", request, 8)
+        return None if is_silent(address, count) else answer(request)
+
+    device.answer = answer_or_not
+
+
+async def test_a_discovery_goes_on_past_bases_that_are_silent_or_refused(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        with_sunspec(device, 0, (1, list(range(66))))
+        silent_at(device, lambda address, _: address >= 40000)
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=1.0, devices=()))
+        result = await site.execute(DiscoverSunSpec(id=1, connection=1))
+        assert result.state is CommandState.DONE, result.reason
+        assert isinstance(result.found, SunSpecFound)
+        assert (result.found.base, [model.model_id for model in result.found.models]) == (0, [1])
+        # More silent bases than a unit may leave unanswered before its requests are held back.
+        given = await site.execute(DiscoverSunSpec(id=2, connection=1, bases=(40000, 40001, 50000, 50001, 0)))
+        assert given.state is CommandState.DONE, given.reason
+
+
+async def test_a_device_that_is_silent_at_all_bases_is_told_from_one_without_sunspec(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        silent_at(device, lambda address, _: address != 40000)
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=1.0, devices=()))
+        result = await site.execute(DiscoverSunSpec(id=1, connection=1, bases=(40000, 0)))
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.VALUE)
+        assert result.reason == 'there is no "SunS" at 40000; 0: the device did not answer in time'
+        result = await site.execute(DiscoverSunSpec(id=2, connection=1, bases=(50000, 0)))
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
+        assert result.reason == "50000: the device did not answer in time; 0: the device did not answer in time"
+        port = device.port
+        await device.stop()
+        site.apply(connection(1, f"tcp://127.0.0.1:{port}", timeout_s=1.0, devices=()))
+        result = await site.execute(DiscoverSunSpec(id=3, connection=1))
+        assert (result.state, "connection refused" in result.reason) == (CommandState.FAILED, True)
+
+
+async def test_a_model_is_read_in_smaller_pieces_from_a_device_that_gives_less_at_once(tmp_path: Path) -> None:
+    common, inverter = list(range(66)), list(range(1000, 1050))
+    for refusal in (None, 3, 4):
+        async with open_device() as device, open_collector(tmp_path / str(refusal)) as site:
+            with_sunspec(device, 40000, (1, common), (103, inverter))
+            if refusal is None:
+                silent_at(device, lambda _, count: count > 40)
+            else:
+                answer = device.answer
+                device.answer = (
+                    lambda request, code=refusal, answer=answer: (  # type: ignore[misc]
+                        request[:4] + b"\0\3" + request[6:7] + exception(3, code)
+                        if request[11] > 40
+                        else answer(request)
+                    )
+                )
+            site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=1.0, devices=()))
+            result = await site.execute(DiscoverSunSpec(id=1, connection=1))
+            assert result.state is CommandState.DONE, result.reason
+            assert isinstance(result.found, SunSpecFound)
+            assert [list(model.registers) for model in result.found.models] == [common, inverter]
+
+
+async def test_a_model_ends_before_a_register_that_cannot_be_read(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        there = with_sunspec(device, 40000, (1, list(range(66))), (103, list(range(50))))
+        hole = there[4 + 30]
+        only(device, range(there[0], hole), range(hole + 1, there[-1] + 1))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", timeout_s=1.0, devices=()))
+        result = await site.execute(DiscoverSunSpec(id=1, connection=1))
+        assert result.state is CommandState.DONE, result.reason
+        assert isinstance(result.found, SunSpecFound)
+        assert [(len(model.registers), model.complete) for model in result.found.models] == [(30, False), (50, True)]
 
 
 async def test_tags_read_by_command_have_their_own_quality(tmp_path: Path) -> None:

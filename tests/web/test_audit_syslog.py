@@ -255,5 +255,6 @@ def test_an_invalid_syslog_setting_is_refused_by_the_name_of_its_key(url: str) -
 def test_a_target_is_read_with_its_port(tmp_path: Path) -> None:
     assert parse_syslog_target("") is None
     assert parse_syslog_target("syslog+tls://log.example") == SyslogTarget("log.example", 6514)
+    assert parse_syslog_target("syslog+tls://Log.EXAMPLE.:6515") == SyslogTarget("log.example", 6515)
     with pytest.raises(ConfigError, match="SEALBUS_SYSLOG_KEY"):
         parse_syslog_target("syslog+tls://log.example:1", certificate=tmp_path)

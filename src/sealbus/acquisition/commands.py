@@ -191,7 +191,9 @@ class RunningCommands:
             connection, is_temporary = self._connection_for(command)
         except ConfigError as error:
             return ExecutionOutcome(CommandState.REFUSED, str(error), failed_at=Step.RULES)
-        is_urgent = not isinstance(command, ScanUnits | ScanRegisters | DiscoverSunSpec)
+        # A discovery is urgent although it takes many requests: the bases that a device leaves unanswered must not make the
+        # breaker of the unit hold back the next ones. It has one request at a time, so polls get their turns.
+        is_urgent = not isinstance(command, ScanUnits | ScanRegisters)
         client = CommandClient(connection.channel, is_urgent=is_urgent, send_by=send_by)
         try:
             return await self._executors[type(command)](command, execution, connection, client)

@@ -155,11 +155,11 @@ def _key(endpoint: Endpoint, host: str) -> str:
 
 
 def _plain(host: str) -> str:
-    """One spelling of an address; a name in small letters."""
+    """One spelling of an address, whichever the name service gave; a name has one since its URL was parsed."""
     try:
         address = unmapped(ipaddress.ip_address(host))
     except ValueError:
-        return host.lower().rstrip(".")
+        return host
     if not isinstance(address, ipaddress.IPv6Address):
         return str(address)
     return str(address) if address.is_link_local else str(ipaddress.IPv6Address(int(address)))

@@ -2,7 +2,9 @@
 
 SunSpec Information Model Specification, "Device information model": one of the base addresses holds "SunS". After it come
 the models, each with its id and the number of its registers, up to the end model, 0xFFFF. The registers of each model
-are read too, in pieces as large as the device allows, because names, scale factors and unimplemented points are in them.
+are read too, because names, scale factors and unimplemented points are in them: in pieces as large as the device allows,
+and in halves of a piece that it refuses or leaves unanswered. A base without an answer does not end the search: many
+devices are silent outside of their map.
 Places that the plan forbids are not read: a forbidden base is skipped, a model ends before a forbidden register, and a
 chain whose next model is at a forbidden place ends there. This module does not interpret the points of a model.
 """
@@ -40,20 +42,32 @@ async def discover(
     if not connection.channel.open_lines:
         await connection.channel.open()
     chain = _Chain(command.unit_id, limits, client)
-    skipped_bases: list[str] = []
+    skipped: list[int] = []
+    answers: dict[int, Answer] = {}
     for base in command.bases:
         if limits.prohibition(Place(Table.HOLDING, base, _HEAD)) is not None:
-            skipped_bases.append(str(base))
+            skipped.append(base)
             continue
-        last = await chain.request(base, _HEAD)
-        if last.data == _SUNS:
+        answer = answers[base] = await chain.request(base, _HEAD)
+        if answer.data == _SUNS:
             return await _follow(chain, base, execution, connection)
-        if last.failure is not None:
-            return ExecutionOutcome(CommandState.FAILED, last.text, failed_at=failed_step(last, connection))
-    tried = ", ".join(str(base) for base in command.bases if str(base) not in skipped_bases)
-    reason = f'there is no "SunS" at {tried}' if tried else "no base was read"
-    skipped = f"; {', '.join(skipped_bases)} is forbidden and was not read" if skipped_bases else ""
-    return ExecutionOutcome(CommandState.FAILED, reason + skipped, failed_at=Step.VALUE)
+        if answer.failure is not None and not answer.failure.was_sent:
+            return ExecutionOutcome(CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection))
+    return _not_found(answers, skipped, connection)
+
+
+def _not_found(answers: dict[int, Answer], skipped: list[int], connection: PolledConnection) -> ExecutionOutcome:
+    """Whether the device has no SunSpec at these bases, or did not answer at any of them."""
+    without = [str(base) for base, answer in answers.items() if answer.failure is None]
+    reasons = [f'there is no "SunS" at {", ".join(without)}'] if without else []
+    reasons += [f"{base}: {answer.text}" for base, answer in answers.items() if answer.failure is not None]
+    if not answers:
+        reasons = ["no base was read"]
+    if skipped:
+        reasons.append(f"{', '.join(map(str, skipped))} is forbidden and was not read")
+    silent = [answer for answer in answers.values() if answer.failure is not None]
+    step = failed_step(silent[-1], connection) if silent and not without else Step.VALUE
+    return ExecutionOutcome(CommandState.FAILED, "; ".join(reasons), failed_at=step)
 
 
 async def _follow(chain: _Chain, base: int, execution: Execution, connection: PolledConnection) -> ExecutionOutcome:
@@ -99,15 +113,19 @@ class _Chain:
         return await self._client.request(self._unit_id, read_pdu(Place(Table.HOLDING, address, count)))
 
     async def read(self, address: int, count: int) -> tuple[int, ...]:
-        """The registers up to the first piece that is forbidden or cannot be read."""
+        """The registers up to the first one that is forbidden or cannot be read."""
         registers: list[int] = []
         readable = _readable(self.limits, address, count)
+        most = self.limits.max_registers
         while len(registers) < readable:
-            piece = min(self.limits.max_registers, readable - len(registers))
+            piece = min(most, readable - len(registers))
             answer = await self.request(address + len(registers), piece)
-            if answer.data is None:
+            if answer.data is not None:
+                registers += unpack_words(answer.data)
+            elif piece == 1 or (answer.failure is not None and not answer.failure.was_sent):
                 break
-            registers += unpack_words(answer.data)
+            else:  # the device may give less at once, or only some of these registers
+                most = piece // 2
         return tuple(registers)
 
 

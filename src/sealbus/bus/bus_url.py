@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote
 
+from sealbus.endpoints import canonical_host
 from sealbus.errors import ConfigError
 
 __all__ = ["BusKind", "BusUrl", "parse_bus_url"]
@@ -99,7 +100,8 @@ def _parse_redis(scheme: str, rest: str) -> BusUrl:
     found = _AUTHORITY.fullmatch(authority)
     if found is None:
         raise ConfigError("the bus URL has no host, or what follows it is not a port", hint=_EXAMPLE)
-    host = (found["host"] or _ipv6(found["six"])).lower()
+    written = (found["host"] or _ipv6(found["six"])).lower()
+    host = canonical_host(written) or written
     user, _, password = userinfo.partition(":")
     if at and not password:
         raise ConfigError("the bus URL has a user without a password", hint="write redis://user:password@host")

@@ -17,6 +17,7 @@ from sealbus.endpoints.endpoint import (
     unmapped,
 )
 from sealbus.endpoints.endpoint_url import parse_endpoint
+from sealbus.endpoints.hosts import canonical_host
 
 __all__ = [
     "Endpoint",
@@ -26,6 +27,7 @@ __all__ = [
     "SerialLine",
     "SshForward",
     "address_group",
+    "canonical_host",
     "is_loopback_address",
     "parse_endpoint",
     "plain_address",

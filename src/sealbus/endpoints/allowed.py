@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from sealbus.endpoints.endpoint import render_authority, unmapped
-from sealbus.endpoints.url_parts import is_host, is_number
+from sealbus.endpoints.hosts import canonical_host
+from sealbus.endpoints.url_parts import is_number
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class NetworkRules:
             ports = _parse_ports(line, ports_text.strip())
             network = _network(line, where)
             if network is None:
-                names.append(_NameRule(where.lower(), ports))
+                names.append(_NameRule(canonical_host(where), ports))
             else:
                 networks.append(_NetworkRule(network, ports))
         return cls(tuple(networks), tuple(names), tuple(devices))
@@ -142,7 +143,8 @@ class NetworkRules:
             return self.objection(host, port)
         if trick := _c_notation_problem(host):
             return trick
-        if any(rule.name == host.lower() and port in rule.ports for rule in self._names):
+        name = canonical_host(host)
+        if name and any(rule.name == name and port in rule.ports for rule in self._names):
             return None
         return f"{host}:{port} behind the SSH server is not allowed: no rule names it"
 
@@ -216,7 +218,7 @@ def _network(line: str, where: str) -> _Network | None:
     try:
         network = ipaddress.ip_network(where)
     except ValueError as error:
-        if "/" not in where and ":" not in where and is_host(where) and not _NUMBERS_OF_C.fullmatch(where):
+        if "/" not in where and ":" not in where and canonical_host(where) and not _NUMBERS_OF_C.fullmatch(where):
             return None
         hint = f"write {ipaddress.ip_network(where, strict=False)}" if "host bits" in str(error) else _EXAMPLE
         raise ConfigError(f'"{line}" is not a rule: "{where}" is not a network', key="networks", hint=hint) from None

@@ -139,9 +139,7 @@ class Endpoint:
     @property
     def is_loopback(self) -> bool:
         """Whether the host is a loopback address or `localhost`. A name that merely resolves to one does not count."""
-        if self.host.rstrip(".") == "localhost":
-            return True
-        return is_loopback_address(self.host)
+        return self.host == "localhost" or is_loopback_address(self.host)
 
     @property
     def is_encrypted(self) -> bool:

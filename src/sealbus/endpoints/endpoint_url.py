@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from sealbus.endpoints.endpoint import Endpoint, Parity, Scheme, SerialLine, SshForward
-from sealbus.endpoints.url_parts import EXAMPLES, host_and_port, is_host, is_number, split_url
+from sealbus.endpoints.hosts import canonical_host
+from sealbus.endpoints.url_parts import EXAMPLES, host_and_port, is_number, split_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,9 +54,10 @@ def _tcp(parts: UrlParts) -> Endpoint:
 def _mbaps(parts: UrlParts) -> Endpoint:
     _refuse_path(parts)
     host, port = host_and_port(parts, parts.authority, default_port=parts.scheme.default_port)
-    name = parts.take("name").get("name", "") if not parts.listening else ""
-    if name and not is_host(name):
-        raise parts.error(f'"{name}" is not a host name', hint="write name=plant.example")
+    written = parts.take("name").get("name", "") if not parts.listening else ""
+    name = canonical_host(written)
+    if written and (not name or ":" in name):
+        raise parts.error(f'"{written}" is not a host name', hint="write name=plant.example")
     return Endpoint(scheme=parts.scheme, host=host, port=port, certificate_name=name)
 
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from sealbus.endpoints.endpoint import Scheme
+from sealbus.endpoints.hosts import canonical_host
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EXAMPLES", "UrlParts", "host_and_port", "is_host", "is_number", "split_url"]
+__all__ = ["EXAMPLES", "UrlParts", "host_and_port", "is_number", "split_url"]
 
 EXAMPLES = {
     Scheme.TCP: "tcp://host:502",
@@ -33,7 +34,6 @@ EXAMPLES = {
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::([^:]*))?")
-_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff]")
 _ALSO_CALLED = {
     "modbus": "tcp",
@@ -163,37 +163,21 @@ def _host(parts: UrlParts, bracketed: str | None, plain: str | None) -> str:
         address = bracketed.replace("%25", "%")
         if not _is_ipv6(address):
             raise parts.error(f'"[{bracketed}]" is not an IPv6 address', hint="write it as [::1]")
-        return str(ipaddress.IPv6Address(address))
-    host = unquote(plain or "")
-    if not host:
+        return canonical_host(address)
+    written = unquote(plain or "")
+    if not written:
         if parts.listening:
             return ""
         raise parts.error("the host is missing")
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            raise parts.error(f'"{host}" is not a host name') from None
-    if not is_host(host):
-        raise parts.error(f'"{host}" is neither a host name nor an address')
-    return host.lower()
+    host = canonical_host(written)
+    if not host or ":" in host:
+        raise parts.error(f'"{written}" is neither a host name nor an address')
+    return host
 
 
 def is_number(text: str) -> bool:
     """Whether `text` is a number of ASCII digits, short enough for `int`."""
     return text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
-
-
-def is_host(text: str) -> bool:
-    """Whether it is a host name (RFC 1123, with underscores) or an IPv4 address. All-digit labels mean an address."""
-    labels = text.removesuffix(".").split(".")
-    if all(label.isdecimal() for label in labels):
-        try:
-            ipaddress.IPv4Address(text)
-        except ValueError:
-            return False
-        return True
-    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
 
 
 def _is_ipv6(text: str) -> bool:

@@ -56,13 +56,11 @@ from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, Plan,
 from sealbus.plant.retention import RetentionClass, hold_problems, order_problems
 from sealbus.plant.site_versions import SiteVersions
 from sealbus.plant.staleness import SHORTEST_STALE_S, stale_after_s
+from sealbus.plant.sunspec_models import ModelDefinition, PointDefinition, PointGroup
 from sealbus.plant.sunspec_tags import (
     Discovery,
     FoundModel,
     LeftOut,
-    ModelDefinition,
-    PointDefinition,
-    RepeatedBlock,
     SunSpecTag,
     tags_of,
 )
@@ -121,6 +119,7 @@ __all__ = [
     "NotEncodable",
     "Plan",
     "PointDefinition",
+    "PointGroup",
     "PollState",
     "Problem",
     "RangeFound",
@@ -128,7 +127,6 @@ __all__ = [
     "ReadNow",
     "RegistersScanned",
     "RegistersToWrite",
-    "RepeatedBlock",
     "RetentionClass",
     "ScanRegisters",
     "ScanUnits",

@@ -16,7 +16,7 @@ import math
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sealbus.errors import PeerError
-from sealbus.plant.sunspec_types import SUNSPEC_TYPES
+from sealbus.plant.sunspec_types import SUNSPEC_TYPES, sunspec_string
 from sealbus.protocol import BCD_TYPES, FLOAT_TYPES, ValueType, decode_registers, unpack_words
 from sealbus.samples import Reason, SampleValue
 
@@ -146,7 +146,7 @@ def _bcd(value_type: ValueType, convert: Conversion) -> Conversion:
 def _text(tag: Tag) -> Conversion:
     is_sunspec = tag.plan.sunspec or bool(tag.plan.sunspec_type)
     sunspec_text = SUNSPEC_TYPES[tag.plan.sunspec_type].text if tag.plan.sunspec_type else None
-    decode_text = sunspec_text or _characters
+    decode_text = sunspec_text or (sunspec_string if is_sunspec else _characters)
 
     def converted(raw: Raw) -> SampleValue:
         text = decode_text(raw)  # type: ignore[arg-type]  # bytes, see the decoder

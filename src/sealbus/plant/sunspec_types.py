@@ -17,12 +17,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sealbus.protocol import ValueType, decode_registers
+from sealbus.protocol import ValueType, decode_registers, pack_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["SUNSPEC_TYPES", "SunSpecType", "is_implemented"]
+__all__ = ["SUNSPEC_TYPES", "SunSpecType", "is_implemented", "sunspec_string"]
 
 _ONE: Final = (ValueType.UINT16, ValueType.INT16, ValueType.BIT)
 _ONE_SIGNED: Final = (ValueType.INT16, ValueType.UINT16, ValueType.BIT)
@@ -95,11 +95,23 @@ SUNSPEC_TYPES: Final[dict[str, SunSpecType]] = {
 }
 
 
+def sunspec_string(data: bytes) -> str:
+    """The text of a SunSpec string: UTF-8, or Latin-1 where it is not. Empty where it is not implemented.
+
+    It ends at the first NUL. Some devices fill up with FF or spaces in place of NUL, and some write Latin-1.
+    """
+    text = data.partition(b"\x00")[0].rstrip(b" \xff")
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
 def is_implemented(name: str, words: Sequence[int]) -> bool:
     """Whether these registers of a device hold anything but the pattern for "not implemented"."""
     known = SUNSPEC_TYPES[name]
     if known.fits[0] is ValueType.STRING:
-        return any(words)
+        return bool((known.text or sunspec_string)(pack_words(words)))
     (value,) = decode_registers(words, known.fits[0])
     if isinstance(value, float):
         return not math.isnan(value)

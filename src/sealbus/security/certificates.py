@@ -10,8 +10,8 @@ dated back by CLOCK_SKEW, so that a device whose clock is a little slow does not
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
-import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sealbus.endpoints import canonical_host
 from sealbus.errors import ConfigError
 from sealbus.security.extensions import find_extension
 from sealbus.security.roles import MAX_ROLE_BYTES, ROLE_OID, encode_role
@@ -52,7 +53,6 @@ REASONS: Final = ("unspecified", "keyCompromise", "affiliationChanged", "superse
 """Why a certificate may be revoked: those of RFC 5280, 5.3.1 that fit a plant."""
 
 _LONG_ROLE = 64
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +119,23 @@ def check_reason(reason: str) -> str:
 
 
 def parse_host(text: str) -> x509.GeneralName:
-    """A host name or address as it is written in a SAN. Raises ConfigError with the correct form."""
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    try:
-        return x509.IPAddress(ipaddress.ip_address(bare))
-    except ValueError:
-        pass
-    labels = text.removesuffix(".").split(".")
-    if labels[0] == "*" and len(labels) > 2:
-        labels = labels[1:]
-    looks_like_an_address = labels[-1].isdigit()
-    if looks_like_an_address or len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    """A host name or address as it is written in a SAN, in the spelling that endpoints have. ConfigError has the form."""
+    in_brackets = text.startswith("[") and text.endswith("]")
+    bare = text[1:-1] if in_brackets else text
+    wildcard = "*." if bare.startswith("*.") else ""
+    host = canonical_host(bare.removeprefix(wildcard))
+    if not wildcard:
+        with contextlib.suppress(ValueError):
+            return x509.IPAddress(ipaddress.ip_address(host.partition("%")[0]))
+    labels = host.split(".")
+    looks_like_an_address = labels[-1].isdigit() or in_brackets
+    if not host or looks_like_an_address or (wildcard and len(labels) == 1):
         raise ConfigError(
             f"{text!r} is neither a host name nor an IP address",
             key="--host",
-            hint="write plc.example, 192.0.2.7 or 2001:db8::7, without port; other alphabets in their xn-- form",
+            hint="write plc.example, 192.0.2.7 or 2001:db8::7, without port",
         )
-    return x509.DNSName(text.removesuffix(".").lower())
+    return x509.DNSName(wildcard + host)
 
 
 def build_root(key: PrivateKey, subject: x509.Name, lifetime: timedelta, now: datetime) -> x509.Certificate:

@@ -17,7 +17,6 @@ from sealbus.errors import DeviceException, LocalError
 from sealbus.protocol import (
     READ_TABLES,
     UNIT_AT,
-    DeviceIdentification,
     Diagnostics,
     ExceptionCode,
     MaskWriteRegister,
@@ -31,6 +30,7 @@ from sealbus.protocol import (
     encode_answer,
     encode_answer_adu,
 )
+from sealbus.server.identification import IdentificationObjects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,15 +52,13 @@ WriteFunction = Callable[[Table, int, Sequence[int], int], Awaitable[None] | Non
 
 _log = logging.getLogger("sealbus.server")
 
-_BASIC_OBJECTS = 3  # 6.21: vendor, product code and revision have ids 0 to 2
-_REGULAR_OBJECTS = 0x80
-
 
 class Device:
     """Answers requests. Give tables, or `read` and `write` functions, plain or async.
 
     The functions may raise `DeviceException(code)` to answer with that exception; any other error is answered with
-    exception 04. `identification` maps object ids to bytes for function 43/14.
+    exception 04. `identification` maps object ids, 0 to 255, to at most 244 bytes each, for function 43/14. LocalError for
+    arguments that no device can have.
     """
 
     def __init__(
@@ -76,7 +74,7 @@ class Device:
         self._tables = {Table(name): (cells, isinstance(cells, Sequence)) for name, cells in (tables or {}).items()}
         self._read: ReadFunction = read or self._read_table
         self._write: WriteFunction = write or (self._write_nothing if tables is None else self._write_table)
-        self._identification = dict(identification or {})
+        self._identification = IdentificationObjects(identification) if identification else None
 
     def carry_out(self, unit_id: int, request: Request) -> Any:
         """Execute the request. Returns what `encode_answer` takes, or an awaitable of it."""
@@ -118,8 +116,8 @@ class Device:
                 return (yield self._read(Table.HOLDING, request.read_address, request.read_count, unit_id))
             case Diagnostics(sub_function=0):
                 return request.data
-            case ReadDeviceIdentification() if self._identification:
-                return self._identify(request)
+            case ReadDeviceIdentification() if self._identification is not None:
+                return self._identification.answer(request.access, request.object_id)
             case _:
                 raise DeviceException(ExceptionCode.ILLEGAL_FUNCTION)
         return None
@@ -152,17 +150,6 @@ class Device:
         if found is None:
             raise DeviceException(ExceptionCode.ILLEGAL_FUNCTION)
         return found
-
-    def _identify(self, request: ReadDeviceIdentification) -> DeviceIdentification:
-        below = {1: _BASIC_OBJECTS, 2: _REGULAR_OBJECTS, 3: 0x100}.get(request.access)
-        if below is None:
-            if request.object_id not in self._identification:
-                raise DeviceException(ExceptionCode.ILLEGAL_DATA_ADDRESS)
-            wanted = {request.object_id: self._identification[request.object_id]}
-        else:
-            start = request.object_id if request.object_id in self._identification else 0
-            wanted = {number: text for number, text in sorted(self._identification.items()) if start <= number < below}
-        return DeviceIdentification(conformity=0x83, more_follows=False, next_object=0, objects=wanted)
 
 
 _WRITES: dict[type, Table] = {

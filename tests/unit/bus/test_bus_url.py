@@ -20,12 +20,12 @@ def test_local_is_the_whole_url_of_the_local_bus() -> None:
 def test_a_redis_url_has_user_password_host_port_database_and_trust(tmp_path: Path) -> None:
     trust = tmp_path / "ca.pem"
     trust.touch()
-    assert parse_bus_url(f"rediss://user:p%40ss%2F:word@Redis.Plant:7000/3?trust={trust}") == BusUrl(
+    assert parse_bus_url(f"rediss://user:p%40ss%2F:word@Redis.Plant.:7000/3?trust={trust}") == BusUrl(
         BusKind.REDIS, "redis.plant", 7000, tls=True, user="user", password="p@ss/:word", database=3, trust=trust
     )
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST", "[::1]"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST.", "[::1]"])
 def test_on_loopback_a_plain_redis_is_accepted(host: str) -> None:
     url = parse_bus_url(f"redis://{host}")
     assert url.is_loopback

@@ -186,6 +186,17 @@ def test_a_port_that_no_rule_has_is_refused_before_the_name_is_looked_up() -> No
     )
 
 
+@pytest.mark.parametrize("rule", ["plc7.plant.example", "PLC7.plant.example."])
+@pytest.mark.parametrize("target", ["plc7.plant.example", "PLC7.Plant.example."])
+def test_a_rule_with_a_name_is_for_the_host_in_all_its_spellings(rule: str, target: str) -> None:
+    rules = NetworkRules.parse([rule, "xn--mnchen-3ya.example", "zürich.example"])
+    assert rules.objection_to_target(target, 502) is None
+    assert rules.objection_to_target("münchen.example", 502) is None
+    assert rules.objection_to_target("xn--zrich-kva.example", 502) is None
+    assert rules.objection_to_target("plc7.plant.example.evil", 502) is not None
+    assert rules.objection_to_target("munchen.example", 502) is not None
+
+
 @pytest.mark.parametrize(
     ("line", "hint"),
     [

@@ -14,6 +14,8 @@ READ_BACK = {
     "tcp://10.0.0.5:1502": "tcp://10.0.0.5:1502",
     "tcp://10.0.0.5:502/": "tcp://10.0.0.5:502",
     "TCP://Plant.Example": "tcp://plant.example:502",
+    "tcp://plant.example.": "tcp://plant.example:502",
+    "tcp://[::ffff:10.0.0.5]": "tcp://10.0.0.5:502",
     "tcp://plc_7.local:502": "tcp://plc_7.local:502",
     "tcp://[::1]": "tcp://[::1]:502",
     "tcp://[0:0:0:0:0:0:0:1]:7": "tcp://[::1]:7",
@@ -21,6 +23,8 @@ READ_BACK = {
     "tcp://münchen.example": "tcp://xn--mnchen-3ya.example:502",
     "mbaps://plant.example": "mbaps://plant.example:802",
     "mbaps://10.0.0.5:8802?name=plant.example": "mbaps://10.0.0.5:8802?name=plant.example",
+    "mbaps://10.0.0.5:8802?name=Plant.EXAMPLE.": "mbaps://10.0.0.5:8802?name=plant.example",
+    "mbaps://10.0.0.5:8802?name=münchen.example": "mbaps://10.0.0.5:8802?name=xn--mnchen-3ya.example",
     "rtu+tcp://10.0.0.5:4001": "rtu+tcp://10.0.0.5:4001",
     "rtu:///dev/ttyUSB0": "rtu:///dev/ttyUSB0?baud=19200&parity=E&stop=1",
     "rtu:///dev/ttyUSB0?parity=N": "rtu:///dev/ttyUSB0?baud=19200&parity=N&stop=2",
@@ -30,6 +34,8 @@ READ_BACK = {
     "ascii:///dev/ttyS1?bytesize=8": "ascii:///dev/ttyS1?baud=19200&parity=E&stop=1&bytesize=8",
     "relay://relay.example/site-7": "relay://relay.example:443/site-7",
     "ssh+tcp://joe@bastion/10.0.0.5": "ssh+tcp://joe@bastion:22/10.0.0.5:502",
+    "ssh+tcp://joe@Bastion./PLC.": "ssh+tcp://joe@bastion:22/plc:502",
+    "relay://Relay.example./site-7": "relay://relay.example:443/site-7",
     "ssh+tcp://joe@[::1]:2222/[::2]:1502?key=/k%20y&known_hosts=/etc/hosts.known": (
         "ssh+tcp://joe@[::1]:2222/[::2]:1502?known_hosts=/etc/hosts.known&key=/k%20y"
     ),
@@ -180,6 +186,7 @@ def test_each_scheme_knows_if_it_listens_serves_and_is_encrypted() -> None:
         ("127.0.0.1", True),
         ("127.200.0.1", True),
         ("localhost", True),
+        ("LOCALHOST.", True),
         ("[::1]", True),
         ("[::ffff:127.0.0.1]", True),
         ("0.0.0.0", False),
@@ -195,6 +202,7 @@ def test_loopback_is_a_literal_address_or_localhost(host: str, loopback: bool) -
 
 def test_the_server_name_is_the_host_unless_the_url_names_another() -> None:
     assert parse_endpoint("mbaps://plant.example").server_name == "plant.example"
+    assert parse_endpoint("mbaps://Plant.example.").server_name == "plant.example"
     assert parse_endpoint("mbaps://10.0.0.5?name=plant.example").server_name == "plant.example"
     assert parse_endpoint("mbaps://[fe80::1%25eth0]").server_name == "fe80::1"
 

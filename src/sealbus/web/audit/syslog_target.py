@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sealbus.endpoints import canonical_host
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def parse_syslog_target(
     hint = "write syslog+tls://HOST or syslog+tls://HOST:6514"
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or _PORT
+        host, port = canonical_host(parts.hostname or ""), parts.port or _PORT
     except ValueError:
         raise ConfigError("the host or the port is wrong", key=_KEY, hint=hint) from None
     if parts.scheme != "syslog+tls" or not host or parts.path.strip("/") or parts.username or parts.query:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sealbus.endpoints import is_loopback_address
+from sealbus.endpoints import canonical_host, is_loopback_address
 from sealbus.errors import ConfigError
 
 __all__ = ["Database", "parse_database"]
@@ -85,6 +85,8 @@ def parse_database(url: str, key: str) -> Database:
     except ValueError:
         raise ConfigError("the port is not a number from 1 to 65535", key=key, hint="write HOST:PORT") from None
     options = dict(parse_qsl(parts.query))
+    host = options.pop("host", host)
+    host = canonical_host(host) or host  # a folder of sockets stays as it is
     unsafe = options.pop("unsafe_plain_database", "") == "1"
     name, password = parts.path.strip("/"), unquote(parts.password or "")
     if not name or not parts.username:
@@ -93,10 +95,10 @@ def parse_database(url: str, key: str) -> Database:
             key=key,
             hint="write postgresql://USER:PASSWORD@HOST/NAME",
         )
-    if not _is_local(options.get("host", host)) and not unsafe:
+    if not _is_local(host) and not unsafe:
         _check_remote(password, options, key)
     return Database(
-        host=options.pop("host", host),
+        host=host,
         port=port,
         name=unquote(name),
         user=unquote(parts.username),

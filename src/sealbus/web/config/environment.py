@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sealbus.endpoints import is_loopback_address
+from sealbus.endpoints import canonical_host, is_loopback_address, render_authority
 from sealbus.errors import ConfigError
 from sealbus.web.accounts.single_sign_on.outbound import is_safe
 from sealbus.web.audit.syslog_target import SyslogTarget, parse_syslog_target
@@ -215,14 +215,21 @@ def _public_url(text: str) -> str:
         raise ConfigError(
             "has a user or a password", key="SEALBUS_PUBLIC_URL", hint="write https://HOST or https://HOST:PORT"
         )
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or "*" in parts.netloc:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    host = canonical_host(parts.hostname or "")
+    if not host or parts.scheme not in ("http", "https") or parts.path.strip("/"):
         raise ConfigError(
             f"{text!r} is not the URL of a site",
             key="SEALBUS_PUBLIC_URL",
             hint="write https://HOST or https://HOST:PORT",
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    if port is None:
+        return f"{parts.scheme}://[{host}]" if ":" in host else f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{render_authority(host, port)}"
 
 
 def _proxies(text: str) -> Proxies:

@@ -11,16 +11,17 @@ from sealbus.plant import ModelDefinition
 
 __all__ = ["model_definition", "model_ids"]
 
+_FOLDER = resources.files("sealbus.web.devices") / "sunspec_models"
+
 
 def model_ids() -> list[int]:
     """The models that are defined here."""
-    folder = resources.files("sealbus.web.devices") / "sunspec_models"
-    names = (each.name for each in folder.iterdir() if each.name.endswith(".json"))
+    names = (each.name for each in _FOLDER.iterdir() if each.name.endswith(".json"))
     return sorted(int(name.removeprefix("model_").removesuffix(".json")) for name in names)
 
 
 @cache
 def model_definition(model_id: int) -> ModelDefinition | None:
     """The definition of a model; None where it is not here."""
-    path = resources.files("sealbus.web.devices") / "sunspec_models" / f"model_{model_id}.json"
+    path = _FOLDER / f"model_{model_id}.json"
     return msgspec.json.decode(path.read_bytes(), type=ModelDefinition) if path.is_file() else None

@@ -9,6 +9,7 @@ from rest_framework.routers import SimpleRouter
 from sealbus.web.devices.views.commands import CommandViewSet
 from sealbus.web.devices.views.configured import ConnectionViewSet, DeviceViewSet, TagViewSet
 from sealbus.web.devices.views.site import AllowedNetworkViewSet, RetentionViewSet, SerialPatternViewSet
+from sealbus.web.devices.views.sunspec import SunSpecModelViewSet
 from sealbus.web.devices.views.templates import TemplateViewSet
 
 if TYPE_CHECKING:
@@ -25,5 +26,6 @@ _router.register("retention-classes", RetentionViewSet, basename="retention-clas
 _router.register("allowed-networks", AllowedNetworkViewSet, basename="allowed-network")
 _router.register("serial-patterns", SerialPatternViewSet, basename="serial-pattern")
 _router.register("templates", TemplateViewSet, basename="template")
+_router.register("sunspec-models", SunSpecModelViewSet, basename="sunspec-model")
 
 urlpatterns: list[URLPattern | URLResolver] = [*_router.urls]

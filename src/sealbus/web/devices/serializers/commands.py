@@ -78,7 +78,11 @@ class SunSpecForm(Strict):
     """Find the SunSpec models of a device."""
 
     bases = serializers.ListField(
-        child=serializers.IntegerField(min_value=0, max_value=65_531), min_length=1, max_length=8, required=False
+        child=serializers.IntegerField(min_value=0, max_value=65_531),
+        min_length=1,
+        max_length=8,
+        required=False,
+        help_text="addresses where the models may begin, in place of 40000, 50000 and 0; one that is silent is passed over",
     )
 
 

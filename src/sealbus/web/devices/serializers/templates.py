@@ -48,12 +48,14 @@ class ApplyForm(Strict):
 
 class SunSpecTagsForm(Strict):
     """Make tags from the models that this command found. `scale_factors`: "live" reads them with each value, "fixed" keeps
-    those of the discovery.
+    those of the discovery. `with_value_only`: no tags for points that had no value in the discovery; at night these are
+    points of an inverter that have one by day.
     """
 
     command = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     models = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=65_535), required=False)
     scale_factors = serializers.ChoiceField(choices=["live", "fixed"], required=False, default="live")
+    with_value_only = serializers.BooleanField(required=False, default=False)
 
 
 class LeftOutShown(serializers.Serializer[Any]):
@@ -68,9 +70,12 @@ class _AnyTag(serializers.DictField):
 
 
 class SunSpecTagsShown(serializers.Serializer[Any]):
-    """The tags that were or would be made, and the points that were left out."""
+    """The tags that were or would be made, the names of those that had no value in the discovery, and the points and models
+    that were left out.
+    """
 
     dry_run = serializers.BooleanField()
     created = serializers.IntegerField()
     tags = serializers.ListField(child=_AnyTag())
+    without_value = serializers.ListField(child=serializers.CharField())
     left_out = LeftOutShown(many=True)

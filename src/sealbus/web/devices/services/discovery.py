@@ -46,11 +46,17 @@ def make_sunspec_tags(
     models = _found(command, options.get("models"))
     if CommandState(command.state) is not CommandState.DONE and not models:
         raise Conflict("This command has not found any models, or not yet", code="nothing-found")
-    discovery = tags_of(models, model_definition, live=options["scale_factors"] == "live")
+    discovery = tags_of(
+        models,
+        model_definition,
+        live=options["scale_factors"] == "live",
+        with_value_only=options["with_value_only"],
+    )
     names = set(Tag.objects.live().filter(device=device).values_list("name", flat=True))
     there = [tag.name for tag in discovery.tags if tag.name in names]
     discovery.left_out += [LeftOut(0, name, "a tag of this name exists") for name in there]
     discovery.tags = [tag for tag in discovery.tags if tag.name not in names]
+    discovery.without_value = [name for name in discovery.without_value if name not in names]
     tags_into(device=device, tags=msgspec.to_builtins(discovery.tags), report=report, subject=subject, dry_run=dry_run)
     return discovery
 
@@ -62,7 +68,7 @@ def _found(command: Command, wanted: Collection[int] | None) -> list[FoundModel]
     found = msgspec.convert(command.result, CommandResult).found
     models = found.models if isinstance(found, SunSpecFound) else ()
     return [
-        FoundModel(model.model_id, model.address, model.registers)
+        FoundModel(model.model_id, model.address, model.length, model.registers)
         for model in models
         if wanted is None or model.model_id in wanted
     ]

@@ -119,6 +119,7 @@ class DeviceCommands:
             "dry_run": dry_run,
             "created": report.created,
             "tags": msgspec.to_builtins(discovery.tags),
+            "without_value": discovery.without_value,
             "left_out": left_out,
         }
         return Response(shown, status=200 if dry_run else 201)
