@@ -9,6 +9,7 @@ from sealbus.client.blocking_connection import BlockingConnection, connect_block
 from sealbus.client.calls import Value
 from sealbus.client.channel import Channel, ChannelCounters, ChannelHooks, ChannelRules
 from sealbus.client.connection import Connection, connect
+from sealbus.client.line import Oddity
 from sealbus.client.transaction import Failure, Transaction
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ChannelRules",
     "Connection",
     "Failure",
+    "Oddity",
     "Transaction",
     "Value",
     "connect",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from sealbus.client.line import Line
+    from sealbus.client.line import Line, Oddity
     from sealbus.client.target import ConnectionTarget
     from sealbus.protocol import WireRequest
     from sealbus.transport import BlockingTransport
@@ -122,6 +122,8 @@ class BlockingChannel:
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
+
+    def noticed(self, oddity: Oddity) -> None: ...
 
     # -- machinery
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
 from sealbus.client.fair_queue import FairQueue
-from sealbus.client.line import Line, LineState
+from sealbus.client.line import Line, LineState, Oddity
 from sealbus.client.mbap_line import MbapLine
 from sealbus.client.rtu_line import Framing, RtuLine
 from sealbus.client.transaction import Failure, Transaction
@@ -54,6 +54,7 @@ class ChannelRules:
     turnaround_s: float = 0.1
     queue: int = 512
     lenient_transaction_id: bool = False
+    local_echo: bool = False
 
     def __post_init__(self) -> None:
         if self.lenient_transaction_id and self.in_flight > 1:
@@ -113,6 +114,8 @@ class Channel:
         self.endpoint = endpoint
         self.rules = rules
         self.counters = ChannelCounters()
+        self.oddities: set[Oddity] = set()
+        """What its lines have noticed and no rule expects. A test of the connection empties it before its request."""
         self._lines: list[Line] = []
         self.writer = WriteCoalescer(self._lines)
         self._tls = tls
@@ -149,6 +152,8 @@ class Channel:
 
     def abandon(self, source: object) -> None:
         """Fail the queued requests of `source`, which has disconnected."""
+        for line in self._lines:
+            line.abandon(source)
         for transaction in self._queue.drop(source):
             self._fail(transaction, Failure.ABANDONED)
 
@@ -242,6 +247,9 @@ class Channel:
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
 
+    def noticed(self, oddity: Oddity) -> None:
+        self.oddities.add(oddity)
+
     # -- machinery
 
     def _is_allowed(self, transaction: Transaction) -> bool:
@@ -281,7 +289,7 @@ class Channel:
 
     def _new_line(self) -> Line:
         scheme = self.endpoint.scheme
-        if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
+        if not scheme.has_transaction_ids:
             framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
             return RtuLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
         return MbapLine(self, self.rules)

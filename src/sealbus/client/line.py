@@ -36,6 +36,7 @@ __all__ = [
     "LineOwner",
     "LineRules",
     "LineState",
+    "Oddity",
     "Timer",
 ]
 
@@ -56,6 +57,12 @@ class LineState(Enum):
 _OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs as much as a call
 
 
+class Oddity(Enum):
+    """In what a line or its device differs from the texts, where a rule could allow for it."""
+
+    LOCAL_ECHO = "local echo"
+
+
 class LineRules(Protocol):
     """The limits of a device. Times in seconds."""
 
@@ -69,6 +76,8 @@ class LineRules(Protocol):
     def turnaround_s(self) -> float: ...
     @property
     def lenient_transaction_id(self) -> bool: ...
+    @property
+    def local_echo(self) -> bool: ...
 
 
 class LineCounters(Protocol):
@@ -120,6 +129,7 @@ class LineOwner(Protocol):
     def unit_answered(self, unit_id: int) -> None: ...
     def unit_silent(self, unit_id: int) -> None: ...
     def answer_dropped(self, reason: str) -> None: ...
+    def noticed(self, oddity: Oddity) -> None: ...
 
 
 class Line(asyncio.Protocol):
@@ -194,6 +204,9 @@ class Line(asyncio.Protocol):
         """Put it on the wire. Only when free; returns whether the line is still free."""
         raise NotImplementedError
 
+    def abandon(self, source: object) -> None:
+        """Fail what `source` has submitted and is not on the wire."""
+
     def close(self, reason: str = "closed") -> None:
         """Close the connection; requests on the wire fail as sent."""
         transport, self.transport = self.transport, None
@@ -205,6 +218,10 @@ class Line(asyncio.Protocol):
 
     def _on_request_timeout(self, number: int) -> None:
         """The request of this number timed out."""
+
+    def _why_silent(self) -> str:
+        """What is known about a request that timed out, as a sentence; empty: nothing."""
+        return ""
 
     def _on_silence(self) -> None:
         """At least one request timed out."""
@@ -269,7 +286,7 @@ class Line(asyncio.Protocol):
         for number in late:
             transaction = self._pending.pop(number)
             self._on_request_timeout(number)
-            transaction.fail(Failure.NO_ANSWER)
+            transaction.fail(Failure.NO_ANSWER, self._why_silent())
             self._owner.unit_silent(transaction.request.unit_id)
         if self._pending:
             self._timer = self._loop.call_at(min(each.answer_due for each in self._pending.values()), self._expire)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sealbus.client import ChannelCounters, ChannelRules, Failure
-from sealbus.client.line import LineState
+from sealbus.client.line import LineState, Oddity
 from sealbus.client.mbap_line import MbapLine
 from sealbus.client.rtu_line import Framing, RtuLine
 from sealbus.protocol import encode_rtu
@@ -31,6 +31,7 @@ class Owner:
         self.lost: list[tuple[str, bool]] = []
         self.silent: list[int] = []
         self.dropped = 0
+        self.oddities: set[Oddity] = set()
         self.proven = 0
 
     def line_free(self, line: Line) -> None:
@@ -51,6 +52,9 @@ class Owner:
 
     def answer_dropped(self, reason: str) -> None:
         self.dropped += 1
+
+    def noticed(self, oddity: Oddity) -> None:
+        self.oddities.add(oddity)
 
 
 def open_line(**rules: float) -> tuple[MbapLine, FakeTransport, Owner]:
