@@ -82,7 +82,7 @@ async def test_a_connection_lost_during_a_call_reports_whether_a_write_was_sent(
     with pytest.raises(Unreachable) as lost:
         await modbus.read_holding_registers(1, 1)
     assert not lost.value.outcome_unknown
-    assert [request[7] for request in device.requests] == [3, 16, 3, 3]
+    assert [request[7] for request in device.requests] == [3, 16, 3, 3, 3], "the read was asked again, once"
 
 
 WRONG = {

@@ -2,7 +2,7 @@
 
 Its words (channel, line, transaction, connection) are in `docs/glossary.md`: "The way to a device".
 
-This package refuses to send anything twice, to send anything late, and to pass on an answer that does not fit its request.
+This package refuses to send a write twice, to send anything late, and to pass on an answer that does not fit its request.
 """
 
 from sealbus.client.blocking_connection import BlockingConnection, connect_blocking

@@ -48,7 +48,8 @@ def test_an_answer_without_an_echo_passes_and_tells_that_there_is_none() -> None
         assert b"".join(echo.strip(chunk) for chunk in chunks) == ANSWER
         assert echo.is_present is None
         echo.answered(len(ANSWER))
-        assert (echo.is_heard, echo.is_present) == (False, False)
+        assert not echo.is_heard
+        assert echo.is_present is False
 
 
 def test_a_stray_byte_is_no_echo_and_a_damaged_echo_is_no_proof_that_there_is_none() -> None:
