@@ -55,7 +55,7 @@ class PeerError(SealbusError):
     code = "peer"
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(_with_outcome(message, outcome_unknown))
         self.outcome_unknown = outcome_unknown
 
 
@@ -80,16 +80,20 @@ class ConfigError(SealbusError):
 
 
 class DeviceException(SealbusError):
-    """The device answered with a Modbus exception (MODBUS Application Protocol V1.1b3, section 7)."""
+    """The device answered with a Modbus exception (MODBUS Application Protocol V1.1b3, section 7).
+
+    After a write, `outcome_unknown` is true for 0B: a gateway has sent it and got no answer, or has not sent it.
+    """
 
     code = "device-exception"
 
-    def __init__(self, exception_code: int, *, function_code: int | None = None) -> None:
+    def __init__(self, exception_code: int, *, function_code: int | None = None, outcome_unknown: bool = False) -> None:
         self.exception_code = exception_code
         self.function_code = function_code
         name = _EXCEPTION_NAMES.get(exception_code, "unknown exception")
         asked = "" if function_code is None else f" to function {function_code}"
-        super().__init__(f"exception {exception_code:02X}{asked}: {name}")
+        super().__init__(_with_outcome(f"exception {exception_code:02X}{asked}: {name}", outcome_unknown))
+        self.outcome_unknown = outcome_unknown
 
 
 class ResponseTimeout(SealbusError, TimeoutError):
@@ -98,7 +102,7 @@ class ResponseTimeout(SealbusError, TimeoutError):
     code = "timeout"
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
-        super().__init__(f"{message}; the write may or may not have been carried out" if outcome_unknown else message)
+        super().__init__(_with_outcome(message, outcome_unknown))
         self.outcome_unknown = outcome_unknown
 
 
@@ -108,5 +112,9 @@ class Unreachable(SealbusError, ConnectionError):
     code = "unreachable"
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
-        super().__init__(f"{message}; the write may or may not have been carried out" if outcome_unknown else message)
+        super().__init__(_with_outcome(message, outcome_unknown))
         self.outcome_unknown = outcome_unknown
+
+
+def _with_outcome(message: str, outcome_unknown: bool) -> str:
+    return f"{message}; the write may or may not have been carried out" if outcome_unknown else message

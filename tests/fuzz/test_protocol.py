@@ -31,6 +31,7 @@ from sealbus.protocol import (
     ReadInputRegisters,
     ReadWriteMultipleRegisters,
     Request,
+    ResyncingRtuStream,
     RtuRequestStream,
     RtuResponseStream,
     Table,
@@ -61,7 +62,7 @@ Stream: TypeAlias = MbapStream | RtuRequestStream | RtuResponseStream | AsciiStr
 
 steady = settings(derandomize=True, deadline=None, database=None, max_examples=150)
 
-STREAMS = [MbapStream, RtuRequestStream, RtuResponseStream, AsciiStream]
+STREAMS = [MbapStream, RtuRequestStream, RtuResponseStream, ResyncingRtuStream, AsciiStream]
 MAX_HELD_BYTES = 512
 
 address = st.integers(0, 65535)

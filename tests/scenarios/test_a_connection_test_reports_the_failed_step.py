@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pki
 from ports import free_ports
-from scenarios.collecting import connection, neighbours, open_collector, save_identity
+from scenarios.collecting import LOOPBACK, connection, neighbours, open_collector, save_identity
 from scenarios.plant import Plant, exception, open_device, until
+from scenarios.serial_line import RtuDevice, RtuRequest, rtu_frame
 from sealbus.plant import CommandResult, CommandState, ConnectionTested, Step, TestConnection
 from sealbus.samples import Reason
 
@@ -26,7 +27,7 @@ def found_by(result: CommandResult) -> ConnectionTested:
 
 async def trial(site: Site, url: str, **options: str | float) -> CommandResult:
     """Test a connection that is in no plan."""
-    site.apply()
+    site.apply(networks=("/dev/pts/*", LOOPBACK))
     options.setdefault("timeout_s", 0.3)
     return await site.execute(TestConnection(id=1, connection=connection(9, url, **options)))
 
@@ -75,6 +76,24 @@ async def test_a_silent_device_is_a_failure_to_answer(tmp_path: Path) -> None:
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
         assert "did not answer in time" in result.reason
         assert len(device.requests) == 1
+
+
+async def test_an_echo_is_noticed_and_its_setting_proposed(tmp_path: Path) -> None:
+    async with RtuDevice() as device, open_collector(tmp_path) as site:
+
+        def echo(request: RtuRequest) -> bytes:
+            return rtu_frame(request.unit, request.pdu)
+
+        device.answer = lambda request: [echo(request), device.normal_answer(request) or b""]
+        for options, proposed in (({}, [("local_echo", True)]), ({"local_echo": True}, [])):
+            result = await trial(site, device.url, **options)
+            assert result.state is CommandState.DONE
+            assert [(each.setting, each.value) for each in found_by(result).proposals] == proposed
+        device.answer = echo
+        result = await trial(site, device.url)
+        assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
+        assert "only the echo of the request came" in result.reason
+        assert [each.setting for each in found_by(result).proposals] == ["local_echo"]
 
 
 async def test_something_that_is_not_modbus_is_a_failure_to_answer(tmp_path: Path) -> None:

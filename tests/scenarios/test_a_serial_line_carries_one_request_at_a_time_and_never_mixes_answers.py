@@ -192,11 +192,13 @@ async def test_a_write_without_an_answer_is_sent_once_and_its_outcome_is_unknown
     short_timeout: Plant, line: RtuDevice
 ) -> None:
     operator = await short_timeout.connect(role="Operator")
+    # A read first: the write alone would be preceded by one that tells whether the line echoes.
+    assert await operator.request(adu(0, read_holding(100, 1))) == adu(0, words(200))
     line.answer = lambda request: (line.normal_answer(request), None)[1]
     assert await operator.request(adu(1, write_register(100, 5))) == adu(1, exception(6, NO_ANSWER))
     line.answer = line.normal_answer
     assert await operator.request(adu(2, read_holding(100, 1))) == adu(2, words(5))
-    assert [request.pdu for request in line.requests] == [write_register(100, 5), read_holding(100, 1)]
+    assert [request.pdu for request in line.requests][1:] == [write_register(100, 5), read_holding(100, 1)]
     assert [outcome.outcome.value for outcome in short_timeout.records(WriteOutcome)] == ["unknown"]
 
 

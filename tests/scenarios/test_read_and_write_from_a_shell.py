@@ -113,6 +113,20 @@ class Shell:
         return words
 
 
+async def test_a_write_through_a_gateway_that_gets_no_answer_is_told_to_be_unknown(tmp_path: Path) -> None:
+    async with open_plant(tmp_path, policy=POLICY, device="timeout = 0.3") as plant:
+        shell = Shell(plant)
+        plant.device.answer = lambda request: None
+        unknown = (
+            "exception 0B to function 6: gateway target device failed to respond; the write may or may not have been"
+        )
+        assert_fails(await shell.write("holding:10", 5), FAILED, unknown)
+        assert len(plant.device.writes) == 1
+        refused = await shell.read("holding:10")
+        assert_fails(refused, FAILED, "exception 0B to function 3")
+        assert "may or may not" not in refused.stderr
+
+
 @pytest.fixture
 async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
     server = ModbusTcpServer([pymodbus_device()], address=("127.0.0.1", 0))

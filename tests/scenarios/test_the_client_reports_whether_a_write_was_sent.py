@@ -13,7 +13,7 @@ from scenarios.plant import PATIENCE_S, ScriptedDevice, adu, exception, open_dev
 from sealbus import ChannelRules, DeviceException, LocalError, PeerError, ResponseTimeout, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from sealbus import Connection
 
@@ -82,7 +82,27 @@ async def test_a_connection_lost_during_a_call_reports_whether_a_write_was_sent(
     with pytest.raises(Unreachable) as lost:
         await modbus.read_holding_registers(1, 1)
     assert not lost.value.outcome_unknown
-    assert [request[7] for request in device.requests] == [3, 16, 3, 3]
+    assert [request[7] for request in device.requests] == [3, 16, 3, 3, 3], "the read was asked again, once"
+
+
+async def test_a_gateway_that_got_no_answer_does_not_know_the_outcome_of_a_write(
+    modbus: Connection, device: ScriptedDevice
+) -> None:
+    calls: tuple[tuple[Callable[[], Awaitable[object]], int, bool], ...] = (
+        (lambda: modbus.write_register(10, 1), 0x0B, True),
+        (lambda: modbus.write_coils(10, [True]), 0x0B, True),
+        (lambda: modbus.read_write_registers((1, 1), (10, [1])), 0x0B, True),
+        (lambda: modbus.write_register(10, 1), 0x0A, False),
+        (lambda: modbus.read_write_registers((1, 1), (10, [1])), 0x02, False),
+        (lambda: modbus.read_holding_registers(10, 1), 0x0B, False),
+        (lambda: modbus.read_device_identification(), 0x0B, False),
+    )
+    for call, code, unknown in calls:
+        device.answer = lambda request, code=code: answer(request, bytes((request[7] | 0x80, code)))  # type: ignore[misc]
+        with pytest.raises(DeviceException) as refused:
+            await call()
+        assert (refused.value.exception_code, refused.value.outcome_unknown) == (code, unknown)
+        assert str(refused.value).endswith("the write may or may not have been carried out") == unknown
 
 
 WRONG = {

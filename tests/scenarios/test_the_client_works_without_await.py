@@ -217,7 +217,7 @@ def test_a_connection_lost_during_a_call_reports_whether_a_write_was_sent(
         assert lost.value.outcome_unknown is unknown
         device.answer = device.normal_answer
         assert modbus.read_holding_registers(1, 1) == [1]
-    assert [request[7] for request in device.requests] == [3, 16, 3, 3, 3]
+    assert [request[7] for request in device.requests] == [3, 16, 3, 3, 3, 3], "the read was asked again, once"
 
 
 WRONG: dict[str, tuple[type[Exception], Callable[[bytes], bytes]]] = {
@@ -459,7 +459,7 @@ class RtuDevice:
 
 
 def test_an_endpoint_without_a_plain_socket_works_too(loop_thread: LoopThread) -> None:
-    device = RtuDevice(answers=2)
+    device = RtuDevice(answers=3)
     port = loop_thread.run(device.start())
     with sealbus.sync.connect(f"rtu+tcp://127.0.0.1:{port}") as modbus:
         for value in range(3):
@@ -469,7 +469,9 @@ def test_an_endpoint_without_a_plain_socket_works_too(loop_thread: LoopThread) -
     with pytest.raises(LocalError, match="the connection is closed"):
         modbus.read_holding_registers(20, 1)
     loop_thread.run(device.stop())
-    assert [request[1] for request in device.requests] == [6, 3] * 3
+    assert [request[1] for request in device.requests] == [3, 6, 3] * 3, (
+        "each connection begins with the read that tells whether the line echoes"
+    )
 
 
 INTERRUPTED_BY_A_HANDLER = """

@@ -3,6 +3,8 @@
 Any valid response, an exception too, proves that the device speaks Modbus. Three exceptions still fail the test: 0A and
 0B come from a gateway that does not reach the device, and 01 through mbaps from a gateway whose policy denies our role,
 or from a device that does not know the function. A connection that is already open is used.
+
+Where the device or its line differs from the texts in a way that a setting allows for, the test proposes the setting.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.locating import LocatingError
 from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
 from sealbus.acquisition.reading import limits_of
+from sealbus.client import Oddity
 from sealbus.errors import ConfigError, LocalError, PeerError, Unreachable
-from sealbus.plant import CommandState, ConnectionTested, Step, StepTaken
+from sealbus.plant import CommandState, ConnectionTested, ProposedSetting, Step, StepTaken
 from sealbus.protocol import ExceptionCode, parse_place
 from sealbus.samples import US_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
@@ -34,6 +37,13 @@ __all__ = ["run_connection_test"]
 _STEPS: Final = 4
 _DENIED: Final = (
     "exception 01: the policy of the gateway denies this to our role, or the device does not know the function"
+)
+
+
+_ECHO: Final = ProposedSetting(
+    setting="local_echo",
+    value=True,
+    reason="the line returned the request before the answer: the adapter receives what it sends",
 )
 
 
@@ -72,7 +82,13 @@ class _ConnectionTest:
             not_after_us=int(peer.not_after.timestamp()) * US_PER_S if peer else None,
             exception=answer.exception if answer else None,
             answer_s=answer.took_s if answer and answer.failure is None else None,
+            proposals=tuple(self._proposals()),
         )
+
+    def _proposals(self) -> Iterator[ProposedSetting]:
+        noticed, plan = self.connection.channel.oddities, self.connection.plan
+        if Oddity.LOCAL_ECHO in noticed and not plan.local_echo:
+            yield _ECHO
 
 
 async def run_connection_test(
@@ -100,6 +116,7 @@ async def run_connection_test(
         return f"to {connection.peer.subject}" if connection.peer else ""
 
     async def request() -> str:
+        connection.channel.oddities.clear()
         test.answer = await client.request(command.unit_id, pdu)
         return _judge(test.answer, connection)
 

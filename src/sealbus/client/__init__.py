@@ -2,13 +2,14 @@
 
 Its words (channel, line, transaction, connection) are in `docs/glossary.md`: "The way to a device".
 
-This package refuses to send anything twice, to send anything late, and to pass on an answer that does not fit its request.
+This package refuses to send a write twice, to send anything late, and to pass on an answer that does not fit its request.
 """
 
 from sealbus.client.blocking_connection import BlockingConnection, connect_blocking
 from sealbus.client.calls import Value
 from sealbus.client.channel import Channel, ChannelCounters, ChannelHooks, ChannelRules
 from sealbus.client.connection import Connection, connect
+from sealbus.client.line import Oddity
 from sealbus.client.transaction import Failure, Transaction
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ChannelRules",
     "Connection",
     "Failure",
+    "Oddity",
     "Transaction",
     "Value",
     "connect",

@@ -19,9 +19,9 @@ from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
 from sealbus.client.calls import error_of
 from sealbus.client.channel import ChannelCounters
-from sealbus.client.line import LineState
+from sealbus.client.line import LineEnd, LineState
 from sealbus.client.mbap_line import MbapLine
-from sealbus.client.transaction import Failure, Transaction
+from sealbus.client.transaction import Failure, Transaction, ask_again
 from sealbus.errors import SealbusError, Unreachable
 from sealbus.transport import dial_blocking
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from sealbus.client.line import Line
+    from sealbus.client.line import Line, Oddity
     from sealbus.client.target import ConnectionTarget
     from sealbus.protocol import WireRequest
     from sealbus.transport import BlockingTransport
@@ -53,6 +53,8 @@ class BlockingChannel:
         self._backoff = Backoff(_jitter)
         self._breaker = UnitBreaker(_jitter)
         self._transport: BlockingTransport | None = None
+        self._again: Transaction | None = None
+        """The read that the device did not answer before it closed the connection."""
         self.counters = ChannelCounters()
         self.suspects = self._breaker.suspects
         self.loop = _Timers()
@@ -92,12 +94,13 @@ class BlockingChannel:
         if self.suspects and not self._breaker.allows(request.unit_id, time.monotonic()):
             call.fail(Failure.UNIT_SILENT)
         else:
-            if self._line.state is not _OPEN or not self._line.is_free():
-                self._make_ready(call)
-            if call.error is None:
-                self._send(call)
+            self._send_when_ready(call, call)
         while call.answer is None and call.error is None:
-            self._wait(self.loop.next_at)
+            if (again := self._again) is not None:
+                self._again = None
+                self._send_when_ready(again, call)
+            else:
+                self._wait(self.loop.next_at)
         if call.error is not None:
             raise call.error
         return call.answer or b""
@@ -109,9 +112,12 @@ class BlockingChannel:
     def line_proven(self, line: Line) -> None:
         self._backoff.succeeded()
 
-    def line_lost(self, line: Line, reason: str, *, before_any_answer: bool) -> None:
+    def take_back(self, transaction: Transaction, sent_at: float) -> None:
+        self._again = ask_again(transaction, sent_at)
+
+    def line_lost(self, line: Line, reason: str, end: LineEnd) -> None:
         self._transport = None
-        if before_any_answer:
+        if end is LineEnd.BEFORE_ANY_ANSWER:
             self._backoff.failed(time.monotonic(), reason)
 
     def unit_answered(self, unit_id: int) -> None:
@@ -122,6 +128,8 @@ class BlockingChannel:
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
+
+    def noticed(self, oddity: Oddity) -> None: ...
 
     # -- machinery
 
@@ -163,10 +171,17 @@ class BlockingChannel:
         else:
             line.opened()
 
-    def _send(self, call: _BlockingCall) -> None:
+    def _send_when_ready(self, transaction: Transaction, call: _BlockingCall) -> None:
+        """Send `call`, or that transaction for it."""
+        if self._line.state is not _OPEN or not self._line.is_free():
+            self._make_ready(call)
+        if call.error is None:
+            self._send(transaction)
+
+    def _send(self, transaction: Transaction) -> None:
         self.counters.sent += 1
         try:
-            self._line.send(call)
+            self._line.send(transaction)
         except OSError as error:
             self._lose(error)
 

@@ -21,6 +21,8 @@ from sealbus.protocol import (
     ANSWER_DATA_AT,
     ANSWER_FUNCTION_AT,
     EXCEPTION_BIT,
+    ExceptionCode,
+    FunctionCode,
     ReadCoils,
     ReadDiscreteInputs,
     ReadHoldingRegisters,
@@ -109,7 +111,12 @@ def data_of(answer: bytes) -> bytes:
     """
     function_code = answer[ANSWER_FUNCTION_AT]
     if function_code & EXCEPTION_BIT:
-        raise DeviceException(answer[ANSWER_DATA_AT], function_code=function_code & ~EXCEPTION_BIT)
+        exception_code, function_code = answer[ANSWER_DATA_AT], function_code & ~EXCEPTION_BIT
+        unknown = (
+            exception_code == ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND
+            and function_code == FunctionCode.READ_WRITE_MULTIPLE_REGISTERS  # the only write whose answer has data
+        )
+        raise DeviceException(exception_code, function_code=function_code, outcome_unknown=unknown)
     return answer[ANSWER_DATA_AT + 1 :]  # behind the byte count
 
 

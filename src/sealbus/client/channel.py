@@ -5,6 +5,10 @@ opened when a request waits and no line is free, up to `connections`. A request 
 never sent late. When a connection cannot be made, all queued requests fail, and new ones fail at once until the back-off
 is over.
 
+Some devices close the connection after each answer, and a request that was just sent is lost with it. Once a device has
+closed two connections in a row within half a second of their first answer, or one with a read on it, each connection carries
+one request, and nothing more is sent on it before that time is over. If it is open then, the device keeps it.
+
 Counters are plain integers: the channel increments them, and the metrics read them when they are scraped.
 """
 
@@ -18,10 +22,10 @@ from typing import TYPE_CHECKING, Final
 from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
 from sealbus.client.fair_queue import FairQueue
-from sealbus.client.line import Line, LineState
+from sealbus.client.line import Line, LineEnd, LineState, Oddity
 from sealbus.client.mbap_line import MbapLine
 from sealbus.client.rtu_line import Framing, RtuLine
-from sealbus.client.transaction import Failure, Transaction
+from sealbus.client.transaction import Failure, Transaction, ask_again
 from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, PeerError, Unreachable
 from sealbus.transport import WriteCoalescer, dial
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Channel", "ChannelCounters", "ChannelHooks", "ChannelRules"]
 
 _CLOSED: Final = LineState.CLOSED  # read for each queued request: a member of an Enum costs as much as a call
+_CLOSES_WITHIN_S: Final = 0.5
+_CLOSES_IN_A_ROW: Final = 2
 _jitter = random.SystemRandom().random
 
 
@@ -54,6 +60,7 @@ class ChannelRules:
     turnaround_s: float = 0.1
     queue: int = 512
     lenient_transaction_id: bool = False
+    local_echo: bool = False
 
     def __post_init__(self) -> None:
         if self.lenient_transaction_id and self.in_flight > 1:
@@ -86,9 +93,10 @@ class ChannelHooks:
 
     `locate` returns what to dial, before each connection; it may raise Unreachable and sets its own deadline. `connected`
     may raise PeerError: then nothing is sent on this connection. `answering` is called with the first answer on each
-    connection. `lost` is called when one is closed by either side, unless the channel is closed or the device closed it
-    before its first answer: that counts as a connection that cannot be made. `unreachable` is called when none can be made
-    and no other is open.
+    connection. `lost` is called when one is closed by us, or by the device with requests that are lost by that; not when the
+    channel is closed, and not when the device closed it before its first answer: that counts as a connection that cannot be
+    made. A device that closes when nothing is lost by it is not down. `unreachable` is called when no connection can be made
+    and none is open.
     """
 
     locate: Callable[[Endpoint], Awaitable[Endpoint]] | None = None
@@ -113,6 +121,8 @@ class Channel:
         self.endpoint = endpoint
         self.rules = rules
         self.counters = ChannelCounters()
+        self.oddities: set[Oddity] = set()
+        """What its lines have noticed and no rule expects. A test of the connection empties it before its request."""
         self._lines: list[Line] = []
         self.writer = WriteCoalescer(self._lines)
         self._tls = tls
@@ -129,6 +139,8 @@ class Channel:
         self._expires = 0.0
         self._backoff = Backoff(_jitter)
         self._is_closed = False
+        self._early_closes = 0  # in a row: connections that the device closed soon after their first answer
+        self._closes_after_answer = False
 
     # -- for callers
 
@@ -139,7 +151,7 @@ class Channel:
         elif self._ready and not self._queue.length:
             line = self._ready.pop()
             line.is_ready = False
-            if line.send(transaction):  # its deadline cannot have passed: it was made just now
+            if line.send(transaction) and not self._closes_after_answer:  # its deadline cannot have passed: it is new
                 self.line_free(line)
             self.counters.sent += 1
         elif self._is_closed:
@@ -149,6 +161,8 @@ class Channel:
 
     def abandon(self, source: object) -> None:
         """Fail the queued requests of `source`, which has disconnected."""
+        for line in self._lines:
+            line.abandon(source)
         for transaction in self._queue.drop(source):
             self._fail(transaction, Failure.ABANDONED)
 
@@ -189,6 +203,8 @@ class Channel:
     # -- for the lines (LineOwner)
 
     def line_free(self, line: Line) -> None:
+        if self._closes_after_answer and line.is_proven and not self._is_kept_open(line):
+            return
         if self._queue.length and not self._send_from_queue(line):
             return
         if not line.is_ready:
@@ -202,24 +218,46 @@ class Channel:
             transaction = self._queue.take()
             if transaction.send_by > self.loop.time():
                 self.counters.sent += 1
-                is_free = line.send(transaction)
+                is_free = line.send(transaction) and not self._closes_after_answer
             else:
                 self._fail(transaction, Failure.NOT_SENT_IN_TIME)
                 is_free = line.is_free()
         return is_free
 
-    def line_lost(self, line: Line, reason: str, *, before_any_answer: bool) -> None:
+    def _is_kept_open(self, line: Line) -> bool:
+        """Whether the device has not closed a line for so long that it does not close after each answer (any more)."""
+        left_s = line.proven_at + _CLOSES_WITHIN_S - self.loop.time()
+        if left_s > 0:
+            line.hold(left_s)
+        else:
+            self._early_closes, self._closes_after_answer = 0, False
+        return left_s <= 0
+
+    def take_back(self, transaction: Transaction, sent_at: float) -> None:
+        self._early_closes = max(self._early_closes, _CLOSES_IN_A_ROW - 1)  # if it was early: it must not be lost again
+        again = ask_again(transaction, sent_at)
+        if self._is_closed:
+            self._fail(again, Failure.ABANDONED)
+        elif not self._queue.put(again):
+            self._fail(self._queue.put_evicting(again), Failure.BUSY)
+        if self._expiry is None or again.send_by < self._expires:
+            self._set_expiry(again.send_by)
+
+    def line_lost(self, line: Line, reason: str, end: LineEnd) -> None:
         self._has_closed_lines = True
         if line.is_ready:
             line.is_ready = False
             self._ready.remove(line)
         if self._is_closed:
             return
-        if before_any_answer:
-            self._failed_to_connect(reason)
-        else:
-            self._hooks.lost(reason)
         now = self.loop.time()
+        if end is LineEnd.BEFORE_ANY_ANSWER:
+            self._failed_to_connect(reason)
+        elif end is not LineEnd.WITHOUT_LOSS:
+            self._hooks.lost(reason)
+        is_early = end is not LineEnd.BY_US and line.is_proven and now - line.proven_at < _CLOSES_WITHIN_S
+        self._early_closes = self._early_closes + 1 if is_early else 0
+        self._closes_after_answer |= self._early_closes >= _CLOSES_IN_A_ROW
         if self._is_down(now):
             self._fail_all(reason)
         elif self._queue.length:
@@ -241,6 +279,9 @@ class Channel:
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
+
+    def noticed(self, oddity: Oddity) -> None:
+        self.oddities.add(oddity)
 
     # -- machinery
 
@@ -281,7 +322,7 @@ class Channel:
 
     def _new_line(self) -> Line:
         scheme = self.endpoint.scheme
-        if scheme in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP):
+        if not scheme.has_transaction_ids:
             framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
             return RtuLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
         return MbapLine(self, self.rules)

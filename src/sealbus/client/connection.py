@@ -1,7 +1,7 @@
 """The Modbus client of the Python API: every function code, typed reads and writes, secure by default.
 
 A connection talks to one endpoint. It opens with `open` or with the first request, reconnects after a loss (with
-jittered back-off), and sends one request at a time unless `in_flight` is higher. It never repeats a request: when a write
+jittered back-off), and sends one request at a time unless `in_flight` is higher. It never repeats a write: when one
 is not answered, the error states that its outcome is unknown, and the caller decides what to do.
 """
 

@@ -8,7 +8,9 @@ never reach the new one.
 `gap_s` is the pause that a device needs between two requests. With one request in flight it begins when the answer came,
 because the device is busy until then; with several it begins when the request was sent, because no answer is waited for.
 
-Nothing is ever sent twice. What was sent when the connection broke fails as sent; the caller decides what that means.
+A write is never sent twice. When the connection breaks, what was sent fails as sent; the caller decides what that means.
+One case is different: the device had answered on this connection before and closes it. Devices do so after each answer, or
+when idle, and the next request may cross with the close. Then requests that only read go back to the channel, once.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import ssl
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sealbus.client.transaction import Failure
+from sealbus.client.transaction import AskedAgain, Failure
 from sealbus.protocol import ANSWER_FUNCTION_AT, ANSWER_UNIT_AT
 from sealbus.security import explain_tls_error
 
@@ -32,10 +34,12 @@ __all__ = [
     "FrameWriter",
     "Line",
     "LineCounters",
+    "LineEnd",
     "LineLoop",
     "LineOwner",
     "LineRules",
     "LineState",
+    "Oddity",
     "Timer",
 ]
 
@@ -56,6 +60,21 @@ class LineState(Enum):
 _OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs as much as a call
 
 
+class LineEnd(Enum):
+    """How a connection ended."""
+
+    BEFORE_ANY_ANSWER = "the device closed it and had answered nothing"
+    WITHOUT_LOSS = "the device closed it when it had answered, and no request was lost: that is no outage"
+    WITH_LOSS = "the device closed it, and a request was lost"
+    BY_US = "closed by us"
+
+
+class Oddity(Enum):
+    """In what a line or its device differs from the texts, where a rule could allow for it."""
+
+    LOCAL_ECHO = "local echo"
+
+
 class LineRules(Protocol):
     """The limits of a device. Times in seconds."""
 
@@ -69,6 +88,8 @@ class LineRules(Protocol):
     def turnaround_s(self) -> float: ...
     @property
     def lenient_transaction_id(self) -> bool: ...
+    @property
+    def local_echo(self) -> bool: ...
 
 
 class LineCounters(Protocol):
@@ -114,12 +135,14 @@ class LineOwner(Protocol):
         """Called only when the line is free."""
 
     def line_proven(self, line: Line) -> None: ...
-    def line_lost(self, line: Line, reason: str, *, before_any_answer: bool) -> None:
-        """`before_any_answer`: the device closed it before it had answered anything."""
+    def take_back(self, transaction: Transaction, sent_at: float) -> None:
+        """It was lost with its connection and is to be sent once more. `line_lost` follows."""
 
+    def line_lost(self, line: Line, reason: str, end: LineEnd) -> None: ...
     def unit_answered(self, unit_id: int) -> None: ...
     def unit_silent(self, unit_id: int) -> None: ...
     def answer_dropped(self, reason: str) -> None: ...
+    def noticed(self, oddity: Oddity) -> None: ...
 
 
 class Line(asyncio.Protocol):
@@ -142,6 +165,7 @@ class Line(asyncio.Protocol):
         "_writer",
         "is_proven",
         "is_ready",
+        "proven_at",
         "state",
         "transport",
     )
@@ -167,6 +191,8 @@ class Line(asyncio.Protocol):
         """Set by the owner: whether it lists this line among those that can send."""
         self.is_proven = False
         """Whether the device has answered anything on this connection."""
+        self.proven_at = 0.0
+        """When it did so first, on the loop's clock."""
 
     def is_free(self) -> bool:
         """Whether a transaction may be sent now."""
@@ -188,23 +214,34 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         cause = explain_tls_error(exc) if isinstance(exc, ssl.SSLError | ConnectionError) else str(exc or "")
         reason = f"closed by the device: {cause}" if cause else "closed by the device"
-        self._closed(reason, before_any_answer=not self.is_proven)
+        self._closed(reason, by_device=True)
 
     def send(self, transaction: Transaction) -> bool:
         """Put it on the wire. Only when free; returns whether the line is still free."""
         raise NotImplementedError
+
+    def abandon(self, source: object) -> None:
+        """Fail what `source` has submitted and is not on the wire."""
 
     def close(self, reason: str = "closed") -> None:
         """Close the connection; requests on the wire fail as sent."""
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.abort()
-        self._closed(reason, before_any_answer=False)
+        self._closed(reason, by_device=False)
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for so long. `line_free` is called at the end."""
+        self._hold(seconds)
 
     # -- what the kinds of line do differently
 
     def _on_request_timeout(self, number: int) -> None:
         """The request of this number timed out."""
+
+    def _why_silent(self) -> str:
+        """What is known about a request that timed out, as a sentence; empty: nothing."""
+        return ""
 
     def _on_silence(self) -> None:
         """At least one request timed out."""
@@ -234,6 +271,7 @@ class Line(asyncio.Protocol):
         self._silences = 0
         if not self.is_proven:
             self.is_proven = True
+            self.proven_at = self._loop.time()
             self._owner.line_proven(self)
         self._counters.answered += 1
         if self._suspects:
@@ -269,7 +307,7 @@ class Line(asyncio.Protocol):
         for number in late:
             transaction = self._pending.pop(number)
             self._on_request_timeout(number)
-            transaction.fail(Failure.NO_ANSWER)
+            transaction.fail(Failure.NO_ANSWER, self._why_silent())
             self._owner.unit_silent(transaction.request.unit_id)
         if self._pending:
             self._timer = self._loop.call_at(min(each.answer_due for each in self._pending.values()), self._expire)
@@ -278,7 +316,7 @@ class Line(asyncio.Protocol):
             self._on_silence()
             self._freed()
 
-    def _closed(self, reason: str, *, before_any_answer: bool) -> None:
+    def _closed(self, reason: str, *, by_device: bool) -> None:
         if self.state is LineState.CLOSED:
             return
         self.state = LineState.CLOSED
@@ -287,10 +325,30 @@ class Line(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._timer = self._hold_timer = None
-        lost, self._pending = self._pending, {}
-        for transaction in lost.values():
+        pending, self._pending = list(self._pending.values()), {}
+        lost = self._take_back(pending) if by_device and self.is_proven else pending
+        for transaction in lost:
             transaction.fail(Failure.CONNECTION_LOST, reason)
-        self._owner.line_lost(self, reason, before_any_answer=before_any_answer)
+        self._owner.line_lost(self, reason, self._end(lost, by_device=by_device))
+
+    def _take_back(self, pending: list[Transaction]) -> list[Transaction]:
+        """Give the reads among these back to the channel, each once. Returns the others."""
+        lost = []
+        for transaction in pending:
+            if transaction.request.may_change_state or isinstance(transaction, AskedAgain):
+                lost.append(transaction)
+            else:
+                self._owner.take_back(transaction, transaction.answer_due - self._timeout_s)
+        return lost
+
+    def _end(self, lost: list[Transaction], *, by_device: bool) -> LineEnd:
+        if not by_device:
+            return LineEnd.BY_US
+        if self.is_proven:
+            return LineEnd.WITH_LOSS if lost else LineEnd.WITHOUT_LOSS
+        # A request that is lost a second time is one that the device closes on: it is no device that cannot be reached.
+        is_second = any(isinstance(each, AskedAgain) for each in lost)
+        return LineEnd.WITH_LOSS if is_second else LineEnd.BEFORE_ANY_ANSWER
 
 
 def _objection(request: WireRequest, answer: bytes) -> str | None:

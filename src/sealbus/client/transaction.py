@@ -1,21 +1,21 @@
 """One request on its way to a device and back.
 
 A transaction ends exactly once: with the answer of the device, or with a `Failure` that states whether it was sent. What was
-not sent may be requested again by the caller; what was sent and not answered has an unknown outcome, and nothing in
-Sealbus ever sends it a second time.
+not sent may be requested again by the caller; what was sent and not answered has an unknown outcome. Nothing in Sealbus
+ever sends a write a second time. A read that was lost with its connection is sent once more (see `AskedAgain`).
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from sealbus.protocol import ExceptionCode
 
 if TYPE_CHECKING:
     from sealbus.protocol import WireRequest
 
-__all__ = ["Failure", "Transaction"]
+__all__ = ["AskedAgain", "Failure", "Transaction", "ask_again"]
 
 
 class Failure(Enum):
@@ -87,3 +87,38 @@ class Transaction:
     def fail(self, failure: Failure, detail: str = "") -> None:
         """There is no answer, and why."""
         raise NotImplementedError
+
+
+class AskedAgain(Transaction):
+    """A transaction that goes to the device a second time, on a new connection: it was not sent, or it only reads.
+
+    Devices close connections after each answer, or when idle. A request that was just sent is lost with such a connection.
+    """
+
+    __slots__ = ("_first",)
+
+    def __init__(self, first: Transaction, send_by: float) -> None:
+        super().__init__(first.source, first.request, send_by)
+        self.client = first.client
+        self._first: Final = first
+
+    def finish(self, answer: bytes) -> None:
+        self._first.finish(answer)
+
+    def fail(self, failure: Failure, detail: str = "") -> None:
+        if not failure.was_sent and not self.request.may_change_state:
+            failure = Failure.CONNECTION_LOST  # it was sent, the first time
+        self._first.fail(failure, detail)
+
+
+class _UrgentAskedAgain(AskedAgain):
+    __slots__ = ()
+
+    is_urgent = True
+
+
+def ask_again(first: Transaction, sent_at: float) -> AskedAgain:
+    """Once more, with the deadline that it had. `sent_at` is when it went to a line, on the loop's clock."""
+    if getattr(first, "send_by", None) is None:
+        first.on_queued(sent_at)  # it never waited: now it does
+    return (_UrgentAskedAgain if first.is_urgent else AskedAgain)(first, first.send_by)

@@ -52,6 +52,11 @@ class Scheme(StrEnum):
         return self in (Scheme.RTU, Scheme.ASCII)
 
     @property
+    def has_transaction_ids(self) -> bool:
+        """Whether its frames have a transaction id, as those of RTU and ASCII have not, on any medium."""
+        return self not in (Scheme.RTU, Scheme.ASCII, Scheme.RTU_TCP)
+
+    @property
     def default_port(self) -> int | None:
         """The port when the URL has none; None if the URL must name it or there is no port."""
         return _DEFAULT_PORTS.get(self)

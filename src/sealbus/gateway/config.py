@@ -108,6 +108,7 @@ class DeviceTable(_Table, frozen=True):
     turnaround: _Seconds = _CHANNEL.turnaround_s
     queue: _Count = _CHANNEL.queue
     lenient_transaction_id: bool = _CHANNEL.lenient_transaction_id
+    local_echo: bool = _CHANNEL.local_echo
 
     @property
     def rules(self) -> ChannelRules:
@@ -121,6 +122,7 @@ class DeviceTable(_Table, frozen=True):
             turnaround_s=self.turnaround,
             queue=self.queue,
             lenient_transaction_id=self.lenient_transaction_id,
+            local_echo=self.local_echo,
         )
 
     @property
@@ -239,6 +241,12 @@ def _check_device(
         rules = device.rules
     except ConfigError as error:
         raise document.error((*where, error.key or ""), error.problem, hint=error.hint) from None
+    if rules.local_echo and endpoint.scheme.has_transaction_ids:
+        raise document.error(
+            (*where, "local_echo"),
+            f"{endpoint.scheme} has no local echo: only rtu://, ascii:// and rtu+tcp:// can have one",
+            hint="leave local_echo out",
+        )
     if rules_of_url.setdefault(str(endpoint), rules) != rules:
         raise document.error(
             (*where, "url"),

@@ -29,6 +29,7 @@ __all__ = [
     "DiscoverSunSpec",
     "Finding",
     "ModelFound",
+    "ProposedSetting",
     "RangeFound",
     "ReadNow",
     "RegistersScanned",
@@ -131,6 +132,14 @@ class StepTaken(Struct, frozen=True, kw_only=True):
     took_s: float = 0.0
 
 
+class ProposedSetting(Struct, frozen=True, kw_only=True):
+    """A setting of the connection that the test proposes: the name of a field of `ConnectionPlan`, and its value."""
+
+    setting: str
+    value: bool | int
+    reason: str
+
+
 class ConnectionTested(Struct, frozen=True, kw_only=True, tag=CommandKind.TEST.value):
     """The result of `TestConnection`."""
 
@@ -144,6 +153,8 @@ class ConnectionTested(Struct, frozen=True, kw_only=True, tag=CommandKind.TEST.v
     exception: int | None = None
     """The code of the Modbus exception, if that was the answer."""
     answer_s: float | None = None
+    proposals: tuple[ProposedSetting, ...] = ()
+    """Settings that differ from those tested, for what the test has noticed about the device or its line."""
 
 
 class ValueRead(Struct, frozen=True, kw_only=True):

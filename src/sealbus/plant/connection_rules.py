@@ -31,6 +31,11 @@ def connection_problems(plan: ConnectionPlan, rules: NetworkRules | None = None)
     if plan.lenient_transaction_id and plan.in_flight != 1:
         problem = "with lenient transaction ids only one request can be in flight"
         found.append(FieldProblem("in_flight", problem, "write 1"))
+    if plan.local_echo and not any(each.key == "url" for each in found):
+        scheme = parse_endpoint(plan.url).scheme
+        if scheme.has_transaction_ids:
+            problem = f"{scheme} has no local echo: only rtu://, ascii:// and rtu+tcp:// can have one"
+            found.append(FieldProblem("local_echo", problem, "write false"))
     return found
 
 

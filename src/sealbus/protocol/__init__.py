@@ -85,7 +85,7 @@ from sealbus.protocol.registers import (
     range_of,
 )
 from sealbus.protocol.requests import Request, RequestError, may_change_state, parse_request
-from sealbus.protocol.rtu import RtuRequestStream, RtuResponseStream, crc16, encode_rtu
+from sealbus.protocol.rtu import ResyncingRtuStream, RtuRequestStream, RtuResponseStream, crc16, encode_rtu
 from sealbus.protocol.shapes import AnswerShape, WireRequest, answer_shape
 
 __all__ = [
@@ -146,6 +146,7 @@ __all__ = [
     "ReportServerId",
     "Request",
     "RequestError",
+    "ResyncingRtuStream",
     "RtuRequestStream",
     "RtuResponseStream",
     "ServerId",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, overload
 
 from sealbus.errors import DeviceException, LocalError, PeerError
-from sealbus.protocol.codes import EXCEPTION_BIT
+from sealbus.protocol.codes import EXCEPTION_BIT, ExceptionCode
 from sealbus.protocol.data_requests import (
     MaskWriteRegister,
     ReadCoils,
@@ -156,7 +156,8 @@ def decode_answer(request: Request, pdu: bytes) -> Answer:
     if objection is not None:
         raise PeerError(objection, outcome_unknown=may_change_state(request_pdu))
     if pdu[0] & EXCEPTION_BIT:
-        raise DeviceException(pdu[1], function_code=request.function_code)
+        unknown = pdu[1] == ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND and may_change_state(request_pdu)
+        raise DeviceException(pdu[1], function_code=request.function_code, outcome_unknown=unknown)
     match request:
         case ReadHoldingRegisters() | ReadInputRegisters() | ReadWriteMultipleRegisters():
             return unpack_words(pdu[2:])

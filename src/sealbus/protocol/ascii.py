@@ -2,9 +2,9 @@
 
     ':' | unit id, PDU and LRC as pairs of hexadecimal digits | CR LF                         at most 513 characters
 
-A receiver waits for a colon: bytes before it are noise and skipped; a colon inside a frame starts a new one. Between colon
-and CR only digits are allowed. Lower-case digits are accepted: the text has upper case, and devices differ. The delimiter
-that diagnostics can set in place of LF (8/3) is not supported.
+A receiver waits for a colon: bytes before it are noise and skipped, as is a damaged frame; a colon inside a frame starts
+a new one. Between colon and CR only digits are allowed. Lower-case digits are accepted: the text has upper case, and devices
+differ. The delimiter that diagnostics can set in place of LF (8/3) is not supported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DIGITS: Final = re.compile(rb"[0-9A-Fa-f]*")
 
 
 class AsciiStream:
-    """Bytes in, unit id and PDU out. `fault` is the first invalid frame, or None; `reset` clears it."""
+    """Bytes in, unit id and PDU out. `fault` is the first damage since it was last set to None; frames behind it come."""
 
     __slots__ = ("_held", "fault")
 
@@ -46,16 +46,26 @@ class AsciiStream:
         self._held = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Unit id and PDU, 2 to 254 bytes, of each frame that `data` completes, in order; those before a fault come."""
+        """Unit id and PDU, 2 to 254 bytes, of each frame that `data` completes, in order."""
         frames: list[bytes] = []
-        if self.fault is not None:
-            return frames
-        try:
-            self._held = _split(self._held + data, frames)
-        except FrameError as fault:
-            self.fault = fault
-            self._held = b""
+        held = self._held + data
+        start = held.find(_COLON)
+        while start >= 0:
+            end = _end_of_digits(held, start)
+            try:
+                ended = _ended(held, start, end)
+                if ended is None:
+                    break
+                frames += ended
+            except FrameError as fault:
+                self.fault = self.fault or fault
+            start = held.find(_COLON, end)
+        self._held = held[start:] if start >= 0 else b""
         return frames
+
+    def end_burst(self) -> list[bytes]:
+        """After a silence: nothing, because a colon ends a frame that was not continued."""
+        return []
 
 
 def encode_ascii(unit_id: int, pdu: bytes) -> bytes:
@@ -73,26 +83,27 @@ def lrc(data: bytes) -> int:
     return -sum(data) & 0xFF
 
 
-def _split(data: bytes, frames: list[bytes]) -> bytes:
-    """Append the frames in `data`; return the partial frame from its colon on."""
-    start = data.find(_COLON)
-    while start >= 0:
-        found = _DIGITS.match(data, start + 1)
-        end = found.end() if found else start + 1
-        if end - start - 1 > _MAX_DIGITS:
-            raise FrameError(FaultKind.LENGTH, f"a frame has more than {_MAX_DIGITS} digits")
-        rest = data[end : end + len(_END)]
-        if rest == _END:
-            frames.append(_decode(data[start + 1 : end]))
-            start = data.find(_COLON, end)
-        elif _END.startswith(rest):
-            return data[start:]
-        elif rest.lstrip(_END[:1]).startswith(_COLON):
-            start = data.find(_COLON, end)
-        else:
-            wrong = rest if rest.startswith(_END[:1]) else rest[:1]
-            raise FrameError(FaultKind.CHARACTER, f"{wrong!r} is in a frame where digits or CR LF are expected")
-    return b""
+def _end_of_digits(data: bytes, start: int) -> int:
+    found = _DIGITS.match(data, start + 1)
+    return found.end() if found else start + 1
+
+
+def _ended(data: bytes, start: int, end: int) -> list[bytes] | None:
+    """The frame whose colon is at `start` and whose digits end at `end`; none where the next frame cuts it off.
+
+    None: too few bytes have come to know.
+    """
+    if end - start - 1 > _MAX_DIGITS:
+        raise FrameError(FaultKind.LENGTH, f"a frame has more than {_MAX_DIGITS} digits")
+    rest = data[end : end + len(_END)]
+    if rest == _END:
+        return [_decode(data[start + 1 : end])]
+    if _END.startswith(rest):
+        return None
+    if rest.lstrip(_END[:1]).startswith(_COLON):
+        return []
+    wrong = rest if rest.startswith(_END[:1]) else rest[:1]
+    raise FrameError(FaultKind.CHARACTER, f"{wrong!r} is in a frame where digits or CR LF are expected")
 
 
 def _decode(digits: bytes) -> bytes:

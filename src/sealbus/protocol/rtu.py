@@ -6,6 +6,9 @@ On the line frames are separated by silence; a stream of bytes has none. So the 
 where there is one, from the byte count behind it; requests and responses differ. The driver, which has the clock, calls
 `reset` after a silence: a partial frame is dropped, as the text demands, and a fault with it.
 
+Lines have noise: a glitch when a driver is switched on, a cut frame, the heartbeat of a modem. `ResyncingRtuStream`
+passes over the bytes that begin no frame with a right checksum, and returns the frame behind them.
+
 Not framed, because nothing in the bytes gives their length: user-defined functions, CANopen references (43/13), and
 diagnostics (8) with other than 2 bytes of data. They are a fault of the kind UNKNOWN_LENGTH, save the last, which ends
 in a wrong checksum.
@@ -19,7 +22,7 @@ from sealbus.errors import LocalError
 from sealbus.protocol.codes import EXCEPTION_BIT, MAX_PDU_BYTES, FunctionCode, MeiType
 from sealbus.protocol.faults import FaultKind, FrameError
 
-__all__ = ["RtuRequestStream", "RtuResponseStream", "crc16", "encode_rtu"]
+__all__ = ["ResyncingRtuStream", "RtuRequestStream", "RtuResponseStream", "crc16", "encode_rtu"]
 
 _CRC_BYTES: Final = 2
 _MAX_FRAME_BYTES: Final = 1 + MAX_PDU_BYTES + _CRC_BYTES
@@ -164,6 +167,50 @@ class RtuResponseStream(_RtuStream):
             return 0
         _check_mei_type(data[start + 2])
         return _identification_size(data, start)
+
+
+class ResyncingRtuStream(RtuResponseStream):
+    """The same from a line with noise. `fault` is the first damage since it was last set to None; frames behind it come.
+
+    Bytes may look like the beginning of a long frame and be noise. So the driver calls `end_burst` after a silence.
+    """
+
+    __slots__ = ()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Unit id and PDU, 2 to 254 bytes, of each frame that `data` completes, in order."""
+        self._held += data
+        frames, end = self._scan(is_over=False)
+        self._held = self._held[end:]
+        return frames
+
+    def end_burst(self) -> list[bytes]:
+        """After a silence: the frames behind a beginning that was not continued. If there are none, it is kept: on the way
+        from a serial line a frame may be delayed in the middle.
+        """
+        frames, end = self._scan(is_over=True)
+        if frames:
+            self._held = self._held[end:]
+        return frames
+
+    def _scan(self, *, is_over: bool) -> tuple[list[bytes], int]:
+        """The frames in what is held, and where the bytes behind them begin, or the frame that has not ended."""
+        held, frames, start, end = self._held, list[bytes](), 0, 0
+        while len(held) - start >= _START_BYTES:
+            try:
+                size = self._size(held, start)
+                if size and size <= len(held) - start:
+                    frames.append(_checked(held[start : start + size]))
+                    start += size
+                    end = start
+                elif is_over:
+                    start += 1
+                else:
+                    break
+            except FrameError as fault:
+                self.fault = self.fault or fault
+                start += 1
+        return frames, end if is_over else start
 
 
 def encode_rtu(unit_id: int, pdu: bytes) -> bytes:

@@ -100,6 +100,7 @@ class Session(asyncio.BufferedProtocol):
         "_buffer",
         "_closing_since",
         "_denials",
+        "_has_ended",
         "_in_flight_limit",
         "_loop",
         "_owner",
@@ -133,6 +134,7 @@ class Session(asyncio.BufferedProtocol):
         self._denials: TokenBucket | None = None
         self._pauses: set[_PauseReason] = set()
         self._closing_since: float | None = None
+        self._has_ended = False  # the client sends no more, and still reads
         self._partial_since: float | None = None
         self._stalled_since: float | None = None
         self.transport: asyncio.Transport | None = accepted.transport
@@ -186,8 +188,16 @@ class Session(asyncio.BufferedProtocol):
         if stream.fault is not None:
             self.end(f"not Modbus: {stream.fault}")
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
+        """The client sends no more. Returns whether the connection stays open for the answers that it still gets.
+
+        TLS connections end with the first close_notify: asyncio and uvloop close them whatever this returns.
+        """
         self.end_reason = self.end_reason or "closed by the client"
+        self._partial_since = None
+        self._has_ended = self.peer is None and self.rulings is not None and bool(self.in_flight or self._backlog)
+        self._writer.flush()
+        return self._has_ended
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -213,15 +223,21 @@ class Session(asyncio.BufferedProtocol):
         transport = self.transport
         if transport is not None:
             self._writer.write(transport, adu[:2] + answer)
+        if self._has_ended:
+            self._end_when_answered()
 
     def answer_exception(self, adu: bytes, exception_code: int) -> None:
         """Answer the request `adu` with an exception."""
         self.in_flight -= 1
         self._write_exception(adu, exception_code)
+        if self._has_ended:
+            self._end_when_answered()
 
     def finish_silently(self) -> None:
         """End one request without an answer, as a broadcast ends."""
         self.in_flight -= 1
+        if self._has_ended:
+            self._end_when_answered()
 
     # -- for the service
 
@@ -284,6 +300,10 @@ class Session(asyncio.BufferedProtocol):
 
     # -- machinery
 
+    def _end_when_answered(self) -> None:
+        if not self.in_flight and not self._backlog:
+            self.end("closed by the client")
+
     def _handle(self, adus: list[bytes]) -> None:
         rest = iter(adus)
         for adu in rest:
@@ -340,6 +360,8 @@ class Session(asyncio.BufferedProtocol):
         if backlog := self._backlog:
             self._handle([backlog.popleft() for _ in range(min(len(backlog), _REQUESTS_PER_TURN))])
         self._resume_reading()
+        if self._has_ended:
+            self._end_when_answered()
 
     def _resume_reading(self) -> None:
         if self._pauses or self.rulings is None or self.transport is None:
@@ -349,7 +371,8 @@ class Session(asyncio.BufferedProtocol):
             return
         if self._partial_since is not None:
             self._partial_since = self._loop.time()
-        self.transport.resume_reading()
+        if not self._has_ended:
+            self.transport.resume_reading()
 
 
 def _end_reason(error: Exception | None) -> str:

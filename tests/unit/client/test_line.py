@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sealbus.client import ChannelCounters, ChannelRules, Failure
-from sealbus.client.line import LineState
+from sealbus.client.line import LineEnd, LineState, Oddity
 from sealbus.client.mbap_line import MbapLine
 from sealbus.client.rtu_line import Framing, RtuLine
 from sealbus.protocol import encode_rtu
@@ -16,6 +16,7 @@ from sealbus.transport import WriteCoalescer
 from unit.client.fakes import FakeTransport, RecordedTransaction, adu, read, turns, words, write
 
 if TYPE_CHECKING:
+    from sealbus.client import Transaction
     from sealbus.client.line import Line
 
 
@@ -28,9 +29,11 @@ class Owner:
         self.writer = WriteCoalescer(range(2))
         self.suspects: dict[int, object] = {}
         self.waiting: list[RecordedTransaction] = []
-        self.lost: list[tuple[str, bool]] = []
+        self.lost: list[tuple[str, LineEnd]] = []
+        self.taken_back: list[Transaction] = []
         self.silent: list[int] = []
         self.dropped = 0
+        self.oddities: set[Oddity] = set()
         self.proven = 0
 
     def line_free(self, line: Line) -> None:
@@ -41,8 +44,11 @@ class Owner:
     def line_proven(self, line: Line) -> None:
         self.proven += 1
 
-    def line_lost(self, line: Line, reason: str, *, before_any_answer: bool) -> None:
-        self.lost.append((reason, before_any_answer))
+    def take_back(self, transaction: Transaction, sent_at: float) -> None:
+        self.taken_back.append(transaction)
+
+    def line_lost(self, line: Line, reason: str, end: LineEnd) -> None:
+        self.lost.append((reason, end))
 
     def unit_answered(self, unit_id: int) -> None: ...
 
@@ -51,6 +57,9 @@ class Owner:
 
     def answer_dropped(self, reason: str) -> None:
         self.dropped += 1
+
+    def noticed(self, oddity: Oddity) -> None:
+        self.oddities.add(oddity)
 
 
 def open_line(**rules: float) -> tuple[MbapLine, FakeTransport, Owner]:
@@ -145,9 +154,9 @@ async def test_an_answer_that_does_not_match_its_request_ends_the_connection(ans
     line.data_received(answer)
     assert (transaction.end, other.end) == (Failure.WRONG_ANSWER, Failure.CONNECTION_LOST)
     assert not transport.is_open
-    ((reason, before_any_answer),) = owner.lost
+    ((reason, end),) = owner.lost
     assert "does not fit its request" in reason
-    assert not before_any_answer
+    assert end is LineEnd.BY_US
 
 
 @pytest.mark.parametrize("pdu", [words(7), b"\x83\x02"], ids=["value", "exception"])
@@ -241,13 +250,15 @@ async def test_a_lost_connection_reports_whether_it_ever_answered() -> None:
     await sent(line, transaction)
     transport.lose(ConnectionResetError("reset"))
     assert transaction.end is Failure.CONNECTION_LOST
-    assert owner.lost == [("closed by the device: the peer closed the connection without giving a reason", True)]
+    assert owner.lost == [
+        ("closed by the device: the peer closed the connection without giving a reason", LineEnd.BEFORE_ANY_ANSWER)
+    ]
 
     line, transport, owner = open_line()
     await sent(line, RecordedTransaction(read(1)))
     line.data_received(adu(1, words(1)))
     transport.lose()
-    assert owner.lost == [("closed by the device", False)]
+    assert owner.lost == [("closed by the device", LineEnd.WITHOUT_LOSS)]
     assert owner.proven == 1
 
 
@@ -258,7 +269,7 @@ async def test_a_closed_line_ignores_everything_that_still_arrives() -> None:
     line.data_received(adu(1, words(1)))
     transport.lose()
     line.opened()
-    assert (line.state, line.is_free(), owner.lost) == (LineState.CLOSED, False, [("enough", False)])
+    assert (line.state, line.is_free(), owner.lost) == (LineState.CLOSED, False, [("enough", LineEnd.BY_US)])
 
 
 async def test_a_gap_begins_with_the_answer() -> None:
@@ -333,6 +344,42 @@ async def test_an_answer_of_another_unit_leaves_the_request_waiting() -> None:
     assert (transaction.end, owner.dropped) == (None, 1)
     line.data_received(encode_rtu(1, words(1)))
     assert transaction.end == words(1)
+
+
+GOOD = encode_rtu(1, words(1))
+NOISY: dict[str, list[bytes]] = {
+    "00 joined": [b"\0" + GOOD],
+    "FF apart": [b"\xff", GOOD],
+    "a damaged frame apart": [GOOD[:-1] + b"\0", GOOD],
+    "a damaged frame joined": [GOOD[:-1] + b"\0" + GOOD],
+    "a cut frame": [GOOD[:4], GOOD],
+    "another unit's joined": [encode_rtu(7, words(666)) + GOOD],
+    "a heartbeat": [b"PING\r\n", GOOD[:3], GOOD[3:]],
+    "bytes behind": [GOOD + b"\0"],
+}
+
+
+@pytest.mark.parametrize("chunks", NOISY.values(), ids=NOISY.keys())
+async def test_noise_on_an_rtu_line_costs_no_answer(chunks: list[bytes]) -> None:
+    line, transport, _ = open_serial_line()
+    for _ in range(2):
+        transaction = RecordedTransaction(read(1))
+        await sent(line, transaction)
+        for chunk in chunks:
+            line.data_received(chunk)
+        await asyncio.sleep(0.1)  # some noise looks like the beginning of a frame until the line is quiet
+        assert transaction.end == words(1)
+    assert transport.is_open
+
+
+async def test_an_answer_behind_what_looks_like_a_longer_frame_counts_when_the_line_is_quiet() -> None:
+    line, _, _ = open_serial_line(timeout_s=1.0)
+    transaction = RecordedTransaction(read(1))
+    await sent(line, transaction)
+    line.data_received(b"\0" + encode_rtu(1, b"\x83\2"))
+    assert transaction.end is None
+    await asyncio.sleep(0.1)
+    assert transaction.end == b"\x83\2"
 
 
 async def test_a_time_out_ends_a_tcp_connection_and_is_followed_by_silence_on_a_serial_line() -> None:

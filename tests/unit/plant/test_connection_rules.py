@@ -77,6 +77,18 @@ def test_lenient_transaction_ids_allow_one_request_in_flight() -> None:
     assert [each.key for each in connection_problems(plan)] == ["in_flight"]
 
 
+def test_only_a_line_without_transaction_ids_has_a_local_echo() -> None:
+    for url, keys in (
+        ("rtu:///dev/ttyUSB0", []),
+        ("ascii:///dev/ttyUSB0", []),
+        ("rtu+tcp://converter:4001", []),
+        ("tcp://plc", ["local_echo"]),
+        ("nonsense", ["url"]),
+    ):
+        plan = ConnectionPlan(id=1, url=url, local_echo=True)
+        assert [each.key for each in connection_problems(plan)] == keys
+
+
 @pytest.mark.parametrize("field", DEVICE_BOUNDS)
 def test_a_setting_of_a_device_is_within_its_bounds(field: str) -> None:
     allowed = DEVICE_BOUNDS[field]

@@ -13,6 +13,7 @@ from sealbus.protocol import (
     FaultKind,
     FrameError,
     MbapStream,
+    ResyncingRtuStream,
     RtuRequestStream,
     RtuResponseStream,
     crc16,
@@ -101,7 +102,11 @@ def test_a_frame_that_is_fed_twice_is_returned_twice(name: str, vector: Vector) 
     assert _run(name, [_bytes(vector) * 2]) == (vector["frames"] * 2, None, False)
 
 
-@_cases(faulty=True)
+_FAULTY = [(name, vector) for name, vector in _VECTORS if vector["fault"] is not None]
+_STRICT = [each for each in _FAULTY if each[0] != "ascii"]
+
+
+@pytest.mark.parametrize(("name", "vector"), _STRICT, ids=[f"{name}: {vector['name']}" for name, vector in _STRICT])
 def test_nothing_is_returned_after_a_fault(name: str, vector: Vector) -> None:
     sound = next(other for other in load(name) if not other["fault"])
     assert _run(name, [_bytes(vector) + _bytes(sound)]) == (vector["frames"], vector["fault"], False)
@@ -117,6 +122,64 @@ def test_every_beginning_of_a_frame_is_partial_until_it_ends(name: str, vector: 
         frames, fault, partial = _run(name, [data[:at]])
         assert (frames, fault) == ([], None)
         assert partial or (b":" not in data[:at] and name == "ascii")
+
+
+ANSWER = bytes.fromhex("01030200d7")
+FRAME = encode_rtu(1, ANSWER[1:])
+OTHER = encode_rtu(7, bytes.fromhex("03021111"))
+RTU_NOISE = {
+    "nothing": b"",
+    "00": b"\0",
+    "FF": b"\xff",
+    "a damaged frame": FRAME[:-1] + b"\0",
+    "a cut frame": FRAME[:4],
+    "a heartbeat": b"\r\nHEARTBEAT 42\r\n",
+    "a user-defined function": b"\1\x41\7",
+}
+
+
+@pytest.mark.parametrize("noise", RTU_NOISE.values(), ids=RTU_NOISE.keys())
+def test_noise_before_an_rtu_frame_is_passed_over_however_it_is_cut(noise: bytes) -> None:
+    data = noise + FRAME + noise + OTHER
+    for size in range(1, len(data) + 1):
+        stream = ResyncingRtuStream()
+        frames = [frame for at in range(0, len(data), size) for frame in stream.feed(data[at : at + size])]
+        assert frames == [ANSWER, OTHER[:-2]]
+        assert (stream.fault is None) == (not noise)
+
+
+def test_a_frame_behind_the_beginning_of_a_longer_one_comes_after_a_silence() -> None:
+    refusal = encode_rtu(1, b"\x83\2")
+    stream = ResyncingRtuStream()
+    assert stream.feed(b"\0" + refusal) == [], "00 01 83: 131 bytes of bits of unit 0 seem to follow"
+    assert stream.end_burst() == [b"\1\x83\2"]
+    assert not stream.partial
+
+
+def test_a_silence_in_the_middle_of_a_frame_loses_nothing() -> None:
+    for at in range(1, len(FRAME)):
+        stream = ResyncingRtuStream()
+        assert stream.feed(FRAME[:at]) == []
+        assert stream.end_burst() == []
+        assert stream.feed(FRAME[at:]) == [ANSWER]
+
+
+def test_a_frame_inside_the_data_of_a_longer_one_is_data() -> None:
+    outer = encode_rtu(7, bytes((3, len(FRAME))) + FRAME)
+    for size in range(1, len(outer) + 1):
+        stream = ResyncingRtuStream()
+        frames = [frame for at in range(0, len(outer), size) for frame in stream.feed(outer[at : at + size])]
+        assert frames == [outer[:-2]]
+
+
+@pytest.mark.parametrize("noise", [_bytes(vector) for name, vector in _FAULTY if name == "ascii"])
+def test_noise_before_an_ascii_frame_is_passed_over_however_it_is_cut(noise: bytes) -> None:
+    data = noise + b"text\r\n" + encode_ascii(1, ANSWER[1:])
+    for size in (1, 2, 3, 7, len(data)):
+        stream = AsciiStream()
+        frames = [frame for at in range(0, len(data), size) for frame in stream.feed(data[at : at + size])]
+        assert frames[-1:] == [ANSWER]
+        assert stream.fault is not None
 
 
 @pytest.mark.parametrize(

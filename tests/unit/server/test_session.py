@@ -165,3 +165,39 @@ async def test_requests_received_during_a_pause_are_handled_in_order() -> None:
     session.resume_writing()
     await asyncio.sleep(0)
     assert owner.backend.submitted == requests
+
+
+async def test_a_client_that_sends_no_more_still_gets_its_answers() -> None:
+    owner, transport = Owner(), Transport()
+    session = session_of(owner, transport)
+    requests = [number.to_bytes(2, "big") + READ[2:] for number in range(3)]
+    for request in requests:
+        receive(session, request)
+    assert session.eof_received(), "the connection stays open"
+    session.answer(requests[0], b"answer")
+    session.answer_exception(requests[1], 11)
+    assert not transport.was_closed
+    session.finish_silently()
+    assert (transport.was_closed, session.end_reason) == (True, "closed by the client")
+    assert b"".join(transport.written) == requests[0][:2] + b"answer" + bytes.fromhex("000100000003 01830b")
+    assert owner.backend.gone_sessions == 1
+
+
+async def test_requests_that_wait_for_their_turn_are_answered_too() -> None:
+    owner, transport = Owner(limits=SessionLimits(in_flight=200)), Transport()
+    session = session_of(owner, transport)
+    receive(session, b"".join(number.to_bytes(2, "big") + READ[2:] for number in range(100)))
+    assert session.eof_received()
+    while len(owner.backend.submitted) < 100:
+        await asyncio.sleep(0)
+    for request in owner.backend.submitted:
+        assert not transport.was_closed
+        session.answer(request, b"answer")
+    assert transport.was_closed
+
+
+async def test_a_client_that_ends_without_a_request_under_way_is_closed() -> None:
+    for data in (b"", READ[:7]):
+        session = session_of(Owner(), Transport())
+        receive(session, data)
+        assert not session.eof_received()

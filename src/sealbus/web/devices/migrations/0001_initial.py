@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('in_flight', models.PositiveSmallIntegerField(default=1)),
                 ('connections', models.PositiveSmallIntegerField(default=1)),
                 ('lenient_transaction_id', models.BooleanField(default=False)),
+                ('local_echo', models.BooleanField(default=False)),
                 ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='connections', to='accounts.group')),
             ],
             options={

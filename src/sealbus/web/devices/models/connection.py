@@ -34,6 +34,7 @@ class Connection(Archivable):
     in_flight = models.PositiveSmallIntegerField(default=_DEFAULTS.in_flight)
     connections = models.PositiveSmallIntegerField(default=_DEFAULTS.connections)
     lenient_transaction_id = models.BooleanField(default=_DEFAULTS.lenient_transaction_id)
+    local_echo = models.BooleanField(default=_DEFAULTS.local_echo)
 
     objects = ArchivableQuerySet["Connection"].as_manager()
 
