@@ -119,7 +119,7 @@ class Program:
         return self._next(time.monotonic() + _PATIENCE_S, "anything more")
 
     def stop(self) -> int:
-        """Send SIGTERM and return the exit status. A program that does not end in time is killed. `lines` is complete then."""
+        """Send SIGTERM and return the exit status. A program that does not end in time is killed. Completes `lines`."""
         self.process.terminate()
         try:
             status = self.process.wait(_PATIENCE_S)

@@ -77,6 +77,8 @@ class WriterState:
     damaged_segments: int
     """Segments of the spool whose end could not be read."""
     down_since_us: int | None
+    spool_error: str
+    """Why samples cannot be written to disk; empty while they can."""
     last_error: str
 
 
@@ -111,6 +113,7 @@ class HistoryWriter:
         self._store_error = ""
         self._spool_error = ""
         self._store_outage, self._spool_outage = OutageLog(_log), OutageLog(_log)
+        self._loss = OutageLog(_log)
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._stopped = threading.Event()
@@ -132,9 +135,11 @@ class HistoryWriter:
         with self._lock:
             if self._buffered + len(samples) > self._limits.buffered_samples or self._stopped.is_set():
                 self._dropped.add(samples)
+            else:
+                self._buffered += len(samples)
+                self._incoming.append(tuple(samples))
                 return
-            self._buffered += len(samples)
-            self._incoming.append(tuple(samples))
+        self._loss.failed(f"history: samples are lost, {self._dropped.count} until now: no room for more", "lost")
 
     def state(self) -> WriterState:
         with self._lock:
@@ -149,6 +154,7 @@ class HistoryWriter:
                 too_old=self._too_old,
                 damaged_segments=self._spool.damaged_segments,
                 down_since_us=self._down_since_us,
+                spool_error=self._spool_error,
                 last_error=self._store_error or self._spool_error or self._maintenance.error,
             )
 

@@ -6,7 +6,14 @@ msgspec structs are the only third party. The package does not know which proces
 """
 
 from sealbus.plant.collector_id import COLLECTOR_LEASE, DEFAULT_COLLECTOR_ID, with_collector_id
-from sealbus.plant.collector_state import CollectorState, ConnectionState, ConnectionStatus, PollState, Problem
+from sealbus.plant.collector_state import (
+    CollectorState,
+    ConnectionState,
+    ConnectionStatus,
+    PollState,
+    Problem,
+    SamplesState,
+)
 from sealbus.plant.command_life import (
     FINAL_STATES,
     TRANSITIONS,
@@ -130,6 +137,7 @@ __all__ = [
     "RegistersToWrite",
     "RepeatedBlock",
     "RetentionClass",
+    "SamplesState",
     "ScanRegisters",
     "ScanUnits",
     "SiteVersions",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -10,22 +9,19 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sealbus.bus import STATE_TOPIC, decode_collector_state
-from sealbus.errors import SealbusError
-from sealbus.plant import with_collector_id
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.http.authentication import rest_subject
 from sealbus.web.http.strict import Strict, query_of
-from sealbus.web.trends.live_service import running_service
+from sealbus.web.trends.collector_request import request_collector_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rest_framework.request import Request
 
-    from sealbus.plant import CollectorState, Problem
+    from sealbus.plant import Problem
     from sealbus.web.access.subject import Subject
 
 __all__ = ["CollectorView"]
@@ -53,12 +49,26 @@ class _ProblemShown(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class _SamplesShown(serializers.Serializer[Any]):
+    in_memory = serializers.IntegerField(help_text="Samples in memory only: lost if the collector dies")
+    on_disk = serializers.IntegerField(help_text="Samples on disk that the store does not have yet")
+    stored = serializers.IntegerField(help_text="Samples that were stored since the collector started")
+    lost = serializers.IntegerField(help_text="Samples since then that are not in history and never will be")
+    lost_from_us = serializers.IntegerField(allow_null=True, help_text="Time of the first lost sample, in microseconds")
+    lost_to_us = serializers.IntegerField(allow_null=True, help_text="Time of the last lost sample, in microseconds")
+    damaged_files = serializers.IntegerField(help_text="Files of the spool whose end could not be read")
+    problem = serializers.CharField(help_text="Why samples are not spooled or not stored now; empty if they are")
+
+
 class _CollectorShown(serializers.Serializer[Any]):
     answers = serializers.BooleanField(
         help_text="False: no collector runs, or the bus is not connected; then the lists are empty"
     )
     connections = _ConnectionShown(many=True)
     problems = _ProblemShown(many=True, help_text="The rows of the configuration that cannot be used, and why")
+    history = _SamplesShown(
+        allow_null=True, help_text="The samples on their way to history; null without the right to administer"
+    )
 
 
 class CollectorView(APIView):
@@ -70,27 +80,16 @@ class CollectorView(APIView):
     def get(self, request: Request) -> Response:
         """The state of each connection, and the rows that cannot be collected."""
         query_of(request, Strict)
-        subject, state = rest_subject(request), _collector_state()
+        subject, state = rest_subject(request), request_collector_state()
         if state is None:
-            return Response(_CollectorShown({"answers": False, "connections": [], "problems": []}).data)
+            nothing = {"answers": False, "connections": [], "problems": [], "history": None}
+            return Response(_CollectorShown(nothing).data)
         seen = _visible(Connection, subject, {each.id for each in state.connections})
         shown = [each for each in state.connections if each.id in seen]
         problems = _visible_problems(state.problems, subject)
-        return Response(_CollectorShown({"answers": True, "connections": shown, "problems": problems}).data)
-
-
-def _collector_state() -> CollectorState | None:
-    """None where no collector answers in time."""
-    service = running_service()
-    if service is None:
-        return None
-    answer_s = service.limits.collector_answer_s
-    asked = service.bus.request(with_collector_id(STATE_TOPIC), b"", timeout_s=answer_s)
-    try:
-        payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(answer_s + 1)
-        return decode_collector_state(payload)
-    except (SealbusError, TimeoutError):
-        return None
+        history = state.history if subject.rights.allows(Action.ADMINISTER, None) else None
+        answer = {"answers": True, "connections": shown, "problems": problems, "history": history}
+        return Response(_CollectorShown(answer).data)
 
 
 def _visible_problems(problems: tuple[Problem, ...], subject: Subject) -> list[Problem]:
