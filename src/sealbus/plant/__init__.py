@@ -58,6 +58,7 @@ from sealbus.plant.fields import (
     FieldProblem,
     bound_problems,
     raise_first,
+    split_hint,
 )
 from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, Plan, TagPlan
 from sealbus.plant.retention import RetentionClass, hold_problems, order_problems
@@ -171,6 +172,7 @@ __all__ = [
     "order_problems",
     "raise_first",
     "source_problems",
+    "split_hint",
     "stale_after_s",
     "tag_problems",
     "tags_of",
