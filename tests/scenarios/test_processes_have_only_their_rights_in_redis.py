@@ -96,10 +96,15 @@ def test_api_sign_in_and_health_answer_from_the_first_moment_without_redis(tmp_p
         assert [each["name"] for each in administrator.get("/api/v1/devices")["results"]] == ["pump"]
         assert administrator.get("/api/v1/values", group=group)
         assert administrator.get("/api/v1/collector")["answers"] is False
-        administrator.sign_out()
-        assert administrator.refused("GET", "/api/v1/health") == 401
         with redis:  # it is used as soon as it is there
             site.program.wait_for("the bus is connected again", within_s=60)
+            redis.freeze()  # its connections stay open
+            _sign_in_is_judged(site)
+            assert administrator.get("/api/v1/devices")["count"] == 1
+            assert administrator.get("/api/v1/health")["ready"] is False
+            assert site.get("/health/live").status_code == 200
+            administrator.sign_out()
+            assert administrator.refused("GET", "/api/v1/health") == 401
     assert any(line.endswith(f"the bus is down: {where}") for line in site.program.lines)
     assert "Traceback" not in "\n".join(site.program.lines)
 
@@ -113,3 +118,12 @@ def test_a_redis_that_wants_a_password_is_named_in_one_line(verb: str, tmp_path:
         assert done.status == 2, done.output
         assert f'"redis://127.0.0.1:{redis.port}/0" wants a password, and the bus URL has none' in done.stderr
         assert "Traceback" not in done.output
+
+
+def test_up_tells_of_a_redis_that_is_away_while_it_starts(tmp_path: Path) -> None:
+    port = free_ports(2)
+    with Programs() as programs:
+        command = sealbus("up", "--home", tmp_path / "home", "--web-port", port)
+        up = programs.start("up", "env", f"SEALBUS_BUS=redis://127.0.0.1:{port + 1}", *command)
+        where = f"the bus is down: nothing listens at redis://127.0.0.1:{port + 1}/0"
+        up.wait_for_all(f"^collector: .* {where}", f"^site: .* {where}", within_s=45)

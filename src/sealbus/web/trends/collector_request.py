@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sealbus.plant import CollectorState, SamplesState
 
 __all__ = ["lost_samples", "request_collector_state", "samples_problem"]
+
+_GOOD_FOR_S = 1.0
 
 
 def request_collector_state() -> CollectorState | None:
@@ -32,15 +35,29 @@ def request_collector_state() -> CollectorState | None:
         return None
 
 
+class _Newest:
+    """The last state for probes, which run one after the other: a bus that hangs is waited for once in a round."""
+
+    state: CollectorState | None = None
+    until: float = float("-inf")
+
+
+def _state_for_probes() -> CollectorState | None:
+    if time.monotonic() >= _Newest.until:
+        _Newest.state = request_collector_state()
+        _Newest.until = time.monotonic() + _GOOD_FOR_S
+    return _Newest.state
+
+
 def samples_problem() -> str:
     """Why samples are not spooled or stored; empty if it can, or if no collector answers, which another part says."""
-    state = request_collector_state()
+    state = _state_for_probes()
     return "" if state is None else state.history.problem
 
 
 def lost_samples() -> str:
     """The advisory about samples that are not in history, from the start of the collector on."""
-    state = request_collector_state()
+    state = _state_for_probes()
     return "" if state is None else _losses(state.history)
 
 
