@@ -10,6 +10,7 @@ With `certificate` and `key` it accepts TLS only.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -78,6 +79,11 @@ class RedisServer:
         else:
             config.append(f"port {self.port}")
         return [*config, f'requirepass "{self.password}"'] if self.password else config
+
+    def freeze(self) -> None:
+        """Send SIGSTOP: connections stay open, and nothing answers. `kill` ends it too."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         """Send SIGKILL."""

@@ -119,7 +119,7 @@ class Program:
         return self._next(time.monotonic() + _PATIENCE_S, "anything more")
 
     def stop(self) -> int:
-        """Send SIGTERM and return the exit status. A program that does not end in time is killed."""
+        """Send SIGTERM and return the exit status. A program that does not end in time is killed. Completes `lines`."""
         self.process.terminate()
         try:
             status = self.process.wait(_PATIENCE_S)
@@ -127,6 +127,9 @@ class Program:
             self.process.kill()
             status = self.process.wait()
         self._reader.join(_PATIENCE_S)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.lines += [line for line in (self._coming.get_nowait(),) if line is not None]
         for stream in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(BrokenPipeError):
                 if stream is not None:

@@ -154,6 +154,9 @@ THINGS: dict[str, Callable[[Group], int]] = {
 """How the thing is made that a URL names, by the first word of the route's name (or the whole)."""
 
 BODIES: dict[str, Callable[[Group], dict[str, Any]]] = {
+    "POST connection-archive": lambda group: {"ids": [a_connection("to be archived", group=group).pk]},
+    "POST device-archive": lambda group: {"ids": [a_device("to be archived", group=group).pk]},
+    "POST tag-archive": lambda group: {"ids": [a_tag(a_device("to be archived from", group=group)).pk]},
     "POST connection-list": lambda group: {"group": group.pk, "name": "new", "url": "tcp://10.0.0.9:502"},
     "POST device-list": lambda group: {
         "group": group.pk, "name": "new", "connection": a_connection("for a new device", group=group).pk,

@@ -38,6 +38,12 @@ def _group() -> Group:
     return Group.objects.get(name="north")
 
 
+def _archived(group: Group) -> Group:
+    Group.objects.filter(pk=group.pk).update(archived_at=timezone.now())
+    group.refresh_from_db()
+    return group
+
+
 _OPERATIONS: dict[str, Callable[[Subject], object]] = {
     "create_user": lambda subject: services.create_user(subject=subject, username="new"),
     "change_user": lambda subject: services.change_user(
@@ -55,6 +61,7 @@ _OPERATIONS: dict[str, Callable[[Subject], object]] = {
     "create_group": lambda subject: services.create_group(subject=subject, name="g"),
     "change_group": lambda subject: services.change_group(subject=subject, group=_group(), changes={"text": "t"}),
     "archive_group": lambda subject: services.archive_group(subject=subject, group=_group()),
+    "restore_group": lambda subject: services.restore_group(subject=subject, group=_archived(_group())),
     "assign": lambda subject: services.assign(subject=subject, user=_user(), role=_role(), group=None),
     "unassign": lambda subject: services.unassign(subject=subject, assignment=Assignment.objects.get(user=_user())),
     "revoke_token": lambda subject: services.revoke_token(subject=subject, token=ApiToken.objects.get(name="script")),

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sqlite3
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from msgspec import structs
 
 from sealbus.bus import STATE_TOPIC, decode_collector_state, encode_collector_state
 from sealbus.errors import PeerError
-from sealbus.plant import CollectorState, ConnectionState, ConnectionStatus, PollState, Problem, with_collector_id
+from sealbus.plant import (
+    CollectorState,
+    ConnectionState,
+    ConnectionStatus,
+    PollState,
+    Problem,
+    SamplesState,
+    with_collector_id,
+)
 from web.live_people import a_scene
 from web.live_site import PATIENCE_S
 
@@ -29,10 +41,10 @@ def _connection(number: int) -> ConnectionState:
     )  # fmt: skip
 
 
-async def _ask(site: Site, token: str) -> httpx.Response:
-    headers = {"Authorization": f"Token {token}"}
+async def _ask(site: Site, token: str = "", path: str = "/api/v1/collector", *, session: str = "") -> httpx.Response:
+    headers = {"Cookie": f"sealbus={session}"} if session else {"Authorization": f"Token {token}"}
     async with httpx.AsyncClient(base_url=site.origin, headers=headers, timeout=PATIENCE_S) as http:
-        return await http.get("/api/v1/collector")
+        return await http.get(path)
 
 
 async def test_a_user_gets_visible_connections_and_problems_only(site: Site) -> None:
@@ -62,9 +74,58 @@ async def test_a_user_gets_visible_connections_and_problems_only(site: Site) -> 
     assert {(each["what"], each["id"]) for each in body["problems"]} == {("tag", anna.tags[0]), ("device", anna.device)}
 
 
+async def test_administrators_see_in_the_state_and_in_health_that_samples_cannot_be_spooled_and_how_many_are_lost(
+    site: Site,
+) -> None:
+    viewer = a_scene(site)
+    anna = site.do("user", name="an administrator", actions=["view", "administer"])
+    problem = "samples cannot be spooled: No space left on device; 500000 wait in memory, 0 on disk, 1204 are lost"
+    history = SamplesState(
+        in_memory=500_000,
+        lost=1204,
+        lost_from_us=1_700_000_000_000_000,
+        lost_to_us=1_700_000_060_000_000,
+        problem=problem,
+    )
+    empty = CollectorState(
+        plan_version=1, connections=(), problems=(), tags=1, samples=1,
+        sample_losses=0, commands_under_way=0, clock_set_back=0, clock_ahead_s=0.0,
+    )  # fmt: skip
+    states = [
+        structs.replace(empty, history=history),
+        structs.replace(empty, history=structs.replace(history, problem="")),
+    ]
+
+    async def answer(payload: bytes) -> bytes:
+        return encode_collector_state(states[0])
+
+    session = site.do("session", user=anna)
+    with contextlib.closing(sqlite3.connect(site.home / "history.sqlite3")) as store:
+        store.execute("CREATE TABLE IF NOT EXISTS meta_of_this_test (a)")
+    async with site.collector() as collector:
+        collector.bus.serve(with_collector_id(STATE_TOPIC), answer)
+        shown = (await _ask(site, session=session)).json()["history"]
+        assert (shown["lost"], shown["problem"]) == (1204, problem)
+        assert (await _ask(site, site.do("token", user=viewer.user))).json()["history"] is None
+        lost = "1204 samples are lost, from 2023-11-14T22:13:20+00:00 to 2023-11-14T22:14:20+00:00"
+        await _wait_for_parts(site, session, {"history": problem, "lost samples": lost})
+        del states[0]  # the disk has room again; what is lost stays told
+        await _wait_for_parts(site, session, {"history": "", "lost samples": lost})
+
+
+async def _wait_for_parts(site: Site, session: str, wanted: dict[str, str]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            parts = (await _ask(site, session=session, path="/api/v1/health")).json()["parts"]
+            found = {part["name"]: part["problem"] for part in parts}
+            if {name: found[name] for name in wanted} == wanted:
+                return
+            await asyncio.sleep(0.1)
+
+
 async def test_without_a_collector_the_answer_is_false(site: Site) -> None:
     answer = await _ask(site, site.do("token", user=a_scene(site).user))
-    assert answer.json() == {"answers": False, "connections": [], "problems": []}
+    assert answer.json() == {"answers": False, "connections": [], "problems": [], "history": None}
 
 
 async def test_without_a_valid_token_nothing_is_answered(site: Site) -> None:

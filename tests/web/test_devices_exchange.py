@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +104,100 @@ def test_a_dry_run_names_every_problem_and_changes_nothing(engineer: APIClient) 
     refused = _import(engineer, "tags", table, status=400)
     assert refused["errors"] == report["problems"]
     assert (Tag.objects.count(), read_version("plan")) == (0, before)
+
+
+def test_columns_and_lines_that_a_spreadsheet_left_empty_are_none(engineer: APIClient) -> None:
+    a_device("meter", group=a_group("plant"))
+    for separator in (",", ";", "\t"):
+        table = "group,device,name,place,,,\nplant,meter,power,input:0,,,\n,,,,,,\n , ,,,,, \nplant,meter,flow,input:1,, ,\n"
+        assert _import(engineer, "tags", table.replace(",", separator), dry_run=True)["created"] == 2
+    lost = "group,device,name,place,,\nplant,meter,power,input:0,,left over\n"
+    (problem,) = _import(engineer, "tags", lost, dry_run=True)["problems"]
+    assert (problem["line"], problem["problem"]) == (2, "there are 6 cells for 4 columns")
+    unnamed = "group,device,,name,place\nplant,meter,x,power,input:0\n"
+    (problem,) = _import(engineer, "tags", unnamed, dry_run=True)["problems"]
+    assert (problem["line"], problem["problem"]) == (1, "column 3 has no name")
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem", "hint"),
+    [
+        ({"group": "x; y"}, 'there is no group "x; y" that you can see', "write one of north; south"),
+        (
+            {"device": "a; b"},
+            'there is no device "a; b" in the group "north; south"',
+            "write its name, or import it first",
+        ),
+        ({"scale": '"one"; two'}, '""one"; two" is not a number', "write it as 1234.5"),
+        ({"type": "uint; 16"}, '"uint; 16" is not one of: ', ""),
+        ({"place": "in; put:0"}, "'in; put:0' names no table", ""),
+    ],
+)
+def test_a_semicolon_of_the_user_cuts_no_problem(
+    engineer: APIClient, changed: dict[str, str], problem: str, hint: str
+) -> None:
+    a_device("meter; old", group=a_group("north; south"), connection=a_connection(group=a_group("north; south")))
+    row = {
+        "group": "north; south",
+        "device": "meter; old",
+        "name": "power",
+        "place": "input:0",
+        "type": "",
+        "scale": "1",
+    }
+    found = _import(engineer, "tags", _table(row), dry_run=True)
+    assert found["created"] == 1
+    (told,) = _import(engineer, "tags", _table(row | changed), dry_run=True)["problems"]
+    assert told["problem"].startswith(problem)
+    assert told["hint"].startswith(hint)
+
+
+def _table(*rows: dict[str, str]) -> str:
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def test_a_semicolon_in_a_name_or_a_column_cuts_no_problem(engineer: APIClient) -> None:
+    row = {"group": "north", "device": "meter", "name": "a; b", "place": "input:0"}
+    a_device("meter", group=a_group("north"))
+    (told,) = _import(engineer, "tags", _table(row, row), dry_run=True)["problems"]
+    assert (told["problem"], told["hint"]) == ('"a; b" is in line 2 too', "leave one out, or rename it")
+    (told,) = _import(engineer, "tags", _table(row | {"co; lour": "red"}), dry_run=True)["problems"]
+    assert told["problem"] == 'there is no column "co; lour"'
+
+
+@pytest.mark.parametrize(
+    ("table", "missing"),
+    [
+        ("tags", "group"), ("tags", "device"), ("tags", "name"), ("tags", "place"),
+        ("connections", "url"), ("devices", "group"),
+    ],
+)  # fmt: skip
+def test_a_missing_column_is_one_problem_however_many_rows_need_it(
+    engineer: APIClient, table: str, missing: str
+) -> None:
+    a_device("meter", group=a_group("plant"))
+    full = {
+        "tags": {"group": "plant", "device": "meter", "name": "power {}", "place": "input:0", "scale": "1"},
+        "connections": {"group": "plant", "name": "line {}", "url": "tcp://10.0.0.5"},
+        "devices": {"group": "plant", "name": "pump {}", "unit_id": "3"},
+    }[table]
+    cells = {column: cell for column, cell in full.items() if column != missing}
+    lines = [",".join(cells), *(",".join(cells.values()).format(number) for number in range(50))]
+    report = _import(engineer, table, "\n".join(lines), dry_run=True)
+    (problem,) = report["problems"]
+    assert report["problem_count"] == 1
+    assert (problem["line"], problem["column"], problem["problem"]) == (
+        1,
+        missing,
+        f'the column "{missing}" is missing',
+    )
+    assert problem["hint"]
+    whole = [",".join(full), *(",".join(full.values()).format(number) for number in range(2))]
+    assert _import(engineer, table, "\n".join(whole), dry_run=True)["created"] == 2
 
 
 def test_a_dry_run_of_a_valid_table_changes_nothing(engineer: APIClient) -> None:

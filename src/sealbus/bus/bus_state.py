@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sealbus.outage_log import OutageLog
+
 __all__ = ["BusState", "Connectivity", "Counters"]
+
+_log = logging.getLogger("sealbus.bus")
 
 
 @dataclass(slots=True)
@@ -44,7 +49,7 @@ class BusState:
 
 class Connectivity:
     """Whether the connection is up, since when, and a way to wait for it. Written by the connection, read by all
-    others.
+    others. An outage is logged with its reason: at once, then once a minute.
     """
 
     def __init__(self, counters: Counters) -> None:
@@ -54,6 +59,7 @@ class Connectivity:
         self._counters = counters
         self._ever = False
         self._event = asyncio.Event()
+        self._outage = OutageLog(_log)
 
     def came_up(self) -> None:
         if not self.connected:
@@ -61,9 +67,15 @@ class Connectivity:
             self._ever = True
             self.connected, self.since, self.problem = True, datetime.now(UTC), ""
             self._event.set()
+            self._outage.works("the bus is connected again")
 
     def went_down(self, problem: str) -> None:
         """The connection is lost, or could not be made."""
+        self.stopped(problem)
+        self._outage.failed(f"the bus is down: {problem}")
+
+    def stopped(self, problem: str) -> None:
+        """It is not connected, and that is no outage: it begins, or it ends."""
         if self.connected:
             self.connected, self.since = False, datetime.now(UTC)
             self._event.clear()

@@ -78,7 +78,7 @@ class LocalBusConnection:
         ):
             zmq_socket.watch(self._on_change)
             socket.connect(address(folder, name))
-        self.connectivity.went_down(_NO_HUB)
+        self.connectivity.stopped(_NO_HUB)
 
     def _sockets(self) -> list[ZmqSocket]:
         return [
@@ -151,4 +151,4 @@ class LocalBusConnection:
         await asyncio.to_thread(self._context.term)
         if self._hub is not None:
             await self._hub.close()
-        self.connectivity.went_down("it is closed")
+        self.connectivity.stopped("it is closed")

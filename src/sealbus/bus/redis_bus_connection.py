@@ -10,12 +10,13 @@ stops the start; if that happens later, it is not used and `problem` has the rea
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from typing import TYPE_CHECKING
 
+from redis.exceptions import AuthenticationError
+
 from sealbus.bus.bus_state import Connectivity
-from sealbus.bus.redis_connection import connect, refuse_open_server
+from sealbus.bus.redis_connection import connect, explain, login_refused, no_answer, refuse_open_server
 from sealbus.bus.redis_session import Outgoing, RedisSession, reply_channel, request_channel, topic_channel
 from sealbus.errors import ConfigError
 
@@ -30,8 +31,6 @@ _FIRST_TRY_S = 3.0
 _SHORTEST_WAIT_S = 0.1
 _MAX_WAIT_S = 2.0
 _CANCEL_AGAIN_S = 1.0
-
-_log = logging.getLogger("sealbus.bus")
 
 
 class RedisBusConnection:
@@ -56,7 +55,7 @@ class RedisBusConnection:
             async with asyncio.timeout(_FIRST_TRY_S):
                 await asyncio.shield(first_try)
         except TimeoutError:
-            self.connectivity.went_down(f"{self._url} does not answer")
+            self.connectivity.went_down(no_answer(self._url))
 
     async def _run(self, first_try: asyncio.Future[None]) -> None:
         while not self._is_closing:
@@ -68,7 +67,7 @@ class RedisBusConnection:
                     return
                 self._went_down(str(error))
             except Exception as error:  # noqa: BLE001
-                self._went_down(f"{self._url}: {_reason(error)}")
+                self._went_down(explain(self._url, error))
             if not first_try.done():
                 first_try.set_result(None)
             await asyncio.sleep(self._wait_s * (0.5 + 0.5 * random.random()))  # noqa: S311  only to spread retries
@@ -81,7 +80,10 @@ class RedisBusConnection:
             publisher = await connect(self._url)
             try:
                 session = RedisSession(subscriber, publisher, receiver=self._receiver, counters=self._counters)
-                await session.begin(self._channels)
+                try:
+                    await session.begin(self._channels)
+                except AuthenticationError as error:  # a URL without a password: the first command is refused
+                    raise login_refused(self._url, error) from None
                 await self._carry(session, first_try)
             finally:
                 await publisher.disconnect(nowait=True)
@@ -105,7 +107,6 @@ class RedisBusConnection:
 
     def _went_down(self, problem: str) -> None:
         if self.connectivity.connected:
-            _log.warning("the bus is down: %s", problem)
             self._receiver.on_down(problem)
         self.connectivity.went_down(problem)
 
@@ -151,10 +152,4 @@ class RedisBusConnection:
         while self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=_CANCEL_AGAIN_S)
-        self.connectivity.went_down("it is closed")
-
-
-def _reason(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error) or type(error).__name__
+        self.connectivity.stopped("it is closed")

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from redis.asyncio import Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, ResponseError
+from redis.exceptions import AuthenticationError, InvalidResponse, ResponseError
 
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
     from sealbus.bus.bus_url import BusUrl
 
-__all__ = ["connect", "refuse_open_server"]
+__all__ = ["connect", "explain", "login_refused", "no_answer", "refuse_open_server"]
 
 _CONNECT_S = 3.0
 _ANSWER_S = 5.0
@@ -38,10 +38,34 @@ async def connect(url: BusUrl) -> Connection:
     try:
         await _connect(connection)
     except AuthenticationError as error:
-        raise ConfigError(
-            f'"{url}" refuses our login: {error}', hint="write the user and password of that server into the bus URL"
-        ) from None
+        raise login_refused(url, error) from None
     return connection
+
+
+def login_refused(url: BusUrl, error: AuthenticationError) -> ConfigError:
+    """The server wants another login than ours, or wants one and the URL has none."""
+    text = f"refuses our login: {error}" if url.password else "wants a password, and the bus URL has none"
+    return ConfigError(f'"{url}" {text}', hint="write the user and password of that server into SEALBUS_BUS")
+
+
+def explain(url: BusUrl, error: BaseException) -> str:
+    """Why there is no connection, in words for the operator: a name of a class is no reason."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, ConfigError):
+        return str(error)
+    if isinstance(error, InvalidResponse):
+        return f"what answers at {url} is not Redis: write the port of Redis into SEALBUS_BUS"
+    if isinstance(error.__context__, ConnectionRefusedError):
+        return f"nothing listens at {url}: start Redis there, or write its port into SEALBUS_BUS"
+    if isinstance(error, TimeoutError):
+        return no_answer(url)
+    return f"{url}: {error}" if str(error) else no_answer(url)
+
+
+def no_answer(url: BusUrl) -> str:
+    """The server is silent."""
+    return f"{url} does not answer" + (" over TLS: a Redis without TLS is silent then" if url.tls else "")
 
 
 async def refuse_open_server(url: BusUrl) -> None:

@@ -95,14 +95,14 @@ class Demonstration:
 
 
 @contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Make the folder and lock it. Raises ConfigError if another process holds the lock or the folder cannot be made."""
+def locked_folder(folder: Path, *, what: str) -> Iterator[None]:
+    """Make the folder and lock it for `what`. Raises ConfigError if it is locked already or cannot be made."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = lock_file(folder / ".lock")
     except BlockingIOError:
         raise ConfigError(
-            "the demonstration runs here already", file=str(folder), hint="stop it, or name another folder with --home"
+            f"{what} runs here already", file=str(folder), hint="stop it, or name another folder with --home"
         ) from None
     except OSError as error:
         raise ConfigError(

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 30.0
 _PROVEN_S = 20.0
 _MAX_LINE_BYTES = 1 << 20
+_TROUBLE = re.compile(r"\S+Z (?:warning|error) ")
+"""A line of the log, in the format of `cli.log`, that is said before the service is up too: it may start and not work."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -161,7 +164,7 @@ class _Service:
                 self._is_up.set()
             elif line:
                 self._last_line = line
-                if self._is_up.is_set():
+                if self._is_up.is_set() or _TROUBLE.match(line):
                     self._say(f"{self.name}: {line}")
 
 

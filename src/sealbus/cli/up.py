@@ -55,7 +55,7 @@ def up(
                 key="--mbaps-port",
                 hint="add --demo, or write the ports in gateway.toml",
             )
-        with locked_folder(folder):
+        with locked_folder(folder, what="the demonstration" if demo else "sealbus up"):
             os.environ["SEALBUS_HOME"] = str(folder.absolute())
             if demo:
                 demonstration = prepare(folder, Ports(mbaps_port, plant_port, web_port), _announce)

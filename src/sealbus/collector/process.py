@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003 - a field of a dataclass that others construct
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from sealbus.acquisition import EnginePorts, PollingEngine
 from sealbus.bus import Bus, open_bus, parse_bus_url
 from sealbus.collector.commands import CommandIntake, CommandReports, OpenCommands
@@ -16,6 +18,7 @@ from sealbus.collector.lease import Lease, LeaseLost, holder_name
 from sealbus.collector.plan_sync import PlanSync
 from sealbus.collector.publishing import LivePublisher, serve_requests
 from sealbus.collector.records_intake import RecordsIntake, RecordSource
+from sealbus.collector.samples_state import samples_state
 from sealbus.collector.store_thread import StoreThread
 from sealbus.collector.versions import VersionWatch
 from sealbus.history import HistoryRules, HistoryWriter, open_history
@@ -24,9 +27,9 @@ from sealbus.plant import DEFAULT_COLLECTOR_ID
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from sealbus.acquisition import SampleStore
     from sealbus.collector.plan_sync import HasRules
     from sealbus.collector.store import CollectorStore
+    from sealbus.plant import CollectorState
 
 __all__ = ["CollectorSettings", "CollectorTiming", "run_collector"]
 
@@ -122,7 +125,7 @@ class _Run:
     """The parts between one grant of the lease and its end."""
 
     def __init__(
-        self, calls: _StoreCalls, settings: CollectorSettings, bus: Bus, *, samples: SampleStore, history: HasRules
+        self, calls: _StoreCalls, settings: CollectorSettings, bus: Bus, *, samples: HistoryWriter, history: HasRules
     ) -> None:
         store, thread, holder = calls.store, calls.thread, calls.lease.holder
         self._calls = calls
@@ -146,7 +149,11 @@ class _Run:
         plans = PlanSync(store, thread, engine=self._engine, history=history)
         self._versions = VersionWatch(store, thread, load_plan=plans.load, take_commands=commands.take)
         self._records = RecordsIntake(store, calls.records_thread, settings.records)
-        serve_requests(bus, settings.collector_id, self._engine)
+        self._samples = samples
+        serve_requests(bus, settings.collector_id, self._engine, self._state)
+
+    def _state(self) -> CollectorState:
+        return structs.replace(self._engine.state(), history=samples_state(self._samples.state()))
 
     async def until(self, stopped: asyncio.Event) -> None:
         """Raises LeaseLost, and any error that ended a task."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sealbus.plant import CollectorState
     from sealbus.samples import Sample
 
-__all__ = ["AnswersRequests", "HasState", "LivePublisher", "PublishesMessages", "serve_requests"]
+__all__ = ["AnswersRequests", "HasLatest", "LivePublisher", "PublishesMessages", "serve_requests"]
 
 
 class PublishesMessages(Protocol):
@@ -44,15 +44,11 @@ class AnswersRequests(Protocol):
         """Answer the requests for a topic."""
 
 
-class HasState(Protocol):
+class HasLatest(Protocol):
     """The engine, as far as requests need it."""
 
     def latest(self) -> Iterable[Sample]:
         """The current sample of each tag."""
-        ...
-
-    def state(self) -> CollectorState:
-        """Connections and problems."""
         ...
 
 
@@ -79,14 +75,16 @@ class LivePublisher:
                 self.publish(())
 
 
-def serve_requests(bus: AnswersRequests, collector_id: str, engine: HasState) -> None:
-    """Answer requests for a snapshot of all values, and for the state of connections and problems."""
+def serve_requests(
+    bus: AnswersRequests, collector_id: str, engine: HasLatest, state: Callable[[], CollectorState]
+) -> None:
+    """Answer requests for a snapshot of all values, and for the state of connections, problems and history."""
 
     async def snapshot(payload: bytes) -> bytes:
         return encode_snapshot_page(engine.latest(), decode_snapshot_request(payload))
 
-    async def state(payload: bytes) -> bytes:
-        return encode_collector_state(engine.state())
+    async def current_state(payload: bytes) -> bytes:
+        return encode_collector_state(state())
 
     bus.serve(with_collector_id(SNAPSHOT_TOPIC, collector_id), snapshot)
-    bus.serve(with_collector_id(STATE_TOPIC, collector_id), state)
+    bus.serve(with_collector_id(STATE_TOPIC, collector_id), current_state)

@@ -1,7 +1,7 @@
 """Regular maintenance of a store, between batches.
 
-A failed maintenance does not mean that the store takes no samples, so it is reported separately: once, until it
-succeeds again.
+A failed maintenance does not mean that the store takes no samples, so it is reported separately: at once, and
+once a minute until it succeeds again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sealbus.errors import SealbusError
+from sealbus.outage_log import OutageLog
 
 if TYPE_CHECKING:
     from sealbus.history.history import History
@@ -27,6 +28,7 @@ class MaintenanceSchedule:
     def __init__(self, history: History) -> None:
         self._history = history
         self._next = 0.0
+        self._outage = OutageLog(_log)
         self.error = ""
         """Why maintenance fails; empty when it works."""
 
@@ -39,11 +41,11 @@ class MaintenanceSchedule:
         try:
             more = self._history.maintain()
         except (SealbusError, OSError) as error:
-            if not self.error:
-                _log.error("history: maintenance fails: %s", error)
+            self._outage.failed(f"history: maintenance fails: {error}")
             self.error = str(error)
             return False
         self.error = ""
+        self._outage.works("history: maintenance works again")
         if more:
             self._next = now
         return more

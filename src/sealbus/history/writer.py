@@ -26,6 +26,7 @@ from sealbus.history.dropped_samples import DroppedSamples
 from sealbus.history.maintenance_schedule import MaintenanceSchedule
 from sealbus.history.sample_block import SampleBlock, is_storable
 from sealbus.history.spool import Spool
+from sealbus.outage_log import OutageLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +77,8 @@ class WriterState:
     damaged_segments: int
     """Segments of the spool whose end could not be read."""
     down_since_us: int | None
+    spool_error: str
+    """Why samples cannot be written to disk; empty while they can."""
     last_error: str
 
 
@@ -109,6 +112,8 @@ class HistoryWriter:
         self._down_since_us: int | None = None
         self._store_error = ""
         self._spool_error = ""
+        self._store_outage, self._spool_outage = OutageLog(_log), OutageLog(_log)
+        self._loss = OutageLog(_log)
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._stopped = threading.Event()
@@ -130,9 +135,11 @@ class HistoryWriter:
         with self._lock:
             if self._buffered + len(samples) > self._limits.buffered_samples or self._stopped.is_set():
                 self._dropped.add(samples)
+            else:
+                self._buffered += len(samples)
+                self._incoming.append(tuple(samples))
                 return
-            self._buffered += len(samples)
-            self._incoming.append(tuple(samples))
+        self._loss.failed(f"history: samples are lost, {self._dropped.count} until now: no room for more", "lost")
 
     def state(self) -> WriterState:
         with self._lock:
@@ -147,6 +154,7 @@ class HistoryWriter:
                 too_old=self._too_old,
                 damaged_segments=self._spool.damaged_segments,
                 down_since_us=self._down_since_us,
+                spool_error=self._spool_error,
                 last_error=self._store_error or self._spool_error or self._maintenance.error,
             )
 
@@ -199,6 +207,7 @@ class HistoryWriter:
                 finally:
                     self._sync(at_once=at_once)
                 self._spool_error = ""
+                self._spool_outage.works("history: samples are spooled again")
             except OSError as error:
                 self._fail_spool(error.strerror or str(error))
             except Exception as error:  # noqa: BLE001  # a bug must not end the spooling thread
@@ -247,8 +256,7 @@ class HistoryWriter:
             self._spool.sync()
 
     def _fail_spool(self, error: str) -> None:
-        if error != self._spool_error:
-            _log.error("history: samples cannot be spooled: %s", error)
+        self._spool_outage.failed(f"history: samples cannot be spooled: {error}")
         self._spool_error = error
 
     # the storing thread
@@ -314,15 +322,14 @@ class HistoryWriter:
             self._progress.notify_all()
 
     def _recover(self) -> None:
-        if self._down_since_us is not None:
-            _log.info("history: the store takes samples again")
+        self._store_outage.works("history: the store takes samples again")
         self._down_since_us, self._store_error = None, ""
 
     def _fail_store(self, error: str) -> None:
         if self._down_since_us is None:
-            _log.error("history: the store takes no samples; they are spooled: %s", error)
             self._down_since_us = self._now_us()
         self._store_error = error
+        self._store_outage.failed(f"history: the store takes no samples; they are spooled: {error}")
         with self._progress:
             self._progress.notify_all()
 

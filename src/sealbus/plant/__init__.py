@@ -6,7 +6,14 @@ msgspec structs are the only third party. The package does not know which proces
 """
 
 from sealbus.plant.collector_id import COLLECTOR_LEASE, DEFAULT_COLLECTOR_ID, with_collector_id
-from sealbus.plant.collector_state import CollectorState, ConnectionState, ConnectionStatus, PollState, Problem
+from sealbus.plant.collector_state import (
+    CollectorState,
+    ConnectionState,
+    ConnectionStatus,
+    PollState,
+    Problem,
+    SamplesState,
+)
 from sealbus.plant.command_life import (
     FINAL_STATES,
     TRANSITIONS,
@@ -52,6 +59,7 @@ from sealbus.plant.fields import (
     FieldProblem,
     bound_problems,
     raise_first,
+    split_hint,
 )
 from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, Plan, TagPlan
 from sealbus.plant.retention import RetentionClass, hold_problems, order_problems
@@ -130,6 +138,7 @@ __all__ = [
     "RegistersScanned",
     "RegistersToWrite",
     "RetentionClass",
+    "SamplesState",
     "ScanRegisters",
     "ScanUnits",
     "SiteVersions",
@@ -163,6 +172,7 @@ __all__ = [
     "order_problems",
     "raise_first",
     "source_problems",
+    "split_hint",
     "stale_after_s",
     "tag_problems",
     "tags_of",

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-__all__ = ["CollectorState", "ConnectionState", "ConnectionStatus", "PollState", "Problem"]
+__all__ = ["CollectorState", "ConnectionState", "ConnectionStatus", "PollState", "Problem", "SamplesState"]
 
 
 class ConnectionStatus(StrEnum):
@@ -69,6 +69,25 @@ class Problem(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class SamplesState(Struct, frozen=True, kw_only=True):
+    """The samples on their way to history. Counters start with the collector; times are microseconds in UTC."""
+
+    in_memory: int = 0
+    """Samples that are in memory only: they are lost when the process dies."""
+    on_disk: int = 0
+    """Samples that are on disk and not in the store yet."""
+    stored: int = 0
+    lost: int = 0
+    """Samples that are not in history and never will be: there was no space, or no store can hold them."""
+    lost_from_us: int | None = None
+    lost_to_us: int | None = None
+    """The times of the first and the last sample that was lost."""
+    damaged_files: int = 0
+    """Files of the spool whose end could not be read: an unknown number of samples is lost."""
+    problem: str = ""
+    """Why samples are not spooled or not stored at the moment."""
+
+
 class CollectorState(Struct, frozen=True, kw_only=True):
     """The whole collector."""
 
@@ -82,3 +101,4 @@ class CollectorState(Struct, frozen=True, kw_only=True):
     commands_under_way: int
     clock_set_back: int
     clock_ahead_s: float
+    history: SamplesState = SamplesState()

@@ -10,6 +10,7 @@ of one row are found together, because a form or a table of ten thousand lines i
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -28,8 +29,11 @@ __all__ = [
     "FieldProblem",
     "bound_problems",
     "raise_first",
+    "split_hint",
 ]
 
+_SEPARATOR: Final = "; "
+_QUOTED_OR_SEPARATOR: Final = re.compile(rf""""[^"]*"|(?<!\w)'[^']*'|{_SEPARATOR}""")
 _WEEK_S: Final = 7 * 86_400
 
 
@@ -94,8 +98,7 @@ class FieldProblem:
     @classmethod
     def of(cls, key: str, text: str) -> FieldProblem:
         """From a text of the form "problem; hint"."""
-        problem, _, hint = text.partition("; ")
-        return cls(key, problem, hint)
+        return cls(key, *split_hint(text))
 
     def __str__(self) -> str:
         return f"{self.problem}; {self.hint}" if self.hint else self.problem
@@ -103,6 +106,14 @@ class FieldProblem:
     def error(self) -> ConfigError:
         """The same as an error of the operator."""
         return ConfigError(self.problem, key=self.key, hint=self.hint)
+
+
+def split_hint(text: str) -> tuple[str, str]:
+    """The problem and the hint of a text "problem; hint". A semicolon in quotes belongs to what the user wrote."""
+    for found in _QUOTED_OR_SEPARATOR.finditer(text):
+        if found[0] == _SEPARATOR:
+            return text[: found.start()], text[found.end() :]
+    return text, ""
 
 
 def bound_problems(plan: object, bounds: Mapping[str, Bounds]) -> Iterator[FieldProblem]:

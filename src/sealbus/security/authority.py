@@ -218,7 +218,7 @@ class Authority:
     def _issue(self, spec: CertificateSpec, signer: PrivateKey, directory: Path) -> Issued:
         """Under the lock: into the index, into `issued`, to NAME.crt, in this order."""
         now = self.clock()
-        self._refuse_expired(now)
+        self._check_validity(now)
         index = load_index(self.folder.index)
         template = LeafTemplate(
             subject=spec.subject,
@@ -279,7 +279,15 @@ class Authority:
     def _load_key(self) -> PrivateKey:
         return self.folder.load_key(self.root, self._passphrase)
 
-    def _refuse_expired(self, now: datetime) -> None:
+    def _check_validity(self, now: datetime) -> None:
+        if now < self.root.not_valid_before_utc:
+            # what is signed now would be refused by every peer whose clock is right, or end before it begins
+            raise ConfigError(
+                f"the clock of this machine says {now:%Y-%m-%d %H:%M} UTC, and the authority begins on "
+                f"{self.root.not_valid_before_utc:%Y-%m-%d %H:%M} UTC",
+                file=str(self.folder.certificate),
+                hint="set the clock",
+            )
         if now >= self.root.not_valid_after_utc:
             raise ConfigError(
                 f"the authority expired on {self.root.not_valid_after_utc:%Y-%m-%d}",
@@ -290,7 +298,7 @@ class Authority:
     def _write_revocation_list(self, index: Index, signer: PrivateKey) -> datetime:
         """Under the lock: into the index first, then to ca.crl. Returns the next update."""
         now = self.clock()
-        self._refuse_expired(now)
+        self._check_validity(now)
         end = self.root.not_valid_after_utc
         if index.crl_days is not None:
             end = min(end, now + check_lifetime(index.crl_days, "--crl-days"))

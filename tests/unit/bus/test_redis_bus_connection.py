@@ -174,3 +174,50 @@ async def test_a_silent_server_delays_the_start_only_briefly(tmp_path: Path) -> 
     async with _server(say_nothing) as url, asyncio.timeout(PATIENCE_S), open_bus(url, folder=tmp_path, key=KEY) as bus:
         assert not bus.state().connected
         assert "does not answer" in bus.state().problem
+
+
+async def test_a_server_that_wants_a_password_that_the_url_lacks_is_named_at_the_start(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, password="right") as redis:
+        message = await _refused(f"redis://127.0.0.1:{redis.port}", tmp_path)
+        assert f'"redis://127.0.0.1:{redis.port}/0" wants a password, and the bus URL has none' in message
+        assert "SEALBUS_BUS" in message
+
+
+async def test_a_port_without_a_server_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_bus("redis://127.0.0.1:1", folder=tmp_path, key=KEY) as bus:
+        problem = bus.state().problem
+        assert problem.startswith("nothing listens at redis://127.0.0.1:1/0: ")
+        assert caplog.messages == [f"the bus is down: {problem}"]
+
+
+async def test_an_outage_is_logged_once_however_often_it_is_tried(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncGenerator[None]:
+        nonlocal tries
+        tries += 1
+        yield
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with _server(hang_up) as url, open_bus(url, folder=tmp_path, key=KEY):
+        await until(lambda: tries >= 4)
+    assert [line for line in caplog.messages if line.startswith("the bus is down")] == [
+        f"the bus is down: what answers at {url}/0 is not Redis: write the port of Redis into SEALBUS_BUS"
+    ]
+
+
+async def test_a_server_that_comes_back_wanting_another_password_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis = RedisServer(tmp_path)
+    with redis:
+        async with open_bus(redis.url, folder=tmp_path, key=KEY) as bus:
+            assert bus.state().connected
+            redis.kill()
+            redis.password = "right"
+            redis.start()
+            await until(lambda: "wants a password" in bus.state().problem)
+            assert sum("wants a password" in line for line in caplog.messages) == 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ports import free_ports
+from scenarios.programs import run_sealbus
 from sealbus.cli.demonstration import Demonstration, Ports, locked_folder, prepare
 from sealbus.cli.demonstration_files import POLICY_TOML
 from sealbus.cli.tour import render_tour
@@ -145,18 +146,21 @@ def test_a_gateway_file_without_its_urls_is_an_error_with_a_hint(tmp_path: Path,
 
 def test_two_demonstrations_do_not_share_a_folder(tmp_path: Path) -> None:
     with (
-        locked_folder(tmp_path / "demo"),
+        locked_folder(tmp_path / "demo", what="the demonstration"),
         pytest.raises(ConfigError, match="runs here already"),
-        locked_folder(tmp_path / "demo"),
+        locked_folder(tmp_path / "demo", what="the demonstration"),
     ):
         pass
-    with locked_folder(tmp_path / "demo"):
+    with locked_folder(tmp_path / "demo", what="the demonstration"):
         assert stat.S_IMODE((tmp_path / "demo").stat().st_mode) == 0o700
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="--home"), locked_folder(tmp_path / "file" / "demo"):
+    with (
+        pytest.raises(ConfigError, match="--home"),
+        locked_folder(tmp_path / "file" / "demo", what="the demonstration"),
+    ):
         pass
 
 
@@ -169,3 +173,11 @@ def test_the_tour_quotes_paths_that_a_shell_would_split(tmp_path: Path, monkeypa
     assert "--certificate var/demo/viewer.crt" in inside
     outside = "\n".join(render_tour(Demonstration(tmp_path / "a b", 8802, 5020, 8000)))
     assert f"--key '{tmp_path}/a b/operator.key'" in outside
+
+
+def test_a_second_up_is_told_what_runs_in_the_folder_already(tmp_path: Path) -> None:
+    for option, folder, what in (((), tmp_path, "sealbus up"), (("--demo",), tmp_path / "demo", "the demonstration")):
+        with locked_folder(folder, what=what):
+            done = run_sealbus("up", *option, "--home", tmp_path)
+        assert done.status == 2
+        assert f"{what} runs here already; stop it, or name another folder with --home" in done.stderr

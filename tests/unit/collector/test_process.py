@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sealbus.bus import decode_samples, open_bus
+from sealbus.bus import decode_collector_state, decode_samples, open_bus
 from sealbus.collector import CollectorSettings, CollectorTiming, run_collector
 from sealbus.errors import ConfigError
-from sealbus.plant import CommandState, ConnectionPlan, Plan, SiteVersions, TestConnection
+from sealbus.plant import CommandState, ConnectionPlan, DevicePlan, Plan, SiteVersions, TagPlan, TestConnection
 from unit.collector.fake_site import FakeStore
 
 if TYPE_CHECKING:
@@ -104,6 +104,27 @@ async def test_a_process_that_loses_its_lease_stops_polling_and_waits_for_it(tmp
     assert process.lines[1] == "waiting until this is the collector of the site: main@other holds the lease"
     process.store.leases["collector/main"] = mine
     await process.until("hints on", 2)
+    process.stopped.set()
+    await process.task
+
+
+async def test_samples_that_cannot_be_spooled_are_a_problem_in_the_state(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    await process.until("hints on")
+    (tmp_path / "spool" / "lock").unlink()
+    (tmp_path / "spool").rmdir()  # as if the disk refused: no file can be made there
+    tag = TagPlan(id=1, place="holding:0", interval_s=0.1)
+    device = DevicePlan(id=1, unit_id=1, tags=(tag,))
+    process.store.plans = Plan(
+        version=1, connections=(ConnectionPlan(id=1, url="tcp://192.0.2.1:502", devices=(device,)),)
+    )
+    process.store.numbers = SiteVersions(plan=1, commands=0)
+    async with open_bus("local:", folder=tmp_path / "bus", key=bytes(32)) as bus, asyncio.timeout(PATIENCE_S):
+        while not (
+            history := decode_collector_state(await bus.request("state/main", b"", timeout_s=5)).history
+        ).problem:
+            await asyncio.sleep(0.01)
+    assert history.problem.startswith("samples cannot be spooled: No such file or directory; ")
     process.stopped.set()
     await process.task
 

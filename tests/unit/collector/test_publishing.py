@@ -80,7 +80,7 @@ async def test_after_cancellation_no_keepalive_is_published() -> None:
 
 async def test_requests_are_answered_under_the_id_of_the_collector() -> None:
     bus = Bus()
-    serve_requests(bus, "main", Engine())
+    serve_requests(bus, "main", Engine(), Engine().state)
     assert bus.handlers.keys() == {"snapshot/main", "state/main"}
     page = decode_snapshot_page(await bus.handlers["snapshot/main"](encode_snapshot_request(0)))
     assert page.samples == (Sample(1, T, 4), Sample(2, T, 5))

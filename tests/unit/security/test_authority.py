@@ -148,6 +148,22 @@ def test_an_expired_authority_issues_nothing(authority: Authority) -> None:
     assert authority.list() == ()
 
 
+def test_a_clock_before_the_begin_of_the_authority_is_named_and_nothing_is_issued_or_revoked(
+    authority: Authority,
+) -> None:
+    done = authority.issue("op")
+    begin, crl = authority.root.not_valid_before_utc, authority.folder.revocation_list.read_bytes()
+    authority.clock = lambda: datetime(1970, 1, 1, 0, 3, tzinfo=UTC)  # a machine without a battery for its clock
+    for work in (lambda: authority.issue("late"), lambda: authority.revoke(done.serial)):
+        with pytest.raises(ConfigError, match="the clock of this machine says 1970-01-01 00:03 UTC") as refused:
+            work()
+        assert "set the clock" in str(refused.value)
+    assert [each.name for each in authority.list()] == ["op"]
+    assert authority.folder.revocation_list.read_bytes() == crl
+    authority.clock = lambda: begin
+    authority.issue("in time")
+
+
 def test_issuing_a_name_again_takes_a_new_serial_keeps_the_key_and_notes_that_the_old_one_stays_valid(
     authority: Authority,
 ) -> None:

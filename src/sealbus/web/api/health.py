@@ -24,6 +24,7 @@ from sealbus.plant import COLLECTOR_LEASE, with_collector_id
 from sealbus.web.audit.chain_state import head_problem
 from sealbus.web.coordination import leases
 from sealbus.web.coordination.probes import ADVISORIES, PROBES
+from sealbus.web.trends.collector_request import samples_problem
 from sealbus.web.trends.live_service import running_service
 
 if TYPE_CHECKING:
@@ -132,6 +133,11 @@ def _bus() -> str:
 
 
 def _history() -> str:
+    """Both ends: the store for those who read, and the collector's way to it."""
+    return "; ".join(filter(None, (_history_store(), samples_problem())))
+
+
+def _history_store() -> str:
     url: str = settings.SEALBUS.history  # type: ignore[misc]  # ours
     try:
         if urlsplit(url).scheme == "sqlite":

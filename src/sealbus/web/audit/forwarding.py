@@ -25,9 +25,11 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from sealbus.errors import ConfigError
+from sealbus.outage_log import OutageLog
 from sealbus.security import Identity, Trust, build_verifying_context, explain_tls_error
 from sealbus.web.audit.models import ChainHead, Entry, Outlet
 from sealbus.web.audit.syslog import frame, render_message
+from sealbus.web.coordination.outages import log_database_outage
 
 if TYPE_CHECKING:
     from sealbus.web.audit.syslog_target import SyslogTarget
@@ -67,6 +69,7 @@ class SyslogForwarder:
         self._host = socket.gethostname()
         self._connection: ssl.SSLSocket | None = None
         self._under_way: deque[tuple[float, int]] = deque()
+        self._outage = OutageLog(_log)
 
     def forward_once(self) -> int:
         """Send the next entries; returns how many. An error of the network becomes the outlet's problem."""
@@ -81,8 +84,11 @@ class SyslogForwarder:
         except (OSError, ConfigError) as error:
             self.close()
             reason = str(error) if isinstance(error, ConfigError) else explain_tls_error(error)
-            _save(outlet, problem=f"{self._target}: {reason}"[:500])
+            problem = f"{self._target}: {reason}"[:500]
+            self._outage.failed(f"the audit cannot be forwarded: {problem}")
+            _save(outlet, problem=problem)
             return 0
+        self._outage.works("the audit is forwarded again")
         sequence = entries[-1].sequence if entries else outlet.sequence
         _save(outlet, sequence=sequence, settled=self._settled(outlet.settled), problem="")
         return len(entries)
@@ -167,7 +173,7 @@ def _forward(forwarder: SyslogForwarder) -> tuple[int, bool]:
         sent = forwarder.forward_once()
         return sent, not Outlet.objects.exclude(problem="").filter(name=_NAME).exists()
     except (DatabaseError, InterfaceError) as error:
-        _log.warning("the audit cannot be forwarded: the database does not answer (%s)", type(error).__name__)
+        log_database_outage(error, "the audit is not forwarded")
         return 0, False
 
 
@@ -175,8 +181,6 @@ def _save(outlet: Outlet, **values: int | str) -> None:
     changed = [name for name, value in values.items() if getattr(outlet, name) != value]
     for name in changed:
         setattr(outlet, name, values[name])
-    if "problem" in changed and outlet.problem:
-        _log.warning("the audit cannot be forwarded: %s", outlet.problem)
     if changed:
         outlet.changed_at = timezone.now()
         Outlet.objects.filter(pk=outlet.pk).update(**values, changed_at=outlet.changed_at)

@@ -9,6 +9,7 @@ from sealbus.errors import ConfigError
 from sealbus.web.config.environment import KEY_FILE, load_environment
 from sealbus.web.config.exposure import exposure_of
 from sealbus.web.config.folder_lock import own_folder
+from sealbus.web.config.variables import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,7 @@ def boot_process(home: Path, environ: Mapping[str, str]) -> None:
         return
     os.umask(0o077)  # databases and keys stay private even if the mode of the folder is changed
     own_folder(home.absolute())
+    refuse_unknown(variables)
     exposure_of(load_environment(variables))  # report errors before the slow import of Django
     for name in [name for name in os.environ if name.startswith("SEALBUS_") and name not in variables]:
         del os.environ[name]

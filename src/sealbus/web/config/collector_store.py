@@ -29,6 +29,7 @@ from sealbus.web.audit.checkpoints import note_head
 from sealbus.web.audit.forwarding import keep_forwarding
 from sealbus.web.audit.takeover import take_records
 from sealbus.web.coordination import hints, leases
+from sealbus.web.coordination.outages import database_reason
 from sealbus.web.coordination.versions import read_versions
 from sealbus.web.devices import queries
 from sealbus.web.devices.services import collector
@@ -58,9 +59,7 @@ def _on_database(work: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
         except (Error, InterfaceError) as error:
             if not connection.in_atomic_block:
                 connection.close()
-            raise SealbusError(
-                f"the database: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-            ) from error
+            raise SealbusError(f"the database: {database_reason(error)}") from error
 
     return done
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sealbus.endpoints import address_group
+from sealbus.errors import ConfigError
 from sealbus.web.config.bodies import BodyBudget, BodyRefused, ClientDisconnected, may_be_large
 from sealbus.web.config.callers import Callers, credential_of
 from sealbus.web.config.connection import CONNECTION
@@ -77,6 +79,8 @@ class EdgeApp:
         self._stranger_lanes = Lanes(_LANES_OF_STRANGERS)
         self._health_lanes = Lanes(1)
         self._unsent_bytes = 0
+        self.start_problem: ConfigError | None = None
+        """What the operator must change so that the parts of the process can start."""
         self.answered: Counter[int] = Counter()
         """The number of answers by status, since the start."""
 
@@ -96,7 +100,13 @@ class EdgeApp:
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with running_parts(self._limits.live):
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(running_parts(self._limits.live))
+            except ConfigError as error:
+                self.start_problem = error
+                await send({"type": "lifespan.startup.failed"})
+                return
             await send({"type": "lifespan.startup.complete"})
             await receive()
         for lanes in (self._known_lanes, self._stranger_lanes, self._health_lanes):

@@ -18,6 +18,7 @@ from django.utils.html import escape
 
 from sealbus.web.access.gate import record_csrf_refused
 from sealbus.web.access.requirement import GateVerdict
+from sealbus.web.coordination.outages import log_database_outage
 from sealbus.web.errors import WebError
 from sealbus.web.http.problems import INVALID_TOKEN, REFUSALS, TOKEN_CHALLENGE, problem
 from sealbus.web.http.rest_errors import headers_of, status_of
@@ -106,7 +107,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500; 503 where the database does not answer."""
     error = sys.exc_info()[1]
     if isinstance(error, OperationalError | InterfaceError):
-        _log.error("the database did not serve %s %s: %s", request.method, request.path, type(error).__name__)
+        log_database_outage(error, f"{request.method} {request.path} was answered 503")
         detail = "The database does not answer. Try again in a moment."
         response = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail)
         response["Retry-After"] = str(_RETRY_AFTER_S)

@@ -73,8 +73,9 @@ def run_server(environment: Environment, ready: Callable[[str], None], limits: S
     server.run()
     if metrics is not None:
         metrics.close()
-    if server.problem is not None:
-        raise server.problem
+    problem = application.start_problem or server.problem  # the first is why the second is
+    if problem is not None:
+        raise problem
 
 
 class _Server(uvicorn.Server):

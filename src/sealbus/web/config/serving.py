@@ -7,7 +7,6 @@ reports it until it answers.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -21,6 +20,7 @@ from sealbus.web.config.boot import note_public_url
 from sealbus.web.config.log_allowance import bound_log
 from sealbus.web.config.migration import has_pending_migrations, migrate_database
 from sealbus.web.config.server import run_server
+from sealbus.web.coordination.outages import log_database_outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from sealbus.web.config.limits import ServerLimits
 
 __all__ = ["check_site", "serve_site"]
-
-_log = logging.getLogger(__name__)
 
 
 def serve_site(ready: Callable[[str], None], limits: ServerLimits) -> None:
@@ -69,7 +67,7 @@ def _check_migrated() -> None:
     try:
         pending = has_pending_migrations()
     except (DatabaseError, InterfaceError) as error:
-        _log.error("the database does not answer; the site starts and tries again: %s", type(error).__name__)
+        log_database_outage(error, "the site starts and tries again")
         return
     if pending:
         raise ConfigError(

@@ -56,7 +56,7 @@ def read_csv(content: bytes, columns: Mapping[str, Cell], report: Report) -> lis
         header = _header(next(lines, []), columns, report)
         line = lines.line_num + 1
         for cells in lines:
-            if any(cells) and header:
+            if header and any(cell.strip() for cell in cells):
                 if len(found) >= MAX_ROWS:  # judge none of them: the table is refused
                     report.add(line, "", f"there are more than {MAX_ROWS} rows; import them in parts")
                     return []
@@ -64,7 +64,7 @@ def read_csv(content: bytes, columns: Mapping[str, Cell], report: Report) -> lis
             line = lines.line_num + 1
     except csv.Error as error:
         report.add(
-            lines.line_num, "", f"the file is not valid CSV: {error}; put cells with quotes or line ends in quotes"
+            lines.line_num, "", f"the file is not valid CSV: {error}", "put cells with quotes or line ends in quotes"
         )
     return [_row(line, cells, header, columns, delimiter != ",", report) for line, cells in found]
 
@@ -95,21 +95,28 @@ def _delimiter(text: str) -> str:
 
 def _header(names: Sequence[str], columns: Mapping[str, Cell], report: Report) -> list[str]:
     header = [name.strip().lower() for name in names]
+    while header and not header[-1]:  # a spreadsheet writes the columns that were cleared too
+        header.pop()
     for name in dict.fromkeys(header):
-        if name not in columns:
-            report.add(1, name, f'there is no column "{name}"; the columns are {", ".join(columns)}')
+        if not name:
+            report.add(1, "", f"column {header.index(name) + 1} has no name", "write one, or delete the column")
+        elif name not in columns:
+            report.add(1, name, f'there is no column "{name}"', f"the columns are {', '.join(columns)}")
         elif header.count(name) > 1:
-            report.add(1, name, f'the column "{name}" appears twice; leave one out')
+            report.add(1, name, f'the column "{name}" appears twice', "leave one out")
     if "name" not in header:
-        report.add(1, "name", 'the column "name" is missing; write the names of the columns into the first line')
+        report.add(1, "name", 'the column "name" is missing', "write the names of the columns into the first line")
+        report.missed.add("name")
+    report.absent = frozenset(columns) - frozenset(header)
     return header
 
 
 def _row(
     line: int, cells: Sequence[str], header: Sequence[str], columns: Mapping[str, Cell], comma: bool, report: Report
 ) -> Row:
-    if len(cells) > len(header) and any(cells[len(header) :]):
-        report.add(line, "", f"there are {len(cells)} cells for {len(header)} columns; put cells with commas in quotes")
+    if any(cell.strip() for cell in cells[len(header) :]):
+        text = f"there are {len(cells)} cells for {len(header)} columns"
+        report.add(line, "", text, "put cells with commas or semicolons in quotes")
     values: dict[str, Any] = {}
     for name, text in zip(header, cells, strict=False):
         if name not in columns:
@@ -117,7 +124,7 @@ def _row(
         try:
             values[name] = _value(text, columns[name], comma=comma)
         except ValueError as error:
-            report.add(line, name, str(error))
+            report.add(line, name, *error.args)
     return Row(line, values)
 
 
@@ -133,19 +140,19 @@ def _value(text: str, cell: Cell, *, comma: bool) -> Any:
 def _number(text: str, comma: bool) -> float:
     dotted = text.replace(",", ".") if comma and text.count(",") == 1 and "." not in text else text
     if not _NUMBER.fullmatch(dotted) or abs(float(dotted)) == float("inf"):
-        raise ValueError(f'"{text[:40]}" is not a number; write it as 1234.5')
+        raise ValueError(f'"{text[:40]}" is not a number', "write it as 1234.5")
     return float(dotted)
 
 
 def _whole(text: str, comma: bool) -> int:
     if not _WHOLE.fullmatch(text):
-        raise ValueError(f'"{text[:40]}" is not a whole number; write it as 12')
+        raise ValueError(f'"{text[:40]}" is not a whole number', "write it as 12")
     return int(text)
 
 
 def _truth(text: str, comma: bool) -> bool:
     if text.lower() not in _TRUTHS:
-        raise ValueError(f'"{text[:40]}" is not a truth value; write true or false')
+        raise ValueError(f'"{text[:40]}" is not a truth value', "write true or false")
     return _TRUTHS[text.lower()]
 
 
@@ -156,7 +163,7 @@ def _json(text: str, comma: bool) -> Any:
             raise ValueError(problem)
         return value
     except (ValueError, RecursionError):
-        raise ValueError(f'"{text[:40]}" is not valid JSON; write it as [1, 2] or {{"0": "off"}}') from None
+        raise ValueError(f'"{text[:40]}" is not valid JSON', 'write it as [1, 2] or {"0": "off"}') from None
 
 
 def _refuse(text: str) -> Any:

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sealbus.plant import split_hint
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,12 +29,6 @@ class RowProblem:
     column: str
     problem: str
     hint: str = ""
-
-    @classmethod
-    def of(cls, line: int, column: str, text: str) -> RowProblem:
-        """From a text of the form "problem; hint"."""
-        problem, _, hint = str(text).partition("; ")
-        return cls(line, column, problem, hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +66,25 @@ class Report:
     """The columns that change in any row."""
     names: list[str] = field(default_factory=list)
 
-    def add(self, line: int, column: str, text: str) -> None:
-        """Add a problem."""
+    absent: frozenset[str] = frozenset()
+    """The columns that the file lacks; none where each row has its own members, as in JSON."""
+    missed: set[str] = field(default_factory=set)
+    """Those of them that a row needed."""
+
+    def add(self, line: int, column: str, text: str, hint: str = "") -> None:
+        """Add a problem. Without `hint`, the text is "problem; hint", and what the user wrote is in quotes in it.
+
+        A column that the file lacks is one problem, at its first line, and not one of each row.
+        """
+        problem, hint = (text, hint) if hint else split_hint(str(text))
+        if column in self.absent:
+            if column in self.missed:
+                return
+            self.missed.add(column)
+            line, problem, hint = 1, f'the column "{column}" is missing', f"add it; line {line}: {problem}"
         self.problem_count += 1
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(RowProblem.of(line, column, text))
+            self.problems.append(RowProblem(line, column, problem, hint))
 
     def has_problems(self) -> bool:
         """Whether there is any problem so far."""
@@ -86,3 +96,4 @@ class Report:
         self.problems.clear()
         self.fields.clear()
         self.names.clear()
+        self.missed.clear()

@@ -38,7 +38,7 @@ def _rows_of_json(data: Any, member: str, columns: Sequence[str] | Mapping[str, 
         for name in item:
             if name not in columns:
                 report.add(
-                    line, str(name), f'there is no member "{str(name)[:50]}"; the members are {", ".join(columns)}'
+                    line, str(name), f'there is no member "{str(name)[:50]}"', f"the members are {', '.join(columns)}"
                 )
         rows.append(Row(line, {name: value for name, value in item.items() if name in columns}))
     return rows

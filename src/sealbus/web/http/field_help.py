@@ -93,6 +93,7 @@ OF = {
     "CollectorShown": {
         "answers": "False: no collector runs, or the bus is not connected; then the lists are empty.",
         "connections": "The state of each connection.",
+        "history": "The samples on their way to history; null without the right to administer.",
         "problems": "The rows of the configuration that cannot be used.",
     },
     "CommandShown": {
@@ -227,6 +228,16 @@ OF = {
         "hint": "What to write instead.",
         "line": "The line of the table; the head is line 1.",
         "problem": "What is wrong.",
+    },
+    "SamplesShown": {
+        "damaged_files": "Files of the spool whose end could not be read.",
+        "in_memory": "Samples in memory only: they are lost if the collector dies.",
+        "lost": "Samples since the collector started that are not in history and never will be.",
+        "lost_from_us": "The time of the first lost sample, in microseconds since 1970; null: none is lost.",
+        "lost_to_us": "The time of the last lost sample, in microseconds since 1970; null: none is lost.",
+        "on_disk": "Samples on disk that the store does not have yet.",
+        "problem": "Why samples are not spooled or not stored now; empty: they are.",
+        "stored": "Samples that were stored since the collector started.",
     },
     "ScanRegistersForm": {"place": 'A range such as "holding:0-999".'},
     "ScanUnitsForm": {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -10,22 +9,19 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sealbus.bus import STATE_TOPIC, decode_collector_state
-from sealbus.errors import SealbusError
-from sealbus.plant import with_collector_id
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.http.authentication import rest_subject
 from sealbus.web.http.strict import Strict, query_of
-from sealbus.web.trends.live_service import running_service
+from sealbus.web.trends.collector_request import request_collector_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rest_framework.request import Request
 
-    from sealbus.plant import CollectorState, Problem
+    from sealbus.plant import Problem
     from sealbus.web.access.subject import Subject
 
 __all__ = ["CollectorView"]
@@ -51,10 +47,22 @@ class PlanProblemShown(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class SamplesShown(serializers.Serializer[Any]):
+    in_memory = serializers.IntegerField()
+    on_disk = serializers.IntegerField()
+    stored = serializers.IntegerField()
+    lost = serializers.IntegerField()
+    lost_from_us = serializers.IntegerField(allow_null=True)
+    lost_to_us = serializers.IntegerField(allow_null=True)
+    damaged_files = serializers.IntegerField()
+    problem = serializers.CharField()
+
+
 class CollectorShown(serializers.Serializer[Any]):
     answers = serializers.BooleanField()
     connections = ConnectionShown(many=True)
     problems = PlanProblemShown(many=True)
+    history = SamplesShown(allow_null=True)
 
 
 class CollectorView(APIView):
@@ -66,27 +74,16 @@ class CollectorView(APIView):
     def get(self, request: Request) -> Response:
         """The state of each connection, and the rows that cannot be collected."""
         query_of(request, Strict)
-        subject, state = rest_subject(request), _collector_state()
+        subject, state = rest_subject(request), request_collector_state()
         if state is None:
-            return Response(CollectorShown({"answers": False, "connections": [], "problems": []}).data)
+            nothing = {"answers": False, "connections": [], "problems": [], "history": None}
+            return Response(CollectorShown(nothing).data)
         seen = _visible(Connection, subject, {each.id for each in state.connections})
         shown = [each for each in state.connections if each.id in seen]
         problems = _visible_problems(state.problems, subject)
-        return Response(CollectorShown({"answers": True, "connections": shown, "problems": problems}).data)
-
-
-def _collector_state() -> CollectorState | None:
-    """None where no collector answers in time."""
-    service = running_service()
-    if service is None:
-        return None
-    answer_s = service.limits.collector_answer_s
-    asked = service.bus.request(with_collector_id(STATE_TOPIC), b"", timeout_s=answer_s)
-    try:
-        payload = asyncio.run_coroutine_threadsafe(asked, service.loop).result(answer_s + 1)
-        return decode_collector_state(payload)
-    except (SealbusError, TimeoutError):
-        return None
+        history = state.history if subject.rights.allows(Action.ADMINISTER, None) else None
+        answer = {"answers": True, "connections": shown, "problems": problems, "history": history}
+        return Response(CollectorShown(answer).data)
 
 
 def _visible_problems(problems: tuple[Problem, ...], subject: Subject) -> list[Problem]:

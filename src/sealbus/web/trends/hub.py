@@ -188,7 +188,8 @@ class LiveHub:
 
     def _become(self, state: LiveState) -> None:
         if state is not self.state:
-            _log.info("%s", _LOG_TEXTS[state])
+            problem = self._bus.state().problem if state is LiveState.CUT_OFF else ""
+            _log.info("%s%s", _LOG_TEXTS[state], f": {problem}" if problem else "")
             self.state, self.since_us = state, _now_us()
             self.followers.wake_all()
 

@@ -23,6 +23,7 @@ from django.db import Error as DatabaseError
 
 from sealbus.errors import PeerError
 from sealbus.token_bucket import TokenBucket
+from sealbus.web.coordination.outages import log_database_outage
 from sealbus.web.http.problems import CONTENT_TYPE, TOKEN_CHALLENGE, problem_body
 from sealbus.web.trends.client_subscriptions import ClientSubscriptions
 from sealbus.web.trends.handshake import Denied
@@ -69,7 +70,7 @@ async def _enter(service: LiveService, scope: Any, receive: Receive, send: Send)
     try:
         outcome = await service.admit(scope)
     except (DatabaseError, TimeoutError) as error:
-        _log.warning("a socket is refused: the database does not answer (%s)", type(error).__name__)
+        log_database_outage(error, "a live socket was refused")
         await _deny(send, HTTPStatus.SERVICE_UNAVAILABLE, "not-ready")
         return
     if isinstance(outcome, Denied):

@@ -12,12 +12,12 @@ it is unknown which rights are still valid.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseError
 
+from sealbus.web.coordination.outages import log_database_outage
 from sealbus.web.trends.handshake import Credential, Denied, admit
 from sealbus.web.trends.live_clients import CloseCode
 from sealbus.web.trends.queries import LiveVersions, credential_states, load_catalog, read_versions
@@ -34,8 +34,6 @@ __all__ = ["RightsWatch"]
 _ANSWER_S = 5.0
 _MAX_UNCHECKED_S = 10.0
 """How long sockets stay open while rights cannot be checked."""
-
-_log = logging.getLogger(__name__)
 
 
 class RightsWatch:
@@ -78,10 +76,7 @@ class RightsWatch:
                 await self._check()
                 self._checked_at = time.monotonic()
             except (DatabaseError, TimeoutError) as error:
-                _log.warning(
-                    "the rights of open sockets cannot be checked: the database does not answer (%s)",
-                    type(error).__name__,
-                )
+                log_database_outage(error, "the rights of open sockets cannot be checked")
                 self._close_if_unchecked()
 
     async def _check(self) -> None:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from sealbus.web.accounts.services.assigning import assign, unassign
-from sealbus.web.accounts.services.groups import archive_group, change_group, create_group
+from sealbus.web.accounts.services.groups import (
+    GROUP_CONTENTS,
+    archive_group,
+    change_group,
+    create_group,
+    restore_group,
+)
 from sealbus.web.accounts.services.links import (
     MadeLink,
     emergency_link,
@@ -30,6 +36,7 @@ from sealbus.web.accounts.services.tokens import IssuedToken, TokenRequest, issu
 from sealbus.web.accounts.services.ways_in import end_password_links
 
 __all__ = [
+    "GROUP_CONTENTS",
     "IssuedToken",
     "MadeLink",
     "RoleChanges",
@@ -57,6 +64,7 @@ __all__ = [
     "password_link",
     "record_refusal",
     "reset_second_factor",
+    "restore_group",
     "revoke_token",
     "set_password",
     "set_up",

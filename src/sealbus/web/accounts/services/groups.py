@@ -18,13 +18,17 @@ from sealbus.web.accounts.services.changing import (
     unique,
 )
 from sealbus.web.audit.services import Event, Target, append
+from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["archive_group", "change_group", "create_group"]
+__all__ = ["GROUP_CONTENTS", "archive_group", "change_group", "create_group", "restore_group"]
+
+GROUP_CONTENTS: dict[str, Callable[[int], int]] = {}
+"""What may be in a group, and how many that are not archived are in the group of this id. Each app above adds its own."""
 
 
 def create_group(*, subject: Subject, name: str, text: str = "") -> Group:
@@ -51,13 +55,32 @@ def change_group(*, subject: Subject, group: Group, changes: Mapping[str, str], 
 
 
 def archive_group(*, subject: Subject, group: Group) -> None:
-    """Archive a group. Nothing in it is deleted. An archived group is not changed."""
+    """Archive a group. An archived group is not changed. Conflict: something is in it, which would still be polled."""
     require(subject, Action.ADMINISTER)
     if group.archived_at is not None:
         return
     with changing_rights():
+        _refuse_if_used(group)
         if Group.objects.filter(pk=group.pk, archived_at=None).update(archived_at=timezone.now()):
             append(Event(subject.actor, "group.archive", _target(group)))
+
+
+def restore_group(*, subject: Subject, group: Group) -> None:
+    """Restore an archived group. Restoring one that is not archived does nothing."""
+    require(subject, Action.ADMINISTER)
+    if group.archived_at is None:
+        return
+    with changing_rights():
+        if Group.objects.filter(pk=group.pk).exclude(archived_at=None).update(archived_at=None):
+            append(Event(subject.actor, "group.restore", _target(group)))
+    group.archived_at = None
+
+
+def _refuse_if_used(group: Group) -> None:
+    counts = {kind: count(group.pk) for kind, count in GROUP_CONTENTS.items()}
+    found = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    if found:
+        raise Conflict(f"In this group are {found}: archive them or move them to another group first", code="in-use")
 
 
 def _target(group: Group) -> Target:

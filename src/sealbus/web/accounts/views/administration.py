@@ -154,7 +154,7 @@ class GroupsView(_Administered):
     access: ClassVar[Mapping[str, Requirement]] = {
         "list": Requirement(),
         "retrieve": Requirement(),
-        **dict.fromkeys(("create", "partial_update", "destroy"), _ADMINISTER),
+        **dict.fromkeys(("create", "partial_update", "destroy", "restore"), _ADMINISTER),
     }
 
     @extend_schema(request=GroupForm, responses={201: GroupShown})
@@ -174,9 +174,17 @@ class GroupsView(_Administered):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Archive a group."""
+        """Archive a group. Refused (409) while connections or devices are in it."""
         services.archive_group(subject=self.subject, group=self.get_object())
         return Response(status=204)
+
+    @extend_schema(request=None, responses=GroupShown)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, pk: str) -> Response:
+        """Restore an archived group."""
+        group = self.get_object()
+        services.restore_group(subject=self.subject, group=group)
+        return Response(GroupShown(group).data)
 
 
 class AssignmentsView(_Administered):

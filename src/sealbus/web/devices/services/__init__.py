@@ -3,7 +3,7 @@
 The functions of `services.collector` are called by the collector process, and take and return structs of `plant`.
 """
 
-from sealbus.web.devices.services.archiving import archive, restore
+from sealbus.web.devices.services.archiving import archive, archive_many, restore
 from sealbus.web.devices.services.collector import (
     claim_commands,
     finish_command,
@@ -25,6 +25,7 @@ __all__ = [
     "CommandRequest",
     "apply_template",
     "archive",
+    "archive_many",
     "archive_template",
     "change",
     "change_setting",

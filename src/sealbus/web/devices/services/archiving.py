@@ -17,41 +17,61 @@ from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import dependents
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.audited_writes import compare_and_swap, kind_of, record
-from sealbus.web.errors import Conflict
+from sealbus.web.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection, Sequence
 
     from django.db.models import QuerySet
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["archive", "restore"]
+__all__ = ["archive", "archive_many", "restore"]
 
 _MAX_NAMES = 10
+_Row = Connection | Device | Tag
 
 
-def archive(*, row: Connection | Device | Tag, subject: Subject) -> None:
+def archive(*, row: _Row, subject: Subject) -> None:
     """Archive the row and the rows below it. Archiving an archived row does nothing.
 
     Conflict: a calculated tag elsewhere needs one of its tags.
     """
-    devices, tags = _below(row)
-    require(subject, Action.CONFIGURE, *_groups(row, devices))
-    if row.archived_at is not None:
-        return
+    _archive_all([row], subject)
+
+
+def archive_many(*, rows: QuerySet[Any], ids: Collection[int], subject: Subject) -> int:
+    """Archive these of the rows, all or none, with the rows below them. Returns how many were not archived before.
+
+    Invalid: an id is not among the rows. Conflict: a calculated tag that stays needs one of their tags.
+    """
+    found = rows.in_bulk(sorted(set(ids)))
+    if missing := sorted(set(ids) - found.keys()):
+        text = ", ".join(map(str, missing[:_MAX_NAMES]))
+        raise Invalid({"ids": [f"{len(missing)} of them do not exist: {text}; leave them out"]})
+    return _archive_all(list(found.values()), subject)
+
+
+def _archive_all(rows: Sequence[_Row], subject: Subject) -> int:
+    require(subject, Action.CONFIGURE, *{group for row in rows for group in _groups(row, _below(row)[0])})
+    live = [row for row in rows if row.archived_at is None]
+    if not live:
+        return 0
     now = timezone.now()
     with transaction.atomic():
         bump_version("plan")
-        tags = tags.live()
-        _refuse_if_needed(tags, subject)
-        counts = {"tags": tags.exclude(pk=_own_id(row, Tag)).update(archived_at=now)}
-        counts["devices"] = devices.live().exclude(pk=_own_id(row, Device)).update(archived_at=now)
-        compare_and_swap(row, {"archived_at": now})
-        record(subject, row, "archive", {"with": counts})
+        _refuse_if_needed([pk for row in live for pk in _below(row)[1].live().values_list("pk", flat=True)], subject)
+        for row in live:
+            devices, tags = _below(row)
+            counts = {"tags": tags.live().exclude(pk=_own_id(row, Tag)).update(archived_at=now)}
+            counts["devices"] = devices.live().exclude(pk=_own_id(row, Device)).update(archived_at=now)
+            compare_and_swap(row, {"archived_at": now})
+            record(subject, row, "archive", {"with": counts})
+    return len(live)
 
 
-def restore(*, row: Connection | Device | Tag, subject: Subject) -> None:
+def restore(*, row: _Row, subject: Subject) -> None:
     """Restore the row and the rows that were archived with it. Restoring a row that is not archived does nothing.
 
     Conflict: the row above it is archived, or a name is taken by now.
@@ -76,7 +96,7 @@ def restore(*, row: Connection | Device | Tag, subject: Subject) -> None:
         raise Conflict(text, code="name-taken") from None
 
 
-def _below(row: Connection | Device | Tag) -> tuple[Any, Any]:
+def _below(row: _Row) -> tuple[Any, Any]:
     """The devices and the tags that are archived with the row; among them the row itself, if it is one."""
     if isinstance(row, Tag):
         return Device.objects.none(), Tag.objects.filter(pk=row.pk)
@@ -84,19 +104,19 @@ def _below(row: Connection | Device | Tag) -> tuple[Any, Any]:
     return devices, Tag.objects.filter(device__in=devices)
 
 
-def _groups(row: Connection | Device | Tag, devices: QuerySet[Any]) -> set[int]:
+def _groups(row: _Row, devices: QuerySet[Any]) -> set[int]:
     """The groups where the right is needed: that of the row, and those of the devices below it."""
     own = row.device.group_id if isinstance(row, Tag) else row.group_id
     return {own, *devices.order_by().values_list("group_id", flat=True).distinct()}
 
 
-def _own_id(row: Connection | Device | Tag, kind: type[Any]) -> int:
+def _own_id(row: _Row, kind: type[Any]) -> int:
     """The id of the row, if it is of this kind: the row itself is archived by compare-and-swap, not with those below it."""
     return int(row.pk) if isinstance(row, kind) else 0
 
 
-def _refuse_if_needed(tags: QuerySet[Tag], subject: Subject) -> None:
-    needing = dependents(list(tags.values_list("pk", flat=True)))
+def _refuse_if_needed(tags: list[int], subject: Subject) -> None:
+    needing = dependents(tags)
     if not needing:
         return
     groups = subject.rights.groups(Action.VIEW)
@@ -105,7 +125,7 @@ def _refuse_if_needed(tags: QuerySet[Tag], subject: Subject) -> None:
     raise Conflict(f"{len(needing)} calculated tags need it: {shown}. Change those first", code="needed")
 
 
-def _refuse_without_parent(row: Connection | Device | Tag) -> None:
+def _refuse_without_parent(row: _Row) -> None:
     parent: Connection | Device | None = None
     if isinstance(row, Tag):
         parent = row.device

@@ -67,13 +67,13 @@ class Batch:
             report.add(line, "name", "the name is missing; write one")
             return
         parent, references, problems = self._names.resolve(self._table, row)
-        for column, text in problems:
-            report.add(line, column, text)
+        for each in problems:
+            report.add(line, each.key, each.problem, each.hint)
         if parent is None:
             return
         key = (parent.pk, name)
         if key in self._seen:
-            report.add(line, "name", f'"{name}" is in line {self._seen[key]} too; leave one out, or rename it')
+            report.add(line, "name", f'"{name}" is in line {self._seen[key]} too', "leave one out, or rename it")
             return
         self._seen[key] = line
         if not problems:
@@ -161,7 +161,7 @@ class Batch:
         unseen = unseen_inputs(candidate.inputs, self._subject)
         for name in unseen:
             self._report.add(
-                line, "inputs", f'the input "{name}" is not a tag that you can see; write the names of others'
+                line, "inputs", f'the input "{name}" is not a tag that you can see', "write the names of others"
             )
         return bool(unseen)
 
@@ -174,8 +174,9 @@ class Batch:
             return False
         self.was_refused = True
         if all(self._allowed[group_id] for group_id in groups - {None}):
+            column = "identity" if "url" in self._report.absent else "url"
             self._report.add(
-                line, "url", "url and identity need the right to configure all groups; ask for it, or leave both out"
+                line, column, "url and identity need the right to configure all groups; ask for it, or leave both out"
             )
         else:
             self._report.add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sealbus.plant import FieldProblem
 from sealbus.web.accounts.models import Group
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.models import Connection, Device, RetentionClass, Tag
@@ -27,31 +28,27 @@ class Names:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
 
-    def resolve(self, table: Table, row: Row) -> tuple[Any, dict[str, Any], list[tuple[str, str]]]:
+    def resolve(self, table: Table, row: Row) -> tuple[Any, dict[str, Any], list[FieldProblem]]:
         """The group or device that a row belongs to, the other rows that it refers to, and the problems with its names."""
         values = row.values
-        problems: list[tuple[str, str]] = []
+        problems: list[FieldProblem] = []
         references: dict[str, Any] = {}
         group = self.groups.get(str(values.get("group") or ""))
         if group is None:
-            problems.append(("group", self._group_problem(values.get("group"))))
+            problems.append(self._group_problem(values.get("group")))
             return None, references, problems
         parent: Any = group
         if table is Table.TAGS:
             parent = self.devices.get((group.pk, str(values.get("device") or "")))
             if parent is None:
                 shown = _shown(values.get("device"))
-                text = f'there is no device "{shown}" in the group "{group.name}"; write its name, or import it first'
-                problems.append(("device", text))
+                text = f'there is no device "{shown}" in the group "{group.name}"'
+                problems.append(FieldProblem("device", text, "write its name, or import it first"))
             if name := values.get("retention"):
                 references["retention"] = self.classes.get(str(name))
                 if references["retention"] is None:
-                    problems.append(
-                        (
-                            "retention",
-                            f'there is no retention class "{_shown(name)}"; write one of {", ".join(self.classes)}',
-                        )
-                    )
+                    text = f'there is no retention class "{_shown(name)}"'
+                    problems.append(FieldProblem("retention", text, f"write one of {', '.join(self.classes)}"))
         elif table is Table.DEVICES and "connection" in values:
             references["connection"] = self._connection(values, group, problems)
         return parent, references, problems
@@ -115,14 +112,13 @@ class Names:
         """Retention classes by name."""
         return {row.name: row for row in RetentionClass.objects.all()}
 
-    def _group_problem(self, name: Any) -> str:
+    def _group_problem(self, name: Any) -> FieldProblem:
         if not name:
-            return "the group is missing; write its name"
-        return f'there is no group "{_shown(name)}" that you can see; write one of {_some(self.groups)}'
+            return FieldProblem("group", "the group is missing", "write its name")
+        text = f'there is no group "{_shown(name)}" that you can see'
+        return FieldProblem("group", text, f"write one of {_some(self.groups)}")
 
-    def _connection(
-        self, values: Mapping[str, Any], group: Group, problems: list[tuple[str, str]]
-    ) -> Connection | None:
+    def _connection(self, values: Mapping[str, Any], group: Group, problems: list[FieldProblem]) -> Connection | None:
         name = str(values.get("connection") or "")
         if not name:
             return None
@@ -130,8 +126,8 @@ class Names:
         found = self.connections.get((owner.pk, name)) if owner else None
         if found is None:
             where = values.get("connection_group") or group.name
-            text = f'there is no connection "{_shown(name)}" in the group "{_shown(where)}"; import it first'
-            problems.append(("connection", text))
+            text = f'there is no connection "{_shown(name)}" in the group "{_shown(where)}"'
+            problems.append(FieldProblem("connection", text, "import it first"))
         return found
 
 

@@ -131,12 +131,12 @@ def check_tags(tags: Sequence[Mapping[str, Any]], report: Report) -> None:
     for line, tag in enumerate(tags, 1):
         name = str(tag.get("name", "")).strip()
         if name in seen:
-            report.add(line, "name", f'"{name[:100]}" is the name of item {seen[name]} too; rename it')
+            report.add(line, "name", f'"{name[:100]}" is the name of item {seen[name]} too', "rename it")
         seen.setdefault(name, line)
         for member in tag:
             if member not in TAG_MEMBERS:
                 report.add(
-                    line, member, f'a tag has no member "{member[:50]}"; the members are {", ".join(TAG_MEMBERS)}'
+                    line, member, f'a tag has no member "{member[:50]}"', f"the members are {', '.join(TAG_MEMBERS)}"
                 )
         _check_tag(form, tag, line, names, standard, report)
 
@@ -151,7 +151,7 @@ def _check_tag(
     for name in inputs.values():
         if not isinstance(name, str) or name not in names:
             report.add(
-                line, "inputs", f'there is no tag "{str(name)[:50]}" in this template; add it, or write another name'
+                line, "inputs", f'there is no tag "{str(name)[:50]}" in this template', "add it, or write another name"
             )
     form.instance = Tag(name="new", retention=standard, inputs=dict.fromkeys(map(str, inputs), 1))
     form.partial = True

@@ -49,8 +49,8 @@ def wire_inputs(
             key = _key(tag, wanted, names)
             other = (new.get(key) or names.tags.get(key)) if key else None
             if other is None:
-                text = f'the input "{str(name)[:50]}" is not a tag that you can see; write the name of one'
-                report.add(line, "inputs", text)
+                text = f'the input "{str(name)[:50]}" is not a tag that you can see'
+                report.add(line, "inputs", text, "write the name of one")
             else:
                 found[str(name)] = other
         wires.append(Wire(tag, found))

@@ -1,4 +1,4 @@
-"""Connections, devices, tags: list, show, create, change, archive, restore.
+"""Connections, devices, tags: list, show, create, change, archive (one or many), restore.
 
 Rows that the caller may not see are answered as if there were none (404). `?archived=1` lists archived rows. PATCH with
 `version` is refused (409) if the row was changed since that version. DELETE archives.
@@ -26,7 +26,7 @@ from sealbus.web.devices.views.command_actions import ConnectionCommands, Device
 from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of
 from sealbus.web.http.json_bodies import JsonBody
 from sealbus.web.http.rest import SubjectViewSet
-from sealbus.web.http.strict import Strict, query_of
+from sealbus.web.http.strict import Strict, body_of, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfiguredViewSet", "ConnectionViewSet", "DeviceViewSet", "TagViewSet"]
 
+_MAX_AT_ONCE = 1000
 _ID: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1, "required": False}
 
 
@@ -53,6 +54,19 @@ class _DeviceFilter(_Filter):
 class _TagFilter(_Filter):
     device = serializers.IntegerField(**_ID)
     connection = serializers.IntegerField(**_ID)
+
+
+class _ArchiveForm(Strict):
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        min_length=1,
+        max_length=_MAX_AT_ONCE,
+        help_text=f"The ids of the rows, 1 to {_MAX_AT_ONCE}; those that are archived already stay so",
+    )
+
+
+class _ArchivedShown(serializers.Serializer[Any]):
+    archived = serializers.IntegerField(help_text="How many of the rows were not archived before")
 
 
 class _File(Strict):
@@ -81,6 +95,7 @@ class ConfiguredViewSet(SubjectViewSet):
         "partial_update": may(Action.CONFIGURE),
         "destroy": may(Action.CONFIGURE),
         "restore": may(Action.CONFIGURE),
+        "archive": may(Action.CONFIGURE),
         "import_table": may(Action.CONFIGURE),
         "export": may(Action.VIEW),
     }
@@ -136,6 +151,14 @@ class ConfiguredViewSet(SubjectViewSet):
         """Archive one, with its devices and tags."""
         services.archive(row=self.get_object(), subject=self.subject)
         return Response(status=204)
+
+    @extend_schema(request=_ArchiveForm, responses=_ArchivedShown)
+    @action(detail=False, methods=["post"])
+    def archive(self, request: Request) -> Response:
+        """Archive many, with their devices and tags: all or none."""
+        ids = body_of(request, _ArchiveForm)["ids"]
+        archived = services.archive_many(rows=self.get_queryset(), ids=ids, subject=self.subject)
+        return Response({"archived": archived})
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
