@@ -20,7 +20,6 @@ from sealbus.gateway import (
     GatewayTable,
     IdentityTable,
     ListenerTable,
-    check_ssh_files,
     load_gateway_file,
     load_policy,
     run_gateway,
@@ -110,7 +109,6 @@ def _run(file: GatewayFile, *, path: Path | None = None) -> None:
 
 
 def _check(file: GatewayFile) -> None:
-    check_ssh_files(file)
     warnings = serial_warnings(file)
     if file.identity is not None:
         state = GatewaySecurity(file.identity, file)
