@@ -28,7 +28,7 @@ from sealbus.security.purposes import check_purposes, name_warnings
 from sealbus.security.requests import SigningRequest
 from sealbus.security.roles import MAX_ROLE_BYTES, ROLE_OID, PeerRole, RoleFinding, role_of
 from sealbus.security.seen_lists import SeenLists
-from sealbus.security.tls_errors import explain_tls_error
+from sealbus.security.tls_errors import WrongHostError, explain_tls_error
 from sealbus.security.tls_objects import alerts_to
 from sealbus.security.trust import Trust, TrustedCertificate
 from sealbus.security.web_contexts import build_site_context, build_verifying_context
@@ -60,6 +60,7 @@ __all__ = [
     "TlsOptions",
     "Trust",
     "TrustedCertificate",
+    "WrongHostError",
     "alerts_to",
     "build_client_context",
     "build_server_context",
