@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from sealbus.cli.exits import FAILED, one_line_errors, quit_with
+from sealbus.cli.inspection import show
 from sealbus.cli.log import print_text
 from sealbus.cli.option_files import check_option_files
 from sealbus.errors import ConfigError
@@ -187,6 +188,9 @@ def renew_crl(
         authority = _open(directory, passphrase_file)
         end = authority.renew_revocation_list(crl_days)
         print_text(f"{authority.folder.revocation_list}  renewed, valid until {end:%Y-%m-%d %H:%M} UTC")
+
+
+app.command("show")(show)
 
 
 @contextmanager

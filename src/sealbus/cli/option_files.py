@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.cli.log import print_text
@@ -11,7 +12,6 @@ from sealbus.text_files import why_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 __all__ = ["check_option_files", "load_identity"]
 
@@ -19,7 +19,7 @@ __all__ = ["check_option_files", "load_identity"]
 def check_option_files(**files: Path | Sequence[Path] | None) -> None:
     """Raise ConfigError for the first file that cannot be read; `passphrase_file` is that of `--passphrase-file`."""
     for name, given in files.items():
-        for path in () if given is None else given if isinstance(given, list) else [given]:
+        for path in [given] if isinstance(given, Path) else given or ():
             if (reason := why_unreadable(path)) is not None:
                 raise ConfigError(
                     f"{path} cannot be read: {reason}",

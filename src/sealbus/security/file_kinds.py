@@ -44,12 +44,8 @@ def refusal_of(data: bytes, path: Path, *, problem: str, hint: str) -> ConfigErr
 
 def instead_of(noun: str, data: bytes) -> str:
     """ "; the file holds ..." for a PEM file with another content than `noun`, else empty."""
-    found = {_NOUNS.get(_kind(label), "") for label in _PEM.findall(data)}
-    return (
-        ""
-        if noun in found
-        else "".join(f"; the file holds {each} instead" for each in found if len(found) == 1 and each)
-    )
+    found = {_NOUNS.get(_kind(label), "") for label in _PEM.findall(data)} - {""}
+    return f"; the file holds {found.pop()} instead" if len(found) == 1 and noun not in found else ""
 
 
 def _kind(label: bytes) -> bytes:
