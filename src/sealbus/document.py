@@ -39,10 +39,11 @@ class Document:
     lines: Mapping[Path, int]
 
     def line(self, path: Path) -> int | None:
-        """The line of the nearest key at or above `path`, counted from 1."""
+        """The line of the nearest key at or above `path`, counted from 1; of a list of tables, that of its first one."""
         for end in range(len(path), 0, -1):
-            if path[:end] in self.lines:
-                return self.lines[path[:end]]
+            for key in (path[:end], (*path[:end], 0)):
+                if key in self.lines:
+                    return self.lines[key]
         return None
 
     def error(self, path: Path, problem: str, *, hint: str = "") -> ConfigError:
@@ -59,12 +60,8 @@ def parse_document(text: str, *, file: str) -> Document:
     except tomllib.TOMLDecodeError as error:
         found = _AT_LINE.search(str(error))
         line = int(found[1]) if found and found[1] else text.count("\n") + 1
-        raise ConfigError(
-            f"not valid TOML: {_AT_LINE.sub('', str(error))}",
-            file=file,
-            line=line,
-            hint="correct the TOML syntax",
-        ) from None
+        problem, hint = _in_words(_AT_LINE.sub("", str(error)), text.split("\n")[line - 1])
+        raise ConfigError(problem, file=file, line=line, hint=hint) from None
     except (ValueError, RecursionError):  # numbers of a thousand digits, brackets a thousand deep
         values = None
     if values is None or _is_deeper(values, _DEEPEST):
@@ -72,6 +69,19 @@ def parse_document(text: str, *, file: str) -> Document:
             f"tables nest deeper than {_DEEPEST} levels, or a number is too long", file=file, hint="shorten it"
         )
     return Document(file=file, values=values, lines=_lines_of(text))
+
+
+def _in_words(reason: str, line: str) -> tuple[str, str]:
+    """The problem and the hint for what `tomllib` says about a line. Tables in the wrong brackets are the usual mistake."""
+    header, key = _HEADER.match(line), _KEY.match(line)
+    if header and reason.startswith(("Cannot declare", "Cannot overwrite", "Cannot mutate")):
+        return (
+            f"the table {header[2]} is written twice",
+            f"write [[{header[2]}]], in double brackets, each time if there can be several; otherwise keep one",
+        )
+    if key and reason.startswith("Cannot overwrite"):
+        return f"{key[1]} is written twice in one table", "keep one of the two"
+    return f"not valid TOML: {reason}", "correct the TOML syntax"
 
 
 def _is_deeper(values: Mapping[str, Any], levels: int) -> bool:

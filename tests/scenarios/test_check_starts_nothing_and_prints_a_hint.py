@@ -215,15 +215,41 @@ def with_crl(content: bytes) -> Callable[[Path], None]:
     return add
 
 
+def missing(name: str, key: str) -> tuple[Callable[[Path], None], str, str]:
+    """Without the file: the error names the key and the line of gateway.toml as well as the file."""
+    pattern = rf": {re.escape(key)}: /\S*/{name} cannot be read: No such file.*; name the right file, relative to"
+    return remove(name), r"gateway.toml:\d+", pattern
+
+
 LIST_OF_CHANGES = pki.make_crl(pki.make_root(), extra=[(x509.DeltaCRLIndicator(1), True)])
 
 # The change that breaks a file, the pattern of the printed line, and the file that it names
 BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no file": (remove("gateway.toml"), "gateway.toml", r"cannot be read: No such file.*; name a readable"),
     "a folder": (directory("gateway.toml"), "gateway.toml", r"cannot be read: Is a directory.*; name a readable"),
-    "no text": (rewrite("gateway.toml", b"\xff\xfe\x00"), "gateway.toml", r"not UTF-8"),
+    "no text": (rewrite("gateway.toml", b"\xff\xfe\x00"), "gateway.toml", r"UTF-16.*; save it as UTF-8"),
+    "a policy saved by PowerShell": (
+        rewrite("policy.toml", "[[role]]".encode("utf-16")),
+        "policy.toml",
+        r"UTF-16.*; save it as UTF-8",
+    ),
+    "a listener in single brackets": (
+        change("gateway.toml", "[[listener]]", "[listener]"),
+        r"gateway.toml:\d+",
+        r"listener: \[listener\] is a single table.*; write \[\[listener\]\], in double brackets",
+    ),
+    "a device outside its listener": (
+        change("gateway.toml", "[[listener.device]]", "[[device]]"),
+        r"gateway.toml:\d+",
+        r"device: unknown key; write \[\[listener.device\]\], below the \[\[listener\]\] that it belongs to",
+    ),
+    "a rule in single brackets": (
+        change("policy.toml", "[[role.allow]]", "[role.allow]"),
+        r"policy.toml:\d+",
+        r"role.allow.*; .*\[\[role.allow\]\], in double brackets",
+    ),
     "no TOML": (change("gateway.toml", "[limits]", "[limits"), r"gateway.toml:\d+", r"not valid TOML"),
-    "an empty file": (rewrite("gateway.toml", ""), "gateway.toml", r"listener is missing; add listener"),
+    "an empty file": (rewrite("gateway.toml", ""), "gateway.toml", r"listener is missing; add a \[\[listener\]\]"),
     "an unknown key": (
         change("gateway.toml", "records_mib", "record_mib"),
         r"gateway.toml:\d+",
@@ -235,7 +261,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
         r"gateway.toml:\d+",
         r"no policy, so nothing would be allowed; write policy",
     ),
-    "no policy": (remove("policy.toml"), "policy.toml", r"cannot be read: No such file"),
+    "no policy": missing("policy.toml", "listener[1].policy"),
     "a policy that is not TOML": (rewrite("policy.toml", "[[role]\n"), r"policy.toml:1", r"not valid TOML"),
     "a policy with an unknown word": (
         change("policy.toml", 'read = ["holding:0-999"]', 'reads = ["holding:0-999"]'),
@@ -247,7 +273,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
         r"policy.toml:\d+",
         r"read.*; ",
     ),
-    "no certificate": (remove("gateway.crt"), "gateway.crt", r"there is no such file.*; "),
+    "no certificate": missing("gateway.crt", "identity.certificate"),
     "an invalid certificate": (rewrite("gateway.crt", "hello"), "gateway.crt", r"; "),
     "a truncated certificate": (
         lambda folder: _write(folder / "gateway.crt", (folder / "gateway.crt").read_bytes()[:300]),
@@ -255,7 +281,8 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
         r"; ",
     ),
     "a certificate that has expired": (expired_certificate, "gateway.crt", r"expired.*; "),
-    "no key": (remove("gateway.key"), "gateway.key", r"there is no such file.*; "),
+    "no key": missing("gateway.key", "identity.key"),
+    "no trust file": missing("ca.crt", "identity.trust"),
     "a key of another certificate": (foreign_key, r"gateway\.(key|crt)", r"; "),
     "an encrypted key": (encrypted_key, "gateway.key", r"encrypted.*; "),
     "an invalid trust file": (rewrite("ca.crt", "hello"), "ca.crt", r"; "),
@@ -272,13 +299,13 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     ),
     "no key for SSH": (
         ssh_files_in_the_working_folder,
-        "keys/id",
-        r"the key file of an ssh\+tcp device cannot be read: No such file.*; name the right file",
+        r"gateway.toml:\d+",
+        r"device\[1\]\.url: .*/keys/id cannot be read: No such file.*; name the right file, relative to",
     ),
     "no known hosts for SSH": (
         with_device("ssh+tcp://me@192.0.2.1/10.0.0.5?known_hosts=known"),
-        "known",
-        r"the known_hosts file of an ssh\+tcp device cannot be read: No such file.*; ",
+        r"gateway.toml:\d+",
+        r"device\[1\]\.url: .*/known cannot be read: No such file.*; ",
     ),
     "an invalid revocation list": (with_crl(b"hello"), "ca.crl", r"; "),
     "a revocation list of changes only": (

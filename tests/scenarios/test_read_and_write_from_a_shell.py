@@ -267,7 +267,12 @@ async def test_an_unreachable_or_untrusted_server_ends_with_1(shell: Shell, tmp_
     words = ("holding:10", *shell.instead_of("--trust", other))
     assert_fails(await run_here("read", shell.plant.url, *words), FAILED, "authority")
     url = f"{shell.plant.url}?name=plant.example"
-    assert_fails(await run_here("read", url, "holding:10", *shell.credentials("Operator")), FAILED, "host name")
+    assert_fails(
+        await run_here("read", url, "holding:10", *shell.credentials("Operator")),
+        FAILED,
+        "its certificate is for another host: ",
+        f"it must name plant.example, or, if that is the device you mean, write {shell.plant.url}?name=",
+    )
     stranger = pki.make_leaf(pki.make_root("Another root"), role="Operator").save(tmp_path, "stranger")
     words = ("--certificate", str(stranger[0]), "--key", str(stranger[1]), "--trust", str(tmp_path / "ca.crt"))
     assert_fails(await run_here("read", shell.plant.url, "holding:10", *words), FAILED, "does not trust")
@@ -280,6 +285,9 @@ async def test_an_unreachable_or_untrusted_server_ends_with_1(shell: Shell, tmp_
     ("words", "parts"),
     [
         (("read", "holding:x"), ("holding:x",)),
+        (("read", "40101"), ("40101 is holding:100",)),
+        (("read", "30001-30010"), ("30001-30010 is input:0-9",)),
+        (("write", "holding:400101", "1"), ("holding:400101 is holding:100",)),
         (("read", "holding:9-3"), ("holding:9-3",)),
         (("read", "holding:65530-65540"), ("65535",)),
         (("read", "registers:1"), ("registers", "holding")),
@@ -340,15 +348,44 @@ async def test_mbaps_without_certificate_key_or_trust_names_what_is_missing(shel
     missing, broken = tmp_path / "missing.key", tmp_path / "broken.crt"
     broken.write_text("no certificate")
     for option, file in (
-        ("--key", missing),
         ("--certificate", broken),
         ("--trust", broken),
         ("--key", tmp_path / "ca.crt"),
     ):
         assert_fails(await run_here("read", url, "holding:0", *shell.instead_of(option, file)), WRONG_USAGE, str(file))
+    for option in ("--certificate", "--key", "--trust"):
+        words = shell.instead_of(option, missing)
+        assert_fails(
+            await run_here("read", url, "holding:0", *words), WRONG_USAGE, f"{option}: {missing} cannot be read"
+        )
+    for option in ("--crl", "--passphrase-file"):
+        words = [*own, option, str(missing)]
+        assert_fails(
+            await run_here("read", url, "holding:0", *words), WRONG_USAGE, f"{option}: {missing} cannot be read"
+        )
     shell.credentials("Viewer")
     other_key = shell.instead_of("--key", tmp_path / "Viewer.key")
     assert_fails(await run_here("read", url, "holding:0", *other_key), WRONG_USAGE, "does not belong")
+
+
+async def test_plain_modbus_to_a_tls_port_is_named(shell: Shell) -> None:
+    plain = shell.plant.url.replace("mbaps://", "tcp://")
+    assert_fails(await run_here("read", plain, "holding:0"), FAILED, plain, f"expects TLS, write {shell.plant.url}")
+
+
+async def test_an_alert_in_answer_to_plain_modbus_is_named() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(12)
+        writer.write(bytes.fromhex("15030100020246"))  # fatal, protocol_version: what other TLS servers send
+        await writer.drain()
+        await reader.read()  # until the client closes
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert_fails(
+            await run_here("read", url, "holding:0"), FAILED, "this is an alert of TLS: the port expects mbaps"
+        )
 
 
 async def test_certificates_for_a_plain_endpoint_are_refused(shell: Shell) -> None:

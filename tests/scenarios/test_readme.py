@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import pki
 from ports import free_ports
 from scenarios.programs import Done, Programs, run
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from scenarios.programs import Program
 
 _README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-_PORTS = ("5020", "5021", "5022", "1502", "8802", "8803")
+_PORTS = ("5020", "5021", "5022", "1502", "8802", "8803", "8804")
 _VARIES = {
     r"\b[0-9a-f]{64}\b": "HASH",
     r"\b[0-9A-F]{36,40}\b": "SERIAL",
@@ -125,6 +126,50 @@ def _wait_for_port(port: str) -> None:
                 return
         assert time.monotonic() < end, f"no program listens on {port}"
         time.sleep(0.02)
+
+
+INVERTER = """
+import asyncio, sealbus
+policy = '[[role]]\\nname = "Operator"\\n[[role.allow]]\\nunits = 1\\nread = ["holding"]\\nwrite = ["holding"]\\n'
+open("inverter.toml", "w").write(policy)
+
+async def main():
+    device = sealbus.Device({"holding": [0] * 100})
+    own = sealbus.Identity.load("own.crt", "own.key")
+    server = sealbus.serve("mbaps://127.0.0.1:PORT", device, policy="inverter.toml", identity=own, trust="pki/ca.crt")
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+"""A device that takes Modbus in TLS only. Its certificate is its own, and it trusts the authority that was uploaded."""
+
+
+@pytest.mark.needs("openssl")
+def test_the_ten_lines_write_to_a_device_that_takes_tls_only(reader: _Reader) -> None:
+    (block,) = reader.blocks("sh", "Write to a device that takes TLS only")
+    lines = block.splitlines()
+    assert len(lines) <= 10
+    init, issue, upload, fetch, compare, own, check, wrap, write = lines
+    for line in (init, issue):
+        assert reader.run("sh", "-c", line).status == 0
+    assert upload.startswith("#")
+    pki.make_leaf(None, "inverter", hosts=["inverter.example"]).save(reader.folder, "own")
+    port = reader.port_of["8804"]
+    reader.start(sys.executable, "-c", INVERTER.replace("PORT", port))
+    _wait_for_port(port)
+    for line in (fetch, compare):
+        assert reader.run("sh", "-c", line).status == 0
+    checked = reader.run("sh", "-c", f"{own}\n{check}")
+    assert checked.status == 0, checked.output
+    assert "accepted: each side accepts the certificate of the other" in checked.stdout
+    program = reader.start("sh", "-c", f"{own}\nexec {wrap.removesuffix('&')}")
+    assert program.read_line() == f"listening on tcp://127.0.0.1:{reader.port_of['1502']}"
+    assert reader.run("sh", "-c", write).stdout == "written: holding:40 = 500\n"
+    assert reader.run("sealbus", "read", f"tcp://127.0.0.1:{reader.port_of['1502']}", "holding:40").stdout == "500\n"
+
+    other = reader.run("sh", "-c", f"{own}\n{check.replace('?name=inverter.example', '')}")
+    assert other.status == 1, "without its name the device is refused"
+    assert "its certificate is for another host: inverter.example" in other.stdout
 
 
 @pytest.mark.needs("gcc", "pkg-config", "libmodbus")

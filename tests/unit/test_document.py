@@ -96,7 +96,6 @@ def test_an_error_names_file_line_key_problem_and_hint(document: Document) -> No
         ("name = ", 1),
         ("a = 1\nb = [1,\n", 3),
         ("[table\nkey = 1", 1),
-        ("a = 1\na = 2", 2),
         ("a = 1\n\n'", 3),
         ("key", 1),
     ],
@@ -106,6 +105,21 @@ def test_a_syntax_error_has_its_line(text: str, line: int) -> None:
         parse_document(text, file="plant.toml")
     assert (error.value.file, error.value.line) == ("plant.toml", line)
     assert re.fullmatch(rf"plant\.toml:{line}: not valid TOML: .*; correct the TOML syntax", str(error.value))
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("a = 1\na = 2", "plant.toml:2: a is written twice in one table; keep one of the two"),
+        ("[a]\n[a]", "plant.toml:2: the table a is written twice; write [[a]], in double brackets"),
+        ("[a]\n[[a]]", "plant.toml:2: the table a is written twice; write [[a]], in double brackets"),
+        ("[[a]]\n[a]", "plant.toml:2: the table a is written twice; write [[a]], in double brackets"),
+    ],
+)
+def test_a_key_or_a_table_that_is_written_twice_is_named(text: str, error: str) -> None:
+    with pytest.raises(ConfigError) as found:
+        parse_document(text, file="plant.toml")
+    assert str(found.value).startswith(error)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ _VERBS: Final = {
     "wrap": _Verb("services", "wrap", "Stand beside an application: plain Modbus in, mutual TLS out."),
     "read": _Verb("values", "read", "Read a value or a range."),
     "write": _Verb("values", "write", "Write coils or holding registers; no write is ever sent twice."),
+    "check": _Verb("inspection", "check", "Look at the certificate and the suites of a server; send no request."),
     "simulate": _Verb("simulate", "simulate", "Simulate a pumping station as plain Modbus on loopback."),
     "collect": _Verb("collect", "collect", "Poll devices, keep history, publish values, run commands."),
     "up": _Verb("up", "up", "Start gateway, collector and site; with --demo a plant as well."),

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from sealbus.cli.exits import FAILED, one_line_errors, quit_with
+from sealbus.cli.inspection import show
 from sealbus.cli.log import print_text
+from sealbus.cli.option_files import check_option_files
 from sealbus.errors import ConfigError
 from sealbus.security import (
     LEAF_DAYS,
@@ -102,7 +104,7 @@ def issue(
 ) -> None:
     """Issue NAME.crt, with its chain up to the root, and NAME.key."""
     with _errors():
-        key_passphrase = _read_passphrase(key_passphrase_file) if key_passphrase_file else None
+        key_passphrase = _read_passphrase(key_passphrase_file, "key_passphrase_file") if key_passphrase_file else None
         files = KeyFiles(directory=out, kind=key, replace=replace_key, passphrase=key_passphrase)
         authority = _open(directory, passphrase_file)
         _show_issued(authority.issue(name, role=role, hosts=host or (), days=days, files=files))
@@ -188,6 +190,9 @@ def renew_crl(
         print_text(f"{authority.folder.revocation_list}  renewed, valid until {end:%Y-%m-%d %H:%M} UTC")
 
 
+app.command("show")(show)
+
+
 @contextmanager
 def _errors() -> Iterator[None]:
     """As `one_line_errors`; an error of the file system names its file."""
@@ -223,13 +228,9 @@ def _passphrase(file: Path | None, *, confirm: bool) -> bytes:
     return text.encode()
 
 
-def _read_passphrase(file: Path) -> bytes:
-    try:
-        passphrase = file.read_bytes().rstrip(b"\r\n")
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be read: {error.strerror}", file=str(file), hint="give a file that holds the passphrase"
-        ) from None
+def _read_passphrase(file: Path, option: str = "passphrase_file") -> bytes:
+    check_option_files(**{option: file})
+    passphrase = file.read_bytes().rstrip(b"\r\n")
     if not passphrase:
         raise ConfigError("the passphrase is empty", file=str(file), hint="write it into the first line")
     return passphrase

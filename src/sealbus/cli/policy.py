@@ -21,6 +21,7 @@ from sealbus.errors import ConfigError
 from sealbus.policy import findings, parse_policy, policy_errors, quoted_role, render_place, render_ranges
 from sealbus.protocol import ValueType, WordOrder
 from sealbus.security import Authority, CertificateState
+from sealbus.text_files import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,13 +113,12 @@ def example(name: Annotated[Example, typer.Argument(help="Name of the example")]
 
 def _load(file: Path) -> str:
     try:
-        return file.read_bytes().decode("utf-8")  # `read_text` would change line ends, and so the checksum
+        # `read_text` would change line ends, and so the checksum
+        return decode_text(file.read_bytes(), file=str(file))
     except OSError as error:
         raise ConfigError(
             f"cannot be read: {error.strerror}", file=str(file), hint="give the path of a policy file"
         ) from None
-    except UnicodeDecodeError:
-        raise ConfigError("the file is not UTF-8 text", file=str(file), hint="save it as UTF-8") from None
 
 
 def _table(policy: Policy) -> Iterator[str]:

@@ -11,6 +11,7 @@ import typer
 from sealbus.cli.exits import one_line_errors
 from sealbus.cli.home import state_home
 from sealbus.cli.log import LogFormat, print_line, print_text, start_log
+from sealbus.cli.option_files import check_option_files
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
 from sealbus.gateway import (
@@ -20,7 +21,6 @@ from sealbus.gateway import (
     GatewayTable,
     IdentityTable,
     ListenerTable,
-    check_ssh_files,
     load_gateway_file,
     load_policy,
     run_gateway,
@@ -79,6 +79,7 @@ def wrap(
             raise ConfigError(f"{device} is not an mbaps:// endpoint", key="DEVICE", hint="write mbaps://HOST")
         if not endpoint.is_loopback and not unsafe_plain:
             raise ConfigError("plain Modbus may listen on loopback only", key="LISTEN", hint="use tcp://127.0.0.1:PORT")
+        check_option_files(certificate=certificate, key=key, trust=trust, passphrase_file=passphrase_file, crl=crl)
         file = GatewayFile(
             gateway=GatewayTable(name="wrap", records=str(records or state_home() / f"wrap-{endpoint.port}")),
             identity=IdentityTable(
@@ -110,7 +111,6 @@ def _run(file: GatewayFile, *, path: Path | None = None) -> None:
 
 
 def _check(file: GatewayFile) -> None:
-    check_ssh_files(file)
     warnings = serial_warnings(file)
     if file.identity is not None:
         state = GatewaySecurity(file.identity, file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +14,11 @@ import typer
 from sealbus import sync
 from sealbus.cli.exits import FAILED, INTERRUPTED, arguments_checked, one_line_errors, quit_with
 from sealbus.cli.log import print_text
+from sealbus.cli.option_files import check_option_files, load_identity
 from sealbus.client import ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
-from sealbus.errors import DeviceException, LocalError
+from sealbus.errors import DeviceException, LocalError, Unreachable
 from sealbus.protocol import FLOAT_TYPES, ExceptionCode, Table, ValueType, parse_place
-from sealbus.security import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,14 +68,13 @@ def read(
     crl: _Crl = [],  # noqa: B006
 ) -> None:
     """Read a value or a range."""
-    with (
-        one_line_errors(),
-        arguments_checked(),
-        _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
-        _explained(endpoint),
-    ):
-        values = modbus.read(place, type=type, order=order, unit=unit)
-    where = parse_place(place)
+    with one_line_errors(), arguments_checked():
+        where = parse_place(place)  # a wrong place is wrong usage, whether or not the device can be reached
+        with (
+            _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
+            _explained(endpoint),
+        ):
+            values = modbus.read(place, type=type, order=order, unit=unit)
     if as_json:
         print(json.dumps({"place": place, "unit": unit, "type": _type_of(where.table, type), "value": values}))
         return
@@ -120,32 +119,32 @@ def write(
 
 
 def _connect(endpoint: str, timeout: float, own: _Own, believed: tuple[list[Path], list[Path]]) -> sync.Connection:
-    certificate, key = own.certificate, own.key
-    if (certificate is None) != (key is None):
-        raise LocalError("--certificate and --key belong together; give both")
-    if parse_endpoint(endpoint).scheme is Scheme.MBAPS and not (certificate and believed[0]):
-        raise LocalError(f"{endpoint} needs mutual TLS; give --certificate, --key and --trust")
-    identity = None
-    if certificate is not None and key is not None:
-        password = own.passphrase_file.read_bytes().rstrip(b"\r\n") if own.passphrase_file else None
-        identity = Identity.load(certificate, key, password)
-        for warning in identity.warnings:
-            print_text(f"warning: {warning}", to_stderr=True)
     trust, crl = believed
+    identity = load_identity(own.certificate, own.key, own.passphrase_file)
+    if parse_endpoint(endpoint).scheme is Scheme.MBAPS and not (identity and trust):
+        raise LocalError(f"{endpoint} needs mutual TLS; give --certificate, --key and --trust")
+    check_option_files(trust=trust, crl=crl)
     rules = ChannelRules(timeout_s=timeout, connect_timeout_s=timeout)
     return sync.connect(endpoint, identity=identity, trust=trust or None, crl=crl, rules=rules)
 
 
 @contextmanager
 def _explained(endpoint: str) -> Iterator[None]:
-    """Behind a gateway exception 01 usually means a missing right. The wire has no difference to a missing function."""
+    """Add what a failure often means.
+
+    Behind a gateway exception 01 usually means a missing right: on the wire it does not differ from a missing function. A
+    port that expects TLS closes the connection when plain Modbus arrives.
+    """
+    asked = parse_endpoint(endpoint)
     try:
         yield
+    except Unreachable as error:
+        if asked.scheme is not Scheme.TCP or "closed by the device" not in str(error):
+            raise
+        tls = replace(asked, scheme=Scheme.MBAPS)
+        quit_with(f"{asked}: {error}; if this port expects TLS, write {tls}", FAILED)
     except DeviceException as error:
-        if (
-            error.exception_code != ExceptionCode.ILLEGAL_FUNCTION
-            or parse_endpoint(endpoint).scheme is not Scheme.MBAPS
-        ):
+        if error.exception_code != ExceptionCode.ILLEGAL_FUNCTION or asked.scheme is not Scheme.MBAPS:
             raise
         quit_with(
             f"{error}: the policy of the gateway denies it to this certificate, or the device lacks the function",

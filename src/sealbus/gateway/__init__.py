@@ -14,12 +14,12 @@ from sealbus.gateway.config import (
     load_gateway_file,
     parse_gateway_file,
 )
-from sealbus.gateway.device_files import check_ssh_files, serial_warnings
 from sealbus.gateway.gateway import Gateway, GatewayPace
 from sealbus.gateway.notify import notify
 from sealbus.gateway.policy_file import load_policy
 from sealbus.gateway.process import GatewayProcess, run_gateway
 from sealbus.gateway.security import GatewaySecurity
+from sealbus.gateway.serial_ports import serial_warnings
 
 __all__ = [
     "DeviceTable",
@@ -32,7 +32,6 @@ __all__ = [
     "IdentityTable",
     "LimitsTable",
     "ListenerTable",
-    "check_ssh_files",
     "load_gateway_file",
     "load_policy",
     "notify",

@@ -7,9 +7,7 @@ too.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -18,8 +16,11 @@ from sealbus.client import ChannelRules
 from sealbus.document import parse_document
 from sealbus.endpoints import Endpoint, Scheme, parse_endpoint
 from sealbus.errors import ConfigError
+from sealbus.gateway.config_errors import check_tables, explain_value
+from sealbus.gateway.named_files import check_named_files
 from sealbus.policy import parse_units
 from sealbus.server import ServiceLimits
+from sealbus.text_files import decode_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,25 +154,32 @@ class GatewayFile(_Table, frozen=True):
 
 
 def load_gateway_file(path: Path) -> GatewayFile:
-    """Read and check a gateway.toml. Raises ConfigError."""
+    """Read and check a gateway.toml; every file that it names can be read. Raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", file=str(path), hint="name a readable gateway.toml") from None
-    return parse_gateway_file(text, path=path)
+        data = path.read_bytes()
+    except OSError as error:
+        hint = "name a readable gateway.toml"
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path), hint=hint) from None
+    document, file = _parse(decode_text(data, file=str(path)), path)
+    check_named_files(document, file)
+    return file
 
 
 def parse_gateway_file(text: str, *, path: Path) -> GatewayFile:
-    """Parse the text of the gateway.toml at `path`. Raises ConfigError."""
+    """Parse the text of the gateway.toml at `path`. Opens no other file. Raises ConfigError."""
+    return _parse(text, path)[1]
+
+
+def _parse(text: str, path: Path) -> tuple[Document, GatewayFile]:
     document = parse_document(text, file=str(path))
+    check_tables(document, _KEYS)
     try:
         file = msgspec.convert(document.values, GatewayFile)
     except msgspec.ValidationError as error:
-        raise _explain(document, str(error)) from None
+        raise explain_value(document, str(error)) from None
     _check_metrics(document, file.gateway.metrics)
     _check_listeners(document, file)
-    return _with_paths_from(file, path.parent)
+    return document, _with_paths_from(file, path.parent)
 
 
 def _check_metrics(document: Document, address: str) -> None:
@@ -275,32 +283,6 @@ def _units(document: Document, where: tuple[str | int, ...], units: str | int | 
         raise document.error(where, error.problem, hint=error.hint) from None
 
 
-def _explain(document: Document, message: str) -> ConfigError:
-    problem, _, path_text = message.partition(" - at ")
-    path: list[str | int] = [
-        int(part[1:-1]) if part.startswith("[") else part.lstrip(".")
-        for part in re.findall(r"\.[^.\[\]`]+|\[\d+\]", path_text)
-    ]
-    if unknown := re.search(r"unknown field `([^`]*)`", problem):
-        near = get_close_matches(unknown[1], _KNOWN_KEYS, 1)
-        return document.error(
-            (*path, unknown[1]), "unknown key", hint=f"did you mean {near[0]}?" if near else "remove it"
-        )
-    if missing := re.search(r"missing required field `([^`]*)`", problem):
-        return document.error(tuple(path), f"{missing[1]} is missing", hint=f"add {missing[1]} = ...")
-    if wrong := re.fullmatch(r"Expected `([^`]*)`, got `([^`]*)`", problem):
-        needed = " or ".join(_WORDS.get(each, each) for each in wrong[1].split(" | "))
-        got = "a number with a decimal point" if wrong[2] == "float" else _WORDS.get(wrong[2], wrong[2])
-        return document.error(tuple(path), f"{got} is not allowed here", hint=f"write {needed}")
-    if bound := re.fullmatch(r"Expected `(\w+)` (of length )?(>=|>|<=|<) (\S+)", problem):
-        what, limit = _WORDS.get(bound[1], bound[1]), f"{_BOUNDS[bound[3]]} {bound[4]}"
-        wanted = f"{what} of length {limit}" if bound[2] else f"{what}, {limit}"
-        return document.error(tuple(path), "the value is out of range", hint=f"write {wanted}")
-    return document.error(
-        tuple(path), problem[:1].lower() + problem[1:], hint="docs/gateway.md lists the values of each key"
-    )
-
-
 def _with_paths_from(file: GatewayFile, folder: Path) -> GatewayFile:
     def absolute(name: str) -> str:
         return str(folder / name) if name else ""
@@ -350,24 +332,12 @@ def _with_ssh_files_from(url: str, folder: Path) -> str:
     return str(replace(endpoint, forward=found))
 
 
-_WORDS = {
-    "str": "a text in quotes",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list in [ ]",
-    "object": "a table",
-    "null": "nothing",
+_KEYS = {
+    "": GatewayFile.__struct_fields__,
+    "gateway": GatewayTable.__struct_fields__,
+    "identity": IdentityTable.__struct_fields__,
+    "limits": LimitsTable.__struct_fields__,
+    "listener": ListenerTable.__struct_fields__,
+    "listener.device": DeviceTable.__struct_fields__,
 }
-"""The type names of msgspec in the words of an operator."""
-
-_BOUNDS = {">=": "at least", ">": "greater than", "<=": "at most", "<": "less than"}
-
-_KNOWN_KEYS = [
-    *GatewayFile.__struct_fields__,
-    *GatewayTable.__struct_fields__,
-    *IdentityTable.__struct_fields__,
-    *LimitsTable.__struct_fields__,
-    *ListenerTable.__struct_fields__,
-    *DeviceTable.__struct_fields__,
-]
+"""The keys of each table, by its name."""

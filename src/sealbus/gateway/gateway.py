@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from sealbus.client import Channel, ChannelHooks
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import ConfigError
-from sealbus.gateway.device_files import check_ssh_files, serial_warnings
 from sealbus.gateway.forwarder import Forwarder, Route
 from sealbus.gateway.policy_file import PolicyFile
 from sealbus.gateway.security import GatewaySecurity
+from sealbus.gateway.serial_ports import serial_warnings
 from sealbus.policy import parse_units, unsafe_allow_everything
 from sealbus.security import PeerVerifier, near_expiry
 from sealbus.server import PolicyRulings, Service, ServiceLimits, SessionLimits
@@ -70,7 +70,6 @@ class Gateway:
         self._file = file
         self._pace = pace or GatewayPace()
         self._events = events
-        check_ssh_files(file)
         self._security = GatewaySecurity(file.identity, file) if file.identity is not None else None
         self._warn()
         for warning in serial_warnings(file):

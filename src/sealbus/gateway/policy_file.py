@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
 from sealbus.policy import grown_rights, parse_policy
+from sealbus.text_files import decode_text
 
 if TYPE_CHECKING:
     from sealbus.policy import Policy
@@ -121,13 +122,5 @@ def _look_at(file: str, now: float) -> _Look:
 
 def _parse(look: _Look, file: str) -> Policy:
     if look.problem:
-        raise _unreadable(file, look.problem)
-    try:
-        text = look.data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _unreadable(file, "it is not UTF-8 text") from None
-    return parse_policy(text, file=file)
-
-
-def _unreadable(file: str, problem: str) -> ConfigError:
-    return ConfigError(f"cannot be read: {problem}", file=file, hint="name a readable policy file")
+        raise ConfigError(f"cannot be read: {look.problem}", file=file, hint="name a readable policy file")
+    return parse_policy(decode_text(look.data, file=file), file=file)

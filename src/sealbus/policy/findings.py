@@ -7,13 +7,13 @@ rule that adds nothing to the rules before it, and a limit that a wider rule can
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from sealbus.policy.decision import quoted_role
+from sealbus.policy.look_alikes import foreign_letter, skeleton
 from sealbus.policy.rules import render_place, render_ranges
 from sealbus.protocol import Place, Table
 
@@ -36,6 +36,7 @@ class FindingKind(Enum):
     ROLE_WITHOUT_RULES = "role-without-rules"
     SURROUNDING_SPACE = "surrounding-space"
     LOOK_ALIKE = "look-alike"
+    FOREIGN_LETTER = "foreign-letter"
     NULL_ROLE_HAS_RIGHTS = "null-role-has-rights"
     EMPTY_RULE = "empty-rule"
     UNREACHABLE_RULE = "unreachable-rule"
@@ -84,6 +85,11 @@ def _about_role(role: Role) -> Iterator[Finding]:
     if role.name != role.name.strip():
         text = f"{shown} begins or ends with a space; only a certificate with the same space matches"
         yield Finding(FindingKind.SURROUNDING_SPACE, role.line, text)
+    if letter := foreign_letter(role.name):
+        text = (
+            f"{shown} has the letter {letter}, which only looks Latin; only a certificate with the same letter matches"
+        )
+        yield Finding(FindingKind.FOREIGN_LETTER, role.line, text)
     if not role.name and role.rules:
         text = "the NULL role has rights: every trusted certificate without a role, or with a malformed one, has them"
         yield Finding(FindingKind.NULL_ROLE_HAS_RIGHTS, role.line, text)
@@ -92,8 +98,7 @@ def _about_role(role: Role) -> Iterator[Finding]:
 def _look_alikes(roles: Sequence[Role]) -> Iterator[Finding]:
     first: dict[str, Role] = {}
     for role in roles:
-        folded = unicodedata.normalize("NFKC", role.name).casefold().strip()
-        other = first.setdefault(folded, role)
+        other = first.setdefault(skeleton(role.name), role)
         if other is not role:
             text = f"{quoted_role(role.name)} and {quoted_role(other.name)} look alike but are two roles"
             yield Finding(FindingKind.LOOK_ALIKE, role.line, text)
@@ -172,8 +177,11 @@ def _about_certificates(roles: Sequence[Role], certificate_roles: Collection[str
                 text = "every certificate has a role, so the NULL role is unused"
             yield Finding(FindingKind.ROLE_WITHOUT_CERTIFICATE, role.line, text)
     for name in sorted(set(certificate_roles) - {*names, ""}):  # server certificates need no role
-        close = get_close_matches(name, [other for other in names if other], n=1)
+        alike = [other for other in names if other and skeleton(other) == skeleton(name)]
+        close = alike or get_close_matches(name, [other for other in names if other], n=1)
         text = f"a certificate has {quoted_role(name)}, which is not in the policy: everything is denied to it"
         if close:
-            text += f"; {quoted_role(close[0])} is another role"
+            text += f"; {quoted_role(close[0])} is another role" + (", although it looks alike" if alike else "")
+        if letter := foreign_letter(name):
+            text += f"; the certificate has the letter {letter}"
         yield Finding(FindingKind.CERTIFICATE_WITHOUT_ROLE, None, text)

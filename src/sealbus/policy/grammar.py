@@ -2,9 +2,7 @@
 
 The errors have no file and line: the reader adds them.
 
-Places are those of the protocol (`holding:0-9`), and a whole table by its name alone. Manuals often count registers
-from 1 and put the table in front: 40101 is the 101st holding register, address 100 on the wire. Such a number is not
-accepted, because 40101 is a valid address too; the error names the place that was probably meant.
+Places are those of the protocol (`holding:0-9`), and a whole table by its name alone.
 """
 
 from __future__ import annotations
@@ -13,15 +11,13 @@ import re
 from typing import Final
 
 from sealbus.errors import ConfigError, LocalError
-from sealbus.protocol import Place, Table, parse_place
+from sealbus.protocol import Place, Table, explain_reference, parse_place
 
 __all__ = ["parse_read", "parse_units", "parse_write"]
 
 _WHOLE_TABLE: Final = 65536
 _LAST_UNIT: Final = 255
 _UNITS: Final = re.compile(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", re.ASCII)
-_REFERENCE: Final = re.compile(r"(?:[a-z]+\s*:\s*)?([0134])([0-9]{4,5})(?:\s*-\s*([0134])([0-9]{4,5}))?", re.ASCII)
-_REFERENCE_TABLES: Final = {"0": Table.COILS, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
 _WRITABLE: Final = {Table.COILS, Table.HOLDING}
 
 
@@ -48,11 +44,6 @@ def parse_read(entry: object) -> Place:
     text = entry.strip()
     if text in set(Table):
         return Place(Table(text), 0, _WHOLE_TABLE)
-    reference = _REFERENCE.fullmatch(text)
-    if reference and (":" not in text or len(reference[2]) == 5):
-        raise ConfigError(
-            f'"{entry}" counts from 1 as manuals do', hint=f"addresses are 0-based as on the wire: {_meant(reference)}"
-        )
     try:
         return parse_place(text)
     except LocalError as error:
@@ -83,14 +74,6 @@ def _unit_range(text: str) -> range:
 
 def _no_place(entry: object) -> ConfigError:
     hint = 'write a table and addresses: "holding:0-9"'
-    if isinstance(entry, int) and (reference := _REFERENCE.fullmatch(str(entry))):
-        hint = f"addresses are 0-based as on the wire: {_meant(reference)}"
+    if isinstance(entry, int) and (meant := explain_reference(str(entry))):
+        hint = f"addresses are 0-based as on the wire: {meant}"
     return ConfigError(f"{entry!r} is not a place", hint=hint)
-
-
-def _meant(reference: re.Match[str]) -> str:
-    """The place on the wire for a reference such as 40101 or 40101-40110."""
-    first = max(int(reference[2]) - 1, 0)
-    place = f"{_REFERENCE_TABLES[reference[1]]}:{first}"
-    end = "" if reference[4] is None else f"-{max(int(reference[4]) - 1, first)}"
-    return f"{reference[0]} is {place}{end}"

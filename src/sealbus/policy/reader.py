@@ -193,7 +193,13 @@ class _Reader:
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             return value
         header = "[[role]]" if key == "role" else "[[role.allow]]"
-        self._wrong((*path, key), f"{key} is not a list of tables", f"begin each with {header}, in double brackets")
+        if key == "role" and isinstance(value, dict) and value.keys() == {"allow"}:
+            hint = 'begin the role with [[role]] and its name = "...", above its rules'
+            self._wrong((key, "allow"), "a rule stands above the first role", hint)
+            return []
+        single = f"[{header[1:-1].strip('[]')}] is a single table, and there can be several"
+        problem = single if isinstance(value, dict) else f"{key} is not a list of tables"
+        self._wrong((*path, key), problem, f"begin each with {header}, in double brackets")
         return []
 
     def _list(self, parse: Callable[[object], _T], block: Mapping[str, Any], key: str, path: Path) -> tuple[_T, ...]:
@@ -224,7 +230,7 @@ class _Reader:
         meant: set[str] = set()
         for key in [key for key in table if key not in known]:
             close = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
-            hint = f"did you mean `{close[0]}`?" if close else f"the keys here are {', '.join(known)}"
+            hint = f"did you mean `{close[0]}`?" if close else _where_it_belongs(key, known)
             self._wrong((*path, key), "this key is not known", hint)
             meant.update(close)
         return meant
@@ -238,6 +244,15 @@ class _Reader:
 
     def _wrong(self, path: Path, problem: str, hint: str) -> None:
         self.errors.append(self._document.error(path, problem, hint=hint))
+
+
+def _where_it_belongs(key: str, known: Sequence[str]) -> str:
+    if key == "allow":
+        return "write [[role.allow]], below the [[role]] that it belongs to"
+    for header, keys in (("[[role]]", _ROLE_KEYS), ("[[role.allow]]", _RULE_KEYS)):
+        if key in keys:
+            return f"it belongs below {header}"
+    return f"the keys here are {', '.join(known)}"
 
 
 def _as_float32(value: float) -> float:

@@ -53,6 +53,12 @@ _MAX_ADU_BYTES: Final = _BEFORE_UNIT_BYTES + _MAX_LENGTH
 _PROTOCOL_AND_LENGTH: Final = struct.Struct(">HH")
 _EXCEPTION_LENGTH: Final = b"\x00\x03"
 
+# A record of TLS begins with its type and the major version 3 (RFC 8446, 5.1).
+_TLS_HINTS: Final = {
+    b"\x16\x03": "; TLS begins like this: the client expects mbaps",
+    b"\x15\x03": "; this is an alert of TLS: the port expects mbaps",
+}
+
 # For each chunk size the protocol id and length that make it exactly one ADU; None where no ADU has that size.
 _ONE_ADU: Final[list[bytes | None]] = [
     _PROTOCOL_AND_LENGTH.pack(0, size - _BEFORE_UNIT_BYTES) if size >= _BEFORE_UNIT_BYTES + _MIN_LENGTH else None
@@ -134,7 +140,7 @@ def exception_adu(adu: bytes, exception_code: int) -> bytes:
 
 def _fault(start: bytes, protocol_id: int, length: int) -> FrameError:
     if protocol_id:
-        hint = "; TLS begins like this" if start.startswith(b"\x16\x03") else ""
+        hint = _TLS_HINTS.get(start[:2], "")
         return FrameError(
             FaultKind.PROTOCOL_ID, f"not Modbus: the protocol id of the MBAP header is {protocol_id}, not 0{hint}"
         )

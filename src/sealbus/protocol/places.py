@@ -1,6 +1,8 @@
 """Places in a device as people write them: `holding:0-9`, `coils:3`, `input:20`.
 
-Addresses are those of the PDU, counted from 0; a range names its first and its last address.
+Addresses are those of the PDU, counted from 0; a range names its first and its last address. Manuals often count registers
+from 1 and put the table in front: 40101 is the 101st holding register, address 100 on the wire. Such a number is not
+accepted, because 40101 is a valid address too; the error names the place that was probably meant.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from typing import Final
 from sealbus.errors import LocalError
 from sealbus.protocol.codes import ADDRESS_SPACE, Table
 
-__all__ = ["Place", "parse_place"]
+__all__ = ["Place", "explain_reference", "parse_place"]
 
 _PLACE: Final = re.compile(r"([^:]*):([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
 _TABLES: Final = {str(table): table for table in Table}
+_REFERENCE: Final = re.compile(r"(?:[a-z]+\s*:\s*)?([0134])([0-9]{4,5})(?:\s*-\s*([0134])([0-9]{4,5}))?", re.ASCII)
+_REFERENCE_TABLES: Final = {"0": Table.COILS, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Place:
 
 def parse_place(text: str) -> Place:
     """The place that `text` names. LocalError that says what to write instead."""
+    if meant := explain_reference(text.strip()):
+        raise LocalError(f'"{text}" counts from 1 as manuals do; addresses are 0-based as on the wire: {meant}')
     found = _PLACE.fullmatch(text.strip())
     if not found:
         raise LocalError(f"{text!r} is not a place: write a table and addresses, such as holding:0-9 or coils:3")
@@ -56,3 +62,14 @@ def parse_place(text: str) -> Place:
     if last < first:
         raise LocalError(f"{text!r} ends before it begins; write {found[1]}:{last}-{first}")
     return Place(table, first, last - first + 1)
+
+
+def explain_reference(text: str) -> str | None:
+    """The place on the wire for a reference of a manual, as "40101 is holding:100"; None where `text` is none."""
+    reference = _REFERENCE.fullmatch(text)
+    if reference is None or (":" in text and len(reference[2]) != 5):  # holding:4010 is a place, holding:400101 is none
+        return None
+    first = max(int(reference[2]) - 1, 0)
+    place = f"{_REFERENCE_TABLES[reference[1]]}:{first}"
+    end = "" if reference[4] is None else f"-{max(int(reference[4]) - 1, first)}"
+    return f"{text} is {place}{end}"

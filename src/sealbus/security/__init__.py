@@ -7,7 +7,16 @@ a peer may do (that is `policy`), to open a socket, and to skip a check without 
 
 from sealbus.security.authority import Authority
 from sealbus.security.certificates import REASONS
-from sealbus.security.contexts import TlsOptions, build_client_context, build_server_context, wants_renewal
+from sealbus.security.contexts import (
+    EVERY_SUITE,
+    TlsOptions,
+    build_client_context,
+    build_inspection_context,
+    build_server_context,
+    switch_for_suite,
+    wants_renewal,
+)
+from sealbus.security.description import Described, Side, describe, describe_file
 from sealbus.security.expiry import Expiry, ExpiryKind, expiries_of, near_expiry
 from sealbus.security.identities import Identity, KeyPair
 from sealbus.security.issuing import (
@@ -23,17 +32,19 @@ from sealbus.security.issuing import (
 from sealbus.security.names import printable
 from sealbus.security.peer import Peer
 from sealbus.security.peer_verifier import PeerVerifier
+from sealbus.security.presented import presented_chain
 from sealbus.security.private_keys import KeyKind
 from sealbus.security.purposes import check_purposes, name_warnings
 from sealbus.security.requests import SigningRequest
 from sealbus.security.roles import MAX_ROLE_BYTES, ROLE_OID, PeerRole, RoleFinding, role_of
 from sealbus.security.seen_lists import SeenLists
-from sealbus.security.tls_errors import explain_tls_error
+from sealbus.security.tls_errors import WrongHostError, explain_tls_error
 from sealbus.security.tls_objects import alerts_to
 from sealbus.security.trust import Trust, TrustedCertificate
 from sealbus.security.web_contexts import build_site_context, build_verifying_context
 
 __all__ = [
+    "EVERY_SUITE",
     "LEAF_DAYS",
     "MAX_ROLE_BYTES",
     "REASONS",
@@ -42,6 +53,7 @@ __all__ = [
     "Authority",
     "AuthorityStatus",
     "CertificateState",
+    "Described",
     "Expiry",
     "ExpiryKind",
     "Identity",
@@ -56,21 +68,28 @@ __all__ = [
     "RoleFinding",
     "RootOptions",
     "SeenLists",
+    "Side",
     "SigningRequest",
     "TlsOptions",
     "Trust",
     "TrustedCertificate",
+    "WrongHostError",
     "alerts_to",
     "build_client_context",
+    "build_inspection_context",
     "build_server_context",
     "build_site_context",
     "build_verifying_context",
     "check_purposes",
+    "describe",
+    "describe_file",
     "expiries_of",
     "explain_tls_error",
     "name_warnings",
     "near_expiry",
+    "presented_chain",
     "printable",
     "role_of",
+    "switch_for_suite",
     "wants_renewal",
 ]

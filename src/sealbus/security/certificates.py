@@ -107,6 +107,13 @@ def role_notes(role: str | None) -> Iterator[str]:
         yield f"the role has {len(role)} characters; devices of other vendors may refuse a role of that length"
     if role != role.strip():
         yield "the role begins or ends with a space, which is part of it"
+    alphabets = {
+        unicodedata.name(letter, "").partition(" ")[0]: letter for letter in reversed(role) if letter.isalpha()
+    }
+    for alphabet in ("CYRILLIC", "GREEK"):
+        if alphabet in alphabets and "LATIN" in alphabets:
+            letter = alphabets[alphabet]
+            yield f"the role mixes alphabets: {letter} is {unicodedata.name(letter)}, and the policy must have the same"
 
 
 def check_reason(reason: str) -> str:

@@ -48,10 +48,20 @@ from sealbus.security.pem_files import as_temporary_path
 from sealbus.security.tls_objects import EventLoopContext
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sealbus.security.identities import Identity, KeyPair
     from sealbus.security.trust import Trust
 
-__all__ = ["TlsOptions", "build_client_context", "build_server_context", "wants_renewal"]
+__all__ = [
+    "EVERY_SUITE",
+    "TlsOptions",
+    "build_client_context",
+    "build_inspection_context",
+    "build_server_context",
+    "switch_for_suite",
+    "wants_renewal",
+]
 
 # Secure SunSpec's order, each ECDSA suite beside its RSA twin (R-14, R-62)
 _SUITES: Final = (
@@ -65,6 +75,9 @@ _SUITES: Final = (
 )
 _V21_SUITE: Final = "AES128-SHA256"  # MODBUS/TCP Security v21, R-14 and R-15: TLS_RSA_WITH_AES_128_CBC_SHA256
 _NULL_SUITE: Final = "NULL-SHA256"  # R-67: TLS_RSA_WITH_NULL_SHA256
+
+EVERY_SUITE: Final = (*_SUITES, _V21_SUITE, _NULL_SUITE)
+"""The suites of TLS 1.2 that Sealbus can use, by choice of the operator where a switch is needed."""
 
 _SESSIONS_KEPT: Final = 2_000
 
@@ -110,6 +123,22 @@ def build_client_context(identity: Identity, trust: Trust, options: TlsOptions =
     context.hostname_checks_common_name = False
     _configure(context, identity, trust, options)
     return context
+
+
+def build_inspection_context(version: ssl.TLSVersion, suites: Sequence[str]) -> ssl.SSLContext:
+    """A context that trusts nobody: every handshake fails, after the server has chosen a suite and shown its certificate.
+
+    `suites` are offered in TLS 1.2; those of TLS 1.3 cannot be chosen.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers(":".join((*suites, "@SECLEVEL=0")))  # it also offers what a switch would allow
+    return context
+
+
+def switch_for_suite(suite: str) -> str:
+    """The `unsafe_` switch that allows a suite; empty for one that needs none."""
+    return {_V21_SUITE: "unsafe_v21_cbc", _NULL_SUITE: "unsafe_null_encryption"}.get(suite, "")
 
 
 def wants_renewal(context: ssl.SSLContext) -> bool:

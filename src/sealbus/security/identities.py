@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealbus.errors import ConfigError
 from sealbus.security.extensions import read_extensions
+from sealbus.security.file_kinds import instead_of, refusal_of
 from sealbus.security.names import render_name
 from sealbus.security.parsing import UNPARSABLE
 from sealbus.security.pem_files import as_paths, load_certificates, read_file
@@ -141,11 +142,8 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
     """The ECDSA or RSA key in `pem`. Raises ConfigError that names `path`."""
     file = str(path)
     if b"-----BEGIN" not in pem:
-        raise ConfigError(
-            "the file holds no private key in PEM",
-            file=file,
-            hint="it begins with -----BEGIN PRIVATE KEY-----",
-        )
+        hint = "it begins with -----BEGIN PRIVATE KEY-----"
+        raise refusal_of(pem, path, problem="the file holds no private key in PEM", hint=hint)
     encrypted = is_encrypted(pem)
     if encrypted and not password:
         raise ConfigError(
@@ -156,7 +154,8 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
     except UNPARSABLE:
         if encrypted:
             raise ConfigError("the password does not open this key", file=file, hint="give its password") from None
-        raise ConfigError("the private key cannot be read", file=file, hint="name the PEM file of the key") from None
+        problem = f"the private key cannot be read{instead_of('a private key', pem)}"
+        raise refusal_of(pem, path, problem=problem, hint="name the PEM file of the key") from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise ConfigError("the key is neither ECDSA nor RSA", file=file, hint="use ECDSA P-256 or RSA 3072")
     return key

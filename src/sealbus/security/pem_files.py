@@ -19,6 +19,7 @@ from cryptography import x509
 
 from sealbus.errors import ConfigError
 from sealbus.security.extensions import read_extensions
+from sealbus.security.file_kinds import instead_of, refusal_of
 from sealbus.security.parsing import UNPARSABLE
 
 if TYPE_CHECKING:
@@ -67,9 +68,10 @@ def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
             # cryptography parses on first use: parse now, to report errors here
             _ = certificate.subject, certificate.issuer, certificate.not_valid_after_utc, read_extensions(certificate)
     except UNPARSABLE:
-        raise ConfigError(
-            f"{what} cannot be parsed: no certificate in PEM or DER",
-            file=str(path),
+        raise refusal_of(
+            data,
+            path,
+            problem=f"{what} cannot be parsed: no certificate in PEM or DER{instead_of('a certificate', data)}",
             hint="it begins with -----BEGIN CERTIFICATE-----",
         ) from None
     return certificates
@@ -84,9 +86,10 @@ def load_revocation_lists(path: Path) -> list[x509.CertificateRevocationList]:
             return [x509.load_der_x509_crl(data)]
         return [x509.load_pem_x509_crl(block) for block in blocks]
     except UNPARSABLE:
-        raise ConfigError(
-            "the revocation list cannot be parsed: no CRL in PEM or DER",
-            file=str(path),
+        raise refusal_of(
+            data,
+            path,
+            problem=f"the revocation list cannot be parsed: no CRL in PEM or DER{instead_of('a revocation list', data)}",
             hint="it begins with -----BEGIN X509 CRL-----",
         ) from None
 

@@ -11,7 +11,14 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-__all__ = ["explain_tls_error"]
+__all__ = ["WrongHostError", "explain_tls_error"]
+
+
+class WrongHostError(ssl.SSLCertVerificationError):
+    """The certificate of a server is not for the dialled host. `names`: its own first ones, printable and unproven."""
+
+    names: tuple[str, ...] = ()
+
 
 _VERIFICATION: Final = {
     2: "its chain is incomplete: the certificate of an issuer is missing",
@@ -96,6 +103,13 @@ _REASONS: Final = {
 
 def explain_tls_error(error: BaseException) -> str:
     """One plain sentence, without full stop, for what `ssl` or a transport raised in a handshake or after it."""
+    if isinstance(error, WrongHostError):
+        names = ", ".join(error.names)
+        return (
+            f"its certificate is for another host: {names}"
+            if names
+            else "its certificate names no host; issue it with --host"
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         known = _VERIFICATION.get(getattr(error, "verify_code", 0))
         return known or f"its certificate was not accepted: {getattr(error, 'verify_message', error)}"

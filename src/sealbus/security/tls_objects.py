@@ -22,9 +22,10 @@ from __future__ import annotations
 import contextlib
 import ssl
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sealbus.security.peer_verifier import refuse_weak_chain
+from sealbus.security.presented import wrong_host_error
 
 if TYPE_CHECKING:
     import socket
@@ -35,7 +36,9 @@ __all__ = ["EventLoopContext", "SealedObject", "alerts_to"]
 _alert_socket: ContextVar[socket.socket | None] = ContextVar("socket of the handshake", default=None)
 
 # What `ssl` raises without an alert: nothing to read yet, or the peer has ended the connection.
-_NO_FAILURE = (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLZeroReturnError, ssl.SSLEOFError)
+_NO_FAILURE: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLZeroReturnError, ssl.SSLEOFError)
+
+_WRONG_HOST_CODES: Final = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
 @contextlib.contextmanager
@@ -62,9 +65,11 @@ class SealedObject(ssl.SSLObject):
             super().do_handshake()
         except _NO_FAILURE:
             raise
-        except ssl.SSLError:
+        except ssl.SSLError as error:
             if self._send_alert is not None:
                 self._send_alert()
+            if getattr(error, "verify_code", 0) in _WRONG_HOST_CODES:
+                raise wrong_host_error(error, self) from error
             raise
         if not self.server_side:
             # Not left to the protocol: it could send a request in `connection_made`, before anyone else looks.

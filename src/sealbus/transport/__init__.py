@@ -9,6 +9,7 @@ Modbus off loopback without the option `unsafe_plain`.
 from sealbus.transport.admission import ListenerEvents, ListenerLimits, PeerAddress, Refusal
 from sealbus.transport.blocking import BlockingTransport, dial_blocking, is_blocking_supported
 from sealbus.transport.dialling import dial
+from sealbus.transport.inspecting import PresentedServer, inspect_server
 from sealbus.transport.listener import Accepted, Listener
 from sealbus.transport.loops import new_event_loop
 from sealbus.transport.write_coalescer import WriteCoalescer
@@ -20,10 +21,12 @@ __all__ = [
     "ListenerEvents",
     "ListenerLimits",
     "PeerAddress",
+    "PresentedServer",
     "Refusal",
     "WriteCoalescer",
     "dial",
     "dial_blocking",
+    "inspect_server",
     "is_blocking_supported",
     "new_event_loop",
 ]

@@ -17,12 +17,12 @@ import errno
 import os
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sealbus.endpoints import Scheme
-from sealbus.errors import ConfigError, LocalError, Unreachable
-from sealbus.security import alerts_to, explain_tls_error
+from sealbus.endpoints import Scheme, parse_endpoint
+from sealbus.errors import ConfigError, LocalError, SealbusError, Unreachable
+from sealbus.security import WrongHostError, alerts_to, explain_tls_error
 from sealbus.transport.sockets import connect_socket
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def failures_explained(endpoint: Endpoint, timeout_s: float) -> Iterator[None]:
     except socket.gaierror as error:
         raise Unreachable(f'{endpoint} cannot be reached: there is no host "{endpoint.host}"') from error
     except ssl.SSLError as error:
-        raise Unreachable(f"{endpoint} cannot be reached: TLS failed: {explain_tls_error(error)}") from error
+        reason = explain_tls_error(error) + _name_hint(endpoint, error)
+        raise Unreachable(f"{endpoint} cannot be reached: TLS failed: {reason}") from error
     except ModuleNotFoundError as error:
         extra = "serial" if endpoint.scheme.is_serial else "ssh"
         hint = f'pip install "sealbus[{extra}]"'
@@ -107,6 +108,16 @@ def failures_explained(endpoint: Endpoint, timeout_s: float) -> Iterator[None]:
         raise
     except OSError as error:
         raise Unreachable(f"{endpoint} cannot be reached: {_reason(error)}") from error
+
+
+def _name_hint(endpoint: Endpoint, error: ssl.SSLError) -> str:
+    """How to dial a server whose certificate is for another name. The names are the peer's claim: the reader decides."""
+    names = [one for one in getattr(error, "names", ()) if "*" not in one] if isinstance(error, WrongHostError) else []
+    for name in names:
+        with contextlib.suppress(SealbusError):
+            url = parse_endpoint(str(replace(endpoint, certificate_name=name)))
+            return f"; it must name {endpoint.server_name}, or, if that is the device you mean, write {url}"
+    return ""
 
 
 async def _dial_tcp(call: _DialRequest[_P]) -> tuple[asyncio.Transport, _P]:

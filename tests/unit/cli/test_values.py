@@ -26,3 +26,9 @@ def test_an_invalid_value_is_refused_before_a_connection_is_opened(text: str, va
     assert done.exit_code == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_number_of_a_manual_is_explained_before_a_connection_is_opened() -> None:
+    done = runner.invoke(app, ["read", "tcp://127.0.0.1:9", "40101"])
+    assert done.exit_code == 2
+    assert "40101 is holding:100" in done.stderr

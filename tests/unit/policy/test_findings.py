@@ -56,6 +56,42 @@ def test_two_names_that_look_alike_are_found() -> None:
     assert found(text.replace("OPERATOR", "Viewer")) == []
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "\u041eperator",
+        "Operat\u043er",
+        "Op\u0435r\u0430t\u043er",
+        "\u039fperator",
+        "0perator",
+        "Oper\u200bator",
+        "Operator\u00a0",
+    ],
+    ids=ascii,
+)
+def test_letters_of_another_alphabet_and_digits_look_alike_too(other: str) -> None:
+    text = f'[[role]]\nname = "Operator"\n{READ}[[role]]\nname = "{other}"\n{READ}'
+    assert (FindingKind.LOOK_ALIKE, 6) in [(kind, line) for kind, line, _ in found(text)]
+    (about,) = [
+        text for kind, _, text in found(f'[[role]]\nname = "Operator"\n{READ}', [other]) if "a certificate" in text
+    ]
+    assert 'role "Operator" is another role, although it looks alike' in about
+
+
+def test_a_letter_that_only_looks_latin_is_found_without_another_role() -> None:
+    assert found(f'[[role]]\nname = "\u041eperator"\n{READ}') == [
+        (
+            FindingKind.FOREIGN_LETTER,
+            1,
+            'role "\u041eperator" has the letter \u041e (CYRILLIC CAPITAL LETTER O), which only looks Latin; '
+            "only a certificate with the same letter matches",
+        )
+    ]
+    russian = "\u041e\u043f\u0435\u0440\u0430\u0442\u043e\u0440"  # a whole word in its own alphabet
+    assert found(f'[[role]]\nname = "{russian}"\n{READ}') == []
+    assert found(f'[[role]]\nname = "Op\u00e9rateur"\n{READ}') == []
+
+
 def test_rights_of_the_null_role_are_found() -> None:
     assert [kind for kind, _, _ in found(f'[[role]]\nname = ""\n{READ}')] == [FindingKind.NULL_ROLE_HAS_RIGHTS]
 

@@ -219,10 +219,33 @@ def test_an_error_names_its_line_its_key_and_a_hint(body: str, error: str) -> No
     ("text", "error"),
     [
         ("rolle = 1", "policy.toml:1: rolle: this key is not known; did you mean `role`?"),
-        ("[role]", "policy.toml:1: role: role is not a list of tables; begin each with [[role]], in double brackets"),
+        (
+            "[role]",
+            "policy.toml:1: role: [role] is a single table, and there can be several; "
+            "begin each with [[role]], in double brackets",
+        ),
+        ("role = 3", "policy.toml:1: role: role is not a list of tables; begin each with [[role]], in double brackets"),
+        (
+            '[[role]]\nname = "A"\n[[allow]]\nunits = 1',
+            "policy.toml:3: allow: this key is not known; write [[role.allow]], below the [[role]] that it belongs to",
+        ),
+        (
+            "[[role.allow]]\nunits = 1",
+            "policy.toml:1: role.allow: a rule stands above the first role; "
+            'begin the role with [[role]] and its name = "...", above its rules',
+        ),
+        (
+            '[[role]]\nname = "A"\nunits = 1',
+            "policy.toml:3: role[1].units: this key is not known; it belongs below [[role.allow]]",
+        ),
+        (
+            '[[role]]\nname = "A"\n[role.allow]\nunits = 1\n[role.allow]',
+            "policy.toml:5: the table role.allow is written twice; write [[role.allow]], in double "
+            "brackets, each time if there can be several; otherwise keep one",
+        ),
         (
             '[[role]]\nname = "A"\n[role.allow]\nunits = 1',
-            "policy.toml:3: role[1].allow: allow is not a list of tables; "
+            "policy.toml:3: role[1].allow: [role.allow] is a single table, and there can be several; "
             "begin each with [[role.allow]], in double brackets",
         ),
         (

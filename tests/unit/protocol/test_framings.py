@@ -216,7 +216,14 @@ def test_a_stream_holds_back_less_than_one_frame() -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ("160301010000", "the protocol id of the MBAP header is 257, not 0; TLS begins like this"),
+        (
+            "160301010000",
+            "the protocol id of the MBAP header is 257, not 0; TLS begins like this: the client expects mbaps",
+        ),
+        (
+            "15030100020246",
+            "the protocol id of the MBAP header is 256, not 0; this is an alert of TLS: the port expects mbaps",
+        ),
         ("000100010006", "the protocol id of the MBAP header is 1, not 0"),
         ("00010000ffff", "the length in the MBAP header is 65535; it must be 2 to 254"),
     ],

@@ -80,6 +80,10 @@ def test_roles_that_are_not_printable_or_would_be_rejected_are_refused(role: str
 def test_a_role_that_is_probably_a_mistake_gets_a_note() -> None:
     assert list(role_notes(None)) == list(role_notes("Operator")) == []
     assert list(role_notes("Operator ")) == ["the role begins or ends with a space, which is part of it"]
+    assert list(role_notes("\u041eperator")) == [
+        "the role mixes alphabets: \u041e is CYRILLIC CAPITAL LETTER O, and the policy must have the same"
+    ]
+    assert list(role_notes("\u041e\u043f\u0435\u0440")) == list(role_notes("Op\u00e9rateur")) == []
     assert list(role_notes("r" * 65)) == [
         "the role has 65 characters; devices of other vendors may refuse a role of that length"
     ]

@@ -296,19 +296,33 @@ def test_a_server_is_accepted_by_each_name_and_address_in_its_certificate(
 
 @both_versions
 @pytest.mark.parametrize(
-    ("host", "reason"),
-    [
-        ("other.example", "its certificate is for another host name"),
-        ("plc", "its certificate is for another host name"),  # the common name does not count
-        ("127.0.0.2", "its certificate is for another address"),
-    ],
+    "host",
+    ["other.example", "plc", "127.0.0.2"],  # the common name is plc: it does not count
 )
 def test_a_server_of_the_same_authority_with_another_name_is_refused(
-    tmp_path: Path, host: str, reason: str, version: ssl.TLSVersion
+    tmp_path: Path, host: str, version: ssl.TLSVersion
 ) -> None:
     with pytest.raises(ssl.SSLError) as caught:
         handshake(_server(tmp_path), _only(_client(tmp_path), version), host=host)
-    assert explain_tls_error(caught.value) == reason
+    assert explain_tls_error(caught.value) == "its certificate is for another host: plc.example, 127.0.0.1, ::1"
+
+
+@both_versions
+@pytest.mark.parametrize(
+    ("hosts", "sentence"),
+    [
+        ((), "its certificate names no host; issue it with --host"),
+        (("a\x1b[2Jb", "c"), r"its certificate is for another host: a\x1b[2Jb, c"),
+        (("h0", "h1", "h2", "h3", "h4"), "its certificate is for another host: h0, h1, h2, h3"),
+    ],
+)
+def test_the_names_of_a_wrong_certificate_are_shown_printable_and_not_all(
+    tmp_path: Path, hosts: tuple[str, ...], sentence: str, version: ssl.TLSVersion
+) -> None:
+    server = _server(tmp_path, make_leaf(ROOT, "plc", hosts=hosts))
+    with pytest.raises(ssl.SSLError) as caught:
+        handshake(server, _only(_client(tmp_path), version), host="plc.example")
+    assert explain_tls_error(caught.value) == sentence
 
 
 def test_a_client_cannot_dial_without_a_server_name(tmp_path: Path) -> None:

@@ -91,8 +91,11 @@ async def test_the_address_or_name_dialled_is_the_one_in_the_certificate(context
 async def test_a_server_whose_certificate_names_another_host_is_refused(contexts: Contexts) -> None:
     listener = await _listen(contexts, "127.0.0.2")
     here = str(listener.endpoint)
-    with pytest.raises(Unreachable, match="TLS failed"):
+    with pytest.raises(Unreachable) as refused:
         await dial(parse_endpoint(here), Recorder, tls=contexts.client, timeout_s=PATIENCE_S)
+    reason = f"{here} cannot be reached: TLS failed: its certificate is for another host: "
+    assert str(refused.value).startswith(reason)
+    assert f"it must name 127.0.0.2, or, if that is the device you mean, write {here}?name=" in str(refused.value)
     named = parse_endpoint(f"{here}?name=plant.example")
     assert await _echoes(*await dial(named, Recorder, tls=contexts.client, timeout_s=PATIENCE_S))
     with pytest.raises(Unreachable, match="TLS failed"):

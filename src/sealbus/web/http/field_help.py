@@ -126,6 +126,7 @@ OF = {
         "gap_s": "The pause between an answer and the next request, in seconds.",
         "identity": "For mbaps and ssh+tcp: the folder of the collector with certificate, key and trust.",
         "in_flight": "How many requests may wait for their answers at a time.",
+        "local_echo": "Whether the line returns each request to its sender, as many RS-485 adapters do.",
         "lenient_transaction_id": "Whether answers with a wrong transaction id are accepted; then `in_flight` is 1.",
         "timeout_s": "The time within which a device has to answer, in seconds.",
         "turnaround_s": "On a serial line: the pause after a broadcast or a request without an answer, in seconds.",
@@ -261,16 +262,17 @@ OF = {
         "sequence": "The number of the last record that was taken over.",
         "taken_at": "When a record was last taken over; null: never.",
     },
-    "SunSpecForm": {"bases": "The addresses where the models may begin; missing: 40000, 50000 and 0."},
     "SunSpecTagsForm": {
         "command": "The id of the command that found the models.",
         "models": "The numbers of the models to use; missing: all that were found.",
         "scale_factors": "Live: read with each value. Fixed: those of the discovery.",
+        "with_value_only": "Whether points without a value at the discovery get no tag.",
     },
     "SunSpecTagsShown": {
         "created": "How many tags were or would be made.",
         "left_out": "The points without a tag.",
         "tags": "The tags, as members of a tag.",
+        "without_value": "The names of the tags whose points had no value at the discovery.",
     },
     "TagForm": {
         "bit": "The lowest bit of the value in its registers, 0 the lowest of all; null: the whole registers.",

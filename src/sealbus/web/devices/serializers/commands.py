@@ -82,7 +82,7 @@ class SunSpecForm(Strict):
         min_length=1,
         max_length=8,
         required=False,
-        help_text="addresses where the models may begin, in place of 40000, 50000 and 0; one that is silent is passed over",
+        help_text="Addresses where the models may begin, in place of 40000, 50000 and 0; one that is silent is passed over.",
     )
 
 

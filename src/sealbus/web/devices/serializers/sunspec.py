@@ -14,13 +14,13 @@ __all__ = ["SunSpecModelShown"]
 class SunSpecModelShown(serializers.Serializer[ModelDefinition]):
     """A SunSpec model that tags can be made from."""
 
-    id = serializers.IntegerField(help_text="the number that a device gives the model, 1 to 65534")
-    name = serializers.CharField(help_text="the first part of the names of its tags")
-    label: Any = serializers.CharField(help_text="what it describes, in the words of the SunSpec Alliance")
+    id = serializers.IntegerField(help_text="The number that a device gives the model, 1 to 65534.")
+    name = serializers.CharField(help_text="The first part of the names of its tags.")
+    label: Any = serializers.CharField(help_text="What it describes, in the words of the SunSpec Alliance.")
     length = serializers.IntegerField(
-        source="registers", help_text="registers behind id and length, without those of repeated groups"
+        source="registers", help_text="The number of registers behind id and length, without those of repeated groups."
     )
-    repeated = serializers.SerializerMethodField(help_text="groups that a device has several times")
+    repeated = serializers.SerializerMethodField(help_text="The groups that a device has several times.")
 
     def get_repeated(self, definition: ModelDefinition) -> list[str]:
         """Their names."""

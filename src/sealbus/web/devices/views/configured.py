@@ -56,7 +56,7 @@ class _TagFilter(_Filter):
     connection = serializers.IntegerField(**_ID)
 
 
-class _ArchiveForm(Strict):
+class ArchiveForm(Strict):
     ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
         min_length=1,
@@ -65,8 +65,8 @@ class _ArchiveForm(Strict):
     )
 
 
-class _ArchivedShown(serializers.Serializer[Any]):
-    archived = serializers.IntegerField(help_text="How many of the rows were not archived before")
+class ArchivedShown(serializers.Serializer[Any]):
+    archived = serializers.IntegerField(help_text="How many of the rows were not archived before.")
 
 
 class _File(Strict):
@@ -152,11 +152,11 @@ class ConfiguredViewSet(SubjectViewSet):
         services.archive(row=self.get_object(), subject=self.subject)
         return Response(status=204)
 
-    @extend_schema(request=_ArchiveForm, responses=_ArchivedShown)
+    @extend_schema(request=ArchiveForm, responses=ArchivedShown)
     @action(detail=False, methods=["post"])
     def archive(self, request: Request) -> Response:
         """Archive many, with their devices and tags: all or none."""
-        ids = body_of(request, _ArchiveForm)["ids"]
+        ids = body_of(request, ArchiveForm)["ids"]
         archived = services.archive_many(rows=self.get_queryset(), ids=ids, subject=self.subject)
         return Response({"archived": archived})
 
