@@ -45,9 +45,11 @@ __all__ = [
 TaggedRows: TypeAlias = "tuple[NDArray[np.int64], Rows]"
 HOUR_US = Bucket.HOUR.usual_us
 TABLES = {Source.RAW: "sample", Source.MINUTE: "minute", Source.HOUR: "hour", Source.DAY: "day"}
-ROW_COLUMNS = "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"
+ROW_COLUMNS = (
+    "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, no_number_us, status, worst"
+)
 """The columns of a rollup behind the tag, in the order of the fields of `Rows`."""
-_ROW_KINDS = "iiiffffiiiii"  # see `StoreConnection.columns`
+_ROW_KINDS = "iiiffffiiiiii"  # see `StoreConnection.columns`
 _TAGS_AT_ONCE = 500
 _NEVER_US = 1 << 62
 # The rows of the table `meta`; 0 is the version of the schema, see the schemas.
@@ -286,7 +288,7 @@ class Statements:
         found = self._connection.columns(sql, (span[0], step_us, tag_id, *span, tag_id), "iiffifii")
         starts, ends, low, high, last_times, lasts, statuses, worsts = found
         none = np.zeros_like(starts)
-        columns = (starts, ends, none, low, high, lasts, lasts, last_times, none, none, statuses, worsts)
+        columns = (starts, ends, none, low, high, lasts, lasts, last_times, none, none, none, statuses, worsts)
         return Rows(*columns)  # type: ignore[arg-type]
 
     def row_before(self, source: Source, tag_id: int, time_us: int) -> Rows:

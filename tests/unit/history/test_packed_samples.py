@@ -168,7 +168,7 @@ def test_a_damaged_row_costs_only_its_own_samples_and_is_logged(
     history.close()
 
 
-@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 5])
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_file_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path, version: int, read_only: bool) -> None:
     path = tmp_path / "h.sqlite3"
