@@ -122,9 +122,12 @@ class SQLiteSamples:
         return found > count
 
     def delete(self, tag_id: int, before_us: int, limit: int) -> int:
-        """Deletes whole hours only."""
+        """Deletes whole rows, of a minute or an hour."""
         hour_us = before_us - before_us % HOUR_US
         numbers = (_row_id(tag_id, 0), _row_id(tag_id, hour_us) - 1)
+        sql = "select id from packed where id between ? and ? order by id desc limit 1"
+        for (last_row,) in self._connection.execute(sql, numbers):
+            numbers = (numbers[0], last_row - 1)
         counts = self._connection.execute("select id, count from packed where id between ? and ? order by id", numbers)
         deleted, last = 0, -1
         for number, count in counts:

@@ -141,7 +141,9 @@ class Samples(Protocol):
         ...
 
     def delete(self, tag_id: int, before_us: int, limit: int) -> int:
-        """Delete about `limit` of the oldest samples; returns how many. Samples within an hour of `before_us` may stay."""
+        """Delete about `limit` of the oldest samples; returns how many. The last sample before `before_us` stays: it may
+        still hold. So may samples near it.
+        """
         ...
 
     def pack_hours(self, tag_id: int, start_us: int, end_us: int) -> None:
@@ -232,7 +234,8 @@ class Statements:
         return Floors(*(column[0] for column in columns)) if columns[0] else Floors()
 
     def extents(self, tag_ids: Sequence[int], source: Source) -> dict[int, Extent]:
-        """The extents of the tags that have data, to the hour. One statement for each five hundred tags."""
+        """The extents of the tags that have data, to the hour and without the hold. The part of them that is kept may be
+        empty. One statement for each five hundred tags."""
         found: dict[int, Extent] = {}
         for start in range(0, len(tag_ids), _TAGS_AT_ONCE):
             part = tag_ids[start : start + _TAGS_AT_ONCE]
@@ -240,9 +243,8 @@ class Statements:
             sql = f"select tag_id, {source.value}_from, {_FIRSTS}, {_LASTS} from tag where tag_id in ({places})"  # noqa: S608
             columns = self._connection.columns(sql, part, "iiiiiiii")
             for tag_id, floor, *firsts, mark, hour, day in zip(*(each.tolist() for each in columns), strict=True):
-                extent = Extent(max(min(firsts), floor), max(mark + HOUR_US, hour + HOUR_US, day))
-                if extent.start_us < extent.end_us:
-                    found[tag_id] = extent
+                if min(firsts) < _NEVER_US:
+                    found[tag_id] = Extent(max(min(firsts), floor), max(mark + HOUR_US, hour + HOUR_US, day))
         return found
 
     def next_hour(self, tag_id: int, time_us: int) -> int | None:
@@ -252,9 +254,10 @@ class Statements:
         first = min(int(each[0]) for each in columns)
         return None if first == _NEVER_US else first
 
-    def set_floor(self, source: Source, tag_id: int, floor_us: int) -> None:
-        """Rows of this source from before `floor_us` are no longer kept."""
-        self._connection.run(f"update tag set {source.value}_from = ? where tag_id = ?", (floor_us, tag_id))  # noqa: S608
+    def set_floors(self, tag_id: int, floors: Floors) -> None:
+        """What is from before its floor is no longer kept."""
+        sql = "update tag set raw_from = ?, minute_from = ?, hour_from = ?, day_from = ? where tag_id = ?"
+        self._connection.run(sql, (floors.raw, floors.minute, floors.hour, floors.day, tag_id))
 
     def marks(self, tag_id: int, start_us: int, end_us: int) -> list[int]:
         """The marked hours of a tag that begin in [start, end), sorted."""
@@ -324,7 +327,9 @@ class Statements:
             self._connection.insert_rows(TABLES[source], *rows)
 
     def delete(self, source: Source, tag_id: int, before_us: int, limit: int) -> int:
-        """Delete about `limit` of the oldest rows; returns how many."""
+        """Delete about `limit` of the oldest rows; returns how many. The last one before `before_us` stays: its value may
+        still hold.
+        """
         if source is Source.RAW:
             return self.raw.delete(tag_id, before_us, limit)
         return delete_oldest(self._connection, TABLES[source], tag_id, before_us, limit)
@@ -350,9 +355,15 @@ class Statements:
 
 
 def delete_oldest(connection: StoreConnection, table: str, tag_id: int, before_us: int, limit: int) -> int:
-    """Delete the oldest rows of a tag from before a time, at most `limit`. Returns how many were deleted."""
+    """Delete the oldest rows of a tag from before a time, at most `limit` and never the last one. Returns how many were
+    deleted.
+    """
     column = "time_us" if table == TABLES[Source.RAW] else "start_us"
+    sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} desc limit 1"  # noqa: S608
+    last = connection.columns(sql, (tag_id, before_us), "i")[0]
+    if not len(last):
+        return 0
     sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} limit 1 offset ?"  # noqa: S608
-    found = connection.columns(sql, (tag_id, before_us, limit), "i")[0]
-    end_us = int(found[0]) if len(found) else before_us
+    found = connection.columns(sql, (tag_id, int(last[0]), limit), "i")[0]
+    end_us = int(found[0]) if len(found) else int(last[0])
     return connection.run(f"delete from {table} where tag_id = ? and {column} < ?", (tag_id, end_us))  # noqa: S608

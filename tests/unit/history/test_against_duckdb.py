@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sealbus.history import Bucket, HistoryRules, RetentionClass
+from sealbus.history import Bucket, HistoryRules, RetentionClass, Source
 from sealbus.samples import Sample
-from unit.history.duckdb_oracle import Oracle, compare, figures_of, midnights, mixed_samples, seeds
+from unit.history.duckdb_oracle import Figures, Oracle, compare, figures_of, midnights, mixed_samples, seeds
 from unit.history.stores import DAY, HOUR, MINUTE, S, at, roll_up
 
 if TYPE_CHECKING:
@@ -71,3 +71,73 @@ def test_a_mean_is_of_the_time_in_which_the_value_was_a_number(stores: Stores) -
             assert found.means[0] == pytest.approx((10.0 * 10 * S + 20.0 * (numbers - 10 * S)) / numbers)
         assert history.aggregates(1, Bucket.MINUTE, start, start + MINUTE).known_us.tolist() == [MINUTE]
         roll_up(history)
+
+
+def buckets_between(bucket: Bucket, zone: str, start: int, end: int) -> list[int]:
+    """The cuts of all buckets that overlap [start, end)."""
+    if bucket is Bucket.DAY:
+        return midnights(zone, start, end)
+    step = {Bucket.MINUTE: MINUTE, Bucket.HOUR: HOUR}[bucket]
+    return list(range(start - start % step, end + step, step))
+
+
+def exported(history: History, bucket: Bucket, start: int, end: int) -> Figures:
+    """What an export reads: the extent of the tag, in parts."""
+    extent = history.extents([1], Source(bucket.value)).get(1)
+    if extent is None:
+        return {}
+    first, last = max(extent.start_us, start), min(extent.end_us, end)
+    return figures_of(history.aggregates(1, bucket, first, last)) if first < last else {}
+
+
+@pytest.mark.parametrize("seed", seeds())
+def test_what_is_kept_is_complete_and_what_is_not_kept_is_not_answered(stores: Stores, seed: int) -> None:
+    chance = random.Random(seed)
+    zone = ZONES[seed % len(ZONES)]
+    days = raw, minute, hour, day = sorted(chance.choices(range(1, 5), k=4))
+    hold_s = chance.choice([HOLD_S, 7200, 30 * 3600])
+    keeping = RetentionClass("standard", raw, minute, hour, day, hold_s)
+    roomy = RetentionClass("roomy", 9, 9, 9, 9)  # so that an engine with partitions drops none of them
+    start = at("2026-07-01 00:00") + chance.randrange(DAY)
+    history = stores.open(HistoryRules(zone=zone, classes=(keeping, roomy)))
+    have: list[Sample] = []
+    now = start + 12 * HOUR
+    while now < start + 6 * DAY:
+        stores.now_us = now
+        floors = {
+            source: (now - each * DAY) // HOUR * HOUR if rolled else 0
+            for source, each in zip(Source, days, strict=True)
+            for rolled in [bool(have)]
+        }
+        oldest = max(floors[Source.RAW], start - DAY)
+        late = mixed_samples(chance.random(), oldest, now, 6)
+        fresh = mixed_samples(chance.random(), now - 9 * HOUR, now, chance.choice([0, 40]))
+        if have:
+            roll_up(history)
+        history.append([*late, *fresh])
+        known = {sample.time_us: sample for sample in [*late, *fresh]} | {sample.time_us: sample for sample in have}
+        have = [known[time_us] for time_us in sorted(known)]
+        oracle = Oracle(have, hold_s * S, now)
+        spans = {bucket: buckets_between(bucket, zone, start - DAY, now) for bucket in (Bucket.HOUR, Bucket.DAY)}
+        edge = now - days[1] * DAY
+        spans[Bucket.MINUTE] = buckets_between(Bucket.MINUTE, zone, edge - 3 * HOUR, edge + 8 * HOUR)
+        figures = {bucket: oracle.figures(cuts) for bucket, cuts in spans.items()}
+        for _ in range(2):
+            check_not_kept(history, oracle, floors)
+            for bucket, cuts in spans.items():
+                floor = floors[Source(bucket.value)]
+                wanted = {span: each for span, each in figures[bucket].items() if span[0] >= floor}
+                compare(figures_of(history.aggregates(1, bucket, cuts[0], cuts[-1])), wanted)
+                compare(exported(history, bucket, cuts[0], cuts[-1]), wanted)
+            roll_up(history)
+            floors = {source: (now - each * DAY) // HOUR * HOUR for source, each in zip(Source, days, strict=True)}
+        now += chance.choice([HOUR, 7 * HOUR, 30 * HOUR])
+
+
+def check_not_kept(history: History, oracle: Oracle, floors: dict[Source, int]) -> None:
+    now = oracle.now_us
+    raw = [sample.time_us for sample in history.raw(1, 0, now + HOUR, limit=100_000).samples]
+    assert raw == [sample.time_us for sample in oracle.samples if sample.time_us >= floors[Source.RAW]]
+    for width in (7, 60, 3000):
+        (series,) = history.query([1], now - 20 * DAY, now, width=width)
+        assert not len(series.times_us) or series.times_us[0] >= floors[series.source]
