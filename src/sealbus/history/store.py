@@ -141,9 +141,7 @@ class Samples(Protocol):
         ...
 
     def delete(self, tag_id: int, before_us: int, limit: int) -> int:
-        """Delete about `limit` of the oldest samples; returns how many. The last sample before `before_us` stays: it may
-        still hold. So may samples near it.
-        """
+        """Delete about `limit` of the oldest samples; returns how many. Samples within an hour of `before_us` may stay."""
         ...
 
     def pack_hours(self, tag_id: int, start_us: int, end_us: int) -> None:
@@ -331,7 +329,12 @@ class Statements:
         still hold.
         """
         if source is Source.RAW:
-            return self.raw.delete(tag_id, before_us, limit)
+            last = self.raw.sample_before(tag_id, before_us).times_us
+            return self.raw.delete(tag_id, int(last[0]), limit) if len(last) else 0
+        last = self.row_before(source, tag_id, before_us).starts_us
+        if not len(last):
+            return 0
+        before_us = int(last[0])
         return delete_oldest(self._connection, TABLES[source], tag_id, before_us, limit)
 
     def tags_with_outdated_days(self, limit: int) -> list[int]:
@@ -355,15 +358,9 @@ class Statements:
 
 
 def delete_oldest(connection: StoreConnection, table: str, tag_id: int, before_us: int, limit: int) -> int:
-    """Delete the oldest rows of a tag from before a time, at most `limit` and never the last one. Returns how many were
-    deleted.
-    """
+    """Delete the oldest rows of a tag from before a time, at most `limit`. Returns how many were deleted."""
     column = "time_us" if table == TABLES[Source.RAW] else "start_us"
-    sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} desc limit 1"  # noqa: S608
-    last = connection.columns(sql, (tag_id, before_us), "i")[0]
-    if not len(last):
-        return 0
     sql = f"select {column} from {table} where tag_id = ? and {column} < ? order by {column} limit 1 offset ?"  # noqa: S608
-    found = connection.columns(sql, (tag_id, int(last[0]), limit), "i")[0]
-    end_us = int(found[0]) if len(found) else int(last[0])
+    found = connection.columns(sql, (tag_id, before_us, limit), "i")[0]
+    end_us = int(found[0]) if len(found) else before_us
     return connection.run(f"delete from {table} where tag_id = ? and {column} < ?", (tag_id, end_us))  # noqa: S608

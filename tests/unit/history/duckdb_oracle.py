@@ -123,7 +123,7 @@ def mixed_samples(seed: float, start_us: int, end_us: int, count: int) -> list[S
     samples = []
     for time_us in sorted({chance.randrange(start_us, end_us) for _ in range(count)}):
         quality = chance.choices(list(Quality), [12, 2, 2, 1])[0]
-        number = chance.uniform(-100, 100)
+        number = chance.choice([1.0, 1.0, 1.0, 1e306]) * chance.uniform(-100, 100)
         value = chance.choices([number, "text", math.nan, math.inf, None], [8, 1, 1, 1, 1])[0]
         samples.append(Sample(1, time_us, value, quality, Reason.NONE if quality is Quality.GOOD else Reason.TIMEOUT))
     return samples

@@ -141,3 +141,30 @@ def check_not_kept(history: History, oracle: Oracle, floors: dict[Source, int]) 
     for width in (7, 60, 3000):
         (series,) = history.query([1], now - 20 * DAY, now, width=width)
         assert not len(series.times_us) or series.times_us[0] >= floors[series.source]
+
+
+@pytest.mark.parametrize(
+    ("zone", "around"),
+    [
+        ("America/St_Johns", "2006-10-29 00:00"),  # one minute after midnight the clock goes back by an hour
+        ("America/Havana", "2025-11-02 00:00"),  # midnight comes twice
+        ("Asia/Beirut", "2025-10-26 00:00"),  # at midnight the clock goes back to 23:00
+        ("America/Sao_Paulo", "2018-11-04 00:00"),  # midnight does not exist
+        ("Pacific/Apia", "2011-12-31 00:00"),  # the 30th does not exist
+        ("Asia/Kathmandu", "2026-01-01 00:00"),
+    ],
+)
+def test_a_day_is_a_local_date_however_the_clock_is_set(stores: Stores, zone: str, around: str) -> None:
+    midnight = at(around, zone)
+    samples = mixed_samples(1, midnight - 30 * HOUR, midnight + 30 * HOUR, 400)
+    stores.now_us = midnight + 3 * DAY
+    history = stores.open(HistoryRules(zone=zone, classes=(RetentionClass("standard", hold_s=HOLD_S),)))
+    history.append(samples)
+    oracle = Oracle(samples, HOLD_S * S, stores.now_us)
+    starts = range(midnight - 2 * HOUR, midnight + 2 * HOUR, 37 * MINUTE)
+    spans = [(start, start + length) for start in starts for length in (1, DAY)]
+    wanted = {span: oracle.figures(midnights(zone, *span)) for span in spans}
+    for _ in range(2):
+        for span, figures in wanted.items():
+            compare(figures_of(history.aggregates(1, Bucket.DAY, *span)), figures)
+        roll_up(history)
