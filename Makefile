@@ -35,8 +35,9 @@ lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tes
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests
 	$(BIN)/lint-imports --no-logo
 
-explore: $(VENV)/test.stamp ## send the API what its schema allows and forbids, much more than the gate does (EXAMPLES=100)
-	SEALBUS_SCHEMA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest $(PYTEST_ARGS) --timeout 3600 tests/web/test_schema.py
+explore: $(VENV)/test.stamp ## try much more than the gate does: requests to the API, histories against DuckDB (EXAMPLES=100)
+	SEALBUS_SCHEMA_EXAMPLES=$(EXAMPLES) SEALBUS_HISTORY_SEEDS=$(EXAMPLES) $(BIN)/pytest $(PYTEST_ARGS) --timeout 3600 \
+		tests/web/test_schema.py tests/unit/history/test_against_duckdb.py
 
 bench: $(VENV)/test.stamp ## measure against nginx, HAProxy, stunnel and pymodbus (ARGS="..." adds options)
 	@$(BIN)/python tests/setup bench

@@ -37,7 +37,8 @@ class Rows:
     """Buckets or pieces: what was in force between `starts_us` and `ends_us`.
 
     `lasts` is the value at the end; it is from a sample at `last_times_us` with `statuses`. `worsts` is the worst
-    status.
+    status. `known_us` is the time in good quality, `no_number_us` the part of it in which the value was not a number,
+    as a text is not: means are over the rest.
     """
 
     starts_us: NDArray[np.int64]
@@ -50,6 +51,7 @@ class Rows:
     last_times_us: NDArray[np.int64]
     known_us: NDArray[np.int64]
     bad_us: NDArray[np.int64]
+    no_number_us: NDArray[np.int64]
     statuses: NDArray[np.int64]
     worsts: NDArray[np.int64]
 
@@ -78,7 +80,7 @@ class Rows:
 
 def _empty() -> Rows:
     ints, floats = np.empty(0, np.int64), np.empty(0, np.float64)
-    return Rows(ints, ints, ints, floats, floats, floats, floats, ints, ints, ints, ints, ints)
+    return Rows(ints, ints, ints, floats, floats, floats, floats, ints, ints, ints, ints, ints, ints)
 
 
 EMPTY = _empty()
@@ -142,10 +144,6 @@ def worst(statuses: NDArray[np.int64], firsts: NDArray[np.intp]) -> NDArray[np.i
 
 def _folded(pieces: Rows, firsts: NDArray[np.intp], edges: NDArray[np.int64], bucket: NDArray[np.intp]) -> Rows:
     ends = np.append(firsts[1:], len(pieces)) - 1
-    known = np.add.reduceat(pieces.known_us, firsts)
-    weighted = np.add.reduceat(np.where(np.isnan(pieces.means), 0.0, pieces.means) * pieces.known_us, firsts)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        means = weighted / np.where(known > 0, known, np.nan)
     minimums, maximums = np.fmin.reduceat(pieces.minimums, firsts), np.fmax.reduceat(pieces.maximums, firsts)
     return Rows(
         starts_us=edges[bucket],
@@ -153,14 +151,30 @@ def _folded(pieces: Rows, firsts: NDArray[np.intp], edges: NDArray[np.int64], bu
         counts=np.add.reduceat(pieces.counts, firsts),
         minimums=minimums,
         maximums=maximums,
-        means=np.clip(means, minimums, maximums),
+        means=np.clip(_means(pieces, firsts), minimums, maximums),
         lasts=pieces.lasts[ends],
         last_times_us=pieces.last_times_us[ends],
-        known_us=known,
+        known_us=np.add.reduceat(pieces.known_us, firsts),
         bad_us=np.add.reduceat(pieces.bad_us, firsts),
+        no_number_us=np.add.reduceat(pieces.no_number_us, firsts),
         statuses=pieces.statuses[ends],
         worsts=worst(pieces.worsts, firsts),
     )
+
+
+def _means(pieces: Rows, firsts: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The mean of each group, weighted by the time in which the value was a number; NaN where it never was."""
+    lengths = pieces.known_us - pieces.no_number_us
+    values = np.where(lengths > 0, pieces.means, 0.0)
+    totals = np.add.reduceat(lengths, firsts)
+    divisors = np.where(totals > 0, totals, np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        weighted = np.add.reduceat(values * lengths, firsts)
+        if np.isfinite(weighted).all():
+            return weighted / divisors
+        # Values near the largest float64 overflow when they are multiplied by a time: multiply them by shares of it.
+        shares = lengths / np.repeat(divisors, np.diff(np.append(firsts, len(pieces))))
+        return np.add.reduceat(values * shares, firsts)
 
 
 def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
@@ -172,6 +186,7 @@ def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
     length = pieces.ends_us - pieces.starts_us
     same = (pieces.minimums == pieces.maximums) | np.isnan(pieces.minimums)
     throughout = (pieces.known_us == length) | (pieces.bad_us == length)
+    throughout &= (pieces.no_number_us == 0) | (pieces.no_number_us == pieces.known_us)
     parts = np.where(same & throughout & (pieces.counts <= 1), np.maximum(end - begin, 0) + 1, 1)
     if (parts == 1).all():
         return pieces
@@ -192,6 +207,7 @@ def _cut(pieces: Rows, edges: NDArray[np.int64]) -> Rows:
         counts=share.counts,
         known_us=np.where(whole, cut.known_us, share.known_us),
         bad_us=np.where(whole, cut.bad_us, share.bad_us),
+        no_number_us=np.where(whole, cut.no_number_us, share.no_number_us),
     )
 
 
@@ -226,6 +242,7 @@ def _constant(starts: NDArray[np.int64], ends: NDArray[np.int64], sample: _InFor
         last_times_us=sample.times_us,
         known_us=np.where(bad, zero, length),
         bad_us=np.where(bad, length, zero),
+        no_number_us=np.where(~bad & np.isnan(usable), length, zero),
         statuses=statuses,
         worsts=statuses,
     )

@@ -133,7 +133,8 @@ class History:
             raise LocalError(f"the page has {limit} samples; ask for 1 to {_MAX_PAGE}")
         begin_us = start_us if after is None else max(start_us, after.time_us + 1)
         with self._store.reading() as statements:
-            block = statements.raw.samples(tag_id, begin_us, end_us, limit + 1)
+            begin_us = max(begin_us, statements.floors(tag_id).raw)  # engines delete later, and in larger portions
+            block = statements.raw.samples(tag_id, min(begin_us, end_us), end_us, limit + 1)
         if len(block) <= limit:
             return block, None
         kept = block.times_us < block.times_us[-1]
@@ -160,10 +161,11 @@ class History:
         with self._store.reading() as statements:
             found = statements.extents(tag_ids, source)
         rules = self._rules
-        return {
+        held = {
             tag_id: Extent(each.start_us, min(each.end_us + rules.of(tag_id).hold_us, LAST_US))
             for tag_id, each in found.items()
         }
+        return {tag_id: each for tag_id, each in held.items() if each.start_us < each.end_us}
 
     def next_known(self, tag_id: int, time_us: int) -> int | None:
         """The beginning of the first hour at or after `time_us` that has data; None when there is none."""

@@ -28,12 +28,12 @@ def edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> NDArray[np.i
         step = bucket.usual_us
         return np.arange(floor_us(bucket, start_us, zone), end_us + step, step, dtype=np.int64)
     info = ZoneInfo(zone)
-    day = _date(start_us, info)
+    day = _day(start_us, info)
     days: list[int] = []
     while not days or days[-1] < end_us:
         days.append(_midnight_us(day, info))
         day += timedelta(days=1)
-    return np.array(days, dtype=np.int64)
+    return np.unique(np.array(days, dtype=np.int64))  # a date that a zone left out has no length
 
 
 def outer_edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> tuple[int, int]:
@@ -42,7 +42,7 @@ def outer_edges(bucket: Bucket, start_us: int, end_us: int, zone: str) -> tuple[
     if bucket is not Bucket.DAY:
         return first, -(-end_us // bucket.usual_us) * bucket.usual_us
     info = ZoneInfo(zone)
-    day = _date(end_us - 1, info)
+    day = _day(end_us - 1, info)
     while (last := _midnight_us(day, info)) < end_us:
         day += timedelta(days=1)
     return first, last
@@ -52,12 +52,17 @@ def floor_us(bucket: Bucket, time_us: int, zone: str) -> int:
     """The beginning of the bucket that contains this time."""
     if bucket is Bucket.DAY:
         info = ZoneInfo(zone)
-        return _midnight_us(_date(time_us, info), info)
+        return _midnight_us(_day(time_us, info), info)
     return time_us - time_us % bucket.usual_us
 
 
-def _date(time_us: int, zone: ZoneInfo) -> date:
-    return datetime.fromtimestamp(time_us // US_PER_S, UTC).astimezone(zone).date()
+def _day(time_us: int, zone: ZoneInfo) -> date:
+    """The day that contains this time: the local date, or the next one if that has begun already. A clock that is set back
+    over midnight shows the date before once more.
+    """
+    day = datetime.fromtimestamp(time_us // US_PER_S, UTC).astimezone(zone).date()
+    following = day + timedelta(days=1)
+    return following if _midnight_us(following, zone) <= time_us else day
 
 
 def _midnight_us(day: date, zone: ZoneInfo) -> int:

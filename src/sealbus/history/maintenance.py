@@ -20,7 +20,7 @@ from sealbus.history.local_days import edges, floor_us
 from sealbus.history.results import Bucket, Source
 from sealbus.history.rollup_builder import RollupBuilder
 from sealbus.history.rules import DAY_US
-from sealbus.history.store import HOUR_US
+from sealbus.history.store import HOUR_US, Floors
 from sealbus.history.tag_batch import roll_up
 from sealbus.samples import US_PER_S
 
@@ -35,8 +35,9 @@ _GRACE_US = 120 * US_PER_S
 _COMPACT_EVERY_US = 60 * US_PER_S
 _HOURS_AT_ONCE = 100
 _TAGS_AT_ONCE = 20
-_FLOORS_AT_ONCE = 500
+_TAGS_TO_DELETE_AT_ONCE = 150
 _ROWS_AT_ONCE = 20_000
+_FOLDED_ANEW_US = 2 * DAY_US  # no day is longer
 
 
 class Maintenance:
@@ -45,7 +46,7 @@ class Maintenance:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._due: list[tuple[Source, int]] = []
+        self._due: list[int] = []
         self._checked_hour = -1
         self._compacted_us = -_COMPACT_EVERY_US
 
@@ -104,43 +105,54 @@ class Maintenance:
             with self._store.reading() as statements:
                 known = statements.tags()
             self._due = [
-                (source, tag_id)
+                tag_id
                 for tag_id, floors in sorted(known.items())
-                for source in Source
-                if floors.of(source) < _target_us(rules.of(tag_id), source, now_us)
+                if floors != _raised(floors, rules.of(tag_id), now_us)
             ]
-        batch, self._due = self._due[:_FLOORS_AT_ONCE], self._due[_FLOORS_AT_ONCE:]
+        batch, self._due = self._due[:_TAGS_TO_DELETE_AT_ONCE], self._due[_TAGS_TO_DELETE_AT_ONCE:]
         deleted = 0
         if batch:
             with self._store.changing() as statements:
-                for index, (source, tag_id) in enumerate(batch):
-                    count = self._delete(statements, rules, source, tag_id, now_us)
+                for index, tag_id in enumerate(batch):
+                    count = self._delete(statements, rules, tag_id, now_us)
                     deleted += count
                     if deleted >= _ROWS_AT_ONCE:  # most tags delete nothing; after many rows let writers in
                         may_have_more = count >= _ROWS_AT_ONCE  # of this tag; then it is due again
                         self._due += batch[index if may_have_more else index + 1 :]
                         break
                 statements.bump_epoch()
-        if not self._due:
-            self._checked_hour = now_us // HOUR_US
-        reclaimed = self._store.reclaim_space(
-            {source: _expired_in_all_classes_us(rules, source, now_us) for source in Source}
-        )
-        return bool(self._due or (reclaimed and deleted))  # after a step that did both, more free space may be left
+        if self._due:
+            return True
+        self._checked_hour = now_us // HOUR_US
+        reclaimed = self._store.reclaim_space(self._cutoffs(rules))
+        return bool(reclaimed and deleted)  # after a step that did both, more free space may be left
 
-    def _delete(self, statements: Statements, rules: HistoryRules, source: Source, tag_id: int, now_us: int) -> int:
+    def _cutoffs(self, rules: HistoryRules) -> dict[Source, int]:
+        """The end of what no tag keeps or needs any more. Only a floor that is stored counts: before it is raised, the
+        samples of a tag are rolled up.
+        """
+        with self._store.reading() as statements:
+            known = statements.tags().values()
+        longest_us = max(each.hold_us for each in rules.classes)
+        return {
+            source: _unneeded_us(source, min((floors.of(source) for floors in known), default=0), longest_us)
+            for source in Source
+        }
+
+    def _delete(self, statements: Statements, rules: HistoryRules, tag_id: int, now_us: int) -> int:
         retention = rules.of(tag_id)
-        target_us = _target_us(retention, source, now_us)
-        if source is Source.RAW and statements.marks(tag_id, 0, target_us):
+        floors = _raised(statements.floors(tag_id), retention, now_us)
+        if statements.marks(tag_id, 0, floors.raw):
             return 0  # late samples arrived: roll up their hours first
-        statements.set_floor(source, tag_id, target_us)
-        if (
-            target_us <= _expired_in_all_classes_us(rules, source, now_us) + DAY_US
-            and source in self._store.partitioned
-        ):
-            return 0  # dropped with its partition
-        end_us = target_us - (retention.hold_us if source is Source.RAW else 0)
-        return statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
+        statements.set_floors(tag_id, floors)
+        deleted = 0
+        for source in Source:
+            soon_us = min(_raised(Floors(), each, now_us).of(source) for each in rules.classes) + DAY_US
+            is_dropped_with_its_partition = source in self._store.partitioned and floors.of(source) <= soon_us
+            if not is_dropped_with_its_partition:
+                end_us = _unneeded_us(source, floors.of(source), retention.hold_us)
+                deleted += statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
+        return deleted
 
 
 def _fold_days(builder: RollupBuilder) -> None:
@@ -157,18 +169,15 @@ def _fold_days(builder: RollupBuilder) -> None:
     statements.mark_days_current(tag_id)
 
 
-def _days(retention: RetentionClass, source: Source) -> int | None:
-    days = {Source.RAW: retention.raw_days, Source.MINUTE: retention.minute_days, Source.HOUR: retention.hour_days}
-    return days.get(source, retention.day_days)
+def _raised(floors: Floors, retention: RetentionClass, now_us: int) -> Floors:
+    """The floors that this retention gives now, whole hours. A floor is never lowered: what is deleted does not return."""
+    days = (retention.raw_days, retention.minute_days, retention.hour_days, retention.day_days)
+    ends = (0 if each is None else max(now_us - each * DAY_US, 0) for each in days)
+    return Floors(*(max(floors.of(source), end - end % HOUR_US) for source, end in zip(Source, ends, strict=True)))
 
 
-def _target_us(retention: RetentionClass, source: Source, now_us: int) -> int:
-    """The end of what has expired: a whole hour."""
-    days = _days(retention, source)
-    target_us = 0 if days is None else max(now_us - days * DAY_US, 0)
-    return target_us - target_us % HOUR_US
-
-
-def _expired_in_all_classes_us(rules: HistoryRules, source: Source, now_us: int) -> int:
-    """The end of what has expired in every class: partitions from before it are dropped as a whole."""
-    return min(_target_us(retention, source, now_us) - retention.hold_us for retention in rules.classes)
+def _unneeded_us(source: Source, floor_us: int, hold_us: int) -> int:
+    """The end of what is neither kept nor needed. A sample is needed as long as it holds. Minutes and hours are needed
+    for the day that contains the floor: a late sample is folded into all of it.
+    """
+    return floor_us - {Source.RAW: hold_us, Source.DAY: 0}.get(source, _FOLDED_ANEW_US)

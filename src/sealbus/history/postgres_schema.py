@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["PARTITION_US", "drop_partitions", "make_partitions", "prepare"]
 
 PARTITION_US = {"sample": 7 * DAY_US, "minute": 28 * DAY_US}
-_VERSION = 1
+_VERSION = 2
 _SCHEMA_LOCK = 0x5EA1B002
 _PARTITION_LOCK = 0x5EA1B003
 _ROLLUP = """create table history.{0} (
     start_us bigint not null, end_us bigint not null, count bigint not null,
     minimum double precision not null, maximum double precision not null, mean double precision not null,
     last double precision not null, last_us bigint not null, known_us bigint not null, bad_us bigint not null,
+    no_number_us bigint not null,
     tag_id integer not null, status smallint not null, worst smallint not null,
     primary key (tag_id, start_us)){1}"""
 _SCHEMA = (
@@ -61,9 +62,10 @@ def prepare(connection: psycopg.Connection[Any], *, read_only: bool, zone: str) 
             connection.execute("insert into meta values (0, %s), (1, '1'), (2, %s)", (str(_VERSION), zone))
         connection.execute("commit")
         version = _version(connection)
-    if version is not None and version > _VERSION:
+    if version != _VERSION:
         raise ConfigError(
-            f"history of version {version} is newer than this program", hint="update Sealbus, or name another database"
+            f"history of version {version}; this program reads and writes version {_VERSION}",
+            hint="use the Sealbus that wrote it, or name another database",
         )
 
 

@@ -40,7 +40,7 @@ _OPTIONS = (
     " -c synchronous_commit=on"  # also if the server has another default: the spool deletes committed samples
 )
 # How COPY encodes each of ROW_COLUMNS.
-_ROW_KINDS = (">i8", ">i8", ">i8", ">f8", ">f8", ">f8", ">f8", ">i8", ">i8", ">i8", ">i2", ">i2")
+_ROW_KINDS = (">i8", ">i8", ">i8", ">f8", ">f8", ">f8", ">f8", ">i8", ">i8", ">i8", ">i8", ">i2", ">i2")
 
 
 class PostgreSQLStore:

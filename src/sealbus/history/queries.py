@@ -4,6 +4,9 @@ Raw samples are used while they are kept and there are at most two per pixel. Ot
 rollup whose buckets are no longer than a pixel and a half. Where even minutes are too coarse, raw samples are used
 again, up to a bound, and minutes beyond it. A range that begins before a source is kept is answered by a coarser
 source.
+
+Only what is kept is answered, although more may be stored: the engines delete in portions of different sizes, and keep
+what later samples need. Of the time before, only the value that still holds at the beginning is known.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import numpy as np
 
 from sealbus.errors import LocalError
 from sealbus.history.decimation import Viewport, draw
-from sealbus.history.folding import Rows, fold, of_rows, of_samples
+from sealbus.history.folding import EMPTY, Rows, fold, of_rows, of_samples
 from sealbus.history.local_days import edges, outer_edges
 from sealbus.history.results import Aggregates, Bucket, Series, Source
 from sealbus.history.sample_block import TEXT, decoded_status, quality_of
@@ -23,7 +26,7 @@ from sealbus.samples import Sample
 
 if TYPE_CHECKING:
     from sealbus.history.rollup_builder import RollupBuilder
-    from sealbus.history.sample_block import SampleBlock
+    from sealbus.history.store import Floors
 
 __all__ = ["aggregates", "latest", "series"]
 
@@ -35,14 +38,20 @@ _FOREVER_US = 1 << 62
 
 def series(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Series:
     """One tag at the width of the viewport: from raw samples if there are at most `max_samples`, or two per pixel."""
-    source = _choose(builder, viewport, max_samples)
+    floors = builder.statements.floors(builder.tag_id)
+    source = _choose(builder, floors, viewport, max_samples)
+    kept_us = floors.of(source)
+    if viewport.end_us <= kept_us:
+        return draw(builder.tag_id, source, EMPTY, viewport)
     if source is Source.RAW:
-        return _from_samples(builder, viewport)
+        return _from_samples(builder, viewport, kept_us)
     bucket = Bucket(source.value)
-    first_us, last_us = outer_edges(bucket, viewport.start_us, viewport.end_us, builder.zone)
+    start_us = max(viewport.start_us, kept_us)
+    first_us, last_us = outer_edges(bucket, start_us, viewport.end_us, builder.zone)
     pixel_us = (viewport.end_us - viewport.start_us) // viewport.width
     rows = builder.rows(bucket, first_us, last_us, pixel_us)
-    before = builder.row_before(int(rows.starts_us[0]) if len(rows) else viewport.start_us)
+    rows = rows.select(rows.starts_us >= kept_us)
+    before = _value_before(builder, int(rows.starts_us[0]) if len(rows) else start_us, kept_us)
     return draw(builder.tag_id, source, Rows.joined([before, rows]), viewport)
 
 
@@ -52,11 +61,8 @@ def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: in
         raise LocalError(
             f"the range has more than {_MAX_BUCKETS} {bucket.value}s; ask for a shorter range, or a longer bucket"
         )
-    edge_times = edges(bucket, start_us, end_us, builder.zone)
-    stored = builder.rows(bucket, int(edge_times[0]), int(edge_times[-1]))
-    before = builder.row_before(int(stored.starts_us[0]) if len(stored) else int(edge_times[0]))
-    pieces = of_rows(Rows.joined([before, stored]), hold_us=builder.hold_us, now_us=builder.now_us)
-    rows = fold(pieces, edge_times, empty=True)
+    kept_us = builder.statements.floors(builder.tag_id).of(Source(bucket.value))
+    rows = EMPTY if end_us <= kept_us else _buckets(builder, bucket, (max(start_us, kept_us), end_us), kept_us)
     return Aggregates(
         tag_id=builder.tag_id,
         bucket=bucket,
@@ -71,6 +77,17 @@ def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: in
         bad_us=rows.bad_us,
         qualities=quality_of(rows.worsts),
     )
+
+
+def _buckets(builder: RollupBuilder, bucket: Bucket, span: tuple[int, int], kept_us: int) -> Rows:
+    edge_times = edges(bucket, *span, builder.zone)
+    edge_times = edge_times[edge_times >= kept_us]  # of the day in which keeping begins a part is not kept
+    if len(edge_times) < 2:
+        return EMPTY
+    stored = builder.rows(bucket, int(edge_times[0]), int(edge_times[-1]))
+    before = builder.row_before(int(stored.starts_us[0]) if len(stored) else int(edge_times[0]))
+    pieces = of_rows(Rows.joined([before, stored]), hold_us=builder.hold_us, now_us=builder.now_us)
+    return fold(pieces, edge_times, empty=True)
 
 
 def latest(builder: RollupBuilder) -> Sample | None:
@@ -89,8 +106,7 @@ def latest(builder: RollupBuilder) -> Sample | None:
     )
 
 
-def _choose(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Source:
-    floors = builder.statements.floors(builder.tag_id)
+def _choose(builder: RollupBuilder, floors: Floors, viewport: Viewport, max_samples: int) -> Source:
     reach = max(viewport.start_us, min(floors.of(source) for source in _FINEST_FIRST))
     kept = [source for source in _FINEST_FIRST if floors.of(source) <= reach]
     longest_us = _PIXELS_A_BUCKET * (viewport.end_us - viewport.start_us) / viewport.width
@@ -98,24 +114,35 @@ def _choose(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Sou
     fitting = [source for source in rollups if Bucket(source.value).usual_us <= longest_us]
     if kept[0] is Source.RAW:
         most = 2 * viewport.width if fitting else max_samples
-        if not builder.statements.raw.has_more_than(builder.tag_id, viewport.start_us, viewport.end_us, most):
+        if not builder.statements.raw.has_more_than(builder.tag_id, reach, viewport.end_us, most):
             return Source.RAW
     return fitting[-1] if fitting else rollups[0]
 
 
-def _from_samples(builder: RollupBuilder, viewport: Viewport) -> Series:
-    block = builder.statements.raw.samples(builder.tag_id, viewport.start_us, viewport.end_us)
-    before = builder.row_before(viewport.start_us)
+def _value_before(builder: RollupBuilder, time_us: int, kept_us: int) -> Rows:
+    """The last value before a time. One from before `kept_us` is given only if it still holds then, and from then on."""
+    row = builder.row_before(time_us)
+    if len(row) and row.last_times_us[0] < kept_us:
+        if row.last_times_us[0] + builder.hold_us <= kept_us:
+            return EMPTY
+        at = np.array([kept_us])
+        return replace(row, starts_us=at, ends_us=at)
+    return row
+
+
+def _from_samples(builder: RollupBuilder, viewport: Viewport, kept_us: int) -> Series:
+    start_us = max(viewport.start_us, kept_us)
+    block = builder.statements.raw.samples(builder.tag_id, start_us, viewport.end_us)
+    before = _value_before(builder, start_us, kept_us)
     rows = of_samples(block, hold_us=builder.hold_us, now_us=builder.now_us)
     rows = Rows.joined([before, replace(rows, ends_us=rows.starts_us)])
     drawn = draw(builder.tag_id, Source.RAW, rows, viewport)
     if not (rows.statuses & TEXT).any():
         return drawn
-    return replace(drawn, texts=_texts(builder, viewport, block, drawn))
-
-
-def _texts(builder: RollupBuilder, viewport: Viewport, block: SampleBlock, drawn: Series) -> tuple[str | None, ...]:
-    known: dict[int, str] = {}
-    for part in (builder.statements.raw.sample_before(builder.tag_id, viewport.start_us), block):
-        known |= {int(part.times_us[index]): text for index, text in part.texts.items()}
-    return tuple(known.get(time_us) for time_us in drawn.times_us.tolist())
+    before_it = builder.statements.raw.sample_before(builder.tag_id, start_us)
+    texts = {
+        max(int(part.times_us[place]), kept_us): text
+        for part in (before_it, block)
+        for place, text in part.texts.items()
+    }
+    return replace(drawn, texts=tuple(texts.get(time_us) for time_us in drawn.times_us.tolist()))

@@ -82,9 +82,10 @@ class Series:
 class Aggregates:
     """Buckets of one tag, sorted; those without any known value are left out.
 
-    A bucket lasts from `starts_us` to `ends_us`. Minimum, maximum and mean include the value carried over from before;
-    the mean is weighted by time, over `known_us`. `lasts` is the value at the end, `counts` the number of samples.
-    `bad_us` is time in BAD or STALE quality; in the rest of the bucket nothing was collected.
+    A bucket lasts from `starts_us` to `ends_us`. Minimum, maximum and mean include the value carried over from before.
+    `known_us` is time in GOOD or UNCERTAIN quality; the mean is weighted by time, over the part of it in which the value
+    was a number. `lasts` is the value at the end, `counts` the number of samples. `bad_us` is time in
+    BAD or STALE quality; in the rest of the bucket nothing was collected.
     """
 
     tag_id: int

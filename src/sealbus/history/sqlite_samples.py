@@ -109,7 +109,7 @@ class SQLiteSamples:
         return max(lasts, key=lambda last: int(last.times_us[0]), default=EMPTY_BLOCK)
 
     def has_more_than(self, tag_id: int, start_us: int, end_us: int, count: int) -> bool:
-        found = sum(len(part) for part in self._fresh(tag_id, start_us, end_us))
+        found = 0
         span = (*_row_ids(tag_id, start_us, end_us), start_us, end_us)
         for first_us, last_us, held in self._connection.execute(_COUNTS, (*span, count + 1)):
             if first_us >= start_us and last_us < end_us:
@@ -118,8 +118,10 @@ class SQLiteSamples:
                 edge = self._packed(tag_id, max(first_us, start_us), min(last_us + 1, end_us))
                 found += sum(len(part) for part in edge)
             if found > count:
-                break
-        return found > count
+                return True
+        if found + sum(len(part) for part in self._fresh(tag_id, start_us, end_us)) <= count:
+            return False
+        return len(self.samples(tag_id, start_us, end_us)) > count  # a sample may be stored in several rows
 
     def delete(self, tag_id: int, before_us: int, limit: int) -> int:
         """Deletes whole hours only."""

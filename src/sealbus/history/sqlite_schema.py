@@ -22,13 +22,14 @@ __all__ = ["CHANGING", "prepare", "transaction"]
 
 
 CHANGING = "begin immediate"
-_VERSION = 2
+_VERSION = 4
 _SWITCH_S = 10.0
 _SWITCH_RETRY_S = 0.01
 _ROLLUP = """create table {0} (
     tag_id integer not null, start_us integer not null, end_us integer not null, count integer not null,
     minimum real, maximum real, mean real, last real, last_us integer not null,
-    known_us integer not null, bad_us integer not null, status integer not null, worst integer not null,
+    known_us integer not null, bad_us integer not null, no_number_us integer not null,
+    status integer not null, worst integer not null,
     primary key (tag_id, start_us)) without rowid, strict"""
 _SCHEMA = (
     "create table meta (id integer primary key, value text not null) strict",

@@ -32,7 +32,7 @@ __all__ = ["SQLiteStore"]
 
 _TIMEOUT_S = 10.0
 _PAGES_AT_ONCE = 2000
-_INSERT_ROW = "insert or ignore into {0} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_ROW = "insert or ignore into {0} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class SQLiteStore:

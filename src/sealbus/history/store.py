@@ -45,9 +45,11 @@ __all__ = [
 TaggedRows: TypeAlias = "tuple[NDArray[np.int64], Rows]"
 HOUR_US = Bucket.HOUR.usual_us
 TABLES = {Source.RAW: "sample", Source.MINUTE: "minute", Source.HOUR: "hour", Source.DAY: "day"}
-ROW_COLUMNS = "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, status, worst"
+ROW_COLUMNS = (
+    "start_us, end_us, count, minimum, maximum, mean, last, last_us, known_us, bad_us, no_number_us, status, worst"
+)
 """The columns of a rollup behind the tag, in the order of the fields of `Rows`."""
-_ROW_KINDS = "iiiffffiiiii"  # see `StoreConnection.columns`
+_ROW_KINDS = "iiiffffiiiiii"  # see `StoreConnection.columns`
 _TAGS_AT_ONCE = 500
 _NEVER_US = 1 << 62
 # The rows of the table `meta`; 0 is the version of the schema, see the schemas.
@@ -230,7 +232,8 @@ class Statements:
         return Floors(*(column[0] for column in columns)) if columns[0] else Floors()
 
     def extents(self, tag_ids: Sequence[int], source: Source) -> dict[int, Extent]:
-        """The extents of the tags that have data, to the hour. One statement for each five hundred tags."""
+        """The extents of the tags that have data, to the hour and without the hold. The part of them that is kept may be
+        empty. One statement for each five hundred tags."""
         found: dict[int, Extent] = {}
         for start in range(0, len(tag_ids), _TAGS_AT_ONCE):
             part = tag_ids[start : start + _TAGS_AT_ONCE]
@@ -238,9 +241,8 @@ class Statements:
             sql = f"select tag_id, {source.value}_from, {_FIRSTS}, {_LASTS} from tag where tag_id in ({places})"  # noqa: S608
             columns = self._connection.columns(sql, part, "iiiiiiii")
             for tag_id, floor, *firsts, mark, hour, day in zip(*(each.tolist() for each in columns), strict=True):
-                extent = Extent(max(min(firsts), floor), max(mark + HOUR_US, hour + HOUR_US, day))
-                if extent.start_us < extent.end_us:
-                    found[tag_id] = extent
+                if min(firsts) < _NEVER_US:
+                    found[tag_id] = Extent(max(min(firsts), floor), max(mark + HOUR_US, hour + HOUR_US, day))
         return found
 
     def next_hour(self, tag_id: int, time_us: int) -> int | None:
@@ -250,9 +252,10 @@ class Statements:
         first = min(int(each[0]) for each in columns)
         return None if first == _NEVER_US else first
 
-    def set_floor(self, source: Source, tag_id: int, floor_us: int) -> None:
-        """Rows of this source from before `floor_us` are no longer kept."""
-        self._connection.run(f"update tag set {source.value}_from = ? where tag_id = ?", (floor_us, tag_id))  # noqa: S608
+    def set_floors(self, tag_id: int, floors: Floors) -> None:
+        """What is from before its floor is no longer kept."""
+        sql = "update tag set raw_from = ?, minute_from = ?, hour_from = ?, day_from = ? where tag_id = ?"
+        self._connection.run(sql, (floors.raw, floors.minute, floors.hour, floors.day, tag_id))
 
     def marks(self, tag_id: int, start_us: int, end_us: int) -> list[int]:
         """The marked hours of a tag that begin in [start, end), sorted."""
@@ -286,7 +289,7 @@ class Statements:
         found = self._connection.columns(sql, (span[0], step_us, tag_id, *span, tag_id), "iiffifii")
         starts, ends, low, high, last_times, lasts, statuses, worsts = found
         none = np.zeros_like(starts)
-        columns = (starts, ends, none, low, high, lasts, lasts, last_times, none, none, statuses, worsts)
+        columns = (starts, ends, none, low, high, lasts, lasts, last_times, none, none, none, statuses, worsts)
         return Rows(*columns)  # type: ignore[arg-type]
 
     def row_before(self, source: Source, tag_id: int, time_us: int) -> Rows:
@@ -322,9 +325,16 @@ class Statements:
             self._connection.insert_rows(TABLES[source], *rows)
 
     def delete(self, source: Source, tag_id: int, before_us: int, limit: int) -> int:
-        """Delete about `limit` of the oldest rows; returns how many."""
+        """Delete about `limit` of the oldest rows; returns how many. The last one before `before_us` stays: its value may
+        still hold.
+        """
         if source is Source.RAW:
-            return self.raw.delete(tag_id, before_us, limit)
+            last = self.raw.sample_before(tag_id, before_us).times_us
+            return self.raw.delete(tag_id, int(last[0]), limit) if len(last) else 0
+        last = self.row_before(source, tag_id, before_us).starts_us
+        if not len(last):
+            return 0
+        before_us = int(last[0])
         return delete_oldest(self._connection, TABLES[source], tag_id, before_us, limit)
 
     def tags_with_outdated_days(self, limit: int) -> list[int]:

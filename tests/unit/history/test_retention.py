@@ -90,3 +90,33 @@ def test_deleted_space_is_returned(stores: Stores) -> None:
     history.append([Sample(1, stores.now_us, 1.0)])
     assert history.raw(1, 0, NOON).samples == ()
     assert history.size_bytes() < full / 2
+
+
+def test_a_late_sample_is_added_to_a_day_of_which_a_part_is_no_longer_kept(stores: Stores) -> None:
+    rules = HistoryRules(classes=(RetentionClass("equal", raw_days=2, minute_days=2, hour_days=2),))
+    history = stores.open(rules)
+    day = NOON - 12 * HOUR
+    history.append_block(steady(1, day, day + DAY, 10 * MINUTE))
+    for late in range(1, 4):
+        stores.now_us = NOON + 2 * DAY + late * HOUR
+        roll_up(history)
+        assert history.append([Sample(1, NOON - HOUR, 9.0), Sample(1, NOON + 9 * HOUR + late, 2.0)]) == Appended(1)
+        for _ in range(2):
+            found = history.aggregates(1, Bucket.DAY, day, day + 1)
+            assert (found.counts.tolist(), found.maximums.tolist()) == ([144 + late], [2.0])
+            roll_up(history)
+
+
+def test_a_value_that_holds_over_the_end_of_the_retention_fills_the_first_buckets(stores: Stores) -> None:
+    retention = RetentionClass("equal", raw_days=2, minute_days=2, hour_days=2, day_days=2, hold_s=7200)
+    history = stores.open(HistoryRules(classes=(retention,)))
+    history.append([Sample(1, NOON - 5 * DAY, 3.0), Sample(1, NOON - 2 * DAY - HOUR // 2, 7.0)])
+    for bucket, known in ((Bucket.MINUTE, [MINUTE] * 90), (Bucket.HOUR, [HOUR, HOUR // 2])):
+        roll_up(history)
+        found = history.aggregates(1, bucket, NOON - 5 * DAY, NOON)
+        assert found.starts_us[0] == NOON - 2 * DAY
+        assert (found.known_us.tolist(), set(found.lasts.tolist())) == (known, {7.0})
+    assert history.raw(1, 0, NOON).samples == ()
+    (series,) = history.query([1], NOON - 5 * DAY, NOON, width=500)
+    assert series.times_us.tolist() == [NOON - 2 * DAY, NOON - 2 * DAY + 3 * HOUR // 2]
+    assert history.latest([1]) == (Sample(1, NOON - 2 * DAY - HOUR // 2, 7.0),)

@@ -224,3 +224,17 @@ def test_a_late_sample_also_changes_the_next_hour_into_which_it_holds(stores: St
         assert found.means.tolist() == [2.0]
         assert found.counts.tolist() == [1]
         roll_up(history)
+
+
+def test_a_mean_of_the_largest_numbers_does_not_overflow(stores: Stores) -> None:
+    history = stores.open(RULES)
+    start = NOON - 20 * HOUR
+    history.append([Sample(1, start + each * 10 * MINUTE, 1.7e308 * (each % 2 * 2 - 1)) for each in range(24)])
+    history.append([Sample(1, start + 24 * 10 * MINUTE + each, 1e308) for each in range(2)])
+    for _ in range(2):
+        for bucket in Bucket:
+            found = history.aggregates(1, bucket, start, start + 4 * HOUR)
+            assert (np.abs(found.means) <= 1.7e308).all()
+        hours = history.aggregates(1, Bucket.HOUR, start, start + 4 * HOUR)
+        np.testing.assert_allclose(hours.means, [0.0] * 4, atol=1e295)
+        roll_up(history)

@@ -61,7 +61,7 @@ class ArchiveForm(Strict):
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
         min_length=1,
         max_length=_MAX_AT_ONCE,
-        help_text=f"The ids of the rows, 1 to {_MAX_AT_ONCE}; those that are archived already stay so",
+        help_text=f"The ids of the rows, 1 to {_MAX_AT_ONCE}; those that are archived already stay so.",
     )
 
 
