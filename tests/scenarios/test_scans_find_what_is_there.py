@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from scenarios.collecting import connection, open_collector
 from scenarios.plant import ScriptedDevice, exception, open_device, until
 from sealbus.plant import (
@@ -257,6 +259,20 @@ async def test_a_device_that_is_silent_at_all_bases_is_told_from_one_without_sun
         site.apply(connection(1, f"tcp://127.0.0.1:{port}", timeout_s=1.0, devices=()))
         result = await site.execute(DiscoverSunSpec(id=3, connection=1))
         assert (result.state, "connection refused" in result.reason) == (CommandState.FAILED, True)
+
+
+@pytest.mark.parametrize("end", [(0xFFFF,), (0,), (0, 0)])
+async def test_a_chain_may_end_with_one_register_or_with_0(tmp_path: Path, end: tuple[int, ...]) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        there = with_sunspec(device, 40000, (1, list(range(66))))
+        end_at = there[-2]
+        device.registers.update(enumerate(end, end_at))
+        only(device, range(40000, end_at + len(end)))
+        site.apply(connection(1, f"tcp://127.0.0.1:{device.port}", devices=()))
+        result = await site.execute(DiscoverSunSpec(id=1, connection=1, bases=(40000,)))
+        assert result.state is CommandState.DONE, result.reason
+        assert isinstance(result.found, SunSpecFound)
+        assert [model.model_id for model in result.found.models] == [1]
 
 
 async def test_a_model_is_read_in_smaller_pieces_from_a_device_that_gives_less_at_once(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["discover"]
 
 _SUNS: Final = b"SunS"
-_END: Final = 0xFFFF
+_ENDS: Final = (0xFFFF, 0)  # the end model; no model has the id 0, with which some devices end
 _HEAD: Final = 2
 _MAX_MODELS: Final = 200
 
@@ -81,13 +81,14 @@ async def _follow(chain: _Chain, base: int, execution: Execution, connection: Po
             return ExecutionOutcome(CommandState.FAILED, reason, failed_at=Step.RULES, found=execution.found())
         head = await chain.request(at, _HEAD)
         if head.data is None:
-            # Some devices end the chain at their last register, with exception 02. The specification demands the end model.
+            if head.exception is not None and await chain.ends_with_one_register(at):
+                return ExecutionOutcome(CommandState.DONE, found=execution.found())
             reason = f"the chain of models ends early at holding:{at}: {head.text}"
             return ExecutionOutcome(
                 CommandState.FAILED, reason, failed_at=failed_step(head, connection), found=execution.found()
             )
         model_id, length = unpack_words(head.data)
-        if model_id == _END:
+        if model_id in _ENDS:
             return ExecutionOutcome(CommandState.DONE, found=execution.found())
         if at + _HEAD + length > ADDRESS_SPACE - _HEAD:
             break
@@ -111,6 +112,11 @@ class _Chain:
 
     async def request(self, address: int, count: int) -> Answer:
         return await self._client.request(self._unit_id, read_pdu(Place(Table.HOLDING, address, count)))
+
+    async def ends_with_one_register(self, address: int) -> bool:
+        """Whether the end is here, in a device without the length that follows the id."""
+        answer = await self.request(address, 1)
+        return answer.data is not None and unpack_words(answer.data)[0] in _ENDS
 
     async def read(self, address: int, count: int) -> tuple[int, ...]:
         """The registers up to the first one that is forbidden or cannot be read."""
