@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
-# Lengths without and of each repeated group: up to 214 `len` of the blocks in the SMDX files of the SunSpec Alliance; those of
-# 701 on were counted from the model definitions, so they only hold what the tables had when they were made.
+# Lengths without and of each repeated group: up to 214 `len` of the blocks in the SMDX files of the SunSpec Alliance; those
+# of 701 on were counted from the model definitions, so they only hold what the tables had when they were made.
 LENGTHS = {
     1: 66, 2: 14, 3: (58, 1), 4: (60, 1), 5: (88, 1), 6: (90, 1), 7: (10, 1), 8: (2, 1), 9: (92, 1), 10: 4, 11: 13, 12: 98,
     13: 174, 14: 52, 15: 24, 16: 52, 17: 12, 18: 22, 19: 30,
