@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sealbus.errors import (
         ConfigError,
         DeviceException,
+        FailedRequest,
         LocalError,
         PeerError,
         ResponseTimeout,
@@ -42,6 +43,7 @@ __all__ = [
     "Device",
     "DeviceException",
     "ExceptionCode",
+    "FailedRequest",
     "FunctionCode",
     "Identity",
     "LocalError",

@@ -5,15 +5,16 @@ Its words (channel, line, transaction, connection) are in `docs/glossary.md`: "T
 This package refuses to send a write twice, to send anything late, and to pass on an answer that does not fit its request.
 """
 
-from sealbus.client.blocking_connection import BlockingConnection, connect_blocking
+from sealbus.client.blocking_connection import BlockingConnection, BlockingUnit, connect_blocking
 from sealbus.client.calls import Value
 from sealbus.client.channel import Channel, ChannelCounters, ChannelHooks, ChannelRules
-from sealbus.client.connection import Connection, connect
+from sealbus.client.connection import Connection, Unit, connect
 from sealbus.client.line import Oddity
 from sealbus.client.transaction import Failure, Transaction
 
 __all__ = [
     "BlockingConnection",
+    "BlockingUnit",
     "Channel",
     "ChannelCounters",
     "ChannelHooks",
@@ -22,6 +23,7 @@ __all__ = [
     "Failure",
     "Oddity",
     "Transaction",
+    "Unit",
     "Value",
     "connect",
     "connect_blocking",

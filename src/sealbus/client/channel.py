@@ -25,6 +25,7 @@ from sealbus.client.fair_queue import FairQueue
 from sealbus.client.line import Line, LineEnd, LineState, Oddity
 from sealbus.client.mbap_line import MbapLine
 from sealbus.client.rtu_line import Framing, RtuLine
+from sealbus.client.rule_checks import check_rules
 from sealbus.client.transaction import Failure, Transaction, ask_again
 from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, PeerError, Unreachable
@@ -63,6 +64,7 @@ class ChannelRules:
     local_echo: bool = False
 
     def __post_init__(self) -> None:
+        check_rules(self)
         if self.lenient_transaction_id and self.in_flight > 1:
             raise ConfigError(
                 "a lenient transaction id needs in_flight = 1", key="lenient_transaction_id", hint="set in_flight = 1"

@@ -1,0 +1,46 @@
+"""Numbers that a program gives as limits: seconds, counts and switches, refused by name where they cannot be meant.
+
+`in_flight=0` would send nothing for ever, a negative time-out fails each call at once, an endless one never, and a text
+fails somewhere later. So they are refused when they are given.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from sealbus.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["check_rules", "check_seconds"]
+
+_MOST_SECONDS = 86_400.0
+
+
+def check_rules(rules: DataclassInstance) -> None:
+    """Check each field against the type of its default. ConfigError that names the first wrong one."""
+    for field in fields(rules):
+        value = getattr(rules, field.name)
+        if isinstance(field.default, bool):
+            if not isinstance(value, bool):
+                raise _wrong(field.name, value, "write True or False")
+        elif isinstance(field.default, int):
+            if type(value) is not int or value < 1:
+                raise _wrong(field.name, value, "write a whole number from 1 on")
+        elif isinstance(field.default, float):
+            check_seconds(field.name, value, may_be_zero="timeout" not in field.name)
+
+
+def check_seconds(name: str, value: object, *, may_be_zero: bool = False) -> None:
+    """ConfigError unless `value` is a number of seconds up to a day; more than 0 where 0 would mean no time at all."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not 0 <= value <= _MOST_SECONDS or (value == 0 and not may_be_zero):  # type: ignore[operator]
+        least = "from 0" if may_be_zero else "above 0"
+        raise _wrong(name, value, f"write seconds {least} to {_MOST_SECONDS:.0f}")
+
+
+def _wrong(name: str, value: object, hint: str) -> ConfigError:
+    return ConfigError(f"{value!r} is not valid", key=name, hint=hint)
