@@ -181,7 +181,9 @@ async def test_an_asynchronous_function_that_returns_an_invalid_value_is_04() ->
 
 
 async def test_a_table_with_a_value_outside_its_register_is_04() -> None:
-    async with served(Device({"holding": [-5]})) as modbus:
+    cells = [5]
+    async with served(Device({"holding": cells})) as modbus:
+        cells[0] = -5
         assert await refused(modbus.read_holding_registers(0, 1)) == 4
 
 
