@@ -20,7 +20,7 @@ from sealbus.version import __version__
 
 if TYPE_CHECKING:
     from sealbus import sync as sync
-    from sealbus.client import ChannelRules, Connection, connect
+    from sealbus.client import ChannelRules, Connection, ConnectionEvent, ConnectionState, WireBytes, connect
     from sealbus.errors import (
         ConfigError,
         DeviceException,
@@ -40,6 +40,8 @@ __all__ = [
     "ChannelRules",
     "ConfigError",
     "Connection",
+    "ConnectionEvent",
+    "ConnectionState",
     "Device",
     "DeviceException",
     "ExceptionCode",
@@ -57,6 +59,7 @@ __all__ = [
     "Trust",
     "Unreachable",
     "ValueType",
+    "WireBytes",
     "WordOrder",
     "__version__",
     "connect",

@@ -10,6 +10,7 @@ from sealbus.client.calls import Value
 from sealbus.client.channel import Channel, ChannelCounters, ChannelHooks, ChannelRules
 from sealbus.client.connection import Connection, Unit, connect
 from sealbus.client.line import Oddity
+from sealbus.client.observing import ConnectionEvent, ConnectionState, WireBytes
 from sealbus.client.transaction import Failure, Transaction
 
 __all__ = [
@@ -20,11 +21,14 @@ __all__ = [
     "ChannelHooks",
     "ChannelRules",
     "Connection",
+    "ConnectionEvent",
+    "ConnectionState",
     "Failure",
     "Oddity",
     "Transaction",
     "Unit",
     "Value",
+    "WireBytes",
     "connect",
     "connect_blocking",
 ]

@@ -62,6 +62,7 @@ class BlockingChannel:
         self.loop = _Timers()
         self.writer = _Writer()
         self._line = MbapLine(self, self._rules)
+        self._is_closed = False
 
     def open(self) -> None:
         """Connect now, if there is no connection. Raises Unreachable."""
@@ -77,6 +78,7 @@ class BlockingChannel:
 
     def close(self) -> None:
         """Close the connection; it cannot be used again."""
+        self._is_closed = True
         self._line.close("the connection was closed")
 
     def exchange(self, request: WireRequest, waited_s: float = 0.0) -> bytes:
@@ -125,6 +127,10 @@ class BlockingChannel:
         self._transport = None
         if end is LineEnd.BEFORE_ANY_ANSWER:
             self._backoff.failed(time.monotonic(), reason)
+            if not self._is_closed:
+                self._target.observer.unreachable(reason)
+        elif end is not LineEnd.WITHOUT_LOSS and not self._is_closed:
+            self._target.observer.lost(reason)
 
     def unit_answered(self, unit_id: int) -> None:
         self._breaker.answered(unit_id)
@@ -166,9 +172,11 @@ class BlockingChannel:
             )
         except Unreachable as error:
             self._backoff.failed(time.monotonic(), str(error))
+            self._target.observer.unreachable(str(error))
             raise
-        self._transport = transport
+        self._transport = transport = self._target.observer.tapped_blocking(transport)
         self.counters.connects += 1
+        self._target.observer.connected()
         line.state = LineState.CONNECTING
         line.connection_made(transport)
         line.state = LineState.SETTLING

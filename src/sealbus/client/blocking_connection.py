@@ -25,11 +25,12 @@ from sealbus.errors import LocalError, SealbusError
 from sealbus.transport import is_blocking_supported
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from sealbus.client.channel import ChannelRules
+    from sealbus.client.observing import ConnectionEvent, WireBytes
     from sealbus.client.target import ConnectionTarget
     from sealbus.endpoints import Endpoint
     from sealbus.protocol import WireRequest
@@ -219,11 +220,21 @@ def connect_blocking(
     timeout: float | None = None,
     rules: ChannelRules | None = None,
     tls_options: TlsOptions | None = None,
+    on_event: Callable[[ConnectionEvent], object] | None = None,
+    on_bytes: Callable[[WireBytes], object] | None = None,
 ) -> BlockingConnection:
     """A connection to the endpoint `url`, to be opened with `with` or at the first request; see `sealbus.connect`."""
     return BlockingConnection(
         resolve_target(
-            url, identity=identity, trust=trust, crl=crl, timeout=timeout, rules=rules, tls_options=tls_options
+            url,
+            identity=identity,
+            trust=trust,
+            crl=crl,
+            timeout=timeout,
+            rules=rules,
+            tls_options=tls_options,
+            on_event=on_event,
+            on_bytes=on_bytes,
         )
     )
 

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING
 
 from sealbus.client.awaited_calls import AwaitedCalls
 from sealbus.client.calls import RequestCache, check_unit, error_of, exception_of
-from sealbus.client.channel import Channel
+from sealbus.client.channel import Channel, ChannelHooks
 from sealbus.client.target import resolve_target
 from sealbus.client.transaction import Failure, Transaction
 from sealbus.errors import LocalError
 from sealbus.protocol import ANSWER_FUNCTION_AT, EXCEPTION_BIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from sealbus.client.channel import ChannelRules
+    from sealbus.client.observing import ConnectionEvent, WireBytes
     from sealbus.client.target import ConnectionTarget
     from sealbus.endpoints import Endpoint
     from sealbus.protocol import WireRequest
@@ -123,7 +124,14 @@ class Connection(AwaitedCalls):
         if self._channel is None:
             tls = self._target.tls
             rules = replace(self._target.rules, queue=max(self._target.rules.queue, _MOST_WAITING))
-            self._channel = Channel(self._target.endpoint, rules, tls=None if tls is None else lambda: tls)
+            observer = self._target.observer
+            hooks = ChannelHooks(
+                connected=lambda transport: observer.connected(),
+                lost=observer.lost,
+                unreachable=observer.unreachable,
+                tapped=observer.tapped,
+            )
+            self._channel = Channel(self._target.endpoint, rules, tls=None if tls is None else lambda: tls, hooks=hooks)
         return self._channel
 
     def _allowed(self, unit: int) -> int:
@@ -178,15 +186,26 @@ def connect(
     timeout: float | None = None,
     rules: ChannelRules | None = None,
     tls_options: TlsOptions | None = None,
+    on_event: Callable[[ConnectionEvent], object] | None = None,
+    on_bytes: Callable[[WireBytes], object] | None = None,
 ) -> Connection:
     """A connection to the endpoint `url`, to be opened with `async with` or at the first request.
 
     mbaps needs `identity` (this client's certificate and key) and `trust` (the certificates of trusted authorities);
     `crl` names their revocation lists. `timeout` is the seconds to wait for an answer, 1 where it is left out. `rules`,
-    in its place, sets more: requests in flight, gaps, delays. Raises ConfigError for invalid arguments.
+    in its place, sets more: requests in flight, gaps, delays. `on_event` is called when a connection is made, lost or cannot
+    be made, `on_bytes` with what is sent and received. Raises ConfigError for invalid arguments.
     """
     return Connection(
         resolve_target(
-            url, identity=identity, trust=trust, crl=crl, timeout=timeout, rules=rules, tls_options=tls_options
+            url,
+            identity=identity,
+            trust=trust,
+            crl=crl,
+            timeout=timeout,
+            rules=rules,
+            tls_options=tls_options,
+            on_event=on_event,
+            on_bytes=on_bytes,
         )
     )

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from sealbus.errors import ConfigError
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    from sealbus.client.channel import ChannelRules
 
 __all__ = ["check_rules", "check_seconds"]
 
 _MOST_SECONDS = 86_400.0
 
 
-def check_rules(rules: DataclassInstance) -> None:
+def check_rules(rules: ChannelRules) -> None:
     """Check each field against the type of its default. ConfigError that names the first wrong one."""
     for field in fields(rules):
         value = getattr(rules, field.name)
@@ -32,6 +32,9 @@ def check_rules(rules: DataclassInstance) -> None:
                 raise _wrong(field.name, value, "write a whole number from 1 on")
         elif isinstance(field.default, float):
             check_seconds(field.name, value, may_be_zero="timeout" not in field.name)
+    if rules.lenient_transaction_id and rules.in_flight > 1:
+        problem = "a lenient transaction id needs in_flight = 1"
+        raise ConfigError(problem, key="lenient_transaction_id", hint="set in_flight = 1")
 
 
 def check_seconds(name: str, value: object, *, may_be_zero: bool = False) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.client.channel import ChannelRules
+from sealbus.client.observing import Observer
 from sealbus.client.rule_checks import check_seconds
 from sealbus.endpoints import Endpoint, Scheme, parse_endpoint
 from sealbus.errors import ConfigError
@@ -18,6 +19,9 @@ from sealbus.security import Identity, TlsOptions, Trust, build_client_context
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
+
+    from sealbus.client.observing import ConnectionEvent, WireBytes
 
 __all__ = ["ConnectionTarget", "resolve_target"]
 
@@ -29,6 +33,7 @@ class ConnectionTarget:
     endpoint: Endpoint
     rules: ChannelRules
     tls: ssl.SSLContext | None
+    observer: Observer
 
 
 def resolve_target(
@@ -40,12 +45,18 @@ def resolve_target(
     timeout: float | None,
     rules: ChannelRules | None,
     tls_options: TlsOptions | None,
+    on_event: Callable[[ConnectionEvent], object] | None = None,
+    on_bytes: Callable[[WireBytes], object] | None = None,
 ) -> ConnectionTarget:
     """The arguments are those of `connect`. Raises ConfigError for invalid arguments."""
     if not isinstance(url, str):
         raise ConfigError(f"{url!r} is not an endpoint URL", key="url", hint="write 'tcp://127.0.0.1:502'")
     endpoint = parse_endpoint(url)
     rules = _rules(timeout, rules)
+    for name, callback in (("on_event", on_event), ("on_bytes", on_bytes)):
+        if callback is not None and not callable(callback):
+            raise ConfigError(f"{callback!r} is no function", key=name, hint=f"give a function, such as {name}=print")
+    observer = Observer(str(endpoint), on_event, on_bytes)
     if not endpoint.is_encrypted or endpoint.scheme is Scheme.SSH_TCP:
         # Refused, not ignored: otherwise a plain connection could be taken for an encrypted one.
         arguments = {"identity": identity, "trust": trust, "crl": crl or None, "tls_options": tls_options}
@@ -56,7 +67,7 @@ def resolve_target(
                 key="url",
                 hint="use mbaps://, or leave them out",
             )
-        return ConnectionTarget(endpoint, rules, None)
+        return ConnectionTarget(endpoint, rules, None, observer)
     if identity is None or trust is None:
         missing = "identity" if identity is None else "trust"
         raise ConfigError(
@@ -68,7 +79,7 @@ def resolve_target(
     if tls_options is not None:
         _check_kind("tls_options", tls_options, TlsOptions, "give TlsOptions(...)")
     context = build_client_context(identity, _trust(trust, crl), tls_options or TlsOptions())
-    return ConnectionTarget(endpoint, rules, context)
+    return ConnectionTarget(endpoint, rules, context, observer)
 
 
 def _rules(timeout: float | None, rules: ChannelRules | None) -> ChannelRules:
