@@ -20,7 +20,15 @@ from sealbus.version import __version__
 
 if TYPE_CHECKING:
     from sealbus import sync as sync
-    from sealbus.client import ChannelRules, Connection, ConnectionEvent, ConnectionState, WireBytes, connect
+    from sealbus.client import (
+        ChannelRules,
+        Connection,
+        ConnectionEvent,
+        ConnectionState,
+        SunSpecModel,
+        WireBytes,
+        connect,
+    )
     from sealbus.errors import (
         ConfigError,
         DeviceException,
@@ -54,6 +62,7 @@ __all__ = [
     "ResponseTimeout",
     "SealbusError",
     "Server",
+    "SunSpecModel",
     "Table",
     "TlsOptions",
     "Trust",

@@ -11,6 +11,7 @@ from sealbus.client.channel import Channel, ChannelCounters, ChannelHooks, Chann
 from sealbus.client.connection import Connection, Unit, connect
 from sealbus.client.line import Oddity
 from sealbus.client.observing import ConnectionEvent, ConnectionState, WireBytes
+from sealbus.client.procedures import SunSpecModel
 from sealbus.client.transaction import Failure, Transaction
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ConnectionState",
     "Failure",
     "Oddity",
+    "SunSpecModel",
     "Transaction",
     "Unit",
     "Value",

@@ -17,7 +17,7 @@ from sealbus.client.calls import (
     prepare,
     values_of,
 )
-from sealbus.client.procedures import identification_steps
+from sealbus.client.procedures import identification_steps, register_scan_steps, sunspec_steps
 from sealbus.errors import PeerError, SealbusError
 from sealbus.protocol import (
     ANSWER_FUNCTION_AT,
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealbus.client.calls import FloatType, IntegerType, OrderName, ReadKind, TypeName, Value
-    from sealbus.client.procedures import Result, Steps
+    from sealbus.client.procedures import Result, Steps, SunSpecModel
     from sealbus.endpoints import Endpoint
-    from sealbus.protocol import DeviceIdentification, Request, ValueType, WireRequest, WordOrder
+    from sealbus.protocol import DeviceIdentification, Place, Request, ValueType, WireRequest, WordOrder
 
 __all__ = ["AwaitedCalls"]
 
@@ -220,6 +220,24 @@ class AwaitedCalls:
         A text that is shorter than its range is filled with NUL.
         """
         await self.execute(build_write(place, values, type, order), unit=unit)
+
+    # -- calls of several reads
+
+    async def scan_registers(self, place: str, *, unit: int | None = None) -> list[Place]:
+        """The parts of a range such as "holding:0-999" that can be read. What is refused is halved until it fits.
+
+        Raises DeviceException where the device has no such table, and ResponseTimeout where it does not answer.
+        """
+        return await self._run(register_scan_steps(place), unit)
+
+    async def read_sunspec(
+        self, bases: Sequence[int] = (40_000, 50_000, 0), *, unit: int | None = None
+    ) -> list[SunSpecModel]:
+        """The models of a SunSpec device with their registers, from the first of `bases` that has "SunS".
+
+        Empty where none has. What the registers mean is defined by the SunSpec Alliance for each model id.
+        """
+        return await self._run(sunspec_steps(values_of(bases)), unit)
 
     # -- machinery
 

@@ -19,6 +19,7 @@ from sealbus.client.blocking_calls import BlockingCalls
 from sealbus.client.blocking_channel import BlockingChannel
 from sealbus.client.calls import RequestCache, check_unit, error_of
 from sealbus.client.connection import Connection
+from sealbus.client.procedures import build_probe, is_no_unit
 from sealbus.client.target import resolve_target
 from sealbus.client.transaction import Failure
 from sealbus.errors import LocalError, SealbusError
@@ -110,6 +111,21 @@ class BlockingConnection(BlockingCalls):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def scan_units(self, first: int = 1, last: int = 247, *, place: str = "holding:0") -> list[int]:
+        """The unit ids from `first` to `last` that answer a read of `place`; any exception but 0A and 0B is an answer.
+
+        Each unit that is not there costs a time-out. Raises Unreachable when the connection is lost.
+        """
+        probe, found = build_probe(place), []
+        for unit in range(check_unit(first), check_unit(last) + 1):
+            try:
+                self.execute(probe, unit=unit)
+            except SealbusError as error:
+                if is_no_unit(error):
+                    continue
+            found.append(unit)
+        return found
 
     def _allowed(self, unit: int) -> int:
         return unit

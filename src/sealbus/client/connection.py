@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from sealbus.client.awaited_calls import AwaitedCalls
 from sealbus.client.calls import RequestCache, check_unit, error_of, exception_of
 from sealbus.client.channel import Channel, ChannelHooks
+from sealbus.client.procedures import build_probe, is_no_unit
 from sealbus.client.target import resolve_target
 from sealbus.client.transaction import Failure, Transaction
-from sealbus.errors import LocalError
+from sealbus.errors import LocalError, SealbusError
 from sealbus.protocol import ANSWER_FUNCTION_AT, EXCEPTION_BIT
 
 if TYPE_CHECKING:
@@ -110,6 +111,21 @@ class Connection(AwaitedCalls):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def scan_units(self, first: int = 1, last: int = 247, *, place: str = "holding:0") -> list[int]:
+        """The unit ids from `first` to `last` that answer a read of `place`; any exception but 0A and 0B is an answer.
+
+        Each unit that is not there costs a time-out. Raises Unreachable when the connection is lost.
+        """
+        probe, found = build_probe(place), []
+        for unit in range(check_unit(first), check_unit(last) + 1):
+            try:
+                await self.execute(probe, unit=unit)
+            except SealbusError as error:
+                if is_no_unit(error):
+                    continue
+            found.append(unit)
+        return found
 
     # -- machinery
 
