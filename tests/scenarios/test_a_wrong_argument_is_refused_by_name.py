@@ -47,6 +47,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a text for a coil, executed": (lambda it: it.execute(WriteSingleCoil(0, "off")), f"'off' {COILS}"),  # type: ignore[arg-type]
     "a text for coils, executed": (lambda it: it.execute(WriteMultipleCoils(0, ("off",))), f"'off' {COILS}"),  # type: ignore[arg-type]
     "a text as a request": (lambda it: it.execute("\x06\0\0\0\1"), r"is not a request"),
+    "a class as a request": (lambda it: it.execute(WriteSingleCoil), r"is not a request"),
     "one value for registers": (lambda it: it.write_registers(0, 7), r"values 7 is not a list"),
     "bytes for registers": (lambda it: it.write_registers(0, b"ab"), r"values b'ab' is not a list"),
     "a set for registers": (lambda it: it.write_registers(0, {1, 2}), r"values \{1, 2\} is not a list"),

@@ -147,6 +147,7 @@ async def test_a_device_without_sunspec_has_no_models(modbus: Client, device: Sc
     assert await modbus.call(lambda it: it.read_sunspec()) == []
     device.answer = registers({})
     assert await modbus.call(lambda it: it.read_sunspec()) == []
+    assert await modbus.call(lambda it: it.read_sunspec(())) == []
 
 
 @pytest.mark.parametrize("kind", CLIENTS)

@@ -241,17 +241,21 @@ class BlockingCalls:
     def _run(self, steps: Steps[Result], unit: int | None) -> Result:
         """Send the requests of a call of several, one after the other."""
         unit_id = self._unit_id if unit is None else self._allowed(unit)
-        request = next(steps)
-        while True:
-            try:
+        answer: Any = None
+        request = None
+        failure: SealbusError | None = None
+        try:
+            while True:
+                request = steps.send(answer) if failure is None else steps.throw(failure)
+                answer = failure = None
                 try:
                     answer = self.execute(request, unit=unit_id)
                 except SealbusError as error:
-                    request = steps.throw(error)
-                else:
-                    request = steps.send(answer)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            except PeerError as error:
-                raise named(error, self.endpoint, prepare(request, unit_id)) from None
+                    failure = error
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        except PeerError as error:
+            if request is not None:
+                named(error, self.endpoint, prepare(request, unit_id))
+            raise

@@ -133,7 +133,7 @@ def check_unit(unit: int) -> int:
 def prepare(request: Request, unit: int) -> WireRequest:
     """The bytes of `request` for `unit`. Raises LocalError for what is no unit id or no request."""
     check_unit(unit)
-    if not hasattr(request, "function_code"):  # a text has `encode` too, and would be sent
+    if isinstance(request, type) or not hasattr(request, "function_code"):  # a text has `encode` too, and would be sent
         raise LocalError(f"{request!r} is not a request: execute one of sealbus.protocol, such as ReadCoils(0, 8)")
     return WireRequest(b"%c%b" % (unit, request.encode()))
 
