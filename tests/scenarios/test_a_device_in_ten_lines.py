@@ -160,6 +160,15 @@ async def test_a_function_that_returns_an_invalid_value_is_04_and_the_next_reque
             assert await refused(modbus.read_holding_registers(0, 1)) == 4
 
 
+@pytest.mark.parametrize("value", ["off", "0", 2, -1, 1.0, None, b"\0", []], ids=repr)
+async def test_a_function_that_returns_no_bit_is_04_and_never_an_input_that_is_on(value: Any) -> None:
+    async with served(Device(read=lambda table, address, count, unit_id: [value])) as modbus:
+        assert await refused(modbus.read_coils(0, 1)) == 4
+        assert await refused(modbus.read_discrete_inputs(0, 1)) == 4
+    async with served(Device(read=lambda table, address, count, unit_id: [1, 0, True, False])) as modbus:
+        assert await modbus.read_coils(0, 4) == [True, False, True, False]
+
+
 @pytest.mark.parametrize("error", [ValueError("no sensor"), asyncio.CancelledError(), TimeoutError()], ids=repr)
 async def test_an_asynchronous_function_that_fails_is_04(error: BaseException) -> None:
     async def read(table: Table, address: int, count: int, unit_id: int) -> Any:

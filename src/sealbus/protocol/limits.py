@@ -10,10 +10,14 @@ quantity (exception 03) before addresses (exception 02). The general diagram, fi
 from __future__ import annotations
 
 from operator import index
+from typing import TYPE_CHECKING, Final
 
 from sealbus.errors import LocalError
 from sealbus.protocol.codes import ADDRESS_SPACE, ExceptionCode
 from sealbus.protocol.packing import is_bit, pack_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "IllegalRequestError",
@@ -26,6 +30,9 @@ __all__ = [
     "check_size",
     "check_whole",
 ]
+
+_TYPES_OF_BITS: Final = {bool, int}
+_BITS: Final = {0, 1}
 
 
 class IllegalRequestError(LocalError):
@@ -57,12 +64,13 @@ def check_bytes(value: object, name: str) -> None:
         raise IllegalRequestError(f"{name} {value!r} is not bytes: write b'...'")
 
 
-def check_bits(values: tuple[object, ...]) -> None:
+def check_bits(values: Sequence[object]) -> None:
     """LocalError unless each value is True, False, 0 or 1: `bool` of any other, of the text "off" too, would be on."""
-    if not set(map(type, values)) <= {bool}:
-        for value in values:
-            if not is_bit(value):
-                raise IllegalRequestError(f"{value!r} is not a value for a coil: use True, False, 0 or 1")
+    if set(map(type, values)) <= _TYPES_OF_BITS and set(values) <= _BITS:
+        return
+    for value in values:
+        if not is_bit(value):
+            raise IllegalRequestError(f"{value!r} is not a value for a coil: use True, False, 0 or 1")
 
 
 def check_block(address: int, count: int, limit: int) -> None:
