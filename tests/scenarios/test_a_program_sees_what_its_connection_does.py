@@ -14,6 +14,7 @@ import sealbus
 from ports import free_ports
 from scenarios.both_clients import CLIENTS, Client
 from scenarios.plant import ScriptedDevice, open_device, until
+from scenarios.serial_line import RtuDevice, rtu_frame
 from sealbus import ConfigError, ConnectionEvent, ConnectionState, Unreachable, WireBytes
 
 if TYPE_CHECKING:
@@ -114,3 +115,15 @@ async def test_callbacks_that_fail_are_logged_and_change_nothing(
 def test_what_cannot_be_called_is_refused(connect: Any, name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name}: 'log.txt' is no function"):
         connect("tcp://127.0.0.1:5020", **{name: "log.txt"})
+
+
+async def test_the_frames_of_a_serial_line_are_shown_too(kind: str) -> None:
+    events: list[ConnectionEvent] = []
+    seen: list[WireBytes] = []
+    async with RtuDevice() as device:
+        client = Client(kind, device.url, timeout=20.0, on_event=events.append, on_bytes=seen.append)
+        await client.call(lambda it: it.unit(1).read_holding_registers(10, 1))
+        await client.close()
+    assert [event.state for event in events] == [ConnectionState.CONNECTED]
+    assert seen[0] == WireBytes(True, rtu_frame(1, bytes.fromhex("03 00 0a 00 01")))
+    assert b"".join(each.data for each in seen if not each.is_sent)[:3] == b"\x01\x03\x02"
