@@ -210,6 +210,13 @@ def test_a_wrong_rule_is_named(name: str) -> None:
         ChannelRules(**RULES[name])
 
 
+@pytest.mark.parametrize("wrong", [{"in_flight": 257}, {"queue": 100_001}, {"timeout_s": 86_401.0}])
+def test_a_rule_has_an_upper_limit(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"^{next(iter(wrong))}: "):
+        ChannelRules(**wrong)
+    assert ChannelRules(in_flight=256, queue=100_000, timeout_s=86_400).in_flight == 256
+
+
 def test_every_rule_has_a_check() -> None:
     assert set(RULES) <= set(ChannelRules.__dataclass_fields__)
     for name, field in ChannelRules.__dataclass_fields__.items():

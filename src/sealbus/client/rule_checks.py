@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["check_rules", "check_seconds"]
 
 _MOST_SECONDS = 86_400.0
+_MOST_OF_ANYTHING = 100_000
+_MOST = {"in_flight": 256}  # far from the 65,536 transaction ids, of which late answers keep some
 
 
 def check_rules(rules: ChannelRules) -> None:
@@ -28,8 +30,9 @@ def check_rules(rules: ChannelRules) -> None:
             if not isinstance(value, bool):
                 raise _wrong(field.name, value, "write True or False")
         elif isinstance(field.default, int):
-            if type(value) is not int or value < 1:
-                raise _wrong(field.name, value, "write a whole number from 1 on")
+            most = _MOST.get(field.name, _MOST_OF_ANYTHING)
+            if type(value) is not int or not 1 <= value <= most:
+                raise _wrong(field.name, value, f"write a whole number from 1 to {most}")
         elif isinstance(field.default, float):
             check_seconds(field.name, value, may_be_zero="timeout" not in field.name)
     if rules.lenient_transaction_id and rules.in_flight > 1:
