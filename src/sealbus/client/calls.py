@@ -249,7 +249,7 @@ def parse_read(place: str, type: str | None, order: str) -> TypedRead:
         if rest := count % size:
             last = where.last - rest if count > size else where.address + size - 1
             raise LocalError(
-                f"{place} has {count} registers and a {value_type} takes {size}: write {where.table}:{where.address}-{last}"
+                f"{place} has {count} registers and {value_type} takes {size}: write {where.table}:{where.address}-{last}"
             )
     return TypedRead(_READ_OF[where.table], where.address, count, value_type, word_order, is_range)
 
