@@ -66,8 +66,11 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a type for coils": (lambda it: it.read("coils:0", type="float32"), r"coils:0 has bits.*leave out the type"),
     "a type for inputs": (lambda it: it.read("discrete:0-7", type="uint16"), r"discrete:0-7 has bits"),
     "a type for coils to write": (lambda it: it.write("coils:0", 1, type="int16"), r"coils:0 has bits"),
-    "half a value": (lambda it: it.read("holding:4-6", type="float32"), r"registers and float32 takes 2: write holding:4-5"),
-    "less than a value": (lambda it: it.read("holding:4-5", type="int64"), r"registers and int64 takes 4: write holding:4-7"),
+    "half a value": (
+        lambda it: it.read("holding:4-6", type="float32"),
+        r"registers and float32 takes 2: write holding:4-5",
+    ),
+    "less than a value": (lambda it: it.read("holding:4-5", type="int64"), r"int64 takes 4: write holding:4-7"),
     "a list for a value": (lambda it: it.write("holding:20", [1, 2]), r"write\('holding:20', 1, 2\), or"),
     "a list for a coil": (lambda it: it.write("coils:0", [True]), r"write\('coils:0', True\), or"),
     "a generator for a value": (lambda it: it.write("holding:0", (n for n in (3, 4))), r"write\('holding:0', 3, 4\)"),

@@ -52,7 +52,7 @@ async def test_units_that_answer_are_found_be_it_with_an_exception(kind: str, de
     device.answer = lambda request: (
         adu(int.from_bytes(request[:2]), answers[request[6]], unit=request[6]) if request[6] in answers else None
     )
-    client = Client(kind, f"tcp://127.0.0.1:{device.port}", timeout=0.5)
+    client = Client(kind, f"tcp://127.0.0.1:{device.port}", timeout=1.5)
     assert await client.call(lambda it: it.scan_units(2, 8)) == [2, 4, 7]
     assert [request[6] for request in device.requests] == [2, 3, 4, 5, 6, 7, 8]
     await client.close()
@@ -154,7 +154,7 @@ async def test_a_device_without_sunspec_has_no_models(modbus: Client, device: Sc
 async def test_a_silent_base_is_passed_and_a_silent_device_is_a_time_out(kind: str, device: ScriptedDevice) -> None:
     held = registers(chain(40_000, (1, [5])))
     device.answer = lambda request: None if request[8:10] == b"\0\0" else held(request)
-    client = Client(kind, f"tcp://127.0.0.1:{device.port}", timeout=0.5)
+    client = Client(kind, f"tcp://127.0.0.1:{device.port}", timeout=1.5)
     assert await client.call(lambda it: it.read_sunspec((0, 40_000))) == [SunSpecModel(1, 40_002, 1, (5,))]
     device.answer = lambda request: None
     with pytest.raises(ResponseTimeout):
