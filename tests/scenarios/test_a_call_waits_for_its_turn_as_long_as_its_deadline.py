@@ -28,7 +28,7 @@ async def device() -> AsyncIterator[ScriptedDevice]:
 
 
 async def test_many_calls_at_once_are_all_answered(device: ScriptedDevice) -> None:
-    rules = ChannelRules(connect_timeout_s=60.0)
+    rules = ChannelRules(connect_timeout_s=60.0, timeout_s=20.0)
     async with sealbus.connect(f"tcp://127.0.0.1:{device.port}", rules=rules) as modbus:
         calls = [modbus.read_holding_registers(address, 1) for address in range(MORE_THAN_A_GATEWAY_QUEUES)]
         assert await asyncio.gather(*calls) == [[address] for address in range(MORE_THAN_A_GATEWAY_QUEUES)]
