@@ -21,7 +21,7 @@ from sealbus import (
     Trust,
     parse_policy,
 )
-from sealbus.protocol import ReadWriteMultipleRegisters
+from sealbus.protocol import ReadDeviceIdentification, ReadWriteMultipleRegisters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -210,11 +210,12 @@ async def test_an_identification_is_read_in_parts() -> None:
 async def test_an_identification_beyond_one_answer_is_read_in_several() -> None:
     objects = {0: b"Sealbus", 1: b"S1", 2: b"1.0", 3: b"u" * 200, 0x80: b"v" * 200}
     async with served(Device({"holding": [0]}, identification=objects)) as modbus:
-        first = await modbus.read_device_identification(3)
+        first = await modbus.execute(ReadDeviceIdentification(3))
         assert (first.conformity, first.more_follows, first.next_object) == (0x83, True, 0x80)
-        rest = await modbus.read_device_identification(3, first.next_object)
+        rest = await modbus.execute(ReadDeviceIdentification(3, first.next_object))
         assert (rest.more_follows, rest.next_object) == (False, 0)
         assert {**first.objects, **rest.objects} == objects
+        assert (await modbus.read_device_identification(3)).objects == objects
     with pytest.raises(LocalError, match="identification object 3 has 300 bytes"):
         Device({"holding": [0]}, identification={3: b"u" * 300})
 

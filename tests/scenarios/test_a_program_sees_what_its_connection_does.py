@@ -46,7 +46,7 @@ async def test_a_connection_made_and_lost_is_told_and_a_close_of_the_program_is_
     assert events == [ConnectionEvent(ConnectionState.CONNECTED, url)]
     device.answer = lambda request: device.drop()
     with pytest.raises(Unreachable):
-        await client.call(lambda it: it.read_holding_registers(10, 1))
+        await client.call(lambda it: it.write_register(10, 1))
     assert [(event.state, event.reason[:20]) for event in events[1:]] == [
         (ConnectionState.LOST, "closed by the device")
     ]
