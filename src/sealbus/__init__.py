@@ -20,10 +20,19 @@ from sealbus.version import __version__
 
 if TYPE_CHECKING:
     from sealbus import sync as sync
-    from sealbus.client import ChannelRules, Connection, connect
+    from sealbus.client import (
+        ChannelRules,
+        Connection,
+        ConnectionEvent,
+        ConnectionState,
+        SunSpecModel,
+        WireBytes,
+        connect,
+    )
     from sealbus.errors import (
         ConfigError,
         DeviceException,
+        FailedRequest,
         LocalError,
         PeerError,
         ResponseTimeout,
@@ -39,9 +48,12 @@ __all__ = [
     "ChannelRules",
     "ConfigError",
     "Connection",
+    "ConnectionEvent",
+    "ConnectionState",
     "Device",
     "DeviceException",
     "ExceptionCode",
+    "FailedRequest",
     "FunctionCode",
     "Identity",
     "LocalError",
@@ -50,11 +62,13 @@ __all__ = [
     "ResponseTimeout",
     "SealbusError",
     "Server",
+    "SunSpecModel",
     "Table",
     "TlsOptions",
     "Trust",
     "Unreachable",
     "ValueType",
+    "WireBytes",
     "WordOrder",
     "__version__",
     "connect",

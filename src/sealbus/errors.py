@@ -6,15 +6,18 @@ DeviceException: the device refused, as the protocol allows. Unreachable and Res
 
 `code` is stable and for programs; the text is for people. `outcome_unknown` is true where a write may have been
 carried out although no answer came. Sealbus never repeats such a write, and a caller must not repeat it blindly.
+`request` says which request of the client API failed; it is None where no request did.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
     "ConfigError",
     "DeviceException",
+    "FailedRequest",
     "LocalError",
     "PeerError",
     "ResponseTimeout",
@@ -36,11 +39,30 @@ _EXCEPTION_NAMES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """The request of an error: endpoint URL, unit id, function code, and the first address where the function has one."""
+
+    endpoint: str
+    unit_id: int
+    function_code: int
+    address: int | None
+
+    def __str__(self) -> str:
+        where = f"{self.endpoint}, unit {self.unit_id}, function {self.function_code}"
+        return where if self.address is None else f"{where}, address {self.address}"
+
+
 class SealbusError(Exception):
     """The root of all errors that Sealbus raises on purpose."""
 
     code: ClassVar[str] = "error"
     outcome_unknown: bool = False
+    request: FailedRequest | None = None
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if self.request is None else f"{text} ({self.request})"
 
 
 class LocalError(SealbusError):

@@ -6,9 +6,10 @@
 There is no thread, and nothing happens between calls. Calls from several threads take turns.
 """
 
-from sealbus.client import BlockingConnection, connect_blocking
+from sealbus.client import BlockingConnection, BlockingUnit, connect_blocking
 
-__all__ = ["Connection", "connect"]
+__all__ = ["Connection", "Unit", "connect"]
 
 Connection = BlockingConnection
+Unit = BlockingUnit
 connect = connect_blocking

@@ -21,7 +21,7 @@ from sealbus import (
     Trust,
     parse_policy,
 )
-from sealbus.protocol import ReadWriteMultipleRegisters
+from sealbus.protocol import ReadDeviceIdentification, ReadWriteMultipleRegisters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -160,6 +160,15 @@ async def test_a_function_that_returns_an_invalid_value_is_04_and_the_next_reque
             assert await refused(modbus.read_holding_registers(0, 1)) == 4
 
 
+@pytest.mark.parametrize("value", ["off", "0", 2, -1, 1.0, None, b"\0", []], ids=repr)
+async def test_a_function_that_returns_no_bit_is_04_and_never_an_input_that_is_on(value: Any) -> None:
+    async with served(Device(read=lambda table, address, count, unit_id: [value])) as modbus:
+        assert await refused(modbus.read_coils(0, 1)) == 4
+        assert await refused(modbus.read_discrete_inputs(0, 1)) == 4
+    async with served(Device(read=lambda table, address, count, unit_id: [1, 0, True, False])) as modbus:
+        assert await modbus.read_coils(0, 4) == [True, False, True, False]
+
+
 @pytest.mark.parametrize("error", [ValueError("no sensor"), asyncio.CancelledError(), TimeoutError()], ids=repr)
 async def test_an_asynchronous_function_that_fails_is_04(error: BaseException) -> None:
     async def read(table: Table, address: int, count: int, unit_id: int) -> Any:
@@ -181,7 +190,9 @@ async def test_an_asynchronous_function_that_returns_an_invalid_value_is_04() ->
 
 
 async def test_a_table_with_a_value_outside_its_register_is_04() -> None:
-    async with served(Device({"holding": [-5]})) as modbus:
+    cells = [5]
+    async with served(Device({"holding": cells})) as modbus:
+        cells[0] = -5
         assert await refused(modbus.read_holding_registers(0, 1)) == 4
 
 
@@ -199,11 +210,12 @@ async def test_an_identification_is_read_in_parts() -> None:
 async def test_an_identification_beyond_one_answer_is_read_in_several() -> None:
     objects = {0: b"Sealbus", 1: b"S1", 2: b"1.0", 3: b"u" * 200, 0x80: b"v" * 200}
     async with served(Device({"holding": [0]}, identification=objects)) as modbus:
-        first = await modbus.read_device_identification(3)
+        first = await modbus.execute(ReadDeviceIdentification(3))
         assert (first.conformity, first.more_follows, first.next_object) == (0x83, True, 0x80)
-        rest = await modbus.read_device_identification(3, first.next_object)
+        rest = await modbus.execute(ReadDeviceIdentification(3, first.next_object))
         assert (rest.more_follows, rest.next_object) == (False, 0)
         assert {**first.objects, **rest.objects} == objects
+        assert (await modbus.read_device_identification(3)).objects == objects
     with pytest.raises(LocalError, match="identification object 3 has 300 bytes"):
         Device({"holding": [0]}, identification={3: b"u" * 300})
 

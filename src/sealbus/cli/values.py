@@ -18,7 +18,7 @@ from sealbus.cli.option_files import check_option_files, load_identity
 from sealbus.client import ChannelRules
 from sealbus.endpoints import Scheme, parse_endpoint
 from sealbus.errors import DeviceException, LocalError, Unreachable
-from sealbus.protocol import FLOAT_TYPES, ExceptionCode, Table, ValueType, parse_place
+from sealbus.protocol import FLOAT_TYPES, ExceptionCode, Table, ValueType, WordOrder, parse_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sealbus.client import Value
 
 __all__ = ["read", "write"]
+
+_BITS_OF_REGISTER = 16
 
 _Endpoint = Annotated[str, typer.Argument(help="Endpoint: mbaps://host, tcp://host, rtu:///dev/ttyUSB0, ssh+tcp://...")]
 _Place = Annotated[
@@ -70,20 +72,26 @@ def read(
     """Read a value or a range."""
     with one_line_errors(), arguments_checked():
         where = parse_place(place)  # a wrong place is wrong usage, whether or not the device can be reached
+        asked_type, asked_order = _asked(where.table, type), _order(order)
         with (
             _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
             _explained(endpoint),
         ):
-            values = modbus.read(place, type=type, order=order, unit=unit)
+            values = modbus.read(place, type=asked_type, order=asked_order, unit=unit)
     if as_json:
         print(json.dumps({"place": place, "unit": unit, "type": _type_of(where.table, type), "value": values}))
         return
     if not isinstance(values, list):
         print_text(_shown(values))
         return
-    step = 1 if where.table in (Table.COILS, Table.DISCRETE) else ValueType(type).registers or 1
+    is_bits = where.table in (Table.COILS, Table.DISCRETE)
+    step = 1 if is_bits else ValueType(type).registers or 1
     for number, value in enumerate(values):
-        print_text(f"{where.table}:{where.address + number * step}\t{_shown(value)}")
+        if type == ValueType.BIT and not is_bits:
+            register, bit = divmod(number, _BITS_OF_REGISTER)
+            print_text(f"{where.table}:{where.address + register} bit {bit}\t{_shown(value)}")
+        else:
+            print_text(f"{where.table}:{where.address + number * step}\t{_shown(value)}")
 
 
 def write(
@@ -103,13 +111,15 @@ def write(
 ) -> None:
     """Write values to coils or holding registers. A write is never sent twice."""
     with one_line_errors(), arguments_checked():
-        parsed = [_parse_value(value, parse_place(place).table, type) for value in values]
+        table = parse_place(place).table
+        asked_type, asked_order = _asked(table, type), _order(order)
+        parsed = [_parse_value(value, table, type) for value in values]
         with (
             _connect(endpoint, timeout, _Own(certificate, key, passphrase_file), (trust, crl)) as modbus,
             _explained(endpoint),
         ):
             try:
-                modbus.write(place, *parsed, type=type, order=order, unit=unit)
+                modbus.write(place, *parsed, type=asked_type, order=asked_order, unit=unit)
             except KeyboardInterrupt:
                 quit_with("interrupted; the write may or may not have been carried out", INTERRUPTED)
     if as_json:
@@ -180,6 +190,23 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def _asked(table: Table, type: str) -> ValueType | None:
+    """The type of the call: coils and discrete inputs have none, and `type` is uint16 where the option is not given."""
+    if table in (Table.COILS, Table.DISCRETE) and type == ValueType.UINT16:
+        return None
+    try:
+        return ValueType(type)
+    except ValueError:
+        raise LocalError(f"unknown type {type!r}: use one of {', '.join(ValueType)}") from None
+
+
+def _order(order: str) -> WordOrder:
+    try:
+        return WordOrder(order.upper())
+    except ValueError:
+        raise LocalError(f"unknown order {order!r}: use one of {', '.join(WordOrder)}") from None
 
 
 def _type_of(table: Table, type: str) -> str:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from sealbus.client.backoff import Backoff
 from sealbus.client.breaker import UnitBreaker
-from sealbus.client.calls import error_of
+from sealbus.client.calls import error_of, exception_of
 from sealbus.client.channel import ChannelCounters
 from sealbus.client.line import LineEnd, LineState
 from sealbus.client.mbap_line import MbapLine
 from sealbus.client.transaction import Failure, Transaction, ask_again
 from sealbus.errors import SealbusError, Unreachable
+from sealbus.protocol import ANSWER_FUNCTION_AT, EXCEPTION_BIT
 from sealbus.transport import dial_blocking
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from sealbus.client.line import Line, Oddity
     from sealbus.client.target import ConnectionTarget
+    from sealbus.endpoints import Endpoint
     from sealbus.protocol import WireRequest
     from sealbus.transport import BlockingTransport
 
@@ -60,6 +62,7 @@ class BlockingChannel:
         self.loop = _Timers()
         self.writer = _Writer()
         self._line = MbapLine(self, self._rules)
+        self._is_closed = False
 
     def open(self) -> None:
         """Connect now, if there is no connection. Raises Unreachable."""
@@ -75,22 +78,27 @@ class BlockingChannel:
 
     def close(self) -> None:
         """Close the connection; it cannot be used again."""
+        self._is_closed = True
         self._line.close("the connection was closed")
 
-    def exchange(self, request: WireRequest) -> bytes:
-        """Send `request` and return its answer, the MBAP ADU without its transaction id. Raises what `error_of` gives."""
+    def exchange(self, request: WireRequest, waited_s: float = 0.0) -> bytes:
+        """Send `request` and return its answer, the MBAP ADU without its transaction id. Raises what `error_of` gives.
+
+        `waited_s`: the part of its time that the caller has waited already.
+        """
         try:
-            return self._exchange(request)
+            return self._exchange(request, waited_s)
         except SealbusError:
             raise
         except BaseException:
             self._drop_interrupted()
             raise
 
-    def _exchange(self, request: WireRequest) -> bytes:
+    def _exchange(self, request: WireRequest, waited_s: float) -> bytes:
         if self._transport is not None:
             self._catch_up()
-        call = _BlockingCall(None, request, time.monotonic() + self._send_timeout_s)
+        send_by = time.monotonic() + self._send_timeout_s - waited_s
+        call = _BlockingCall(self._target.endpoint, request, send_by)
         if self.suspects and not self._breaker.allows(request.unit_id, time.monotonic()):
             call.fail(Failure.UNIT_SILENT)
         else:
@@ -119,6 +127,10 @@ class BlockingChannel:
         self._transport = None
         if end is LineEnd.BEFORE_ANY_ANSWER:
             self._backoff.failed(time.monotonic(), reason)
+            if not self._is_closed:
+                self._target.observer.unreachable(reason)
+        elif end is not LineEnd.WITHOUT_LOSS and not self._is_closed:
+            self._target.observer.lost(reason)
 
     def unit_answered(self, unit_id: int) -> None:
         self._breaker.answered(unit_id)
@@ -160,9 +172,11 @@ class BlockingChannel:
             )
         except Unreachable as error:
             self._backoff.failed(time.monotonic(), str(error))
+            self._target.observer.unreachable(str(error))
             raise
-        self._transport = transport
+        self._transport = transport = self._target.observer.tapped_blocking(transport)
         self.counters.connects += 1
+        self._target.observer.connected()
         line.state = LineState.CONNECTING
         line.connection_made(transport)
         line.state = LineState.SETTLING
@@ -237,18 +251,22 @@ class BlockingChannel:
 class _BlockingCall(Transaction):
     """A transaction whose caller waits in `exchange`."""
 
-    __slots__ = ("answer", "error")
+    __slots__ = ("answer", "endpoint", "error")
 
-    def __init__(self, source: object, request: WireRequest, send_by: float) -> None:
-        super().__init__(source, request, send_by)
+    def __init__(self, endpoint: Endpoint, request: WireRequest, send_by: float) -> None:
+        super().__init__(None, request, send_by)
+        self.endpoint = endpoint
         self.answer: bytes | None = None
         self.error: SealbusError | None = None
 
     def finish(self, answer: bytes) -> None:
-        self.answer = answer
+        if answer[ANSWER_FUNCTION_AT] & EXCEPTION_BIT:
+            self.error = exception_of(answer, self.endpoint, self.request)
+        else:
+            self.answer = answer
 
     def fail(self, failure: Failure, detail: str = "") -> None:
-        self.error = error_of(failure, detail, may_change_state=self.request.may_change_state)
+        self.error = error_of(failure, detail, self.endpoint, self.request)
 
 
 class _Writer:

@@ -10,47 +10,34 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from asyncio import _get_running_loop
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from sealbus.client.blocking_calls import BlockingCalls
 from sealbus.client.blocking_channel import BlockingChannel
-from sealbus.client.calls import RequestCache, build_write, data_of, parse_read, prepare
+from sealbus.client.calls import RequestCache, check_unit, error_of
 from sealbus.client.connection import Connection
+from sealbus.client.procedures import build_probe, is_no_unit
 from sealbus.client.target import resolve_target
+from sealbus.client.transaction import Failure
 from sealbus.errors import LocalError, SealbusError
-from sealbus.protocol import (
-    ANSWER_FUNCTION_AT,
-    MaskWriteRegister,
-    ReadCoils,
-    ReadDeviceIdentification,
-    ReadDiscreteInputs,
-    ReadFifoQueue,
-    ReadHoldingRegisters,
-    ReadInputRegisters,
-    ReadWriteMultipleRegisters,
-    WriteMultipleCoils,
-    WriteMultipleRegisters,
-    WriteSingleCoil,
-    WriteSingleRegister,
-    decode_answer,
-    unpack_bits,
-    unpack_words,
-)
 from sealbus.transport import is_blocking_supported
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from sealbus.client.calls import ReadKind, Value
     from sealbus.client.channel import ChannelRules
+    from sealbus.client.observing import ConnectionEvent, WireBytes
     from sealbus.client.target import ConnectionTarget
     from sealbus.endpoints import Endpoint
-    from sealbus.protocol import DeviceIdentification, Request, WireRequest
+    from sealbus.protocol import WireRequest
     from sealbus.security import Identity, TlsOptions, Trust
 
-__all__ = ["BlockingConnection", "connect_blocking"]
+__all__ = ["BlockingConnection", "BlockingUnit", "connect_blocking"]
 
 _Result = TypeVar("_Result")
 _TURNS = 8  # from the socket through TLS to the line
@@ -63,11 +50,11 @@ class _Exchanger(Protocol):
     """One request at a time to one endpoint. Not thread-safe."""
 
     def open(self) -> None: ...
-    def exchange(self, request: WireRequest) -> bytes: ...
+    def exchange(self, request: WireRequest, waited_s: float) -> bytes: ...
     def close(self) -> None: ...
 
 
-class BlockingConnection:
+class BlockingConnection(BlockingCalls):
     """A connection to one endpoint, made by `sealbus.sync.connect`; use it with `with`. The calls are those of
     `sealbus.Connection`. Calls from several threads take turns.
     """
@@ -75,6 +62,7 @@ class BlockingConnection:
     def __init__(self, target: ConnectionTarget) -> None:
         self._target = target
         self._cache = RequestCache()
+        self._unit_id = 1
         self._turn = threading.RLock()  # a plain lock would wait for ever in the handler of a signal
         self._is_busy = False
         self._is_closed = False
@@ -86,6 +74,10 @@ class BlockingConnection:
     def endpoint(self) -> Endpoint:
         """The endpoint."""
         return self._target.endpoint
+
+    def unit(self, unit_id: int) -> BlockingUnit:
+        """The calls of this connection to one unit. It opens and closes with the connection."""
+        return BlockingUnit(self, unit_id)
 
     def open(self) -> None:
         """Connect now, rather than with the first request. Raises Unreachable."""
@@ -120,85 +112,45 @@ class BlockingConnection:
     ) -> None:
         self.close()
 
-    def read_coils(self, address: int, count: int, *, unit: int = 1) -> list[bool]:
-        """Function 01: 1 to 2000 coils from `address`."""
-        return unpack_bits(data_of(self._read(ReadCoils, address, count, unit)), count)
+    def scan_units(self, first: int = 1, last: int = 247, *, place: str = "holding:0") -> list[int]:
+        """The unit ids from `first` to `last` that answer a read of `place`; any exception but 0A and 0B is an answer.
 
-    def read_discrete_inputs(self, address: int, count: int, *, unit: int = 1) -> list[bool]:
-        """Function 02: 1 to 2000 discrete inputs from `address`."""
-        return unpack_bits(data_of(self._read(ReadDiscreteInputs, address, count, unit)), count)
+        Each unit that is not there costs a time-out. Raises Unreachable when the connection is lost.
+        """
+        probe, found = build_probe(place), []
+        for unit in range(check_unit(first), check_unit(last) + 1):
+            try:
+                self.execute(probe, unit=unit)
+            except SealbusError as error:
+                if is_no_unit(error):
+                    continue
+            found.append(unit)
+        return found
 
-    def read_holding_registers(self, address: int, count: int, *, unit: int = 1) -> list[int]:
-        """Function 03: 1 to 125 holding registers from `address`, unsigned 16 bit each."""
-        return unpack_words(data_of(self._read(ReadHoldingRegisters, address, count, unit)))
-
-    def read_input_registers(self, address: int, count: int, *, unit: int = 1) -> list[int]:
-        """Function 04: 1 to 125 input registers from `address`, unsigned 16 bit each."""
-        return unpack_words(data_of(self._read(ReadInputRegisters, address, count, unit)))
-
-    def write_coil(self, address: int, value: bool, *, unit: int = 1) -> None:
-        """Function 05: set or clear one coil."""
-        self.execute(WriteSingleCoil(address, value), unit=unit)
-
-    def write_register(self, address: int, value: int, *, unit: int = 1) -> None:
-        """Function 06: write one holding register, unsigned 16 bit."""
-        self.execute(WriteSingleRegister(address, value), unit=unit)
-
-    def write_coils(self, address: int, values: Sequence[bool], *, unit: int = 1) -> None:
-        """Function 15: write 1 to 1968 coils from `address`."""
-        self.execute(WriteMultipleCoils(address, tuple(values)), unit=unit)
-
-    def write_registers(self, address: int, values: Sequence[int], *, unit: int = 1) -> None:
-        """Function 16: write 1 to 123 holding registers from `address`, unsigned 16 bit each."""
-        self.execute(WriteMultipleRegisters(address, tuple(values)), unit=unit)
-
-    def mask_write_register(self, address: int, and_mask: int, or_mask: int, *, unit: int = 1) -> None:
-        """Function 22: register = (register AND and_mask) OR (or_mask AND NOT and_mask)."""
-        self.execute(MaskWriteRegister(address, and_mask, or_mask), unit=unit)
-
-    def read_write_registers(
-        self, read: tuple[int, int], write: tuple[int, Sequence[int]], *, unit: int = 1
-    ) -> list[int]:
-        """Function 23: write `(address, values)`, then read `(address, count)`, in one request."""
-        request = ReadWriteMultipleRegisters(read[0], read[1], write[0], tuple(write[1]))
-        return unpack_words(data_of(self._exchange(prepare(request, unit))))
-
-    def read_fifo_queue(self, address: int, *, unit: int = 1) -> list[int]:
-        """Function 24: the up to 31 registers of the queue at `address`."""
-        queue: list[int] = self.execute(ReadFifoQueue(address), unit=unit)
-        return queue
-
-    def read_device_identification(self, access: int = 1, object_id: int = 0, *, unit: int = 1) -> DeviceIdentification:
-        """Function 43/14: vendor, product, revision (access 1), more with 2 and 3, one object with 4."""
-        answer: DeviceIdentification = self.execute(ReadDeviceIdentification(access, object_id), unit=unit)
-        return answer
-
-    def execute(self, request: Request, *, unit: int = 1) -> Any:
-        """Send any request of `sealbus.protocol` and return its decoded answer; None for a write or a broadcast."""
-        answer = self._exchange(prepare(request, unit))
-        return decode_answer(request, answer[ANSWER_FUNCTION_AT:]) if answer else None
-
-    def read(self, place: str, *, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> Any:
-        """Read a place such as "holding:20", "input:0-9" or "coils:3", decoded as `type` in word order `order`."""
-        read = parse_read(place, type, order)
-        return read.decode(data_of(self._read(read.kind, read.address, read.count, unit)))
-
-    def write(self, place: str, *values: Value, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> None:
-        """Write values to "holding:100" or "coils:3" and on, encoded as `type` in word order `order`."""
-        self.execute(build_write(place, values, type, order), unit=unit)
-
-    def _read(self, kind: ReadKind, address: int, count: int, unit: int) -> bytes:
-        return self._exchange(self._cache.read(kind, address, count, unit))
+    def _allowed(self, unit: int) -> int:
+        return unit
 
     def _exchange(self, request: WireRequest) -> bytes:
         _refuse_in_a_loop()
-        with self._turn:
+        try:
+            waited_s = 0.0 if self._turn.acquire(blocking=False) else self._wait_for_turn(request)
             self._refuse_unusable()
             self._is_busy = True
             try:
-                return self._exchanger.exchange(request)
+                return self._exchanger.exchange(request, waited_s)
             finally:
                 self._is_busy = False
+        finally:
+            # Within the `try` that acquires: the handler of a signal may raise between the two, and would leave it locked.
+            with suppress(RuntimeError):  # it was not acquired
+                self._turn.release()
+
+    def _wait_for_turn(self, request: WireRequest) -> float:
+        """Wait while other threads have calls under way, as long as this one may wait to be sent. The seconds waited."""
+        began = time.monotonic()
+        if not self._turn.acquire(timeout=self._target.rules.send_timeout_s):
+            raise error_of(Failure.NOT_SENT_IN_TIME, "", self.endpoint, request)
+        return time.monotonic() - began
 
     def _refuse_unusable(self) -> None:
         if self._is_busy:  # by this thread: it has the lock
@@ -211,6 +163,33 @@ class BlockingConnection:
             self._exchanger.close()
 
 
+class BlockingUnit(BlockingCalls):
+    """The calls to one unit of a connection. Made by `BlockingConnection.unit`."""
+
+    def __init__(self, connection: BlockingConnection, unit_id: int) -> None:
+        self._connection = connection
+        self._cache = connection._cache
+        self._unit_id = check_unit(unit_id)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint."""
+        return self._connection.endpoint
+
+    @property
+    def unit_id(self) -> int:
+        """The unit id."""
+        return self._unit_id
+
+    def _allowed(self, unit: int) -> int:
+        if unit != self._unit_id:
+            raise LocalError(f"unit {unit!r}: these are the calls of unit {self._unit_id}; leave unit out")
+        return unit
+
+    def _exchange(self, request: WireRequest) -> bytes:
+        return self._connection._exchange(request)
+
+
 class _LoopExchanger:
     """The asynchronous client on an event loop that runs only while a call is under way."""
 
@@ -221,8 +200,8 @@ class _LoopExchanger:
     def open(self) -> None:
         self._run(self._connection.open())
 
-    def exchange(self, request: WireRequest) -> bytes:
-        return self._run(self._ask(request))
+    def exchange(self, request: WireRequest, waited_s: float) -> bytes:
+        return self._run(self._ask(request, waited_s))
 
     def close(self) -> None:
         if not self._loop.is_closed():
@@ -231,8 +210,8 @@ class _LoopExchanger:
             finally:
                 self._loop.close()
 
-    async def _ask(self, request: WireRequest) -> bytes:
-        return await self._connection._submit(request)
+    async def _ask(self, request: WireRequest, waited_s: float) -> bytes:
+        return await self._connection._submit(request, waited_s)
 
     def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         try:
@@ -254,14 +233,24 @@ def connect_blocking(
     identity: Identity | None = None,
     trust: Trust | str | Path | Sequence[str | Path] | None = None,
     crl: str | Path | Sequence[str | Path] = (),
-    timeout: float = 1.0,
+    timeout: float | None = None,
     rules: ChannelRules | None = None,
     tls_options: TlsOptions | None = None,
+    on_event: Callable[[ConnectionEvent], object] | None = None,
+    on_bytes: Callable[[WireBytes], object] | None = None,
 ) -> BlockingConnection:
     """A connection to the endpoint `url`, to be opened with `with` or at the first request; see `sealbus.connect`."""
     return BlockingConnection(
         resolve_target(
-            url, identity=identity, trust=trust, crl=crl, timeout=timeout, rules=rules, tls_options=tls_options
+            url,
+            identity=identity,
+            trust=trust,
+            crl=crl,
+            timeout=timeout,
+            rules=rules,
+            tls_options=tls_options,
+            on_event=on_event,
+            on_bytes=on_bytes,
         )
     )
 

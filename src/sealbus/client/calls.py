@@ -1,16 +1,23 @@
 """What a call of the client API sends, what its answer means, and which error a failure becomes.
 
 Shared by the two clients, with and without `await`, so that they differ only in how they wait. Pure.
+
+Arguments are checked here and in the constructors of the requests, before anything is sent: a wrong one is a LocalError
+that names it and says what to write instead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from operator import index
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from sealbus.client.transaction import Failure
 from sealbus.errors import (
     DeviceException,
+    FailedRequest,
     LocalError,
     PeerError,
     ResponseTimeout,
@@ -27,6 +34,7 @@ from sealbus.protocol import (
     ReadDiscreteInputs,
     ReadHoldingRegisters,
     ReadInputRegisters,
+    ReadWriteMultipleRegisters,
     Table,
     ValueType,
     WireRequest,
@@ -45,44 +53,88 @@ from sealbus.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sealbus.endpoints import Endpoint
     from sealbus.protocol import Place, Request
 
 __all__ = [
+    "Error",
+    "FloatType",
+    "IntegerType",
+    "OrderName",
     "ReadKind",
     "RequestCache",
+    "TypeName",
     "TypedRead",
     "Value",
+    "build_read_write",
     "build_write",
+    "check_unit",
     "data_of",
     "error_of",
+    "exception_of",
+    "named",
     "parse_read",
     "prepare",
+    "values_of",
 ]
 
-Value = bool | int | float | str
+Error = TypeVar("Error", bound=SealbusError)
+Value: TypeAlias = bool | int | float | str
 """What one place of a device holds, once decoded."""
 
-ReadKind = type[ReadCoils] | type[ReadDiscreteInputs] | type[ReadHoldingRegisters] | type[ReadInputRegisters]
+IntegerType: TypeAlias = Literal["uint16", "int16", "uint32", "int32", "uint64", "int64", "bcd16", "bcd32"]
+"""The types whose values are `int`."""
 
-_UNIT_IDS = range(256)
-_CACHED_READS = 1024
-_READ_OF: dict[Table, ReadKind] = {
+FloatType: TypeAlias = Literal["float32", "float64"]
+"""The types whose values are `float`."""
+
+TypeName: TypeAlias = IntegerType | FloatType | Literal["string", "bit"]
+"""Every type of value; a `ValueType` is accepted too."""
+
+OrderName: TypeAlias = Literal["ABCD", "BADC", "CDAB", "DCBA"]
+"""Every order of bytes; a `WordOrder` is accepted too."""
+
+ReadKind: TypeAlias = type[ReadCoils] | type[ReadDiscreteInputs] | type[ReadHoldingRegisters] | type[ReadInputRegisters]
+
+_UNIT_IDS: Final = range(256)
+_CACHED_READS: Final = 1024
+_READ_OF: Final[dict[Table, ReadKind]] = {
     Table.COILS: ReadCoils,
     Table.DISCRETE: ReadDiscreteInputs,
     Table.HOLDING: ReadHoldingRegisters,
     Table.INPUT: ReadInputRegisters,
 }
-_ERROR_OF: dict[Failure, type[Unreachable] | type[ResponseTimeout]] = {
+_BIT_TABLES: Final = (Table.COILS, Table.DISCRETE)
+_ERROR_OF: Final[dict[Failure, type[Unreachable] | type[ResponseTimeout]]] = {
     Failure.UNREACHABLE: Unreachable,
     Failure.CONNECTION_LOST: Unreachable,
     Failure.ABANDONED: Unreachable,
 }
+_ADDRESSED: Final = frozenset(
+    (
+        *range(FunctionCode.READ_COILS, FunctionCode.WRITE_SINGLE_REGISTER + 1),
+        FunctionCode.WRITE_MULTIPLE_COILS,
+        FunctionCode.WRITE_MULTIPLE_REGISTERS,
+        FunctionCode.MASK_WRITE_REGISTER,
+        FunctionCode.READ_WRITE_MULTIPLE_REGISTERS,
+        FunctionCode.READ_FIFO_QUEUE,
+    )
+)
+"""The functions whose PDU has an address behind the function code."""
+
+
+def check_unit(unit: int) -> int:
+    """`unit`, if it is a unit id. Raises LocalError."""
+    if (type(unit) is not int and not _is_whole(unit)) or unit not in _UNIT_IDS:
+        raise LocalError(f"unit {unit!r} is not a unit id: use a whole number from 0 to 255")
+    return unit
 
 
 def prepare(request: Request, unit: int) -> WireRequest:
-    """The bytes of `request` for `unit`. Raises LocalError for a unit id that does not exist."""
-    if unit not in _UNIT_IDS:
-        raise LocalError(f"unit {unit} is not a unit id: use 0 to 255")
+    """The bytes of `request` for `unit`. Raises LocalError for what is no unit id or no request."""
+    check_unit(unit)
+    if isinstance(request, type) or not hasattr(request, "function_code"):  # a text has `encode` too, and would be sent
+        raise LocalError(f"{request!r} is not a request: execute one of sealbus.protocol, such as ReadCoils(0, 8)")
     return WireRequest(b"%c%b" % (unit, request.encode()))
 
 
@@ -95,6 +147,8 @@ class RequestCache:
         self._prepared: dict[tuple[ReadKind, int, int, int], WireRequest] = {}
 
     def read(self, kind: ReadKind, address: int, count: int, unit: int) -> WireRequest:
+        if type(address) is not int or type(count) is not int or type(unit) is not int:
+            return prepare(kind(address, count), unit)  # refused: 1.0 and True are keys that equal 1
         key = (kind, address, count, unit)
         prepared = self._prepared.get(key)
         if prepared is None:
@@ -105,29 +159,49 @@ class RequestCache:
 
 
 def data_of(answer: bytes) -> bytes:
-    """The data of an answer that fits its request (the line checked that). DeviceException where it is an exception.
+    """The data of an answer that fits its request (the line checked that) and is no exception.
 
     `answer` is the MBAP ADU without its transaction id, as `Transaction` gets it.
     """
-    function_code = answer[ANSWER_FUNCTION_AT]
-    if function_code & EXCEPTION_BIT:
-        exception_code, function_code = answer[ANSWER_DATA_AT], function_code & ~EXCEPTION_BIT
-        unknown = (
-            exception_code == ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND
-            and function_code == FunctionCode.READ_WRITE_MULTIPLE_REGISTERS  # the only write whose answer has data
-        )
-        raise DeviceException(exception_code, function_code=function_code, outcome_unknown=unknown)
     return answer[ANSWER_DATA_AT + 1 :]  # behind the byte count
 
 
-def error_of(failure: Failure, detail: str, *, may_change_state: bool) -> SealbusError:
+def exception_of(answer: bytes, endpoint: Endpoint, request: WireRequest) -> DeviceException:
+    """The error of an answer that is an exception."""
+    function_code = answer[ANSWER_FUNCTION_AT]
+    exception_code = answer[ANSWER_DATA_AT]
+    error = DeviceException(
+        exception_code,
+        function_code=function_code & ~EXCEPTION_BIT,
+        outcome_unknown=request.may_change_state and exception_code == ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND,
+    )
+    return named(error, endpoint, request)
+
+
+def error_of(failure: Failure, detail: str, endpoint: Endpoint, request: WireRequest) -> SealbusError:
     """The error that a caller gets for a failure. It says that the outcome is unknown where a write was sent."""
+    return named(_error_of(failure, detail, unknown=failure.was_sent and request.may_change_state), endpoint, request)
+
+
+def _error_of(failure: Failure, detail: str, *, unknown: bool) -> SealbusError:
     if failure is Failure.BROADCAST_READ:
         return LocalError("a broadcast (unit 0 on a serial line) can only write")
-    unknown = failure.was_sent and may_change_state
+    if failure is Failure.BUSY:
+        return LocalError(f"{failure.text}: await some calls before more are made")
+    if failure is Failure.ABANDONED:
+        return Unreachable("the connection was closed before it was sent")
     if failure is Failure.WRONG_ANSWER:
         return PeerError(f"{failure.text} its request: {detail}", outcome_unknown=unknown)
     return _ERROR_OF.get(failure, ResponseTimeout)(detail or failure.text, outcome_unknown=unknown)
+
+
+def named(error: Error, endpoint: Endpoint, request: WireRequest) -> Error:
+    """The error, which says from now on which request failed."""
+    unit_and_pdu = request.unit_and_pdu
+    function_code = unit_and_pdu[1]
+    address = int.from_bytes(unit_and_pdu[2:4]) if function_code in _ADDRESSED else None
+    error.request = FailedRequest(str(endpoint), request.unit_id, function_code, address)
+    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,54 +215,113 @@ class TypedRead:
     word_order: WordOrder
     is_range: bool
 
-    def decode(self, data: bytes) -> Any:
-        """One value as itself, a range as a list."""
+    def decode(self, data: bytes, endpoint: Endpoint, request: WireRequest) -> Any:
+        """One value as itself, a range as a list; the bits of registers always as a list, a string as one text.
+
+        PeerError, which names the request, where the data are not valid for the type.
+        """
+        try:
+            return self._decode(data)
+        except PeerError as error:
+            raise named(error, endpoint, request) from None
+
+    def _decode(self, data: bytes) -> Any:
         if self.kind is ReadCoils or self.kind is ReadDiscreteInputs:
             bits = unpack_bits(data, self.count)
             return bits if self.is_range else bits[0]
         values = decode_registers(unpack_words(data), self.value_type, self.word_order)
-        return values if self.is_range and self.value_type is not ValueType.STRING else values[0]
+        if self.value_type is ValueType.STRING:
+            return values[0]
+        return values if self.is_range or self.value_type is ValueType.BIT else values[0]
 
 
-def parse_read(place: str, type: str, order: str) -> TypedRead:
+def parse_read(place: str, type: str | None, order: str) -> TypedRead:
     """What `read(place, type=type, order=order)` asks for. Raises LocalError."""
     where, value_type, word_order = _parsed(place, type, order)
     is_range = "-" in place
-    is_bits = where.table in (Table.COILS, Table.DISCRETE)
-    count = where.count if is_bits or is_range or value_type.registers is None else value_type.registers
+    size = value_type.registers or 1
+    if where.table in _BIT_TABLES or value_type is ValueType.STRING:
+        count = where.count
+    elif not is_range:
+        count = size
+    else:
+        count = where.count
+        if rest := count % size:
+            last = where.last - rest if count > size else where.address + size - 1
+            raise LocalError(
+                f"{place} has {count} registers and {value_type} takes {size}: write {where.table}:{where.address}-{last}"
+            )
     return TypedRead(_READ_OF[where.table], where.address, count, value_type, word_order, is_range)
 
 
-def build_write(place: str, values: Sequence[Value], type: str, order: str) -> Request:
+def build_write(place: str, values: Sequence[Value], type: str | None, order: str) -> Request:
     """The request of `write(place, *values, type=type, order=order)`. Raises LocalError."""
     where, value_type, word_order = _parsed(place, type, order)
-    if not values:
-        raise LocalError(f"nothing to write to {place}: name at least one value")
+    _check_values(place, values, value_type)
     if where.table is Table.COILS:
-        bits = [_as_bit(value) for value in values]
-        _check_fit(place, where, len(bits))
-        if len(bits) == 1:
-            return WriteSingleCoil(where.address, bits[0])
-        return WriteMultipleCoils(where.address, tuple(bits))
+        _check_fit(place, where, len(values))
+        if len(values) == 1:
+            return WriteSingleCoil(where.address, values[0])  # type: ignore[arg-type]  # it refuses what is no bit
+        return WriteMultipleCoils(where.address, tuple(values))  # type: ignore[arg-type]  # likewise
     if where.table is not Table.HOLDING:
         raise LocalError(f"{where.table} cannot be written: only coils and holding can")
-    words = encode_registers(list(values), value_type, word_order)
+    # A text fills its whole range: without that, the end of a longer text written before would stay behind it.
+    room = where.count if "-" in place and value_type is ValueType.STRING else None
+    words = encode_registers(list(values), value_type, word_order, registers=room)
     _check_fit(place, where, len(words))
     if len(words) == 1:
         return WriteSingleRegister(where.address, words[0])
     return WriteMultipleRegisters(where.address, tuple(words))
 
 
-def _parsed(place: str, type: str, order: str) -> tuple[Place, ValueType, WordOrder]:
+def build_read_write(read: tuple[int, int], write: tuple[int, Sequence[int]]) -> ReadWriteMultipleRegisters:
+    """The request of `read_write_registers(read, write)`. Raises LocalError."""
     try:
-        value_type = ValueType(type)
+        (read_address, count), (write_address, values) = read, write
+    except (TypeError, ValueError):
+        raise LocalError(
+            f"read {read!r} and write {write!r}: give (address, count) and (address, values), such as (0, 2), (10, [7])"
+        ) from None
+    return ReadWriteMultipleRegisters(read_address, count, write_address, values_of(values))
+
+
+def values_of(values: Iterable[Any]) -> tuple[Any, ...]:
+    """The argument `values` of a call that writes several. A text or bytes are not taken apart into characters."""
+    if not isinstance(values, str | bytes | bytearray | memoryview | Mapping | Set):
+        try:
+            return tuple(values)
+        except TypeError:
+            pass
+    raise LocalError(f"values {values!r} is not a list: give one, such as [1, 0]")
+
+
+def _parsed(place: str, type: str | None, order: str) -> tuple[Place, ValueType, WordOrder]:
+    if not isinstance(place, str):
+        raise LocalError(f"place {place!r} is not a text: write a table and addresses, such as 'holding:0-9'")
+    where = parse_place(place)
+    is_bits = where.table in _BIT_TABLES
+    try:
+        value_type = ValueType(type) if type is not None else ValueType.BIT if is_bits else ValueType.UINT16
     except ValueError:
         raise LocalError(f"unknown type {type!r}: use one of {', '.join(ValueType)}") from None
+    if is_bits and value_type is not ValueType.BIT:
+        raise LocalError(f"{place} has bits, which cannot be read or written as {value_type}: leave out the type")
     try:
-        word_order = WordOrder(order.upper())
+        return where, value_type, WordOrder(str(order).upper())
     except ValueError:
         raise LocalError(f"unknown order {order!r}: use one of {', '.join(WordOrder)}") from None
-    return parse_place(place), value_type, word_order
+
+
+def _check_values(place: str, values: Sequence[object], value_type: ValueType) -> None:
+    if not values:
+        raise LocalError(f"nothing to write to {place}: name at least one value")
+    for value in values:
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            inside = ", ".join(map(repr, islice(value, 2)))
+            instead = f"write({place!r}, {inside}), or write({place!r}, *values)"
+            raise LocalError(f"{value!r} is not one value: write the values one by one, {instead}")
+    if value_type is ValueType.STRING and (len(values) > 1 or not isinstance(values[0], str)):
+        raise LocalError(f"a string takes one text: write({place!r}, 'text', type='string')")
 
 
 def _check_fit(text: str, place: Place, count: int) -> None:
@@ -196,7 +329,9 @@ def _check_fit(text: str, place: Place, count: int) -> None:
         raise LocalError(f"{text} has {place.count} places and the values fill {count}")
 
 
-def _as_bit(value: Value) -> bool:
-    if value in (0, 1):
-        return bool(value)
-    raise LocalError(f"{value!r} is not a value for a coil: use 0 or 1")
+def _is_whole(value: object) -> bool:
+    """Whether it is an integer, of another library too. True is none: it is a slip for a value."""
+    try:
+        return not isinstance(value, bool) and index(value) is not None  # type: ignore[arg-type]
+    except TypeError:
+        return False

@@ -25,6 +25,7 @@ from sealbus.client.fair_queue import FairQueue
 from sealbus.client.line import Line, LineEnd, LineState, Oddity
 from sealbus.client.mbap_line import MbapLine
 from sealbus.client.rtu_line import Framing, RtuLine
+from sealbus.client.rule_checks import check_rules
 from sealbus.client.transaction import Failure, Transaction, ask_again
 from sealbus.endpoints import Scheme
 from sealbus.errors import ConfigError, PeerError, Unreachable
@@ -63,10 +64,7 @@ class ChannelRules:
     local_echo: bool = False
 
     def __post_init__(self) -> None:
-        if self.lenient_transaction_id and self.in_flight > 1:
-            raise ConfigError(
-                "a lenient transaction id needs in_flight = 1", key="lenient_transaction_id", hint="set in_flight = 1"
-            )
+        check_rules(self)
 
     @property
     def send_timeout_s(self) -> float:
@@ -96,7 +94,7 @@ class ChannelHooks:
     connection. `lost` is called when one is closed by us, or by the device with requests that are lost by that; not when the
     channel is closed, and not when the device closed it before its first answer: that counts as a connection that cannot be
     made. A device that closes when nothing is lost by it is not down. `unreachable` is called when no connection can be made
-    and none is open.
+    and none is open. `tapped` may put a protocol of its own between a new connection and its line.
     """
 
     locate: Callable[[Endpoint], Awaitable[Endpoint]] | None = None
@@ -105,6 +103,7 @@ class ChannelHooks:
     lost: Callable[[str], None] = field(default=lambda reason: None)
     unreachable: Callable[[str], None] = field(default=lambda reason: None)
     silent: Callable[[int], None] = field(default=lambda unit_id: None)
+    tapped: Callable[[asyncio.Protocol], asyncio.Protocol] = field(default=lambda protocol: protocol)
 
 
 class Channel:
@@ -346,7 +345,7 @@ class Channel:
             locate = self._hooks.locate
             transport, _ = await dial(
                 self.endpoint if locate is None else await locate(self.endpoint),
-                lambda: line,
+                lambda: self._hooks.tapped(line),
                 tls=self._tls() if self._tls else None,
                 timeout_s=self.rules.connect_timeout_s,
             )

@@ -9,56 +9,51 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from sealbus.client.calls import RequestCache, build_write, data_of, error_of, parse_read, prepare
-from sealbus.client.channel import Channel
+from sealbus.client.awaited_calls import AwaitedCalls
+from sealbus.client.calls import RequestCache, check_unit, error_of, exception_of
+from sealbus.client.channel import Channel, ChannelHooks
+from sealbus.client.procedures import build_probe, is_no_unit
 from sealbus.client.target import resolve_target
 from sealbus.client.transaction import Failure, Transaction
-from sealbus.protocol import (
-    ANSWER_FUNCTION_AT,
-    MaskWriteRegister,
-    ReadCoils,
-    ReadDeviceIdentification,
-    ReadDiscreteInputs,
-    ReadFifoQueue,
-    ReadHoldingRegisters,
-    ReadInputRegisters,
-    ReadWriteMultipleRegisters,
-    WireRequest,
-    WriteMultipleCoils,
-    WriteMultipleRegisters,
-    WriteSingleCoil,
-    WriteSingleRegister,
-    decode_answer,
-    unpack_bits,
-    unpack_words,
-)
+from sealbus.errors import LocalError, SealbusError
+from sealbus.protocol import ANSWER_FUNCTION_AT, EXCEPTION_BIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from sealbus.client.calls import ReadKind, Value
     from sealbus.client.channel import ChannelRules
+    from sealbus.client.observing import ConnectionEvent, WireBytes
     from sealbus.client.target import ConnectionTarget
     from sealbus.endpoints import Endpoint
-    from sealbus.protocol import DeviceIdentification, Request
+    from sealbus.protocol import WireRequest
     from sealbus.security import Identity, TlsOptions, Trust
 
-__all__ = ["Connection", "connect"]
+__all__ = ["Connection", "Unit", "connect"]
+
+_MOST_WAITING = 16_384
+"""Calls that may wait for their turn. Each belongs to a task of the program and ends with its deadline, so `queue` of the
+rules, made for the clients of a gateway, would only turn a wait within the deadline into an error."""
 
 
 class _AwaitedCall(Transaction):
     """A transaction whose future a caller awaits."""
 
-    __slots__ = ("future",)
+    __slots__ = ("endpoint", "future")
 
+    endpoint: Endpoint
     future: asyncio.Future[bytes]
 
     def finish(self, answer: bytes) -> None:
-        if not self.future.done():
+        if self.future.done():
+            return
+        if answer[ANSWER_FUNCTION_AT] & EXCEPTION_BIT:
+            self.future.set_exception(exception_of(answer, self.endpoint, self.request))
+        else:
             self.future.set_result(answer)
 
     def on_cancelled(self, future: asyncio.Future[bytes]) -> None:
@@ -72,17 +67,13 @@ class _AwaitedCall(Transaction):
         if failure is Failure.BROADCAST:
             self.future.set_result(b"")
             return
-        may_change_state = self.request.may_change_state
-        self.future.set_exception(error_of(failure, detail, may_change_state=may_change_state))
+        self.future.set_exception(error_of(failure, detail, self.endpoint, self.request))
 
 
-class Connection:
+class Connection(AwaitedCalls):
     """A connection to one endpoint. Made by `connect`; use it with `async with`.
 
-    Addresses are 0-based, as on the wire. `unit` is the unit id, 0 to 255. Every call raises `DeviceException` when the
-    device refuses, `ResponseTimeout` when it does not answer, `Unreachable` when there is no connection, `PeerError` when it
-    breaks the protocol, and `LocalError` when the arguments are not valid. The attribute `outcome_unknown` says whether a
-    write may have been carried out.
+    A call that names no unit goes to unit 1; `unit` gives the calls of another one.
     """
 
     def __init__(self, target: ConnectionTarget) -> None:
@@ -90,11 +81,16 @@ class Connection:
         self._send_timeout_s = target.rules.send_timeout_s
         self._channel: Channel | None = None
         self._cache = RequestCache()
+        self._unit_id = 1
 
     @property
     def endpoint(self) -> Endpoint:
         """The endpoint."""
         return self._target.endpoint
+
+    def unit(self, unit_id: int) -> Unit:
+        """The calls of this connection to one unit. It opens and closes with the connection."""
+        return Unit(self, unit_id)
 
     async def open(self) -> None:
         """Connect now, rather than with the first request. Raises Unreachable."""
@@ -116,84 +112,20 @@ class Connection:
     ) -> None:
         await self.close()
 
-    # -- the function codes (MODBUS Application Protocol V1.1b3, section 6)
+    async def scan_units(self, first: int = 1, last: int = 247, *, place: str = "holding:0") -> list[int]:
+        """The unit ids from `first` to `last` that answer a read of `place`; any exception but 0A and 0B is an answer.
 
-    async def read_coils(self, address: int, count: int, *, unit: int = 1) -> list[bool]:
-        """Function 01: 1 to 2000 coils from `address`."""
-        return unpack_bits(data_of(await self._begin_read(ReadCoils, address, count, unit)), count)
-
-    async def read_discrete_inputs(self, address: int, count: int, *, unit: int = 1) -> list[bool]:
-        """Function 02: 1 to 2000 discrete inputs from `address`."""
-        return unpack_bits(data_of(await self._begin_read(ReadDiscreteInputs, address, count, unit)), count)
-
-    async def read_holding_registers(self, address: int, count: int, *, unit: int = 1) -> list[int]:
-        """Function 03: 1 to 125 holding registers from `address`, unsigned 16 bit each."""
-        return unpack_words(data_of(await self._begin_read(ReadHoldingRegisters, address, count, unit)))
-
-    async def read_input_registers(self, address: int, count: int, *, unit: int = 1) -> list[int]:
-        """Function 04: 1 to 125 input registers from `address`, unsigned 16 bit each."""
-        return unpack_words(data_of(await self._begin_read(ReadInputRegisters, address, count, unit)))
-
-    async def write_coil(self, address: int, value: bool, *, unit: int = 1) -> None:
-        """Function 05: set or clear one coil."""
-        await self.execute(WriteSingleCoil(address, value), unit=unit)
-
-    async def write_register(self, address: int, value: int, *, unit: int = 1) -> None:
-        """Function 06: write one holding register, unsigned 16 bit."""
-        await self.execute(WriteSingleRegister(address, value), unit=unit)
-
-    async def write_coils(self, address: int, values: Sequence[bool], *, unit: int = 1) -> None:
-        """Function 15: write 1 to 1968 coils from `address`."""
-        await self.execute(WriteMultipleCoils(address, tuple(values)), unit=unit)
-
-    async def write_registers(self, address: int, values: Sequence[int], *, unit: int = 1) -> None:
-        """Function 16: write 1 to 123 holding registers from `address`, unsigned 16 bit each."""
-        await self.execute(WriteMultipleRegisters(address, tuple(values)), unit=unit)
-
-    async def mask_write_register(self, address: int, and_mask: int, or_mask: int, *, unit: int = 1) -> None:
-        """Function 22: register = (register AND and_mask) OR (or_mask AND NOT and_mask)."""
-        await self.execute(MaskWriteRegister(address, and_mask, or_mask), unit=unit)
-
-    async def read_write_registers(
-        self, read: tuple[int, int], write: tuple[int, Sequence[int]], *, unit: int = 1
-    ) -> list[int]:
-        """Function 23: write `(address, values)`, then read `(address, count)`, in one request."""
-        request = ReadWriteMultipleRegisters(read[0], read[1], write[0], tuple(write[1]))
-        return unpack_words(data_of(await self._begin(request, unit)))
-
-    async def read_fifo_queue(self, address: int, *, unit: int = 1) -> list[int]:
-        """Function 24: the up to 31 registers of the queue at `address`."""
-        queue: list[int] = await self.execute(ReadFifoQueue(address), unit=unit)
-        return queue
-
-    async def read_device_identification(
-        self, access: int = 1, object_id: int = 0, *, unit: int = 1
-    ) -> DeviceIdentification:
-        """Function 43/14: vendor, product, revision (access 1), more with 2 and 3, one object with 4."""
-        answer: DeviceIdentification = await self.execute(ReadDeviceIdentification(access, object_id), unit=unit)
-        return answer
-
-    async def execute(self, request: Request, *, unit: int = 1) -> Any:
-        """Send any request of `sealbus.protocol` and return its decoded answer; None for a write or a broadcast."""
-        answer = await self._begin(request, unit)
-        return decode_answer(request, answer[ANSWER_FUNCTION_AT:]) if answer else None
-
-    # -- typed values
-
-    async def read(self, place: str, *, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> Any:
-        """Read a place such as "holding:20", "input:0-9" or "coils:3", decoded as `type` in word order `order`.
-
-        Returns one value for one place, a list for a range. "holding:20" with a 32 bit type reads two registers.
+        Each unit that is not there costs a time-out. Raises Unreachable when the connection is lost.
         """
-        read = parse_read(place, type, order)
-        return read.decode(data_of(await self._begin_read(read.kind, read.address, read.count, unit)))
-
-    async def write(self, place: str, *values: Value, type: str = "uint16", order: str = "ABCD", unit: int = 1) -> None:
-        """Write values to the places from "holding:100" or "coils:3" on, encoded as `type` in word order `order`.
-
-        One coil or register is sent as function 05 or 06, several as 15 or 16: some devices know only one of the two.
-        """
-        await self.execute(build_write(place, values, type, order), unit=unit)
+        probe, found = build_probe(place), []
+        for unit in range(check_unit(first), check_unit(last) + 1):
+            try:
+                await self.execute(probe, unit=unit)
+            except SealbusError as error:
+                if is_no_unit(error):
+                    continue
+            found.append(unit)
+        return found
 
     # -- machinery
 
@@ -207,25 +139,58 @@ class Connection:
     def _opened_channel(self) -> Channel:
         if self._channel is None:
             tls = self._target.tls
-            self._channel = Channel(self._target.endpoint, self._target.rules, tls=None if tls is None else lambda: tls)
+            rules = replace(self._target.rules, queue=max(self._target.rules.queue, _MOST_WAITING))
+            observer = self._target.observer
+            hooks = ChannelHooks(
+                connected=lambda transport: observer.connected(),
+                lost=observer.lost,
+                unreachable=observer.unreachable,
+                tapped=observer.tapped,
+            )
+            self._channel = Channel(self._target.endpoint, rules, tls=None if tls is None else lambda: tls, hooks=hooks)
         return self._channel
 
-    def _begin_read(self, kind: ReadKind, address: int, count: int, unit: int) -> asyncio.Future[bytes]:
-        return self._submit(self._cache.read(kind, address, count, unit))
+    def _allowed(self, unit: int) -> int:
+        return unit
 
-    def _begin(self, request: Request, unit: int) -> asyncio.Future[bytes]:
-        return self._submit(prepare(request, unit))
-
-    def _submit(self, asked: WireRequest) -> asyncio.Future[bytes]:
-        """Send a prepared request within a running loop. The future gets the answer as `Transaction.finish` does."""
+    def _submit(self, asked: WireRequest, waited_s: float = 0.0) -> asyncio.Future[bytes]:
+        """`waited_s`: the part of its time that the caller has waited already."""
         channel = self._channel or self._opened_channel()
         loop = channel.loop
-        call = _AwaitedCall(None, asked, loop.time() + self._send_timeout_s)
+        call = _AwaitedCall(None, asked, loop.time() + self._send_timeout_s - waited_s)
+        call.endpoint = self._target.endpoint
         future = call.future = loop.create_future()
         channel.submit(call)
         if not call.answer_due and not future.done():  # it is queued
             future.add_done_callback(call.on_cancelled)
         return future
+
+
+class Unit(AwaitedCalls):
+    """The calls to one unit of a connection. Made by `Connection.unit`."""
+
+    def __init__(self, connection: Connection, unit_id: int) -> None:
+        self._connection = connection
+        self._cache = connection._cache
+        self._unit_id = check_unit(unit_id)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint."""
+        return self._connection.endpoint
+
+    @property
+    def unit_id(self) -> int:
+        """The unit id."""
+        return self._unit_id
+
+    def _allowed(self, unit: int) -> int:
+        if unit != self._unit_id:
+            raise LocalError(f"unit {unit!r}: these are the calls of unit {self._unit_id}; leave unit out")
+        return unit
+
+    def _submit(self, asked: WireRequest) -> asyncio.Future[bytes]:
+        return self._connection._submit(asked)
 
 
 def connect(
@@ -234,18 +199,29 @@ def connect(
     identity: Identity | None = None,
     trust: Trust | str | Path | Sequence[str | Path] | None = None,
     crl: str | Path | Sequence[str | Path] = (),
-    timeout: float = 1.0,
+    timeout: float | None = None,
     rules: ChannelRules | None = None,
     tls_options: TlsOptions | None = None,
+    on_event: Callable[[ConnectionEvent], object] | None = None,
+    on_bytes: Callable[[WireBytes], object] | None = None,
 ) -> Connection:
     """A connection to the endpoint `url`, to be opened with `async with` or at the first request.
 
     mbaps needs `identity` (this client's certificate and key) and `trust` (the certificates of trusted authorities);
-    `crl` names their revocation lists. `timeout` is the seconds to wait for an answer. `rules` sets more: requests in
-    flight, gaps, delays. Raises ConfigError for invalid arguments.
+    `crl` names their revocation lists. `timeout` is the seconds to wait for an answer, 1 where it is left out. `rules`,
+    in its place, sets more: requests in flight, gaps, delays. `on_event` is called when a connection is made, lost or cannot
+    be made, `on_bytes` with what is sent and received. Raises ConfigError for invalid arguments.
     """
     return Connection(
         resolve_target(
-            url, identity=identity, trust=trust, crl=crl, timeout=timeout, rules=rules, tls_options=tls_options
+            url,
+            identity=identity,
+            trust=trust,
+            crl=crl,
+            timeout=timeout,
+            rules=rules,
+            tls_options=tls_options,
+            on_event=on_event,
+            on_bytes=on_bytes,
         )
     )

@@ -41,6 +41,7 @@ from sealbus.protocol.diagnostics import (
     ReportServerId,
 )
 from sealbus.protocol.files import ReadFifoQueue, ReadFileRecord, WriteFileRecord
+from sealbus.protocol.limits import check_bits
 from sealbus.protocol.packing import pack_bits, pack_words, unpack_bits, unpack_words
 from sealbus.protocol.requests import Request, may_change_state
 from sealbus.protocol.shapes import answer_shape, identification_objects
@@ -181,7 +182,7 @@ def encode_answer(request: Request, value: Answer) -> bytes:
         case ReadWriteMultipleRegisters():
             return _counted(request.function_code, pack_words(_numbers(value, request.read_count)))
         case ReadCoils() | ReadDiscreteInputs():
-            return _counted(request.function_code, pack_bits(_numbers(value, request.count)))
+            return _counted(request.function_code, _bits(_numbers(value, request.count)))
     request_pdu = request.encode()
     pdu = _encode_rare(request, request_pdu, value)
     objection = answer_shape(request_pdu).objection(pdu)
@@ -285,6 +286,11 @@ def _numbers(value: object, count: int | None) -> Sequence[int]:
     if not isinstance(value, list | tuple) or (count is not None and len(value) != count):
         raise _no_answer(value, f"a list of {'registers' if count is None else count}")
     return value
+
+
+def _bits(values: Sequence[int]) -> bytes:
+    check_bits(values)  # a device that answers "off" would be read as on
+    return pack_bits(values)
 
 
 def _no_answer(value: object, due: str) -> LocalError:

@@ -23,10 +23,12 @@ from sealbus.protocol.codes import (
 from sealbus.protocol.limits import (
     IllegalRequestError,
     check_address,
+    check_bits,
     check_block,
     check_register,
     check_registers,
     check_size,
+    check_whole,
 )
 from sealbus.protocol.packing import block_of_words, pack_bits, unpack_bits
 
@@ -107,13 +109,17 @@ class ReadInputRegisters(_ReadBlock):
 
 @dataclass(frozen=True, slots=True)
 class WriteSingleCoil:
-    """Switch one coil on or off (6.5). On the wire the value is FF00 or 0000; anything else is exception 03."""
+    """Switch one coil on or off (6.5). On the wire the value is FF00 or 0000; anything else is exception 03.
+
+    `value` is True, False, 0 or 1; anything else is a LocalError.
+    """
 
     function_code: ClassVar[FunctionCode] = FunctionCode.WRITE_SINGLE_COIL
     address: int
     value: bool
 
     def __post_init__(self) -> None:
+        check_bits((self.value,))
         check_address(self.address)
 
     def encode(self) -> bytes:
@@ -164,6 +170,7 @@ class WriteMultipleCoils:
 
     def __post_init__(self) -> None:
         check_block(self.address, len(self.values), MAX_COUNT_WRITE_COILS)
+        check_bits(self.values)
 
     def encode(self) -> bytes:
         """The PDU, 6 bytes and one for each 8 coils."""
@@ -242,6 +249,9 @@ class ReadWriteMultipleRegisters:
 
     def __post_init__(self) -> None:
         count = len(self.values)
+        check_whole(self.read_count, "read count")
+        check_whole(self.read_address, "read address")
+        check_whole(self.write_address, "write address")
         if not 1 <= self.read_count <= MAX_COUNT_READ_WRITE_READ:  # both quantities come before both addresses
             raise IllegalRequestError(
                 f"the quantity to read {self.read_count} is not in 1 to {MAX_COUNT_READ_WRITE_READ}"

@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import ClassVar, Final, Self
 
 from sealbus.protocol.codes import EXCEPTION_BIT, MAX_PDU_BYTES, ExceptionCode, FunctionCode, MeiType
-from sealbus.protocol.limits import IllegalRequestError, check_register, check_size
+from sealbus.protocol.limits import IllegalRequestError, check_bytes, check_register, check_size, check_whole
 
 __all__ = [
     "CanopenReference",
@@ -114,6 +114,8 @@ class Diagnostics:
     data: bytes
 
     def __post_init__(self) -> None:
+        check_whole(self.sub_function, "sub_function")
+        check_bytes(self.data, "data")
         check_register(self.sub_function)
         if len(self.data) % 2 or not 2 <= len(self.data) <= _MAX_DATA_BYTES:
             raise IllegalRequestError(
@@ -145,6 +147,8 @@ class ReadDeviceIdentification:
     object_id: int = 0
 
     def __post_init__(self) -> None:
+        check_whole(self.access, "access")
+        check_whole(self.object_id, "object_id")
         if not 1 <= self.access <= _INDIVIDUAL_ACCESS:
             raise IllegalRequestError(f"the read device id code {self.access} is not in 1 to {_INDIVIDUAL_ACCESS}")
         if not 0 <= self.object_id <= 0xFF:
@@ -190,6 +194,7 @@ class OpaqueRequest:
     data: bytes
 
     def __post_init__(self) -> None:
+        check_whole(self.function_code_value, "function_code_value")
         if not 1 <= self.function_code_value < EXCEPTION_BIT:
             raise IllegalRequestError(
                 f"{self.function_code_value} is not a function code: use 1 to 127", ExceptionCode.ILLEGAL_FUNCTION
@@ -225,5 +230,6 @@ def _carries(sub_function: int, data: bytes) -> bool:
 
 
 def _check_opaque(data: bytes, limit: int) -> None:
+    check_bytes(data, "data")
     if len(data) > limit:
         raise IllegalRequestError(f"{len(data)} bytes of data do not fit: at most {limit}")

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from sealbus.protocol.codes import MAX_FILE_RECORD, MAX_PDU_BYTES, ExceptionCode, FunctionCode
-from sealbus.protocol.limits import IllegalRequestError, check_address, check_registers, check_size
+from sealbus.protocol.limits import (
+    IllegalRequestError,
+    check_address,
+    check_registers,
+    check_size,
+    check_whole,
+)
 from sealbus.protocol.packing import block_of_words
 
 __all__ = ["FileRecord", "FileReference", "ReadFifoQueue", "ReadFileRecord", "WriteFileRecord"]
@@ -171,6 +177,9 @@ def _check_reference_type(kind: int) -> None:
 
 
 def _check_group(file: int, record: int, length: int) -> None:
+    check_whole(file, "file")
+    check_whole(record, "record")
+    check_whole(length, "length")
     if not 1 <= file <= 0xFFFF:
         raise _wrong_place(f"the file number {file} is not in 1 to 65535")
     if length < 1 or record < 0 or record + length > MAX_FILE_RECORD + 1:

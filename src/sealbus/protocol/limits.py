@@ -9,11 +9,30 @@ quantity (exception 03) before addresses (exception 02). The general diagram, fi
 
 from __future__ import annotations
 
+from operator import index
+from typing import TYPE_CHECKING, Final
+
 from sealbus.errors import LocalError
 from sealbus.protocol.codes import ADDRESS_SPACE, ExceptionCode
-from sealbus.protocol.packing import pack_words
+from sealbus.protocol.packing import is_bit, pack_words
 
-__all__ = ["IllegalRequestError", "check_address", "check_block", "check_register", "check_registers", "check_size"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "IllegalRequestError",
+    "check_address",
+    "check_bits",
+    "check_block",
+    "check_bytes",
+    "check_register",
+    "check_registers",
+    "check_size",
+    "check_whole",
+]
+
+_TYPES_OF_BITS: Final = {bool, int}
+_BITS: Final = {0, 1}
 
 
 class IllegalRequestError(LocalError):
@@ -26,8 +45,39 @@ class IllegalRequestError(LocalError):
         self.exception_code = exception_code
 
 
+def check_whole(value: object, name: str) -> None:
+    """LocalError that names the argument unless `value` is a whole number. True is none: it is a slip for a value."""
+    if type(value) is int:
+        return
+    try:
+        if not isinstance(value, bool):
+            index(value)  # type: ignore[arg-type]  # an integer of another library
+            return
+    except TypeError:
+        pass
+    raise IllegalRequestError(f"{name} {value!r} is not a whole number")
+
+
+def check_bytes(value: object, name: str) -> None:
+    """LocalError that names the argument unless `value` is bytes."""
+    if not isinstance(value, bytes):
+        raise IllegalRequestError(f"{name} {value!r} is not bytes: write b'...'")
+
+
+def check_bits(values: Sequence[object]) -> None:
+    """LocalError unless each value is True, False, 0 or 1: `bool` of any other, of the text "off" too, would be on."""
+    if set(map(type, values)) <= _TYPES_OF_BITS and set(values) <= _BITS:
+        return
+    for value in values:
+        if not is_bit(value):
+            raise IllegalRequestError(f"{value!r} is not a value for a coil: use True, False, 0 or 1")
+
+
 def check_block(address: int, count: int, limit: int) -> None:
     """Exception 03 unless 1 <= count <= limit, then exception 02 unless the block ends at or before address 65535."""
+    if type(address) is not int or type(count) is not int:
+        check_whole(count, "count")
+        check_whole(address, "address")
     if not 1 <= count <= limit:
         raise IllegalRequestError(f"the quantity {count} is not in 1 to {limit}")
     if not 0 <= address <= ADDRESS_SPACE - count:
@@ -39,6 +89,7 @@ def check_block(address: int, count: int, limit: int) -> None:
 
 def check_address(address: int) -> None:
     """Exception 02 unless the address is one."""
+    check_whole(address, "address")
     if not 0 <= address < ADDRESS_SPACE:
         raise IllegalRequestError(f"the address {address} is not in 0 to 65535", ExceptionCode.ILLEGAL_DATA_ADDRESS)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from itertools import chain
+from operator import index
 from typing import TYPE_CHECKING, Final
 
 from sealbus.errors import LocalError
@@ -17,7 +18,7 @@ from sealbus.errors import LocalError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["block_of_words", "pack_bits", "pack_words", "unpack_bits", "unpack_words"]
+__all__ = ["block_of_words", "is_bit", "pack_bits", "pack_words", "unpack_bits", "unpack_words"]
 
 _BITS_OF_BYTE: Final[list[tuple[bool, ...]]] = [
     tuple(bool(byte >> position & 1) for position in range(8)) for byte in range(256)
@@ -55,6 +56,14 @@ def unpack_bits(data: bytes, count: int) -> list[bool]:
     bits = list(chain.from_iterable(map(_BITS_OF_BYTE.__getitem__, data)))
     del bits[count:]
     return bits
+
+
+def is_bit(value: object) -> bool:
+    """Whether `value` is True, False, 0 or 1, and no other kind of value that equals one of them or counts as true."""
+    try:
+        return index(value) in (0, 1)  # type: ignore[arg-type]  # TypeError for what is no whole number
+    except TypeError:
+        return False
 
 
 def _misfit(words: Sequence[object]) -> object:

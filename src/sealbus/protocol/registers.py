@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sealbus.errors import LocalError, PeerError
-from sealbus.protocol.packing import pack_bits, pack_words, unpack_bits
+from sealbus.protocol.packing import is_bit, pack_bits, pack_words, unpack_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -212,8 +212,8 @@ def _encode_bits(values: Sequence[RegisterValue]) -> bytes:
             f"{len(values)} bits would change others in their register; give 16 for each, or use a mask write"
         )
     for value in values:
-        if value not in (0, 1):
-            raise LocalError(f"{value!r} is not valid as bit: use 0 or 1")
+        if not is_bit(value):
+            raise LocalError(f"{value!r} is not valid as bit: use True, False, 0 or 1")
     return pack_bits([bool(value) for value in values])
 
 
@@ -242,9 +242,12 @@ def _fitted(value: RegisterValue, value_type: ValueType) -> int | float:
 
 def _whole(value: RegisterValue, value_type: ValueType) -> int:
     low, high = range_of(value_type)
-    if isinstance(value, str) or value != value or not low <= value <= high or value != int(value):
-        raise _misfit(value, value_type)
-    return int(value)
+    try:
+        if not isinstance(value, str) and value == value and low <= value <= high and value == int(value):
+            return int(value)
+    except (TypeError, ValueError):  # None, a list: no number at all
+        pass
+    raise _misfit(value, value_type)
 
 
 def range_of(value_type: ValueType) -> tuple[int | float, int | float]:

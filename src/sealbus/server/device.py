@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Generator, MutableMapping, MutableSequence, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from sealbus.errors import DeviceException, LocalError
@@ -30,11 +30,10 @@ from sealbus.protocol import (
     encode_answer,
     encode_answer_adu,
 )
+from sealbus.server.device_values import check_function, check_table
 from sealbus.server.identification import IdentificationObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sealbus.protocol import Request
     from sealbus.server.rulings import Ruling
     from sealbus.server.session import Session
@@ -57,8 +56,8 @@ class Device:
     """Answers requests. Give tables, or `read` and `write` functions, plain or async.
 
     The functions may raise `DeviceException(code)` to answer with that exception; any other error is answered with
-    exception 04. `identification` maps object ids, 0 to 255, to at most 244 bytes each, for function 43/14. LocalError for
-    arguments that no device can have.
+    exception 04. `identification` maps object ids, 0 to 255, to at most 244 bytes each, for function 43/14. LocalError names
+    a value that no device can answer with.
     """
 
     def __init__(
@@ -71,7 +70,13 @@ class Device:
     ) -> None:
         if (tables is None) == (read is None):
             raise LocalError("a device has either tables or a read function")
-        self._tables = {Table(name): (cells, isinstance(cells, Sequence)) for name, cells in (tables or {}).items()}
+        if tables is not None and not isinstance(tables, Mapping):
+            raise LocalError(f"tables {tables!r} are no mapping: give {{'holding': [0, 0]}}")
+        check_function("read", read)
+        check_function("write", write)
+        self._tables = {
+            check_table(name, cells): (cells, isinstance(cells, Sequence)) for name, cells in (tables or {}).items()
+        }
         self._read: ReadFunction = read or self._read_table
         self._write: WriteFunction = write or (self._write_nothing if tables is None else self._write_table)
         self._identification = IdentificationObjects(identification) if identification else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +23,10 @@ from sealbus.server.rulings import PolicyRulings
 from sealbus.server.service import ServerSecurity, Service, ServiceLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
+    from sealbus.endpoints import Endpoint
     from sealbus.server.rulings import Ruling
     from sealbus.server.session import Session
 
@@ -90,25 +92,55 @@ def serve(
     endpoint = parse_endpoint(url, listening=True)
     if endpoint.scheme not in (Scheme.TCP, Scheme.MBAPS):
         raise ConfigError(f"a server does not listen on {endpoint.scheme}", key="url", hint="use mbaps:// or tcp://")
-    security = None
-    if endpoint.scheme is Scheme.MBAPS:
-        if identity is None or trust is None:
-            missing = "identity" if identity is None else "trust"
-            raise ConfigError(f"{url} needs {missing}", key=missing, hint="mbaps is mutual: give identity and trust")
-        if not isinstance(trust, Trust):
-            trust = Trust.load(_as_list(trust), _as_list(crl))
-        security = ServerSecurity(identity, trust, tls_options or TlsOptions())
-    devices = dict.fromkeys(_EVERY_UNIT, device) if isinstance(device, Device) else device
+    security = _security(endpoint, identity, trust, crl, tls_options)
     return Server(
         Service(
             endpoint,
             PolicyRulings(_policy(policy, unsafe_no_policy=unsafe_no_policy)),
-            DeviceBackend(devices),
+            DeviceBackend(_by_unit(device)),
             observer=_LogObserver(),
             security=security,
             limits=_allowing_plain(limits or ServiceLimits()) if unsafe_plain else limits,
         )
     )
+
+
+def _security(
+    endpoint: Endpoint,
+    identity: Identity | None,
+    trust: Trust | str | Path | Sequence[str | Path] | None,
+    crl: str | Path | Sequence[str | Path],
+    tls_options: TlsOptions | None,
+) -> ServerSecurity | None:
+    if endpoint.scheme is not Scheme.MBAPS:
+        # Refused, not ignored: otherwise a plain listener could be taken for one with TLS.
+        arguments = {"identity": identity, "trust": trust, "crl": crl or None, "tls_options": tls_options}
+        given = [name for name, value in arguments.items() if value is not None]
+        if given:
+            problem = f"{endpoint} is not mbaps, so {' and '.join(given)} mean nothing"
+            raise ConfigError(problem, key="url", hint="use mbaps://, or leave them out")
+        return None
+    if identity is None or trust is None:
+        missing = "identity" if identity is None else "trust"
+        raise ConfigError(f"{endpoint} needs {missing}", key=missing, hint="mbaps is mutual: give identity and trust")
+    if not isinstance(trust, Trust):
+        trust = Trust.load(_as_list(trust), _as_list(crl))
+    elif crl:  # ignored, a revoked client would be admitted
+        raise ConfigError("a Trust holds its revocation lists already", key="crl", hint="give them to Trust.load")
+    return ServerSecurity(identity, trust, tls_options or TlsOptions())
+
+
+def _by_unit(device: Device | Mapping[int, Device]) -> Mapping[int, Device]:
+    if isinstance(device, Device):
+        return dict.fromkeys(_EVERY_UNIT, device)
+    if not isinstance(device, Mapping):
+        raise ConfigError(f"{device!r} is no Device", key="device", hint="give Device({'holding': [0]})")
+    for unit_id, each in device.items():
+        if type(unit_id) is not int or unit_id not in _EVERY_UNIT:
+            raise ConfigError(f"{unit_id!r} is not a unit id", key="device", hint="use whole numbers from 0 to 255")
+        if not isinstance(each, Device):
+            raise ConfigError(f"{each!r} of unit {unit_id} is no Device", key="device", hint="give Device(...)")
+    return device
 
 
 def _policy(policy: Policy | str | Path | None, *, unsafe_no_policy: bool) -> Policy:

@@ -162,6 +162,13 @@ def test_a_connection_that_ends_in_a_gap_is_made_again(monkeypatch: pytest.Monke
     assert modbus.exchange(READ) == ANSWER
 
 
+def test_the_time_that_was_waited_for_a_turn_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    modbus = channel(monkeypatch, Peer(honest))
+    with pytest.raises(ResponseTimeout, match="its time ran out before it could be sent"):
+        modbus.exchange(WRITE, waited_s=1000.0)
+    assert modbus.exchange(READ, waited_s=0.1) == ANSWER
+
+
 @pytest.mark.timeout(20)
 def test_the_handler_of_a_signal_that_uses_the_connection_gets_an_error_and_does_not_wait_for_ever(
     monkeypatch: pytest.MonkeyPatch,

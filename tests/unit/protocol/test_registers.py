@@ -171,7 +171,7 @@ def test_a_value_that_is_not_a_text_is_refused(values: list[RegisterValue], sent
 def test_bits_are_written_by_whole_registers_only() -> None:
     with pytest.raises(LocalError, match="3 bits would change others in their register"):
         encode_registers([True, False, True], ValueType.BIT)
-    with pytest.raises(LocalError, match="2 is not valid as bit: use 0 or 1"):
+    with pytest.raises(LocalError, match="2 is not valid as bit: use True, False, 0 or 1"):
         encode_registers([2] * 16, ValueType.BIT)
 
 
