@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sealbus.plant import Problem
     from sealbus.web.access.subject import Subject
 
-__all__ = ["CollectorView"]
+__all__ = ["CollectorShown", "CollectorView", "ConnectionShown", "PlanProblemShown", "SamplesShown"]
 
 
 class ConnectionShown(serializers.Serializer[Any]):

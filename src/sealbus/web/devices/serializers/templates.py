@@ -12,7 +12,7 @@ from sealbus.web.devices.models import Device, Template
 from sealbus.web.devices.serializers.configured import VisibleRow
 from sealbus.web.http.strict import Strict
 
-__all__ = ["ApplyForm", "SunSpecTagsForm", "SunSpecTagsShown", "TemplateListed", "TemplateShown"]
+__all__ = ["ApplyForm", "LeftOutShown", "SunSpecTagsForm", "SunSpecTagsShown", "TemplateListed", "TemplateShown"]
 
 
 class TemplateListed(serializers.ModelSerializer[Template]):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
     from rest_framework.request import Request
 
-__all__ = ["ConfiguredViewSet", "ConnectionViewSet", "DeviceViewSet", "TagViewSet"]
+__all__ = ["ArchiveForm", "ArchivedShown", "ConfiguredViewSet", "ConnectionViewSet", "DeviceViewSet", "TagViewSet"]
 
 _MAX_AT_ONCE = 1000
 _ID: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1, "required": False}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sealbus.web.access.subject import Subject
     from sealbus.web.devices.interchange import Report
 
-__all__ = ["CsvParser", "ImportQuery", "ReportShown", "answer", "file_of"]
+__all__ = ["CsvParser", "ImportQuery", "ReportShown", "RowProblemShown", "answer", "file_of"]
 
 _MAX = 8 * 1024 * 1024
 
