@@ -23,6 +23,7 @@ from sealbus.history.rollup_builder import RollupBuilder
 from sealbus.history.sample_block import LAST_US, SampleBlock
 from sealbus.history.sqlite_store import SQLiteStore
 from sealbus.history.store import HOUR_US
+from sealbus.time_zones import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,10 +51,12 @@ def open_history(
     scheme = url.partition(":")[0]
     if scheme in ("postgresql", "postgres"):
         _check_readable(url)
-        return History(PostgreSQLStore(url, read_only=read_only, zone=rules.zone), rules, clock)
+        return History(PostgreSQLStore(url, read_only=read_only, zone=rules_of(rules.zone)), rules, clock)
     parts = urlsplit(url)
     if scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and not parts.query:
-        return History(SQLiteStore(Path(unquote(parts.path[1:])), read_only=read_only, zone=rules.zone), rules, clock)
+        return History(
+            SQLiteStore(Path(unquote(parts.path[1:])), read_only=read_only, zone=rules_of(rules.zone)), rules, clock
+        )
     raise ConfigError(
         "not the URL of a history store",
         key="history",

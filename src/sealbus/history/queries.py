@@ -47,7 +47,11 @@ def series(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Seri
         return _from_samples(builder, viewport, kept_us)
     bucket = Bucket(source.value)
     start_us = max(viewport.start_us, kept_us)
-    first_us, last_us = outer_edges(bucket, start_us, viewport.end_us, builder.zone)
+    if bucket is Bucket.DAY:
+        first_us = int(builder.day_edges(start_us, start_us + 1)[0])
+        last_us = int(builder.day_edges(viewport.end_us - 1, viewport.end_us)[-1])
+    else:
+        first_us, last_us = outer_edges(bucket, start_us, viewport.end_us, builder.zone)
     pixel_us = (viewport.end_us - viewport.start_us) // viewport.width
     rows = builder.rows(bucket, first_us, last_us, pixel_us)
     rows = rows.select(rows.starts_us >= kept_us)
@@ -80,7 +84,7 @@ def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: in
 
 
 def _buckets(builder: RollupBuilder, bucket: Bucket, span: tuple[int, int], kept_us: int) -> Rows:
-    edge_times = edges(bucket, *span, builder.zone)
+    edge_times = builder.day_edges(*span) if bucket is Bucket.DAY else edges(bucket, *span, builder.zone)
     edge_times = edge_times[edge_times >= kept_us]  # of the day in which keeping begins a part is not kept
     if len(edge_times) < 2:
         return EMPTY

@@ -82,6 +82,7 @@ class Meta:
 
     epoch: int
     zone: str
+    """The zone in which days are cut, with its rules: a text of `time_zones`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ class Statements:
         self._connection.run(sql, (_EPOCH_ID,))
 
     def set_zone(self, zone: str) -> None:
-        """The zone in which days are cut."""
+        """The zone in which days are cut, with its rules."""
         self._connection.run("update meta set value = ? where id = ?", (zone, _ZONE_ID))
 
     def mark(self, tag_hours: Sequence[tuple[int, int]]) -> None:

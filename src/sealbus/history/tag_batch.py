@@ -14,7 +14,7 @@ import numpy as np
 from sealbus.history.folding import EMPTY, Rows, carried_over, fold, of_rows, of_samples
 from sealbus.history.local_days import edges
 from sealbus.history.results import Bucket, Source
-from sealbus.history.rollup_builder import hour_ranges
+from sealbus.history.rollup_builder import LONGEST_DAY_US, hour_ranges
 from sealbus.history.sample_block import SampleBlock
 from sealbus.history.store import HOUR_US
 
@@ -99,9 +99,32 @@ def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Seque
         edge_times = edges(Bucket.DAY, max(begin, done), end, zone)
         if end > done:
             first, done = int(edge_times[0]), int(edge_times[-1])
-            batch = _tag_batch(builders, first, done)
-            pieces = batch.of_rows(*_parts_of_days(builders, batch, edge_times))
-            statements.replace(Source.DAY, (first, done), tag_ids, batch.fold(pieces, edge_times))
+            regular, others = _split_by_cuts(builders, edge_times)
+            if regular:
+                batch = _tag_batch(regular, first, done)
+                pieces = batch.of_rows(*_parts_of_days(regular, batch, edge_times))
+                statements.replace(Source.DAY, (first, done), batch.tag_ids.tolist(), batch.fold(pieces, edge_times))
+            for builder in others:
+                cuts = builder.day_edges(first, done)
+                days = builder.days_from_hours(int(cuts[0]), int(cuts[-1]))
+                span = (int(cuts[0]), int(cuts[-1]))
+                statements.replace(Source.DAY, span, [builder.tag_id], (np.full(len(days), builder.tag_id), days))
+
+
+def _split_by_cuts(
+    builders: Sequence[RollupBuilder], edge_times: NDArray[np.int64]
+) -> tuple[list[RollupBuilder], list[RollupBuilder]]:
+    """The tags whose stored days begin and end at these edges; the others, some of whose days were cut by other rules."""
+    first, last = int(edge_times[0]), int(edge_times[-1])
+    tag_ids = [builder.tag_id for builder in builders]
+    tags, days = builders[0].statements.rows_of_tags(Source.DAY, tag_ids, first - LONGEST_DAY_US, last)
+    overlaps = (days.ends_us > first) & (days.starts_us < last)
+    fits = np.isin(days.starts_us, edge_times) & np.isin(days.ends_us, edge_times)
+    irregular = set(tags[overlaps & ~fits].tolist())
+    return (
+        [builder for builder in builders if builder.tag_id not in irregular],
+        [builder for builder in builders if builder.tag_id in irregular],
+    )
 
 
 def _parts_of_days(builders: Sequence[RollupBuilder], batch: TagBatch, edge_times: NDArray[np.int64]) -> TaggedRows:

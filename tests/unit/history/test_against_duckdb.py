@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sealbus.history import Bucket, HistoryRules, RetentionClass, Source
+from sealbus.history import Bucket, HistoryRules, RetentionClass, Source, maintenance
+from sealbus.history import history as history_module
 from sealbus.samples import Sample
+from sealbus.time_zones import rules_of
 from unit.history.duckdb_oracle import Figures, Oracle, compare, figures_of, midnights, mixed_samples, seeds
 from unit.history.stores import DAY, HOUR, MINUTE, S, at, roll_up
 
@@ -168,3 +170,53 @@ def test_a_day_is_a_local_date_however_the_clock_is_set(stores: Stores, zone: st
         for span, figures in wanted.items():
             compare(figures_of(history.aggregates(1, Bucket.DAY, *span)), figures)
         roll_up(history)
+
+
+def check_days(history: History, oracle: Oracle, cuts: Sequence[int]) -> None:
+    reached = [each for each in cuts if each <= oracle.now_us]
+    between = [*reached, next(each for each in cuts if each > oracle.now_us)]
+    compare(figures_of(history.aggregates(1, Bucket.DAY, between[0], oracle.now_us)), oracle.figures(between))
+
+
+@pytest.mark.parametrize("is_update", [False, True])
+@pytest.mark.parametrize("seed", seeds())
+def test_days_keep_their_cut_and_are_cut_again_as_far_as_hours_are_kept(
+    stores: Stores, seed: int, is_update: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`is_update`: the rules of the zone change, not its name, as after an update of the package."""
+    chance = random.Random(seed)
+    zones = chance.sample(["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Pacific/Auckland"], k=3)
+    raw, minute, hour = sorted(chance.choices(range(1, 7), k=3))
+    classes = (RetentionClass("standard", raw, minute, hour, hold_s=HOLD_S),)
+    now = start = at("2026-07-01 00:00") + chance.randrange(DAY)
+    cuts = midnights(zones[0], start, start + 20 * DAY)
+    have: list[Sample] = []
+    for zone in zones:
+        rules = HistoryRules(zone=zones[0] if is_update else zone, classes=classes)
+        found = f"{rules.zone} {rules_of(zone).partition(' ')[2]}"
+        for module in (history_module, maintenance):
+            monkeypatch.setattr(module, "rules_of", lambda _, found=found: found)
+        history = stores.open(rules)
+        if have:
+            check_days(history, Oracle(have, HOLD_S * S, now), cuts)
+            kept = (now - (minute if zone == "Asia/Kolkata" else hour) * DAY) // HOUR * HOUR
+            begin = max((each for each in cuts if each <= kept), default=0)
+            cuts = [each for each in cuts if each <= begin]
+            cuts += [each for each in midnights(zone, max(begin, start), start + 20 * DAY) if each > begin]
+            with monkeypatch.context() as patched:
+                patched.setattr(maintenance, "_TAGS_AT_ONCE", 0)  # the zone is set, and no day is cut yet
+                roll_up(history)
+                check_days(history, Oracle(have, HOLD_S * S, now), cuts)
+            roll_up(history)
+            check_days(history, Oracle(have, HOLD_S * S, now), cuts)
+            late = mixed_samples(chance.random(), max((now - raw * DAY) // HOUR * HOUR, start), now, 5)
+            have = list({sample.time_us: sample for sample in [*late, *have]}.values())
+            history.append(late)
+        fresh = mixed_samples(chance.random(), now, now + 4 * DAY, 300)
+        now += 4 * DAY + chance.randrange(DAY // 2)
+        stores.now_us = now
+        have = sorted([*have, *fresh], key=lambda sample: sample.time_us)
+        history.append(fresh)
+        for _ in range(2):
+            check_days(history, Oracle(have, HOLD_S * S, now), cuts)
+            roll_up(history)
