@@ -18,7 +18,7 @@ import numpy as np
 
 from sealbus.errors import LocalError
 from sealbus.history.decimation import Viewport, draw
-from sealbus.history.folding import EMPTY, Rows, fold, of_rows, of_samples
+from sealbus.history.folding import EMPTY, Rows, fold
 from sealbus.history.local_days import edges, outer_edges
 from sealbus.history.results import Aggregates, Bucket, Series, Source
 from sealbus.history.sample_block import TEXT, decoded_status, quality_of
@@ -90,7 +90,7 @@ def _buckets(builder: RollupBuilder, bucket: Bucket, span: tuple[int, int], kept
         return EMPTY
     stored = builder.rows(bucket, int(edge_times[0]), int(edge_times[-1]))
     before = builder.row_before(int(stored.starts_us[0]) if len(stored) else int(edge_times[0]))
-    pieces = of_rows(Rows.joined([before, stored]), hold_us=builder.hold_us, now_us=builder.now_us)
+    pieces = builder.pieces_of(Rows.joined([before, stored]))
     return fold(pieces, edge_times, empty=True)
 
 
@@ -127,7 +127,7 @@ def _value_before(builder: RollupBuilder, time_us: int, kept_us: int) -> Rows:
     """The last value before a time. One from before `kept_us` is given only if it still holds then, and from then on."""
     row = builder.row_before(time_us)
     if len(row) and row.last_times_us[0] < kept_us:
-        if row.last_times_us[0] + builder.hold_us <= kept_us:
+        if (row.last_times_us + builder.holds.at(row.last_times_us))[0] <= kept_us:
             return EMPTY
         at = np.array([kept_us])
         return replace(row, starts_us=at, ends_us=at)
@@ -138,7 +138,7 @@ def _from_samples(builder: RollupBuilder, viewport: Viewport, kept_us: int) -> S
     start_us = max(viewport.start_us, kept_us)
     block = builder.statements.raw.samples(builder.tag_id, start_us, viewport.end_us)
     before = _value_before(builder, start_us, kept_us)
-    rows = of_samples(block, hold_us=builder.hold_us, now_us=builder.now_us)
+    rows = builder.pieces_of_samples(block)
     rows = Rows.joined([before, replace(rows, ends_us=rows.starts_us)])
     drawn = draw(builder.tag_id, Source.RAW, rows, viewport)
     if not (rows.statuses & TEXT).any():

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sealbus.history.holds import Holds
     from sealbus.history.store import Statements
 
 __all__ = ["LONGEST_DAY_US", "RollupBuilder", "hour_ranges"]
@@ -44,7 +45,7 @@ class RollupBuilder:
 
     statements: Statements
     tag_id: int
-    hold_us: int
+    holds: Holds
     now_us: int
     zone: str
     open_us: int | None = None
@@ -52,8 +53,13 @@ class RollupBuilder:
 
     def from_samples(self, bucket: Bucket, start_us: int, end_us: int) -> Rows:
         """The minutes or hours of whole hours, folded from samples."""
-        pieces = of_samples(self.block(start_us, end_us), hold_us=self.hold_us, now_us=self.now_us)
-        return fold(pieces, edges(bucket, start_us, end_us, self.zone))
+        return fold(self.pieces_of_samples(self.block(start_us, end_us)), edges(bucket, start_us, end_us, self.zone))
+
+    def pieces_of_samples(self, block: SampleBlock) -> Rows:
+        return of_samples(block, hold_us=self.holds.at(block.times_us), now_us=self.now_us)
+
+    def pieces_of(self, rows: Rows) -> Rows:
+        return of_rows(rows, hold_us=self.holds.at(rows.last_times_us), now_us=self.now_us)
 
     def block(self, start_us: int, end_us: int) -> SampleBlock:
         """The samples in [start, end), and the last one before."""
@@ -86,7 +92,7 @@ class RollupBuilder:
     def days_from_hours(self, start_us: int, end_us: int) -> Rows:
         """The days that begin in [start, end), both midnights, folded from hours."""
         rows, edge_times = self.parts_of_days(start_us, end_us)
-        return fold(of_rows(rows, hold_us=self.hold_us, now_us=self.now_us), edge_times)
+        return fold(self.pieces_of(rows), edge_times)
 
     def day_edges(self, start_us: int, end_us: int) -> NDArray[np.int64]:
         """The begins of all days that overlap [start, end), and the end of the last one: those of stored days, and
@@ -147,7 +153,7 @@ class RollupBuilder:
         """The value that the last sample before a time carried over, as a row without length."""
         sample = self.statements.raw.sample_before(self.tag_id, int(time_us))
         if len(sample):
-            return carried_over(of_samples(sample, hold_us=self.hold_us, now_us=self.now_us))
+            return carried_over(self.pieces_of_samples(sample))
         for source in (Source.MINUTE, Source.HOUR, Source.DAY):
             row = self.statements.row_before(source, self.tag_id, int(time_us))
             if len(row) and row.ends_us[0] <= time_us:

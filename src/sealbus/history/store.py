@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from sealbus.history.folding import Rows
+from sealbus.history.holds import StoredHolds
 from sealbus.history.results import Bucket, Extent, Source
 
 if TYPE_CHECKING:
@@ -193,11 +194,12 @@ class Store(Protocol):
 class Statements:
     """The SQL statements of history, within one transaction."""
 
-    __slots__ = ("_connection", "raw")
+    __slots__ = ("_connection", "holds", "raw")
 
     def __init__(self, connection: StoreConnection, raw: Samples) -> None:
         self._connection = connection
         self.raw = raw
+        self.holds = StoredHolds(connection)
 
     def meta(self) -> Meta:
         pairs = dict(self._connection.texts("select id, value from meta", ()))
@@ -216,8 +218,10 @@ class Statements:
         """Mark hours of tags."""
         self._connection.run_many("insert into mark (tag_id, hour_us) values (?, ?) on conflict do nothing", tag_hours)
 
-    def add_tags(self, tag_ids: Sequence[int]) -> None:
-        rows = [(tag_id,) for tag_id in tag_ids]
+    def add_tags(self, tag_holds: Sequence[tuple[int, int]]) -> None:
+        """New tags, each with how long its values hold, in microseconds."""
+        self.holds.add(tag_holds)
+        rows = [(tag_id,) for tag_id, _ in tag_holds]
         self._connection.run_many("insert into tag (tag_id) values (?) on conflict do nothing", rows)
 
     def tags(self) -> dict[int, Floors]:
