@@ -114,7 +114,7 @@ class RollupBuilder:
 
     def recut_from_us(self) -> int:
         """From when on the days of another zone, or of other rules, can be cut again: the begin of the day in which the
-        hours begin that are kept. Minutes are needed as well where the new days begin within an hour.
+        hours begin that are kept. Minutes are needed as well where that day, or the new ones, begin within an hour.
         """
         floors = self.statements.floors(self.tag_id)
         kept_us = floors.hour
@@ -123,11 +123,16 @@ class RollupBuilder:
             begin_us = max(floors.hour, floors.minute if row is None else row)
             if begin_us < floors.minute and _has_ragged_days(self.zone, begin_us, floors.minute):
                 kept_us = floors.minute
-        row_before = self.statements.row_before(Source.DAY, self.tag_id, kept_us + 1)
-        if not kept_us or not len(row_before):
+        from_us = self._day_of(kept_us)
+        return self._day_of(floors.minute) if from_us % HOUR_US and from_us < floors.minute else from_us
+
+    def _day_of(self, time_us: int) -> int:
+        """When the stored day begins that contains this time, or else when the one before ends; 0 if there is none."""
+        row = self.statements.row_before(Source.DAY, self.tag_id, time_us + 1)
+        if not time_us or not len(row):
             return 0
-        start_us, end_us = int(row_before.starts_us[0]), int(row_before.ends_us[0])
-        return start_us if end_us > kept_us else end_us
+        start_us, end_us = int(row.starts_us[0]), int(row.ends_us[0])
+        return start_us if end_us > time_us else end_us
 
     def parts_of_days(self, start_us: int, end_us: int) -> tuple[Rows, NDArray[np.int64]]:
         """The rows that these days are folded from (hours, minutes where a day begins within an hour, the last row

@@ -200,8 +200,10 @@ def test_days_keep_their_cut_and_are_cut_again_as_far_as_hours_are_kept(
         history = stores.open(rules)
         if have:
             check_days(history, Oracle(have, HOLD_S * S, now), cuts)
-            kept = (now - (minute if zone == "Asia/Kolkata" else hour) * DAY) // HOUR * HOUR
+            kept, minutes_kept = ((now - days * DAY) // HOUR * HOUR for days in (hour, minute))
             begin = max((each for each in cuts if each <= kept), default=0)
+            if begin % HOUR or zone == "Asia/Kolkata":  # an hour can be divided only where there are minutes
+                begin = max((each for each in cuts if each <= minutes_kept), default=0)
             cuts = [each for each in cuts if each <= begin]
             cuts += [each for each in midnights(zone, max(begin, start), start + 20 * DAY) if each > begin]
             with monkeypatch.context() as patched:
