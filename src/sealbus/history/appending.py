@@ -32,7 +32,7 @@ _MAX_CACHED_MARKS = 2_000_000
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cache:
     """The limits of one epoch under one set of rules. `tag_ids` is sorted; `kept_us` (from when on samples are kept)
-    and `hold_us` (how long a value holds) are parallel to it.
+    and `hold_us` (how long a value holds at most) are parallel to it.
     """
 
     epoch: int
@@ -62,7 +62,7 @@ class Appender:
         with self._store.appending() as statements:
             known = self._cached(statements, rules)
             if len(fresh := np.setdiff1d(block.tag_ids, known.tag_ids)):
-                statements.add_tags(fresh.tolist())
+                statements.add_tags([(tag_id, rules.of(tag_id).hold_us) for tag_id in fresh.tolist()])
                 known = _load_cache(statements, known.epoch, rules, known.marked)
             places = np.searchsorted(known.tag_ids, block.tag_ids)
             kept = block.times_us >= known.kept_us[places]
@@ -95,7 +95,8 @@ def _load_cache(statements: Statements, epoch: int, rules: HistoryRules, marked:
     floors = sorted(statements.tags().items())
     tag_ids = np.array([tag_id for tag_id, _ in floors], np.int64)
     kept_us = np.array([each.raw for _, each in floors], np.int64)
-    hold_us = np.array([rules.of(tag_id).hold_us for tag_id, _ in floors], np.int64)
+    longest = statements.holds.longest()
+    hold_us = np.array([longest[tag_id] for tag_id, _ in floors], np.int64)
     return _Cache(epoch, rules, marked, tag_ids, kept_us, hold_us)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sealbus.history.folding import Rows
+    from sealbus.history.holds import Holds
 
 __all__ = ["Viewport", "draw"]
 
@@ -30,13 +31,13 @@ _NOT_COLLECTED = int(Quality.BAD) | int(Reason.NOT_COLLECTED) << 2
 
 @dataclass(frozen=True, slots=True)
 class Viewport:
-    """What to draw: the range, its width in pixels, the current time, and how long a value holds."""
+    """What to draw: the range, its width in pixels, the current time, and how long values hold."""
 
     start_us: int
     end_us: int
     width: int
     now_us: int
-    hold_us: int
+    holds: Holds
 
 
 def draw(tag_id: int, source: Source, rows: Rows, viewport: Viewport) -> Series:
@@ -63,7 +64,7 @@ def draw(tag_id: int, source: Source, rows: Rows, viewport: Viewport) -> Series:
     flat = (least == most) | np.isnan(least)
     alone = np.append(np.diff(columns[firsts]) > 1, True)
     limit_us = min(viewport.end_us, viewport.now_us)
-    gap_us = last_us + viewport.hold_us
+    gap_us = last_us + viewport.holds.at(last_us)
     silent = gap_us < np.append(rows.starts_us[firsts][1:], max(limit_us, 0))
     worsts = worst(rows.worsts, firsts)
     bad = is_bad(status)

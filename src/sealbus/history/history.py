@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sealbus.errors import ConfigError, LocalError
 from sealbus.history.appending import Appender
 from sealbus.history.decimation import Viewport
+from sealbus.history.holds import Holds
 from sealbus.history.maintenance import Maintenance
 from sealbus.history.postgres_store import PostgreSQLStore
 from sealbus.history.queries import aggregates, latest, series
@@ -23,6 +24,7 @@ from sealbus.history.rollup_builder import RollupBuilder
 from sealbus.history.sample_block import LAST_US, SampleBlock
 from sealbus.history.sqlite_store import SQLiteStore
 from sealbus.history.store import HOUR_US
+from sealbus.time_zones import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,10 +52,12 @@ def open_history(
     scheme = url.partition(":")[0]
     if scheme in ("postgresql", "postgres"):
         _check_readable(url)
-        return History(PostgreSQLStore(url, read_only=read_only, zone=rules.zone), rules, clock)
+        return History(PostgreSQLStore(url, read_only=read_only, zone=rules_of(rules.zone)), rules, clock)
     parts = urlsplit(url)
     if scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and not parts.query:
-        return History(SQLiteStore(Path(unquote(parts.path[1:])), read_only=read_only, zone=rules.zone), rules, clock)
+        return History(
+            SQLiteStore(Path(unquote(parts.path[1:])), read_only=read_only, zone=rules_of(rules.zone)), rules, clock
+        )
     raise ConfigError(
         "not the URL of a history store",
         key="history",
@@ -108,10 +112,8 @@ class History:
         max_samples = max(_MAX_SAMPLES // max(len(tag_ids), 1), 2 * width)
         found = []
         with self._store.reading() as statements:
-            zone, now_us = statements.meta().zone, self._now_us()
-            for tag_id in tag_ids:
-                builder = self._builder(statements, tag_id, zone, now_us)
-                viewport = Viewport(start_us, end_us, width, now_us, builder.hold_us)
+            for builder in self._builders(statements, tag_ids):
+                viewport = Viewport(start_us, end_us, width, builder.now_us, builder.holds)
                 found.append(series(builder, viewport, max_samples))
         return tuple(found)
 
@@ -143,15 +145,14 @@ class History:
     def latest(self, tag_ids: Sequence[int]) -> tuple[Sample, ...]:
         """The last sample of each tag that has one."""
         with self._store.reading() as statements:
-            zone, now_us = statements.meta().zone, self._now_us()
-            found = [latest(self._builder(statements, tag_id, zone, now_us)) for tag_id in tag_ids]
+            found = [latest(builder) for builder in self._builders(statements, tag_ids)]
         return tuple(sample for sample in found if sample is not None)
 
     def aggregates(self, tag_id: int, bucket: Bucket, start_us: int, end_us: int) -> Aggregates:
         """The buckets of one tag that overlap [start, end)."""
         _check_range(start_us, end_us)
         with self._store.reading() as statements:
-            builder = self._builder(statements, tag_id, statements.meta().zone, self._now_us())
+            (builder,) = self._builders(statements, [tag_id])
             return aggregates(builder, bucket, start_us, end_us)
 
     def extents(self, tag_ids: Sequence[int], source: Source) -> dict[int, Extent]:
@@ -160,9 +161,9 @@ class History:
         """
         with self._store.reading() as statements:
             found = statements.extents(tag_ids, source)
-        rules = self._rules
+            holds = statements.holds.of(list(found))
         held = {
-            tag_id: Extent(each.start_us, min(each.end_us + rules.of(tag_id).hold_us, LAST_US))
+            tag_id: Extent(each.start_us, min(each.end_us + holds[tag_id].longest_us, LAST_US))
             for tag_id, each in found.items()
         }
         return {tag_id: each for tag_id, each in held.items() if each.start_us < each.end_us}
@@ -187,8 +188,10 @@ class History:
         """Close the connections. Running calls finish first."""
         self._store.close()
 
-    def _builder(self, statements: Statements, tag_id: int, zone: str, now_us: int) -> RollupBuilder:
-        return RollupBuilder(statements, tag_id, self._rules.of(tag_id).hold_us, now_us, zone)
+    def _builders(self, statements: Statements, tag_ids: Sequence[int]) -> list[RollupBuilder]:
+        zone, now_us, holds = statements.meta().zone, self._now_us(), statements.holds.of(tag_ids)
+        without = Holds.always(0)  # a tag without samples
+        return [RollupBuilder(statements, tag_id, holds.get(tag_id, without), now_us, zone) for tag_id in tag_ids]
 
 
 def _check_range(start_us: int, end_us: int) -> None:

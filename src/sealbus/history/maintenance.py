@@ -4,8 +4,8 @@ It runs in small steps, each a transaction, so that samples wait only briefly. S
 Samples are deleted after their hours are rolled up, and a little later than appending refuses them, so that the first
 hour that is kept still has the value it began with.
 
-When the time zone changes, the days of each tag are folded again from hours. Days before the oldest stored hour cannot
-be folded again, and stay as they are.
+When the time zone changes, or the rules of the zone, the days of each tag whose cut changes are folded again from hours.
+Days whose hours are not kept any more stay as they were cut.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbus.history.local_days import edges, floor_us
-from sealbus.history.results import Bucket, Source
-from sealbus.history.rollup_builder import RollupBuilder
+from sealbus.history.results import Source
+from sealbus.history.rollup_builder import LONGEST_DAY_US, RollupBuilder
 from sealbus.history.rules import DAY_US
+from sealbus.history.sample_block import LAST_US
 from sealbus.history.store import HOUR_US, Floors
 from sealbus.history.tag_batch import roll_up
 from sealbus.samples import US_PER_S
+from sealbus.time_zones import rules_of
 
 if TYPE_CHECKING:
     from sealbus.history.rules import HistoryRules
@@ -37,7 +38,7 @@ _HOURS_AT_ONCE = 100
 _TAGS_AT_ONCE = 20
 _TAGS_TO_DELETE_AT_ONCE = 150
 _ROWS_AT_ONCE = 20_000
-_FOLDED_ANEW_US = 2 * DAY_US  # no day is longer
+_REFOLDED_US = 7 * DAY_US  # a changed hold applies to the samples of the last week, and to later ones
 
 
 class Maintenance:
@@ -47,6 +48,7 @@ class Maintenance:
         self._store = store
         self._lock = threading.Lock()
         self._due: list[int] = []
+        self._rules_of_holds: HistoryRules | None = None
         self._checked_hour = -1
         self._compacted_us = -_COMPACT_EVERY_US
 
@@ -55,8 +57,9 @@ class Maintenance:
         with self._lock:
             return (
                 self._compact(now_us)
+                or self._change_holds(rules, now_us)
+                or self._recut_days(rules, now_us)
                 or self._roll_up_hours(rules, now_us)
-                or self._fold_outdated_days(rules, now_us)
                 or self._delete_expired(rules, now_us)
             )
 
@@ -70,20 +73,34 @@ class Maintenance:
             self._compacted_us = now_us
         return compacted
 
+    def _change_holds(self, rules: HistoryRules, now_us: int) -> bool:
+        if rules is self._rules_of_holds:
+            return False
+        with self._store.changing() as statements:
+            newest = statements.holds.newest()
+            changed = [tag_id for tag_id, hold_us in newest.items() if hold_us != rules.of(tag_id).hold_us]
+            from_us = max(now_us - _REFOLDED_US, 0)
+            for tag_id in changed[:_TAGS_AT_ONCE]:
+                begin_us = max(statements.floors(tag_id).raw, from_us - from_us % HOUR_US)
+                statements.holds.change(tag_id, begin_us, rules.of(tag_id).hold_us)
+            if changed:
+                statements.bump_epoch()
+        if not changed:
+            self._rules_of_holds = rules
+        return bool(changed)
+
     def _roll_up_hours(self, rules: HistoryRules, now_us: int) -> bool:
         open_us = now_us - _GRACE_US
         open_us -= open_us % HOUR_US
         with self._store.changing() as statements:
-            if statements.meta().zone != rules.zone:
-                statements.set_zone(rules.zone)
-                statements.mark_days_outdated()
             marks = statements.marks_before(open_us, _HOURS_AT_ONCE)
+            holds, zone = statements.holds.of(sorted({tag_id for tag_id, _ in marks})), rules_of(rules.zone)
             groups: dict[tuple[tuple[int, ...], int], list[RollupBuilder]] = {}
             for tag_id, of_tag in itertools.groupby(marks, key=lambda mark: mark[0]):
                 hours = tuple(hour for _, hour in of_tag)
                 # The samples of the oldest hours may be deleted already; the others are the last ones of `hours`.
                 with_samples = sum(hour >= statements.floors(tag_id).raw for hour in hours)
-                builder = RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone, open_us)
+                builder = RollupBuilder(statements, tag_id, holds[tag_id], now_us, zone, open_us)
                 groups.setdefault((hours, with_samples), []).append(builder)
             for (hours, with_samples), builders in groups.items():
                 roll_up(builders, hours, hours[len(hours) - with_samples :])
@@ -91,11 +108,17 @@ class Maintenance:
                 statements.bump_epoch()
         return bool(marks)
 
-    def _fold_outdated_days(self, rules: HistoryRules, now_us: int) -> bool:
+    def _recut_days(self, rules: HistoryRules, now_us: int) -> bool:
+        zone = rules_of(rules.zone)
         with self._store.changing() as statements:
+            if statements.meta().zone != zone:
+                statements.set_zone(zone)
+                statements.mark_days_outdated()
             tags = statements.tags_with_outdated_days(_TAGS_AT_ONCE)
+            holds = statements.holds.of(tags)
             for tag_id in tags:
-                _fold_days(RollupBuilder(statements, tag_id, rules.of(tag_id).hold_us, now_us, rules.zone))
+                _recut(RollupBuilder(statements, tag_id, holds[tag_id], now_us, zone))
+                statements.mark_days_current(tag_id)
         return bool(tags)
 
     def _delete_expired(self, rules: HistoryRules, now_us: int) -> bool:
@@ -124,18 +147,18 @@ class Maintenance:
         if self._due:
             return True
         self._checked_hour = now_us // HOUR_US
-        reclaimed = self._store.reclaim_space(self._cutoffs(rules))
+        reclaimed = self._store.reclaim_space(self._cutoffs())
         return bool(reclaimed and deleted)  # after a step that did both, more free space may be left
 
-    def _cutoffs(self, rules: HistoryRules) -> dict[Source, int]:
+    def _cutoffs(self) -> dict[Source, int]:
         """The end of what no tag keeps or needs any more. Only a floor that is stored counts: before it is raised, the
         samples of a tag are rolled up.
         """
         with self._store.reading() as statements:
             known = statements.tags().values()
-        longest_us = max(each.hold_us for each in rules.classes)
+            longest_us = max(statements.holds.longest().values(), default=0)
         return {
-            source: _unneeded_us(source, min((floors.of(source) for floors in known), default=0), longest_us)
+            source: _unneeded_us(source, min((floors.of(source) for floors in known), default=0)) - longest_us
             for source in Source
         }
 
@@ -150,23 +173,25 @@ class Maintenance:
             soon_us = min(_raised(Floors(), each, now_us).of(source) for each in rules.classes) + DAY_US
             is_dropped_with_its_partition = source in self._store.partitioned and floors.of(source) <= soon_us
             if not is_dropped_with_its_partition:
-                end_us = _unneeded_us(source, floors.of(source), retention.hold_us)
+                end_us = _unneeded_us(source, floors.of(source))
                 deleted += statements.delete(source, tag_id, end_us, _ROWS_AT_ONCE)
         return deleted
 
 
-def _fold_days(builder: RollupBuilder) -> None:
+def _recut(builder: RollupBuilder) -> None:
+    """Cut the stored days again whose begin or end is another one now."""
     statements, tag_id = builder.statements, builder.tag_id
-    oldest = statements.first_row(Source.HOUR, tag_id)
-    if oldest is not None:
-        first_us = floor_us(Bucket.DAY, oldest, builder.zone)
-        if first_us < statements.floors(tag_id).hour:  # the day began before the oldest hour: keep it as it is
-            first_us = int(edges(Bucket.DAY, oldest, oldest + 1, builder.zone)[-1])
-        end_us = int(edges(Bucket.DAY, builder.now_us, builder.now_us + 1, builder.zone)[-1])
-        rows = builder.days_from_hours(first_us, max(end_us, first_us + 1))
-        span = (first_us - DAY_US + HOUR_US, end_us + DAY_US)
-        statements.replace(Source.DAY, span, [tag_id], (np.full(len(rows), tag_id), rows))
-    statements.mark_days_current(tag_id)
+    rows = statements.rows(Source.DAY, tag_id, builder.recut_from_us(), LAST_US)
+    if not len(rows):
+        return
+    cuts = builder.day_edges(int(rows.starts_us[0]), int(rows.ends_us[-1]))
+    place = np.minimum(np.searchsorted(cuts, rows.starts_us), len(cuts) - 2)
+    changed = rows.select((cuts[place] != rows.starts_us) | (cuts[place + 1] != rows.ends_us))
+    if len(changed):
+        first_us = int(cuts[np.searchsorted(cuts, changed.starts_us[0], "right") - 1])
+        last_us = int(cuts[np.searchsorted(cuts, changed.ends_us[-1])])
+        days = builder.days_from_hours(first_us, last_us)
+        statements.replace(Source.DAY, (first_us, last_us), [tag_id], (np.full(len(days), tag_id), days))
 
 
 def _raised(floors: Floors, retention: RetentionClass, now_us: int) -> Floors:
@@ -176,8 +201,8 @@ def _raised(floors: Floors, retention: RetentionClass, now_us: int) -> Floors:
     return Floors(*(max(floors.of(source), end - end % HOUR_US) for source, end in zip(Source, ends, strict=True)))
 
 
-def _unneeded_us(source: Source, floor_us: int, hold_us: int) -> int:
-    """The end of what is neither kept nor needed. A sample is needed as long as it holds. Minutes and hours are needed
-    for the day that contains the floor: a late sample is folded into all of it.
+def _unneeded_us(source: Source, floor_us: int) -> int:
+    """The end of what is neither kept nor needed. Minutes and hours are needed for the day that contains the floor: a
+    late sample is folded into all of it.
     """
-    return floor_us - {Source.RAW: hold_us, Source.DAY: 0}.get(source, _FOLDED_ANEW_US)
+    return floor_us - (LONGEST_DAY_US if source in (Source.MINUTE, Source.HOUR) else 0)

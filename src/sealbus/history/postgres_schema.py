@@ -38,6 +38,8 @@ _SCHEMA = (
     minute_from bigint not null default 0, hour_from bigint not null default 0, day_from bigint not null default 0,
     days_stale integer not null default 0)""",
     "create table history.mark (tag_id integer not null, hour_us bigint not null, primary key (tag_id, hour_us))",
+    """create table history.hold (tag_id integer not null, from_us bigint not null, hold_us bigint not null,
+    primary key (tag_id, from_us))""",
     """create table history.sample (time_us bigint not null, value double precision not null, tag_id integer not null,
     status smallint not null, text text, primary key (tag_id, time_us)) partition by range (time_us)""",
     _ROLLUP.format("minute", " partition by range (start_us)"),

@@ -18,7 +18,7 @@ import numpy as np
 
 from sealbus.errors import LocalError
 from sealbus.history.decimation import Viewport, draw
-from sealbus.history.folding import EMPTY, Rows, fold, of_rows, of_samples
+from sealbus.history.folding import EMPTY, Rows, fold
 from sealbus.history.local_days import edges, outer_edges
 from sealbus.history.results import Aggregates, Bucket, Series, Source
 from sealbus.history.sample_block import TEXT, decoded_status, quality_of
@@ -47,7 +47,11 @@ def series(builder: RollupBuilder, viewport: Viewport, max_samples: int) -> Seri
         return _from_samples(builder, viewport, kept_us)
     bucket = Bucket(source.value)
     start_us = max(viewport.start_us, kept_us)
-    first_us, last_us = outer_edges(bucket, start_us, viewport.end_us, builder.zone)
+    if bucket is Bucket.DAY:
+        first_us = int(builder.day_edges(start_us, start_us + 1)[0])
+        last_us = int(builder.day_edges(viewport.end_us - 1, viewport.end_us)[-1])
+    else:
+        first_us, last_us = outer_edges(bucket, start_us, viewport.end_us, builder.zone)
     pixel_us = (viewport.end_us - viewport.start_us) // viewport.width
     rows = builder.rows(bucket, first_us, last_us, pixel_us)
     rows = rows.select(rows.starts_us >= kept_us)
@@ -80,13 +84,13 @@ def aggregates(builder: RollupBuilder, bucket: Bucket, start_us: int, end_us: in
 
 
 def _buckets(builder: RollupBuilder, bucket: Bucket, span: tuple[int, int], kept_us: int) -> Rows:
-    edge_times = edges(bucket, *span, builder.zone)
+    edge_times = builder.day_edges(*span) if bucket is Bucket.DAY else edges(bucket, *span, builder.zone)
     edge_times = edge_times[edge_times >= kept_us]  # of the day in which keeping begins a part is not kept
     if len(edge_times) < 2:
         return EMPTY
     stored = builder.rows(bucket, int(edge_times[0]), int(edge_times[-1]))
     before = builder.row_before(int(stored.starts_us[0]) if len(stored) else int(edge_times[0]))
-    pieces = of_rows(Rows.joined([before, stored]), hold_us=builder.hold_us, now_us=builder.now_us)
+    pieces = builder.pieces_of(Rows.joined([before, stored]))
     return fold(pieces, edge_times, empty=True)
 
 
@@ -123,7 +127,7 @@ def _value_before(builder: RollupBuilder, time_us: int, kept_us: int) -> Rows:
     """The last value before a time. One from before `kept_us` is given only if it still holds then, and from then on."""
     row = builder.row_before(time_us)
     if len(row) and row.last_times_us[0] < kept_us:
-        if row.last_times_us[0] + builder.hold_us <= kept_us:
+        if (row.last_times_us + builder.holds.at(row.last_times_us))[0] <= kept_us:
             return EMPTY
         at = np.array([kept_us])
         return replace(row, starts_us=at, ends_us=at)
@@ -134,7 +138,7 @@ def _from_samples(builder: RollupBuilder, viewport: Viewport, kept_us: int) -> S
     start_us = max(viewport.start_us, kept_us)
     block = builder.statements.raw.samples(builder.tag_id, start_us, viewport.end_us)
     before = _value_before(builder, start_us, kept_us)
-    rows = of_samples(block, hold_us=builder.hold_us, now_us=builder.now_us)
+    rows = builder.pieces_of_samples(block)
     rows = Rows.joined([before, replace(rows, ends_us=rows.starts_us)])
     drawn = draw(builder.tag_id, Source.RAW, rows, viewport)
     if not (rows.statuses & TEXT).any():

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from sealbus.errors import ConfigError
 from sealbus.plant import RetentionClass
 from sealbus.samples import US_PER_S
+from sealbus.time_zones import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +34,8 @@ class HistoryRules:
 
     def __post_init__(self) -> None:
         try:
-            ZoneInfo(self.zone)
-        except (OSError, ValueError, KeyError) as error:
+            rules_of(self.zone)
+        except KeyError as error:
             raise ConfigError(
                 f"unknown time zone {self.zone!r}", key="zone", hint="write a name such as Europe/Berlin"
             ) from error

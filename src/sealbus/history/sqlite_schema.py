@@ -38,6 +38,8 @@ _SCHEMA = (
     days_stale integer not null default 0) strict""",
     """create table mark (tag_id integer not null, hour_us integer not null,
     primary key (tag_id, hour_us)) without rowid, strict""",
+    """create table hold (tag_id integer not null, from_us integer not null, hold_us integer not null,
+    primary key (tag_id, from_us)) without rowid, strict""",
     """create table fresh (id integer primary key autoincrement, count integer not null,
     samples blob not null) strict""",
     """create table packed (id integer primary key, first_us integer not null, last_us integer not null,

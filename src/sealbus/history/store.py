@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from sealbus.history.folding import Rows
+from sealbus.history.holds import StoredHolds
 from sealbus.history.results import Bucket, Extent, Source
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Meta:
 
     epoch: int
     zone: str
+    """The zone in which days are cut, with its rules: a text of `time_zones`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +194,12 @@ class Store(Protocol):
 class Statements:
     """The SQL statements of history, within one transaction."""
 
-    __slots__ = ("_connection", "raw")
+    __slots__ = ("_connection", "holds", "raw")
 
     def __init__(self, connection: StoreConnection, raw: Samples) -> None:
         self._connection = connection
         self.raw = raw
+        self.holds = StoredHolds(connection)
 
     def meta(self) -> Meta:
         pairs = dict(self._connection.texts("select id, value from meta", ()))
@@ -208,15 +211,17 @@ class Statements:
         self._connection.run(sql, (_EPOCH_ID,))
 
     def set_zone(self, zone: str) -> None:
-        """The zone in which days are cut."""
+        """The zone in which days are cut, with its rules."""
         self._connection.run("update meta set value = ? where id = ?", (zone, _ZONE_ID))
 
     def mark(self, tag_hours: Sequence[tuple[int, int]]) -> None:
         """Mark hours of tags."""
         self._connection.run_many("insert into mark (tag_id, hour_us) values (?, ?) on conflict do nothing", tag_hours)
 
-    def add_tags(self, tag_ids: Sequence[int]) -> None:
-        rows = [(tag_id,) for tag_id in tag_ids]
+    def add_tags(self, tag_holds: Sequence[tuple[int, int]]) -> None:
+        """New tags, each with how long its values hold, in microseconds."""
+        self.holds.add(tag_holds)
+        rows = [(tag_id,) for tag_id, _ in tag_holds]
         self._connection.run_many("insert into tag (tag_id) values (?) on conflict do nothing", rows)
 
     def tags(self) -> dict[int, Floors]:

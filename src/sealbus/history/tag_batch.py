@@ -14,7 +14,7 @@ import numpy as np
 from sealbus.history.folding import EMPTY, Rows, carried_over, fold, of_rows, of_samples
 from sealbus.history.local_days import edges
 from sealbus.history.results import Bucket, Source
-from sealbus.history.rollup_builder import hour_ranges
+from sealbus.history.rollup_builder import LONGEST_DAY_US, hour_ranges
 from sealbus.history.sample_block import SampleBlock
 from sealbus.history.store import HOUR_US
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sealbus.history.holds import Holds
     from sealbus.history.rollup_builder import RollupBuilder
     from sealbus.history.store import TaggedRows
 
@@ -36,7 +37,7 @@ class TagBatch:
     """Tags with their holds, and the range that is folded for all of them."""
 
     tag_ids: NDArray[np.int64]
-    holds_us: NDArray[np.int64]
+    holds: Sequence[Holds]
     start_us: int
     end_us: int
     now_us: int
@@ -45,21 +46,23 @@ class TagBatch:
         """The pieces of each tag's samples, sorted by time. The last sample before the range may be among them."""
         block = SampleBlock.joined(blocks)
         position = np.repeat(np.arange(len(blocks)), [len(each) for each in blocks])
-        matters = block.times_us + self.holds_us[position] > self.start_us
-        block, position = block.select(matters), position[matters]
+        holds_us = self._holds_us(position, block.times_us)
+        matters = block.times_us + holds_us > self.start_us
+        block, position, holds_us = block.select(matters), position[matters], holds_us[matters]
         shift = position * self._stride_us
         moved = replace(block, times_us=block.times_us + shift)
-        return of_samples(moved, hold_us=self.holds_us[position], now_us=self.now_us + shift)
+        return of_samples(moved, hold_us=holds_us, now_us=self.now_us + shift)
 
     def of_rows(self, tag_ids: NDArray[np.int64], rows: Rows) -> Rows:
         """The pieces of stored buckets, sorted by tag and time; `tag_ids` is parallel to `rows`. The value carried over
         from a bucket before the range is a row without length.
         """
         position = np.searchsorted(self.tag_ids, tag_ids)
-        matters = rows.last_times_us + self.holds_us[position] > self.start_us
-        rows, position = rows.select(matters), position[matters]
+        holds_us = self._holds_us(position, rows.last_times_us)
+        matters = rows.last_times_us + holds_us > self.start_us
+        rows, position, holds_us = rows.select(matters), position[matters], holds_us[matters]
         shift = position * self._stride_us
-        return of_rows(_moved(rows, shift), hold_us=self.holds_us[position], now_us=self.now_us + shift)
+        return of_rows(_moved(rows, shift), hold_us=holds_us, now_us=self.now_us + shift)
 
     def fold(self, pieces: Rows, edge_times: NDArray[np.int64]) -> TaggedRows:
         """The buckets between these edges, which lie within the range, with the tag of each; sorted by tag and time."""
@@ -72,9 +75,17 @@ class TagBatch:
         rows, position = rows.select(~between), position[~between]
         return self.tag_ids[position], _moved(rows, -position * self._stride_us)
 
+    def _holds_us(self, position: NDArray[np.int64], times_us: NDArray[np.int64]) -> NDArray[np.int64]:
+        holds_us: NDArray[np.int64] = np.array([each.holds_us[-1] for each in self.holds], np.int64)[position]
+        for place, holds in enumerate(self.holds):
+            if len(holds.holds_us) > 1:  # the hold of this tag was changed
+                of_tag = position == place
+                holds_us[of_tag] = holds.at(times_us[of_tag])
+        return holds_us
+
     @property
     def _stride_us(self) -> int:
-        return self.end_us - self.start_us + 2 * (int(self.holds_us.max()) + HOUR_US)
+        return self.end_us - self.start_us + 2 * (max(each.longest_us for each in self.holds) + HOUR_US)
 
 
 def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Sequence[int]) -> None:
@@ -99,9 +110,32 @@ def roll_up(builders: Sequence[RollupBuilder], hours: Sequence[int], kept: Seque
         edge_times = edges(Bucket.DAY, max(begin, done), end, zone)
         if end > done:
             first, done = int(edge_times[0]), int(edge_times[-1])
-            batch = _tag_batch(builders, first, done)
-            pieces = batch.of_rows(*_parts_of_days(builders, batch, edge_times))
-            statements.replace(Source.DAY, (first, done), tag_ids, batch.fold(pieces, edge_times))
+            regular, others = _split_by_cuts(builders, edge_times)
+            if regular:
+                batch = _tag_batch(regular, first, done)
+                pieces = batch.of_rows(*_parts_of_days(regular, batch, edge_times))
+                statements.replace(Source.DAY, (first, done), batch.tag_ids.tolist(), batch.fold(pieces, edge_times))
+            for builder in others:
+                cuts = builder.day_edges(first, done)
+                days = builder.days_from_hours(int(cuts[0]), int(cuts[-1]))
+                span = (int(cuts[0]), int(cuts[-1]))
+                statements.replace(Source.DAY, span, [builder.tag_id], (np.full(len(days), builder.tag_id), days))
+
+
+def _split_by_cuts(
+    builders: Sequence[RollupBuilder], edge_times: NDArray[np.int64]
+) -> tuple[list[RollupBuilder], list[RollupBuilder]]:
+    """The tags whose stored days begin and end at these edges; the others, some of whose days were cut by other rules."""
+    first, last = int(edge_times[0]), int(edge_times[-1])
+    tag_ids = [builder.tag_id for builder in builders]
+    tags, days = builders[0].statements.rows_of_tags(Source.DAY, tag_ids, first - LONGEST_DAY_US, last)
+    overlaps = (days.ends_us > first) & (days.starts_us < last)
+    fits = np.isin(days.starts_us, edge_times) & np.isin(days.ends_us, edge_times)
+    irregular = set(tags[overlaps & ~fits].tolist())
+    return (
+        [builder for builder in builders if builder.tag_id not in irregular],
+        [builder for builder in builders if builder.tag_id in irregular],
+    )
 
 
 def _parts_of_days(builders: Sequence[RollupBuilder], batch: TagBatch, edge_times: NDArray[np.int64]) -> TaggedRows:
@@ -137,8 +171,7 @@ def _parts_by_samples(
 
 def _tag_batch(builders: Sequence[RollupBuilder], start_us: int, end_us: int) -> TagBatch:
     tag_ids = np.array([builder.tag_id for builder in builders], np.int64)
-    holds_us = np.array([builder.hold_us for builder in builders], np.int64)
-    return TagBatch(tag_ids, holds_us, start_us, end_us, builders[0].now_us)
+    return TagBatch(tag_ids, [builder.holds for builder in builders], start_us, end_us, builders[0].now_us)
 
 
 def _moved(rows: Rows, by_us: NDArray[np.int64]) -> Rows:

@@ -5,14 +5,17 @@ The gate runs a few seeds; `make explore` runs many.
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sealbus.history import Bucket, HistoryRules, RetentionClass, Source
+from sealbus.history import Bucket, HistoryRules, RetentionClass, Source, maintenance
+from sealbus.history import history as history_module
 from sealbus.samples import Sample
+from sealbus.time_zones import rules_of
 from unit.history.duckdb_oracle import Figures, Oracle, compare, figures_of, midnights, mixed_samples, seeds
 from unit.history.stores import DAY, HOUR, MINUTE, S, at, roll_up
 
@@ -168,3 +171,106 @@ def test_a_day_is_a_local_date_however_the_clock_is_set(stores: Stores, zone: st
         for span, figures in wanted.items():
             compare(figures_of(history.aggregates(1, Bucket.DAY, *span)), figures)
         roll_up(history)
+
+
+def check_days(history: History, oracle: Oracle, cuts: Sequence[int]) -> None:
+    reached = [each for each in cuts if each <= oracle.now_us]
+    between = [*reached, next(each for each in cuts if each > oracle.now_us)]
+    compare(figures_of(history.aggregates(1, Bucket.DAY, between[0], oracle.now_us)), oracle.figures(between))
+
+
+@pytest.mark.parametrize("is_update", [False, True])
+@pytest.mark.parametrize("seed", seeds())
+def test_days_keep_their_cut_and_are_cut_again_as_far_as_hours_are_kept(
+    stores: Stores, seed: int, is_update: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`is_update`: the rules of the zone change, not its name, as after an update of the package."""
+    chance = random.Random(seed)
+    zones = chance.sample(["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Pacific/Auckland"], k=3)
+    raw, minute, hour = sorted(chance.choices(range(1, 7), k=3))
+    classes = (RetentionClass("standard", raw, minute, hour, hold_s=HOLD_S),)
+    now = start = at("2026-07-01 00:00") + chance.randrange(DAY)
+    cuts = midnights(zones[0], start, start + 20 * DAY)
+    have: list[Sample] = []
+    for zone in zones:
+        rules = HistoryRules(zone=zones[0] if is_update else zone, classes=classes)
+        found = f"{rules.zone} {rules_of(zone).partition(' ')[2]}"
+        for module in (history_module, maintenance):
+            monkeypatch.setattr(module, "rules_of", lambda _, found=found: found)
+        history = stores.open(rules)
+        if have:
+            check_days(history, Oracle(have, HOLD_S * S, now), cuts)
+            kept, minutes_kept = ((now - days * DAY) // HOUR * HOUR for days in (hour, minute))
+            begin = max((each for each in cuts if each <= kept), default=0)
+            if begin % HOUR or zone == "Asia/Kolkata":  # an hour can be divided only where there are minutes
+                begin = max((each for each in cuts if each <= minutes_kept), default=0)
+            cuts = [each for each in cuts if each <= begin]
+            cuts += [each for each in midnights(zone, max(begin, start), start + 20 * DAY) if each > begin]
+            with monkeypatch.context() as patched:
+                patched.setattr(maintenance, "_TAGS_AT_ONCE", 0)  # the zone is set, and no day is cut yet
+                roll_up(history)
+                check_days(history, Oracle(have, HOLD_S * S, now), cuts)
+            roll_up(history)
+            check_days(history, Oracle(have, HOLD_S * S, now), cuts)
+            late = mixed_samples(chance.random(), max((now - raw * DAY) // HOUR * HOUR, start), now, 5)
+            have = list({sample.time_us: sample for sample in [*late, *have]}.values())
+            history.append(late)
+        fresh = mixed_samples(chance.random(), now, now + 4 * DAY, 300)
+        now += 4 * DAY + chance.randrange(DAY // 2)
+        stores.now_us = now
+        have = sorted([*have, *fresh], key=lambda sample: sample.time_us)
+        history.append(fresh)
+        for _ in range(2):
+            check_days(history, Oracle(have, HOLD_S * S, now), cuts)
+            roll_up(history)
+
+
+def hold_at(changes: Sequence[tuple[int, int]], time_us: int) -> int:
+    return [hold_us for since, hold_us in changes if since <= time_us][-1]
+
+
+@pytest.mark.parametrize("seed", seeds())
+def test_every_level_follows_a_changed_hold_from_the_same_time_on(stores: Stores, seed: int) -> None:
+    chance = random.Random(seed)
+    zone = ZONES[seed % len(ZONES)]
+    raw_days = chance.choice([1, 2, 30])
+    start = at("2026-07-01 00:00")
+    have: list[Sample] = []
+    changes = [(0, 0)]
+    now = start
+    for hold_s in chance.sample([60, 1200, 5400, 100_000], k=3):
+        rules = HistoryRules(zone=zone, classes=(RetentionClass("standard", raw_days, hold_s=hold_s),))
+        begin = max(now - raw_days * DAY, now - 7 * DAY) // HOUR * HOUR if have else 0
+        changes = [each for each in changes if each[0] < begin] + [(begin, hold_s * S)]
+        history = stores.open(rules)
+        roll_up(history)
+        fresh = mixed_samples(chance.random(), now, now + 5 * DAY, 60)
+        now += 5 * DAY
+        stores.now_us = now
+        have = [*have, *fresh]
+        history.append(fresh)
+        oracle = Oracle(have, functools.partial(hold_at, changes), now)
+        for _ in range(2):
+            for bucket, span in ((Bucket.MINUTE, 2 * DAY), (Bucket.HOUR, 16 * DAY), (Bucket.DAY, 16 * DAY)):
+                cuts = buckets_between(bucket, zone, max(now - span, start - DAY), now)
+                compare(figures_of(history.aggregates(1, bucket, cuts[0], cuts[-1])), oracle.figures(cuts))
+            roll_up(history)
+
+
+def test_a_class_with_another_hold_changes_all_levels_of_a_tag_together(stores: Stores) -> None:
+    classes = (RetentionClass("short", hold_s=600), RetentionClass("long", hold_s=3 * 3600))
+    history = stores.open(HistoryRules(classes=classes))
+    hour = at("2026-07-15 02:00")
+    history.append([Sample(1, hour, 1.0), Sample(1, hour + 5 * HOUR, 3.0)])
+    roll_up(history)
+
+    def known() -> list[int]:
+        found = [history.aggregates(1, bucket, hour, hour + 5 * HOUR) for bucket in (Bucket.MINUTE, Bucket.HOUR)]
+        return [int(each.known_us.sum()) for each in found]
+
+    assert known() == [600 * S, 600 * S]
+    history.set_rules(HistoryRules(classes=classes, class_of={1: "long"}))
+    assert known() == [600 * S, 600 * S]
+    roll_up(history)
+    assert known() == [3 * HOUR, 3 * HOUR]
+    assert history.aggregates(1, Bucket.DAY, hour, hour + 1).known_us.tolist() == [6 * HOUR]

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sealbus.endpoints import canonical_host, is_loopback_address, render_authority
 from sealbus.errors import ConfigError
+from sealbus.time_zones import rules_of
 from sealbus.web.accounts.single_sign_on.outbound import is_safe
 from sealbus.web.audit.syslog_target import SyslogTarget, parse_syslog_target
 from sealbus.web.config.databases import Database, parse_database
@@ -281,8 +281,8 @@ def _make_key(file: Path) -> str:
 
 def _time_zone(name: str) -> str:
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        rules_of(name)
+    except KeyError:
         raise ConfigError(
             f"{name!r} is not a time zone", key="SEALBUS_TIME_ZONE", hint="write one like Europe/Berlin"
         ) from None

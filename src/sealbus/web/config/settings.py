@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zoneinfo
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,9 @@ TEMPLATES = [
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = SEALBUS.time_zone
+# Pages show times by the rules of the pinned package too, as history cuts days (`sealbus.time_zones`), not of the system.
+zoneinfo.reset_tzpath(to=())
+zoneinfo.ZoneInfo.clear_cache()
 USE_TZ = True
 STATIC_URL = "/static/"
 
