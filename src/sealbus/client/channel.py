@@ -60,13 +60,13 @@ class ChannelRules:
     turnaround_s: float = 0.1
     queue: int = 512
     lenient_transaction_id: bool = False
+    lenient_unit_id: bool = False
     local_echo: bool = False
 
     def __post_init__(self) -> None:
-        if self.lenient_transaction_id and self.in_flight > 1:
-            raise ConfigError(
-                "a lenient transaction id needs in_flight = 1", key="lenient_transaction_id", hint="set in_flight = 1"
-            )
+        for key, name in (("lenient_transaction_id", "transaction id"), ("lenient_unit_id", "unit id")):
+            if getattr(self, key) and self.in_flight > 1:
+                raise ConfigError(f"a lenient {name} needs in_flight = 1", key=key, hint="set in_flight = 1")
 
     @property
     def send_timeout_s(self) -> float:
