@@ -128,6 +128,7 @@ OF = {
         "in_flight": "How many requests may wait for their answers at a time.",
         "local_echo": "Whether the line returns each request to its sender, as many RS-485 adapters do.",
         "lenient_transaction_id": "Whether answers with a wrong transaction id are accepted; then `in_flight` is 1.",
+        "lenient_unit_id": "Whether answers with a wrong unit id are accepted; then `in_flight` is 1. For one device only.",
         "timeout_s": "The time within which a device has to answer, in seconds.",
         "turnaround_s": "On a serial line: the pause after a broadcast or a request without an answer, in seconds.",
         "url": "Where the devices are, such as mbaps://host:802, tcp://host:502 or rtu:///dev/ttyUSB0?baud=9600.",
