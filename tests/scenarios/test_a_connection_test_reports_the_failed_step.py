@@ -15,6 +15,7 @@ from sealbus.plant import CommandResult, CommandState, ConnectionTested, Step, T
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from scenarios.collecting import Site
@@ -94,6 +95,22 @@ async def test_an_echo_is_noticed_and_its_setting_proposed(tmp_path: Path) -> No
         assert (result.state, result.failed_at) == (CommandState.FAILED, Step.ANSWER)
         assert "only the echo of the request came" in result.reason
         assert [each.setting for each in found_by(result).proposals] == ["local_echo"]
+
+
+async def test_an_answer_with_another_id_is_noticed_and_its_setting_proposed(tmp_path: Path) -> None:
+    async with open_device() as device, open_collector(tmp_path) as site:
+        answers: dict[str, Callable[[bytes], bytes]] = {
+            "lenient_unit_id": lambda it: it[:6] + b"\0" + it[7:],
+            "lenient_transaction_id": lambda it: b"\7\7" + it[2:],
+        }
+        for setting, change in answers.items():
+            device.answer = lambda request, change=change: change(device.normal_answer(request))  # type: ignore[misc]
+            result = await trial(site, f"tcp://127.0.0.1:{device.port}", in_flight=2)
+            assert result.state is CommandState.FAILED
+            proposals = [(each.setting, each.value) for each in found_by(result).proposals]
+            assert proposals == [(setting, True), ("in_flight", 1)]
+            result = await trial(site, f"tcp://127.0.0.1:{device.port}", **dict(proposals))
+            assert (result.state, found_by(result).proposals) == (CommandState.DONE, ())
 
 
 async def test_something_that_is_not_modbus_is_a_failure_to_answer(tmp_path: Path) -> None:

@@ -86,6 +86,15 @@ async def test_a_second_answer_is_dropped(plant: Plant) -> None:
         assert await client.request(adu(1, read_holding(address, 1))) == adu(1, words(address))
 
 
+async def test_the_answer_of_another_unit_reaches_the_client_as_that_of_the_unit_it_asked(tmp_path: Path) -> None:
+    for setting, expected in (("lenient_unit_id = true", words(10)), ("", exception(3, 0x0B))):
+        async with open_plant(tmp_path, device=setting) as plant:
+            normal = plant.device.normal_answer
+            plant.device.answer = lambda request, normal=normal: normal(request)[:6] + b"\0" + normal(request)[7:]  # type: ignore[misc]
+            client = await plant.connect()
+            assert await client.request(adu(1, read_holding(10, 1))) == adu(1, expected)
+
+
 async def test_it_is_refused_with_more_than_one_in_flight(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gateway\.toml:\d+: .*lenient_transaction_id.*in_flight = 1"):
         async with open_plant(tmp_path, device=f"{LENIENT}\nin_flight = 2"):

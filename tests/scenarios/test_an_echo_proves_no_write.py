@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 import sealbus
+from scenarios.plant import adu, exception, open_plant, write_register
 from scenarios.serial_line import RtuDevice, RtuRequest, rtu_frame
 from sealbus.errors import ResponseTimeout
 from sealbus.protocol import Diagnostics
+from sealbus.records import WriteOutcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from sealbus.client import Connection
 
@@ -179,3 +182,15 @@ async def test_with_the_setting_nothing_counts_without_an_echo() -> None:
     async with on_line(device, over_tcp=False, timeout_s=SILENT_S, local_echo=True) as modbus:
         with pytest.raises(ResponseTimeout, match="local_echo is set"):
             await modbus.read_holding_registers(0, 1)
+
+
+async def test_a_gateway_records_no_such_write_as_done(tmp_path: Path) -> None:
+    async with RtuDevice() as device:
+        device.answer = echo
+        table = f'units = "1-10"\nurl = "{device.url}"\ntimeout = {SILENT_S}'
+        async with open_plant(tmp_path, device=table) as plant:
+            operator = await plant.connect(role="Operator")
+            for number in range(2):
+                request = adu(number, write_register(100, 7))
+                assert await operator.request(request) == adu(number, exception(6, 0x0B))
+            assert [each.outcome.value for each in plant.records(WriteOutcome)] == ["not_sent", "unknown"]

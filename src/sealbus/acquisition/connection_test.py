@@ -47,6 +47,23 @@ _ECHO: Final = ProposedSetting(
 )
 
 
+_LENIENT: Final = {
+    Oddity.OTHER_UNIT_ID: ProposedSetting(
+        setting="lenient_unit_id",
+        value=True,
+        reason="an answer came that fits the request, but for its unit id; only for the one device of a connection",
+    ),
+    Oddity.OTHER_TRANSACTION_ID: ProposedSetting(
+        setting="lenient_transaction_id",
+        value=True,
+        reason="an answer came that fits the request, but for its transaction id",
+    ),
+}
+_ONE_IN_FLIGHT: Final = ProposedSetting(
+    setting="in_flight", value=1, reason="with a lenient id only one request can be in flight"
+)
+
+
 @dataclass(slots=True)
 class _ConnectionTest:
     execution: Execution
@@ -89,6 +106,12 @@ class _ConnectionTest:
         noticed, plan = self.connection.channel.oddities, self.connection.plan
         if Oddity.LOCAL_ECHO in noticed and not plan.local_echo:
             yield _ECHO
+        if self.answer is None or self.answer.failure is None:
+            return
+        lenient = [proposal for oddity, proposal in _LENIENT.items() if oddity in noticed]
+        yield from lenient
+        if lenient and plan.in_flight != 1:
+            yield _ONE_IN_FLIGHT
 
 
 async def run_connection_test(

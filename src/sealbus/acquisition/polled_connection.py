@@ -84,6 +84,7 @@ def build_rules(plan: ConnectionPlan) -> ChannelRules:
         turnaround_s=plan.turnaround_s,
         queue=_QUEUE,
         lenient_transaction_id=plan.lenient_transaction_id,
+        lenient_unit_id=plan.lenient_unit_id,
         local_echo=plan.local_echo,
     )
 

@@ -61,6 +61,7 @@ class ChannelRules:
     turnaround_s: float = 0.1
     queue: int = 512
     lenient_transaction_id: bool = False
+    lenient_unit_id: bool = False
     local_echo: bool = False
 
     def __post_init__(self) -> None:
@@ -256,7 +257,7 @@ class Channel:
             self._hooks.lost(reason)
         is_early = end is not LineEnd.BY_US and line.is_proven and now - line.proven_at < _CLOSES_WITHIN_S
         self._early_closes = self._early_closes + 1 if is_early else 0
-        self._closes_after_answer |= self._early_closes >= _CLOSES_IN_A_ROW
+        self._closes_after_answer |= self._early_closes >= _CLOSES_IN_A_ROW and not self.endpoint.scheme.is_serial
         if self._is_down(now):
             self._fail_all(reason)
         elif self._queue.length:

@@ -73,6 +73,8 @@ class Oddity(Enum):
     """In what a line or its device differs from the texts, where a rule could allow for it."""
 
     LOCAL_ECHO = "local echo"
+    OTHER_UNIT_ID = "an answer that fits, but for its unit id"
+    OTHER_TRANSACTION_ID = "an answer that fits, but for its transaction id"
 
 
 class LineRules(Protocol):
@@ -88,6 +90,8 @@ class LineRules(Protocol):
     def turnaround_s(self) -> float: ...
     @property
     def lenient_transaction_id(self) -> bool: ...
+    @property
+    def lenient_unit_id(self) -> bool: ...
     @property
     def local_echo(self) -> bool: ...
 
@@ -258,6 +262,11 @@ class Line(asyncio.Protocol):
 
     def _answered(self, transaction: Transaction, answer: bytes) -> None:
         """Check an answer, and finish or fail its transaction."""
+        request = transaction.request
+        if answer[ANSWER_UNIT_AT] != request.unit_id and request.shape.objection(answer[ANSWER_FUNCTION_AT:]) is None:
+            self._owner.noticed(Oddity.OTHER_UNIT_ID)
+            if self._rules.lenient_unit_id:  # the caller gets the unit that it has asked
+                answer = answer[:ANSWER_UNIT_AT] + bytes((request.unit_id,)) + answer[ANSWER_FUNCTION_AT:]
         objection = _objection(transaction.request, answer)
         if objection is None:
             self._finish(transaction, answer)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sealbus.client.line import Line, LineState
-from sealbus.protocol import MbapStream
+from sealbus.client.line import Line, LineState, Oddity
+from sealbus.protocol import FUNCTION_AT, MbapStream
 
 if TYPE_CHECKING:
     from sealbus.client.line import LineOwner, LineRules
@@ -120,6 +120,10 @@ class MbapLine(Line):
         if self._rules.lenient_transaction_id and len(self._pending) == 1:
             return self._pending.popitem()[1]
         transaction_id = adu[0] << 8 | adu[1]
+        if transaction_id not in self._unanswered and any(
+            each.request.shape.objection(adu[FUNCTION_AT:]) is None for each in self._pending.values()
+        ):
+            self._owner.noticed(Oddity.OTHER_TRANSACTION_ID)
         self._unanswered.discard(transaction_id)
         self._owner.answer_dropped(f"no request waits for transaction id {transaction_id}")
         return None

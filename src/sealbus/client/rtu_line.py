@@ -168,9 +168,8 @@ class RtuLine(Line):
 
     def _take(self, frames: list[bytes]) -> None:
         for frame in frames:
-            transaction = self._pending.get(0)
-            if transaction is None or frame[0] != transaction.request.unit_id:
-                # An answer of another unit does not stop the timer (2.4.1).
+            transaction = self._match(frame)
+            if transaction is None:
                 self._owner.answer_dropped(f"no request waits for unit {frame[0]}")
                 continue
             del self._pending[0]
@@ -182,6 +181,16 @@ class RtuLine(Line):
             self._stream.fault = None
         if not self._pending:
             self._freed()
+
+    def _match(self, frame: bytes) -> Transaction | None:
+        """The request that this frame answers. An answer of another unit does not stop its timer (2.4.1)."""
+        transaction = self._pending.get(0)
+        if transaction is None or frame[0] == transaction.request.unit_id:
+            return transaction
+        if transaction.request.shape.objection(frame[1:]) is not None:
+            return None
+        self._owner.noticed(Oddity.OTHER_UNIT_ID)
+        return transaction if self._rules.lenient_unit_id else None
 
     def _freed(self) -> None:
         if self._held is None or self.state is not LineState.OPEN:

@@ -35,9 +35,9 @@ def check_rules(rules: ChannelRules) -> None:
                 raise _wrong(field.name, value, f"write a whole number from 1 to {most}")
         elif isinstance(field.default, float):
             check_seconds(field.name, value, may_be_zero="timeout" not in field.name)
-    if rules.lenient_transaction_id and rules.in_flight > 1:
-        problem = "a lenient transaction id needs in_flight = 1"
-        raise ConfigError(problem, key="lenient_transaction_id", hint="set in_flight = 1")
+    for key, name in (("lenient_transaction_id", "transaction id"), ("lenient_unit_id", "unit id")):
+        if getattr(rules, key) and rules.in_flight > 1:
+            raise ConfigError(f"a lenient {name} needs in_flight = 1", key=key, hint="set in_flight = 1")
 
 
 def check_seconds(name: str, value: object, *, may_be_zero: bool = False) -> None:

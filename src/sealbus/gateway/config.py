@@ -109,6 +109,7 @@ class DeviceTable(_Table, frozen=True):
     turnaround: _Seconds = _CHANNEL.turnaround_s
     queue: _Count = _CHANNEL.queue
     lenient_transaction_id: bool = _CHANNEL.lenient_transaction_id
+    lenient_unit_id: bool = _CHANNEL.lenient_unit_id
     local_echo: bool = _CHANNEL.local_echo
 
     @property
@@ -123,6 +124,7 @@ class DeviceTable(_Table, frozen=True):
             turnaround_s=self.turnaround,
             queue=self.queue,
             lenient_transaction_id=self.lenient_transaction_id,
+            lenient_unit_id=self.lenient_unit_id,
             local_echo=self.local_echo,
         )
 

@@ -28,8 +28,8 @@ _WITH_IDENTITY: Final = (Scheme.MBAPS, Scheme.SSH_TCP)
 def connection_problems(plan: ConnectionPlan, rules: NetworkRules | None = None) -> list[FieldProblem]:
     """All problems of a connection, apart from its devices. Without `rules` no network is judged."""
     found = [*dial_problems(plan.url, plan.identity, rules), *bound_problems(plan, CONNECTION_BOUNDS)]
-    if plan.lenient_transaction_id and plan.in_flight != 1:
-        problem = "with lenient transaction ids only one request can be in flight"
+    if (plan.lenient_transaction_id or plan.lenient_unit_id) and plan.in_flight != 1:
+        problem = "with lenient transaction ids or unit ids only one request can be in flight"
         found.append(FieldProblem("in_flight", problem, "write 1"))
     if plan.local_echo and not any(each.key == "url" for each in found):
         scheme = parse_endpoint(plan.url).scheme

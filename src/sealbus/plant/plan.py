@@ -116,6 +116,7 @@ class ConnectionPlan(Struct, frozen=True, kw_only=True):
     in_flight: int = 1
     connections: int = 1
     lenient_transaction_id: bool = False
+    lenient_unit_id: bool = False
     local_echo: bool = False
     devices: tuple[DevicePlan, ...] = ()
     enabled: bool = True

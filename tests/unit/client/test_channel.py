@@ -463,6 +463,8 @@ async def test_an_explicit_open_raises_the_error(dialler: Dialler) -> None:
 def test_a_lenient_id_with_several_in_flight_is_refused() -> None:
     with pytest.raises(ConfigError, match="in_flight = 1"):
         ChannelRules(in_flight=2, lenient_transaction_id=True)
+    with pytest.raises(ConfigError, match="in_flight = 1"):
+        ChannelRules(in_flight=2, lenient_unit_id=True)
 
 
 # -- whatever happens

@@ -321,6 +321,37 @@ async def test_with_a_lenient_id_a_time_out_ends_the_connection() -> None:
     assert not transport.is_open
 
 
+async def test_an_answer_that_fits_but_for_an_id_is_noticed() -> None:
+    line, _, owner = open_line()
+    await sent(line, RecordedTransaction(read(1)))
+    line.data_received(adu(9, words(1, 2)))
+    assert owner.oddities == set(), "it does not fit the request"
+    line.data_received(adu(9, words(1)))
+    assert owner.oddities == {Oddity.OTHER_TRANSACTION_ID}
+    line.data_received(adu(1, words(1), unit=0))
+    assert owner.oddities == {Oddity.OTHER_TRANSACTION_ID, Oddity.OTHER_UNIT_ID}
+    assert line.state is LineState.CLOSED
+
+
+async def test_with_a_lenient_unit_id_an_answer_of_another_unit_counts_if_it_fits() -> None:
+    line, _, _ = open_line(lenient_unit_id=True)
+    answered, wrong = RecordedTransaction(read(1), unit=5), RecordedTransaction(read(1), unit=5)
+    await sent(line, answered)
+    line.data_received(adu(1, words(1), unit=0))
+    assert answered.end == words(1)
+    await sent(line, wrong)
+    line.data_received(adu(2, words(1, 2), unit=0))
+    assert wrong.end is Failure.WRONG_ANSWER
+
+    serial, _, _ = open_serial_line(lenient_unit_id=True)
+    transaction = RecordedTransaction(read(1), unit=5)
+    await sent(serial, transaction)
+    serial.data_received(encode_rtu(1, words(1, 2)))
+    assert transaction.end is None
+    serial.data_received(encode_rtu(1, words(1)))
+    assert transaction.end == words(1)
+
+
 # -- RTU
 
 

@@ -82,6 +82,7 @@ def test_a_valid_file_has_defaults_and_paths_relative_to_itself() -> None:
             "in_flight: true or false is not allowed here; write a whole number",
         ),
         ('units = "1-10"', 'units = "1-10"\nin_flight = 2\nlenient_transaction_id = true', "set in_flight = 1"),
+        ('units = "1-10"', 'units = "1-10"\nin_flight = 2\nlenient_unit_id = true', "set in_flight = 1"),
         ('units = "1-10"', 'units = "1-10"\nlocal_echo = true', "local_echo: tcp has no local echo"),
         ("tcp://10.0.0.5", "tcp://10.0.0.5:0", "port 0 is for listeners only"),
         ("tcp://10.0.0.5", "relay://relay.example/plant", "this version has no relay"),

@@ -72,8 +72,9 @@ def test_a_setting_of_a_connection_is_within_its_bounds(field: str) -> None:
         assert (found.key, found.hint) == (field, f"write {allowed}")
 
 
-def test_lenient_transaction_ids_allow_one_request_in_flight() -> None:
-    plan = ConnectionPlan(id=1, url="tcp://plc", lenient_transaction_id=True, in_flight=2)
+@pytest.mark.parametrize("setting", ["lenient_transaction_id", "lenient_unit_id"])
+def test_lenient_ids_allow_one_request_in_flight(setting: str) -> None:
+    plan = ConnectionPlan(id=1, url="tcp://plc", in_flight=2, **_one(setting, True))
     assert [each.key for each in connection_problems(plan)] == ["in_flight"]
 
 

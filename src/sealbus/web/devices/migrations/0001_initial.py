@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('in_flight', models.PositiveSmallIntegerField(default=1)),
                 ('connections', models.PositiveSmallIntegerField(default=1)),
                 ('lenient_transaction_id', models.BooleanField(default=False)),
+                ('lenient_unit_id', models.BooleanField(default=False)),
                 ('local_echo', models.BooleanField(default=False)),
                 ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='connections', to='accounts.group')),
             ],
@@ -243,7 +244,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='connection',
-            constraint=models.CheckConstraint(condition=models.Q(('lenient_transaction_id', False), ('in_flight', 1), _connector='OR'), name='devices_connection_lenient_alone'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lenient_transaction_id', False), ('lenient_unit_id', False)), ('in_flight', 1), _connector='OR'), name='devices_connection_lenient_alone'),
         ),
         migrations.AddConstraint(
             model_name='device',

@@ -34,6 +34,7 @@ class Connection(Archivable):
     in_flight = models.PositiveSmallIntegerField(default=_DEFAULTS.in_flight)
     connections = models.PositiveSmallIntegerField(default=_DEFAULTS.connections)
     lenient_transaction_id = models.BooleanField(default=_DEFAULTS.lenient_transaction_id)
+    lenient_unit_id = models.BooleanField(default=_DEFAULTS.lenient_unit_id)
     local_echo = models.BooleanField(default=_DEFAULTS.local_echo)
 
     objects = ArchivableQuerySet["Connection"].as_manager()
@@ -53,7 +54,7 @@ class Connection(Archivable):
             between("devices_connection_in_flight", "in_flight", CONNECTION_BOUNDS["in_flight"]),
             between("devices_connection_connections", "connections", CONNECTION_BOUNDS["connections"]),
             models.CheckConstraint(
-                condition=models.Q(lenient_transaction_id=False) | models.Q(in_flight=1),
+                condition=models.Q(lenient_transaction_id=False, lenient_unit_id=False) | models.Q(in_flight=1),
                 name="devices_connection_lenient_alone",
             ),
         )
