@@ -139,4 +139,11 @@ def test_other_files_are_shown_too_or_named(tmp_path: Path) -> None:
     _, key = pki.make_leaf(root).save(tmp_path, "own")
     done = run_sealbus("ca", "show", key)
     assert (done.status, "the file holds a private key instead" in done.stderr) == (2, True)
-    assert run_sealbus("ca", "show", tmp_path / "none").stderr.startswith(f"sealbus: --file: {tmp_path}/none cannot be")
+    assert run_sealbus("ca", "show", tmp_path / "none").stderr.startswith(
+        f"sealbus: {tmp_path}/none: there is no such file"
+    )
+    (tmp_path / "mixed.crt").write_bytes(pki.make_leaf(root).pem + pki.make_leaf(root).pem)
+    mixed = run_sealbus("ca", "show", tmp_path / "mixed.crt").stdout
+    assert "refused by:  everybody: the certificate after it, of CN=peer, did not issue it" in mixed
+    (tmp_path / "old.crl").write_bytes(pki.make_crl(root, next_update=pki.YESTERDAY).public_bytes(Encoding.PEM))
+    assert "refused by:  everybody: it is not in date" in run_sealbus("ca", "show", tmp_path / "old.crl").stdout
