@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,6 +80,26 @@ async def test_each_refusal_is_told_and_ends_with_1(plant: Plant) -> None:
     assert "its certificate is for another host: 127.0.0.1, localhost" in named.stdout
 
 
+async def test_a_suite_that_needs_a_switch_is_shown_with_it(tmp_path: Path) -> None:
+    leaf = pki.make_leaf(None, "old device", hosts=["127.0.0.1"], authority=True, key=pki.rsa_key())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-SHA256")
+    context.load_cert_chain(*leaf.save(tmp_path, "old"))
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hold, "127.0.0.1", 0, ssl=context) as server:
+        url = f"mbaps://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        done = await asyncio.to_thread(run_sealbus, "check", url)
+    assert (done.status, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert "TLS 1.3:     not supported" in lines
+    assert "TLS 1.2:     AES128-SHA256 (only with unsafe_v21_cbc)" in lines
+    assert "refused by:  everybody: the certificate of an authority cannot identify a device or a person" in lines
+
+
 async def test_what_is_no_mbaps_server_is_an_error(plant: Plant) -> None:
     plain = await asyncio.to_thread(run_sealbus, "check", "tcp://127.0.0.1:1")
     assert (plain.status, plain.stderr) == (
@@ -118,4 +139,11 @@ def test_other_files_are_shown_too_or_named(tmp_path: Path) -> None:
     _, key = pki.make_leaf(root).save(tmp_path, "own")
     done = run_sealbus("ca", "show", key)
     assert (done.status, "the file holds a private key instead" in done.stderr) == (2, True)
-    assert run_sealbus("ca", "show", tmp_path / "none").stderr.startswith(f"sealbus: --file: {tmp_path}/none cannot be")
+    assert run_sealbus("ca", "show", tmp_path / "none").stderr.startswith(
+        f"sealbus: {tmp_path}/none: there is no such file"
+    )
+    (tmp_path / "mixed.crt").write_bytes(pki.make_leaf(root).pem + pki.make_leaf(root).pem)
+    mixed = run_sealbus("ca", "show", tmp_path / "mixed.crt").stdout
+    assert "refused by:  everybody: the certificate after it, of CN=peer, did not issue it" in mixed
+    (tmp_path / "old.crl").write_bytes(pki.make_crl(root, next_update=pki.YESTERDAY).public_bytes(Encoding.PEM))
+    assert "refused by:  everybody: it is not in date" in run_sealbus("ca", "show", tmp_path / "old.crl").stdout

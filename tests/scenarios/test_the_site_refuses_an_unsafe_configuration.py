@@ -49,6 +49,14 @@ def test_an_unsafe_setting_is_refused_by_name(variables: dict[str, str], named: 
     assert _SECRET not in done.output
 
 
+def test_a_missing_certificate_is_named_with_its_variable(tmp_path: Path) -> None:
+    files = {"SEALBUS_TLS_CERTIFICATE": "nowhere.crt", "SEALBUS_TLS_KEY": "nowhere.key"}
+    done = refused_start(tmp_path, SEALBUS_PUBLIC_URL="https://plant.example", **files)
+    assert done.status == 2, done.output
+    problem = "SEALBUS_TLS_CERTIFICATE: nowhere.crt cannot be read: No such file or directory; name the right file"
+    assert problem in done.stderr
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])
 def test_plain_http_off_loopback_never_listens(host: str, tmp_path: Path) -> None:
     port = free_ports(1)

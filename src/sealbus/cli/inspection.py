@@ -46,7 +46,6 @@ def show(
 ) -> None:
     """Show what is in a file: names, role, dates, and who would refuse it."""
     with one_line_errors():
-        check_option_files(file=file)
         described = describe_file(file, datetime.now(UTC))
         for place, one in enumerate(described):
             if place:

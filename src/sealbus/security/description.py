@@ -66,7 +66,7 @@ def describe_file(path: Path, now: datetime) -> list[Described]:
     described = [describe(one, now) for one in chain]
     for place, (one, issuer) in enumerate(pairwise(chain)):
         if not issued(one, by=issuer):
-            wrong = f"the certificate after it, of {render_name(issuer.subject)}, did not issue it"
+            wrong = f"everybody: the certificate after it, of {render_name(issuer.subject)}, did not issue it"
             described[place] = Described(described[place].facts, (*described[place].objections, wrong))
     return described
 
@@ -88,7 +88,10 @@ def _other_content(path: Path, now: datetime, error: ConfigError) -> list[Descri
         lists = RevocationList.load(path)
     except ConfigError:
         raise error from None
-    return [Described(tuple(_list_facts(one)), () if one.is_in_date(now) else ("it is not in date",)) for one in lists]
+    return [
+        Described(tuple(_list_facts(one)), () if one.is_in_date(now) else ("everybody: it is not in date",))
+        for one in lists
+    ]
 
 
 def _list_facts(one: RevocationList) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealbus.errors import ConfigError
 from sealbus.security.certificates import parse_host
+from sealbus.security.file_kinds import instead_of, refusal_of
 from sealbus.security.names import printable, render_name
 from sealbus.security.parsing import UNPARSABLE
 from sealbus.security.peer_verifier import WEAK_HASHES
@@ -81,9 +82,10 @@ def _parse(file: Path) -> x509.CertificateSigningRequest:
     try:
         return load(data)
     except UNPARSABLE:
-        raise ConfigError(
-            "the file holds no signing request in PEM or DER",
-            file=str(file),
+        raise refusal_of(
+            data,
+            file,
+            problem=f"the file holds no signing request in PEM or DER{instead_of('a signing request', data)}",
             hint="it begins with -----BEGIN CERTIFICATE REQUEST-----",
         ) from None
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 import pki
 from sealbus.errors import ConfigError
-from sealbus.security import Identity, Trust
+from sealbus.security import Identity, SigningRequest, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,3 +112,4 @@ def test_exchanged_files_are_named_by_their_content(files: tuple[Path, Path], tm
     anchor = pki.save_trust(tmp_path / "ca.crt", ROOT)
     assert "the file holds a certificate instead" in str(refusal(lambda: Trust.load(anchor, anchor)))
     assert Trust.load(anchor).anchors
+    assert "the file holds a certificate instead" in str(refusal(lambda: SigningRequest.load(anchor)))

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sealbus.errors import ConfigError
 from sealbus.security import Authority, Identity, build_site_context
+from sealbus.text_files import why_unreadable
 from sealbus.web.config.exposure import is_loopback_host
 from sealbus.web.config.folder_lock import locked_folder
 
@@ -79,6 +80,15 @@ def _serves(path: Path, authority: Authority, hosts: list[str], now: datetime) -
     return leaf.issuer == authority.root.subject and set(hosts) <= own and now < ends - _RENEWED_BEFORE
 
 
+def _check_given(environment: Environment) -> None:
+    """Raise ConfigError that names the setting of a file that cannot be read."""
+    given = {"SEALBUS_TLS_CERTIFICATE": environment.tls_certificate, "SEALBUS_TLS_KEY": environment.tls_key}
+    for key, path in given.items():
+        if path is not None and (reason := why_unreadable(path)) is not None:
+            hint = "name the right file, and let this user read it"
+            raise ConfigError(f"{path} cannot be read: {reason}", key=key, hint=hint)
+
+
 class SiteCertificate:
     """The TLS context of the site, and the watch of its files."""
 
@@ -86,6 +96,7 @@ class SiteCertificate:
         self._environment = environment
         self.own: OwnCertificate | None = None
         self._certificate, self._key = self._files()
+        _check_given(environment)
         self._stamp = self._stamp_of_files()
         identity = self._identity()
         self._newest = build_site_context(identity)
