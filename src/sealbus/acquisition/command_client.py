@@ -46,6 +46,8 @@ class Answer:
 class _UnitRequest(Transaction):
     __slots__ = ("_began", "_future")
 
+    skips_breaker = True  # what was not asked must not be reported as not answered
+
     def __init__(
         self, source: CommandClient, request: WireRequest, send_by: float, future: asyncio.Future[Answer]
     ) -> None:

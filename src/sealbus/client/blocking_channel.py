@@ -91,7 +91,7 @@ class BlockingChannel:
         if self._transport is not None:
             self._catch_up()
         call = _BlockingCall(None, request, time.monotonic() + self._send_timeout_s)
-        if self.suspects and not self._breaker.allows(request.unit_id, time.monotonic()):
+        if self.suspects and not self._breaker.allows(call, time.monotonic()):
             call.fail(Failure.UNIT_SILENT)
         else:
             self._send_when_ready(call, call)
@@ -120,11 +120,11 @@ class BlockingChannel:
         if end is LineEnd.BEFORE_ANY_ANSWER:
             self._backoff.failed(time.monotonic(), reason)
 
-    def unit_answered(self, unit_id: int) -> None:
-        self._breaker.answered(unit_id)
+    def unit_answered(self, transaction: Transaction) -> None:
+        self._breaker.answered(transaction, time.monotonic())
 
-    def unit_silent(self, unit_id: int) -> None:
-        self._breaker.silent(unit_id, time.monotonic())
+    def unit_silent(self, transaction: Transaction) -> None:
+        self._breaker.silent(transaction, time.monotonic())
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
