@@ -108,24 +108,30 @@ class _Chain:
         self._unit_id = unit_id
         self.limits = limits
         self._client = client
+        self._piece = limits.max_registers
 
     async def request(self, address: int, count: int) -> Answer:
         return await self._client.request(self._unit_id, read_pdu(Place(Table.HOLDING, address, count)))
 
     async def read(self, address: int, count: int) -> tuple[int, ...]:
-        """The registers up to the first one that is forbidden or cannot be read."""
+        """The registers up to the first that is forbidden or cannot be read.
+
+        A device may answer fewer registers at once than configured, with any failure for more. So a piece that fails is
+        halved, and the rest of the chain is read in pieces of that size. Where a single register fails, the size was not
+        the reason, and the next model is read in large pieces again.
+        """
         registers: list[int] = []
         readable = _readable(self.limits, address, count)
-        most = self.limits.max_registers
         while len(registers) < readable:
-            piece = min(most, readable - len(registers))
+            piece = min(self._piece, readable - len(registers))
             answer = await self.request(address + len(registers), piece)
             if answer.data is not None:
                 registers += unpack_words(answer.data)
-            elif piece == 1 or (answer.failure is not None and not answer.failure.was_sent):
+                continue
+            if piece == 1 or answer.miss is None or not answer.miss.may_be_of_a_part:
+                self._piece = self.limits.max_registers
                 break
-            else:  # the device may give less at once, or only some of these registers
-                most = piece // 2
+            self._piece = piece // 2
         return tuple(registers)
 
 

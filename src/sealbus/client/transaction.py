@@ -32,7 +32,11 @@ class Failure(Enum):
     )
     UNREACHABLE = ("the device cannot be reached", False, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
     BUSY = ("too many requests are waiting for the device", False, ExceptionCode.SERVER_DEVICE_BUSY)
-    UNIT_SILENT = ("requests like this one have not been answered for a while", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    UNIT_SILENT = (
+        "requests like this one have not been answered for a while",
+        False,
+        ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND,
+    )
     ABANDONED = ("the client has disconnected", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
     """Its source has abandoned it, or the channel was closed, before it was sent."""
     NO_ANSWER = ("the device did not answer in time", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)

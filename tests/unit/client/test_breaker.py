@@ -188,7 +188,9 @@ def test_a_client_cannot_keep_the_probes_of_a_dead_unit_for_itself() -> None:
     trip(one)
     one.silent(ask(client="second"), 0.0)
     now = 0.0
-    for step in itertools.count():  # the first asks all the time, always something new, and the second ten times a second
+    for (
+        step
+    ) in itertools.count():  # the first asks all the time, always something new, and the second ten times a second
         now += 0.01
         if one.allows(ask(1000 + step % 3000), now):
             one.silent(ask(1000 + step % 3000), now)
