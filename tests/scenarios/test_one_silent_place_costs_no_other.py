@@ -55,14 +55,20 @@ FAILURES: dict[str, Callable[[bytes], bytes | None]] = {
     "an answer of another unit": lambda request: reply(request, words(1), unit=9),
 }
 SLOW = ("silence", "a truncated answer")
-any_failure = pytest.mark.parametrize("failure", list(FAILURES))
-kinds_of_failure = pytest.mark.parametrize("failure", ["02", "04", "0B", "silence", "an answer to another function"])
+CLOSING = "a closed connection"
+any_failure = pytest.mark.parametrize("failure", [*FAILURES, CLOSING])
+kinds_of_failure = pytest.mark.parametrize(
+    "failure", ["02", "04", "0B", "silence", "an answer to another function", CLOSING]
+)
 
 
 def failing(device: ScriptedDevice, failure: str, *holes: int, limit: int = 125) -> None:
     def answer(request: bytes) -> bytes | None:
         address, count = struct.unpack_from(">HH", request, 8)
         if count > limit or set(holes) & set(range(address, address + count)):
+            if failure == CLOSING:
+                device.drop()
+                return None
             return FAILURES[failure](request)
         return device.normal_answer(request)
 

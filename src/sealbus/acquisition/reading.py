@@ -15,7 +15,8 @@ from sealbus.acquisition.blocks import Block, read_pdu
 from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
 from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.acquisition.tag_states import LastRead, TagState
-from sealbus.errors import ConfigError
+from sealbus.client import Failure
+from sealbus.errors import ConfigError, Unreachable
 from sealbus.plant import CommandState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
 from sealbus.protocol import Table
 from sealbus.samples import Quality, Reason, Sample
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.plant import ReadNow, Tag, TagPlan
+    from sealbus.protocol import Place
 
-__all__ = ["limits_of", "read_now"]
+__all__ = ["limits_of", "read_now", "request_read"]
 
 _MAX_TAGS: Final = 1000
 
@@ -46,6 +48,18 @@ def limits_of(connection: PolledConnection, unit_id: int) -> DeviceLimits:
         max_bits=min(each.max_bits for each in known),
         forbidden=tuple(place for each in known for place in each.forbidden),
     )
+
+
+async def request_read(connection: PolledConnection, client: CommandClient, unit_id: int, place: Place) -> Answer:
+    """Read a place. Where a device closed the connection at the request before, it is dialled without back-off, once."""
+    answer = await client.request(unit_id, read_pdu(place))
+    if answer.failure is not Failure.UNREACHABLE:
+        return answer
+    try:
+        await connection.channel.open()
+    except Unreachable:
+        return answer
+    return await client.request(unit_id, read_pdu(place))
 
 
 async def read_now(
@@ -121,7 +135,7 @@ class _Reading:
         self._is_silent = not search.has_answer and answer.exception is None
 
     async def _request(self, block: PlannedBlock) -> Answer:
-        return await self._client.request(self._unit_id, read_pdu(block.place))
+        return await request_read(self._connection, self._client, self._unit_id, block.place)
 
     def _take(self, block: PlannedBlock, answer: Answer) -> None:
         states = [TagState(tag.plan, build_conversion(tag)) for tag in block.tags]

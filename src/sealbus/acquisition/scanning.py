@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
-from sealbus.acquisition.reading import limits_of
+from sealbus.acquisition.reading import limits_of, request_read
 from sealbus.client import Failure
 from sealbus.errors import LocalError
 from sealbus.plant import CommandState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
@@ -93,11 +93,11 @@ async def scan_registers(
             )
             break
         piece = scan.todo.popleft()
-        answer = await client.request(command.unit_id, read_pdu(piece.place))
+        answer = await request_read(connection, client, command.unit_id, piece.place)
         scan.take(piece, answer)
         execution.progress(scan.done, place.count, str(piece.place))
         if scan.silences >= _MAX_SILENCES and scan.answered is not None:
-            answer = await client.request(command.unit_id, read_pdu(scan.answered))
+            answer = await request_read(connection, client, command.unit_id, scan.answered)
             scan.silences = 0 if answer.data is not None else scan.silences
         if answer.failure is Failure.UNREACHABLE or scan.silences >= _MAX_SILENCES:
             outcome = ExecutionOutcome(CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection))

@@ -14,7 +14,7 @@ and after eight of them for a minute.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["SplitPoll", "Splitting", "Step"]
 
 _STEPS_OF_A_ROUND: Final = 64
+"""For each ten seconds that a round may take."""
 _COST_OF_A_SLOW_STEP: Final = 16
+_CUT_OFF_ROUNDS: Final = 3
 _SLOW_TRIALS_AT_ONCE: Final = 8
 _FIRST_RETRY_S: Final = 60.0
 _LAST_RETRY_S: Final = 3600.0
@@ -50,6 +52,7 @@ class SplitPoll(Protocol):
 
     blocks: list[Block]
     """Those of a round, by table and address."""
+    interval_s: float
 
     @property
     def unit(self) -> PolledUnit: ...
@@ -75,7 +78,9 @@ class Step:
 class _Running:
     root: Block
     search: BlockSearch
-    blocks: dict[tuple[Tag, ...], Block] = field(default_factory=dict)
+    blocks: dict[tuple[Tag, ...], Block]
+    cut_off: int = 0
+    """The rounds in a row in which the device could not be reached."""
 
 
 class Splitting:
@@ -111,7 +116,7 @@ class Splitting:
 
     def begin_round(self, now: float) -> None:
         """Allow the steps of a round, and begin to try again what was learnt, if that is due."""
-        self._steps_left = _STEPS_OF_A_ROUND
+        self._steps_left = int(_STEPS_OF_A_ROUND * max(1.0, self._poll.interval_s / 10))
         if now < self._retry_at or self.running or not (self.refused or self._barriers or self.trials):
             return
         self._slow_trials = 0
@@ -193,18 +198,29 @@ class Splitting:
             self._steps_left = 0
             return []
         if isinstance(outcome, bytes):
+            running.cut_off = 0
             search.answered(ask)
             return [] if ask.sample_of is not None else self._poll.take(running.blocks[ask.planned.tags], outcome)
-        if not outcome.may_be_of_a_part:  # the device cannot be reached: its parts were not asked
-            self.running.remove(running)
-            running.root.attach()
-            return self._poll.fail(running.root, outcome.reason)
+        if not outcome.may_be_of_a_part:
+            return self._search_cut_off(running, ask, outcome)
+        running.cut_off = 0
         self._steps_left -= _COST_OF_A_SLOW_STEP * outcome.is_slow
         ended = search.missed(ask, outcome)
         if ended is None:
             return []
         planned, miss = ended
         return self._poll.fail(running.blocks[planned.tags], miss.reason)
+
+    def _search_cut_off(self, running: _Running, ask: Ask, miss: Miss) -> list[Sample]:
+        """The device cannot be reached. One that closes the connection for the failing place is back in the next round."""
+        running.cut_off += 1
+        if running.cut_off < _CUT_OFF_ROUNDS:
+            running.search.put_back(ask)
+            self._steps_left = 0
+        else:
+            self.running.remove(running)
+            running.root.attach()
+        return self._poll.fail(running.root, miss.reason)
 
     # -- trials
 

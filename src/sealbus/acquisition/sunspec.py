@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
-from sealbus.acquisition.reading import limits_of
+from sealbus.acquisition.reading import limits_of, request_read
 from sealbus.plant import CommandState, ModelFound, Step, SunSpecFound
 from sealbus.protocol import ADDRESS_SPACE, Place, Table, unpack_words
 
@@ -41,7 +40,7 @@ async def discover(
     limits = limits_of(connection, command.unit_id)
     if not connection.channel.open_lines:
         await connection.channel.open()
-    chain = _Chain(command.unit_id, limits, client)
+    chain = _Chain(command.unit_id, limits, connection, client)
     skipped: list[int] = []
     answers: dict[int, Answer] = {}
     for base in command.bases:
@@ -104,14 +103,16 @@ async def _follow(chain: _Chain, base: int, execution: Execution, connection: Po
 
 
 class _Chain:
-    def __init__(self, unit_id: int, limits: DeviceLimits, client: CommandClient) -> None:
+    def __init__(self, unit_id: int, limits: DeviceLimits, connection: PolledConnection, client: CommandClient) -> None:
         self._unit_id = unit_id
+        self._connection = connection
         self.limits = limits
         self._client = client
         self._piece = limits.max_registers
 
     async def request(self, address: int, count: int) -> Answer:
-        return await self._client.request(self._unit_id, read_pdu(Place(Table.HOLDING, address, count)))
+        place = Place(Table.HOLDING, address, count)
+        return await request_read(self._connection, self._client, self._unit_id, place)
 
     async def read(self, address: int, count: int) -> tuple[int, ...]:
         """The registers up to the first that is forbidden or cannot be read.

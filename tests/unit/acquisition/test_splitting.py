@@ -13,8 +13,12 @@ from sealbus.plant import TagPlan
 from sealbus.samples import Quality, Reason
 from unit.acquisition.polling import FakeContext
 
-REFUSALS = [(1, Reason.NOT_ALLOWED), (2, Reason.NO_SUCH_PLACE), (3, Reason.DEVICE_EXCEPTION)]
-OTHERS = [
+REFUSALS: list[tuple[int | Failure, Reason]] = [
+    (1, Reason.NOT_ALLOWED),
+    (2, Reason.NO_SUCH_PLACE),
+    (3, Reason.DEVICE_EXCEPTION),
+]
+OTHERS: list[tuple[int | Failure, Reason]] = [
     (4, Reason.DEVICE_EXCEPTION),
     (5, Reason.DEVICE_EXCEPTION),
     (6, Reason.DEVICE_EXCEPTION),
@@ -117,7 +121,21 @@ async def test_nothing_is_learnt_from_a_unit_that_answers_nothing(refusal: int |
     poll.stop()
 
 
-async def test_an_unreachable_device_ends_a_search_without_a_lesson() -> None:
+async def test_a_device_that_stays_unreachable_ends_a_search_without_a_lesson() -> None:
+    context = FakeContext()
+    context.device.holes, context.device.refusal = {11}, Failure.NO_ANSWER
+    poll = context.poll(range(30))
+    while len(context.device.requests) < 3:
+        await asyncio.sleep(0.01)
+    context.device.failure = Failure.UNREACHABLE
+    await context.rounds(4)
+    assert context.bad() == dict.fromkeys(range(30), Reason.UNREACHABLE)
+    context.device.failure, context.device.holes = None, set()
+    assert set(await context.rounds(2)) == {(0, 30)}
+    poll.stop()
+
+
+async def test_a_search_goes_on_when_the_device_was_unreachable_for_a_moment() -> None:
     context = FakeContext()
     context.device.holes, context.device.refusal = {11}, Failure.NO_ANSWER
     poll = context.poll(range(30))
@@ -125,9 +143,10 @@ async def test_an_unreachable_device_ends_a_search_without_a_lesson() -> None:
         await asyncio.sleep(0.01)
     context.device.failure = Failure.UNREACHABLE
     await context.rounds(2)
-    assert context.bad() == dict.fromkeys(range(30), Reason.UNREACHABLE)
-    context.device.failure, context.device.holes = None, set()
-    assert set(await context.rounds(2)) == {(0, 30)}
+    context.device.failure = None
+    await context.rounds(16)
+    assert context.good() == set(range(30)) - {11}
+    assert await context.rounds(1) == [(0, 11), (12, 18)]
     poll.stop()
 
 
