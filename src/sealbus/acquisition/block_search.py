@@ -33,12 +33,12 @@ _ASKED_WHOLE: Final = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ask:
-    """A request of a search: a block, or one part of the block `sample_of`, which failed with `miss`."""
+    """A request of a search: a block, or one part of the block `part_of`, which failed with `miss`."""
 
     planned: PlannedBlock
-    sample_of: PlannedBlock | None = None
+    part_of: PlannedBlock | None = None
     miss: Miss | None = None
-    other_sample: PlannedBlock | None = None
+    other_part: PlannedBlock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Lessons:
 
 
 class BlockSearch:
-    """The search in one block that failed with `miss`. `number` differs from search to search: it chooses the samples."""
+    """The search in one block that failed with `miss`. `number` differs from search to search: it chooses the parts."""
 
     def __init__(self, root: PlannedBlock, miss: Miss, number: int = 0) -> None:
         self.root = root
@@ -79,22 +79,22 @@ class BlockSearch:
     def answered(self, ask: Ask) -> None:
         """The device returned data."""
         self.has_answer = True
-        if ask.sample_of is not None:
-            self._halve(ask.sample_of)
+        if ask.part_of is not None:
+            self._halve(ask.part_of)
 
     def missed(self, ask: Ask, miss: Miss) -> tuple[PlannedBlock, Miss] | None:
         """It did not. Returns the block of which nothing more will be found out, with the reason for its tags."""
-        if ask.sample_of is None:
+        if ask.part_of is None:
             if ask.planned.is_divisible:
                 self._divide(ask.planned, miss)
                 return None
             self._refused.append((ask.planned, miss))
             return ask.planned, miss
-        if ask.other_sample is not None:
-            self._todo.append(Ask(ask.other_sample, ask.sample_of, ask.miss))
+        if ask.other_part is not None:
+            self._todo.append(Ask(ask.other_part, ask.part_of, ask.miss))
             return None
-        self.unexplained.append(ask.sample_of)
-        return ask.sample_of, ask.miss or miss
+        self.unexplained.append(ask.part_of)
+        return ask.part_of, ask.miss or miss
 
     def lessons(self) -> Lessons:
         """What is learnt, when it is done. Nothing where no part was answered or refused: the unit may be switched off."""

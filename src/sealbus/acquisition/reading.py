@@ -124,11 +124,11 @@ class _Reading:
             ask = search.next()
             answer = await self._request(ask.planned)
             miss = answer.miss
-            if ask.sample_of is None:
+            if ask.part_of is None:
                 answers[ask.planned.tags] = answer
             if miss is None:
                 search.answered(ask)
-                if ask.sample_of is None:
+                if ask.part_of is None:
                     self._take(ask.planned, answer)
             elif (ended := search.missed(ask, miss)) is not None:
                 self._take(ended[0], answers[ended[0].tags])

@@ -183,7 +183,7 @@ class Splitting:
 
     def _search_step(self, running: _Running) -> Step:
         ask = running.search.next()
-        if ask.sample_of is not None:
+        if ask.part_of is not None:
             request = self._request(ask.planned)
         else:
             block = self._poll.build(ask.planned, running.root.last_read)
@@ -200,7 +200,7 @@ class Splitting:
         if isinstance(outcome, bytes):
             running.cut_off = 0
             search.answered(ask)
-            return [] if ask.sample_of is not None else self._poll.take(running.blocks[ask.planned.tags], outcome)
+            return [] if ask.part_of is not None else self._poll.take(running.blocks[ask.planned.tags], outcome)
         if not outcome.may_be_of_a_part:
             return self._search_cut_off(running, ask, outcome)
         running.cut_off = 0

@@ -108,5 +108,7 @@ def test_after_silence_all_but_the_silent_places_and_their_neighbours_are_read(
     tags = [tag(f"holding:{address}") for address in range(125)]
     found, requests = read(tags, Device(holes, limit))
     missing = set(range(125)) - holes - found
-    assert all(any(abs(address - hole) <= 4 for hole in holes) for address in missing), "where both samples were holes"
+    assert all(any(abs(address - hole) <= 4 for hole in holes) for address in missing), (
+        "where both parts that were asked first were holes"
+    )
     assert len(requests) <= 2 * -(-125 // (limit // 2 + 1)) + 2 * len(holes) + 2
